@@ -1,0 +1,1 @@
+"""Handlers: parse a request, call one verb, render the answer."""

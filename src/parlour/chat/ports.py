@@ -1,0 +1,124 @@
+"""The four ports of the chat: Store, Bus, Clock, Ids; their docstrings are the contract of every implementation.
+
+One contract suite (tests/contract) runs over all implementations of a port.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from parlour.core.event import Appended, Draft, Log, Stored
+
+
+class Commit(NamedTuple):
+    """What one transaction added to one room: consecutive events, oldest first, never empty."""
+
+    room: str
+    events: Sequence[Stored]
+
+
+class RoomSummary(NamedTuple):
+    """A room that has events, for lists. `active_at` is the time of its newest event (`2026-11-22T06:41:23.123Z`)."""
+
+    room: str
+    log: Log
+    active_at: str
+
+
+class Store(Protocol):
+    """The logs of all rooms. All methods are called on the event loop and none blocks it.
+
+    Order: one total order per room. The events of a room are numbered 1, 2, 3 … without holes; if one append had
+    been answered before another began, its seq is smaller; appends made from one loop iteration keep their order.
+
+    Durability: the future of an append gets its result only after the event is committed and synced to disk.
+    """
+
+    @property
+    def epoch(self) -> str:
+        """The epoch of all logs in this store: 1 to 16 of `0-9a-z`, fixed for the life of the data."""
+
+    @property
+    def secret(self) -> bytes:
+        """32 random bytes made with the data, stable for its life: the root of derived ids."""
+
+    def on_commit(self, listener: Callable[[Sequence[Commit]], None]) -> None:
+        """Call `listener` on the loop with every transaction's new events, in log order, each exactly once.
+
+        The next transaction is not begun before it has returned and the senders' futures are resolved: a slow fan-out
+        makes the next batch bigger by itself.
+        """
+
+    def append(self, draft: Draft) -> Future[Appended]:
+        """Queue a draft; never waits, never raises.
+
+        The result is the durable event. A draft whose `(room, author.id, key)` is stored already (or queued: then both
+        futures get the same event) is answered from the log with `replay=True` and stores nothing; other content
+        (type or text) under that key fails with Refusal("key_reused"). Other failures: Refusal("overloaded") when the
+        queue is full, Refusal("storage_full") and ("storage_unavailable") when nothing was stored,
+        Refusal("outcome_unknown") when a sync failed: then no append succeeds any more.
+        Cancelling the future does not take the draft back.
+        """
+
+    async def log(self, room: str) -> Log:
+        """The extent of a room's log; Log(1, 0) for a room that has no events."""
+
+    async def after(self, room: str, seq: int, limit: int, max_bytes: int = 262144) -> list[Stored]:
+        """Events with a greater seq than `seq`, oldest first, at most `limit`.
+
+        Stops before `max_bytes` of JSON are passed, but returns at least one event if there is any.
+        Events below the retention horizon do not exist any more; a damaged row raises Refusal("storage_unavailable").
+        """
+
+    async def before(self, room: str, seq: int, limit: int, max_bytes: int = 1048576) -> list[Stored]:
+        """The newest events with a smaller seq than `seq`, at most `limit`, oldest first.
+
+        When `max_bytes` cuts, the newest are kept.
+        """
+
+    async def rooms(self, limit: int) -> list[RoomSummary]:
+        """The rooms with the newest events, most recently active first, at most `limit`."""
+
+    def is_ready(self) -> bool:
+        """Whether an append would be tried now (false when full, failed or closing)."""
+
+    async def close(self) -> None:
+        """Finish what is queued, then release the data; later appends fail with Refusal("draining")."""
+
+
+class Bus(Protocol):
+    """The live relay between the nodes of one deployment.
+
+    Loss, repetition and reordering are allowed: only latency depends on it.
+    """
+
+    def publish(self, commits: Sequence[Commit]) -> None:
+        """Tell every node, this one included, what was committed; never waits for a receiver."""
+
+    def listen(self, listener: Callable[[Sequence[Commit]], None]) -> None:
+        """Call `listener` on the loop with what any node published."""
+
+    async def close(self) -> None:
+        """Stop listening."""
+
+
+class Clock(Protocol):
+    """Time, so that tests can wind it by hand."""
+
+    def now_ms(self) -> int:
+        """Wall-clock time in milliseconds since 1970, UTC. Informative only: no order or deadline depends on it."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back; for deadlines and rates."""
+
+
+class Ids(Protocol):
+    """Unpredictable values, so that tests can count them."""
+
+    def token(self) -> str:
+        """A fresh secret of 128 bits, as 22 characters of base64url."""
+
+    def fraction(self) -> float:
+        """A number in [0, 1) for jitter."""

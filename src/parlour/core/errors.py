@@ -1,0 +1,104 @@
+"""The error table: every refusal Parlour can give, once, with its meaning; codes never change meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Retry = Literal["never", "after", "same_key"]
+"""What a client may do: give up, come back after a while, or repeat with the same idempotency key."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """One row of the table."""
+
+    code: str
+    status: int
+    title: str
+    retry: Retry = "never"
+    stored: bool | None = False
+    """False: certainly not stored. None: unknown, a retry with the key is safe (docs/protocol.md#sending)."""
+
+
+_TABLE = (
+    # 400: the request itself is wrong
+    ErrorKind("bad_request", 400, "The request could not be understood"),
+    ErrorKind("bad_framing", 400, "The HTTP message is not framed as RFC 9112 demands"),
+    ErrorKind("bad_host", 400, "The Host header is missing, repeated or malformed"),
+    ErrorKind("bad_parameter", 400, "A query parameter is unknown, repeated or out of range"),
+    ErrorKind("bad_json", 400, "The body is not acceptable JSON"),
+    ErrorKind("bad_form", 400, "The form could not be read"),
+    ErrorKind("bad_utf8", 400, "The text is not valid UTF-8"),
+    ErrorKind("bad_text", 400, "The text contains a character that cannot be stored"),
+    ErrorKind("blank_text", 400, "The text is empty or blank"),
+    ErrorKind("bad_key", 400, "The idempotency key must be 8 to 64 of A-Z a-z 0-9 _ -"),
+    ErrorKind("bad_name", 400, "The display name is not acceptable"),
+    ErrorKind("bad_room_name", 400, "The room name is not acceptable"),
+    ErrorKind("reserved_name", 400, "The server needs this name itself"),
+    ErrorKind("bad_cursor", 400, "The cursor is malformed"),
+    ErrorKind("bad_upgrade", 400, "The WebSocket handshake is not acceptable"),
+    ErrorKind("bad_op", 400, "The operation is unknown or malformed"),
+    # 401 to 417
+    ErrorKind("login_required", 401, "Only members may do this"),
+    ErrorKind("cross_origin", 403, "Requests from other sites are refused"),
+    ErrorKind("not_found", 404, "There is nothing here"),
+    ErrorKind("method_not_allowed", 405, "The method is not allowed here"),
+    ErrorKind("not_acceptable", 406, "None of the acceptable formats can be produced"),
+    ErrorKind("request_timeout", 408, "The request did not arrive in time"),
+    ErrorKind("cursor_gone", 410, "The log cannot be continued from this cursor"),
+    ErrorKind("length_required", 411, "The request needs a Content-Length"),
+    ErrorKind("too_large", 413, "The body is larger than the limit"),
+    ErrorKind("text_too_long", 413, "The text is longer than the limit"),
+    ErrorKind("uri_too_long", 414, "The request target is longer than the limit"),
+    ErrorKind("unsupported_media_type", 415, "The content type or encoding is not supported"),
+    ErrorKind("expectation_failed", 417, "Only 100-continue can be expected"),
+    ErrorKind("key_reused", 422, "The key was used before for different content"),
+    ErrorKind("upgrade_required", 426, "Only WebSocket version 13 is spoken here"),
+    ErrorKind("rate_limited", 429, "Too many requests", retry="after"),
+    ErrorKind("too_many_connections", 429, "Too many connections from this address", retry="after"),
+    ErrorKind("headers_too_large", 431, "The header fields are larger than the limit"),
+    # 5xx
+    ErrorKind("internal", 500, "The server made a mistake", retry="same_key", stored=None),
+    ErrorKind("outcome_unknown", 500, "The disk failed while storing", retry="same_key", stored=None),
+    ErrorKind("not_implemented", 501, "The transfer coding or method is not implemented"),
+    ErrorKind("overloaded", 503, "The server is busy", retry="after"),
+    ErrorKind("draining", 503, "The server is restarting", retry="after"),
+    ErrorKind("storage_unavailable", 503, "The storage is not available", retry="after"),
+    ErrorKind("http_version", 505, "Only HTTP/1.0 and HTTP/1.1 are spoken here"),
+    ErrorKind("storage_full", 507, "The disk is full", retry="after"),
+)
+
+ERRORS: dict[str, ErrorKind] = {kind.code: kind for kind in _TABLE}
+
+
+class Refusal(Exception):
+    """A request is refused for a reason in `ERRORS`.
+
+    `detail` says what was wrong and what was expected, in one sentence for a person; it never contains a secret
+    nor raw bytes of a peer. `field` names the offending field (`text`, `by.name`), `retry_after` is in seconds,
+    `extra` holds further members of the problem document (RFC 9457 §3.2).
+    """
+
+    __slots__ = ("detail", "extra", "field", "kind", "retry_after")
+
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        field: str | None = None,
+        retry_after: float | None = None,
+        extra: dict[str, object] | None = None,
+    ) -> None:
+        self.kind = ERRORS[code]
+        self.detail = detail or self.kind.title
+        self.field = field
+        self.retry_after = retry_after
+        self.extra = extra
+        super().__init__(f"{code}: {self.detail}")
+
+    @property
+    def code(self) -> str:
+        """The stable code of the refusal."""
+        return self.kind.code

@@ -1,0 +1,1 @@
+"""HTTP meaning without sockets: request, response, router, content negotiation."""

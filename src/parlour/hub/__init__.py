@@ -1,0 +1,1 @@
+"""Fan-out in this process: live rooms, their subscribers and their recent events."""

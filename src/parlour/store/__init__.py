@@ -1,0 +1,1 @@
+"""Logs on disk: the implementations of the Store port."""

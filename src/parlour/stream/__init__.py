@@ -1,0 +1,1 @@
+"""Subscription to transport: long-poll, SSE, NDJSON, text and WebSocket."""
