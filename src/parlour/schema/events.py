@@ -1,4 +1,4 @@
-"""The event and the control items as JSON: one encoding per event, made once, sent everywhere (docs/protocol.md#event)."""
+"""The event and the control items as JSON: one encoding per event, made once (docs/protocol.md#event)."""
 
 from __future__ import annotations
 
