@@ -1,0 +1,150 @@
+"""Every numeric limit, once, with its unit and reason; and the arithmetic of rates.
+
+`GET /limits` and the documentation are generated from `Limits`, so a limit that is not here is not in force.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+from parlour.core.names import MAX_NAME_CHARS
+from parlour.core.text import MAX_TEXT_BYTES, MAX_TEXT_CHARS, MAX_TEXT_LINES
+
+KIB = 1024
+
+
+def _limit(default: float, reason: str) -> Any:
+    """Declare one row; Any, because dataclasses.field stands for a value of the annotated type."""
+    return field(default=default, metadata={"help": reason})
+
+
+def _rule(value: int, reason: str) -> Any:
+    """Declare a row that belongs to the wire contract: shown, but the same on every server."""
+    return field(default=value, init=False, metadata={"help": reason})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The limits in force; the last word of a name is its unit (`bytes`, `chars`, `s`, otherwise a count)."""
+
+    # requests
+    request_line_bytes: int = _limit(8 * KIB, "Method, target and version of a request.")
+    header_field_bytes: int = _limit(8 * KIB, "One header field, name and value.")
+    header_bytes: int = _limit(16 * KIB, "All header fields of a request.")
+    header_fields: int = _limit(64, "Header fields of a request.")
+    body_bytes: int = _limit(64 * KIB, "The body of a request.")
+    body_chunks: int = _limit(1024, "Chunks of a chunked request body: tiny chunks cost more than they carry.")
+    form_fields: int = _limit(64, "Fields of an urlencoded form or a query.")
+    form_parts: int = _limit(8, "Parts of a multipart form.")
+    json_depth: int = _limit(16, "Nesting of JSON.")
+    json_keys: int = _limit(64, "Keys of one JSON document, all objects together.")
+    header_read_s: float = _limit(10.0, "From the first byte of a request to the end of its header.")
+    body_read_s: float = _limit(15.0, "From the end of the header to the end of the body.")
+    tls_handshake_s: float = _limit(10.0, "The TLS handshake.")
+    keep_alive_s: float = _limit(75.0, "An idle connection waits this long for its next request.")
+    connection_requests: int = _limit(10_000, "Requests on one connection.")
+    pipelined_requests: int = _limit(8, "Requests read ahead of their answers.")
+
+    # messages
+    text_bytes: int = _rule(MAX_TEXT_BYTES, "The text of a message, in UTF-8.")
+    text_chars: int = _rule(MAX_TEXT_CHARS, "The text of a message, in code points.")
+    text_lines: int = _rule(MAX_TEXT_LINES, "The text of a message, in lines.")
+    name_chars: int = _rule(MAX_NAME_CHARS, "A room name or display name.")
+    key_chars: int = _rule(64, "An idempotency key; at least 8.")
+    page_events: int = _rule(1000, "Events on one page of history.")
+
+    # WebSocket
+    websocket_frame_bytes: int = _limit(64 * KIB, "The payload of one WebSocket frame.")
+    websocket_message_bytes: int = _limit(64 * KIB, "One WebSocket message, all fragments together.")
+    websocket_fragments: int = _limit(16, "Fragments of one WebSocket message.")
+    websocket_message_s: float = _limit(30.0, "From the first to the last byte of one WebSocket message.")
+    websocket_controls_per_s: int = _limit(10, "Pings and pongs a WebSocket client may send each second.")
+    websocket_ping_s: float = _limit(25.0, "A WebSocket from which nothing came for so long is pinged.")
+    websocket_pong_s: float = _limit(10.0, "A pinged WebSocket answers within this time, or is closed.")
+    stream_rooms: int = _limit(100, "Rooms on one connection.")
+
+    # streams
+    stream_comment_s: float = _limit(20.0, "A silent stream carries a sign of life this often.")
+    long_poll_s: float = _limit(55.0, "The longest `wait`: many proxies cut at 60 s.")
+    in_flight_bytes: int = _limit(
+        64 * KIB, "Sent to a reader and not yet taken by its kernel, before the server pauses."
+    )
+    buffered_bytes: int = _limit(256 * KIB, "Held for a paused reader before it is left with its cursor only.")
+    stalled_s: float = _limit(30.0, "A reader that takes nothing for so long is closed.")
+    drain_s: float = _limit(30.0, "From SIGTERM to exit.")
+    reconnect_spread_s: float = _limit(15.0, "Clients are told to come back at a random moment within this time.")
+
+    # rates and connections
+    sends_per_s: float = _limit(2.0, "Messages of one sender, on average.")
+    sends_burst: int = _limit(10, "Messages of one sender at once.")
+    room_sends_per_s: float = _limit(20.0, "Messages to one room, on average.")
+    room_sends_burst: int = _limit(60, "Messages to one room at once.")
+    history_per_s: float = _limit(5.0, "Pages of history for one reader, on average.")
+    history_burst: int = _limit(20, "Pages of history for one reader at once.")
+    address_connections: int = _limit(64, "Open connections from one address (IPv6: one /64).")
+    address_new_per_10_s: int = _limit(64, "New connections from one address in ten seconds.")
+
+
+class LimitRow(NamedTuple):
+    """One limit in force, for people."""
+
+    name: str
+    value: int | float
+    unit: str
+    help: str
+
+
+_UNITS = {"bytes": "bytes", "chars": "characters", "s": "seconds", "lines": "lines"}
+
+
+def limit_rows(limits: Limits) -> list[LimitRow]:
+    """Every limit with its value in force, in the order of the table; `unit` is empty for a count or a rate."""
+    return [
+        LimitRow(row.name, getattr(limits, row.name), _unit(row.name), row.metadata["help"]) for row in fields(limits)
+    ]
+
+
+def _unit(name: str) -> str:
+    rest, _, last = name.rpartition("_")
+    return "" if "_per" in rest else _UNITS.get(last, "")
+
+
+class Buckets:
+    """One token bucket per key: `burst` at once, `per_second` on average. Time is an argument.
+
+    Keeps one number per key: the moment at which its bucket is full again (the generic cell rate algorithm, ITU-T
+    I.371). At most `capacity` keys; the one unused for longest is forgotten first, which gives it a full bucket.
+    """
+
+    __slots__ = ("_capacity", "_full_at", "_interval", "_slack")
+
+    def __init__(self, per_second: float, burst: int, capacity: int = 100_000) -> None:
+        self._interval = 1.0 / per_second
+        self._slack = burst * self._interval + 1e-9  # float sums are not exact: never refuse for a rounding error
+        self._capacity = capacity
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+
+    def take(self, key: str, now: float) -> float:
+        """Take one token. Returns 0.0 if there was one, else the seconds after which there will be one.
+
+        A refusal takes nothing. `now` is in seconds on a clock that never goes back.
+        """
+        table = self._full_at
+        full_at = table.get(key)
+        if full_at is None:
+            table[key] = now + self._interval
+            if len(table) > self._capacity:
+                table.popitem(last=False)
+            return 0.0
+        full_at = (full_at if full_at > now else now) + self._interval
+        wait = full_at - now - self._slack
+        if wait > 0.0:
+            return wait
+        table[key] = full_at
+        table.move_to_end(key)
+        return 0.0
+
+    def __len__(self) -> int:
+        return len(self._full_at)

@@ -1,0 +1,204 @@
+"""Names that people choose: rooms, display names and idempotency keys, each brought to one canonical form or refused.
+
+A room name is compared after NFKC case folding, so that `Lobby`, `lobby` and `ＬＯＢＢＹ` are one room. It consists of
+letters and decimal digits of any script and `-`, `_`, `.`; a letter may carry up to four combining marks, because many
+scripts cannot be written without them (`हिन्दी`, `ไทย`). Characters that cannot be seen are refused even where Unicode
+calls them letters.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from parlour.core.errors import Refusal
+
+MAX_NAME_CHARS = 64
+"""Code points of a room or display name in its canonical form."""
+
+MAX_MARKS = 4
+"""Combining marks in a row: a Tibetan stack needs four; more is only used to paint over other lines."""
+
+_MAX_RAW_CHARS = 256
+"""Longer input is refused unread: one code point can become eighteen under NFKC."""
+
+_RESERVED_WORDS = """
+    admin api files healthz help hooks invite join limits login me metrics readyz search send static .well-known
+    favicon.ico manifest.webmanifest robots.txt sw.js
+    account app auth invites livez logout oauth register reset rooms session sessions settings signup stream tokens
+    uploads users version
+    ads.txt apple-touch-icon.png apple-touch-icon-precomposed.png browserconfig.xml crossdomain.xml humans.txt
+    index.html openapi.json security.txt sitemap.xml
+"""
+RESERVED: frozenset[str] = frozenset(_RESERVED_WORDS.split())
+"""First path segments that the server needs itself; no room can have these names.
+
+First those of the wire contract (docs/protocol.md#room), then what accounts, streams and operators need, then the
+files that browsers and crawlers ask for by themselves.
+"""
+
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u2800\u3164\uffa0") | frozenset(
+    map(chr, (*range(0xFE00, 0xFE10), 0x13441, 0x13442, 0x16FE4, *range(0xE0000, 0xE1000)))
+)
+"""Letters, marks and symbols that show nothing (Unicode Default_Ignorable_Code_Point and the blank glyphs)."""
+
+_PLAIN_ROOM = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
+
+
+def room_name(raw: str) -> str:
+    """Give the canonical form of a room name; applying it again changes nothing.
+
+    Raises Refusal("reserved_name") for a name that the server needs itself, ("bad_room_name") for any other that is
+    not 1 to 64 letters, digits, `-`, `_` and `.` beginning with a letter or a digit.
+    """
+    if _PLAIN_ROOM.fullmatch(raw) and raw not in RESERVED:
+        return raw
+    if len(raw) > _MAX_RAW_CHARS:
+        raise _bad_room(f"A room name has at most {MAX_NAME_CHARS} characters.")
+    return _canonical_room(raw)
+
+
+@lru_cache(maxsize=4096)
+def _canonical_room(raw: str) -> str:
+    name = _fold(raw)
+    if name in RESERVED:
+        raise Refusal("reserved_name", f"The server needs the name {name} itself; choose another one.", field="room")
+    if not name:
+        raise _bad_room("A room name has at least one character.")
+    if len(name) > MAX_NAME_CHARS:
+        raise _bad_room(f"A room name has at most {MAX_NAME_CHARS} characters; this one has {len(name)}.")
+    if not _is_letter_or_digit(name[0]):
+        raise _bad_room(f"A room name begins with a letter or a digit, not with {character(name[0])}.")
+    marks = MAX_MARKS  # none before the first letter
+    for char in name:
+        if char in "-_.":
+            marks = MAX_MARKS
+        elif _is_letter_or_digit(char):
+            marks = MAX_MARKS if char.isdecimal() else 0
+        elif unicodedata.category(char) in ("Mn", "Mc") and char not in _INVISIBLE:
+            marks += 1
+            if marks > MAX_MARKS:
+                raise _bad_room(f"In a room name a letter carries at most {MAX_MARKS} marks, and only letters do.")
+        else:
+            raise _bad_room(f"A room name has letters, digits, - _ and . only, not {character(char)}.")
+    return name
+
+
+def _fold(raw: str) -> str:
+    """NFKC case folding (Unicode 3.13, D146): folding can undo normal forms and the reverse, so go on until stable."""
+    folded = unicodedata.normalize("NFKC", raw)
+    while True:
+        again = unicodedata.normalize("NFKC", folded.casefold())
+        if again == folded:
+            return folded
+        folded = again
+
+
+def _is_letter_or_digit(char: str) -> bool:
+    return unicodedata.category(char) in ("Ll", "Lu", "Lt", "Lo", "Lm", "Nd") and char not in _INVISIBLE
+
+
+def _bad_room(detail: str) -> Refusal:
+    return Refusal("bad_room_name", detail, field="room")
+
+
+_COLONS = frozenset(":\uff1a\ufe55\ufe13\u2236\ua789\u02d0\u05c3")
+"""A text line reads `name: text`, so a name with a colon could put words into another's mouth."""
+
+_POSING_WORDS = """
+    admin administrator all everyone here moderator official operator owner parlour root server staff support
+    sysop system
+"""
+_POSING = frozenset(_POSING_WORDS.split())
+_LOOKALIKES = str.maketrans("аеорсухіѕјһԁмтгαονριυτκ01345", "aeopcyxisjhdmtravopiutkoleas")
+
+
+def display_name(raw: str) -> str:
+    """Give the form in which a display name is shown: NFC, trimmed, runs of spaces as one space.
+
+    Raises Refusal("bad_name") for a name that is blank, longer than 64 code points or contains what cannot be seen or
+    disturbs its surroundings (controls, format and bidi characters, line separators, colons, piles of marks),
+    ("reserved_name") for one that poses as the server or its staff. A zero-width joiner is allowed between emoji only.
+    """
+    if len(raw) > _MAX_RAW_CHARS:
+        raise _bad_name(f"A display name has at most {MAX_NAME_CHARS} characters.")
+    return _display_name(raw)
+
+
+@lru_cache(maxsize=4096)
+def _display_name(raw: str) -> str:
+    name = " ".join(part for part in _SPACES.split(unicodedata.normalize("NFC", raw)) if part)
+    if len(name) > MAX_NAME_CHARS:
+        raise _bad_name(f"A display name has at most {MAX_NAME_CHARS} characters; this one has {len(name)}.")
+    if not any(_can_be_seen(char) for char in name):
+        raise _bad_name("A display name has at least one character that can be seen.")
+    marks = 0
+    for index, char in enumerate(name):
+        if char in _COLONS:
+            raise _bad_name("A display name has no colon: a line of chat reads name: text.")
+        marks = marks + 1 if unicodedata.category(char) in ("Mn", "Mc", "Me") else 0
+        if marks > MAX_MARKS:
+            raise _bad_name(f"A display name has at most {MAX_MARKS} marks on one letter.")
+        if not _may_be_shown(name, index):
+            raise _bad_name(f"A display name may not contain {character(char)} there.")
+    skeleton = "".join(filter(str.isalnum, _fold(name).translate(_LOOKALIKES)))
+    if skeleton in _POSING:
+        raise Refusal(
+            "reserved_name", "This name would pose as the server or its staff; choose another one.", field="name"
+        )
+    return name
+
+
+_SPACES = re.compile("[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
+_JOINER = "\u200d"
+
+
+def _can_be_seen(char: str) -> bool:
+    return (unicodedata.category(char)[0] in "LNPS" and char not in _INVISIBLE) or "\U0001f000" <= char <= "\U0001fbff"
+
+
+def _may_be_shown(name: str, index: int) -> bool:
+    char = name[index]
+    before = name[index - 1] if index else ""
+    if char == _JOINER:
+        return is_emoji_part(before) and is_emoji_part(name[index + 1 : index + 2])
+    if "\ufe00" <= char <= "\ufe0f":  # presentation: as emoji or as text
+        return before != "" and (
+            unicodedata.category(before) == "So" or before in "0123456789#*" or is_emoji_part(before)
+        )
+    if "\U000e0100" <= char <= "\U000e01ef":  # which form of an ideograph, as in family names
+        return before != "" and unicodedata.category(before) == "Lo" and before not in _INVISIBLE
+    if char == " ":
+        return True
+    return (unicodedata.category(char)[0] == "M" and char not in _INVISIBLE) or _can_be_seen(char)
+
+
+def is_emoji_part(char: str) -> bool:
+    """Whether a character may stand beside a joiner in an emoji: a pictograph, a skin tone or the emoji selector.
+
+    Blocks, not categories: a Python older than the emoji knows it as unassigned.
+    """
+    return (
+        "\U0001f000" <= char <= "\U0001fbff"
+        or "\u2190" <= char <= "\u27ff"
+        or "\u2900" <= char <= "\u2bff"
+        or char == "\ufe0f"
+    )
+
+
+def _bad_name(detail: str) -> Refusal:
+    return Refusal("bad_name", detail, field="name")
+
+
+def check_key(raw: str) -> str:
+    """Give an idempotency key back unchanged. Raises Refusal("bad_key") unless it is 8 to 64 of `A-Za-z0-9_-`."""
+    if _KEY.fullmatch(raw) is None:
+        raise Refusal("bad_key", "An idempotency key is 8 to 64 of A-Z a-z 0-9 _ and -.", field="key")
+    return raw
+
+
+def character(char: str) -> str:
+    """Name a character for an error text, without showing it: `U+202E RIGHT-TO-LEFT OVERRIDE`."""
+    return f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip()

@@ -1,0 +1,114 @@
+"""What a message may contain, and how text that others wrote is shown on a terminal without obeying it."""
+
+from __future__ import annotations
+
+import re
+
+from parlour.core.errors import Refusal
+from parlour.core.names import is_emoji_part
+
+MAX_TEXT_BYTES = 16 * 1024
+MAX_TEXT_CHARS = 8000
+MAX_TEXT_LINES = 400
+
+_LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x85\u2028\u2029]")
+_BLANK = re.compile(
+    r"[\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0]*"
+)
+
+
+def check_text(text: str) -> str:
+    """Give the text of a message back unchanged.
+
+    Raises Refusal("text_too_long") over 16 KiB of UTF-8, 8000 code points or 400 lines; ("bad_text") for NUL or a
+    lone surrogate, which no store and no reader could take; ("blank_text") if nothing in it can be seen.
+    """
+    if len(text) > MAX_TEXT_CHARS:
+        raise _too_long(f"The text has {len(text)} characters; the limit is {MAX_TEXT_CHARS}.")
+    if not text.isascii():
+        try:
+            size_bytes = len(text.encode())
+        except UnicodeEncodeError:
+            raise Refusal("bad_text", "The text contains half of a surrogate pair.", field="text") from None
+        if size_bytes > MAX_TEXT_BYTES:
+            raise _too_long(f"The text has {size_bytes} bytes of UTF-8; the limit is {MAX_TEXT_BYTES}.")
+    if "\0" in text:
+        raise Refusal("bad_text", "The text contains U+0000.", field="text")
+    if len(text) > MAX_TEXT_LINES:
+        lines = sum(1 for _ in _LINE_BREAK.finditer(text.removesuffix("\n"))) + 1
+        if lines > MAX_TEXT_LINES:
+            raise _too_long(f"The text has {lines} lines; the limit is {MAX_TEXT_LINES}.")
+    if _BLANK.fullmatch(text):
+        raise Refusal("blank_text", "The text is empty or blank.", field="text")
+    return text
+
+
+def _too_long(detail: str) -> Refusal:
+    return Refusal("text_too_long", detail, field="text")
+
+
+def decode_text(data: bytes) -> str:
+    """Decode a text that came as raw bytes. Raises Refusal("bad_utf8"); a byte order mark is kept as it is."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise Refusal("bad_utf8", f"The text is not valid UTF-8 at byte {exc.start}.", field="text") from None
+
+
+# Controls; formats that show nothing or turn the line around; letters that show nothing; lone surrogates. The Arabic
+# signs that enclose numbers (U+0600 to U+0605 and others) are formats too, but can be seen: they stay.
+_HOSTILE = re.compile(
+    "(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f)"  # the flag of a region, as one emoji
+    "|[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff]"
+)
+_JOINING_SCRIPTS = re.compile("[\u0600-\u0dff\u0f00-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc]")
+"""Scripts whose spelling needs zero-width joiners and non-joiners: Arabic and Indic ones and their neighbours."""
+
+
+def visible(text: str) -> str:
+    """Show what would act on a terminal or lie to the eye instead of passing it on.
+
+    C0 controls and DEL become control pictures (ESC is `␛`), everything else `<U+202E>`. Joiners stay inside emoji and
+    after letters of scripts that are spelled with them; variation selectors always stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _HOSTILE.sub(_picture, text)
+
+
+def _picture(match: re.Match[str]) -> str:
+    if match[1] is not None:
+        return match[1]
+    char = match[0]
+    code = ord(char)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    if char in "\u200c\u200d" and _joins(match.string, match.start()):
+        return char
+    return f"<U+{code:04X}>"
+
+
+def _joins(text: str, index: int) -> bool:
+    before = text[index - 1] if index else ""
+    if _JOINING_SCRIPTS.match(before):
+        return True
+    return text[index] == "\u200d" and is_emoji_part(before) and is_emoji_part(text[index + 1 : index + 2])
+
+
+def text_line(at: str, name: str, text: str) -> str:
+    """Show a message as curl users read it: `2026-11-22T06:41:23Z alice: Hello`, without a newline at the end.
+
+    `at` is the event's time (`2026-11-22T06:41:23.123Z`). Further lines of the text are indented by two spaces, so
+    that none can pass for another message; tabs become four spaces; nothing left in it can move a cursor.
+    """
+    if not (text.isascii() and text.isprintable()):
+        if "\t" in text:
+            text = text.replace("\t", "    ")
+        lines = text.replace("\r\n", "\n").split("\n")
+        text = "\n  ".join([_HOSTILE.sub(_picture, line) for line in lines])
+    return f"{at[:19]}Z {visible(name)}: {text}"
