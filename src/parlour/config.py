@@ -1,0 +1,282 @@
+"""The one table of settings: name, type, default, unit and help, from which flags, environment, file and docs come.
+
+A value is looked for on the command line, then in the environment (`PARLOUR_…`), then in the TOML file, then in the
+table. Only `app` and `cli` import this module: the parts of the server take values, not the settings object.
+"""
+
+# ruff: noqa: RUF009  (_row is dataclasses.field with the row of the table in its metadata)
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from parlour.config_kinds import Kind, choice, integer, items, number, parse_host, parse_origin, path, switch
+from parlour.core.limits import Limits
+from parlour.net.proxies import UNIX, parse_networks
+
+ENV_PREFIX = "PARLOUR_"
+CONFIG_ENV = "PARLOUR_CONFIG"
+_CLIENT_ENV = frozenset({CONFIG_ENV, "PARLOUR_URL", "PARLOUR_TOKEN", "PARLOUR_NAME", "PARLOUR_PYTHON"})
+"""Names in the environment that other commands and the scripts read; not settings of the server."""
+
+
+class ConfigError(Exception):
+    """A setting is wrong; the text names where the value came from, what was expected and what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table."""
+
+    name: str
+    kind: Kind
+    default: Any
+    section: str
+    help: str
+    unit: str
+
+    @property
+    def flag(self) -> str:
+        """The option of `parlour serve`: `--drain-seconds`."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def env(self) -> str:
+        """The name in the environment: `PARLOUR_DRAIN_SECONDS`."""
+        return ENV_PREFIX + self.name.upper()
+
+
+def _proxy(value: str) -> str:
+    if value != UNIX:
+        parse_networks([value])
+    return value
+
+
+_HOSTS = items("HOST", "host names or addresses, or none", parse_host)
+_PROXIES = items("NETWORK", "networks such as 10.0.0.0/8, or unix", _proxy)
+_PATH, _FILE, _DIR = path("PATH"), path("FILE"), path("DIR")
+_ORIGINS = items("ORIGIN", "origins such as https://chat.example.org", parse_origin)
+_DATA = Path("parlour-data")
+
+
+def _row(section: str, kind: Kind, default: object, help: str, unit: str = "") -> Any:  # noqa: A002
+    """A field of `Settings` together with its row of the table."""
+    return dataclasses.field(default=default, metadata={"row": (section, kind, help, unit)})
+
+
+_LIMITS = {field.name: field for field in dataclasses.fields(Limits)}
+
+
+def _limit(name: str, low: int, high: int, unit: str = "") -> Any:
+    """A field of `Settings` that tunes the limit of the same name."""
+    field = _LIMITS[name]
+    kind = number(low or 0.01, high) if isinstance(field.default, float) else integer(low, high)
+    return _row("Limits", kind, field.default, field.metadata["help"], unit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting with its value; the fields, in this order, are the rows of `SETTINGS`."""
+
+    # Listening
+    port: int = _row("Listening", integer(0, 65535), 8080, "TCP port; 0 takes any free one.")
+    host: tuple[str, ...] = _row(
+        "Listening",
+        _HOSTS,
+        ("127.0.0.1",),
+        "Addresses to listen on. `0.0.0.0,::` is every address of the machine; `none` is no TCP at all.",
+    )
+    unix_socket: Path | None = _row(
+        "Listening", _PATH, None, "Listen on a Unix socket too, for a reverse proxy on the same machine."
+    )
+    tls_cert: Path | None = _row(
+        "Listening", _FILE, None, "Certificate chain in PEM form; makes TCP HTTPS. Read again on SIGHUP."
+    )
+    tls_key: Path | None = _row("Listening", _FILE, None, "Private key of the certificate, in PEM form.")
+    trusted_proxies: tuple[str, ...] = _row(
+        "Listening",
+        _PROXIES,
+        (),
+        "Peers whose X-Forwarded-For, -Proto and -Host are believed; `unix` means those on the Unix socket.",
+    )
+    allowed_origins: tuple[str, ...] = _row(
+        "Listening", _ORIGINS, (), "Further web origins whose pages may use this server; its own always may."
+    )
+
+    # Storage
+    data: Path = _row("Storage", _DIR, _DATA, "Directory of the database, made with mode 0700.")
+    store: Literal["sqlite", "memory"] = _row(
+        "Storage", choice("sqlite", "memory"), "sqlite", "Where messages are kept; `memory` forgets them at the end."
+    )
+    retention_days: int = _row(
+        "Storage", integer(0, 36500), 0, "Messages older than this are removed; 0 keeps them for ever.", "days"
+    )
+
+    # Access
+    access: Literal["open", "members"] = _row(
+        "Access", choice("open", "members"), "open", "Who may take part: everybody as a guest, or members only."
+    )
+    rate_limits: bool = _row(
+        "Access",
+        switch,
+        True,
+        "Limits per address on messages and connections; off is for measurements and trusted networks.",
+    )
+
+    # Operation
+    log_format: Literal["text", "json"] = _row(
+        "Operation", choice("text", "json"), "text", "How log lines on standard error are written."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _row(
+        "Operation", choice("debug", "info", "warning", "error"), "info", "The least important lines to write."
+    )
+    access_log: bool = _row("Operation", switch, False, "Write a log line for every request.")
+    debug: bool = _row("Operation", switch, False, "Check the event loop for slow callbacks; costs speed.")
+    drain_seconds: float = _row(
+        "Operation", number(0, 3600), 30.0, "How long a stop waits for connections to end.", "seconds"
+    )
+
+    # Limits
+    sends_per_s: float = _limit("sends_per_s", 0, 100_000)
+    sends_burst: int = _limit("sends_burst", 1, 100_000)
+    room_sends_per_s: float = _limit("room_sends_per_s", 0, 100_000)
+    room_sends_burst: int = _limit("room_sends_burst", 1, 100_000)
+    history_per_s: float = _limit("history_per_s", 0, 100_000)
+    history_burst: int = _limit("history_burst", 1, 100_000)
+    address_connections: int = _limit("address_connections", 1, 1_000_000)
+    address_new_per_10_s: int = _limit("address_new_per_10_s", 1, 1_000_000)
+    stream_rooms: int = _limit("stream_rooms", 1, 10_000)
+    keep_alive_s: float = _limit("keep_alive_s", 1, 3600, "seconds")
+    buffered_bytes: int = _limit("buffered_bytes", 65536, 16 * 1024 * 1024, "bytes")
+    stalled_s: float = _limit("stalled_s", 1, 3600, "seconds")
+
+    def limits(self) -> Limits:
+        """The limits in force."""
+        tuned = {row.name: getattr(self, row.name) for row in SETTINGS if row.name in _LIMITS}
+        return Limits(drain_s=self.drain_seconds, **tuned)
+
+
+def _table() -> tuple[Setting, ...]:
+    rows = []
+    for field in dataclasses.fields(Settings):
+        section, kind, help_text, unit = field.metadata["row"]
+        rows.append(Setting(field.name, kind, field.default, section, help_text, unit))
+    return tuple(rows)
+
+
+SETTINGS: tuple[Setting, ...] = _table()
+"""The table, in the order of the documentation."""
+
+
+class Loaded(NamedTuple):
+    """Settings, and for each name where its value came from: `--port`, `PARLOUR_PORT`, `port in FILE` or `default`."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+
+def load(
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str],
+    config_file: Path | None = None,
+) -> Loaded:
+    """Put the settings together. `flags` has the text given on the command line by setting name, None if not given.
+
+    Values of lists are joined by commas. Without `config_file` the one named by `PARLOUR_CONFIG` is read, if any.
+    An empty variable counts as absent. Raises ConfigError.
+    """
+    if config_file is None and environ.get(CONFIG_ENV):
+        config_file = Path(environ[CONFIG_ENV])
+    in_file = {} if config_file is None else _read_file(config_file)
+    values: dict[str, object] = {}
+    sources: dict[str, str] = {}
+    for row in SETTINGS:
+        flag, variable = flags.get(row.name), environ.get(row.env)
+        if flag is not None:
+            sources[row.name], text = row.flag, flag
+        elif variable:
+            sources[row.name], text = row.env, variable
+        elif row.name in in_file:
+            sources[row.name], text = f"{row.name} in {config_file}", in_file[row.name]
+        else:
+            sources[row.name] = "default"
+            continue
+        values[row.name] = _parse(row, text, sources[row.name])
+    settings = Settings(**values)  # type: ignore[arg-type]  # each value was made by its row's kind
+    _check_together(settings, sources)
+    return Loaded(settings, sources)
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Names in the environment that look like settings and are none: probably misspelt."""
+    known = {row.env for row in SETTINGS} | _CLIENT_ENV
+    return sorted(name for name in environ if name.startswith(ENV_PREFIX) and name not in known)
+
+
+def show(row: Setting, value: object) -> str:
+    """A value the way it would be written on the command line."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ",".join(value) or ("none" if row.name == "host" else "")
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _parse(row: Setting, text: str, source: str) -> object:
+    text = text.strip()
+    if row.name == "host" and text == "none":
+        return ()
+    if not text and (row.default is None or row.kind.is_list):
+        return row.default  # `--unix-socket ""` takes back what the file says
+    try:
+        return row.kind.parse(text)
+    except ValueError as error:
+        reason = f" ({error})" if str(error) else ""
+        unit = f" {row.unit}" if row.unit else ""
+        raise ConfigError(f"{source}: expected {row.kind.expected}{unit}, not {text[:100]!r}{reason}.") from error
+
+
+def _read_file(file: Path) -> dict[str, str]:
+    """The settings of a TOML file as text. Raises ConfigError for unknown names, tables and what is no TOML."""
+    try:
+        with file.open("rb") as stream:
+            found = tomllib.load(stream)
+    except OSError as error:
+        raise ConfigError(f"--config: cannot read {file}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--config: {file} is not TOML: {error}") from error
+    names = [row.name for row in SETTINGS]
+    for name in found:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f" Did you mean {near[0]}?" if near else " The settings are listed in docs/config.md."
+            raise ConfigError(f"{name!r} in {file}: there is no such setting.{hint}")
+    return {name: _toml_text(value, f"{name} in {file}") for name, value in found.items()}
+
+
+def _toml_text(value: object, source: str) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, str | int | float):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ",".join(value) if value else "none" if source.startswith("host in") else ""
+    raise ConfigError(f"{source}: expected one value or an array of strings.")
+
+
+def _check_together(settings: Settings, sources: Mapping[str, str]) -> None:
+    """What no single value shows. Raises ConfigError."""
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        given = "tls_cert" if settings.tls_cert else "tls_key"
+        raise ConfigError(f"{sources[given]}: a certificate and its key are given together, as tls_cert and tls_key.")
+    try:
+        parse_networks(settings.trusted_proxies)
+    except ValueError as error:
+        raise ConfigError(f"{sources['trusted_proxies']}: {error}.") from error

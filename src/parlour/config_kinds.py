@@ -1,0 +1,114 @@
+"""The kinds of values a setting can have: how each is read from text, and how it is described to a person."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+_WHOLE = re.compile(r"-?[0-9]{1,15}", re.ASCII)
+_DECIMAL = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
+
+
+class Kind(NamedTuple):
+    """One kind of value. `parse` takes stripped text and raises ValueError; the error's text, if any, is the reason."""
+
+    name: str
+    """For `--help` and the documentation: `number`, `on|off`, `FILE`."""
+    expected: str
+    """Completes the sentence "expected …" in an error message."""
+    parse: Callable[[str], object]
+    is_list: bool = False
+
+
+def integer(low: int, high: int) -> Kind:
+    """A whole number from `low` to `high`, ASCII digits only."""
+
+    def parse(value: str) -> int:
+        if not _WHOLE.fullmatch(value) or not low <= int(value) <= high:
+            raise ValueError
+        return int(value)
+
+    return Kind("number", f"a whole number from {low} to {high}", parse)
+
+
+def number(low: float, high: float) -> Kind:
+    """A decimal number from `low` to `high`, without sign or exponent."""
+
+    def parse(value: str) -> float:
+        if not _DECIMAL.fullmatch(value) or not low <= float(value) <= high:
+            raise ValueError
+        return float(value)
+
+    return Kind("number", f"a number from {low:g} to {high:g}", parse)
+
+
+def choice(*words: str) -> Kind:
+    """One of some words."""
+
+    def parse(value: str) -> str:
+        if value not in words:
+            raise ValueError
+        return value
+
+    return Kind("|".join(words), "one of " + ", ".join(words), parse)
+
+
+def _parse_switch(value: str) -> bool:
+    if value not in ("on", "off"):
+        raise ValueError
+    return value == "on"
+
+
+switch = Kind("on|off", "on or off", _parse_switch)
+
+
+def _parse_path(value: str) -> Path:
+    if not value or "\0" in value:
+        raise ValueError
+    return Path(value).expanduser()
+
+
+def path(what: str) -> Kind:
+    """A file system path; `what` (FILE, DIR, PATH) is how `--help` names it. A leading `~` is the home directory."""
+    return Kind(what, "a path", _parse_path)
+
+
+def items(name: str, expected: str, parse_item: Callable[[str], str]) -> Kind:
+    """A list of texts: on the command line repeated or separated by commas, in a file an array too."""
+
+    def parse(value: str) -> tuple[str, ...]:
+        parts = [part.strip() for part in value.split(",")]
+        return tuple(parse_item(part) for part in parts if part)
+
+    return Kind(name, expected, parse, is_list=True)
+
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def parse_origin(value: str) -> str:
+    """A web origin in the one spelling browsers send (RFC 6454 §6.2): `https://chat.example.org`, `http://[::1]:8080`."""
+    parts = urlsplit(value)
+    host = parts.hostname
+    if parts.scheme not in _DEFAULT_PORTS or not host or not host.isascii() or set(host) & set("*_ "):
+        raise ValueError
+    if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError
+    shown = f"[{host}]" if ":" in host else host
+    if parts.port is None or parts.port == _DEFAULT_PORTS[parts.scheme]:
+        return f"{parts.scheme}://{shown}"
+    return f"{parts.scheme}://{shown}:{parts.port}"
+
+
+_HOST = re.compile(r"[0-9A-Za-z_.:%-]{1,253}", re.ASCII)
+
+
+def parse_host(value: str) -> str:
+    """A host name or address to listen on; an IPv6 address may be in brackets."""
+    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    if not _HOST.fullmatch(bare):
+        raise ValueError
+    return bare

@@ -1,0 +1,113 @@
+"""Structured logs on standard error: an event name and fields, one line a record, as text or as JSON.
+
+Fields are named by the caller and never hold message bodies or secrets. What a peer may have written comes out with
+control characters, line breaks and directional marks escaped, so a line is a line and a terminal stays as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from typing import Literal, TextIO
+
+LogFormat = Literal["text", "json"]
+
+DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
+
+_FIELDS = "parlour_fields"
+_MAX_VALUE = 2000
+"""Characters of one value that are shown; a peer may not fill the disk with one header."""
+
+
+def event(
+    logger: logging.Logger, name: str, /, level: int = INFO, *, error: BaseException | None = None, **fields: object
+) -> None:
+    """Log that `name` happened. `error` adds its traceback. Costs one comparison when the level is off."""
+    if logger.isEnabledFor(level):
+        logger.log(level, "%s", name, exc_info=error, extra={_FIELDS: fields})
+
+
+def configure(log_format: LogFormat = "text", level: str = "info", stream: TextIO | None = None) -> None:
+    """Send every logger of the process to `stream` (standard error by default) in this format. Replaces what was."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    logging.raiseExceptions = False  # a full disk or closed pipe under the log is no reason for a traceback a line
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-11-22T06:41:23.123Z INFO  listening address=http://127.0.0.1:8080`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, without line break."""
+        parts = [f"{_timestamp(record)} {record.levelname:<7} {escape(record.getMessage())}"]
+        parts += [f"{name}={_text_value(value)}" for name, value in _fields(record).items()]
+        return " ".join(parts)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: `at`, `level`, `event`, `logger`, then the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, ASCII only, without line break."""
+        row: dict[str, object] = {
+            "at": _timestamp(record),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            "logger": record.name,
+        }
+        for name, value in _fields(record).items():
+            row[name if name not in row else f"{name}_"] = _json_value(value)
+        return json.dumps(row, ensure_ascii=True, allow_nan=False)
+
+
+def escape(text: str) -> str:
+    r"""Make control, format and separator characters visible: `\n`, `\x1b`, `\u2028`. Backslashes are doubled."""
+    if text.isprintable() and "\\" not in text:
+        return text
+    return "".join(_escape_one(char) for char in text)
+
+
+def _escape_one(char: str) -> str:
+    if char == "\\":
+        return "\\\\"
+    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z"
+
+
+def _fields(record: logging.LogRecord) -> Mapping[str, object]:
+    fields: dict[str, object] = dict(getattr(record, _FIELDS, {}))
+    if record.exc_info and record.exc_info[1] is not None:
+        fields["traceback"] = logging.Formatter().formatException(record.exc_info)
+    return fields
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}…"
+
+
+def _text_value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or isinstance(value, int | float):
+        return str(value)
+    shown = escape(_cut(str(value)))
+    return f'"{shown.replace(chr(34), chr(92) + chr(34))}"' if not shown or set(shown) & set(' "=') else shown
+
+
+def _json_value(value: object) -> object:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    return _cut(str(value))

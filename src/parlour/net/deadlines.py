@@ -1,0 +1,118 @@
+"""One coarse wheel for the deadlines of all connections, so that an idle connection owns no timer.
+
+Re-arming a deadline, which happens with every request, is one attribute write: the entry stays in the bucket it is in
+and is moved only when that bucket's tick comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Entry(Protocol):
+    """What can have a deadline. Both attributes belong to the wheel and start at 0."""
+
+    due: int
+    """The tick at which it expires; 0 when it has no deadline."""
+    bucket: int
+    """The tick at which the wheel looks at it next; 0 when it is in no bucket."""
+
+    def expire(self) -> None:
+        """The deadline has passed; the entry has none any more and may set a new one."""
+
+
+class Wheel:
+    """Deadlines in whole ticks, always rounded up: an entry expires after `seconds`, and less than two ticks later.
+
+    `clock` gives monotonic seconds; entries are hashed by identity. Everything runs on the event loop.
+    """
+
+    __slots__ = ("_buckets", "_clock", "_handle", "_loop", "_now", "_per_second", "_start", "_tick_s")
+
+    def __init__(self, clock: Callable[[], float], tick_s: float = 1.0) -> None:
+        self._clock = clock
+        self._tick_s = tick_s
+        self._per_second = 1.0 / tick_s
+        self._start = clock()
+        self._now = 0
+        self._buckets: dict[int, set[Entry]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._handle: asyncio.TimerHandle | None = None
+
+    def set(self, entry: Entry, seconds: float) -> None:
+        """Give the entry a deadline in so many seconds, in place of the one it has."""
+        # Rounded up to whole ticks, and one more because part of the present tick may be over.
+        due = entry.due = self._now + 1 - int(-seconds * self._per_second // 1)
+        bucket = entry.bucket
+        if due < bucket or bucket == 0:
+            self._move(entry, due)
+
+    def clear(self, entry: Entry) -> None:
+        """Take the deadline away; the wheel may go on referring to the entry until its bucket comes round."""
+        entry.due = 0
+
+    def discard(self, entry: Entry) -> None:
+        """Forget the entry, which is going away."""
+        entry.due = 0
+        self._move(entry, 0)
+
+    def tick(self) -> None:
+        """Expire what is due by the clock; called by `start`'s chain, or by a test.
+
+        An `expire` that raises does not keep the others from expiring: the first error is raised at the end.
+        """
+        target = int((self._clock() - self._start) * self._per_second)
+        error: Exception | None = None
+        while self._now < target:
+            self._now += 1
+            for entry in self._buckets.pop(self._now, ()):
+                try:
+                    self._look_at(entry)
+                except Exception as failure:
+                    error = error or failure
+        if error is not None:
+            raise error
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tick by one chain of timers on this loop until `stop`."""
+        self._loop = loop
+        self._handle = loop.call_later(self._tick_s, self._run)
+
+    def stop(self) -> None:
+        """End the chain; deadlines stay as they are."""
+        if self._handle is not None:
+            self._handle.cancel()
+        self._handle = self._loop = None
+
+    def _run(self) -> None:
+        if self._loop is None:
+            return
+        self._handle = self._loop.call_later(self._tick_s, self._run)
+        self.tick()
+
+    def _look_at(self, entry: Entry) -> None:
+        """Expire or move an entry of the bucket whose tick has come."""
+        if entry.bucket != self._now:
+            return  # another entry's expiry has discarded or set it a moment ago
+        entry.bucket = 0
+        if entry.due > self._now:
+            self._move(entry, entry.due)
+        elif entry.due:
+            entry.due = 0
+            entry.expire()
+
+    def _move(self, entry: Entry, tick: int) -> None:
+        """Put the entry into the bucket of this tick, 0 for none, and out of the one it is in."""
+        old = self._buckets.get(entry.bucket)
+        if old is not None:
+            old.discard(entry)
+        entry.bucket = tick
+        if tick == 0:
+            return
+        bucket = self._buckets.get(tick)
+        if bucket is None:
+            self._buckets[tick] = {entry}
+        else:
+            bucket.add(entry)

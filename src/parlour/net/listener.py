@@ -1,0 +1,269 @@
+"""Opens the sockets the server listens on: TCP, Unix and those inherited from a service manager.
+
+Options that every accepted connection needs are set on the listening socket, from which the kernel copies them at
+accept (tests/net/test_listener.py holds this for Linux), so a new connection costs no system call for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+import stat
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EPERM
+from pathlib import Path
+
+BACKLOG = 4096
+"""Connections the kernel may hold for us; it cuts this down to net.core.somaxconn, whose default is the same."""
+
+UNIX_MODE = 0o660
+"""Owner and group: a reverse proxy gets in by group, other users of the machine do not."""
+
+KEEPALIVE_IDLE_S = 60
+KEEPALIVE_INTERVAL_S = 15
+KEEPALIVE_PROBES = 4
+"""A peer that vanished without a word is noticed after two minutes."""
+
+NOTSENT_LOWAT_BYTES = 65536
+"""Unsent bytes the kernel keeps for a connection: what waits longer stays with us, where it can still be replaced."""
+
+TLS_HANDSHAKE_S = 10.0
+TLS_SHUTDOWN_S = 5.0
+
+_MAX_UNIX_PATH_BYTES = 107  # unix(7): sun_path is 108 bytes with its final zero; macOS says 103 by itself
+_FIRST_INHERITED_FD = 3  # sd_listen_fds(3): SD_LISTEN_FDS_START
+
+
+class ListenError(Exception):
+    """A socket could not be opened; the text says which, why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One listening socket. `path` is that of a Unix socket, None for TCP."""
+
+    sock: socket.socket
+    path: str | None = None
+    file_id: tuple[int, int] | None = None
+    """Device and inode of the file of a Unix socket that we made, and so have to remove."""
+
+    def address(self, scheme: str = "http") -> str:
+        """Where it really listens, port 0 resolved: `http://127.0.0.1:8080`, `http://[::1]:8080`, `unix:/run/p`."""
+        if self.path is not None:
+            return f"unix:{self.path}"
+        host, port = self.sock.getsockname()[:2]
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    def close(self) -> None:
+        """Close the socket and remove the file of a Unix socket, if we made it and nobody has replaced it."""
+        self.sock.close()
+        if self.path is not None and self.file_id is not None:
+            with contextlib.suppress(OSError):
+                if _file_id(self.path) == self.file_id:
+                    os.unlink(self.path)
+
+
+def open_listeners(
+    hosts: Sequence[str],
+    port: int,
+    unix_socket: Path | None = None,
+    environ: MutableMapping[str, str] | None = None,
+) -> list[Listener]:
+    """Open everything the server is to listen on; all or nothing.
+
+    Sockets passed by a service manager (`LISTEN_FDS`) take the place of hosts, port and Unix socket. With port 0 all
+    hosts share the port that the first one got. Blocks for name resolution. Raises ListenError.
+    """
+    inherited = inherited_listeners(os.environ if environ is None else environ)
+    if inherited:
+        return inherited
+    listeners: list[Listener] = []
+    try:
+        for host in hosts:
+            for listener in _open_host(host, port):
+                listeners.append(listener)
+                port = port or listener.sock.getsockname()[1]
+        if unix_socket is not None:
+            listeners.append(_open_unix(str(unix_socket)))
+        if not listeners:
+            raise ListenError("There is nothing to listen on: give a host or a Unix socket.")
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
+
+
+async def accept_on(
+    listener: Listener,
+    factory: Callable[[], asyncio.Protocol],
+    tls: ssl.SSLContext | None = None,
+) -> asyncio.AbstractServer:
+    """Accept connections on the running loop; over TLS if a context is given, except on Unix sockets.
+
+    Closing the server stops accepting and leaves the connections; the listener is still to be closed.
+    """
+    loop = asyncio.get_running_loop()
+    if listener.path is not None:
+        return await loop.create_unix_server(factory, sock=listener.sock, backlog=BACKLOG)
+    return await loop.create_server(
+        factory,
+        sock=listener.sock,
+        backlog=BACKLOG,
+        ssl=tls,
+        ssl_handshake_timeout=TLS_HANDSHAKE_S if tls else None,
+        ssl_shutdown_timeout=TLS_SHUTDOWN_S if tls else None,
+    )
+
+
+def inherited_listeners(environ: MutableMapping[str, str]) -> list[Listener]:
+    """The sockets a service manager opened for this process (sd_listen_fds(3)), none if it opened none.
+
+    Takes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES out of the environment, so that no child mistakes them for its own.
+    Raises ListenError if one of them is no listening stream socket.
+    """
+    pid, count = environ.get("LISTEN_PID", ""), environ.get("LISTEN_FDS", "")
+    if pid != str(os.getpid()) or not (count.isascii() and count.isdigit()):
+        return []
+    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        environ.pop(name, None)
+    return [_adopt(fd) for fd in range(_FIRST_INHERITED_FD, _FIRST_INHERITED_FD + int(count))]
+
+
+def _adopt(fd: int) -> Listener:
+    try:
+        sock = socket.socket(fileno=fd)
+        is_listening = sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError as error:
+        raise ListenError(f"Inherited descriptor {fd} is not a socket: {error.strerror}.") from error
+    if not is_listening or sock.family not in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
+        raise ListenError(f"Inherited descriptor {fd} is not a listening stream socket (ListenStream=, Accept=no).")
+    sock.set_inheritable(False)
+    sock.setblocking(False)
+    if sock.family == socket.AF_UNIX:
+        name = sock.getsockname()
+        return Listener(sock, "@" + name[1:].decode(errors="replace") if isinstance(name, bytes) else str(name))
+    _set_options(sock)
+    return Listener(sock)
+
+
+def _open_host(host: str, port: int) -> Iterator[Listener]:
+    """Listen on every address of a host; of a name with several, those the machine lacks are passed over."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise ListenError(f"The host {host} cannot be resolved: {error}.") from error
+    addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+    missing: OSError | None = None
+    opened = 0
+    for family, address in addresses:
+        chosen = port
+        try:
+            sock = _bind_tcp(family, (address[0], chosen, *address[2:]))
+        except OSError as error:
+            if error.errno not in (EADDRNOTAVAIL, EAFNOSUPPORT):
+                raise ListenError(_explain(error, str(address[0]), chosen)) from error
+            missing = error
+            continue
+        opened += 1
+        port = port or sock.getsockname()[1]
+        yield Listener(sock)
+    if not opened and missing is not None:
+        raise ListenError(_explain(missing, host, port)) from missing
+
+
+def _bind_tcp(family: int, address: tuple[str | int, ...]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # Lets us start again while connections of the last run are in TIME_WAIT. Not SO_REUSEPORT: a second server
+        # on the same port is to fail, not to take half the connections.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # `0.0.0.0,::` listens on both
+        _set_options(sock)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _set_options(sock: socket.socket) -> None:
+    """What accepted connections take over from their listening socket."""
+    tcp = socket.IPPROTO_TCP
+    sock.setsockopt(tcp, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", KEEPALIVE_IDLE_S),
+        ("TCP_KEEPALIVE", KEEPALIVE_IDLE_S),  # the name of TCP_KEEPIDLE on macOS
+        ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL_S),
+        ("TCP_KEEPCNT", KEEPALIVE_PROBES),
+        ("TCP_NOTSENT_LOWAT", NOTSENT_LOWAT_BYTES),
+    ):
+        number = getattr(socket, option, None)
+        if number is not None:
+            sock.setsockopt(tcp, number, value)
+
+
+def _explain(error: OSError, host: str, port: int) -> str:
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if error.errno == EADDRINUSE:
+        return f"Another program listens on {where} already: stop it or choose another port."
+    if error.errno in (EACCES, EPERM):
+        return f"Listening on {where} is not permitted: choose a port from 1024 up, or let the service manager open it."
+    if error.errno == EADDRNOTAVAIL:
+        return f"This machine has no address {host}."
+    return f"Cannot listen on {where}: {error.strerror}."
+
+
+def _open_unix(path: str) -> Listener:
+    if len(os.fsencode(path)) > _MAX_UNIX_PATH_BYTES:
+        raise ListenError(f"The path of the Unix socket is longer than {_MAX_UNIX_PATH_BYTES} bytes: {path}")
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        before = os.umask(0o777 & ~UNIX_MODE)  # not chmod afterwards: there would be a moment of too much
+        try:
+            sock.bind(path)
+        finally:
+            os.umask(before)
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+        return Listener(sock, path, _file_id(path))
+    except OSError as error:
+        sock.close()
+        raise ListenError(f"Cannot listen on the Unix socket {path}: {error.strerror}.") from error
+    except ListenError:
+        sock.close()
+        raise
+
+
+def _remove_stale(path: str) -> None:
+    """Remove a socket file that a dead server left; refuse if it is anything else or somebody answers."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ListenError(f"{path} exists and is not a socket: remove it or choose another path.")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # a full backlog answers EAGAIN at once: somebody listens
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except BlockingIOError:
+            pass
+    raise ListenError(f"Another program listens on the Unix socket {path} already.")
+
+
+def _file_id(path: str) -> tuple[int, int]:
+    found = os.lstat(path)
+    return found.st_dev, found.st_ino
