@@ -1,0 +1,114 @@
+"""Server-sent events: the encoder for our streams and a strict parser for our client (WHATWG HTML §9.2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_COMMENT = b":\n\n"
+
+
+def event(data: bytes, *, id: bytes | None = None, name: bytes | None = None) -> bytes:  # noqa: A002 - the field's name
+    """Encode one event. `data` is one line; what would end a line or a field early is a ValueError, as it is our bug."""
+    if b"\n" in data or b"\r" in data:
+        raise ValueError("the data of an event is one line")
+    if id is None and name is None:
+        return b"data: %b\n\n" % data
+    for field in (id, name):
+        if field is not None and (b"\n" in field or b"\r" in field or b"\0" in field):
+            raise ValueError("an id or a name is one line without NUL")
+    head = b"" if id is None else b"id: %b\n" % id
+    if name is not None:
+        head += b"event: %b\n" % name
+    return b"%bdata: %b\n\n" % (head, data)
+
+
+def comment() -> bytes:
+    """A sign of life that no client shows."""
+    return _COMMENT
+
+
+def retry(ms: int) -> bytes:
+    """Tell the client to wait `ms` milliseconds before it reconnects."""
+    return b"retry: %d\n\n" % ms
+
+
+class ServerSentEvent(NamedTuple):
+    """One event as a browser would dispatch it: `name` is `message` if none was sent, `id` the last one seen so far."""
+
+    name: str
+    data: str
+    id: str
+
+
+class StreamTooLong(ValueError):
+    """A line or the data of one event is longer than the parser allows."""
+
+
+class SSEParser:
+    """Parses a stream fed in pieces of any size (WHATWG HTML §9.2.6).
+
+    `last_id` and `retry_ms` are what a reconnecting client needs. Keeps at most `max_bytes` of an unfinished line and of
+    one event's data; more raises StreamTooLong.
+    """
+
+    __slots__ = ("_buffer", "_data", "_data_size", "_id", "_max_bytes", "_name", "_started", "last_id", "retry_ms")
+
+    def __init__(self, *, max_bytes: int = 1024 * 1024, last_id: str = "") -> None:
+        self._max_bytes = max_bytes
+        self._buffer = b""
+        self._started = False
+        self._data: list[str] = []
+        self._data_size = 0
+        self._name = ""
+        self._id = last_id
+        self.last_id = last_id
+        self.retry_ms: int | None = None
+
+    def feed(self, data: bytes) -> list[ServerSentEvent]:
+        """Take the next bytes; gives the events that they complete. An event without its blank line never appears."""
+        buffer = self._buffer + data
+        if not self._started:
+            if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(buffer):
+                self._buffer = buffer
+                return []
+            buffer = buffer.removeprefix(b"\xef\xbb\xbf")  # one byte order mark, at the very beginning only
+            self._started = True
+        # A CR at the end may be half of a CRLF: it waits for the next byte.
+        held = b"\r" if buffer.endswith(b"\r") else b""
+        *lines, rest = buffer.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        self._buffer = rest + held
+        if len(self._buffer) > self._max_bytes:
+            raise StreamTooLong(f"a line is longer than {self._max_bytes} bytes")
+        events = []
+        for line in lines:
+            if line:
+                self._take(line)
+            elif (dispatched := self._dispatch()) is not None:
+                events.append(dispatched)
+        return events
+
+    def _take(self, line: bytes) -> None:
+        field, _, value = line.partition(b":")
+        if not field:
+            return  # a comment
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            self._data_size += len(value) + 1
+            if self._data_size > self._max_bytes:
+                raise StreamTooLong(f"the data of an event is longer than {self._max_bytes} bytes")
+            self._data.append(value.decode("utf-8", "replace"))
+        elif field == b"id":
+            if b"\0" not in value:
+                self._id = value.decode("utf-8", "replace")
+        elif field == b"event":
+            self._name = value.decode("utf-8", "replace")
+        elif field == b"retry" and value.isdigit() and len(value) <= 9:
+            self.retry_ms = int(value)
+
+    def _dispatch(self) -> ServerSentEvent | None:
+        self.last_id = self._id
+        data, name = self._data, self._name
+        self._data, self._data_size, self._name = [], 0, ""
+        if not data:
+            return None
+        return ServerSentEvent(name or "message", "\n".join(data), self.last_id)

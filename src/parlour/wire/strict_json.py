@@ -1,0 +1,169 @@
+"""JSON from strangers, decoded into msgspec types or refused, with nothing left to interpretation.
+
+msgspec already refuses what is not RFC 8259 (NaN, a byte order mark, trailing bytes, lone surrogates), booleans as
+numbers and unknown fields. What it lets pass is refused here: doubled keys (msgspec keeps the last one, others the
+first), numbers that a browser would round, NUL, and depth and size without end.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from parlour.core.errors import Refusal
+from parlour.core.text import visible
+
+T = TypeVar("T")
+
+MAX_DEPTH = 16
+MAX_KEYS = 64
+MAX_CONTAINERS = 1024
+"""Arrays and objects of one document: empty ones cost much more than the two bytes they take."""
+
+MAX_NUMBER = 2**53
+"""Beyond it a browser's number is no longer exact (RFC 8259 §6)."""
+
+_MAX_SHOWN_CHARS = 128
+
+# What matters in valid JSON; short plain numbers, `true`, commas and the like are skipped. All quantifiers are
+# possessive, so that no input makes the scan go back. Groups: 1 a string, 2 the colon that makes it a key, 3 a bracket,
+# 4 a number that may lie beyond MAX_NUMBER.
+_TOKEN = re.compile(
+    r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"([ \t\n\r]*+:)?+'
+    r"|([\[\]{}])"
+    r"|(?<![0-9.eE+-])(-?+[0-9]{16}[0-9.eE+-]*+|-?+[0-9]++(?:\.[0-9]++)?+[eE][+-]?+[0-9]++)",
+    re.DOTALL,
+)
+_KEY, _BRACKET, _NUMBER = 2, 3, 4
+_NO_KEYS: set[str] = set()
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*+\\u0000")
+_HALF_PAIR = re.compile(
+    rb"(?<!\\)(?:\\\\)*+(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F])"
+)
+# How msgspec words what we pass on.
+_AT_BYTE = re.compile(r" \(byte ([0-9]+)\)$")
+_AT_PATH = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
+_NAMED_FIELD = re.compile(r" field `(.*)`$", re.DOTALL)
+
+
+def decode(data: bytes, type_: type[T], *, max_depth: int = MAX_DEPTH, max_keys: int = MAX_KEYS) -> T:
+    """Decode one JSON document into `type_` (a msgspec Struct with `forbid_unknown_fields`, or a union of such).
+
+    `max_depth` counts open arrays and objects, `max_keys` the keys of all objects together. Time is linear in the
+    input. Raises Refusal("bad_utf8"), or ("bad_json") whose `field` is the path of the offending field (`by.name`)
+    where there is one.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        field = _last_key(data[: exc.start])
+        raise Refusal("bad_utf8", f"Byte {exc.start} is not valid UTF-8.", field=field) from None
+    try:
+        value: T = _decoder(type_).decode(data)
+    except msgspec.ValidationError as exc:
+        raise _wrong_type(str(exc)) from None
+    except msgspec.DecodeError as exc:
+        raise _malformed(data, str(exc)) from None
+    except RecursionError:
+        raise _too_deep(max_depth) from None
+    _check(text, max_depth, max_keys)
+    return value
+
+
+_DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
+"""One decoder a type; the types are ours, so there are few."""
+
+
+def _decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
+    decoder = _DECODERS.get(type_)
+    if decoder is None:
+        decoder = _DECODERS[type_] = msgspec.json.Decoder(type_)
+    return decoder
+
+
+def _check(text: str, max_depth: int, max_keys: int) -> None:
+    """Check valid JSON for doubled keys, long numbers, NUL, depth and the number of keys, in one pass."""
+    has_nul = "\\u0000" in text
+    open_keys: list[set[str]] = []
+    key_count = container_count = 0
+    key: str | None = None
+    for token in _TOKEN.finditer(text):
+        kind = token.lastindex
+        if kind == _BRACKET:
+            bracket = token[0]
+            if bracket == "]" or bracket == "}":
+                open_keys.pop()
+            elif len(open_keys) == max_depth:
+                raise _too_deep(max_depth, key)
+            elif container_count == MAX_CONTAINERS:
+                raise Refusal("bad_json", f"The JSON has more than {MAX_CONTAINERS} arrays and objects.")
+            else:
+                container_count += 1
+                open_keys.append(_NO_KEYS if bracket == "[" else set())
+        elif kind == _NUMBER:
+            if not _is_exact(token[0]):
+                raise Refusal("bad_json", "A number lies beyond 2 to the power of 53.", field=_field(key))
+        elif kind == _KEY:
+            key = _unescaped(token[1])
+            key_count += 1
+            if key_count > max_keys:
+                raise Refusal("bad_json", f"The JSON has more than {max_keys} keys.")
+            if key in open_keys[-1]:
+                raise Refusal("bad_json", "The key is doubled.", field=_field(key))
+            open_keys[-1].add(key)
+        if has_nul and _NUL.search(token[0]):
+            raise Refusal("bad_json", "A string contains U+0000.", field=_field(key))
+
+
+def _is_exact(number: str) -> bool:
+    if number.lstrip("-").isdigit():
+        return len(number) <= 17 and abs(int(number)) <= MAX_NUMBER
+    return abs(float(number)) <= MAX_NUMBER
+
+
+def _unescaped(string: str) -> str:
+    return msgspec.json.decode(f'"{string}"', type=str) if "\\" in string else string
+
+
+def _wrong_type(message: str) -> Refusal:
+    """Word what msgspec says of valid JSON that is not of the type, with the path taken out of it."""
+    path = ""
+    if found := _AT_PATH.search(message):
+        message, path = message[: found.start()], found[1]
+    if found := _NAMED_FIELD.search(message):
+        message, path = message[: found.start()] + " field", f"{path}.{found[1]}" if path else found[1]
+    return Refusal("bad_json", f"{_shown(message)}.", field=_field(path))
+
+
+def _malformed(data: bytes, message: str) -> Refusal:
+    """Word what msgspec says of bytes that are not JSON."""
+    if found := _HALF_PAIR.search(data):
+        return Refusal(
+            "bad_json", "A string contains half of a surrogate pair.", field=_last_key(data[: found.start()])
+        )
+    if at := _AT_BYTE.search(message):
+        return Refusal("bad_json", f"{message}.", field=_last_key(data[: int(at[1])]))
+    return Refusal("bad_json", f"{message}.")
+
+
+def _too_deep(max_depth: int, key: str | None = None) -> Refusal:
+    return Refusal("bad_json", f"The JSON is nested deeper than {max_depth} levels.", field=_field(key))
+
+
+def _last_key(data: bytes) -> str | None:
+    """The key whose value the end of `data` lies in, as far as broken JSON can tell."""
+    text = data.decode("utf-8", "replace")
+    keys = [token[1] for token in _TOKEN.finditer(text) if token.lastindex == _KEY]
+    return _field(keys[-1]) if keys else None
+
+
+def _field(name: str | None) -> str | None:
+    return _shown(name) if name else None
+
+
+def _shown(text: str) -> str:
+    """Make a peer's own words short and safe to show."""
+    return visible(text if len(text) <= _MAX_SHOWN_CHARS else f"{text[:_MAX_SHOWN_CHARS]}…")
