@@ -1,0 +1,281 @@
+"""The grammar of a request head: what RFC 9112 §3 and §5 allow, minus everything two parsers could read differently.
+
+The grammar is positive: a byte sequence is accepted only if it matches, and nothing is repaired.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from parlour.core.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """How large a request head may be: bytes without line ends, but `head` with everything; `fields` is a count."""
+
+    request_line: int = 8192
+    field: int = 8192
+    head: int = 16384
+    fields: int = 64
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """One request without its body; read-only by convention (a frozen class costs twice as much to make).
+
+    `target` is in origin-form (or `*`), visible ASCII, still percent-encoded. `fields` are in order, names in lower
+    case, values without surrounding white space; values may hold any byte above 0x7f. `host` is in lower case with the
+    port as sent, and empty if an HTTP/1.0 client sent none. `upgrade` is the Upgrade value in lower case if Connection
+    lists `upgrade`. `expects_continue`: the client waits for `100 Continue` before it sends the content.
+    """
+
+    method: str
+    target: bytes
+    minor: int
+    fields: list[tuple[bytes, bytes]]
+    host: bytes
+    content_length: int | None
+    chunked: bool
+    keep_alive: bool
+    expects_continue: bool
+    upgrade: bytes | None
+
+    def get(self, name: bytes) -> bytes | None:
+        """The first value of a field; `name` is in lower case."""
+        for key, value in self.fields:
+            if key == name:
+                return value
+        return None
+
+    def get_all(self, name: bytes) -> list[bytes]:
+        """All values of a field in order; `name` is in lower case."""
+        return [value for key, value in self.fields if key == name]
+
+
+class RequestLine(NamedTuple):
+    """The first line: `authority` is the one of an absolute-form target, lower case."""
+
+    method: str
+    target: bytes
+    minor: int
+    authority: bytes | None
+
+
+_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")}
+"""Methods that have a meaning here; the router answers 405 where one is not allowed. CONNECT is for proxies."""
+
+# Every quantifier is possessive: nothing is tried twice, so matching is linear in the input.
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # RFC 9110 §5.6.2
+_AUTHORITY = rb"(?:[0-9A-Za-z._-]{1,255}+|\[[0-9A-Fa-f:.]{2,45}+\])(?::[0-9]{1,5}+)?"
+# DEVIATION from RFC 3986: "|^[]" in a path and "`\{}|^[]" in a query are allowed, because browsers send them as they
+# are (WHATWG URL, percent-encode sets). DEVIATION from RFC 3986 §3.2.2: host names are plain ASCII names and addresses.
+_PATH = rb"/[!$-;=@-Z_a-z~|^\[\]]*+"
+_QUERY = rb"\?[!$-;=?-~]*+"
+
+_REQUEST_LINE = re.compile(
+    rb"(%b) (?:(?i:https?)://(%b)(?=[/? ]))?((?:%b)?(?:%b)?|\*) HTTP/1\.([01])" % (_TOKEN, _AUTHORITY, _PATH, _QUERY)
+)
+_LINE_SHAPE = re.compile(rb"(%b) ([!-~]++) HTTP/([0-9]\.[0-9])" % _TOKEN)
+_FIELD = re.compile(rb"^(%b):[ \t]*+([^\r]*+)\r\n" % _TOKEN, re.MULTILINE)
+_NAME = re.compile(_TOKEN)
+_HOST = re.compile(_AUTHORITY)
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")  # 18 digits fit in any peer's 63 bits; no leading zero: some read octal
+_CODINGS = re.compile(rb"(?:%b[ \t]*+,[ \t]*+)++chunked" % _TOKEN)
+
+_TEXT = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+"""What a field line may contain (RFC 9110 §5.5): tab, space, visible ASCII, and opaque bytes above it."""
+
+_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r[^\n]")
+"""What no head may contain, wherever it stands: control characters, and CR or LF alone."""
+
+_ONCE = {
+    b"host": "bad_host",
+    b"content-length": "bad_framing",
+    b"transfer-encoding": "bad_framing",
+    b"authorization": "bad_request",
+    b"content-type": "bad_request",
+    b"cookie": "bad_request",
+    b"idempotency-key": "bad_request",
+    b"origin": "bad_request",
+    b"sec-websocket-key": "bad_request",
+}
+"""Fields that a second reader could take from another line than we do, if there were two."""
+
+
+def refuse_forbidden(buffer: bytearray, start: int, stop: int) -> None:
+    """Raise Refusal("bad_framing") if a byte in `buffer[start:stop]` can be part of no head."""
+    if _FORBIDDEN.search(buffer, start, stop) is not None:
+        raise Refusal("bad_framing", "Lines end with CR LF, and a head contains no other control character than tab.")
+    if start == 0 and _NAME.match(buffer) is None:
+        raise Refusal("bad_framing", "A request starts with a method such as GET.")
+
+
+def parse_request_line(line: bytes) -> RequestLine:
+    """Read a first line without its line end (RFC 9112 §3).
+
+    Raises Refusal: bad_framing, http_version, not_implemented.
+    """
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        raise _line_fault(line)
+    method, authority, target, minor = match.groups()
+    name = _METHODS.get(method)
+    if name is None:
+        raise Refusal("not_implemented", "The method is not one of " + ", ".join(_METHODS.values()) + ".")
+    if target[:1] != b"/":
+        target = _whole_target(name, authority, target)
+    return RequestLine(name, target, 1 if minor == b"1" else 0, authority and authority.lower())
+
+
+def _whole_target(method: str, authority: bytes | None, target: bytes) -> bytes:
+    """Complete a target that does not start with a slash (RFC 9112 §3.2.2, §3.2.4)."""
+    if authority is None:
+        if target == b"*" and method == "OPTIONS":
+            return target
+    elif target != b"*":
+        return b"*" if method == "OPTIONS" and not target else b"/" + target
+    raise Refusal("bad_framing", "The target must be a path that starts with a slash.")
+
+
+def _line_fault(line: bytes) -> Refusal:
+    """Say what is wrong with a first line that does not match the grammar."""
+    shape = _LINE_SHAPE.fullmatch(line)
+    if shape is None:
+        if not line.isascii():
+            return Refusal("bad_framing", "The target contains a raw non-ASCII character; percent-encode it.")
+        return Refusal("bad_framing", "The first line must be a method, a target and HTTP/1.1, with one space between.")
+    method, target, version = shape.groups()
+    if version not in (b"1.0", b"1.1"):
+        return Refusal("http_version")
+    if method not in _METHODS:
+        return Refusal("not_implemented", "The method is not one of " + ", ".join(_METHODS.values()) + ".")
+    if b"#" in target:
+        return Refusal("bad_framing", "The target contains a fragment; it stays with the client.")
+    return Refusal("bad_framing", "The target is not a path with an optional query, in the characters of RFC 3986.")
+
+
+def parse_fields(line: RequestLine, block: bytearray, limits: HeadLimits) -> RequestHead:
+    """Read the field lines of a head, each with its line end, and what they say about the message.
+
+    Raises Refusal: bad_framing, bad_host, bad_request, headers_too_large, not_implemented, expectation_failed.
+    """
+    found = _FIELD.findall(block)
+    # A match holds one CR LF and starts after a line feed. If no other forbidden byte is left, matches = lines.
+    if len(block.translate(None, _TEXT)) != 2 * len(found):
+        raise _field_fault(bytes(block))
+    if len(found) > limits.fields:
+        raise Refusal("headers_too_large", f"There are more than {limits.fields} header fields.")
+    if len(block) > limits.field and max(map(len, block.split(b"\r\n"))) > limits.field:
+        raise Refusal("headers_too_large", f"A header field is longer than {limits.field} bytes.")
+    fields = [(name.lower(), value.rstrip(b" \t")) for name, value in found]
+    values = dict(fields)
+    if len(values) != len(fields):
+        values = _combined(fields)
+    return _head(line, fields, values)
+
+
+def _field_fault(block: bytes) -> Refusal:
+    """Say what is wrong with the first bad line of a block that does not match the grammar."""
+    for line in block.split(b"\r\n")[:-1]:
+        name, colon, value = line.partition(b":")
+        if line[:1] in (b" ", b"\t"):
+            return Refusal("bad_framing", "A header line starts with white space; folded lines are obsolete.")
+        if not colon:
+            return Refusal("bad_framing", "A header line has no colon.")
+        if name.endswith((b" ", b"\t")):
+            return Refusal("bad_framing", "A header field has white space before its colon.")
+        if _NAME.fullmatch(name) is None:
+            return Refusal("bad_framing", "A header field has an empty name or a character that names cannot have.")
+        if value.translate(None, _TEXT):
+            break
+    return Refusal("bad_framing", "Lines end with CR LF, and a head contains no other control character than tab.")
+
+
+def _combined(fields: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Join repeated fields as RFC 9110 §5.3 says; refuse those that must stand alone."""
+    values: dict[bytes, bytes] = {}
+    for name, value in fields:
+        if name not in values:
+            values[name] = value
+        elif name in _ONCE:
+            raise Refusal(_ONCE[name], f"The field {name.decode()} may be given only once.")
+        else:
+            values[name] += b", " + value
+    return values
+
+
+def _head(line: RequestLine, fields: list[tuple[bytes, bytes]], values: dict[bytes, bytes]) -> RequestHead:
+    """Put together what the line and the fields say."""
+    method, target, minor, authority = line
+    length = values.get(b"content-length")
+    coding = values.get(b"transfer-encoding")
+    content_length, chunked = None, False
+    if length is not None or coding is not None:
+        content_length, chunked = _framing(length, coding, minor)
+    has_content = chunked or bool(content_length)
+    keep_alive, upgrade = minor == 1, None
+    if (connection := values.get(b"connection")) is not None:
+        options = {option.strip(b" \t") for option in connection.lower().split(b",")}
+        keep_alive = b"close" not in options and (minor == 1 or b"keep-alive" in options)
+        if b"upgrade" in options and minor == 1:  # RFC 9110 §7.8: ignored in HTTP/1.0
+            upgrade = _upgrade(values.get(b"upgrade"), has_content)
+    expects_continue = False
+    if (expect := values.get(b"expect")) is not None:
+        if expect.lower() != b"100-continue":
+            raise Refusal("expectation_failed")
+        expects_continue = has_content and minor == 1  # RFC 9110 §10.1.1
+    host = _host(values.get(b"host"), authority, minor)
+    return RequestHead(
+        method, target, minor, fields, host, content_length, chunked, keep_alive, expects_continue, upgrade
+    )
+
+
+def _framing(length: bytes | None, coding: bytes | None, minor: int) -> tuple[int | None, bool]:
+    """Decide the content length and whether the body is chunked (RFC 9112 §6.3, stricter)."""
+    if coding is None:
+        if length is None or _LENGTH.fullmatch(length) is None:
+            raise Refusal("bad_framing", "Content-Length must be one decimal number without sign or leading zero.")
+        return int(length), False
+    # DEVIATION from RFC 9112 §6.3: it lets Transfer-Encoding win; a proxy before us may think otherwise.
+    if length is not None:
+        raise Refusal("bad_framing", "Content-Length and Transfer-Encoding exclude each other.")
+    if minor == 0:
+        raise Refusal("bad_framing", "HTTP/1.0 has no Transfer-Encoding.")
+    lowered = coding.lower()
+    if lowered == b"chunked":
+        return None, True
+    if _CODINGS.fullmatch(lowered) and lowered.count(b"chunked") == 1:
+        raise Refusal("not_implemented", "The only transfer coding here is chunked.")
+    raise Refusal("bad_framing", "Transfer-Encoding must be chunked.")
+
+
+def _upgrade(upgrade: bytes | None, has_content: bool) -> bytes | None:
+    """Take the protocol a client wants to change to.
+
+    A body before another protocol is refused: whoever forwards the request may take it for that protocol's first bytes.
+    `h2c` is excepted: several HTTP clients offer it with every request, and it is never taken up.
+    """
+    if upgrade is None:
+        return None
+    protocol = upgrade.lower()
+    if has_content and protocol != b"h2c":
+        raise Refusal("bad_framing", "A request that asks for another protocol has no body.")
+    return protocol
+
+
+def _host(host: bytes | None, authority: bytes | None, minor: int) -> bytes:
+    """Check the Host field against the grammar and an absolute-form target (RFC 9112 §3.2, stricter)."""
+    if host is None:
+        if minor == 1:
+            raise Refusal("bad_host", "HTTP/1.1 needs a Host field.")
+        return authority or b""
+    if _HOST.fullmatch(host) is None:
+        raise Refusal("bad_host", "Host must be a name or an address and an optional port.")
+    host = host.lower()
+    # DEVIATION from RFC 9112 §3.2.2: it ignores Host here; we refuse a request that names two places.
+    if authority is not None and authority != host:
+        raise Refusal("bad_host", "The target and the Host field name different hosts.")
+    return host
