@@ -1,0 +1,120 @@
+"""The shortest correct store: the oracle that the others are compared with; it forgets everything on exit."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Future
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
+from parlour.core.errors import Refusal
+from parlour.core.event import Appended, Draft, Log, Stored
+from parlour.store.encoding import at_text, check_same_content, event_json
+from parlour.store.identity import new_identity
+
+
+class MemoryStore:
+    """A `Store` in plain lists. What is appended in one loop iteration is one transaction."""
+
+    def __init__(self, clock: Clock, ids: Ids) -> None:
+        self.epoch, self.secret = new_identity(ids)
+        self._clock = clock
+        self._events: defaultdict[str, list[Stored]] = defaultdict(list)
+        self._active_ms: dict[str, int] = {}
+        self._keys: dict[tuple[str, str, str], Stored] = {}
+        self._queue: list[tuple[Draft, Future[Appended]]] = []
+        self._listeners: list[Callable[[Sequence[Commit]], None]] = []
+        self._closing = False
+
+    def on_commit(self, listener: Callable[[Sequence[Commit]], None]) -> None:
+        """See `Store.on_commit`."""
+        self._listeners.append(listener)
+
+    def append(self, draft: Draft) -> Future[Appended]:
+        """See `Store.append`."""
+        loop = asyncio.get_running_loop()
+        future: Future[Appended] = loop.create_future()
+        if self._closing:
+            future.set_exception(Refusal("draining"))
+            return future
+        if not self._queue:
+            loop.call_soon(self._commit)
+        self._queue.append((draft, future))
+        return future
+
+    def _commit(self) -> None:
+        batch, self._queue = self._queue, []
+        added: dict[str, list[Stored]] = {}
+        answers: list[Appended | Refusal] = []
+        for draft, _ in batch:
+            try:
+                answers.append(self._store(draft, added))
+            except Refusal as refusal:
+                answers.append(refusal)
+        if added:
+            commits = [Commit(room, events) for room, events in added.items()]
+            for listener in self._listeners:
+                listener(commits)
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if future.done():  # cancelled: the draft is stored all the same
+                continue
+            if isinstance(answer, Refusal):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+    def _store(self, draft: Draft, added: dict[str, list[Stored]]) -> Appended:
+        identity = None if draft.key is None else (draft.room, draft.author.id, draft.key)
+        if identity is not None and identity in self._keys:
+            earlier = self._keys[identity]
+            check_same_content(draft, earlier.json)
+            return Appended(*earlier, replay=True)
+        log = self._events[draft.room]
+        at_ms = max(self._clock.now_ms(), self._active_ms.get(draft.room, 0))
+        stored = Stored(len(log) + 1, event_json(draft, len(log) + 1, at_text(at_ms)))
+        log.append(stored)
+        self._active_ms[draft.room] = at_ms
+        if identity is not None:
+            self._keys[identity] = stored
+        added.setdefault(draft.room, []).append(stored)
+        return Appended(*stored, replay=False)
+
+    async def log(self, room: str) -> Log:
+        """See `Store.log`."""
+        return Log(1, len(self._events.get(room, ())))
+
+    async def after(self, room: str, seq: int, limit: int, max_bytes: int = 262144) -> list[Stored]:
+        """See `Store.after`."""
+        return _fitting(self._events.get(room, [])[seq : seq + limit], max_bytes)
+
+    async def before(self, room: str, seq: int, limit: int, max_bytes: int = 1048576) -> list[Stored]:
+        """See `Store.before`."""
+        log = self._events.get(room, [])
+        end = min(max(seq - 1, 0), len(log))
+        return _fitting(log[max(0, end - limit) : end][::-1], max_bytes)[::-1]
+
+    async def rooms(self, limit: int) -> list[RoomSummary]:
+        """See `Store.rooms`."""
+        newest_first = sorted(self._active_ms.items(), key=lambda item: (-item[1], item[0]))
+        return [RoomSummary(room, await self.log(room), at_text(at_ms)) for room, at_ms in newest_first[:limit]]
+
+    def is_ready(self) -> bool:
+        """See `Store.is_ready`."""
+        return not self._closing
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        self._closing = True
+        while self._queue:
+            await asyncio.gather(*(future for _, future in self._queue), return_exceptions=True)
+
+
+def _fitting(events: list[Stored], max_bytes: int) -> list[Stored]:
+    """The leading events whose JSON is at most `max_bytes` together, and always the first."""
+    total = 0
+    for index, event in enumerate(events):
+        total += len(event.json)
+        if total > max_bytes and index:
+            return events[:index]
+    return events

@@ -1,0 +1,66 @@
+"""Opens SQLite with the settings that the guarantees rest on, and reads each one back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+
+from parlour.store.sqlite.errors import SettingRefused, SqliteTooOld
+
+OLDEST_SQLITE = (3, 51, 3)
+"""Older ones can corrupt a WAL that two connections write and checkpoint at once (sqlite.org/wal.html, §WAL-reset)."""
+
+STATEMENTS = 300
+"""More than there are sizes of a batch, so that no INSERT is compiled twice."""
+
+_EVERYWHERE: dict[str, int | str] = {
+    "busy_timeout": 5000,  # ms; only a foreign process can hold a lock against us
+    "mmap_size": 0,  # a disk error must come back as an error code, not as SIGBUS
+    "foreign_keys": 1,
+    "trusted_schema": 0,
+    "cell_size_check": 1,
+    "wal_autocheckpoint": 0,  # the writer checkpoints between batches: no COMMIT carries its latency
+}
+_WRITER: dict[str, int | str] = {
+    "journal_mode": "wal",
+    "synchronous": 2,  # FULL: every commit is synced
+    "fullfsync": 1,  # macOS: flush the drive's own cache too
+    "checkpoint_fullfsync": 1,
+    "journal_size_limit": 16 * 1024 * 1024,
+    **_EVERYWHERE,
+}
+_READER: dict[str, int | str] = {"query_only": 1, **_EVERYWHERE}
+
+
+def check_library() -> None:
+    """Raise SqliteTooOld if the SQLite library that apsw brings is older than `OLDEST_SQLITE`."""
+    version = apsw.sqlite_lib_version()
+    if tuple(int(part) for part in version.split(".")) < OLDEST_SQLITE:
+        wanted = ".".join(map(str, OLDEST_SQLITE))
+        raise SqliteTooOld(f"SQLite {version} can corrupt its write-ahead log: upgrade apsw to {wanted} or newer.")
+
+
+def open_writer(database: Path, vfs: str | None = None) -> apsw.Connection:
+    """The read-write connection; makes the file if needed. Raises SettingRefused, apsw.Error."""
+    connection = apsw.Connection(str(database), vfs=vfs, statementcachesize=STATEMENTS)
+    _apply(connection, _WRITER)
+    return connection
+
+
+def open_reader(database: Path, vfs: str | None = None) -> apsw.Connection:
+    """A read-only connection to an existing file. Raises SettingRefused, apsw.Error."""
+    connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+    _apply(connection, _READER)
+    return connection
+
+
+def _apply(connection: apsw.Connection, settings: dict[str, int | str]) -> None:
+    # One PRAGMA sets a timeout that another waits with: the order of the table does not matter.
+    for name, wanted in settings.items():
+        connection.pragma(name, wanted)
+    for name, wanted in settings.items():
+        found = connection.pragma(name)
+        if found != wanted:
+            connection.close()
+            raise SettingRefused(f"SQLite keeps {name} at {found!r} where {wanted!r} is needed.")

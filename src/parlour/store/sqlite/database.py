@@ -1,0 +1,62 @@
+"""Opens a data directory for writing: holds it, checks the library, migrates, finds or makes the identity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from parlour.chat.ports import Ids
+from parlour.store.identity import Identity, new_identity
+from parlour.store.sqlite import statements as sql
+from parlour.store.sqlite.connection import check_library, open_reader, open_writer
+from parlour.store.sqlite.directory import DataDirectory, sync_directory
+from parlour.store.sqlite.errors import Damaged, StoreError
+from parlour.store.sqlite.migrate import migrate
+
+READERS = 2
+"""Two, so that a long page does not hold up a short one; more would only fight for the GIL."""
+
+
+class Database(NamedTuple):
+    """An open data directory. Connections may be handed to another thread, but are used by one at a time."""
+
+    directory: DataDirectory
+    writer: apsw.Connection
+    readers: list[apsw.Connection]
+    identity: Identity
+
+
+def open_database(path: Path, ids: Ids) -> Database:
+    """Open or make the data in `path`; blocks on the disk. Raises StoreError."""
+    check_library()
+    try:
+        directory = DataDirectory.hold(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be used: {error}.") from error
+    connections: list[apsw.Connection] = []
+    try:
+        writer = open_writer(directory.database)
+        connections.append(writer)
+        migrate(writer)
+        identity = _identity(writer, ids)
+        sync_directory(path)
+        connections.extend(open_reader(directory.database) for _ in range(READERS))
+        return Database(directory, writer, connections[1:], identity)
+    except BaseException as error:
+        for connection in connections:
+            connection.close()
+        directory.release(clean=False)
+        if isinstance(error, apsw.Error):
+            raise Damaged(f"{directory.database} cannot be opened: {error}.") from error
+        raise
+
+
+def _identity(connection: apsw.Connection, ids: Ids) -> Identity:
+    with connection:
+        if connection.execute(sql.GET_META, ("epoch",)).get is None:
+            fresh = new_identity(ids)
+            connection.execute(sql.SET_META, ("epoch", fresh.epoch))
+            connection.execute(sql.SET_META, ("secret", fresh.secret))
+    return Identity(*(connection.execute(sql.GET_META, (name,)).get for name in ("epoch", "secret")))

@@ -1,0 +1,68 @@
+"""The data directory: made private, held by one process at a time, and marked for as long as it is open."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from parlour.store.sqlite.errors import DirectoryInUse
+
+DATABASE = "parlour.db"
+LOCK = "lock"
+MARKER = "verify-at-start"
+
+
+class DataDirectory:
+    """An exclusive hold on a directory; released with the process, whatever ends it.
+
+    The marker file `verify-at-start` exists while the directory is held and is removed by `release(clean=True)` alone:
+    found at the next start, it says that the last run did not end cleanly and the log is to be verified.
+    """
+
+    def __init__(self, path: Path, lock: int, *, ended_cleanly: bool) -> None:
+        self.path = path
+        self.database = path / DATABASE
+        self.ended_cleanly = ended_cleanly
+        self._lock = lock
+
+    @classmethod
+    def hold(cls, path: Path) -> DataDirectory:
+        """Make `path` if needed (mode 0700) and hold it. Raises DirectoryInUse, and OSError as the system gives it."""
+        if not path.is_dir():
+            path.mkdir(mode=0o700, parents=True)
+            sync_directory(path.parent)
+        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(lock, 20).strip()
+            os.close(lock)
+            raise DirectoryInUse(str(path), int(holder) if holder.isdigit() else 0) from None
+        try:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+            marker = path / MARKER
+            ended_cleanly = not marker.exists()
+            marker.touch(mode=0o600)
+            sync_directory(path)
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(path, lock, ended_cleanly=ended_cleanly)
+
+    def release(self, *, clean: bool) -> None:
+        """Let go. `clean`: everything acknowledged is in the database file, so the next start need not verify it."""
+        if clean:
+            (self.path / MARKER).unlink(missing_ok=True)
+            sync_directory(self.path)
+        os.close(self._lock)
+
+
+def sync_directory(path: Path) -> None:
+    """Make new names in a directory survive a power cut."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,35 @@
+"""What an error of SQLite says about the batch it struck: surely not stored, or unknown."""
+
+from __future__ import annotations
+
+import errno
+from enum import Enum
+
+import apsw
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Verdict(Enum):
+    """What may be said about a batch after an error, and whether the writer may go on."""
+
+    FULL = "nothing stored, no room on the disk; later batches are tried"
+    BUSY = "nothing stored, another program held a lock for too long; later batches are tried"
+    UNKNOWN = "the events may come back after a restart: nothing may be written any more"
+
+
+def judge(error: apsw.Error, system_errno: int) -> Verdict:
+    """Judge an error of a transaction that changed the log.
+
+    SQLite writes all frames of a transaction to the WAL, then syncs, then updates the index in shared memory. A failed
+    write leaves no valid commit frame, so the transaction cannot come back. After a failed sync it can (the frames are
+    there, a later sync may still reach the disk), after a failure in the index too: these are unknown, like everything
+    that is not listed here.
+    """
+    if isinstance(error, apsw.FullError):
+        return Verdict.FULL
+    if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_WRITE and system_errno in _NO_SPACE:
+        return Verdict.FULL
+    if isinstance(error, apsw.BusyError):
+        return Verdict.BUSY
+    return Verdict.UNKNOWN

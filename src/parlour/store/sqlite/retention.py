@@ -1,0 +1,57 @@
+"""Drops events that are older than the retention time, in small steps, oldest first, while the writer is idle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import cast
+
+import apsw
+
+from parlour.store.sqlite import statements as sql
+
+EVENTS_PER_STEP = 500
+"""What one transaction deletes: some milliseconds, because a batch of posts may be waiting behind it."""
+
+ROOMS_PER_STEP = 500
+PAUSE_S = 60.0
+"""Between two rounds over all rooms."""
+
+DAY_MS = 86_400_000
+
+
+class Retention:
+    """Walks over the rooms, a few at a time. The newest event of a room stays for ever, so that its head is known."""
+
+    def __init__(self, days: int, now_ms: Callable[[], int]) -> None:
+        self._keep_ms = days * DAY_MS
+        self._now_ms = now_ms
+        self._room = 0  # the rooms up to this number are done in this round
+        self._next = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether a step should be made now."""
+        return time.monotonic() >= self._next
+
+    def next_in(self) -> float:
+        """Seconds until the next step is due."""
+        return max(0.0, self._next - time.monotonic())
+
+    def step(self, connection: apsw.Connection) -> None:
+        """Delete at most EVENTS_PER_STEP events or look at ROOMS_PER_STEP rooms. Raises apsw.Error."""
+        before = self._now_ms() - self._keep_ms
+        found = connection.execute(sql.ROOMS_FROM, (self._room, ROOMS_PER_STEP)).fetchall()
+        rooms = cast(list[tuple[int, int, int]], found)  # STRICT tables hold what they declare
+        for number, first_seq, head_id in rooms:
+            expired = connection.execute(
+                sql.EXPIRED, ((number << sql.SEQ_BITS) | first_seq, head_id, EVENTS_PER_STEP, before)
+            ).get
+            if expired is not None:
+                with connection:
+                    connection.execute(sql.DROP_EVENTS, (number << sql.SEQ_BITS, expired))
+                    connection.execute(sql.RAISE_FIRST, ((expired & sql.SEQ_MASK) + 1, number))
+                return
+            self._room = number
+        if len(rooms) < ROOMS_PER_STEP:
+            self._room = 0
+            self._next = time.monotonic() + PAUSE_S
