@@ -8,7 +8,7 @@ _COMMENT = b":\n\n"
 
 
 def event(data: bytes, *, id: bytes | None = None, name: bytes | None = None) -> bytes:  # noqa: A002 - the field's name
-    """Encode one event. `data` is one line; what would end a line or a field early is a ValueError, as it is our bug."""
+    """Encode one event. `data` is one line; what would end a line early is our own bug, hence a ValueError."""
     if b"\n" in data or b"\r" in data:
         raise ValueError("the data of an event is one line")
     if id is None and name is None:
@@ -47,16 +47,28 @@ class StreamTooLong(ValueError):
 class SSEParser:
     """Parses a stream fed in pieces of any size (WHATWG HTML §9.2.6).
 
-    `last_id` and `retry_ms` are what a reconnecting client needs. Keeps at most `max_bytes` of an unfinished line and of
-    one event's data; more raises StreamTooLong.
+    `last_id` and `retry_ms` are what a reconnecting client needs. Keeps at most `max_bytes` of an unfinished line and
+    of one event's data; more raises StreamTooLong.
     """
 
-    __slots__ = ("_buffer", "_data", "_data_size", "_id", "_max_bytes", "_name", "_started", "last_id", "retry_ms")
+    __slots__ = (
+        "_after_cr",
+        "_buffer",
+        "_data",
+        "_data_size",
+        "_id",
+        "_max_bytes",
+        "_name",
+        "_started",
+        "last_id",
+        "retry_ms",
+    )
 
     def __init__(self, *, max_bytes: int = 1024 * 1024, last_id: str = "") -> None:
         self._max_bytes = max_bytes
         self._buffer = b""
         self._started = False
+        self._after_cr = False
         self._data: list[str] = []
         self._data_size = 0
         self._name = ""
@@ -73,10 +85,11 @@ class SSEParser:
                 return []
             buffer = buffer.removeprefix(b"\xef\xbb\xbf")  # one byte order mark, at the very beginning only
             self._started = True
-        # A CR at the end may be half of a CRLF: it waits for the next byte.
-        held = b"\r" if buffer.endswith(b"\r") else b""
-        *lines, rest = buffer.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        self._buffer = rest + held
+        if self._after_cr:
+            buffer = buffer.removeprefix(b"\n")  # the other half of a CRLF; the CR has ended its line already
+        if data:
+            self._after_cr = buffer.endswith(b"\r")
+        *lines, self._buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         if len(self._buffer) > self._max_bytes:
             raise StreamTooLong(f"a line is longer than {self._max_bytes} bytes")
         events = []

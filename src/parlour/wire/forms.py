@@ -1,0 +1,164 @@
+"""Forms and query strings, decoded strictly: what one reader could take for something else is refused.
+
+Three kinds of input: `application/x-www-form-urlencoded` (WHATWG URL §5.1), `multipart/form-data` (RFC 7578, text
+fields only) and the query of a request target. And one habit: `curl -d hello host/lobby` labels its body as a form.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
+
+from parlour.core.errors import Refusal
+from parlour.core.text import visible
+
+MAX_FIELDS = 64
+MAX_PARTS = 8
+_MAX_PART_HEADERS = 4
+_MAX_PART_HEADER_BYTES = 1024
+_MAX_SHOWN_CHARS = 64
+
+_TEXT_FIELDS = ("message", "text")
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_URLENCODED = b"application/x-www-form-urlencoded"
+_MULTIPART = b"multipart/form-data"
+# RFC 2046 §5.1.1: 1 to 70 of these, quoted or not; no other parameter changes what the body means.
+_BOUNDARY = re.compile(
+    rb"""(?:;[ \t]*(?!boundary)[\w-]+=(?:[\w.+-]+|"[^"\\]*")[ \t]*)*"""
+    rb""";[ \t]*boundary=(?:"([0-9A-Za-z'()+_,./:=? -]{1,70})"|([0-9A-Za-z'+_./:=?-]{1,70}))[ \t]*""",
+    re.IGNORECASE,
+)
+
+Pairs = list[tuple[str, str]]
+
+
+def parse_query(raw: bytes) -> Pairs:
+    """Decode the query of a request target (without the `?`) into pairs in their order; names may repeat.
+
+    Raises Refusal("bad_parameter") for a broken escape, invalid UTF-8, NUL or more than 64 fields.
+    """
+    return _decode_pairs(raw, "bad_parameter") if raw else []
+
+
+def decode_form(content_type: bytes, data: bytes) -> Pairs | None:
+    """Decode a form body into pairs in their order; None if `content_type` is not that of a form.
+
+    Raises Refusal("bad_form") for a broken escape or framing, invalid UTF-8, NUL, more than 64 fields or 8 parts;
+    ("unsupported_media_type") for a file.
+    """
+    kind = media_type(content_type)
+    if kind == _URLENCODED:
+        return _decode_pairs(data, "bad_form") if data else []
+    if kind == _MULTIPART:
+        return _decode_multipart(content_type, data)
+    return None
+
+
+def form_or_text(content_type: bytes, data: bytes) -> Pairs | bytes | None:
+    """Like `decode_form`, but an urlencoded body without a `message` or `text` field is the text itself: its bytes."""
+    if media_type(content_type) != _URLENCODED:
+        return decode_form(content_type, data)
+    if not _names_a_text(data):
+        return data
+    return _decode_pairs(data, "bad_form")
+
+
+def media_type(content_type: bytes) -> bytes:
+    """The type and subtype of a Content-Type, in lower case, without its parameters (RFC 9110 §8.3.1)."""
+    return content_type.partition(b";")[0].strip(b" \t").lower()
+
+
+def _names_a_text(data: bytes) -> bool:
+    """Whether a body has a field named `message` or `text`. Names are compared as sent: no client escapes letters."""
+    return any(data.startswith(name) or b"&" + name in data for name in (b"message=", b"text="))
+
+
+def _decode_pairs(data: bytes, code: str) -> Pairs:
+    if data.count(b"&") >= MAX_FIELDS:
+        raise Refusal(code, f"There are more than {MAX_FIELDS} fields.")
+    pairs = []
+    for part in data.split(b"&"):
+        if part:
+            name, _, value = part.partition(b"=")
+            decoded = _decode(name, code, None)
+            pairs.append((decoded, _decode(value, code, decoded)))
+    return pairs
+
+
+def _decode(raw: bytes, code: str, field: str | None) -> str:
+    if b"+" in raw:
+        raw = raw.replace(b"+", b" ")
+    if b"%" in raw:
+        if _BAD_ESCAPE.search(raw):
+            raise Refusal(code, "A % is not followed by two hexadecimal digits.", field=_shown(field))
+        raw = unquote_to_bytes(raw)
+    return _text(raw, code, field)
+
+
+def _text(raw: bytes, code: str, field: str | None) -> str:
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refusal(code, "A field is not valid UTF-8.", field=_shown(field)) from None
+    if "\0" in text:
+        raise Refusal(code, "A field contains U+0000.", field=_shown(field))
+    return text
+
+
+def _shown(field: str | None) -> str | None:
+    """Make a peer's own words short and safe to show."""
+    return visible(field[:_MAX_SHOWN_CHARS]) if field else None
+
+
+def _decode_multipart(content_type: bytes, data: bytes) -> Pairs:
+    parameters = content_type[content_type.index(b";") :] if b";" in content_type else b""
+    found = _BOUNDARY.fullmatch(parameters)
+    if found is None:
+        raise Refusal("bad_form", "The Content-Type of the multipart form has no acceptable boundary.")
+    boundary = found[1] or found[2]
+    _check_end(data, b"--%b--" % boundary)
+    parser = PushMultipartParser(
+        boundary,
+        max_header_size=_MAX_PART_HEADER_BYTES,
+        max_header_count=_MAX_PART_HEADERS,
+        max_segment_count=MAX_PARTS,
+        strict=True,
+    )
+    pairs: Pairs = []
+    name, value = "", b""
+    try:
+        with parser:
+            for event in parser.parse(data):
+                if isinstance(event, MultipartSegment):
+                    name, value = _field_name(event), b""
+                elif event is None:
+                    pairs.append((name, _text(value, "bad_form", name)))
+                else:
+                    value += event
+    except ParserLimitReached:
+        raise Refusal(
+            "bad_form", f"The form has more than {MAX_PARTS} parts, or a part has too large a head."
+        ) from None
+    except MultipartError:
+        raise Refusal("bad_form", "The form is not framed as RFC 7578 demands.") from None
+    return pairs
+
+
+def _check_end(data: bytes, last_line: bytes) -> None:
+    """Nothing may follow the closing line: the library would ignore it."""
+    end = (b"\r\n" + data).find(b"\r\n" + last_line)
+    if end < 0 or data[end + len(last_line) :] not in (b"", b"\r\n"):
+        raise Refusal("bad_form", "The form does not end with its closing boundary.")
+
+
+def _field_name(part: MultipartSegment) -> str:
+    name = str(part.name)
+    if part.filename is not None:
+        raise Refusal("unsupported_media_type", "Files are not accepted here; send text fields.", field=_shown(name))
+    if len({header for header, _ in part.headerlist}) != len(part.headerlist):
+        raise Refusal("bad_form", "A part of the form repeats a header.", field=_shown(name))
+    if (part.charset or "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise Refusal("bad_form", "The fields of a form are in UTF-8.", field=_shown(name))
+    return name
