@@ -1,0 +1,80 @@
+"""Log lines: one a record, whatever a peer wrote into them."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from parlour import log
+
+EVIL = 'a\r\nFAKE line\x1b[31m\x00\u2028\u202e\\n"quoted" = é'
+
+
+@pytest.fixture
+def logger() -> Iterator[logging.Logger]:
+    root = logging.getLogger()
+    handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
+    yield logging.getLogger("parlour.test")
+    root.handlers[:], logging.raiseExceptions = handlers, raising
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_hostile_text_stays_on_its_line_and_cannot_reach_the_terminal(
+    logger: logging.Logger, log_format: log.LogFormat
+) -> None:
+    out = io.StringIO()
+    log.configure(log_format, "info", out)
+    log.event(logger, "peer", header=EVIL, count=3, ok=True, nothing=None)
+    logger.warning("plain %s", EVIL)
+    lines = out.getvalue().split("\n")
+    assert len(lines) == 3
+    assert lines[2] == ""
+    for line in lines[:2]:
+        assert line.isprintable()
+
+
+def test_text_lines_can_be_read_and_searched(logger: logging.Logger) -> None:
+    out = io.StringIO()
+    log.configure("text", "info", out)
+    log.event(logger, "listening", address="http://127.0.0.1:8080", note='say "hi"', empty="", ok=False, n=1.5)
+    stamp, _, rest = out.getvalue().partition(" ")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", stamp)
+    assert rest == 'INFO    listening address=http://127.0.0.1:8080 note="say \\"hi\\"" empty="" ok=no n=1.5\n'
+
+
+def test_json_lines_are_json(logger: logging.Logger) -> None:
+    out = io.StringIO()
+    log.configure("json", "info", out)
+    log.event(logger, "x", log.WARNING, header=EVIL, at="field", n=float("nan"), big=2**70, long="y" * 9000)
+    row = json.loads(out.getvalue())
+    assert (row["event"], row["level"], row["logger"], row["header"]) == ("x", "warning", "parlour.test", EVIL)
+    assert (row["at_"], row["n"], row["big"]) == ("field", "nan", 2**70)
+    assert len(row["long"]) < 2100
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_an_error_brings_its_traceback_on_the_same_line(logger: logging.Logger, log_format: log.LogFormat) -> None:
+    out = io.StringIO()
+    log.configure(log_format, "info", out)
+    try:
+        raise ValueError(EVIL)
+    except ValueError as error:
+        log.event(logger, "failed", log.ERROR, error=error)
+    (line,) = out.getvalue().splitlines()
+    assert "ValueError" in line
+    assert "test_log.py" in line
+
+
+def test_what_is_below_the_level_is_not_written(logger: logging.Logger) -> None:
+    out = io.StringIO()
+    log.configure("text", "warning", out)
+    log.event(logger, "quiet")
+    log.event(logger, "loud", log.WARNING)
+    assert "quiet" not in out.getvalue()
+    assert "loud" in out.getvalue()
