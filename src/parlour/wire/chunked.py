@@ -1,4 +1,4 @@
-"""The chunked transfer coding (RFC 9112 §7.1), without the parts that nobody needs and attackers use."""
+"""Chunked request bodies (RFC 9112 §7.1), without the parts that nobody needs and attackers use."""
 
 from __future__ import annotations
 
@@ -12,16 +12,8 @@ MAX_SMALL_CHUNKS = 1024
 MIN_AVERAGE_BYTES = 256
 """A body of more chunks must have this much in each on average: each chunk costs work, whatever its size."""
 
-LAST_CHUNK = b"0\r\n\r\n"
-"""The end of a chunked body."""
-
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8}+)\r\n")
 _SIZE_LINE_START = re.compile(rb"[0-9A-Fa-f]{1,8}+\r?")
-
-
-def chunk(content: bytes) -> bytes:
-    """One chunk with this content, which must not be empty: an empty chunk would end the body."""
-    return b"%x\r\n%b\r\n" % (len(content), content)
 
 
 class ChunkedDecoder:

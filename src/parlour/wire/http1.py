@@ -59,7 +59,8 @@ class RequestDecoder:
         if line is None:
             return None
         start = self._line_end + 2
-        end = buffer.find(b"\r\n\r\n", max(self._searched - 3, start - 2), self._limits.head)
+        searched = self._searched
+        end = buffer.find(b"\r\n\r\n", searched - 3 if searched > start else start - 2, self._limits.head)
         if end < 0:
             self._check_unfinished(start)
             return None
@@ -92,7 +93,7 @@ class RequestDecoder:
                 raise Refusal("too_large", f"The body is larger than {limit} bytes.")
             if len(buffer) < size:
                 return None
-            body = bytes(memoryview(buffer)[:size])
+            body = bytes(buffer[:size])
             del buffer[:size]
         else:
             body = b""
@@ -130,16 +131,17 @@ class RequestDecoder:
 
     def _read_line(self) -> RequestLine | None:
         """Read the first line if it is complete, and judge it before the fields come."""
-        buffer, limit, seen = self._buffer, self._limits.request_line, self._searched
-        end = buffer.find(b"\r\n", max(seen - 1, 0), limit + 2)
+        buffer, limit, searched = self._buffer, self._limits.request_line, self._searched
+        start = searched - 1 if searched else 0
+        end = buffer.find(b"\r\n", start, limit + 2)
         if end < 0:
-            refuse_forbidden(buffer, max(seen - 1, 0), limit + 2)
+            refuse_forbidden(buffer, start, limit + 2)
             if len(buffer) >= limit + 2:
                 raise Refusal("uri_too_long", f"The first line is longer than {limit} bytes.")
             self._searched = len(buffer)
             return None
         self._line_end = end
-        self._line = parse_request_line(bytes(buffer[:end]))
+        self._line = parse_request_line(buffer, end)
         return self._line
 
     def _check_unfinished(self, start: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TypeAlias
 
 from parlour.core.errors import Refusal
 
@@ -55,13 +55,8 @@ class RequestHead:
         return [value for key, value in self.fields if key == name]
 
 
-class RequestLine(NamedTuple):
-    """The first line: `authority` is the one of an absolute-form target, lower case."""
-
-    method: str
-    target: bytes
-    minor: int
-    authority: bytes | None
+RequestLine: TypeAlias = tuple[str, bytes, int, bytes | None]
+"""A first line: method, target as in `RequestHead`, minor version, the authority of an absolute-form target."""
 
 
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")}
@@ -79,7 +74,7 @@ _REQUEST_LINE = re.compile(
     rb"(%b) (?:(?i:https?)://(%b)(?=[/? ]))?((?:%b)?(?:%b)?|\*) HTTP/1\.([01])" % (_TOKEN, _AUTHORITY, _PATH, _QUERY)
 )
 _LINE_SHAPE = re.compile(rb"(%b) ([!-~]++) HTTP/([0-9]\.[0-9])" % _TOKEN)
-_FIELD = re.compile(rb"^(%b):[ \t]*+([^\r]*+)\r\n" % _TOKEN, re.MULTILINE)
+_FIELD = re.compile(rb"^(%b):([^\r]*+)\r\n" % _TOKEN, re.MULTILINE)
 _NAME = re.compile(_TOKEN)
 _HOST = re.compile(_AUTHORITY)
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")  # 18 digits fit in any peer's 63 bits; no leading zero: some read octal
@@ -113,21 +108,21 @@ def refuse_forbidden(buffer: bytearray, start: int, stop: int) -> None:
         raise Refusal("bad_framing", "A request starts with a method such as GET.")
 
 
-def parse_request_line(line: bytes) -> RequestLine:
-    """Read a first line without its line end (RFC 9112 §3).
+def parse_request_line(buffer: bytearray, end: int) -> RequestLine:
+    """Read the first line, which ends before `end` (RFC 9112 §3).
 
     Raises Refusal: bad_framing, http_version, not_implemented.
     """
-    match = _REQUEST_LINE.fullmatch(line)
+    match = _REQUEST_LINE.fullmatch(buffer, 0, end)
     if match is None:
-        raise _line_fault(line)
+        raise _line_fault(bytes(buffer[:end]))
     method, authority, target, minor = match.groups()
     name = _METHODS.get(method)
     if name is None:
         raise Refusal("not_implemented", "The method is not one of " + ", ".join(_METHODS.values()) + ".")
     if target[:1] != b"/":
         target = _whole_target(name, authority, target)
-    return RequestLine(name, target, 1 if minor == b"1" else 0, authority and authority.lower())
+    return name, target, 1 if minor == b"1" else 0, authority and authority.lower()
 
 
 def _whole_target(method: str, authority: bytes | None, target: bytes) -> bytes:
@@ -170,7 +165,7 @@ def parse_fields(line: RequestLine, block: bytearray, limits: HeadLimits) -> Req
         raise Refusal("headers_too_large", f"There are more than {limits.fields} header fields.")
     if len(block) > limits.field and max(map(len, block.split(b"\r\n"))) > limits.field:
         raise Refusal("headers_too_large", f"A header field is longer than {limits.field} bytes.")
-    fields = [(name.lower(), value.rstrip(b" \t")) for name, value in found]
+    fields = [(name.lower(), value.strip()) for name, value in found]  # of white space, only space and tab are left
     values = dict(fields)
     if len(values) != len(fields):
         values = _combined(fields)
