@@ -1,1 +1,29 @@
-"""The client library: send, follow, resume."""
+"""The client library: send, look back, follow with resume (docs/client.md)."""
+
+from parlour.client.backoff import INTERACTIVE, Backoff
+from parlour.client.client import Client, Page, Sent, new_key
+from parlour.client.errors import Busy, ClientError, OutcomeUnknown, Refused, Unreachable
+from parlour.client.feed import Feed, Lost
+from parlour.client.room import Room, parse_room
+from parlour.schema.events import CaughtUp, Event, Reset
+
+__all__ = [
+    "INTERACTIVE",
+    "Backoff",
+    "Busy",
+    "CaughtUp",
+    "Client",
+    "ClientError",
+    "Event",
+    "Feed",
+    "Lost",
+    "OutcomeUnknown",
+    "Page",
+    "Refused",
+    "Reset",
+    "Room",
+    "Sent",
+    "Unreachable",
+    "new_key",
+    "parse_room",
+]

@@ -1,0 +1,26 @@
+"""How long to wait before the next attempt, so that a thousand clients of one restarted server do not come as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential backoff with full jitter: a random moment within a window that doubles up to `cap_s` seconds."""
+
+    base_s: float = 0.5
+    cap_s: float = 30.0
+
+    def delay_s(self, attempt: int, fraction: float, at_least_s: float = 0.0) -> float:
+        """Seconds to wait after the failed attempt number `attempt` (0 is the first).
+
+        `fraction` is random, in [0, 1). `at_least_s` is what the server asked for (`Retry-After`, `bye`); the jitter
+        comes on top of it.
+        """
+        window_s = min(self.cap_s, self.base_s * 2.0 ** min(attempt, 30))
+        return at_least_s + fraction * window_s
+
+
+INTERACTIVE = Backoff(cap_s=5.0)
+"""For a person who looks at the screen while the server restarts."""

@@ -1,0 +1,200 @@
+"""The client: a room to send to, to look back in and to follow."""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from parlour.client.backoff import Backoff
+from parlour.client.errors import TEMPORARY, ClientError, OutcomeUnknown
+from parlour.client.feed import Feed
+from parlour.client.room import Room, parse_room
+from parlour.client.transport import ANSWER_S, Transport, judge
+from parlour.core.cursor import Cursor, parse_cursor
+from parlour.core.names import check_key
+from parlour.schema.events import Event, decode_event
+
+_JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The receipt of a message that is on disk. `replay`: an earlier attempt had stored it."""
+
+    room: str
+    seq: int
+    replay: bool
+
+    def __str__(self) -> str:
+        return f"{self.room}/{self.seq}"
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page of history, oldest event first. The log has `first_seq` to `head_seq`, in this `epoch`."""
+
+    room: str
+    epoch: str
+    events: list[Event]
+    first_seq: int
+    head_seq: int
+
+
+_decode_page = msgspec.json.Decoder(Page).decode
+
+
+class Client:
+    """One room, as one person or program. Blocking; may be used by several threads.
+
+    `address` is `http://host:port/room` (see `parse_room` for what else it may be, and for the ValueError it raises).
+    `name` is the display name of a guest, `token` a secret that is sent as `Authorization: Bearer`. Every method tries
+    again until it has an answer, at most for `timeout_s` seconds: 0 is one attempt, `math.inf` is for ever.
+    """
+
+    def __init__(
+        self,
+        address: str | Room,
+        *,
+        name: str | None = None,
+        token: str | None = None,
+        timeout_s: float = 30.0,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.room = parse_room(address) if isinstance(address, str) else address
+        self.name = name
+        self.timeout_s = timeout_s
+        self._backoff = Backoff() if backoff is None else backoff
+        self._transport = Transport(token)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def send(
+        self, text: str, *, key: str | None = None, name: str | None = None, timeout_s: float | None = None
+    ) -> Sent:
+        """Send one message and give its receipt: then it is on disk.
+
+        All attempts carry one idempotency key (`key`, or a fresh one), so the message is stored at most once. Raises
+        Refused when the server stored nothing and says why, Unreachable when nothing was sent in time, OutcomeUnknown
+        (with the key) when the message may have been stored. Raises core's Refusal for a malformed key.
+        """
+        key = new_key() if key is None else check_key(key)
+        name = self.name if name is None else name
+        content = json.dumps({"text": text} if name is None else {"text": text, "name": name}).encode()
+        headers = {"Content-Type": _JSON, "Accept": _JSON, "Idempotency-Key": key}
+        attempts = _Attempts(self._backoff, self.timeout_s if timeout_s is None else timeout_s)
+        unknown = False
+        while True:
+            try:
+                return self._send_once(headers, content, attempts.answer_s)
+            except ClientError as exc:
+                unknown = unknown or isinstance(exc, OutcomeUnknown)
+                if isinstance(exc, TEMPORARY) and attempts.wait(exc.retry_after_s):
+                    continue
+                if unknown:
+                    # An attempt that failed for certain says nothing about an earlier one whose answer was lost.
+                    raise OutcomeUnknown(str(exc), key, exc.retry_after_s) from exc
+                raise
+
+    def history(
+        self,
+        *,
+        before: Cursor | str | int | None = None,
+        since: Cursor | str | int | None = None,
+        limit: int = 50,
+        timeout_s: float | None = None,
+    ) -> Page:
+        """A page of at most `limit` (1 to 1000) events: after `since`, or before `before`, or the newest ones.
+
+        Raises Refused (`cursor_gone` when the log cannot be continued from `since`), Unreachable or OutcomeUnknown.
+        """
+        params = {"limit": str(limit)}
+        if since is not None:
+            params["since"] = str(since)
+        if before is not None:
+            params["before"] = str(before)
+        attempts = _Attempts(self._backoff, self.timeout_s if timeout_s is None else timeout_s)
+        while True:
+            try:
+                return self._page_once(params, attempts.answer_s)
+            except TEMPORARY as exc:
+                if not attempts.wait(exc.retry_after_s):
+                    raise
+
+    def follow(self, since: Cursor | str | int | None = None, *, last: int = 0, timeout_s: float | None = None) -> Feed:
+        """The events after `since` and then live, for ever; without `since`, beginning with the `last` newest ones.
+
+        `last` is at most 1000. `timeout_s` bounds the wait for the first connection. Raises core's Refusal for a
+        malformed cursor; see `Feed` for the rest.
+        """
+        cursor = since if isinstance(since, Cursor) or since is None else parse_cursor(str(since))
+        timeout_s = self.timeout_s if timeout_s is None else timeout_s
+        return Feed(self._transport, self.room, cursor, last=last, backoff=self._backoff, timeout_s=timeout_s)
+
+    def _send_once(self, headers: dict[str, str], content: bytes, answer_s: float) -> Sent:
+        response = self._transport.request("POST", self.room.url, headers=headers, content=content, answer_s=answer_s)
+        if response.status_code == 201:
+            try:
+                event = decode_event(response.content)
+            except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+                raise OutcomeUnknown("the receipt cannot be read") from exc
+            return Sent(event.room, event.seq, response.headers.get("idempotent-replay") == "true")
+        raise judge(response)
+
+    def _page_once(self, params: dict[str, str], answer_s: float) -> Page:
+        response = self._transport.request(
+            "GET", self.room.url, headers={"Accept": _JSON}, params=params, answer_s=answer_s
+        )
+        if response.status_code != 200:
+            raise judge(response)
+        try:
+            return _decode_page(response.content)
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise OutcomeUnknown("the answer is not a page of a chat server") from exc
+
+
+def new_key() -> str:
+    """A fresh idempotency key: 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
+class _Attempts:
+    """Counts the attempts of one call and sleeps between them, until its time is over."""
+
+    def __init__(self, backoff: Backoff, timeout_s: float) -> None:
+        self._backoff = backoff
+        self._timeout_s = timeout_s
+        self._deadline = time.monotonic() + timeout_s
+        self._failed = 0
+
+    @property
+    def answer_s(self) -> float:
+        """How long this attempt may wait for its answer; a last one gets a fair chance."""
+        if self._timeout_s == 0.0:
+            return ANSWER_S
+        return min(ANSWER_S, max(1.0, self._deadline - time.monotonic()))
+
+    def wait(self, at_least_s: float) -> bool:
+        """Sleep before the next attempt; False when there is no time for one."""
+        left_s = self._deadline - time.monotonic()
+        if left_s <= at_least_s:
+            return False
+        delay_s = self._backoff.delay_s(self._failed, random.random(), at_least_s)  # noqa: S311 (jitter, no secret)
+        time.sleep(min(delay_s, left_s))
+        self._failed += 1
+        return True

@@ -1,0 +1,114 @@
+"""Following a room for as long as it takes: reconnects, resumes, and never repeats or leaves out an event."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from parlour.client.backoff import Backoff
+from parlour.client.errors import TEMPORARY
+from parlour.client.items import Item, Line, LineReader
+from parlour.client.room import Room
+from parlour.client.timeline import Gap, Timeline
+from parlour.client.transport import Transport
+from parlour.core.cursor import Cursor
+from parlour.schema.events import Bye, Heartbeat, encode
+
+STEADY_S = 10.0
+"""A connection that held this long was a good one: the next attempt is a first one again."""
+
+_HEADERS = {"Accept": "application/x-ndjson, application/problem+json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection is gone for a while; the feed tries again by itself in `retry_in_s` seconds."""
+
+    reason: str
+    retry_in_s: float
+
+
+class Feed:
+    """The events of a room, each once and in order; made by `Client.follow`.
+
+    Iterating gives `Event`s, and between them what a reader may want to know: `CaughtUp` when the replay has reached
+    the head, `Reset` in place of events that cannot be had any more, `Typing`, and `Lost` when the connection breaks.
+    `cursor` is the position after the last item given: kept somewhere, it resumes there. The iteration ends only by an
+    error: Refused when the server says no; and Unreachable, Busy or OutcomeUnknown when the first connection does not
+    come about within `timeout_s`. After that the feed comes back for ever.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        room: Room,
+        cursor: Cursor | None,
+        *,
+        last: int,
+        backoff: Backoff,
+        timeout_s: float,
+    ) -> None:
+        self._transport = transport
+        self._room = room
+        self._timeline = Timeline(room.name, cursor)
+        self._last = last
+        self._backoff = backoff
+        self._deadline = time.monotonic() + timeout_s
+        self._has_connected = False
+        self._bye_s = 0.0
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Where to resume; None until anything is known."""
+        return self._timeline.cursor
+
+    def __iter__(self) -> Iterator[Item | Lost]:
+        """The items, without their bytes."""
+        for line in self.lines():
+            yield line if isinstance(line, Lost) else line.item
+
+    def lines(self) -> Iterator[Line | Lost]:
+        """The same with the bytes of each item, as every other transport shows them."""
+        attempt = 0
+        while True:
+            began = time.monotonic()
+            self._bye_s = 0.0
+            try:
+                yield from self._connection()
+                reason, at_least_s = "the server has ended the stream", self._bye_s
+            except TEMPORARY as exc:
+                if not self._has_connected and time.monotonic() >= self._deadline:
+                    raise
+                reason, at_least_s = str(exc), exc.retry_after_s
+            except (Gap, ValueError) as exc:
+                reason, at_least_s = str(exc), 0.0
+            if time.monotonic() - began >= STEADY_S:
+                attempt = 0
+            delay_s = self._backoff.delay_s(attempt, random.random(), at_least_s)  # noqa: S311 (jitter, no secret)
+            if not self._has_connected:
+                delay_s = min(delay_s, max(0.0, self._deadline - time.monotonic()))
+            attempt += 1
+            yield Lost(reason, delay_s)
+            time.sleep(delay_s)
+
+    def _connection(self) -> Iterator[Line]:
+        """Everything that one connection brings, until it ends or says bye."""
+        reader = LineReader()
+        with self._transport.stream(self._room.url, headers=_HEADERS, params=self._position()) as chunks:
+            self._has_connected = True
+            for chunk in chunks:
+                for line in reader.feed(chunk):
+                    for item in self._timeline.take(line.item):
+                        if isinstance(item, Bye):
+                            self._bye_s = item.reconnect_after_ms / 1000
+                            return
+                        if not isinstance(item, Heartbeat):
+                            yield line if item is line.item else Line(encode(item), item)
+
+    def _position(self) -> dict[str, str]:
+        cursor = self._timeline.cursor
+        if cursor is not None:
+            return {"follow": "1", "since": str(cursor)}
+        return {"follow": "1", "limit": str(self._last)} if self._last else {"follow": "1"}

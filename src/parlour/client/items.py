@@ -1,0 +1,82 @@
+"""What comes down an NDJSON stream: bytes to lines, lines to events and control items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from parlour.schema.events import By, Control, Event, decode_event
+
+MAX_LINE_BYTES = 1024 * 1024
+"""A text of 16 KiB is at most 96 KiB of JSON; ten times that is no line but a fault, or an attack."""
+
+Item = Event | Control
+
+
+class _Head(msgspec.Struct):
+    type: str
+    seq: int | None = None
+    room: str = ""
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
+_control_decoder: msgspec.json.Decoder[Control] = msgspec.json.Decoder(Control)
+
+
+class Line(NamedTuple):
+    """One line of the stream: its bytes without the line break, and what they say."""
+
+    raw: bytes
+    item: Item
+
+
+class LineReader:
+    """Cuts a stream into lines, wherever the network has cut it before."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[Line]:
+        """Give the lines that are complete now. Raises ValueError for a line that is too long or not JSON."""
+        *lines, rest = (self._rest + data).split(b"\n") if self._rest else data.split(b"\n")
+        if len(rest) > MAX_LINE_BYTES:
+            raise ValueError(f"the server sent a line of more than {MAX_LINE_BYTES} bytes")
+        self._rest = rest
+        for raw in lines:
+            if raw.strip():
+                item = decode_item(raw)
+                if item is not None:
+                    yield Line(raw, item)
+
+
+def decode_item(raw: bytes) -> Item | None:
+    """Read one line; None for a control item of a kind that is not known here (docs/protocol.md#event).
+
+    An event whose content cannot be understood, because the server is newer, keeps its place in the log: it is given
+    without text and with an empty author. Raises ValueError for what is not JSON or has no type.
+    """
+    try:
+        head = _decode_head(raw)
+        if head.seq is None:
+            return _control_decoder.decode(raw)
+        return decode_event(raw)
+    except msgspec.ValidationError as exc:
+        if raw.lstrip()[:1] != b"{":
+            raise ValueError("the server sent a line that is not an object") from exc
+        return _newer(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise ValueError("the server sent a line that is not JSON") from exc
+
+
+def _newer(raw: bytes) -> Event | None:
+    try:
+        head = _decode_head(raw)
+    except msgspec.ValidationError as exc:
+        raise ValueError("the server sent an item without a type") from exc
+    if head.seq is None:
+        return None
+    return Event(head.room, head.seq, head.type, "", By("", "", "system"))

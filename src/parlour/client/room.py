@@ -1,0 +1,61 @@
+"""Where a room is: the address that a person types, taken apart once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlsplit
+
+from parlour.core.errors import Refusal
+from parlour.core.names import room_name
+
+DEFAULT_ROOM = "lobby"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A room on a server. `server` is `scheme://host[:port]`, `name` the canonical name of the room."""
+
+    server: str
+    name: str
+
+    @property
+    def url(self) -> str:
+        """The address of the room, percent-encoded: what every request of the client goes to."""
+        return f"{self.server}/{quote(self.name)}"
+
+
+def parse_room(address: str) -> Room:
+    """Read `http://host:port/lobby`. Without a scheme it is http, without a room it is `lobby`.
+
+    Raises ValueError with a sentence for a person: another scheme, no host, a bad port, more than one path segment,
+    anything after the path, or a name that no room can have. A name and password are refused, because addresses end
+    up in histories and process lists.
+    """
+    try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        host, port = parts.hostname, parts.port
+    except ValueError as exc:
+        raise ValueError(f"This is not an address: {exc}.") from exc
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"The address begins with http:// or https://, not with {parts.scheme}://.")
+    if not host or not (host.isascii() and host.isprintable() and " " not in host):
+        raise ValueError("The address has no usable host; expected http://host:port/room.")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("A name or password does not belong into an address; set PARLOUR_TOKEN instead.")
+    if parts.query or parts.fragment:
+        raise ValueError("The address of a room ends with its name; leave out what follows ? or #.")
+    host = f"[{host}]" if ":" in host else host
+    server = f"{parts.scheme}://{host}" + ("" if port is None else f":{port}")
+    return Room(server, _name(parts.path))
+
+
+def _name(path: str) -> str:
+    segment = path.strip("/") or DEFAULT_ROOM
+    if "/" in segment:
+        raise ValueError("The address of a room has one name after the host, such as http://host:port/lobby.")
+    try:
+        return room_name(unquote(segment, errors="strict"))
+    except UnicodeDecodeError as exc:
+        raise ValueError("The name of the room is not percent-encoded UTF-8.") from exc
+    except Refusal as refusal:
+        raise ValueError(refusal.detail) from refusal

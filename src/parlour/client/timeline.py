@@ -1,0 +1,87 @@
+"""One reader's place in one room's log: what is passed on, what is a repeat, and when the stream cannot be trusted."""
+
+from __future__ import annotations
+
+from parlour.client.items import Item
+from parlour.core.cursor import Cursor, parse_cursor
+from parlour.core.errors import Refusal
+from parlour.schema.events import CaughtUp, Event, Heartbeat, Reset, Typing
+
+
+class Gap(Exception):
+    """The stream has left something out: reconnect with the cursor, which still stands before the gap."""
+
+
+class Timeline:
+    """Sees every item of every connection, in order of arrival, and lets each event through exactly once.
+
+    `cursor` is the position to resume from; None until the first event or `caught_up`, when no position was given.
+    """
+
+    __slots__ = ("_behind", "_gap", "cursor", "room")
+
+    def __init__(self, room: str, cursor: Cursor | None = None) -> None:
+        self.room = room
+        self.cursor = cursor
+        self._behind = False
+        self._gap: tuple[Cursor, int] | None = None
+
+    def take(self, item: Item) -> tuple[Item, ...]:
+        """Give what is to be passed on: the item, or nothing for a repeat and for what belongs to another room.
+
+        Raises Gap when an event is missing. Where the same hole is met again after a reconnection the log is really
+        so: then a `reset` with the reason `gap_in_log` comes first. Raises ValueError for a malformed cursor.
+        """
+        match item:
+            case Event():
+                return self._event(item) if item.room in (self.room, "") else ()
+            case CaughtUp():
+                return self._caught_up(item) if item.room == self.room else ()
+            case Reset():
+                if item.room != self.room:
+                    return ()
+                self._move(Cursor(item.epoch, item.head_seq))
+            case Heartbeat():
+                self._heartbeat(item.heads.get(self.room, 0))
+            case Typing() if item.room != self.room:
+                return ()
+        return (item,)
+
+    def _event(self, event: Event) -> tuple[Item, ...]:
+        last = self.cursor
+        if last is not None and event.seq <= last.seq:
+            return ()
+        reset = () if last is None or event.seq == last.seq + 1 else self._missing(last, event.seq - 1)
+        self._move(Cursor(last.epoch if last is not None else None, event.seq))
+        return (*reset, event)
+
+    def _caught_up(self, item: CaughtUp) -> tuple[Item, ...]:
+        try:
+            head = parse_cursor(item.cursor)
+        except Refusal as exc:
+            raise ValueError("the server sent a cursor that is none") from exc
+        last = self.cursor
+        agrees = last is None or (head.seq == last.seq and last.epoch in (None, head.epoch))
+        reset = () if last is None or agrees else self._missing(last, head.seq)
+        self._move(head)
+        return (*reset, item)
+
+    def _heartbeat(self, head: int) -> None:
+        """Check the position. A beat may overtake one batch that is still in the server's hands, not two."""
+        behind = self.cursor is not None and head > self.cursor.seq
+        if behind and self._behind:
+            self._behind = False
+            raise Gap(f"the log is at {head}, but nothing came after {self.cursor}")
+        self._behind = behind
+
+    def _missing(self, last: Cursor, head: int) -> tuple[Reset, ...]:
+        """Something between `last` and `head` did not come: raise Gap; the second time, say so and go on at `head`."""
+        if self._gap != (last, head):
+            self._gap = (last, head)
+            raise Gap(f"the server went on at {head} after {last}")
+        return (Reset(self.room, "gap_in_log", last.epoch or "", head + 1, head),)
+
+    def _move(self, cursor: Cursor) -> None:
+        self.cursor = cursor
+        self._behind = False
+        self._gap = None

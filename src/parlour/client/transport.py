@@ -1,0 +1,112 @@
+"""One HTTP request at a time: what went out, what came back, and which of the three endings it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx
+
+from parlour import __version__
+from parlour.client.answers import failure
+from parlour.client.errors import ClientError, OutcomeUnknown, Refused, Unreachable
+
+CONNECT_S = 5.0
+ANSWER_S = 10.0
+"""A server that has not answered a send in this time is asked again with the same key."""
+SILENCE_S = 45.0
+"""A stream carries a sign of life every 20 s: after two missed ones it is dead, whatever the socket says."""
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""The longest page of history is a thousand events of 16 KiB, as JSON."""
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+class Transport:
+    """The connections to one server. May be used by several threads.
+
+    Cookies are not kept: a guest is known by address and name, and a cookie that came between two attempts would make
+    the second one another author's, whose key has not been seen yet.
+    """
+
+    def __init__(self, token: str | None) -> None:
+        if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token != ""):
+            raise ValueError("A token consists of visible ASCII characters.")
+        headers = {"User-Agent": f"parlour/{__version__}", "Accept-Encoding": "identity"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        self._http = httpx.Client(
+            headers=headers,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            limits=httpx.Limits(keepalive_expiry=60.0),  # under the 75 s after which the server closes
+        )
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._http.close()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        answer_s: float = ANSWER_S,
+    ) -> httpx.Response:
+        """Send one request and read the whole answer, of any status, waiting at most `answer_s` for each part of it.
+
+        Raises Unreachable when nothing was sent, OutcomeUnknown when no complete answer came.
+        """
+        timeout = httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s))
+        with (
+            _endings(),
+            self._http.stream(
+                method, url, headers=dict(headers), params=params, content=content, timeout=timeout
+            ) as response,
+        ):
+            body = bytearray()
+            for chunk in response.iter_raw():
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise OutcomeUnknown("the server's answer does not end")
+            return httpx.Response(response.status_code, headers=response.headers, content=bytes(body))
+
+    @contextmanager
+    def stream(self, url: str, *, headers: Mapping[str, str], params: Mapping[str, str]) -> Iterator[Iterator[bytes]]:
+        """Open a stream and give its chunks. Raises what `request` raises, Refused, and ends as the stream ends."""
+        timeout = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
+        with (
+            _endings(),
+            self._http.stream("GET", url, headers=dict(headers), params=params, timeout=timeout) as response,
+        ):
+            if response.status_code != 200:
+                response.read()
+                raise judge(response)
+            yield response.iter_raw()
+
+
+def judge(response: httpx.Response) -> Refused | OutcomeUnknown:
+    """The error that an answer stands for."""
+    headers = response.headers
+    return failure(response.status_code, headers.get("retry-after"), headers.get("location"), response.content)
+
+
+@contextmanager
+def _endings() -> Iterator[None]:
+    try:
+        yield
+    except _NEVER_SENT as exc:
+        raise Unreachable(_reason(exc)) from exc
+    except httpx.TransportError as exc:
+        raise OutcomeUnknown(_reason(exc)) from exc
+    except httpx.InvalidURL as exc:
+        raise ClientError(f"the address cannot be used: {exc}") from exc
+
+
+def _reason(exc: httpx.TransportError) -> str:
+    if isinstance(exc, httpx.TimeoutException):
+        return "the server cannot be reached in time" if isinstance(exc, _NEVER_SENT) else "the server does not answer"
+    return str(exc) or "the connection was cut"
