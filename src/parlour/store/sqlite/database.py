@@ -1,7 +1,8 @@
-"""Opens a data directory for writing: holds it, checks the library, migrates, finds or makes the identity."""
+"""Opens a data directory for writing: holds it, migrates, finds or makes the identity, verifies after a bad end."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,13 +15,16 @@ from parlour.store.sqlite.connection import check_library, open_reader, open_wri
 from parlour.store.sqlite.directory import DataDirectory, sync_directory
 from parlour.store.sqlite.errors import Damaged, StoreError
 from parlour.store.sqlite.migrate import migrate
+from parlour.store.sqlite.verify import recent_problems
+
+_log = logging.getLogger("parlour.store")
 
 READERS = 2
 """Two, so that a long page does not hold up a short one; more would only fight for the GIL."""
 
 
 class Database(NamedTuple):
-    """An open data directory. Connections may be handed to another thread, but are used by one at a time."""
+    """An open data directory. A connection may be handed to another thread, but is used by one at a time."""
 
     directory: DataDirectory
     writer: apsw.Connection
@@ -41,13 +45,15 @@ def open_database(path: Path, ids: Ids) -> Database:
         connections.append(writer)
         migrate(writer)
         identity = _identity(writer, ids)
+        if not directory.ended_cleanly:
+            _recover(writer, identity.epoch)
         sync_directory(path)
         connections.extend(open_reader(directory.database) for _ in range(READERS))
         return Database(directory, writer, connections[1:], identity)
     except BaseException as error:
         for connection in connections:
             connection.close()
-        directory.release(clean=False)
+        directory.release(clean=directory.ended_cleanly)
         if isinstance(error, apsw.Error):
             raise Damaged(f"{directory.database} cannot be opened: {error}.") from error
         raise
@@ -60,3 +66,15 @@ def _identity(connection: apsw.Connection, ids: Ids) -> Identity:
             connection.execute(sql.SET_META, ("epoch", fresh.epoch))
             connection.execute(sql.SET_META, ("secret", fresh.secret))
     return Identity(*(connection.execute(sql.GET_META, (name,)).get for name in ("epoch", "secret")))
+
+
+def _recover(connection: apsw.Connection, epoch: str) -> None:
+    """Make durable what an unclean end left behind, then look at it.
+
+    After a failed sync the system may hold pages of the WAL as clean that never reached the disk, and would sync them
+    "successfully" for ever. So everything in the WAL is written anew, to the database, and synced there, before any of
+    it is shown to anybody. A damaged event is logged and stays unreadable; the rest is served.
+    """
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    for problem in recent_problems(connection, epoch):
+        _log.error("%s", problem)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from asyncio import Future
-from collections.abc import Callable
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Hashable
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import apsw
 
@@ -18,78 +17,87 @@ from parlour.store.sqlite.rows import BadRow
 _log = logging.getLogger("parlour.store")
 
 QUEUE = 20_000
-"""Different reads waiting: enough for every stream of a full server to reconnect at once."""
+"""Different reads that may wait: enough for every stream of a full server to reconnect at once."""
 
+Result_co = TypeVar("Result_co", covariant=True)
 Result = TypeVar("Result")
-Query = Callable[[apsw.Connection], Result]
+
+
+class Query(Hashable, Protocol[Result_co]):
+    """A read as a value: equal queries have equal results as long as nothing is committed."""
+
+    def run(self, connection: apsw.Connection) -> Result_co:
+        """The result. Raises BadRow, apsw.Error."""
 
 
 class Readers:
-    """Runs queries on a few threads. Equal reads that are waiting together are made once."""
+    """Runs queries on a few threads. Equal ones that wait at the same time are run once."""
 
-    def __init__(self, connections: list[apsw.Connection], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, connections: list[apsw.Connection], loop: AbstractEventLoop) -> None:
         self._loop = loop
-        self._jobs: SimpleQueue[tuple[object, Query[Any]] | None] = SimpleQueue()
-        self._waiting: dict[object, list[Future[Any]]] = {}
-        self._threads = [
-            Thread(target=self._run, args=(connection,), name="parlour-reader", daemon=True)
-            for connection in connections
-        ]
-        self._closed = False
-        for thread in self._threads:
-            thread.start()
+        self._jobs: SimpleQueue[tuple[int, Query[Any]] | None] = SimpleQueue()
+        self._waiting: dict[tuple[int, Query[Any]], list[Future[Any]]] = {}
+        self._open = len(connections)
+        self._closing = False
+        self._ended: Future[None] = loop.create_future()
+        for connection in connections:
+            Thread(target=self._run, args=(connection,), name="parlour-reader", daemon=True).start()
 
-    def read(self, key: object, query: Query[Result]) -> Future[Result]:
-        """The result of `query`, run on a reader thread; `key` names everything that it depends on.
+    def read(self, commits: int, query: Query[Result]) -> Future[Result]:
+        """The result of `query`, which sees at least the first `commits` transactions.
 
-        Fails with Refusal("storage_unavailable") for a damaged row or disk, Refusal("overloaded") if too much waits.
+        A read may share the result of one that was asked for since the same commit, not of an older one: a sender
+        that has its answer finds its event. Fails with Refusal("storage_unavailable") for a damaged row or a failing
+        disk, ("overloaded") if too many reads wait, ("draining") after `close`.
         """
         future: Future[Result] = self._loop.create_future()
-        if self._closed:
+        job = (commits, query)
+        if self._closing:
             future.set_exception(Refusal("draining"))
-        elif key in self._waiting:
-            self._waiting[key].append(future)
+        elif job in self._waiting:
+            self._waiting[job].append(future)
         elif len(self._waiting) >= QUEUE:
-            future.set_exception(Refusal("overloaded", retry_after=1))
+            future.set_exception(Refusal("overloaded", "Too many reads wait for the disk.", retry_after=1))
         else:
-            self._waiting[key] = [future]
-            self._jobs.put((key, query))
+            self._waiting[job] = [future]
+            self._jobs.put(job)
         return future
 
     async def close(self) -> None:
-        """Answer what is waiting, then end the threads."""
-        self._closed = True
-        for _ in self._threads:
+        """Answer what waits, then end the threads and close the connections."""
+        self._closing = True
+        for _ in range(self._open):
             self._jobs.put(None)
-        await asyncio.to_thread(self._join)
-
-    def _join(self) -> None:
-        for thread in self._threads:
-            thread.join()
+        await self._ended
 
     def _run(self, connection: apsw.Connection) -> None:
         while (job := self._jobs.get()) is not None:
-            key, query = job
             result: object
             try:
-                result = query(connection)
+                result = job[1].run(connection)
             except BadRow as error:
                 _log.error("%s", error)
                 result = Refusal("storage_unavailable", str(error))
             except apsw.Error as error:
-                _log.error("read failed: %s", error)
+                _log.error("a read failed: %s", error)
                 result = Refusal("storage_unavailable")
             except Exception:
-                _log.exception("read failed")
+                _log.exception("a read failed")
                 result = Refusal("internal")
-            self._loop.call_soon_threadsafe(self._answer, key, result)
+            self._loop.call_soon_threadsafe(self._answer, job, result)
         connection.close()
+        self._loop.call_soon_threadsafe(self._one_ended)
 
-    def _answer(self, key: object, result: object) -> None:
-        for future in self._waiting.pop(key):
-            if future.done():  # its reader has gone
+    def _answer(self, job: tuple[int, Query[Any]], result: object) -> None:
+        for future in self._waiting.pop(job):
+            if future.done():  # who asked has gone
                 continue
             if isinstance(result, Refusal):
                 future.set_exception(result)
             else:
                 future.set_result(result)
+
+    def _one_ended(self) -> None:
+        self._open -= 1
+        if not self._open:
+            self._ended.set_result(None)

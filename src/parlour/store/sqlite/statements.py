@@ -33,37 +33,49 @@ def insert_events(count: int) -> str:
     return "INSERT INTO events VALUES " + ",".join(["(?,?,?,?,?,?)"] * count)  # noqa: S608 (no value inside)
 
 
+ONE_EVENT = "SELECT checksum, body FROM events WHERE id = ?"
+
 # A page is one step and one value: "seq checksum body" lines, which need no escaping because JSON has no raw newline.
-# The inner query finds where the limits fall from the sizes alone, without loading bodies.
-# Columns: the oldest seq of the room (null: no such room), the lines (null: no events).
+# `sizes` finds where the limits fall from the lengths alone, without loading bodies.
+# Columns: room_no, first_seq, newest id, how many events the limit covers, the lines. No row: no such room.
 PAGE_AFTER = """
-WITH room AS (SELECT room_no << 36 AS base, first_seq FROM rooms WHERE name = ?1),
-  sizes AS (
+WITH
+  room AS MATERIALIZED (SELECT room_no, first_seq, room_no << 36 AS base FROM rooms WHERE name = ?1),
+  sizes AS MATERIALIZED (
     SELECT id, sum(size) OVER (ORDER BY id) AS total FROM (
       SELECT id, octet_length(body) AS size FROM events
       WHERE id > (SELECT base FROM room) + ?2 AND id < (SELECT base FROM room) + (1 << 36)
-      ORDER BY id LIMIT ?3)),
-  last AS (SELECT coalesce(max(id) FILTER (WHERE total <= ?4), min(id)) AS id FROM sizes)
-SELECT (SELECT first_seq FROM room),
-  CAST((SELECT group_concat((id & 68719476735) || ' ' || checksum || ' ' || CAST(body AS TEXT), char(10))
-    FROM events WHERE id > (SELECT base FROM room) + ?2 AND id <= (SELECT id FROM last)) AS BLOB)
+      ORDER BY id LIMIT ?3))
+SELECT room_no, first_seq,
+  (SELECT max(id) FROM events WHERE id BETWEEN base AND base + (1 << 36) - 1),
+  (SELECT count(*) FROM sizes),
+  CAST((SELECT group_concat((id & ((1 << 36) - 1)) || ' ' || checksum || ' ' || CAST(body AS TEXT), char(10)) FROM (
+    SELECT id, checksum, body FROM events
+    WHERE id > base + ?2 AND id <= (SELECT coalesce(max(id) FILTER (WHERE total <= ?4), min(id)) FROM sizes)
+    ORDER BY id)) AS BLOB)
+FROM room
 """
 
 PAGE_BEFORE = """
-WITH room AS (SELECT room_no << 36 AS base, first_seq FROM rooms WHERE name = ?1),
-  sizes AS (
+WITH
+  room AS MATERIALIZED (SELECT room_no, first_seq, room_no << 36 AS base FROM rooms WHERE name = ?1),
+  sizes AS MATERIALIZED (
     SELECT id, sum(size) OVER (ORDER BY id DESC) AS total FROM (
       SELECT id, octet_length(body) AS size FROM events
-      WHERE id < (SELECT base FROM room) + ?2 AND id > (SELECT base FROM room)
-      ORDER BY id DESC LIMIT ?3)),
-  oldest AS (SELECT coalesce(min(id) FILTER (WHERE total <= ?4), max(id)) AS id FROM sizes)
-SELECT (SELECT first_seq FROM room),
-  CAST((SELECT group_concat((id & 68719476735) || ' ' || checksum || ' ' || CAST(body AS TEXT), char(10))
-    FROM events WHERE id >= (SELECT id FROM oldest) AND id < (SELECT base FROM room) + ?2) AS BLOB)
+      WHERE id > (SELECT base FROM room) AND id < (SELECT base FROM room) + ?2
+      ORDER BY id DESC LIMIT ?3))
+SELECT room_no, first_seq,
+  (SELECT max(id) FROM events WHERE id BETWEEN base AND base + (1 << 36) - 1),
+  (SELECT count(*) FROM sizes),
+  CAST((SELECT group_concat((id & ((1 << 36) - 1)) || ' ' || checksum || ' ' || CAST(body AS TEXT), char(10)) FROM (
+    SELECT id, checksum, body FROM events
+    WHERE id < base + ?2 AND id >= (SELECT coalesce(min(id) FILTER (WHERE total <= ?4), max(id)) FROM sizes)
+    ORDER BY id)) AS BLOB)
+FROM room
 """
 
 ROOMS = """
-SELECT rooms.name, rooms.first_seq, events.id & 68719476735, events.at_ms
+SELECT rooms.name, rooms.first_seq, events.id & ((1 << 36) - 1), events.at_ms
 FROM rooms JOIN events ON events.id =
   (SELECT max(id) FROM events AS newest WHERE newest.id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1)
 ORDER BY events.at_ms DESC, rooms.name LIMIT ?
@@ -85,3 +97,12 @@ SELECT max(id) FROM (SELECT id, at_ms FROM events WHERE id >= ?1 AND id < ?2 ORD
 
 DROP_EVENTS = "DELETE FROM events WHERE id > ? AND id <= ?"
 RAISE_FIRST = "UPDATE rooms SET first_seq = ? WHERE room_no = ?"
+
+EVENTS_FROM = "SELECT id, at_ms, author, key, body, checksum FROM events WHERE id >= ? AND id <= ? ORDER BY id"
+
+RECENT_ROOMS = """
+SELECT room_no, name, first_seq, events.id
+FROM rooms JOIN events ON events.id =
+  (SELECT max(id) FROM events AS newest WHERE newest.id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1)
+ORDER BY events.at_ms DESC LIMIT ?
+"""

@@ -6,20 +6,21 @@ import asyncio
 from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from sys import getsizeof
+from typing import NamedTuple
 
 from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Draft, Log, Stored
-from parlour.store.sqlite import pages
-from parlour.store.sqlite.batch import EventLog, Outcome
+from parlour.store.sqlite.batch import Answer, EventLog, Outcome
 from parlour.store.sqlite.database import Database, open_database
+from parlour.store.sqlite.gather import Gather
+from parlour.store.sqlite.pages import After, Before, LogOf, Rooms
 from parlour.store.sqlite.readers import Readers
 from parlour.store.sqlite.retention import Retention
-from parlour.store.sqlite.writer import Batch, Reports, Stop, Writer
+from parlour.store.sqlite.writer import Batch, Wait, Writer
 
 BATCH_DRAFTS = 256
 BATCH_BYTES = 256 * 1024
@@ -30,8 +31,14 @@ DRAFT_OVERHEAD = 256
 """Bytes that a queued draft takes beside its text."""
 
 
+class _Entry(NamedTuple):
+    draft: Draft
+    future: Future[Appended]
+    size: int
+
+
 class SqliteStore:
-    """A `Store` in one directory. Made by `open`; one process at a time."""
+    """A `Store` in one directory, for one process at a time. Made by `open`."""
 
     def __init__(
         self,
@@ -42,34 +49,27 @@ class SqliteStore:
         retention_days: int,
         queue_bytes: int,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
         self.epoch, self.secret = database.identity
-        self._database = database
+        self._loop = asyncio.get_running_loop()
+        self._directory = database.directory
         self._clock = clock
         self._on_fatal = on_fatal
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []
-        self._queue: deque[tuple[Draft, Future[Appended], int]] = deque()
-        self._room_left = queue_bytes
-        self._in_flight: list[tuple[Draft, Future[Appended], int]] = []
-        self._scheduled = False
+        self._queue: deque[_Entry] = deque()
+        self._in_flight: list[_Entry] = []
+        self._bytes_free = queue_bytes
+        self._gather = Gather(clock.monotonic)
+        self._scheduled = False  # `_take` or `_next` is about to run
         self._refusal: str | None = None  # why appends are refused, if they are
         self._full = False
         self._commits = 0  # reads are shared only between two commits
-        call = self._loop.call_soon_threadsafe
+        self._drained: Future[None] = self._loop.create_future()
         self._stopped: Future[bool] = self._loop.create_future()
-        self._writer = Writer(
-            database.writer,
-            EventLog(database.writer, self.epoch),
-            Retention(retention_days, clock.now_ms) if retention_days else None,
-            Reports(
-                done=lambda outcome: call(self._done, outcome),
-                waited=lambda: call(self._take),
-                fatal=lambda error: call(self._fatal, error),
-                stopped=lambda clean: call(self._stopped.set_result, clean),
-            ),
-        )
+        self._closing: asyncio.Task[None] | None = None
+        retention = Retention(retention_days, clock.now_ms) if retention_days else None
+        self._writer = Writer(database.writer, EventLog(database.writer, self.epoch), retention, self)
+        self._writer.start_on(self._loop)
         self._readers = Readers(database.readers, self._loop)
-        self._writer.start()
 
     @classmethod
     async def open(
@@ -100,37 +100,40 @@ class SqliteStore:
         size = getsizeof(draft.text) + DRAFT_OVERHEAD
         if self._refusal is not None:
             future.set_exception(Refusal(self._refusal, retry_after=1))
-        elif size > self._room_left:
+        elif size > self._bytes_free:
             future.set_exception(Refusal("overloaded", "Too many messages wait for the disk.", retry_after=1))
         else:
-            self._room_left -= size
-            self._queue.append((draft, future, size))
-            if not self._in_flight and not self._scheduled:
+            self._bytes_free -= size
+            self._queue.append(_Entry(draft, future, size))
+            if not self._in_flight and not self._scheduled and len(self._queue) >= self._gather.wanted:
                 # Not at once: everything that this iteration of the loop appends goes into one batch.
-                self._schedule()
+                self._schedule(self._take)
         return future
 
-    def _schedule(self) -> None:
+    def _schedule(self, step: Callable[[], None]) -> None:
         self._scheduled = True
-        self._loop.call_soon(self._take)
+        self._loop.call_soon(step)
 
     def _take(self) -> None:
         """Hand the next batch to the writer; there is never more than one in flight."""
         self._scheduled = False
-        if not self._queue or self._in_flight:
+        if self._in_flight:
             return
+        self._gather.wanted = 0
+        batch = self._in_flight
         taken = 0
-        while self._queue and len(self._in_flight) < BATCH_DRAFTS:
-            size = self._queue[0][2]
-            if taken and taken + size > BATCH_BYTES:
+        while self._queue and len(batch) < BATCH_DRAFTS:
+            taken += self._queue[0].size
+            if taken > BATCH_BYTES and batch:
                 break
-            taken += size
-            self._in_flight.append(self._queue.popleft())
-        self._writer.jobs.put(Batch([draft for draft, _, _ in self._in_flight], self._clock.now_ms()))
+            batch.append(self._queue.popleft())
+        if batch:
+            self._gather.taken(len(batch))
+            self._writer.jobs.put(Batch([entry.draft for entry in batch], self._clock.now_ms()))
 
-    def _done(self, outcome: Outcome) -> None:
-        """Deliver what the writer stored: listeners first, then the senders, then the next batch."""
-        entries, self._in_flight = self._in_flight, []
+    def delivered(self, outcome: Outcome) -> None:
+        """Pass on what the writer did: to the listeners, then to the senders; then comes the next batch."""
+        batch, self._in_flight = self._in_flight, []
         self._commits += 1
         try:
             if outcome.commits:
@@ -138,57 +141,88 @@ class SqliteStore:
                 for listener in self._listeners:
                     listener(outcome.commits)
         finally:
-            for (_, future, size), answer in zip(entries, outcome.answers, strict=True):
-                self._room_left += size
+            for (_, future, size), answer in zip(batch, outcome.answers, strict=True):
+                self._bytes_free += size
                 if isinstance(answer, Refusal):
                     self._full = self._full or answer.code == "storage_full"
-                    if not future.done():
-                        future.set_exception(answer)
-                elif not future.done():
-                    future.set_result(answer)
-            if self._queue:
-                self._schedule()  # after the callbacks of these futures: they may have more to append
+                _resolve(future, answer)
+            # After the callbacks of these futures: they may have more to append.
+            self._schedule(self._next)
 
-    def _fatal(self, error: BaseException) -> None:
+    def _next(self) -> None:
+        """Take the next batch, or wait for it to gather."""
+        self._scheduled = False
+        if self._refusal is not None and not self._queue:
+            self._settle()
+        elif patience := self._gather.patience(len(self._queue)):
+            self._writer.jobs.put(Wait(patience))
+        else:
+            self._take()
+
+    def gathered(self) -> None:
+        """Take what is here: the wait for more is over."""
+        self._take()
+
+    def failed(self, error: BaseException) -> None:
+        """Refuse what is queued and all that comes: the disk has failed."""
         self._refusal = "storage_unavailable"
-        while self._queue:
-            _, future, size = self._queue.popleft()
-            self._room_left += size
-            if not future.done():
-                future.set_exception(Refusal("storage_unavailable"))
+        for _, future, _ in self._queue:
+            _resolve(future, Refusal("storage_unavailable"))
+        self._queue.clear()
+        self._settle()
         self._on_fatal(error)
+
+    def stopped(self, clean: bool) -> None:
+        """Note that the writer's thread has ended."""
+        self._stopped.set_result(clean)
+
+    def _settle(self) -> None:
+        if not self._in_flight and not self._drained.done():
+            self._drained.set_result(None)
 
     async def log(self, room: str) -> Log:
         """See `Store.log`."""
-        return await self._readers.read(("log", self._commits, room), partial(pages.log, room=room))
+        return await self._readers.read(self._commits, LogOf(room))
 
     async def after(self, room: str, seq: int, limit: int, max_bytes: int = 262144) -> list[Stored]:
         """See `Store.after`."""
-        wanted = (self.epoch, room, min(max(seq, 0), MAX_SEQ), limit, max_bytes)
-        return await self._readers.read(("after", self._commits, wanted), lambda c: pages.after(c, *wanted))
+        query = After(self.epoch, room, min(max(seq, 0), MAX_SEQ), limit, max_bytes)
+        return await self._readers.read(self._commits, query)
 
     async def before(self, room: str, seq: int, limit: int, max_bytes: int = 1048576) -> list[Stored]:
         """See `Store.before`."""
-        wanted = (self.epoch, room, min(max(seq, 0), MAX_SEQ + 1), limit, max_bytes)
-        return await self._readers.read(("before", self._commits, wanted), lambda c: pages.before(c, *wanted))
+        query = Before(self.epoch, room, min(max(seq, 0), MAX_SEQ), limit, max_bytes)
+        return await self._readers.read(self._commits, query)
 
     async def rooms(self, limit: int) -> list[RoomSummary]:
         """See `Store.rooms`."""
-        return await self._readers.read(("rooms", self._commits, limit), partial(pages.rooms, limit=limit))
+        return await self._readers.read(self._commits, Rooms(limit))
 
     def is_ready(self) -> bool:
         """See `Store.is_ready`."""
         return self._refusal is None and not self._full
 
     async def close(self) -> None:
-        """See `Store.close`."""
-        if self._refusal is None:
-            self._refusal = "draining"
-        while self._queue or self._in_flight:
-            last = (self._queue or self._in_flight)[-1][1]
-            await asyncio.wait([last])
-            await asyncio.sleep(0)
+        """See `Store.close`. May be called again; cancelling it does not interrupt the work."""
+        if self._closing is None:
+            self._closing = self._loop.create_task(self._finish())
+        await asyncio.shield(self._closing)
+
+    async def _finish(self) -> None:
+        self._refusal = self._refusal or "draining"
+        if not self._queue:
+            self._settle()
+        await self._drained
         await self._readers.close()
-        self._writer.jobs.put(Stop())
+        self._writer.jobs.put(None)
         clean = await self._stopped
-        self._database.directory.release(clean=clean)
+        await asyncio.to_thread(self._directory.release, clean=clean)
+
+
+def _resolve(future: Future[Appended], answer: Answer) -> None:
+    if future.done():  # cancelled by its sender; the log does not change for that
+        return
+    if isinstance(answer, Refusal):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

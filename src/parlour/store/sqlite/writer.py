@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Sequence
+from asyncio import AbstractEventLoop
+from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import apsw
 
@@ -35,98 +35,109 @@ class Batch(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """Call back (with None for an outcome) unless a batch comes within this many seconds."""
+    """Say `gathered` unless another job comes within this many seconds."""
 
     seconds: float
 
 
-class Stop(NamedTuple):
-    """Checkpoint if all is well, close the connection, end the thread."""
+class Owner(Protocol):
+    """Whom the writer tells; called on the event loop."""
 
+    def delivered(self, outcome: Outcome) -> None:
+        """A batch is done; called once for each."""
 
-class Reports(NamedTuple):
-    """Whom the writer tells; called on its thread."""
+    def gathered(self) -> None:
+        """A wait is over."""
 
-    done: Callable[[Outcome], object]
-    waited: Callable[[], object]
-    fatal: Callable[[BaseException], object]
-    stopped: Callable[[bool], object]
+    def failed(self, error: BaseException) -> None:
+        """The disk has failed: every later batch is refused. Called once, after the batch that met it."""
+
+    def stopped(self, clean: bool) -> None:
+        """The thread has ended; `clean` if all that was stored is in the database file and synced."""
 
 
 class Writer(Thread):
-    """Takes jobs in order, one at a time, and reports each from its own thread."""
+    """Takes jobs in order, one at a time. None: finish the log and end."""
 
     def __init__(
-        self, connection: apsw.Connection, log: EventLog, retention: Retention | None, reports: Reports
+        self, connection: apsw.Connection, events: EventLog, retention: Retention | None, owner: Owner
     ) -> None:
         super().__init__(name="parlour-writer", daemon=True)
-        self.jobs: SimpleQueue[Batch | Wait | Stop] = SimpleQueue()
+        self.jobs: SimpleQueue[Batch | Wait | None] = SimpleQueue()
         self._connection = connection
-        self._events = log
+        self._events = events
         self._retention = retention
-        self._reports = reports
+        self._owner = owner
         self._wal_pages = 0
         self._failed = False
+
+    def start_on(self, loop: AbstractEventLoop) -> None:
+        """Begin to work; the owner is told on `loop`."""
+        self._tell = loop.call_soon_threadsafe
+        self.start()
 
     def run(self) -> None:
         """Work until told to stop."""
         while True:
             try:
                 job = self.jobs.get(timeout=self._rest())
+                if isinstance(job, Wait):
+                    job = self._wait(job)
             except Empty:
                 self._tidy()
                 continue
             if isinstance(job, Batch):
                 self._write(job)
-            elif isinstance(job, Wait):
-                self._wait(job)
-            else:
+            elif job is None:
                 break
         self._stop()
 
-    def _wait(self, job: Wait) -> None:
-        until = time.monotonic() + job.seconds
-        while self.jobs.empty() and time.monotonic() < until:
-            time.sleep(0.0001)
-        if self.jobs.empty():
-            self._reports.waited()
+    def _wait(self, wait: Wait) -> Batch | Wait | None:
+        # On this thread, because the timers of an event loop count in milliseconds.
+        try:
+            return self.jobs.get(timeout=wait.seconds)
+        except Empty:
+            self._tell(self._owner.gathered)
+            return wait
 
     def _write(self, batch: Batch) -> None:
+        if self._failed:
+            self._refuse(batch, "storage_unavailable")
+            return
         try:
             outcome = self._events.append(batch.drafts, batch.now_ms)
         except apsw.Error as error:
-            self._refuse(batch, error)
+            self._not_stored(batch, error)
         except Exception:
-            _log.exception("batch could not be encoded; nothing of it was stored")
-            self._report(batch, Refusal("internal"))
+            _log.exception("a batch of %d could not be made into rows", len(batch.drafts))
+            self._refuse(batch, "internal")
         else:
-            self._reports.done(outcome)
-            self._count_pages()
+            self._tell(self._owner.delivered, outcome)
+            self._checkpoint_if(CHECKPOINT_PAGES)
 
-    def _refuse(self, batch: Batch, error: apsw.Error) -> None:
+    def _not_stored(self, batch: Batch, error: apsw.Error) -> None:
         verdict = judge(error, self._connection.system_errno)
-        _log.error("batch of %d not stored: %s (%s)", len(batch.drafts), error, verdict.value)
-        if verdict is Verdict.FULL:
-            self._report(batch, Refusal("storage_full"))
+        _log.error("a batch of %d failed: %s; %s", len(batch.drafts), error, verdict.value)
+        if verdict is Verdict.UNKNOWN:
+            self._refuse(batch, "outcome_unknown")
+            self._fail(error)
+        elif verdict is Verdict.FULL:
+            self._refuse(batch, "storage_full")
             self._checkpoint()  # room in the WAL is room for the next batch
-        elif verdict is Verdict.BUSY:
-            self._report(batch, Refusal("storage_unavailable"))
         else:
-            self._failed = True
-            self._report(batch, Refusal("outcome_unknown"))
-            self._reports.fatal(error)
+            self._refuse(batch, "storage_unavailable")
 
-    def _report(self, batch: Batch, refusal: Refusal) -> None:
-        self._reports.done(Outcome([refusal] * len(batch.drafts), ()))
+    def _refuse(self, batch: Batch, code: str) -> None:
+        self._tell(self._owner.delivered, Outcome([Refusal(code) for _ in batch.drafts], ()))
 
-    def _count_pages(self) -> None:
-        written, _ = self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)
-        self._wal_pages += written
-        if self._wal_pages >= CHECKPOINT_PAGES:
-            self._checkpoint()
+    def _fail(self, error: BaseException) -> None:
+        self._failed = True
+        # Closing the last connection would checkpoint, which is to write and sync after all.
+        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self._tell(self._owner.failed, error)
 
     def _rest(self) -> float | None:
-        """How long to wait for a job before there is something else to do."""
+        """Seconds until there is something to do without a job; None: never."""
         if self._failed:
             return None
         if self._wal_pages:
@@ -134,27 +145,37 @@ class Writer(Thread):
         return None if self._retention is None else self._retention.next_in()
 
     def _tidy(self) -> None:
-        """Idle work: at most one small step, because a batch may come."""
-        if self._retention is not None and self._retention.due():
+        """Do one small piece of idle work: a batch may come at any moment."""
+        if self._failed:
+            return
+        if self._wal_pages:
+            self._checkpoint()
+        elif self._retention is not None and self._retention.next_in() == 0:
             try:
                 self._retention.step(self._connection)
             except apsw.Error as error:
-                self._idle_error(error)
-            self._count_pages()
-        elif self._wal_pages:
+                self._idle_error("retention", error)
+            self._checkpoint_if(CHECKPOINT_PAGES)
+
+    def _checkpoint_if(self, pages: int) -> None:
+        """Checkpoint if this many pages may be in the WAL. Between batches: an answer never waits for one."""
+        written, _ = self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)
+        self._wal_pages += written
+        if self._wal_pages >= pages:
             self._checkpoint()
 
     def _checkpoint(self, mode: int = apsw.SQLITE_CHECKPOINT_PASSIVE) -> None:
+        self._wal_pages = 0
         try:
             self._connection.wal_checkpoint(mode=mode)
         except apsw.Error as error:
-            self._idle_error(error)
-        self._wal_pages = 0
+            self._idle_error("checkpoint", error)
 
-    def _idle_error(self, error: apsw.Error) -> None:
-        if judge(error, self._connection.system_errno) is Verdict.UNKNOWN:
-            self._failed = True
-            self._reports.fatal(error)
+    def _idle_error(self, work: str, error: apsw.Error) -> None:
+        verdict = judge(error, self._connection.system_errno)
+        _log.error("%s failed: %s", work, error)
+        if verdict is Verdict.UNKNOWN:
+            self._fail(error)
 
     def _stop(self) -> None:
         if not self._failed:
@@ -163,6 +184,6 @@ class Writer(Thread):
         try:
             self._connection.close()
         except apsw.Error as error:
-            _log.error("database not closed: %s", error)
+            _log.error("the database could not be closed: %s", error)
             clean = False
-        self._reports.stopped(clean)
+        self._tell(self._owner.stopped, clean)

@@ -1,0 +1,84 @@
+"""Finds events that are missing or not what was stored, one room at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, cast
+
+import apsw
+import msgspec
+
+from parlour.schema.events import decode_event
+from parlour.store.encoding import at_text
+from parlour.store.sqlite import statements as sql
+from parlour.store.sqlite.rows import checksum, room_crc
+
+RECENT_ROOMS = 100
+RECENT_EVENTS = 200
+"""What a start looks at after an unclean end: some tens of milliseconds of work, where the last writes went."""
+
+
+class Problem(NamedTuple):
+    """Something wrong with the data; `room` and `seq` say where, if it has a place."""
+
+    what: str
+    room: str | None = None
+    seq: int | None = None
+
+    def __str__(self) -> str:
+        place = "" if self.room is None else f"room {self.room}, event {self.seq}: "
+        return place + self.what
+
+
+class RoomRow(NamedTuple):
+    """A room as its row and its newest event's id have it (0 if it has none)."""
+
+    number: int
+    name: str
+    first_seq: int
+    newest: int
+
+
+_Row = tuple[int, int, str, str | None, bytes, int]
+
+
+def recent_problems(connection: apsw.Connection, epoch: str) -> Iterator[Problem]:
+    """Verify the last RECENT_EVENTS of the RECENT_ROOMS that were active last. Raises apsw.Error."""
+    rooms = connection.execute(sql.RECENT_ROOMS, (RECENT_ROOMS,)).fetchall()
+    for room in map(RoomRow._make, cast("list[tuple[int, str, int, int]]", rooms)):
+        head = room.newest & sql.SEQ_MASK
+        yield from room_problems(connection, epoch, room, max(room.first_seq, head - RECENT_EVENTS + 1))
+
+
+def room_problems(connection: apsw.Connection, epoch: str, room: RoomRow, from_seq: int) -> Iterator[Problem]:
+    """Verify the events from `from_seq` to the newest: density, checksums, columns, times. Raises apsw.Error."""
+    base = room.number << sql.SEQ_BITS
+    start = room_crc(epoch, room.name)
+    expected, latest = from_seq, 0
+    for row in connection.execute(sql.EVENTS_FROM, (base | from_seq, room.newest)):
+        event_id, at_ms, author, key, body, crc = cast("_Row", row)
+        seq = event_id & sql.SEQ_MASK
+        if seq > expected:
+            yield Problem(_missing(expected, seq - 1), room.name, expected)
+        if crc != checksum(start, seq, body):
+            yield Problem("its checksum does not match", room.name, seq)
+        elif not _agree(room.name, seq, at_ms, author, key, body):
+            yield Problem("its columns differ from its text", room.name, seq)
+        elif at_ms < latest:
+            yield Problem("its time is before that of the event before it", room.name, seq)
+        expected, latest = seq + 1, at_ms
+    if not room.newest:
+        yield Problem("the room has no events", room.name, room.first_seq)
+
+
+def _missing(first: int, last: int) -> str:
+    return "it is missing" if first == last else f"it is missing, and all to event {last}"
+
+
+def _agree(room: str, seq: int, at_ms: int, author: str, key: str | None, body: bytes) -> bool:
+    try:
+        event = decode_event(body)
+    except msgspec.DecodeError:
+        return False
+    found = (event.room, event.seq, event.at, event.by.id, event.key)
+    return found == (room, seq, at_text(at_ms), author, key)
