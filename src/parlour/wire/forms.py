@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
 from parlour.core.errors import Refusal
-from parlour.core.text import visible
+from parlour.core.text import decode_text, visible
 
 MAX_FIELDS = 64
 MAX_PARTS = 8
@@ -22,8 +22,8 @@ _MAX_SHOWN_CHARS = 64
 
 _TEXT_FIELDS = ("message", "text")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_URLENCODED = b"application/x-www-form-urlencoded"
-_MULTIPART = b"multipart/form-data"
+URLENCODED = b"application/x-www-form-urlencoded"
+MULTIPART = b"multipart/form-data"
 # RFC 2046 §5.1.1: 1 to 70 of these, quoted or not; no other parameter changes what the body means.
 _BOUNDARY = re.compile(
     rb"""(?:;[ \t]*(?!boundary)[\w-]+=(?:[\w.+-]+|"[^"\\]*")[ \t]*)*"""
@@ -45,24 +45,28 @@ def parse_query(raw: bytes) -> Pairs:
 def decode_form(content_type: bytes, data: bytes) -> Pairs | None:
     """Decode a form body into pairs in their order; None if `content_type` is not that of a form.
 
-    Raises Refusal("bad_form") for a broken escape or framing, invalid UTF-8, NUL, more than 64 fields or 8 parts;
-    ("unsupported_media_type") for a file.
+    Raises what `decode_urlencoded` and `decode_multipart` raise.
     """
     kind = media_type(content_type)
-    if kind == _URLENCODED:
-        return _decode_pairs(data, "bad_form") if data else []
-    if kind == _MULTIPART:
-        return _decode_multipart(content_type, data)
-    return None
+    if kind == URLENCODED:
+        return decode_urlencoded(data)
+    return decode_multipart(content_type, data) if kind == MULTIPART else None
 
 
-def form_or_text(content_type: bytes, data: bytes) -> Pairs | bytes | None:
-    """Like `decode_form`, but an urlencoded body without a `message` or `text` field is the text itself: its bytes."""
-    if media_type(content_type) != _URLENCODED:
-        return decode_form(content_type, data)
-    if not _names_a_text(data):
-        return data
-    return _decode_pairs(data, "bad_form")
+def form_or_text(data: bytes) -> Pairs | str:
+    """Decode an urlencoded body; without a field named `message` or `text` it is the text itself, byte for byte.
+
+    Raises Refusal("bad_form") for a bad form, ("bad_utf8") for a bad text.
+    """
+    return decode_urlencoded(data) if _names_a_text(data) else decode_text(data)
+
+
+def decode_urlencoded(data: bytes) -> Pairs:
+    """Decode an urlencoded body into pairs in their order.
+
+    Raises Refusal("bad_form") for a broken escape, invalid UTF-8, NUL or more than 64 fields.
+    """
+    return _decode_pairs(data, "bad_form") if data else []
 
 
 def media_type(content_type: bytes) -> bytes:
@@ -112,7 +116,12 @@ def _shown(field: str | None) -> str | None:
     return visible(field[:_MAX_SHOWN_CHARS]) if field else None
 
 
-def _decode_multipart(content_type: bytes, data: bytes) -> Pairs:
+def decode_multipart(content_type: bytes, data: bytes) -> Pairs:
+    """Decode a multipart body into pairs in their order.
+
+    Raises Refusal("bad_form") for broken framing, invalid UTF-8, NUL or more than 8 parts; ("unsupported_media_type")
+    for a file.
+    """
     parameters = content_type[content_type.index(b";") :] if b";" in content_type else b""
     found = _BOUNDARY.fullmatch(parameters)
     if found is None:

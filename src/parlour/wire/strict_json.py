@@ -49,24 +49,21 @@ _AT_PATH = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
 _NAMED_FIELD = re.compile(r" field `(.*)`$", re.DOTALL)
 
 
-def decode(data: bytes, type_: type[T], *, max_depth: int = MAX_DEPTH, max_keys: int = MAX_KEYS) -> T:
-    """Decode one JSON document into `type_` (a msgspec Struct with `forbid_unknown_fields`, or a union of such).
+def decode(data: bytes | str, type_: type[T], *, max_depth: int = MAX_DEPTH, max_keys: int = MAX_KEYS) -> T:
+    """Decode one JSON document into `type_`: a msgspec Struct with `forbid_unknown_fields`, or a union of such.
 
+    `data` is UTF-8, or text that was decoded from it.
     `max_depth` counts open arrays and objects, `max_keys` the keys of all objects together. Time is linear in the
     input. Raises Refusal("bad_utf8"), or ("bad_json") whose `field` is the path of the offending field (`by.name`)
     where there is one.
     """
+    text = _decode_utf8(data) if isinstance(data, bytes) else data
     try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        field = _last_key(data[: exc.start])
-        raise Refusal("bad_utf8", f"Byte {exc.start} is not valid UTF-8.", field=field) from None
-    try:
-        value: T = _decoder(type_).decode(data)
+        value: T = _decoder(type_).decode(text)
     except msgspec.ValidationError as exc:
         raise _wrong_type(str(exc)) from None
     except msgspec.DecodeError as exc:
-        raise _malformed(data, str(exc)) from None
+        raise _malformed(text, str(exc)) from None
     except RecursionError:
         raise _too_deep(max_depth) from None
     _check(text, max_depth, max_keys)
@@ -82,6 +79,14 @@ def _decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
     if decoder is None:
         decoder = _DECODERS[type_] = msgspec.json.Decoder(type_)
     return decoder
+
+
+def _decode_utf8(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        field = _last_key(data[: exc.start])
+        raise Refusal("bad_utf8", f"Byte {exc.start} is not valid UTF-8.", field=field) from None
 
 
 def _check(text: str, max_depth: int, max_keys: int) -> None:
@@ -138,8 +143,9 @@ def _wrong_type(message: str) -> Refusal:
     return Refusal("bad_json", f"{_shown(message)}.", field=_field(path))
 
 
-def _malformed(data: bytes, message: str) -> Refusal:
-    """Word what msgspec says of bytes that are not JSON."""
+def _malformed(text: str, message: str) -> Refusal:
+    """Word what msgspec says of what is not JSON."""
+    data = text.encode()
     if found := _HALF_PAIR.search(data):
         return Refusal(
             "bad_json", "A string contains half of a surrogate pair.", field=_last_key(data[: found.start()])

@@ -11,7 +11,7 @@ import codecs
 import hashlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from parlour.core.errors import Refusal
@@ -151,20 +151,18 @@ class Failed(NamedTuple):
 Received = Text | Binary | Ping | Pong | Closed | Failed
 
 
-@dataclass(frozen=True, slots=True)
-class FrameLimits:
+class _Limits(NamedTuple):
     """What a reader accepts; sizes are of payloads."""
 
-    frame_bytes: int = 64 * 1024
-    message_bytes: int = 64 * 1024
-    fragments: int = 16
-    controls_per_feed: int = 10
-    """Pings and pongs in one call of `feed`, so that one read of the socket cannot make thousands of answers."""
-
-    allows_binary: bool = False
+    frame: int
+    message: int
+    fragments: int
+    controls: int
+    allows_binary: bool
 
 
-CHAT_LIMITS = FrameLimits()
+_shared_limits = lru_cache(_Limits)
+"""Equal limits are one object, so that they cost a reader nothing."""
 
 
 class _Violation(Exception):
@@ -221,18 +219,30 @@ class FrameReader:
     """Reads a client's frames, fed in pieces of any size, and writes the answers that the protocol itself demands.
 
     Everything of RFC 6455 §5 to §8 is enforced as early as the bytes allow, and more strictly where the RFC leaves room
-    (docs/threat-model.md): no binary messages, and the limits. An idle reader holds no buffer.
+    (docs/decisions/0004-websocket-codec.md): no binary messages, and the limits. An idle reader holds no buffer.
+
+    `max_frame` and `max_message` are bytes of payload; `max_controls` is the number of pings and pongs in one call of
+    `feed`, so that one read of the socket cannot ask for thousands of answers. How many may come in a second is for the
+    owner to count: it sees each `Ping` and `Pong`.
     """
 
-    __slots__ = ("_frame", "_head", "_limits", "_message", "_out", "is_finished")
+    __slots__ = ("_frame", "_head", "_limits", "_message", "_out", "is_closed")
 
-    def __init__(self, limits: FrameLimits = CHAT_LIMITS) -> None:
-        self._limits = limits
+    def __init__(
+        self,
+        *,
+        max_frame: int = 64 * 1024,
+        max_message: int = 64 * 1024,
+        max_fragments: int = 16,
+        max_controls: int = 10,
+        allows_binary: bool = False,
+    ) -> None:
+        self._limits = _shared_limits(max_frame, max_message, max_fragments, max_controls, allows_binary)
         self._head = b""  # the bytes of a frame's head that have come
         self._frame: _Frame | None = None
         self._message: _Message | None = None
         self._out = b""
-        self.is_finished = False
+        self.is_closed = False
         """After `Closed` or `Failed`: whatever comes is ignored (RFC 6455 §1.4, §7.1.7)."""
 
     @property
@@ -251,7 +261,7 @@ class FrameReader:
     def feed(self, data: bytes) -> list[Received]:
         """Take the next bytes; gives what they complete, in order. Never raises: a broken rule is a last `Failed`."""
         received: list[Received] = []
-        if self.is_finished:
+        if self.is_closed:
             return received
         position = 0
         if self._frame is None and self._message is None and not self._head:
@@ -269,7 +279,7 @@ class FrameReader:
     def _read_whole_texts(self, data: bytes, received: list[Received]) -> int:
         """The common case, fast: unfragmented text frames that are there as a whole. Stops before anything else."""
         position, end = 0, len(data)
-        limit = min(self._limits.frame_bytes, self._limits.message_bytes)
+        limit = min(self._limits.frame, self._limits.message)
         while end - position >= 6 and data[position] == _WHOLE_TEXT:
             size = data[position + 1] - 128
             start = position + 2
@@ -297,20 +307,20 @@ class FrameReader:
         received.append(Failed(code, reason))
 
     def _finish(self) -> None:
-        self.is_finished = True
+        self.is_closed = True
         self._head, self._frame, self._message = b"", None, None
 
     def _read(self, data: bytes, position: int, received: list[Received]) -> None:
         """The general case: any frame, in any pieces."""
         controls = 0
-        while not self.is_finished:
+        while not self.is_closed:
             if self._frame is None:
                 position = self._read_head(data, position)
                 if self._frame is None:
                     return
                 if self._frame.opcode >= _CLOSE:
                     controls += 1
-                    if controls > self._limits.controls_per_feed:
+                    if controls > self._limits.controls:
                         raise _Violation(1008, "too many control frames")
             frame = self._frame
             piece = data[position : position + frame.remaining]
@@ -377,14 +387,14 @@ class FrameReader:
         if frame.opcode >= _CLOSE:
             return
         limits = self._limits
-        if frame.remaining > limits.frame_bytes:
-            raise _Violation(1009, f"a frame carries at most {limits.frame_bytes} bytes")
+        if frame.remaining > limits.frame:
+            raise _Violation(1009, f"a frame carries at most {limits.frame} bytes")
         if self._message is None:
             self._message = _Message(frame.opcode == _TEXT)
         else:
             self._message.fragments += 1
-        if len(self._message.data) + frame.remaining > limits.message_bytes:
-            raise _Violation(1009, f"a message has at most {limits.message_bytes} bytes")
+        if len(self._message.data) + frame.remaining > limits.message:
+            raise _Violation(1009, f"a message has at most {limits.message} bytes")
         if self._message.fragments > limits.fragments:
             raise _Violation(1008, f"a message has at most {limits.fragments} fragments")
 

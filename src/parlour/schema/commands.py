@@ -1,0 +1,125 @@
+"""What clients ask for in JSON and what a WebSocket answers (docs/protocol.md#sending)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import msgspec
+
+from parlour.core.errors import Refusal
+from parlour.wire.strict_json import decode
+
+
+class PostMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /<room>`."""
+
+    text: str
+    key: str | None = None
+    name: str | None = None
+
+
+class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /send`, where the room is in the body."""
+
+    text: str
+    room: str | None = None
+    key: str | None = None
+    name: str | None = None
+
+
+class _Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op"):
+    """One operation on a WebSocket. `room` may be left out where the address names it."""
+
+
+class SendOp(_Op, frozen=True, tag="send"):
+    """Store a message; answered by Ack or OpError with the same key."""
+
+    text: str
+    key: str | None = None
+    room: str | None = None
+    name: str | None = None
+
+
+class TypingOp(_Op, frozen=True, tag="typing"):
+    """Tell the others that somebody is writing."""
+
+    room: str | None = None
+    name: str | None = None
+
+
+class ReadOp(_Op, frozen=True, tag="read"):
+    """Move one's read position: everything up to `seq` has been read."""
+
+    seq: int
+    room: str | None = None
+
+
+class PingOp(_Op, frozen=True, tag="ping"):
+    """Ask for a PongReply; for scripts, which cannot send the pings of the protocol."""
+
+
+class SubscribeOp(_Op, frozen=True, tag="subscribe"):
+    """Follow one more room, after the cursor `since` (`"k3f9.42"` or 42) or from now on."""
+
+    room: str
+    since: str | int | None = None
+
+
+class UnsubscribeOp(_Op, frozen=True, tag="unsubscribe"):
+    """Stop following a room."""
+
+    room: str
+
+
+Op = SendOp | TypingOp | ReadOp | PingOp | SubscribeOp | UnsubscribeOp
+
+
+def decode_op(data: bytes | str) -> Op:
+    """Decode one operation.
+
+    Raises Refusal("bad_op") for a missing or unknown `op`, ("bad_json") with the field for everything else.
+    """
+    try:
+        # A union is no class, which is what mypy takes type[T] for; msgspec decodes both.
+        return decode(data, cast("type[Op]", Op))
+    except Refusal as refusal:
+        if refusal.code == "bad_json" and refusal.field == "op":
+            known = "send, typing, read, ping, subscribe and unsubscribe"
+            raise Refusal("bad_op", f"The operations are {known}.", field="op") from None
+        raise
+
+
+class Ack(msgspec.Struct, frozen=True, tag="ack"):
+    """The message is on disk at this place; `replay` if an earlier send with the key had stored it."""
+
+    key: str | None
+    room: str
+    seq: int
+    replay: bool = False
+
+
+class OpError(msgspec.Struct, frozen=True, tag="error"):
+    """An operation was refused; `key` is that of the send, if it could be read."""
+
+    key: str | None
+    code: str
+    detail: str
+    retry_after_ms: int | None = None
+    field: str | None = None
+
+
+class PongReply(msgspec.Struct, frozen=True, tag="pong"):
+    """The answer to PingOp."""
+
+
+class Subscribed(msgspec.Struct, frozen=True, tag="subscribed"):
+    """The room is followed; `cursor` is its head at this moment."""
+
+    room: str
+    cursor: str
+
+
+class Unsubscribed(msgspec.Struct, frozen=True, tag="unsubscribed"):
+    """Nothing more will come from the room."""
+
+    room: str
