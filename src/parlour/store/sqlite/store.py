@@ -205,11 +205,11 @@ class SqliteStore:
     async def close(self) -> None:
         """See `Store.close`. May be called again; cancelling it does not interrupt the work."""
         if self._closing is None:
+            self._refusal = self._refusal or "draining"
             self._closing = self._loop.create_task(self._finish())
         await asyncio.shield(self._closing)
 
     async def _finish(self) -> None:
-        self._refusal = self._refusal or "draining"
         if not self._queue:
             self._settle()
         await self._drained

@@ -1,0 +1,65 @@
+"""Clocks, ids, drafts and stores for tests."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from parlour.core.event import Author, Draft
+from parlour.store.sqlite import SqliteStore
+
+ALICE = Author("u_alice", "alice", "member")
+BOB = Author("u_bob", "bob", "guest")
+
+
+class HandClock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self, now_ms: int = 1_795_000_000_000) -> None:
+        self.ms = now_ms
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def monotonic(self) -> float:
+        return self.ms / 1000
+
+
+class CountedIds:
+    """Tokens in a row; two instances made with different `start` never meet."""
+
+    def __init__(self, start: int = 0) -> None:
+        self._count = itertools.count(start)
+
+    def token(self) -> str:
+        return f"{next(self._count):022}"
+
+    def fraction(self) -> float:
+        return 0.5
+
+
+class Fatal:
+    """An `on_fatal` that remembers."""
+
+    def __init__(self) -> None:
+        self.errors: list[BaseException] = []
+
+    def __call__(self, error: BaseException) -> None:
+        self.errors.append(error)
+
+
+def draft(text: str = "hello", room: str = "lobby", key: str | None = None, author: Author = ALICE) -> Draft:
+    return Draft(room, author, text, key)
+
+
+async def open_sqlite(
+    directory: Path, *, clock: HandClock | None = None, fatal: Fatal | None = None, **options: int
+) -> SqliteStore:
+    """A SqliteStore; without `fatal` a disk failure fails the test through the loop's exception handler."""
+    return await SqliteStore.open(
+        directory, clock=clock or HandClock(), ids=CountedIds(), on_fatal=fatal or _unexpected, **options
+    )
+
+
+def _unexpected(error: BaseException) -> None:
+    raise error
