@@ -1,0 +1,113 @@
+"""`parlour serve`: puts the settings together and runs the server."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from parlour import log
+from parlour.config import CONFIG_ENV, SETTINGS, ConfigError, Loaded, Setting, Settings, load, show, unknown_variables
+
+_log = logging.getLogger(__name__)
+
+_LOOPBACK = ("127.", "::1", "localhost")
+
+
+class _Serve(click.Command):
+    """A command whose options are the table of settings, section by section."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
+        for section, rows in groupby(SETTINGS, key=lambda row: row.section):
+            with formatter.section(section):
+                formatter.write_dl([record for row in rows if (record := records.pop(row.name))])
+        with formatter.section("This command"):
+            formatter.write_dl([record for record in records.values() if record])
+
+
+def _option(row: Setting) -> click.Option:
+    shown = show(row, row.default)
+    unit = f" {row.unit}" if row.unit else ""
+    default = f"  [{shown}{unit}]" if shown else ""
+    return click.Option([row.flag, row.name], metavar=row.kind.name, multiple=row.kind.is_list, help=row.help + default)
+
+
+def _serve(config: Path | None, show_settings: bool, **flags: str | tuple[str, ...] | None) -> int:
+    """Build the settings, then run until a signal. Returns the exit code."""
+    given = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in flags.items()}
+    texts = {name: text for name, text in given.items() if text is not None and flags[name] != ()}
+    try:
+        loaded = load(texts, os.environ, config)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error
+    if show_settings:
+        click.echo(_as_toml(loaded), nl=False)
+        return 0
+    settings = loaded.settings
+    log.configure(settings.log_format, settings.log_level)
+    for name in unknown_variables(os.environ):
+        log.event(_log, "unknown_variable", log.WARNING, name=name)
+    _say_who_may_come(settings)
+
+    from parlour import process  # here, so that --help and a wrong setting need not wait for the server's libraries
+
+    return process.run(settings)
+
+
+def _say_who_may_come(settings: Settings) -> None:
+    public = [host for host in settings.host if not host.startswith(_LOOPBACK)]
+    if not public:
+        return
+    if settings.access == "open":
+        log.event(
+            _log,
+            "open_to_the_network",
+            log.WARNING,
+            hosts=",".join(public),
+            meaning="whoever reaches this port may read and write every room; --access members closes it",
+        )
+    if settings.tls_cert is None and not settings.trusted_proxies:
+        log.event(
+            _log,
+            "not_encrypted",
+            log.WARNING,
+            hosts=",".join(public),
+            meaning="messages and passwords can be read on the way; give --tls-cert and --tls-key, or use a proxy",
+        )
+
+
+def _as_toml(loaded: Loaded) -> str:
+    """The settings in force as a file for `--config`, each with where it came from."""
+    lines = []
+    for section, rows in groupby(SETTINGS, key=lambda row: row.section):
+        lines.append(f"# {section}")
+        for row in rows:
+            value = getattr(loaded.settings, row.name)
+            plain = value if isinstance(value, bool | int | float) else show(row, value)
+            text = json.dumps(list(value) if isinstance(value, tuple) else plain, ensure_ascii=False)
+            absent = "# " if value is None else ""
+            lines.append(f"{absent}{row.name} = {text}  # {loaded.sources[row.name]}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+serve = _Serve(
+    "serve",
+    callback=_serve,
+    help="Run the server. It prints `Listening on …` when it accepts connections; SIGTERM stops it gracefully, "
+    "SIGHUP reads the certificate again.",
+    params=[
+        *(_option(row) for row in SETTINGS),
+        click.Option(
+            ["--config"],
+            type=click.Path(path_type=Path, dir_okay=False),
+            help=f"TOML file with settings; {CONFIG_ENV} names one too.",
+        ),
+        click.Option(["--show-settings"], is_flag=True, help="Print the settings in force and where they came from."),
+    ],
+)
