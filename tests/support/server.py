@@ -1,0 +1,114 @@
+"""The server as a real process: started, stopped gracefully, killed, and started again on the same port and data."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+
+ROOT = Path(__file__).resolve().parents[2]
+
+START_S = 30
+STOP_S = 30
+"""Far beyond what either takes: a test that gets here has failed."""
+
+
+class ServerProcess:
+    """`parlour serve` on a free port of 127.0.0.1, with its data in `data` and its standard error in `<data>.log`.
+
+    Limits of rate are off unless `rate_limits` is true; `options` are further arguments of the command. The port of the
+    first start is kept by later ones, so that clients can come back. As a context manager it starts and stops.
+    """
+
+    def __init__(self, data: Path, *options: str, rate_limits: bool = False) -> None:
+        self.data = data
+        self.log_file = data.with_name(data.name + ".log")
+        self.options = options
+        self.rate_limits = rate_limits
+        self.port = 0
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The id of the running process."""
+        assert self.process is not None, "the server is not running"
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        """What the server has written to standard error, all starts together."""
+        return self.log_file.read_text(encoding="utf-8")
+
+    def start(self) -> ServerProcess:
+        """Start it and wait until it accepts connections. Raises AssertionError with its log if it does not."""
+        assert self.process is None, "the server is running"
+        limits = "on" if self.rate_limits else "off"
+        command = [sys.executable, "-m", "parlour", "serve", "--port", str(self.port), "--data", str(self.data)]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLOUR_")}
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--rate-limits", limits, *self.options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment | {"PYTHONPATH": str(ROOT / "src")},
+            )
+        output = self.process.stdout
+        assert output is not None
+        line = output.readline() if select.select([output], [], [], START_S)[0] else ""
+        if not line.startswith("Listening on "):
+            self.kill()
+            raise AssertionError(f"the server did not start: {line!r}\n{self.log}")
+        self.port = int(line.rsplit(":", 1)[1])
+        return self
+
+    def stop(self) -> int:
+        """Ask it to end (SIGTERM), wait, and give its exit code; nothing happens if it is not running."""
+        if self.process is None:
+            return 0
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL), as a crash would; nothing happens if it is not running."""
+        if self.process is not None:
+            self.process.kill()
+            self.wait()
+
+    def wait(self) -> int:
+        """Wait until it has ended by itself and give its exit code (negative: the signal that ended it)."""
+        assert self.process is not None, "the server is not running"
+        process, self.process = self.process, None
+        try:
+            return process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"the server did not stop in {STOP_S} s\n{self.log}") from None
+        finally:
+            if process.stdout is not None:
+                process.stdout.close()
+
+    def restart(self) -> ServerProcess:
+        """Stop it gracefully and start it again."""
+        assert self.stop() == 0, self.log
+        return self.start()
+
+    def __enter__(self) -> ServerProcess:
+        return self.start() if self.process is None else self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        code = self.stop()
+        assert kind is not None or code == 0, f"the server ended with {code}\n{self.log}"
