@@ -79,6 +79,8 @@ class Limits:
     # rates and connections
     sends_per_s: float = _limit(2.0, "Messages of one sender, on average.")
     sends_burst: int = _limit(10, "Messages of one sender at once.")
+    address_sends_per_s: float = _limit(20.0, "Messages from one address, on average: shared behind a router.")
+    address_sends_burst: int = _limit(60, "Messages from one address at once.")
     room_sends_per_s: float = _limit(20.0, "Messages to one room, on average.")
     room_sends_burst: int = _limit(60, "Messages to one room at once.")
     history_per_s: float = _limit(5.0, "Pages of history for one reader, on average.")
@@ -111,6 +113,10 @@ def _unit(name: str) -> str:
     return "" if "_per" in rest else _UNITS.get(last, "")
 
 
+_ROUNDING_S = 1e-6
+"""Sums of seconds are not exact: who waits as long as told is never refused again for a rounding error."""
+
+
 class Buckets:
     """One token bucket per key: `burst` at once, `per_second` on average. Time is an argument.
 
@@ -118,11 +124,11 @@ class Buckets:
     I.371). At most `capacity` keys; the one unused for longest is forgotten first, which gives it a full bucket.
     """
 
-    __slots__ = ("_capacity", "_full_at", "_interval", "_slack")
+    __slots__ = ("_burst_s", "_capacity", "_full_at", "_interval")
 
     def __init__(self, per_second: float, burst: int, capacity: int = 100_000) -> None:
         self._interval = 1.0 / per_second
-        self._slack = burst * self._interval + 1e-9  # float sums are not exact: never refuse for a rounding error
+        self._burst_s = burst * self._interval
         self._capacity = capacity
         self._full_at: OrderedDict[str, float] = OrderedDict()
 
@@ -139,8 +145,8 @@ class Buckets:
                 table.popitem(last=False)
             return 0.0
         full_at = (full_at if full_at > now else now) + self._interval
-        wait = full_at - now - self._slack
-        if wait > 0.0:
+        wait = full_at - now - self._burst_s
+        if wait > _ROUNDING_S:
             return wait
         table[key] = full_at
         table.move_to_end(key)

@@ -111,8 +111,12 @@ _POSING_WORDS = """
     admin administrator all everyone here moderator official operator owner parlour root server staff support
     sysop system
 """
-_POSING = frozenset(_POSING_WORDS.split())
-_LOOKALIKES = str.maketrans("аеорсухіѕјһԁмтгαονριυτκ01345", "aeopcyxisjhdmtravopiutkoleas")
+# Cyrillic, Greek, digits and l, each as the Latin letter that it is taken for.
+_LOOKALIKES = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u04bb\u0501\u043c\u0442\u0433\u043aαονριυτκ01345l",
+    "aeopcyxisjhdmtrkaovpiutkoieasi",
+)
+_POSING = frozenset(word.translate(_LOOKALIKES) for word in _POSING_WORDS.split())
 
 
 def display_name(raw: str) -> str:
