@@ -99,6 +99,9 @@ _ONCE = {
 }
 """Fields that a second reader could take from another line than we do, if there were two."""
 
+_LOOKALIKES = frozenset((b"content_length", b"transfer_encoding"))
+"""Names that gateways with environment variables (CGI, WSGI) cannot tell from the fields that frame a message."""
+
 
 def refuse_forbidden(buffer: bytearray, start: int, stop: int) -> None:
     """Raise Refusal("bad_framing") if a byte in `buffer[start:stop]` can be part of no head."""
@@ -169,6 +172,8 @@ def parse_fields(line: RequestLine, block: bytearray, limits: HeadLimits) -> Req
     values = dict(fields)
     if len(values) != len(fields):
         values = _combined(fields)
+    if not _LOOKALIKES.isdisjoint(values):
+        raise Refusal("bad_framing", "A field that frames the message is written with an underscore.")
     return _head(line, fields, values)
 
 
@@ -232,7 +237,7 @@ def _framing(length: bytes | None, coding: bytes | None, minor: int) -> tuple[in
     """Decide the content length and whether the body is chunked (RFC 9112 §6.3, stricter)."""
     if coding is None:
         if length is None or _LENGTH.fullmatch(length) is None:
-            raise Refusal("bad_framing", "Content-Length must be one decimal number without sign or leading zero.")
+            raise Refusal("bad_framing", "Content-Length must be one plain decimal number of at most 18 digits.")
         return int(length), False
     # DEVIATION from RFC 9112 §6.3: it lets Transfer-Encoding win; a proxy before us may think otherwise.
     if length is not None:
