@@ -1,0 +1,68 @@
+"""Drive the load generator: one run against one running server, as the figures it printed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+from bench.servers import BUILD, on_core
+
+if TYPE_CHECKING:
+    from bench.servers import Running
+
+GENERATOR_CORE = 1
+RUN_DEADLINE_S = 180.0
+SETTLE_S = 1.5  # for buffers of the handshakes to be freed before memory is read
+
+Figures = dict[str, float]
+
+
+def load(server: Running, arguments: list[str]) -> Figures:
+    """Run one load against `server` and return its figures, flat; latencies in milliseconds, per-unit costs in µs."""
+    pids = [word for pid in server.pids() for word in ("--pid", str(pid))]
+    done = subprocess.run(
+        [str(BUILD / "load"), "--port", str(server.port), *pids, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=RUN_DEADLINE_S,
+        preexec_fn=on_core(GENERATOR_CORE),
+    )
+    figures = _flat(json.loads(done.stdout))
+    for unit, count in (("delivery", "deliveries"), ("post", "acks")):
+        if figures[count]:
+            figures[f"cpu_us_per_{unit}"] = figures["server_cpu_us"] / figures[count]
+    return figures
+
+
+def idle(server: Running, arguments: list[str], subscribers: int) -> Figures:
+    """Connect idle subscribers and return what each of them costs: KiB of the server's proportional set size."""
+    before = server.pss_kib()
+    command = [str(BUILD / "load"), "--port", str(server.port), "--hold", "--subscribers", str(subscribers), *arguments]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=on_core(GENERATOR_CORE)
+    ) as process:
+        assert process.stdout is not None
+        connected = json.loads(process.stdout.readline())
+        try:
+            process.wait(SETTLE_S)
+        except subprocess.TimeoutExpired:
+            growth = server.pss_kib() - before
+        process.communicate()
+    return {"kib_per_subscriber": growth / subscribers, "handshakes_per_s": connected["handshakes_per_s"]}
+
+
+def start(server: Running) -> Figures:
+    """Return what an idle server weighs and how long it took to accept connections."""
+    return {"ready_s": server.ready_s, "pss_mib": server.pss_kib() / 1024}
+
+
+def _flat(printed: dict[str, object]) -> Figures:
+    figures: Figures = {}
+    for name, value in printed.items():
+        if isinstance(value, dict):
+            figures.update({f"{name}_{quantile}": float(each) for quantile, each in value.items()})
+        elif isinstance(value, int | float):
+            figures[name] = float(value)
+    return figures

@@ -1,0 +1,95 @@
+/* What the parts of the load generator share: one thread, one epoll set, one struct per connection. */
+#ifndef LOAD_H
+#define LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum role { SUBSCRIBER, PUBLISHER, READER };
+enum state { CLOSED, WAITING_FOR_HEAD, OPEN };
+
+struct conn {
+    int fd;
+    enum role role;
+    enum state state;
+    bool marker;       /* a subscriber whose messages are stamped: latency, order and repeats are checked */
+    bool busy;         /* a requester with an answer outstanding */
+    uint32_t index;    /* place among the connections of its role */
+    uint32_t room;
+    uint32_t tail_len; /* bytes of a frame, line or answer that has not wholly arrived */
+    char *tail;
+    uint64_t received; /* messages seen by a subscriber */
+    uint64_t seq;      /* highest sequence number seen, when sequences are checked */
+    uint64_t due_ns;   /* when the request under way (or the next one) was to be sent */
+    uint64_t sent;     /* requests sent so far */
+    uint64_t *last_of; /* marker: the last message number seen from each publisher */
+};
+
+struct options {
+    int port;
+    bool sse;
+    bool check_seq;     /* the server numbers its events: read `"seq":` of every message */
+    int rooms, subscribers, publishers, readers; /* subscribers are per room, the others in all */
+    int markers, payload, opening;               /* `opening`: handshakes under way at once */
+    double rate, reader_rate;                    /* per second in all; 0 = the next request on each answer */
+    double warmup_s, seconds;
+    int preload;        /* messages posted before the measurement (history) */
+    bool hold;          /* connect, report, and keep the connections until standard input ends */
+    int storm;          /* messages missed by everyone before everyone reconnects at once; 0 = no storm */
+    int pids[64], pid_count; /* the server's processes */
+};
+
+/* Log-linear histogram of nanoseconds: 64 steps per doubling, so an error of at most 1.6 %. */
+enum { HISTOGRAM_STEPS = 64, HISTOGRAM_SIZE = 64 * 40 };
+struct histogram {
+    uint64_t count, max_ns, bucket[HISTOGRAM_SIZE];
+};
+
+/* Everything counted since the start; a window is the difference of two copies. */
+struct counters {
+    uint64_t deliveries, reads, bytes, acks, pages, refused, repeats, gaps, lost_connections;
+};
+
+extern struct options opt;
+extern struct counters total;
+extern struct histogram delivery_latency, ack_latency, page_latency;
+extern bool measuring;
+extern uint64_t *acked_in_room;
+
+/* stats.c */
+uint64_t now_ns(void);
+void histogram_add(struct histogram *h, uint64_t ns);
+void histogram_clear(struct histogram *h);
+void histogram_print(const char *name, const struct histogram *h);
+uint64_t own_cpu_ns(void);
+uint64_t server_cpu_ns(void);
+uint64_t machine_busy_ns(void);
+
+/* wire.c: bytes of requests, and what the bytes of servers mean */
+size_t write_handshake(char *out, size_t size, const struct conn *c);
+size_t write_request(char *out, size_t size, const struct conn *c);
+size_t parse_head(struct conn *c, const char *bytes, size_t n);    /* returns the bytes used; sets c->state */
+size_t parse_answers(struct conn *c, const char *bytes, size_t n); /* calls on_answer */
+size_t parse_frames(struct conn *c, const char *bytes, size_t n);  /* calls on_message and on_ping */
+size_t parse_lines(struct conn *c, const char *bytes, size_t n);   /* calls on_message */
+
+/* main.c */
+void on_message(struct conn *c, const char *text, size_t n);
+void on_answer(struct conn *c, int status);
+
+/* loop.c: the sockets */
+void loop_init(void);
+void open_connection(struct conn *c);
+void drop_connection(struct conn *c); /* resets it, as a cut line would */
+void on_ping(struct conn *c, const char *payload, size_t n);
+void send_due(struct conn *c, uint64_t due_ns);
+bool loop_turn(uint64_t until_ns); /* one wait and what came of it; false when standard input ended */
+extern bool sending;               /* whether requesters go on after each answer */
+extern int waiting;                /* handshakes under way */
+void watch_stdin(void);
+void start_requesters(struct conn *conns, int count, double rate);
+
+_Noreturn void die(const char *format, ...);
+
+#endif

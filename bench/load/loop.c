@@ -1,0 +1,215 @@
+/* The sockets: connecting, reading into one shared buffer, and sending each request when it is due. */
+#define _GNU_SOURCE
+#include "load.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BUFFER_SIZE = 1 << 20, EVENTS = 512 };
+
+bool sending;
+int waiting;
+static int epoll_fd;
+static char buffer[BUFFER_SIZE];
+static bool stdin_ended;
+
+/* Open-loop requesters, and the earliest time at which an idle one of them has something to send. */
+static struct pace {
+    struct conn *conns;
+    int count;
+    uint64_t step_ns; /* between two requests of one connection */
+} paces[2];
+static int pace_count;
+static uint64_t next_due_ns = UINT64_MAX;
+
+void loop_init(void)
+{
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+}
+
+void watch_stdin(void)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &event);
+}
+
+static void send_all(struct conn *c, const char *bytes, size_t n)
+{
+    ssize_t sent = send(c->fd, bytes, n, MSG_NOSIGNAL);
+    if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
+        return; /* the read side will notice */
+    if (sent != (ssize_t)n)
+        die("a request of %zu bytes did not fit into an idle socket: %s", n, strerror(errno));
+}
+
+/* The kernel completes a loopback connect while the backlog has room, so a blocking one costs no waiting. */
+void open_connection(struct conn *c)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)opt.port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int yes = 1;
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to) != 0)
+        die("cannot connect: %s", strerror(errno));
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &event);
+    c->tail_len = 0;
+    c->state = OPEN;
+    if (c->role == SUBSCRIBER) {
+        char request[512];
+        c->state = WAITING_FOR_HEAD;
+        waiting++;
+        send_all(c, request, write_handshake(request, sizeof request, c));
+    }
+}
+
+void drop_connection(struct conn *c)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(c->fd);
+    c->state = CLOSED;
+}
+
+/* RFC 6455 §5.5.3: the same payload back; a mask of zero leaves it as it is. */
+void on_ping(struct conn *c, const char *payload, size_t n)
+{
+    char pong[6 + 125] = {(char)0x8a, (char)(0x80 | n)};
+    if (n > 125)
+        die("a ping of %zu bytes", n);
+    memcpy(pong + 6, payload, n);
+    send_all(c, pong, 6 + n);
+}
+
+void send_due(struct conn *c, uint64_t due_ns)
+{
+    char request[16384];
+    c->due_ns = due_ns;
+    c->sent++;
+    c->busy = true;
+    send_all(c, request, write_request(request, sizeof request, c));
+}
+
+/* Closed loop: everyone sends now. Open loop: request i of all is due at start + i / rate, whoever is late. */
+void start_requesters(struct conn *conns, int count, double rate)
+{
+    uint64_t start = now_ns();
+    sending = true;
+    if (count == 0)
+        return;
+    if (rate <= 0) {
+        for (int i = 0; i < count; i++)
+            send_due(&conns[i], start);
+        return;
+    }
+    struct pace *pace = &paces[pace_count++];
+    *pace = (struct pace){conns, count, (uint64_t)(1e9 * count / rate)};
+    for (int i = 0; i < count; i++)
+        conns[i].due_ns = start + (uint64_t)(1e9 * i / rate);
+    next_due_ns = start;
+}
+
+static void send_scheduled(uint64_t now)
+{
+    next_due_ns = UINT64_MAX;
+    for (int p = 0; p < pace_count; p++) {
+        for (int i = 0; i < paces[p].count; i++) {
+            struct conn *c = &paces[p].conns[i];
+            if (c->busy)
+                continue;
+            if (c->due_ns <= now)
+                send_due(c, c->due_ns);
+            else if (c->due_ns < next_due_ns)
+                next_due_ns = c->due_ns;
+        }
+    }
+}
+
+/* After an answer: the next request at once, or when its time comes; that time may have passed long ago. */
+static void go_on(struct conn *c)
+{
+    for (int p = 0; p < pace_count; p++) {
+        if (c >= paces[p].conns && c < paces[p].conns + paces[p].count) {
+            c->due_ns += paces[p].step_ns;
+            if (c->due_ns < next_due_ns)
+                next_due_ns = c->due_ns;
+            return;
+        }
+    }
+    send_due(c, now_ns());
+}
+
+static size_t parse(struct conn *c, const char *bytes, size_t n)
+{
+    size_t used = 0;
+    if (c->role != SUBSCRIBER) {
+        used = parse_answers(c, bytes, n);
+        if (used > 0 && sending && !c->busy)
+            go_on(c);
+        return used;
+    }
+    if (c->state == WAITING_FOR_HEAD) {
+        if ((used = parse_head(c, bytes, n)) == 0)
+            return 0;
+        waiting--;
+    }
+    return used + (opt.sse ? parse_lines : parse_frames)(c, bytes + used, n - used);
+}
+
+/* What an earlier read left unfinished goes in front of what is read now; what this one leaves is kept aside. */
+static void read_connection(struct conn *c)
+{
+    memcpy(buffer, c->tail, c->tail_len);
+    ssize_t got = recv(c->fd, buffer + c->tail_len, BUFFER_SIZE - c->tail_len, 0);
+    if (got <= 0) {
+        if (c->role != SUBSCRIBER || c->state != OPEN)
+            die("the server closed a connection that it should have answered");
+        total.lost_connections++;
+        drop_connection(c);
+        return;
+    }
+    total.reads += c->role == SUBSCRIBER;
+    total.bytes += c->role == SUBSCRIBER ? (uint64_t)got : 0;
+    size_t n = c->tail_len + (size_t)got, used = parse(c, buffer, n);
+    c->tail_len = (uint32_t)(n - used);
+    if (c->tail_len == BUFFER_SIZE)
+        die("a message longer than the buffer");
+    if (c->tail_len > 0) {
+        c->tail = realloc(c->tail, c->tail_len);
+        memcpy(c->tail, buffer + used, c->tail_len);
+    }
+}
+
+bool loop_turn(uint64_t until_ns)
+{
+    static struct epoll_event events[EVENTS];
+    uint64_t now = now_ns(), wake = sending && next_due_ns < until_ns ? next_due_ns : until_ns;
+    uint64_t wait = wake > now ? wake - now : 0;
+    struct timespec timeout = {(time_t)(wait / 1000000000u), (long)(wait % 1000000000u)};
+    int n = epoll_pwait2(epoll_fd, events, EVENTS, &timeout, NULL);
+    if (n < 0 && errno != EINTR)
+        die("epoll: %s", strerror(errno));
+    for (int i = 0; i < n; i++) {
+        if (events[i].data.ptr)
+            read_connection(events[i].data.ptr);
+        else
+            stdin_ended = stdin_ended || read(STDIN_FILENO, buffer, BUFFER_SIZE) <= 0;
+    }
+    if (sending && next_due_ns <= (now = now_ns()))
+        send_scheduled(now);
+    return !stdin_ended;
+}

@@ -1,0 +1,311 @@
+/* The load generator: subscribers, publishers and page readers on raw sockets; prints what it measured as one JSON line. */
+#define _GNU_SOURCE
+#include "load.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct options opt = {.rooms = 1, .subscribers = 1, .markers = 20, .payload = 120, .opening = 64, .seconds = 2};
+struct counters total;
+struct histogram delivery_latency, ack_latency, page_latency;
+bool measuring;
+uint64_t *acked_in_room;
+
+static struct conn *subscribers, *publishers, *readers;
+static int subscriber_count;
+static uint64_t storm_target; /* messages that everyone must have to be caught up */
+static int behind;            /* subscribers who are not */
+
+enum { SECOND = 1000000000 };
+
+/* Text `@publisher.number.due_ns@` somewhere in a message of a marker. */
+static void read_stamp(struct conn *c, const char *text, size_t n)
+{
+    const char *at = memchr(text, '@', n);
+    char *next;
+    if (!at)
+        die("a message without a stamp: %.*s", (int)n, text);
+    unsigned long publisher = strtoul(at + 1, &next, 10);
+    uint64_t number = strtoull(next + 1, &next, 10), due_ns = strtoull(next + 1, NULL, 10);
+    if (publisher >= (unsigned long)opt.publishers)
+        die("a stamp of publisher %lu", publisher);
+    if (number <= c->last_of[publisher])
+        total.repeats++;
+    c->last_of[publisher] = number;
+    if (measuring)
+        histogram_add(&delivery_latency, now_ns() - due_ns);
+}
+
+/* One connection gets each number once and in order (docs/protocol.md): count every other step. */
+static void check_sequence(struct conn *c, const char *text, size_t n)
+{
+    const char *field = memmem(text, n < 96 ? n : 96, "\"seq\":", 6);
+    if (!field)
+        return; /* a control item */
+    uint64_t seq = strtoull(field + 6, NULL, 10);
+    if (c->seq && seq <= c->seq)
+        total.repeats++;
+    else if (c->seq && seq > c->seq + 1)
+        total.gaps++;
+    c->seq = seq;
+}
+
+/* Control items (`caught_up`, heartbeats) are shorter than any payload the bench uses. */
+void on_message(struct conn *c, const char *text, size_t n)
+{
+    if (opt.check_seq)
+        check_sequence(c, text, n);
+    if (n < (size_t)opt.payload)
+        return;
+    total.deliveries++;
+    if (++c->received == storm_target)
+        behind--;
+    if (c->marker)
+        read_stamp(c, text, n);
+}
+
+void on_answer(struct conn *c, int status)
+{
+    c->busy = false;
+    if (c->role == READER) {
+        total.pages++;
+        if (measuring)
+            histogram_add(&page_latency, now_ns() - c->due_ns);
+        return;
+    }
+    if (status < 300) {
+        total.acks++;
+        acked_in_room[c->room]++;
+    }
+    if (measuring)
+        histogram_add(&ack_latency, now_ns() - c->due_ns);
+    c->room = (c->room + (uint32_t)opt.publishers) % (uint32_t)opt.rooms;
+}
+
+static struct conn *new_connections(enum role role, int count)
+{
+    struct conn *conns = calloc((size_t)count + 1, sizeof *conns);
+    for (int i = 0; i < count; i++) {
+        conns[i].role = role;
+        conns[i].index = (uint32_t)i;
+        conns[i].room = (uint32_t)(i % opt.rooms);
+    }
+    return conns;
+}
+
+static void open_all(struct conn *conns, int count)
+{
+    for (int i = 0; i < count; i++) {
+        open_connection(&conns[i]);
+        while (waiting >= opt.opening)
+            loop_turn(now_ns() + SECOND);
+    }
+    while (waiting > 0)
+        loop_turn(now_ns() + SECOND);
+}
+
+static void run_for(double seconds)
+{
+    uint64_t end = now_ns() + (uint64_t)(seconds * SECOND);
+    while (now_ns() < end)
+        loop_turn(end);
+}
+
+static bool any_busy(const struct conn *conns, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (conns[i].busy)
+            return true;
+    return false;
+}
+
+static void stop_requests(void)
+{
+    sending = false;
+    while (any_busy(publishers, opt.publishers) || any_busy(readers, opt.readers))
+        loop_turn(now_ns() + SECOND);
+}
+
+static void post(int count)
+{
+    uint64_t enough = total.acks + (uint64_t)count;
+    start_requesters(publishers, opt.publishers, 0);
+    while (total.acks < enough)
+        loop_turn(now_ns() + SECOND);
+    stop_requests();
+}
+
+/* Deliveries owed for the acknowledged posts and not (or not only) made, once nothing has come for two seconds. */
+static void settle(uint64_t *missing, uint64_t *extra)
+{
+    uint64_t expected = 0, seen = 0, quiet_at = now_ns() + 2ull * SECOND;
+    for (int r = 0; r < opt.rooms; r++)
+        expected += acked_in_room[r] * (uint64_t)opt.subscribers;
+    while (total.deliveries < expected && now_ns() < quiet_at) {
+        loop_turn(now_ns() + SECOND / 10);
+        if (total.deliveries != seen)
+            quiet_at = now_ns() + 2ull * SECOND;
+        seen = total.deliveries;
+    }
+    *missing = *extra = 0;
+    for (int i = 0; i < subscriber_count; i++) {
+        uint64_t owed = acked_in_room[subscribers[i].room], got = subscribers[i].received;
+        *missing += owed > got ? owed - got : 0;
+        *extra += got > owed ? got - owed : 0;
+    }
+}
+
+/* Everyone loses the line, misses `opt.storm` messages, and comes back at once while posts go on. */
+static double storm(void)
+{
+    uint64_t missing, extra;
+    post(opt.publishers);
+    settle(&missing, &extra);
+    for (int i = 0; i < subscriber_count; i++)
+        drop_connection(&subscribers[i]);
+    post(opt.storm);
+    storm_target = total.acks;
+    behind = subscriber_count;
+    uint64_t start = now_ns();
+    measuring = true;
+    start_requesters(publishers, opt.publishers, opt.rate);
+    open_all(subscribers, subscriber_count);
+    while (behind > 0 && now_ns() - start < 60ull * SECOND)
+        loop_turn(now_ns() + SECOND);
+    return (double)(now_ns() - start) / SECOND;
+}
+
+static void print_window(const struct counters *from, uint64_t elapsed_ns, uint64_t own, uint64_t server, uint64_t busy)
+{
+    double seconds = (double)elapsed_ns / SECOND;
+    uint64_t deliveries = total.deliveries - from->deliveries, acks = total.acks - from->acks;
+    uint64_t reads = total.reads - from->reads;
+    double others = (double)busy - (double)own - (double)server;
+    printf("{\"seconds\":%.3f,\"deliveries\":%llu,\"deliveries_per_s\":%.0f,\"acks\":%llu,\"acks_per_s\":%.1f", seconds,
+           (unsigned long long)deliveries, (double)deliveries / seconds, (unsigned long long)acks,
+           (double)acks / seconds);
+    printf(",\"pages_per_s\":%.1f,\"messages_per_read\":%.2f,\"bytes_per_s\":%.0f",
+           (double)(total.pages - from->pages) / seconds, reads ? (double)deliveries / (double)reads : 0,
+           (double)(total.bytes - from->bytes) / seconds);
+    printf(",\"generator_share\":%.3f,\"server_share\":%.3f,\"others_share\":%.3f,\"server_cpu_us\":%.0f",
+           (double)own / (double)elapsed_ns, (double)server / (double)elapsed_ns, others / (double)elapsed_ns,
+           (double)server / 1000);
+    histogram_print("delivery_ms", &delivery_latency);
+    histogram_print("ack_ms", &ack_latency);
+    histogram_print("page_ms", &page_latency);
+}
+
+static void print_end(void)
+{
+    uint64_t missing, extra;
+    stop_requests();
+    settle(&missing, &extra);
+    printf(",\"missing\":%llu,\"extra\":%llu,\"repeats\":%llu,\"gaps\":%llu,\"refused\":%llu,\"lost_connections\":%llu}\n",
+           (unsigned long long)missing, (unsigned long long)extra, (unsigned long long)total.repeats,
+           (unsigned long long)total.gaps, (unsigned long long)total.refused,
+           (unsigned long long)total.lost_connections);
+}
+
+static void measure(void)
+{
+    double storm_s = opt.storm ? storm() : 0;
+    if (!opt.storm) {
+        start_requesters(publishers, opt.publishers, opt.rate);
+        start_requesters(readers, opt.readers, opt.reader_rate);
+        run_for(opt.warmup_s);
+    }
+    struct counters from = total;
+    uint64_t start = now_ns(), own = own_cpu_ns(), server = server_cpu_ns(), busy = machine_busy_ns();
+    measuring = true;
+    run_for(opt.seconds);
+    measuring = false;
+    print_window(&from, now_ns() - start, own_cpu_ns() - own, server_cpu_ns() - server, machine_busy_ns() - busy);
+    if (opt.storm)
+        printf(",\"storm_s\":%.3f,\"still_behind\":%d", storm_s, behind);
+    print_end();
+}
+
+static void hold(double opening_s)
+{
+    printf("{\"connected\":%d,\"handshakes_per_s\":%.0f}\n", subscriber_count, subscriber_count / opening_s);
+    fflush(stdout);
+    watch_stdin();
+    while (loop_turn(now_ns() + SECOND))
+        ;
+    printf("{\"lost_connections\":%llu}\n", (unsigned long long)total.lost_connections);
+}
+
+static void read_options(int argc, char **argv)
+{
+    static const struct option names[] = {
+        {"port", 1, 0, 'p'}, {"sse", 0, 0, 's'}, {"check-seq", 0, 0, 'q'}, {"rooms", 1, 0, 'r'},
+        {"subscribers", 1, 0, 'n'}, {"publishers", 1, 0, 'P'}, {"readers", 1, 0, 'R'}, {"markers", 1, 0, 'm'},
+        {"payload", 1, 0, 'b'}, {"opening", 1, 0, 'o'}, {"rate", 1, 0, 'x'}, {"reader-rate", 1, 0, 'y'},
+        {"warm-up", 1, 0, 'w'}, {"seconds", 1, 0, 't'}, {"preload", 1, 0, 'l'}, {"hold", 0, 0, 'h'},
+        {"storm", 1, 0, 'S'}, {"pid", 1, 0, 'c'}, {0}};
+    for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        switch (o) {
+        case 'p': opt.port = atoi(optarg); break;
+        case 's': opt.sse = true; break;
+        case 'q': opt.check_seq = true; break;
+        case 'r': opt.rooms = atoi(optarg); break;
+        case 'n': opt.subscribers = atoi(optarg); break;
+        case 'P': opt.publishers = atoi(optarg); break;
+        case 'R': opt.readers = atoi(optarg); break;
+        case 'm': opt.markers = atoi(optarg); break;
+        case 'b': opt.payload = atoi(optarg); break;
+        case 'o': opt.opening = atoi(optarg); break;
+        case 'x': opt.rate = atof(optarg); break;
+        case 'y': opt.reader_rate = atof(optarg); break;
+        case 'w': opt.warmup_s = atof(optarg); break;
+        case 't': opt.seconds = atof(optarg); break;
+        case 'l': opt.preload = atoi(optarg); break;
+        case 'h': opt.hold = true; break;
+        case 'S': opt.storm = atoi(optarg); break;
+        case 'c':
+            if (opt.pid_count == 64)
+                die("too many processes");
+            opt.pids[opt.pid_count++] = atoi(optarg);
+            break;
+        default: exit(2);
+        }
+    }
+    if (opt.port == 0 || opt.rooms < 1)
+        die("--port and at least one room are needed");
+}
+
+/* Markers are spread over the order of joining, which is the order in which most servers write. */
+static void choose_markers(void)
+{
+    int every = opt.markers > 0 && subscriber_count > opt.markers ? subscriber_count / opt.markers : 1;
+    for (int i = every - 1; opt.markers > 0 && i < subscriber_count; i += every) {
+        subscribers[i].marker = true;
+        subscribers[i].last_of = calloc((size_t)opt.publishers + 1, sizeof(uint64_t));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    read_options(argc, argv);
+    loop_init();
+    acked_in_room = calloc((size_t)opt.rooms, sizeof *acked_in_room);
+    subscriber_count = opt.rooms * opt.subscribers;
+    subscribers = new_connections(SUBSCRIBER, subscriber_count);
+    publishers = new_connections(PUBLISHER, opt.publishers);
+    readers = new_connections(READER, opt.readers);
+    choose_markers();
+    open_all(publishers, opt.publishers);
+    open_all(readers, opt.readers);
+    uint64_t start = now_ns();
+    open_all(subscribers, subscriber_count);
+    if (opt.hold) {
+        hold((double)(now_ns() - start + 1) / SECOND);
+        return 0;
+    }
+    if (opt.preload)
+        post(opt.preload);
+    measure();
+    return 0;
+}

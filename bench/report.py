@@ -1,0 +1,134 @@
+"""Turn raw runs into what people read: medians with their spread, and each budget as held or missed."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bench.servers import ALL, PARLOUR
+
+if TYPE_CHECKING:
+    from bench.scenarios import Medians, Scenario
+
+NOISY_SHARE = 0.05  # of one core, used by neither server nor generator
+GENERATOR_LIMIT = 0.9  # of its core: beyond it the server was not what was measured ...
+SERVER_FULL = 0.95  # ... unless the server's own core was full as well
+
+COLUMNS = {
+    "deliveries_per_s": "deliveries/s",
+    "cpu_us_per_delivery": "CPU µs/delivery",
+    "messages_per_read": "messages/read",
+    "delivery_ms_p50": "delivery p50 ms",
+    "delivery_ms_p99": "p99",
+    "delivery_ms_p999": "p99.9",
+    "acks_per_s": "posts/s",
+    "cpu_us_per_post": "CPU µs/post",
+    "ack_ms_p50": "answer p50 ms",
+    "ack_ms_p99": "answer p99",
+    "ack_ms_p999": "answer p99.9",
+    "kib_per_subscriber": "KiB/subscriber",
+    "handshakes_per_s": "handshakes/s",
+    "pss_mib": "PSS MiB",
+    "ready_s": "ready s",
+    "storm_s": "all resumed s",
+    "pages_per_s": "pages/s",
+    "page_ms_p50": "page p50 ms",
+    "page_ms_p99": "p99",
+    "page_ms_p999": "p99.9",
+    "server_share": "server's core",
+}
+
+
+@dataclass(slots=True)
+class Results:
+    """All runs of one table: `runs[scenario][server]` is a list of figures, one per run."""
+
+    date: str
+    mode: str
+    machine: dict[str, object]
+    versions: dict[str, str]
+    runs: dict[str, dict[str, list[dict[str, float]]]] = field(default_factory=dict)
+
+    def medians(self, scenario: Scenario) -> Medians:
+        """Return the median of each figure over the runs of each server."""
+        return {
+            server: {figure: statistics.median(run[figure] for run in runs) for figure in common_figures(runs)}
+            for server, runs in self.runs[scenario.name].items()
+        }
+
+
+def common_figures(runs: list[dict[str, float]]) -> list[str]:
+    """Return the figures that every run has, in the order of the first."""
+    return [figure for figure in runs[0] if all(figure in run for run in runs)]
+
+
+def doubts(runs: list[dict[str, float]]) -> str:
+    """Say why figures of these runs should not be taken at face value; empty when there is no reason."""
+    words = []
+    if any(run.get("generator_share", 0) > GENERATOR_LIMIT and run["server_share"] < SERVER_FULL for run in runs):
+        words.append("generator-bound")
+    if any(abs(run.get("others_share", 0)) > NOISY_SHARE for run in runs):
+        words.append("noisy")
+    if missing := sum(run.get("missing", 0) for run in runs):
+        words.append(f"{missing:.0f} missing")
+    if surplus := sum(run.get("extra", 0) + run.get("repeats", 0) + run.get("gaps", 0) for run in runs):
+        words.append(f"{surplus:.0f} doubled or out of order")
+    return ", ".join(words)
+
+
+def markdown(results: Results, scenarios: list[Scenario]) -> str:
+    """Write the whole table as a page."""
+    parts = [_heading(results), _budgets(results, scenarios)]
+    parts.extend(_rows(results, scenario) for scenario in scenarios)
+    return "\n".join(parts)
+
+
+def _heading(results: Results) -> str:
+    facts = [f"- {name.replace('_', ' ')}: {value}" for name, value in results.machine.items()]
+    keeps = {server.name: server.keeps for server in ALL}
+    facts += [f"- {name} {version}; stores: {keeps[name]}" for name, version in results.versions.items()]
+    return "\n".join([f"# Benchmarks of {results.date} ({results.mode})", "", *facts, ""])
+
+
+def _budgets(results: Results, scenarios: list[Scenario]) -> str:
+    lines = ["## Budgets", "", "| budget | limit | measured | |", "|---|---|---|---|"]
+    for scenario in scenarios:
+        medians = results.medians(scenario)
+        if PARLOUR.name not in medians:
+            continue
+        for budget in scenario.budgets:
+            try:
+                value = budget.value(medians)
+            except KeyError:  # its peer was left out of this table
+                continue
+            limit = f"{'≤' if budget.at_most else '≥'} {budget.limit:g}"
+            verdict = "held" if budget.held(value) else "**missed**"
+            lines.append(f"| {budget.text} | {limit} | {number(value)} | {verdict} |")
+    return "\n".join([*lines, ""])
+
+
+def _rows(results: Results, scenario: Scenario) -> str:
+    names = [COLUMNS.get(column, column.replace("_", " ")) for column in scenario.columns]
+    lines = [f"## {scenario.title}", "", f"| server | {' | '.join(names)} | |", "|---" * (len(names) + 2) + "|"]
+    for server, runs in results.runs[scenario.name].items():
+        cells = [_cell([run[column] for run in runs if column in run]) for column in scenario.columns]
+        lines.append(f"| {server} | {' | '.join(cells)} | {doubts(runs)} |")
+    return "\n".join([*lines, ""])
+
+
+def _cell(values: list[float]) -> str:
+    if not values:
+        return "–"
+    middle = number(statistics.median(values))
+    low, high = number(min(values)), number(max(values))
+    return middle if low == high else f"{middle} ({low}–{high})"
+
+
+def number(value: float) -> str:
+    """Write a figure with three significant digits, thousands in groups."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

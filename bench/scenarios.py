@@ -1,0 +1,201 @@
+"""What is measured, against whom, and which budget each figure is held to (the table of docs/performance.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.servers import BUN_SERVER, FLOOR, NCHAN, NODE_WS, PARLOUR, Server
+
+Medians = dict[str, dict[str, float]]  # server name -> figure -> median over the runs
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A promise about one scenario: `value` of its medians is at most (or at least) `limit`."""
+
+    text: str
+    value: Callable[[Medians], float]
+    limit: float
+    at_most: bool = False
+
+    def held(self, value: float) -> bool:
+        """Whether a measured value keeps the promise."""
+        return value <= self.limit if self.at_most else value >= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One group of rows: the same load, interleaved over its servers."""
+
+    name: str
+    title: str
+    servers: tuple[Server, ...]
+    arguments: tuple[str, ...]
+    columns: tuple[str, ...]
+    budgets: tuple[Budget, ...] = ()
+    kind: str = "load"  # "load", "idle" (the first argument is the number of subscribers) or "start"
+    quick: bool = True  # part of --quick
+    own_arguments: tuple[str, ...] = ()  # for Parlour alone: what no peer can be asked to do
+
+
+FANOUT = ("deliveries_per_s", "cpu_us_per_delivery", "messages_per_read", "delivery_ms_p50", "delivery_ms_p99")
+SINGLE = ("cpu_us_per_delivery", "deliveries_per_s", "delivery_ms_p50", "delivery_ms_p99", "delivery_ms_p999")
+POSTS = ("acks_per_s", "cpu_us_per_post", "ack_ms_p50", "ack_ms_p99", "ack_ms_p999")
+MEMORY = ("kib_per_subscriber", "handshakes_per_s")
+
+
+def _ratio(figure: str, peer: Server) -> Callable[[Medians], float]:
+    return lambda medians: medians[PARLOUR.name][figure] / medians[peer.name][figure]
+
+
+def _own(figure: str) -> Callable[[Medians], float]:
+    return lambda medians: medians[PARLOUR.name][figure]
+
+
+def _faults(medians: Medians) -> float:
+    own = medians[PARLOUR.name]
+    return sum(own[figure] for figure in ("missing", "extra", "repeats", "gaps", "still_behind", "lost_connections"))
+
+
+def _fan_out(
+    publishers: int, subscribers: int, bun: float, nchan: float = 0.0, servers: tuple[Server, ...] = ()
+) -> Scenario:
+    budgets = [
+        Budget(
+            f"delivered messages/s, {publishers} × {subscribers}, ÷ Bun", _ratio("deliveries_per_s", BUN_SERVER), bun
+        )
+    ]
+    if nchan:
+        budgets.append(
+            Budget(
+                f"delivered messages/s, {publishers} × {subscribers}, ÷ nchan", _ratio("deliveries_per_s", NCHAN), nchan
+            )
+        )
+    return Scenario(
+        name=f"fanout-{publishers}x{subscribers}",
+        title=f"Fan-out: {publishers} publishers (one post in flight each), {subscribers} WebSocket subscribers",
+        servers=(PARLOUR, BUN_SERVER, NCHAN, FLOOR, *servers),
+        arguments=("--publishers", str(publishers), "--subscribers", str(subscribers)),
+        columns=FANOUT,
+        budgets=tuple(budgets),
+    )
+
+
+def _one_message(name: str, title: str, arguments: tuple[str, ...], servers: tuple[Server, ...]) -> Scenario:
+    return Scenario(
+        name=name,
+        title=title,
+        servers=(PARLOUR, FLOOR, *servers),
+        arguments=arguments,
+        columns=SINGLE,
+        budgets=(
+            Budget(
+                f"CPU per delivery, {name}, ÷ C send() loop", _ratio("cpu_us_per_delivery", FLOOR), 1.2, at_most=True
+            ),
+        ),
+    )
+
+
+def _memory(transport: str, subscribers: int, servers: tuple[Server, ...], quick: bool) -> Scenario:
+    return Scenario(
+        name=f"idle-{transport}-{subscribers}",
+        title=f"Memory: {subscribers} idle {transport} subscribers of one room",
+        servers=(PARLOUR, *servers),
+        arguments=(str(subscribers), *(("--sse",) if transport == "sse" else ())),
+        columns=MEMORY,
+        budgets=(
+            Budget(
+                f"KiB per idle subscriber, {subscribers} × {transport}", _own("kib_per_subscriber"), 2.5, at_most=True
+            ),
+        ),
+        kind="idle",
+        quick=quick,
+    )
+
+
+SCENARIOS = (
+    _fan_out(64, 200, bun=1.0),
+    _fan_out(64, 1000, bun=1.4, nchan=20.0, servers=(NODE_WS,)),
+    _fan_out(64, 5000, bun=1.4),
+    _fan_out(4, 200, bun=0.7),
+    _one_message(
+        "one-by-one",
+        "One message per batch: 1 publisher, one post in flight, 200 WebSocket subscribers",
+        ("--publishers", "1", "--subscribers", "200"),
+        (NCHAN, BUN_SERVER, NODE_WS),
+    ),
+    _one_message(
+        "steady",
+        "One message per batch: 50 posts/s on schedule, 1000 WebSocket subscribers",
+        ("--publishers", "4", "--rate", "50", "--subscribers", "1000"),
+        (NCHAN, BUN_SERVER),
+    ),
+    Scenario(
+        name="posts",
+        title="Posts: 64 connections (one in flight each), one subscriber",
+        servers=(PARLOUR, BUN_SERVER, NCHAN, FLOOR, NODE_WS),
+        arguments=("--publishers", "64", "--subscribers", "1"),
+        columns=POSTS,
+        budgets=(
+            Budget("durable posts/s ÷ Bun's undurable", _ratio("acks_per_s", BUN_SERVER), 0.6),
+            Budget("durable posts/s ÷ nchan's undurable", _ratio("acks_per_s", NCHAN), 0.6),
+            Budget("CPU µs per durable post", _own("cpu_us_per_post"), 30.0, at_most=True),
+        ),
+    ),
+    Scenario(
+        name="fanout-sse",
+        title="Fan-out over SSE: 64 publishers, one room, 1000 subscribers",
+        servers=(PARLOUR, NCHAN),
+        arguments=("--publishers", "64", "--subscribers", "1000", "--sse"),
+        columns=FANOUT,
+        quick=False,
+    ),
+    Scenario(
+        name="many-rooms",
+        title="Many rooms: 64 publishers in turn over 1000 rooms of 5 WebSocket subscribers",
+        servers=(PARLOUR, BUN_SERVER, NCHAN, FLOOR),
+        arguments=("--publishers", "64", "--rooms", "1000", "--subscribers", "5"),
+        columns=FANOUT,
+        quick=False,
+    ),
+    _memory("websocket", 1000, (BUN_SERVER, NCHAN, NODE_WS), quick=False),
+    _memory("websocket", 10000, (BUN_SERVER, NCHAN, NODE_WS), quick=True),
+    _memory("sse", 1000, (NCHAN,), quick=False),
+    _memory("sse", 10000, (NCHAN,), quick=True),
+    Scenario(
+        name="start",
+        title="An idle process",
+        servers=(PARLOUR, BUN_SERVER, NCHAN, NODE_WS),
+        arguments=(),
+        columns=("pss_mib", "ready_s"),
+        budgets=(
+            Budget("MiB of an idle process", _own("pss_mib"), 45.0, at_most=True),
+            Budget("seconds until it is ready", _own("ready_s"), 0.5, at_most=True),
+        ),
+        kind="start",
+    ),
+    Scenario(
+        name="storm",
+        title="Reconnects: 10 000 WebSockets cut at once, each 100 messages behind, 100 posts/s going on",
+        servers=(PARLOUR,),
+        arguments=("--publishers", "4", "--subscribers", "10000", "--storm", "100", "--rate", "100"),
+        columns=("storm_s", "missing", "extra", "repeats", "gaps", "ack_ms_p99"),
+        budgets=(
+            Budget("seconds until 10 000 have resumed", _own("storm_s"), 3.0, at_most=True),
+            Budget("events lost or doubled on resume", _faults, 0.0, at_most=True),
+        ),
+        own_arguments=("--check-seq",),
+    ),
+    Scenario(
+        name="history",
+        title="Newest page of history: 500 pages/s over 16 connections, 200 posts/s, 100 WebSocket subscribers",
+        servers=(PARLOUR,),
+        arguments=(
+            *("--publishers", "4", "--rate", "200", "--subscribers", "100"),
+            *("--readers", "16", "--reader-rate", "500", "--preload", "5000"),
+        ),
+        columns=("pages_per_s", "page_ms_p50", "page_ms_p99", "page_ms_p999", "server_share"),
+        budgets=(Budget("newest page p99, ms", _own("page_ms_p99"), 5.0, at_most=True),),
+    ),
+)

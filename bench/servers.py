@@ -1,0 +1,203 @@
+"""Start, watch and stop the servers under test: Parlour, its peers and the floor, each pinned to the first core.
+
+Every one of them answers the same two requests, `POST /<room>` and `GET /<room>` as WebSocket (or SSE), so that the
+generator treats all alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+BENCH = Path(__file__).resolve().parent
+ROOT = BENCH.parent
+BUILD = BENCH / "build"
+BUN = BUILD / "node_modules" / "@oven" / "bun-linux-x64" / "bin" / "bun"
+
+SERVER_CORE = 0
+START_DEADLINE_S = 20.0
+STOP_DEADLINE_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server of the table: its name, what it promises about a post, and how to start it in an empty folder."""
+
+    name: str
+    keeps: str
+    command: Callable[[Path, int], list[str]]
+    version: Callable[[], str]
+    announces: bool = True  # prints "Listening on http://127.0.0.1:<port>"; otherwise it is given a free port
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers, and how long after its start it first did."""
+
+    port: int
+    ready_s: float
+    process: subprocess.Popen[str]
+
+    def pids(self) -> list[int]:
+        """Return the ids of the server's process and all its descendants."""
+        return _tree(self.process.pid)
+
+    def pss_kib(self) -> int:
+        """Return the proportional set size of the whole tree: shared pages are counted once in all."""
+        return sum(_pss_kib(pid) for pid in self.pids())
+
+
+def _python() -> str:
+    own = ROOT / ".venv" / "bin" / "python"
+    return str(own) if own.exists() else sys.executable
+
+
+def _parlour(folder: Path, _port: int) -> list[str]:
+    return [_python(), "-m", "parlour", "serve", "--port", "0", "--data", str(folder / "data"), "--rate-limits", "off"]
+
+
+def _nchan(folder: Path, port: int) -> list[str]:
+    text = (BENCH / "peers" / "nchan.conf").read_text().replace("PORT", str(port)).replace("DIR", str(folder))
+    (folder / "nginx.conf").write_text(text)
+    return ["nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _ws_version() -> str:
+    text = (BUILD / "node_modules" / "ws" / "package.json").read_text()
+    found = re.search(r'"version": "([^"]+)"', text)
+    return f"{found.group(1) if found else '?'} on Node {_output('node', '--version')}"
+
+
+def _nchan_version() -> str:
+    packages = _output("dpkg-query", "-W", "-f", "${Version} ", "libnginx-mod-nchan", "nginx-light")
+    return "{} on nginx {}".format(*packages.split())
+
+
+PARLOUR = Server(
+    "Parlour",
+    "synced before the answer",
+    _parlour,
+    lambda: _output(
+        _python(), "-c", "import parlour, uvloop; print(parlour.__version__, 'uvloop', uvloop.__version__)"
+    ),
+)
+FLOOR = Server(
+    "C send() loop", "nothing", lambda _folder, _port: [str(BUILD / "floor")], lambda: _output("cc", "-dumpversion")
+)
+BUN_SERVER = Server(
+    "Bun",
+    "nothing",
+    lambda _folder, _port: [str(BUN), str(BUILD / "bun.js")],
+    lambda: _output(str(BUN), "--version"),
+)
+NCHAN = Server("nchan", "nothing", _nchan, _nchan_version, announces=False)
+NODE_WS = Server("Node ws", "nothing", lambda _folder, _port: ["node", str(BUILD / "node_ws.mjs")], _ws_version)
+
+ALL = (PARLOUR, FLOOR, BUN_SERVER, NCHAN, NODE_WS)
+
+
+@contextlib.contextmanager
+def started(server: Server) -> Iterator[Running]:
+    """Run `server` in an empty folder on the benchmark's disk until the block ends.
+
+    Raises RuntimeError with the server's own words when it does not answer within 20 s.
+    """
+    BUILD.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=BUILD))
+    port = 0 if server.announces else _free_port()
+    log = folder / "output.log"
+    start = time.monotonic()
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            server.command(folder, port),
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=on_core(SERVER_CORE),
+        )
+    try:
+        port = _await_port(process, port, log)
+        yield Running(port, time.monotonic() - start, process)
+    finally:
+        _stop(process)
+        shutil.rmtree(folder)
+
+
+def on_core(core: int) -> Callable[[], None]:
+    """Return what a child calls before it starts: stay on `core`, and use all the descriptors that are allowed."""
+
+    def prepare() -> None:
+        os.sched_setaffinity(0, {core})
+        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+    return prepare
+
+
+def _await_port(process: subprocess.Popen[str], given: int, log: Path) -> int:
+    deadline = time.monotonic() + START_DEADLINE_S
+    while process.poll() is None and time.monotonic() < deadline:
+        port = given or _announced(log)
+        if port and _answers(port):
+            return port
+        time.sleep(0.005)
+    raise RuntimeError(f"the server did not start:\n{log.read_text()}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    """Whether a request gets an answer; a listening socket alone may belong to a master whose workers are not there yet."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), START_DEADLINE_S) as probe:
+        probe.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        return bool(probe.recv(1))
+    return False
+
+
+def _announced(log: Path) -> int:
+    found = re.search(r"Listening on http://127\.0\.0\.1:(\d+)", log.read_text())
+    return int(found.group(1)) if found else 0
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _tree(pid: int) -> list[int]:
+    with contextlib.suppress(FileNotFoundError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *(each for child in children for each in _tree(int(child)))]
+    return []
+
+
+def _pss_kib(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    raise RuntimeError(f"no Pss of process {pid}")

@@ -1,0 +1,114 @@
+"""Measure the whole table: every scenario, its servers in turn, several rounds; print it and keep it."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import json
+import sys
+from pathlib import Path
+
+from bench import generator, machine
+from bench.report import Results, doubts, markdown, number
+from bench.scenarios import SCENARIOS, Scenario
+from bench.servers import ALL, BENCH, BUILD, PARLOUR, Server, started
+
+QUIET_SHARE = 0.03
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pace:
+    """How long and how often: rounds per scenario, seconds of warm-up and of the measured window."""
+
+    rounds: int
+    warm_up_s: float
+    seconds: float
+
+
+QUICK = Pace(rounds=1, warm_up_s=0.5, seconds=1.5)
+FULL = Pace(rounds=3, warm_up_s=1.0, seconds=4.0)
+
+
+def run_once(scenario: Scenario, server: Server, pace: Pace) -> generator.Figures:
+    """Start `server`, put the load of `scenario` on it once and return the figures."""
+    with started(server) as running:
+        if scenario.kind == "start":
+            return generator.start(running)
+        if scenario.kind == "idle":
+            return generator.idle(running, list(scenario.arguments[1:]), int(scenario.arguments[0]))
+        own = scenario.own_arguments if server is PARLOUR else ()
+        timing = ("--warm-up", str(pace.warm_up_s), "--seconds", str(pace.seconds))
+        return generator.load(running, [*scenario.arguments, *own, *timing])
+
+
+def measure(results: Results, scenarios: list[Scenario], servers: list[Server], pace: Pace) -> None:
+    """Fill `results`: in each round every server has its turn, so that a bad minute hits all alike."""
+    for scenario in scenarios:
+        print(f"\n{scenario.title}", flush=True)
+        rows = results.runs[scenario.name] = {each.name: [] for each in scenario.servers if each in servers}
+        for _ in range(pace.rounds):
+            for server in scenario.servers:
+                if server in servers:
+                    figures = run_once(scenario, server, pace)
+                    rows[server.name].append(figures)
+                    shown = "  ".join(f"{each} {number(figures[each])}" for each in scenario.columns if each in figures)
+                    print(f"  {server.name:14} {shown}  {doubts([figures])}", flush=True)
+
+
+def keep(results: Results, page: str) -> Path:
+    """Store the raw runs and the page under bench/results, named after date and mode; return the page's path."""
+    folder = BENCH / "results"
+    folder.mkdir(exist_ok=True)
+    stem = f"{results.date.replace(':', '').replace(' ', '-')}-{results.mode}"
+    (folder / f"{stem}.json").write_text(json.dumps(dataclasses.asdict(results), indent=1) + "\n")
+    path = folder / f"{stem}.md"
+    path.write_text(page)
+    return path
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench/run", description="Measure Parlour beside its peers.")
+    parser.add_argument("--quick", action="store_true", help="one short round: about two minutes, for orientation only")
+    parser.add_argument("--only", action="append", metavar="NAME", help="scenarios whose name starts so (repeatable)")
+    parser.add_argument("--servers", help="names, separated by commas; default: all")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float, help="length of each measured window")
+    parser.add_argument("--discard", action="store_true", help="print the table without keeping it in bench/results")
+    parser.add_argument("--list", action="store_true", help="name the scenarios and servers, and stop")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    asked = _arguments()
+    if asked.list:
+        print("scenarios:", *(each.name for each in SCENARIOS), "\nservers:", *(repr(each.name) for each in ALL))
+        return
+    names = asked.servers.split(",") if asked.servers else [each.name for each in ALL]
+    servers = [each for each in ALL if each.name in names]
+    wanted = tuple(asked.only or ("",))
+    scenarios = [
+        each
+        for each in SCENARIOS
+        if each.name.startswith(wanted)
+        and (each.quick or asked.only or not asked.quick)
+        and {*each.servers} & {*servers}
+    ]
+    if not (BUILD / "load").exists():
+        sys.exit("run bench/prepare first")
+    pace = QUICK if asked.quick else FULL
+    pace = dataclasses.replace(pace, rounds=asked.rounds or pace.rounds, seconds=asked.seconds or pace.seconds)
+    about = machine.describe(BUILD)
+    if float(str(about["busy_before"])) > QUIET_SHARE:
+        print(
+            f"warning: {about['busy_before']} cores were busy before the start: these figures are noise",
+            file=sys.stderr,
+        )
+    now = datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%d %H:%M")
+    results = Results(now, "quick" if asked.quick else "full", about, {each.name: each.version() for each in servers})
+    measure(results, scenarios, servers, pace)
+    page = markdown(results, scenarios)
+    print(f"\n{page}")
+    if not asked.discard:
+        print(f"kept as {keep(results, page).relative_to(BENCH.parent)}")
