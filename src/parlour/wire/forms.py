@@ -127,7 +127,7 @@ def decode_multipart(content_type: bytes, data: bytes) -> Pairs:
     if found is None:
         raise Refusal("bad_form", "The Content-Type of the multipart form has no acceptable boundary.")
     boundary = found[1] or found[2]
-    _check_end(data, b"--%b--" % boundary)
+    _check_edges(data, boundary)
     parser = PushMultipartParser(
         boundary,
         max_header_size=_MAX_PART_HEADER_BYTES,
@@ -155,11 +155,12 @@ def decode_multipart(content_type: bytes, data: bytes) -> Pairs:
     return pairs
 
 
-def _check_end(data: bytes, last_line: bytes) -> None:
-    """Nothing may follow the closing line: the library would ignore it."""
+def _check_edges(data: bytes, boundary: bytes) -> None:
+    """Nothing may stand before the first or behind the last boundary: the library would ignore it."""
+    last_line = b"--%b--" % boundary
     end = (b"\r\n" + data).find(b"\r\n" + last_line)
-    if end < 0 or data[end + len(last_line) :] not in (b"", b"\r\n"):
-        raise Refusal("bad_form", "The form does not end with its closing boundary.")
+    if end < 0 or data[end + len(last_line) :] not in (b"", b"\r\n") or not data.startswith(b"--" + boundary):
+        raise Refusal("bad_form", "The form does not begin and end with its boundary.")
 
 
 def _field_name(part: MultipartSegment) -> str:

@@ -1,0 +1,238 @@
+"""Forms and queries are decoded exactly or refused; a body that names no text field is the text itself."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parlour.core.errors import Refusal
+from parlour.wire.forms import decode_form, decode_multipart, decode_urlencoded, form_or_text, media_type, parse_query
+
+PAIRS = [
+    (b"", []),
+    (b"a=1", [("a", "1")]),
+    (b"a=1&b=2", [("a", "1"), ("b", "2")]),
+    (b"room=lobby&room=dev", [("room", "lobby"), ("room", "dev")]),
+    (b"a", [("a", "")]),
+    (b"a=", [("a", "")]),
+    (b"=b", [("", "b")]),
+    (b"a=b=c", [("a", "b=c")]),
+    (b"&&a=1&", [("a", "1")]),
+    (b"a+b=c+d", [("a b", "c d")]),
+    (b"a%20b=c%2Bd%26%3d", [("a b", "c+d&=")]),
+    (b"t=gr%C3%BC%c3%9Fe", [("t", "grüße")]),
+    ("t=grüße".encode(), [("t", "grüße")]),
+    (b"t=%F0%9F%99%82", [("t", "🙂")]),
+    (b"t=%2525", [("t", "%25")]),
+    (b"t=a%0D%0Ab", [("t", "a\r\nb")]),
+    (b"a;b=1", [("a;b", "1")]),
+    (b"&".join(b"k=%d" % number for number in range(64)), [("k", str(number)) for number in range(64)]),
+]
+
+BAD_PAIRS = [
+    (b"a=%", "a"),
+    (b"a=%4", "a"),
+    (b"a=%zz", "a"),
+    (b"a=%u0041", "a"),
+    (b"a=%%41", "a"),
+    (b"a=% 41", "a"),
+    (b"%=a", None),
+    (b"a=\xff", "a"),
+    (b"a=%ff", "a"),
+    (b"a=%C0%80", "a"),
+    (b"a=%ED%A0%80", "a"),
+    (b"a=%C3&b=%BC", "a"),
+    (b"a=%00", "a"),
+    (b"a=x\0y", "a"),
+    (b"%1B%5B2J=%", "␛[2J"),
+    (b"&".join(b"k=%d" % number for number in range(65)), None),
+    (b"&" * 60_000, None),
+]
+
+
+@pytest.mark.parametrize(("raw", "pairs"), PAIRS)
+def test_pairs_are_decoded_in_order(raw: bytes, pairs: list[tuple[str, str]]) -> None:
+    assert parse_query(raw) == pairs
+    assert decode_urlencoded(raw) == pairs
+    assert decode_form(b"application/x-www-form-urlencoded", raw) == pairs
+
+
+@pytest.mark.parametrize(("raw", "field"), BAD_PAIRS)
+def test_bad_pairs_are_refused_with_their_field(raw: bytes, field: str | None) -> None:
+    for decode, code in ((parse_query, "bad_parameter"), (decode_urlencoded, "bad_form")):
+        with pytest.raises(Refusal) as refused:
+            decode(raw)
+        assert refused.value.code == code
+        assert refused.value.field == field
+
+
+@given(st.lists(st.tuples(st.text(), st.text()), max_size=64))
+def test_what_urlencode_writes_is_read_back(pairs: list[tuple[str, str]]) -> None:
+    wanted = [(name, value) for name, value in pairs if "\0" not in name + value]
+    assert decode_urlencoded(urlencode(wanted).encode()) == wanted
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_pairs_or_a_refusal(raw: bytes) -> None:
+    try:
+        pairs: object = decode_urlencoded(raw)
+    except Refusal as refusal:
+        pairs = refusal.code
+    assert isinstance(pairs, list) or pairs == "bad_form"
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"hello", "hello"),
+        (b"", ""),
+        (b"100% sure + more", "100% sure + more"),
+        (b"%41", "%41"),
+        (b"a=b", "a=b"),
+        (b"a & b", "a & b"),
+        (b"texts=1", "texts=1"),
+        (b"my text=1", "my text=1"),
+        (b"subtext=1&mymessage=2", "subtext=1&mymessage=2"),
+        ("grüße".encode(), "grüße"),
+        (b"a\0b", "a\0b"),  # refused later, as any text with NUL
+        (b"&" * 100, "&" * 100),
+        (b"https://example.org/?q=1&x=2", "https://example.org/?q=1&x=2"),
+    ],
+)
+def test_a_form_that_names_no_text_is_the_text_byte_for_byte(data: bytes, text: str) -> None:
+    assert form_or_text(data) == text
+
+
+def test_a_form_that_names_a_text_is_a_form() -> None:
+    assert form_or_text(b"message=Hello+there") == [("message", "Hello there")]
+    assert form_or_text(b"text=a%20b&room=dev") == [("text", "a b"), ("room", "dev")]
+    assert form_or_text(b"room=dev&text=") == [("room", "dev"), ("text", "")]
+    with pytest.raises(Refusal) as refused:
+        form_or_text(b"message=100%")
+    assert refused.value.code == "bad_form"
+    with pytest.raises(Refusal) as refused:
+        form_or_text(b"hello \xff")
+    assert refused.value.code == "bad_utf8"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "kind"),
+    [
+        (b"text/plain", b"text/plain"),
+        (b"Text/Plain; charset=utf-8", b"text/plain"),
+        (b" text/plain ;x=y", b"text/plain"),
+        (b"", b""),
+    ],
+)
+def test_a_media_type_is_compared_without_parameters(content_type: bytes, kind: bytes) -> None:
+    assert media_type(content_type) == kind
+
+
+def test_another_content_type_is_not_a_form() -> None:
+    assert decode_form(b"text/plain", b"a=1") is None
+    assert decode_form(b"application/json", b"{}") is None
+    assert decode_form(b"", b"a=1") is None
+    assert decode_form(b"Application/X-WWW-Form-URLEncoded; charset=UTF-8", b"a=1") == [("a", "1")]
+
+
+TYPE = b"multipart/form-data; boundary=XX"
+
+
+def part(name: str, value: bytes, head: str = "") -> bytes:
+    return f'--XX\r\nContent-Disposition: form-data; name="{name}"\r\n{head}\r\n'.encode() + value + b"\r\n"
+
+
+MULTIPARTS: list[tuple[bytes, list[tuple[str, str]]]] = [
+    (b"--XX--\r\n", []),
+    (b"--XX--", []),
+    (part("text", b"hello") + b"--XX--\r\n", [("text", "hello")]),
+    (part("text", b"hello") + b"--XX--", [("text", "hello")]),
+    (part("a", b"") + part("a", b"2") + b"--XX--", [("a", ""), ("a", "2")]),
+    (part("text", "grüße\r\n--X\r\n".encode()) + b"--XX--", [("text", "grüße\r\n--X\r\n")]),
+    (part("text", b"100% + &=") + b"--XX--", [("text", "100% + &=")]),
+    (part("text", b"x", "Content-Type: text/plain; charset=UTF-8\r\n") + b"--XX--", [("text", "x")]),
+    (part("a%22b", b"x") + b"--XX--", [('a"b', "x")]),
+    (
+        b"".join(part("k", b"%d" % number) for number in range(8)) + b"--XX--",
+        [("k", str(number)) for number in range(8)],
+    ),
+]
+
+BAD_MULTIPARTS = [
+    (b"", "bad_form"),
+    (b"hello", "bad_form"),
+    (b"--YY--", "bad_form"),
+    (part("text", b"hello"), "bad_form"),
+    (part("text", b"hello") + b"--XX", "bad_form"),
+    (part("text", b"hello") + b"--XX-- trailing", "bad_form"),
+    (part("text", b"hello") + b"--XX--\r\n" + part("text", b"other") + b"--XX--\r\n", "bad_form"),
+    (b"preamble\r\n" + part("text", b"x") + b"--XX--", "bad_form"),
+    (part("text", b"hello").replace(b"\r\n", b"\n") + b"--XX--", "bad_form"),
+    (b"--XX\r\nContent-Disposition: form-data\r\n\r\nx\r\n--XX--", "bad_form"),
+    (b'--XX\r\nContent-Disposition: attachment; name="a"\r\n\r\nx\r\n--XX--', "bad_form"),
+    (b"--XX\r\n\r\nx\r\n--XX--", "bad_form"),
+    (part("a", b"x", 'Content-Disposition: form-data; name="b"\r\n') + b"--XX--", "bad_form"),
+    (part("a", b"x", "X: " + "y" * 2000 + "\r\n") + b"--XX--", "bad_form"),
+    (part("a", b"x", "".join(f"X-{number}: y\r\n" for number in range(9))) + b"--XX--", "bad_form"),
+    (part("a", b"x", "Content-Type: text/plain; charset=utf-16\r\n") + b"--XX--", "bad_form"),
+    (part("a", b"\xff") + b"--XX--", "bad_form"),
+    (part("a", b"x\0") + b"--XX--", "bad_form"),
+    (b"".join(part("k", b"") for _ in range(9)) + b"--XX--", "bad_form"),
+    (
+        b'--XX\r\nContent-Disposition: form-data; name="a"; filename="x.txt"\r\n\r\nx\r\n--XX--',
+        "unsupported_media_type",
+    ),
+    (b'--XX\r\nContent-Disposition: form-data; name="a"; filename=""\r\n\r\n\r\n--XX--', "unsupported_media_type"),
+]
+
+
+@pytest.mark.parametrize(("data", "pairs"), MULTIPARTS)
+def test_multipart_text_fields_are_decoded(data: bytes, pairs: list[tuple[str, str]]) -> None:
+    assert decode_multipart(TYPE, data) == pairs
+    assert decode_form(b'Multipart/Form-Data; charset=utf-8; BOUNDARY="XX"', data) == pairs
+
+
+@pytest.mark.parametrize(("data", "code"), BAD_MULTIPARTS)
+def test_bad_multipart_is_refused(data: bytes, code: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        decode_multipart(TYPE, data)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        b"multipart/form-data",
+        b"multipart/form-data;",
+        b"multipart/form-data; boundary=",
+        b'multipart/form-data; boundary=""',
+        b"multipart/form-data; boundary=" + b"X" * 71,
+        b"multipart/form-data; boundary=XX; boundary=YY",
+        b"multipart/form-data; boundary=X\xffX",
+        b"multipart/form-data; boundary=X X",
+        b"multipart/form-data; " * 300,
+    ],
+)
+def test_a_boundary_that_two_readers_could_take_differently_is_refused(content_type: bytes) -> None:
+    with pytest.raises(Refusal) as refused:
+        decode_multipart(content_type, b"--XX--")
+    assert refused.value.code == "bad_form"
+
+
+@given(
+    st.lists(
+        st.tuples(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1), st.text()),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_what_httpx_writes_is_read_back(pairs: list[tuple[str, str]]) -> None:
+    wanted = [(name, value) for name, value in pairs if "\0" not in value and "\\" not in name and "%" not in name]
+    if wanted:
+        request = httpx.Request("POST", "http://a/", files=[(name, (None, value.encode())) for name, value in wanted])
+        content_type = request.headers["content-type"].encode()
+        assert decode_form(content_type, request.read()) == wanted
