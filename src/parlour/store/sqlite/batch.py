@@ -71,7 +71,7 @@ class EventLog:
 
     def _append_at_once(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
         rows, answers, added = self._number(drafts, now_ms)
-        self._connection.execute(sql.insert_events(len(drafts)), rows)
+        self._insert(rows)
         return Outcome(answers, [Commit(room, events) for room, events in added.items()])
 
     def _append_one_by_one(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
@@ -93,7 +93,7 @@ class EventLog:
             fresh.append(index)
         rows, stored, added = self._number([drafts[index] for index in fresh], now_ms)
         if fresh:
-            self._connection.execute(sql.insert_events(len(fresh)), rows)
+            self._insert(rows)
         self._connection.execute("COMMIT")
         for index, answer in zip(fresh, stored, strict=True):
             answers[index] = answer
@@ -127,6 +127,10 @@ class EventLog:
             except KeyError:
                 added[draft.room] = [Stored(seq, body)]
         return rows, answers, added
+
+    def _insert(self, rows: list[apsw.SQLiteValue]) -> None:
+        statement, missing = sql.insert_events(len(rows) // sql.COLUMNS)
+        self._connection.execute(statement, rows + [None] * missing)
 
     def _find(self, name: str) -> _Room | None:
         room = self._rooms.get(name)

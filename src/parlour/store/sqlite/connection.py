@@ -11,9 +11,6 @@ from parlour.store.sqlite.errors import SettingRefused, SqliteTooOld
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL that two connections write and checkpoint at once (sqlite.org/wal.html, §WAL-reset)."""
 
-STATEMENTS = 300
-"""More than there are sizes of a batch, so that no INSERT is compiled twice."""
-
 _EVERYWHERE: dict[str, int | str] = {
     "busy_timeout": 5000,  # ms; only a foreign process can hold a lock against us
     "mmap_size": 0,  # a disk error must come back as an error code, not as SIGBUS
@@ -41,16 +38,16 @@ def check_library() -> None:
         raise SqliteTooOld(f"SQLite {version} can corrupt its write-ahead log: upgrade apsw to {wanted} or newer.")
 
 
-def open_writer(database: Path, vfs: str | None = None) -> apsw.Connection:
+def open_writer(database: Path) -> apsw.Connection:
     """The read-write connection; makes the file if needed. Raises SettingRefused, apsw.Error."""
-    connection = apsw.Connection(str(database), vfs=vfs, statementcachesize=STATEMENTS)
+    connection = apsw.Connection(str(database))
     _apply(connection, _WRITER)
     return connection
 
 
-def open_reader(database: Path, vfs: str | None = None) -> apsw.Connection:
+def open_reader(database: Path) -> apsw.Connection:
     """A read-only connection to an existing file. Raises SettingRefused, apsw.Error."""
-    connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+    connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     _apply(connection, _READER)
     return connection
 

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from sys import getsizeof
-from typing import NamedTuple
 
 from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
 from parlour.core.cursor import MAX_SEQ
@@ -31,10 +30,8 @@ DRAFT_OVERHEAD = 256
 """Bytes that a queued draft takes beside its text."""
 
 
-class _Entry(NamedTuple):
-    draft: Draft
-    future: Future[Appended]
-    size: int
+_Entry = tuple[Draft, Future[Appended], int]
+"""What waits: a draft, its sender's future, and the bytes that both take."""
 
 
 class SqliteStore:
@@ -104,7 +101,7 @@ class SqliteStore:
             future.set_exception(Refusal("overloaded", "Too many messages wait for the disk.", retry_after=1))
         else:
             self._bytes_free -= size
-            self._queue.append(_Entry(draft, future, size))
+            self._queue.append((draft, future, size))
             if not self._in_flight and not self._scheduled and len(self._queue) >= self._gather.wanted:
                 # Not at once: everything that this iteration of the loop appends goes into one batch.
                 self._schedule(self._take)
@@ -123,13 +120,13 @@ class SqliteStore:
         batch = self._in_flight
         taken = 0
         while self._queue and len(batch) < BATCH_DRAFTS:
-            taken += self._queue[0].size
+            taken += self._queue[0][2]
             if taken > BATCH_BYTES and batch:
                 break
             batch.append(self._queue.popleft())
         if batch:
             self._gather.taken(len(batch))
-            self._writer.jobs.put(Batch([entry.draft for entry in batch], self._clock.now_ms()))
+            self._writer.jobs.put(Batch([draft for draft, _, _ in batch], self._clock.now_ms()))
 
     def delivered(self, outcome: Outcome) -> None:
         """Pass on what the writer did: to the listeners, then to the senders; then comes the next batch."""
@@ -141,13 +138,20 @@ class SqliteStore:
                 for listener in self._listeners:
                     listener(outcome.commits)
         finally:
-            for (_, future, size), answer in zip(batch, outcome.answers, strict=True):
-                self._bytes_free += size
-                if isinstance(answer, Refusal):
-                    self._full = self._full or answer.code == "storage_full"
-                _resolve(future, answer)
-            # After the callbacks of these futures: they may have more to append.
-            self._schedule(self._next)
+            self._answer(batch, outcome.answers)
+            self._schedule(self._next)  # after the callbacks of these futures: they may have more to append
+
+    def _answer(self, batch: list[_Entry], answers: Sequence[Answer]) -> None:
+        for (_, future, size), answer in zip(batch, answers, strict=True):
+            self._bytes_free += size
+            if isinstance(answer, Refusal):
+                self._full = self._full or answer.code == "storage_full"
+            if future.done():  # cancelled by its sender; the log does not change for that
+                continue
+            if isinstance(answer, Refusal):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
 
     def _next(self) -> None:
         """Take the next batch, or wait for it to gather."""
@@ -166,9 +170,8 @@ class SqliteStore:
     def failed(self, error: BaseException) -> None:
         """Refuse what is queued and all that comes: the disk has failed."""
         self._refusal = "storage_unavailable"
-        for _, future, _ in self._queue:
-            _resolve(future, Refusal("storage_unavailable"))
-        self._queue.clear()
+        waiting, self._queue = list(self._queue), deque()
+        self._answer(waiting, [Refusal("storage_unavailable") for _ in waiting])
         self._settle()
         self._on_fatal(error)
 
@@ -217,12 +220,3 @@ class SqliteStore:
         self._writer.jobs.put(None)
         clean = await self._stopped
         await asyncio.to_thread(self._directory.release, clean=clean)
-
-
-def _resolve(future: Future[Appended], answer: Answer) -> None:
-    if future.done():  # cancelled by its sender; the log does not change for that
-        return
-    if isinstance(answer, Refusal):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)
