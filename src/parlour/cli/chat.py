@@ -1,0 +1,52 @@
+"""`parlour chat`: a conversation in the terminal, and a filter where there is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from parlour.cli.output import EXIT_CODES, Stop, address, endings, token
+from parlour.client import INTERACTIVE, Client, Room
+from parlour.core.names import display_name
+
+
+@click.command(
+    epilog=EXIT_CODES,
+    help="Talk in the room at URL (http://host:port/room). Lines typed while the server is away are kept and sent, "
+    "once, when it is back. In a pipe it sends every line of its input, prints what is said, and leaves when the input "
+    "has ended and all of it is stored.",
+)
+@click.argument("url", callback=address)
+@click.option("--name", envvar="PARLOUR_NAME", help="Display name; without one the server gives you one.")
+@click.option("-n", "--last", type=click.IntRange(0, 1000), default=50, show_default=True, help="Begin with so many.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait so long for the first connection, and when leaving for lines that are on their way.",
+)
+@click.option("--plain", is_flag=True, help="Only print, never redraw: for screen readers and simple terminals.")
+def chat(url: Room, name: str | None, last: int, timeout_s: float, plain: bool) -> int:
+    """Run the command; returns the exit code."""
+    from parlour.cli.terminal.look import Look, wants_colour
+
+    try:
+        with endings():
+            name = None if name is None else display_name(name)
+            client = Client(url, name=name, token=token(), backoff=INTERACTIVE)
+            is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+            look = Look(short=is_terminal, colour=wants_colour(is_terminal))
+            if is_terminal and not plain and os.environ.get("TERM") != "dumb":
+                from parlour.cli.terminal.conversation import Conversation
+
+                return Conversation(client, look, last=last, timeout_s=timeout_s).run()
+            from parlour.cli.terminal.filter import run_filter
+
+            return run_filter(client, look, last=last, timeout_s=timeout_s, echoes=is_terminal)
+    except Stop as stop:
+        return stop.code

@@ -1,0 +1,113 @@
+"""What the client commands share: exit codes, where words for people go, and a standard output that may go away."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import click
+
+from parlour.client import ClientError, OutcomeUnknown, Refused, Room, parse_room
+from parlour.core.errors import Refusal
+from parlour.core.text import visible
+
+EXIT_REFUSED = 1
+EXIT_USAGE = 2
+EXIT_UNREACHABLE = 3
+EXIT_UNKNOWN = 4
+EXIT_GAP = 5
+EXIT_INTERRUPTED = 130
+
+TOKEN_ENV = "PARLOUR_TOKEN"  # noqa: S105 (a name, not a secret)
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 refused by the server; 2 wrong usage; 3 no answer within --timeout; "
+    "4 the message may or may not be stored (the same text with the printed --key settles it); "
+    "5 events are missing (tail --strict); 130 interrupted."
+)
+
+
+def address(_ctx: click.Context, _param: click.Parameter, value: str) -> Room:
+    """Read the address of a room on the command line (a click callback), or say what is wrong with it."""
+    try:
+        return parse_room(value)
+    except ValueError as exc:
+        raise click.BadParameter(visible(str(exc))) from exc
+
+
+def token() -> str | None:
+    """The secret to authenticate with: from the environment, because arguments can be read by every process."""
+    value = os.environ.get(TOKEN_ENV) or None
+    if value is not None and not (value.isascii() and value.isprintable() and " " not in value):
+        raise click.UsageError(f"{TOKEN_ENV} is not a token: it must be visible ASCII characters.")
+    return value
+
+
+def complain(text: str) -> None:
+    """Say something to the person, on standard error."""
+    print(f"parlour: {visible(text)}", file=sys.stderr)
+
+
+def exit_code(error: ClientError) -> int:
+    """The code for an error of the client library."""
+    if isinstance(error, OutcomeUnknown) and error.key is not None:
+        return EXIT_UNKNOWN
+    return EXIT_REFUSED if isinstance(error, Refused) else EXIT_UNREACHABLE
+
+
+class Stop(Exception):
+    """Ends a command with this code, after something has been said about it."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@contextmanager
+def endings() -> Iterator[None]:
+    """Turn every way in which a client command can fail into a word on standard error and `Stop`.
+
+    A closed pipe is no failure: whoever reads has seen enough.
+    """
+    try:
+        yield
+    except ClientError as exc:
+        complain(describe(exc))
+        raise Stop(exit_code(exc)) from exc
+    except Refusal as exc:  # core's own checks, made before anything was sent
+        raise click.UsageError(visible(exc.detail)) from exc
+    except BrokenPipeError as exc:
+        # The interpreter flushes standard output once more at exit; give it somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Stop(0) from exc
+
+
+def describe(error: ClientError, key: str | None = None) -> str:
+    """One line about an error, with what to do next; `key` is what to give as --key, if not the key of the message."""
+    if isinstance(error, OutcomeUnknown) and error.key is not None:
+        key = error.key if key is None else key
+        return f"it is unknown whether the message was stored ({error}); send it again with --key {key}"
+    if isinstance(error, Refused):
+        return f"refused: {error} ({error.code})"
+    return f"cannot reach the room: {error}"
+
+
+def fail(code: int, text: str) -> NoReturn:
+    """Say why and stop."""
+    complain(text)
+    raise Stop(code)
+
+
+def write_line(line: str) -> None:
+    """One line (or several) to standard output, at once: whoever reads a pipe wants it now."""
+    write(f"{line}\n".encode())
+
+
+def write(data: bytes) -> None:
+    """All the bytes to standard output, at once."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]

@@ -1,0 +1,1 @@
+"""The terminal of `parlour chat`: keys, the line being typed, what is shown above it."""

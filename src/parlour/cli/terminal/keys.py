@@ -1,0 +1,125 @@
+"""What a terminal sends when keys are pressed: bytes to keys and text, wherever a read has cut them."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from enum import Enum, auto
+
+
+class Key(Enum):
+    """A key that does something instead of standing for itself."""
+
+    ENTER = auto()
+    BACKSPACE = auto()
+    DELETE = auto()
+    LEFT = auto()
+    RIGHT = auto()
+    HOME = auto()
+    END = auto()
+    ERASE_LINE = auto()
+    ERASE_WORD = auto()
+    ERASE_REST = auto()
+    REDRAW = auto()
+    LEAVE = auto()
+
+
+Token = Key | str
+"""A key, or text to insert. A line break inside text was pasted, or typed with Alt-Enter; it does not send."""
+
+_CONTROLS = {
+    "\r": Key.ENTER,
+    "\n": Key.ENTER,
+    "\x01": Key.HOME,  # Ctrl-A
+    "\x02": Key.LEFT,  # Ctrl-B
+    "\x04": Key.LEAVE,  # Ctrl-D
+    "\x05": Key.END,  # Ctrl-E
+    "\x06": Key.RIGHT,  # Ctrl-F
+    "\x08": Key.BACKSPACE,
+    "\x7f": Key.BACKSPACE,
+    "\x0b": Key.ERASE_REST,  # Ctrl-K
+    "\x0c": Key.REDRAW,  # Ctrl-L
+    "\x15": Key.ERASE_LINE,  # Ctrl-U
+    "\x17": Key.ERASE_WORD,  # Ctrl-W
+}
+_SEQUENCES = {
+    "[C": Key.RIGHT,
+    "OC": Key.RIGHT,
+    "[D": Key.LEFT,
+    "OD": Key.LEFT,
+    "[H": Key.HOME,
+    "OH": Key.HOME,
+    "[1~": Key.HOME,
+    "[7~": Key.HOME,
+    "[F": Key.END,
+    "OF": Key.END,
+    "[4~": Key.END,
+    "[8~": Key.END,
+    "[3~": Key.DELETE,
+}
+_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O[@-~])")
+"""A control sequence (ECMA-48 §5.4) or a key of the application keypad."""
+_SEQUENCE_BEGUN = re.compile(r"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}|O)?")
+_PLAIN = re.compile("[^\x00-\x08\x0a-\x1f\x7f]+")
+PASTE_BEGINS = "\x1b[200~"
+PASTE_ENDS = "\x1b[201~"
+MAX_PASTE_CHARS = 64 * 1024
+"""Several times the longest message; the rest of a longer paste is dropped."""
+
+
+class KeyReader:
+    """Reads keys. A lone Escape waits for what follows it and then counts for nothing."""
+
+    def __init__(self) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._rest = ""
+        self._pasting = False
+
+    def feed(self, data: bytes) -> Iterator[Token]:
+        """Give the keys and texts that are complete now, in order."""
+        text = self._rest + self._decode(data)
+        at = 0
+        while at < len(text):
+            token, end = self._pasted(text, at) if self._pasting else self._next(text, at)
+            if end == at:
+                break
+            at = end
+            if token is not None:
+                yield token
+        self._rest = text[at : at + MAX_PASTE_CHARS]
+
+    def _next(self, text: str, at: int) -> tuple[Token | None, int]:
+        """The token that begins at `at` and where it ends; where it began if more of it must come first."""
+        if match := _PLAIN.match(text, at):
+            return match[0], match.end()
+        char = text[at]
+        if char != "\x1b":
+            return _CONTROLS.get(char), at + 1
+        if text.startswith(PASTE_BEGINS, at):
+            self._pasting = True
+            return None, at + len(PASTE_BEGINS)
+        if match := _SEQUENCE.match(text, at):
+            return _SEQUENCES.get(match[1]), match.end()
+        if _SEQUENCE_BEGUN.fullmatch(text, at):
+            return None, at
+        if text[at + 1] == "\r":
+            return "\n", at + 2
+        return None, at + 1
+
+    def _pasted(self, text: str, at: int) -> tuple[Token | None, int]:
+        """Everything up to the end mark, as one text."""
+        end = text.find(PASTE_ENDS, at)
+        if end < 0:
+            if len(text) - at < MAX_PASTE_CHARS:
+                return None, at
+            self._pasting = False
+            return _clean(text[at : at + MAX_PASTE_CHARS]), len(text)
+        self._pasting = False
+        return _clean(text[at:end]), end + len(PASTE_ENDS)
+
+
+def _clean(pasted: str) -> str:
+    """Terminals send line breaks as CR; other controls have no business in a paste."""
+    text = pasted.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    return "".join([char for char in text if char in "\t\n" or not (char < " " or char == "\x7f")])

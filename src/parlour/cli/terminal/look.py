@@ -1,0 +1,61 @@
+"""How a message and a remark look: as curl users read them in a pipe, shorter and in colour on a terminal."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from zlib import crc32
+
+from parlour.core.text import text_line, visible
+from parlour.schema.events import Event
+
+_COLOURS = (36, 33, 32, 35, 34, 31)
+"""Cyan, yellow, green, magenta, blue, red: readable on light and on dark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`short`: local time of day instead of the full UTC time. `colour`: names in colour, remarks dim."""
+
+    short: bool = False
+    colour: bool = False
+    zone: tzinfo | None = None
+    """Where the clock on the wall hangs; None is the system's own zone."""
+
+    def message(self, event: Event) -> str:
+        """A message as one line, or several when its text has several. Nothing in it can act on the terminal."""
+        at, name = visible(event.at), visible(event.by.name)
+        line = text_line(at, name, event.text or "")
+        if not self.short:
+            return line
+        body = line[len(text_line(at, name, "")) :]
+        label = f"{name}:"
+        if self.colour:
+            label = f"\x1b[{_COLOURS[crc32(event.by.id.encode()) % len(_COLOURS)]}m{label}\x1b[0m"
+        return f"{self._clock(at)} {label} {body}"
+
+    def remark(self, text: str) -> str:
+        """Something that the program has to say."""
+        text = f"— {visible(text)}"
+        return f"\x1b[2m{text}\x1b[0m" if self.colour else text
+
+    def day(self, event: Event) -> str | None:
+        """The local date of an event; None when its time cannot be read."""
+        moment = self._moment(event.at)
+        return None if moment is None else f"{moment:%A, %d %B %Y}"
+
+    def _clock(self, at: str) -> str:
+        moment = self._moment(at)
+        return "--:--" if moment is None else f"{moment:%H:%M}"
+
+    def _moment(self, at: str) -> datetime | None:
+        try:
+            return datetime.fromisoformat(at).astimezone(self.zone)
+        except (ValueError, OverflowError):
+            return None
+
+
+def wants_colour(is_terminal: bool) -> bool:
+    """Whether colours may be used here (no-color.org)."""
+    return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,198 @@
+"""A conversation without its terminal: what is on its way, what has come, and what there is to say about it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from parlour.cli.output import describe, exit_code
+from parlour.cli.terminal.look import Look
+from parlour.client import CaughtUp, Client, ClientError, Event, Lost, OutcomeUnknown, Reset
+from parlour.client.items import Item
+from parlour.client.outbox import Delivered, Draft, Outbox, Rejected, Report, Waiting
+
+_INBOX_ITEMS = 1024
+"""Above this the reading thread waits, and so, in the end, does the server."""
+
+_RESETS = {
+    "epoch_changed": "the server's data was replaced; what was said meanwhile may be missing here",
+    "below_retention": "older messages are not kept any more; some are missing here",
+    "cursor_ahead": "the server has fewer messages than were shown here",
+    "no_longer_member": "this room may not be read any more",
+}
+
+
+class Shown(NamedTuple):
+    """Something to show: a message of the room, or a remark of this program. May have several lines."""
+
+    text: str
+    is_remark: bool
+
+
+class Typed(NamedTuple):
+    """A line to send, from a thread that reads the input."""
+
+    text: str
+
+
+class EndOfInput(NamedTuple):
+    """There will be no more lines to send."""
+
+
+_Inbox = Item | Lost | Report | ClientError | Typed | EndOfInput
+
+
+def _nothing() -> None:
+    pass
+
+
+class Talk:
+    """Follows the room on one thread, sends on another, and gives on the caller's thread what is to be shown.
+
+    `wake` is called on those threads when there is something to `take`, `settled` for every line that is stored or
+    given up. With `echoes` the terminal itself has shown what was typed, and own messages are not shown again.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        look: Look,
+        *,
+        last: int,
+        timeout_s: float,
+        wake: Callable[[], None] = _nothing,
+        settled: Callable[[], None] = _nothing,
+        echoes: bool = False,
+    ) -> None:
+        self.name = client.name
+        self.unsent: dict[str, Draft] = {}
+        self.error: ClientError | None = None
+        self.has_ended = False
+        self.rejected_code = 0
+        self._look = look
+        self._echoes = echoes
+        self._own: set[str] = set()
+        self._wake = wake
+        self._settled = settled
+        self._inbox: queue.Queue[_Inbox] = queue.Queue(_INBOX_ITEMS)
+        self._outbox = Outbox(client, self.post)
+        self._feed = client.follow(last=last, timeout_s=timeout_s)
+        self._is_lost = False
+        self._has_caught_up = False
+        self._seen_seq = 0
+        self._due_seq = 0
+        self._day: str | None = None
+
+    def start(self) -> None:
+        """Begin to listen and to send."""
+        threading.Thread(target=self._listen, name="feed", daemon=True).start()
+        self._outbox.start()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the room has been shown and everything said is stored and shown."""
+        return self._has_caught_up and not self.unsent and self._seen_seq >= self._due_seq
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether there is no connection now."""
+        return self._is_lost
+
+    def say(self, text: str) -> None:
+        """Send a line, now or when the server is back."""
+        draft = self._outbox.put(text, self.name)
+        self.unsent[draft.key] = draft
+        if self._echoes:
+            self._own.add(draft.key)
+
+    def take(self, wait_s: float | None = 0.0) -> Iterator[Shown]:
+        """Give the lines that what has happened makes; wait at most `wait_s` (None: for ever) for the first event."""
+        block = wait_s is None or wait_s > 0
+        for _ in range(_INBOX_ITEMS):
+            try:
+                item = self._inbox.get(block, wait_s)
+            except queue.Empty:
+                return
+            block = False
+            yield from self._lines(item)
+
+    def _lines(self, item: _Inbox) -> Iterator[Shown]:
+        match item:
+            case Event():
+                yield from self._message(item)
+            case CaughtUp():
+                yield from self._caught_up(item)
+            case Reset():
+                self._seen_seq = item.head_seq
+                yield self._remark(_RESETS.get(item.reason, f"some messages are missing here ({item.reason})"))
+            case Lost():
+                if not self._is_lost:
+                    self._is_lost = True
+                    yield self._remark("reconnecting…" if self._has_caught_up else "connecting…")
+            case Delivered() | Waiting() | Rejected():
+                yield from self._report(item)
+            case ClientError():
+                self.error = item
+            case Typed():
+                self.say(item.text)
+            case EndOfInput():
+                self.has_ended = True
+
+    def _remark(self, text: str) -> Shown:
+        return Shown(self._look.remark(text), is_remark=True)
+
+    def _message(self, event: Event) -> Iterator[Shown]:
+        self._seen_seq = event.seq
+        if event.type != "message" or event.text is None:
+            return
+        if event.key is not None and event.key in self._own:
+            self._own.discard(event.key)
+            return
+        day = self._look.day(event) if self._look.short else None
+        if day is not None and day != self._day:
+            self._day = day
+            yield self._remark(day)
+        yield Shown(self._look.message(event), is_remark=False)
+
+    def _caught_up(self, item: CaughtUp) -> Iterator[Shown]:
+        self._seen_seq = max(self._seen_seq, int(item.cursor.rpartition(".")[2]))
+        if self._is_lost:
+            yield self._remark("back, nothing missed" if self._has_caught_up else "connected")
+        self._is_lost = False
+        self._has_caught_up = True
+
+    def _report(self, report: Report) -> Iterator[Shown]:
+        draft = report.draft
+        if isinstance(report, Waiting):
+            return
+        self.unsent.pop(draft.key, None)
+        self._settled()
+        if isinstance(report, Delivered):
+            self._due_seq = max(self._due_seq, report.sent.seq)
+            return
+        self.rejected_code = exit_code(report.error)
+        self._own.discard(draft.key)
+        if isinstance(report.error, OutcomeUnknown):
+            why = "it is unknown whether this was stored"
+        else:
+            why = f"not sent, {describe(report.error)}"
+        excerpt = draft.text if len(draft.text) <= 60 else f"{draft.text[:60]}…"
+        yield self._remark(f"{why}: {excerpt}")
+
+    # --- for the other threads ---
+
+    def _listen(self) -> None:
+        try:
+            for item in self._feed:
+                if isinstance(item, CaughtUp):
+                    self._outbox.hurry()
+                self.post(item)
+        except ClientError as exc:
+            self.post(exc)
+
+    def post(self, item: _Inbox) -> None:
+        """Hand something to the thread that calls `take`; waits while it has too much to do."""
+        self._inbox.put(item)
+        self._wake()
