@@ -119,3 +119,14 @@ FROM rooms JOIN events ON events.id =
   (SELECT max(id) FROM events AS newest WHERE newest.id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1)
 ORDER BY events.at_ms DESC LIMIT ?
 """
+
+ROOM_AFTER = """
+SELECT room_no, name, first_seq,
+  coalesce((SELECT max(id) FROM events WHERE id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1), 0)
+FROM rooms WHERE room_no > ? ORDER BY room_no LIMIT 1
+"""
+
+STRAY_EVENTS = """
+SELECT id FROM events LEFT JOIN rooms ON room_no = id >> 36
+WHERE first_seq IS NULL OR id & ((1 << 36) - 1) < first_seq LIMIT 100
+"""

@@ -1,0 +1,67 @@
+"""`parlour check`: says whether the stored logs are whole; for people, backups and monitoring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from parlour.store.sqlite import check as whole
+from parlour.store.sqlite.errors import StoreError
+
+DAMAGED = 1
+CANNOT_OPEN = 2
+
+
+@click.command("check")
+@click.option(
+    "--data",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("parlour-data"),
+    show_default=True,
+    help="The data directory.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
+def check(directory: Path, as_json: bool) -> int:
+    """Verify every stored event, also while the server runs.
+
+    Looks at the structure of the database, the numbering of every room and the checksum of every event.
+    Exit code: 0 all is well, 1 something is damaged (each problem is one line), 2 there is nothing to check.
+    """
+    try:
+        report = whole.check(directory)
+    except StoreError as error:
+        click.echo(f"error: {error}", err=True)
+        return CANNOT_OPEN
+    click.echo(_json(report) if as_json else _text(report))
+    return 0 if report.is_ok else DAMAGED
+
+
+def _text(report: whole.Report) -> str:
+    facts = ", ".join(f"{name} {value}" for name, value in report.facts.items())
+    lines = [
+        f"{report.database}: {report.rooms} rooms, {report.events} events",
+        f"epoch {report.epoch}, schema {report.schema}",
+        facts,
+        *(f"damaged: {problem}" for problem in report.problems),
+        "ok" if report.is_ok else f"{len(report.problems)} problems",
+    ]
+    return "\n".join(lines)
+
+
+def _json(report: whole.Report) -> str:
+    problems = [{"room": problem.room, "seq": problem.seq, "what": problem.what} for problem in report.problems]
+    return msgspec.json.encode(
+        {
+            "ok": report.is_ok,
+            "database": str(report.database),
+            "epoch": report.epoch,
+            "schema": report.schema,
+            "rooms": report.rooms,
+            "events": report.events,
+            "facts": report.facts,
+            "problems": problems,
+        }
+    ).decode()
