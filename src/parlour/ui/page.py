@@ -1,0 +1,141 @@
+"""The pages as a browser gets them: complete without scripts, and what the script needs to go live from there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from parlour.core.text import MAX_TEXT_CHARS
+from parlour.schema.events import Event
+from parlour.ui import templates
+from parlour.ui.assets import ASSETS, asset_url
+from parlour.ui.timeline import render_timeline
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self';"
+    " form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none';"
+    " require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""The Content-Security-Policy of every page made here: our own files and sockets, no HTML ever made from strings."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomPage:
+    """What a room's page shows. Everything is plain text: escaping is done here.
+
+    `events` are consecutive, oldest first; `first_seq` and `head_seq` are the extent of the log. `older` is the
+    `before=` of the page before this one, `newer` the `since=` of the page after it: a page with a newer one is a look
+    into the past and does not go live. `guest_name` is what the server calls a guest without a name, `name` what this
+    one chose. `form_key` is the idempotency key of the form: a fresh one, except that the key of a form whose outcome
+    is unknown comes back together with its `draft`. `base_url` has no slash at its end. `rooms` are names and the
+    times of their newest events.
+    """
+
+    room: str
+    events: Sequence[Event]
+    epoch: str
+    first_seq: int
+    head_seq: int
+    guest_name: str
+    form_key: str
+    base_url: str
+    can_post: bool
+    error: str | None = None
+    draft: str = ""
+    name: str = ""
+    older: int | None = None
+    newer: int | None = None
+    rooms: Sequence[tuple[str, str]] = ()
+
+
+def render_room(page: RoomPage) -> bytes:
+    """The HTML document of a room, in UTF-8."""
+    path = quote(page.room, safe="")
+    live = page.newer is None
+    body = templates.ROOM.format(
+        room=page.room,
+        path=path,
+        epoch=page.epoch,
+        first=page.first_seq,
+        last=page.events[-1].seq if page.events else page.first_seq - 1,
+        live="yes" if live else "no",
+        limit=MAX_TEXT_CHARS,
+        target="message" if page.can_post else "scroller",
+        target_label="writing" if page.can_post else "the messages",
+        state="still" if live else "past",
+        state_words="Not live." if live else "Reading the past.",
+        state_link="Refresh" if live else "Latest messages",
+        icon=asset_url("icon.svg"),
+        rooms=_rooms(page),
+        address=f"{page.base_url}/{path}",
+        older=page.older or 0,
+        no_older=_hidden(page.older is None),
+        no_start=_hidden(page.older is not None or not page.events),
+        no_empty=_hidden(page.head_seq > 0),
+        timeline=render_timeline(page.events),
+        newer="" if live else templates.NEWER.format(path=path, newer=page.newer),
+        composer=_composer(page, path) if page.can_post else templates.CLOSED,
+    )
+    preloads = Markup().join(
+        templates.PRELOAD.format(asset_url(name))
+        for name in sorted(ASSETS)
+        if name.endswith(".js") and name != "app.js"
+    )
+    return _document(page.room, body, preloads + templates.SCRIPT.format(asset_url("app.js")))
+
+
+def render_error(
+    status: int, title: str, detail: str, *, home: str = "/", home_label: str = "Go to the front room"
+) -> bytes:
+    """The HTML document of an error in the same style: `home` is where its one link leads."""
+    body = templates.ERROR.format(status=status, title=title, detail=detail, home=home, home_label=home_label)
+    return _document(title, body, Markup())
+
+
+def _document(title: str, body: Markup, head: Markup) -> bytes:
+    return templates.DOCUMENT.format(
+        title=title,
+        body=body,
+        head=head,
+        icon=asset_url("icon.svg"),
+        manifest=asset_url("manifest.webmanifest"),
+        style=asset_url("style.css"),
+    ).encode()
+
+
+def _composer(page: RoomPage, path: str) -> Markup:
+    return templates.COMPOSER.format(
+        path=path,
+        room=page.room,
+        key=page.form_key,
+        draft=page.draft,
+        name=page.name,
+        guest_name=page.guest_name,
+        error="" if page.error is None else templates.REFUSED.format(page.error),
+    )
+
+
+def _rooms(page: RoomPage) -> Markup:
+    if not page.rooms:
+        return Markup()
+    items = Markup("\n").join(
+        templates.ROOMS_ITEM.format(
+            path=quote(room, safe=""),
+            room=room,
+            current=Markup(' aria-current="page"') if room == page.room else "",
+            at=active_at,
+            full=f"{at:%Y-%m-%d %H:%M:%S}",
+            short=f"{at.day} {at:%b}, {at:%H:%M}",
+        )
+        for room, active_at in page.rooms
+        for at in [datetime.fromisoformat(active_at).astimezone(UTC)]
+    )
+    return templates.ROOMS.format(items=items)
+
+
+def _hidden(is_hidden: bool) -> Markup:
+    return Markup(" hidden") if is_hidden else Markup()

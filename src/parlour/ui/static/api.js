@@ -1,0 +1,30 @@
+// The addresses of a room and its pages of history (docs/protocol.md#reading).
+
+const PAGE = 50;
+const TIMEOUT_MS = 15000;
+
+export const roomPath = (room) => `/${encodeURIComponent(room)}`;
+
+export const eventPath = (room, seq) => `${roomPath(room)}/${seq}`;
+
+/** Where the live events after a cursor come from. */
+export function socketAddress(room, epoch, lastSeq) {
+  const address = new URL(roomPath(room), window.location.href);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  address.searchParams.set("since", `${epoch}.${lastSeq}`);
+  return address.href;
+}
+
+/** A page of history, the newest or the one before a seq; rejects when there is none to be had. */
+export async function history(room, before = null) {
+  const query = new URLSearchParams({ limit: PAGE });
+  if (before !== null) query.set("before", before);
+  const response = await fetch(`${roomPath(room)}?${query}`, {
+    headers: { Accept: "application/json" },
+    cache: "no-store",
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  if (!response.ok) throw new Error(`history: ${response.status}`);
+  const page = await response.json();
+  return { epoch: page.epoch, firstSeq: page.first_seq, headSeq: page.head_seq, events: page.events };
+}

@@ -1,0 +1,129 @@
+// Brings the page to life: one state, what changes it, and what a change sets in motion.
+
+import { history, socketAddress } from "./api.js";
+import { Composer } from "./composer.js";
+import { Live } from "./live.js";
+import { lasting, passing } from "./memory.js";
+import { Sender } from "./sender.js";
+import { actionOf, hasOlder, reduce } from "./state.js";
+import { View } from "./view.js";
+
+const RENDER_HIDDEN_MS = 200; // a tab in the background gets no animation frames, but its title must count
+
+/** A page of the present: follows the room. */
+function goLive() {
+  const view = new View();
+  const { room, limit } = document.body.dataset;
+  let state = view.read({ outbox: passing.get(`outbox:${room}`, []), mine: lasting.get("mine", []) });
+  let isRenderDue = false;
+  let isLoading = false;
+
+  const dispatch = (action) => {
+    const old = state;
+    state = reduce(state, action);
+    if (state === old) return;
+    if (state.outbox !== old.outbox) passing.set(`outbox:${room}`, state.outbox);
+    if (state.mine !== old.mine) lasting.set("mine", state.mine);
+    if (state.line !== old.line) view.renderLine(shownLine(old, state));
+    if (state.gap && !old.gap) live.reconnect();
+    if (state.reset && !old.reset) startOver();
+    sender.pump(state);
+    renderSoon();
+  };
+
+  const live = new Live({
+    address: () => socketAddress(room, state.epoch, state.lastSeq),
+    onItem: (item) => {
+      const action = actionOf(item);
+      if (action) dispatch(action);
+    },
+    onLine: (line) => dispatch({ type: "line", line }),
+  });
+  const sender = new Sender({ live, dispatch });
+
+  const renderSoon = () => {
+    if (isRenderDue) return;
+    isRenderDue = true;
+    const render = () => {
+      isRenderDue = false;
+      view.render(state);
+    };
+    if (document.hidden) setTimeout(render, RENDER_HIDDEN_MS);
+    else requestAnimationFrame(render);
+  };
+
+  /** The log cannot be continued: show its newest page, and follow from there. */
+  const startOver = async () => {
+    try {
+      dispatch({ type: "history", ...(await history(room)) });
+    } catch {
+      // The next connection will say reset again.
+    }
+    live.reconnect();
+  };
+
+  const loadOlder = async () => {
+    if (isLoading || !hasOlder(state)) return;
+    isLoading = true;
+    try {
+      const page = await history(room, state.messages[0].seq);
+      if (page.epoch === state.epoch) dispatch({ type: "older", ...page });
+    } catch {
+      // The reader can ask again.
+    }
+    isLoading = false;
+  };
+
+  const lookAround = () => {
+    dispatch({ type: "attention", attentive: document.visibilityState === "visible" && view.isAtEnd });
+    view.renderPlace();
+    if (view.isNearStart && !view.isAtEnd) loadOlder();
+  };
+
+  const form = document.getElementById("composer");
+  const composer = form && new Composer(form, room, Number(limit), ({ text, name }) => {
+    dispatch({ type: "compose", key: crypto.getRandomValues(new Uint32Array(4)).join("-"), text, name, at: Date.now() });
+    view.render(state);
+    view.toEnd();
+  });
+
+  view.render(state);
+  view.announce();
+  view.listen({
+    onPlace: lookAround,
+    onOlder: loadOlder,
+    onAct: (act, key) => {
+      if (act === "edit") composer.takeBack(state.outbox.find((item) => item.key === key).text);
+      dispatch({ type: act === "retry" ? "retry" : "discard", key });
+    },
+  });
+  document.addEventListener("visibilitychange", lookAround);
+  composer?.focus();
+  live.start();
+}
+
+/** While a broken line is being taken up again the words stay: the reader wants to know whether it works, not how. */
+function shownLine(old, state) {
+  return state.line === "connecting" && old.line !== "connecting" ? "retrying" : state.line;
+}
+
+/** Offer to copy the commands, where the browser lets a page do that. */
+function offerCopying() {
+  if (!navigator.clipboard) return;
+  for (const code of document.querySelectorAll(".command code")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "Copied";
+    });
+    code.after(button);
+  }
+}
+
+document.documentElement.classList.add("scripted");
+View.renderAges();
+offerCopying();
+if (document.body.dataset.live === "yes") goLive();

@@ -1,0 +1,86 @@
+// The form as a composer: Enter sends, what was typed survives a reload, the name is remembered.
+
+import { lasting, passing } from "./memory.js";
+
+const COUNT_FROM = 0.9; // of the limit
+
+export class Composer {
+  #form;
+  #text;
+  #name;
+  #hint;
+  #room;
+  #limit;
+  #enterSends = !window.matchMedia("(hover: none) and (pointer: coarse)").matches;
+
+  /** Take over the form of a room; `onSend({text, name})` gets what is written. */
+  constructor(form, room, limit, onSend) {
+    this.#form = form;
+    this.#text = form.elements.namedItem("message");
+    this.#name = form.elements.namedItem("name");
+    this.#hint = form.querySelector("#hint");
+    this.#room = room;
+    this.#limit = limit;
+    this.#text.value ||= passing.get(`draft:${room}`, "");
+    this.#name.value ||= lasting.get("name", "");
+    this.#text.enterKeyHint = this.#enterSends ? "send" : "enter";
+    this.#listen(onSend);
+    this.#showHint();
+  }
+
+  /** Begin writing, where that does not bring up a keyboard on the screen. */
+  focus() {
+    if (this.#enterSends) this.#text.focus({ preventScroll: true });
+  }
+
+  /** Take a text back to be changed, before what is being written now. */
+  takeBack(text) {
+    this.#text.value = [text, this.#text.value].filter(Boolean).join("\n");
+    this.#changed();
+    this.#text.focus();
+  }
+
+  #listen(onSend) {
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#send(onSend);
+    });
+    this.#text.addEventListener("input", () => this.#changed());
+    this.#text.addEventListener("keydown", (event) => {
+      // While an input method is composing, Enter chooses a word.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      if (!this.#enterSends && !event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      this.#form.requestSubmit();
+    });
+    this.#name.addEventListener("change", () => lasting.set("name", this.#name.value.trim()));
+  }
+
+  #send(onSend) {
+    const text = this.#text.value.replace(/^(?:[ \t]*\n)+/, "").trimEnd();
+    if (text === "" || [...text].length > this.#limit) {
+      this.#text.focus();
+      return;
+    }
+    const name = this.#name.value.trim();
+    lasting.set("name", name);
+    this.#text.value = "";
+    this.#changed();
+    this.#form.querySelector("#refused")?.remove();
+    onSend({ text, name });
+    this.#text.focus();
+  }
+
+  #changed() {
+    passing.set(`draft:${this.#room}`, this.#text.value);
+    this.#showHint();
+  }
+
+  #showHint() {
+    const left = this.#limit - [...this.#text.value].length;
+    this.#hint.classList.toggle("over", left < 0);
+    if (left < 0) this.#hint.textContent = `${-left} characters too many`;
+    else if (left < this.#limit * (1 - COUNT_FROM)) this.#hint.textContent = `${left} characters left`;
+    else this.#hint.textContent = this.#enterSends ? "Enter sends, Shift + Enter starts a line" : "";
+  }
+}

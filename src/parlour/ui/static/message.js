@@ -1,0 +1,83 @@
+// The rows of a timeline as DOM nodes; the twins of those that timeline.py renders. Text is only ever a text node.
+
+import { eventPath } from "./api.js";
+import { pieces } from "./links.js";
+import { hue, initial } from "./rows.js";
+import { clockTime, dayLabel, fullTime } from "./times.js";
+
+/** A node with attributes and children; children that are strings become text nodes, null is left out. */
+export function element(name, attributes = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children.filter((child) => child !== null));
+  return node;
+}
+
+/** A new node for a row of rows.js. */
+export function rowNode(row, mine) {
+  const node = makers[row.kind](row);
+  node.dataset.row = row.key;
+  updateRow(node, row, mine);
+  return node;
+}
+
+/** Bring a node up to date with its row: what depends on the neighbours, the reader's clock and who the reader is. */
+export function updateRow(node, row, mine) {
+  if (row.kind === "day") setText(node.firstElementChild, dayLabel(row.at));
+  if (row.kind !== "message") return;
+  node.classList.toggle("cont", row.continues);
+  node.classList.toggle("mine", mine.includes(row.event.by.id));
+  const time = node.querySelector("time");
+  setText(time, clockTime(row.at));
+  if (time.title !== fullTime(row.at)) time.title = fullTime(row.at);
+}
+
+/** The event that a server-rendered message shows. */
+export function readMessage(node, room) {
+  const { seq, author, kind, key } = node.dataset;
+  return {
+    room, seq: Number(seq), type: "message", at: node.querySelector("time").dateTime,
+    by: { id: author, name: node.querySelector(".name").textContent, kind },
+    text: node.querySelector(".text").textContent, key,
+  };
+}
+
+/** A message that is on its way: {key, text, name, at, status, detail}. The buttons tell their `data-act`. */
+export function outgoingNode(item) {
+  const status = { pending: "Sending…", held: "Will be sent again", stored: "Sent", failed: "Not sent" }[item.status];
+  return element("li", { class: `message outgoing ${item.status}`, "data-key": item.key },
+    element("span", { class: "avatar", "aria-hidden": "true" }, initial(item.name) || "…"),
+    element("p", { class: "meta" },
+      element("b", { class: "name" }, element("bdi", {}, item.name || "You")), " ",
+      element("span", { class: "status" }, item.detail ? `${status}: ${item.detail}` : status)),
+    textNode(item.text),
+    item.status === "failed" ? element("p", { class: "acts" },
+      element("button", { type: "button", "data-act": "retry" }, "Try again"),
+      element("button", { type: "button", "data-act": "edit" }, "Edit"),
+      element("button", { type: "button", "data-act": "discard" }, "Discard")) : null);
+}
+
+const makers = {
+  day: ({ day }) => element("li", { class: "day" }, element("time", { datetime: day })),
+  new: () => element("li", { class: "new" }, element("span", {}, "New")),
+  message: ({ event, at }) => element("li",
+    { class: `message hue-${hue(event.by.id)}`, id: `m${event.seq}`, "data-seq": event.seq },
+    element("span", { class: "avatar", "aria-hidden": "true" }, initial(event.by.name)),
+    element("p", { class: "meta" },
+      element("b", { class: "name" }, element("bdi", {}, event.by.name)),
+      event.by.kind === "guest" ? null : element("span", { class: "badge" }, event.by.kind), " ",
+      element("a", { class: "when", href: eventPath(event.room, event.seq) },
+        element("time", { datetime: event.at, title: fullTime(at) }))),
+    textNode(event.text)),
+};
+
+function textNode(text) {
+  const parts = pieces(text.replace(/\r\n?/g, "\n")).map(({ text: part, isLink }) => isLink
+    ? element("a", { href: part, rel: "noopener noreferrer nofollow" }, part)
+    : part);
+  return element("div", { class: "text", dir: "auto" }, ...parts);
+}
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}

@@ -1,0 +1,47 @@
+// Brings the outbox to the server: one message at a time, in order, with the same key until it is acknowledged.
+
+const ANSWER_MS = 15000; // longer without an answer, and the line is taken for dead
+
+export class Sender {
+  #live;
+  #dispatch;
+  #inFlight = null;
+  #timer = 0;
+
+  constructor({ live, dispatch }) {
+    this.#live = live;
+    this.#dispatch = dispatch;
+  }
+
+  /** Do what the outbox asks for now; called after every change of the state. */
+  pump(state) {
+    const next = state.outbox.find((item) => item.status === "pending" || item.status === "held");
+    if (state.line !== "live") {
+      this.#forget();
+    } else if (this.#inFlight !== null && next?.key === this.#inFlight.key && next.status === this.#inFlight.status) {
+      return; // waiting for its answer, or for its time
+    } else if (next) {
+      this.#forget();
+      if (next.status === "held") this.#hold(next);
+      else this.#send(next);
+    } else {
+      this.#forget();
+    }
+  }
+
+  #send({ key, text, name }) {
+    if (!this.#live.send({ op: "send", text, key, ...(name ? { name } : {}) })) return;
+    this.#inFlight = { key, status: "pending" };
+    this.#timer = setTimeout(() => this.#live.reconnect(), ANSWER_MS);
+  }
+
+  #hold({ key, waitMs }) {
+    this.#inFlight = { key, status: "held" };
+    this.#timer = setTimeout(() => this.#dispatch({ type: "retry", key }), waitMs);
+  }
+
+  #forget() {
+    clearTimeout(this.#timer);
+    this.#inFlight = null;
+  }
+}

@@ -1,0 +1,136 @@
+// What a room's page knows, as a pure function of what happened: no DOM, no clock, no network.
+
+/** Messages kept in the page while the reader is at the end; older ones are loaded again when asked for. */
+export const KEEP = 1000;
+
+const TRIM_AT = KEEP + 500;
+
+/** Refusals that pass by themselves: the same message is sent again with the same key (docs/protocol.md#sending). */
+const PASSING = new Set([
+  "rate_limited", "too_many_connections", "overloaded", "draining", "storage_unavailable", "storage_full",
+  "internal", "outcome_unknown",
+]);
+
+const HOLD_MS = 3000;
+
+/**
+ * The state before anything happened.
+ *
+ * `messages` ascend by seq; `lastSeq` is the last event seen, of whatever type. `outbox` holds what was written here
+ * and is not in the log yet: {key, text, name, at, status, detail, waitMs}, status one of
+ * pending (to be sent), held (to be sent again after waitMs), failed (refused for good), stored (acknowledged).
+ * `mine` are the ids this browser has been seen to write as. `gap` asks for a new connection from `lastSeq`, `reset` for
+ * the newest page of history first.
+ */
+export function begin({ room, epoch, firstSeq, lastSeq, messages = [], outbox = [], mine = [] }) {
+  return {
+    room, epoch, firstSeq, lastSeq, messages, outbox, mine,
+    line: "connecting", gap: false, reset: false, unread: 0, newFrom: null, attentive: true,
+  };
+}
+
+/** A frame of the socket as an action, or null for what this version does not know. */
+export function actionOf(item) {
+  if (Number.isInteger(item.seq) && item.type !== "ack") return { type: "event", event: item };
+  switch (item.type) {
+    case "ack": return { type: "ack", key: item.key, seq: item.seq };
+    case "error": return item.key ? {
+      type: "refused", key: item.key, code: item.code, detail: item.detail, retryAfterMs: item.retry_after_ms,
+    } : null;
+    case "caught_up": return { type: "line", line: "live" };
+    case "reset": return { type: "reset" };
+    default: return null;
+  }
+}
+
+const reducers = {
+  event: (state, { event }) => {
+    if (state.reset || event.seq <= state.lastSeq) return state;
+    if (event.seq !== state.lastSeq + 1) return { ...state, gap: true };
+    return trim(settle(notice({ ...state, lastSeq: event.seq }, event), event));
+  },
+
+  /** A page before the first message. A page that does not reach it, or overlaps it, gives only what fits. */
+  older: (state, { events, firstSeq }) => {
+    const before = state.messages.length ? state.messages[0].seq : state.lastSeq + 1;
+    const messages = events.filter((event) => isMessage(event) && event.seq < before);
+    return { ...state, firstSeq, messages: [...messages, ...state.messages] };
+  },
+
+  /** The newest page instead of everything before: the answer to a reset. */
+  history: (state, { epoch, firstSeq, headSeq, events }) => {
+    const fresh = {
+      ...state, epoch, firstSeq, lastSeq: events.length ? events[events.length - 1].seq : headSeq,
+      messages: events.filter(isMessage), reset: false, gap: false, unread: 0, newFrom: null,
+    };
+    return events.reduce(settle, fresh);
+  },
+
+  reset: (state) => ({ ...state, reset: true }),
+
+  line: (state, { line }) => line === "connecting" ? { ...state, line, gap: false, reset: false } : { ...state, line },
+
+  attention: (state, { attentive }) => {
+    if (attentive === state.attentive) return state;
+    return { ...state, attentive, unread: attentive ? 0 : state.unread, newFrom: attentive ? state.newFrom : null };
+  },
+
+  compose: (state, { key, text, name, at }) => ({
+    ...state, newFrom: null, outbox: [...state.outbox, { key, text, name, at, status: "pending" }],
+  }),
+
+  ack: (state, { key, seq }) => seq <= state.lastSeq
+    ? { ...state, outbox: state.outbox.filter((item) => item.key !== key) }
+    : change(state, key, { status: "stored", detail: undefined }),
+
+  refused: (state, { key, code, detail, retryAfterMs }) => PASSING.has(code)
+    ? change(state, key, { status: "held", detail, waitMs: retryAfterMs ?? HOLD_MS })
+    : change(state, key, { status: "failed", detail }),
+
+  retry: (state, { key }) => change(state, key, { status: "pending", detail: undefined, waitMs: undefined }),
+
+  discard: (state, { key }) => ({ ...state, outbox: state.outbox.filter((item) => item.key !== key) }),
+};
+
+/** The state after an action. What cannot be understood changes nothing. */
+export function reduce(state, action) {
+  return reducers[action.type]?.(state, action) ?? state;
+}
+
+/** Whether there are messages before the first one shown. */
+export function hasOlder(state) {
+  return state.messages.length > 0 && state.messages[0].seq > state.firstSeq;
+}
+
+function isMessage(event) {
+  return event.type === "message" && typeof event.text === "string";
+}
+
+function change(state, key, values) {
+  return { ...state, outbox: state.outbox.map((item) => (item.key === key ? { ...item, ...values } : item)) };
+}
+
+/** Add a new message, and count it for a reader who is not looking. */
+function notice(state, event) {
+  if (!isMessage(event)) return state;
+  const next = { ...state, messages: [...state.messages, event] };
+  if (state.attentive || state.mine.includes(event.by.id) || isEcho(state, event)) return next;
+  return { ...next, unread: state.unread + 1, newFrom: state.newFrom ?? event.seq };
+}
+
+/** Take what has arrived in the log out of the outbox, and learn from it who we are. */
+function settle(state, event) {
+  if (!isEcho(state, event)) return state;
+  const mine = state.mine.includes(event.by.id) ? state.mine : [...state.mine, event.by.id].slice(-32);
+  return { ...state, mine, outbox: state.outbox.filter((item) => item.key !== event.key) };
+}
+
+/** Nobody else can have the key before the event is published, but later anyone can repeat it: so the text counts too. */
+function isEcho(state, event) {
+  return event.key !== undefined && state.outbox.some((item) => item.key === event.key && item.text === event.text);
+}
+
+function trim(state) {
+  if (!state.attentive || state.messages.length <= TRIM_AT) return state;
+  return { ...state, messages: state.messages.slice(-KEEP) };
+}

@@ -1,0 +1,126 @@
+"""The HTML of the pages; every value goes in through `Markup.format`, which escapes it."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+DOCUMENT = Markup("""\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1, interactive-widget=resizes-content">
+<meta name="color-scheme" content="light dark">
+<meta name="theme-color" content="#faf8f5" media="(prefers-color-scheme: light)">
+<meta name="theme-color" content="#171412" media="(prefers-color-scheme: dark)">
+<meta name="application-name" content="Parlour">
+<title>{title} · Parlour</title>
+<link rel="icon" type="image/svg+xml" href="{icon}">
+<link rel="manifest" href="{manifest}">
+<link rel="stylesheet" href="{style}">
+{head}</head>
+{body}
+</html>
+""")
+
+SCRIPT = Markup('<script type="module" src="{0}"></script>\n')
+PRELOAD = Markup('<link rel="modulepreload" href="{0}">\n')
+
+ROOM = Markup("""\
+<body class="chat" data-room="{room}" data-epoch="{epoch}" data-first="{first}" data-last="{last}" \
+data-live="{live}" data-limit="{limit}">
+<a class="skip" href="#{target}">Skip to {target_label}</a>
+<header class="bar">
+<a class="brand" href="/" title="Parlour"><img src="{icon}" alt="Parlour" width="28" height="28"></a>
+<h1 class="room-name"><span class="slash" aria-hidden="true">/</span><bdi>{room}</bdi></h1>
+<p class="connection" id="connection" role="status" data-state="{state}"><span class="dot"></span>\
+<span class="words">{state_words}</span> <a href="/{path}#latest">{state_link}</a></p>
+<button class="menu" type="button" popovertarget="side">Rooms</button>
+</header>
+<aside class="side" id="side" popover aria-label="Rooms">
+<button class="close" type="button" popovertarget="side" popovertargetaction="hide">Close</button>
+{rooms}<form class="go" action="/" method="get">
+<label for="room">Go to a room</label>
+<span class="joined"><input id="room" name="room" required maxlength="64" placeholder="any-name" autocapitalize="none" \
+autocomplete="off" spellcheck="false"><button type="submit">Go</button></span>
+</form>
+<section class="terminal" aria-labelledby="terminal">
+<h2 id="terminal">From a terminal</h2>
+<p class="command"><code>curl -d hello <bdi>{address}</bdi></code></p>
+<p class="command"><code>curl -N '<bdi>{address}</bdi>?follow=1'</code></p>
+<p><a href="/help">More about curl</a></p>
+</section>
+</aside>
+<main class="room">
+<div class="scroller" id="scroller" role="log" aria-label="Messages" tabindex="0">
+<div class="timeline">
+<p class="edge" id="older"{no_older}><a href="/{path}?before={older}">Older messages</a></p>
+<p class="edge" id="start"{no_start}>This is where <b><bdi>{room}</bdi></b> begins.</p>
+<div class="empty" id="empty"{no_empty}>
+<p class="empty-title">Nothing here yet</p>
+<p>Say hello: the first message makes the room. Everyone who opens this address is in it.</p>
+</div>
+<ol class="messages" id="messages">
+{timeline}
+</ol>
+<ol class="messages" id="outbox" aria-label="Being sent" aria-live="off"></ol>
+{newer}<span id="latest"></span>
+</div>
+</div>
+{composer}
+</main>
+</body>""")
+
+NEWER = Markup("""\
+<p class="edge"><a href="/{path}?since={newer}">Newer messages</a> · <a href="/{path}#latest">Latest messages</a></p>
+""")
+
+ROOMS = Markup("""\
+<nav aria-labelledby="recent">
+<h2 id="recent">Recently active</h2>
+<ul class="rooms">
+{items}
+</ul>
+</nav>
+""")
+
+ROOMS_ITEM = Markup(
+    '<li><a href="/{path}"{current}><bdi>{room}</bdi> <time datetime="{at}" title="{full} UTC">{short}</time></a></li>'
+)
+
+COMPOSER = Markup("""\
+<div class="foot">
+<button class="jump" id="jump" type="button" hidden>Jump to latest</button>
+<form class="composer" id="composer" method="post" action="/{path}">
+{error}<input type="hidden" name="key" value="{key}">
+<label class="unseen" for="message">Message to <bdi>{room}</bdi></label>
+<textarea id="message" name="message" required rows="1" dir="auto" autocomplete="off" enterkeyhint="send" \
+placeholder="Write a message" aria-describedby="hint">
+{draft}</textarea>
+<div class="below">
+<label class="as" for="name">Your name</label>
+<input id="name" name="name" value="{name}" placeholder="{guest_name}" maxlength="64" autocomplete="nickname" \
+spellcheck="false" dir="auto">
+<span class="hint" id="hint"></span>
+<button class="send" type="submit">Send</button>
+</div>
+</form>
+</div>""")
+
+CLOSED = Markup("""\
+<div class="foot">
+<button class="jump" id="jump" type="button" hidden>Jump to latest</button>
+<p class="closed" id="closed" tabindex="-1">You can read this room, but only members may write in it.</p>
+</div>""")
+
+REFUSED = Markup('<p class="refused" id="refused" role="alert">{0}</p>\n')
+
+ERROR = Markup("""\
+<body class="plain">
+<main class="card">
+<p class="status">{status}</p>
+<h1>{title}</h1>
+<p>{detail}</p>
+<p><a href="{home}">{home_label}</a></p>
+</main>
+</body>""")

@@ -1,0 +1,84 @@
+"""The messages of a page as HTML: days, senders, texts; `static/rows.js` and `static/message.js` are their twins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from parlour.schema.events import Event
+from parlour.ui.links import pieces
+
+HUES = 12
+"""Sender colours in style.css (`.hue-0` …)."""
+
+GROUP_GAP = timedelta(minutes=5)
+"""Messages of one sender that follow each other faster share one heading."""
+
+_DAY = Markup('<li class="day"><time datetime="{date}">{label}</time></li>')
+_MESSAGE = Markup(
+    '<li class="message hue-{hue}{cont}" id="m{seq}" data-seq="{seq}" data-author="{author}" data-kind="{kind}"'
+    '{key}><span class="avatar" aria-hidden="true">{initial}</span><p class="meta">'
+    '<b class="name"><bdi>{name}</bdi></b>{badge} <a class="when" href="/{room}/{seq}">'
+    '<time datetime="{at}" title="{full} UTC">{time}</time></a></p><div class="text" dir="auto">{text}</div></li>'
+)
+_KEY = Markup(' data-key="{key}"')
+_BADGE = Markup(' <span class="badge">{kind}</span>')
+_LINK = Markup('<a href="{0}" rel="noopener noreferrer nofollow">{0}</a>')
+
+
+def render_timeline(events: Iterable[Event]) -> Markup:
+    """The list items of the messages among `events` (other types are not shown), with their days in UTC."""
+    rows: list[Markup] = []
+    previous: Event | None = None
+    before = datetime.min.replace(tzinfo=UTC)
+    for event in events:
+        if event.type != "message" or event.text is None:
+            continue
+        at = datetime.fromisoformat(event.at).astimezone(UTC)
+        new_day = previous is None or at.date() != before.date()
+        if new_day:
+            rows.append(_DAY.format(date=at.date().isoformat(), label=f"{at:%A}, {at.day} {at:%B} {at.year}, UTC"))
+        continues = not new_day and previous is not None and previous.by == event.by and at - before < GROUP_GAP
+        rows.append(_message(event, at, continues))
+        previous, before = event, at
+    return Markup("\n").join(rows)
+
+
+def _message(event: Event, at: datetime, continues: bool) -> Markup:
+    return _MESSAGE.format(
+        hue=hue(event.by.id),
+        cont=" cont" if continues else "",
+        seq=event.seq,
+        author=event.by.id,
+        kind=event.by.kind,
+        key="" if event.key is None else _KEY.format(key=event.key),
+        initial=initial(event.by.name),
+        name=event.by.name,
+        badge="" if event.by.kind == "guest" else _BADGE.format(kind=event.by.kind),
+        room=quote(event.room, safe=""),
+        at=event.at,
+        full=f"{at:%Y-%m-%d %H:%M:%S}",
+        time=f"{at:%H:%M}",
+        text=render_text(event.text or ""),
+    )
+
+
+def render_text(text: str) -> Markup:
+    """A text with its addresses as links; white space is kept by the style."""
+    return Markup().join(_LINK.format(piece.text) if piece.is_link else piece.text for piece in pieces(text))
+
+
+def initial(name: str) -> str:
+    """What stands in the circle beside a sender: the first character of the name."""
+    return name[:1].upper()[:1]
+
+
+def hue(author_id: str) -> int:
+    """The colour of a sender, 0 to HUES - 1: FNV-1a over the UTF-8 of the id."""
+    value = 0x811C9DC5
+    for byte in author_id.encode():
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return value % HUES

@@ -1,0 +1,68 @@
+// The reducer, over the timelines that every implementation of the client shares.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { actionOf, begin, hasOlder, KEEP, reduce } from "../../../src/parlour/ui/static/state.js";
+
+const FIXTURES = new URL("../../fixtures/timelines/", import.meta.url);
+
+const shown = {
+  seqs: (state) => state.messages.map((event) => event.seq),
+  outbox: (state) => state.outbox.map((item) => [item.key, item.status]),
+  waits: (state) => state.outbox.map((item) => item.waitMs),
+  hasOlder,
+};
+
+function step(state, { item, action }) {
+  const next = action ?? actionOf(item);
+  return next === null ? state : reduce(freeze(state), next);
+}
+
+function freeze(value) {
+  if (value && typeof value === "object" && !Object.isFrozen(value)) Object.values(Object.freeze(value)).forEach(freeze);
+  return value;
+}
+
+for (const file of readdirSync(FIXTURES).sort()) {
+  for (const { about, begin: start, steps, expect } of JSON.parse(readFileSync(new URL(file, FIXTURES)))) {
+    test(`${file}: ${about}`, () => {
+      const state = steps.reduce(step, begin(start));
+      for (const [name, value] of Object.entries(expect)) {
+        assert.deepEqual(shown[name] ? shown[name](state) : state[name], value, name);
+      }
+    });
+  }
+}
+
+test("any order, loss and repetition of frames: what is shown has no hole, no repeat and no lie", () => {
+  const log = Array.from({ length: 40 }, (_, index) => ({
+    room: "lobby", seq: index + 1, type: "message", at: "2026-11-22T06:41:00.000Z",
+    by: { id: "g_b", name: "bob", kind: "guest" }, text: `text ${index + 1}`,
+  }));
+  let seed = 7;
+  const random = (below) => (seed = (seed * 48271) % 2147483647) % below;
+  for (let round = 0; round < 200; round += 1) {
+    let state = begin({ room: "lobby", epoch: "k3f9", firstSeq: 1, lastSeq: 0 });
+    while (state.lastSeq < log.length) {
+      state = reduce(state, { type: "line", line: "connecting" });
+      // A connection: events from the cursor on, any of them lost or repeated, broken off somewhere.
+      for (const event of log.slice(state.lastSeq)) {
+        const times = random(12) === 0 ? 0 : 1 + (random(9) === 0);
+        for (let time = 0; time < times; time += 1) state = reduce(state, { type: "event", event });
+        if (state.gap || random(15) === 0) break;
+      }
+      assert.deepEqual(state.messages, log.slice(0, state.lastSeq));
+    }
+  }
+});
+
+test("a page that is open for days keeps a bounded number of messages", () => {
+  let state = begin({ room: "lobby", epoch: "k3f9", firstSeq: 1, lastSeq: 0 });
+  for (let seq = 1; seq <= 4 * KEEP; seq += 1) {
+    state = reduce(state, { type: "event", event: { seq, type: "message", text: "", by: { id: "g_b" } } });
+    assert.ok(state.messages.length <= 1.5 * KEEP);
+  }
+  assert.equal(state.messages.at(-1).seq, 4 * KEEP);
+  assert.ok(hasOlder(state));
+});

@@ -1,0 +1,38 @@
+"""The browser's modules, in Node: the reducer over the shared timelines, rows and links over the shared cases."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+STATIC = HERE.parents[1] / "src" / "parlour" / "ui" / "static"
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in (HERE / "node").glob("*.test.js")))
+def test_module_when_run_in_node_passes_its_tests(file: str) -> None:
+    done = subprocess.run(
+        ["node", "--test", HERE / "node" / file], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\n# fail 0\n" in done.stdout
+    assert "\n# pass 0\n" not in done.stdout
+
+
+@pytest.mark.parametrize("module", sorted(path.name for path in STATIC.glob("*.js")))
+def test_module_when_read_is_short_and_makes_no_html_from_strings(module: str) -> None:
+    source = (STATIC / module).read_text("utf-8")
+    assert len(source.splitlines()) < 200
+    assert source.startswith("// "), "the first line says why the module exists"
+    for sink in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "new Function",
+        "DOMParser",
+    ):
+        assert sink not in source

@@ -1,0 +1,58 @@
+"""The style: every colour that carries text can be read on what it stands on (WCAG 2.2 §1.4.3, §1.4.11)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from parlour.ui.assets import ASSETS
+from parlour.ui.timeline import HUES
+
+STYLE = ASSETS["style.css"].body.decode()
+LIGHT, DARK = (
+    STYLE.split("@media (prefers-color-scheme: dark)", 1)[0],
+    STYLE.split("(prefers-color-scheme: dark)", 1)[1],
+)
+TEXT = 4.5
+GRAPHIC = 3.0
+
+
+def _colours(css: str) -> dict[str, str]:
+    found = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", css.split("/* Basics */")[0]))
+    found.update(
+        (f"hue-{number}", value) for number, value in re.findall(r"\.hue-(\d+) \{ --hue: (#[0-9a-f]{6}); \}", css)
+    )
+    return found
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: str, other: str) -> float:
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("css", [LIGHT, DARK], ids=["light", "dark"])
+def test_colours_when_text_stands_on_them_have_enough_contrast(css: str) -> None:
+    colours = _colours(css)
+    pairs = [
+        (ink, ground, TEXT)
+        for ink in ("ink", "muted", "accent", "warn", *(f"hue-{number}" for number in range(HUES)))
+        for ground in ("paper", "raised", "hover")
+    ]
+    pairs += [("on-accent", "accent", TEXT)]
+    pairs += [("edge", ground, GRAPHIC) for ground in ("paper", "raised")]
+    pairs += [("good", "paper", GRAPHIC), ("warn", "paper", GRAPHIC)]
+    for ink, ground, least in pairs:
+        assert _contrast(colours[ink], colours[ground]) >= least, f"{ink} on {ground}"
+
+
+def test_movement_when_it_is_not_wanted_is_none() -> None:
+    outside = STYLE.split("@media (prefers-reduced-motion: no-preference)")[0]
+    assert "transition" not in outside
+    assert "animation" not in outside
