@@ -144,6 +144,8 @@ class Settings:
     # Limits
     sends_per_s: float = _limit("sends_per_s", 0, 100_000)
     sends_burst: int = _limit("sends_burst", 1, 100_000)
+    address_sends_per_s: float = _limit("address_sends_per_s", 0, 100_000)
+    address_sends_burst: int = _limit("address_sends_burst", 1, 100_000)
     room_sends_per_s: float = _limit("room_sends_per_s", 0, 100_000)
     room_sends_burst: int = _limit("room_sends_burst", 1, 100_000)
     history_per_s: float = _limit("history_per_s", 0, 100_000)

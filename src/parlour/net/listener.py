@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EPERM
 from pathlib import Path
 
+from parlour.core.limits import Limits
+
 BACKLOG = 4096
 """Connections the kernel may hold for us; it cuts this down to net.core.somaxconn, whose default is the same."""
 
@@ -31,8 +33,9 @@ KEEPALIVE_PROBES = 4
 NOTSENT_LOWAT_BYTES = 65536
 """Unsent bytes the kernel keeps for a connection: what waits longer stays with us, where it can still be replaced."""
 
-TLS_HANDSHAKE_S = 10.0
+TLS_HANDSHAKE_S = Limits().tls_handshake_s
 TLS_SHUTDOWN_S = 5.0
+"""A peer that does not answer our end of the TLS connection is not waited for longer."""
 
 _MAX_UNIX_PATH_BYTES = 107  # unix(7): sun_path is 108 bytes with its final zero; macOS says 103 by itself
 _FIRST_INHERITED_FD = 3  # sd_listen_fds(3): SD_LISTEN_FDS_START

@@ -1,0 +1,98 @@
+"""The command line of the server: what it lists, refuses and prints, as a process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parlour import __version__
+from parlour.cli.main import _COMMANDS
+from parlour.config import SETTINGS, load
+
+SRC = Path(__file__).parents[2] / "src"
+
+
+def parlour(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PARLOUR_")}
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "parlour", *arguments],
+        env={**clean, "PYTHONPATH": str(SRC), "COLUMNS": "200", **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_names_every_command_and_every_setting() -> None:
+    done = parlour("--help")
+    assert done.returncode == 0
+    assert all(f"  {name} " in done.stdout for name in _COMMANDS)
+    assert parlour("--version").stdout == f"parlour {__version__}\n"
+    done = parlour("serve", "--help")
+    assert done.returncode == 0
+    assert [row.flag for row in SETTINGS if f"  {row.flag} " not in done.stdout] == []
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_every_command_is_there(command: str) -> None:
+    done = parlour(command, "--help")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"Usage: parlour {command} ")
+
+
+def test_a_wrong_setting_ends_with_2_and_the_place_of_it() -> None:
+    done = parlour("serve", "--port", "99999")
+    assert done.returncode == 2
+    assert "--port: expected a whole number from 0 to 65535, not '99999'." in done.stderr
+    done = parlour("serve", PARLOUR_DRAIN_SECONDS="soon")
+    assert done.returncode == 2
+    assert "PARLOUR_DRAIN_SECONDS: expected a number from 0 to 3600 seconds, not 'soon'." in done.stderr
+    done = parlour("serve", "--prot", "1")
+    assert done.returncode == 2
+    assert "--port" in done.stderr
+    assert parlour("serves").returncode == 2
+
+
+def test_shown_settings_are_a_file_that_gives_the_same_settings(tmp_path: Path) -> None:
+    file = tmp_path / "parlour.toml"
+    given = [
+        "--host",
+        "::1,127.0.0.1",
+        "--host",
+        "localhost",
+        "--data",
+        'a "b" é',
+        "--debug",
+        "on",
+        "--sends-per-s",
+        "3",
+    ]
+    done = parlour("serve", "--show-settings", *given, PARLOUR_PORT="0")
+    assert done.returncode == 0, done.stderr
+    assert "port = 0  # PARLOUR_PORT\n" in done.stdout
+    file.write_text(done.stdout, encoding="utf-8")
+    settings = load({}, {}, file).settings
+    assert (settings.host, settings.port) == (("::1", "127.0.0.1", "localhost"), 0)
+    assert (settings.data, settings.debug, settings.sends_per_s) == (Path('a "b" é'), True, 3.0)
+    assert parlour("serve", "--show-settings", "--config", str(file)).returncode == 0
+
+
+def test_the_server_does_not_load_the_libraries_of_the_client() -> None:
+    program = (
+        "import sys\nimport parlour.cli.serve, parlour.process\n"
+        "print(*sorted({'httpx', 'rich', 'anyio', 'parlour.client'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
