@@ -80,6 +80,7 @@ _LINES = [
     bad("carriage return in the target", "RFC 9112 §2.2", message(b"GET /heal\rthz HTTP/1.1")),
     ok("an empty line first", "RFC 9112 §2.2", b"\r\n" + PLAIN, TAKEN),
     ok("an empty line between", "RFC 9112 §2.2", PLAIN + b"\r\n" + PLAIN, TAKEN, TAKEN),
+    ok("an empty line before each", "RFC 9112 §2.2", (b"\r\n" + PLAIN) * 3, TAKEN, TAKEN, TAKEN),
     ok("an empty line last", "RFC 9112 §2.2", PLAIN + b"\r\n", TAKEN),
     ok("only an empty line", "RFC 9112 §2.2", b"\r\n"),
     ok("half an empty line", "RFC 9112 §2.2", b"\r", rest="head"),

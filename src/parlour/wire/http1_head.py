@@ -71,7 +71,7 @@ _PATH = rb"/[!$-;=@-Z_a-z~|^\[\]]*+"
 _QUERY = rb"\?[!$-;=?-~]*+"
 
 _REQUEST_LINE = re.compile(
-    rb"(%b) (?:(?i:https?)://(%b)(?=[/? ]))?((?:%b)?(?:%b)?|\*) HTTP/1\.([01])" % (_TOKEN, _AUTHORITY, _PATH, _QUERY)
+    rb"(%b) (?:(?i:https?)://(%b))?((?:%b)?(?:%b)?|\*) HTTP/1\.([01])" % (_TOKEN, _AUTHORITY, _PATH, _QUERY)
 )
 _LINE_SHAPE = re.compile(rb"(%b) ([!-~]++) HTTP/([0-9]\.[0-9])" % _TOKEN)
 _FIELD = re.compile(rb"^(%b):([^\r]*+)\r\n" % _TOKEN, re.MULTILINE)
