@@ -11,7 +11,7 @@ from importlib import import_module
 
 import click
 
-from parlour import __version__
+from parlour.version import __version__
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import click
 
+from parlour.cli import light_httpx  # noqa: F401 (before httpx)
 from parlour.client import ClientError, OutcomeUnknown, Refused, Room, parse_room
 from parlour.core.errors import Refusal
 from parlour.core.text import visible

@@ -47,6 +47,7 @@ _TABLE = (
     ErrorKind("not_acceptable", 406, "None of the acceptable formats can be produced"),
     ErrorKind("request_timeout", 408, "The request did not arrive in time"),
     ErrorKind("cursor_gone", 410, "The log cannot be continued from this cursor"),
+    ErrorKind("gone", 410, "The event is not kept any more"),
     ErrorKind("length_required", 411, "The request needs a Content-Length"),
     ErrorKind("too_large", 413, "The body is larger than the limit"),
     ErrorKind("text_too_long", 413, "The text is longer than the limit"),

@@ -63,9 +63,9 @@ def _load(cert: Path, key: Path) -> ssl.SSLContext:
     try:
         context.load_cert_chain(cert, key, password=_no_password)
     except (ssl.SSLError, OSError) as error:
-        reason = getattr(error, "reason", None) or error.strerror or "not in PEM form"
-        shown = str(reason).replace("_", " ").lower()
-        raise TlsError(f"The certificate {cert} and the key {key} cannot be used: {shown}.") from error
+        named = getattr(error, "reason", None)  # OpenSSL names none when it finds no PEM block at all
+        reason = named.replace("_", " ").lower() if named else "one of them is not in PEM form"
+        raise TlsError(f"The certificate {cert} and the key {key} cannot be used: {reason}.") from error
     return context
 
 

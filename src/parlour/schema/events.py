@@ -5,49 +5,50 @@ from __future__ import annotations
 import msgspec
 
 from parlour.core.event import AuthorKind
+from parlour.schema.fields import CursorText, DisplayName, Epoch, HeadSeq, Key, RoomName, Seq, Text, Time
 
 
 class By(msgspec.Struct, frozen=True):
     """Who made an event."""
 
     id: str
-    name: str
+    name: DisplayName
     kind: AuthorKind
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """One durable event, as every reader sees it. Unknown fields are ignored on reading."""
 
-    room: str
-    seq: int
+    room: RoomName
+    seq: Seq
     type: str
-    at: str
+    at: Time
     by: By
-    text: str | None = None
-    key: str | None = None
+    text: Text | None = None
+    key: Key | None = None
 
 
 class CaughtUp(msgspec.Struct, frozen=True, tag="caught_up"):
     """The replay has reached the head: what follows is live."""
 
-    room: str
-    cursor: str
+    room: RoomName
+    cursor: CursorText
 
 
 class Reset(msgspec.Struct, frozen=True, tag="reset"):
     """Stands in place of a silent gap: the log cannot be continued from the reader's cursor."""
 
-    room: str
+    room: RoomName
     reason: str
-    epoch: str
-    first_seq: int
-    head_seq: int
+    epoch: Epoch
+    first_seq: Seq
+    head_seq: HeadSeq
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
     """Says that the line is alive, and how far each subscribed room has come."""
 
-    heads: dict[str, int]
+    heads: dict[str, HeadSeq]
 
 
 class Bye(msgspec.Struct, frozen=True, tag="bye"):
@@ -55,6 +56,16 @@ class Bye(msgspec.Struct, frozen=True, tag="bye"):
 
     reconnect_after_ms: int
 
+
+class Typing(msgspec.Struct, frozen=True, tag="typing"):
+    """Somebody is writing; fleeting, never replayed."""
+
+    room: RoomName
+    by: By
+
+
+Control = CaughtUp | Reset | Heartbeat | Bye | Typing
+"""The items that carry no seq."""
 
 _ENCODER = msgspec.json.Encoder()
 _EVENT_DECODER = msgspec.json.Decoder(Event)

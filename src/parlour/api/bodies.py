@@ -1,0 +1,112 @@
+"""The ways to write a message into a request body, and the one thing they all mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from parlour.core.errors import Refusal
+from parlour.core.text import decode_text
+from parlour.http.negotiate import wants_json
+from parlour.http.request import Request
+from parlour.schema.commands import SendMessage
+from parlour.wire.forms import decode_multipart, form_or_text
+from parlour.wire.strict_json import decode
+
+FORM = b"application/x-www-form-urlencoded"
+MULTIPART = b"multipart/form-data"
+_FIELDS = frozenset({"message", "text", "room", "name", "key"})
+
+
+@dataclass(slots=True)
+class Message:
+    """What a client wants to say, as it wrote it."""
+
+    text: str
+    room: str | None = None
+    name: str | None = None
+    key: str | None = None
+
+
+def media_type(request: Request) -> bytes:
+    """The media type of the body, lower-cased, without parameters; empty if none was given."""
+    return (request.head.get(b"content-type") or b"").partition(b";")[0].strip().lower()
+
+
+def is_form(request: Request) -> bool:
+    """Whether the body is what an HTML form sends."""
+    return media_type(request) in (FORM, MULTIPART)
+
+
+def is_json(request: Request) -> bool:
+    """Whether the body is JSON."""
+    kind = media_type(request)
+    return kind == b"application/json" or kind.endswith(b"+json")
+
+
+def answer_json(request: Request) -> bool:
+    """Whether a receipt should be JSON: the request was, or asked for it."""
+    return is_json(request) or wants_json(request.head.get(b"accept"))
+
+
+def read_message(request: Request) -> Message:
+    """The message of a request: JSON, a form, or a raw body which is the text itself. Raises Refusal.
+
+    `Idempotency-Key` and `?name=` serve requests whose body has no room for them; contradicting values are refused.
+    """
+    if request.head.get(b"content-encoding") not in (None, b"identity"):
+        raise Refusal("unsupported_media_type", "Compressed bodies are not read.")
+    message = _from_json(request) if is_json(request) else _from_fields(request) or _from_raw(request.body)
+    header = request.head.get(b"idempotency-key")
+    if header is not None:
+        message.key = _agree(message.key, header.decode("latin-1"), "key")
+    name = request.parameter("name")
+    if name is not None:
+        message.name = _agree(message.name, name, "name")
+    return message
+
+
+def _from_json(request: Request) -> Message:
+    command = decode(request.body, SendMessage)
+    return Message(command.text, command.room, command.name, command.key)
+
+
+def _from_fields(request: Request) -> Message | None:
+    """The message of a form, or None when the body turns out to be the text itself."""
+    kind = media_type(request)
+    if kind == FORM:
+        pairs = form_or_text(request.body)
+    elif kind == MULTIPART:
+        pairs = decode_multipart(request.head.get(b"content-type") or b"", request.body)
+    else:
+        return None
+    if isinstance(pairs, str):
+        return Message(_without_final_break(pairs))
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise Refusal("bad_form", f"The field {name!r} is given twice.", field=name[:64])
+        if name in _FIELDS:
+            fields[name] = value
+    if "message" in fields and "text" in fields:
+        raise Refusal("bad_form", "Give message or text, not both.", field="text")
+    text = fields.get("message", fields.get("text"))
+    if text is None:
+        raise Refusal("bad_form", "The form has no field named message or text.", field="message")
+    # Browsers send the line breaks of a text area as CR LF (WHATWG HTML, multipart and urlencoded form data).
+    text = text.replace("\r\n", "\n")
+    return Message(text, fields.get("room") or None, fields.get("name") or None, fields.get("key") or None)
+
+
+def _from_raw(body: bytes) -> Message:
+    return Message(_without_final_break(decode_text(body)))
+
+
+def _without_final_break(text: str) -> str:
+    """`echo hello | curl -T - …` means hello: the line break that ends a file is not part of what it says."""
+    return text[:-2] if text.endswith("\r\n") else text[:-1] if text.endswith("\n") else text
+
+
+def _agree(inside: str | None, outside: str, field: str) -> str:
+    if inside is not None and inside != outside:
+        raise Refusal("bad_parameter", f"The {field} is given twice, differently.", field=field)
+    return outside

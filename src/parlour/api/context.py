@@ -1,0 +1,34 @@
+"""What handlers are given: the parts of the server, put together by `app`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from parlour.chat.guests import Guests
+from parlour.chat.ports import Clock, Ids, Store
+from parlour.chat.posting import Posting
+from parlour.core.limits import Buckets, Limits
+from parlour.core.permissions import Access
+from parlour.hub.hub import Hub
+from parlour.stream.long_poll import Deadlines
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts that handlers use; nothing in it changes while the server runs."""
+
+    store: Store
+    hub: Hub
+    posting: Posting
+    guests: Guests
+    wheel: Deadlines
+    clock: Clock
+    ids: Ids
+    limits: Limits
+    access: Access
+    reads: Buckets | None
+    """The rate of history pages per address; None when nobody is slowed down."""
+    allowed_origins: frozenset[str]
+    draining: Callable[[], bool]
+    version: str

@@ -1,0 +1,69 @@
+"""The front door: `/`, and forms of browsers without scripts, which want to see a page whatever happens."""
+
+from __future__ import annotations
+
+from parlour.api.bodies import read_message
+from parlour.api.context import Context
+from parlour.api.info import Info
+from parlour.api.messages import DEFAULT_ROOM, Messages, is_browser_form
+from parlour.api.pages import Pages
+from parlour.api.rooms import Rooms
+from parlour.core.errors import Refusal
+from parlour.core.names import room_name
+from parlour.http.negotiate import choose
+from parlour.http.request import Request
+from parlour.http.response import Reply, Response
+from parlour.hub.history import page_before
+
+SHOWN = 50
+
+
+class Front:
+    """The handlers that look at what kind of client is there before they pass the request on."""
+
+    def __init__(self, messages: Messages, rooms: Rooms, pages: Pages, context: Context) -> None:
+        self._messages = messages
+        self._rooms = rooms
+        self._pages = pages
+        self._context = context
+        self._info = Info(context)
+
+    async def home(self, request: Request) -> Reply:
+        """`GET /`: the lobby for browsers, help for curl, the index of the API for programs."""
+        if request.parameter("room") is not None:
+            return await self._info.go(request)
+        chosen = choose(request.head.get(b"accept"), ("text", "html", "json"))
+        if chosen == "html":
+            request.params = {"room": DEFAULT_ROOM}
+            return await self._rooms.read(request)
+        return await (self._info.version(request) if chosen == "json" else self._info.help(request))
+
+    async def send(self, request: Request) -> Response:
+        """`POST /send`."""
+        try:
+            return await self._messages.send(request)
+        except Refusal as refusal:
+            return await self._show(request, refusal)
+
+    async def post(self, request: Request) -> Response:
+        """`POST /<room>`."""
+        try:
+            return await self._messages.post(request)
+        except Refusal as refusal:
+            return await self._show(request, refusal)
+
+    async def _show(self, request: Request, refusal: Refusal) -> Response:
+        """After a refused form: the page again, with the reason, and what had been written still in the box."""
+        if not is_browser_form(request):
+            raise refusal
+        try:
+            message = read_message(request)
+            room = room_name(request.params.get("room") or message.room or DEFAULT_ROOM)
+        except Refusal:
+            raise refusal from None
+        channel = await self._context.hub.open(room)
+        try:
+            events = await page_before(self._context.hub, channel, channel.head + 1, SHOWN)
+            return await self._pages.room(request, channel, events, refusal=refusal, draft=message.text)
+        finally:
+            channel.release()

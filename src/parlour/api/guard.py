@@ -1,0 +1,72 @@
+"""Who asks, from which page, and how fast: decided once, before any handler."""
+
+from __future__ import annotations
+
+from parlour.api.context import Context
+from parlour.chat.posting import Sender
+from parlour.core.errors import Refusal
+from parlour.core.permissions import may_read
+from parlour.http.request import Request
+from parlour.http.router import Route
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_COOKIE = "parlour_guest"
+_SECURE_COOKIE = "__Host-parlour_guest"
+"""Browsers keep others from setting a __Host- cookie (RFC 6265bis §4.1.3.2), but accept it over HTTPS only."""
+
+_TOKEN_CHARS = 22
+
+
+class Guard:
+    """Checks every request against the one set of rules."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def check(self, request: Request, route: Route) -> None:
+        """Let a request through to its handler. Raises Refusal."""
+        if not route.public and not may_read("guest", self._context.access):
+            raise Refusal("login_required", "This server is for members only.")
+        if request.method not in SAFE_METHODS or request.head.upgrade is not None:
+            self._check_origin(request)
+
+    def _check_origin(self, request: Request) -> None:
+        """Refuse what a page of another site sends in the name of its visitor (CSRF, WebSocket hijacking)."""
+        head = request.head
+        origin = head.get(b"origin")
+        if origin is not None:
+            text = origin.decode("latin-1")
+            # The scheme is not compared: a proxy that ends TLS may not tell us that it did.
+            if text.partition("://")[2] != request.host and text not in self._context.allowed_origins:
+                raise Refusal("cross_origin", "Pages of other sites may not do this here.")
+        elif head.get(b"sec-fetch-site") not in (None, b"same-origin", b"none"):
+            raise Refusal("cross_origin", "Pages of other sites may not do this here.")
+
+    def limit_reading(self, request: Request) -> None:
+        """Count one page of history. Raises Refusal("rate_limited")."""
+        reads = self._context.reads
+        if reads is not None:
+            wait = reads.take(request.peer.key, self._context.clock.monotonic())
+            if wait > 0.0:
+                raise Refusal("rate_limited", "History is read faster than the rate allows.", retry_after=wait)
+
+    def sender(self, request: Request) -> Sender:
+        """The seat of a guest: the browser session if there is one, else the address."""
+        token = self._token(request)
+        return Sender(f"session:{token}" if token else f"address:{request.peer.key}", request.peer.key)
+
+    def fresh_cookie(self, request: Request) -> bytes | None:
+        """A Set-Cookie value for a browser that has no seat of its own yet."""
+        if self._token(request) is not None:
+            return None
+        secure = request.peer.scheme == "https"
+        name = _SECURE_COOKIE if secure else _COOKIE
+        flags = "; Secure" if secure else ""
+        return f"{name}={self._context.ids.token()}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}".encode()
+
+    def _token(self, request: Request) -> str | None:
+        if request.head.get(b"cookie") is None:
+            return None
+        token = request.cookies.get(_SECURE_COOKIE if request.peer.scheme == "https" else _COOKIE)
+        return token if token is not None and len(token) == _TOKEN_CHARS else None

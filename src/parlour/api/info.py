@@ -1,0 +1,91 @@
+"""What the server says about itself: help, limits, health, and the files of the web page."""
+
+from __future__ import annotations
+
+import msgspec
+
+from parlour.api.context import Context
+from parlour.api.help import help_text
+from parlour.api.pages import room_location
+from parlour.core.errors import Refusal
+from parlour.core.limits import limit_rows
+from parlour.http.negotiate import wants_json
+from parlour.http.request import Request
+from parlour.http.response import JSON, Response
+from parlour.ui.assets import ASSETS
+
+_IMMUTABLE = b"public, max-age=31536000, immutable"
+_FOR_A_DAY = b"public, max-age=86400"
+
+
+class Info:
+    """The handlers that are not about rooms."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def help(self, request: Request) -> Response:
+        """`GET /help`: the page a curl user needs."""
+        return Response(body=help_text(request.origin, self._context.limits).encode())
+
+    async def limits(self, request: Request) -> Response:
+        """`GET /limits`: every limit in force."""
+        rows = limit_rows(self._context.limits)
+        if wants_json(request.head.get(b"accept")) or request.parameter("format") == "json":
+            return Response(body=msgspec.json.encode({row.name: row.value for row in rows}), content_type=JSON)
+        lines = [f"{row.name:<28} {row.value:>10g} {row.unit:<10} {row.help}\n" for row in rows]
+        return Response(body="".join(lines).encode())
+
+    async def alive(self, request: Request) -> Response:
+        """`GET /healthz`: the process lives."""
+        return Response(body=b"ok\n")
+
+    async def ready(self, request: Request) -> Response:
+        """`GET /readyz`: messages can be stored."""
+        if self._context.draining():
+            raise Refusal("draining", retry_after=1)
+        if not self._context.store.is_ready():
+            raise Refusal("storage_unavailable", "Messages cannot be stored now; reading works.", retry_after=5)
+        return Response(body=b"ready\n")
+
+    async def version(self, request: Request) -> Response:
+        """`GET /api/v1`: what this is, and where the rest is described."""
+        body = {
+            "server": "parlour",
+            "version": self._context.version,
+            "epoch": self._context.store.epoch,
+            "openapi": "/api/v1/openapi.json",
+            "help": "/help",
+        }
+        return Response(body=msgspec.json.encode(body), content_type=JSON)
+
+    async def asset(self, request: Request) -> Response:
+        """`GET /static/<file>`: a file of the web page; its address carries its hash, so it never changes."""
+        return self._asset(request, request.params["file"], _IMMUTABLE if request.query_string else _FOR_A_DAY)
+
+    async def icon(self, request: Request) -> Response:
+        """`GET /favicon.ico`: browsers ask for it unbidden; an SVG will do."""
+        return self._asset(request, "icon.svg", _FOR_A_DAY)
+
+    async def manifest(self, request: Request) -> Response:
+        """`GET /manifest.webmanifest`: what a phone needs to keep the page on its home screen."""
+        return self._asset(request, "manifest.webmanifest", _FOR_A_DAY)
+
+    async def robots(self, request: Request) -> Response:
+        """`GET /robots.txt`: conversations are not for search engines."""
+        return Response(body=b"User-agent: *\nDisallow: /\n", cache=_FOR_A_DAY)
+
+    async def go(self, request: Request) -> Response:
+        """`GET /?room=NAME`: the form that leads to another room."""
+        room = request.parameter("room") or ""
+        return Response(303, fields=[(b"Location", room_location(room))])
+
+    def _asset(self, request: Request, name: str, cache: bytes) -> Response:
+        asset = ASSETS.get(name)
+        if asset is None:
+            raise Refusal("not_found", "There is no such file.")
+        etag = f'"{asset.etag}"'.encode()
+        fields = [(b"ETag", etag)]
+        if request.head.get(b"if-none-match") == etag:
+            return Response(304, fields=fields, cache=cache)
+        return Response(body=asset.body, content_type=asset.content_type.encode(), fields=fields, cache=cache)

@@ -1,0 +1,80 @@
+"""`/api/v1/stream`: many rooms on one connection, as WebSocket or SSE."""
+
+from __future__ import annotations
+
+from parlour.api.context import Context
+from parlour.api.guard import Guard
+from parlour.core.errors import Refusal
+from parlour.core.names import room_name
+from parlour.http.request import Request
+from parlour.http.response import SSE, OpenResponse, Reply, Upgrade
+from parlour.hub.channel import Channel
+from parlour.stream.follow import follow_many, parse_cursors
+from parlour.stream.live import Start
+from parlour.stream.websocket import WebSocketSession
+from parlour.wire.websocket import handshake
+
+MAX_SSE_ROOMS = 32
+"""Every `id:` carries all cursors and comes back as one header field of at most 8 KiB."""
+
+_PARAMETERS = frozenset({"room", "since", "format"})
+
+
+class Many:
+    """The handler of many rooms."""
+
+    def __init__(self, context: Context, guard: Guard) -> None:
+        self._context = context
+        self._guard = guard
+
+    async def stream(self, request: Request) -> Reply:
+        """`GET /api/v1/stream`: subscribe by `?room=` (SSE) or by operations (WebSocket)."""
+        if request.head.upgrade == b"websocket":
+            return self._websocket(request)
+        for name in request.query:
+            if name not in _PARAMETERS:
+                raise Refusal("bad_parameter", "Unknown parameter; known are room and since.", field=name[:64])
+        rooms = list(dict.fromkeys(room_name(raw) for raw in request.query.get("room", ())))
+        if not 1 <= len(rooms) <= MAX_SSE_ROOMS:
+            raise Refusal("bad_parameter", f"Name 1 to {MAX_SSE_ROOMS} rooms with room=.", field="room")
+        starts = self._starts(request, rooms)
+        channels: list[tuple[Channel, Start]] = []
+        try:
+            for room in rooms:
+                channel = await self._context.hub.open(room)
+                channels.append((channel, starts[room]))
+        except BaseException:
+            for channel, _ in channels:
+                channel.release()
+            raise
+        limits = self._context.limits
+        in_chunks = request.head.minor >= 1
+        session = follow_many(
+            self._context.hub,
+            channels,
+            in_chunks=in_chunks,
+            retry_ms=1000 + int(self._context.ids.fraction() * 3000),
+            pulse_s=limits.stream_comment_s,
+            stalled_s=limits.stalled_s,
+        )
+        return OpenResponse(session, SSE, in_chunks)
+
+    def _starts(self, request: Request, rooms: list[str]) -> dict[str, Start]:
+        """Where to begin in each room: at its cursor if the client brought one, else at the head."""
+        header = request.head.get(b"last-event-id")
+        text = header.decode("latin-1") if header else request.parameter("since")
+        cursors = {} if text is None else parse_cursors(text)
+        return {room: Start(cursors.get(room)) for room in rooms}
+
+    def _websocket(self, request: Request) -> Upgrade:
+        head = handshake(request.head.get)
+        session = WebSocketSession(
+            self._context.hub,
+            self._context.posting,
+            self._guard.sender(request),
+            [],
+            room=None,
+            limits=self._context.limits,
+            clock=self._context.clock,
+        )
+        return Upgrade(session, head)

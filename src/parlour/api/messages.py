@@ -1,0 +1,83 @@
+"""Sending: `POST /send`, `POST /<room>`, `PUT /<room>/<key>` and the API's twin of them, one path behind all."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from parlour.api.bodies import Message, answer_json, is_form, is_json, read_message
+from parlour.api.context import Context
+from parlour.api.guard import Guard
+from parlour.core.errors import Refusal
+from parlour.core.event import Appended
+from parlour.core.names import room_name
+from parlour.http.negotiate import choose
+from parlour.http.request import Request
+from parlour.http.response import JSON, TEXT, Field, Response
+
+DEFAULT_ROOM = "lobby"
+
+
+def is_browser_form(request: Request) -> bool:
+    """Whether a person without scripts has pressed the button: a form, from a client that wants to see a page."""
+    return is_form(request) and choose(request.head.get(b"accept"), ("text", "html", "json")) == "html"
+
+
+class Messages:
+    """The handlers of sending."""
+
+    def __init__(self, context: Context, guard: Guard) -> None:
+        self._posting = context.posting
+        self._guard = guard
+
+    async def send(self, request: Request) -> Response:
+        """`POST /send`: the room is in the body, `lobby` by default."""
+        message = read_message(request)
+        return await self._post(request, message.room or DEFAULT_ROOM, message)
+
+    async def post(self, request: Request) -> Response:
+        """`POST /<room>`: the room is in the path."""
+        message = read_message(request)
+        room = request.params["room"]
+        if message.room is not None and room_name(message.room) != room_name(room):
+            raise Refusal("bad_parameter", "The body names another room than the address.", field="room")
+        return await self._post(request, room, message)
+
+    async def put(self, request: Request) -> Response:
+        """`PUT /<room>/<key>`: the idempotency key is in the path."""
+        message = read_message(request)
+        key = request.params["item"]
+        if message.key is not None and message.key != key:
+            raise Refusal("bad_parameter", "The request names another key than the address.", field="key")
+        message.key = key
+        return await self._post(request, request.params["room"], message)
+
+    async def api_post(self, request: Request) -> Response:
+        """`POST /api/v1/rooms/<room>/messages`: JSON in, JSON out."""
+        self._demand_json(request)
+        return await self.post(request)
+
+    async def api_put(self, request: Request) -> Response:
+        """`PUT /api/v1/rooms/<room>/messages/<key>`."""
+        self._demand_json(request)
+        return await self.put(request)
+
+    def _demand_json(self, request: Request) -> None:
+        if not is_json(request):
+            raise Refusal("unsupported_media_type", "The API takes application/json.")
+
+    async def _post(self, request: Request, room: str, message: Message) -> Response:
+        stored = await self._posting.post(
+            self._guard.sender(request), room, message.text, key=message.key, name=message.name
+        )
+        return self._receipt(request, room_name(room), stored)
+
+    def _receipt(self, request: Request, room: str, stored: Appended) -> Response:
+        path = "/" + quote(room, safe="")
+        if is_browser_form(request):
+            return Response(303, fields=[(b"Location", f"{path}#latest".encode())])
+        fields: list[Field] = [(b"Location", f"{path}/{stored.seq}".encode())]
+        if stored.replay:
+            fields.append((b"Idempotent-Replay", b"true"))
+        if answer_json(request):
+            return Response(201, stored.json + b"\n", JSON, fields)
+        return Response(201, f"{room}/{stored.seq}\n".encode(), TEXT, fields)

@@ -1,0 +1,73 @@
+"""The pages of the web: a room with its last messages, and refusals for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from parlour.api.context import Context
+from parlour.api.guard import Guard
+from parlour.core.errors import Refusal
+from parlour.core.event import Stored
+from parlour.core.names import room_name
+from parlour.core.permissions import may_post
+from parlour.http.request import Request
+from parlour.http.response import HTML, Field, Response
+from parlour.hub.channel import Channel
+from parlour.schema.events import decode_event
+from parlour.ui.page import CSP, RoomPage, render_error, render_room
+
+SHOWN_ROOMS = 20
+
+
+class Pages:
+    """Renders HTML for handlers."""
+
+    def __init__(self, context: Context, guard: Guard) -> None:
+        self._context = context
+        self._guard = guard
+
+    async def room(
+        self,
+        request: Request,
+        channel: Channel,
+        events: Sequence[Stored],
+        *,
+        refusal: Refusal | None = None,
+        draft: str = "",
+    ) -> Response:
+        """The page of a room that shows these events; after a refused form with its reason and its text."""
+        cookie = self._guard.fresh_cookie(request)
+        author = self._context.guests.author(self._guard.sender(request).seat, None)
+        first, last = (events[0].seq, events[-1].seq) if events else (channel.head + 1, channel.head)
+        page = RoomPage(
+            room=channel.room,
+            events=[decode_event(event.json) for event in events],
+            epoch=channel.epoch,
+            first_seq=channel.first_seq,
+            head_seq=channel.head,
+            guest_name=author.name,
+            form_key=self._context.ids.token(),
+            base_url=request.origin,
+            can_post=may_post(author.kind, self._context.access),
+            error=refusal.detail if refusal is not None else None,
+            draft=draft,
+            older=first if first > channel.first_seq else None,
+            newer=last if last < channel.head else None,
+            rooms=[(room.room, room.active_at) for room in await self._context.store.rooms(SHOWN_ROOMS)],
+        )
+        fields: list[Field] = [(b"Vary", b"Accept, Cookie")]
+        if cookie is not None:
+            fields.append((b"Set-Cookie", cookie))
+        status = refusal.kind.status if refusal is not None else 200
+        return Response(status, render_room(page), HTML, fields, policy=CSP.encode())
+
+    def error(self, refusal: Refusal, fields: Sequence[Field]) -> Response:
+        """A refusal as a page."""
+        body = render_error(refusal.kind.status, refusal.kind.title, refusal.detail)
+        return Response(refusal.kind.status, body, HTML, fields, policy=CSP.encode())
+
+
+def room_location(raw: str) -> bytes:
+    """Where `GET /?room=NAME` leads. Raises Refusal("bad_room_name")."""
+    return ("/" + quote(room_name(raw.strip().lstrip("#/")), safe="")).encode()

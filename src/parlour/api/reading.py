@@ -1,0 +1,98 @@
+"""What a reader asks for: the parameters of every GET on a room, checked once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from parlour.core.cursor import Cursor, parse_cursor
+from parlour.core.errors import Refusal
+from parlour.http.negotiate import choose
+from parlour.http.request import Request
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 1000
+MAX_WAIT_S = 55
+
+_PARAMETERS = frozenset({"format", "since", "before", "limit", "follow", "wait", "name"})
+_FORMATS = ("text", "html", "json", "ndjson", "sse")
+_NUMBER = re.compile(r"[0-9]{1,5}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A checked request to read. `limit` is None where the reader did not say."""
+
+    format: str
+    since: Cursor | None
+    before: Cursor | None
+    limit: int | None
+    follow: bool
+    wait_s: float
+
+    @property
+    def page_limit(self) -> int:
+        """How many events a page has at most."""
+        return DEFAULT_LIMIT if self.limit is None else self.limit
+
+
+def parse_reading(request: Request, offers: tuple[str, ...] = _FORMATS) -> Reading:
+    """Read the parameters and the Accept field. Raises Refusal (bad_parameter, bad_cursor, not_acceptable)."""
+    format_ = _format(request, offers)
+    if format_ != "html":  # links into the page may carry what other sites append to links
+        for name in request.query:
+            if name not in _PARAMETERS:
+                known = ", ".join(sorted(_PARAMETERS))
+                raise Refusal("bad_parameter", f"Unknown parameter; known are {known}.", field=name[:64])
+    since, before = request.parameter("since"), request.parameter("before")
+    if since is not None and before is not None:
+        raise Refusal("bad_parameter", "Give since or before, not both.", field="before")
+    last_event_id = request.head.get(b"last-event-id")
+    if format_ == "sse" and last_event_id:
+        since, before = last_event_id.decode("latin-1"), None  # it is newer than the address (WHATWG HTML §9.2.3)
+    follow = _flag(request, "follow")
+    wait_s = _number(request, "wait", 0, MAX_WAIT_S) or 0
+    if follow and format_ not in ("text", "ndjson", "sse"):
+        raise Refusal(
+            "bad_parameter", "follow=1 goes with text, ndjson and sse; JSON readers use wait=.", field="follow"
+        )
+    if wait_s and format_ != "json":
+        raise Refusal("bad_parameter", "wait= goes with JSON; the others use follow=1.", field="wait")
+    if before is not None and (follow or wait_s or format_ == "sse"):
+        raise Refusal("bad_parameter", "before= is for pages.", field="before")
+    return Reading(
+        format_,
+        None if since is None else parse_cursor(since),
+        None if before is None else parse_cursor(before, "before"),
+        _number(request, "limit", 1, MAX_LIMIT),
+        follow,
+        wait_s,
+    )
+
+
+def _format(request: Request, offers: tuple[str, ...]) -> str:
+    named = request.parameter("format")
+    if named is not None:
+        if named not in offers:
+            raise Refusal("bad_parameter", f"format is one of {', '.join(offers)}.", field="format")
+        return named
+    chosen = choose(request.head.get(b"accept"), offers)
+    if chosen is None:
+        raise Refusal("not_acceptable", f"There is {', '.join(offers)}; ask with Accept or format=.")
+    return chosen
+
+
+def _flag(request: Request, name: str) -> bool:
+    value = request.parameter(name)
+    if value not in (None, "0", "1"):
+        raise Refusal("bad_parameter", f"{name} is 0 or 1.", field=name)
+    return value == "1"
+
+
+def _number(request: Request, name: str, low: int, high: int) -> int | None:
+    value = request.parameter(name)
+    if value is None:
+        return None
+    if not _NUMBER.fullmatch(value) or not low <= int(value) <= high:
+        raise Refusal("bad_parameter", f"{name} is a number from {low} to {high}.", field=name)
+    return int(value)

@@ -1,0 +1,214 @@
+"""Reading a room: pages, long-poll, streams and WebSocket at one URL, by what the client asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from parlour.api.context import Context
+from parlour.api.guard import Guard
+from parlour.api.pages import Pages
+from parlour.api.reading import DEFAULT_LIMIT, Reading, parse_reading
+from parlour.core.cursor import Cursor, parse_cursor
+from parlour.core.errors import Refusal
+from parlour.core.event import Stored
+from parlour.core.names import room_name
+from parlour.http.request import Request
+from parlour.http.response import JSON, NDJSON, SSE, TEXT, Field, OpenResponse, Reply, Response, Upgrade
+from parlour.hub.channel import Channel
+from parlour.hub.history import page_after, page_before
+from parlour.schema.events import encode
+from parlour.schema.pages import RoomInfo
+from parlour.schema.pages import page as encode_page
+from parlour.stream.encoding import stored_line
+from parlour.stream.follow import follow
+from parlour.stream.live import Start
+from parlour.stream.long_poll import wait_for_news
+from parlour.stream.websocket import WebSocketSession
+from parlour.wire.websocket import handshake
+
+_CONTENT_TYPES = {"text": TEXT, "ndjson": NDJSON, "sse": SSE}
+
+
+class Rooms:
+    """The handlers of reading."""
+
+    def __init__(self, context: Context, guard: Guard, pages: Pages) -> None:
+        self._context = context
+        self._guard = guard
+        self._pages = pages
+
+    async def read(self, request: Request) -> Reply:
+        """`GET /<room>` in every format."""
+        room = room_name(request.params["room"])
+        if request.head.upgrade == b"websocket":
+            return await self._websocket(request, room)
+        reading = parse_reading(request)
+        if reading.format == "sse" or reading.follow:
+            return await self._stream(request, room, reading)
+        return await self._page(request, room, reading, f"/{quote(room, safe='')}")
+
+    async def api_read(self, request: Request) -> Reply:
+        """`GET /api/v1/rooms/<room>/messages`: the JSON page and the long-poll."""
+        room = room_name(request.params["room"])
+        reading = parse_reading(request, ("json",))
+        return await self._page(request, room, reading, f"/api/v1/rooms/{quote(room, safe='')}/messages")
+
+    async def list(self, request: Request) -> Response:
+        """`GET /api/v1/rooms`: rooms with events, most recently active first."""
+        reading = parse_reading(request, ("json",))
+        self._guard.limit_reading(request)
+        summaries = await self._context.store.rooms(reading.page_limit)
+        rooms = [RoomInfo(room.room, self._context.store.epoch, *room.log, room.active_at) for room in summaries]
+        return Response(body=encode({"rooms": rooms}), content_type=JSON)
+
+    async def describe(self, request: Request) -> Response:
+        """`GET /api/v1/rooms/<room>`: the extent of a room's log."""
+        room = room_name(request.params["room"])
+        log = await self._context.store.log(room)
+        info = RoomInfo(room, self._context.store.epoch, log.first_seq, log.head_seq)
+        return Response(body=encode(info), content_type=JSON)
+
+    # --- pages ---
+
+    async def _page(self, request: Request, room: str, reading: Reading, path: str) -> Response:
+        self._guard.limit_reading(request)
+        channel = await self._context.hub.open(room)
+        try:
+            if reading.wait_s and reading.since is not None:
+                self._check_cursor(channel, reading.since)
+                await wait_for_news(channel, reading.since.seq, reading.wait_s, self._context.wheel)
+            events = await self._events(channel, reading)
+            if reading.format == "html":
+                return await self._pages.room(request, channel, events)
+            if reading.format == "json":
+                return _json_page(channel, reading, events, path)
+            if reading.format == "ndjson":
+                return Response(body=b"".join([event.json + b"\n" for event in events]), content_type=NDJSON)
+            return Response(body="".join([stored_line(event) for event in events]).encode())
+        finally:
+            channel.release()
+
+    async def _events(self, channel: Channel, reading: Reading) -> Sequence[Stored]:
+        hub, limit = self._context.hub, reading.page_limit
+        if reading.since is not None:
+            self._check_cursor(channel, reading.since)
+            return await page_after(hub, channel, reading.since.seq, limit)
+        if reading.before is not None:
+            if reading.before.epoch not in (None, channel.epoch):
+                self._check_cursor(channel, reading.before)
+            return await page_before(hub, channel, reading.before.seq, limit)
+        return await page_before(hub, channel, channel.head + 1, limit)
+
+    def _check_cursor(self, channel: Channel, cursor: Cursor) -> None:
+        """Raises Refusal("cursor_gone"), with the members of a `reset`, where the log cannot be continued."""
+        reason = channel.gap(cursor)
+        if reason is not None:
+            raise Refusal(
+                "cursor_gone",
+                f"The log cannot be continued from there ({reason}): it has {channel.first_seq} to {channel.head}.",
+                extra={
+                    "room": channel.room,
+                    "reason": reason,
+                    "epoch": channel.epoch,
+                    "first_seq": channel.first_seq,
+                    "head_seq": channel.head,
+                },
+            )
+
+    # --- one event ---
+
+    async def event(self, request: Request) -> Reply:
+        """`GET /<room>/<seq>`: the permanent link of an event."""
+        room = room_name(request.params["room"])
+        seq = _event_number(request.params["item"])
+        return await self._event(request, room, seq, parse_reading(request, ("text", "html", "json")))
+
+    async def api_event(self, request: Request) -> Reply:
+        """`GET /api/v1/rooms/<room>/messages/<seq>`."""
+        seq = _event_number(request.params["item"])
+        return await self._event(request, room_name(request.params["room"]), seq, parse_reading(request, ("json",)))
+
+    async def _event(self, request: Request, room: str, seq: int, reading: Reading) -> Response:
+        self._guard.limit_reading(request)
+        hub = self._context.hub
+        channel = await hub.open(room)
+        try:
+            if seq > channel.head:
+                raise Refusal("not_found", f"The log of this room ends at {channel.head}.")
+            if seq < channel.first_seq:
+                raise Refusal("gone", f"The log of this room begins at {channel.first_seq}.")
+            if reading.format == "html":
+                around = await page_before(hub, channel, seq + DEFAULT_LIMIT // 2, DEFAULT_LIMIT)
+                return await self._pages.room(request, channel, around)
+            (event,) = await page_after(hub, channel, seq - 1, 1)
+            if reading.format == "json":
+                return Response(body=event.json + b"\n", content_type=JSON)
+            return Response(body=stored_line(event).encode())
+        finally:
+            channel.release()
+
+    # --- streams ---
+
+    async def _stream(self, request: Request, room: str, reading: Reading) -> OpenResponse:
+        limits = self._context.limits
+        tail = reading.limit
+        if tail is None:
+            # A person who follows wants to see what was said; a program that has no cursor starts at the head.
+            tail = DEFAULT_LIMIT if reading.format == "text" else 0
+        in_chunks = request.head.minor >= 1
+        session = follow(
+            self._context.hub,
+            await self._context.hub.open(room),
+            reading.format,
+            Start(reading.since, tail),
+            in_chunks=in_chunks,
+            retry_ms=1000 + int(self._context.ids.fraction() * 3000),
+            pulse_s=limits.stream_comment_s,
+            stalled_s=limits.stalled_s,
+        )
+        return OpenResponse(session, _CONTENT_TYPES[reading.format], in_chunks)
+
+    async def _websocket(self, request: Request, room: str) -> Upgrade:
+        head = handshake(request.head.get)
+        since = request.parameter("since")
+        start = Start(None if since is None else parse_cursor(since))
+        sender = self._guard.sender(request)
+        channel = await self._context.hub.open(room)
+        session = WebSocketSession(
+            self._context.hub,
+            self._context.posting,
+            sender,
+            [(channel, start)],
+            room=room,
+            limits=self._context.limits,
+            clock=self._context.clock,
+        )
+        return Upgrade(session, head)
+
+
+def _event_number(item: str) -> int:
+    """The seq in the address of an event. Raises Refusal("not_found")."""
+    try:
+        cursor = parse_cursor(item)
+    except Refusal:
+        cursor = Cursor(None, 0)
+    if cursor.seq == 0 or cursor.epoch is not None:
+        raise Refusal("not_found", "Below a room there are its events, by number: /lobby/42.")
+    return cursor.seq
+
+
+def _json_page(channel: Channel, reading: Reading, events: Sequence[Stored], path: str) -> Response:
+    """A page with the ways to the pages beside it, in the body and as Link fields (RFC 8288)."""
+    epoch = channel.epoch
+    first = events[0].seq if events else None
+    asked = reading.since.seq if reading.since is not None else channel.head
+    newest = events[-1].seq if events else asked
+    limit = "" if reading.limit is None else f"&limit={reading.limit}"
+    following = f"{path}?since={epoch}.{newest}{limit}"
+    previous = f"{path}?before={epoch}.{first}{limit}" if first is not None and first > channel.first_seq else None
+    fields: list[Field] = [(b"Link", f'<{following}>; rel="next"'.encode())]
+    if previous is not None:
+        fields.append((b"Link", f'<{previous}>; rel="prev"'.encode()))
+    body = encode_page(channel.room, epoch, events, channel.first_seq, channel.head, following, previous)
+    return Response(body=body, content_type=JSON, fields=fields)

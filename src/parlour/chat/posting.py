@@ -1,0 +1,79 @@
+"""The verb post: one path for every way of sending, from permission to the log."""
+
+from __future__ import annotations
+
+from asyncio import Future
+from dataclasses import dataclass
+
+from parlour.chat.guests import Guests
+from parlour.chat.ports import Clock, Store
+from parlour.core.errors import Refusal
+from parlour.core.event import Appended, Author, Draft
+from parlour.core.limits import Buckets, Limits
+from parlour.core.names import check_key, room_name
+from parlour.core.permissions import Access, may_post
+from parlour.core.text import check_text
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Where a message comes from.
+
+    `seat` is the identity of a guest (cookie or address); rates count by `address`, and None has none: the program that
+    embeds the server.
+    """
+
+    seat: str
+    address: str | None
+
+
+class Rates:
+    """The rates of sending: per sender, per address and per room."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._sender = Buckets(limits.sends_per_s, limits.sends_burst)
+        self._address = Buckets(limits.address_sends_per_s, limits.address_sends_burst)
+        self._room = Buckets(limits.room_sends_per_s, limits.room_sends_burst)
+
+    def take(self, author: Author, address: str, room: str, now: float) -> None:
+        """Count one message. Raises Refusal("rate_limited") with the time to wait."""
+        # Names cost nothing to a guest, so an address has a rate too: wider, because classrooms share one.
+        for buckets, key, what in (
+            (self._sender, author.id, "you send"),
+            (self._address, address, "are sent from your address"),
+            (self._room, room, "are sent to this room"),
+        ):
+            wait = buckets.take(key, now)
+            if wait > 0.0:
+                raise Refusal("rate_limited", f"More messages {what} than the rate allows.", retry_after=wait)
+
+
+class Posting:
+    """Posts messages. `rates` None means that nobody is slowed down."""
+
+    def __init__(self, store: Store, guests: Guests, clock: Clock, *, access: Access, rates: Rates | None) -> None:
+        self._store = store
+        self._guests = guests
+        self._clock = clock
+        self._access = access
+        self._rates = rates
+
+    def author(self, sender: Sender, name: str | None) -> Author:
+        """Who the sender is under a display name. Raises Refusal("bad_name")."""
+        return self._guests.author(sender.seat, name)
+
+    def post(
+        self, sender: Sender, room: str, text: str, *, key: str | None = None, name: str | None = None
+    ) -> Future[Appended]:
+        """Validate and queue a message; the future is the durable event (see `Store.append`).
+
+        `room`, `key` and `name` are as the client wrote them. Raises Refusal for everything that is wrong with the
+        message or with who sends it; then nothing was stored.
+        """
+        author = self.author(sender, name)
+        if not may_post(author.kind, self._access):
+            raise Refusal("login_required", "Only members may post here.")
+        draft = Draft(room_name(room), author, check_text(text), None if key is None else check_key(key))
+        if self._rates is not None and sender.address is not None:
+            self._rates.take(author, sender.address, draft.room, self._clock.monotonic())
+        return self._store.append(draft)

@@ -1,0 +1,71 @@
+"""Content negotiation: which representation a client asked for (RFC 9110 §12.5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+FORMATS: Mapping[str, bytes] = {
+    "text": b"text/plain",
+    "html": b"text/html",
+    "json": b"application/json",
+    "ndjson": b"application/x-ndjson",
+    "sse": b"text/event-stream",
+}
+"""The formats a room can be read in, by the name that `format=` takes; earlier ones win a tie, so `*/*` means text."""
+
+
+@lru_cache(maxsize=1024)
+def choose(accept: bytes | None, offers: tuple[str, ...] = tuple(FORMATS)) -> str | None:
+    """The offer that an Accept value prefers, or None when it refuses them all. A missing Accept takes the first.
+
+    A malformed member of the list is ignored, as if it had not been sent.
+    """
+    if accept is None:
+        return offers[0]
+    ranges = [parsed for part in accept.lower().split(b",") if (parsed := _media_range(part)) is not None]
+    if not ranges:
+        return offers[0]
+    best: str | None = None
+    best_rank = (0.0, 0)
+    for offer in offers:
+        quality, specificity = _quality(FORMATS[offer], ranges)
+        # A browser that names text/html at q=1 also sends */*; between equal q the more exact range is meant.
+        if quality > 0 and (quality, specificity) > best_rank:
+            best, best_rank = offer, (quality, specificity)
+    return best
+
+
+def wants_json(accept: bytes | None) -> bool:
+    """Whether errors and receipts should be JSON: the client named a JSON type and likes nothing better."""
+    if accept is None or b"json" not in accept:
+        return False
+    return b"application/problem+json" in accept or choose(accept, ("text", "html", "json")) == "json"
+
+
+def _media_range(part: bytes) -> tuple[bytes, float] | None:
+    media, *parameters = (piece.strip() for piece in part.split(b";"))
+    if media.count(b"/") != 1:
+        return None
+    quality = 1.0
+    for parameter in parameters:
+        name, _, value = parameter.partition(b"=")
+        if name.strip() == b"q":
+            try:
+                quality = float(value)
+            except ValueError:
+                return None
+            if not 0 <= quality <= 1:
+                return None
+    return media, quality
+
+
+def _quality(offer: bytes, ranges: list[tuple[bytes, float]]) -> tuple[float, int]:
+    """The quality of the most specific range that covers an offer, and that specificity (3 exact, 2 type/*, 1 */*)."""
+    wildcard = offer.partition(b"/")[0] + b"/*"
+    found = (0.0, 0)
+    for media, quality in ranges:
+        specificity = 3 if media == offer else 2 if media == wildcard else 1 if media == b"*/*" else 0
+        if specificity > found[1]:
+            found = (quality, specificity)
+    return found

@@ -1,0 +1,113 @@
+"""Responses: a complete one, an open-ended one, a protocol switch; and their bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from parlour.http.session import Session
+
+Field = tuple[bytes, bytes]
+
+TEXT = b"text/plain; charset=utf-8"
+HTML = b"text/html; charset=utf-8"
+JSON = b"application/json"
+NDJSON = b"application/x-ndjson"
+SSE = b"text/event-stream"
+PROBLEM = b"application/problem+json"
+
+_STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus}
+
+SECURITY_FIELDS = (
+    b"X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n"
+)
+"""On every response, whoever made it."""
+
+NO_ACTIVE_CONTENT = b"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+"""On every response that does not bring a policy of its own (pages do)."""
+
+_UNSAFE_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+@dataclass(slots=True)
+class Response:
+    """A complete response. `fields` are extra header fields; lengths, dates and security fields are added on encoding.
+
+    `cache` is the value of Cache-Control; what a chat answers is never stored unless the handler says so.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    content_type: bytes = TEXT
+    fields: Sequence[Field] = ()
+    cache: bytes = b"no-store"
+    policy: bytes | None = None
+    close: bool = False
+
+
+@dataclass(slots=True)
+class OpenResponse:
+    """A response without an end: the head is sent, then `session` writes. `chunked` is how it frames its bytes."""
+
+    session: Session
+    content_type: bytes
+    chunked: bool
+    fields: Sequence[Field] = ()
+
+
+@dataclass(slots=True)
+class Upgrade:
+    """A switch to another protocol: `head` is the whole 101 response, then `session` owns the bytes both ways."""
+
+    session: Session
+    head: bytes
+
+
+Reply = Response | OpenResponse | Upgrade
+
+
+def encode(response: Response, *, date: bytes, keep_alive: bool, head_only: bool = False) -> bytes:
+    """The bytes of a complete response (RFC 9112 §4); `date` is an IMF-fixdate.
+
+    Raises ValueError for a control character in a field value.
+    """
+    status = response.status
+    body = response.body
+    bodiless = status in (204, 304)
+    extra = b"".join([b"%b: %b\r\n" % (name, _value(value)) for name, value in response.fields])
+    head = b"".join((
+        _STATUS_LINES[status],
+        b"Date: ", date,
+        b"\r\n" if bodiless else b"\r\nContent-Type: %b\r\nContent-Length: %d\r\n" % (response.content_type, len(body)),
+        b"Cache-Control: ", response.cache,
+        b"\r\n" if keep_alive else b"\r\nConnection: close\r\n",
+        extra,
+        SECURITY_FIELDS,
+        NO_ACTIVE_CONTENT if response.policy is None else b"Content-Security-Policy: %b\r\n" % response.policy,
+        b"\r\n",
+    ))  # fmt: skip
+    return head if head_only or bodiless else head + body
+
+
+def encode_open(response: OpenResponse, *, date: bytes) -> bytes:
+    """The head of an open-ended response. It asks proxies not to hold back what they are given."""
+    return b"".join((
+        _STATUS_LINES[200],
+        b"Date: ", date,
+        b"\r\nContent-Type: ", response.content_type,
+        b"\r\nCache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n",
+        b"Connection: close\r\n",
+        b"Transfer-Encoding: chunked\r\n" if response.chunked else b"",
+        b"".join([b"%b: %b\r\n" % (name, _value(value)) for name, value in response.fields]),
+        SECURITY_FIELDS,
+        NO_ACTIVE_CONTENT,
+        b"\r\n",
+    ))  # fmt: skip
+
+
+def _value(value: bytes) -> bytes:
+    if _UNSAFE_VALUE.search(value):
+        raise ValueError(f"control character in a header value: {value!r}")
+    return value

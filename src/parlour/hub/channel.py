@@ -1,0 +1,192 @@
+"""One live room: its head, its ring, and its subscribers grouped by encoding, so that a batch is encoded once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
+
+from parlour.core.cursor import Cursor
+from parlour.core.event import Log, Stored
+from parlour.hub.ring import Ring
+from parlour.hub.subscription import PAGE_BYTES, PAGE_EVENTS, Encoder, Subscription
+from parlour.schema.events import Control, Reset
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+    from parlour.hub.hub import Hub
+
+log = logging.getLogger("parlour.hub")
+
+
+class Group:
+    """The live subscriptions of one encoding. `writers` is remade only when the membership has changed."""
+
+    __slots__ = ("members", "writers")
+
+    def __init__(self) -> None:
+        self.members: dict[Subscription, None] = {}
+        self.writers: tuple[Callable[[bytes], None], ...] | None = None
+
+
+class Channel:
+    """A room that somebody reads in this process. All methods are called on the event loop.
+
+    `head` is the last event that has been handed out; `uses` counts subscriptions and waiting requests: a channel in
+    use is never evicted.
+    """
+
+    __slots__ = ("_groups", "_hub", "_repairing", "_waiters", "epoch", "first_seq", "head", "ring", "room", "uses")
+
+    def __init__(self, hub: Hub, room: str, epoch: str) -> None:
+        self._hub = hub
+        self.room = room
+        self.epoch = epoch
+        self.first_seq = 1
+        self.head = 0
+        self.ring = Ring()
+        self.uses = 0
+        self._groups: dict[Encoder, Group] = {}
+        self._waiters: set[Future[bool]] = set()
+        self._repairing = False
+
+    # --- places ---
+
+    @property
+    def cursor(self) -> str:
+        """The cursor of the head."""
+        return f"{self.epoch}.{self.head}"
+
+    def gap(self, cursor: Cursor) -> str | None:
+        """Why the log cannot be continued from a cursor (a `reset` reason), or None when it can."""
+        if cursor.epoch is not None and cursor.epoch != self.epoch:
+            return "epoch_changed"
+        if cursor.seq > self.head:
+            return "cursor_ahead"
+        if cursor.seq < self.first_seq - 1:
+            return "below_retention"
+        return None
+
+    def reset(self, reason: str) -> Reset:
+        """The control item that stands in place of a gap."""
+        return Reset(self.room, reason, self.epoch, self.first_seq, self.head)
+
+    # --- delivery ---
+
+    def deliver(self, events: Sequence[Stored]) -> None:
+        """Hand out committed events: repeats are dropped, what a gap left out is read from the store first."""
+        expected = self.head + 1
+        if events[0].seq != expected:
+            if events[0].seq > expected:
+                self.repair()
+                return
+            events = [event for event in events if event.seq >= expected]
+            if not events:
+                return
+        self.head = events[-1].seq
+        self.ring.extend(events)
+        for encoder, group in list(self._groups.items()):  # a full buffer makes its subscription leave
+            self._write(group, encoder.events(self, events))
+        if self._waiters:
+            self._release_waiters()
+
+    def flash(self, item: Control) -> None:
+        """Show a fleeting item (typing) to whoever is live now; it is not kept."""
+        for encoder, group in list(self._groups.items()):
+            data = encoder.control(item)
+            if data:
+                self._write(group, data)
+
+    def _write(self, group: Group, data: bytes) -> None:
+        writers = group.writers
+        if writers is None:
+            writers = group.writers = tuple([member.write for member in group.members])
+        for write in writers:
+            try:
+                write(data)
+            except Exception:  # one broken connection must not cost the others their message
+                log.exception("write_failed")
+
+    def repair(self) -> None:
+        """Something was committed that did not arrive here: read it from the store and deliver it in order."""
+        if not self._repairing:
+            self._repairing = True
+            self.read_after(self.head, self._repaired)
+
+    def _repaired(self, events: Sequence[Stored] | None) -> None:
+        self._repairing = False
+        if events:
+            self._hub.repaired += len(events)
+            self.deliver(events)
+            self.repair()  # until a page comes back empty
+        elif events is None:
+            log.error("repair_failed")
+
+    # --- subscribers ---
+
+    def join(self, subscription: Subscription) -> None:
+        """Write every batch from now on to a subscription that has everything up to `head`."""
+        group = self._groups.get(subscription.encoder)
+        if group is None:
+            group = self._groups[subscription.encoder] = Group()
+        group.members[subscription] = None
+        group.writers = None
+
+    def leave(self, subscription: Subscription) -> None:
+        """Stop writing to a subscription."""
+        group = self._groups[subscription.encoder]
+        del group.members[subscription]
+        group.writers = None
+        if not group.members:
+            del self._groups[subscription.encoder]
+
+    def release(self) -> None:
+        """One use less; see `Hub.open`."""
+        self.uses -= 1
+        if self.uses == 0:
+            self._hub.idle(self)
+
+    # --- requests that wait ---
+
+    def wait(self, waiter: Future[bool]) -> None:
+        """Resolve a future with True as soon as there is a newer event than `head`."""
+        self._waiters.add(waiter)
+
+    def stop_waiting(self, waiter: Future[bool]) -> None:
+        """Forget a future that was given to `wait`."""
+        self._waiters.discard(waiter)
+
+    def _release_waiters(self) -> None:
+        waiters, self._waiters = self._waiters, set()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(True)
+
+    # --- the store behind ---
+
+    def read_after(self, seq: int, done: Callable[[Sequence[Stored] | None], None]) -> None:
+        """Read a page from the store and call `done` with it, or with None when it cannot be read."""
+        self._hub.spawn(self._read_after(seq, done))
+
+    async def _read_after(self, seq: int, done: Callable[[Sequence[Stored] | None], None]) -> None:
+        events: Sequence[Stored] | None = None
+        try:
+            events = await self._hub.store.after(self.room, seq, PAGE_EVENTS, PAGE_BYTES)
+            if not events:
+                self.first_seq = (await self._hub.store.log(self.room)).first_seq
+        except Exception:
+            log.exception("read_failed")
+        done(events)
+
+    def load(self) -> Coroutine[Any, Any, None]:
+        """Fill head and ring from the store; deliveries that arrive meanwhile are repaired, not lost."""
+        return self._load()
+
+    async def _load(self) -> None:
+        store = self._hub.store
+        extent: Log = await store.log(self.room)
+        recent = await store.before(self.room, extent.head_seq + 1, PAGE_EVENTS, PAGE_BYTES)
+        self.first_seq = extent.first_seq
+        self.head = extent.head_seq
+        self.ring.replace(recent)

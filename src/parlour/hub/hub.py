@@ -1,0 +1,114 @@
+"""The rooms that are alive in this process, and the way of a commit to their readers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from parlour.chat.ports import Commit, Store
+from parlour.core.event import Stored
+from parlour.hub.channel import Channel
+from parlour.hub.subscription import Encoder, Reader, Subscription
+
+IDLE_CHANNELS = 1000
+IDLE_BYTES = 33554432
+"""Channels that nobody reads are kept warm for newest pages, up to this many and this many bytes of events."""
+
+
+class Hub:
+    """Room name to `Channel`. All methods are called on the event loop."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.repaired = 0
+        """Events that the relay lost and the store made good, since the start."""
+        self._channels: dict[str, Channel] = {}
+        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._missed: dict[str, list[Stored]] = {}
+        self._idle: dict[str, int] = {}  # room to the bytes of its ring, the least recently active first
+        self._idle_bytes = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def deliver(self, commits: Sequence[Commit]) -> None:
+        """Hand every committed batch to the readers of its room."""
+        channels = self._channels
+        for room, events in commits:
+            channel = channels.get(room)
+            if channel is not None:
+                channel.deliver(events)
+                if channel.uses == 0:
+                    self.idle(channel)
+            elif room in self._missed:
+                self._missed[room].extend(events)
+
+    def warm(self, room: str) -> Channel | None:
+        """The channel of a room if it is in memory already."""
+        return self._channels.get(room)
+
+    async def open(self, room: str) -> Channel:
+        """The channel of a room, with `uses` raised by one: its user calls `release` (a subscription does by `close`).
+
+        Raises Refusal("storage_unavailable") when the log cannot be read.
+        """
+        while (channel := self._channels.get(room)) is None:
+            task = self._loading.get(room)
+            if task is None:
+                task = self._loading[room] = asyncio.get_running_loop().create_task(self._load(room))
+            # Shielded: the next one who wants this room must not lose it to a client that hung up.
+            await asyncio.shield(task)
+        self._idle_bytes -= self._idle.pop(room, 0)
+        channel.uses += 1
+        return channel
+
+    async def _load(self, room: str) -> None:
+        channel = Channel(self, room, self.store.epoch)
+        # What is committed while the store is read may or may not be in what it answers: keep it and let `deliver`
+        # drop the repeats.
+        missed = self._missed[room] = []
+        try:
+            await channel.load()
+        finally:
+            del self._missed[room], self._loading[room]
+        self._channels[room] = channel
+        if missed:
+            channel.deliver(missed)
+        self.idle(channel)
+
+    def subscribe(
+        self, channel: Channel, encoder: Encoder, write: Callable[[bytes], None], reader: Reader
+    ) -> Subscription:
+        """A subscription to an open channel; it takes over the use, and begins with `start`."""
+        return Subscription(channel, encoder, write, reader)
+
+    def idle(self, channel: Channel) -> None:
+        """Nobody uses a channel: keep it warm while there is room, the least recently used go first."""
+        room = channel.room
+        self._idle_bytes += channel.ring.size - self._idle.pop(room, 0)
+        self._idle[room] = channel.ring.size
+        while len(self._idle) > IDLE_CHANNELS or self._idle_bytes > IDLE_BYTES:
+            oldest = next(iter(self._idle))
+            self._idle_bytes -= self._idle.pop(oldest)
+            del self._channels[oldest]
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a read from the store; the hub owns the task until it ends."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Wait for the reads that are under way."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5)
+
+    def sizes(self) -> dict[str, int]:
+        """How much there is of everything that can grow."""
+        return {
+            "channels": len(self._channels),
+            "idle_channels": len(self._idle),
+            "ring_bytes": sum(channel.ring.size for channel in self._channels.values()),
+            "subscriptions": sum(channel.uses for channel in self._channels.values()),
+            "reads": len(self._tasks),
+            "repaired": self.repaired,
+        }

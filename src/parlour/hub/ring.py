@@ -1,0 +1,65 @@
+"""The recent events of one room in memory: what resumes, newest pages and slow readers are served from."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from parlour.core.event import Stored
+
+MAX_EVENTS = 1000
+MAX_BYTES = 262144
+
+OVERHEAD = 120
+"""Bytes that one entry costs beside its JSON: a tuple, an int, a bytes header."""
+
+
+class Ring:
+    """Consecutive events, the newest at the end; the oldest fall out beyond `MAX_EVENTS` or `MAX_BYTES`."""
+
+    __slots__ = ("events", "size")
+
+    def __init__(self) -> None:
+        self.events: deque[Stored] = deque()
+        self.size = 0
+
+    def extend(self, events: Iterable[Stored]) -> None:
+        """Append the events that follow the last one."""
+        ring = self.events
+        for event in events:
+            ring.append(event)
+            self.size += len(event.json) + OVERHEAD
+        while len(ring) > MAX_EVENTS or (self.size > MAX_BYTES and len(ring) > 1):
+            self.size -= len(ring.popleft().json) + OVERHEAD
+
+    def replace(self, events: Iterable[Stored]) -> None:
+        """Begin anew with these events."""
+        self.events.clear()
+        self.size = 0
+        self.extend(events)
+
+    def after(self, seq: int, limit: int, max_bytes: int) -> Sequence[Stored] | None:
+        """The events that follow `seq`, bounded like `Store.after`; None when the ring does not reach back that far."""
+        ring = self.events
+        if not ring or seq < ring[0].seq - 1:
+            return None
+        start = seq + 1 - ring[0].seq
+        found = list(islice(ring, start, start + limit))
+        total = 0
+        for count, event in enumerate(found):
+            total += len(event.json)
+            if total > max_bytes and count:
+                return found[:count]
+        return found
+
+    def before(self, seq: int, limit: int, first_seq: int) -> Sequence[Stored] | None:
+        """The newest events below `seq`, oldest first; None when the ring does not hold all of them."""
+        ring = self.events
+        if not ring:
+            return None
+        lowest = max(first_seq, seq - limit)
+        if lowest < ring[0].seq:
+            return None
+        start = lowest - ring[0].seq
+        return list(islice(ring, start, seq - ring[0].seq))

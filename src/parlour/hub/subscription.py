@@ -1,0 +1,135 @@
+"""One reader's place in one room: live, or catching up from a cursor; never a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from parlour.core.event import Stored
+from parlour.schema.events import Control, Reset
+
+if TYPE_CHECKING:
+    from parlour.hub.channel import Channel
+
+PAGE_EVENTS = 500
+PAGE_BYTES = 262144
+"""What is handed to a reader that catches up before its buffer is looked at again."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoder:
+    """The bytes of one transport. One object is shared by all subscriptions that speak alike: it is their group."""
+
+    events: Callable[[Channel, Sequence[Stored]], bytes]
+    """Consecutive events of a room, at least one."""
+    control: Callable[[Control], bytes]
+    """An item without a seq; empty where this transport does not show it."""
+
+
+class Reader(Protocol):
+    """The session that owns a subscription."""
+
+    def caught_up(self, subscription: Subscription) -> None:
+        """The replay has reached the head; what follows is live. Called once, and again after a reset."""
+
+    def reset(self, subscription: Subscription, reset: Reset) -> None:
+        """The log cannot be continued from the cursor; the subscription goes on at the head."""
+
+    def failed(self, subscription: Subscription) -> None:
+        """The log could not be read; the reader should come back with its cursor."""
+
+
+class Subscription:
+    """A reader's place. While it is live the channel writes to it directly and `seq` is not kept up to date.
+
+    `write` receives encoded batches. Between `pause` and `resume` nothing is written: the subscription leaves the
+    fan-out and keeps only its cursor; afterwards it is caught up from the ring or the store, page by page.
+    """
+
+    __slots__ = ("_announced", "_live", "_paused", "_reading", "_seq", "channel", "encoder", "reader", "write")
+
+    def __init__(self, channel: Channel, encoder: Encoder, write: Callable[[bytes], None], reader: Reader) -> None:
+        self.channel = channel
+        self.encoder = encoder
+        self.write = write
+        self.reader: Reader | None = reader
+        self._seq = 0
+        self._live = self._paused = self._reading = self._announced = False
+
+    @property
+    def seq(self) -> int:
+        """Everything up to and including this has been written."""
+        return self.channel.head if self._live else self._seq
+
+    def start(self, seq: int) -> None:
+        """Begin after `seq` (which the log must be able to continue from): replay, say caught_up, go live."""
+        self._seq = seq
+        self._pump()
+
+    def start_with_reset(self, reset: Reset) -> None:
+        """Begin at the head, telling the reader why."""
+        self._seq = reset.head_seq
+        if self.reader is not None:
+            self.reader.reset(self, reset)
+        self._pump()
+
+    def pause(self) -> None:
+        """The reader's buffer is full."""
+        self._paused = True
+        if self._live:
+            self._seq = self.channel.head
+            self._live = False
+            self.channel.leave(self)
+
+    def resume(self) -> None:
+        """The reader's buffer has drained."""
+        self._paused = False
+        self._pump()
+
+    def close(self) -> None:
+        """Stop; nothing is written any more."""
+        self.reader = None
+        if self._live:
+            self._live = False
+            self.channel.leave(self)
+        self.channel.release()
+
+    def _pump(self) -> None:
+        """Write what is missing, as far as the buffer allows, then go live."""
+        channel = self.channel
+        while not (self._paused or self._live or self._reading or self.reader is None):
+            if self._seq == channel.head:
+                self._live = True
+                channel.join(self)
+                if not self._announced:
+                    self._announced = True
+                    self.reader.caught_up(self)
+                return
+            events = channel.ring.after(self._seq, PAGE_EVENTS, PAGE_BYTES)
+            if events is None:
+                self._reading = True
+                channel.read_after(self._seq, self._read)
+                return
+            self._hand_over(events)
+
+    def _hand_over(self, events: Sequence[Stored]) -> None:
+        self._seq = events[-1].seq
+        self.write(self.encoder.events(self.channel, events))
+
+    def _read(self, events: Sequence[Stored] | None) -> None:
+        """A page has come from the store; None when the store could not be read."""
+        self._reading = False
+        if self.reader is None:
+            return
+        if events is None:
+            self.reader.failed(self)
+        elif events and events[0].seq == self._seq + 1:
+            self._hand_over(events)
+            self._pump()
+        else:
+            # The log was trimmed under a reader that was too slow for the retention horizon.
+            if events:
+                self.channel.first_seq = events[0].seq
+            self._announced = False
+            self.start_with_reset(self.channel.reset("below_retention"))

@@ -1,0 +1,358 @@
+"""One object per connection: bytes in, one exchange at a time, bytes out; later perhaps a stream or a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from parlour.core.errors import Refusal
+from parlour.http.request import Peer, Request
+from parlour.http.response import OpenResponse, Reply, Response, Upgrade, encode, encode_open
+from parlour.http.session import Session
+from parlour.net.exchange import Exchange
+from parlour.wire.http1 import RequestDecoder, RequestHead
+
+if TYPE_CHECKING:
+    from parlour.http.router import Match, Route
+    from parlour.net.server import Server
+
+log = logging.getLogger("parlour.net")
+
+READ_AHEAD = 65536
+"""Bytes of pipelined requests that are held while one is being answered; beyond it reading stops."""
+
+LINGER_S = 2
+"""After the last answer the peer gets this long to read it and close, before the connection is cut."""
+
+NOTHING, HEAD, BODY = range(3)
+"""What the deadline was armed for: bytes that trickle in do not move it."""
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Connection(asyncio.Protocol):
+    """The per-connection protocol. It serves as the `Sink` of the session that takes it over.
+
+    While it speaks HTTP it has a decoder; once a session has begun the decoder is gone and bytes go to the session.
+    An idle one holds no task, no timer and no buffer: one deadline on the shared wheel (`due`, `expire`).
+    """
+
+    __slots__ = (
+        "_buffered_then", "_closing", "_decoder", "_eof", "_exchange", "_head", "_match", "_paused", "_peer",
+        "_remaining", "_session", "_waiting_for", "address", "bucket", "due", "server", "transport", "write",
+    )  # fmt: skip
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.due = self.bucket = 0
+        self.address = ""
+        self._decoder: RequestDecoder | None = None
+        self._head: RequestHead | None = None
+        self._match: tuple[Match, Route | None] | None = None
+        self._exchange: Exchange[Reply] | None = None
+        self._session: Session | None = None
+        self._peer: Peer | None = None
+        self._remaining = server.limits.connection_requests
+        self._paused = self._closing = self._eof = False
+        self._waiting_for = NOTHING
+        self._buffered_then = 0
+        self.transport: asyncio.Transport
+        self.write: Callable[[bytes], None]
+
+    # --- life ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        self.transport = cast(asyncio.Transport, transport)
+        self.write = self.transport.write
+        self.transport.set_write_buffer_limits(high=self.server.limits.in_flight_bytes)
+        self._decoder = RequestDecoder(self.server.head_limits)
+        refusal = self.server.opened(self)
+        if refusal is not None:
+            self._refuse(refusal, None)
+        else:
+            self.server.wheel.set(self, self.server.limits.header_read_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone; whoever still works for it is told."""
+        self.server.wheel.discard(self)
+        self.server.closed(self)
+        session, self._session = self._session, None
+        exchange, self._exchange = self._exchange, None
+        self._decoder = None
+        if session is not None:
+            session.closed()
+        if exchange is not None:
+            exchange.cancel()
+
+    def expire(self) -> None:
+        """The deadline on the wheel has passed (RFC 9110 §15.5.9 for a request that did not arrive)."""
+        if self._session is not None:
+            self._session.wake()
+        elif self._closing or self._paused:
+            self._check_progress()
+        elif self._decoder is not None and self._exchange is None:
+            if self._head is None and self._decoder.is_between:
+                self.transport.close()
+            else:
+                self._refuse(Refusal("request_timeout", "The request did not arrive in time."), self._head)
+
+    # --- bytes in ---
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come from the peer."""
+        if self._session is not None:
+            self._session.received(data)
+            return
+        decoder = self._decoder
+        if decoder is None or self._closing:
+            return  # what comes after a refusal is read and dropped, so that the peer gets to read the answer
+        decoder.feed(data)
+        if self._exchange is None and not self._paused:
+            self._advance()
+        elif decoder.buffered > READ_AHEAD:
+            self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """The peer has finished sending. What it asked for is still answered, and a stream goes on (half-close)."""
+        self._eof = True
+        if self._session is not None:
+            self._session.ended()
+        else:
+            self._advance()
+        return not self._closing and not self.transport.is_closing() and self.transport.can_write_eof()
+
+    def _advance(self) -> None:
+        """Take as many steps as the bytes at hand allow."""
+        for _ in range(self.server.limits.pipelined_requests):
+            if self._exchange is not None or self._decoder is None or self._closing or self._paused:
+                return
+            try:
+                if not self._take_request():
+                    return
+            except Refusal as refusal:
+                self._refuse(refusal, self._head)
+            except Exception:
+                log.exception("connection_failed")
+                self._refuse(Refusal("internal"), self._head)
+        self.server.loop.call_soon(self._advance)
+
+    def _take_request(self) -> bool:
+        """Start the next exchange; False when more bytes are needed. Raises Refusal."""
+        decoder = self._decoder
+        assert decoder is not None
+        server = self.server
+        head = self._head
+        if head is None:
+            head = self._head = decoder.next_head()
+            if head is None:
+                self._await_bytes(HEAD if not decoder.is_between else NOTHING)
+                return False
+            try:
+                self._match = server.application.admit(head)
+            except Refusal as refusal:
+                if head.content_length or head.chunked:
+                    raise  # a body that nobody wants is not read: the connection ends here
+                decoder.next_body(0)
+                self._head = None
+                self._respond(self._render(refusal, head), head)
+                return True
+            if self._peer is None or server.behind_proxy:
+                self._peer = server.peer(self.address, head, not self.transport.can_write_eof())
+        assert self._match is not None
+        assert self._peer is not None
+        match, route = self._match
+        body = decoder.next_body(route.max_body if route is not None else 0)
+        if body is None:
+            if head.expects_continue and self._waiting_for != BODY and head.minor >= 1:
+                self.write(CONTINUE)
+            self._await_bytes(BODY)
+            return False
+        self._waiting_for = NOTHING
+        self.due = 0  # a handler has no deadline here: it waits for the disk, or keeps its own (long-poll)
+        self._remaining -= 1
+        query = head.target.partition(b"?")[2]
+        request = Request(head, match.path, query, match.params, body, self._peer)
+        self._exchange = exchange = Exchange(server.application.handle(request, match, route), self._answer)
+        exchange.start()
+        return True
+
+    def _await_bytes(self, what: int) -> None:
+        """Arm the deadline for the next bytes, once for each head and each body."""
+        if self._eof:
+            self.transport.close()
+        elif what == NOTHING or what != self._waiting_for:
+            limits = self.server.limits
+            seconds = (limits.keep_alive_s, limits.header_read_s, limits.body_read_s)[what]
+            self.server.wheel.set(self, seconds)
+        self._waiting_for = what
+
+    def _check_progress(self) -> None:
+        """The peer has an answer to read: cut it off when it took nothing since the last look."""
+        buffered = self.transport.get_write_buffer_size()
+        if 0 < buffered < self._buffered_then:
+            self._buffered_then = buffered
+            self.server.wheel.set(self, self.server.limits.stalled_s)
+        else:
+            self.transport.abort()
+
+    def _watch_progress(self) -> None:
+        self._buffered_then = self.transport.get_write_buffer_size()
+        self.server.wheel.set(self, self.server.limits.stalled_s)
+
+    # --- bytes out ---
+
+    def _answer(self, reply: Reply | None, error: BaseException | None) -> None:
+        """A handler has finished."""
+        head = self._head
+        assert head is not None
+        self._exchange = self._head = self._match = None
+        if error is not None:
+            log.error("handler_failed", exc_info=error)
+            reply = self._render(Refusal("internal"), head)
+        if self.transport.is_closing():
+            if isinstance(reply, OpenResponse | Upgrade):
+                reply.session.closed()
+            return
+        if isinstance(reply, Response):
+            self._respond(reply, head)
+        elif isinstance(reply, OpenResponse):
+            self.write(encode_open(reply, date=self.server.date()))
+            if head.method == "HEAD":
+                reply.session.closed()
+                self.transport.close()
+            else:
+                self._hand_over(reply.session)
+        else:
+            assert isinstance(reply, Upgrade)
+            decoder = self._decoder
+            assert decoder is not None
+            rest = decoder.rest()
+            self.write(reply.head)
+            self._hand_over(reply.session)
+            if rest:
+                self.data_received(rest)
+
+    def _respond(self, response: Response, head: RequestHead) -> None:
+        decoder = self._decoder
+        assert decoder is not None
+        server = self.server
+        more = decoder.buffered > 0
+        keep_alive = (
+            head.keep_alive
+            and not response.close
+            and self._remaining > 0
+            and not server.drain.is_draining
+            and (more or not self._eof)
+        )
+        data = encode(response, date=server.date(), keep_alive=keep_alive, head_only=head.method == "HEAD")
+        if keep_alive and head.minor == 0:
+            data = data.replace(b"\r\n", b"\r\nConnection: keep-alive\r\n", 1)
+        self.write(data)
+        if not keep_alive:
+            self._finish()
+            return
+        if self._paused:
+            self._watch_progress()
+        elif more:
+            self.transport.resume_reading()
+            server.loop.call_soon(self._advance)  # not from here: a pipeline must not become a recursion
+        else:
+            server.wheel.set(self, server.limits.keep_alive_s)
+
+    def _refuse(self, refusal: Refusal, head: RequestHead | None) -> None:
+        """Answer a request that cannot be read to its end, and close."""
+        response = self._render(refusal, head)
+        head_only = head is not None and head.method == "HEAD"
+        self.write(encode(response, date=self.server.date(), keep_alive=False, head_only=head_only))
+        self._finish()
+
+    def _render(self, refusal: Refusal, head: RequestHead | None) -> Response:
+        """A refusal as the application shows it; when that fails too, in the plainest words."""
+        try:
+            return self.server.application.render(refusal, head)
+        except Exception:
+            log.exception("refusal_not_rendered")
+            return Response(refusal.kind.status, f"error: {refusal.detail} ({refusal.code})\n".encode())
+
+    def _finish(self) -> None:
+        """Close so that the peer gets to read the answer (RFC 9112 §9.6): half-close, then drop what still arrives."""
+        self._closing = True
+        self._decoder = None
+        self.transport.resume_reading()
+        if self._eof or not self.transport.can_write_eof():
+            self._watch_progress()
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self.transport.write_eof()
+            if self.transport.get_write_buffer_size():
+                self._watch_progress()
+            else:
+                self.server.wheel.set(self, LINGER_S)
+
+    def _hand_over(self, session: Session) -> None:
+        """From here the bytes belong to a session."""
+        self._session = session
+        self._decoder = None
+        self.transport.resume_reading()
+        session.started(self)
+        if self._paused:
+            session.paused()
+
+    # --- the Sink of a session ---
+
+    def buffered(self) -> int:
+        """Bytes written but not yet taken by the kernel."""
+        return self.transport.get_write_buffer_size()
+
+    def close(self) -> None:
+        """Close after everything written has been sent; a peer that does not read it is cut off in the end."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.closed()
+        self._finish()
+
+    def abort(self) -> None:
+        """Close now."""
+        self.transport.abort()
+
+    def wake_in(self, seconds: float) -> None:
+        """Have the session woken once."""
+        self.server.wheel.set(self, seconds)
+
+    def pause_writing(self) -> None:
+        """More is in flight than the peer takes."""
+        self._paused = True
+        if self._session is not None:
+            self._session.paused()
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        self._paused = False
+        if self._session is not None:
+            self._session.resumed()
+        elif self._decoder is not None and self._exchange is None and not self._closing:
+            self.server.wheel.set(self, self.server.limits.keep_alive_s)
+            self.transport.resume_reading()
+            self._advance()
+
+    # --- drain ---
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way: no request, no stream."""
+        return self._session is None and self._exchange is None and self._head is None
+
+    def drain(self, reconnect_after_ms: int) -> None:
+        """The server is going down: finish what is under way, then close."""
+        if self._session is not None:
+            self._session.drain(reconnect_after_ms)
+        elif self.is_idle and (self._decoder is None or self._decoder.is_between):
+            self.transport.close()
+
+    def describe(self) -> dict[str, object]:
+        """A row of the connection table (SIGUSR1)."""
+        state = type(self._session).__name__ if self._session else "busy" if self._exchange else "idle"
+        return {"address": self.address, "state": state, "buffered": self.buffered(), "paused": self._paused}

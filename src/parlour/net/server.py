@@ -1,0 +1,125 @@
+"""What all connections of one process share: limits, the application, the wheel, the count of who is connected."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from email.utils import formatdate
+from typing import Any, cast
+
+from parlour.core.errors import Refusal
+from parlour.core.limits import Buckets, Limits
+from parlour.http.application import Application
+from parlour.http.request import Peer
+from parlour.net.connection import Connection
+from parlour.net.deadlines import Wheel
+from parlour.net.drain import Drain
+from parlour.net.proxies import TrustedProxies, address_key
+from parlour.wire.http1 import HeadLimits, RequestHead
+
+
+class Server:
+    """The factory and the registry of connections. Everything runs on the event loop."""
+
+    def __init__(
+        self,
+        application: Application,
+        wheel: Wheel,
+        drain: Drain,
+        *,
+        limits: Limits,
+        proxies: TrustedProxies | None,
+        max_connections: int,
+        limit_addresses: bool,
+    ) -> None:
+        self.application = application
+        self.wheel = wheel
+        self.limits = limits
+        self.head_limits = HeadLimits(
+            request_line=limits.request_line_bytes,
+            field=limits.header_field_bytes,
+            head=limits.header_bytes,
+            fields=limits.header_fields,
+        )
+        self.loop = asyncio.get_running_loop()
+        self.drain = drain
+        self.behind_proxy = proxies is not None
+        self._proxies = proxies
+        self._max_connections = max_connections
+        self._limit_addresses = limit_addresses
+        self._per_address: dict[str, int] = {}
+        self._new = Buckets(limits.address_new_per_10_s / 10, limits.address_new_per_10_s)
+        self._date = b""
+        self._date_second = 0
+
+    def __call__(self) -> Connection:
+        """Make the protocol of a new connection."""
+        return Connection(self)
+
+    # --- registry ---
+
+    def opened(self, connection: Connection) -> Refusal | None:
+        """Register a connection; a Refusal says that it is one too many."""
+        self.drain.opened(connection)
+        connection.address = address = _peer_address(connection.transport)
+        if len(self.drain.connections) > self._max_connections:
+            return Refusal("overloaded", "The server has as many connections as it can hold.", retry_after=5)
+        if not self._limit_addresses or (self._proxies is not None and self._proxies.trusts(address)):
+            return None
+        key = address_key(address)
+        count = self._per_address.get(key, 0) + 1
+        self._per_address[key] = count
+        if count > self.limits.address_connections:
+            return Refusal("too_many_connections", "Close some connections first.", retry_after=5)
+        wait = self._new.take(key, self.loop.time())
+        if wait > 0.0:
+            return Refusal("too_many_connections", "Connections are opened too fast.", retry_after=wait)
+        return None
+
+    def closed(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self.drain.closed(connection)
+        key = address_key(connection.address)
+        count = self._per_address.get(key)
+        if count is not None:
+            if count > 1:
+                self._per_address[key] = count - 1
+            else:
+                del self._per_address[key]
+
+    def table(self) -> Iterator[dict[str, object]]:
+        """What every connection is doing (for SIGUSR1)."""
+        for connection in list(self.drain.connections):
+            assert isinstance(connection, Connection)
+            yield connection.describe()
+
+    # --- for connections ---
+
+    def peer(self, address: str, head: RequestHead, tls: bool) -> Peer:
+        """Who is asking, after trusted proxies have been heard."""
+        scheme = "https" if tls else "http"
+        if self._proxies is not None:
+            address, told_scheme, told_host = self._proxies.resolve(
+                address,
+                head.get_all(b"x-forwarded-for"),
+                head.get(b"x-forwarded-proto"),
+                head.get(b"x-forwarded-host"),
+            )
+            scheme = told_scheme or scheme
+            head.host = told_host.encode() if told_host else head.host
+        return Peer(address, address_key(address), scheme)
+
+    def date(self) -> bytes:
+        """The value of the Date field, made once a second (RFC 9110 §6.6.1)."""
+        now = int(time.time())
+        if now != self._date_second:
+            self._date_second = now
+            self._date = formatdate(now, usegmt=True).encode()
+        return self._date
+
+
+def _peer_address(transport: asyncio.Transport) -> str:
+    """The address of the peer; `unix:` for the Unix socket."""
+    name = cast(Any, transport.get_extra_info("peername"))
+    return str(name[0]) if isinstance(name, tuple) else "unix:"

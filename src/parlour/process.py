@@ -1,0 +1,130 @@
+"""The server as a process: signals, exit codes, the banner, and what makes it stay healthy for months."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import resource
+import signal
+import sys
+from collections.abc import Callable
+
+import uvloop
+
+from parlour.app import App, start
+from parlour.config import Settings
+from parlour.diagnostics import report, watch
+from parlour.log import ERROR, WARNING, event
+from parlour.net.listener import ListenError
+from parlour.net.tls import TlsError
+from parlour.store.sqlite.errors import StoreError
+from parlour.version import __version__
+
+_log = logging.getLogger("parlour")
+
+EXIT_OK = 0
+EXIT_CANNOT_START = 3
+EXIT_STORAGE_FAILED = 74
+"""EX_IOERR of sysexits.h: the disk failed under a commit. A service manager restarts us and the log is verified."""
+
+_GC_THRESHOLD = 50_000
+_SWITCH_INTERVAL_S = 0.0005
+
+
+def run(settings: Settings) -> int:
+    """Serve until a signal ends it. Returns the exit code of the process."""
+    _raise_descriptor_limit()
+    # The loop thread and the writer thread hand the interpreter to each other at every commit; with the default of 5 ms
+    # a busy loop would keep the writer waiting for longer than the disk does.
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    try:
+        return uvloop.run(_serve(settings), debug=settings.debug)
+    except (StoreError, ListenError, TlsError) as error:
+        print(f"parlour: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_CANNOT_START
+
+
+async def _serve(settings: Settings) -> int:
+    loop = asyncio.get_running_loop()
+    ending: asyncio.Future[int] = loop.create_future()
+
+    def on_fatal(error: BaseException) -> None:
+        event(_log, "storage_failed", ERROR, reason=error, advice="the log is verified at the next start")
+        _resolve(ending, EXIT_STORAGE_FAILED)
+
+    app = await start(settings, on_fatal)
+    _handle_signals(loop, app, ending)
+    _tune_collector()
+    if settings.debug:
+        watch(loop)
+    _banner(app)
+    code = await ending
+    event(_log, "stopping", connections=len(app.server.drain.connections))
+    left = await app.stop(0 if code else None)
+    event(_log, "stopped", cut_off=left)
+    return code
+
+
+def _handle_signals(loop: asyncio.AbstractEventLoop, app: App, ending: asyncio.Future[int]) -> None:
+    """SIGTERM and SIGINT drain, a second one hurries; SIGHUP reads certificates again; SIGUSR1 reports."""
+
+    def end() -> None:
+        if ending.done():
+            app.server.drain.hurry()
+        _resolve(ending, EXIT_OK)
+
+    def reload() -> None:
+        if app.tls is not None:
+            app.tls.reload()
+
+    handlers: dict[signal.Signals, Callable[[], object]] = {
+        signal.SIGTERM: end,
+        signal.SIGINT: end,
+        signal.SIGHUP: reload,
+        signal.SIGUSR1: lambda: report(app),
+    }
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
+
+
+def _resolve(future: asyncio.Future[int], value: int) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _tune_collector() -> None:
+    """Keep the cyclic collector away from what lives as long as the process.
+
+    Everything built so far is frozen, so a full collection does not walk it; and since connections free themselves
+    by reference counting (they hold no cycles once lost), collections can be rarer: each costs time in proportion to
+    the objects alive, on the thread that serves everybody. docs/decisions/0008-garbage-collector.md has the figures.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD, 20, 100)
+
+
+def _raise_descriptor_limit() -> None:
+    """Take as many descriptors as the system grants without asking anybody."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _banner(app: App) -> None:
+    """Say where and how, for the person who started it; the first line on standard output is for scripts."""
+    settings = app.settings
+    for url in app.urls:
+        print(f"Listening on {url}", flush=True)  # noqa: T201
+    event(
+        _log,
+        "started",
+        version=__version__,
+        store=settings.store,
+        data=settings.data if settings.store == "sqlite" else None,
+        access=settings.access,
+        tls=app.tls is not None,
+    )
+    if settings.store == "memory":
+        event(_log, "nothing_is_kept", WARNING, meaning="--store memory forgets all messages at the end")

@@ -1,0 +1,118 @@
+"""The encoders: how a batch of events and a control item look on each transport (docs/protocol.md#reading).
+
+The event itself is never encoded here: its JSON bytes come from the log and are only wrapped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from parlour.core.event import Stored
+from parlour.core.text import text_line
+from parlour.hub.channel import Channel
+from parlour.hub.subscription import Encoder
+from parlour.schema.events import Bye, CaughtUp, Control, Heartbeat, Reset, decode_event, encode
+from parlour.wire.chunks_out import chunk
+from parlour.wire.websocket import text_frame
+
+_NAMES = {kind: kind.__struct_config__.tag for kind in Control.__args__}
+
+
+def sse_control(item: Control, event_id: str | None = None) -> bytes:
+    """A named SSE event. What moves the cursor carries it as `id:`, so that a reader resumes behind it."""
+    if isinstance(item, CaughtUp):
+        event_id = item.cursor
+    elif isinstance(item, Reset):
+        event_id = f"{item.epoch}.{item.head_seq}"
+    head = f"event: {_NAMES[type(item)]}\n" + (f"id: {event_id}\n" if event_id else "")
+    # The comment in a heartbeat is for clients that look for comments only; the rest is for all.
+    return (b":\n\n" if isinstance(item, Heartbeat) else b"") + head.encode() + b"data: " + encode(item) + b"\n\n"
+
+
+def _sse_events(channel: Channel, events: Sequence[Stored]) -> bytes:
+    epoch = channel.epoch.encode()
+    return b"".join([b"id: %b.%d\ndata: %b\n\n" % (epoch, seq, json) for seq, json in events])
+
+
+def _ndjson_events(_channel: Channel, events: Sequence[Stored]) -> bytes:
+    return b"".join([json + b"\n" for _, json in events])
+
+
+def _ndjson_control(item: Control) -> bytes:
+    return encode(item) + b"\n"
+
+
+def stored_line(stored: Stored) -> str:
+    """An event as text for a terminal, with its line break. Events that are not messages have no line yet."""
+    event = decode_event(stored.json)
+    return "" if event.text is None else text_line(event.at, event.by.name, event.text) + "\n"
+
+
+def _text_events(_channel: Channel, events: Sequence[Stored]) -> bytes:
+    return "".join([stored_line(event) for event in events]).encode()
+
+
+def _text_control(item: Control) -> bytes:
+    """People are told only what concerns them: that something is missing, or that the server goes away."""
+    if isinstance(item, Reset):
+        return f"-- {item.reason}: the log has {item.first_seq} to {item.head_seq}; continuing at its end\n".encode()
+    if isinstance(item, Bye):
+        return f"-- the server is restarting; come back in {-(-item.reconnect_after_ms // 1000)} s\n".encode()
+    return b""
+
+
+def _websocket_events(_channel: Channel, events: Sequence[Stored]) -> bytes:
+    return b"".join([text_frame(json) for _, json in events])
+
+
+def _websocket_control(item: Control) -> bytes:
+    return text_frame(encode(item))
+
+
+def chunked(encoder: Encoder) -> Encoder:
+    """The same bytes in chunks of HTTP/1.1 (RFC 9112 §7.1); nothing stays nothing, since an empty chunk ends a body."""
+
+    def control(item: Control) -> bytes:
+        data = encoder.control(item)
+        return chunk(data) if data else b""
+
+    def events(channel: Channel, events: Sequence[Stored]) -> bytes:
+        data = encoder.events(channel, events)
+        return chunk(data) if data else b""
+
+    return Encoder(events, control)
+
+
+WEBSOCKET = Encoder(_websocket_events, _websocket_control)
+SSE = Encoder(_sse_events, sse_control)
+NDJSON = Encoder(_ndjson_events, _ndjson_control)
+TEXT = Encoder(_text_events, _text_control)
+STREAMS = {
+    "sse": (SSE, chunked(SSE)),
+    "ndjson": (NDJSON, chunked(NDJSON)),
+    "text": (TEXT, chunked(TEXT)),
+}
+"""By format: the bytes as they are (HTTP/1.0, read to the end of the connection) and in chunks."""
+
+
+def many_sse(events_id: Callable[[str, int], bytes]) -> Encoder:
+    """SSE over several rooms: `events_id(room, seq)` is the `id:` after that event, with every room's cursor.
+
+    It belongs to one connection, so it forms a group of its own.
+    """
+
+    def events(channel: Channel, events: Sequence[Stored]) -> bytes:
+        room = channel.room
+        return b"".join([b"id: %b\ndata: %b\n\n" % (events_id(room, seq), json) for seq, json in events])
+
+    def control(item: Control) -> bytes:
+        event_id = None
+        if isinstance(item, CaughtUp):
+            event_id = events_id(item.room, int(item.cursor.rpartition(".")[2])).decode()
+        elif isinstance(item, Reset):
+            event_id = events_id(item.room, item.head_seq).decode()
+        if event_id is None:
+            return sse_control(item)
+        return f"event: {_NAMES[type(item)]}\nid: {event_id}\ndata: ".encode() + encode(item) + b"\n\n"
+
+    return Encoder(events, control)

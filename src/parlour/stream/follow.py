@@ -1,0 +1,122 @@
+"""One-way streams: SSE, NDJSON and text, over one room or many."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import quote, unquote
+
+from parlour.core.cursor import Cursor, parse_cursor
+from parlour.core.errors import Refusal
+from parlour.http.session import Sink
+from parlour.hub.channel import Channel
+from parlour.hub.hub import Hub
+from parlour.hub.subscription import Encoder
+from parlour.stream.encoding import STREAMS, chunked, many_sse
+from parlour.stream.live import LiveSession, Start
+from parlour.wire.chunks_out import LAST_CHUNK, chunk
+from parlour.wire.sse import retry
+
+_MANY = re.compile(r"([0-9a-z]{1,16});([^;]*(?:;[^;]*)*)")
+
+
+class FollowSession(LiveSession):
+    """A stream that only the server writes. `first` is sent ahead of everything (the reconnection time of SSE)."""
+
+    __slots__ = ("_chunked", "_first")
+
+    def __init__(
+        self,
+        hub: Hub,
+        encoder: Encoder,
+        starts: Sequence[tuple[Channel, Start]],
+        *,
+        in_chunks: bool,
+        first: bytes = b"",
+        pulse_s: float,
+        stalled_s: float,
+    ) -> None:
+        super().__init__(hub, encoder, starts, pulse_s=pulse_s, stalled_s=stalled_s)
+        self._chunked = in_chunks
+        self._first = chunk(first) if in_chunks and first else first
+
+    def started(self, sink: Sink) -> None:
+        """The head is out: begin."""
+        if self._first:
+            sink.write(self._first)
+            self._first = b""
+        super().started(sink)
+
+    def finish(self) -> None:
+        """End the body, so that the client can tell an end from a break."""
+        if self.sink is not None:
+            if self._chunked:
+                self.sink.write(LAST_CHUNK)
+            super().finish()
+
+
+def follow(
+    hub: Hub,
+    channel: Channel,
+    format_: str,
+    start: Start,
+    *,
+    in_chunks: bool,
+    retry_ms: int,
+    pulse_s: float,
+    stalled_s: float,
+) -> FollowSession:
+    """Follow one room as `sse`, `ndjson` or `text`. Ownership of the opened channel goes to the session."""
+    encoder = STREAMS[format_][in_chunks]
+    first = retry(retry_ms) if format_ == "sse" else b""
+    return FollowSession(
+        hub, encoder, [(channel, start)], in_chunks=in_chunks, first=first, pulse_s=pulse_s, stalled_s=stalled_s
+    )
+
+
+def follow_many(
+    hub: Hub,
+    starts: Sequence[tuple[Channel, Start]],
+    *,
+    in_chunks: bool,
+    retry_ms: int,
+    pulse_s: float,
+    stalled_s: float,
+) -> FollowSession:
+    """Follow many rooms as SSE; every `id:` carries all cursors, so that `Last-Event-ID` resumes all of them."""
+    positions = {
+        channel.room: start.cursor.seq if start.cursor is not None else channel.head for channel, start in starts
+    }
+    epoch = hub.store.epoch
+
+    def event_id(room: str, seq: int) -> bytes:
+        positions[room] = seq
+        return encode_cursors(epoch, positions).encode()
+
+    encoder = many_sse(event_id)
+    return FollowSession(
+        hub,
+        chunked(encoder) if in_chunks else encoder,
+        starts,
+        in_chunks=in_chunks,
+        first=retry(retry_ms),
+        pulse_s=pulse_s,
+        stalled_s=stalled_s,
+    )
+
+
+def encode_cursors(epoch: str, positions: dict[str, int]) -> str:
+    """Many cursors as one: `k3f9;lobby=42;dev=7`, room names percent-encoded."""
+    return epoch + "".join([f";{quote(room, safe='')}={seq}" for room, seq in positions.items()])
+
+
+def parse_cursors(text: str) -> dict[str, Cursor]:
+    """The cursors by room in a `Last-Event-ID` of many rooms. Raises Refusal("bad_cursor")."""
+    match = _MANY.fullmatch(text)
+    if match is None:
+        raise Refusal("bad_cursor", "A cursor of many rooms looks like k3f9;lobby=42;dev=7.", field="Last-Event-ID")
+    cursors = {}
+    for part in match[2].split(";"):
+        room, _, seq = part.partition("=")
+        cursors[unquote(room)] = Cursor(match[1], parse_cursor(seq, "Last-Event-ID").seq)
+    return cursors

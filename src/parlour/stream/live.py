@@ -1,0 +1,188 @@
+"""What every open stream does alike: take its places in rooms, wait while the peer is slow, beat, say bye."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from parlour.core.cursor import Cursor
+from parlour.http.session import Sink
+from parlour.hub.channel import Channel
+from parlour.hub.hub import Hub
+from parlour.hub.subscription import Encoder, Subscription
+from parlour.schema.events import Bye, CaughtUp, Control, Heartbeat, Reset
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a reader begins: after `cursor`, or (without one) with the last `tail` events."""
+
+    cursor: Cursor | None = None
+    tail: int = 0
+
+
+class LiveSession:
+    """A `Session` that reads rooms, and the `Reader` of its subscriptions.
+
+    `places` are opened channels (`Hub.open`); the session releases them. While the peer does not take its bytes every
+    subscription stands still with a cursor; a peer that takes nothing for `stalled_s` is let go.
+    """
+
+    __slots__ = ("_places", "_starts", "_stuck_at", "encoder", "hub", "paused_by_peer", "pulse_s", "sink", "stalled_s")
+
+    def __init__(
+        self, hub: Hub, encoder: Encoder, starts: Sequence[tuple[Channel, Start]], *, pulse_s: float, stalled_s: float
+    ) -> None:
+        self.hub = hub
+        self.encoder = encoder
+        self.pulse_s = pulse_s
+        self.stalled_s = stalled_s
+        self.sink: Sink | None = None
+        self.paused_by_peer = False
+        self._starts: Sequence[tuple[Channel, Start]] = starts
+        self._places: tuple[Subscription, ...] = ()
+        self._stuck_at = 0
+
+    # --- Session ---
+
+    def started(self, sink: Sink) -> None:
+        """Subscribe to every room, then replay, then live."""
+        self.sink = sink
+        sink.wake_in(self.pulse_s)
+        starts, self._starts = self._starts, ()
+        for channel, start in starts:
+            self.enter(channel, start)
+
+    def received(self, data: bytes) -> None:
+        """A stream's peer has nothing to say."""
+
+    def ended(self) -> None:
+        """A peer that has finished sending may still listen."""
+
+    def paused(self) -> None:
+        """The peer does not take its bytes: stand still."""
+        self.paused_by_peer = True
+        for place in self._places:
+            place.pause()
+        if self.sink is not None:
+            self._stuck_at = self.sink.buffered()
+            self.sink.wake_in(self.stalled_s)
+
+    def resumed(self) -> None:
+        """The peer has drained its buffer: catch up."""
+        self.paused_by_peer = False
+        if self.sink is not None:
+            self.sink.wake_in(self.pulse_s)
+        for place in self._places:
+            if self.paused_by_peer:
+                break
+            place.resume()
+
+    def wake(self) -> None:
+        """Time for a sign of life; or to see whether a slow peer has taken anything since the last look."""
+        if self.sink is None:
+            return
+        if not self.paused_by_peer:
+            self.beat()
+            return
+        buffered = self.sink.buffered()
+        if buffered < self._stuck_at:
+            self._stuck_at = buffered
+            self.sink.wake_in(self.stalled_s)
+        else:
+            self.give_up()
+
+    def drain(self, reconnect_after_ms: int) -> None:
+        """The server is going down."""
+        if self.sink is not None:
+            self.show(Bye(reconnect_after_ms))
+            self.finish()
+
+    def closed(self) -> None:
+        """The connection is gone."""
+        self.sink = None
+        for channel, _ in self._starts:
+            channel.release()
+        self._starts = ()
+        places, self._places = self._places, ()
+        for place in places:
+            place.close()
+
+    # --- Reader ---
+
+    def caught_up(self, subscription: Subscription) -> None:
+        """Tell the peer that it is live."""
+        channel = subscription.channel
+        self.show(CaughtUp(channel.room, channel.cursor))
+
+    def reset(self, subscription: Subscription, reset: Reset) -> None:
+        """Tell the peer that its cursor is of no use."""
+        self.show(reset)
+
+    def failed(self, subscription: Subscription) -> None:
+        """The log cannot be read now: the peer comes back with its cursor."""
+        self.drain(1000)
+
+    # --- for the transports ---
+
+    def enter(self, channel: Channel, start: Start) -> None:
+        """Take a place in an opened room."""
+        assert self.sink is not None
+        place = Subscription(channel, self.encoder, self.sink.write, self)
+        self._places = (*self._places, place)
+        if self.paused_by_peer:
+            place.pause()
+        cursor = start.cursor
+        if cursor is None:
+            place.start(max(channel.first_seq - 1, channel.head - start.tail))
+        elif (reason := channel.gap(cursor)) is not None:
+            place.start_with_reset(channel.reset(reason))
+        else:
+            place.start(cursor.seq)
+
+    def leave(self, room: str) -> bool:
+        """Give up the place in a room; False when there is none."""
+        for place in self._places:
+            if place.channel.room == room:
+                self._places = tuple([other for other in self._places if other is not place])
+                place.close()
+                return True
+        return False
+
+    def place(self, room: str) -> Subscription | None:
+        """The place in a room, if there is one."""
+        for place in self._places:
+            if place.channel.room == room:
+                return place
+        return None
+
+    @property
+    def rooms(self) -> int:
+        """How many rooms are being read."""
+        return len(self._places)
+
+    def show(self, item: Control) -> None:
+        """Write a control item."""
+        data = self.encoder.control(item)
+        if data and self.sink is not None:
+            self.sink.write(data)
+
+    def heartbeat(self) -> Heartbeat:
+        """How far each room has come: a reader that is behind knows it."""
+        return Heartbeat({place.channel.room: place.channel.head for place in self._places})
+
+    def beat(self) -> None:
+        """Write a sign of life and ask for the next turn."""
+        if self.sink is not None:
+            self.sink.wake_in(self.pulse_s)
+            self.show(self.heartbeat())
+
+    def finish(self) -> None:
+        """End the stream in good order."""
+        if self.sink is not None:
+            self.sink.close()
+
+    def give_up(self) -> None:
+        """The peer has taken nothing for too long; it can resume with its cursor."""
+        if self.sink is not None:
+            self.sink.abort()

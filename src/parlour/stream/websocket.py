@@ -1,0 +1,248 @@
+"""A WebSocket: events and control items out, operations in; over one room or many (docs/protocol.md#websocket)."""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections.abc import Sequence
+
+from parlour.chat.ports import Clock
+from parlour.chat.posting import Posting, Sender
+from parlour.core.cursor import parse_cursor
+from parlour.core.errors import Refusal
+from parlour.core.event import Appended
+from parlour.core.limits import Buckets, Limits
+from parlour.core.names import room_name
+from parlour.hub.channel import Channel
+from parlour.hub.hub import Hub
+from parlour.schema.commands import (
+    Ack,
+    Op,
+    OpError,
+    PingOp,
+    PongReply,
+    ReadOp,
+    SendOp,
+    Subscribed,
+    SubscribeOp,
+    TypingOp,
+    Unsubscribed,
+    UnsubscribeOp,
+    decode_op,
+)
+from parlour.schema.events import By, Bye, Typing, encode
+from parlour.stream.encoding import WEBSOCKET
+from parlour.stream.live import LiveSession, Start
+from parlour.wire.websocket import FrameReader, Ping, Text, close_frame, ping_frame, text_frame
+
+GOING_AWAY = 1001
+POLICY = 1008
+SERVICE_RESTART = 1012
+SLOW = 4008
+"""Close codes: RFC 6455 §7.4.1, the registry's 1012, and ours for a reader that takes nothing."""
+
+TYPING_EVERY_S = 2.0
+"""One typist is shown to the others at most this often."""
+
+
+class WebSocketSession(LiveSession):
+    """One WebSocket. With `room` it reads that room and operations mean it; without, rooms are subscribed to.
+
+    An idle one holds no frame reader: it is made when bytes come and dropped at a frame border.
+    """
+
+    __slots__ = ("_clock", "_heard", "_limits", "_pings", "_posting", "_reader", "_room", "_sender", "_typed_at")
+
+    def __init__(
+        self,
+        hub: Hub,
+        posting: Posting,
+        sender: Sender,
+        starts: Sequence[tuple[Channel, Start]],
+        *,
+        room: str | None,
+        limits: Limits,
+        clock: Clock,
+    ) -> None:
+        super().__init__(hub, WEBSOCKET, starts, pulse_s=limits.websocket_ping_s, stalled_s=limits.stalled_s)
+        self._posting = posting
+        self._sender = sender
+        self._room = room
+        self._limits = limits
+        self._pings: Buckets | None = None
+        self._clock = clock
+        self._reader: FrameReader | None = None
+        self._heard = True
+        self._typed_at = -TYPING_EVERY_S
+
+    # --- bytes in ---
+
+    def received(self, data: bytes) -> None:
+        """Frames have come from the peer."""
+        sink = self.sink
+        if sink is None:
+            return
+        self._heard = True
+        reader = self._reader
+        if reader is None:
+            limits = self._limits
+            reader = self._reader = FrameReader(
+                max_frame=limits.websocket_frame_bytes,
+                max_message=limits.websocket_message_bytes,
+                max_fragments=limits.websocket_fragments,
+            )
+        for received in reader.feed(data):
+            if isinstance(received, Text):
+                self._obey(received.text)
+            elif isinstance(received, Ping) and not self._may_ping():
+                self._close(POLICY, "too many pings")
+                return
+        replies = reader.outgoing()
+        if replies:
+            sink.write(replies)
+        if reader.is_closed:
+            self._reader = None
+            sink.close()
+        elif reader.is_idle:
+            self._reader = None
+
+    def ended(self) -> None:
+        """A WebSocket without its other half is of no use (RFC 6455 §7.2.1)."""
+        if self.sink is not None:
+            self.sink.close()
+
+    def _may_ping(self) -> bool:
+        """Count a ping; a peer that pings all the time makes us work for nothing."""
+        if self._pings is None:
+            rate = self._limits.websocket_controls_per_s
+            self._pings = Buckets(rate, rate, capacity=1)
+        return self._pings.take("", self._clock.monotonic()) == 0.0
+
+    # --- operations ---
+
+    def _obey(self, message: str) -> None:
+        key: str | None = None
+        try:
+            op = decode_op(message)
+            if isinstance(op, SendOp):
+                key = op.key
+            self._run(op)
+        except Refusal as refusal:
+            self._say(_error(key, refusal))
+
+    def _run(self, op: Op) -> None:
+        if isinstance(op, SendOp):
+            self._send(op)
+        elif isinstance(op, TypingOp):
+            self._typing(op)
+        elif isinstance(op, PingOp):
+            self._say(PongReply())
+        elif isinstance(op, SubscribeOp):
+            self._subscribe(op)
+        elif isinstance(op, UnsubscribeOp):
+            room = room_name(op.room)
+            if self._room is not None or not self.leave(room):
+                raise Refusal("bad_op", "There is no such subscription on this connection.", field="room")
+            self._say(Unsubscribed(room))
+        else:
+            assert isinstance(op, ReadOp)
+            raise Refusal("login_required", "Guests have no read position: it belongs to an account.")
+
+    def _send(self, op: SendOp) -> None:
+        room = room_name(op.room) if op.room is not None else self._room
+        if room is None or (self._room is not None and room != self._room):
+            raise Refusal("bad_op", "Name the room; on the address of a room it is that room.", field="room")
+        future = self._posting.post(self._sender, room, op.text, key=op.key, name=op.name)
+
+        def answer(stored: Future[Appended]) -> None:
+            error = stored.exception()
+            if error is None:
+                done = stored.result()
+                self._say(Ack(op.key, room, done.seq, replay=done.replay))
+            elif isinstance(error, Refusal):
+                self._say(_error(op.key, error))
+            else:
+                self._say(_error(op.key, Refusal("internal")))
+
+        future.add_done_callback(answer)
+
+    def _typing(self, op: TypingOp) -> None:
+        room = room_name(op.room) if op.room is not None else self._room
+        place = self.place(room) if room is not None else None
+        if place is None:
+            raise Refusal("bad_op", "Subscribe to the room first.", field="room")
+        now = self._clock.monotonic()
+        if now - self._typed_at >= TYPING_EVERY_S:
+            self._typed_at = now
+            author = self._posting.author(self._sender, op.name)
+            place.channel.flash(Typing(place.channel.room, By(author.id, author.name, author.kind)))
+
+    def _subscribe(self, op: SubscribeOp) -> None:
+        room = room_name(op.room)
+        if self._room is not None:
+            raise Refusal("bad_op", "This connection is for one room; /api/v1/stream takes many.", field="room")
+        if self.place(room) is not None:
+            raise Refusal("bad_op", "This connection is subscribed to that room already.", field="room")
+        if self.rooms >= self._limits.stream_rooms:
+            raise Refusal("bad_op", f"One connection takes {self._limits.stream_rooms} rooms.", field="room")
+        start = Start(None if op.since is None else parse_cursor(str(op.since)))
+        self.hub.spawn(self._open(room, start))
+
+    async def _open(self, room: str, start: Start) -> None:
+        try:
+            channel = await self.hub.open(room)
+        except Refusal as refusal:
+            self._say(_error(None, refusal))
+            return
+        if self.sink is None or self.place(room) is not None:
+            channel.release()
+            return
+        self._say(Subscribed(room, channel.cursor))
+        self.enter(channel, start)
+
+    def _say(self, item: Ack | OpError | PongReply | Subscribed | Unsubscribed) -> None:
+        if self.sink is not None:
+            self.sink.write(text_frame(encode(item)))
+
+    # --- life ---
+
+    def beat(self) -> None:
+        """Ping a silent peer, with a heartbeat for scripts that cannot see pings; close one that does not answer."""
+        sink = self.sink
+        if sink is None:
+            return
+        if not self._heard:
+            self._close(GOING_AWAY, "no answer to a ping")
+            return
+        self._heard = False
+        sink.write(ping_frame(b"") + text_frame(encode(self.heartbeat())))
+        sink.wake_in(self.pulse_s)
+
+    def drain(self, reconnect_after_ms: int) -> None:
+        """The server is going down."""
+        self.show(Bye(reconnect_after_ms))
+        self._close(SERVICE_RESTART, "the server is restarting")
+
+    def give_up(self) -> None:
+        """The peer has taken nothing for too long."""
+        self._close(SLOW, "too slow; come back with your cursor")
+
+    def _close(self, code: int, reason: str) -> None:
+        sink = self.sink
+        if sink is not None:
+            sink.write(close_frame(code, reason))
+            sink.close()
+
+    def closed(self) -> None:
+        """The connection is gone."""
+        self._reader = None
+        super().closed()
+
+
+def _error(key: str | None, refusal: Refusal) -> OpError:
+    retry_after = refusal.retry_after
+    return OpError(
+        key=key,
+        code=refusal.code,
+        detail=refusal.detail,
+        retry_after_ms=None if retry_after is None else int(retry_after * 1000) + 1,
+    )
