@@ -102,7 +102,7 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
         (tmp_path / "absent.pem", key, "Cannot read .*absent.pem: No such file"),
         (cert, tmp_path / "absent.key", "Cannot read .*absent.key: No such file"),
         (other_cert, key, "key values mismatch"),
-        (tmp_path / "text.pem", key, "text.pem.* cannot be used"),
+        (tmp_path / "text.pem", key, "text.pem.* not in PEM form"),
         (locked_cert, locked_key, "password"),
     ]:
         with pytest.raises(TlsError, match=reason):
