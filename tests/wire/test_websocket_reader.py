@@ -281,14 +281,23 @@ def test_a_broken_rule_is_answered_at_the_first_byte_that_shows_it(data: bytes, 
     assert reader.is_closed
 
 
+TOO_MANY = Failed(1008, "too many control frames or fragments")
+
+
 def test_a_flood_of_control_frames_is_cut_off_within_one_feed() -> None:
     for opcode in (PING, PONG):
         reader = FrameReader()
-        received = reader.feed(frame(opcode, b"x") * 100_000)
-        assert len(received) == 11
-        assert received[-1] == Failed(1008, "too many control frames")
+        received = reader.feed((frame(opcode, b"x") + frame(TEXT, b"y")) * 50_000)
+        assert len(received) == 21
+        assert received[-1] == TOO_MANY
         assert len(reader.outgoing()) < 100
     assert len(FrameReader(max_controls=1000).feed(frame(PING) * 1000)) == 1000
+
+
+def test_a_flood_of_fragments_is_cut_off_within_one_feed() -> None:
+    two = frame(TEXT, fin=False) + frame(CONT)
+    assert FrameReader().feed((two + frame(TEXT, b"y")) * 32) == [Text(""), Text("y")] * 32
+    assert FrameReader().feed(two * 50_000) == [Text("")] * 32 + [TOO_MANY]
 
 
 def test_limits_and_binary_are_what_the_owner_chose() -> None:

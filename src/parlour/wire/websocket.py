@@ -221,9 +221,10 @@ class FrameReader:
     Everything of RFC 6455 §5 to §8 is enforced as early as the bytes allow, and more strictly where the RFC leaves room
     (docs/decisions/0004-websocket-codec.md): no binary messages, and the limits. An idle reader holds no buffer.
 
-    `max_frame` and `max_message` are bytes of payload; `max_controls` is the number of pings and pongs in one call of
-    `feed`, so that one read of the socket cannot ask for thousands of answers. How many may come in a second is for the
-    owner to count: it sees each `Ping` and `Pong`.
+    `max_frame` and `max_message` are bytes of payload, `max_fragments` those of one message; `max_controls` is the
+    number of pings and pongs in one call of `feed` (and four times `max_fragments` that of fragments), so that one read
+    of the socket cannot keep the server busy. How many pings may come in a second is for the owner to count, who sees
+    each `Ping` and `Pong`.
     """
 
     __slots__ = ("_frame", "_head", "_limits", "_message", "_out", "is_closed")
@@ -263,22 +264,17 @@ class FrameReader:
         received: list[Received] = []
         if self.is_closed:
             return received
-        position = 0
-        if self._frame is None and self._message is None and not self._head:
-            position = self._read_whole_texts(data, received)
-            if position == len(data):
-                return received
         try:
-            self._read(data, position, received)
+            self._read(data, received)
         except _Violation as broken:
             self._fail(broken.code, broken.reason, received)
         except UnicodeDecodeError:
             self._fail(1007, "not valid UTF-8", received)
         return received
 
-    def _read_whole_texts(self, data: bytes, received: list[Received]) -> int:
+    def _read_whole_texts(self, data: bytes, position: int, received: list[Received]) -> int:
         """The common case, fast: unfragmented text frames that are there as a whole. Stops before anything else."""
-        position, end = 0, len(data)
+        end = len(data)
         limit = min(self._limits.frame, self._limits.message)
         while end - position >= 6 and data[position] == _WHOLE_TEXT:
             size = data[position + 1] - 128
@@ -310,18 +306,24 @@ class FrameReader:
         self.is_closed = True
         self._head, self._frame, self._message = b"", None, None
 
-    def _read(self, data: bytes, position: int, received: list[Received]) -> None:
-        """The general case: any frame, in any pieces."""
-        controls = 0
+    def _read(self, data: bytes, received: list[Received]) -> None:
+        position = controls = fragments = 0
         while not self.is_closed:
+            if self._frame is None and self._message is None and not self._head:
+                position = self._read_whole_texts(data, position, received)
+                if position == len(data):
+                    return
+            # The general case: any frame, in any pieces; costly, so that no read of the socket may have many of them.
             if self._frame is None:
                 position = self._read_head(data, position)
                 if self._frame is None:
                     return
                 if self._frame.opcode >= _CLOSE:
                     controls += 1
-                    if controls > self._limits.controls:
-                        raise _Violation(1008, "too many control frames")
+                else:
+                    fragments += 1
+                if controls > self._limits.controls or fragments > 4 * self._limits.fragments:
+                    raise _Violation(1008, "too many control frames or fragments")
             frame = self._frame
             piece = data[position : position + frame.remaining]
             position += len(piece)
