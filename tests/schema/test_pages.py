@@ -1,0 +1,49 @@
+"""A page carries the events' stored bytes untouched."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parlour.core.event import Stored
+from parlour.schema.pages import RoomInfo, page
+
+
+def test_an_empty_page() -> None:
+    assert page("lobby", "k", [], 1, 0, None, None) == (
+        b'{"room":"lobby","epoch":"k","events":[],"first_seq":1,"head_seq":0,"next":null,"prev":null}'
+    )
+
+
+def test_events_keep_their_own_bytes() -> None:
+    odd = b'{"seq" : 7,"text":"\\u00e9"}'
+    body = page("lobby", "k", [Stored(6, b'{"seq":6}'), Stored(7, odd)], 1, 9, "/lobby?since=k.7", "/lobby?before=k.6")
+    assert b'"events":[{"seq":6},' + odd + b"]" in body
+    assert json.loads(body)["next"] == "/lobby?since=k.7"
+    assert json.loads(body)["prev"] == "/lobby?before=k.6"
+
+
+@given(st.text(), st.lists(st.dictionaries(st.text(), st.text(), max_size=2), max_size=4), st.none() | st.text())
+def test_a_page_is_valid_json_whatever_is_in_it(room: str, events: list[dict[str, str]], following: str | None) -> None:
+    stored = [Stored(seq, msgspec.json.encode(event)) for seq, event in enumerate(events, 1)]
+    assert json.loads(page(room, "k", stored, 1, len(events), following, None)) == {
+        "room": room,
+        "epoch": "k",
+        "events": events,
+        "first_seq": 1,
+        "head_seq": len(events),
+        "next": following,
+        "prev": None,
+    }
+
+
+def test_a_room_says_when_it_was_active_only_if_that_is_known() -> None:
+    assert (
+        msgspec.json.encode(RoomInfo("lobby", "k", 1, 9)) == b'{"room":"lobby","epoch":"k","first_seq":1,"head_seq":9}'
+    )
+    assert b'"active_at":"2026-11-22T06:41:23.123Z"' in msgspec.json.encode(
+        RoomInfo("lobby", "k", 1, 9, "2026-11-22T06:41:23.123Z")
+    )
