@@ -12,6 +12,7 @@ import click
 
 from parlour.cli import light_httpx  # noqa: F401 (before httpx)
 from parlour.client import ClientError, OutcomeUnknown, Refused, Room, parse_room
+from parlour.client.transport import check_token
 from parlour.core.errors import Refusal
 from parlour.core.text import visible
 
@@ -41,10 +42,11 @@ def address(_ctx: click.Context, _param: click.Parameter, value: str) -> Room:
 
 def token() -> str | None:
     """The secret to authenticate with: from the environment, because arguments can be read by every process."""
-    value = os.environ.get(TOKEN_ENV) or None
-    if value is not None and not (value.isascii() and value.isprintable() and " " not in value):
-        raise click.UsageError(f"{TOKEN_ENV} is not a token: it must be visible ASCII characters.")
-    return value
+    value = os.environ.get(TOKEN_ENV)
+    try:
+        return check_token(value) if value else None
+    except ValueError as exc:
+        raise click.UsageError(f"{TOKEN_ENV}: {exc}") from exc
 
 
 def complain(text: str) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-from parlour import __version__
 from parlour.client.answers import failure
 from parlour.client.errors import ClientError, OutcomeUnknown, Refused, Unreachable
+from parlour.version import __version__
 
 CONNECT_S = 5.0
 ANSWER_S = 10.0
@@ -23,6 +24,16 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+def check_token(token: str) -> str:
+    """Give a token back that can stand in a header field. Raises ValueError, without the token in it."""
+    if _TOKEN.fullmatch(token) is None:
+        raise ValueError("A token consists of visible ASCII characters.")
+    return token
+
+
 class Transport:
     """The connections to one server. May be used by several threads.
 
@@ -31,11 +42,9 @@ class Transport:
     """
 
     def __init__(self, token: str | None) -> None:
-        if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token != ""):
-            raise ValueError("A token consists of visible ASCII characters.")
         headers = {"User-Agent": f"parlour/{__version__}", "Accept-Encoding": "identity"}
         if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
+            headers["Authorization"] = f"Bearer {check_token(token)}"
         self._http = httpx.Client(
             headers=headers,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),

@@ -1,0 +1,145 @@
+"""Following through every kind of break, with a peer that plays it (docs/protocol.md#reading)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import pytest
+
+from parlour.client import Backoff, CaughtUp, Client, Event, Lost, Refused, Reset, Unreachable
+from parlour.client.items import Item
+from parlour.core.errors import Refusal
+from tests.support.peer import Peer, Step, answer, reset, silence, stream, then
+
+
+def follower(peer: Peer) -> Client:
+    return Client(f"{peer.url}/lobby", backoff=Backoff(base_s=0.001, cap_s=0.002))
+
+
+def line(seq: int) -> bytes:
+    return (
+        b'{"room":"lobby","seq":%d,"type":"message","at":"x","by":{"id":"g","name":"a","kind":"guest"},"text":"%d"}'
+        % (seq, seq)
+    )
+
+
+def caught_up(seq: int) -> bytes:
+    return b'{"type":"caught_up","room":"lobby","cursor":"e.%d"}' % seq
+
+
+LAST = then(stream(caught_up(4)), silence)
+
+
+def read(items: Iterator[Item | Lost], until_seq: int) -> list[Item | Lost]:
+    got: list[Item | Lost] = []
+    for item in items:
+        got.append(item)
+        if isinstance(item, Event) and item.seq == until_seq:
+            return got
+    raise AssertionError("the feed has ended")
+
+
+def seqs(items: list[Item | Lost]) -> list[int]:
+    return [item.seq for item in items if isinstance(item, Event)]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        stream(line(1), line(2)),
+        then(stream(line(1), line(2)), reset),
+        stream(line(1), line(2), line(3)[:-9]),
+        stream(line(1), line(2), b'{"type":"bye","reconnect_after_ms":1}', line(3)),
+        stream(line(1), line(2), b"not json"),
+        stream(line(1), line(2), line(4)),
+        stream(line(1), line(2), caught_up(4)),
+        then(stream(line(1), line(2)), silence),
+    ],
+)
+def test_feed_resumes_from_its_cursor_without_gap_or_repeat(trouble: Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parlour.client.transport.SILENCE_S", 0.2)
+    with (
+        Peer(trouble, stream(line(2), line(3), line(4), caught_up(4))) as peer,
+        follower(peer) as client,
+    ):
+        feed = client.follow("e.0")
+        items = iter(feed)
+        got = read(items, 4)
+        assert str(feed.cursor) == "e.4"
+        items.close()  # type: ignore[attr-defined]  # a generator
+    assert seqs(got) == [1, 2, 3, 4]
+    assert sum(isinstance(item, Lost) for item in got) == 1
+    assert [asked.line for asked in peer.asked] == [
+        "GET /lobby?follow=1&since=e.0 HTTP/1.1",
+        "GET /lobby?follow=1&since=e.2 HTTP/1.1",
+    ]
+
+
+def test_feed_without_a_cursor_asks_for_the_last_events_and_resumes_with_what_it_learned() -> None:
+    with (
+        Peer(stream(line(3), line(4), caught_up(4)), reset, stream(line(5))) as peer,
+        follower(peer) as client,
+    ):
+        got = read(iter(client.follow(last=2)), 5)
+    assert seqs(got) == [3, 4, 5]
+    assert [asked.line.split("?")[1] for asked in peer.asked] == [
+        "follow=1&limit=2 HTTP/1.1",
+        "follow=1&since=e.4 HTTP/1.1",
+        "follow=1&since=e.4 HTTP/1.1",
+    ]
+    assert "application/x-ndjson" in peer.asked[0].fields["accept"]
+
+
+def test_feed_without_anything_begins_at_the_head() -> None:
+    with Peer(stream(caught_up(4)), stream(line(5))) as peer, follower(peer) as client:
+        assert seqs(read(iter(client.follow()), 5)) == [5]
+    assert peer.asked[0].line == "GET /lobby?follow=1 HTTP/1.1"
+
+
+def test_reset_is_passed_on_and_moves_the_cursor() -> None:
+    moved = b'{"type":"reset","room":"lobby","reason":"epoch_changed","epoch":"f","first_seq":1,"head_seq":4}'
+    with (
+        Peer(stream(moved, b'{"type":"caught_up","room":"lobby","cursor":"f.4"}'), stream(line(5))) as peer,
+        follower(peer) as client,
+    ):
+        got = read(iter(client.follow("e.9")), 5)
+    assert [type(item) for item in got] == [Reset, CaughtUp, Lost, Event]
+    assert peer.asked[1].line == "GET /lobby?follow=1&since=f.4 HTTP/1.1"
+
+
+def test_lines_keep_the_bytes_of_the_server_with_fields_unknown_here() -> None:
+    raw = line(1)[:-1] + b',"mood":"new"}'
+    with Peer(stream(raw)) as peer, follower(peer) as client:
+        (first,) = islice(client.follow("e.0").lines(), 1)
+    assert not isinstance(first, Lost)
+    assert first.raw == raw
+
+
+def test_busy_server_is_left_alone_for_as_long_as_it_asks() -> None:
+    with Peer(answer(503, Retry_After="7"), LAST) as peer, follower(peer) as client:
+        (lost,) = islice(iter(client.follow("e.4")), 1)
+    assert isinstance(lost, Lost)
+    assert 7.0 <= lost.retry_in_s < 7.1
+
+
+def test_refusal_ends_the_feed_at_once_and_later() -> None:
+    refusal = answer(404, b'{"code":"not_found","detail":"There is nothing here"}')
+    with Peer(stream(line(1)), refusal) as peer, follower(peer) as client:
+        items = iter(client.follow("e.0"))
+        assert seqs([next(items)]) == [1]
+        assert isinstance(next(items), Lost)
+        with pytest.raises(Refused, match="nothing here"):
+            next(items)
+
+
+def test_first_connection_has_a_deadline() -> None:
+    with Peer() as peer:
+        client = follower(peer)
+    with client, pytest.raises(Unreachable):
+        list(client.follow(timeout_s=0.05))
+
+
+def test_malformed_cursor_is_refused_at_once() -> None:
+    with Client("h/lobby") as client, pytest.raises(Refusal, match="cursor"):
+        client.follow("forty-two")

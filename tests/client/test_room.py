@@ -1,0 +1,53 @@
+"""The addresses that people type."""
+
+from __future__ import annotations
+
+import pytest
+
+from parlour.client.room import Room, parse_room
+
+
+@pytest.mark.parametrize(
+    ("typed", "server", "name", "url"),
+    [
+        ("http://h:8080/lobby", "http://h:8080", "lobby", "http://h:8080/lobby"),
+        ("https://chat.example/dev", "https://chat.example", "dev", "https://chat.example/dev"),
+        ("localhost:8080/lobby", "http://localhost:8080", "lobby", "http://localhost:8080/lobby"),
+        ("HTTP://Host/Lobby/", "http://host", "lobby", "http://host/lobby"),
+        ("h:1", "http://h:1", "lobby", "http://h:1/lobby"),
+        ("h:1/", "http://h:1", "lobby", "http://h:1/lobby"),
+        ("[::1]:8080/a.b-c_d", "http://[::1]:8080", "a.b-c_d", "http://[::1]:8080/a.b-c_d"),
+        ("h/Räume", "http://h", "räume", "http://h/r%C3%A4ume"),
+        ("h/%E6%97%A5%E6%9C%AC", "http://h", "日本", "http://h/%E6%97%A5%E6%9C%AC"),
+    ],
+)
+def test_address_is_taken_apart(typed: str, server: str, name: str, url: str) -> None:
+    room = parse_room(typed)
+    assert room == Room(server, name)
+    assert room.url == url
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [
+        ("ws://h/lobby", "http://"),
+        ("http:///lobby", "host"),
+        ("", "host"),
+        ("h:99999/lobby", "not an address"),
+        ("h:port/lobby", "not an address"),
+        ("[::1/lobby", "not an address"),
+        ("http://me:secret@h/lobby", "PARLOUR_TOKEN"),
+        ("h/lobby/42", "one name"),
+        ("h/lobby?follow=1", "ends with its name"),
+        ("h/lobby#x", "ends with its name"),
+        ("h/api", "itself"),
+        ("h/a b", "letters, digits"),
+        ("h/%FF", "UTF-8"),
+        ("h\x1b/lobby", "host"),
+    ],
+)
+def test_address_that_cannot_be_is_refused_with_a_reason(typed: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        parse_room(typed)
+    assert reason in str(caught.value)
+    assert "secret" not in str(caught.value)
