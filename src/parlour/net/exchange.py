@@ -7,6 +7,7 @@ disk) or not at all. What a handler may await: futures and other coroutines. It 
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import CancelledError, Future
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -44,7 +45,7 @@ class Exchange(Generic[T]):
             self._coroutine.throw(CancelledError())
         self._coroutine.close()
 
-    def _wake(self, _future: Future[Any]) -> None:
+    def _wake(self, _future: Future[Any] | None) -> None:
         self._waiting_for = None
         self._step(self._coroutine.send, None)  # the await itself raises or returns what the future holds
 
@@ -58,6 +59,9 @@ class Exchange(Generic[T]):
             if not isinstance(error, Exception):
                 raise
         else:
+            if future is None:  # a bare yield: asyncio.sleep(0)
+                asyncio.get_running_loop().call_soon(self._wake, None)
+                return
             # The handshake of `Future.__await__`: it marks itself and expects its awaiter to clear the mark.
             future._asyncio_future_blocking = False
             self._waiting_for = future
