@@ -7,24 +7,25 @@ from typing import cast
 import msgspec
 
 from parlour.core.errors import Refusal
+from parlour.schema.fields import CursorText, DisplayName, Key, RoomName, Seq, Text
 from parlour.wire.strict_json import decode
 
 
 class PostMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /<room>`."""
 
-    text: str
-    key: str | None = None
-    name: str | None = None
+    text: Text
+    key: Key | None = None
+    name: DisplayName | None = None
 
 
 class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /send`, where the room is in the body."""
 
-    text: str
-    room: str | None = None
-    key: str | None = None
-    name: str | None = None
+    text: Text
+    room: RoomName | None = None
+    key: Key | None = None
+    name: DisplayName | None = None
 
 
 class _Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op"):
@@ -34,24 +35,24 @@ class _Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op
 class SendOp(_Op, frozen=True, tag="send"):
     """Store a message; answered by Ack or OpError with the same key."""
 
-    text: str
-    key: str | None = None
-    room: str | None = None
-    name: str | None = None
+    text: Text
+    key: Key | None = None
+    room: RoomName | None = None
+    name: DisplayName | None = None
 
 
 class TypingOp(_Op, frozen=True, tag="typing"):
     """Tell the others that somebody is writing."""
 
-    room: str | None = None
-    name: str | None = None
+    room: RoomName | None = None
+    name: DisplayName | None = None
 
 
 class ReadOp(_Op, frozen=True, tag="read"):
     """Move one's read position: everything up to `seq` has been read."""
 
     seq: int
-    room: str | None = None
+    room: RoomName | None = None
 
 
 class PingOp(_Op, frozen=True, tag="ping"):
@@ -61,14 +62,14 @@ class PingOp(_Op, frozen=True, tag="ping"):
 class SubscribeOp(_Op, frozen=True, tag="subscribe"):
     """Follow one more room, after the cursor `since` (`"k3f9.42"` or 42) or from now on."""
 
-    room: str
-    since: str | int | None = None
+    room: RoomName
+    since: CursorText | int | None = None
 
 
 class UnsubscribeOp(_Op, frozen=True, tag="unsubscribe"):
     """Stop following a room."""
 
-    room: str
+    room: RoomName
 
 
 Op = SendOp | TypingOp | ReadOp | PingOp | SubscribeOp | UnsubscribeOp
@@ -92,16 +93,16 @@ def decode_op(data: bytes | str) -> Op:
 class Ack(msgspec.Struct, frozen=True, tag="ack"):
     """The message is on disk at this place; `replay` if an earlier send with the key had stored it."""
 
-    key: str | None
-    room: str
-    seq: int
+    key: Key | None
+    room: RoomName
+    seq: Seq
     replay: bool = False
 
 
 class OpError(msgspec.Struct, frozen=True, tag="error"):
     """An operation was refused; `key` is that of the send, if it could be read."""
 
-    key: str | None
+    key: Key | None
     code: str
     detail: str
     retry_after_ms: int | None = None
@@ -115,11 +116,11 @@ class PongReply(msgspec.Struct, frozen=True, tag="pong"):
 class Subscribed(msgspec.Struct, frozen=True, tag="subscribed"):
     """The room is followed; `cursor` is its head at this moment."""
 
-    room: str
-    cursor: str
+    room: RoomName
+    cursor: CursorText
 
 
 class Unsubscribed(msgspec.Struct, frozen=True, tag="unsubscribed"):
     """Nothing more will come from the room."""
 
-    room: str
+    room: RoomName

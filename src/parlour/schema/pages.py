@@ -1,4 +1,4 @@
-"""A page of history, put together from the events' own bytes (docs/protocol.md#reading)."""
+"""Pages of history, put together from the events' own bytes, and the list of rooms (docs/protocol.md#reading)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from parlour.core.event import Stored
+from parlour.schema.events import Event
+from parlour.schema.fields import Epoch, HeadSeq, RoomName, Seq, Time
 
 _encode = msgspec.json.Encoder().encode
 
@@ -14,11 +16,32 @@ _encode = msgspec.json.Encoder().encode
 class RoomInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     """A room and the extent of its log; `active_at` is the time of its newest event, in lists."""
 
-    room: str
-    epoch: str
-    first_seq: int
-    head_seq: int
-    active_at: str | None = None
+    room: RoomName
+    epoch: Epoch
+    first_seq: Seq
+    head_seq: HeadSeq
+    active_at: Time | None = None
+
+
+class RoomList(msgspec.Struct, frozen=True):
+    """Rooms that have events, most recently active first."""
+
+    rooms: list[RoomInfo]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A part of a room's log, oldest event first; `next` and `prev` are the addresses of the pages beside it.
+
+    `next` is always there: it is where new events will be. `prev` is null where the log begins.
+    """
+
+    room: RoomName
+    epoch: Epoch
+    events: list[Event]
+    first_seq: Seq
+    head_seq: HeadSeq
+    next: str | None
+    prev: str | None
 
 
 def page(
@@ -30,7 +53,7 @@ def page(
     next: str | None,  # noqa: A002 - the member's name
     prev: str | None,
 ) -> bytes:
-    """Encode one page: the events oldest first, as stored; `next` and `prev` are the addresses of its neighbours."""
+    """Encode a `Page`: the events oldest first, as stored; `next` and `prev` are the addresses of its neighbours."""
     return b'{"room":%b,"epoch":%b,"events":[%b],"first_seq":%d,"head_seq":%d,"next":%b,"prev":%b}' % (
         _encode(room),
         _encode(epoch),

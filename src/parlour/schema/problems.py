@@ -3,40 +3,59 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from parlour.core.errors import Refusal
 from parlour.core.text import visible
+from parlour.schema.fields import Epoch, HeadSeq, RoomName, Seq
 
 _encode = msgspec.json.Encoder().encode
 
 
-def problem(refusal: Refusal, instance: str | None = None) -> bytes:
-    """Encode a problem document (RFC 9457): `type`, `title`, `status`, `code`, `detail` and what else applies.
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A refusal (RFC 9457). `code` never changes its meaning; `stored` is absent where the outcome is unknown."""
 
-    `stored` is false when nothing was stored for certain and absent when that is unknown, `retry_after` is in seconds,
-    `instance` is the path of the request.
-    """
-    kind = refusal.kind
-    members: dict[str, object] = {
-        "type": f"/help#{kind.code}",
-        "title": kind.title,
-        "status": kind.status,
-        "code": kind.code,
-        "detail": refusal.detail,
-    }
-    if kind.stored is not None:
-        members["stored"] = kind.stored
-    if refusal.field is not None:
-        members["field"] = refusal.field
-    if refusal.retry_after is not None:
-        members["retry_after"] = math.ceil(refusal.retry_after * 1000) / 1000
-    if instance is not None:
-        members["instance"] = instance
-    if refusal.extra is not None:
-        members = refusal.extra | members
-    return _encode(members)
+    type: Annotated[str, Meta(description="Where the code is explained.", examples=["/help#blank_text"])]
+    title: Annotated[str, Meta(description="The meaning of the code, for people.")]
+    status: Annotated[int, Meta(extra_json_schema={"minimum": 400, "maximum": 599})]
+    code: Annotated[str, Meta(description="One of docs/errors.md; new codes may come.", examples=["blank_text"])]
+    detail: Annotated[str, Meta(description="What was wrong with this request, for people.")]
+    stored: Annotated[bool, Meta(description="False: nothing was stored, for certain.")] | None = None
+    field: Annotated[str, Meta(description="The offending field or parameter.", examples=["text"])] | None = None
+    retry_after: Annotated[float, Meta(description="Seconds.", extra_json_schema={"minimum": 0})] | None = None
+    instance: Annotated[str, Meta(description="The path of the request.")] | None = None
+
+
+class CursorGone(Problem, frozen=True, omit_defaults=True, kw_only=True):
+    """The log cannot be continued from the cursor; the further members are those of a `reset` item."""
+
+    room: RoomName
+    reason: Annotated[str, Meta(examples=["epoch_changed", "below_retention", "cursor_ahead"])]
+    epoch: Epoch
+    first_seq: Seq
+    head_seq: HeadSeq
+
+
+def problem(refusal: Refusal, instance: str | None = None) -> bytes:
+    """Encode a `Problem`, with the members of `refusal.extra` beside its own."""
+    kind, wait = refusal.kind, refusal.retry_after
+    members = msgspec.to_builtins(
+        Problem(
+            type=f"/help#{kind.code}",
+            title=kind.title,
+            status=kind.status,
+            code=kind.code,
+            detail=refusal.detail,
+            stored=kind.stored,
+            field=refusal.field,
+            retry_after=None if wait is None else math.ceil(wait * 1000) / 1000,
+            instance=instance,
+        )
+    )
+    return _encode(members if refusal.extra is None else refusal.extra | members)
 
 
 def error_line(refusal: Refusal) -> str:

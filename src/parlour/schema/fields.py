@@ -1,0 +1,126 @@
+"""What the values in the API look like: the rules of `core` said in JSON Schema, for documents and generated clients.
+
+Nothing here refuses anything: `core` does, with an error of its own for each rule. Each schema is exact for ASCII; of
+other characters it lets through what only Unicode tables can judge, which `core` then may refuse. Patterns are of the
+kind that JavaScript and Python read alike.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from parlour.core.cursor import MAX_SEQ
+from parlour.core.names import MAX_NAME_CHARS, RESERVED
+from parlour.core.text import MAX_TEXT_BYTES, MAX_TEXT_CHARS, MAX_TEXT_LINES
+
+_NOT_IN_ROOMS = r"\u0000-,/:-@\[-^`{-\u009f"
+_NOT_IN_NAMES = r"\u0000-\u001f:\u007f-\u009f"
+_NOT_SEEN = (
+    r"\u0000- \u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
+    r"\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0"
+)
+
+RoomName = Annotated[
+    str,
+    Meta(
+        description=f"A room: 1 to {MAX_NAME_CHARS} letters and digits of any script, `-`, `_` and `.`, the first a "
+        "letter or digit. Case and width do not matter (NFKC case folding); answers have the canonical form. Some "
+        "names are reserved.",
+        examples=["lobby"],
+        extra_json_schema={
+            "minLength": 1,
+            "maxLength": MAX_NAME_CHARS,
+            "pattern": f"^[^_.{_NOT_IN_ROOMS}-][^{_NOT_IN_ROOMS}]*$",
+            "not": {"enum": sorted(RESERVED)},
+        },
+    ),
+]
+
+DisplayName = Annotated[
+    str,
+    Meta(
+        description=f"A display name: up to {MAX_NAME_CHARS} characters without controls, invisible characters and "
+        "colons, at least one of them visible. It may not pose as the server or its staff.",
+        examples=["alice"],
+        extra_json_schema={
+            "minLength": 1,
+            "maxLength": MAX_NAME_CHARS,
+            "pattern": f"^[^{_NOT_IN_NAMES}]*[^ {_NOT_IN_NAMES}][^{_NOT_IN_NAMES}]*$",
+        },
+    ),
+]
+
+Key = Annotated[
+    str,
+    Meta(
+        description="An idempotency key: a repeat by the same author in the same room is answered like the first "
+        "request and stores nothing.",
+        examples=["backup-2026-11-22"],
+        extra_json_schema={"minLength": 8, "maxLength": 64, "pattern": "^[A-Za-z0-9_-]{8,64}$"},
+    ),
+]
+
+Text = Annotated[
+    str,
+    Meta(
+        description=f"The text of a message: at most {MAX_TEXT_CHARS} characters, {MAX_TEXT_BYTES} bytes of UTF-8 and "
+        f"{MAX_TEXT_LINES} lines; without U+0000; something in it can be seen.",
+        examples=["Hello"],
+        extra_json_schema={
+            "minLength": 1,
+            "maxLength": MAX_TEXT_CHARS,
+            "pattern": rf"^[^\u0000]*[^{_NOT_SEEN}][^\u0000]*$",
+        },
+    ),
+]
+
+CursorText = Annotated[
+    str,
+    Meta(
+        description="A place in a log: everything up to this event has been seen. `k3f9.42` is event 42 of the epoch "
+        "`k3f9`; a bare `42` means the current epoch.",
+        examples=["0"],
+        extra_json_schema={"pattern": r"^([0-9a-z]{1,16}\.)?(0|[1-9][0-9]{0,10})$", "maxLength": 28},
+    ),
+]
+
+Epoch = Annotated[
+    str,
+    Meta(
+        description="Names the numbering of all logs of this server; a restored backup begins a new one.",
+        examples=["k3f9"],
+        extra_json_schema={"pattern": "^[0-9a-z]{1,16}$"},
+    ),
+]
+
+Seq = Annotated[
+    int,
+    Meta(
+        description="The number of an event in the log of its room: 1, 2, 3 … without a hole.",
+        examples=[1],
+        extra_json_schema={"minimum": 1, "maximum": MAX_SEQ},
+    ),
+]
+
+HeadSeq = Annotated[
+    int,
+    Meta(
+        description="The newest event of the log; 0 while it is empty.",
+        examples=[42],
+        extra_json_schema={"minimum": 0, "maximum": MAX_SEQ},
+    ),
+]
+
+Time = Annotated[
+    str,
+    Meta(
+        description="A moment in UTC, with milliseconds. Order is given by `seq`, never by time.",
+        examples=["2026-11-22T06:41:23.123Z"],
+        extra_json_schema={
+            "format": "date-time",
+            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$",
+        },
+    ),
+]
