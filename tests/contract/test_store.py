@@ -14,7 +14,19 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Log, Stored
 from parlour.schema.events import By, Event, decode_event
 from parlour.store.memory import MemoryStore
-from tests.support.stores import ALICE, BOB, CountedIds, HandClock, draft, open_sqlite
+from tests.support.stores import BOB, CountedIds, HandClock, draft, open_sqlite
+
+TEXTS = [
+    "Grüße aus Köln",
+    "日本語の文章",
+    "👩‍👩‍👧‍👦 🏳️‍🌈",
+    "שלום עולם",
+    "a\nb\r\n\tc",
+    "\u2028\u2029\ufeff\x85",
+    "\"\\/'",
+    "\x01\x1b[31m\x7f",
+    "x" * 65536,
+]
 
 
 @pytest.fixture
@@ -242,10 +254,7 @@ async def test_a_reader_that_goes_away_leaves_the_others_their_page(store: Store
     assert [seqs(page) for page in results[1:] if isinstance(page, list)] == [[1], [1]]
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["Grüße aus Köln", "日本語の文章", "👩‍👩‍👧‍👦 🏳️‍🌈", "שלום עולם", "a\nb\r\n\tc", "\u2028\u2029\ufeff", '"\\/', "\x01\x1b[31m", "x" * 65536],
-)  # fmt: skip
+@pytest.mark.parametrize("text", TEXTS)
 async def test_text_comes_back_as_it_was(store: Store, text: str) -> None:
     answer = await store.append(draft(text, "größe"))
     assert b"\n" not in answer.json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from pathlib import Path
 
@@ -43,9 +44,11 @@ class Fatal:
 
     def __init__(self) -> None:
         self.errors: list[BaseException] = []
+        self.happened = asyncio.Event()
 
     def __call__(self, error: BaseException) -> None:
         self.errors.append(error)
+        self.happened.set()
 
 
 def draft(text: str = "hello", room: str = "lobby", key: str | None = None, author: Author = ALICE) -> Draft:

@@ -7,6 +7,7 @@ from pathlib import Path
 import apsw
 
 from parlour.store.sqlite.errors import SettingRefused, SqliteTooOld
+from parlour.store.sqlite.migrate import check_applied
 
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL that two connections write and checkpoint at once (sqlite.org/wal.html, §WAL-reset)."""
@@ -39,16 +40,28 @@ def check_library() -> None:
 
 
 def open_writer(database: Path) -> apsw.Connection:
-    """The read-write connection; makes the file if needed. Raises SettingRefused, apsw.Error."""
+    """The read-write connection; makes the file if needed.
+
+    Raises NotOurs, SchemaTooNew or MigrationChanged before anything is changed; SettingRefused, apsw.Error.
+    """
     connection = apsw.Connection(str(database))
-    _apply(connection, _WRITER)
+    try:
+        check_applied(connection)
+        _apply(connection, _WRITER)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
 def open_reader(database: Path) -> apsw.Connection:
     """A read-only connection to an existing file. Raises SettingRefused, apsw.Error."""
     connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
-    _apply(connection, _READER)
+    try:
+        _apply(connection, _READER)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -59,5 +72,4 @@ def _apply(connection: apsw.Connection, settings: dict[str, int | str]) -> None:
     for name, wanted in settings.items():
         found = connection.pragma(name)
         if found != wanted:
-            connection.close()
             raise SettingRefused(f"SQLite keeps {name} at {found!r} where {wanted!r} is needed.")

@@ -14,8 +14,12 @@ EVENTS_PER_STEP = 500
 """What one transaction deletes: some milliseconds, because a batch of posts may be waiting behind it."""
 
 ROOMS_PER_STEP = 500
-PAUSE_S = 60.0
-"""Between two rounds over all rooms."""
+STEP_PAUSE_S = 0.02
+ROUND_PAUSE_S = 60.0
+"""Between two steps, and between two rounds over all rooms."""
+
+LATE_S = 1.0
+"""A writer that is never idle makes a step when it has been due for this long: 500 events a second go at least."""
 
 DAY_MS = 86_400_000
 
@@ -29,16 +33,17 @@ class Retention:
         self._room = 0  # the rooms up to this number are done in this round
         self._next = time.monotonic()
 
-    def due(self) -> bool:
-        """Whether a step should be made now."""
-        return time.monotonic() >= self._next
-
-    def next_in(self) -> float:
-        """Seconds until the next step is due."""
+    def due_in(self) -> float:
+        """Seconds until the next step is due; 0 if it is."""
         return max(0.0, self._next - time.monotonic())
+
+    def is_late(self) -> bool:
+        """Whether the next step has been due for LATE_S."""
+        return time.monotonic() >= self._next + LATE_S
 
     def step(self, connection: apsw.Connection) -> None:
         """Delete at most EVENTS_PER_STEP events or look at ROOMS_PER_STEP rooms. Raises apsw.Error."""
+        self._next = time.monotonic() + ROUND_PAUSE_S  # also if this step fails, say because the disk is full
         before = self._now_ms() - self._keep_ms
         found = connection.execute(sql.ROOMS_FROM, (self._room, ROOMS_PER_STEP)).fetchall()
         rooms = cast(list[tuple[int, int, int]], found)  # STRICT tables hold what they declare
@@ -50,8 +55,10 @@ class Retention:
                 with connection:
                     connection.execute(sql.DROP_EVENTS, (number << sql.SEQ_BITS, expired))
                     connection.execute(sql.RAISE_FIRST, ((expired & sql.SEQ_MASK) + 1, number))
-                return
+                break
             self._room = number
-        if len(rooms) < ROOMS_PER_STEP:
-            self._room = 0
-            self._next = time.monotonic() + PAUSE_S
+        else:
+            if len(rooms) < ROOMS_PER_STEP:
+                self._room = 0
+                return
+        self._next = time.monotonic() + STEP_PAUSE_S

@@ -104,12 +104,9 @@ class SqliteStore:
             self._queue.append((draft, future, size))
             if not self._in_flight and not self._scheduled and len(self._queue) >= self._gather.wanted:
                 # Not at once: everything that this iteration of the loop appends goes into one batch.
-                self._schedule(self._take)
+                self._scheduled = True
+                self._loop.call_soon(self._take)
         return future
-
-    def _schedule(self, step: Callable[[], None]) -> None:
-        self._scheduled = True
-        self._loop.call_soon(step)
 
     def _take(self) -> None:
         """Hand the next batch to the writer; there is never more than one in flight."""
@@ -131,6 +128,7 @@ class SqliteStore:
     def delivered(self, outcome: Outcome) -> None:
         """Pass on what the writer did: to the listeners, then to the senders; then comes the next batch."""
         batch, self._in_flight = self._in_flight, []
+        self._scheduled = True
         self._commits += 1
         try:
             if outcome.commits:
@@ -139,7 +137,7 @@ class SqliteStore:
                     listener(outcome.commits)
         finally:
             self._answer(batch, outcome.answers)
-            self._schedule(self._next)  # after the callbacks of these futures: they may have more to append
+            self._loop.call_soon(self._next)  # after the callbacks of these futures: they may have more to append
 
     def _answer(self, batch: list[_Entry], answers: Sequence[Answer]) -> None:
         for (_, future, size), answer in zip(batch, answers, strict=True):

@@ -114,6 +114,8 @@ class Writer(Thread):
         else:
             self._tell(self._owner.delivered, outcome)
             self._checkpoint_if(CHECKPOINT_PAGES)
+            if self._retention is not None and self._retention.is_late() and not self._failed:
+                self._retain(self._retention)
 
     def _not_stored(self, batch: Batch, error: apsw.Error) -> None:
         verdict = judge(error, self._connection.system_errno)
@@ -140,21 +142,24 @@ class Writer(Thread):
         """Seconds until there is something to do without a job; None: never."""
         if self._failed:
             return None
-        if self._wal_pages:
-            return IDLE_S
-        return None if self._retention is None else self._retention.next_in()
+        times = [IDLE_S] if self._wal_pages else []
+        if self._retention is not None:
+            times.append(self._retention.due_in())
+        return min(times, default=None)
 
     def _tidy(self) -> None:
         """Do one small piece of idle work: a batch may come at any moment."""
-        if self._failed:
-            return
-        if self._wal_pages:
+        if self._retention is not None and not self._retention.due_in():
+            self._retain(self._retention)
+        else:
             self._checkpoint()
-        elif self._retention is not None and self._retention.next_in() == 0:
-            try:
-                self._retention.step(self._connection)
-            except apsw.Error as error:
-                self._idle_error("retention", error)
+
+    def _retain(self, retention: Retention) -> None:
+        try:
+            retention.step(self._connection)
+        except apsw.Error as error:
+            self._idle_error("retention", error)
+        else:
             self._checkpoint_if(CHECKPOINT_PAGES)
 
     def _checkpoint_if(self, pages: int) -> None:

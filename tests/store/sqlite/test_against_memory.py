@@ -1,0 +1,83 @@
+"""Random histories: the SQLite store answers exactly what the oracle answers, also after reopening."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parlour.core.errors import Refusal
+from parlour.core.event import Author, Draft
+from parlour.store.memory import MemoryStore
+from tests.support.stores import ALICE, BOB, CountedIds, HandClock, open_sqlite
+
+ROOMS = ("lobby", "dev", "größe")
+drafts = st.builds(
+    Draft,
+    room=st.sampled_from(ROOMS),
+    author=st.sampled_from((ALICE, BOB, Author("u_bot", 'Bot "7"', "bot"))),
+    text=st.sampled_from(("a", "b", "ünïcode ✓", "x" * 300)),
+    key=st.none() | st.sampled_from(("key-0001", "key-0002", "key-0003")),
+    type=st.sampled_from(("message", "message", "edit")),
+)
+places = st.integers(-2, 40) | st.sampled_from((2**36 - 1,))
+reads = st.tuples(
+    st.sampled_from(("after", "before")),
+    st.sampled_from((*ROOMS, "none")),
+    places,
+    st.integers(1, 20),
+    st.integers(1, 3000),
+)
+steps = st.one_of(
+    st.lists(drafts, min_size=1, max_size=12),
+    reads,
+    st.integers(-5000, 5000),
+    st.just("reopen"),
+    st.just("rooms"),
+)
+
+
+async def play(directory: Path, history: list[object]) -> None:
+    clock = HandClock()
+    oracle = MemoryStore(clock, CountedIds())
+    store = await open_sqlite(directory, clock=clock)
+    heard: tuple[list[object], list[object]] = ([], [])
+    oracle.on_commit(heard[0].extend)
+    store.on_commit(heard[1].extend)
+    for step in history:
+        if isinstance(step, list):
+            wanted = await asyncio.gather(*map(oracle.append, step), return_exceptions=True)
+            found = await asyncio.gather(*map(store.append, step), return_exceptions=True)
+            assert list(map(comparable, found)) == list(map(comparable, wanted))
+        elif isinstance(step, tuple):
+            name, *where = step
+            assert await getattr(store, name)(*where) == await getattr(oracle, name)(*where)
+            assert await store.log(where[0]) == await oracle.log(where[0])
+        elif isinstance(step, int):
+            clock.ms += step
+        elif step == "rooms":
+            assert await store.rooms(2) == await oracle.rooms(2)
+        else:
+            await store.close()
+            store = await open_sqlite(directory, clock=clock)
+            store.on_commit(heard[1].extend)
+    assert heard[1] == heard[0]
+    assert (store.epoch, store.secret) == (oracle.epoch, oracle.secret)
+    for room in ROOMS:
+        assert await store.after(room, 0, 1000) == await oracle.after(room, 0, 1000)
+    await store.close()
+    await oracle.close()
+
+
+def comparable(answer: object) -> object:
+    return (answer.code, answer.field, answer.extra) if isinstance(answer, Refusal) else answer
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(steps, min_size=1, max_size=25))
+def test_random_histories_agree(history: list[object]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(play(Path(directory), history))

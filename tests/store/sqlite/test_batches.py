@@ -1,0 +1,144 @@
+"""How drafts meet in transactions, and where the queue ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from parlour.chat.ports import Commit
+from parlour.core.errors import Refusal
+from parlour.core.event import Appended
+from parlour.store.sqlite import SqliteStore
+from parlour.store.sqlite.gather import MAX_WAIT_S, Gather
+from tests.support.stores import HandClock, draft, open_sqlite
+
+
+def sizes(store: SqliteStore) -> list[int]:
+    """The number of events of each transaction, growing as they come."""
+    found: list[int] = []
+    store.on_commit(lambda commits: found.append(sum(len(commit.events) for commit in commits)))
+    return found
+
+
+async def test_one_iteration_of_the_loop_is_one_batch(tmp_path: Path) -> None:
+    store = await open_sqlite(tmp_path)
+    found = sizes(store)
+    await asyncio.gather(*(store.append(draft(f"{i}", f"room{i % 5}")) for i in range(100)))
+    assert found == [100]
+    await store.close()
+
+
+async def test_a_batch_is_bounded_in_drafts_and_bytes(tmp_path: Path) -> None:
+    store = await open_sqlite(tmp_path)
+    found = sizes(store)
+    await asyncio.gather(*(store.append(draft()) for _ in range(600)))
+    assert found == [256, 256, 88]
+    found.clear()
+    await asyncio.gather(*(store.append(draft("x" * 100_000)) for _ in range(5)))
+    assert found == [2, 2, 1]
+    found.clear()
+    await asyncio.gather(store.append(draft("x" * 1_000_000)), store.append(draft()))
+    assert found == [1, 1]
+    await store.close()
+
+
+async def test_every_size_of_a_batch_is_stored_whole(tmp_path: Path) -> None:
+    """The INSERT has fewer sizes than a batch: what it has too many must not become rows."""
+    store = await open_sqlite(tmp_path)
+    head = 0
+    for size in (*range(1, 40), 63, 64, 65, 191, 193, 255, 256):
+        answers = await asyncio.gather(*(store.append(draft()) for _ in range(size)))
+        assert [answer.seq for answer in answers] == list(range(head + 1, head + size + 1))
+        head += size
+    assert (await store.log("lobby")).head_seq == head
+    await store.close()
+
+
+async def test_there_is_one_batch_in_flight_and_senders_come_before_the_next(tmp_path: Path) -> None:
+    """What a listener and the senders append while a batch is handed over meets in the next one."""
+    store = await open_sqlite(tmp_path)
+    found = sizes(store)
+    second: list[asyncio.Future[Appended]] = []
+
+    def hear(_: Sequence[Commit]) -> None:
+        if not second:
+            second.append(store.append(draft("listener")))
+
+    store.on_commit(hear)
+
+    async def sender(i: int) -> None:
+        await store.append(draft(f"{i}"))
+        await store.append(draft(f"{i} again"))
+
+    await asyncio.gather(*(sender(i) for i in range(10)))
+    assert found == [10, 11]
+    await store.close()
+
+
+async def test_a_full_queue_refuses_at_once_and_takes_again_when_it_has_drained(tmp_path: Path) -> None:
+    store = await open_sqlite(tmp_path, queue_bytes=100_000)
+    futures = [store.append(draft("x" * 9_000)) for _ in range(20)]
+    answers = await asyncio.gather(*futures, return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, Refusal)]
+    assert [refusal.code for refusal in refused] == ["overloaded"] * 10
+    assert all(isinstance(answer, Appended) for answer in answers[:10])
+    assert all(refusal.retry_after for refusal in refused)
+    assert store.is_ready()
+    again = await asyncio.gather(*(store.append(draft("x" * 9_000)) for _ in range(10)))
+    assert [answer.seq for answer in again] == list(range(11, 21))
+    await store.close()
+
+
+async def test_more_rooms_than_are_kept_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parlour.store.sqlite.batch.ROOMS_CACHED", 10)
+    store = await open_sqlite(tmp_path)
+    for turn in range(1, 4):
+        for part in range(4):
+            answers = await asyncio.gather(*(store.append(draft(room=f"room{part * 25 + i}")) for i in range(25)))
+            assert [answer.seq for answer in answers] == [turn] * 25
+    await store.close()
+
+
+class TestGather:
+    """The wait for company, on a clock of its own."""
+
+    @staticmethod
+    def after(count: int, cycle_ms: int, waiting: int) -> tuple[float, int]:
+        clock = HandClock()
+        gather = Gather(clock.monotonic)
+        gather.taken(count)
+        clock.ms += cycle_ms
+        return round(gather.patience(waiting), 6), gather.wanted
+
+    def test_nothing_waits_when_the_last_batch_was_one_draft(self) -> None:
+        assert self.after(1, 10, 0) == (0.0, 0)
+
+    def test_nothing_waits_when_as_many_are_here(self) -> None:
+        assert self.after(4, 10, 4) == (0.0, 0)
+        assert self.after(4, 10, 5) == (0.0, 0)
+
+    def test_the_wait_is_half_the_last_cycle_and_bounded(self) -> None:
+        assert self.after(4, 2, 3) == (0.001, 4)
+        assert self.after(4, 0, 3)[0] == 0.0
+        assert self.after(4, 100, 0) == (MAX_WAIT_S, 4)
+
+    async def test_a_sender_who_does_not_come_back_is_not_waited_for_again(self, tmp_path: Path) -> None:
+        clock = TickingClock()
+        store = await open_sqlite(tmp_path, clock=clock)
+        found = sizes(store)
+        await asyncio.gather(*(store.append(draft()) for _ in range(4)))
+        assert (await store.append(draft())).seq == 5  # waits for three others, then goes alone
+        assert (await store.append(draft())).seq == 6
+        assert found == [4, 1, 1]
+        await store.close()
+
+
+class TickingClock(HandClock):
+    """Every look at it is a millisecond later."""
+
+    def monotonic(self) -> float:
+        self.ms += 1
+        return self.ms / 1000

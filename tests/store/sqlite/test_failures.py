@@ -1,0 +1,174 @@
+"""What the SQLite store says and does when the disk fails (D2, D15, D16)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import apsw
+import pytest
+
+from parlour.chat.ports import Commit
+from parlour.core.errors import Refusal
+from parlour.core.event import Appended, Draft
+from parlour.schema.events import decode_event
+from parlour.store.sqlite import SqliteStore
+from parlour.store.sqlite.check import check
+from tests.support.faulty_disk import FaultyDisk, small_disk
+from tests.support.stores import Fatal, draft, open_sqlite
+
+
+def outcome(answer: Appended | BaseException) -> str:
+    if isinstance(answer, Refusal):
+        return answer.code
+    assert isinstance(answer, Appended)
+    return "replay" if answer.replay else "stored"
+
+
+async def send(store: SqliteStore, *drafts: Draft) -> list[str]:
+    futures = [store.append(each) for each in drafts]
+    return [outcome(answer) for answer in await asyncio.gather(*futures, return_exceptions=True)]
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+async def test_a_failed_sync_ends_all_storing(tmp_path: Path, reopened: bool) -> None:
+    """D16: the batch is unknown, nothing is shown, nothing is stored any more, and the next start verifies."""
+    heard: list[Commit] = []
+    fatal = Fatal()
+    with FaultyDisk() as disk:
+        store = await open_sqlite(tmp_path, fatal=fatal)
+        store.on_commit(heard.extend)
+        assert await send(store, draft("good", key="key-good")) == ["stored"]
+        if reopened:
+            await store.close()
+            store = await open_sqlite(tmp_path, fatal=fatal)
+            store.on_commit(heard.extend)
+        disk.sync_fails["-wal"] = apsw.SQLITE_IOERR_FSYNC
+        struck = [store.append(draft(f"struck {i}", key=f"struck-{i}")) for i in range(3)]
+        await asyncio.sleep(0)  # the batch is with the writer; what comes now is queued behind it
+        queued = store.append(draft("queued", key="key-queued"))
+        answers = await asyncio.gather(*struck, queued, return_exceptions=True)
+        assert [outcome(answer) for answer in answers] == ["outcome_unknown"] * 3 + ["storage_unavailable"]
+        assert not store.is_ready()
+        disk.heal()
+        syncs = len(disk.syncs)
+        assert await send(store, draft("later")) == ["storage_unavailable"]
+        assert [decode_event(event.json).text for event in await store.after("lobby", 0, 10)] == ["good"]
+        await store.close()
+        assert len(disk.syncs) == syncs, "a sync was tried again"
+    assert len(fatal.errors) == 1
+    assert isinstance(fatal.errors[0], apsw.IOError)
+    assert [event.seq for commit in heard for event in commit.events] == [1]
+    assert (tmp_path / "verify-at-start").exists()
+
+    store = await open_sqlite(tmp_path)
+    retried = await send(store, *(draft(f"struck {i}", key=f"struck-{i}") for i in range(3)))
+    assert set(retried) <= {"stored", "replay"}
+    events = await store.after("lobby", 0, 10)
+    assert [event.seq for event in events] == [1, 2, 3, 4]
+    assert [decode_event(event.json).text for event in events] == ["good", "struck 0", "struck 1", "struck 2"]
+    await store.close()
+    assert check(tmp_path).is_ok
+    assert not (tmp_path / "verify-at-start").exists()
+
+
+async def test_what_a_failed_sync_left_is_written_anew_before_it_is_served(tmp_path: Path) -> None:
+    """Pages that a failed sync left in the system's cache look clean: a later sync alone would not save them."""
+    with FaultyDisk() as disk:
+        store = await open_sqlite(tmp_path, fatal=Fatal())
+        disk.sync_fails["-wal"] = apsw.SQLITE_IOERR_FSYNC
+        assert await send(store, draft("struck")) == ["outcome_unknown"]
+        await store.close()
+        disk.heal()
+        disk.syncs.clear()
+        store = await open_sqlite(tmp_path)
+        assert any(name.endswith("parlour.db") for name in disk.syncs)
+        assert not (tmp_path / "parlour.db-wal").stat().st_size
+        await store.close()
+
+
+async def test_a_failed_checkpoint_stops_the_store_without_an_append(tmp_path: Path) -> None:
+    fatal = Fatal()
+    with FaultyDisk() as disk:
+        store = await open_sqlite(tmp_path, fatal=fatal)
+        await send(store, draft())
+        disk.sync_fails[".db"] = apsw.SQLITE_IOERR_FSYNC
+        await fatal.happened.wait()  # the checkpoint comes when the writer is idle
+        assert await send(store, draft()) == ["storage_unavailable"]
+        await store.close()
+    assert len(fatal.errors) == 1
+    assert (tmp_path / "verify-at-start").exists()
+
+
+async def test_an_unknown_write_error_is_not_called_a_full_disk(tmp_path: Path) -> None:
+    fatal = Fatal()
+    with FaultyDisk() as disk:
+        store = await open_sqlite(tmp_path, fatal=fatal)
+        disk.write_fails["-wal"] = apsw.SQLITE_IOERR_WRITE
+        assert await send(store, draft()) == ["outcome_unknown"]
+        disk.heal()
+        await store.close()
+    assert len(fatal.errors) == 1
+
+
+async def test_a_full_disk_refuses_and_recovers_by_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """D15: 507 and `stored: false` while it lasts, reads go on, the first append that fits makes it ready again."""
+    caplog.set_level(logging.CRITICAL, "parlour.store")
+    heard: list[Commit] = []
+    stored: list[int] = []
+    refused: list[int] = []
+    with small_disk(tmp_path / "disk") as disk:
+        store = await open_sqlite(disk.path / "data")
+        store.on_commit(heard.extend)
+        for number in range(400):
+            text = f"{number:04}" + "x" * 4000
+            (answer,) = await send(store, draft(text, key=f"key-{number:06}"))
+            (stored if answer == "stored" else refused).append(number)
+            assert answer in ("stored", "storage_full")
+            if len(refused) == 5:
+                break
+        assert len(stored) > 20
+        assert len(refused) == 5
+        assert not store.is_ready()
+        assert (await store.log("lobby")).head_seq == len(stored)
+        assert len(await store.after("lobby", 0, 1000, 10_000_000)) == len(stored)
+
+        disk.enlarge()
+        assert await send(store, draft("fits again")) == ["stored"]
+        assert store.is_ready()
+        assert await send(store, draft("x", key=f"key-{refused[0]:06}")) == ["stored"]  # truly never stored
+        texts = [decode_event(event.json).text or "" for event in await store.after("lobby", 0, 1000, 10_000_000)]
+        assert [text[:4] for text in texts] == [f"{number:04}" for number in stored] + ["fits", "x"]
+        assert sum(len(commit.events) for commit in heard) == len(texts)
+        await store.close()
+        assert check(disk.path / "data").is_ok
+
+
+async def test_a_batch_that_met_a_full_disk_leaves_no_hole(tmp_path: Path) -> None:
+    """A batch is refused as a whole, in the fast and the slow way, and its numbers are given out again."""
+    with FaultyDisk() as disk:
+        store = await open_sqlite(tmp_path)
+        await send(store, draft("1", key="key-0001"))
+        disk.write_fails["-wal"] = apsw.SQLITE_FULL
+        assert await send(store, *(draft(f"lost {i}") for i in range(3))) == ["storage_full"] * 3
+        assert await send(store, draft("1", key="key-0001"), draft("lost", "new")) == ["storage_full"] * 2
+        disk.heal()
+        assert await send(store, draft("2"), draft("1", "new")) == ["stored"] * 2
+        assert [event.seq for event in await store.after("lobby", 0, 9)] == [1, 2]
+        assert [event.seq for event in await store.after("new", 0, 9)] == [1]
+        await store.close()
+    assert check(tmp_path).is_ok
+
+
+async def test_a_foreign_lock_refuses_without_ending_the_store(tmp_path: Path) -> None:
+    """Another program that holds the database longer than the busy timeout costs a refusal, not the server."""
+    with FaultyDisk() as disk:
+        store = await open_sqlite(tmp_path)
+        await send(store, draft("1"))
+        disk.write_fails["-wal"] = apsw.SQLITE_BUSY
+        assert await send(store, draft("2")) == ["storage_unavailable"]
+        disk.heal()
+        assert store.is_ready()
+        assert await send(store, draft("2")) == ["stored"]
+        await store.close()

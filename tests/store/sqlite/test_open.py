@@ -1,0 +1,206 @@
+"""Opening, closing and reopening a data directory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import pytest
+
+from parlour.core.event import Log
+from parlour.schema.events import decode_event
+from parlour.store.identity import new_identity
+from parlour.store.sqlite import StoreError
+from parlour.store.sqlite.check import check
+from parlour.store.sqlite.connection import open_writer
+from parlour.store.sqlite.errors import (
+    Damaged,
+    DirectoryInUse,
+    MigrationChanged,
+    NotOurs,
+    SchemaTooNew,
+    SettingRefused,
+    SqliteTooOld,
+)
+from tests.support.stores import CountedIds, Fatal, HandClock, draft, open_sqlite
+
+ROOT = Path(__file__).parents[3]
+
+
+@contextmanager
+def holder(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.store.sqlite.holder", str(directory), *arguments]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "open\n"
+            yield process
+        finally:
+            process.kill()
+
+
+async def test_the_directory_is_private_and_made_when_needed(tmp_path: Path) -> None:
+    directory = tmp_path / "a" / "b"
+    store = await open_sqlite(directory)
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert (directory / "lock").read_text() == f"{os.getpid()}\n"
+    assert (directory / "verify-at-start").exists()
+    await store.close()
+    assert sorted(path.name for path in directory.iterdir()) == ["lock", "parlour.db"]
+
+
+async def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
+    clock = HandClock()
+    store = await open_sqlite(tmp_path, clock=clock)
+    first = await store.append(draft("one", key="key-0001"))
+    await store.append(draft("two", "dev"))
+    before = (store.epoch, store.secret, await store.rooms(10), await store.after("lobby", 0, 10))
+    await store.close()
+    clock.ms -= 86_400_000
+    store = await open_sqlite(tmp_path, clock=clock)
+    assert (store.epoch, store.secret, await store.rooms(10), await store.after("lobby", 0, 10)) == before
+    assert await store.append(draft("one", key="key-0001")) == first._replace(replay=True)
+    second = await store.append(draft("three"))
+    assert second.seq == 2
+    assert decode_event(second.json).at == decode_event(first.json).at, "time went back across a restart"
+    await store.close()
+
+
+def test_other_data_has_another_epoch_and_secret() -> None:
+    ids = CountedIds()
+    made = [new_identity(ids) for _ in range(50)]
+    assert len({identity.epoch for identity in made}) == 50
+    assert len({identity.secret for identity in made}) == 50
+
+
+async def test_a_second_process_is_told_who_holds_the_directory(tmp_path: Path) -> None:
+    with holder(tmp_path) as process:
+        with pytest.raises(DirectoryInUse, match=rf"process {process.pid}\b") as caught:
+            await open_sqlite(tmp_path)
+        assert caught.value.pid == process.pid
+        assert check(tmp_path).is_ok
+        process.communicate(input="")
+        assert process.returncode == 0
+    await (await open_sqlite(tmp_path)).close()
+
+
+async def test_the_same_process_cannot_open_twice(tmp_path: Path) -> None:
+    store = await open_sqlite(tmp_path)
+    with pytest.raises(DirectoryInUse):
+        await open_sqlite(tmp_path)
+    await store.append(draft())
+    await store.close()
+
+
+async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    await _altered(tmp_path, "INSERT INTO migrations VALUES (99, 'later', 'x')")
+    with pytest.raises(SchemaTooNew, match="schema 99"):
+        await open_sqlite(tmp_path)
+    with pytest.raises(SchemaTooNew):
+        check(tmp_path)
+
+
+async def test_a_changed_migration_is_refused(tmp_path: Path) -> None:
+    await _altered(tmp_path, "UPDATE migrations SET checksum = 'other' WHERE number = 1")
+    with pytest.raises(MigrationChanged, match="0001_log"):
+        await open_sqlite(tmp_path)
+
+
+async def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    connection = apsw.Connection(str(tmp_path / "parlour.db"))
+    connection.execute("CREATE TABLE mine (x)")
+    connection.close()
+    before = (tmp_path / "parlour.db").read_bytes()
+    with pytest.raises(NotOurs):
+        await open_sqlite(tmp_path)
+    assert (tmp_path / "parlour.db").read_bytes() == before
+
+
+async def test_rubbish_instead_of_a_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "parlour.db").write_bytes(b"rubbish" * 1000)
+    with pytest.raises(Damaged, match="not a database"):
+        await open_sqlite(tmp_path)
+
+
+async def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot be used"):
+        await open_sqlite(tmp_path / "file" / "data")
+
+
+async def test_an_sqlite_that_corrupts_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: "3.51.2")
+    with pytest.raises(SqliteTooOld, match=r"3\.51\.3"):
+        await open_sqlite(tmp_path)
+    monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: "3.51.10")
+    await (await open_sqlite(tmp_path)).close()
+
+
+def test_a_setting_that_does_not_take_is_refused() -> None:
+    """`:memory:` keeps another journal mode; so does a file system without shared memory."""
+    with pytest.raises(SettingRefused, match="journal_mode at 'memory' where 'wal'"):
+        open_writer(Path(":memory:"))
+
+
+async def test_a_damaged_tail_is_reported_at_the_start_after_a_bad_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = await open_sqlite(tmp_path)
+    await asyncio.gather(*(store.append(draft(f"{i}")) for i in range(5)))
+    await store.close()
+    await _altered(tmp_path, "UPDATE events SET checksum = checksum + 1 WHERE id & 0xffff = 4")
+    await (await open_sqlite(tmp_path)).close()
+    assert not caplog.records
+    (tmp_path / "verify-at-start").touch()
+    await (await open_sqlite(tmp_path)).close()
+    assert [record.getMessage() for record in caplog.records] == ["room lobby, event 4: its checksum does not match"]
+
+
+async def test_kill_9_loses_nothing_that_was_answered(tmp_path: Path) -> None:
+    """D1, D5, D14: ten times; the long loop is in the crash tests."""
+    answered: dict[str, tuple[str, int]] = {}
+    for run in range(10):
+        with holder(tmp_path, "append", f"run{run}") as process:
+            assert process.stdout is not None
+            for _ in range(20 + 37 * run):
+                room, seq, key = process.stdout.readline().split()
+                answered[key] = (room, int(seq))
+            process.send_signal(signal.SIGKILL)
+            for line in process.stdout:
+                if line.endswith("\n"):
+                    room, seq, key = line.split()
+                    answered[key] = (room, int(seq))
+    fatal = Fatal()
+    store = await open_sqlite(tmp_path, fatal=fatal)
+    stored: dict[str | None, tuple[str, int]] = {}
+    for room in ("room0", "room1", "room2"):
+        log = await store.log(room)
+        last = 0
+        while page := await store.after(room, last, 1000):
+            stored.update((decode_event(event.json).key, (room, event.seq)) for event in page)
+            last = page[-1].seq
+        assert log == Log(1, last)
+    assert len(stored) == sum([(await store.log(room)).head_seq for room in ("room0", "room1", "room2")])
+    assert {key: stored.get(key) for key in answered} == answered
+    await store.close()
+    report = check(tmp_path)
+    assert report.problems == []
+    assert report.events == len(stored)
+
+
+async def _altered(directory: Path, statement: str) -> None:
+    await (await open_sqlite(directory)).close()
+    connection = apsw.Connection(str(directory / "parlour.db"))
+    connection.execute(statement)
+    connection.close()

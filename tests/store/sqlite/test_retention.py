@@ -1,0 +1,104 @@
+"""Old events go, their numbers stay used, and the newest of a room never goes (D23)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from parlour.core.event import Log
+from parlour.store.sqlite import SqliteStore, retention
+from parlour.store.sqlite.check import check
+from tests.support.stores import HandClock, draft, open_sqlite
+
+DAY = 86_400_000
+
+
+async def until(store: SqliteStore, room: str, log: Log) -> None:
+    while (found := await store.log(room)) != log:
+        assert found.first_seq <= log.first_seq
+        assert found.head_seq == log.head_seq
+
+
+async def fill(store: SqliteStore, room: str, count: int) -> None:
+    await asyncio.gather(*(store.append(draft(f"{i}", room, f"key-{i:06}")) for i in range(count)))
+
+
+async def test_expired_events_are_dropped_and_the_newest_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "EVENTS_PER_STEP", 7)
+    monkeypatch.setattr(retention, "ROOMS_PER_STEP", 2)
+    monkeypatch.setattr(retention, "STEP_PAUSE_S", 0.001)
+    clock = HandClock()
+    store = await open_sqlite(tmp_path, clock=clock)
+    for room in ("a", "b", "c", "d", "e"):
+        await fill(store, room, 50)
+    clock.ms += 2 * DAY
+    for room in ("a", "c", "e"):
+        await store.append(draft("young", room))
+    await store.close()
+
+    clock.ms += 9 * DAY
+    store = await open_sqlite(tmp_path, clock=clock, retention_days=10)
+    for room, log in (
+        ("a", Log(51, 51)),
+        ("b", Log(50, 50)),
+        ("c", Log(51, 51)),
+        ("d", Log(50, 50)),
+        ("e", Log(51, 51)),
+    ):
+        await until(store, room, log)
+    assert [event.seq for event in await store.after("a", 0, 100)] == [51]
+    assert [event.seq for event in await store.before("a", 52, 100)] == [51]
+    assert await store.before("a", 51, 100) == []
+    assert (await store.append(draft("49", "b", "key-000049"))).replay, "the key of a kept event"
+    again = await store.append(draft("48", "b", "key-000048"))
+    assert (again.seq, again.replay) == (51, False), "the key of a dropped event is free"
+    await store.close()
+    assert check(tmp_path).problems == []
+
+
+async def test_pages_stay_whole_while_events_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader sees a room before or after a step, never in the middle."""
+    monkeypatch.setattr(retention, "EVENTS_PER_STEP", 3)
+    monkeypatch.setattr(retention, "STEP_PAUSE_S", 0.0)
+    clock = HandClock()
+    store = await open_sqlite(tmp_path, clock=clock)
+    await fill(store, "lobby", 250)
+    await store.close()
+    clock.ms += 2 * DAY
+    store = await open_sqlite(tmp_path, clock=clock, retention_days=1)
+    firsts = set()
+    while len(page := await store.after("lobby", 0, 1000)) > 1:
+        assert [event.seq for event in page] == list(range(page[0].seq, 251))
+        firsts.add(page[0].seq)
+        early = await store.before("lobby", 200, 1000)
+        assert [event.seq for event in early] == list(range(early[0].seq, 200)) if early else True
+    assert page[0].seq == 250
+    assert len(firsts) > 1
+    await store.close()
+
+
+async def test_a_writer_that_is_never_idle_drops_events_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "LATE_S", 0.0)
+    clock = HandClock()
+    store = await open_sqlite(tmp_path, clock=clock)
+    await fill(store, "lobby", 50)
+    await store.close()
+    clock.ms += 2 * DAY
+    store = await open_sqlite(tmp_path, clock=clock, retention_days=1)
+    while (await store.log("lobby")).first_seq < 51:
+        await asyncio.gather(*(store.append(draft()) for _ in range(3)))
+    await store.close()
+
+
+async def test_without_retention_everything_stays(tmp_path: Path) -> None:
+    clock = HandClock(now_ms=0)
+    store = await open_sqlite(tmp_path, clock=clock)
+    await fill(store, "lobby", 5)
+    clock.ms = 4_000_000_000_000
+    await fill(store, "other", 5)
+    await store.close()
+    store = await open_sqlite(tmp_path, clock=clock)
+    assert await store.log("lobby") == Log(1, 5)
+    await store.close()
