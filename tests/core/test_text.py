@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parlour.core.errors import Refusal
@@ -129,6 +129,7 @@ def test_what_would_act_or_lie_is_made_visible(text: str, shown: str) -> None:
     assert visible(visible(text)) == visible(text)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_nothing_visible_acts_on_a_terminal(text: str) -> None:
     shown = visible(text)
@@ -158,6 +159,7 @@ def test_a_message_is_a_line_of_text(name: str, text: str, line: str) -> None:
     assert text_line(AT, name, text) == line
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_no_message_can_pass_for_two(name: str, text: str) -> None:
     shown = text_line(AT, name, text)
@@ -169,6 +171,7 @@ def test_no_message_can_pass_for_two(name: str, text: str) -> None:
     assert len(further) == text.replace("\r\n", "\n").count("\n")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(codec="ascii", categories=["L", "N", "P", "Zs"])))
 def test_clean_text_is_shown_as_it_is(text: str) -> None:
     assert visible(text) == text
