@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +17,15 @@ class FaultyDisk(apsw.VFS):
     """While it is open, every new SQLite connection of this process goes through it.
 
     `sync_fails` and `write_fails` are the SQLite error codes to answer with, for files whose name ends with the key
-    (`-wal`, `.db`). `after_write` fails only after the data has been written.
+    (`-wal`, `.db`). While `may_sync` is not set, a sync takes for ever.
     """
 
     def __init__(self) -> None:
         self.sync_fails: dict[str, int] = {}
         self.write_fails: dict[str, int] = {}
         self.syncs: list[str] = []
+        self.may_sync = threading.Event()
+        self.may_sync.set()
         super().__init__("faulty", "unix", makedefault=True)
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
@@ -48,6 +51,7 @@ class _File(apsw.VFSFile):
 
     def xSync(self, flags: int) -> None:
         self._disk.syncs.append(self._name)
+        self._disk.may_sync.wait()
         self._fail(self._disk.sync_fails)
         super().xSync(flags)
 

@@ -79,7 +79,7 @@ class Store(Protocol):
         """
 
     async def rooms(self, limit: int) -> list[RoomSummary]:
-        """The rooms with the newest events, most recently active first, at most `limit`."""
+        """The rooms with the newest events, most recently active first (at equal times by name), at most `limit`."""
 
     def is_ready(self) -> bool:
         """Whether an append would be tried now (false when full, failed or closing)."""
@@ -105,7 +105,7 @@ class Bus(Protocol):
 
 
 class Clock(Protocol):
-    """Time, so that tests can wind it by hand."""
+    """Time, so that tests can wind it by hand. May be asked from any thread."""
 
     def now_ms(self) -> int:
         """Wall-clock time in milliseconds since 1970, UTC. Informative only: no order or deadline depends on it."""

@@ -10,9 +10,10 @@ import pytest
 
 from parlour.chat.ports import Commit
 from parlour.core.errors import Refusal
-from parlour.core.event import Appended
+from parlour.core.event import Appended, Log
 from parlour.store.sqlite import SqliteStore
 from parlour.store.sqlite.gather import MAX_WAIT_S, Gather
+from tests.support.faulty_disk import FaultyDisk
 from tests.support.stores import HandClock, draft, open_sqlite
 
 
@@ -28,6 +29,50 @@ async def test_one_iteration_of_the_loop_is_one_batch(tmp_path: Path) -> None:
     found = sizes(store)
     await asyncio.gather(*(store.append(draft(f"{i}", f"room{i % 5}")) for i in range(100)))
     assert found == [100]
+    await store.close()
+
+
+async def test_nothing_is_answered_or_shown_before_the_sync_has_returned(tmp_path: Path) -> None:
+    """D1, D6: neither to the sender, nor to listeners, nor to readers of the log."""
+    with FaultyDisk() as disk:
+        store = await open_sqlite(tmp_path)
+        await store.append(draft("first"))
+        found = sizes(store)
+        disk.may_sync.clear()
+        disk.syncs.clear()
+        future = store.append(draft("second"))
+        while not disk.syncs:
+            await asyncio.sleep(0)
+        for _ in range(20):
+            assert [event.seq for event in await store.after("lobby", 0, 10)] == [1]
+            assert await store.log("lobby") == Log(1, 1)
+            assert not future.done()
+        assert found == []
+        disk.may_sync.set()
+        assert (await future).seq == 2
+        assert found == [1]
+        await store.close()
+
+
+async def test_a_batch_costs_one_sync_and_never_a_checkpoint(tmp_path: Path) -> None:
+    """More than SQLite's own 1000 pages: its automatic checkpoint would sync the database within a commit."""
+    with FaultyDisk() as disk:
+        store = await open_sqlite(tmp_path)
+        await store.append(draft())
+        disk.syncs.clear()
+        for number in range(1, 21):
+            await asyncio.gather(*(store.append(draft("x" * 4000)) for _ in range(50)))
+            assert [Path(name).name for name in disk.syncs] == ["parlour.db-wal"] * number
+        assert (tmp_path / "parlour.db-wal").stat().st_size > 1000 * 4096
+        await store.close()
+
+
+async def test_the_log_on_disk_does_not_grow_without_end(tmp_path: Path) -> None:
+    """The writer checkpoints between batches, and the next batch begins the WAL anew."""
+    store = await open_sqlite(tmp_path)
+    for _ in range(60):
+        await asyncio.gather(*(store.append(draft("x" * 9000)) for _ in range(25)))
+    assert (tmp_path / "parlour.db-wal").stat().st_size < 10_000_000
     await store.close()
 
 

@@ -56,6 +56,8 @@ async def test_the_directory_is_private_and_made_when_needed(tmp_path: Path) -> 
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert (directory / "lock").read_text() == f"{os.getpid()}\n"
     assert (directory / "verify-at-start").exists()
+    await store.append(draft())
+    assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
     await store.close()
     assert sorted(path.name for path in directory.iterdir()) == ["lock", "parlour.db"]
 

@@ -45,6 +45,8 @@ class DataDirectory:
             marker = path / MARKER
             ended_cleanly = not marker.exists()
             marker.touch(mode=0o600)
+            if not (path / DATABASE).exists():  # SQLite would make it readable to all; WAL and index take its mode
+                os.close(os.open(path / DATABASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             sync_directory(path)
         except BaseException:
             os.close(lock)
