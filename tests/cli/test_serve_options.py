@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from parlour import __version__
 from parlour.cli.main import _COMMANDS
 from parlour.config import SETTINGS, load
+from parlour.version import __version__
 
 SRC = Path(__file__).parents[2] / "src"
 
