@@ -1,4 +1,4 @@
-"""Writes the reference pages that are generated from tables: docs/config.md and docs/errors.md.
+"""Writes the reference pages that are generated from tables: docs/api.md, docs/config.md and docs/errors.md.
 
 Usage: docs.py [--check]. With `--check` nothing is written; the exit code is 1 if a page is not what it would become.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
+from parlour.api.reference import reference  # noqa: E402
 from parlour.config import SETTINGS, Setting, show  # noqa: E402
 from parlour.core.errors import ERRORS, ErrorKind  # noqa: E402
 
@@ -69,7 +70,7 @@ def errors_page() -> str:
         _GENERATED.format(source="src/parlour/core/errors.py"),
         """\
 A refusal is `application/problem+json` (RFC 9457) for clients that ask for JSON, with `code`, `detail` and, where it
-applies, `stored`, `field` and `retry_after_ms`; one line `error: …` for the others; and an item
+applies, `stored`, `field` and `retry_after` (seconds); one line `error: …` for the others; and an item
 `{"type":"error","code":…}` on a WebSocket. Codes never change meaning; new ones may come.
 
 *Stored* says whether what was sent is in the log: `no` is certain; `unknown` means that repeating it with the same
@@ -88,7 +89,13 @@ def _error(kind: ErrorKind) -> str:
     return f"| {anchor}`{kind.code}` | {kind.title} | {_RETRY[kind.retry]} | {_STORED[kind.stored]} |\n"
 
 
-PAGES = {"docs/config.md": config_page, "docs/errors.md": errors_page}
+def api_page() -> str:
+    """docs/api.md, from the table of operations; a server says the same at `/api`, with its own address."""
+    title, _, rest = reference("http://127.0.0.1:8080").partition("\n")
+    return f"{title}\n\n{_GENERATED.format(source='src/parlour/api/operations.py')}{rest}"
+
+
+PAGES = {"docs/api.md": api_page, "docs/config.md": config_page, "docs/errors.md": errors_page}
 
 
 def main() -> int:

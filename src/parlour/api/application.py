@@ -67,7 +67,7 @@ class Api:
 
 
 def _is_api(head: RequestHead) -> bool:
-    return head.target.startswith(b"/api/v1/")
+    return (head.target.partition(b"?")[0] + b"/").startswith(b"/api/v1/")
 
 
 def _fields(refusal: Refusal) -> list[Field]:

@@ -8,7 +8,7 @@ from parlour.core.errors import Refusal
 from parlour.core.text import decode_text
 from parlour.http.negotiate import wants_json
 from parlour.http.request import Request
-from parlour.schema.commands import SendMessage
+from parlour.schema.commands import PostMessage, SendMessage
 from parlour.wire.forms import decode_multipart, form_or_text
 from parlour.wire.strict_json import decode
 
@@ -53,9 +53,29 @@ def read_message(request: Request) -> Message:
 
     `Idempotency-Key` and `?name=` serve requests whose body has no room for them; contradicting values are refused.
     """
+    _refuse_compressed(request)
+    message = _from_json(request) if is_json(request) else _from_fields(request) or _from_raw(request.body)
+    return _with_key_and_name(request, message)
+
+
+def read_api_message(request: Request) -> Message:
+    """The message of a request to the versioned API: JSON only, and only the address names the room. Raises Refusal."""
+    _refuse_compressed(request)
+    if not is_json(request):
+        raise Refusal("unsupported_media_type", "The API takes application/json.")
+    for name in request.query:
+        if name != "name":
+            raise Refusal("bad_parameter", "Unknown parameter; known is name.", field=name[:64])
+    command = decode(request.body, PostMessage)
+    return _with_key_and_name(request, Message(command.text, None, command.name, command.key))
+
+
+def _refuse_compressed(request: Request) -> None:
     if request.head.get(b"content-encoding") not in (None, b"identity"):
         raise Refusal("unsupported_media_type", "Compressed bodies are not read.")
-    message = _from_json(request) if is_json(request) else _from_fields(request) or _from_raw(request.body)
+
+
+def _with_key_and_name(request: Request, message: Message) -> Message:
     header = request.head.get(b"idempotency-key")
     if header is not None:
         message.key = _agree(message.key, header.decode("latin-1"), "key")

@@ -7,11 +7,13 @@ import msgspec
 from parlour.api.context import Context
 from parlour.api.help import help_text
 from parlour.api.pages import room_location
+from parlour.api.reading import parse_api_reading
 from parlour.core.errors import Refusal
 from parlour.core.limits import limit_rows
 from parlour.http.negotiate import wants_json
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
+from parlour.schema.server import ServerInfo
 from parlour.ui.assets import ASSETS
 
 _IMMUTABLE = b"public, max-age=31536000, immutable"
@@ -30,11 +32,20 @@ class Info:
 
     async def limits(self, request: Request) -> Response:
         """`GET /limits`: every limit in force."""
-        rows = limit_rows(self._context.limits)
         if wants_json(request.head.get(b"accept")) or request.parameter("format") == "json":
-            return Response(body=msgspec.json.encode({row.name: row.value for row in rows}), content_type=JSON)
+            return self._limits_json()
+        rows = limit_rows(self._context.limits)
         lines = [f"{row.name:<28} {row.value:>10g} {row.unit:<10} {row.help}\n" for row in rows]
         return Response(body="".join(lines).encode())
+
+    async def api_limits(self, request: Request) -> Response:
+        """`GET /api/v1/limits`."""
+        parse_api_reading(request)
+        return self._limits_json()
+
+    def _limits_json(self) -> Response:
+        rows = limit_rows(self._context.limits)
+        return Response(body=msgspec.json.encode({row.name: row.value for row in rows}), content_type=JSON)
 
     async def alive(self, request: Request) -> Response:
         """`GET /healthz`: the process lives."""
@@ -50,13 +61,8 @@ class Info:
 
     async def version(self, request: Request) -> Response:
         """`GET /api/v1`: what this is, and where the rest is described."""
-        body = {
-            "server": "parlour",
-            "version": self._context.version,
-            "epoch": self._context.store.epoch,
-            "openapi": "/api/v1/openapi.json",
-            "help": "/help",
-        }
+        parse_api_reading(request)
+        body = ServerInfo("parlour", self._context.version, self._context.store.epoch)
         return Response(body=msgspec.json.encode(body), content_type=JSON)
 
     async def asset(self, request: Request) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from parlour.api.bodies import Message, answer_json, is_form, is_json, read_message
+from parlour.api.bodies import Message, answer_json, is_form, read_api_message, read_message
 from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.core.errors import Refusal
@@ -44,7 +44,9 @@ class Messages:
 
     async def put(self, request: Request) -> Response:
         """`PUT /<room>/<key>`: the idempotency key is in the path."""
-        message = read_message(request)
+        return await self._put(request, read_message(request))
+
+    async def _put(self, request: Request, message: Message) -> Response:
         key = request.params["item"]
         if message.key is not None and message.key != key:
             raise Refusal("bad_parameter", "The request names another key than the address.", field="key")
@@ -53,17 +55,11 @@ class Messages:
 
     async def api_post(self, request: Request) -> Response:
         """`POST /api/v1/rooms/<room>/messages`: JSON in, JSON out."""
-        self._demand_json(request)
-        return await self.post(request)
+        return await self._post(request, request.params["room"], read_api_message(request))
 
     async def api_put(self, request: Request) -> Response:
         """`PUT /api/v1/rooms/<room>/messages/<key>`."""
-        self._demand_json(request)
-        return await self.put(request)
-
-    def _demand_json(self, request: Request) -> None:
-        if not is_json(request):
-            raise Refusal("unsupported_media_type", "The API takes application/json.")
+        return await self._put(request, read_api_message(request))
 
     async def _post(self, request: Request, room: str, message: Message) -> Response:
         stored = await self._posting.post(

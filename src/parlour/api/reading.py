@@ -36,14 +36,14 @@ class Reading:
         return DEFAULT_LIMIT if self.limit is None else self.limit
 
 
-def parse_reading(request: Request, offers: tuple[str, ...] = _FORMATS) -> Reading:
+def parse_reading(request: Request, offers: tuple[str, ...] = _FORMATS, known: frozenset[str] = _PARAMETERS) -> Reading:
     """Read the parameters and the Accept field. Raises Refusal (bad_parameter, bad_cursor, not_acceptable)."""
     format_ = _format(request, offers)
     if format_ != "html":  # links into the page may carry what other sites append to links
         for name in request.query:
-            if name not in _PARAMETERS:
-                known = ", ".join(sorted(_PARAMETERS))
-                raise Refusal("bad_parameter", f"Unknown parameter; known are {known}.", field=name[:64])
+            if name not in known:
+                names = ", ".join(sorted(known))
+                raise Refusal("bad_parameter", f"Unknown parameter; known are {names}.", field=name[:64])
     since, before = request.parameter("since"), request.parameter("before")
     if since is not None and before is not None:
         raise Refusal("bad_parameter", "Give since or before, not both.", field="before")
@@ -68,6 +68,11 @@ def parse_reading(request: Request, offers: tuple[str, ...] = _FORMATS) -> Readi
         follow,
         wait_s,
     )
+
+
+def parse_api_reading(request: Request, *known: str) -> Reading:
+    """The same for the versioned API: JSON only, and `known` are the parameters beside `format`."""
+    return parse_reading(request, ("json",), frozenset({"format", *known}))
 
 
 def _format(request: Request, offers: tuple[str, ...]) -> str:

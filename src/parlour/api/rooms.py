@@ -8,7 +8,7 @@ from urllib.parse import quote
 from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.api.pages import Pages
-from parlour.api.reading import DEFAULT_LIMIT, Reading, parse_reading
+from parlour.api.reading import DEFAULT_LIMIT, Reading, parse_api_reading, parse_reading
 from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
@@ -18,7 +18,7 @@ from parlour.http.response import JSON, NDJSON, SSE, TEXT, Field, OpenResponse, 
 from parlour.hub.channel import Channel
 from parlour.hub.history import page_after, page_before
 from parlour.schema.events import encode
-from parlour.schema.pages import RoomInfo
+from parlour.schema.pages import RoomInfo, RoomList
 from parlour.schema.pages import page as encode_page
 from parlour.stream.encoding import stored_line
 from parlour.stream.follow import follow
@@ -51,20 +51,22 @@ class Rooms:
     async def api_read(self, request: Request) -> Reply:
         """`GET /api/v1/rooms/<room>/messages`: the JSON page and the long-poll."""
         room = room_name(request.params["room"])
-        reading = parse_reading(request, ("json",))
+        reading = parse_api_reading(request, "since", "before", "limit", "wait")
         return await self._page(request, room, reading, f"/api/v1/rooms/{quote(room, safe='')}/messages")
 
     async def list(self, request: Request) -> Response:
         """`GET /api/v1/rooms`: rooms with events, most recently active first."""
-        reading = parse_reading(request, ("json",))
+        reading = parse_api_reading(request, "limit")
         self._guard.limit_reading(request)
         summaries = await self._context.store.rooms(reading.page_limit)
         rooms = [RoomInfo(room.room, self._context.store.epoch, *room.log, room.active_at) for room in summaries]
-        return Response(body=encode({"rooms": rooms}), content_type=JSON)
+        return Response(body=encode(RoomList(rooms)), content_type=JSON)
 
     async def describe(self, request: Request) -> Response:
         """`GET /api/v1/rooms/<room>`: the extent of a room's log."""
         room = room_name(request.params["room"])
+        parse_api_reading(request)
+        self._guard.limit_reading(request)
         log = await self._context.store.log(room)
         info = RoomInfo(room, self._context.store.epoch, log.first_seq, log.head_seq)
         return Response(body=encode(info), content_type=JSON)
@@ -127,7 +129,7 @@ class Rooms:
     async def api_event(self, request: Request) -> Reply:
         """`GET /api/v1/rooms/<room>/messages/<seq>`."""
         seq = _event_number(request.params["item"])
-        return await self._event(request, room_name(request.params["room"]), seq, parse_reading(request, ("json",)))
+        return await self._event(request, room_name(request.params["room"]), seq, parse_api_reading(request))
 
     async def _event(self, request: Request, room: str, seq: int, reading: Reading) -> Response:
         self._guard.limit_reading(request)

@@ -8,6 +8,7 @@ from parlour.api.guard import Guard
 from parlour.api.info import Info
 from parlour.api.many import Many
 from parlour.api.messages import Messages
+from parlour.api.openapi import OpenApi
 from parlour.api.pages import Pages
 from parlour.api.rooms import Rooms
 from parlour.http.router import Route
@@ -21,7 +22,7 @@ def routes(context: Context, guard: Guard, pages: Pages) -> list[Route]:
     many = Many(context, guard)
     info = Info(context)
     body = context.limits.body_bytes
-    return [
+    table = [
         Route("GET", "/", front.home),
         Route("POST", "/send", front.send, max_body=body),
         Route("GET", "/{room}", rooms.read),
@@ -37,10 +38,9 @@ def routes(context: Context, guard: Guard, pages: Pages) -> list[Route]:
         Route("PUT", "/api/v1/rooms/{room}/messages/{item}", messages.api_put, max_body=body),
         Route("GET", "/api/v1/stream", many.stream),
         Route("GET", "/api/v1", info.version, public=True),
-        Route("GET", "/api", info.help, public=True),
         Route("GET", "/help", info.help, public=True),
         Route("GET", "/limits", info.limits, public=True),
-        Route("GET", "/api/v1/limits", info.limits, public=True),
+        Route("GET", "/api/v1/limits", info.api_limits, public=True),
         Route("GET", "/healthz", info.alive, public=True),
         Route("GET", "/readyz", info.ready, public=True),
         Route("GET", "/static/{file}", info.asset, public=True),
@@ -48,3 +48,9 @@ def routes(context: Context, guard: Guard, pages: Pages) -> list[Route]:
         Route("GET", "/manifest.webmanifest", info.manifest, public=True),
         Route("GET", "/robots.txt", info.robots, public=True),
     ]
+    described = OpenApi(table, context)
+    table += [
+        Route("GET", "/api", described.page, public=True),
+        Route("GET", "/api/v1/openapi.json", described.document, public=True),
+    ]
+    return table

@@ -1,0 +1,151 @@
+"""The document of the versioned API is valid, complete and true to the routes and the error table."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from parlour.api.openapi import describe
+from parlour.api.operations import OPERATIONS
+from parlour.core.errors import ERRORS
+from parlour.core.limits import Limits
+from parlour.http.request import Request
+from parlour.http.response import Response
+from parlour.http.router import Route
+
+Document = dict[str, Any]
+
+
+async def _nothing(request: Request) -> Response:
+    return Response()
+
+
+ROUTES = [Route(operation.method, operation.pattern, _nothing) for operation in OPERATIONS]
+
+
+@pytest.fixture(scope="module")
+def document(http: httpx.Client) -> Document:
+    answer = http.get("/api/v1/openapi.json")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    found: Document = answer.json()
+    return found
+
+
+def operations(document: Document) -> Iterator[tuple[str, Document]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_the_document_is_openapi_3_1(document: Document) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+def test_a_route_without_operation_and_an_operation_without_route_are_found() -> None:
+    assert len(describe(ROUTES, Limits(), "1")["paths"]) > 5
+    with pytest.raises(ValueError, match="/api/v1/new"):
+        describe([*ROUTES, Route("GET", "/api/v1/new", _nothing)], Limits(), "1")
+    with pytest.raises(ValueError, match=r"/api/v1/stream"):
+        describe([route for route in ROUTES if route.pattern != "/api/v1/stream"], Limits(), "1")
+    assert describe([*ROUTES, Route("GET", "/{room}", _nothing)], Limits(), "1") == describe(ROUTES, Limits(), "1")
+
+
+def test_every_operation_has_a_name_of_its_own_that_is_an_identifier(document: Document) -> None:
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(names) == len(set(names)) == len(OPERATIONS)
+    assert all(re.fullmatch(r"[a-z]+[A-Za-z]*", name) for name in names)
+
+
+def test_every_parameter_of_a_path_is_described_once(document: Document) -> None:
+    for place, operation in operations(document):
+        in_path = re.findall(r"\{(\w+)\}", place)
+        described = [p["name"] for p in operation["parameters"] if p["in"] == "path"]
+        assert described == in_path, place
+
+
+def test_every_link_leads_to_an_operation_that_takes_its_parameters(document: Document) -> None:
+    known = {operation["operationId"]: operation for _, operation in operations(document)}
+    links = 0
+    for place, operation in operations(document):
+        for answer in operation["responses"].values():
+            for link in answer.get("links", {}).values():
+                target = known[link["operationId"]]
+                taken = {parameter["name"] for parameter in target["parameters"]}
+                needed = {parameter["name"] for parameter in target["parameters"] if parameter.get("required")}
+                assert needed <= link["parameters"].keys() <= taken, place
+                links += 1
+    assert links >= 8
+
+
+def refusals(document: Document) -> Iterator[tuple[str, int, Document]]:
+    """Every refusal of every operation: where, the status, the response."""
+    for place, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                name = answer.get("$ref", "").rpartition("/")[2]
+                yield place, int(status), document["components"]["responses"][name] if name else answer
+
+
+def test_refusals_are_those_of_the_error_table_under_their_status(document: Document) -> None:
+    for place, status, answer in refusals(document):
+        codes = answer["x-codes"]
+        assert codes, place
+        assert {ERRORS[code].status for code in codes} == {status}, place
+        assert all(f"`{code}`" in answer["description"] for code in codes), place
+        assert "application/problem+json" in answer["content"], place
+
+
+def test_refusals_that_pass_say_when_to_come_back(document: Document) -> None:
+    for place, status, answer in refusals(document):
+        waits = answer.get("headers", {}).get("Retry-After", {}).get("required", False)
+        assert waits == (status in (429, 503, 507)), place
+
+
+def test_members_only_is_documented_where_routes_are_not_public(document: Document) -> None:
+    public = [Route(route.method, route.pattern, _nothing, public=True) for route in ROUTES]
+    for place, operation in operations(document):
+        assert ("401" in operation["responses"]) == (operation["tags"] != ["server"]), place
+    assert all("401" not in operation["responses"] for _, operation in operations(describe(public, Limits(), "1")))
+
+
+def test_optional_members_of_answers_are_absent_and_never_null(document: Document) -> None:
+    schemas = document["components"]["schemas"]
+    for name in ("Event", "RoomInfo", "Problem", "CursorGone"):
+        assert '"null"' not in json.dumps(schemas[name]), name
+    assert '"null"' in json.dumps(schemas["PostMessage"])
+    assert schemas["PostMessage"]["additionalProperties"] is False
+    assert schemas["Event"]["required"] == ["room", "seq", "type", "at", "by"]
+
+
+def test_only_the_stream_is_marked_as_endless(document: Document) -> None:
+    assert [place for place, op in operations(document) if op.get("x-streaming")] == ["GET /api/v1/stream"]
+
+
+def test_the_limits_in_force_are_what_the_document_says(document: Document, http: httpx.Client) -> None:
+    schema = document["paths"]["/api/v1/limits"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    limits = http.get("/api/v1/limits").json()
+    assert limits.keys() == schema["properties"].keys() == set(schema["required"])
+
+
+def test_the_document_is_sent_again_only_when_it_has_changed(http: httpx.Client) -> None:
+    first = http.get("/api/v1/openapi.json")
+    again = http.get("/api/v1/openapi.json", headers={"If-None-Match": first.headers["etag"]})
+    other = http.get("/api/v1/openapi.json", headers={"If-None-Match": '"other"'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert other.content == first.content
+
+
+def test_people_can_read_the_api(http: httpx.Client) -> None:
+    page = http.get("/api", headers={"Accept": "text/html"})
+    assert page.headers["content-type"] == "text/plain; charset=utf-8"
+    for operation in OPERATIONS:
+        assert f"## {operation.method} {operation.pattern}\n" in page.text
+    assert f"{http.base_url.host}:{http.base_url.port}/api/v1/openapi.json" in page.text
