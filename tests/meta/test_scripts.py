@@ -55,7 +55,7 @@ def run(script: Path, *arguments: str) -> tuple[str, str]:
     return out.strip(), err
 
 
-def test_the_environment_is_made_once_whole_and_anew_when_the_lock_changes(checkout: Path) -> None:
+def test_the_environment_is_made_once_and_whole(checkout: Path) -> None:
     place = checkout / ".venv"
     (place / "bin").mkdir(parents=True)  # half made, by whatever
     (checkout / ".venv.new-left").mkdir()
@@ -70,11 +70,20 @@ def test_the_environment_is_made_once_whole_and_anew_when_the_lock_changes(check
     link = checkout.parent / "link"
     link.symlink_to(checkout / "parlour")
     assert run(link) == (str(place), "")
+    assert sorted(left.name for left in checkout.glob(".venv*")) == [".venv", ".venv.lock"]
 
+
+@pytest.mark.long  # three environments: half a minute on a busy machine
+@pytest.mark.timeout(300)
+def test_the_environment_is_made_anew_when_the_lock_changes_or_the_checkout_moves(checkout: Path) -> None:
+    assert "once" in run(checkout / "parlour")[1]
     (checkout / "requirements/server.txt").write_text("# nothing else\n")
     assert "once" in run(checkout / "parlour")[1]
     assert run(checkout / "parlour")[1] == ""
-    assert sorted(left.name for left in checkout.glob(".venv*")) == [".venv", ".venv.lock"]
+    moved = checkout.rename(checkout.with_name("elsewhere"))
+    assert "once" in run(moved / "parlour")[1]
+    assert run(moved / "parlour") == (str(moved / ".venv"), "")
+    assert sorted(left.name for left in moved.glob(".venv*")) == [".venv", ".venv.lock"]
 
 
 def test_without_a_suitable_python_it_says_what_to_install(checkout: Path, tmp_path: Path) -> None:
