@@ -177,9 +177,9 @@ SCENARIOS = (
     ),
     Scenario(
         name="storm",
-        title="Reconnects: 10 000 WebSockets cut at once, each 100 messages behind, 100 posts/s going on",
+        title="Reconnects: 10 rooms of 1000 WebSockets cut at once, each 100 messages behind, 100 posts/s going on",
         servers=(PARLOUR,),
-        arguments=("--publishers", "4", "--subscribers", "10000", "--storm", "100", "--rate", "100"),
+        arguments=("--publishers", "10", "--rooms", "10", "--subscribers", "1000", "--storm", "100", "--rate", "100"),
         columns=("storm_s", "missing", "extra", "repeats", "gaps", "ack_ms_p99"),
         budgets=(
             Budget("seconds until 10 000 have resumed", _own("storm_s"), 3.0, at_most=True),

@@ -26,6 +26,8 @@ ROOT = BENCH.parent
 BUILD = BENCH / "build"
 BUN = BUILD / "node_modules" / "@oven" / "bun-linux-x64" / "bin" / "bun"
 
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+
 SERVER_CORE = 0
 START_DEADLINE_S = 20.0
 STOP_DEADLINE_S = 15.0
@@ -75,7 +77,7 @@ def _nchan(folder: Path, port: int) -> list[str]:
 
 
 def _output(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT).stdout.strip()
 
 
 def _ws_version() -> str:
@@ -127,6 +129,7 @@ def started(server: Server) -> Iterator[Running]:
         process = subprocess.Popen(
             server.command(folder, port),
             cwd=ROOT,
+            env=ENVIRONMENT,
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
@@ -168,7 +171,7 @@ def _free_port() -> int:
 
 
 def _answers(port: int) -> bool:
-    """Whether a request gets an answer; a listening socket alone may belong to a master whose workers are not there yet."""
+    """Whether a request gets an answer: a listening socket alone may belong to a master without workers yet."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), START_DEADLINE_S) as probe:
         probe.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         return bool(probe.recv(1))

@@ -15,10 +15,10 @@ uint64_t *acked_in_room;
 
 static struct conn *subscribers, *publishers, *readers;
 static int subscriber_count;
-static uint64_t storm_target; /* messages that everyone must have to be caught up */
-static int behind;            /* subscribers who are not */
+static uint64_t *target_in_room; /* storm: messages that a subscriber of the room must have to be caught up */
+static int behind;               /* subscribers who are not */
 
-enum { SECOND = 1000000000 };
+enum { SECOND = 1000000000, QUIET_S = 2, PATIENCE_S = 60 };
 
 /* Text `@publisher.number.due_ns@` somewhere in a message of a marker. */
 static void read_stamp(struct conn *c, const char *text, size_t n)
@@ -60,7 +60,7 @@ void on_message(struct conn *c, const char *text, size_t n)
     if (n < (size_t)opt.payload)
         return;
     total.deliveries++;
-    if (++c->received == storm_target)
+    if (++c->received == target_in_room[c->room])
         behind--;
     if (c->marker)
         read_stamp(c, text, n);
@@ -95,15 +95,23 @@ static struct conn *new_connections(enum role role, int count)
     return conns;
 }
 
+static void await_handshakes(int at_most)
+{
+    uint64_t start = now_ns();
+    while (waiting > at_most) {
+        if (now_ns() - start > (uint64_t)PATIENCE_S * SECOND)
+            die("%d handshakes were not answered", waiting);
+        loop_turn(now_ns() + SECOND);
+    }
+}
+
 static void open_all(struct conn *conns, int count)
 {
     for (int i = 0; i < count; i++) {
         open_connection(&conns[i]);
-        while (waiting >= opt.opening)
-            loop_turn(now_ns() + SECOND);
+        await_handshakes(opt.opening - 1);
     }
-    while (waiting > 0)
-        loop_turn(now_ns() + SECOND);
+    await_handshakes(0);
 }
 
 static void run_for(double seconds)
@@ -137,16 +145,18 @@ static void post(int count)
     stop_requests();
 }
 
-/* Deliveries owed for the acknowledged posts and not (or not only) made, once nothing has come for two seconds. */
+/* Deliveries owed for the acknowledged posts and not (or not only) made, once no more come or patience ends. */
 static void settle(uint64_t *missing, uint64_t *extra)
 {
-    uint64_t expected = 0, seen = 0, quiet_at = now_ns() + 2ull * SECOND;
+    uint64_t expected = 0, seen = 0, now = now_ns(), quiet = now, start = now;
     for (int r = 0; r < opt.rooms; r++)
         expected += acked_in_room[r] * (uint64_t)opt.subscribers;
-    while (total.deliveries < expected && now_ns() < quiet_at) {
-        loop_turn(now_ns() + SECOND / 10);
+    while (total.deliveries < expected && now - quiet < (uint64_t)QUIET_S * SECOND &&
+           now - start < (uint64_t)PATIENCE_S * SECOND) {
+        loop_turn(now + SECOND / 10);
+        now = now_ns();
         if (total.deliveries != seen)
-            quiet_at = now_ns() + 2ull * SECOND;
+            quiet = now;
         seen = total.deliveries;
     }
     *missing = *extra = 0;
@@ -161,19 +171,19 @@ static void settle(uint64_t *missing, uint64_t *extra)
 static double storm(void)
 {
     uint64_t missing, extra;
-    post(opt.publishers);
+    post(opt.publishers * opt.rooms);
     settle(&missing, &extra);
     for (int i = 0; i < subscriber_count; i++)
         drop_connection(&subscribers[i]);
-    post(opt.storm);
-    storm_target = total.acks;
+    post(opt.storm * opt.rooms);
+    memcpy(target_in_room, acked_in_room, (size_t)opt.rooms * sizeof *target_in_room);
     behind = subscriber_count;
     uint64_t start = now_ns();
     measuring = true;
     start_requesters(publishers, opt.publishers, opt.rate);
     open_all(subscribers, subscriber_count);
-    while (behind > 0 && now_ns() - start < 60ull * SECOND)
-        loop_turn(now_ns() + SECOND);
+    while (behind > 0 && now_ns() - start < (uint64_t)PATIENCE_S * SECOND)
+        loop_turn(now_ns() + SECOND / 1000);
     return (double)(now_ns() - start) / SECOND;
 }
 
@@ -291,6 +301,7 @@ int main(int argc, char **argv)
     read_options(argc, argv);
     loop_init();
     acked_in_room = calloc((size_t)opt.rooms, sizeof *acked_in_room);
+    target_in_room = calloc((size_t)opt.rooms, sizeof *target_in_room);
     subscriber_count = opt.rooms * opt.subscribers;
     subscribers = new_connections(SUBSCRIBER, subscriber_count);
     publishers = new_connections(PUBLISHER, opt.publishers);

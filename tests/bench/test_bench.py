@@ -1,0 +1,85 @@
+"""The benchmarks measure what they say: every delivery is counted, losses are seen, budgets are judged."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from bench.report import Results, doubts, markdown
+from bench.scenarios import SCENARIOS, Budget, Scenario
+from bench.servers import BENCH, FLOOR, PARLOUR, Server
+from bench.table import Pace, run_once
+
+BRIEF = Pace(rounds=1, warm_up_s=0.0, seconds=0.2)
+FAN_OUT = ("--publishers", "4", "--subscribers", "10", "--markers", "10")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs() -> None:
+    subprocess.run([str(BENCH / "prepare"), "--own"], check=True)
+
+
+def scenario(*arguments: str, kind: str = "load", budgets: tuple[Budget, ...] = ()) -> Scenario:
+    return Scenario("brief", "A brief one", (PARLOUR, FLOOR), arguments, ("deliveries_per_s",), budgets, kind)
+
+
+@pytest.mark.parametrize("server", [FLOOR, PARLOUR], ids=lambda server: server.name)
+@pytest.mark.parametrize("load", [(), ("--rooms", "5"), ("--rate", "100")], ids=["closed", "rooms", "on schedule"])
+def test_fan_out_when_nothing_is_lost_then_every_delivery_is_counted(server: Server, load: tuple[str, ...]) -> None:
+    figures = run_once(scenario(*FAN_OUT, *load), server, BRIEF)
+    assert figures["acks"] > 0
+    assert figures["deliveries"] > 0
+    assert figures["delivery_ms_count"] > 0
+    assert figures["server_cpu_us"] > 0
+    lost = ("missing", "extra", "repeats", "gaps", "refused", "lost_connections")
+    assert {each: figures[each] for each in lost} == dict.fromkeys(lost, 0)
+
+
+def test_sse_when_subscribers_follow_then_every_delivery_is_counted() -> None:
+    figures = run_once(scenario(*FAN_OUT, "--sse", "--check-seq"), PARLOUR, BRIEF)
+    assert figures["deliveries"] > 0
+    assert (figures["missing"], figures["extra"], figures["repeats"], figures["gaps"]) == (0, 0, 0, 0)
+
+
+def test_storm_when_everyone_reconnects_then_nobody_stays_behind() -> None:
+    load = ("--publishers", "4", "--subscribers", "100", "--storm", "20", "--rate", "100", "--check-seq")
+    figures = run_once(scenario(*load), PARLOUR, BRIEF)
+    assert figures["storm_s"] > 0
+    assert (figures["still_behind"], figures["missing"], figures["repeats"], figures["gaps"]) == (0, 0, 0, 0)
+
+
+def test_history_when_pages_are_read_under_load_then_their_latency_is_known() -> None:
+    load = ("--publishers", "2", "--rate", "100", "--readers", "2", "--reader-rate", "100", "--preload", "100")
+    figures = run_once(scenario(*load), PARLOUR, BRIEF)
+    assert figures["pages_per_s"] > 0
+    assert figures["page_ms_p99"] >= figures["page_ms_p50"] > 0
+
+
+def test_idle_when_subscribers_wait_then_each_has_its_weight() -> None:
+    figures = run_once(scenario("50", kind="idle"), PARLOUR, BRIEF)
+    assert figures["handshakes_per_s"] > 0
+    assert figures["kib_per_subscriber"] < 1024
+
+
+def test_budget_when_the_value_is_on_either_side_then_it_is_held_or_missed() -> None:
+    at_least = Budget("speed", lambda medians: medians["Parlour"]["deliveries_per_s"], 1.5)
+    at_most = Budget("weight", lambda medians: medians["Parlour"]["deliveries_per_s"], 1.5, at_most=True)
+    results = Results("2026-01-01 00:00", "quick", {}, {})
+    results.runs["brief"] = {"Parlour": [{"deliveries_per_s": value} for value in (1.0, 2.0, 9.0)]}
+    page = markdown(results, [scenario(budgets=(at_least, at_most))])
+    assert "| speed | ≥ 1.5 | 2 | held |" in page
+    assert "| weight | ≤ 1.5 | 2 | **missed** |" in page
+    assert "| Parlour | 2 (1–9) |" in page
+
+
+def test_doubts_when_the_generator_was_full_and_the_server_was_not_then_the_row_says_so() -> None:
+    full = {"generator_share": 0.97, "server_share": 0.5, "others_share": 0.0}
+    assert doubts([full]) == "generator-bound"
+    assert doubts([full | {"server_share": 0.99}]) == ""
+    assert doubts([full | {"generator_share": 0.5, "others_share": 0.3, "missing": 7}]) == "noisy, 7 missing"
+
+
+def test_scenarios_when_listed_then_names_are_unique_and_each_includes_our_server() -> None:
+    assert len({each.name for each in SCENARIOS}) == len(SCENARIOS)
+    assert all(PARLOUR in each.servers for each in SCENARIOS)
