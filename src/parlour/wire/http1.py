@@ -93,7 +93,7 @@ class RequestDecoder:
                 raise Refusal("too_large", f"The body is larger than {limit} bytes.")
             if len(buffer) < size:
                 return None
-            body = bytes(buffer[:size])
+            body = bytes(buffer if len(buffer) == size else buffer[:size])
             del buffer[:size]
         else:
             body = b""
