@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+# Under no-referrer, browsers post a form with `Origin: null` (Fetch, "append a request Origin header"), and the form
+# would be taken for one of another site. Other sites learn nothing under same-origin either.
 DOCUMENT = Markup("""\
 <!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1, interactive-widget=resizes-content">
+<meta name="referrer" content="same-origin">
 <meta name="color-scheme" content="light dark">
 <meta name="theme-color" content="#faf8f5" media="(prefers-color-scheme: light)">
 <meta name="theme-color" content="#171412" media="(prefers-color-scheme: dark)">
@@ -34,7 +37,7 @@ data-live="{live}" data-limit="{limit}">
 <a class="brand" href="/" title="Parlour"><img src="{icon}" alt="Parlour" width="28" height="28"></a>
 <h1 class="room-name"><span class="slash" aria-hidden="true">/</span><bdi>{room}</bdi></h1>
 <p class="connection" id="connection" role="status" data-state="{state}"><span class="dot"></span>\
-<span class="words">{state_words}</span> <a href="/{path}#latest">{state_link}</a></p>
+<span class="words">{state_words}</span> <a href="/{path}">{state_link}</a></p>
 <button class="menu" type="button" popovertarget="side">Rooms</button>
 </header>
 <aside class="side" id="side" popover aria-label="Rooms">
@@ -52,7 +55,7 @@ autocomplete="off" spellcheck="false"><button type="submit">Go</button></span>
 </section>
 </aside>
 <main class="room">
-<div class="scroller" id="scroller" role="log" aria-label="Messages" tabindex="0">
+<div class="scroller" id="scroller" role="region" aria-label="Messages" tabindex="0">
 <div class="timeline">
 <p class="edge" id="older"{no_older}><a href="/{path}?before={older}">Older messages</a></p>
 <p class="edge" id="start"{no_start}>This is where <b><bdi>{room}</bdi></b> begins.</p>
@@ -72,7 +75,7 @@ autocomplete="off" spellcheck="false"><button type="submit">Go</button></span>
 </body>""")
 
 NEWER = Markup("""\
-<p class="edge"><a href="/{path}?since={newer}">Newer messages</a> · <a href="/{path}#latest">Latest messages</a></p>
+<p class="edge"><a href="/{path}?since={newer}">Newer messages</a> · <a href="/{path}">Latest messages</a></p>
 """)
 
 ROOMS = Markup("""\

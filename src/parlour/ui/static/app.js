@@ -98,8 +98,16 @@ function goLive() {
     },
   });
   document.addEventListener("visibilitychange", lookAround);
+  lookAround();
   composer?.focus();
   live.start();
+}
+
+/** A page of the past: only its times become the reader's. */
+function showPast() {
+  const view = new View();
+  view.render(view.read({ mine: lasting.get("mine", []) }));
+  view.leave();
 }
 
 /** While a broken line is being taken up again the words stay: the reader wants to know whether it works, not how. */
@@ -127,3 +135,4 @@ document.documentElement.classList.add("scripted");
 View.renderAges();
 offerCopying();
 if (document.body.dataset.live === "yes") goLive();
+else showPast();

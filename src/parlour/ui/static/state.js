@@ -20,13 +20,14 @@ const HOLD_MS = 3000;
  * and is not in the log yet: {key, text, name, at, status, detail, waitMs}, status one of
  * pending (to be sent), held (to be sent again after waitMs), failed (refused for good), stored (acknowledged).
  * `mine` are the ids this browser has been seen to write as. `gap` asks for a new connection from `lastSeq`, `reset` for
- * the newest page of history first.
+ * the newest page of history first. What an earlier life of the page had acknowledged or shows already is not waiting.
  */
 export function begin({ room, epoch, firstSeq, lastSeq, messages = [], outbox = [], mine = [] }) {
-  return {
-    room, epoch, firstSeq, lastSeq, messages, outbox, mine,
+  const waiting = outbox.filter((item) => item.status !== "stored");
+  return messages.reduce(settle, {
+    room, epoch, firstSeq, lastSeq, messages, mine, outbox: waiting,
     line: "connecting", gap: false, reset: false, unread: 0, newFrom: null, attentive: true,
-  };
+  });
 }
 
 /** A frame of the socket as an action, or null for what this version does not know. */

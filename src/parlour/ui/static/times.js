@@ -34,7 +34,8 @@ export function dayLabel(at, now = new Date()) {
 /** How long ago, in the largest unit that fits. */
 export function ago(at, now = new Date()) {
   const minutes = Math.round((at - now) / 60000);
-  if (minutes > -60) return relative.format(Math.min(minutes, 0), "minute");
+  if (minutes >= 0) return relative.format(0, "second");
+  if (minutes > -60) return relative.format(minutes, "minute");
   if (minutes > -24 * 60) return relative.format(Math.round(minutes / 60), "hour");
   return relative.format(Math.round(minutes / (24 * 60)), "day");
 }

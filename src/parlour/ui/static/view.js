@@ -62,6 +62,8 @@ export class View {
   render(state) {
     const old = this.#state;
     this.#state = state;
+    // In another epoch the same numbers are other messages.
+    if (old && state.epoch !== old.epoch) this.#parts.messages.replaceChildren();
     const place = this.isAtEnd ? null : this.#place();
     if (state.messages !== old?.messages || state.newFrom !== old.newFrom || state.mine !== old.mine) {
       this.#renderMessages(state);
@@ -91,6 +93,11 @@ export class View {
     connection.dataset.state = line;
     connection.querySelector(".words").textContent = WORDS[line];
     connection.querySelector("a").hidden = true;
+  }
+
+  /** Nothing new will come: there is nothing to jump to. */
+  leave() {
+    this.#parts.jump.hidden = true;
   }
 
   /** New messages are spoken from here on; what was there before is not. */

@@ -1,0 +1,90 @@
+"""Chromium for tests: one process, a fresh profile per person, and an account of everything that went wrong in it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+_LINE_IS_DOWN = ("net::ERR_CONNECTION_REFUSED", "net::ERR_CONNECTION_RESET", "WebSocket connection to")
+"""What Chromium itself writes to the console while a server is away."""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A running browser. Raises AssertionError if the machine has none."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert path is not None, "these tests need Chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Person:
+    """Somebody with a browser: a profile of their own with one page, which `page` is.
+
+    `complaints` collects errors on the console, uncaught exceptions, dialogs and violations of the page's policy;
+    what the browser says about a server that is away is left out. `options` are those of a Playwright context.
+    """
+
+    def __init__(self, browser: Browser, **options: Any) -> None:
+        self.context = browser.new_context(**{"viewport": {"width": 1000, "height": 700}, "locale": "en-GB", **options})
+        self.context.set_default_timeout(10_000)
+        self.complaints: list[str] = []
+        self.page: Page = self.context.new_page()
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
+        self.page.on("dialog", self._dialog)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not any(words in message.text for words in _LINE_IS_DOWN):
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def _dialog(self, dialog: Any) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def leave(self) -> None:
+        """Close the browser profile; there must have been nothing to complain about."""
+        self.context.close()
+        assert self.complaints == []
+
+    def wait_for_line(self, state: str) -> None:
+        """Wait until the page says that its line is in this state."""
+        self.page.wait_for_selector(f"#connection[data-state={state}]")
+
+    def write(self, text: str, name: str | None = None) -> None:
+        """Write a message as with the keyboard, and send it with Enter."""
+        if name is not None:
+            self.page.fill("#name", name)
+        self.page.fill("#message", text)
+        self.page.press("#message", "Enter")
+
+    def see(self, *texts: str) -> None:
+        """Wait until the messages in the log are these, in this order, each once."""
+        self.page.wait_for_function(
+            """(expected) => {
+                const shown = [...document.querySelectorAll("#messages .text")].map((node) => node.textContent);
+                return JSON.stringify(shown) === JSON.stringify(expected);
+            }""",
+            arg=list(texts),
+        )
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of the messages in the log now."""
+        return [text or "" for text in self.page.locator("#messages .text").all_text_contents()]

@@ -1,0 +1,79 @@
+"""One browser and one server for all tests of the page; every person must have left without a complaint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+
+from tests.support.browser import Person, chromium
+from tests.support.server import ServerProcess
+
+Visit = Callable[..., Person]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path_factory.mktemp("server") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server for one test, which may kill it."""
+    server = ServerProcess(tmp_path / "data").start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+_rooms = count(1)
+
+
+@pytest.fixture
+def room() -> str:
+    """A room that no other test uses."""
+    return f"room-{next(_rooms)}"
+
+
+@pytest.fixture
+def say(server: ServerProcess) -> Iterator[Callable[..., int]]:
+    """Send a message as somebody else's program: `say(room, text, name)` gives its seq."""
+    with httpx.Client(base_url=server.url) as client:
+
+        def send(room: str, text: str, name: str = "curl") -> int:
+            answer = client.post(f"/{room}", json={"text": text, "name": name})
+            assert answer.status_code == 201, answer.text
+            seq: int = answer.json()["seq"]
+            return seq
+
+        yield send
+
+
+@pytest.fixture
+def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
+    """Open a page as a new person: `visit(path, **context options)`; waits until it is live if scripts are on."""
+    people: list[Person] = []
+
+    def go(path: str, *, at: ServerProcess = server, live: bool = True, **options: object) -> Person:
+        person = Person(browser, base_url=at.url, **options)
+        people.append(person)
+        person.page.goto(path)
+        if live and options.get("java_script_enabled", True):
+            person.wait_for_line("live")
+        return person
+
+    yield go
+    for person in people:
+        person.leave()

@@ -1,0 +1,344 @@
+"""The page in a real browser: people talk in it, whatever happens to the server and to the page."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browser import Person
+from tests.support.server import ServerProcess
+from tests.ui.test_page import HOSTILE
+
+Visit = Callable[..., Person]
+Say = Callable[..., int]
+
+
+def test_two_people_when_they_talk_see_one_log_and_it_is_there_after_a_reload(visit: Visit, room: str) -> None:
+    alice, bob = visit(f"/{room}"), visit(f"/{room}")
+    alice.write("Hello, Bob", name="Alice")
+    bob.see("Hello, Bob")
+    bob.write("Hello, Alice\n  see https://example.net/.", name="Bob")
+    for person in (alice, bob):
+        person.see("Hello, Bob", "Hello, Alice\n  see https://example.net/.")
+        assert person.page.locator("#outbox li").count() == 0
+    expect(alice.page.locator("#messages .mine")).to_have_count(1)
+    expect(bob.page.locator("#messages .mine .name")).to_have_text("Bob")
+    assert bob.page.locator(".text a").get_attribute("href") == "https://example.net/"
+
+    alice.page.reload()
+    alice.wait_for_line("live")
+    alice.see("Hello, Bob", "Hello, Alice\n  see https://example.net/.")
+    assert alice.page.input_value("#name") == "Alice"
+    expect(alice.page.locator("#messages .mine .name")).to_have_text("Alice")
+    bob.write("Still there?")
+    alice.see("Hello, Bob", "Hello, Alice\n  see https://example.net/.", "Still there?")
+
+
+def test_server_when_killed_and_started_again_costs_no_message_and_repeats_none(
+    visit: Visit, own_server: ServerProcess
+) -> None:
+    alice, bob = visit("/lobby", at=own_server), visit("/lobby", at=own_server)
+    said = []
+    for round_ in range(3):
+        alice.write(f"before {round_}", name="Alice")
+        said.append(f"before {round_}")
+        bob.see(*said)
+        own_server.kill()
+        alice.wait_for_line("retrying")
+        alice.write(f"into the dark {round_}")
+        alice.write(f"and again {round_}")
+        expect(alice.page.locator("#outbox li")).to_have_count(2)
+        expect(alice.page.locator("#outbox .status").first).to_have_text("Sending…")
+        own_server.start()
+        said += [f"into the dark {round_}", f"and again {round_}"]
+        alice.see(*said)
+        bob.see(*said)
+        expect(alice.page.locator("#outbox li")).to_have_count(0)
+    assert httpx.get(f"{own_server.url}/lobby?format=json").json()["head_seq"] == len(said)
+
+
+def test_line_when_it_is_down_is_shown_as_it_is(visit: Visit, own_server: ServerProcess) -> None:
+    alice = visit("/lobby", at=own_server)
+    assert alice.page.get_attribute("#scroller", "role") == "log"
+    assert alice.page.get_attribute("#scroller", "aria-live") == "polite"
+    words = alice.page.locator("#connection[role=status] .words")
+    expect(words).to_have_text("Live")
+    own_server.kill()
+    expect(words).to_have_text("Reconnecting…")
+    alice.context.set_offline(True)
+    expect(words).to_have_text("Offline")
+    own_server.start()
+    alice.context.set_offline(False)
+    expect(words).to_have_text("Live")
+    expect(alice.page.locator("#connection a")).to_be_hidden()
+
+
+def test_line_when_nothing_is_heard_for_forty_seconds_is_taken_up_again(visit: Visit, say: Say, room: str) -> None:
+    alice = visit("/lobby")
+    alice.page.clock.install()
+    lines: list[str] = []
+    alice.page.on("websocket", lambda socket: lines.append(socket.url))
+    alice.page.goto(f"/{room}")
+    alice.wait_for_line("live")
+    alice.page.clock.fast_forward(39_000)
+    say(room, "just in time")
+    alice.see("just in time")
+    alice.page.clock.fast_forward(30_000)
+    assert len(lines) == 1
+    alice.page.clock.fast_forward(30_000)
+    alice.page.clock.fast_forward(15_000)
+    alice.wait_for_line("live")
+    say(room, "on the new line")
+    alice.see("just in time", "on the new line")
+    assert len(lines) == 2
+    assert lines[1].endswith(".1"), "resumed after the first message"
+
+
+def test_message_when_the_page_is_reloaded_before_it_was_sent_is_sent_once(
+    visit: Visit, own_server: ServerProcess
+) -> None:
+    alice = visit("/lobby", at=own_server)
+    own_server.kill()
+    alice.wait_for_line("retrying")
+    alice.write("Remember me", name="Alice")
+    alice.page.fill("#message", "half a thought")
+    own_server.start()
+    alice.page.reload()
+    alice.see("Remember me")
+    expect(alice.page.locator("#outbox li")).to_have_count(0)
+    assert alice.page.input_value("#message") == "half a thought"
+    assert httpx.get(f"{own_server.url}/lobby?format=json").json()["head_seq"] == 1
+
+
+def test_log_when_it_was_replaced_is_shown_from_its_newest_page(visit: Visit, own_server: ServerProcess) -> None:
+    alice = visit("/lobby", at=own_server)
+    alice.write("In the old log")
+    alice.see("In the old log")
+    own_server.kill()
+    shutil.rmtree(own_server.data)
+    own_server.start()
+    httpx.post(f"{own_server.url}/lobby", content="In the new log").raise_for_status()
+    alice.see("In the new log")
+    alice.wait_for_line("live")
+    alice.write("Here too")
+    alice.see("In the new log", "Here too")
+
+
+def test_person_when_scripts_are_off_talks_with_the_form(visit: Visit, room: str) -> None:
+    alice = visit(f"/{room}", java_script_enabled=False)
+    bob = visit(f"/{room}")
+    alice.page.fill("#message", "No scripts,\nno problem")
+    alice.page.fill("#name", "Alice")
+    alice.page.click("text=Send")
+    assert alice.page.url.endswith(f"/{room}#latest")
+    bob.see("No scripts,\nno problem")
+    assert alice.texts == ["No scripts,\nno problem"]
+    bob.write("Indeed", name="Bob")
+    bob.see("No scripts,\nno problem", "Indeed")
+    alice.page.click("text=Refresh")
+    assert alice.texts == ["No scripts,\nno problem", "Indeed"]
+
+
+def test_person_when_scripts_are_off_and_the_form_is_refused_keeps_the_text(visit: Visit, room: str) -> None:
+    alice = visit(f"/{room}", java_script_enabled=False)
+    alice.page.fill("#message", "Let me in")
+    alice.page.fill("#name", "admin")
+    alice.page.click("text=Send")
+    expect(alice.page.locator("#refused")).to_contain_text("name")
+    assert alice.page.input_value("#message") == "Let me in"
+    alice.complaints = [words for words in alice.complaints if "status of 400" not in words]
+    alice.page.fill("#name", "Adam")
+    alice.page.click("text=Send")
+    assert alice.texts == ["Let me in"]
+
+
+def test_person_when_scripts_are_off_reads_back_and_forth(visit: Visit, say: Say, room: str) -> None:
+    for number in range(1, 121):
+        say(room, f"number {number}")
+    reader = visit(f"/{room}", java_script_enabled=False)
+    assert (reader.texts[0], reader.texts[-1]) == ("number 71", "number 120")
+    reader.page.click("text=Older messages")
+    assert (reader.texts[0], reader.texts[-1]) == ("number 21", "number 70")
+    reader.page.click("text=Older messages")
+    assert (reader.texts[0], reader.texts[-1]) == ("number 1", "number 20")
+    expect(reader.page.locator("#start")).to_be_visible()
+    reader.page.click("text=Newer messages")
+    assert (reader.texts[0], reader.texts[-1]) == ("number 21", "number 70")
+    reader.page.click("p.edge >> text=Latest messages")
+    assert reader.texts[-1] == "number 120"
+
+
+def test_page_of_the_past_when_scripts_are_on_stays_there(visit: Visit, say: Say, room: str) -> None:
+    for number in range(1, 61):
+        say(room, f"number {number}")
+    reader = visit(f"/{room}?before=20", live=False)
+    expect(reader.page.locator("#connection")).to_contain_text("Reading the past")
+    assert reader.texts[-1] == "number 19"
+    expect(reader.page.locator("#messages .day")).to_have_text("Today")
+    expect(reader.page.locator("#jump")).to_be_hidden()
+    reader.page.click("#connection a")
+    reader.wait_for_line("live")
+    assert reader.texts[-1] == "number 60"
+
+
+def test_reader_when_scrolled_up_keeps_the_place_and_is_told_of_what_is_new(visit: Visit, say: Say, room: str) -> None:
+    for number in range(1, 121):
+        say(room, f"number {number}", f"name {number % 7}")
+    reader = visit(f"/{room}")
+    page = reader.page
+    page.evaluate("document.getElementById('m73').scrollIntoView()")
+    page.wait_for_selector("#jump:not([hidden])")
+    page.wait_for_selector("#m21", state="attached")
+    before = page.evaluate("document.getElementById('m73').getBoundingClientRect().top")
+    say(room, "number 121")
+    say(room, "number 122\n\n\n\nwith lines")
+    expect(page).to_have_title(f"(2) {room} · Parlour")
+    expect(page.locator("#jump")).to_have_text("2 new messages")
+    assert page.evaluate("document.getElementById('m73').getBoundingClientRect().top") == pytest.approx(before, abs=1)
+    page.evaluate("document.getElementById('m21').scrollIntoView()")
+    page.wait_for_selector("#start:not([hidden])", state="attached")
+    assert reader.texts == [*(f"number {number}" for number in range(1, 122)), "number 122\n\n\n\nwith lines"]
+    page.click("#jump")
+    expect(page).to_have_title(f"{room} · Parlour")
+    expect(page.locator("#jump")).to_be_hidden()
+    expect(page.locator("#messages .new + li .text")).to_have_text("number 121")
+
+
+def test_sender_when_too_fast_waits_and_everything_arrives_in_order(visit: Visit, tmp_path: Path, room: str) -> None:
+    with ServerProcess(tmp_path / "limited", rate_limits=True) as limited:
+        alice = visit(f"/{room}", at=limited)
+        texts = [f"number {number}" for number in range(13)]
+        for text in texts:
+            alice.write(text)
+        alice.page.wait_for_selector("#outbox .held")
+        alice.see(*texts)
+        expect(alice.page.locator("#outbox li")).to_have_count(0)
+
+
+def test_message_when_refused_says_why_and_can_be_changed(visit: Visit, room: str) -> None:
+    alice = visit(f"/{room}")
+    alice.write("Obey me", name="admin")
+    expect(alice.page.locator("#outbox .failed .status")).to_contain_text("Not sent: ")
+    alice.write("Not held up by it", name="Adam")
+    alice.see("Not held up by it")
+    alice.page.click("#outbox >> text=Edit")
+    expect(alice.page.locator("#outbox li")).to_have_count(0)
+    assert alice.page.input_value("#message") == "Obey me"
+    alice.page.press("#message", "Enter")
+    alice.see("Not held up by it", "Obey me")
+
+
+def test_texts_and_names_when_hostile_are_shown_and_do_nothing(visit: Visit, say: Say, room: str) -> None:
+    texts = [text.strip("\n") for text in HOSTILE]
+    early, late = texts[: len(texts) // 2], texts[len(texts) // 2 :]
+    for text in early:
+        say(room, text, "<img src=x onerror=alert(1)>")
+    alice = visit(f"/{room}")
+    for text in late:
+        say(room, text, "\"'><script>alert(1)</script>")
+    alice.see(*texts)
+    assert alice.page.locator("#messages script, #messages img").count() == 0
+    assert alice.page.evaluate("Object.keys(window).includes('injected')") is False
+    alice.page.reload()
+    alice.wait_for_line("live")
+    alice.see(*texts)
+
+
+def test_policy_when_a_page_would_make_html_from_a_string_stops_it(visit: Visit, room: str) -> None:
+    alice = visit(f"/{room}")
+    stopped = alice.page.evaluate(
+        "() => { try { document.body.innerHTML = '<b>'; return false; } catch (e) { return e instanceof TypeError; } }"
+    )
+    assert stopped
+    assert "TrustedHTML" in alice.complaints.pop()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["live", "without scripts"])
+def test_another_room_when_asked_for_is_entered(visit: Visit, room: str, *, scripts: bool) -> None:
+    alice = visit(f"/{room}", java_script_enabled=scripts)
+    alice.page.fill("#room", "Café.日本")
+    alice.page.click("text=Go >> nth=-1")
+    expect(alice.page.locator("h1 bdi")).to_have_text("café.日本")
+
+
+def test_keyboard_when_it_is_all_there_is_reaches_everything(visit: Visit, room: str) -> None:
+    alice = visit(f"/{room}")
+    page = alice.page
+    assert page.evaluate("document.activeElement.id") == "message", "one can write at once"
+    page.keyboard.type("first line")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("second line")
+    page.keyboard.press("Enter")
+    alice.see("first line\nsecond line")
+    assert page.evaluate("document.activeElement.id") == "message"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.reload()
+    alice.wait_for_line("live")
+    assert alice.texts == ["first line\nsecond line"], "nothing to say is not said"
+    assert page.locator("a, button, input, [tabindex]").first.get_attribute("class") == "skip"
+    page.focus(".skip")
+    expect(page.locator(".skip")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "message"
+
+
+def test_enter_when_an_input_method_is_composing_does_not_send(visit: Visit, room: str) -> None:
+    alice = visit(f"/{room}")
+    alice.page.fill("#message", "にほん")
+    alice.page.evaluate(
+        """document.getElementById("message").dispatchEvent(
+            new KeyboardEvent("keydown", {key: "Enter", isComposing: true, bubbles: true, cancelable: true}))"""
+    )
+    assert alice.page.input_value("#message") == "にほん"
+    alice.page.press("#message", "Enter")
+    alice.see("にほん")
+
+
+def test_times_when_shown_are_those_of_the_reader(visit: Visit, say: Say, room: str) -> None:
+    say(room, "What time is it?")
+    alice = visit(f"/{room}", timezone_id="Asia/Tokyo")
+    time = alice.page.locator("#messages .message time")
+    shown, at = time.text_content(), time.get_attribute("datetime")
+    local = alice.page.evaluate("(at) => new Date(at).toTimeString().slice(0, 5)", at)
+    assert shown == local
+    expect(alice.page.locator("#messages .day")).to_have_text("Today")
+    utc = visit(f"/{room}", java_script_enabled=False, timezone_id="Asia/Tokyo")
+    assert at is not None
+    assert utc.page.locator("#messages .message time").text_content() == at[11:16]
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["live", "without scripts"])
+def test_page_when_narrow_or_wide_never_scrolls_sideways(visit: Visit, say: Say, room: str, *, scripts: bool) -> None:
+    long = room.ljust(64, "m")
+    say(long, "x" * 3000, "n" * 64)
+    say(long, "https://example.net/" + "y" * 500, "W" * 64)
+    say(long, "\t".join(["tab"] * 80))
+    alice = visit(f"/{long}", java_script_enabled=scripts)
+    for width in (1440, 768, 360, 320):
+        alice.page.set_viewport_size({"width": width, "height": 640})
+        if width < 960:
+            alice.page.click(".menu")
+            expect(alice.page.locator(".side")).to_be_visible()
+            assert _overflow(alice) <= 0, width
+            alice.page.click(".close")
+            expect(alice.page.locator(".side")).to_be_hidden()
+        assert _overflow(alice) <= 0, width
+        box = alice.page.locator(".send").bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= width
+
+
+def _overflow(person: Person) -> int:
+    """How far anything sticks out of the window or of the timeline, in CSS pixels."""
+    found: int = person.page.evaluate(
+        """() => Math.max(...[document.documentElement, document.getElementById("scroller")].map(
+            (node) => node.scrollWidth - node.clientWidth))"""
+    )
+    return found
