@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
@@ -23,11 +25,17 @@ log = logging.getLogger("parlour.net")
 READ_AHEAD = 65536
 """Bytes of pipelined requests that are held while one is being answered; beyond it reading stops."""
 
+SESSION_SLICE = 8192
+"""Bytes that a session is given at once; the next slice waits for its turn in the event loop."""
+
 LINGER_S = 2
 """After the last answer the peer gets this long to read it and close, before the connection is cut."""
 
 NOTHING, HEAD, BODY = range(3)
 """What the deadline was armed for: bytes that trickle in do not move it."""
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER with no time (socket(7))."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -41,7 +49,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_buffered_then", "_closing", "_decoder", "_eof", "_exchange", "_head", "_match", "_paused", "_peer",
-        "_remaining", "_session", "_waiting_for", "address", "bucket", "due", "server", "transport", "write",
+        "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket", "due", "server", "transport", "write",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -58,6 +66,7 @@ class Connection(asyncio.Protocol):
         self._paused = self._closing = self._eof = False
         self._waiting_for = NOTHING
         self._buffered_then = 0
+        self._unread = b""
         self.transport: asyncio.Transport
         self.write: Callable[[bytes], None]
 
@@ -104,7 +113,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes have come from the peer."""
         if self._session is not None:
-            self._session.received(data)
+            self._feed_session(data)
             return
         decoder = self._decoder
         if decoder is None or self._closing:
@@ -114,6 +123,25 @@ class Connection(asyncio.Protocol):
             self._advance()
         elif decoder.buffered > READ_AHEAD:
             self.transport.pause_reading()
+
+    def _feed_session(self, data: bytes) -> None:
+        """Give bytes to the session in slices: thousands of tiny frames in one read must not hold everybody up."""
+        if self._unread:
+            self._unread += data
+            return
+        assert self._session is not None
+        self._session.received(data[:SESSION_SLICE])
+        if len(data) > SESSION_SLICE:
+            self._unread = data[SESSION_SLICE:]
+            self.transport.pause_reading()
+            self.server.loop.call_soon(self._feed_more)
+
+    def _feed_more(self) -> None:
+        data, self._unread = self._unread, b""
+        if self._session is not None and not self.transport.is_closing():
+            self._feed_session(data)
+            if not self._unread:
+                self.transport.resume_reading()
 
     def eof_received(self) -> bool:
         """The peer has finished sending. What it asked for is still answered, and a stream goes on (half-close)."""
@@ -196,7 +224,7 @@ class Connection(asyncio.Protocol):
             self._buffered_then = buffered
             self.server.wheel.set(self, self.server.limits.stalled_s)
         else:
-            self.transport.abort()
+            self.abort()
 
     def _watch_progress(self) -> None:
         self._buffered_then = self.transport.get_write_buffer_size()
@@ -315,7 +343,10 @@ class Connection(asyncio.Protocol):
         self._finish()
 
     def abort(self) -> None:
-        """Close now."""
+        """Close now, with a reset: else the kernel would go on offering what the peer does not take, for minutes."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None and not self.transport.is_closing():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self.transport.abort()
 
     def wake_in(self, seconds: float) -> None:

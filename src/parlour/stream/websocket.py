@@ -32,7 +32,7 @@ from parlour.schema.commands import (
 from parlour.schema.events import By, Bye, Typing, encode
 from parlour.stream.encoding import WEBSOCKET
 from parlour.stream.live import LiveSession, Start
-from parlour.wire.websocket import FrameReader, Ping, Text, close_frame, ping_frame, text_frame
+from parlour.wire.websocket import FrameReader, Ping, Pong, Text, close_frame, ping_frame, text_frame
 
 GOING_AWAY = 1001
 POLICY = 1008
@@ -93,8 +93,8 @@ class WebSocketSession(LiveSession):
         for received in reader.feed(data):
             if isinstance(received, Text):
                 self._obey(received.text)
-            elif isinstance(received, Ping) and not self._may_ping():
-                self._close(POLICY, "too many pings")
+            elif isinstance(received, Ping | Pong) and not self._may_ping():
+                self._close(POLICY, "too many pings or pongs")
                 return
         replies = reader.outgoing()
         if replies:
@@ -111,7 +111,7 @@ class WebSocketSession(LiveSession):
             self.sink.close()
 
     def _may_ping(self) -> bool:
-        """Count a ping; a peer that pings all the time makes us work for nothing."""
+        """Count a ping or pong; a peer that sends them all the time makes us work for nothing."""
         if self._pings is None:
             rate = self._limits.websocket_controls_per_s
             self._pings = Buckets(rate, rate, capacity=1)
@@ -244,5 +244,6 @@ def _error(key: str | None, refusal: Refusal) -> OpError:
         key=key,
         code=refusal.code,
         detail=refusal.detail,
+        field=refusal.field,
         retry_after_ms=None if retry_after is None else int(retry_after * 1000) + 1,
     )

@@ -1,0 +1,86 @@
+"""Promise 7: a reader that does not read holds a cursor, costs the others nothing, and loses nothing."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.stream.test_resume import say
+from tests.support import raw
+from tests.support.server import ServerProcess
+
+BIG = "x" * 7_900
+
+
+def resident_kb(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    raise AssertionError("no Pss")
+
+
+@pytest.mark.parametrize("transport", raw.TRANSPORTS[:3], ids=lambda transport: transport.name)
+def test_reader_that_sleeps_through_megabytes_gets_every_event_once_when_it_wakes(
+    server: ServerProcess, transport: raw.Transport
+) -> None:
+    room = f"sleepy-{transport.name}"
+    with raw.connected(server.port) as sleepy, raw.connected(server.port) as awake:
+        for sock in (sleepy, awake):
+            sock.sendall(raw.ask(transport, room, 0, ""))
+            raw.read_until(sock, raw.is_caught_up(transport))
+        heard = b"HTTP\r\n\r\n"
+        total = 0
+        for _ in range(6):
+            total += len(say(server, room, *[BIG] * 100))
+            while len(raw.events(transport, heard)) < total:
+                heard += awake.recv(1 << 20)
+        late = b"HTTP\r\n\r\n"
+        while b'"seq":%d,' % total not in late[-20_000:]:
+            late += sleepy.recv(1 << 20)
+        while len(raw.events(transport, late)) < total:
+            late += sleepy.recv(1 << 20)
+    assert raw.events(transport, late) == raw.events(transport, heard)
+    assert [json.loads(event)["seq"] for event in raw.events(transport, late)] == list(range(1, total + 1))
+
+
+def test_hundred_sleeping_readers_cost_little_memory(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        sleepers: list[socket.socket] = []
+        for _ in range(100):
+            sock = socket.create_connection(("127.0.0.1", server.port), 10)
+            sock.sendall(raw.ask(raw.TRANSPORTS[0], "heavy", 0, ""))
+            raw.read_until(sock, raw.is_caught_up(raw.TRANSPORTS[0]))
+            sleepers.append(sock)
+        say(server, "heavy", *[BIG] * 50)
+        before = resident_kb(server.pid)
+        for _ in range(10):
+            say(server, "heavy", *[BIG] * 50)  # 4 MB in all; a queue for each reader would be 400 MB
+        grown = resident_kb(server.pid) - before
+        for sock in sleepers:
+            sock.close()
+        assert grown < 100 * 100, f"{grown} KB for 100 readers"
+
+
+def test_reader_that_takes_nothing_is_closed_and_the_others_stay(tmp_path: Path) -> None:
+    with (
+        ServerProcess(tmp_path / "data", "--stalled-s", "1") as server,
+        raw.connected(server.port) as stuck,
+        raw.connected(server.port) as well,
+    ):
+        for sock in (stuck, well):
+            sock.sendall(raw.ask(raw.TRANSPORTS[0], "stuck", 0, ""))
+            raw.read_until(sock, raw.is_caught_up(raw.TRANSPORTS[0]))
+        heard, total = b"HTTP\r\n\r\n", 0
+        for _ in range(12):  # more than the buffers of both kernels take
+            total += len(say(server, "stuck", *[BIG] * 50))
+            while len(raw.events(raw.TRANSPORTS[0], heard)) < total:
+                heard += well.recv(1 << 20)
+        poller = select.poll()
+        poller.register(stuck, select.POLLRDHUP)
+        assert poller.poll(30_000), "the reader that takes nothing was not closed"
+        say(server, "stuck", "still here")
+        assert b"still here" in raw.read_until(well, lambda data: b"still here" in data)
