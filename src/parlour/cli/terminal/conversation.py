@@ -32,19 +32,19 @@ class Conversation:
         self._look = look
         self._timeout_s = timeout_s
         self._terminal = Terminal(self._mark)
-        self._talk = Talk(client, look, last=last, timeout_s=timeout_s, wake=self._terminal.wake)
+        title = f"{client.room.name} on {client.room.server}, /help for help"
+        self._talk = Talk(client, look, last=last, timeout_s=timeout_s, wake=self._terminal.wake, title=title)
         self._keys = KeyReader()
         self._editor = Editor()
         self._leave_by: float | None = None
         self._is_stale = True
-        self._title = f"{client.room.name} on {client.room.server}, /help for help"
 
     def run(self) -> int:
         """Talk until the person leaves. Returns the exit code."""
         try:
             with self._terminal:
                 self._talk.start()
-                self._show([self._look.remark(self._title)])
+                self._show(())
                 while self._talk.error is None and not self._is_over():
                     typed = self._terminal.wait(self._left_s())
                     if typed is None:

@@ -53,6 +53,7 @@ class Talk:
 
     `wake` is called on those threads when there is something to `take`, `settled` for every line that is stored or
     given up. With `echoes` the terminal itself has shown what was typed, and own messages are not shown again.
+    `title` stands between what was said before and what is said from now on.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Talk:
         wake: Callable[[], None] = _nothing,
         settled: Callable[[], None] = _nothing,
         echoes: bool = False,
+        title: str | None = None,
     ) -> None:
         self.name = client.name
         self.unsent: dict[str, Draft] = {}
@@ -73,6 +75,7 @@ class Talk:
         self.rejected_code = 0
         self._look = look
         self._echoes = echoes
+        self._title = title
         self._own: set[str] = set()
         self._wake = wake
         self._settled = settled
@@ -81,6 +84,7 @@ class Talk:
         self._feed = client.follow(last=last, timeout_s=timeout_s)
         self._is_lost = False
         self._has_caught_up = False
+        self._has_missed = False
         self._seen_seq = 0
         self._due_seq = 0
         self._day: str | None = None
@@ -126,6 +130,7 @@ class Talk:
                 yield from self._caught_up(item)
             case Reset():
                 self._seen_seq = item.head_seq
+                self._has_missed = True
                 yield self._remark(_RESETS.get(item.reason, f"some messages are missing here ({item.reason})"))
             case Lost():
                 if not self._is_lost:
@@ -158,9 +163,11 @@ class Talk:
 
     def _caught_up(self, item: CaughtUp) -> Iterator[Shown]:
         self._seen_seq = max(self._seen_seq, int(item.cursor.rpartition(".")[2]))
-        if self._is_lost:
-            yield self._remark("back, nothing missed" if self._has_caught_up else "connected")
-        self._is_lost = False
+        if self._is_lost and self._has_caught_up:
+            yield self._remark("back" if self._has_missed else "back, nothing missed")
+        elif not self._has_caught_up and self._title is not None:
+            yield self._remark(self._title)
+        self._is_lost = self._has_missed = False
         self._has_caught_up = True
 
     def _report(self, report: Report) -> Iterator[Shown]:
