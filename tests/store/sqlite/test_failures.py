@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from pathlib import Path
 
 import apsw
@@ -114,7 +113,6 @@ async def test_an_unknown_write_error_is_not_called_a_full_disk(tmp_path: Path) 
 
 async def test_a_full_disk_refuses_and_recovers_by_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """D15: 507 and `stored: false` while it lasts, reads go on, the first append that fits makes it ready again."""
-    caplog.set_level(logging.CRITICAL, "parlour.store")
     heard: list[Commit] = []
     stored: list[int] = []
     refused: list[int] = []
@@ -131,6 +129,7 @@ async def test_a_full_disk_refuses_and_recovers_by_itself(tmp_path: Path, caplog
         assert len(stored) > 20
         assert len(refused) == 5
         assert not store.is_ready()
+        assert len([record for record in caplog.records if "a batch" in record.getMessage()]) == 1
         assert (await store.log("lobby")).head_seq == len(stored)
         assert len(await store.after("lobby", 0, 1000, 10_000_000)) == len(stored)
 

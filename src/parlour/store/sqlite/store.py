@@ -64,8 +64,7 @@ class SqliteStore:
         self._stopped: Future[bool] = self._loop.create_future()
         self._closing: asyncio.Task[None] | None = None
         retention = Retention(retention_days, clock.now_ms) if retention_days else None
-        self._writer = Writer(database.writer, EventLog(database.writer, self.epoch), retention, self)
-        self._writer.start_on(self._loop)
+        self._writer = Writer(database.writer, EventLog(database.writer, self.epoch), retention, self, self._loop)
         self._readers = Readers(database.readers, self._loop)
 
     @classmethod

@@ -56,28 +56,29 @@ class Owner(Protocol):
         """The thread has ended; `clean` if all that was stored is in the database file and synced."""
 
 
-class Writer(Thread):
+class Writer:
     """Takes jobs in order, one at a time. None: finish the log and end."""
 
     def __init__(
-        self, connection: apsw.Connection, events: EventLog, retention: Retention | None, owner: Owner
+        self,
+        connection: apsw.Connection,
+        events: EventLog,
+        retention: Retention | None,
+        owner: Owner,
+        loop: AbstractEventLoop,
     ) -> None:
-        super().__init__(name="parlour-writer", daemon=True)
         self.jobs: SimpleQueue[Batch | Wait | None] = SimpleQueue()
         self._connection = connection
         self._events = events
         self._retention = retention
         self._owner = owner
-        self._wal_pages = 0
-        self._failed = False
-
-    def start_on(self, loop: AbstractEventLoop) -> None:
-        """Begin to work; the owner is told on `loop`."""
         self._tell = loop.call_soon_threadsafe
-        self.start()
+        self._wal_pages = 0
+        self._trouble: Verdict | None = None  # what the last batch met
+        self._failed = False
+        Thread(target=self._run, name="parlour-writer", daemon=True).start()
 
-    def run(self) -> None:
-        """Work until told to stop."""
+    def _run(self) -> None:
         while True:
             try:
                 job = self.jobs.get(timeout=self._rest())
@@ -112,6 +113,7 @@ class Writer(Thread):
             _log.exception("a batch of %d could not be made into rows", len(batch.drafts))
             self._refuse(batch, "internal")
         else:
+            self._trouble = None
             self._tell(self._owner.delivered, outcome)
             self._checkpoint_if(CHECKPOINT_PAGES)
             if self._retention is not None and self._retention.is_late() and not self._failed:
@@ -119,7 +121,9 @@ class Writer(Thread):
 
     def _not_stored(self, batch: Batch, error: apsw.Error) -> None:
         verdict = judge(error, self._connection.system_errno)
-        _log.error("a batch of %d failed: %s; %s", len(batch.drafts), error, verdict.value)
+        if verdict is not self._trouble:  # a full disk is logged once, not with every batch that it refuses
+            _log.error("a batch of %d failed: %s; %s", len(batch.drafts), error, verdict.value)
+        self._trouble = verdict
         if verdict is Verdict.UNKNOWN:
             self._refuse(batch, "outcome_unknown")
             self._fail(error)
