@@ -27,25 +27,20 @@ class Message:
     key: str | None = None
 
 
-def media_type(request: Request) -> bytes:
-    """The media type of the body, lower-cased, without parameters; empty if none was given."""
-    return (request.head.get(b"content-type") or b"").partition(b";")[0].strip().lower()
-
-
 def is_form(request: Request) -> bool:
     """Whether the body is what an HTML form sends."""
-    return media_type(request) in (FORM, MULTIPART)
+    return request.media_type in (FORM, MULTIPART)
 
 
 def is_json(request: Request) -> bool:
     """Whether the body is JSON."""
-    kind = media_type(request)
+    kind = request.media_type
     return kind == b"application/json" or kind.endswith(b"+json")
 
 
 def answer_json(request: Request) -> bool:
     """Whether a receipt should be JSON: the request was, or asked for it."""
-    return is_json(request) or wants_json(request.head.get(b"accept"))
+    return is_json(request) or wants_json(request.field(b"accept"))
 
 
 def read_message(request: Request) -> Message:
@@ -71,12 +66,12 @@ def read_api_message(request: Request) -> Message:
 
 
 def _refuse_compressed(request: Request) -> None:
-    if request.head.get(b"content-encoding") not in (None, b"identity"):
+    if request.field(b"content-encoding") not in (None, b"identity"):
         raise Refusal("unsupported_media_type", "Compressed bodies are not read.")
 
 
 def _with_key_and_name(request: Request, message: Message) -> Message:
-    header = request.head.get(b"idempotency-key")
+    header = request.field(b"idempotency-key")
     if header is not None:
         message.key = _agree(message.key, header.decode("latin-1"), "key")
     name = request.parameter("name")
@@ -92,11 +87,11 @@ def _from_json(request: Request) -> Message:
 
 def _from_fields(request: Request) -> Message | None:
     """The message of a form, or None when the body turns out to be the text itself."""
-    kind = media_type(request)
+    kind = request.media_type
     if kind == FORM:
         pairs = form_or_text(request.body)
     elif kind == MULTIPART:
-        pairs = decode_multipart(request.head.get(b"content-type") or b"", request.body)
+        pairs = decode_multipart(request.field(b"content-type") or b"", request.body)
     else:
         return None
     if isinstance(pairs, str):

@@ -32,7 +32,7 @@ class Front:
         """`GET /`: the lobby for browsers, help for curl, the index of the API for programs."""
         if request.parameter("room") is not None:
             return await self._info.go(request)
-        chosen = choose(request.head.get(b"accept"), ("text", "html", "json"))
+        chosen = choose(request.field(b"accept"), ("text", "html", "json"))
         if chosen == "html":
             request.params = {"room": DEFAULT_ROOM}
             return await self._rooms.read(request)

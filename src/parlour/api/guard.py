@@ -33,14 +33,13 @@ class Guard:
 
     def _check_origin(self, request: Request) -> None:
         """Refuse what a page of another site sends in the name of its visitor (CSRF, WebSocket hijacking)."""
-        head = request.head
-        origin = head.get(b"origin")
+        origin = request.field(b"origin")
         if origin is not None:
             text = origin.decode("latin-1")
             # The scheme is not compared: a proxy that ends TLS may not tell us that it did.
             if text.partition("://")[2] != request.host and text not in self._context.allowed_origins:
                 raise Refusal("cross_origin", "Pages of other sites may not do this here.")
-        elif head.get(b"sec-fetch-site") not in (None, b"same-origin", b"none"):
+        elif request.field(b"sec-fetch-site") not in (None, b"same-origin", b"none"):
             raise Refusal("cross_origin", "Pages of other sites may not do this here.")
 
     def limit_reading(self, request: Request) -> None:
@@ -66,7 +65,7 @@ class Guard:
         return f"{name}={self._context.ids.token()}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}".encode()
 
     def _token(self, request: Request) -> str | None:
-        if request.head.get(b"cookie") is None:
+        if request.field(b"cookie") is None:
             return None
         token = request.cookies.get(_SECURE_COOKIE if request.peer.scheme == "https" else _COOKIE)
         return token if token is not None and len(token) == _TOKEN_CHARS else None

@@ -32,7 +32,7 @@ class Info:
 
     async def limits(self, request: Request) -> Response:
         """`GET /limits`: every limit in force."""
-        if wants_json(request.head.get(b"accept")) or request.parameter("format") == "json":
+        if wants_json(request.field(b"accept")) or request.parameter("format") == "json":
             return self._limits_json()
         rows = limit_rows(self._context.limits)
         lines = [f"{row.name:<28} {row.value:>10g} {row.unit:<10} {row.help}\n" for row in rows]
@@ -92,6 +92,6 @@ class Info:
             raise Refusal("not_found", "There is no such file.")
         etag = f'"{asset.etag}"'.encode()
         fields = [(b"ETag", etag)]
-        if request.head.get(b"if-none-match") == etag:
+        if request.field(b"if-none-match") == etag:
             return Response(304, fields=fields, cache=cache)
         return Response(body=asset.body, content_type=asset.content_type.encode(), fields=fields, cache=cache)

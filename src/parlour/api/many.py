@@ -61,13 +61,13 @@ class Many:
 
     def _starts(self, request: Request, rooms: list[str]) -> dict[str, Start]:
         """Where to begin in each room: at its cursor if the client brought one, else at the head."""
-        header = request.head.get(b"last-event-id")
+        header = request.field(b"last-event-id")
         text = header.decode("latin-1") if header else request.parameter("since")
         cursors = {} if text is None else parse_cursors(text)
         return {room: Start(cursors.get(room)) for room in rooms}
 
     def _websocket(self, request: Request) -> Upgrade:
-        head = handshake(request.head.get)
+        head = handshake(request.field)
         session = WebSocketSession(
             self._context.hub,
             self._context.posting,

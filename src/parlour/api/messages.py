@@ -19,7 +19,7 @@ DEFAULT_ROOM = "lobby"
 
 def is_browser_form(request: Request) -> bool:
     """Whether a person without scripts has pressed the button: a form, from a client that wants to see a page."""
-    return is_form(request) and choose(request.head.get(b"accept"), ("text", "html", "json")) == "html"
+    return is_form(request) and choose(request.field(b"accept"), ("text", "html", "json")) == "html"
 
 
 class Messages:

@@ -70,7 +70,7 @@ class OpenApi:
             body = msgspec.json.encode(describe(self._table, self._limits, self._version))
             self._made = body, b'"%b"' % hashlib.sha256(body).hexdigest()[:20].encode()
         body, etag = self._made
-        if request.head.get(b"if-none-match") == etag:
+        if request.field(b"if-none-match") == etag:
             return Response(304, fields=[(b"ETag", etag)], cache=b"no-cache")
         return Response(body=body, content_type=JSON, fields=[(b"ETag", etag)], cache=b"no-cache")
 

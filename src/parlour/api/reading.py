@@ -47,7 +47,7 @@ def parse_reading(request: Request, offers: tuple[str, ...] = _FORMATS, known: f
     since, before = request.parameter("since"), request.parameter("before")
     if since is not None and before is not None:
         raise Refusal("bad_parameter", "Give since or before, not both.", field="before")
-    last_event_id = request.head.get(b"last-event-id")
+    last_event_id = request.field(b"last-event-id")
     if format_ == "sse" and last_event_id:
         since, before = last_event_id.decode("latin-1"), None  # it is newer than the address (WHATWG HTML §9.2.3)
     follow = _flag(request, "follow")
@@ -81,7 +81,7 @@ def _format(request: Request, offers: tuple[str, ...]) -> str:
         if named not in offers:
             raise Refusal("bad_parameter", f"format is one of {', '.join(offers)}.", field="format")
         return named
-    chosen = choose(request.head.get(b"accept"), offers)
+    chosen = choose(request.field(b"accept"), offers)
     if chosen is None:
         raise Refusal("not_acceptable", f"There is {', '.join(offers)}; ask with Accept or format=.")
     return chosen

@@ -172,7 +172,7 @@ class Rooms:
         return OpenResponse(session, _CONTENT_TYPES[reading.format], in_chunks)
 
     async def _websocket(self, request: Request, room: str) -> Upgrade:
-        head = handshake(request.head.get)
+        head = handshake(request.field)
         since = request.parameter("since")
         start = Start(None if since is None else parse_cursor(since))
         sender = self._guard.sender(request)

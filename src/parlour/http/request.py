@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from parlour.core.errors import Refusal
@@ -24,10 +24,12 @@ class Peer(NamedTuple):
 class Request:
     """One request with its whole body.
 
-    `params` are the percent-decoded path parameters of the route, `host` is the authority the client asked for.
+    `params` are the percent-decoded path parameters of the route; `field(name)` gives the first value of a header
+    field, by its name in lower case, or None.
     """
 
-    __slots__ = ("_cookies", "_query", "body", "head", "host", "method", "params", "path", "peer", "query_string")
+    __slots__ = ("_cookies", "_media_type", "_query", "body", "field", "head", "method", "params", "path", "peer",
+                 "query_string")  # fmt: skip
 
     def __init__(
         self, head: RequestHead, path: str, query_string: bytes, params: Mapping[str, str], body: bytes, peer: Peer
@@ -39,7 +41,8 @@ class Request:
         self.params = params
         self.body = body
         self.peer = peer
-        self.host = head.host.decode("ascii", "replace")
+        self.field: Callable[[bytes], bytes | None] = dict(reversed(head.fields)).get
+        self._media_type: bytes | None = None
         self._query: dict[str, list[str]] | None = None
         self._cookies: dict[str, str] | None = None
 
@@ -77,6 +80,18 @@ class Request:
                         jar.setdefault(name, value)
             self._cookies = jar
         return self._cookies
+
+    @property
+    def media_type(self) -> bytes:
+        """The media type of the body, in lower case, without parameters; empty if none was given (RFC 9110 §8.3)."""
+        if self._media_type is None:
+            self._media_type = (self.field(b"content-type") or b"").partition(b";")[0].strip().lower()
+        return self._media_type
+
+    @property
+    def host(self) -> str:
+        """The authority the client asked for."""
+        return self.head.host.decode("ascii", "replace")
 
     @property
     def origin(self) -> str:
