@@ -1,0 +1,101 @@
+"""A client that speaks HTTP/1.1 byte by byte as it is told, and reads answers one at a time."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+TIMEOUT_S = 20
+"""Far beyond what any answer takes: a test that gets here has failed."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response. `fields` has lower-case names; of repeated ones the last."""
+
+    status: int
+    fields: dict[str, str]
+    body: bytes
+    head: bytes
+
+
+class Client:
+    """One connection. As a context manager it closes."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.settimeout(TIMEOUT_S)
+        self.sock = sock
+        self.buffer = b""
+
+    @classmethod
+    def to(cls, port: int, tls: ssl.SSLContext | None = None, source: str = "") -> Client:
+        """Connect to a port of 127.0.0.1, over TLS if a context is given, from an address of this machine."""
+        sock = socket.create_connection(("127.0.0.1", port), TIMEOUT_S, (source, 0) if source else None)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return cls(sock if tls is None else tls.wrap_socket(sock, server_hostname="localhost"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.sock.close()
+
+    def send(self, data: bytes) -> Self:
+        """Send bytes."""
+        self.sock.sendall(data)
+        return self
+
+    def half_close(self) -> Self:
+        """Send nothing more."""
+        self.sock.shutdown(socket.SHUT_WR)
+        return self
+
+    def read_until(self, mark: bytes) -> bytes:
+        """Take everything up to and including a mark. Raises EOFError, with what came, if it never does."""
+        while mark not in self.buffer:
+            self._more()
+        head, _, self.buffer = self.buffer.partition(mark)
+        return head + mark
+
+    def read(self, size: int) -> bytes:
+        """Take so many bytes. Raises EOFError if there are fewer."""
+        while len(self.buffer) < size:
+            self._more()
+        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        return data
+
+    def head(self) -> Answer:
+        """Take the head of the next response, interim ones included; its body is left."""
+        head = self.read_until(b"\r\n\r\n")
+        line, *rest = head[:-4].decode("latin-1").split("\r\n")
+        version, status, _ = line.split(" ", 2)
+        assert version == "HTTP/1.1", head
+        fields = {name.lower(): value for name, _, value in (field.partition(": ") for field in rest)}
+        return Answer(int(status), fields, b"", head)
+
+    def answer(self, method: str = "GET") -> Answer:
+        """Take the next response whole; `method` is that of the request: a HEAD is answered without a body."""
+        found = self.head()
+        if method == "HEAD" or found.status in (101, 204, 304) or found.status < 200:
+            return found
+        return Answer(found.status, found.fields, self.read(int(found.fields["content-length"])), found.head)
+
+    def rest(self) -> bytes:
+        """Read until the server closes; gives what came before. A reset is an error."""
+        try:
+            while True:
+                self._more()
+        except EOFError:
+            data, self.buffer = self.buffer, b""
+            return data
+
+    def _more(self) -> None:
+        piece = self.sock.recv(262144)
+        if not piece:
+            raise EOFError(self.buffer)
+        self.buffer += piece
