@@ -58,11 +58,6 @@ class Person:
         self.complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
-    def leave(self) -> None:
-        """Close the browser profile; there must have been nothing to complain about."""
-        self.context.close()
-        assert self.complaints == []
-
     def wait_for_line(self, state: str) -> None:
         """Wait until the page says that its line is in this state."""
         self.page.wait_for_selector(f"#connection[data-state={state}]")

@@ -76,4 +76,5 @@ def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
 
     yield go
     for person in people:
-        person.leave()
+        person.context.close()
+    assert [complaint for person in people for complaint in person.complaints] == []

@@ -50,6 +50,14 @@ def test_text_when_it_is_made_to_be_slow_is_cut_in_linear_time() -> None:
     assert perf_counter() - start < 2
 
 
+def test_text_when_it_is_full_of_addresses_has_the_first_fifty_as_links() -> None:
+    found = list(pieces("https://example.net " * 60))
+    assert [piece.is_link for piece in found].count(True) == 50
+    assert found[-1].text == " " + "https://example.net " * 10
+    assert [piece.is_link for piece in pieces("https://a.net/".ljust(2000, "🦊"))] == [True]
+    assert [piece.is_link for piece in pieces("https://a.net/".ljust(2001, "🦊"))] == [False]
+
+
 @pytest.mark.parametrize("case", _cases("authors.json"), ids=lambda case: case["id"])
 def test_sender_when_shown_has_the_colour_and_initial_that_the_script_gives(case: dict[str, Any]) -> None:
     assert hue(case["id"]) == case["hue"]

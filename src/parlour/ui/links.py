@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
+
+MAX_ADDRESSES = 50
+"""Addresses looked for in one text; those after them stay text. A page of such texts is rendered in some 10 ms."""
+
+MAX_ADDRESS_CHARS = 2000
+"""A longer address stays text: hardly anything that is meant to be opened is as long."""
 
 
 class Piece(NamedTuple):
@@ -23,6 +30,7 @@ _ADDRESS = re.compile(rf"[hH][tT][tT][pP][sS]?://[^{_STOP}/?#@\[\]]+(?:[/?#][^{_
 _WHOLE = re.compile(r"[A-Za-z]+://[^:/?#]+(?::[0-9]{1,5})?(?:[/?#].*)?")
 _WORD = re.compile(r"[A-Za-z0-9]")
 _TRAILING = ".,;:!?*_~"
+_MAX_TRAILING = 64
 _PAIRS = {")": "(", "]": "["}
 
 
@@ -33,10 +41,12 @@ def pieces(text: str) -> Iterator[Piece]:
     sentence around it is not part of it.
     """
     done = 0
-    for match in _ADDRESS.finditer(text):
-        start = match.start()
+    for match in islice(_ADDRESS.finditer(text), MAX_ADDRESSES):
+        start, end = match.span()
+        if end - start > MAX_ADDRESS_CHARS:
+            continue
         address = _trim(match[0])
-        poses = text.startswith("@", match.end())
+        poses = text.startswith("@", end)
         if poses or _WORD.match(text[start - 1 : start]) or not _WHOLE.fullmatch(address):
             continue
         if start > done:
@@ -49,15 +59,14 @@ def pieces(text: str) -> Iterator[Piece]:
 
 def _trim(address: str) -> str:
     """Leave out the punctuation that follows an address; a closing bracket stays if it was opened inside."""
-    end = len(address)
     balance = {close: address.count(close) - address.count(opening) for close, opening in _PAIRS.items()}
-    while end:
+    shortest = max(0, len(address) - _MAX_TRAILING)
+    end = len(address)
+    while end > shortest:
         last = address[end - 1]
-        if last in _TRAILING:
-            end -= 1
-        elif balance.get(last, 0) > 0:
+        if last not in _TRAILING:
+            if balance.get(last, 0) <= 0:
+                break
             balance[last] -= 1
-            end -= 1
-        else:
-            break
+        end -= 1
     return address[:end]

@@ -23,6 +23,12 @@ CSP = (
 """The Content-Security-Policy of every page made here: our own files and sockets, no HTML ever made from strings."""
 
 
+_SCRIPTS = Markup().join(
+    [templates.PRELOAD(address=asset_url(name)) for name in sorted(ASSETS) if name.endswith(".js") and name != "app.js"]
+    + [templates.SCRIPT(address=asset_url("app.js"))]
+)
+
+
 @dataclass(frozen=True, slots=True)
 class RoomPage:
     """What a room's page shows. Everything is plain text: escaping is done here.
@@ -56,7 +62,7 @@ def render_room(page: RoomPage) -> bytes:
     """The HTML document of a room, in UTF-8."""
     path = quote(page.room, safe="")
     live = page.newer is None
-    body = templates.ROOM.format(
+    body = templates.ROOM(
         room=page.room,
         path=path,
         epoch=page.epoch,
@@ -77,27 +83,22 @@ def render_room(page: RoomPage) -> bytes:
         no_start=_hidden(page.older is not None or not page.events),
         no_empty=_hidden(page.head_seq > 0),
         timeline=render_timeline(page.events),
-        newer="" if live else templates.NEWER.format(path=path, newer=page.newer),
-        composer=_composer(page, path) if page.can_post else templates.CLOSED,
+        newer="" if live else templates.NEWER(path=path, newer=page.newer),
+        composer=_composer(page, path) if page.can_post else templates.CLOSED(),
     )
-    preloads = Markup().join(
-        templates.PRELOAD.format(asset_url(name))
-        for name in sorted(ASSETS)
-        if name.endswith(".js") and name != "app.js"
-    )
-    return _document(page.room, body, preloads + templates.SCRIPT.format(asset_url("app.js")))
+    return _document(page.room, body, _SCRIPTS)
 
 
 def render_error(
     status: int, title: str, detail: str, *, home: str = "/", home_label: str = "Go to the front room"
 ) -> bytes:
     """The HTML document of an error in the same style: `home` is where its one link leads."""
-    body = templates.ERROR.format(status=status, title=title, detail=detail, home=home, home_label=home_label)
+    body = templates.ERROR(status=status, title=title, detail=detail, home=home, home_label=home_label)
     return _document(title, body, Markup())
 
 
 def _document(title: str, body: Markup, head: Markup) -> bytes:
-    return templates.DOCUMENT.format(
+    return templates.DOCUMENT(
         title=title,
         body=body,
         head=head,
@@ -108,14 +109,14 @@ def _document(title: str, body: Markup, head: Markup) -> bytes:
 
 
 def _composer(page: RoomPage, path: str) -> Markup:
-    return templates.COMPOSER.format(
+    return templates.COMPOSER(
         path=path,
         room=page.room,
         key=page.form_key,
         draft=page.draft,
         name=page.name,
         guest_name=page.guest_name,
-        error="" if page.error is None else templates.REFUSED.format(page.error),
+        error="" if page.error is None else templates.REFUSED(reason=page.error),
     )
 
 
@@ -123,7 +124,7 @@ def _rooms(page: RoomPage) -> Markup:
     if not page.rooms:
         return Markup()
     items = Markup("\n").join(
-        templates.ROOMS_ITEM.format(
+        templates.ROOMS_ITEM(
             path=quote(room, safe=""),
             room=room,
             current=Markup(' aria-current="page"') if room == page.room else "",
@@ -134,7 +135,7 @@ def _rooms(page: RoomPage) -> Markup:
         for room, active_at in page.rooms
         for at in [datetime.fromisoformat(active_at).astimezone(UTC)]
     )
-    return templates.ROOMS.format(items=items)
+    return templates.ROOMS(items=items)
 
 
 def _hidden(is_hidden: bool) -> Markup:

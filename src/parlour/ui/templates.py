@@ -1,12 +1,12 @@
-"""The HTML of the pages; every value goes in through `Markup.format`, which escapes it."""
+"""The HTML of the pages; every value goes in through `Template`, which escapes it."""
 
 from __future__ import annotations
 
-from markupsafe import Markup
+from parlour.ui.markup import Template
 
 # Under no-referrer, browsers post a form with `Origin: null` (Fetch, "append a request Origin header"), and the form
 # would be taken for one of another site. Other sites learn nothing under same-origin either.
-DOCUMENT = Markup("""\
+DOCUMENT = Template("""\
 <!doctype html>
 <html lang="en">
 <head>
@@ -26,10 +26,10 @@ DOCUMENT = Markup("""\
 </html>
 """)
 
-SCRIPT = Markup('<script type="module" src="{0}"></script>\n')
-PRELOAD = Markup('<link rel="modulepreload" href="{0}">\n')
+SCRIPT = Template('<script type="module" src="{address}"></script>\n')
+PRELOAD = Template('<link rel="modulepreload" href="{address}">\n')
 
-ROOM = Markup("""\
+ROOM = Template("""\
 <body class="chat" data-room="{room}" data-epoch="{epoch}" data-first="{first}" data-last="{last}" \
 data-live="{live}" data-limit="{limit}">
 <a class="skip" href="#{target}">Skip to {target_label}</a>
@@ -74,11 +74,11 @@ autocomplete="off" spellcheck="false"><button type="submit">Go</button></span>
 </main>
 </body>""")
 
-NEWER = Markup("""\
+NEWER = Template("""\
 <p class="edge"><a href="/{path}?since={newer}">Newer messages</a> · <a href="/{path}">Latest messages</a></p>
 """)
 
-ROOMS = Markup("""\
+ROOMS = Template("""\
 <nav aria-labelledby="recent">
 <h2 id="recent">Recently active</h2>
 <ul class="rooms">
@@ -87,11 +87,11 @@ ROOMS = Markup("""\
 </nav>
 """)
 
-ROOMS_ITEM = Markup(
+ROOMS_ITEM = Template(
     '<li><a href="/{path}"{current}><bdi>{room}</bdi> <time datetime="{at}" title="{full} UTC">{short}</time></a></li>'
 )
 
-COMPOSER = Markup("""\
+COMPOSER = Template("""\
 <div class="foot">
 <button class="jump" id="jump" type="button" hidden>Jump to latest</button>
 <form class="composer" id="composer" method="post" action="/{path}">
@@ -110,15 +110,15 @@ spellcheck="false" dir="auto">
 </form>
 </div>""")
 
-CLOSED = Markup("""\
+CLOSED = Template("""\
 <div class="foot">
 <button class="jump" id="jump" type="button" hidden>Jump to latest</button>
 <p class="closed" id="closed" tabindex="-1">You can read this room, but only members may write in it.</p>
 </div>""")
 
-REFUSED = Markup('<p class="refused" id="refused" role="alert">{0}</p>\n')
+REFUSED = Template('<p class="refused" id="refused" role="alert">{reason}</p>\n')
 
-ERROR = Markup("""\
+ERROR = Template("""\
 <body class="plain">
 <main class="card">
 <p class="status">{status}</p>

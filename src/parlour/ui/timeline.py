@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from parlour.schema.events import Event
 from parlour.ui.links import pieces
+from parlour.ui.markup import Template
 
 HUES = 12
 """Sender colours in style.css (`.hue-0` …)."""
@@ -17,16 +18,16 @@ HUES = 12
 GROUP_GAP = timedelta(minutes=5)
 """Messages of one sender that follow each other faster share one heading."""
 
-_DAY = Markup('<li class="day"><time datetime="{date}">{label}</time></li>')
-_MESSAGE = Markup(
+_DAY = Template('<li class="day"><time datetime="{date}">{label}</time></li>')
+_MESSAGE = Template(
     '<li class="message hue-{hue}{cont}" id="m{seq}" data-seq="{seq}" data-author="{author}" data-kind="{kind}"'
     '{key}><span class="avatar" aria-hidden="true">{initial}</span><p class="meta">'
     '<b class="name"><bdi>{name}</bdi></b>{badge} <a class="when" href="/{room}/{seq}">'
     '<time datetime="{at}" title="{full} UTC">{time}</time></a></p><div class="text" dir="auto">{text}</div></li>'
 )
-_KEY = Markup(' data-key="{key}"')
-_BADGE = Markup(' <span class="badge">{kind}</span>')
-_LINK = Markup('<a href="{0}" rel="noopener noreferrer nofollow">{0}</a>')
+_KEY = Template(' data-key="{key}"')
+_BADGE = Template(' <span class="badge">{kind}</span>')
+_LINK = Template('<a href="{address}" rel="noopener noreferrer nofollow">{address}</a>')
 
 
 def render_timeline(events: Iterable[Event]) -> Markup:
@@ -40,7 +41,7 @@ def render_timeline(events: Iterable[Event]) -> Markup:
         at = datetime.fromisoformat(event.at).astimezone(UTC)
         new_day = previous is None or at.date() != before.date()
         if new_day:
-            rows.append(_DAY.format(date=at.date().isoformat(), label=f"{at:%A}, {at.day} {at:%B} {at.year}, UTC"))
+            rows.append(_DAY(date=at.date().isoformat(), label=f"{at:%A}, {at.day} {at:%B} {at.year}, UTC"))
         continues = not new_day and previous is not None and previous.by == event.by and at - before < GROUP_GAP
         rows.append(_message(event, at, continues))
         previous, before = event, at
@@ -48,16 +49,16 @@ def render_timeline(events: Iterable[Event]) -> Markup:
 
 
 def _message(event: Event, at: datetime, continues: bool) -> Markup:
-    return _MESSAGE.format(
+    return _MESSAGE(
         hue=hue(event.by.id),
         cont=" cont" if continues else "",
         seq=event.seq,
         author=event.by.id,
         kind=event.by.kind,
-        key="" if event.key is None else _KEY.format(key=event.key),
+        key="" if event.key is None else _KEY(key=event.key),
         initial=initial(event.by.name),
         name=event.by.name,
-        badge="" if event.by.kind == "guest" else _BADGE.format(kind=event.by.kind),
+        badge="" if event.by.kind == "guest" else _BADGE(kind=event.by.kind),
         room=quote(event.room, safe=""),
         at=event.at,
         full=f"{at:%Y-%m-%d %H:%M:%S}",
@@ -68,7 +69,7 @@ def _message(event: Event, at: datetime, continues: bool) -> Markup:
 
 def render_text(text: str) -> Markup:
     """A text with its addresses as links; white space is kept by the style."""
-    return Markup().join(_LINK.format(piece.text) if piece.is_link else piece.text for piece in pieces(text))
+    return Markup().join(_LINK(address=piece.text) if piece.is_link else piece.text for piece in pieces(text))
 
 
 def initial(name: str) -> str:

@@ -28,6 +28,15 @@ test("addresses are found as the server finds them", () => {
   }
 });
 
+test("a text that is full of addresses has the first fifty as links", () => {
+  const found = pieces("https://example.net ".repeat(60));
+  assert.equal(found.filter((piece) => piece.isLink).length, 50);
+  assert.equal(found.at(-1).text, ` ${"https://example.net ".repeat(10)}`);
+  const address = (length) => `https://a.net/${"🦊".repeat(length - 14)}`;
+  assert.deepEqual(pieces(address(2000)).map((piece) => piece.isLink), [true]);
+  assert.deepEqual(pieces(address(2001)).map((piece) => piece.isLink), [false]);
+});
+
 test("finding addresses takes linear time", () => {
   const start = performance.now();
   for (const text of ["https://a/".repeat(4000), "(".repeat(40000), `https://a/${")".repeat(40000)}`, "h".repeat(40000)]) {

@@ -1,5 +1,7 @@
 // Finding the web addresses in a text; the twin of links.py, which explains the rules, with the same cases.
 
+const MAX_ADDRESSES = 50;
+const MAX_ADDRESS_CHARS = 2000;
 const STOP =
   "\\x00-\\x20\\x7f-\\xa0\\xad\\u034f\\u061c\\u115f\\u1160\\u1680\\u180e\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f" +
   "\\u2800\\u3000\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\u{e0000}-\\u{e0fff}<>\"'`{}|\\\\^";
@@ -7,14 +9,19 @@ const ADDRESS = new RegExp(`[hH][tT][tT][pP][sS]?://[^${STOP}/?#@\\[\\]]+(?:[/?#
 const WHOLE = /^[A-Za-z]+:\/\/[^:/?#]+(?::[0-9]{1,5})?(?:[/?#].*)?$/u;
 const WORD = /[A-Za-z0-9]/;
 const TRAILING = ".,;:!?*_~";
+const MAX_TRAILING = 64;
 const PAIRS = { ")": "(", "]": "[" };
 
 /** The text in pieces {text, isLink}, in order; joined they are the text. */
 export function pieces(text) {
   const found = [];
   let done = 0;
+  let looked = 0;
   for (const match of text.matchAll(ADDRESS)) {
+    if (looked === MAX_ADDRESSES) break;
+    looked += 1;
     const start = match.index;
+    if ([...match[0]].length > MAX_ADDRESS_CHARS) continue;
     const address = trim(match[0]);
     const poses = text[start + match[0].length] === "@";
     if (poses || WORD.test(text[start - 1] ?? "") || !WHOLE.test(address)) continue;
@@ -29,8 +36,9 @@ export function pieces(text) {
 function trim(address) {
   const balance = {};
   for (const [close, open] of Object.entries(PAIRS)) balance[close] = count(address, close) - count(address, open);
+  const shortest = Math.max(0, address.length - MAX_TRAILING);
   let end = address.length;
-  for (; end > 0; end -= 1) {
+  for (; end > shortest; end -= 1) {
     const last = address[end - 1];
     if (TRAILING.includes(last)) continue;
     if (!(balance[last] > 0)) break;
