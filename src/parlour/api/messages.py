@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote
 
 from parlour.api.bodies import Message, answer_json, is_form, read_api_message, read_message
@@ -20,6 +21,12 @@ DEFAULT_ROOM = "lobby"
 def is_browser_form(request: Request) -> bool:
     """Whether a person without scripts has pressed the button: a form, from a client that wants to see a page."""
     return is_form(request) and choose(request.field(b"accept"), ("text", "html", "json")) == "html"
+
+
+@lru_cache(maxsize=4096)
+def room_path(room: str) -> bytes:
+    """The address of a room, percent-encoded (RFC 3986 §2.1)."""
+    return b"/" + quote(room, safe="").encode()
 
 
 class Messages:
@@ -68,10 +75,10 @@ class Messages:
         return self._receipt(request, room_name(room), stored)
 
     def _receipt(self, request: Request, room: str, stored: Appended) -> Response:
-        path = "/" + quote(room, safe="")
+        path = room_path(room)
         if is_browser_form(request):
-            return Response(303, fields=[(b"Location", f"{path}#latest".encode())])
-        fields: list[Field] = [(b"Location", f"{path}/{stored.seq}".encode())]
+            return Response(303, fields=[(b"Location", path + b"#latest")])
+        fields: list[Field] = [(b"Location", b"%b/%d" % (path, stored.seq))]
         if stored.replay:
             fields.append((b"Idempotent-Replay", b"true"))
         if answer_json(request):

@@ -18,6 +18,7 @@ from parlour.schema.events import decode_event
 from parlour.ui.page import CSP, RoomPage, render_error, render_room
 
 SHOWN_ROOMS = 20
+ROOMS_FRESH_S = 2.0
 
 
 class Pages:
@@ -26,6 +27,8 @@ class Pages:
     def __init__(self, context: Context, guard: Guard) -> None:
         self._context = context
         self._guard = guard
+        self._rooms: Sequence[tuple[str, str]] = ()
+        self._rooms_until = 0.0
 
     async def room(
         self,
@@ -54,13 +57,22 @@ class Pages:
             draft=draft,
             older=first if first > channel.first_seq else None,
             newer=last if last < channel.head else None,
-            rooms=[(room.room, room.active_at) for room in await self._context.store.rooms(SHOWN_ROOMS)],
+            rooms=await self._active_rooms(),
         )
         fields: list[Field] = [(b"Vary", b"Accept, Cookie")]
         if cookie is not None:
             fields.append((b"Set-Cookie", cookie))
         status = refusal.kind.status if refusal is not None else 200
         return Response(status, render_room(page), HTML, fields, policy=CSP.encode())
+
+    async def _active_rooms(self) -> Sequence[tuple[str, str]]:
+        """The rooms for the list at the side; finding them costs a look at every room, so they may be a little old."""
+        now = self._context.clock.monotonic()
+        if now >= self._rooms_until:
+            self._rooms_until = now + ROOMS_FRESH_S
+            summaries = await self._context.store.rooms(SHOWN_ROOMS)
+            self._rooms = [(room.room, room.active_at) for room in summaries]
+        return self._rooms
 
     def error(self, refusal: Refusal, fields: Sequence[Field]) -> Response:
         """A refusal as a page."""

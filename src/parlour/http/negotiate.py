@@ -36,6 +36,7 @@ def choose(accept: bytes | None, offers: tuple[str, ...] = tuple(FORMATS)) -> st
     return best
 
 
+@lru_cache(maxsize=1024)
 def wants_json(accept: bytes | None) -> bool:
     """Whether errors and receipts should be JSON: the client named a JSON type and likes nothing better."""
     if accept is None or b"json" not in accept:

@@ -24,8 +24,8 @@ class Peer(NamedTuple):
 class Request:
     """One request with its whole body.
 
-    `params` are the percent-decoded path parameters of the route; `field(name)` gives the first value of a header
-    field, by its name in lower case, or None.
+    `params` are the percent-decoded path parameters of the route; `field(name)` gives the value of a header field,
+    by its name in lower case, or None.
     """
 
     __slots__ = ("_cookies", "_media_type", "_query", "body", "field", "head", "method", "params", "path", "peer",
@@ -41,7 +41,7 @@ class Request:
         self.params = params
         self.body = body
         self.peer = peer
-        self.field: Callable[[bytes], bytes | None] = dict(reversed(head.fields)).get
+        self.field: Callable[[bytes], bytes | None] = head.values.get
         self._media_type: bytes | None = None
         self._query: dict[str, list[str]] | None = None
         self._cookies: dict[str, str] | None = None

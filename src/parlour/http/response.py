@@ -20,13 +20,17 @@ PROBLEM = b"application/problem+json"
 
 _STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus}
 
-SECURITY_FIELDS = (
+_FOR_ALL = (
     b"X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n"
 )
 """On every response, whoever made it."""
 
-NO_ACTIVE_CONTENT = b"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+_NO_ACTIVE_CONTENT = b"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
 """On every response that does not bring a policy of its own (pages do)."""
+
+SECURITY_FIELDS = _FOR_ALL + _NO_ACTIVE_CONTENT
+
+_HEAD = b"%bDate: %b\r\n%bCache-Control: %b\r\n%b%b%b\r\n"
 
 _UNSAFE_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -75,20 +79,25 @@ def encode(response: Response, *, date: bytes, keep_alive: bool, head_only: bool
     """
     status = response.status
     body = response.body
-    bodiless = status in (204, 304)
-    extra = b"".join([b"%b: %b\r\n" % (name, _value(value)) for name, value in response.fields])
-    head = b"".join((
+    extra = b""
+    for name, value in response.fields:
+        if _UNSAFE_VALUE.search(value):
+            raise ValueError(f"control character in a header value: {value!r}")
+        extra += b"%b: %b\r\n" % (name, value)
+    if status == 204 or status == 304:
+        content = b""
+    else:
+        content = b"Content-Type: %b\r\nContent-Length: %d\r\n" % (response.content_type, len(body))
+    head = _HEAD % (
         _STATUS_LINES[status],
-        b"Date: ", date,
-        b"\r\n" if bodiless else b"\r\nContent-Type: %b\r\nContent-Length: %d\r\n" % (response.content_type, len(body)),
-        b"Cache-Control: ", response.cache,
-        b"\r\n" if keep_alive else b"\r\nConnection: close\r\n",
+        date,
+        content,
+        response.cache,
+        b"" if keep_alive else b"Connection: close\r\n",
         extra,
-        SECURITY_FIELDS,
-        NO_ACTIVE_CONTENT if response.policy is None else b"Content-Security-Policy: %b\r\n" % response.policy,
-        b"\r\n",
-    ))  # fmt: skip
-    return head if head_only or bodiless else head + body
+        SECURITY_FIELDS if response.policy is None else _page_fields(response.policy),
+    )
+    return head if head_only or not content else head + body
 
 
 def encode_open(response: OpenResponse, *, date: bytes) -> bytes:
@@ -102,9 +111,12 @@ def encode_open(response: OpenResponse, *, date: bytes) -> bytes:
         b"Transfer-Encoding: chunked\r\n" if response.chunked else b"",
         b"".join([b"%b: %b\r\n" % (name, _value(value)) for name, value in response.fields]),
         SECURITY_FIELDS,
-        NO_ACTIVE_CONTENT,
         b"\r\n",
     ))  # fmt: skip
+
+
+def _page_fields(policy: bytes) -> bytes:
+    return _FOR_ALL + b"Content-Security-Policy: " + policy + b"\r\n"
 
 
 def _value(value: bytes) -> bytes:

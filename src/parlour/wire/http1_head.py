@@ -6,7 +6,9 @@ The grammar is positive: a byte sequence is accepted only if it matches, and not
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from parlour.core.errors import Refusal
@@ -27,15 +29,17 @@ class RequestHead:
     """One request without its body; read-only by convention (a frozen class costs twice as much to make).
 
     `target` is in origin-form (or `*`), visible ASCII, still percent-encoded. `fields` are in order, names in lower
-    case, values without surrounding white space; values may hold any byte above 0x7f. `host` is in lower case with the
-    port as sent, and empty if an HTTP/1.0 client sent none. `upgrade` is the Upgrade value in lower case if Connection
-    lists `upgrade`. `expects_continue`: the client waits for `100 Continue` before it sends the content.
+    case, values without surrounding white space; values may hold any byte above 0x7f.
+    `values` has them by name, repeated ones combined. `host` is in lower case with the port as sent, and empty if an
+    HTTP/1.0 client sent none. `upgrade` is the Upgrade value in lower case if Connection lists `upgrade`.
+    `expects_continue`: the client waits for `100 Continue` before it sends the content.
     """
 
     method: str
     target: bytes
     minor: int
-    fields: list[tuple[bytes, bytes]]
+    fields: Sequence[tuple[bytes, bytes]]
+    values: Mapping[bytes, bytes]
     host: bytes
     content_length: int | None
     chunked: bool
@@ -44,11 +48,8 @@ class RequestHead:
     upgrade: bytes | None
 
     def get(self, name: bytes) -> bytes | None:
-        """The first value of a field; `name` is in lower case."""
-        for key, value in self.fields:
-            if key == name:
-                return value
-        return None
+        """The value of a field, repeated ones combined with commas (RFC 9110 §5.3); `name` is in lower case."""
+        return self.values.get(name)
 
     def get_all(self, name: bytes) -> list[bytes]:
         """All values of a field in order; `name` is in lower case."""
@@ -79,6 +80,9 @@ _NAME = re.compile(_TOKEN)
 _HOST = re.compile(_AUTHORITY)
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")  # 18 digits fit in any peer's 63 bits; no leading zero: some read octal
 _CODINGS = re.compile(rb"(?:%b[ \t]*+,[ \t]*+)++chunked" % _TOKEN)
+
+REMEMBERED_BYTES = 1024
+"""Longer blocks are read anew each time, so that what is remembered stays below a megabyte."""
 
 _TEXT = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 """What a field line may contain (RFC 9110 §5.5): tab, space, visible ASCII, and opaque bytes above it."""
@@ -160,10 +164,16 @@ def parse_fields(line: RequestLine, block: bytearray, limits: HeadLimits) -> Req
 
     Raises Refusal: bad_framing, bad_host, bad_request, headers_too_large, not_implemented, expectation_failed.
     """
+    fields, values = (_remembered if len(block) <= REMEMBERED_BYTES else _read_block)(bytes(block), limits)
+    return _head(line, fields, values)
+
+
+def _read_block(block: bytes, limits: HeadLimits) -> tuple[list[tuple[bytes, bytes]], dict[bytes, bytes]]:
+    """The fields in order, and by name with repeated ones combined; what they mean together is not looked at yet."""
     found = _FIELD.findall(block)
     # A match holds one CR LF and starts after a line feed. If no other forbidden byte is left, matches = lines.
     if len(block.translate(None, _TEXT)) != 2 * len(found):
-        raise _field_fault(bytes(block))
+        raise _field_fault(block)
     if len(found) > limits.fields:
         raise Refusal("headers_too_large", f"There are more than {limits.fields} header fields.")
     if len(block) > limits.field and max(map(len, block.split(b"\r\n"))) > limits.field:
@@ -174,7 +184,12 @@ def parse_fields(line: RequestLine, block: bytearray, limits: HeadLimits) -> Req
         values = _combined(fields)
     if not _LOOKALIKES.isdisjoint(values):
         raise Refusal("bad_framing", "A field that frames the message is written with an underscore.")
-    return _head(line, fields, values)
+    return fields, values
+
+
+# A client sends the same fields with every request of a connection, so most blocks have just been read. What is
+# remembered depends on the bytes alone; a refusal is not remembered.
+_remembered = lru_cache(maxsize=256)(_read_block)
 
 
 def _field_fault(block: bytes) -> Refusal:
@@ -229,7 +244,7 @@ def _head(line: RequestLine, fields: list[tuple[bytes, bytes]], values: dict[byt
         expects_continue = has_content and minor == 1  # RFC 9110 §10.1.1
     host = _host(values.get(b"host"), authority, minor)
     return RequestHead(
-        method, target, minor, fields, host, content_length, chunked, keep_alive, expects_continue, upgrade
+        method, target, minor, fields, values, host, content_length, chunked, keep_alive, expects_continue, upgrade
     )
 
 
