@@ -48,8 +48,9 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_buffered_then", "_closing", "_decoder", "_eof", "_exchange", "_head", "_match", "_paused", "_peer",
-        "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket", "due", "server", "transport", "write",
+        "_advancing", "_buffered_then", "_closing", "_decoder", "_eof", "_exchange", "_head", "_match", "_paused",
+        "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket", "due", "server",
+        "transport", "write",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -63,7 +64,7 @@ class Connection(asyncio.Protocol):
         self._session: Session | None = None
         self._peer: Peer | None = None
         self._remaining = server.limits.connection_requests
-        self._paused = self._closing = self._eof = False
+        self._paused = self._closing = self._eof = self._advancing = False
         self._waiting_for = NOTHING
         self._buffered_then = 0
         self._unread = b""
@@ -104,7 +105,7 @@ class Connection(asyncio.Protocol):
             self._check_progress()
         elif self._decoder is not None and self._exchange is None:
             if self._head is None and self._decoder.is_between:
-                self.transport.close()
+                self._finish(lingers=False)
             else:
                 self._refuse(Refusal("request_timeout", "The request did not arrive in time."), self._head)
 
@@ -119,10 +120,10 @@ class Connection(asyncio.Protocol):
         if decoder is None or self._closing:
             return  # what comes after a refusal is read and dropped, so that the peer gets to read the answer
         decoder.feed(data)
-        if self._exchange is None and not self._paused:
+        if decoder.buffered > READ_AHEAD:
+            self.transport.pause_reading()  # until more bytes are needed
+        if self._exchange is None and not self._paused and not self._advancing:
             self._advance()
-        elif decoder.buffered > READ_AHEAD:
-            self.transport.pause_reading()
 
     def _feed_session(self, data: bytes) -> None:
         """Give bytes to the session in slices: thousands of tiny frames in one read must not hold everybody up."""
@@ -148,24 +149,31 @@ class Connection(asyncio.Protocol):
         self._eof = True
         if self._session is not None:
             self._session.ended()
-        else:
+        elif not self._advancing:
             self._advance()
         return not self._closing and not self.transport.is_closing() and self.transport.can_write_eof()
 
     def _advance(self) -> None:
-        """Take as many steps as the bytes at hand allow."""
+        """Take the steps that the bytes at hand allow: a few in this turn of the loop, others are waiting too."""
+        self._advancing = True
         for _ in range(self.server.limits.pipelined_requests):
-            if self._exchange is not None or self._decoder is None or self._closing or self._paused:
+            if not self._step():
+                self._advancing = False
                 return
-            try:
-                if not self._take_request():
-                    return
-            except Refusal as refusal:
-                self._refuse(refusal, self._head)
-            except Exception:
-                log.exception("connection_failed")
-                self._refuse(Refusal("internal"), self._head)
         self.server.loop.call_soon(self._advance)
+
+    def _step(self) -> bool:
+        """Take one request off the bytes at hand, or refuse it; False when that must wait."""
+        if self._exchange is not None or self._decoder is None or self._closing or self._paused:
+            return False
+        try:
+            return self._take_request()
+        except Refusal as refusal:
+            self._refuse(refusal, self._head)
+        except Exception:
+            log.exception("connection_failed")
+            self._refuse(Refusal("internal"), self._head)
+        return False
 
     def _take_request(self) -> bool:
         """Start the next exchange; False when more bytes are needed. Raises Refusal."""
@@ -184,6 +192,7 @@ class Connection(asyncio.Protocol):
                 if head.content_length or head.chunked:
                     raise  # a body that nobody wants is not read: the connection ends here
                 decoder.next_body(0)
+                self._begin()
                 self._head = None
                 self._respond(self._render(refusal, head), head)
                 return True
@@ -198,20 +207,26 @@ class Connection(asyncio.Protocol):
                 self.write(CONTINUE)
             self._await_bytes(BODY)
             return False
-        self._waiting_for = NOTHING
-        self.due = 0  # a handler has no deadline here: it waits for the disk, or keeps its own (long-poll)
-        self._remaining -= 1
+        self._begin()
         query = head.target.partition(b"?")[2]
         request = Request(head, match.path, query, match.params, body, self._peer)
         self._exchange = exchange = Exchange(server.application.handle(request, match, route), self._answer)
         exchange.start()
         return True
 
+    def _begin(self) -> None:
+        """A request is there as a whole."""
+        self._waiting_for = NOTHING
+        self.due = 0  # a handler has no deadline here: it waits for the disk, or keeps its own (long-poll)
+        self._remaining -= 1
+
     def _await_bytes(self, what: int) -> None:
-        """Arm the deadline for the next bytes, once for each head and each body."""
+        """Read on, and arm the deadline for the next bytes, once for each head and each body."""
         if self._eof:
-            self.transport.close()
-        elif what == NOTHING or what != self._waiting_for:
+            self._finish()
+            return
+        self.transport.resume_reading()
+        if what == NOTHING or what != self._waiting_for:
             limits = self.server.limits
             seconds = (limits.keep_alive_s, limits.header_read_s, limits.body_read_s)[what]
             self.server.wheel.set(self, seconds)
@@ -223,8 +238,10 @@ class Connection(asyncio.Protocol):
         if 0 < buffered < self._buffered_then:
             self._buffered_then = buffered
             self.server.wheel.set(self, self.server.limits.stalled_s)
-        else:
+        elif buffered:
             self.abort()
+        else:
+            self.transport.abort()  # no reset: what the kernel has, it may still deliver
 
     def _watch_progress(self) -> None:
         self._buffered_then = self.transport.get_write_buffer_size()
@@ -244,13 +261,23 @@ class Connection(asyncio.Protocol):
             if isinstance(reply, OpenResponse | Upgrade):
                 reply.session.closed()
             return
+        try:
+            self._send(reply, head)
+        except Exception:
+            log.exception("answer_failed")
+            if self._decoder is None:  # something of it is out
+                self.abort()
+            else:
+                self._refuse(Refusal("internal"), head)
+
+    def _send(self, reply: Reply | None, head: RequestHead) -> None:
         if isinstance(reply, Response):
             self._respond(reply, head)
         elif isinstance(reply, OpenResponse):
             self.write(encode_open(reply, date=self.server.date()))
             if head.method == "HEAD":
                 reply.session.closed()
-                self.transport.close()
+                self._finish()
             else:
                 self._hand_over(reply.session)
         else:
@@ -274,6 +301,7 @@ class Connection(asyncio.Protocol):
             and self._remaining > 0
             and not server.drain.is_draining
             and (more or not self._eof)
+            and head.upgrade != b"websocket"  # refused: what follows may be meant as frames, not as requests
         )
         data = encode(response, date=server.date(), keep_alive=keep_alive, head_only=head.method == "HEAD")
         if keep_alive and head.minor == 0:
@@ -284,11 +312,11 @@ class Connection(asyncio.Protocol):
             return
         if self._paused:
             self._watch_progress()
-        elif more:
-            self.transport.resume_reading()
+        elif not more:
+            self._await_bytes(NOTHING)
+        elif not self._advancing:
+            self._advancing = True
             server.loop.call_soon(self._advance)  # not from here: a pipeline must not become a recursion
-        else:
-            server.wheel.set(self, server.limits.keep_alive_s)
 
     def _refuse(self, refusal: Refusal, head: RequestHead | None) -> None:
         """Answer a request that cannot be read to its end, and close."""
@@ -305,29 +333,40 @@ class Connection(asyncio.Protocol):
             log.exception("refusal_not_rendered")
             return Response(refusal.kind.status, f"error: {refusal.detail} ({refusal.code})\n".encode())
 
-    def _finish(self) -> None:
-        """Close so that the peer gets to read the answer (RFC 9112 §9.6): half-close, then drop what still arrives."""
+    def _finish(self, *, lingers: bool = True) -> None:
+        """Close once everything is written, and so that the peer gets to read it (RFC 9112 §9.6).
+
+        With `lingers`: half-close first and drop what still arrives, for a reset would take the answer away.
+        """
+        transport = self.transport
         self._closing = True
         self._decoder = None
-        self.transport.resume_reading()
-        if self._eof or not self.transport.can_write_eof():
-            self._watch_progress()
-            self.transport.close()
-        elif not self.transport.is_closing():
-            self.transport.write_eof()
-            if self.transport.get_write_buffer_size():
-                self._watch_progress()
-            else:
-                self.server.wheel.set(self, LINGER_S)
+        self._watch_progress()
+        if not self._eof:
+            transport.resume_reading()
+        if not transport.can_write_eof():
+            # TLS: its own close lingers, but also bounds the time for what is not written yet; so that comes first.
+            transport.set_write_buffer_limits(high=0)
+            if not self._paused:
+                transport.close()
+        elif self._eof or not lingers:
+            transport.close()
+        elif not transport.is_closing():
+            transport.write_eof()
+            self._buffered_then += 1  # the first look comes early, for a peer that has everything
+            self.server.wheel.set(self, LINGER_S)
 
     def _hand_over(self, session: Session) -> None:
         """From here the bytes belong to a session."""
         self._session = session
         self._decoder = None
-        self.transport.resume_reading()
         session.started(self)
         if self._paused:
             session.paused()
+        if self._eof:
+            session.ended()
+        else:
+            self.transport.resume_reading()
 
     # --- the Sink of a session ---
 
@@ -364,9 +403,11 @@ class Connection(asyncio.Protocol):
         self._paused = False
         if self._session is not None:
             self._session.resumed()
-        elif self._decoder is not None and self._exchange is None and not self._closing:
-            self.server.wheel.set(self, self.server.limits.keep_alive_s)
-            self.transport.resume_reading()
+        elif self._closing:
+            if not self.transport.can_write_eof():
+                self._watch_progress()
+                self.transport.close()
+        elif not self._advancing:
             self._advance()
 
     # --- drain ---
@@ -381,7 +422,7 @@ class Connection(asyncio.Protocol):
         if self._session is not None:
             self._session.drain(reconnect_after_ms)
         elif self.is_idle and (self._decoder is None or self._decoder.is_between):
-            self.transport.close()
+            self._finish(lingers=False)
 
     def describe(self) -> dict[str, object]:
         """A row of the connection table (SIGUSR1)."""

@@ -1,0 +1,288 @@
+"""A server in a thread of this process: deadlines wound by hand, limits as small as wanted, a watch on its loop."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import ssl
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import uvloop
+
+from parlour.app import App, start
+from parlour.config import Settings
+from parlour.core.errors import Refusal
+from parlour.core.limits import Limits
+from parlour.http.application import Application
+from parlour.http.request import Request
+from parlour.http.response import Reply, Response
+from parlour.http.router import Match, Route, Router
+from parlour.net.deadlines import Wheel
+from parlour.net.drain import Drain
+from parlour.net.listener import Listener, accept_on, open_listeners
+from parlour.net.proxies import TrustedProxies
+from parlour.net.server import Server
+from parlour.wire.http1 import RequestHead
+from tests.support.talk import Client
+
+T = TypeVar("T")
+
+START_S = 30
+TURN_S = 0.005
+"""How often the watch looks: it says of a turn of the loop how long it was, or so much more."""
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the server under test is made with."""
+
+    limits: Limits = field(default_factory=Limits)
+    proxies: tuple[str, ...] = ()
+    max_connections: int = 10_000
+    limit_addresses: bool = False
+    tls: ssl.SSLContext | None = None
+    unix_socket: Path | None = None
+
+
+class Scripted:
+    """An application whose handlers are finished by the test.
+
+    `/fast` answers at once, `/slow/<name>` when `finish` is called, `/page/<size>` with so many bytes, `/post` with the
+    size of its body, `/who` with what is known of the peer, `/broken` raises.
+    """
+
+    def __init__(self) -> None:
+        self.begun: queue.Queue[str] = queue.Queue()
+        """The names of the slow requests, in the order of their beginning."""
+        self.cancelled: queue.Queue[str] = queue.Queue()
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._router = Router(
+            [
+                Route("GET", "/fast", self._fast),
+                Route("GET", "/slow/{name}", self._slow),
+                Route("GET", "/page/{size}", self._page),
+                Route("POST", "/post", self._post, max_body=65536),
+                Route("GET", "/who", self._who),
+                Route("GET", "/broken", self._broken),
+                Route("GET", "/split", self._split),
+            ]
+        )
+
+    def finish(self, name: str) -> None:
+        """Let a slow request be answered; called on the loop."""
+        self._waiting.pop(name).set_result(None)
+
+    # --- Application ---
+
+    def admit(self, head: RequestHead) -> tuple[Match, Route | None]:
+        match = self._router.match(head.target.partition(b"?")[0])
+        return match, match.route(head.method)
+
+    async def handle(self, request: Request, match: Match, route: Route | None) -> Reply:
+        assert route is not None
+        return await route.handler(request)
+
+    def render(self, refusal: Refusal, head: RequestHead | None) -> Response:
+        return Response(refusal.kind.status, refusal.code.encode())
+
+    # --- handlers ---
+
+    async def _fast(self, request: Request) -> Response:
+        return Response(body=b"fast " + request.query_string)
+
+    async def _slow(self, request: Request) -> Response:
+        name = request.params["name"]
+        future = self._waiting[name] = asyncio.get_running_loop().create_future()
+        self.begun.put(name)
+        try:
+            await future
+        except asyncio.CancelledError:
+            self.cancelled.put(name)
+            raise
+        return Response(body=f"slow {name}".encode())
+
+    async def _page(self, request: Request) -> Response:
+        return Response(body=b"x" * int(request.params["size"]))
+
+    async def _post(self, request: Request) -> Response:
+        return Response(body=str(len(request.body)).encode())
+
+    async def _who(self, request: Request) -> Response:
+        return Response(body=f"{request.peer.address} {request.origin}".encode())
+
+    async def _broken(self, request: Request) -> Response:
+        raise RuntimeError("broken on purpose")
+
+    async def _split(self, request: Request) -> Response:
+        await asyncio.sleep(0)
+        return Response(fields=[(b"X-Split", b"a\r\nSet-Cookie: b")])
+
+
+class InProcess:
+    """The server, between `__enter__` and `__exit__`: with `application`, or with the whole program on `settings`.
+
+    The program's database is in `settings.data`; its rates and sessions keep real time, while the deadlines of
+    connections (and the pulses of their sessions) come only when `wind` is called. An error that reaches the event loop
+    fails the test at the end.
+    """
+
+    def __init__(
+        self,
+        application: Application | None = None,
+        setup: Setup | None = None,
+        *,
+        settings: Settings | None = None,
+        new_loop: LoopFactory = uvloop.new_event_loop,
+    ) -> None:
+        self.setup = setup or Setup()
+        self.port = 0
+        self.errors: list[dict[str, Any]] = []
+        self.longest_turn_s = 0.0
+        """The longest that one turn of the loop has kept its thread busy since `watch`, in seconds of CPU time."""
+        self.server: Server
+        self.loop: asyncio.AbstractEventLoop
+        self._application = application
+        self._settings = settings
+        self._new_loop = new_loop
+        self._now = 0.0
+        self._started: Future[None] = Future()
+        self._ending: asyncio.Future[None]
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    # --- for the test's thread ---
+
+    def client(self, tls: ssl.SSLContext | None = None, source: str = "") -> Client:
+        """Connect to it."""
+        return Client.to(self.port, tls, source)
+
+    def call(self, function: Callable[..., T], *arguments: object) -> T:
+        """Call a function on the loop and wait for its result."""
+
+        async def run() -> T:
+            return function(*arguments)
+
+        return self.wait(run())
+
+    def wait(self, awaitable: Awaitable[T]) -> T:
+        """Wait for something that happens on the loop."""
+
+        async def run() -> T:
+            return await awaitable
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(START_S)
+
+    def wind(self, seconds: float) -> None:
+        """Let time pass for the deadlines, in steps of half a second."""
+
+        def step() -> None:
+            self._now += 0.5
+            self.server.wheel.tick()
+
+        for _ in range(int(seconds * 2)):
+            self.call(step)
+
+    def settle(self, condition: Callable[[], bool]) -> None:
+        """Let the loop turn until a condition, judged on the loop, holds."""
+
+        async def run() -> None:
+            deadline = self.loop.time() + START_S
+            while not condition():
+                assert self.loop.time() < deadline, "the condition does not come true"
+                await asyncio.sleep(0.001)
+
+        self.wait(run())
+
+    def connections(self) -> int:
+        """How many connections are open."""
+        return self.call(lambda: len(self.server.drain.connections))
+
+    def watch(self) -> None:
+        """Begin to measure the turns of the loop."""
+        self.call(self._watch, None)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._started.result(START_S)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.loop.call_soon_threadsafe(self._ending.set_result, None)
+        self._thread.join(START_S)
+        assert not self._thread.is_alive()
+        assert kind is not None or self.errors == []
+
+    # --- on the loop ---
+
+    def _watch(self, before: float | None) -> None:
+        now = time.thread_time()  # CPU time: a busy machine does not count
+        if before is None:
+            self.longest_turn_s = 0.0
+        else:
+            self.longest_turn_s = max(self.longest_turn_s, now - before)
+        self.loop.call_later(TURN_S, self._watch, now)
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=self._new_loop) as runner:
+                runner.run(self._main())
+        except BaseException as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
+
+    async def _main(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.loop.set_exception_handler(lambda _loop, context: self.errors.append(context))
+        self._ending = self.loop.create_future()
+        app, application = await self._build()
+        setup = self.setup
+        self.server = Server(
+            application,
+            Wheel(lambda: self._now),
+            Drain(lambda: 0.5),
+            limits=setup.limits,
+            proxies=TrustedProxies(setup.proxies) if setup.proxies else None,
+            max_connections=setup.max_connections,
+            limit_addresses=setup.limit_addresses,
+        )
+        listeners = open_listeners(["127.0.0.1"], 0, setup.unix_socket, environ={})
+        self.port = listeners[0].sock.getsockname()[1]
+        accepting = [await accept_on(listener, self.server, setup.tls) for listener in listeners]
+        self._started.set_result(None)
+        await self._ending
+        await self._end(app, listeners, accepting)
+
+    async def _build(self) -> tuple[App | None, Application]:
+        if self._application is not None:
+            return None, self._application
+        assert self._settings is not None
+
+        def on_fatal(error: BaseException) -> None:
+            self.errors.append({"exception": error})
+
+        app = await start(self._settings, on_fatal)
+        return app, app.server.application
+
+    async def _end(self, app: App | None, listeners: list[Listener], accepting: list[asyncio.AbstractServer]) -> None:
+        def stop_accepting() -> None:
+            for server in accepting:
+                server.close()
+            for listener in listeners:
+                listener.close()
+
+        await self.server.drain.run(stop_accepting, 0)
+        while self.server.drain.connections:
+            await asyncio.sleep(0)
+        if app is not None:
+            await app.stop(0)
