@@ -1,0 +1,184 @@
+"""How refusals look to each kind of client, and what HTTP asks of every answer: Allow, HEAD, OPTIONS, HTTP/1.0."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+from parlour.core.errors import ERRORS
+from tests.support import raw
+from tests.support.server import ServerProcess
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+TEXT, HTML, PROBLEM = "text/plain; charset=utf-8", "text/html; charset=utf-8", "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "kind"),
+    [
+        ("/admin", None, TEXT),
+        ("/admin", "*/*", TEXT),
+        ("/admin", "text/plain", TEXT),
+        ("/admin", "image/png", TEXT),
+        ("/admin", BROWSER, HTML),
+        ("/admin", "application/json", PROBLEM),
+        ("/admin", "application/problem+json", PROBLEM),
+        ("/admin", "application/json;q=0.4, text/html", HTML),
+        ("/api/v1/nothing", None, PROBLEM),
+        ("/api/v1/nothing", "*/*", PROBLEM),
+        ("/api/v1/nothing", "application/json", PROBLEM),
+        ("/api/v1/nothing", BROWSER, HTML),
+        ("/api/v1/nothing", "text/plain", TEXT),
+        ("/api/v1?x=1", "*/*", PROBLEM),
+        ("/api/v1x", "*/*", TEXT),
+    ],
+)
+def test_a_refusal_speaks_the_language_of_the_client(
+    http: httpx.Client, path: str, accept: str | None, kind: str
+) -> None:
+    request = http.build_request("GET", path)
+    del request.headers["Accept"]
+    if accept is not None:
+        request.headers["Accept"] = accept
+    answer = http.send(request)
+    assert answer.status_code >= 400
+    assert answer.headers["content-type"] == kind
+
+
+def test_a_refusal_in_json_is_a_problem_document(http: httpx.Client) -> None:
+    answer = http.post("/lobby", content=b" ", headers={"Accept": "application/json"})
+    assert answer.json() == {
+        "type": "/help#blank_text",
+        "title": ERRORS["blank_text"].title,
+        "status": 400,
+        "code": "blank_text",
+        "detail": "The text is empty or blank.",
+        "stored": False,
+        "field": "text",
+    }
+
+
+def test_a_refusal_in_text_is_one_plain_line(http: httpx.Client) -> None:
+    answer = http.post("/lobby", content=b" ")
+    assert answer.text == "error: The text is empty or blank. (blank_text: text)\n"
+
+
+def test_a_refusal_as_page_shows_no_foreign_markup(http: httpx.Client) -> None:
+    page = http.get("/lobby?since=<script>alert(1)</script>&format=html", headers={"Accept": BROWSER})
+    named = http.get("/%3Cscript%3Ealert(1)%3C%2Fscript%3E", headers={"Accept": BROWSER})
+    for answer in (page, named):
+        assert (answer.status_code, answer.headers["content-type"]) == (400, HTML)
+        assert "<script>alert" not in answer.text
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_hostile_words_are_not_passed_on_to_a_terminal(http: httpx.Client) -> None:
+    answer = http.get("/lobby", params={"\x1b[31mred": "1"})
+    assert answer.status_code == 400
+    assert "\x1b" not in answer.text
+    assert "␛[31mred" in answer.text
+
+
+def test_every_answer_has_the_fields_that_protect_browsers(http: httpx.Client) -> None:
+    for path in ("/", "/lobby", "/lobby?format=html", "/admin", "/help", "/api/v1", "/api/v1/openapi.json", "/healthz"):
+        answer = http.get(path)
+        assert answer.headers["x-content-type-options"] == "nosniff", path
+        assert answer.headers["referrer-policy"] == "no-referrer", path
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"], path
+        assert "server" not in answer.headers, path
+
+
+ALLOWED = {
+    "/": "GET, HEAD, OPTIONS",
+    "/lobby": "GET, HEAD, OPTIONS, POST, PUT",
+    "/lobby/1": "GET, HEAD, OPTIONS, PUT",
+    "/send": "OPTIONS, POST",
+    "/help": "GET, HEAD, OPTIONS",
+    "/api": "GET, HEAD, OPTIONS",
+    "/api/v1": "GET, HEAD, OPTIONS",
+    "/api/v1/rooms": "GET, HEAD, OPTIONS",
+    "/api/v1/rooms/lobby": "GET, HEAD, OPTIONS",
+    "/api/v1/rooms/lobby/messages": "GET, HEAD, OPTIONS, POST",
+    "/api/v1/rooms/lobby/messages/1": "GET, HEAD, OPTIONS, PUT",
+    "/api/v1/stream": "GET, HEAD, OPTIONS",
+    "/healthz": "GET, HEAD, OPTIONS",
+}
+
+
+@pytest.mark.parametrize("path", ALLOWED)
+def test_a_method_that_is_not_allowed_is_told_which_are(http: httpx.Client, path: str) -> None:
+    allowed = ALLOWED[path].split(", ")
+    assert http.options(path).headers["allow"] == ALLOWED[path]
+    assert http.options(path).status_code == 204
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"):
+        if method not in allowed:
+            answer = http.request(method, path, headers={"Accept": "application/json"})
+            assert (answer.status_code, answer.headers["allow"]) == (405, ALLOWED[path]), method
+            if method != "HEAD":
+                assert (answer.json()["code"], answer.json()["allow"]) == ("method_not_allowed", ALLOWED[path])
+
+
+def test_the_whole_server_has_options_too(server: ServerProcess) -> None:
+    answer = raw.exchange(server.port, raw.head("OPTIONS", "*", "Connection: close"))
+    assert raw.status(answer) == 204
+    assert b"\r\nAllow: GET, HEAD, OPTIONS, POST, PUT\r\n" in answer
+
+
+def test_a_refused_head_has_no_body(server: ServerProcess) -> None:
+    answer = raw.exchange(server.port, raw.head("HEAD", "/admin", "Connection: close"))
+    assert raw.status(answer) == 400
+    assert raw.body(answer) == b""
+    assert re.search(rb"Content-Length: [1-9]", answer)
+
+
+def test_http_1_0_is_answered_and_closed(server: ServerProcess) -> None:
+    sent = raw.exchange(server.port, b"POST /ten HTTP/1.0\r\nContent-Length: 5\r\n\r\nHello")
+    read = raw.exchange(server.port, b"GET /ten HTTP/1.0\r\n\r\n")
+    assert (raw.status(sent), raw.body(sent)) == (201, b"ten/1\n")
+    assert raw.body(read).endswith(b": Hello\n")
+    assert b"Connection: close\r\n" in read
+    assert b"Transfer-Encoding" not in read
+
+
+def test_http_1_0_may_ask_to_keep_the_connection(server: ServerProcess) -> None:
+    keep = b"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+    both = raw.exchange(server.port, keep + b"GET /healthz HTTP/1.0\r\n\r\n")
+    assert both.count(b"HTTP/1.1 200 OK\r\n") == 2
+    assert both.count(b"Connection: keep-alive\r\n") == 1
+
+
+def test_http_1_0_gets_a_stream_that_ends_with_the_connection(server: ServerProcess) -> None:
+    with raw.connected(server.port) as sock:
+        sock.sendall(b"GET /ten-live?follow=1 HTTP/1.0\r\n\r\n")
+        head = raw.read_until(sock, lambda data: b"\r\n\r\n" in data)
+        raw.exchange(server.port, b"POST /ten-live HTTP/1.0\r\nContent-Length: 5\r\n\r\nHello")
+        line = raw.read_until(sock, lambda data: data.endswith(b"\n"))
+    assert b"Transfer-Encoding" not in head
+    assert line.endswith(b": Hello\n")
+
+
+def test_only_websocket_13_is_spoken(server: ServerProcess) -> None:
+    fields = ("Upgrade: websocket", "Connection: Upgrade, close", f"Sec-WebSocket-Key: {raw.WS_KEY}")
+    old = raw.exchange(server.port, raw.head("GET", "/lobby", *fields, "Sec-WebSocket-Version: 8"))
+    assert raw.status(old) == 426
+    assert b"\r\nSec-WebSocket-Version: 13\r\n" in old
+    assert b"\r\nUpgrade: websocket\r\n" in old
+    keyless = raw.exchange(server.port, raw.head("GET", "/lobby", *fields[:2], "Sec-WebSocket-Version: 13"))
+    assert raw.status(keyless) == 400
+
+
+def test_health_and_limits_are_for_scripts_and_people(http: httpx.Client) -> None:
+    assert (http.get("/healthz").text, http.get("/readyz").text) == ("ok\n", "ready\n")
+    lines = http.get("/limits").text.splitlines()
+    limits = http.get("/limits", headers={"Accept": "application/json"}).json()
+    assert limits == http.get("/limits?format=json").json() == http.get("/api/v1/limits").json()
+    assert [line.split()[0] for line in lines] == list(limits)
+
+
+def test_help_names_every_error_and_this_server(http: httpx.Client) -> None:
+    text = http.get("/help").text
+    assert str(http.base_url).rstrip("/") in text
+    for code, kind in ERRORS.items():
+        assert re.search(rf"^ +{kind.status} {code} ", text, re.MULTILINE), code
