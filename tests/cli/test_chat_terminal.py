@@ -125,6 +125,19 @@ def test_crash_of_the_server_loses_and_repeats_nothing(tmp_path: Path) -> None:
         assert texts_of(alice) == texts_of(bob)
 
 
+def test_graceful_restart_asks_for_patience_but_a_line_typed_ends_it(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server, chat(server, "lobby", "alice") as alice:
+        ready(alice)
+        alice.type("one\r")
+        alice.wait_for("alice: one")
+        server.restart()
+        alice.wait_for("— reconnecting…")
+        alice.type("two\r")
+        alice.wait_for("— back, nothing missed")
+        alice.wait_for("alice: two")
+        assert said(alice) == ["alice: one", "alice: two"]
+
+
 def test_hostile_message_does_nothing_to_the_terminal(server: ServerProcess) -> None:
     hostile = "\x1b[2J\x1b]0;owned\x07\x9b31mred\x1b[?1049h\u202edrow\r\x08\x08\x1b7\x1bc"
     with chat(server, "hostile", "alice") as alice, Client(f"{server.url}/hostile", name="mallory") as mallory:

@@ -11,8 +11,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from parlour.cli.main import parlour
 from parlour.client import Client
 from tests.support.peer import Peer, answer, reset, stream
 from tests.support.server import ServerProcess
@@ -113,11 +115,10 @@ def test_refusal_ends_with_1_and_its_reason(server: ServerProcess) -> None:
     ],
 )
 def test_wrong_usage_ends_with_2(arguments: tuple[str, ...]) -> None:
-    process = run(*arguments)
-    assert process.returncode == 2
-    assert process.stderr
-    assert b"Traceback" not in process.stderr
-    assert b"secret" not in process.stderr
+    with pytest.raises(click.UsageError) as caught:
+        parlour.main(list(arguments), standalone_mode=False)
+    assert caught.value.exit_code == 2
+    assert "secret" not in caught.value.format_message()
 
 
 def test_text_that_is_not_utf8_and_a_token_that_is_none_end_with_2(nobody: str) -> None:
@@ -274,7 +275,22 @@ def test_chat_in_a_pipe_is_a_filter(server: ServerProcess) -> None:
     assert b"\x1b" not in process.stdout + refused.stdout
 
 
-def test_help_names_the_exit_codes() -> None:
-    for command in ("send", "tail", "chat"):
-        shown = run(command, "--help").stdout.decode()
-        assert "130 interrupted" in " ".join(shown.split())
+def test_chat_ends_although_its_input_stays_open(nobody: str) -> None:
+    chat = subprocess.Popen(
+        parlour_command("chat", nobody, "--timeout", "0.1"),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=clean_environment(),
+    )
+    assert chat.stdin is not None
+    assert chat.stderr is not None
+    assert chat.wait(DEADLINE_S) == 3
+    assert chat.stderr.read().decode().splitlines()[-1].startswith("parlour: cannot reach the room")
+    chat.stdin.close()
+    chat.stderr.close()
+
+
+@pytest.mark.parametrize("command", ["send", "tail", "chat"])
+def test_help_names_the_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parlour.main([command, "--help"], standalone_mode=False)
+    assert "130 interrupted" in " ".join(capsys.readouterr().out.split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import click
@@ -51,7 +51,8 @@ def token() -> str | None:
 
 def complain(text: str) -> None:
     """Say something to the person, on standard error."""
-    print(f"parlour: {visible(text)}", file=sys.stderr)
+    with suppress(OSError):  # a closed window
+        print(f"parlour: {visible(text)}", file=sys.stderr, flush=True)
 
 
 def exit_code(error: ClientError) -> int:

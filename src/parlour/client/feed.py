@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,11 +59,16 @@ class Feed:
         self._deadline = time.monotonic() + timeout_s
         self._has_connected = False
         self._bye_s = 0.0
+        self._hurry = threading.Event()
 
     @property
     def cursor(self) -> Cursor | None:
         """Where to resume; None until anything is known."""
         return self._timeline.cursor
+
+    def hurry(self) -> None:
+        """End a wait: the server has been seen alive. May be called on any thread."""
+        self._hurry.set()
 
     def __iter__(self) -> Iterator[Item | Lost]:
         """The items, without their bytes."""
@@ -90,8 +96,9 @@ class Feed:
             if not self._has_connected:
                 delay_s = min(delay_s, max(0.0, self._deadline - time.monotonic()))
             attempt += 1
+            self._hurry.clear()
             yield Lost(reason, delay_s)
-            time.sleep(delay_s)
+            self._hurry.wait(delay_s)
 
     def _connection(self) -> Iterator[Line]:
         """Everything that one connection brings, until it ends or says bye."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
-from parlour.cli.output import EXIT_UNKNOWN, complain, describe, exit_code, write_line
+from parlour.cli.output import EXIT_UNKNOWN, EXIT_UNREACHABLE, complain, describe, exit_code, write_line
 from parlour.cli.terminal.look import Look
 from parlour.cli.terminal.talk import EndOfInput, Talk, Typed
 from parlour.client import Client
@@ -43,12 +45,24 @@ def run_filter(client: Client, look: Look, *, last: int, timeout_s: float, echoe
 
 def _read(talk: Talk, slots: threading.Semaphore) -> None:
     """Hand over standard input, line by line (on a thread of its own)."""
-    while raw := sys.stdin.buffer.readline(MAX_LINE_BYTES):
+    for raw in _lines_of(sys.stdin.fileno()):
         text = raw.decode("utf-8", "replace").rstrip("\r\n")
         if text.strip():
             slots.acquire()
             talk.post(Typed(text))
     talk.post(EndOfInput())
+
+
+def _lines_of(descriptor: int) -> Iterator[bytes]:
+    """The lines of a file; not through a buffered reader, whose lock a waiting thread would take into the exit."""
+    rest = b""
+    while data := os.read(descriptor, 65536):
+        *lines, rest = (rest + data).split(b"\n")
+        yield from lines
+        if len(rest) > MAX_LINE_BYTES:
+            yield rest
+            rest = b""
+    yield rest
 
 
 def _farewell(talk: Talk) -> int:
@@ -58,4 +72,9 @@ def _farewell(talk: Talk) -> int:
         complain(f"perhaps not sent, key {draft.key}: {draft.text}")
     if talk.error is not None:
         return exit_code(talk.error)
-    return EXIT_UNKNOWN if talk.unsent else talk.rejected_code
+    if talk.unsent:
+        return EXIT_UNKNOWN
+    if not talk.has_caught_up:
+        complain("cannot reach the room: no answer in time")
+        return EXIT_UNREACHABLE
+    return talk.rejected_code

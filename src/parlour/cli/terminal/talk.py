@@ -104,6 +104,11 @@ class Talk:
         """Whether there is no connection now."""
         return self._is_lost
 
+    @property
+    def has_caught_up(self) -> bool:
+        """Whether the room has been shown up to its head, at least once."""
+        return self._has_caught_up
+
     def say(self, text: str) -> None:
         """Send a line, now or when the server is back."""
         draft = self._outbox.put(text, self.name)
@@ -178,6 +183,8 @@ class Talk:
         self._settled()
         if isinstance(report, Delivered):
             self._due_seq = max(self._due_seq, report.sent.seq)
+            if self._is_lost:
+                self._feed.hurry()
             return
         self.rejected_code = exit_code(report.error)
         self._own.discard(draft.key)
