@@ -24,6 +24,7 @@ from parlour.http.application import Application
 from parlour.http.request import Request
 from parlour.http.response import Reply, Response
 from parlour.http.router import Match, Route, Router
+from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.listener import Listener, accept_on, open_listeners
@@ -163,6 +164,21 @@ class InProcess:
     def client(self, tls: ssl.SSLContext | None = None, source: str = "") -> Client:
         """Connect to it."""
         return Client.to(self.port, tls, source)
+
+    def connection(self, client: Client) -> Connection:
+        """The server's end of a client's connection, once it has been accepted."""
+        port = client.sock.getsockname()[1]
+
+        async def find() -> Connection:
+            while True:
+                for connection in self.server.drain.connections:
+                    assert isinstance(connection, Connection)
+                    peer = connection.transport.get_extra_info("peername")
+                    if peer and peer[1] == port:
+                        return connection
+                await asyncio.sleep(0.001)
+
+        return self.wait(find())
 
     def call(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function on the loop and wait for its result."""
