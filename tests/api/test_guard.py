@@ -1,0 +1,223 @@
+"""Who is let in: members-only servers, pages of other sites, and clients that are too fast."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from parlour.api.context import Context
+from parlour.api.guard import Guard
+from parlour.api.pages import Pages
+from parlour.api.routes import routes
+from parlour.chat.guests import Guests
+from parlour.chat.posting import Posting
+from parlour.clock import SystemClock, SystemIds
+from parlour.core.limits import Limits
+from parlour.http.router import Route
+from parlour.hub.hub import Hub
+from parlour.net.deadlines import Wheel
+from parlour.store.memory import MemoryStore
+from tests.support import raw
+from tests.support.server import ServerProcess
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+ALLOWED_ORIGIN = "https://chat.example.org"
+UPGRADE = (
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    f"Sec-WebSocket-Key: {raw.WS_KEY}",
+)
+
+
+@pytest.fixture(scope="module")
+def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a server for members only."""
+    options = ("--access", "members", "--allowed-origins", ALLOWED_ORIGIN)
+    with (
+        ServerProcess(tmp_path_factory.mktemp("members") / "data", *options) as running,
+        httpx.Client(base_url=running.url, headers={"Accept": "application/json"}) as client,
+    ):
+        yield client
+
+
+def every_route() -> list[Route]:
+    """The route table of a server that is not started."""
+    clock, ids = SystemClock(), SystemIds()
+    store = MemoryStore(clock, ids)
+    guests = Guests(store.secret)
+    context = Context(
+        store=store,
+        hub=Hub(store),
+        posting=Posting(store, guests, clock, access="open", rates=None),
+        guests=guests,
+        wheel=Wheel(clock.monotonic),
+        clock=clock,
+        ids=ids,
+        limits=Limits(),
+        access="open",
+        reads=None,
+        allowed_origins=frozenset(),
+        draining=lambda: False,
+        version="1",
+    )
+    guard = Guard(context)
+    return routes(context, guard, Pages(context, guard))
+
+
+TABLE = every_route()
+
+
+@pytest.mark.parametrize("route", TABLE, ids=[f"{route.method} {route.pattern}" for route in TABLE])
+def test_a_server_for_members_shows_guests_the_public_addresses_only(members: httpx.Client, route: Route) -> None:
+    path = route.pattern.replace("{room}", "lobby").replace("{item}", "12345678").replace("{file}", "style.css")
+    answer = members.request(route.method, path, json={"text": "Hello"} if route.max_body else None)
+    if route.public:
+        assert answer.status_code in (200, 304), answer.text
+    else:
+        assert (answer.status_code, answer.json()["code"]) == (401, "login_required")
+        assert re.search(r'\bBasic realm="', answer.headers["www-authenticate"])
+        assert re.search(r'\bBearer realm="', answer.headers["www-authenticate"])
+
+
+def test_the_public_addresses_tell_nothing_that_was_said() -> None:
+    public = {route.pattern for route in TABLE if route.public}
+    assert public == {
+        "/api", "/api/v1", "/api/v1/limits", "/api/v1/openapi.json", "/favicon.ico", "/healthz", "/help", "/limits",
+        "/manifest.webmanifest", "/readyz", "/robots.txt", "/static/{file}",
+    }  # fmt: skip
+
+
+def test_a_members_server_refuses_a_guest_in_its_own_language(members: httpx.Client) -> None:
+    text = members.get("/lobby", headers={"Accept": "*/*"})
+    page = members.get("/lobby", headers={"Accept": BROWSER})
+    assert text.text == "error: This server is for members only. (login_required)\n"
+    assert (text.status_code, page.status_code) == (401, 401)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.fixture(scope="module")
+def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    data = tmp_path_factory.mktemp("origins") / "data"
+    with ServerProcess(data, "--allowed-origins", ALLOWED_ORIGIN) as running:
+        yield running
+
+
+ORIGINS = {
+    "no browser": ({}, True),
+    "its own page": ({"Origin": "http://{host}"}, True),
+    "its own page behind a proxy with TLS": ({"Origin": "https://{host}"}, True),
+    "an allowed site": ({"Origin": ALLOWED_ORIGIN}, True),
+    "an allowed site, as browsers say it": ({"Origin": ALLOWED_ORIGIN, "Sec-Fetch-Site": "cross-site"}, True),
+    "its own page, as browsers say it": ({"Origin": "http://{host}", "Sec-Fetch-Site": "same-origin"}, True),
+    "typed by a person": ({"Sec-Fetch-Site": "none"}, True),
+    "its own page without an origin": ({"Sec-Fetch-Site": "same-origin"}, True),
+    "another site": ({"Origin": "https://evil.example"}, False),
+    "another port": ({"Origin": "http://127.0.0.1:1"}, False),
+    "no port": ({"Origin": "http://127.0.0.1"}, False),
+    "a name that begins alike": ({"Origin": "http://{host}.evil.example"}, False),
+    "a name that ends alike": ({"Origin": "http://evil.{host}"}, False),
+    "a sandbox or a file": ({"Origin": "null"}, False),
+    "nothing": ({"Origin": ""}, False),
+    "another scheme of the allowed site": ({"Origin": "http://chat.example.org"}, False),
+    "a cross-site form without an origin": ({"Sec-Fetch-Site": "cross-site"}, False),
+    "a sister site": ({"Sec-Fetch-Site": "same-site"}, False),
+}
+WRITES = (
+    ("POST", "/lobby"),
+    ("POST", "/send"),
+    ("PUT", "/lobby/12345678"),
+    ("POST", "/api/v1/rooms/lobby/messages"),
+    ("PUT", "/api/v1/rooms/lobby/messages/12345678"),
+)
+
+
+@pytest.mark.parametrize(("headers", "welcome"), ORIGINS.values(), ids=ORIGINS)
+def test_pages_of_other_sites_may_say_nothing(
+    open_server: ServerProcess, headers: dict[str, str], welcome: bool
+) -> None:
+    host = f"127.0.0.1:{open_server.port}"
+    headers = {name: value.replace("{host}", host) for name, value in headers.items()}
+    with httpx.Client(base_url=open_server.url, headers={"Accept": "application/json"} | headers) as http:
+        before = http.get("/api/v1/rooms/lobby").json()["head_seq"]
+        for method, path in WRITES:
+            answer = http.request(method, path, json={"text": "Hello"})
+            if welcome:
+                assert answer.status_code == 201, (method, path)
+            else:
+                assert (answer.status_code, answer.json()["code"]) == (403, "cross_origin"), (method, path)
+                assert answer.json()["stored"] is False
+        after = http.get("/api/v1/rooms/lobby")
+    assert after.status_code == 200
+    assert (after.json()["head_seq"] > before) == welcome
+    assert "access-control-allow-origin" not in after.headers
+
+
+@pytest.mark.parametrize(("headers", "welcome"), ORIGINS.values(), ids=ORIGINS)
+@pytest.mark.parametrize("path", ["/lobby", "/api/v1/stream"])
+def test_pages_of_other_sites_may_open_no_websocket(
+    open_server: ServerProcess, headers: dict[str, str], welcome: bool, path: str
+) -> None:
+    host = f"127.0.0.1:{open_server.port}"
+    fields = [f"{name}: {value}".replace("{host}", host) for name, value in headers.items()]
+    request = raw.head("GET", path, *UPGRADE, *fields).replace(b"Host: localhost", b"Host: " + host.encode())
+    with raw.connected(open_server.port) as sock:
+        sock.sendall(request)
+        answer = raw.read_until(sock, lambda data: b"\r\n\r\n" in data)
+    assert raw.status(answer) == (101 if welcome else 403)
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a server whose rates are so low that waiting for them would be noticed."""
+    options = (
+        *("--sends-per-s", "0.01", "--sends-burst", "3"),
+        *("--room-sends-per-s", "0.01", "--room-sends-burst", "5"),
+        *("--history-per-s", "0.01", "--history-burst", "8"),
+    )
+    with (
+        ServerProcess(tmp_path_factory.mktemp("slow") / "data", *options, rate_limits=True) as running,
+        httpx.Client(base_url=running.url, headers={"Accept": "application/json"}) as client,
+    ):
+        yield client
+
+
+def is_limited(answer: httpx.Response) -> bool:
+    if answer.status_code != 429:
+        return False
+    problem = answer.json()
+    assert (problem["code"], problem["stored"]) == ("rate_limited", False)
+    assert 1 <= int(answer.headers["retry-after"]) <= 1000
+    assert problem["retry_after"] <= int(answer.headers["retry-after"]) < problem["retry_after"] + 1
+    return True
+
+
+def test_a_sender_has_a_rate(slow: httpx.Client) -> None:
+    said = [slow.post("/lobby?name=ann", content=f"{number}") for number in range(5)]
+    assert [is_limited(answer) for answer in said] == [False, False, False, True, True]
+    assert [answer.status_code for answer in said[:3]] == [201, 201, 201]
+    assert slow.get("/api/v1/rooms/lobby").json()["head_seq"] == 3
+
+
+def test_a_room_has_a_rate_for_all_senders_together(slow: httpx.Client) -> None:
+    said = [slow.post(f"/busy?name=guest{number}", content=b"Hello") for number in range(7)]
+    assert [is_limited(answer) for answer in said] == [False] * 5 + [True] * 2
+
+
+def test_what_is_wrong_anyway_costs_nothing(slow: httpx.Client) -> None:
+    for _ in range(10):
+        assert slow.post("/calm?name=eve", content=b" ").status_code == 400
+    assert slow.post("/calm?name=eve", content=b"Hello").status_code == 201
+
+
+def test_pages_of_history_have_a_rate_and_health_has_none(slow: httpx.Client) -> None:
+    paths = ("/lobby", "/lobby?format=json", "/lobby/1", "/api/v1/rooms", "/api/v1/rooms/lobby/messages") * 3
+    assert is_limited([slow.get(path) for path in paths][-1])
+    plain = slow.get("/lobby", headers={"Accept": "*/*"})
+    assert plain.text.startswith("error: ")
+    assert "retry-after" in plain.headers
+    assert slow.get("/healthz").status_code == 200
+    assert slow.get("/help").status_code == 200
