@@ -35,7 +35,7 @@ LISTEN
 FORMATS   format=text | html | json | ndjson | sse, or the Accept field
 CURSORS   since=42, or since=k3f9.42 with the epoch: the same on every transport. Nothing is left out silently: what
           cannot be continued is answered 410, or with an item {{"type":"reset"}} in a stream.
-MORE      {origin}/limits  {origin}/api/v1/openapi.json  {origin}/readyz
+MORE      {origin}/api  {origin}/api/v1/openapi.json  {origin}/limits  {origin}/readyz
 
 LIMITS    a message has at most {text_bytes} bytes, {text_chars} characters, {text_lines} lines
 
