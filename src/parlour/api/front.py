@@ -6,7 +6,7 @@ from parlour.api.bodies import read_message
 from parlour.api.context import Context
 from parlour.api.info import Info
 from parlour.api.messages import DEFAULT_ROOM, Messages, is_browser_form
-from parlour.api.pages import Pages
+from parlour.api.pages import Pages, Refused
 from parlour.api.rooms import Rooms
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
@@ -64,6 +64,6 @@ class Front:
         channel = await self._context.hub.open(room)
         try:
             events = await page_before(self._context.hub, channel, channel.head + 1, SHOWN)
-            return await self._pages.room(request, channel, events, refusal=refusal, draft=message.text)
+            return await self._pages.room(request, channel, events, refused=Refused(refusal, message))
         finally:
             channel.release()

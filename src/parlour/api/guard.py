@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from parlour.api.context import Context
 from parlour.chat.posting import Sender
 from parlour.core.errors import Refusal
@@ -16,6 +18,9 @@ _SECURE_COOKIE = "__Host-parlour_guest"
 """Browsers keep others from setting a __Host- cookie (RFC 6265bis §4.1.3.2), but accept it over HTTPS only."""
 
 _TOKEN_CHARS = 22
+
+NAME_COOKIE = "parlour_name"
+"""The display name, for browsers without scripts; it identifies nobody."""
 
 
 class Guard:
@@ -63,6 +68,10 @@ class Guard:
         name = _SECURE_COOKIE if secure else _COOKIE
         flags = "; Secure" if secure else ""
         return f"{name}={self._context.ids.token()}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}".encode()
+
+    def remembered_name(self, request: Request) -> str:
+        """The display name a browser used last in a form; empty if none."""
+        return "" if request.field(b"cookie") is None else unquote(request.cookies.get(NAME_COOKIE, ""))[:64]
 
     def _token(self, request: Request) -> str | None:
         if request.field(b"cookie") is None:

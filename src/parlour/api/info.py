@@ -17,6 +17,7 @@ from parlour.schema.server import ServerInfo
 from parlour.ui.assets import ASSETS
 
 _IMMUTABLE = b"public, max-age=31536000, immutable"
+_REVALIDATED = b"no-cache"
 _FOR_A_DAY = b"public, max-age=86400"
 
 
@@ -67,7 +68,11 @@ class Info:
 
     async def asset(self, request: Request) -> Response:
         """`GET /static/<file>`: a file of the web page; its address carries its hash, so it never changes."""
-        return self._asset(request, request.params["file"], _IMMUTABLE if request.query_string else _FOR_A_DAY)
+        name = request.params["file"]
+        asset = ASSETS.get(name)
+        is_current = asset is not None and request.query_string == b"v=" + asset.etag.encode()
+        # During an upgrade an old address must not be tied to new content for a year.
+        return self._asset(request, name, _IMMUTABLE if is_current else _REVALIDATED)
 
     async def icon(self, request: Request) -> Response:
         """`GET /favicon.ico`: browsers ask for it unbidden; an SVG will do."""

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from parlour.api.bodies import Message, answer_json, is_form, read_api_message, read_message
 from parlour.api.context import Context
-from parlour.api.guard import Guard
+from parlour.api.guard import NAME_COOKIE, Guard
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended
 from parlour.core.names import room_name
@@ -27,6 +27,15 @@ def is_browser_form(request: Request) -> bool:
 def room_path(room: str) -> bytes:
     """The address of a room, percent-encoded (RFC 3986 §2.1)."""
     return b"/" + quote(room, safe="").encode()
+
+
+def _see_room(room: str, name: str | None) -> Response:
+    """Back to the page after a form, which then knows the name again (RFC 9110 §15.4.4)."""
+    fields: list[Field] = [(b"Location", room_path(room) + b"#latest")]
+    if name is not None:
+        cookie = f"{NAME_COOKIE}={quote(name, safe='')}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
+        fields.append((b"Set-Cookie", cookie.encode()))
+    return Response(303, fields=fields)
 
 
 class Messages:
@@ -72,12 +81,12 @@ class Messages:
         stored = await self._posting.post(
             self._guard.sender(request), room, message.text, key=message.key, name=message.name
         )
+        if is_browser_form(request):
+            return _see_room(room_name(room), message.name)
         return self._receipt(request, room_name(room), stored)
 
     def _receipt(self, request: Request, room: str, stored: Appended) -> Response:
         path = room_path(room)
-        if is_browser_form(request):
-            return Response(303, fields=[(b"Location", path + b"#latest")])
         fields: list[Field] = [(b"Location", b"%b/%d" % (path, stored.seq))]
         if stored.replay:
             fields.append((b"Idempotent-Replay", b"true"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from urllib.parse import quote
 
+from parlour.api.bodies import Message
 from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.core.errors import Refusal
@@ -19,6 +21,13 @@ from parlour.ui.page import CSP, RoomPage, render_error, render_room
 
 SHOWN_ROOMS = 20
 ROOMS_FRESH_S = 2.0
+
+
+class Refused(NamedTuple):
+    """A form that was not accepted: why, and what it said."""
+
+    refusal: Refusal
+    message: Message
 
 
 class Pages:
@@ -36,10 +45,9 @@ class Pages:
         channel: Channel,
         events: Sequence[Stored],
         *,
-        refusal: Refusal | None = None,
-        draft: str = "",
+        refused: Refused | None = None,
     ) -> Response:
-        """The page of a room that shows these events; after a refused form with its reason and its text."""
+        """The page of a room that shows these events; after a refused form with its reason and what was written."""
         cookie = self._guard.fresh_cookie(request)
         author = self._context.guests.author(self._guard.sender(request).seat, None)
         first, last = (events[0].seq, events[-1].seq) if events else (channel.head + 1, channel.head)
@@ -50,11 +58,12 @@ class Pages:
             first_seq=channel.first_seq,
             head_seq=channel.head,
             guest_name=author.name,
-            form_key=self._context.ids.token(),
+            form_key=self._form_key(refused),
             base_url=request.origin,
             can_post=may_post(author.kind, self._context.access),
-            error=refusal.detail if refusal is not None else None,
-            draft=draft,
+            error=refused.refusal.detail if refused is not None else None,
+            draft=refused.message.text if refused is not None else "",
+            name=(refused.message.name or "") if refused is not None else self._guard.remembered_name(request),
             older=first if first > channel.first_seq else None,
             newer=last if last < channel.head else None,
             rooms=await self._active_rooms(),
@@ -62,8 +71,16 @@ class Pages:
         fields: list[Field] = [(b"Vary", b"Accept, Cookie")]
         if cookie is not None:
             fields.append((b"Set-Cookie", cookie))
-        status = refusal.kind.status if refusal is not None else 200
+        if request.peer.scheme == "https" and request.host.partition(":")[0] != "localhost":
+            fields.append((b"Strict-Transport-Security", b"max-age=63072000; includeSubDomains"))
+        status = refused.refusal.kind.status if refused is not None else 200
         return Response(status, render_room(page), HTML, fields, policy=CSP.encode())
+
+    def _form_key(self, refused: Refused | None) -> str:
+        """A fresh key for the form; the same again where the first outcome is unknown, so that a retry stores once."""
+        if refused is not None and refused.refusal.kind.stored is None and refused.message.key is not None:
+            return refused.message.key
+        return self._context.ids.token()
 
     async def _active_rooms(self) -> Sequence[tuple[str, str]]:
         """The rooms for the list at the side; finding them costs a look at every room, so they may be a little old."""

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from parlour.api.context import Context
 from parlour.api.guard import Guard
+from parlour.api.messages import room_path
 from parlour.api.pages import Pages
 from parlour.api.reading import DEFAULT_LIMIT, Reading, parse_api_reading, parse_reading
 from parlour.core.cursor import Cursor, parse_cursor
@@ -141,8 +142,10 @@ class Rooms:
             if seq < channel.first_seq:
                 raise Refusal("gone", f"The log of this room begins at {channel.first_seq}.")
             if reading.format == "html":
-                around = await page_before(hub, channel, seq + DEFAULT_LIMIT // 2, DEFAULT_LIMIT)
-                return await self._pages.room(request, channel, around)
+                # The page around it, scrolled to it: only a redirect can name a place in a page.
+                before = seq + DEFAULT_LIMIT // 2
+                around = "" if before > channel.head else f"?before={before}"
+                return Response(303, fields=[(b"Location", b"%b%b#m%d" % (room_path(room), around.encode(), seq))])
             (event,) = await page_after(hub, channel, seq - 1, 1)
             if reading.format == "json":
                 return Response(body=event.json + b"\n", content_type=JSON)

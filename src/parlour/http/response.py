@@ -116,7 +116,12 @@ def encode_open(response: OpenResponse, *, date: bytes) -> bytes:
 
 
 def _page_fields(policy: bytes) -> bytes:
-    return _FOR_ALL + b"Content-Security-Policy: " + policy + b"\r\n"
+    """What pages carry. Their forms must say where they come from: no-referrer would make `Origin: null` of it."""
+    return (
+        _FOR_ALL.replace(b"no-referrer", b"same-origin")
+        + b"Cross-Origin-Opener-Policy: same-origin\r\nPermissions-Policy: camera=(), geolocation=(), microphone=()\r\n"
+        + b"Content-Security-Policy: %b\r\n" % policy
+    )
 
 
 def _value(value: bytes) -> bytes:
