@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -15,7 +16,7 @@ from parlour.http.request import Peer
 from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
-from parlour.net.proxies import TrustedProxies, address_key
+from parlour.net.proxies import UNIX_PEER, TrustedProxies, address_key
 from parlour.wire.http1 import HeadLimits, RequestHead
 
 
@@ -63,14 +64,14 @@ class Server:
         """Register a connection; a Refusal says that it is one too many."""
         self.drain.opened(connection)
         connection.address = address = _peer_address(connection.transport)
+        key = self._key(address)
+        if key is not None:
+            self._per_address[key] = self._per_address.get(key, 0) + 1
         if len(self.drain.connections) > self._max_connections:
             return Refusal("overloaded", "The server has as many connections as it can hold.", retry_after=5)
-        if not self._limit_addresses or (self._proxies is not None and self._proxies.trusts(address)):
+        if key is None:
             return None
-        key = address_key(address)
-        count = self._per_address.get(key, 0) + 1
-        self._per_address[key] = count
-        if count > self.limits.address_connections:
+        if self._per_address[key] > self.limits.address_connections:
             return Refusal("too_many_connections", "Close some connections first.", retry_after=5)
         wait = self._new.take(key, self.loop.time())
         if wait > 0.0:
@@ -80,19 +81,31 @@ class Server:
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
         self.drain.closed(connection)
-        key = address_key(connection.address)
-        count = self._per_address.get(key)
-        if count is not None:
-            if count > 1:
-                self._per_address[key] = count - 1
-            else:
-                del self._per_address[key]
+        key = self._key(connection.address)
+        if key is not None:
+            count = self._per_address.pop(key) - 1
+            if count:
+                self._per_address[key] = count
+
+    def _key(self, address: str) -> str | None:
+        """What the connections of a peer are counted by; None for one that may have as many as there are."""
+        if not self._limit_addresses or (self._proxies is not None and self._proxies.trusts(address)):
+            return None
+        return address_key(address)
 
     def table(self) -> Iterator[dict[str, object]]:
         """What every connection is doing (for SIGUSR1)."""
         for connection in list(self.drain.connections):
             assert isinstance(connection, Connection)
             yield connection.describe()
+
+    def sizes(self) -> dict[str, int]:
+        """How many connections there are, and how many addresses are remembered for them."""
+        return {
+            "connections": len(self.drain.connections),
+            "addresses": len(self._per_address),
+            "rates_of_connecting": len(self._new),
+        }
 
     # --- for connections ---
 
@@ -120,6 +133,8 @@ class Server:
 
 
 def _peer_address(transport: asyncio.Transport) -> str:
-    """The address of the peer; `unix:` for the Unix socket."""
+    """The address of the peer; `unix:` for the Unix socket, empty for a TCP peer that is gone already."""
     name = cast(Any, transport.get_extra_info("peername"))
-    return str(name[0]) if isinstance(name, tuple) else "unix:"
+    if isinstance(name, tuple):
+        return str(name[0])
+    return UNIX_PEER if transport.get_extra_info("socket").family == socket.AF_UNIX else ""
