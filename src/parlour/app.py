@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 
 from parlour.api.application import Api
 from parlour.api.context import Context
@@ -48,16 +50,23 @@ class App:
     store: Store
     hub: Hub
     posting: Posting
+    rates: Rates | None
+    reads: Buckets | None
     server: Server
     wheel: Wheel
     tls: ServerTls | None
     listeners: list[Listener]
-    _accepting: list[asyncio.AbstractServer]
+    _accepting: list[asyncio.AbstractServer] = field(default_factory=list)
 
     @property
     def urls(self) -> list[str]:
         """Where it listens, port 0 resolved."""
         return [listener.address("https" if self.tls else "http") for listener in self.listeners]
+
+    async def accept(self) -> None:
+        """Begin to accept connections."""
+        tls = None if self.tls is None else self.tls.context
+        self._accepting = [await accept_on(listener, self.server, tls) for listener in self.listeners]
 
     def stop_accepting(self) -> None:
         """Refuse new connections; the open ones stay."""
@@ -69,12 +78,22 @@ class App:
     async def stop(self, seconds: float | None = None) -> int:
         """Drain, then close everything. Returns how many connections had to be cut off."""
         left = await self.server.drain.run(
-            self.stop_accepting, self.settings.drain_seconds if seconds is None else seconds
+            self._begin_stop, self.settings.drain_seconds if seconds is None else seconds
         )
         self.wheel.stop()
         await self.hub.close()
         await self.store.close()
         return left
+
+    def _begin_stop(self) -> None:
+        self.stop_accepting()
+        self.hub.end_waits()  # a long-poll would hold the stop for as long as it may wait
+
+    def sizes(self) -> dict[str, int]:
+        """How much there is of everything that can grow (for SIGUSR1)."""
+        rates = {} if self.rates is None else self.rates.sizes()
+        reads = 0 if self.reads is None else len(self.reads)
+        return {**self.server.sizes(), **self.hub.sizes(), **rates, "rates_of_reading": reads}
 
 
 async def start(settings: Settings, on_fatal: Callable[[BaseException], None]) -> App:
@@ -83,32 +102,43 @@ async def start(settings: Settings, on_fatal: Callable[[BaseException], None]) -
     `on_fatal` is called when messages can no longer be stored: the process should end. Raises StoreError, ListenError
     and TlsError, each with a text for the person who started it; then nothing is left open.
     """
-    clock, ids, limits = SystemClock(), SystemIds(), settings.limits()
     tls = ServerTls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
-    listeners = open_listeners(settings.host, settings.port, settings.unix_socket)
-    try:
-        store: Store
-        if settings.store == "memory":
-            store = MemoryStore(clock, ids)
-        else:
-            store = await SqliteStore.open(
-                settings.data, clock=clock, ids=ids, on_fatal=on_fatal, retention_days=settings.retention_days
-            )
-    except BaseException:
+    async with AsyncExitStack() as undo:  # of what was opened, should a later step fail
+        listeners = open_listeners(settings.host, settings.port, settings.unix_socket)
         for listener in listeners:
-            listener.close()
-        raise
+            undo.callback(listener.close)
+        store = await _open_store(settings, on_fatal)
+        undo.push_async_callback(store.close)
+        app = _build(settings, store, tls, listeners)
+        app.wheel.start(app.server.loop)
+        undo.callback(app.wheel.stop)
+        await app.accept()
+        undo.pop_all()
+    return app
+
+
+async def _open_store(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Store:
+    clock, ids = SystemClock(), SystemIds()
+    if settings.store == "memory":
+        return MemoryStore(clock, ids)
+    return await SqliteStore.open(
+        settings.data, clock=clock, ids=ids, on_fatal=on_fatal, retention_days=settings.retention_days
+    )
+
+
+def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: list[Listener]) -> App:
+    """Everything between the store and the sockets."""
+    clock, ids, limits = SystemClock(), SystemIds(), settings.limits()
     bus = LocalBus()
     hub = Hub(store)
     store.on_commit(bus.publish)
     bus.listen(hub.deliver)
     wheel = Wheel(clock.monotonic)
-    wheel.start(asyncio.get_running_loop())
     drain = Drain(ids.fraction, limits.reconnect_spread_s)
     guests = Guests(store.secret)
-    posting = Posting(
-        store, guests, clock, access=settings.access, rates=Rates(limits) if settings.rate_limits else None
-    )
+    rates = Rates(limits) if settings.rate_limits else None
+    reads = Buckets(limits.history_per_s, limits.history_burst) if settings.rate_limits else None
+    posting = Posting(store, guests, clock, access=settings.access, rates=rates)
     context = Context(
         store=store,
         hub=hub,
@@ -119,27 +149,43 @@ async def start(settings: Settings, on_fatal: Callable[[BaseException], None]) -
         ids=ids,
         limits=limits,
         access=settings.access,
-        reads=Buckets(limits.history_per_s, limits.history_burst) if settings.rate_limits else None,
+        reads=reads,
         allowed_origins=frozenset(settings.allowed_origins),
         draining=lambda: drain.is_draining,
         version=__version__,
     )
-    guard = Guard(context)
-    pages = Pages(context, guard)
-    api = Api(Router(routes(context, guard, pages)), guard, pages, _log_request if settings.access_log else None)
     server = Server(
-        api,
+        _api(context, _log_answer if settings.access_log else None),
         wheel,
         drain,
         limits=limits,
         proxies=TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else None,
-        max_connections=int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * DESCRIPTORS_SHARE),
+        max_connections=_max_connections(),
         limit_addresses=settings.rate_limits,
     )
-    accepting = [await accept_on(listener, server, tls.context if tls else None) for listener in listeners]
-    return App(settings, store, hub, posting, server, wheel, tls, listeners, accepting)
+    return App(settings, store, hub, posting, rates, reads, server, wheel, tls, listeners)
 
 
-def _log_request(request: Request) -> None:
+def _api(context: Context, on_answer: Callable[[Request, int, float], None] | None) -> Api:
+    guard = Guard(context)
+    pages = Pages(context, guard)
+    return Api(Router(routes(context, guard, pages)), guard, pages, context.clock, on_answer)
+
+
+def _max_connections() -> int:
+    """What the limit of descriptors leaves for connections."""
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if descriptors == resource.RLIM_INFINITY else int(descriptors * DESCRIPTORS_SHARE)
+
+
+def _log_answer(request: Request, status: int, seconds: float) -> None:
     """One line a request: no bodies, no query (it may hold what a person typed), no credentials."""
-    event(_log, "request", method=request.method, path=request.path, address=request.peer.address)
+    event(
+        _log,
+        "request",
+        method=request.method,
+        path=request.path,
+        status=status,
+        ms=round(seconds * 1000, 1),
+        address=request.peer.address,
+    )

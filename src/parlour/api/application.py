@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 from parlour.api.guard import Guard
 from parlour.api.pages import Pages
+from parlour.chat.ports import Clock
 from parlour.core.errors import Refusal
 from parlour.http.negotiate import choose, wants_json
 from parlour.http.request import Request
-from parlour.http.response import PROBLEM, TEXT, Field, Reply, Response
+from parlour.http.response import PROBLEM, TEXT, Field, Reply, Response, Upgrade
 from parlour.http.router import Match, Route, Router
 from parlour.schema.problems import error_line, problem
 from parlour.wire.http1 import RequestHead
@@ -26,12 +27,18 @@ class Api:
     """Implements `http.application.Application`."""
 
     def __init__(
-        self, router: Router, guard: Guard, pages: Pages, on_request: Callable[[Request], None] | None
+        self,
+        router: Router,
+        guard: Guard,
+        pages: Pages,
+        clock: Clock,
+        on_answer: Callable[[Request, int, float], None] | None = None,
     ) -> None:
         self._router = router
         self._guard = guard
         self._pages = pages
-        self._on_request = on_request
+        self._clock = clock
+        self._on_answer = on_answer
 
     def admit(self, head: RequestHead) -> tuple[Match, Route | None]:
         """Find the route of a request. Raises Refusal (not_found, method_not_allowed, bad_request)."""
@@ -44,8 +51,15 @@ class Api:
 
     async def handle(self, request: Request, match: Match, route: Route | None) -> Reply:
         """Answer a complete request."""
-        if self._on_request is not None:
-            self._on_request(request)
+        if self._on_answer is None:
+            return await self._answer(request, match, route)
+        began = self._clock.monotonic()
+        reply = await self._answer(request, match, route)
+        status = reply.status if isinstance(reply, Response) else 101 if isinstance(reply, Upgrade) else 200
+        self._on_answer(request, status, self._clock.monotonic() - began)
+        return reply
+
+    async def _answer(self, request: Request, match: Match, route: Route | None) -> Reply:
         try:
             if route is None:
                 allow = match.allow if match.routes else "GET, HEAD, OPTIONS, POST, PUT"
