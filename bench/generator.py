@@ -19,16 +19,21 @@ Figures = dict[str, float]
 
 
 def load(server: Running, arguments: list[str]) -> Figures:
-    """Run one load against `server` and return its figures, flat; latencies in milliseconds, per-unit costs in µs."""
+    """Run one load against `server` and return its figures, flat; latencies in milliseconds, per-unit costs in µs.
+
+    Raises RuntimeError when the generator gave up (the server refused or closed a connection, or never answered).
+    """
     pids = [word for pid in server.pids() for word in ("--pid", str(pid))]
     done = subprocess.run(
         [str(BUILD / "load"), "--port", str(server.port), *pids, *arguments],
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
         timeout=RUN_DEADLINE_S,
         preexec_fn=on_core(GENERATOR_CORE),
     )
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.strip())
     figures = _flat(json.loads(done.stdout))
     for unit, count in (("delivery", "deliveries"), ("post", "acks")):
         if figures[count]:

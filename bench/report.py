@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.servers import ALL, PARLOUR
+from bench.servers import ALL
 
 if TYPE_CHECKING:
     from bench.scenarios import Medians, Scenario
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 NOISY_SHARE = 0.05  # of one core, used by neither server nor generator
 GENERATOR_LIMIT = 0.9  # of its core: beyond it the server was not what was measured ...
 SERVER_FULL = 0.95  # ... unless the server's own core was full as well
+ON_SCHEDULE = 0.97  # of the posts that were due; less is saturation, and its latencies are those of a queue
 
 COLUMNS = {
     "deliveries_per_s": "deliveries/s",
@@ -49,12 +50,14 @@ class Results:
     machine: dict[str, object]
     versions: dict[str, str]
     runs: dict[str, dict[str, list[dict[str, float]]]] = field(default_factory=dict)
+    failures: dict[str, list[str]] = field(default_factory=dict)  # "scenario, server" -> what went wrong
 
     def medians(self, scenario: Scenario) -> Medians:
         """Return the median of each figure over the runs of each server."""
         return {
             server: {figure: statistics.median(run[figure] for run in runs) for figure in common_figures(runs)}
             for server, runs in self.runs[scenario.name].items()
+            if runs
         }
 
 
@@ -70,10 +73,18 @@ def doubts(runs: list[dict[str, float]]) -> str:
         words.append("generator-bound")
     if any(abs(run.get("others_share", 0)) > NOISY_SHARE for run in runs):
         words.append("noisy")
+    return ", ".join(words)
+
+
+def faults(runs: list[dict[str, float]]) -> str:
+    """Say what a server did not do: deliveries it owed, order it broke, a schedule it could not follow."""
+    words = []
     if missing := sum(run.get("missing", 0) for run in runs):
         words.append(f"{missing:.0f} missing")
     if surplus := sum(run.get("extra", 0) + run.get("repeats", 0) + run.get("gaps", 0) for run in runs):
         words.append(f"{surplus:.0f} doubled or out of order")
+    if any(run.get("acks_per_s", 0) < ON_SCHEDULE * run.get("rate", 0) for run in runs):
+        words.append("fell behind the schedule")
     return ", ".join(words)
 
 
@@ -95,15 +106,15 @@ def _budgets(results: Results, scenarios: list[Scenario]) -> str:
     lines = ["## Budgets", "", "| budget | limit | measured | |", "|---|---|---|---|"]
     for scenario in scenarios:
         medians = results.medians(scenario)
-        if PARLOUR.name not in medians:
-            continue
+        suspect = any(doubts(runs) for runs in results.runs[scenario.name].values())
         for budget in scenario.budgets:
+            limit = f"{'≤' if budget.at_most else '≥'} {budget.limit:g}"
             try:
                 value = budget.value(medians)
-            except KeyError:  # its peer was left out of this table
+            except KeyError:  # a server was left out of this table, or failed
+                lines.append(f"| {budget.text} | {limit} | – | not measured |")
                 continue
-            limit = f"{'≤' if budget.at_most else '≥'} {budget.limit:g}"
-            verdict = "held" if budget.held(value) else "**missed**"
+            verdict = ("held" if budget.held(value) else "**missed**") + (" (in doubt)" if suspect else "")
             lines.append(f"| {budget.text} | {limit} | {number(value)} | {verdict} |")
     return "\n".join([*lines, ""])
 
@@ -113,7 +124,9 @@ def _rows(results: Results, scenario: Scenario) -> str:
     lines = [f"## {scenario.title}", "", f"| server | {' | '.join(names)} | |", "|---" * (len(names) + 2) + "|"]
     for server, runs in results.runs[scenario.name].items():
         cells = [_cell([run[column] for run in runs if column in run]) for column in scenario.columns]
-        lines.append(f"| {server} | {' | '.join(cells)} | {doubts(runs)} |")
+        failed = results.failures.get(f"{scenario.name}, {server}", [])
+        notes = [faults(runs), doubts(runs), f"runs failed: {len(failed)}" if failed else ""]
+        lines.append(f"| {server} | {' | '.join(cells)} | {', '.join(note for note in notes if note)} |")
     return "\n".join([*lines, ""])
 
 

@@ -6,11 +6,12 @@ import argparse
 import dataclasses
 import datetime
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 from bench import generator, machine
-from bench.report import Results, doubts, markdown, number
+from bench.report import Results, doubts, faults, markdown, number
 from bench.scenarios import SCENARIOS, Scenario
 from bench.servers import ALL, BENCH, BUILD, PARLOUR, Server, started
 
@@ -49,11 +50,17 @@ def measure(results: Results, scenarios: list[Scenario], servers: list[Server], 
         rows = results.runs[scenario.name] = {each.name: [] for each in scenario.servers if each in servers}
         for _ in range(pace.rounds):
             for server in scenario.servers:
-                if server in servers:
+                if server not in servers:
+                    continue
+                try:
                     figures = run_once(scenario, server, pace)
-                    rows[server.name].append(figures)
-                    shown = "  ".join(f"{each} {number(figures[each])}" for each in scenario.columns if each in figures)
-                    print(f"  {server.name:14} {shown}  {doubts([figures])}", flush=True)
+                except (RuntimeError, OSError, subprocess.SubprocessError) as failure:
+                    results.failures.setdefault(f"{scenario.name}, {server.name}", []).append(str(failure))
+                    print(f"  {server.name:14} failed: {failure}", flush=True)
+                    continue
+                rows[server.name].append(figures)
+                shown = "  ".join(f"{each} {number(figures[each])}" for each in scenario.columns if each in figures)
+                print(f"  {server.name:14} {shown}  {faults([figures])} {doubts([figures])}", flush=True)
 
 
 def keep(results: Results, page: str) -> Path:

@@ -43,7 +43,7 @@ void loop_init(void)
 void watch_stdin(void)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &event);
+    stdin_ended = epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &event) != 0; /* a file is at its end for us */
 }
 
 static void send_all(struct conn *c, const char *bytes, size_t n)

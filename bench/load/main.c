@@ -193,9 +193,9 @@ static void print_window(const struct counters *from, uint64_t elapsed_ns, uint6
     uint64_t deliveries = total.deliveries - from->deliveries, acks = total.acks - from->acks;
     uint64_t reads = total.reads - from->reads;
     double others = (double)busy - (double)own - (double)server;
-    printf("{\"seconds\":%.3f,\"deliveries\":%llu,\"deliveries_per_s\":%.0f,\"acks\":%llu,\"acks_per_s\":%.1f", seconds,
-           (unsigned long long)deliveries, (double)deliveries / seconds, (unsigned long long)acks,
-           (double)acks / seconds);
+    printf("{\"rate\":%g,\"seconds\":%.3f,\"deliveries\":%llu,\"deliveries_per_s\":%.0f", opt.rate, seconds,
+           (unsigned long long)deliveries, (double)deliveries / seconds);
+    printf(",\"acks\":%llu,\"acks_per_s\":%.1f", (unsigned long long)acks, (double)acks / seconds);
     printf(",\"pages_per_s\":%.1f,\"messages_per_read\":%.2f,\"bytes_per_s\":%.0f",
            (double)(total.pages - from->pages) / seconds, reads ? (double)deliveries / (double)reads : 0,
            (double)(total.bytes - from->bytes) / seconds);

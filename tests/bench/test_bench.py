@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
-from bench.report import Results, doubts, markdown
+from bench.report import Results, doubts, faults, markdown
 from bench.scenarios import SCENARIOS, Budget, Scenario
 from bench.servers import BENCH, FLOOR, PARLOUR, Server
-from bench.table import Pace, run_once
+from bench.table import Pace, measure, run_once
 
 BRIEF = Pace(rounds=1, warm_up_s=0.0, seconds=0.2)
 FAN_OUT = ("--publishers", "4", "--subscribers", "10", "--markers", "10")
@@ -77,7 +77,23 @@ def test_doubts_when_the_generator_was_full_and_the_server_was_not_then_the_row_
     full = {"generator_share": 0.97, "server_share": 0.5, "others_share": 0.0}
     assert doubts([full]) == "generator-bound"
     assert doubts([full | {"server_share": 0.99}]) == ""
-    assert doubts([full | {"generator_share": 0.5, "others_share": 0.3, "missing": 7}]) == "noisy, 7 missing"
+    assert doubts([full | {"generator_share": 0.5, "others_share": 0.3}]) == "noisy"
+
+
+def test_faults_when_a_server_owes_something_then_the_row_says_so() -> None:
+    assert faults([{"acks_per_s": 10.0, "rate": 0.0}]) == ""
+    assert faults([{"missing": 7.0, "repeats": 2.0}]) == "7 missing, 2 doubled or out of order"
+    assert faults([{"acks_per_s": 50.0, "rate": 100.0}]) == "fell behind the schedule"
+
+
+def test_measure_when_a_server_cannot_start_then_the_table_says_so_and_goes_on() -> None:
+    broken = Server("broken", "nothing", lambda _folder, _port: ["false"], lambda: "0")
+    both = Scenario("brief", "A brief one", (broken, FLOOR), FAN_OUT, ("deliveries_per_s",))
+    results = Results("2026-01-01 00:00", "quick", {}, {})
+    measure(results, [both], [broken, FLOOR], BRIEF)
+    page = markdown(results, [both])
+    assert "| broken | – | runs failed: 1 |" in page
+    assert "deliveries_per_s" in results.runs["brief"][FLOOR.name][0]
 
 
 def test_scenarios_when_listed_then_names_are_unique_and_each_includes_our_server() -> None:
