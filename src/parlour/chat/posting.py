@@ -47,6 +47,14 @@ class Rates:
             if wait > 0.0:
                 raise Refusal("rate_limited", f"More messages {what} than the rate allows.", retry_after=wait)
 
+    def sizes(self) -> dict[str, int]:
+        """How many senders, addresses and rooms are remembered."""
+        return {
+            "rates_of_senders": len(self._sender),
+            "rates_of_addresses": len(self._address),
+            "rates_of_rooms": len(self._room),
+        }
+
 
 class Posting:
     """Posts messages. `rates` None means that nobody is slowed down."""

@@ -89,7 +89,7 @@ class Channel:
         for encoder, group in list(self._groups.items()):  # a full buffer makes its subscription leave
             self._write(group, encoder.events(self, events))
         if self._waiters:
-            self._release_waiters()
+            self.release_waiters(True)
 
     def flash(self, item: Control) -> None:
         """Show a fleeting item (typing) to whoever is live now; it is not kept."""
@@ -150,18 +150,27 @@ class Channel:
     # --- requests that wait ---
 
     def wait(self, waiter: Future[bool]) -> None:
-        """Resolve a future with True as soon as there is a newer event than `head`."""
-        self._waiters.add(waiter)
+        """Resolve a future with True once there is a newer event than `head`; with False when the server stops."""
+        if self._hub.is_ending:
+            waiter.set_result(False)
+        else:
+            self._waiters.add(waiter)
 
     def stop_waiting(self, waiter: Future[bool]) -> None:
         """Forget a future that was given to `wait`."""
         self._waiters.discard(waiter)
 
-    def _release_waiters(self) -> None:
+    @property
+    def waiting(self) -> int:
+        """How many requests wait here."""
+        return len(self._waiters)
+
+    def release_waiters(self, has_news: bool) -> None:
+        """Resolve every future that was given to `wait`."""
         waiters, self._waiters = self._waiters, set()
         for waiter in waiters:
             if not waiter.done():
-                waiter.set_result(True)
+                waiter.set_result(has_news)
 
     # --- the store behind ---
 

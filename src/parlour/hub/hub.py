@@ -23,6 +23,8 @@ class Hub:
         self.store = store
         self.repaired = 0
         """Events that the relay lost and the store made good, since the start."""
+        self.is_ending = False
+        """Whether requests may wait for news no more."""
         self._channels: dict[str, Channel] = {}
         self._loading: dict[str, asyncio.Task[None]] = {}
         self._missed: dict[str, list[Stored]] = {}
@@ -97,6 +99,12 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def end_waits(self) -> None:
+        """Let every request that waits for news go without, now and from now on: the server is stopping."""
+        self.is_ending = True
+        for channel in self._channels.values():
+            channel.release_waiters(False)
+
     async def close(self) -> None:
         """Wait for the reads that are under way."""
         if self._tasks:
@@ -108,7 +116,8 @@ class Hub:
             "channels": len(self._channels),
             "idle_channels": len(self._idle),
             "ring_bytes": sum(channel.ring.size for channel in self._channels.values()),
-            "subscriptions": sum(channel.uses for channel in self._channels.values()),
+            "subscriptions": sum(channel.uses - channel.waiting for channel in self._channels.values()),
+            "waiters": sum(channel.waiting for channel in self._channels.values()),
             "reads": len(self._tasks),
             "repaired": self.repaired,
         }
