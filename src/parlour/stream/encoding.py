@@ -25,6 +25,8 @@ def sse_control(item: Control, event_id: str | None = None) -> bytes:
     elif isinstance(item, Reset):
         event_id = f"{item.epoch}.{item.head_seq}"
     head = f"event: {_NAMES[type(item)]}\n" + (f"id: {event_id}\n" if event_id else "")
+    if isinstance(item, Bye):
+        head += f"retry: {item.reconnect_after_ms}\n"  # for an EventSource whose page knows nothing of `bye`
     # The comment in a heartbeat is for clients that look for comments only; the rest is for all.
     return (b":\n\n" if isinstance(item, Heartbeat) else b"") + head.encode() + b"data: " + encode(item) + b"\n\n"
 
