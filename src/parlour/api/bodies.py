@@ -49,6 +49,10 @@ def read_message(request: Request) -> Message:
     `Idempotency-Key` and `?name=` serve requests whose body has no room for them; contradicting values are refused.
     """
     _refuse_compressed(request)
+    if request.query_string:
+        for parameter in request.query:
+            if parameter != "name":
+                raise Refusal("bad_parameter", "The one parameter of a send is name.", field=parameter[:64])
     message = _from_json(request) if is_json(request) else _from_fields(request) or _from_raw(request.body)
     return _with_key_and_name(request, message)
 

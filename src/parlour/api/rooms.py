@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from parlour.api.context import Context
@@ -78,14 +79,18 @@ class Rooms:
         self._guard.limit_reading(request)
         channel = await self._context.hub.open(room)
         try:
-            if reading.wait_s and reading.since is not None:
+            if reading.wait_s:
+                if reading.since is None:  # no cursor yet: whatever comes next
+                    reading = replace(reading, since=Cursor(None, channel.head))
+                assert reading.since is not None
                 self._check_cursor(channel, reading.since)
                 await wait_for_news(channel, reading.since.seq, reading.wait_s, self._context.wheel)
             events = await self._events(channel, reading)
             if reading.format == "html":
                 return await self._pages.room(request, channel, events)
             if reading.format == "json":
-                return _json_page(channel, reading, events, path)
+                named = "" if request.parameter("format") is None else "&format=json"
+                return _json_page(channel, reading, events, path, named)
             if reading.format == "ndjson":
                 return Response(body=b"".join([event.json + b"\n" for event in events]), content_type=NDJSON)
             return Response(body="".join([stored_line(event) for event in events]).encode())
@@ -203,15 +208,18 @@ def _event_number(item: str) -> int:
     return cursor.seq
 
 
-def _json_page(channel: Channel, reading: Reading, events: Sequence[Stored], path: str) -> Response:
-    """A page with the ways to the pages beside it, in the body and as Link fields (RFC 8288)."""
+def _json_page(channel: Channel, reading: Reading, events: Sequence[Stored], path: str, named: str) -> Response:
+    """A page with the ways to the pages beside it, in the body and as Link fields (RFC 8288).
+
+    `named` is the format as a parameter, if the reader gave it: who asks with the address is led to JSON again.
+    """
     epoch = channel.epoch
     first = events[0].seq if events else None
     asked = reading.since.seq if reading.since is not None else channel.head
     newest = events[-1].seq if events else asked
-    limit = "" if reading.limit is None else f"&limit={reading.limit}"
-    following = f"{path}?since={epoch}.{newest}{limit}"
-    previous = f"{path}?before={epoch}.{first}{limit}" if first is not None and first > channel.first_seq else None
+    kept = named if reading.limit is None else f"&limit={reading.limit}{named}"
+    following = f"{path}?since={epoch}.{newest}{kept}"
+    previous = f"{path}?before={epoch}.{first}{kept}" if first is not None and first > channel.first_seq else None
     fields: list[Field] = [(b"Link", f'<{following}>; rel="next"'.encode())]
     if previous is not None:
         fields.append((b"Link", f'<{previous}>; rel="prev"'.encode()))

@@ -70,7 +70,12 @@ class Router:
         self.match = lru_cache(maxsize=4096)(self._match)
 
     def _match(self, path: bytes) -> Match:
-        """Find the routes of an undecoded path (no query). Raises Refusal("not_found") or ("bad_request")."""
+        """Find the routes of an undecoded path (no query). Raises Refusal("not_found") or ("bad_request").
+
+        One slash at the end changes nothing: people type it, and `curl -T -` adds it.
+        """
+        if len(path) > 1 and path.endswith(b"/"):
+            path = path[:-1]
         try:
             segments = tuple(unquote_to_bytes(part).decode() for part in path[1:].split(b"/"))
         except UnicodeDecodeError:
