@@ -58,7 +58,8 @@ class Store(Protocol):
         futures get the same event) is answered from the log with `replay=True` and stores nothing; other content
         (type or text) under that key fails with Refusal("key_reused"). Other failures: Refusal("overloaded") when the
         queue is full, Refusal("storage_full") and ("storage_unavailable") when nothing was stored,
-        Refusal("outcome_unknown") when a sync failed: then no append succeeds any more.
+        Refusal("outcome_unknown") when a sync failed: then no append succeeds any more, and
+        one with a key stays unknown too, because it may be the repeat of a stored one.
         Cancelling the future does not take the draft back.
         """
 

@@ -69,6 +69,17 @@ class EventLog:
                 self._connection.execute("ROLLBACK")
             raise
 
+    def answers_without_storing(self, drafts: Sequence[Draft], refusal: Refusal) -> list[Answer]:
+        """The answers to a batch that could not be stored: repeats find their event, the rest are refused.
+
+        `refusal` says that nothing was stored, which must not be said of what is. Raises apsw.Error.
+        """
+        answers: list[Answer] = []
+        for draft in drafts:
+            is_keyed = draft.key is not None and self._find(draft.room) is not None
+            answers.append((self._earlier(draft) if is_keyed else None) or refusal)
+        return answers
+
     def _append_at_once(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
         rows, answers, added = self._number(drafts, now_ms)
         self._insert(rows)

@@ -7,6 +7,9 @@ from enum import Enum
 
 import apsw
 
+from parlour.core.errors import Refusal
+from parlour.core.event import Draft
+
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -33,3 +36,11 @@ def judge(error: apsw.Error, system_errno: int) -> Verdict:
     if isinstance(error, apsw.BusyError):
         return Verdict.BUSY
     return Verdict.UNKNOWN
+
+
+def after_failure(draft: Draft) -> Refusal:
+    """The answer to a draft when the log cannot be asked any more.
+
+    It is not stored now. But with a key it may be the repeat of one that is, or that the failure has left unknown.
+    """
+    return Refusal("storage_unavailable" if draft.key is None else "outcome_unknown", retry_after=1)

@@ -15,6 +15,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Draft, Log, Stored
 from parlour.store.sqlite.batch import Answer, EventLog, Outcome
 from parlour.store.sqlite.database import Database, open_database
+from parlour.store.sqlite.failures import after_failure
 from parlour.store.sqlite.gather import Gather
 from parlour.store.sqlite.pages import After, Before, LogOf, Rooms
 from parlour.store.sqlite.readers import Readers
@@ -94,7 +95,9 @@ class SqliteStore:
         """See `Store.append`."""
         future: Future[Appended] = self._loop.create_future()
         size = getsizeof(draft.text) + DRAFT_OVERHEAD
-        if self._refusal is not None:
+        if self._refusal == "storage_unavailable":
+            future.set_exception(after_failure(draft))
+        elif self._refusal is not None:
             future.set_exception(Refusal(self._refusal, retry_after=1))
         elif size > self._bytes_free:
             future.set_exception(Refusal("overloaded", "Too many messages wait for the disk.", retry_after=1))
@@ -168,7 +171,7 @@ class SqliteStore:
         """Refuse what is queued and all that comes: the disk has failed."""
         self._refusal = "storage_unavailable"
         waiting, self._queue = list(self._queue), deque()
-        self._answer(waiting, [Refusal("storage_unavailable") for _ in waiting])
+        self._answer(waiting, [after_failure(draft) for draft, _, _ in waiting])
         self._settle()
         self._on_fatal(error)
 

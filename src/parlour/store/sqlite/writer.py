@@ -13,8 +13,8 @@ import apsw
 
 from parlour.core.errors import Refusal
 from parlour.core.event import Draft
-from parlour.store.sqlite.batch import EventLog, Outcome
-from parlour.store.sqlite.failures import Verdict, judge
+from parlour.store.sqlite.batch import Answer, EventLog, Outcome
+from parlour.store.sqlite.failures import Verdict, after_failure, judge
 from parlour.store.sqlite.retention import Retention
 
 _log = logging.getLogger("parlour.store")
@@ -103,7 +103,7 @@ class Writer:
 
     def _write(self, batch: Batch) -> None:
         if self._failed:
-            self._refuse(batch, "storage_unavailable")
+            self._answer([after_failure(draft) for draft in batch.drafts])
             return
         try:
             outcome = self._events.append(batch.drafts, batch.now_ms)
@@ -111,7 +111,7 @@ class Writer:
             self._not_stored(batch, error)
         except Exception:
             _log.exception("a batch of %d could not be made into rows", len(batch.drafts))
-            self._refuse(batch, "internal")
+            self._answer([Refusal("internal") for _ in batch.drafts])
         else:
             self._trouble = None
             self._tell(self._owner.delivered, outcome)
@@ -125,16 +125,24 @@ class Writer:
             _log.error("a batch of %d failed: %s; %s", len(batch.drafts), error, verdict.value)
         self._trouble = verdict
         if verdict is Verdict.UNKNOWN:
-            self._refuse(batch, "outcome_unknown")
+            self._answer([Refusal("outcome_unknown") for _ in batch.drafts])
             self._fail(error)
-        elif verdict is Verdict.FULL:
-            self._refuse(batch, "storage_full")
+            return
+        self._refuse(batch, "storage_full" if verdict is Verdict.FULL else "storage_unavailable")
+        if verdict is Verdict.FULL:
             self._checkpoint()  # room in the WAL is room for the next batch
-        else:
-            self._refuse(batch, "storage_unavailable")
 
     def _refuse(self, batch: Batch, code: str) -> None:
-        self._tell(self._owner.delivered, Outcome([Refusal(code) for _ in batch.drafts], ()))
+        """Answer a batch of which nothing was stored; a repeat of what was stored before is answered from the log."""
+        try:
+            answers = self._events.answers_without_storing(batch.drafts, Refusal(code))
+        except apsw.Error as error:
+            _log.error("the keys of a refused batch could not be looked up: %s", error)
+            answers = [after_failure(draft) for draft in batch.drafts]
+        self._answer(answers)
+
+    def _answer(self, answers: Sequence[Answer]) -> None:
+        self._tell(self._owner.delivered, Outcome(answers, ()))
 
     def _fail(self, error: BaseException) -> None:
         self._failed = True
