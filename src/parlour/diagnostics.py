@@ -1,40 +1,39 @@
-"""What a person at 3 a.m. asks a running server: stacks, connections, queues; and with --debug, slow callbacks."""
+"""What a person at 3 a.m. asks a running server: stacks, connections, sizes; with --debug, who holds the memory."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
+import os
+import resource
 import sys
 import threading
-import traceback
 import tracemalloc
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 
 from parlour.app import App
 from parlour.log import INFO, event
+from parlour.watchdog import calls
 
 _log = logging.getLogger("parlour.diagnostics")
 
-SLOW_CALLBACK_S = 0.05
-"""No single input may hold the event loop for longer; with --debug it is reported by name."""
-
 SHOWN_CONNECTIONS = 200
 SHOWN_ALLOCATIONS = 15
+ALLOCATION_FRAMES = 10
 
 
-def watch(loop: asyncio.AbstractEventLoop) -> None:
-    """Report slow callbacks and track where memory is allocated. Costs several times the CPU."""
-    loop.slow_callback_duration = SLOW_CALLBACK_S
-    tracemalloc.start(10)
+def trace_allocations() -> None:
+    """Remember where memory is allocated, for `report`. Costs several times the CPU."""
+    tracemalloc.start(ALLOCATION_FRAMES)
 
 
 def report(app: App) -> None:
     """Write all thread stacks, the connection table and the sizes of everything that can grow to the log."""
     _stacks()
     _connections(app)
-    _event("sizes", {**app.hub.sizes(), "gc_objects": len(gc.get_objects()), "gc_counts": gc.get_count()})
+    _event("sizes", {**app.sizes(), **_process(), **_collector()})
     if tracemalloc.is_tracing():
         for statistic in tracemalloc.take_snapshot().statistics("lineno")[:SHOWN_ALLOCATIONS]:
             event(_log, "allocated", where=str(statistic.traceback), bytes=statistic.size, blocks=statistic.count)
@@ -43,8 +42,7 @@ def report(app: App) -> None:
 def _stacks() -> None:
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     for ident, frame in sys._current_frames().items():
-        calls = [f"{call.filename}:{call.lineno} {call.name}" for call in traceback.extract_stack(frame)]
-        event(_log, "stack", thread=names.get(ident, str(ident)), calls=" > ".join(calls[-12:]))
+        event(_log, "stack", thread=names.get(ident, str(ident)), calls=calls(frame))
 
 
 def _connections(app: App) -> None:
@@ -52,6 +50,27 @@ def _connections(app: App) -> None:
     _event("connections", {"total": len(rows), **Counter(str(row["state"]) for row in rows)})
     for row in sorted(rows, key=lambda row: -int(str(row["buffered"])))[:SHOWN_CONNECTIONS]:
         _event("connection", row)
+
+
+def _process() -> dict[str, int]:
+    """Memory and descriptors, where the system shows them (proc(5))."""
+    found = {}
+    with suppress(OSError):
+        with open("/proc/self/statm", encoding="ascii") as file:
+            found["memory_bytes"] = int(file.read().split()[1]) * resource.getpagesize()
+        found["descriptors"] = len(os.listdir("/proc/self/fd"))
+    return found
+
+
+def _collector() -> dict[str, int]:
+    """What the cyclic collector looks after, and how often it has looked at everything."""
+    full = gc.get_stats()[2]
+    return {
+        "gc_objects": len(gc.get_objects()),
+        "gc_frozen": gc.get_freeze_count(),
+        "gc_full_collections": full["collections"],
+        "gc_uncollectable": full["uncollectable"],
+    }
 
 
 def _event(name: str, fields: Mapping[str, object]) -> None:

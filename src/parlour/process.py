@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import math
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import uvloop
 
 from parlour.app import App, start
 from parlour.config import Settings
-from parlour.diagnostics import report, watch
+from parlour.diagnostics import report, trace_allocations
 from parlour.log import ERROR, WARNING, event
 from parlour.net.listener import ListenError
 from parlour.net.tls import TlsError
 from parlour.store.sqlite.errors import StoreError
 from parlour.version import __version__
+from parlour.watchdog import Watchdog
 
 _log = logging.getLogger("parlour")
 
@@ -47,50 +50,68 @@ def run(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
-    ending: asyncio.Future[int] = loop.create_future()
+    signals = _Signals(loop)
 
     def on_fatal(error: BaseException) -> None:
         event(_log, "storage_failed", ERROR, reason=error, advice="the log is verified at the next start")
-        _resolve(ending, EXIT_STORAGE_FAILED)
+        signals.end(EXIT_STORAGE_FAILED)
 
-    app = await start(settings, on_fatal)
-    _handle_signals(loop, app, ending)
-    _tune_collector()
-    if settings.debug:
-        watch(loop)
-    _banner(app)
-    code = await ending
-    event(_log, "stopping", connections=len(app.server.drain.connections))
-    left = await app.stop(0 if code else None)
+    app = signals.app = await start(settings, on_fatal)
+    with _watched(loop) if settings.debug else nullcontext():
+        _tune_collector()
+        _banner(app)
+        code = await signals.ended
+        event(_log, "stopping", connections=len(app.server.drain.connections))
+        left = await app.stop(0 if code else None)
     event(_log, "stopped", cut_off=left)
     return code
 
 
-def _handle_signals(loop: asyncio.AbstractEventLoop, app: App, ending: asyncio.Future[int]) -> None:
-    """SIGTERM and SIGINT drain, a second one hurries; SIGHUP reads certificates again; SIGUSR1 reports."""
+class _Signals:
+    """SIGTERM and SIGINT drain, a second one hurries; SIGHUP reads certificates again; SIGUSR1 reports.
 
-    def end() -> None:
-        if ending.done():
-            app.server.drain.hurry()
-        _resolve(ending, EXIT_OK)
+    Handled from before the start, which may take a while (a log is verified): none of them is then deadly, and a stop
+    is remembered. `ended` is the exit code.
+    """
 
-    def reload() -> None:
-        if app.tls is not None:
-            app.tls.reload()
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.app: App | None = None
+        self.ended: asyncio.Future[int] = loop.create_future()
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        loop.add_signal_handler(signal.SIGINT, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGUSR1, self._report)
 
-    handlers: dict[signal.Signals, Callable[[], object]] = {
-        signal.SIGTERM: end,
-        signal.SIGINT: end,
-        signal.SIGHUP: reload,
-        signal.SIGUSR1: lambda: report(app),
-    }
-    for number, handler in handlers.items():
-        loop.add_signal_handler(number, handler)
+    def end(self, code: int) -> None:
+        """Have the process end with this exit code, if it is not ending already."""
+        if not self.ended.done():
+            self.ended.set_result(code)
+
+    def _stop(self) -> None:
+        if self.ended.done() and self.app is not None:
+            self.app.server.drain.hurry()
+        self.end(EXIT_OK)
+
+    def _reload(self) -> None:
+        if self.app is not None and self.app.tls is not None:
+            self.app.tls.reload()
+
+    def _report(self) -> None:
+        if self.app is not None:
+            report(self.app)
 
 
-def _resolve(future: asyncio.Future[int], value: int) -> None:
-    if not future.done():
-        future.set_result(value)
+@contextmanager
+def _watched(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Look for what holds the loop, and for who holds the memory."""
+    loop.slow_callback_duration = math.inf  # the watchdog sees more than the loop does of itself
+    trace_allocations()
+    watchdog = Watchdog(loop)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.stop()
 
 
 def _tune_collector() -> None:
