@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from parlour.api.context import Context
 from parlour.api.guard import Guard
+from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 from parlour.http.request import Request
 from parlour.http.response import SSE, OpenResponse, Reply, Upgrade
 from parlour.hub.channel import Channel
-from parlour.stream.follow import follow_many, parse_cursors
+from parlour.stream.follow import encode_cursors, follow_many, parse_cursors
 from parlour.stream.live import Start
 from parlour.stream.websocket import WebSocketSession
 from parlour.wire.websocket import handshake
 
 MAX_SSE_ROOMS = 32
-"""Every `id:` carries all cursors and comes back as one header field of at most 8 KiB."""
+MAX_ID_BYTES = 7168
+"""Every `id:` carries all cursors and comes back as one header field, of at most 8 KiB."""
 
 _PARAMETERS = frozenset({"room", "since", "format"})
 
@@ -34,9 +36,13 @@ class Many:
         for name in request.query:
             if name not in _PARAMETERS:
                 raise Refusal("bad_parameter", "Unknown parameter; known are room and since.", field=name[:64])
+        if request.parameter("format") not in (None, "sse"):
+            raise Refusal("bad_parameter", "format is sse here.", field="format")
         rooms = list(dict.fromkeys(room_name(raw) for raw in request.query.get("room", ())))
         if not 1 <= len(rooms) <= MAX_SSE_ROOMS:
             raise Refusal("bad_parameter", f"Name 1 to {MAX_SSE_ROOMS} rooms with room=.", field="room")
+        if len(encode_cursors(self._context.store.epoch, dict.fromkeys(rooms, MAX_SEQ))) > MAX_ID_BYTES:
+            raise Refusal("bad_parameter", "The names of these rooms are too long for one stream.", field="room")
         starts = self._starts(request, rooms)
         channels: list[tuple[Channel, Start]] = []
         try:

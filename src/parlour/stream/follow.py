@@ -84,10 +84,8 @@ def follow_many(
     stalled_s: float,
 ) -> FollowSession:
     """Follow many rooms as SSE; every `id:` carries all cursors, so that `Last-Event-ID` resumes all of them."""
-    positions = {
-        channel.room: start.cursor.seq if start.cursor is not None else channel.head for channel, start in starts
-    }
     epoch = hub.store.epoch
+    positions = {channel.room: _position(channel, start.cursor) for channel, start in starts}
 
     def event_id(room: str, seq: int) -> bytes:
         positions[room] = seq
@@ -103,6 +101,16 @@ def follow_many(
         pulse_s=pulse_s,
         stalled_s=stalled_s,
     )
+
+
+def _position(channel: Channel, cursor: Cursor | None) -> int:
+    """Where a reader is in a room before anything has come from it.
+
+    A seq of another epoch means nothing in this one and could skip what was never shown: that reader has seen nothing.
+    """
+    if cursor is None:
+        return channel.head
+    return cursor.seq if cursor.epoch in (None, channel.epoch) else 0
 
 
 def encode_cursors(epoch: str, positions: dict[str, int]) -> str:

@@ -50,7 +50,9 @@ class WebSocketSession(LiveSession):
     An idle one holds no frame reader: it is made when bytes come and dropped at a frame border.
     """
 
-    __slots__ = ("_clock", "_heard", "_limits", "_pings", "_posting", "_reader", "_room", "_sender", "_typed_at")
+    __slots__ = (
+        "_clock", "_heard", "_limits", "_opening", "_pings", "_posting", "_reader", "_room", "_sender", "_typed_at",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class WebSocketSession(LiveSession):
         self._reader: FrameReader | None = None
         self._heard = True
         self._typed_at = -TYPING_EVERY_S
+        self._opening: dict[str, Start] = {}  # rooms that are subscribed to, but whose log is still looked for
 
     # --- bytes in ---
 
@@ -140,7 +143,7 @@ class WebSocketSession(LiveSession):
             self._subscribe(op)
         elif isinstance(op, UnsubscribeOp):
             room = room_name(op.room)
-            if self._room is not None or not self.leave(room):
+            if self._room is not None or not (self._opening.pop(room, None) or self.leave(room)):
                 raise Refusal("bad_op", "There is no such subscription on this connection.", field="room")
             self._say(Unsubscribed(room))
         else:
@@ -180,22 +183,25 @@ class WebSocketSession(LiveSession):
         room = room_name(op.room)
         if self._room is not None:
             raise Refusal("bad_op", "This connection is for one room; /api/v1/stream takes many.", field="room")
-        if self.place(room) is not None:
+        if room in self._opening or self.place(room) is not None:
             raise Refusal("bad_op", "This connection is subscribed to that room already.", field="room")
-        if self.rooms >= self._limits.stream_rooms:
+        if self.rooms + len(self._opening) >= self._limits.stream_rooms:
             raise Refusal("bad_op", f"One connection takes {self._limits.stream_rooms} rooms.", field="room")
-        start = Start(None if op.since is None else parse_cursor(str(op.since)))
+        start = self._opening[room] = Start(None if op.since is None else parse_cursor(str(op.since)))
         self.hub.spawn(self._open(room, start))
 
     async def _open(self, room: str, start: Start) -> None:
         try:
             channel = await self.hub.open(room)
         except Refusal as refusal:
-            self._say(_error(None, refusal))
+            if self._opening.get(room) is start:
+                del self._opening[room]
+                self._say(_error(None, refusal))
             return
-        if self.sink is None or self.place(room) is not None:
+        if self.sink is None or self._opening.get(room) is not start:  # gone, or unsubscribed meanwhile
             channel.release()
             return
+        del self._opening[room]
         self._say(Subscribed(room, channel.cursor))
         self.enter(channel, start)
 
