@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from parlour.api.guard import Guard
 from parlour.api.pages import Pages
@@ -49,14 +50,18 @@ class Api:
             return match, None
         return match, match.route(head.method)
 
-    async def handle(self, request: Request, match: Match, route: Route | None) -> Reply:
+    def handle(self, request: Request, match: Match, route: Route | None) -> Coroutine[Any, Any, Reply]:
         """Answer a complete request."""
-        if self._on_answer is None:
-            return await self._answer(request, match, route)
+        answer = self._answer(request, match, route)
+        return answer if self._on_answer is None else self._report(request, answer, self._on_answer)
+
+    async def _report(
+        self, request: Request, answer: Coroutine[Any, Any, Reply], on_answer: Callable[[Request, int, float], None]
+    ) -> Reply:
         began = self._clock.monotonic()
-        reply = await self._answer(request, match, route)
+        reply = await answer
         status = reply.status if isinstance(reply, Response) else 101 if isinstance(reply, Upgrade) else 200
-        self._on_answer(request, status, self._clock.monotonic() - began)
+        on_answer(request, status, self._clock.monotonic() - began)
         return reply
 
     async def _answer(self, request: Request, match: Match, route: Route | None) -> Reply:

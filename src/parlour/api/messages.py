@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -39,43 +40,43 @@ def _see_room(room: str, name: str | None) -> Response:
 
 
 class Messages:
-    """The handlers of sending."""
+    """The handlers of sending. Plain functions up to the wait for the disk: a coroutine less is time saved."""
 
     def __init__(self, context: Context, guard: Guard) -> None:
         self._posting = context.posting
         self._guard = guard
 
-    async def send(self, request: Request) -> Response:
+    def send(self, request: Request) -> Awaitable[Response]:
         """`POST /send`: the room is in the body, `lobby` by default."""
         message = read_message(request)
-        return await self._post(request, message.room or DEFAULT_ROOM, message)
+        return self._post(request, message.room or DEFAULT_ROOM, message)
 
-    async def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> Awaitable[Response]:
         """`POST /<room>`: the room is in the path."""
         message = read_message(request)
         room = request.params["room"]
         if message.room is not None and room_name(message.room) != room_name(room):
             raise Refusal("bad_parameter", "The body names another room than the address.", field="room")
-        return await self._post(request, room, message)
+        return self._post(request, room, message)
 
-    async def put(self, request: Request) -> Response:
+    def put(self, request: Request) -> Awaitable[Response]:
         """`PUT /<room>/<key>`: the idempotency key is in the path."""
-        return await self._put(request, read_message(request))
+        return self._put(request, read_message(request))
 
-    async def _put(self, request: Request, message: Message) -> Response:
+    def _put(self, request: Request, message: Message) -> Awaitable[Response]:
         key = request.params["item"]
         if message.key is not None and message.key != key:
             raise Refusal("bad_parameter", "The request names another key than the address.", field="key")
         message.key = key
-        return await self._post(request, request.params["room"], message)
+        return self._post(request, request.params["room"], message)
 
-    async def api_post(self, request: Request) -> Response:
+    def api_post(self, request: Request) -> Awaitable[Response]:
         """`POST /api/v1/rooms/<room>/messages`: JSON in, JSON out."""
-        return await self._post(request, request.params["room"], read_api_message(request))
+        return self._post(request, request.params["room"], read_api_message(request))
 
-    async def api_put(self, request: Request) -> Response:
+    def api_put(self, request: Request) -> Awaitable[Response]:
         """`PUT /api/v1/rooms/<room>/messages/<key>`."""
-        return await self._put(request, read_api_message(request))
+        return self._put(request, read_api_message(request))
 
     async def _post(self, request: Request, room: str, message: Message) -> Response:
         stored = await self._posting.post(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Future
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from parlour.chat.guests import Guests
 from parlour.chat.ports import Clock, Store
@@ -15,8 +15,7 @@ from parlour.core.permissions import Access, may_post
 from parlour.core.text import check_text
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(NamedTuple):
     """Where a message comes from.
 
     `seat` is the identity of a guest (cookie or address); rates count by `address`, and None has none: the program that

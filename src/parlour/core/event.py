@@ -17,9 +17,9 @@ class Author:
     kind: AuthorKind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Draft:
-    """An event that has been validated and permitted, but not yet stored.
+    """An event that has been validated and permitted, but not yet stored; read-only (a frozen class is slower).
 
     `room` is the canonical name (`core.names.room_name`), `text` has passed `core.text.check_text`, `key` has passed
     `core.names.check_key`.

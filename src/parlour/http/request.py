@@ -19,6 +19,8 @@ class Peer(NamedTuple):
     address: str
     key: str
     scheme: str
+    host: str | None = None
+    """The authority that the client asked a proxy for; None where the Host field holds."""
 
 
 class Request:
@@ -91,7 +93,7 @@ class Request:
     @property
     def host(self) -> str:
         """The authority the client asked for."""
-        return self.head.host.decode("ascii", "replace")
+        return self.peer.host or self.head.host.decode("ascii", "replace")
 
     @property
     def origin(self) -> str:

@@ -119,8 +119,7 @@ class Server:
                 head.get(b"x-forwarded-proto"),
                 head.get(b"x-forwarded-host"),
             )
-            scheme = told_scheme or scheme
-            head.host = told_host.encode() if told_host else head.host
+            return Peer(address, address_key(address), told_scheme or scheme, told_host)
         return Peer(address, address_key(address), scheme)
 
     def date(self) -> bytes:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from parlour.core.errors import Refusal
 from parlour.wire.chunked import ChunkedDecoder
 from parlour.wire.http1_head import (
+    REMEMBERED_BYTES,
     HeadLimits,
     RequestHead,
     RequestLine,
+    head_parser,
     parse_fields,
     parse_request_line,
     refuse_forbidden,
@@ -29,10 +31,21 @@ class RequestDecoder:
     `keep_alive`: do not ask for another after it (RFC 9112 §9.6). The caller bounds what it feeds by `buffered`.
     """
 
-    __slots__ = ("_blank_line", "_buffer", "_chunks", "_head", "_limits", "_line", "_line_end", "_searched")
+    __slots__ = (
+        "_blank_line",
+        "_buffer",
+        "_chunks",
+        "_head",
+        "_limits",
+        "_line",
+        "_line_end",
+        "_parse_head",
+        "_searched",
+    )
 
     def __init__(self, limits: HeadLimits = _DEFAULT_LIMITS) -> None:
         self._limits = limits
+        self._parse_head = head_parser(limits)
         self._buffer = bytearray()
         self._searched = 0  # so many bytes of an incomplete head have been looked at
         self._blank_line = False  # an empty line before the request has been skipped
@@ -55,6 +68,13 @@ class RequestDecoder:
         buffer = self._buffer
         if not buffer or (buffer[0] == 0x0D and not self._skip_blank_line()):
             return None
+        if self._searched == 0:
+            end = buffer.find(b"\r\n\r\n", 0, min(REMEMBERED_BYTES, self._limits.head))
+            if end > 0:
+                head = self._head = self._parse_head(bytes(buffer[: end + 2]))
+                del buffer[: end + 4]
+                self._blank_line = False
+                return head
         line = self._line or self._read_line()
         if line is None:
             return None

@@ -6,7 +6,7 @@ The grammar is positive: a byte sequence is accepted only if it matches, and not
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -26,7 +26,7 @@ class HeadLimits:
 
 @dataclass(slots=True)
 class RequestHead:
-    """One request without its body; read-only by convention (a frozen class costs twice as much to make).
+    """One request without its body; read-only, since equal requests share it (`dataclasses.replace` makes another).
 
     `target` is in origin-form (or `*`), visible ASCII, still percent-encoded. `fields` are in order, names in lower
     case, values without surrounding white space; values may hold any byte above 0x7f.
@@ -82,7 +82,7 @@ _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")  # 18 digits fit in any peer's 63 b
 _CODINGS = re.compile(rb"(?:%b[ \t]*+,[ \t]*+)++chunked" % _TOKEN)
 
 REMEMBERED_BYTES = 1024
-"""Longer blocks are read anew each time, so that what is remembered stays below a megabyte."""
+"""Longer heads are read anew each time, so that what is remembered stays in the order of a megabyte."""
 
 _TEXT = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 """What a field line may contain (RFC 9110 §5.5): tab, space, visible ASCII, and opaque bytes above it."""
@@ -164,16 +164,10 @@ def parse_fields(line: RequestLine, block: bytearray, limits: HeadLimits) -> Req
 
     Raises Refusal: bad_framing, bad_host, bad_request, headers_too_large, not_implemented, expectation_failed.
     """
-    fields, values = (_remembered if len(block) <= REMEMBERED_BYTES else _read_block)(bytes(block), limits)
-    return _head(line, fields, values)
-
-
-def _read_block(block: bytes, limits: HeadLimits) -> tuple[list[tuple[bytes, bytes]], dict[bytes, bytes]]:
-    """The fields in order, and by name with repeated ones combined; what they mean together is not looked at yet."""
     found = _FIELD.findall(block)
     # A match holds one CR LF and starts after a line feed. If no other forbidden byte is left, matches = lines.
     if len(block.translate(None, _TEXT)) != 2 * len(found):
-        raise _field_fault(block)
+        raise _field_fault(bytes(block))
     if len(found) > limits.fields:
         raise Refusal("headers_too_large", f"There are more than {limits.fields} header fields.")
     if len(block) > limits.field and max(map(len, block.split(b"\r\n"))) > limits.field:
@@ -184,12 +178,25 @@ def _read_block(block: bytes, limits: HeadLimits) -> tuple[list[tuple[bytes, byt
         values = _combined(fields)
     if not _LOOKALIKES.isdisjoint(values):
         raise Refusal("bad_framing", "A field that frames the message is written with an underscore.")
-    return fields, values
+    return _head(line, fields, values)
 
 
-# A client sends the same fields with every request of a connection, so most blocks have just been read. What is
-# remembered depends on the bytes alone; a refusal is not remembered.
-_remembered = lru_cache(maxsize=256)(_read_block)
+@lru_cache(maxsize=8)
+def head_parser(limits: HeadLimits) -> Callable[[bytes], RequestHead]:
+    """A function that reads a whole head of at most `REMEMBERED_BYTES`: first line and fields, each with its line end.
+
+    A client sends much the same head with every request of a connection, so most have just been read. What is
+    remembered depends on the bytes alone; a refusal is not remembered. Raises Refusal like the two parts.
+    """
+
+    def parse(head: bytes) -> RequestHead:
+        buffer = bytearray(head)
+        end = buffer.find(b"\r\n")
+        if end > limits.request_line:
+            raise Refusal("uri_too_long", f"The first line is longer than {limits.request_line} bytes.")
+        return parse_fields(parse_request_line(buffer, end), buffer[end + 2 :], limits)
+
+    return lru_cache(maxsize=512)(parse)
 
 
 def _field_fault(block: bytes) -> Refusal:
