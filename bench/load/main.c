@@ -307,16 +307,16 @@ int main(int argc, char **argv)
     publishers = new_connections(PUBLISHER, opt.publishers);
     readers = new_connections(READER, opt.readers);
     choose_markers();
-    open_all(publishers, opt.publishers);
-    open_all(readers, opt.readers);
     uint64_t start = now_ns();
     open_all(subscribers, subscriber_count);
     if (opt.hold) {
         hold((double)(now_ns() - start + 1) / SECOND);
         return 0;
     }
+    open_all(publishers, opt.publishers); /* late: a server may close who connects and asks for nothing */
     if (opt.preload)
         post(opt.preload);
+    open_all(readers, opt.readers);
     measure();
     return 0;
 }
