@@ -1,0 +1,80 @@
+"""What every client under faults shares: the address, the history it writes to, and how it behaves when cut off."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import msgspec
+
+from tests.checker.history import History, digest
+
+LOST = (OSError, EOFError)
+"""How a client notices that the server is gone; EOFError is also the parent of asyncio.IncompleteReadError."""
+
+BACKOFF_S = 0.02
+"""Before the next attempt of a client that was cut off or refused."""
+
+
+class By(msgspec.Struct):
+    """Who sent an event."""
+
+    name: str
+
+
+class Item(msgspec.Struct):
+    """What comes on a stream: an event has an author, a control item or an answer only some of the rest."""
+
+    type: str
+    room: str = ""
+    seq: int = 0
+    by: By | None = None
+    text: str = ""
+    key: str | None = None
+    cursor: str = ""
+    reason: str = ""
+    epoch: str = ""
+    code: str = ""
+    replay: bool = False
+
+
+decode_item = msgspec.json.Decoder(Item).decode
+
+
+def content(item: Item, event: bytes) -> tuple[str, str, str, str]:
+    """Of an event: author, key, digest of the text, digest of its bytes."""
+    assert item.by is not None
+    return item.by.name, item.key or "", digest(item.text), digest(event)
+
+
+@dataclass
+class Shared:
+    """One server as its clients know it. `is_up` is set while connecting may work; `stopping` asks for no new sends."""
+
+    port: int
+    epoch: str
+    rooms: tuple[str, ...]
+    history: History = field(default_factory=History)
+    is_up: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: bool = False
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[tuple[StreamReader, StreamWriter]]:
+        """A connection; waits for the server to be up. Raises OSError if it is not after all."""
+        await self.is_up.wait()
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**20)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+
+
+async def answer(reader: StreamReader) -> tuple[int, bytes, bytes]:
+    """Status, head and body of an answer with a Content-Length. Raises what `LOST` says."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+    body = await reader.readexactly(int(length))
+    return int(head[9:12]), head, body
