@@ -105,7 +105,7 @@ class Connection(asyncio.Protocol):
             self._check_progress()
         elif self._decoder is not None and self._exchange is None:
             if self._head is None and self._decoder.is_between:
-                self._finish(lingers=False)
+                self._close()
             else:
                 self._refuse(Refusal("request_timeout", "The request did not arrive in time."), self._head)
 
@@ -238,10 +238,11 @@ class Connection(asyncio.Protocol):
         if 0 < buffered < self._buffered_then:
             self._buffered_then = buffered
             self.server.wheel.set(self, self.server.limits.stalled_s)
-        elif buffered:
+        elif buffered or self.transport.is_closing():
             self.abort()
-        else:
-            self.transport.abort()  # no reset: what the kernel has, it may still deliver
+        else:  # no reset: what the kernel has, it may still deliver
+            self._watch_progress()
+            self.transport.close()
 
     def _watch_progress(self) -> None:
         self._buffered_then = self.transport.get_write_buffer_size()
@@ -323,7 +324,7 @@ class Connection(asyncio.Protocol):
         response = self._render(refusal, head)
         head_only = head is not None and head.method == "HEAD"
         self.write(encode(response, date=self.server.date(), keep_alive=False, head_only=head_only))
-        self._finish()
+        self._finish(unread=True)
 
     def _render(self, refusal: Refusal, head: RequestHead | None) -> Response:
         """A refusal as the application shows it; when that fails too, in the plainest words."""
@@ -333,10 +334,10 @@ class Connection(asyncio.Protocol):
             log.exception("refusal_not_rendered")
             return Response(refusal.kind.status, f"error: {refusal.detail} ({refusal.code})\n".encode())
 
-    def _finish(self, *, lingers: bool = True) -> None:
+    def _finish(self, *, unread: bool = False) -> None:
         """Close once everything is written, and so that the peer gets to read it (RFC 9112 §9.6).
 
-        With `lingers`: half-close first and drop what still arrives, for a reset would take the answer away.
+        With `unread` the peer may be sending still: that is dropped for a while, or a reset would take the answer away.
         """
         transport = self.transport
         self._closing = True
@@ -344,17 +345,20 @@ class Connection(asyncio.Protocol):
         self._watch_progress()
         if not self._eof:
             transport.resume_reading()
-        if not transport.can_write_eof():
-            # TLS: its own close lingers, but also bounds the time for what is not written yet; so that comes first.
-            transport.set_write_buffer_limits(high=0)
-            if not self._paused:
-                transport.close()
-        elif self._eof or not lingers:
+        if transport.is_closing() or self._eof or not (unread or transport.can_write_eof()):
             transport.close()
-        elif not transport.is_closing():
+            return
+        if transport.can_write_eof():
             transport.write_eof()
-            self._buffered_then += 1  # the first look comes early, for a peer that has everything
-            self.server.wheel.set(self, LINGER_S)
+        self._buffered_then += 1  # the first look comes early, for a peer that has everything
+        self.server.wheel.set(self, LINGER_S)
+
+    def _close(self) -> None:
+        """Close a connection on which nothing is under way, once everything is written."""
+        self._closing = True
+        self._decoder = None
+        self._watch_progress()
+        self.transport.close()
 
     def _hand_over(self, session: Session) -> None:
         """From here the bytes belong to a session."""
@@ -403,10 +407,6 @@ class Connection(asyncio.Protocol):
         self._paused = False
         if self._session is not None:
             self._session.resumed()
-        elif self._closing:
-            if not self.transport.can_write_eof():
-                self._watch_progress()
-                self.transport.close()
         elif not self._advancing:
             self._advance()
 
@@ -422,7 +422,7 @@ class Connection(asyncio.Protocol):
         if self._session is not None:
             self._session.drain(reconnect_after_ms)
         elif self.is_idle and (self._decoder is None or self._decoder.is_between):
-            self._finish(lingers=False)
+            self._close()
 
     def describe(self) -> dict[str, object]:
         """A row of the connection table (SIGUSR1)."""

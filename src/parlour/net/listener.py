@@ -34,8 +34,11 @@ NOTSENT_LOWAT_BYTES = 65536
 """Unsent bytes the kernel keeps for a connection: what waits longer stays with us, where it can still be replaced."""
 
 TLS_HANDSHAKE_S = Limits().tls_handshake_s
-TLS_SHUTDOWN_S = 5.0
-"""A peer that does not answer our end of the TLS connection is not waited for longer."""
+TLS_SHUTDOWN_S = Limits().stalled_s
+"""A peer that does not answer our end of the TLS connection is not waited for longer.
+
+The time runs from our close on, and with it the peer reads what is not sent yet: it is that of a slow reader.
+"""
 
 _MAX_UNIX_PATH_BYTES = 107  # unix(7): sun_path is 108 bytes with its final zero; macOS says 103 by itself
 _FIRST_INHERITED_FD = 3  # sd_listen_fds(3): SD_LISTEN_FDS_START

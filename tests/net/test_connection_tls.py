@@ -1,0 +1,125 @@
+"""The whole program over TLS: pages, messages, streams, WebSockets, and ends that lose nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parlour.config import Settings
+from parlour.net.connection import LINGER_S
+from parlour.net.tls import ServerTls
+from tests.support.certificates import make_certificate
+from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
+from tests.support.raw import WS_KEY, head, post, ws_frame
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return make_certificate(tmp_path_factory.mktemp("tls"), "one")
+
+
+@pytest.fixture(scope="module")
+def trusting(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    """What a client needs that trusts the server."""
+    return ssl.create_default_context(cafile=str(certificate[0]))
+
+
+@pytest.fixture
+def chat(tmp_path: Path, certificate: tuple[Path, Path], new_loop: LoopFactory) -> Iterator[InProcess]:
+    settings = Settings(port=0, data=tmp_path / "data", rate_limits=False)
+    setup = Setup(tls=ServerTls(*certificate).context)
+    with InProcess(None, setup, settings=settings, new_loop=new_loop) as server:
+        yield server
+
+
+@pytest.fixture
+def server(certificate: tuple[Path, Path], new_loop: LoopFactory) -> Iterator[InProcess]:
+    with InProcess(Scripted(), Setup(tls=ServerTls(*certificate).context), new_loop=new_loop) as server:
+        yield server
+
+
+def test_everything_works_over_tls(chat: InProcess, trusting: ssl.SSLContext) -> None:
+    with chat.client(trusting) as reader, chat.client(trusting) as talker, chat.client(trusting) as sender:
+        reader.send(head("GET", "/lobby", "Accept: text/event-stream")).read_until(b"caught_up")
+        upgrade = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
+        talker.send(head("GET", "/lobby", *upgrade, f"Sec-WebSocket-Key: {WS_KEY}", "Origin: https://localhost"))
+        assert talker.head().status == 101
+        talker.read_until(b"caught_up")
+        posted = sender.send(post("/lobby", b'{"text":"by POST"}', "Content-Type: application/json")).answer()
+        assert posted.status == 201
+        for listener in (reader, talker):
+            assert posted.body[:-1] in listener.read_until(b"by POST") + listener.read(2)
+        talker.send(ws_frame(json.dumps({"op": "send", "text": "by socket", "key": "key-00000001"}).encode()))
+        assert b"by socket" in reader.read_until(b"by socket")
+        page = sender.send(head("GET", "/lobby", "Accept: text/html")).answer()
+        assert b"by socket" in page.body
+        assert "; Secure" in page.fields["set-cookie"]
+        assert page.fields["set-cookie"].startswith("__Host-")
+        assert b"https://localhost" in sender.send(head("GET", "/help")).answer().body
+
+
+def test_plain_text_to_a_tls_port_is_dropped_and_others_notice_nothing(
+    server: InProcess, trusting: ssl.SSLContext
+) -> None:
+    with server.client() as plain, server.client(trusting) as client:
+        plain.send(head("GET", "/fast"))
+        with contextlib.suppress(ConnectionResetError):
+            assert b"HTTP/1.1 2" not in plain.rest()
+        assert client.send(head("GET", "/fast")).answer().status == 200
+
+
+def test_refusal_is_read_by_a_tls_client_that_is_still_sending(server: InProcess, trusting: ssl.SSLContext) -> None:
+    with server.client(trusting) as client:
+        client.send(head("POST", "/post", "Content-Length: 1000000"))
+        for _ in range(100):
+            client.send(b"x" * 10_000)
+        answer = client.answer()
+        assert (answer.status, answer.body) == (413, b"too_large")
+        server.wind(LINGER_S + 2)
+        assert client.rest() == b""
+
+
+def test_last_answer_to_a_tls_client_that_reads_late_comes_whole(server: InProcess, trusting: ssl.SSLContext) -> None:
+    size = 8_000_000
+    with server.client(trusting) as client:
+        client.send(head("GET", f"/page/{size}", "Connection: close"))
+        connection = server.connection(client)
+        server.settle(lambda: connection._closing)
+        server.wind(server.setup.limits.stalled_s - 1)
+        assert len(client.answer().body) == size
+        assert client.rest() == b""
+
+
+def test_tls_client_that_does_not_read_its_last_answer_is_given_up(server: InProcess, trusting: ssl.SSLContext) -> None:
+    with server.client(trusting) as client:
+        client.send(head("GET", "/page/20000000", "Connection: close"))
+        connection = server.connection(client)
+        server.settle(lambda: connection._closing)
+        server.wind(2 * server.setup.limits.stalled_s + 4)
+        server.settle(lambda: not server.server.drain.connections)
+
+
+def test_idle_tls_connection_is_closed_with_a_close_notify(server: InProcess, trusting: ssl.SSLContext) -> None:
+    with server.client(trusting) as client:
+        assert client.send(head("GET", "/fast")).answer().status == 200
+        server.wind(server.setup.limits.keep_alive_s + 2)
+        assert client.rest() == b""  # ssl raises for an end without one
+
+
+def test_many_half_shaken_hands_keep_nobody_waiting(server: InProcess, trusting: ssl.SSLContext) -> None:
+    """They never become connections of ours: the handshake has its own deadline."""
+    half = [server.client() for _ in range(100)]
+    try:
+        for client in half:
+            client.send(b"\x16\x03\x01\x02\x00\x01")
+        with server.client(trusting) as client:
+            assert client.send(head("GET", "/fast")).answer().status == 200
+            assert server.connections() == 1
+    finally:
+        for client in half:
+            client.sock.close()
