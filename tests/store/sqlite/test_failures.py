@@ -147,6 +147,25 @@ async def test_a_full_disk_refuses_and_recovers_by_itself(tmp_path: Path, caplog
         assert check(disk.path / "data").is_ok
 
 
+async def test_a_disk_with_room_again_is_noticed_without_a_send(tmp_path: Path) -> None:
+    """Whoever stopped sending because the store was not ready would otherwise wait for ever."""
+    with FaultyDisk() as disk:
+        store = await open_sqlite(tmp_path)
+        disk.write_fails["-wal"] = apsw.SQLITE_FULL
+        assert await send(store, draft("lost")) == ["storage_full"]
+        assert not store.is_ready()
+        syncs = len(disk.syncs)
+        disk.heal()
+        async with asyncio.timeout(10):
+            while not store.is_ready():
+                await asyncio.sleep(0.01)
+        assert len(disk.syncs) > syncs, "ready without having written"
+        assert (await store.log("lobby")).head_seq == 0
+        assert await send(store, draft("1")) == ["stored"]
+        await store.close()
+    assert check(tmp_path).is_ok
+
+
 async def test_a_batch_that_met_a_full_disk_leaves_no_hole(tmp_path: Path) -> None:
     """What is new in a batch is refused, in the fast and the slow way, and its numbers are given out again.
 

@@ -97,6 +97,9 @@ ORDER BY events.at_ms DESC, rooms.name LIMIT ?
 GET_META = "SELECT value FROM meta WHERE name = ?"
 SET_META = "INSERT INTO meta (name, value) VALUES (?, ?)"
 
+PROBE = "INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', random())"
+"""The smallest change; a new value each time, because SQLite does not write what is there already."""
+
 ROOMS_FROM = """
 SELECT room_no, first_seq,
   (SELECT max(id) FROM events WHERE id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1)

@@ -167,6 +167,10 @@ class SqliteStore:
         """Take what is here: the wait for more is over."""
         self._take()
 
+    def has_room(self) -> None:
+        """Be ready again: the disk is not full any more."""
+        self._full = False
+
     def failed(self, error: BaseException) -> None:
         """Refuse what is queued and all that comes: the disk has failed."""
         self._refusal = "storage_unavailable"

@@ -13,6 +13,7 @@ import apsw
 
 from parlour.core.errors import Refusal
 from parlour.core.event import Draft
+from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.batch import Answer, EventLog, Outcome
 from parlour.store.sqlite.failures import Verdict, after_failure, judge
 from parlour.store.sqlite.retention import Retention
@@ -48,6 +49,9 @@ class Owner(Protocol):
 
     def gathered(self) -> None:
         """A wait is over."""
+
+    def has_room(self) -> None:
+        """A disk that was full has taken something again."""
 
     def failed(self, error: BaseException) -> None:
         """The disk has failed: every later batch is refused. Called once, after the batch that met it."""
@@ -154,7 +158,7 @@ class Writer:
         """Seconds until there is something to do without a job; None: never."""
         if self._failed:
             return None
-        times = [IDLE_S] if self._wal_pages else []
+        times = [IDLE_S] if self._wal_pages or self._trouble is Verdict.FULL else []
         if self._retention is not None:
             times.append(self._retention.due_in())
         return min(times, default=None)
@@ -163,7 +167,20 @@ class Writer:
         """Do one small piece of idle work: a batch may come at any moment."""
         if self._retention is not None and not self._retention.due_in():
             self._retain(self._retention)
+        elif self._trouble is Verdict.FULL:
+            self._probe()
         else:
+            self._checkpoint()
+
+    def _probe(self) -> None:
+        """Try whether a full disk has room again: perhaps nobody sends, because we said that we are not ready."""
+        try:
+            self._connection.execute(sql.PROBE)
+        except apsw.Error as error:
+            self._idle_error("a try to write", error)
+        else:
+            self._trouble = None
+            self._tell(self._owner.has_room)
             self._checkpoint()
 
     def _retain(self, retention: Retention) -> None:
@@ -190,7 +207,8 @@ class Writer:
 
     def _idle_error(self, work: str, error: apsw.Error) -> None:
         verdict = judge(error, self._connection.system_errno)
-        _log.error("%s failed: %s", work, error)
+        if verdict is not self._trouble:
+            _log.error("%s failed: %s", work, error)
         if verdict is Verdict.UNKNOWN:
             self._fail(error)
 
