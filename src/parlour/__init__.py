@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from parlour.version import __version__
 
-__all__ = ["__version__", "handle_client", "send_message", "start_server", "start_server_async"]
+__all__ = ["RunningServer", "__version__", "handle_client", "send_message", "start_server", "start_server_async"]
 
 if TYPE_CHECKING:
-    from parlour.embed import handle_client, send_message, start_server, start_server_async
+    from parlour.embed import RunningServer, handle_client, send_message, start_server, start_server_async
 
 
 def __getattr__(name: str) -> object:

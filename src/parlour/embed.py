@@ -10,14 +10,13 @@ async with await start_server_async(0) as server:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import fields
-from pathlib import Path
+import logging
 from types import TracebackType
 
+from parlour import log
 from parlour.app import App, start
 from parlour.chat.posting import Sender
-from parlour.config import Settings
+from parlour.config import SETTINGS, Settings, load, show
 from parlour.core.event import Appended
 from parlour.net.connection import Connection
 from parlour.process import run
@@ -36,6 +35,7 @@ class RunningServer:
     def __init__(self, app: App, failed: asyncio.Future[None]) -> None:
         self.app = app
         self._failed = failed
+        self._closing: asyncio.Task[int] | None = None
 
     @property
     def url(self) -> str:
@@ -43,13 +43,19 @@ class RunningServer:
         return self.app.urls[0]
 
     async def wait_failed(self) -> None:
-        """Return never, or raise what made storing impossible: then close the server."""
-        await self._failed
+        """Raise what made storing impossible: then close the server. Return once it is closed without that."""
+        await asyncio.shield(self._failed)
 
     async def close(self, seconds: float | None = None) -> None:
-        """Finish what is under way, tell readers to come back, and close; `seconds` bounds the wait."""
-        await self.app.stop(seconds)
-        self._failed.cancel()
+        """Finish what is under way, tell readers to come back, and close; `seconds` bounds the wait.
+
+        May be called again, for the same end; cancelling it does not interrupt the work.
+        """
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self.app.stop(seconds))
+        await asyncio.shield(self._closing)
+        if not self._failed.done():
+            self._failed.set_result(None)
 
     async def __aenter__(self) -> RunningServer:
         return self
@@ -64,20 +70,28 @@ def start_server(port: int = 8080, **settings: object) -> int:
     """Serve on a port until SIGINT or SIGTERM; blocks, and must run in the main thread (it handles signals).
 
     `settings` are those of docs/config.md by name: `start_server(8080, data="chat", host="0.0.0.0")`. Returns the exit
-    code the process should end with. Raises TypeError for an unknown setting.
+    code the process should end with. In a program that has set up no logging, the log goes to standard error. Raises
+    TypeError for an unknown setting and ConfigError for a wrong value.
     """
-    return run(_settings(port, settings))
+    checked = _settings(port, settings)
+    if not logging.getLogger().handlers:
+        log.configure(checked.log_format, checked.log_level)
+    return run(checked)
 
 
 async def start_server_async(port: int = 8080, **settings: object) -> RunningServer:
-    """Start a server on the running event loop and return at once. Raises what `parlour.app.start` raises."""
+    """Start a server on the running event loop and return when it accepts connections.
+
+    Raises TypeError and ConfigError as `start_server` does, and what `parlour.app.start` raises.
+    """
+    checked = _settings(port, settings)
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def on_fatal(error: BaseException) -> None:
         if not failed.done():
             failed.set_exception(error)
 
-    return RunningServer(await start(_settings(port, settings), on_fatal), failed)
+    return RunningServer(await start(checked, on_fatal), failed)
 
 
 async def send_message(server: RunningServer, room: str, text: str, *, name: str, key: str | None = None) -> Appended:
@@ -90,13 +104,13 @@ async def send_message(server: RunningServer, room: str, text: str, *, name: str
 
 
 def _settings(port: int, given: dict[str, object]) -> Settings:
-    convert: dict[str, Callable[[object], object]] = {
-        "data": lambda value: Path(str(value)),
-        "host": lambda value: tuple(value) if isinstance(value, list | tuple) else (str(value),),
-    }
-    known = {field.name for field in fields(Settings)}
-    unknown = sorted(set(given) - known)
+    """Check settings as those of the command line are checked; None stands for the default."""
+    rows = {row.name: row for row in SETTINGS}
+    unknown = sorted(set(given) - set(rows))
     if unknown:
         raise TypeError(f"there is no setting {unknown[0]!r}; docs/config.md lists them")
-    values = {name: convert[name](value) if name in convert else value for name, value in given.items()}
-    return Settings(port=port, **values)  # type: ignore[arg-type]  # the names were checked above
+    texts = {"port": str(port)}
+    for name, value in given.items():
+        if value is not None:
+            texts[name] = show(rows[name], tuple(value) if isinstance(value, list) else value)
+    return load(texts, {}).settings
