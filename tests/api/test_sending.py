@@ -233,7 +233,7 @@ REFUSED = {
     "a broken escape": bad("/{room}", FORM, b"message=%zz", 400, "bad_form", "message"),
     "parts without a message": bad("/{room}", MULTIPART, parts(name="a"), 400, "bad_form", "message"),
     "broken parts": bad("/{room}", MULTIPART, b"--cut\r\n", 400, "bad_form", None),
-    "too many characters": bad("/{room}", None, b"x" * 8001, 413, "text_too_long", "text"),
+    "too many characters": bad("/{room}", None, b"x" * 16385, 413, "text_too_long", "text"),
     "too many bytes": bad("/{room}", None, "€".encode() * 6000, 413, "text_too_long", "text"),
     "too many lines": bad("/{room}", None, b"x\n" * 401, 413, "text_too_long", "text"),
     "a short key": bad("/{room}", JSON, b'{"text":"a","key":"short"}', 400, "bad_key", "key"),

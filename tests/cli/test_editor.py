@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from parlour.cli.terminal.columns import columns
 from parlour.cli.terminal.editor import Editor, render
 from parlour.cli.terminal.keys import Key, KeyReader, Token
-from parlour.core.text import MAX_TEXT_CHARS
+from parlour.core.text import MAX_TEXT_BYTES
 
 WIDTH = 20
 
@@ -62,8 +62,8 @@ def test_enter_gives_the_whole_line_wherever_the_cursor_is() -> None:
 
 
 def test_line_is_bounded() -> None:
-    editor = typed("x" * MAX_TEXT_CHARS, "y")
-    assert editor.press(Key.ENTER) == "x" * MAX_TEXT_CHARS
+    editor = typed("x" * MAX_TEXT_BYTES, "y")
+    assert editor.press(Key.ENTER) == "x" * MAX_TEXT_BYTES
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_limits_are_set_once_and_the_contract_s_own_never() -> None:
     with pytest.raises(FrozenInstanceError):
         limits.sends_burst = 1  # type: ignore[misc]
     with pytest.raises(TypeError):
-        Limits(text_chars=9)
+        Limits(text_bytes=9)
 
 
 def test_a_bucket_gives_its_burst_then_its_rate() -> None:

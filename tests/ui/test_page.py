@@ -117,7 +117,7 @@ def test_page_when_rendered_has_nothing_inline_that_the_policy_forbids() -> None
 def test_page_when_rendered_gives_the_script_its_place_in_the_log() -> None:
     body = _only(sample_page(), "body")
     assert {name: body[f"data-{name}"] for name in ("room", "epoch", "first", "last", "live", "limit")} == {
-        "room": "lobby", "epoch": "k3f9", "first": "1", "last": "4", "live": "yes", "limit": "8000",
+        "room": "lobby", "epoch": "k3f9", "first": "1", "last": "4", "live": "yes", "limit": "16384",
     }  # fmt: skip
     assert _only(sample_page(events=[], head_seq=0), "body")["data-last"] == "0"
     unknown = Event("lobby", 5, "pinned", "2026-11-22T00:04:00.000Z", By("g_a", "alice", "guest"))

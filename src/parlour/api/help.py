@@ -37,7 +37,7 @@ CURSORS   since=42, or since=k3f9.42 with the epoch: the same on every transport
           cannot be continued is answered 410, or with an item {{"type":"reset"}} in a stream.
 MORE      {origin}/api  {origin}/api/v1/openapi.json  {origin}/limits  {origin}/readyz
 
-LIMITS    a message has at most {text_bytes} bytes, {text_chars} characters, {text_lines} lines
+LIMITS    a message has at most {text_bytes} bytes and {text_lines} lines
 
 ERRORS    one line "error: ..." as text, application/problem+json to those who accept JSON
 """
@@ -45,7 +45,5 @@ ERRORS    one line "error: ..." as text, application/problem+json to those who a
 
 def help_text(origin: str, limits: Limits) -> str:
     """The page, with addresses as this client can use them."""
-    text = _HELP.format(
-        origin=origin, text_bytes=limits.text_bytes, text_chars=limits.text_chars, text_lines=limits.text_lines
-    )
+    text = _HELP.format(origin=origin, text_bytes=limits.text_bytes, text_lines=limits.text_lines)
     return text + "".join([f"  {kind.status} {kind.code:<22} {kind.title}\n" for kind in ERRORS.values()])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from parlour.core.names import MAX_NAME_CHARS
-from parlour.core.text import MAX_TEXT_BYTES, MAX_TEXT_CHARS, MAX_TEXT_LINES
+from parlour.core.text import MAX_TEXT_BYTES, MAX_TEXT_LINES
 
 KIB = 1024
 
@@ -49,7 +49,6 @@ class Limits:
 
     # messages
     text_bytes: int = _rule(MAX_TEXT_BYTES, "The text of a message, in UTF-8.")
-    text_chars: int = _rule(MAX_TEXT_CHARS, "The text of a message, in code points.")
     text_lines: int = _rule(MAX_TEXT_LINES, "The text of a message, in lines.")
     name_chars: int = _rule(MAX_NAME_CHARS, "A room name or display name.")
     key_chars: int = _rule(64, "An idempotency key; at least 8.")

@@ -8,7 +8,6 @@ from parlour.core.errors import Refusal
 from parlour.core.names import is_emoji_part
 
 MAX_TEXT_BYTES = 16 * 1024
-MAX_TEXT_CHARS = 8000
 MAX_TEXT_LINES = 400
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x85\u2028\u2029]")
@@ -21,11 +20,11 @@ _BLANK = re.compile(
 def check_text(text: str) -> str:
     """Give the text of a message back unchanged.
 
-    Raises Refusal("text_too_long") over 16 KiB of UTF-8, 8000 code points or 400 lines; ("bad_text") for NUL or a
+    Raises Refusal("text_too_long") over 16 KiB of UTF-8 or 400 lines; ("bad_text") for NUL or a
     lone surrogate, which no store and no reader could take; ("blank_text") if nothing in it can be seen.
     """
-    if len(text) > MAX_TEXT_CHARS:
-        raise _too_long(f"The text has {len(text)} characters; the limit is {MAX_TEXT_CHARS}.")
+    if len(text) > MAX_TEXT_BYTES:
+        raise _too_long(f"The text has {len(text)} characters; the limit is {MAX_TEXT_BYTES} bytes of UTF-8.")
     if not text.isascii():
         try:
             size_bytes = len(text.encode())

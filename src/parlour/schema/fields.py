@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.names import MAX_NAME_CHARS, RESERVED
-from parlour.core.text import MAX_TEXT_BYTES, MAX_TEXT_CHARS, MAX_TEXT_LINES
+from parlour.core.text import MAX_TEXT_BYTES, MAX_TEXT_LINES
 
 _NOT_IN_ROOMS = r"\u0000-,/:-@\[-^`{-\u009f"
 _NOT_IN_NAMES = r"\u0000-\u001f:\u007f-\u009f"
@@ -65,12 +65,12 @@ Key = Annotated[
 Text = Annotated[
     str,
     Meta(
-        description=f"The text of a message: at most {MAX_TEXT_CHARS} characters, {MAX_TEXT_BYTES} bytes of UTF-8 and "
+        description=f"The text of a message: at most {MAX_TEXT_BYTES} bytes of UTF-8 and "
         f"{MAX_TEXT_LINES} lines; without U+0000; something in it can be seen.",
         examples=["Hello"],
         extra_json_schema={
             "minLength": 1,
-            "maxLength": MAX_TEXT_CHARS,
+            "maxLength": MAX_TEXT_BYTES,
             "pattern": rf"^[^\u0000]*[^{_NOT_SEEN}][^\u0000]*$",
         },
     ),

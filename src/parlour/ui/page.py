@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from parlour.core.text import MAX_TEXT_CHARS
+from parlour.core.text import MAX_TEXT_BYTES
 from parlour.schema.events import Event
 from parlour.ui import templates
 from parlour.ui.assets import ASSETS, asset_url
@@ -69,7 +69,7 @@ def render_room(page: RoomPage) -> bytes:
         first=page.first_seq,
         last=page.events[-1].seq if page.events else page.first_seq - 1,
         live="yes" if live else "no",
-        limit=MAX_TEXT_CHARS,
+        limit=MAX_TEXT_BYTES,
         target="message" if page.can_post else "scroller",
         target_label="writing" if page.can_post else "the messages",
         state="still" if live else "past",

@@ -6,7 +6,7 @@ import re
 
 from parlour.cli.terminal.columns import columns, first_cluster, fitting_end, fitting_start, last_cluster
 from parlour.cli.terminal.keys import Key, Token
-from parlour.core.text import MAX_TEXT_CHARS, visible
+from parlour.core.text import MAX_TEXT_BYTES, visible
 
 _LAST_WORD = re.compile(r"\S*\s*\Z")
 
@@ -30,7 +30,7 @@ class Editor:
     def press(self, token: Token) -> str | None:
         """Do what a key asks for. Gives the whole line, and begins a new one, when it was Enter."""
         if isinstance(token, str):
-            self.before += token[: max(0, MAX_TEXT_CHARS - len(self.before) - len(self.after))]
+            self.before += token[: max(0, MAX_TEXT_BYTES - len(self.before) - len(self.after))]
         elif token is Key.ENTER:
             line, self.before, self.after = self.before + self.after, "", ""
             return line
