@@ -122,6 +122,25 @@ async def test_readers_of_one_batch_share_one_encoding(house: House) -> None:
     assert len(given) == 3
 
 
+async def test_readers_that_resume_at_the_same_place_share_one_encoding(house: House) -> None:
+    await house.say(6)
+    made: list[bytes] = []
+
+    def encode(channel: Channel, events: Sequence[Stored]) -> bytes:
+        made.append(_seqs(channel, events))
+        return made[-1]
+
+    given: list[bytes] = []
+    shared, own = Encoder(encode, _nothing), Encoder(encode, _nothing, is_shared=False)
+    for encoder, since in ((shared, 2), (shared, 2), (shared, 4), (own, 2), (own, 2)):
+        Subscription(await house.hub.open("lobby"), encoder, given.append, Recorder()).start(since)
+    assert given == [b"3 4 5 6 ", b"3 4 5 6 ", b"5 6 ", b"3 4 5 6 ", b"3 4 5 6 "]
+    assert len(made) == 4
+    await house.say(1)
+    Subscription(await house.hub.open("lobby"), shared, given.append, Recorder()).start(2)
+    assert given[-1] == b"3 4 5 6 7 "
+
+
 async def test_slow_reader_keeps_a_cursor_and_costs_the_others_nothing(house: House) -> None:
     slow = await house.enter(since=0, takes=1)
     quick = await house.enter(since=0)

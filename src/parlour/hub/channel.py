@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("parlour.hub")
 
 
+REMEMBERED_REPLAYS = 8
+"""Pages of replay kept until the next event, for readers who resume at the same place."""
+
+
 class Group:
     """The live subscriptions of one encoding. `writers` is remade only when the membership has changed."""
 
@@ -37,7 +41,19 @@ class Channel:
     use is never evicted.
     """
 
-    __slots__ = ("_groups", "_hub", "_repairing", "_waiters", "epoch", "first_seq", "head", "ring", "room", "uses")
+    __slots__ = (
+        "_groups",
+        "_hub",
+        "_repairing",
+        "_replays",
+        "_waiters",
+        "epoch",
+        "first_seq",
+        "head",
+        "ring",
+        "room",
+        "uses",
+    )
 
     def __init__(self, hub: Hub, room: str, epoch: str) -> None:
         self._hub = hub
@@ -50,6 +66,7 @@ class Channel:
         self._groups: dict[Encoder, Group] = {}
         self._waiters: set[Future[bool]] = set()
         self._repairing = False
+        self._replays: dict[tuple[Encoder, int], tuple[int, bytes]] = {}
 
     # --- places ---
 
@@ -86,6 +103,8 @@ class Channel:
                 return
         self.head = events[-1].seq
         self.ring.extend(events)
+        if self._replays:
+            self._replays.clear()
         for encoder, group in list(self._groups.items()):  # a full buffer makes its subscription leave
             self._write(group, encoder.events(self, events))
         if self._waiters:
@@ -123,6 +142,22 @@ class Channel:
         elif events is None:
             log.error("repair_failed")
 
+    def replay(self, encoder: Encoder, seq: int) -> tuple[int, bytes] | None:
+        """The next page after `seq` in an encoding, with its last seq; None when the ring does not reach back that far.
+
+        After a break many readers come back to the same place: they are given the same bytes.
+        """
+        key = (encoder, seq)
+        page = self._replays.get(key)
+        if page is None:
+            events = self.ring.after(seq, PAGE_EVENTS, PAGE_BYTES)
+            if events is None:
+                return None
+            page = (events[-1].seq, encoder.events(self, events))
+            if encoder.is_shared and len(self._replays) < REMEMBERED_REPLAYS:
+                self._replays[key] = page
+        return page
+
     # --- subscribers ---
 
     def join(self, subscription: Subscription) -> None:
@@ -145,6 +180,7 @@ class Channel:
         """One use less; see `Hub.open`."""
         self.uses -= 1
         if self.uses == 0:
+            self._replays.clear()
             self._hub.idle(self)
 
     # --- requests that wait ---

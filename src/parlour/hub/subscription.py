@@ -25,6 +25,8 @@ class Encoder:
     """Consecutive events of a room, at least one."""
     control: Callable[[Control], bytes]
     """An item without a seq; empty where this transport does not show it."""
+    is_shared: bool = True
+    """False where the bytes belong to one connection and encoding them changes its state."""
 
 
 class Reader(Protocol):
@@ -106,16 +108,13 @@ class Subscription:
                     self._announced = True
                     self.reader.caught_up(self)
                 return
-            events = channel.ring.after(self._seq, PAGE_EVENTS, PAGE_BYTES)
-            if events is None:
+            page = channel.replay(self.encoder, self._seq)
+            if page is None:
                 self._reading = True
                 channel.read_after(self._seq, self._read)
                 return
-            self._hand_over(events)
-
-    def _hand_over(self, events: Sequence[Stored]) -> None:
-        self._seq = events[-1].seq
-        self.write(self.encoder.events(self.channel, events))
+            self._seq, data = page
+            self.write(data)
 
     def _read(self, events: Sequence[Stored] | None) -> None:
         """A page has come from the store; None when the store could not be read."""
@@ -125,7 +124,8 @@ class Subscription:
         if events is None:
             self.reader.failed(self)
         elif events and events[0].seq == self._seq + 1:
-            self._hand_over(events)
+            self._seq = events[-1].seq
+            self.write(self.encoder.events(self.channel, events))
             self._pump()
         else:
             # The log was trimmed under a reader that was too slow for the retention horizon.

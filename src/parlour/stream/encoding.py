@@ -82,7 +82,7 @@ def chunked(encoder: Encoder) -> Encoder:
         data = encoder.events(channel, events)
         return chunk(data) if data else b""
 
-    return Encoder(events, control)
+    return Encoder(events, control, encoder.is_shared)
 
 
 WEBSOCKET = Encoder(_websocket_events, _websocket_control)
@@ -117,4 +117,4 @@ def many_sse(events_id: Callable[[str, int], bytes]) -> Encoder:
             return sse_control(item)
         return f"event: {_NAMES[type(item)]}\nid: {event_id}\ndata: ".encode() + encode(item) + b"\n\n"
 
-    return Encoder(events, control)
+    return Encoder(events, control, is_shared=False)
