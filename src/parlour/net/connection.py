@@ -138,11 +138,14 @@ class Connection(asyncio.Protocol):
             self.server.loop.call_soon(self._feed_more)
 
     def _feed_more(self) -> None:
+        """Go on with what was read, then with reading, unless the peer does not take the answers."""
+        if self._session is None or self._paused or self.transport.is_closing():
+            return
         data, self._unread = self._unread, b""
-        if self._session is not None and not self.transport.is_closing():
+        if data:
             self._feed_session(data)
-            if not self._unread:
-                self.transport.resume_reading()
+        if not (self._unread or self._paused or self._eof):
+            self.transport.resume_reading()
 
     def eof_received(self) -> bool:
         """The peer has finished sending. What it asked for is still answered, and a stream goes on (half-close)."""
@@ -370,7 +373,7 @@ class Connection(asyncio.Protocol):
         if self._eof:
             session.ended()
         else:
-            self.transport.resume_reading()
+            self._feed_more()
 
     # --- the Sink of a session ---
 
@@ -401,12 +404,14 @@ class Connection(asyncio.Protocol):
         self._paused = True
         if self._session is not None:
             self._session.paused()
+            self.transport.pause_reading()  # what it asks for would pile up
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
         self._paused = False
         if self._session is not None:
             self._session.resumed()
+            self._feed_more()
         elif not self._advancing:
             self._advance()
 
