@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from parlour.core.cursor import Cursor
 from parlour.core.event import Log, Stored
@@ -224,11 +224,8 @@ class Channel:
             log.exception("read_failed")
         done(events)
 
-    def load(self) -> Coroutine[Any, Any, None]:
-        """Fill head and ring from the store; deliveries that arrive meanwhile are repaired, not lost."""
-        return self._load()
-
-    async def _load(self) -> None:
+    async def load(self) -> None:
+        """Fill head and ring from the store; the hub keeps what is delivered meanwhile."""
         store = self._hub.store
         extent: Log = await store.log(self.room)
         recent = await store.before(self.room, extent.head_seq + 1, PAGE_EVENTS, PAGE_BYTES)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from parlour.chat.ports import Commit, Store
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
-from parlour.hub.subscription import Encoder, Reader, Subscription
 
 IDLE_CHANNELS = 1000
 IDLE_BYTES = 33554432
@@ -44,10 +43,6 @@ class Hub:
             elif room in self._missed:
                 self._missed[room].extend(events)
 
-    def warm(self, room: str) -> Channel | None:
-        """The channel of a room if it is in memory already."""
-        return self._channels.get(room)
-
     async def open(self, room: str) -> Channel:
         """The channel of a room, with `uses` raised by one: its user calls `release` (a subscription does by `close`).
 
@@ -76,12 +71,6 @@ class Hub:
         if missed:
             channel.deliver(missed)
         self.idle(channel)
-
-    def subscribe(
-        self, channel: Channel, encoder: Encoder, write: Callable[[bytes], None], reader: Reader
-    ) -> Subscription:
-        """A subscription to an open channel; it takes over the use, and begins with `start`."""
-        return Subscription(channel, encoder, write, reader)
 
     def idle(self, channel: Channel) -> None:
         """Nobody uses a channel: keep it warm while there is room, the least recently used go first."""
