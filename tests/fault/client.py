@@ -37,6 +37,7 @@ class Item(msgspec.Struct):
     cursor: str = ""
     reason: str = ""
     epoch: str = ""
+    head_seq: int = 0
     code: str = ""
     replay: bool = False
 

@@ -74,6 +74,7 @@ class Reader:
             readings.append(CaughtUp(*head, epoch, int(seq)))
         elif item.type == "reset":
             readings.append(Reset(*head, item.epoch, item.reason))
+            self.seen = item.head_seq
             self.resets += 1
 
 
@@ -112,7 +113,8 @@ class LongPoll(Reader):
             since = self.seen
             self._opened(since)
             cursor = f"{self._shared.epoch}.{since}"
-            writer.write(raw.head("GET", f"/{self.room}?format=json&wait={WAIT_S}&limit={PAGE}&since={cursor}"))
+            target = f"/{self.room}?wait={WAIT_S}&limit={PAGE}&since={cursor}"
+            writer.write(raw.head("GET", target, "Accept: application/json"))
             status, _, body = await answer(reader)
             if status == 410:
                 self._item(body.replace(b'"type":', b'"problem":').replace(b"{", b'{"type":"reset",', 1))

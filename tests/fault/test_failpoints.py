@@ -8,6 +8,7 @@ the files of a start or of a checkpoint.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from parlour.store.sqlite.check import check
-from tests.fault.deaths import At, Death, injecting, live_through, start_under
+from tests.fault.deaths import EXIT_STORAGE_FAILED, At, Death, injecting, live_through, start_under
 from tests.fault.load import Load
 from tests.support import raw
 from tests.support.server import ROOT, ServerProcess
@@ -47,9 +48,18 @@ async def test_nothing_acknowledged_is_lost_when_the_server_is_killed_at_a_point
     assert figures.acks >= 10 * len(deaths)
 
 
-async def test_a_failed_sync_is_unknown_ends_the_process_and_is_settled_by_the_retry(tmp_path: Path) -> None:
+FAILURES: dict[str, list[Death]] = {
+    "sync": [At("fdatasync", count, error="EIO") for count in range(1, 7)],
+    "write": [At("pwrite64", count, WAL, "EIO") for count in (1, 2, 4)],
+    "checkpoint": [At("fdatasync", 1, DATABASE, "EIO")],
+}
+
+
+@pytest.mark.parametrize("deaths", FAILURES.values(), ids=FAILURES.keys())
+async def test_a_failed_disk_is_unknown_ends_the_process_and_is_settled_by_the_retry(
+    tmp_path: Path, deaths: list[Death]
+) -> None:
     """B.1 D16: no second try of the sync, exit code 74, the log verified at the next start."""
-    deaths = [At("fdatasync", count, error="EIO") for count in range(1, 7)]
     with ServerProcess(tmp_path / "data") as server:
         async with Load(server.port, seed=4) as load:
             slowest = await live_through(server, load, deaths)
@@ -62,6 +72,25 @@ async def test_a_failed_sync_is_unknown_ends_the_process_and_is_settled_by_the_r
     assert figures.unknown >= len(deaths)
 
 
+async def test_writes_that_find_no_room_now_and_then_refuse_their_batches_and_nothing_else(tmp_path: Path) -> None:
+    """D15 in the middle of a transaction: half of it is in the log's file, and none of it is ever read."""
+    with ServerProcess(tmp_path / "data") as server:
+        async with Load(server.port, seed=6) as load:
+            await load.until_acks(10)
+            with injecting(server.pid, "pwrite64:error=ENOSPC:when=3+13", server.data / WAL):
+                await load.until_refusals(60)
+                await load.until_acks(60)
+                server.kill()
+                load.shared.is_up.clear()
+            await asyncio.to_thread(server.start)
+            load.shared.is_up.set()
+            await load.until_acks(10)
+            await load.rest()
+        load.verify(tmp_path / "history.jsonl")
+    assert check(tmp_path / "data").is_ok
+    assert load.figures(1, 0.0).refused >= 60
+
+
 def say(port: int, key: str, text: str) -> tuple[int, dict[str, object]]:
     """Send with a key; gives the status and the JSON of the answer."""
     fields = ("Content-Type: application/json", "Accept: application/json", "Connection: close")
@@ -70,14 +99,14 @@ def say(port: int, key: str, text: str) -> tuple[int, dict[str, object]]:
 
 
 def test_the_sender_of_a_batch_whose_sync_failed_is_told_500_and_finds_one_event_later(tmp_path: Path) -> None:
-    server = ServerProcess(tmp_path / "data").start()
-    assert say(server.port, "before-it", "one")[0] == 201
-    with injecting(server.pid, "fdatasync:error=EIO:when=1+"):
-        status, problem = say(server.port, "the-moment", "two")
-        assert server.wait() == 74, server.log
-    assert (status, problem["code"]) == (500, "outcome_unknown")
-    assert "stored" not in problem
-    with server:
+    with ServerProcess(tmp_path / "data") as server:
+        assert say(server.port, "before-it", "one")[0] == 201
+        with injecting(server.pid, "fdatasync:error=EIO:when=1+"):
+            status, problem = say(server.port, "the-moment", "two")
+            assert server.wait() == EXIT_STORAGE_FAILED, server.log
+        assert (status, problem["code"]) == (500, "outcome_unknown")
+        assert "stored" not in problem
+        server.start()
         first, stored = say(server.port, "the-moment", "two")
         again, repeated = say(server.port, "the-moment", "two")
         assert (first, again) == (201, 201)
@@ -132,18 +161,17 @@ def test_a_first_start_that_was_killed_anywhere_is_taken_up_by_the_next(tmp_path
 
 
 def test_a_recovery_that_was_killed_anywhere_is_taken_up_by_the_next(tmp_path: Path) -> None:
-    server = ServerProcess(tmp_path / "data").start()
     expected = []
     hits = 0
-    for round_number, (syscall, count, path) in enumerate(RECOVERIES):
-        for number in range(20):
-            text = f"{round_number}.{number}"
-            assert say(server.port, f"recovery-{round_number}-{number}", text)[0] == 201
-            expected.append(text)
-        server.kill()
-        hits += die_at_start(server, syscall, count, path)
-        server.start()
-    with server:
+    with ServerProcess(tmp_path / "data") as server:
+        for round_number, (syscall, count, path) in enumerate(RECOVERIES):
+            for number in range(20):
+                text = f"{round_number}.{number}"
+                assert say(server.port, f"recovery-{round_number}-{number}", text)[0] == 201
+                expected.append(text)
+            server.kill()
+            hits += die_at_start(server, syscall, count, path)
+            server.start()
         answer = raw.exchange(server.port, raw.head("GET", "/lobby?format=json&limit=1000", "Connection: close"))
         assert [event["text"] for event in json.loads(raw.body(answer))["events"]] == expected
     assert check(server.data).is_ok

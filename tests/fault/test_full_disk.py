@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -56,6 +57,24 @@ async def test_a_full_disk_refuses_sends_serves_readers_and_recovers_by_itself(
         assert refused == {"storage_full", "key_reused"}
         assert figures.unknown == 0, "a full disk is a refusal, never a doubt"
         assert figures.refused >= ROUNDS * REFUSALS
+
+
+@pytest.mark.parametrize("kind", DISKS.values(), ids=DISKS.keys())
+def test_a_server_is_ready_again_without_a_send_when_there_is_room(
+    tmp_path: Path, kind: Callable[[Path], AbstractContextManager[SmallDisk]]
+) -> None:
+    """Whoever keeps senders away from a server that is not ready has to see when it is."""
+    with kind(tmp_path / "disk") as disk, ServerProcess(disk.path / "data") as server:
+        for number in range(10):
+            assert raw.status(post(server.port, "lobby", "x" * 3000, f"before-it-{number}")) == 201
+        fill_and_look(disk, server, 0)
+        assert status_of(server.port, "/readyz") == 503
+        disk.free(server)
+        until = time.monotonic() + 10
+        while status_of(server.port, "/readyz") != 200:
+            assert time.monotonic() < until
+        assert raw.status(post(server.port, "lobby", "after", "after-it")) == 201
+        assert server.log.count("a batch of") == 1, "the log of a full disk fills the disk"
 
 
 def fill_and_look(disk: SmallDisk, server: ServerProcess, number: int) -> None:
