@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parlour.core.errors import Refusal
-from parlour.wire.forms import decode_form, decode_multipart, decode_urlencoded, form_or_text, media_type, parse_query
+from parlour.wire.forms import decode_multipart, decode_urlencoded, form_or_text, media_type, parse_query
 
 PAIRS = [
     (b"", []),
@@ -58,7 +58,6 @@ BAD_PAIRS = [
 def test_pairs_are_decoded_in_order(raw: bytes, pairs: list[tuple[str, str]]) -> None:
     assert parse_query(raw) == pairs
     assert decode_urlencoded(raw) == pairs
-    assert decode_form(b"application/x-www-form-urlencoded", raw) == pairs
 
 
 @pytest.mark.parametrize(("raw", "field"), BAD_PAIRS)
@@ -134,13 +133,6 @@ def test_a_media_type_is_compared_without_parameters(content_type: bytes, kind: 
     assert media_type(content_type) == kind
 
 
-def test_another_content_type_is_not_a_form() -> None:
-    assert decode_form(b"text/plain", b"a=1") is None
-    assert decode_form(b"application/json", b"{}") is None
-    assert decode_form(b"", b"a=1") is None
-    assert decode_form(b"Application/X-WWW-Form-URLEncoded; charset=UTF-8", b"a=1") == [("a", "1")]
-
-
 TYPE = b"multipart/form-data; boundary=XX"
 
 
@@ -195,7 +187,7 @@ BAD_MULTIPARTS = [
 @pytest.mark.parametrize(("data", "pairs"), MULTIPARTS)
 def test_multipart_text_fields_are_decoded(data: bytes, pairs: list[tuple[str, str]]) -> None:
     assert decode_multipart(TYPE, data) == pairs
-    assert decode_form(b'Multipart/Form-Data; charset=utf-8; BOUNDARY="XX"', data) == pairs
+    assert decode_multipart(b'Multipart/Form-Data; charset=utf-8; BOUNDARY="XX"', data) == pairs
 
 
 @pytest.mark.parametrize(("data", "code"), BAD_MULTIPARTS)
@@ -238,4 +230,4 @@ def test_what_httpx_writes_is_read_back(pairs: list[tuple[str, str]]) -> None:
     if wanted:
         request = httpx.Request("POST", "http://a/", files=[(name, (None, value.encode())) for name, value in wanted])
         content_type = request.headers["content-type"].encode()
-        assert decode_form(content_type, request.read()) == wanted
+        assert decode_multipart(content_type, request.read()) == wanted

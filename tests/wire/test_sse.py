@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parlour.schema.events import By, Event, decode_event, encode
-from parlour.wire.sse import ServerSentEvent, SSEParser, StreamTooLong, comment, event, retry
+from parlour.wire.sse import COMMENT, ServerSentEvent, SSEParser, StreamTooLong, event, retry
 
 Events = list[ServerSentEvent]
 
@@ -94,23 +94,24 @@ def test_a_line_or_an_event_without_end_is_refused() -> None:
 
 def test_the_encoder_writes_fields_in_one_way() -> None:
     assert event(b'{"a":1}') == b'data: {"a":1}\n\n'
-    assert event(b"x", id=b"k.1") == b"id: k.1\ndata: x\n\n"
-    assert event(b"x", name=b"bye") == b"event: bye\ndata: x\n\n"
-    assert event(b"x", id=b"k.1", name=b"bye") == b"id: k.1\nevent: bye\ndata: x\n\n"
+    assert event(b"x", id="k.1") == b"id: k.1\ndata: x\n\n"
+    assert event(b"x", name="bye") == b"event: bye\ndata: x\n\n"
+    assert event(b"x", id="k.1", name="bye") == b"event: bye\nid: k.1\ndata: x\n\n"
+    assert event(b"x", name="bye", retry_ms=0) == b"event: bye\nretry: 0\ndata: x\n\n"
     assert retry(1500) == b"retry: 1500\n\n"
-    assert SSEParser().feed(comment() + retry(1)) == []
+    assert SSEParser().feed(COMMENT + retry(1)) == []
 
 
-@pytest.mark.parametrize("break_", [b"\n", b"\r", b"\r\n"])
-def test_the_encoder_never_writes_a_second_line(break_: bytes) -> None:
+@pytest.mark.parametrize("break_", ["\n", "\r", "\r\n"])
+def test_the_encoder_never_writes_a_second_line(break_: str) -> None:
     with pytest.raises(ValueError, match="one line"):
-        event(b"a" + break_ + b"data: b")
+        event(b"a" + break_.encode() + b"data: b")
     with pytest.raises(ValueError, match="one line"):
-        event(b"a", id=b"1" + break_)
+        event(b"a", id="1" + break_)
     with pytest.raises(ValueError, match="one line"):
-        event(b"a", name=b"x" + break_)
+        event(b"a", name="x" + break_)
     with pytest.raises(ValueError, match="one line"):
-        event(b"a", id=b"1\0")
+        event(b"a", id="1\0")
 
 
 HOSTILE = st.lists(
@@ -155,7 +156,7 @@ HOSTILE = st.lists(
     st.lists(st.integers(1, 40), min_size=1),
 )
 def test_no_field_of_an_event_can_inject_another_event(events: list[Event], cuts: list[int]) -> None:
-    stream = b"".join(event(encode(item), id=b"k.%d" % item.seq) + comment() for item in events)
+    stream = b"".join(event(encode(item), id=f"k.{item.seq}") + COMMENT for item in events)
     parser = SSEParser()
     received: Events = []
     position = turn = 0

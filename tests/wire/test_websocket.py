@@ -12,7 +12,6 @@ from parlour.core.errors import Refusal
 from parlour.wire.websocket import (
     NO_STATUS,
     accept_key,
-    binary_frame,
     close_frame,
     handshake,
     ping_frame,
@@ -90,7 +89,6 @@ def test_a_wrong_handshake_is_refused(fields: dict[bytes, bytes | None], code: s
 def test_a_data_frame_has_the_shortest_head(size: int) -> None:
     payload = b"x" * size
     assert text_frame(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)
-    assert binary_frame(payload) == Frame(Opcode.BINARY, payload).serialize(mask=False)
 
 
 @settings(deadline=None)

@@ -9,11 +9,9 @@ from parlour.core.text import decode_text
 from parlour.http.negotiate import wants_json
 from parlour.http.request import Request
 from parlour.schema.commands import PostMessage, SendMessage
-from parlour.wire.forms import decode_multipart, form_or_text
+from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, form_or_text
 from parlour.wire.strict_json import decode
 
-FORM = b"application/x-www-form-urlencoded"
-MULTIPART = b"multipart/form-data"
 _FIELDS = frozenset({"message", "text", "room", "name", "key"})
 
 
@@ -29,7 +27,7 @@ class Message:
 
 def is_form(request: Request) -> bool:
     """Whether the body is what an HTML form sends."""
-    return request.media_type in (FORM, MULTIPART)
+    return request.media_type in (URLENCODED, MULTIPART)
 
 
 def is_json(request: Request) -> bool:
@@ -92,7 +90,7 @@ def _from_json(request: Request) -> Message:
 def _from_fields(request: Request) -> Message | None:
     """The message of a form, or None when the body turns out to be the text itself."""
     kind = request.media_type
-    if kind == FORM:
+    if kind == URLENCODED:
         pairs = form_or_text(request.body)
     elif kind == MULTIPART:
         pairs = decode_multipart(request.field(b"content-type") or b"", request.body)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from parlour.core.errors import Refusal
-from parlour.wire.forms import parse_query
+from parlour.wire.forms import media_type, parse_query
 from parlour.wire.http1 import RequestHead
 
 
@@ -85,9 +85,9 @@ class Request:
 
     @property
     def media_type(self) -> bytes:
-        """The media type of the body, in lower case, without parameters; empty if none was given (RFC 9110 §8.3)."""
+        """The media type of the body, in lower case, without parameters; empty if none was given."""
         if self._media_type is None:
-            self._media_type = (self.field(b"content-type") or b"").partition(b";")[0].strip().lower()
+            self._media_type = media_type(self.field(b"content-type") or b"")
         return self._media_type
 
     @property

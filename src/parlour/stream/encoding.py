@@ -12,27 +12,30 @@ from parlour.core.text import text_line
 from parlour.hub.channel import Channel
 from parlour.hub.subscription import Encoder
 from parlour.schema.events import Bye, CaughtUp, Control, Heartbeat, Reset, decode_event, encode
+from parlour.wire import sse
 from parlour.wire.chunks_out import chunk
 from parlour.wire.websocket import text_frame
 
 _NAMES = {kind: kind.__struct_config__.tag for kind in Control.__args__}
 
 
-def sse_control(item: Control, event_id: str | None = None) -> bytes:
+def _sse_control(item: Control) -> bytes:
     """A named SSE event. What moves the cursor carries it as `id:`, so that a reader resumes behind it."""
     if isinstance(item, CaughtUp):
-        event_id = item.cursor
-    elif isinstance(item, Reset):
-        event_id = f"{item.epoch}.{item.head_seq}"
-    head = f"event: {_NAMES[type(item)]}\n" + (f"id: {event_id}\n" if event_id else "")
-    if isinstance(item, Bye):
-        head += f"retry: {item.reconnect_after_ms}\n"  # for an EventSource whose page knows nothing of `bye`
-    # The comment in a heartbeat is for clients that look for comments only; the rest is for all.
-    return (b":\n\n" if isinstance(item, Heartbeat) else b"") + head.encode() + b"data: " + encode(item) + b"\n\n"
+        return _sse_item(item, item.cursor)
+    return _sse_item(item, f"{item.epoch}.{item.head_seq}" if isinstance(item, Reset) else "")
+
+
+def _sse_item(item: Control, event_id: str) -> bytes:
+    # For an EventSource whose page knows nothing of `bye`; the comment is for clients that look for comments only.
+    retry_ms = item.reconnect_after_ms if isinstance(item, Bye) else None
+    data = sse.event(encode(item), id=event_id, name=_NAMES[type(item)], retry_ms=retry_ms)
+    return sse.COMMENT + data if isinstance(item, Heartbeat) else data
 
 
 def _sse_events(channel: Channel, events: Sequence[Stored]) -> bytes:
     epoch = channel.epoch.encode()
+    # As `sse.event` writes them, which takes six times as long.
     return b"".join([b"id: %b.%d\ndata: %b\n\n" % (epoch, seq, json) for seq, json in events])
 
 
@@ -86,7 +89,7 @@ def chunked(encoder: Encoder) -> Encoder:
 
 
 WEBSOCKET = Encoder(_websocket_events, _websocket_control)
-SSE = Encoder(_sse_events, sse_control)
+SSE = Encoder(_sse_events, _sse_control)
 NDJSON = Encoder(_ndjson_events, _ndjson_control)
 TEXT = Encoder(_text_events, _text_control)
 STREAMS = {
@@ -108,13 +111,8 @@ def many_sse(events_id: Callable[[str, int], bytes]) -> Encoder:
         return b"".join([b"id: %b\ndata: %b\n\n" % (events_id(room, seq), json) for seq, json in events])
 
     def control(item: Control) -> bytes:
-        event_id = None
         if isinstance(item, CaughtUp):
-            event_id = events_id(item.room, int(item.cursor.rpartition(".")[2])).decode()
-        elif isinstance(item, Reset):
-            event_id = events_id(item.room, item.head_seq).decode()
-        if event_id is None:
-            return sse_control(item)
-        return f"event: {_NAMES[type(item)]}\nid: {event_id}\ndata: ".encode() + encode(item) + b"\n\n"
+            return _sse_item(item, events_id(item.room, int(item.cursor.rpartition(".")[2])).decode())
+        return _sse_item(item, events_id(item.room, item.head_seq).decode() if isinstance(item, Reset) else "")
 
     return Encoder(events, control, is_shared=False)

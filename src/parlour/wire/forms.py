@@ -20,7 +20,6 @@ _MAX_PART_HEADERS = 4
 _MAX_PART_HEADER_BYTES = 1024
 _MAX_SHOWN_CHARS = 64
 
-_TEXT_FIELDS = ("message", "text")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 URLENCODED = b"application/x-www-form-urlencoded"
 MULTIPART = b"multipart/form-data"
@@ -40,17 +39,6 @@ def parse_query(raw: bytes) -> Pairs:
     Raises Refusal("bad_parameter") for a broken escape, invalid UTF-8, NUL or more than 64 fields.
     """
     return _decode_pairs(raw, "bad_parameter") if raw else []
-
-
-def decode_form(content_type: bytes, data: bytes) -> Pairs | None:
-    """Decode a form body into pairs in their order; None if `content_type` is not that of a form.
-
-    Raises what `decode_urlencoded` and `decode_multipart` raise.
-    """
-    kind = media_type(content_type)
-    if kind == URLENCODED:
-        return decode_urlencoded(data)
-    return decode_multipart(content_type, data) if kind == MULTIPART else None
 
 
 def form_or_text(data: bytes) -> Pairs | str:

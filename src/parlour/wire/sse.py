@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-_COMMENT = b":\n\n"
+_UNSAFE = re.compile("[\r\n\0]")
+
+COMMENT = b":\n\n"
+"""A sign of life that no client shows."""
 
 
-def event(data: bytes, *, id: bytes | None = None, name: bytes | None = None) -> bytes:  # noqa: A002 - the field's name
-    """Encode one event. `data` is one line; what would end a line early is our own bug, hence a ValueError."""
+def event(data: bytes, *, id: str = "", name: str = "", retry_ms: int | None = None) -> bytes:  # noqa: A002 - the field's name
+    """Encode one event; `retry_ms` is how long the client shall wait before it reconnects.
+
+    `data` is one line; what would end a line early is our own bug, hence a ValueError.
+    """
     if b"\n" in data or b"\r" in data:
         raise ValueError("the data of an event is one line")
-    if id is None and name is None:
-        return b"data: %b\n\n" % data
-    for field in (id, name):
-        if field is not None and (b"\n" in field or b"\r" in field or b"\0" in field):
-            raise ValueError("an id or a name is one line without NUL")
-    head = b"" if id is None else b"id: %b\n" % id
-    if name is not None:
-        head += b"event: %b\n" % name
-    return b"%bdata: %b\n\n" % (head, data)
-
-
-def comment() -> bytes:
-    """A sign of life that no client shows."""
-    return _COMMENT
+    if _UNSAFE.search(id) or _UNSAFE.search(name):
+        raise ValueError("an id or a name is one line without NUL")
+    head = f"event: {name}\n" if name else ""
+    if id:
+        head += f"id: {id}\n"
+    if retry_ms is not None:
+        head += f"retry: {retry_ms}\n"
+    return b"%bdata: %b\n\n" % (head.encode(), data)
 
 
 def retry(ms: int) -> bytes:

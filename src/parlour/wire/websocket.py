@@ -81,11 +81,6 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), payload)
 
 
-def binary_frame(payload: bytes) -> bytes:
-    """Frame a whole binary message; the chat has none, conformance runs echo them."""
-    return b"\x82" + text_frame(payload)[1:]
-
-
 def ping_frame(payload: bytes = b"") -> bytes:
     """Ask for a pong that carries the same bytes, at most 125."""
     return b"\x89%c%b" % (_control_size(payload), payload)
