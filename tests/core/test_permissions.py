@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parlour.core.event import AuthorKind
-from parlour.core.permissions import Access, may_create_room, may_post, may_read
+from parlour.core.permissions import Access, may_post, may_read
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,3 @@ from parlour.core.permissions import Access, may_create_room, may_post, may_read
 def test_only_guests_of_a_members_server_are_kept_out(kind: AuthorKind, access: Access, allowed: bool) -> None:
     assert may_read(kind, access) is allowed
     assert may_post(kind, access) is allowed
-    assert may_create_room(kind, access) is allowed

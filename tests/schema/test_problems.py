@@ -26,7 +26,7 @@ def test_every_row_of_the_table_is_a_problem_document_and_a_line(code: str) -> N
 
 def test_what_applies_is_added_and_the_rest_left_out() -> None:
     refusal = Refusal("rate_limited", "Two messages a second.", field="text", retry_after=0.12345, extra={"limit": 2})
-    assert json.loads(problem(refusal, "/lobby")) == {
+    assert json.loads(problem(refusal)) == {
         "type": "/help#rate_limited",
         "title": "Too many requests",
         "status": 429,
@@ -35,7 +35,6 @@ def test_what_applies_is_added_and_the_rest_left_out() -> None:
         "stored": False,
         "field": "text",
         "retry_after": 0.124,
-        "instance": "/lobby",
         "limit": 2,
     }
     assert set(json.loads(problem(Refusal("internal")))) == {"type", "title", "status", "code", "detail"}

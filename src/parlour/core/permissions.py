@@ -16,10 +16,5 @@ def may_read(kind: AuthorKind, access: Access) -> bool:
 
 
 def may_post(kind: AuthorKind, access: Access) -> bool:
-    """Whether this kind of author may add to a room that exists."""
+    """Whether this kind of author may add to a room, which brings it into being if nobody has written there yet."""
     return may_read(kind, access)
-
-
-def may_create_room(kind: AuthorKind, access: Access) -> bool:
-    """Whether this kind of author may bring a room into being with its first event."""
-    return may_post(kind, access)

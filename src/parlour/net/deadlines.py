@@ -15,7 +15,7 @@ class Entry(Protocol):
     """What can have a deadline. Both attributes belong to the wheel and start at 0."""
 
     due: int
-    """The tick at which it expires; 0 when it has no deadline."""
+    """The tick at which it expires; 0 when it has no deadline, which the entry may also say itself."""
     bucket: int
     """The tick at which the wheel looks at it next; 0 when it is in no bucket."""
 
@@ -48,10 +48,6 @@ class Wheel:
         bucket = entry.bucket
         if due < bucket or bucket == 0:
             self._move(entry, due)
-
-    def clear(self, entry: Entry) -> None:
-        """Take the deadline away; the wheel may go on referring to the entry until its bucket comes round."""
-        entry.due = 0
 
     def discard(self, entry: Entry) -> None:
         """Forget the entry, which is going away."""

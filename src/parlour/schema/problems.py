@@ -26,7 +26,6 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     stored: Annotated[bool, Meta(description="False: nothing was stored, for certain.")] | None = None
     field: Annotated[str, Meta(description="The offending field or parameter.", examples=["text"])] | None = None
     retry_after: Annotated[float, Meta(description="Seconds.", extra_json_schema={"minimum": 0})] | None = None
-    instance: Annotated[str, Meta(description="The path of the request.")] | None = None
 
 
 class CursorGone(Problem, frozen=True, omit_defaults=True, kw_only=True):
@@ -39,7 +38,7 @@ class CursorGone(Problem, frozen=True, omit_defaults=True, kw_only=True):
     head_seq: HeadSeq
 
 
-def problem(refusal: Refusal, instance: str | None = None) -> bytes:
+def problem(refusal: Refusal) -> bytes:
     """Encode a `Problem`, with the members of `refusal.extra` beside its own."""
     kind, wait = refusal.kind, refusal.retry_after
     members = msgspec.to_builtins(
@@ -52,7 +51,6 @@ def problem(refusal: Refusal, instance: str | None = None) -> bytes:
             stored=kind.stored,
             field=refusal.field,
             retry_after=None if wait is None else math.ceil(wait * 1000) / 1000,
-            instance=instance,
         )
     )
     return _encode(members if refusal.extra is None else refusal.extra | members)
