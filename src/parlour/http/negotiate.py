@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -13,6 +14,9 @@ FORMATS: Mapping[str, bytes] = {
     "sse": b"text/event-stream",
 }
 """The formats a room can be read in, by the name that `format=` takes; earlier ones win a tie, so `*/*` means text."""
+
+# RFC 9110 §12.4.2 has a digit and at most three decimals; `.2` and more decimals are in use; what float() reads is not.
+_QUALITY = re.compile(rb"0(?:\.[0-9]*)?|\.[0-9]+|1(?:\.0*)?")
 
 
 @lru_cache(maxsize=1024)
@@ -52,12 +56,9 @@ def _media_range(part: bytes) -> tuple[bytes, float] | None:
     for parameter in parameters:
         name, _, value = parameter.partition(b"=")
         if name.strip() == b"q":
-            try:
-                quality = float(value)
-            except ValueError:
+            if not _QUALITY.fullmatch(value.strip()):
                 return None
-            if not 0 <= quality <= 1:
-                return None
+            quality = float(value)
     return media, quality
 
 

@@ -1,0 +1,61 @@
+"""The bytes of responses, as a second implementation of HTTP/1.1 reads them."""
+
+from __future__ import annotations
+
+import h11
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parlour.http.response import Response, encode
+
+DATE = b"Sun, 22 Nov 2026 06:41:23 GMT"
+
+
+def read(data: bytes, method: bytes = b"GET") -> tuple[h11.Response, bytes, bool]:
+    """The response, its body, and whether the connection can be used again."""
+    client = h11.Connection(h11.CLIENT)
+    client.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
+    client.send(h11.EndOfMessage())
+    client.receive_data(data)
+    response = client.next_event()
+    assert isinstance(response, h11.Response)
+    body = b""
+    while isinstance(event := client.next_event(), h11.Data):
+        body += event.data
+    assert isinstance(event, h11.EndOfMessage)
+    assert client.trailing_data[0] == b""
+    return response, body, client.states[h11.SERVER] is h11.DONE
+
+
+@given(
+    st.sampled_from((200, 201, 204, 303, 304, 400, 404, 429, 500, 507)),
+    st.binary(max_size=300),
+    st.booleans(),
+    st.booleans(),
+)
+def test_another_implementation_reads_what_was_meant(status: int, body: bytes, keep_alive: bool, is_head: bool) -> None:
+    data = encode(Response(status, body), date=DATE, keep_alive=keep_alive, head_only=is_head)
+    response, found, again = read(data, b"HEAD" if is_head else b"GET")
+    assert response.status_code == status
+    assert found == (b"" if is_head or status in (204, 304) else body)
+    assert again == keep_alive
+    assert dict(response.headers)[b"date"] == DATE
+
+
+@given(st.binary(max_size=60))
+def test_field_value_is_written_whole_or_not_at_all(value: bytes) -> None:
+    response = Response(fields=[(b"X-Value", value)])
+    try:
+        data = encode(response, date=DATE, keep_alive=True)
+    except ValueError:
+        assert any((byte < 0x20 and byte != 9) or byte == 0x7F for byte in value)
+    else:
+        assert data.count(b"\r\n") == encode(Response(), date=DATE, keep_alive=True).count(b"\r\n") + 1
+        assert b"\r\nX-Value: " + value + b"\r\n" in data
+
+
+@pytest.mark.parametrize("value", [b"a\r\nb", b"a\nb", b"a\rb", b"a\0b", b"a\x7fb", b"\r", b"a\x0bb"])
+def test_line_breaks_and_control_characters_never_reach_a_field(value: bytes) -> None:
+    with pytest.raises(ValueError, match="control character"):
+        encode(Response(fields=[(b"Location", value)]), date=DATE, keep_alive=True)
