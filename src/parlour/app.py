@@ -151,6 +151,7 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
         access=settings.access,
         reads=reads,
         allowed_origins=frozenset(settings.allowed_origins),
+        hsts_seconds=settings.hsts_seconds,
         draining=lambda: drain.is_draining,
         version=__version__,
     )

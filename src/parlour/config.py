@@ -105,7 +105,17 @@ class Settings:
         "Peers whose X-Forwarded-For, -Proto and -Host are believed; `unix` means those on the Unix socket.",
     )
     allowed_origins: tuple[str, ...] = _row(
-        "Listening", _ORIGINS, (), "Further web origins whose pages may use this server; its own always may."
+        "Listening",
+        _ORIGINS,
+        (),
+        "Further web origins whose pages may send and open WebSockets. There is no CORS: they cannot read answers.",
+    )
+    hsts_seconds: int = _row(
+        "Listening",
+        integer(0, 100_000_000),
+        0,
+        "Tell browsers over HTTPS to use nothing else for this host for so long (HSTS); 0 does not.",
+        "seconds",
     )
 
     # Storage

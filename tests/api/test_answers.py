@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
@@ -183,3 +184,16 @@ def test_help_names_every_error_and_this_server(http: httpx.Client) -> None:
     assert str(http.base_url).rstrip("/") in text
     for code, kind in ERRORS.items():
         assert re.search(rf"^ +{kind.status} {code} ", text, re.MULTILINE), code
+
+
+@pytest.mark.parametrize(
+    ("seconds", "scheme", "field"),
+    [("0", "https", None), ("86400", "https", "max-age=86400"), ("86400", "http", None)],
+)
+def test_browsers_are_bound_to_https_only_when_asked_to_and_over_https(
+    tmp_path: Path, seconds: str, scheme: str, field: str | None
+) -> None:
+    """RFC 6797 §7.2."""
+    with ServerProcess(tmp_path / "data", "--trusted-proxies", "127.0.0.1", "--hsts-seconds", seconds) as server:
+        answer = httpx.get(f"{server.url}/lobby", headers={"Accept": BROWSER, "X-Forwarded-Proto": scheme})
+    assert (answer.status_code, answer.headers.get("strict-transport-security")) == (200, field)

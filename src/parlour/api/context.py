@@ -32,3 +32,5 @@ class Context:
     allowed_origins: frozenset[str]
     draining: Callable[[], bool]
     version: str
+    hsts_seconds: int = 0
+    """How long browsers shall use this host over HTTPS only (RFC 6797); 0 says nothing."""

@@ -71,8 +71,8 @@ class Pages:
         fields: list[Field] = [(b"Vary", b"Accept, Cookie")]
         if cookie is not None:
             fields.append((b"Set-Cookie", cookie))
-        if request.peer.scheme == "https" and request.host.partition(":")[0] != "localhost":
-            fields.append((b"Strict-Transport-Security", b"max-age=63072000; includeSubDomains"))
+        if self._context.hsts_seconds and request.peer.scheme == "https":
+            fields.append((b"Strict-Transport-Security", b"max-age=%d" % self._context.hsts_seconds))
         status = refused.refusal.kind.status if refused is not None else 200
         return Response(status, render_room(page), HTML, fields, policy=CSP.encode())
 
