@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 from pathlib import Path
 
 import apsw
@@ -12,10 +14,10 @@ from parlour.chat.ports import Commit
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Draft
 from parlour.schema.events import decode_event
-from parlour.store.sqlite import SqliteStore
+from parlour.store.sqlite import SqliteStore, retention
 from parlour.store.sqlite.check import check
 from tests.support.faulty_disk import FaultyDisk, small_disk
-from tests.support.stores import Fatal, draft, open_sqlite
+from tests.support.stores import Fatal, HandClock, draft, open_sqlite
 
 
 def outcome(answer: Appended | BaseException) -> str:
@@ -202,3 +204,62 @@ async def test_a_foreign_lock_refuses_without_ending_the_store(tmp_path: Path) -
         assert store.is_ready()
         assert await send(store, draft("2")) == ["stored"]
         await store.close()
+
+
+class BrokenClock(HandClock):
+    """Stands for any mistake in what the writer's thread does beside storing."""
+
+    is_broken = False
+
+    def now_ms(self) -> int:
+        if self.is_broken and threading.current_thread().name == "parlour-writer":
+            raise ValueError("broken on purpose")
+        return super().now_ms()
+
+
+async def test_a_mistake_in_the_writer_ends_all_storing_and_hangs_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever ends the thread's work is told like a failed disk: the process ends instead of looking alive."""
+    monkeypatch.setattr(retention, "ROUND_PAUSE_S", 0.0)
+    clock, fatal = BrokenClock(), Fatal()
+    async with asyncio.timeout(10):
+        store = await open_sqlite(tmp_path, clock=clock, fatal=fatal, retention_days=1)
+        assert await send(store, draft("good")) == ["stored"]
+        clock.is_broken = True
+        await fatal.happened.wait()
+        assert not store.is_ready()
+        answers = await send(store, draft("later"), draft("keyed", key="key-0001"))
+        assert answers == ["storage_unavailable", "outcome_unknown"]
+        await store.close()
+    assert [str(error) for error in fatal.errors] == ["broken on purpose"]
+    assert "broken on purpose" in caplog.text
+    assert (tmp_path / "verify-at-start").exists()
+    store = await open_sqlite(tmp_path)
+    assert (await store.log("lobby")).head_seq == 1
+    await store.close()
+
+
+class BrokenLog(logging.Handler):
+    """Raises where the writer's thread says what went wrong."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise ValueError("broken on purpose")
+
+
+async def test_a_mistake_with_a_batch_in_hand_leaves_it_unknown(tmp_path: Path) -> None:
+    """The batch is answered too, and not as if it were certain that nothing was stored."""
+    fatal, handler, log = Fatal(), BrokenLog(), logging.getLogger("parlour.store")
+    bad = draft("bad")
+    bad.author = None  # type: ignore[assignment]  # which makes it log
+    log.addHandler(handler)
+    try:
+        async with asyncio.timeout(10):
+            store = await open_sqlite(tmp_path, fatal=fatal)
+            assert await send(store, draft("good")) == ["stored"]
+            assert await send(store, bad) == ["outcome_unknown"]
+            await fatal.happened.wait()
+            assert await send(store, draft("later")) == ["storage_unavailable"]
+            await store.close()
+    finally:
+        log.removeHandler(handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from asyncio import AbstractEventLoop
 from collections.abc import Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import NamedTuple, Protocol
@@ -54,7 +55,7 @@ class Owner(Protocol):
         """A disk that was full has taken something again."""
 
     def failed(self, error: BaseException) -> None:
-        """The disk has failed: every later batch is refused. Called once, after the batch that met it."""
+        """The disk has failed, or the writer itself: every later batch is refused. Called once, after what met it."""
 
     def stopped(self, clean: bool) -> None:
         """The thread has ended; `clean` if all that was stored is in the database file and synced."""
@@ -80,9 +81,18 @@ class Writer:
         self._wal_pages = 0
         self._trouble: Verdict | None = None  # what the last batch met
         self._failed = False
+        self._in_hand: Batch | None = None  # the batch that has no answer yet
         Thread(target=self._run, name="parlour-writer", daemon=True).start()
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:
+            self._give_up(error)
+            self._work()  # which only refuses now
+        self._stop()
+
+    def _work(self) -> None:
         while True:
             try:
                 job = self.jobs.get(timeout=self._rest())
@@ -94,8 +104,7 @@ class Writer:
             if isinstance(job, Batch):
                 self._write(job)
             elif job is None:
-                break
-        self._stop()
+                return
 
     def _wait(self, wait: Wait) -> Batch | Wait | None:
         # On this thread, because the timers of an event loop count in milliseconds.
@@ -109,6 +118,7 @@ class Writer:
         if self._failed:
             self._answer([after_failure(draft) for draft in batch.drafts])
             return
+        self._in_hand = batch
         try:
             outcome = self._events.append(batch.drafts, batch.now_ms)
         except apsw.Error as error:
@@ -118,7 +128,7 @@ class Writer:
             self._answer([Refusal("internal") for _ in batch.drafts])
         else:
             self._trouble = None
-            self._tell(self._owner.delivered, outcome)
+            self._deliver(outcome)
             self._checkpoint_if(CHECKPOINT_PAGES)
             if self._retention is not None and self._retention.is_late() and not self._failed:
                 self._retain(self._retention)
@@ -146,7 +156,20 @@ class Writer:
         self._answer(answers)
 
     def _answer(self, answers: Sequence[Answer]) -> None:
-        self._tell(self._owner.delivered, Outcome(answers, ()))
+        self._deliver(Outcome(answers, ()))
+
+    def _deliver(self, outcome: Outcome) -> None:
+        self._tell(self._owner.delivered, outcome)
+        self._in_hand = None
+
+    def _give_up(self, error: BaseException) -> None:
+        """A mistake of ours must not end in a thread that is gone and senders that wait: it counts as a failed disk."""
+        with suppress(Exception):  # the log may be what is broken
+            _log.critical("the writer stops: %r", error, exc_info=error)
+        if self._in_hand is not None:
+            self._answer([Refusal("outcome_unknown") for _ in self._in_hand.drafts])
+        if not self._failed:
+            self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         self._failed = True
@@ -213,12 +236,13 @@ class Writer:
             self._fail(error)
 
     def _stop(self) -> None:
-        if not self._failed:
-            self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        clean = not self._failed
+        clean = False
         try:
+            if not self._failed:
+                self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
             self._connection.close()
-        except apsw.Error as error:
+            clean = not self._failed
+        except Exception as error:
             _log.error("the database could not be closed: %s", error)
-            clean = False
-        self._tell(self._owner.stopped, clean)
+        finally:
+            self._tell(self._owner.stopped, clean)
