@@ -76,7 +76,8 @@ class Rooms:
     # --- pages ---
 
     async def _page(self, request: Request, room: str, reading: Reading, path: str) -> Response:
-        self._guard.limit_reading(request)
+        if not reading.wait_s:
+            self._guard.limit_reading(request)
         channel = await self._context.hub.open(room)
         try:
             if reading.wait_s:
@@ -84,6 +85,8 @@ class Rooms:
                     reading = replace(reading, since=Cursor(None, channel.head))
                 assert reading.since is not None
                 self._check_cursor(channel, reading.since)
+                if channel.head > reading.since.seq:
+                    self._guard.limit_reading(request)  # one that has to wait is no burden
                 await wait_for_news(channel, reading.since.seq, reading.wait_s, self._context.wheel)
             events = await self._events(channel, reading)
             if reading.format == "html":
@@ -161,6 +164,7 @@ class Rooms:
     # --- streams ---
 
     async def _stream(self, request: Request, room: str, reading: Reading) -> OpenResponse:
+        self._guard.limit_reading(request)
         limits = self._context.limits
         tail = reading.limit
         if tail is None:

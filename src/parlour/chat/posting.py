@@ -33,18 +33,27 @@ class Rates:
         self._sender = Buckets(limits.sends_per_s, limits.sends_burst)
         self._address = Buckets(limits.address_sends_per_s, limits.address_sends_burst)
         self._room = Buckets(limits.room_sends_per_s, limits.room_sends_burst)
+        self._typing = Buckets(limits.typing_per_s, 3)
+        self._room_typing = Buckets(limits.room_typing_per_s, 10)
 
     def take(self, author: Author, address: str, room: str, now: float) -> None:
         """Count one message. Raises Refusal("rate_limited") with the time to wait."""
         # Names cost nothing to a guest, so an address has a rate too: wider, because classrooms share one.
-        for buckets, key, what in (
+        counted = (
             (self._sender, author.id, "you send"),
             (self._address, address, "are sent from your address"),
             (self._room, room, "are sent to this room"),
-        ):
-            wait = buckets.take(key, now)
+        )
+        for buckets, key, what in counted:  # all first: a refusal counts nowhere
+            wait = buckets.wait(key, now)
             if wait > 0.0:
                 raise Refusal("rate_limited", f"More messages {what} than the rate allows.", retry_after=wait)
+        for buckets, key, _ in counted:
+            buckets.spend(key, now)
+
+    def may_type(self, address: str, room: str, now: float) -> bool:
+        """Count a sign of typing, which goes to everybody in the room at no cost to who gives it."""
+        return self._typing.take(f"{address} {room}", now) == 0.0 and self._room_typing.take(room, now) == 0.0
 
     def sizes(self) -> dict[str, int]:
         """How many senders, addresses and rooms are remembered."""
@@ -68,6 +77,16 @@ class Posting:
     def author(self, sender: Sender, name: str | None) -> Author:
         """Who the sender is under a display name. Raises Refusal("bad_name")."""
         return self._guests.author(sender.seat, name)
+
+    def typing(self, sender: Sender, room: str, name: str | None) -> Author | None:
+        """Who is typing, to be shown in a room; None when it has been shown often enough. Raises Refusal."""
+        author = self.author(sender, name)
+        if not may_post(author.kind, self._access):
+            raise Refusal("login_required", "Only members may post here.")
+        rates, address = self._rates, sender.address
+        if rates is None or address is None or rates.may_type(address, room, self._clock.monotonic()):
+            return author
+        return None
 
     def post(
         self, sender: Sender, room: str, text: str, *, key: str | None = None, name: str | None = None

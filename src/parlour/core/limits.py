@@ -60,6 +60,8 @@ class Limits:
     websocket_fragments: int = _limit(16, "Fragments of one WebSocket message.")
     websocket_message_s: float = _limit(30.0, "From the first to the last byte of one WebSocket message.")
     websocket_controls_per_s: int = _limit(10, "Pings and pongs a WebSocket client may send each second.")
+    websocket_ops_per_s: float = _limit(20.0, "Operations of one WebSocket that store nothing, on average.")
+    websocket_ops_burst: int = _limit(200, "Operations of one WebSocket that store nothing, at once.")
     websocket_ping_s: float = _limit(25.0, "A WebSocket from which nothing came for so long is pinged.")
     websocket_pong_s: float = _limit(10.0, "A pinged WebSocket answers within this time, or is closed.")
     stream_rooms: int = _limit(100, "Rooms on one connection.")
@@ -80,10 +82,12 @@ class Limits:
     sends_burst: int = _limit(10, "Messages of one sender at once.")
     address_sends_per_s: float = _limit(20.0, "Messages from one address, on average: shared behind a router.")
     address_sends_burst: int = _limit(60, "Messages from one address at once.")
-    room_sends_per_s: float = _limit(20.0, "Messages to one room, on average.")
-    room_sends_burst: int = _limit(60, "Messages to one room at once.")
-    history_per_s: float = _limit(5.0, "Pages of history for one reader, on average.")
-    history_burst: int = _limit(20, "Pages of history for one reader at once.")
+    room_sends_per_s: float = _limit(100.0, "Messages to one room, on average.")
+    room_sends_burst: int = _limit(300, "Messages to one room at once.")
+    typing_per_s: float = _limit(1.0, "Signs of typing from one address to one room, on average.")
+    room_typing_per_s: float = _limit(10.0, "Signs of typing shown in one room, on average.")
+    history_per_s: float = _limit(20.0, "Pages and streams of history for one address, on average.")
+    history_burst: int = _limit(60, "Pages and streams of history for one address at once.")
     address_connections: int = _limit(64, "Open connections from one address (IPv6: one /64).")
     address_new_per_10_s: int = _limit(64, "New connections from one address in ten seconds.")
 
@@ -136,20 +140,28 @@ class Buckets:
 
         A refusal takes nothing. `now` is in seconds on a clock that never goes back.
         """
+        wait = self.wait(key, now)
+        if wait == 0.0:
+            self.spend(key, now)
+        return wait
+
+    def wait(self, key: str, now: float) -> float:
+        """What `take` would return, without taking."""
+        full_at = self._full_at.get(key)
+        if full_at is None:
+            return 0.0
+        wait = (full_at if full_at > now else now) + self._interval - now - self._burst_s
+        return wait if wait > _ROUNDING_S else 0.0
+
+    def spend(self, key: str, now: float) -> None:
+        """Take one token that `wait` has said is there."""
         table = self._full_at
         full_at = table.get(key)
-        if full_at is None:
-            table[key] = now + self._interval
-            if len(table) > self._capacity:
-                table.popitem(last=False)
-            return 0.0
-        full_at = (full_at if full_at > now else now) + self._interval
-        wait = full_at - now - self._burst_s
-        if wait > _ROUNDING_S:
-            return wait
-        table[key] = full_at
-        table.move_to_end(key)
-        return 0.0
+        table[key] = (full_at if full_at is not None and full_at > now else now) + self._interval
+        if full_at is not None:
+            table.move_to_end(key)
+        elif len(table) > self._capacity:
+            table.popitem(last=False)
 
     def __len__(self) -> int:
         return len(self._full_at)

@@ -61,7 +61,7 @@ _HOSTILE = re.compile(
     "(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f)"  # the flag of a region, as one emoji
     "|[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
-    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff]"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff]++"
 )
 _JOINING_SCRIPTS = re.compile("[\u0600-\u0dff\u0f00-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc]")
 """Scripts whose spelling needs zero-width joiners and non-joiners: Arabic and Indic ones and their neighbours."""
@@ -75,21 +75,33 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _HOSTILE.sub(_picture, text)
+    return _HOSTILE.sub(_pictures, text)
 
 
-def _picture(match: re.Match[str]) -> str:
+def _pictures(match: re.Match[str]) -> str:
+    """The pictures of a run of hostile characters; a run costs little more than one."""
     if match[1] is not None:
         return match[1]
-    char = match[0]
-    code = ord(char)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
-    if char in "\u200c\u200d" and _joins(match.string, match.start()):
-        return char
-    return f"<U+{code:04X}>"
+    run = match[0]
+    if run[0] in "\u200c\u200d" and _joins(match.string, match.start()):
+        return run[0] + run[1:].translate(_PICTURES)
+    return run.translate(_PICTURES)
+
+
+class _Pictures(dict[int, str]):
+    """Code point to picture, made when first asked for."""
+
+    def __missing__(self, code: int) -> str:
+        if code < 0x20:
+            self[code] = chr(0x2400 + code)
+        elif code == 0x7F:
+            self[code] = "\u2421"
+        else:
+            self[code] = f"<U+{code:04X}>"
+        return self[code]
+
+
+_PICTURES = _Pictures()
 
 
 def _joins(text: str, index: int) -> bool:
@@ -109,5 +121,5 @@ def text_line(at: str, name: str, text: str) -> str:
         if "\t" in text:
             text = text.replace("\t", "    ")
         lines = text.replace("\r\n", "\n").split("\n")
-        text = "\n  ".join([_HOSTILE.sub(_picture, line) for line in lines])
+        text = "\n  ".join([_HOSTILE.sub(_pictures, line) for line in lines])
     return f"{at[:19]}Z {visible(name)}: {text}"

@@ -18,8 +18,10 @@ FORMATS: Mapping[str, bytes] = {
 # RFC 9110 §12.4.2 has a digit and at most three decimals; `.2` and more decimals are in use; what float() reads is not.
 _QUALITY = re.compile(rb"0(?:\.[0-9]*)?|\.[0-9]+|1(?:\.0*)?")
 
+REMEMBERED_BYTES = 256
+"""Longer values are read anew each time: strangers choose them."""
 
-@lru_cache(maxsize=1024)
+
 def choose(accept: bytes | None, offers: tuple[str, ...] = tuple(FORMATS)) -> str | None:
     """The offer that an Accept value prefers, or None when it refuses them all. A missing Accept takes the first.
 
@@ -27,6 +29,10 @@ def choose(accept: bytes | None, offers: tuple[str, ...] = tuple(FORMATS)) -> st
     """
     if accept is None:
         return offers[0]
+    return (_remembered if len(accept) <= REMEMBERED_BYTES else _choose)(accept, offers)
+
+
+def _choose(accept: bytes, offers: tuple[str, ...]) -> str | None:
     ranges = [parsed for part in accept.lower().split(b",") if (parsed := _media_range(part)) is not None]
     if not ranges:
         return offers[0]
@@ -40,7 +46,9 @@ def choose(accept: bytes | None, offers: tuple[str, ...] = tuple(FORMATS)) -> st
     return best
 
 
-@lru_cache(maxsize=1024)
+_remembered = lru_cache(maxsize=512)(_choose)
+
+
 def wants_json(accept: bytes | None) -> bool:
     """Whether errors and receipts should be JSON: the client named a JSON type and likes nothing better."""
     if accept is None or b"json" not in accept:

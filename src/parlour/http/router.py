@@ -12,6 +12,9 @@ from parlour.core.errors import Refusal
 from parlour.http.request import Request
 from parlour.http.response import Reply
 
+REMEMBERED_BYTES = 256
+"""Longer paths are matched anew each time: strangers choose them."""
+
 Handler = Callable[[Request], Awaitable[Reply]]
 
 
@@ -66,14 +69,17 @@ class Router:
             ((tuple(pattern.strip("/").split("/")), by_method) for pattern, by_method in table.items()),
             key=lambda row: [segment.startswith("{") for segment in row[0]],
         )
-        # The same few paths come again and again; the cache holds nothing that is not in this table.
-        self.match = lru_cache(maxsize=4096)(self._match)
+        # The same few paths come again and again.
+        self._remembered = lru_cache(maxsize=1024)(self._match)
 
-    def _match(self, path: bytes) -> Match:
+    def match(self, path: bytes) -> Match:
         """Find the routes of an undecoded path (no query). Raises Refusal("not_found") or ("bad_request").
 
         One slash at the end changes nothing: people type it, and `curl -T -` adds it.
         """
+        return (self._remembered if len(path) <= REMEMBERED_BYTES else self._match)(path)
+
+    def _match(self, path: bytes) -> Match:
         if len(path) > 1 and path.endswith(b"/"):
             path = path[:-1]
         try:

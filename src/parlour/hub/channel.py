@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("parlour.hub")
 
 
-REMEMBERED_REPLAYS = 8
-"""Pages of replay kept until the next event, for readers who resume at the same place."""
+REMEMBERED_REPLAYS = 2
+REMEMBERED_REPLAY_BYTES = 65536
+"""Pages of replay kept until the next event, for readers who resume at the same place; larger ones are not."""
 
 
 class Group:
@@ -154,7 +155,8 @@ class Channel:
             if events is None:
                 return None
             page = (events[-1].seq, encoder.events(self, events))
-            if encoder.is_shared and len(self._replays) < REMEMBERED_REPLAYS:
+            is_small = len(page[1]) <= REMEMBERED_REPLAY_BYTES
+            if encoder.is_shared and is_small and len(self._replays) < REMEMBERED_REPLAYS:
                 self._replays[key] = page
         return page
 

@@ -119,8 +119,8 @@ class Subscription:
     def _read(self, events: Sequence[Stored] | None) -> None:
         """A page has come from the store; None when the store could not be read."""
         self._reading = False
-        if self.reader is None:
-            return
+        if self.reader is None or self._paused:
+            return  # `resume` reads it again: a page that waits would be a queue
         if events is None:
             self.reader.failed(self)
         elif events and events[0].seq == self._seq + 1:

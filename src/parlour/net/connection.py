@@ -25,7 +25,7 @@ log = logging.getLogger("parlour.net")
 READ_AHEAD = 65536
 """Bytes of pipelined requests that are held while one is being answered; beyond it reading stops."""
 
-SESSION_SLICE = 8192
+SESSION_SLICE = 4096
 """Bytes that a session is given at once; the next slice waits for its turn in the event loop."""
 
 LINGER_S = 2
@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
             return
         assert self._session is not None
         self._session.received(data[:SESSION_SLICE])
-        if len(data) > SESSION_SLICE:
+        if self._session is not None and len(data) > SESSION_SLICE:
             self._unread = data[SESSION_SLICE:]
             self.transport.pause_reading()
             self.server.loop.call_soon(self._feed_more)
@@ -148,7 +148,7 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
 
     def eof_received(self) -> bool:
-        """The peer has finished sending. What it asked for is still answered, and a stream goes on (half-close)."""
+        """The peer has finished sending. What it asked for is still answered; a session decides for itself."""
         self._eof = True
         if self._session is not None:
             self._session.ended()
@@ -370,7 +370,9 @@ class Connection(asyncio.Protocol):
         session.started(self)
         if self._paused:
             session.paused()
-        if self._eof:
+        if self.server.drain.is_draining:
+            self.drain(self.server.drain.reconnect_after_ms())
+        elif self._eof:
             session.ended()
         else:
             self._feed_more()

@@ -92,11 +92,15 @@ class Drain:
                 if self._is_hurried or loop.time() >= deadline:
                     return
 
+    def reconnect_after_ms(self) -> int:
+        """When one session should come back: its own random moment."""
+        return int(self._fraction() * self._spread_s * 1000)
+
     def _tell(self, connection: Drainable) -> None:
         if connection not in self.connections:
             return
         try:
-            connection.drain(int(self._fraction() * self._spread_s * 1000))
+            connection.drain(self.reconnect_after_ms())
         except Exception as error:  # one broken connection does not keep the others from their goodbye
             event(_log, "drain_failed", ERROR, error=error)
             connection.abort()

@@ -41,6 +41,7 @@ class Exchange(Generic[T]):
         future, self._waiting_for = self._waiting_for, None
         if future is not None:
             future.remove_done_callback(self._wake)
+            future.add_done_callback(_look_at)  # a refusal that nobody waits for any more is no mistake of ours
         with suppress(CancelledError, StopIteration):
             self._coroutine.throw(CancelledError())
         self._coroutine.close()
@@ -66,6 +67,12 @@ class Exchange(Generic[T]):
             future._asyncio_future_blocking = False
             self._waiting_for = future
             future.add_done_callback(self._wake)
+
+
+def _look_at(future: Future[Any]) -> None:
+    """Take note of an exception, so that the loop does not report it as never retrieved."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _ignore(_result: object, _error: BaseException | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,7 +49,8 @@ class LiveSession:
     def started(self, sink: Sink) -> None:
         """Subscribe to every room, then replay, then live."""
         self.sink = sink
-        sink.wake_in(self.pulse_s)
+        # The first beat comes early by chance, or all who come back after a restart would beat in the same second.
+        sink.wake_in(self.pulse_s * (0.25 + 0.75 * random.random()))  # noqa: S311  (no secret)
         starts, self._starts = self._starts, ()
         for channel, start in starts:
             self.enter(channel, start)
@@ -57,7 +59,9 @@ class LiveSession:
         """A stream's peer has nothing to say."""
 
     def ended(self) -> None:
-        """A peer that has finished sending may still listen."""
+        """The peer has closed its side, and no more is heard of it: clients of a stream do that when they go."""
+        if self.sink is not None:
+            self.sink.close()
 
     def paused(self) -> None:
         """The peer does not take its bytes: stand still."""

@@ -40,9 +40,6 @@ SERVICE_RESTART = 1012
 SLOW = 4008
 """Close codes: RFC 6455 §7.4.1, the registry's 1012, and ours for a reader that takes nothing."""
 
-TYPING_EVERY_S = 2.0
-"""One typist is shown to the others at most this often."""
-
 
 class WebSocketSession(LiveSession):
     """One WebSocket. With `room` it reads that room and operations mean it; without, rooms are subscribed to.
@@ -51,7 +48,7 @@ class WebSocketSession(LiveSession):
     """
 
     __slots__ = (
-        "_clock", "_heard", "_limits", "_opening", "_pings", "_posting", "_reader", "_room", "_sender", "_typed_at",
+        "_asked", "_clock", "_heard", "_limits", "_opening", "_pings", "_posting", "_reader", "_room", "_sender",
     )  # fmt: skip
 
     def __init__(
@@ -71,10 +68,10 @@ class WebSocketSession(LiveSession):
         self._room = room
         self._limits = limits
         self._pings: Buckets | None = None
+        self._asked: Buckets | None = None
         self._clock = clock
         self._reader: FrameReader | None = None
         self._heard = True
-        self._typed_at = -TYPING_EVERY_S
         self._opening: dict[str, Start] = {}  # rooms that are subscribed to, but whose log is still looked for
 
     # --- bytes in ---
@@ -108,17 +105,18 @@ class WebSocketSession(LiveSession):
         elif reader.is_idle:
             self._reader = None
 
-    def ended(self) -> None:
-        """A WebSocket without its other half is of no use (RFC 6455 §7.2.1)."""
-        if self.sink is not None:
-            self.sink.close()
-
     def _may_ping(self) -> bool:
         """Count a ping or pong; a peer that sends them all the time makes us work for nothing."""
         if self._pings is None:
             rate = self._limits.websocket_controls_per_s
             self._pings = Buckets(rate, rate, capacity=1)
         return self._pings.take("", self._clock.monotonic()) == 0.0
+
+    def _may_ask(self) -> bool:
+        """Count an operation that stores nothing, or was refused."""
+        if self._asked is None:
+            self._asked = Buckets(self._limits.websocket_ops_per_s, self._limits.websocket_ops_burst, capacity=1)
+        return self._asked.take("", self._clock.monotonic()) == 0.0
 
     # --- operations ---
 
@@ -129,8 +127,12 @@ class WebSocketSession(LiveSession):
             if isinstance(op, SendOp):
                 key = op.key
             self._run(op)
+            is_free = isinstance(op, SendOp)  # sends have rates of their own
         except Refusal as refusal:
             self._say(_error(key, refusal))
+            is_free = False
+        if not is_free and not self._may_ask():
+            self._close(POLICY, "too many operations")
 
     def _run(self, op: Op) -> None:
         if isinstance(op, SendOp):
@@ -173,10 +175,8 @@ class WebSocketSession(LiveSession):
         place = self.place(room) if room is not None else None
         if place is None:
             raise Refusal("bad_op", "Subscribe to the room first.", field="room")
-        now = self._clock.monotonic()
-        if now - self._typed_at >= TYPING_EVERY_S:
-            self._typed_at = now
-            author = self._posting.author(self._sender, op.name)
+        author = self._posting.typing(self._sender, place.channel.room, op.name)
+        if author is not None:
             place.channel.flash(Typing(place.channel.room, By(author.id, author.name, author.kind)))
 
     def _subscribe(self, op: SubscribeOp) -> None:
