@@ -244,6 +244,7 @@ REFUSED = {
     "two keys": bad("/{room}/path-key-9", JSON, b'{"text":"a","key":"other-key"}', 400, "bad_parameter", "key", "PUT"),
     "two rooms": bad("/{room}", JSON, b'{"text":"a","room":"elsewhere"}', 400, "bad_parameter", "room"),
     "a bad room in the body": bad("/send", JSON, b'{"text":"a","room":"a b"}', 400, "bad_room_name", "room"),
+    "an empty room in the body": bad("/send", JSON, b'{"text":"a","room":""}', 400, "bad_room_name", "room"),
     "a room of the server": bad("/admin", None, b"a", 400, "reserved_name", "room"),
     "a room with a space": bad("/a%20b", None, b"a", 400, "bad_room_name", "room"),
     "a form for the API": bad(API, FORM, b"message=a", 415, "unsupported_media_type", None),

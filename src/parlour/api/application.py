@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from parlour.api.guard import Guard
 from parlour.api.pages import Pages
+from parlour.api.refusals import refusal_fields
 from parlour.chat.ports import Clock
 from parlour.core.errors import Refusal
 from parlour.http.negotiate import choose, wants_json
 from parlour.http.request import Request
-from parlour.http.response import PROBLEM, TEXT, Field, Reply, Response, Upgrade
+from parlour.http.response import PROBLEM, TEXT, Reply, Response, Upgrade
 from parlour.http.router import Match, Route, Router
 from parlour.schema.problems import error_line, problem
 from parlour.wire.http1 import RequestHead
@@ -21,7 +21,6 @@ from parlour.wire.http1 import RequestHead
 log = logging.getLogger("parlour.api")
 
 _ASTERISK = Match("*", {}, {})
-_CHALLENGE = b'Basic realm="parlour", charset="UTF-8", Bearer realm="parlour"'
 
 
 class Api:
@@ -77,28 +76,12 @@ class Api:
     def render(self, refusal: Refusal, head: RequestHead | None) -> Response:
         """A refusal as problem+json, as a page, or as one plain line, by what the client asked for."""
         accept = None if head is None else head.get(b"accept")
-        fields = _fields(refusal)
         if head is not None and (wants_json(accept) or (_is_api(head) and choose(accept, ("json", "html")) == "json")):
-            return Response(refusal.kind.status, problem(refusal), PROBLEM, fields)
+            return Response(refusal.kind.status, problem(refusal), PROBLEM, refusal_fields(refusal))
         if head is not None and choose(accept, ("text", "html")) == "html":
-            return self._pages.error(refusal, fields)
-        return Response(refusal.kind.status, error_line(refusal).encode() + b"\n", TEXT, fields)
+            return self._pages.error(refusal)
+        return Response(refusal.kind.status, error_line(refusal).encode() + b"\n", TEXT, refusal_fields(refusal))
 
 
 def _is_api(head: RequestHead) -> bool:
     return (head.target.partition(b"?")[0] + b"/").startswith(b"/api/v1/")
-
-
-def _fields(refusal: Refusal) -> list[Field]:
-    """The header fields that a status demands (RFC 9110 §15.5.2, §15.5.6, §15.6.4; RFC 6585 §4)."""
-    status = refusal.kind.status
-    fields: list[Field] = []
-    if refusal.retry_after is not None or refusal.kind.retry == "after":
-        fields.append((b"Retry-After", str(max(1, math.ceil(refusal.retry_after or 1))).encode()))
-    if status == 405 and refusal.extra is not None:
-        fields.append((b"Allow", str(refusal.extra["allow"]).encode()))
-    elif status == 401:
-        fields.append((b"WWW-Authenticate", _CHALLENGE))
-    elif status == 426:
-        fields += [(b"Upgrade", b"websocket"), (b"Sec-WebSocket-Version", b"13")]
-    return fields

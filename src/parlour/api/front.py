@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from parlour.api.bodies import read_message
 from parlour.api.context import Context
+from parlour.api.guard import Guard
 from parlour.api.info import Info
 from parlour.api.messages import DEFAULT_ROOM, Messages, is_browser_form
 from parlour.api.pages import Pages, Refused
@@ -21,11 +22,12 @@ SHOWN = 50
 class Front:
     """The handlers that look at what kind of client is there before they pass the request on."""
 
-    def __init__(self, messages: Messages, rooms: Rooms, pages: Pages, context: Context) -> None:
+    def __init__(self, messages: Messages, rooms: Rooms, pages: Pages, context: Context, guard: Guard) -> None:
         self._messages = messages
         self._rooms = rooms
         self._pages = pages
         self._context = context
+        self._guard = guard
         self._info = Info(context)
 
     async def home(self, request: Request) -> Reply:
@@ -43,24 +45,35 @@ class Front:
         try:
             return await self._messages.send(request)
         except Refusal as refusal:
-            return await self._show(request, refusal)
+            page = await self._show(request, refusal)
+            if page is None:
+                raise
+            return page
 
     async def post(self, request: Request) -> Response:
         """`POST /<room>`."""
         try:
             return await self._messages.post(request)
         except Refusal as refusal:
-            return await self._show(request, refusal)
+            page = await self._show(request, refusal)
+            if page is None:
+                raise
+            return page
 
-    async def _show(self, request: Request, refusal: Refusal) -> Response:
-        """After a refused form: the page again, with the reason, and what had been written still in the box."""
+    async def _show(self, request: Request, refusal: Refusal) -> Response | None:
+        """After a refused form: the page again, with the reason, and what had been written still in the box.
+
+        It counts as a page of history. None for who reads those too fast, and where a page is of no use. (It does not
+        raise the refusal again: an exception raised by a frame that holds it is a cycle, left to the collector.)
+        """
         if not is_browser_form(request):
-            raise refusal
+            return None
         try:
             message = read_message(request)
             room = room_name(request.params.get("room") or message.room or DEFAULT_ROOM)
+            self._guard.limit_reading(request)
         except Refusal:
-            raise refusal from None
+            return None
         channel = await self._context.hub.open(room)
         try:
             events = await page_before(self._context.hub, channel, channel.head + 1, SHOWN)

@@ -49,7 +49,7 @@ class Messages:
     def send(self, request: Request) -> Awaitable[Response]:
         """`POST /send`: the room is in the body, `lobby` by default."""
         message = read_message(request)
-        return self._post(request, message.room or DEFAULT_ROOM, message)
+        return self._post(request, DEFAULT_ROOM if message.room is None else message.room, message)
 
     def post(self, request: Request) -> Awaitable[Response]:
         """`POST /<room>`: the room is in the path."""

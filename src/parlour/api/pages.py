@@ -9,6 +9,7 @@ from urllib.parse import quote
 from parlour.api.bodies import Message
 from parlour.api.context import Context
 from parlour.api.guard import Guard
+from parlour.api.refusals import refusal_fields
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.core.names import room_name
@@ -73,8 +74,15 @@ class Pages:
             fields.append((b"Set-Cookie", cookie))
         if self._context.hsts_seconds and request.peer.scheme == "https":
             fields.append((b"Strict-Transport-Security", b"max-age=%d" % self._context.hsts_seconds))
-        status = refused.refusal.kind.status if refused is not None else 200
-        return Response(status, render_room(page), HTML, fields, policy=CSP.encode())
+        if refused is not None:
+            fields += refusal_fields(refused.refusal)
+        return Response(
+            200 if refused is None else refused.refusal.kind.status,
+            render_room(page),
+            HTML,
+            fields,
+            policy=CSP.encode(),
+        )
 
     def _form_key(self, refused: Refused | None) -> str:
         """A fresh key for the form; the same again where the first outcome is unknown, so that a retry stores once."""
@@ -91,10 +99,10 @@ class Pages:
             self._rooms = [(room.room, room.active_at) for room in summaries]
         return self._rooms
 
-    def error(self, refusal: Refusal, fields: Sequence[Field]) -> Response:
+    def error(self, refusal: Refusal) -> Response:
         """A refusal as a page."""
         body = render_error(refusal.kind.status, refusal.kind.title, refusal.detail)
-        return Response(refusal.kind.status, body, HTML, fields, policy=CSP.encode())
+        return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
 
 
 def room_location(raw: str) -> bytes:

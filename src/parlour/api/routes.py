@@ -18,7 +18,7 @@ def routes(context: Context, guard: Guard, pages: Pages) -> list[Route]:
     """All routes, bound to their handlers."""
     rooms = Rooms(context, guard, pages)
     messages = Messages(context, guard)
-    front = Front(messages, rooms, pages, context)
+    front = Front(messages, rooms, pages, context, guard)
     many = Many(context, guard)
     info = Info(context)
     body = context.limits.body_bytes

@@ -1,0 +1,40 @@
+"""What a browser without scripts sees when its form is refused: the page again with the reason, or the reason alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.support.server import ServerProcess
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.fixture
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A browser of a server that lets it send once and read twice."""
+    rates = ("--sends-per-s", "0.01", "--sends-burst", "1", "--history-per-s", "0.01", "--history-burst", "2")
+    with (
+        ServerProcess(tmp_path_factory.mktemp("strict") / "data", *rates, rate_limits=True) as running,
+        httpx.Client(base_url=running.url, headers=BROWSER) as client,
+    ):
+        yield client
+
+
+def test_the_page_after_a_refused_form_says_when_to_come_back(strict: httpx.Client) -> None:
+    assert strict.post("/lobby", data={"message": "once"}).status_code == 303
+    answer = strict.post("/lobby", data={"message": "my own words"})
+    assert answer.status_code == 429
+    assert "<textarea" in answer.text
+    assert "my own words" in answer.text
+    assert 1 <= int(answer.headers["retry-after"]) <= 1000
+
+
+def test_pages_after_refused_forms_count_as_pages_of_history(strict: httpx.Client) -> None:
+    refused = [strict.post("/lobby", data={"message": " "}) for _ in range(3)]
+    assert [answer.status_code for answer in refused] == [400] * 3
+    assert ["<textarea" in answer.text for answer in refused] == [True, True, False]
+    assert "The text is empty or blank." in refused[2].text
+    assert strict.get("/lobby").status_code == 429
