@@ -249,6 +249,8 @@ class InProcess:
         self.loop.call_later(TURN_S, self._watch, now)
 
     def _run(self) -> None:
+        gc.collect()
+        gc.freeze()  # as the process does: the heap of the tests is not the server's to walk
         try:
             with asyncio.Runner(loop_factory=self._new_loop) as runner:
                 runner.run(self._main())
