@@ -41,8 +41,10 @@ def report(app: App) -> None:
 
 def _stacks() -> None:
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, frame in sys._current_frames().items():
-        event(_log, "stack", thread=names.get(ident, str(ident)), calls=calls(frame))
+    # In one expression: a frame held by a variable of itself would be left to the collector.
+    stacks = {ident: calls(frame) for ident, frame in sys._current_frames().items()}
+    for ident, stack in stacks.items():
+        event(_log, "stack", thread=names.get(ident, str(ident)), calls=stack)
 
 
 def _connections(app: App) -> None:
