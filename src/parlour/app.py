@@ -133,6 +133,7 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
     hub = Hub(store)
     store.on_commit(bus.publish)
     bus.listen(hub.deliver)
+    store.on_trim(hub.trim)
     wheel = Wheel(clock.monotonic)
     drain = Drain(ids.fraction, limits.reconnect_spread_s)
     guests = Guests(store.secret)

@@ -18,7 +18,7 @@ from parlour.core.names import room_name
 from parlour.http.request import Request
 from parlour.http.response import JSON, NDJSON, SSE, TEXT, Field, OpenResponse, Reply, Response, Upgrade
 from parlour.hub.channel import Channel
-from parlour.hub.history import page_after, page_before
+from parlour.hub.history import cursor_gone, one_event, page_after, page_before
 from parlour.schema.events import encode
 from parlour.schema.pages import RoomInfo, RoomList
 from parlour.schema.pages import page as encode_page
@@ -115,17 +115,7 @@ class Rooms:
         """Raises Refusal("cursor_gone"), with the members of a `reset`, where the log cannot be continued."""
         reason = channel.gap(cursor)
         if reason is not None:
-            raise Refusal(
-                "cursor_gone",
-                f"The log cannot be continued from there ({reason}): it has {channel.first_seq} to {channel.head}.",
-                extra={
-                    "room": channel.room,
-                    "reason": reason,
-                    "epoch": channel.epoch,
-                    "first_seq": channel.first_seq,
-                    "head_seq": channel.head,
-                },
-            )
+            raise cursor_gone(channel, reason)
 
     # --- one event ---
 
@@ -154,7 +144,7 @@ class Rooms:
                 before = seq + DEFAULT_LIMIT // 2
                 around = "" if before > channel.head else f"?before={before}"
                 return Response(303, fields=[(b"Location", b"%b%b#m%d" % (room_path(room), around.encode(), seq))])
-            (event,) = await page_after(hub, channel, seq - 1, 1)
+            event = await one_event(hub, channel, seq)
             if reading.format == "json":
                 return Response(body=event.json + b"\n", content_type=JSON)
             return Response(body=stored_line(event).encode())

@@ -51,6 +51,12 @@ class Store(Protocol):
         makes the next batch bigger by itself.
         """
 
+    def on_trim(self, listener: Callable[[str, int], None]) -> None:
+        """Call `listener` on the loop with a room and its new `first_seq` after the beginning of its log was dropped.
+
+        Reads stop showing the dropped events a moment before it is called. The newest event of a room stays.
+        """
+
     def append(self, draft: Draft) -> Future[Appended]:
         """Queue a draft; never waits, never raises.
 

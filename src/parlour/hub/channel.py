@@ -111,6 +111,13 @@ class Channel:
         if self._waiters:
             self.release_waiters(True)
 
+    def trim(self, first_seq: int) -> None:
+        """The log begins at `first_seq` now: show nothing before it any more."""
+        if first_seq > self.first_seq:
+            self.first_seq = first_seq
+            self.ring.drop_below(first_seq)
+            self._replays.clear()
+
     def flash(self, item: Control) -> None:
         """Show a fleeting item (typing) to whoever is live now; it is not kept."""
         for encoder, group in list(self._groups.items()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
 from parlour.hub.hub import Hub
@@ -13,11 +14,41 @@ PAGE_BYTES = 1048576
 
 
 async def page_after(hub: Hub, channel: Channel, seq: int, limit: int) -> Sequence[Stored]:
-    """Events after `seq`, oldest first. Raises Refusal("storage_unavailable")."""
+    """Events after `seq`, oldest first. Raises Refusal (cursor_gone, storage_unavailable)."""
     if seq >= channel.head:
         return ()
     found = channel.ring.after(seq, limit, PAGE_BYTES)
-    return found if found is not None else await hub.store.after(channel.room, seq, limit, PAGE_BYTES)
+    if found is None:
+        found = await hub.store.after(channel.room, seq, limit, PAGE_BYTES)
+        if not found or found[0].seq != seq + 1:  # retention was faster than its notice
+            channel.trim(found[0].seq if found else channel.head)
+            raise cursor_gone(channel, "below_retention")
+    return found
+
+
+async def one_event(hub: Hub, channel: Channel, seq: int) -> Stored:
+    """The event `seq`, which is not after the head. Raises Refusal (gone, storage_unavailable)."""
+    found = channel.ring.after(seq - 1, 1, PAGE_BYTES)
+    if found is None:
+        found = await hub.store.after(channel.room, seq - 1, 1)
+    if not found or found[0].seq != seq:
+        raise Refusal("gone", f"The log of this room begins after event {seq}.")
+    return found[0]
+
+
+def cursor_gone(channel: Channel, reason: str) -> Refusal:
+    """Why the log cannot be continued, with the members of a `reset`."""
+    return Refusal(
+        "cursor_gone",
+        f"The log cannot be continued from there ({reason}): it has {channel.first_seq} to {channel.head}.",
+        extra={
+            "room": channel.room,
+            "reason": reason,
+            "epoch": channel.epoch,
+            "first_seq": channel.first_seq,
+            "head_seq": channel.head,
+        },
+    )
 
 
 async def page_before(hub: Hub, channel: Channel, seq: int, limit: int) -> Sequence[Stored]:

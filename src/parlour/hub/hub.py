@@ -27,6 +27,7 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self._loading: dict[str, asyncio.Task[None]] = {}
         self._missed: dict[str, list[Stored]] = {}
+        self._trimmed: dict[str, int] = {}  # what `trim` was told of rooms that are being loaded
         self._idle: dict[str, int] = {}  # room to the bytes of its ring, the least recently active first
         self._idle_bytes = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -42,6 +43,17 @@ class Hub:
                     self.idle(channel)
             elif room in self._missed:
                 self._missed[room].extend(events)
+
+    def trim(self, room: str, first_seq: int) -> None:
+        """The log of a room begins at `first_seq` now; see `Store.on_trim`."""
+        channel = self._channels.get(room)
+        if channel is not None:
+            channel.trim(first_seq)
+            if room in self._idle:
+                self._idle_bytes += channel.ring.size - self._idle[room]
+                self._idle[room] = channel.ring.size
+        elif room in self._loading:
+            self._trimmed[room] = first_seq
 
     async def open(self, room: str) -> Channel:
         """The channel of a room, with `uses` raised by one: its user calls `release` (a subscription does by `close`).
@@ -67,6 +79,8 @@ class Hub:
             await channel.load()
         finally:
             del self._missed[room], self._loading[room]
+            first_seq = self._trimmed.pop(room, 1)
+        channel.trim(first_seq)
         self._channels[room] = channel
         if missed:
             channel.deliver(missed)

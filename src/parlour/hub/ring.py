@@ -33,6 +33,12 @@ class Ring:
         while len(ring) > MAX_EVENTS or (self.size > MAX_BYTES and len(ring) > 1):
             self.size -= len(ring.popleft().json) + OVERHEAD
 
+    def drop_below(self, seq: int) -> None:
+        """Forget the events before `seq`."""
+        ring = self.events
+        while ring and ring[0].seq < seq:
+            self.size -= len(ring.popleft().json) + OVERHEAD
+
     def replace(self, events: Iterable[Stored]) -> None:
         """Begin anew with these events."""
         self.events.clear()

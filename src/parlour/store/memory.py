@@ -31,6 +31,9 @@ class MemoryStore:
         """See `Store.on_commit`."""
         self._listeners.append(listener)
 
+    def on_trim(self, listener: Callable[[str, int], None]) -> None:
+        """See `Store.on_trim`; nothing is ever dropped here."""
+
     def append(self, draft: Draft) -> Future[Appended]:
         """See `Store.append`."""
         loop = asyncio.get_running_loop()

@@ -40,6 +40,8 @@ async def test_expired_events_are_dropped_and_the_newest_stays(tmp_path: Path, m
 
     clock.ms += 9 * DAY
     store = await open_sqlite(tmp_path, clock=clock, retention_days=10)
+    heard: list[tuple[str, int]] = []
+    store.on_trim(lambda room, first_seq: heard.append((room, first_seq)))
     for room, log in (
         ("a", Log(51, 51)),
         ("b", Log(50, 50)),
@@ -48,6 +50,11 @@ async def test_expired_events_are_dropped_and_the_newest_stays(tmp_path: Path, m
         ("e", Log(51, 51)),
     ):
         await until(store, room, log)
+    async with asyncio.timeout(5):
+        while len(heard) < 3 * 8 + 2 * 7:
+            await asyncio.sleep(0)
+    assert [first for room, first in heard if room == "a"] == [8, 15, 22, 29, 36, 43, 50, 51]
+    assert [first for room, first in heard if room == "d"] == [8, 15, 22, 29, 36, 43, 50]
     assert [event.seq for event in await store.after("a", 0, 100)] == [51]
     assert [event.seq for event in await store.before("a", 52, 100)] == [51]
     assert await store.before("a", 51, 100) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import cast
+from typing import NamedTuple, cast
 
 import apsw
 
@@ -24,6 +24,13 @@ LATE_S = 1.0
 DAY_MS = 86_400_000
 
 
+class Trimmed(NamedTuple):
+    """A room has lost the events before `first_seq`."""
+
+    room: str
+    first_seq: int
+
+
 class Retention:
     """Walks over the rooms, a few at a time. The newest event of a room stays for ever, so that its head is known."""
 
@@ -41,12 +48,13 @@ class Retention:
         """Whether the next step has been due for LATE_S."""
         return time.monotonic() >= self._next + LATE_S
 
-    def step(self, connection: apsw.Connection) -> None:
-        """Delete at most EVENTS_PER_STEP events or look at ROOMS_PER_STEP rooms. Raises apsw.Error."""
+    def step(self, connection: apsw.Connection) -> Trimmed | None:
+        """Delete at most EVENTS_PER_STEP events of one room, or look at ROOMS_PER_STEP rooms. Raises apsw.Error."""
         self._next = time.monotonic() + ROUND_PAUSE_S  # also if this step fails, say because the disk is full
         before = self._now_ms() - self._keep_ms
         found = connection.execute(sql.ROOMS_FROM, (self._room, ROOMS_PER_STEP)).fetchall()
         rooms = cast(list[tuple[int, int, int]], found)  # STRICT tables hold what they declare
+        trimmed = None
         for number, first_seq, head_id in rooms:
             expired = connection.execute(
                 sql.EXPIRED, ((number << sql.SEQ_BITS) | first_seq, head_id, EVENTS_PER_STEP, before)
@@ -54,11 +62,13 @@ class Retention:
             if expired is not None:
                 with connection:
                     connection.execute(sql.DROP_EVENTS, (number << sql.SEQ_BITS, expired))
-                    connection.execute(sql.RAISE_FIRST, ((expired & sql.SEQ_MASK) + 1, number))
+                    first_seq = (expired & sql.SEQ_MASK) + 1
+                    trimmed = Trimmed(connection.execute(sql.RAISE_FIRST, (first_seq, number)).get, first_seq)
                 break
             self._room = number
         else:
             if len(rooms) < ROOMS_PER_STEP:
                 self._room = 0
-                return
+                return None
         self._next = time.monotonic() + STEP_PAUSE_S
+        return trimmed

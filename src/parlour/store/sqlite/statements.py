@@ -112,7 +112,7 @@ SELECT max(id) FROM (SELECT id, at_ms FROM events WHERE id >= ?1 AND id < ?2 ORD
 """
 
 DROP_EVENTS = "DELETE FROM events WHERE id > ? AND id <= ?"
-RAISE_FIRST = "UPDATE rooms SET first_seq = ? WHERE room_no = ?"
+RAISE_FIRST = "UPDATE rooms SET first_seq = ? WHERE room_no = ? RETURNING name"
 
 EVENTS_FROM = "SELECT id, at_ms, author, key, body, checksum FROM events WHERE id >= ? AND id <= ? ORDER BY id"
 

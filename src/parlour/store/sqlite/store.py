@@ -19,7 +19,7 @@ from parlour.store.sqlite.failures import after_failure
 from parlour.store.sqlite.gather import Gather
 from parlour.store.sqlite.pages import After, Before, LogOf, Rooms
 from parlour.store.sqlite.readers import Readers
-from parlour.store.sqlite.retention import Retention
+from parlour.store.sqlite.retention import Retention, Trimmed
 from parlour.store.sqlite.writer import Batch, Wait, Writer
 
 BATCH_DRAFTS = 256
@@ -53,6 +53,7 @@ class SqliteStore:
         self._clock = clock
         self._on_fatal = on_fatal
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []
+        self._trim_listeners: list[Callable[[str, int], None]] = []
         self._queue: deque[_Entry] = deque()
         self._in_flight: list[_Entry] = []
         self._bytes_free = queue_bytes
@@ -60,7 +61,7 @@ class SqliteStore:
         self._scheduled = False  # `_take` or `_next` is about to run
         self._refusal: str | None = None  # why appends are refused, if they are
         self._full = False
-        self._commits = 0  # reads are shared only between two commits
+        self._commits = 0  # what changed the logs: reads are shared only between two changes
         self._drained: Future[None] = self._loop.create_future()
         self._stopped: Future[bool] = self._loop.create_future()
         self._closing: asyncio.Task[None] | None = None
@@ -90,6 +91,10 @@ class SqliteStore:
     def on_commit(self, listener: Callable[[Sequence[Commit]], None]) -> None:
         """See `Store.on_commit`."""
         self._listeners.append(listener)
+
+    def on_trim(self, listener: Callable[[str, int], None]) -> None:
+        """See `Store.on_trim`."""
+        self._trim_listeners.append(listener)
 
     def append(self, draft: Draft) -> Future[Appended]:
         """See `Store.append`."""
@@ -170,6 +175,12 @@ class SqliteStore:
     def has_room(self) -> None:
         """Be ready again: the disk is not full any more."""
         self._full = False
+
+    def trimmed(self, trimmed: Trimmed) -> None:
+        """Pass on what retention did."""
+        self._commits += 1
+        for listener in self._trim_listeners:
+            listener(*trimmed)
 
     def failed(self, error: BaseException) -> None:
         """Refuse what is queued and all that comes: the disk has failed."""

@@ -17,7 +17,7 @@ from parlour.core.event import Draft
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.batch import Answer, EventLog, Outcome
 from parlour.store.sqlite.failures import Verdict, after_failure, judge
-from parlour.store.sqlite.retention import Retention
+from parlour.store.sqlite.retention import Retention, Trimmed
 
 _log = logging.getLogger("parlour.store")
 
@@ -53,6 +53,9 @@ class Owner(Protocol):
 
     def has_room(self) -> None:
         """A disk that was full has taken something again."""
+
+    def trimmed(self, trimmed: Trimmed) -> None:
+        """Retention has dropped the beginning of a room."""
 
     def failed(self, error: BaseException) -> None:
         """The disk has failed, or the writer itself: every later batch is refused. Called once, after what met it."""
@@ -208,10 +211,12 @@ class Writer:
 
     def _retain(self, retention: Retention) -> None:
         try:
-            retention.step(self._connection)
+            trimmed = retention.step(self._connection)
         except apsw.Error as error:
             self._idle_error("retention", error)
         else:
+            if trimmed is not None:
+                self._tell(self._owner.trimmed, trimmed)
             self._checkpoint_if(CHECKPOINT_PAGES)
 
     def _checkpoint_if(self, pages: int) -> None:
