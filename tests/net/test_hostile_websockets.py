@@ -178,7 +178,6 @@ def test_client_that_sends_without_reading_is_not_read_from(chat: InProcess) -> 
         chat.settle(lambda: len(chat.server.drain.connections) == 1)
         thread.join(20)  # it has been cut off
         assert not thread.is_alive()
-    assert chat.longest_turn_s < HOLD_S
 
 
 def test_client_that_reads_late_gets_every_answer(chat: InProcess) -> None:
