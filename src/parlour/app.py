@@ -6,7 +6,7 @@ import asyncio
 import logging
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -77,9 +77,7 @@ class App:
 
     async def stop(self, seconds: float | None = None) -> int:
         """Drain, then close everything. Returns how many connections had to be cut off."""
-        left = await self.server.drain.run(
-            self._begin_stop, self.settings.drain_seconds if seconds is None else seconds
-        )
+        left = await self.server.drain.run(self._begin_stop, self.server.limits.drain_s if seconds is None else seconds)
         self.wheel.stop()
         await self.hub.close()
         await self.store.close()
@@ -152,6 +150,7 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
         access=settings.access,
         reads=reads,
         allowed_origins=frozenset(settings.allowed_origins),
+        hosts=_hosts(settings, listeners),
         hsts_seconds=settings.hsts_seconds,
         draining=lambda: drain.is_draining,
         version=__version__,
@@ -172,6 +171,19 @@ def _api(context: Context, on_answer: Callable[[Request, int, float], None] | No
     guard = Guard(context)
     pages = Pages(context, guard)
     return Api(Router(routes(context, guard, pages)), guard, pages, context.clock, on_answer)
+
+
+def _hosts(settings: Settings, listeners: Sequence[Listener]) -> frozenset[str] | None:
+    """The names to answer to; None for all.
+
+    A page of any site can have its own name resolve to 127.0.0.1 and then read and write what listens there (DNS
+    rebinding). A server that only this machine can reach therefore answers to the machine's own names alone.
+    """
+    if settings.allowed_hosts:
+        return None if "*" in settings.allowed_hosts else frozenset(settings.allowed_hosts)
+    if settings.trusted_proxies or not all(listener.is_loopback for listener in listeners):
+        return None
+    return frozenset()
 
 
 def _max_connections() -> int:

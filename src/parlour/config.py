@@ -57,7 +57,12 @@ def _proxy(value: str) -> str:
     return value
 
 
+def _host_name(value: str) -> str:
+    return value if value == "*" else parse_host(value).lower()
+
+
 _HOSTS = items("HOST", "host names or addresses, or none", parse_host)
+_HOST_NAMES = items("NAME", "host names without port, or *", _host_name)
 _PROXIES = items("NETWORK", "networks such as 10.0.0.0/8, or unix", _proxy)
 _PATH, _FILE, _DIR = path("PATH"), path("FILE"), path("DIR")
 _ORIGINS = items("ORIGIN", "origins such as https://chat.example.org", parse_origin)
@@ -104,6 +109,13 @@ class Settings:
         (),
         "Peers whose X-Forwarded-For, -Proto and -Host are believed; `unix` means those on the Unix socket.",
     )
+    allowed_hosts: tuple[str, ...] = _row(
+        "Listening",
+        _HOST_NAMES,
+        (),
+        "Names clients may call this server by (Host); `*` is any. Without it a server that listens on loopback only,"
+        " behind no trusted proxy, answers to localhost and loopback addresses; others answer to any name.",
+    )
     allowed_origins: tuple[str, ...] = _row(
         "Listening",
         _ORIGINS,
@@ -148,7 +160,11 @@ class Settings:
     access_log: bool = _row("Operation", switch, False, "Write a log line for every request.")
     debug: bool = _row("Operation", switch, False, "Check the event loop for slow callbacks; costs speed.")
     drain_seconds: float = _row(
-        "Operation", number(0, 3600), 30.0, "How long a stop waits for connections to end.", "seconds"
+        "Operation",
+        number(0, 3600),
+        _LIMITS["drain_s"].default,
+        "How long a stop waits for connections to end.",
+        "seconds",
     )
 
     # Limits
@@ -164,7 +180,6 @@ class Settings:
     address_new_per_10_s: int = _limit("address_new_per_10_s", 1, 1_000_000)
     stream_rooms: int = _limit("stream_rooms", 1, 10_000)
     keep_alive_s: float = _limit("keep_alive_s", 1, 3600, "seconds")
-    buffered_bytes: int = _limit("buffered_bytes", 65536, 16 * 1024 * 1024, "bytes")
     stalled_s: float = _limit("stalled_s", 1, 3600, "seconds")
 
     def limits(self) -> Limits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -61,6 +62,7 @@ def every_route() -> list[Route]:
         access="open",
         reads=None,
         allowed_origins=frozenset(),
+        hosts=None,
         draining=lambda: False,
         version="1",
     )
@@ -189,7 +191,10 @@ def is_limited(answer: httpx.Response) -> bool:
     if answer.status_code != 429:
         return False
     problem = answer.json()
-    assert (problem["code"], problem["stored"]) == ("rate_limited", False)
+    assert (problem["code"], problem.get("stored")) == (
+        "rate_limited",
+        None if answer.request.method == "GET" else False,
+    )
     assert 1 <= int(answer.headers["retry-after"]) <= 1000
     assert problem["retry_after"] <= int(answer.headers["retry-after"]) < problem["retry_after"] + 1
     return True
@@ -221,3 +226,44 @@ def test_pages_of_history_have_a_rate_and_health_has_none(slow: httpx.Client) ->
     assert "retry-after" in plain.headers
     assert slow.get("/healthz").status_code == 200
     assert slow.get("/help").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("LOCALHOST:80", 200),
+        ("127.0.0.1:8080", 200),
+        ("127.8.9.1", 200),
+        ("[::1]:8080", 200),
+        ("chat.localhost", 200),
+        ("evil.example", 421),
+        ("localhost.evil.example", 421),
+        ("127.0.0.1.evil.example:8080", 421),
+        ("192.168.0.7", 421),
+        ("[::2]", 421),
+    ],
+)
+def test_a_server_on_loopback_answers_to_the_names_of_its_machine_only(
+    server: ServerProcess, host: str, status: int
+) -> None:
+    """A page of evil.example can have that name resolve to 127.0.0.1 (DNS rebinding)."""
+    for request in ("GET /lobby", "POST /lobby", "GET /healthz"):
+        method, target = request.split()
+        sent = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host.lower()}\r\nConnection: close\r\n"
+        sent += "Content-Length: 2\r\n\r\nhi" if method == "POST" else "\r\n"
+        found = raw.status(raw.exchange(server.port, sent.encode()))
+        assert found == (201 if (status, method) == (200, "POST") else status), request
+
+
+def test_names_can_be_given(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data", "--allowed-hosts", "Chat.Example,other.example") as server:
+        for host, status in (("chat.example", 200), ("localhost", 200), ("evil.example", 421)):
+            request = f"GET /lobby HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+            assert raw.status(raw.exchange(server.port, request.encode())) == status, host
+
+
+def test_an_origin_is_a_scheme_and_a_host(server: ServerProcess) -> None:
+    for origin in ("null", "x://", "://localhost", "localhost"):
+        request = f"POST /lobby HTTP/1.0\r\nOrigin: {origin}\r\nContent-Length: 2\r\n\r\nhi"
+        assert raw.status(raw.exchange(server.port, request.encode())) == 403, origin

@@ -46,7 +46,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with (
-        ServerProcess(tmp_path_factory.mktemp("live") / "data") as server,
+        ServerProcess(tmp_path_factory.mktemp("live") / "data", "--allowed-hosts", "*") as server,
         Client.to(server.port) as neighbour,
         Client.to(server.port) as listener,
     ):

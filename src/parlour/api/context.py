@@ -30,6 +30,8 @@ class Context:
     reads: Buckets | None
     """The rate of history pages per address; None when nobody is slowed down."""
     allowed_origins: frozenset[str]
+    hosts: frozenset[str] | None
+    """Names the server answers to, beside those of the machine itself; None answers to all."""
     draining: Callable[[], bool]
     version: str
     hsts_seconds: int = 0

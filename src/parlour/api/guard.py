@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from ipaddress import ip_address
 from urllib.parse import unquote
 
 from parlour.api.context import Context
@@ -23,6 +25,19 @@ NAME_COOKIE = "parlour_name"
 """The display name, for browsers without scripts; it identifies nobody."""
 
 
+@lru_cache(maxsize=256)
+def _is_called(host: str, names: frozenset[str]) -> bool:
+    """Whether a Host value is one of our names or of the machine itself; a client that sends none is no browser."""
+    name = host.removesuffix("]").lower() if host.endswith("]") else host.rpartition(":")[0].lower() or host.lower()
+    name = name.strip("[]")
+    if not host or name in names or name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
 class Guard:
     """Checks every request against the one set of rules."""
 
@@ -31,6 +46,9 @@ class Guard:
 
     def check(self, request: Request, route: Route) -> None:
         """Let a request through to its handler. Raises Refusal."""
+        hosts = self._context.hosts
+        if hosts is not None and not _is_called(request.host, hosts) and not request.peer.address.startswith("unix:"):
+            raise Refusal("misdirected", "This server does not answer to that name (--allowed-hosts).", field="Host")
         if not route.public and not may_read("guest", self._context.access):
             raise Refusal("login_required", "This server is for members only.")
         if request.method not in SAFE_METHODS or request.head.upgrade is not None:
@@ -42,7 +60,9 @@ class Guard:
         if origin is not None:
             text = origin.decode("latin-1")
             # The scheme is not compared: a proxy that ends TLS may not tell us that it did.
-            if text.partition("://")[2] != request.host and text not in self._context.allowed_origins:
+            authority = text.partition("://")[2]
+            is_own = authority != "" and authority == request.host
+            if not is_own and text not in self._context.allowed_origins:
                 raise Refusal("cross_origin", "Pages of other sites may not do this here.")
         elif request.field(b"sec-fetch-site") not in (None, b"same-origin", b"none"):
             raise Refusal("cross_origin", "Pages of other sites may not do this here.")

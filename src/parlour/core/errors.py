@@ -54,6 +54,7 @@ _TABLE = (
     ErrorKind("uri_too_long", 414, "The request target is longer than the limit"),
     ErrorKind("unsupported_media_type", 415, "The content type or encoding is not supported"),
     ErrorKind("expectation_failed", 417, "Only 100-continue can be expected"),
+    ErrorKind("misdirected", 421, "The server does not answer to this name"),
     ErrorKind("key_reused", 422, "The key was used before for different content"),
     ErrorKind("upgrade_required", 426, "Only WebSocket version 13 is spoken here"),
     ErrorKind("rate_limited", 429, "Too many requests", retry="after"),

@@ -15,6 +15,7 @@ import stat
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EPERM
+from ipaddress import ip_address
 from pathlib import Path
 
 from parlour.core.limits import Limits
@@ -56,6 +57,11 @@ class Listener:
     path: str | None = None
     file_id: tuple[int, int] | None = None
     """Device and inode of the file of a Unix socket that we made, and so have to remove."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs on this machine can connect."""
+        return self.path is not None or ip_address(self.sock.getsockname()[0].partition("%")[0]).is_loopback
 
     def address(self, scheme: str = "http") -> str:
         """Where it really listens, port 0 resolved: `http://127.0.0.1:8080`, `http://[::1]:8080`, `unix:/run/p`."""
