@@ -170,6 +170,15 @@ DISPLAY = [
     ("x" * 64, "x" * 64),
     ("admiral", "admiral"),
     ("systematic", "systematic"),
+    ("modern", "modern"),
+    ("guest", "guest"),
+    ("guestbook", "guestbook"),
+    ("guest book", "guest book"),
+    ("guest-abc", "guest-abc"),
+    ("guest-abcde", "guest-abcde"),
+    ("Zoë Ångström", "Zoë Ångström"),
+    ("Ёлка", "Ёлка"),
+    ("ʟᴇᴀ", "ʟᴇᴀ"),
 ]
 
 BAD_DISPLAY = [
@@ -250,12 +259,58 @@ def test_a_display_name_that_disturbs_or_hides_is_refused(raw: str) -> None:
         "here",
         "Parlour",
         "ro0t",
+        "mod",
+        "adm\u0131n",
+        "ᴀᴅᴍɪɴ",
+        "admiń",
+        "ädmin",
+        "a\u0308dmin",
+        "ａdｍiｎ\u0323\u0301",
+        "ꜱystem",
+        "ѕуѕтεм",
+        "systern",
+        "SYSTERN",
+        "adrnin",
+        "ovvner",
+        "parłour",
+        "røot",
+        "ɑdmin",
+        "@dmin",
+        "$ystem",
+        "adm|n",
+        "🄰🄳🄼🄸🄽",
+        "🅰🅳🅼🅸🅽",
+        "Ⓐⓓⓜⓘⓝ",
     ],
 )
 def test_a_display_name_that_poses_as_the_server_is_refused(raw: str) -> None:
     with pytest.raises(Refusal) as refused:
         display_name(raw)
     assert refused.value.code == "reserved_name"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "guest-abcd",
+        "Guest-ABCD",
+        "guest\u2010abcd",
+        "guest \u2013 abcd",
+        "guest\u2212abcd",
+        "guest--abcd",
+        "guest_abcd",
+        "gue5t-abcd",
+        "guest-ab0d",
+        "guest-àbcd",
+        "ɢᴜᴇꜱᴛ-abcd",
+        "gυest-аbcd",
+    ],
+)
+def test_a_display_name_that_poses_as_a_guest_without_a_name_is_refused(raw: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        display_name(raw)
+    assert refused.value.code == "reserved_name"
+    assert "guest-abcd" in refused.value.detail
 
 
 @settings(deadline=None)

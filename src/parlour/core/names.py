@@ -13,9 +13,13 @@ import unicodedata
 from functools import lru_cache
 
 from parlour.core.errors import Refusal
+from parlour.core.posing import poses_as_guest, poses_as_staff
 
 MAX_NAME_CHARS = 64
 """Code points of a room or display name in its canonical form."""
+
+MAX_KEY_CHARS = 64
+"""Characters of an idempotency key."""
 
 MAX_MARKS = 4
 """Combining marks in a row: a Tibetan stack needs four; more is only used to paint over other lines."""
@@ -44,7 +48,7 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u
 """Letters, marks and symbols that show nothing (Unicode Default_Ignorable_Code_Point and the blank glyphs)."""
 
 _PLAIN_ROOM = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
-_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
+_KEY = re.compile(rf"[A-Za-z0-9_-]{{8,{MAX_KEY_CHARS}}}", re.ASCII)
 
 
 def room_name(raw: str) -> str:
@@ -107,24 +111,14 @@ def _bad_room(detail: str) -> Refusal:
 _COLONS = frozenset(":\uff1a\ufe55\ufe13\u2236\ua789\u02d0\u05c3")
 """A text line reads `name: text`, so a name with a colon could put words into another's mouth."""
 
-_POSING_WORDS = """
-    admin administrator all everyone here moderator official operator owner parlour root server staff support
-    sysop system
-"""
-# Cyrillic, Greek, digits and l, each as the Latin letter that it is taken for.
-_LOOKALIKES = str.maketrans(
-    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u04bb\u0501\u043c\u0442\u0433\u043aαονριυτκ01345l",
-    "aeopcyxisjhdmtrkaovpiutkoieasi",
-)
-_POSING = frozenset(word.translate(_LOOKALIKES) for word in _POSING_WORDS.split())
-
 
 def display_name(raw: str) -> str:
     """Give the form in which a display name is shown: NFC, trimmed, runs of spaces as one space.
 
     Raises Refusal("bad_name") for a name that is blank, longer than 64 code points or contains what cannot be seen or
     disturbs its surroundings (controls, format and bidi characters, line separators, colons, piles of marks),
-    ("reserved_name") for one that poses as the server or its staff. A zero-width joiner is allowed between emoji only.
+    ("reserved_name") for one that poses as the server, its staff or a guest without a name. A zero-width joiner is
+    allowed between emoji only.
     """
     if len(raw) > _MAX_RAW_CHARS:
         raise _bad_name(f"A display name has at most {MAX_NAME_CHARS} characters.")
@@ -147,12 +141,19 @@ def _display_name(raw: str) -> str:
             raise _bad_name(f"A display name has at most {MAX_MARKS} marks on one letter.")
         if not _may_be_shown(name, index):
             raise _bad_name(f"A display name may not contain {character(char)} there.")
-    skeleton = "".join(filter(str.isalnum, _fold(name).translate(_LOOKALIKES)))
-    if skeleton in _POSING:
-        raise Refusal(
-            "reserved_name", "This name would pose as the server or its staff; choose another one.", field="name"
-        )
+    _refuse_posing(_fold(name))
     return name
+
+
+def _refuse_posing(folded: str) -> None:
+    if poses_as_staff(folded):
+        raise _posing("This name would pose as the server or its staff; choose another one.")
+    if poses_as_guest(folded):
+        raise _posing("Names like guest-abcd are given to guests without a name; choose another one, or send no name.")
+
+
+def _posing(detail: str) -> Refusal:
+    return Refusal("reserved_name", detail, field="name")
 
 
 _SPACES = re.compile("[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
