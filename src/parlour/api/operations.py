@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from parlour.api.reading import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_S
+from parlour.api.reading import DEFAULT_LIMIT
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import ERRORS
+from parlour.core.limits import MAX_PAGE_EVENTS, MAX_WAIT_S
 from parlour.schema.commands import PostMessage
 from parlour.schema.events import Event
 from parlour.schema.fields import CursorText, DisplayName, Key, RoomName
@@ -94,7 +95,7 @@ _FORMAT = Parameter("format", "query", Literal["json"], "May say what is answere
 _LIMIT = Parameter(
     "limit",
     "query",
-    Annotated[int, Meta(ge=1, le=MAX_LIMIT, extra_json_schema={"default": DEFAULT_LIMIT})],
+    Annotated[int, Meta(ge=1, le=MAX_PAGE_EVENTS, extra_json_schema={"default": DEFAULT_LIMIT})],
     "How many at most.",
 )
 _READ = ("bad_parameter", "not_acceptable", "rate_limited", "storage_unavailable")

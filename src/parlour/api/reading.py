@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
+from parlour.core.limits import MAX_PAGE_EVENTS, MAX_WAIT_S
 from parlour.http.negotiate import choose
 from parlour.http.request import Request
 
 DEFAULT_LIMIT = 50
-MAX_LIMIT = 1000
-MAX_WAIT_S = 55
 
 _PARAMETERS = frozenset({"format", "since", "before", "limit", "follow", "wait", "name"})
 _FORMATS = ("text", "html", "json", "ndjson", "sse")
@@ -64,7 +63,7 @@ def parse_reading(request: Request, offers: tuple[str, ...] = _FORMATS, known: f
         format_,
         None if since is None else parse_cursor(since),
         None if before is None else parse_cursor(before, "before"),
-        _number(request, "limit", 1, MAX_LIMIT),
+        _number(request, "limit", 1, MAX_PAGE_EVENTS),
         follow,
         wait_s,
     )

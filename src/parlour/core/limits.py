@@ -9,10 +9,19 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
-from parlour.core.names import MAX_NAME_CHARS
+from parlour.core.names import MAX_KEY_CHARS, MAX_NAME_CHARS
 from parlour.core.text import MAX_TEXT_BYTES, MAX_TEXT_LINES
 
 KIB = 1024
+
+# Limits that are the same on every server, for the parts that are not given the table.
+MAX_SMALL_CHUNKS = 1024
+MAX_FORM_FIELDS = 64
+MAX_FORM_PARTS = 8
+MAX_JSON_DEPTH = 16
+MAX_JSON_KEYS = 64
+MAX_PAGE_EVENTS = 1000
+MAX_WAIT_S = 55
 
 
 def _limit(default: float, reason: str) -> Any:
@@ -20,8 +29,8 @@ def _limit(default: float, reason: str) -> Any:
     return field(default=default, metadata={"help": reason})
 
 
-def _rule(value: int, reason: str) -> Any:
-    """Declare a row that belongs to the wire contract: shown, but the same on every server."""
+def _rule(value: float, reason: str) -> Any:
+    """Declare a row that is the same on every server; `value` is the constant that those who enforce it use."""
     return field(default=value, init=False, metadata={"help": reason})
 
 
@@ -32,47 +41,50 @@ class Limits:
     # requests
     request_line_bytes: int = _limit(8 * KIB, "Method, target and version of a request.")
     header_field_bytes: int = _limit(8 * KIB, "One header field, name and value.")
-    header_bytes: int = _limit(16 * KIB, "All header fields of a request.")
+    header_bytes: int = _limit(16 * KIB, "The whole head of a request, its first line included.")
     header_fields: int = _limit(64, "Header fields of a request.")
     body_bytes: int = _limit(64 * KIB, "The body of a request.")
-    body_chunks: int = _limit(1024, "Chunks of a chunked request body: tiny chunks cost more than they carry.")
-    form_fields: int = _limit(64, "Fields of an urlencoded form or a query.")
-    form_parts: int = _limit(8, "Parts of a multipart form.")
-    json_depth: int = _limit(16, "Nesting of JSON.")
-    json_keys: int = _limit(64, "Keys of one JSON document, all objects together.")
+    body_chunks: int = _rule(
+        MAX_SMALL_CHUNKS, "Chunks of a chunked body that may be tiny; with more, they carry 256 bytes on average."
+    )
+    form_fields: int = _rule(MAX_FORM_FIELDS, "Fields of an urlencoded form or a query.")
+    form_parts: int = _rule(MAX_FORM_PARTS, "Parts of a multipart form.")
+    json_depth: int = _rule(MAX_JSON_DEPTH, "Nesting of JSON.")
+    json_keys: int = _rule(MAX_JSON_KEYS, "Keys of one JSON document, all objects together.")
     header_read_s: float = _limit(10.0, "From the first byte of a request to the end of its header.")
     body_read_s: float = _limit(15.0, "From the end of the header to the end of the body.")
     tls_handshake_s: float = _limit(10.0, "The TLS handshake.")
     keep_alive_s: float = _limit(75.0, "An idle connection waits this long for its next request.")
     connection_requests: int = _limit(10_000, "Requests on one connection.")
-    pipelined_requests: int = _limit(8, "Requests read ahead of their answers.")
+    pipelined_requests: int = _limit(8, "Requests of a pipeline begun in one turn, before others have theirs.")
 
     # messages
     text_bytes: int = _rule(MAX_TEXT_BYTES, "The text of a message, in UTF-8.")
     text_lines: int = _rule(MAX_TEXT_LINES, "The text of a message, in lines.")
     name_chars: int = _rule(MAX_NAME_CHARS, "A room name or display name.")
-    key_chars: int = _rule(64, "An idempotency key; at least 8.")
-    page_events: int = _rule(1000, "Events on one page of history.")
+    key_chars: int = _rule(MAX_KEY_CHARS, "An idempotency key; at least 8.")
+    page_events: int = _rule(MAX_PAGE_EVENTS, "Events on one page of history.")
 
     # WebSocket
     websocket_frame_bytes: int = _limit(64 * KIB, "The payload of one WebSocket frame.")
     websocket_message_bytes: int = _limit(64 * KIB, "One WebSocket message, all fragments together.")
     websocket_fragments: int = _limit(16, "Fragments of one WebSocket message.")
-    websocket_message_s: float = _limit(30.0, "From the first to the last byte of one WebSocket message.")
+    websocket_message_s: float = _limit(
+        30.0, "A WebSocket message has ended this long after its first byte; looked at every 15 s."
+    )
     websocket_controls_per_s: int = _limit(10, "Pings and pongs a WebSocket client may send each second.")
     websocket_ops_per_s: float = _limit(20.0, "Operations of one WebSocket that store nothing, on average.")
     websocket_ops_burst: int = _limit(200, "Operations of one WebSocket that store nothing, at once.")
-    websocket_ping_s: float = _limit(25.0, "A WebSocket from which nothing came for so long is pinged.")
-    websocket_pong_s: float = _limit(10.0, "A pinged WebSocket answers within this time, or is closed.")
+    websocket_ping_s: float = _limit(25.0, "A WebSocket is pinged this often.")
+    websocket_pong_s: float = _limit(10.0, "A pinged WebSocket sends something within this time, or is closed.")
     stream_rooms: int = _limit(100, "Rooms on one connection.")
 
     # streams
     stream_comment_s: float = _limit(20.0, "A silent stream carries a sign of life this often.")
-    long_poll_s: float = _limit(55.0, "The longest `wait`: many proxies cut at 60 s.")
+    long_poll_s: float = _rule(MAX_WAIT_S, "The longest `wait`: many proxies cut at 60 s.")
     in_flight_bytes: int = _limit(
-        64 * KIB, "Sent to a reader and not yet taken by its kernel, before the server pauses."
+        64 * KIB, "Sent to a reader and not yet taken by it, before it is left with its cursor only."
     )
-    buffered_bytes: int = _limit(256 * KIB, "Held for a paused reader before it is left with its cursor only.")
     stalled_s: float = _limit(30.0, "A reader that takes nothing for so long is closed.")
     drain_s: float = _limit(30.0, "From SIGTERM to exit.")
     reconnect_spread_s: float = _limit(15.0, "Clients are told to come back at a random moment within this time.")

@@ -48,7 +48,8 @@ class WebSocketSession(LiveSession):
     """
 
     __slots__ = (
-        "_asked", "_clock", "_heard", "_limits", "_opening", "_pings", "_posting", "_reader", "_room", "_sender",
+        "_asked", "_begun_at", "_clock", "_heard", "_limits", "_opening", "_pinged", "_pings", "_posting", "_reader",
+        "_room", "_sender",
     )  # fmt: skip
 
     def __init__(
@@ -71,7 +72,9 @@ class WebSocketSession(LiveSession):
         self._asked: Buckets | None = None
         self._clock = clock
         self._reader: FrameReader | None = None
+        self._begun_at = 0.0  # when the message began that the reader is in
         self._heard = True
+        self._pinged = False
         self._opening: dict[str, Start] = {}  # rooms that are subscribed to, but whose log is still looked for
 
     # --- bytes in ---
@@ -85,12 +88,14 @@ class WebSocketSession(LiveSession):
         reader = self._reader
         if reader is None:
             limits = self._limits
+            self._begun_at = self._clock.monotonic()
             reader = self._reader = FrameReader(
                 max_frame=limits.websocket_frame_bytes,
                 max_message=limits.websocket_message_bytes,
                 max_fragments=limits.websocket_fragments,
             )
-        for received in reader.feed(data):
+        items = reader.feed(data)
+        for received in items:
             if isinstance(received, Text):
                 self._obey(received.text)
             elif isinstance(received, Ping | Pong) and not self._may_ping():
@@ -104,6 +109,8 @@ class WebSocketSession(LiveSession):
             sink.close()
         elif reader.is_idle:
             self._reader = None
+        elif any(isinstance(received, Text) for received in items):
+            self._begun_at = self._clock.monotonic()
 
     def _may_ping(self) -> bool:
         """Count a ping or pong; a peer that sends them all the time makes us work for nothing."""
@@ -212,16 +219,22 @@ class WebSocketSession(LiveSession):
     # --- life ---
 
     def beat(self) -> None:
-        """Ping a silent peer, with a heartbeat for scripts that cannot see pings; close one that does not answer."""
+        """Ping the peer, with a heartbeat for scripts that cannot see pings; the next time see whether it lives."""
         sink = self.sink
         if sink is None:
             return
-        if not self._heard:
+        limits = self._limits
+        if self._reader is not None and self._clock.monotonic() - self._begun_at >= limits.websocket_message_s:
+            self._close(POLICY, "the message did not end in time")
+        elif not self._pinged:
+            self._pinged, self._heard = True, False
+            sink.write(ping_frame(b"") + text_frame(encode(self.heartbeat())))
+            sink.wake_in(limits.websocket_pong_s)
+        elif self._heard:
+            self._pinged = False
+            sink.wake_in(max(1.0, self.pulse_s - limits.websocket_pong_s))
+        else:
             self._close(GOING_AWAY, "no answer to a ping")
-            return
-        self._heard = False
-        sink.write(ping_frame(b"") + text_frame(encode(self.heartbeat())))
-        sink.wake_in(self.pulse_s)
 
     def drain(self, reconnect_after_ms: int) -> None:
         """The server is going down."""

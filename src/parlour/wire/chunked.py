@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 from parlour.core.errors import Refusal
-
-MAX_SMALL_CHUNKS = 1024
-"""A body may have this many chunks of any size (a person typing into `curl -T -` makes one a line)."""
+from parlour.core.limits import MAX_SMALL_CHUNKS
 
 MIN_AVERAGE_BYTES = 256
-"""A body of more chunks must have this much in each on average: each chunk costs work, whatever its size."""
+"""A body of more than MAX_SMALL_CHUNKS (a person typing into `curl -T -` makes one a line) must have this much in each
+on average: each chunk costs work, whatever its size."""
 
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8}+)\r\n")
 _SIZE_LINE_START = re.compile(rb"[0-9A-Fa-f]{1,8}+\r?")

@@ -12,10 +12,9 @@ from urllib.parse import unquote_to_bytes
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
 from parlour.core.errors import Refusal
+from parlour.core.limits import MAX_FORM_FIELDS, MAX_FORM_PARTS
 from parlour.core.text import decode_text, visible
 
-MAX_FIELDS = 64
-MAX_PARTS = 8
 _MAX_PART_HEADERS = 4
 _MAX_PART_HEADER_BYTES = 1024
 _MAX_SHOWN_CHARS = 64
@@ -68,8 +67,8 @@ def _names_a_text(data: bytes) -> bool:
 
 
 def _decode_pairs(data: bytes, code: str) -> Pairs:
-    if data.count(b"&") >= MAX_FIELDS:
-        raise Refusal(code, f"There are more than {MAX_FIELDS} fields.")
+    if data.count(b"&") >= MAX_FORM_FIELDS:
+        raise Refusal(code, f"There are more than {MAX_FORM_FIELDS} fields.")
     pairs = []
     for part in data.split(b"&"):
         if part:
@@ -120,7 +119,7 @@ def decode_multipart(content_type: bytes, data: bytes) -> Pairs:
         boundary,
         max_header_size=_MAX_PART_HEADER_BYTES,
         max_header_count=_MAX_PART_HEADERS,
-        max_segment_count=MAX_PARTS,
+        max_segment_count=MAX_FORM_PARTS,
         strict=True,
     )
     pairs: Pairs = []
@@ -136,7 +135,7 @@ def decode_multipart(content_type: bytes, data: bytes) -> Pairs:
                     value += event
     except ParserLimitReached:
         raise Refusal(
-            "bad_form", f"The form has more than {MAX_PARTS} parts, or a part has too large a head."
+            "bad_form", f"The form has more than {MAX_FORM_PARTS} parts, or a part has too large a head."
         ) from None
     except MultipartError:
         raise Refusal("bad_form", "The form is not framed as RFC 7578 demands.") from None

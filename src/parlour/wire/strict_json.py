@@ -13,12 +13,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from parlour.core.errors import Refusal
+from parlour.core.limits import MAX_JSON_DEPTH, MAX_JSON_KEYS
 from parlour.core.text import visible
 
 T = TypeVar("T")
 
-MAX_DEPTH = 16
-MAX_KEYS = 64
 MAX_CONTAINERS = 1024
 """Arrays and objects of one document: empty ones cost much more than the two bytes they take."""
 
@@ -49,7 +48,7 @@ _AT_PATH = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
 _NAMED_FIELD = re.compile(r" field `(.*)`$", re.DOTALL)
 
 
-def decode(data: bytes | str, type_: type[T], *, max_depth: int = MAX_DEPTH, max_keys: int = MAX_KEYS) -> T:
+def decode(data: bytes | str, type_: type[T], *, max_depth: int = MAX_JSON_DEPTH, max_keys: int = MAX_JSON_KEYS) -> T:
     """Decode one JSON document into `type_`: a msgspec Struct with `forbid_unknown_fields`, or a union of such.
 
     `data` is UTF-8, or text that was decoded from it.

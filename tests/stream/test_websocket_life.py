@@ -1,0 +1,116 @@
+"""How long a WebSocket lives with a peer that is silent, or never comes to the end of a message."""
+
+from __future__ import annotations
+
+from parlour.chat.guests import Guests
+from parlour.chat.posting import Posting, Sender
+from parlour.core.limits import Limits
+from parlour.hub.hub import Hub
+from parlour.net.deadlines import Wheel
+from parlour.store.memory import MemoryStore
+from parlour.stream.websocket import WebSocketSession
+from tests.support.raw import ws_frame
+from tests.support.stores import CountedIds, HandClock
+
+LIMITS = Limits()
+PING, PONG = b"\x89\x00", ws_frame(b"", 10)
+WHOLE = ws_frame(b'{"op":"ping"}')
+BEGINNING = b"\x01" + ws_frame(b'{"op":')[1:]
+END = ws_frame(b'"ping"}', 0)
+SLACK_S = 2
+"""The wheel counts whole seconds, and rounds up."""
+
+
+class Line:
+    """A connection whose time is wound by hand; it notes what is written, and answers pings if told to."""
+
+    def __init__(self, *, answers: bool) -> None:
+        self.clock = HandClock()
+        self.wheel = Wheel(self.clock.monotonic)
+        self.answers = answers
+        self.written = b""
+        self.is_closed = False
+        self.due = self.bucket = 0
+        store = MemoryStore(self.clock, CountedIds())
+        posting = Posting(store, Guests(store.secret), self.clock, access="open", rates=None)
+        self.session = WebSocketSession(
+            Hub(store), posting, Sender("seat", None), [], room=None, limits=LIMITS, clock=self.clock
+        )
+        self.session.started(self)
+
+    def wind(self, seconds: float) -> None:
+        """Let time pass, as long as the connection lives."""
+        for _ in range(int(seconds * 2)):
+            if not self.is_closed:
+                self.clock.ms += 500
+                self.wheel.tick()
+
+    def until_ping(self) -> None:
+        """Let time pass until the next ping has been sent."""
+        pings = self.pings
+        while self.pings == pings:
+            self.wind(1)
+
+    @property
+    def pings(self) -> int:
+        return self.written.count(PING)
+
+    def expire(self) -> None:
+        self.session.wake()
+
+    # --- Sink ---
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+        if self.answers and data.startswith(PING):
+            self.session.received(PONG)
+
+    def buffered(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        self.is_closed = True
+        self.session.closed()
+
+    def abort(self) -> None:
+        raise AssertionError("a reset")
+
+    def wake_in(self, seconds: float) -> None:
+        self.wheel.set(self, seconds)
+
+
+def test_a_peer_that_answers_is_pinged_regularly_and_kept() -> None:
+    line = Line(answers=True)
+    line.wind(10 * LIMITS.websocket_ping_s)
+    assert not line.is_closed
+    assert 8 <= line.pings <= 11
+    assert line.written.count(b"heartbeat") == line.pings
+
+
+def test_a_peer_that_does_not_answer_a_ping_is_closed() -> None:
+    line = Line(answers=False)
+    line.until_ping()
+    line.wind(LIMITS.websocket_pong_s - 1)
+    assert not line.is_closed
+    line.wind(1 + SLACK_S)
+    assert line.is_closed
+    assert b"\x03\xe9no answer to a ping" in line.written
+
+
+def test_a_message_must_come_to_its_end() -> None:
+    line = Line(answers=True)
+    line.session.received(WHOLE * 3 + BEGINNING)
+    line.wind(LIMITS.websocket_message_s - 1)
+    assert not line.is_closed
+    line.wind(1 + LIMITS.websocket_ping_s)
+    assert line.is_closed
+    assert b"\x03\xf0the message did not end in time" in line.written
+
+
+def test_who_always_is_in_the_middle_of_a_message_is_kept_while_messages_end() -> None:
+    line = Line(answers=True)
+    line.session.received(BEGINNING)
+    for _ in range(int(4 * LIMITS.websocket_message_s)):
+        line.session.received(END + BEGINNING)
+        line.wind(1)
+    assert not line.is_closed
