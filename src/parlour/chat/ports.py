@@ -9,6 +9,7 @@ from asyncio import Future
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Draft, Log, Stored
 
 
@@ -25,6 +26,20 @@ class RoomSummary(NamedTuple):
     room: str
     log: Log
     active_at: str
+
+
+class DamagedEvents(Refusal):
+    """Refusal("storage_unavailable"): the events `first` to `last` of a room are damaged or missing.
+
+    There may be more of them on the far side. The problem document has them as `room`, `seq` and `last_seq`.
+    """
+
+    __slots__ = ("first", "last")
+
+    def __init__(self, room: str, first: int, last: int, detail: str) -> None:
+        self.first = first
+        self.last = last
+        super().__init__("storage_unavailable", detail, extra={"room": room, "seq": first, "last_seq": last})
 
 
 class Store(Protocol):
@@ -76,13 +91,14 @@ class Store(Protocol):
         """Events with a greater seq than `seq`, oldest first, at most `limit`.
 
         Stops before `max_bytes` of JSON are passed, but returns at least one event if there is any.
-        Events below the retention horizon do not exist any more; a damaged row raises Refusal("storage_unavailable").
+        Events below the retention horizon do not exist any more. Also stops before a damaged event, and raises
+        DamagedEvents if that is the first; Refusal("storage_unavailable") when the disk cannot be read.
         """
 
     async def before(self, room: str, seq: int, limit: int, max_bytes: int = 1048576) -> list[Stored]:
         """The newest events with a smaller seq than `seq`, at most `limit`, oldest first.
 
-        When `max_bytes` cuts, the newest are kept.
+        When `max_bytes` or a damaged event cuts, the newest are kept. Raises like `after`.
         """
 
     async def rooms(self, limit: int) -> list[RoomSummary]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
@@ -12,11 +13,18 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from parlour.chat.ports import DamagedEvents
 from parlour.cli.check import check as command
 from parlour.core.errors import Refusal
+from parlour.core.event import Stored
 from parlour.store.sqlite import StoreError
 from parlour.store.sqlite.check import check
 from tests.support.stores import draft, open_sqlite
+
+
+def seqs(events: Sequence[Stored]) -> list[int]:
+    return [event.seq for event in events]
+
 
 BODY = "UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'text 5', 'text 6') AS BLOB) WHERE id & 0xff = 5"
 DAMAGE = {
@@ -51,20 +59,26 @@ async def make(directory: Path, *statements: str) -> None:
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-async def test_a_bad_event_is_named_and_its_pages_are_refused(
+async def test_a_bad_event_is_named_and_pages_stop_at_it(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     statement, what = DAMAGE[kind]
     await make(tmp_path, statement)
     store = await open_sqlite(tmp_path)
-    for read in (store.after("lobby", 0, 100), store.after("lobby", 4, 1), store.before("lobby", 8, 5)):
-        with pytest.raises(Refusal, match=f"Event 5 of room lobby is damaged: {what}") as caught:
-            await read
-        assert caught.value.code == "storage_unavailable"
-    assert len([record for record in caplog.records if record.name == "parlour.store"]) == 3
+    for limit in (1, 2):
+        for read in (store.after("lobby", 4, limit), store.before("lobby", 6, limit)):
+            with pytest.raises(DamagedEvents, match=f"Event 5 of room lobby is damaged: {what}") as caught:
+                await read
+            assert (caught.value.code, caught.value.first, caught.value.last) == ("storage_unavailable", 5, 5)
+            assert caught.value.extra == {"room": "lobby", "seq": 5, "last_seq": 5}
+    assert seqs(await store.after("lobby", 0, 100)) == [1, 2, 3, 4]
+    assert seqs(await store.after("lobby", 2, 5)) == [3, 4]
+    assert seqs(await store.before("lobby", 8, 5)) == [6, 7]
+    assert seqs(await store.before("lobby", 6 + 5, 6)) == [6, 7, 8, 9, 10] or kind == "in another place"
+    assert len([record for record in caplog.records if record.name == "parlour.store"]) == 1, "logged once"
     good = [*await store.after("lobby", 0, 4), *await store.before("other", 100, 100)]
     assert len(good) == 14
-    assert [event.seq for event in await store.after("lobby", 5, 5)] == [6, 7, 8, 9, 10] or kind == "in another place"
+    assert seqs(await store.after("lobby", 5, 5)) == [6, 7, 8, 9, 10] or kind == "in another place"
     await store.close()
     problems = [(problem.room, problem.seq, problem.what) for problem in check(tmp_path).problems]
     assert ("lobby", 5, what) in problems
@@ -75,14 +89,56 @@ async def test_holes_at_the_edges_of_a_page_are_found(tmp_path: Path) -> None:
     store = await open_sqlite(tmp_path)
     for read, seq in (
         (store.after("lobby", 0, 3), 1),
-        (store.before("lobby", 4, 100), 1),
-        (store.after("lobby", 4, 3), 7),
+        (store.after("lobby", 6, 3), 7),
         (store.before("lobby", 8, 2), 7),
-        (store.before("lobby", 10, 3), 7),
     ):
-        with pytest.raises(Refusal, match=f"Event {seq} of room lobby"):
+        with pytest.raises(DamagedEvents, match=f"Event {seq} of room lobby"):
             await read
-    assert [event.seq for event in await store.after("lobby", 4, 2)] == [5, 6]
+    assert seqs(await store.before("lobby", 4, 100)) == [2, 3]
+    assert seqs(await store.after("lobby", 4, 3)) == [5, 6]
+    assert seqs(await store.before("lobby", 10, 3)) == [8, 9]
+    assert seqs(await store.after("lobby", 4, 2)) == [5, 6]
+    await store.close()
+
+
+async def test_bad_events_in_a_row_are_named_together(tmp_path: Path) -> None:
+    await make(tmp_path, "DELETE FROM events WHERE id & 0xff IN (4, 5, 6, 8)")
+    store = await open_sqlite(tmp_path)
+    for read, first, last in (
+        (store.after("lobby", 3, 100), 4, 6),
+        (store.after("lobby", 3, 2), 4, 5),
+        (store.before("lobby", 7, 100), 4, 6),
+        (store.before("lobby", 7, 2), 5, 6),
+    ):
+        with pytest.raises(DamagedEvents, match=f"Events {first} to {last} of room lobby are damaged") as caught:
+            await read
+        assert (caught.value.first, caught.value.last) == (first, last)
+    assert seqs(await store.after("lobby", 6, 100)) == [7]
+    assert seqs(await store.after("lobby", 8, 100)) == [9, 10]
+    assert seqs(await store.before("lobby", 11, 100)) == [9, 10]
+    await store.close()
+
+
+async def test_a_damaged_page_of_the_file_costs_its_events_alone(tmp_path: Path) -> None:
+    """SQLite refuses the whole page of 4096 bytes: about half a dozen of these events."""
+    store = await open_sqlite(tmp_path)
+    stored = await asyncio.gather(*(store.append(draft("x" * 500)) for _ in range(100)))
+    await store.close()
+    file = tmp_path / "parlour.db"
+    whole = file.read_bytes()
+    page = whole.index(stored[49].json) // 4096 * 4096
+    file.write_bytes(whole[:page] + b"\xff" * 8 + whole[page + 8 :])
+    store = await open_sqlite(tmp_path)
+    before = await store.after("lobby", 0, 100)
+    with pytest.raises(DamagedEvents, match="it cannot be read") as caught:
+        await store.after("lobby", before[-1].seq, 100)
+    after = await store.before("lobby", 101, 100)
+    assert before[-1].seq == caught.value.first - 1 < 50
+    assert after[0].seq == caught.value.last + 1 > 50
+    assert len(before) + len(after) > 85
+    assert [event.json for event in before + after] == [
+        event.json for event in stored if not caught.value.first <= event.seq <= caught.value.last
+    ]
     await store.close()
 
 
@@ -166,8 +222,8 @@ async def test_flipped_bytes_in_the_file_are_never_served_as_good(
             except Refusal as refusal:
                 refused += refusal.code == "storage_unavailable"
             else:
-                # Empty: the name of the room is what was hit.
-                assert page in (events, []), f"byte {position}"
+                # Empty: the name of the room is what was hit. Shorter: one of its events is.
+                assert page == events[: len(page)], f"byte {position}"
         await store.close()
     assert refused
 

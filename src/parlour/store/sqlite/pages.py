@@ -11,7 +11,7 @@ from parlour.chat.ports import RoomSummary
 from parlour.core.event import Log, Stored
 from parlour.store.encoding import at_text
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.rows import BadRow, checksum, room_crc
+from parlour.store.sqlite.rows import BadRows, checksum, room_crc
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class After:
     max_bytes: int
 
     def run(self, connection: apsw.Connection) -> list[Stored]:
-        """The events, oldest first. Raises BadRow."""
-        row = connection.execute(sql.PAGE_AFTER, (self.room, self.seq, self.limit, self.max_bytes)).get
+        """The events, oldest first. Raises BadRows."""
+        row = _page(connection, sql.PAGE_AFTER, (self.room, self.seq, self.limit, self.max_bytes))
         if row is None:
             return []
         number, first, newest, found, lines = row
@@ -48,7 +48,7 @@ class After:
             return []
         events = _parse(lines, room_crc(self.epoch, self.room))
         if events is None or found != wanted or events[0].seq != oldest:
-            raise _first_bad_row(connection, self.epoch, self.room, number, range(oldest, oldest + wanted))
+            return _salvage(connection, self, number, range(oldest, oldest + wanted))
         return events
 
 
@@ -63,8 +63,8 @@ class Before:
     max_bytes: int
 
     def run(self, connection: apsw.Connection) -> list[Stored]:
-        """The events, oldest first. Raises BadRow."""
-        row = connection.execute(sql.PAGE_BEFORE, (self.room, self.seq, self.limit, self.max_bytes)).get
+        """The events, oldest first. Raises BadRows."""
+        row = _page(connection, sql.PAGE_BEFORE, (self.room, self.seq, self.limit, self.max_bytes))
         if row is None:
             return []
         number, first, newest, found, lines = row
@@ -74,7 +74,7 @@ class Before:
             return []
         events = _parse(lines, room_crc(self.epoch, self.room))
         if events is None or found != wanted or events[-1].seq != end - 1:
-            raise _first_bad_row(connection, self.epoch, self.room, number, range(end - wanted, end))
+            return _salvage(connection, self, number, range(end - 1, end - wanted - 1, -1))
         return events
 
 
@@ -90,6 +90,18 @@ class Rooms:
             RoomSummary(name, Log(first_seq, head), at_text(at_ms))
             for name, first_seq, head, at_ms in connection.execute(sql.ROOMS, (self.limit,))
         ]
+
+
+def _page(
+    connection: apsw.Connection, statement: str, arguments: tuple[str, int, int, int]
+) -> tuple[int, int, int, int, bytes | None] | None:
+    """The one row of a page; without events in it where SQLite finds the file damaged, None for no such room."""
+    try:
+        row: tuple[int, int, int, int, bytes | None] | None = connection.execute(statement, arguments).get
+    except apsw.CorruptError:
+        row = connection.execute(sql.FIND_ROOM, arguments[:1]).get
+        return None if row is None else (*row[:3], 0, None)
+    return row
 
 
 def _parse(lines: bytes | None, start: int) -> list[Stored] | None:
@@ -111,13 +123,38 @@ def _parse(lines: bytes | None, start: int) -> list[Stored] | None:
     return events
 
 
-def _first_bad_row(connection: apsw.Connection, epoch: str, room: str, number: int, seqs: Sequence[int]) -> BadRow:
-    """Look at the rows of a page that did not verify one by one, to name what is wrong with it."""
-    start = room_crc(epoch, room)
+def _salvage(connection: apsw.Connection, page: After | Before, number: int, seqs: Sequence[int]) -> list[Stored]:
+    """Read a page that did not verify row by row, in the order of `seqs`, up to the first bad ones.
+
+    Gives the events, oldest first, if the limit of bytes comes before any bad one. Raises BadRows.
+    """
+    start = room_crc(page.epoch, page.room)
+    good: list[Stored] = []
+    bad: list[int] = []
+    what, total = "", 0
     for seq in seqs:
+        body, wrong = _row(connection, start, number, seq)
+        total += len(body)
+        if wrong:
+            what = what or wrong
+            bad.append(seq)
+        elif bad or (total > page.max_bytes and good):
+            break
+        else:
+            good.append(Stored(seq, body))
+    good.sort()
+    if bad:
+        raise BadRows(page.room, min(bad), max(bad), what, good)
+    return good
+
+
+def _row(connection: apsw.Connection, start: int, number: int, seq: int) -> tuple[bytes, str]:
+    """The JSON of an event and what is wrong with it; then it is empty."""
+    try:
         row = connection.execute(sql.ONE_EVENT, ((number << sql.SEQ_BITS) | seq,)).get
-        if row is None:
-            return BadRow(room, seq, "it is missing")
-        if row[0] != checksum(start, seq, row[1]):
-            return BadRow(room, seq, "its checksum does not match")
-    return BadRow(room, seqs[0], "the page that begins with it does not verify")
+    except apsw.CorruptError:
+        return b"", "it cannot be read"
+    if row is None:
+        return b"", "it is missing"
+    crc, body = row
+    return (body, "") if crc == checksum(start, seq, body) else (b"", "its checksum does not match")

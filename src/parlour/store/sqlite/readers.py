@@ -11,13 +11,17 @@ from typing import Any, Protocol, TypeVar
 
 import apsw
 
+from parlour.chat.ports import DamagedEvents
 from parlour.core.errors import Refusal
-from parlour.store.sqlite.rows import BadRow
+from parlour.store.sqlite.rows import BadRows
 
 _log = logging.getLogger("parlour.store")
 
 QUEUE = 20_000
 """Different reads that may wait: enough for every stream of a full server to reconnect at once."""
+
+REPORTS = 1000
+"""Damaged places that are remembered as logged."""
 
 Result_co = TypeVar("Result_co", covariant=True)
 Result = TypeVar("Result")
@@ -27,7 +31,7 @@ class Query(Hashable, Protocol[Result_co]):
     """A read as a value: equal queries have equal results as long as nothing is committed."""
 
     def run(self, connection: apsw.Connection) -> Result_co:
-        """The result. Raises BadRow, apsw.Error."""
+        """The result. Raises BadRows, apsw.Error."""
 
 
 class Readers:
@@ -37,6 +41,7 @@ class Readers:
         self._loop = loop
         self._jobs: SimpleQueue[tuple[int, Query[Any]] | None] = SimpleQueue()
         self._waiting: dict[tuple[int, Query[Any]], list[Future[Any]]] = {}
+        self._reported: set[tuple[str, int]] = set()
         self._open = len(connections)
         self._closing = False
         self._ended: Future[None] = loop.create_future()
@@ -47,7 +52,7 @@ class Readers:
         """The result of `query`, which sees at least the first `commits` transactions.
 
         A read may share the result of one that was asked for since the same commit, not of an older one: a sender
-        that has its answer finds its event. Fails with Refusal("storage_unavailable") for a damaged row or a failing
+        that has its answer finds its event. Fails with DamagedEvents, with Refusal("storage_unavailable") for a failing
         disk, ("overloaded") if too many reads wait, ("draining") after `close`.
         """
         future: Future[Result] = self._loop.create_future()
@@ -75,9 +80,9 @@ class Readers:
             result: object
             try:
                 result = job[1].run(connection)
-            except BadRow as error:
-                _log.error("%s", error)
-                result = Refusal("storage_unavailable", str(error))
+            except BadRows as error:
+                self._report(error)
+                result = error.good or DamagedEvents(error.room, error.first, error.last, str(error))
             except apsw.Error as error:
                 _log.error("a read failed: %s", error)
                 result = Refusal("storage_unavailable")
@@ -87,6 +92,15 @@ class Readers:
             self._loop.call_soon_threadsafe(self._answer, job, result)
         connection.close()
         self._loop.call_soon_threadsafe(self._one_ended)
+
+    def _report(self, error: BadRows) -> None:
+        """Say it once: the page may be asked for often."""
+        place = (error.room, error.first)
+        if place not in self._reported:
+            if len(self._reported) >= REPORTS:
+                self._reported.clear()
+            self._reported.add(place)
+            _log.error("%s", error)
 
     def _answer(self, job: tuple[int, Query[Any]], result: object) -> None:
         for future in self._waiting.pop(job):
