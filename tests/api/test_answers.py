@@ -48,6 +48,66 @@ def test_a_refusal_speaks_the_language_of_the_client(
     assert answer.headers["content-type"] == kind
 
 
+@pytest.mark.parametrize(
+    ("query", "body_type", "accept", "kind"),
+    [
+        ("format=json", None, None, PROBLEM),
+        ("format=json", None, "*/*", PROBLEM),
+        ("format=json", None, BROWSER, PROBLEM),
+        ("limit=%zz&format=json", None, None, PROBLEM),
+        ("format=ndjson", None, None, PROBLEM),
+        ("", None, "application/x-ndjson", PROBLEM),
+        ("format=text", None, None, TEXT),
+        ("format=jsonx", None, None, TEXT),
+        ("", "application/json", None, PROBLEM),
+        ("", "application/json; charset=utf-8", "*/*", PROBLEM),
+        ("", "text/json", None, PROBLEM),
+        ("", "application/json", "text/plain", TEXT),
+        ("", "application/json", BROWSER, HTML),
+        ("", "text/plain", None, TEXT),
+    ],
+)
+def test_a_format_and_a_body_of_json_ask_for_json_too(
+    http: httpx.Client, query: str, body_type: str | None, accept: str | None, kind: str
+) -> None:
+    request = http.build_request(
+        "POST" if body_type else "GET", f"/lobby?since=x&{query}", content=b" " if body_type else None
+    )
+    del request.headers["Accept"]
+    for name, value in (("Content-Type", body_type), ("Accept", accept)):
+        if value is not None:
+            request.headers[name] = value
+    answer = http.send(request)
+    assert (answer.status_code, answer.headers["content-type"]) == (400, kind), answer.text
+
+
+def test_only_a_request_that_could_store_is_told_that_nothing_was_stored(http: httpx.Client) -> None:
+    assert "stored" not in http.get("/lobby?since=x&format=json").json()
+    assert http.request("DELETE", "/lobby?format=json").json()["stored"] is False
+    assert http.post("/lobby", json={}).json()["stored"] is False
+
+
+def test_an_unknown_parameter_is_named_in_words(http: httpx.Client) -> None:
+    asked = http.get("/lobby?lmit=3")
+    said = http.post("/lobby?nmae=bob", content=b"Hello")
+    many = http.get("/api/v1/stream?romm=lobby", headers={"Accept": "text/plain"})
+    known = "before, follow, format, limit, name, since, wait"
+    assert asked.text == f"error: There is no parameter lmit here; known are {known}. (bad_parameter: lmit)\n"
+    assert said.text == "error: There is no parameter nmae here; known is name. (bad_parameter: nmae)\n"
+    assert many.text.startswith("error: There is no parameter romm here; known are ")
+    hostile = http.get("/lobby", params={"\u202e\x9b2J" + "x" * 500: "1", "format": "json"})
+    assert "<U+202E><U+009B>2Jx" in hostile.json()["detail"]
+    assert len(hostile.json()["detail"]) < 250
+
+
+def test_a_bad_last_event_id_is_not_called_since(http: httpx.Client) -> None:
+    asked = {"Last-Event-ID": "x", "Accept": "text/event-stream"}
+    assert http.get("/lobby", headers=asked).text.endswith("(bad_cursor: Last-Event-ID)\n")
+    assert http.get("/api/v1/stream?room=a", headers=asked).json()["field"] == "Last-Event-ID"
+    assert http.get("/api/v1/stream?room=a&since=x").json()["field"] == "since"
+    assert http.get("/api/v1/stream?room=a&since=k;a=-1").json()["field"] == "since"
+
+
 def test_a_refusal_in_json_is_a_problem_document(http: httpx.Client) -> None:
     answer = http.post("/lobby", content=b" ", headers={"Accept": "application/json"})
     assert answer.json() == {
@@ -130,7 +190,7 @@ def test_the_whole_server_has_options_too(server: ServerProcess) -> None:
 
 def test_a_refused_head_has_no_body(server: ServerProcess) -> None:
     answer = raw.exchange(server.port, raw.head("HEAD", "/admin", "Connection: close"))
-    assert raw.status(answer) == 400
+    assert raw.status(answer) == 404
     assert raw.body(answer) == b""
     assert re.search(rb"Content-Length: [1-9]", answer)
 

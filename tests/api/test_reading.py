@@ -174,6 +174,18 @@ def test_the_links_of_pages_lead_through_the_whole_log_and_back(http: httpx.Clie
     assert numbers(page(http, found["next"])) == []
 
 
+@pytest.mark.parametrize("path", ["/{room}?format=json&", "/api/v1/rooms/{room}/messages?"])
+def test_behind_an_empty_page_of_older_ones_comes_what_it_asked_below(
+    http: httpx.Client, seven: str, room: str, path: str
+) -> None:
+    for before in ("1", "0"):
+        found = page(http, path.replace("{room}", seven) + f"before={before}&limit=3")
+        assert numbers(found) == []
+        assert numbers(page(http, found["next"])) == [1, 2, 3]
+    nothing = page(http, path.replace("{room}", room) + "before=9")
+    assert numbers(page(http, nothing["next"])) == []
+
+
 def test_link_fields_say_what_the_body_says(http: httpx.Client, seven: str) -> None:
     answer = http.get(f"/{seven}?limit=2", headers={"Accept": JSON})
     links = {
@@ -241,7 +253,14 @@ def test_a_log_that_cannot_be_continued_says_why(
         ("/api/v1/rooms/seven/messages/8", 404, "not_found"),
         ("/api/v1/rooms/a%2Fb", 400, "bad_room_name"),
         ("/api/v1/nothing", 404, "not_found"),
-        ("/admin", 400, "reserved_name"),
+        ("/admin", 404, "not_found"),
+        ("/ADMIN", 404, "not_found"),
+        ("/static", 404, "not_found"),
+        ("/static/nothing.css", 404, "not_found"),
+        ("/sw.js", 404, "not_found"),
+        ("/api/v2", 404, "not_found"),
+        ("/api/v2/rooms", 404, "not_found"),
+        ("/.well-known/security.txt", 404, "not_found"),
         ("/-x", 400, "bad_room_name"),
         ("/%FF", 400, "bad_request"),
     ],
@@ -275,6 +294,17 @@ def test_rooms_are_listed_by_their_last_word(http: httpx.Client, room: str) -> N
     rooms = http.get("/api/v1/rooms?limit=2").json()["rooms"]
     assert [(known["room"], known["head_seq"]) for known in rooms] == [(f"{room}-a", 2), (f"{room}-b", 1)]
     assert rooms[0]["active_at"] >= rooms[1]["active_at"]
+
+
+def test_a_list_of_rooms_says_whether_it_is_all(http: httpx.Client, room: str) -> None:
+    for name in ("a", "b"):
+        http.post(f"/{room}-{name}", content=b"Hello")
+    everything = http.get("/api/v1/rooms?limit=1000").json()
+    number = len(everything["rooms"])
+    assert everything["more"] is False
+    assert http.get(f"/api/v1/rooms?limit={number}").json() == everything
+    fewer = http.get(f"/api/v1/rooms?limit={number - 1}").json()
+    assert (fewer["rooms"], fewer["more"]) == (everything["rooms"][:-1], True)
 
 
 def in_background(work: Callable[[], httpx.Response]) -> tuple[threading.Thread, list[httpx.Response]]:

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from parlour.api.guard import Guard
+from parlour.api.bodies import is_json_type
+from parlour.api.guard import SAFE_METHODS, Guard
 from parlour.api.pages import Pages
 from parlour.api.refusals import refusal_fields
 from parlour.chat.ports import Clock
@@ -16,10 +17,12 @@ from parlour.http.request import Request
 from parlour.http.response import PROBLEM, TEXT, Reply, Response, Upgrade
 from parlour.http.router import Match, Route, Router
 from parlour.schema.problems import error_line, problem
+from parlour.wire.forms import media_type
 from parlour.wire.http1 import RequestHead
 
 log = logging.getLogger("parlour.api")
 
+_JSON_FORMATS = {b"format=json", b"format=ndjson"}
 _ASTERISK = Match("*", {}, {})
 
 
@@ -75,13 +78,25 @@ class Api:
 
     def render(self, refusal: Refusal, head: RequestHead | None) -> Response:
         """A refusal as problem+json, as a page, or as one plain line, by what the client asked for."""
-        accept = None if head is None else head.get(b"accept")
-        if head is not None and (wants_json(accept) or (_is_api(head) and choose(accept, ("json", "html")) == "json")):
-            return Response(refusal.kind.status, problem(refusal), PROBLEM, refusal_fields(refusal))
-        if head is not None and choose(accept, ("text", "html")) == "html":
-            return self._pages.error(refusal)
+        if head is not None:
+            if _asks_for_json(head):
+                body = problem(refusal, is_read=head.method in SAFE_METHODS)
+                return Response(refusal.kind.status, body, PROBLEM, refusal_fields(refusal))
+            if choose(head.get(b"accept"), ("text", "html")) == "html":
+                return self._pages.error(refusal)
         return Response(refusal.kind.status, error_line(refusal).encode() + b"\n", TEXT, refusal_fields(refusal))
 
 
-def _is_api(head: RequestHead) -> bool:
-    return (head.target.partition(b"?")[0] + b"/").startswith(b"/api/v1/")
+def _asks_for_json(head: RequestHead) -> bool:
+    """Whether the client reads JSON: it says so, or has begun to speak it and asks for nothing else.
+
+    The query is compared as sent, because it may be what the refusal is about; no client escapes letters.
+    """
+    path, _, query = head.target.partition(b"?")
+    if not _JSON_FORMATS.isdisjoint(query.split(b"&")):
+        return True
+    accept = head.get(b"accept")
+    if wants_json(accept) or choose(accept, ("text", "html", "ndjson")) == "ndjson":
+        return True
+    is_json = (path + b"/").startswith(b"/api/v1/") or is_json_type(media_type(head.get(b"content-type") or b""))
+    return is_json and choose(accept, ("json", "text", "html")) in ("json", None)

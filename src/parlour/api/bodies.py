@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from parlour.api.reading import refuse_unknown
 from parlour.core.errors import Refusal
 from parlour.core.text import decode_text
 from parlour.http.negotiate import wants_json
@@ -13,6 +14,7 @@ from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, form_or_
 from parlour.wire.strict_json import decode
 
 _FIELDS = frozenset({"message", "text", "room", "name", "key"})
+_PARAMETERS = frozenset({"name"})
 
 
 @dataclass(slots=True)
@@ -32,8 +34,12 @@ def is_form(request: Request) -> bool:
 
 def is_json(request: Request) -> bool:
     """Whether the body is JSON."""
-    kind = request.media_type
-    return kind == b"application/json" or kind.endswith(b"+json")
+    return is_json_type(request.media_type)
+
+
+def is_json_type(media_type: bytes) -> bool:
+    """Whether a media type, in lower case, is one of JSON: `application/json`, `text/json`, or `…+json` (RFC 6839)."""
+    return media_type.endswith((b"/json", b"+json"))
 
 
 def answer_json(request: Request) -> bool:
@@ -48,9 +54,7 @@ def read_message(request: Request) -> Message:
     """
     _refuse_compressed(request)
     if request.query_string:
-        for parameter in request.query:
-            if parameter != "name":
-                raise Refusal("bad_parameter", "The one parameter of a send is name.", field=parameter[:64])
+        refuse_unknown(request, _PARAMETERS)
     message = _from_json(request) if is_json(request) else _from_fields(request) or _from_raw(request.body)
     return _with_key_and_name(request, message)
 
@@ -60,9 +64,7 @@ def read_api_message(request: Request) -> Message:
     _refuse_compressed(request)
     if not is_json(request):
         raise Refusal("unsupported_media_type", "The API takes application/json.")
-    for name in request.query:
-        if name != "name":
-            raise Refusal("bad_parameter", "Unknown parameter; known is name.", field=name[:64])
+    refuse_unknown(request, _PARAMETERS)
     command = decode(request.body, PostMessage)
     return _with_key_and_name(request, Message(command.text, None, command.name, command.key))
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from parlour.api.context import Context
 from parlour.api.guard import Guard
+from parlour.api.reading import refuse_unknown
+from parlour.api.streams import Streams, asks_for_websocket
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 from parlour.http.request import Request
-from parlour.http.response import SSE, OpenResponse, Reply, Upgrade
+from parlour.http.response import Reply
 from parlour.hub.channel import Channel
-from parlour.stream.follow import encode_cursors, follow_many, parse_cursors
+from parlour.stream.follow import encode_cursors, parse_cursors
 from parlour.stream.live import Start
-from parlour.stream.websocket import WebSocketSession
 from parlour.wire.websocket import handshake
 
 MAX_SSE_ROOMS = 32
@@ -27,15 +28,13 @@ class Many:
 
     def __init__(self, context: Context, guard: Guard) -> None:
         self._context = context
-        self._guard = guard
+        self._streams = Streams(context, guard)
 
     async def stream(self, request: Request) -> Reply:
         """`GET /api/v1/stream`: subscribe by `?room=` (SSE) or by operations (WebSocket)."""
-        if request.head.upgrade == b"websocket":
-            return self._websocket(request)
-        for name in request.query:
-            if name not in _PARAMETERS:
-                raise Refusal("bad_parameter", "Unknown parameter; known are room and since.", field=name[:64])
+        if asks_for_websocket(request):
+            return self._streams.websocket(request, handshake(request.field), [], None)
+        refuse_unknown(request, _PARAMETERS)
         if request.parameter("format") not in (None, "sse"):
             raise Refusal("bad_parameter", "format is sse here.", field="format")
         rooms = list(dict.fromkeys(room_name(raw) for raw in request.query.get("room", ())))
@@ -53,34 +52,11 @@ class Many:
             for channel, _ in channels:
                 channel.release()
             raise
-        limits = self._context.limits
-        in_chunks = request.head.minor >= 1
-        session = follow_many(
-            self._context.hub,
-            channels,
-            in_chunks=in_chunks,
-            retry_ms=1000 + int(self._context.ids.fraction() * 3000),
-            pulse_s=limits.stream_comment_s,
-            stalled_s=limits.stalled_s,
-        )
-        return OpenResponse(session, SSE, in_chunks)
+        return self._streams.many(request, channels)
 
     def _starts(self, request: Request, rooms: list[str]) -> dict[str, Start]:
         """Where to begin in each room: at its cursor if the client brought one, else at the head."""
         header = request.field(b"last-event-id")
-        text = header.decode("latin-1") if header else request.parameter("since")
-        cursors = {} if text is None else parse_cursors(text)
+        text, field = (header.decode("latin-1"), "Last-Event-ID") if header else (request.parameter("since"), "since")
+        cursors = {} if text is None else parse_cursors(text, field)
         return {room: Start(cursors.get(room)) for room in rooms}
-
-    def _websocket(self, request: Request) -> Upgrade:
-        head = handshake(request.field)
-        session = WebSocketSession(
-            self._context.hub,
-            self._context.posting,
-            self._guard.sender(request),
-            [],
-            room=None,
-            limits=self._context.limits,
-            clock=self._context.clock,
-        )
-        return Upgrade(session, head)

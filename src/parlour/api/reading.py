@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
 from parlour.core.limits import MAX_PAGE_EVENTS, MAX_WAIT_S
+from parlour.core.text import visible
 from parlour.http.negotiate import choose
 from parlour.http.request import Request
 
@@ -39,16 +40,15 @@ def parse_reading(request: Request, offers: tuple[str, ...] = _FORMATS, known: f
     """Read the parameters and the Accept field. Raises Refusal (bad_parameter, bad_cursor, not_acceptable)."""
     format_ = _format(request, offers)
     if format_ != "html":  # links into the page may carry what other sites append to links
-        for name in request.query:
-            if name not in known:
-                names = ", ".join(sorted(known))
-                raise Refusal("bad_parameter", f"Unknown parameter; known are {names}.", field=name[:64])
+        refuse_unknown(request, known)
     since, before = request.parameter("since"), request.parameter("before")
     if since is not None and before is not None:
         raise Refusal("bad_parameter", "Give since or before, not both.", field="before")
+    since_from = "since"
     last_event_id = request.field(b"last-event-id")
     if format_ == "sse" and last_event_id:
-        since, before = last_event_id.decode("latin-1"), None  # it is newer than the address (WHATWG HTML §9.2.3)
+        # It is newer than the address (WHATWG HTML §9.2.3).
+        since, before, since_from = last_event_id.decode("latin-1"), None, "Last-Event-ID"
     follow = _flag(request, "follow")
     wait_s = _number(request, "wait", 0, MAX_WAIT_S) or 0
     if follow and format_ not in ("text", "ndjson", "sse"):
@@ -61,7 +61,7 @@ def parse_reading(request: Request, offers: tuple[str, ...] = _FORMATS, known: f
         raise Refusal("bad_parameter", "before= is for pages.", field="before")
     return Reading(
         format_,
-        None if since is None else parse_cursor(since),
+        None if since is None else parse_cursor(since, since_from),
         None if before is None else parse_cursor(before, "before"),
         _number(request, "limit", 1, MAX_PAGE_EVENTS),
         follow,
@@ -72,6 +72,17 @@ def parse_reading(request: Request, offers: tuple[str, ...] = _FORMATS, known: f
 def parse_api_reading(request: Request, *known: str) -> Reading:
     """The same for the versioned API: JSON only, and `known` are the parameters beside `format`."""
     return parse_reading(request, ("json",), frozenset({"format", *known}))
+
+
+def refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    """Refuse a parameter that is not among the known ones, so that a typing error is never half obeyed."""
+    for name in request.query:
+        if name not in known:
+            shown, names = name[:64], ", ".join(sorted(known))
+            are = "are" if len(known) > 1 else "is"
+            raise Refusal(
+                "bad_parameter", f"There is no parameter {visible(shown)} here; known {are} {names}.", field=shown
+            )
 
 
 def _format(request: Request, offers: tuple[str, ...]) -> str:

@@ -11,25 +11,22 @@ from parlour.api.guard import Guard
 from parlour.api.messages import room_path
 from parlour.api.pages import Pages
 from parlour.api.reading import DEFAULT_LIMIT, Reading, parse_api_reading, parse_reading
+from parlour.api.streams import Streams, asks_for_websocket
 from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.core.names import room_name
 from parlour.http.request import Request
-from parlour.http.response import JSON, NDJSON, SSE, TEXT, Field, OpenResponse, Reply, Response, Upgrade
+from parlour.http.response import JSON, NDJSON, Field, OpenResponse, Reply, Response, Upgrade
 from parlour.hub.channel import Channel
 from parlour.hub.history import cursor_gone, one_event, page_after, page_before
 from parlour.schema.events import encode
 from parlour.schema.pages import RoomInfo, RoomList
 from parlour.schema.pages import page as encode_page
 from parlour.stream.encoding import stored_line
-from parlour.stream.follow import follow
 from parlour.stream.live import Start
 from parlour.stream.long_poll import wait_for_news
-from parlour.stream.websocket import WebSocketSession
 from parlour.wire.websocket import handshake
-
-_CONTENT_TYPES = {"text": TEXT, "ndjson": NDJSON, "sse": SSE}
 
 
 class Rooms:
@@ -39,11 +36,12 @@ class Rooms:
         self._context = context
         self._guard = guard
         self._pages = pages
+        self._streams = Streams(context, guard)
 
     async def read(self, request: Request) -> Reply:
         """`GET /<room>` in every format."""
-        room = room_name(request.params["room"])
-        if request.head.upgrade == b"websocket":
+        room = _room(request)
+        if asks_for_websocket(request):
             return await self._websocket(request, room)
         reading = parse_reading(request)
         if reading.format == "sse" or reading.follow:
@@ -60,9 +58,10 @@ class Rooms:
         """`GET /api/v1/rooms`: rooms with events, most recently active first."""
         reading = parse_api_reading(request, "limit")
         self._guard.limit_reading(request)
-        summaries = await self._context.store.rooms(reading.page_limit)
-        rooms = [RoomInfo(room.room, self._context.store.epoch, *room.log, room.active_at) for room in summaries]
-        return Response(body=encode(RoomList(rooms)), content_type=JSON)
+        limit, epoch = reading.page_limit, self._context.store.epoch
+        found = await self._context.store.rooms(limit + 1)  # one more than is shown says whether there are more
+        rooms = [RoomInfo(room.room, epoch, *room.log, room.active_at) for room in found[:limit]]
+        return Response(body=encode(RoomList(rooms, len(found) > limit)), content_type=JSON)
 
     async def describe(self, request: Request) -> Response:
         """`GET /api/v1/rooms/<room>`: the extent of a room's log."""
@@ -121,7 +120,7 @@ class Rooms:
 
     async def event(self, request: Request) -> Reply:
         """`GET /<room>/<seq>`: the permanent link of an event."""
-        room = room_name(request.params["room"])
+        room = _room(request)
         seq = _event_number(request.params["item"])
         return await self._event(request, room, seq, parse_reading(request, ("text", "html", "json")))
 
@@ -155,40 +154,32 @@ class Rooms:
 
     async def _stream(self, request: Request, room: str, reading: Reading) -> OpenResponse:
         self._guard.limit_reading(request)
-        limits = self._context.limits
         tail = reading.limit
         if tail is None:
             # A person who follows wants to see what was said; a program that has no cursor starts at the head.
             tail = DEFAULT_LIMIT if reading.format == "text" else 0
-        in_chunks = request.head.minor >= 1
-        session = follow(
-            self._context.hub,
-            await self._context.hub.open(room),
-            reading.format,
-            Start(reading.since, tail),
-            in_chunks=in_chunks,
-            retry_ms=1000 + int(self._context.ids.fraction() * 3000),
-            pulse_s=limits.stream_comment_s,
-            stalled_s=limits.stalled_s,
-        )
-        return OpenResponse(session, _CONTENT_TYPES[reading.format], in_chunks)
+        channel = await self._context.hub.open(room)
+        return self._streams.one(request, channel, reading.format, Start(reading.since, tail))
 
     async def _websocket(self, request: Request, room: str) -> Upgrade:
         head = handshake(request.field)
         since = request.parameter("since")
         start = Start(None if since is None else parse_cursor(since))
-        sender = self._guard.sender(request)
-        channel = await self._context.hub.open(room)
-        session = WebSocketSession(
-            self._context.hub,
-            self._context.posting,
-            sender,
-            [(channel, start)],
-            room=room,
-            limits=self._context.limits,
-            clock=self._context.clock,
-        )
-        return Upgrade(session, head)
+        return self._streams.websocket(request, head, [(await self._context.hub.open(room), start)], room)
+
+
+def _room(request: Request) -> str:
+    """The room in the address. Names that the server keeps for itself are no rooms: there is nothing to be read.
+
+    Raises Refusal (bad_room_name, not_found).
+    """
+    raw = request.params["room"]
+    try:
+        return room_name(raw)
+    except Refusal as refusal:
+        if refusal.code != "reserved_name":
+            raise
+        raise Refusal("not_found", "There is nothing at this address. GET /help shows what there is.") from None
 
 
 def _event_number(item: str) -> int:
@@ -209,7 +200,9 @@ def _json_page(channel: Channel, reading: Reading, events: Sequence[Stored], pat
     """
     epoch = channel.epoch
     first = events[0].seq if events else None
-    asked = reading.since.seq if reading.since is not None else channel.head
+    asked = channel.head if reading.since is None else reading.since.seq
+    if reading.before is not None:
+        asked = min(max(reading.before.seq - 1, 0), channel.head)  # nothing is below: what comes next begins there
     newest = events[-1].seq if events else asked
     kept = named if reading.limit is None else f"&limit={reading.limit}{named}"
     following = f"{path}?since={epoch}.{newest}{kept}"

@@ -24,9 +24,10 @@ class RoomInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RoomList(msgspec.Struct, frozen=True):
-    """Rooms that have events, most recently active first."""
+    """Rooms that have events, most recently active first; `more` says that there are others beyond `limit`."""
 
     rooms: list[RoomInfo]
+    more: bool
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -16,7 +16,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A refusal (RFC 9457). `code` never changes its meaning; `stored` is absent where the outcome is unknown."""
+    """A refusal (RFC 9457). `code` never changes its meaning.
+
+    `stored` is absent where the outcome is unknown, and where nothing could have been stored (GET, HEAD).
+    """
 
     type: Annotated[str, Meta(description="Where the code is explained.", examples=["/help#blank_text"])]
     title: Annotated[str, Meta(description="The meaning of the code, for people.")]
@@ -38,8 +41,11 @@ class CursorGone(Problem, frozen=True, omit_defaults=True, kw_only=True):
     head_seq: HeadSeq
 
 
-def problem(refusal: Refusal) -> bytes:
-    """Encode a `Problem`, with the members of `refusal.extra` beside its own."""
+def problem(refusal: Refusal, *, is_read: bool = False) -> bytes:
+    """Encode a `Problem`, with the members of `refusal.extra` beside its own.
+
+    With `is_read` it refuses a request that stores nothing anyway, so that `stored` would say nothing.
+    """
     kind, wait = refusal.kind, refusal.retry_after
     members = msgspec.to_builtins(
         Problem(
@@ -48,7 +54,7 @@ def problem(refusal: Refusal) -> bytes:
             status=kind.status,
             code=kind.code,
             detail=refusal.detail,
-            stored=kind.stored,
+            stored=None if is_read else kind.stored,
             field=refusal.field,
             retry_after=None if wait is None else math.ceil(wait * 1000) / 1000,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from parlour.core.cursor import Cursor, parse_cursor
@@ -20,6 +21,19 @@ from parlour.wire.sse import retry
 _MANY = re.compile(r"([0-9a-z]{1,16});([^;]*(?:;[^;]*)*)")
 
 
+class Terms(NamedTuple):
+    """What a stream is told by who opens it.
+
+    `in_chunks` frames its bytes for HTTP/1.1; after `retry_ms` an EventSource that was cut off comes back; it shows a
+    sign of life every `pulse_s`, and lets a peer go that takes nothing for `stalled_s`.
+    """
+
+    in_chunks: bool
+    retry_ms: int
+    pulse_s: float
+    stalled_s: float
+
+
 class FollowSession(LiveSession):
     """A stream that only the server writes. `first` is sent ahead of everything (the reconnection time of SSE)."""
 
@@ -30,15 +44,12 @@ class FollowSession(LiveSession):
         hub: Hub,
         encoder: Encoder,
         starts: Sequence[tuple[Channel, Start]],
-        *,
-        in_chunks: bool,
+        terms: Terms,
         first: bytes = b"",
-        pulse_s: float,
-        stalled_s: float,
     ) -> None:
-        super().__init__(hub, encoder, starts, pulse_s=pulse_s, stalled_s=stalled_s)
-        self._chunked = in_chunks
-        self._first = chunk(first) if in_chunks and first else first
+        super().__init__(hub, encoder, starts, pulse_s=terms.pulse_s, stalled_s=terms.stalled_s)
+        self._chunked = terms.in_chunks
+        self._first = chunk(first) if terms.in_chunks and first else first
 
     def started(self, sink: Sink) -> None:
         """The head is out: begin."""
@@ -55,34 +66,14 @@ class FollowSession(LiveSession):
             super().finish()
 
 
-def follow(
-    hub: Hub,
-    channel: Channel,
-    format_: str,
-    start: Start,
-    *,
-    in_chunks: bool,
-    retry_ms: int,
-    pulse_s: float,
-    stalled_s: float,
-) -> FollowSession:
+def follow(hub: Hub, channel: Channel, format_: str, start: Start, terms: Terms) -> FollowSession:
     """Follow one room as `sse`, `ndjson` or `text`. Ownership of the opened channel goes to the session."""
-    encoder = STREAMS[format_][in_chunks]
-    first = retry(retry_ms) if format_ == "sse" else b""
-    return FollowSession(
-        hub, encoder, [(channel, start)], in_chunks=in_chunks, first=first, pulse_s=pulse_s, stalled_s=stalled_s
-    )
+    encoder = STREAMS[format_][terms.in_chunks]
+    first = retry(terms.retry_ms) if format_ == "sse" else b""
+    return FollowSession(hub, encoder, [(channel, start)], terms, first)
 
 
-def follow_many(
-    hub: Hub,
-    starts: Sequence[tuple[Channel, Start]],
-    *,
-    in_chunks: bool,
-    retry_ms: int,
-    pulse_s: float,
-    stalled_s: float,
-) -> FollowSession:
+def follow_many(hub: Hub, starts: Sequence[tuple[Channel, Start]], terms: Terms) -> FollowSession:
     """Follow many rooms as SSE; every `id:` carries all cursors, so that `Last-Event-ID` resumes all of them."""
     epoch = hub.store.epoch
     positions = {channel.room: _position(channel, start.cursor) for channel, start in starts}
@@ -92,15 +83,7 @@ def follow_many(
         return encode_cursors(epoch, positions).encode()
 
     encoder = many_sse(event_id)
-    return FollowSession(
-        hub,
-        chunked(encoder) if in_chunks else encoder,
-        starts,
-        in_chunks=in_chunks,
-        first=retry(retry_ms),
-        pulse_s=pulse_s,
-        stalled_s=stalled_s,
-    )
+    return FollowSession(hub, chunked(encoder) if terms.in_chunks else encoder, starts, terms, retry(terms.retry_ms))
 
 
 def _position(channel: Channel, cursor: Cursor | None) -> int:
@@ -118,13 +101,13 @@ def encode_cursors(epoch: str, positions: dict[str, int]) -> str:
     return epoch + "".join([f";{quote(room, safe='')}={seq}" for room, seq in positions.items()])
 
 
-def parse_cursors(text: str) -> dict[str, Cursor]:
-    """The cursors by room in a `Last-Event-ID` of many rooms. Raises Refusal("bad_cursor")."""
+def parse_cursors(text: str, field: str = "Last-Event-ID") -> dict[str, Cursor]:
+    """The cursors by room in the `id` of many rooms, which came back in `field`. Raises Refusal("bad_cursor")."""
     match = _MANY.fullmatch(text)
     if match is None:
-        raise Refusal("bad_cursor", "A cursor of many rooms looks like k3f9;lobby=42;dev=7.", field="Last-Event-ID")
+        raise Refusal("bad_cursor", "A cursor of many rooms looks like k3f9;lobby=42;dev=7.", field=field)
     cursors = {}
     for part in match[2].split(";"):
         room, _, seq = part.partition("=")
-        cursors[unquote(room)] = Cursor(match[1], parse_cursor(seq, "Last-Event-ID").seq)
+        cursors[unquote(room)] = Cursor(match[1], parse_cursor(seq, field).seq)
     return cursors
