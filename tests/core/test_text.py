@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
+from time import perf_counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from parlour.core.errors import Refusal
-from parlour.core.text import check_text, decode_text, text_line, visible
+from parlour.core.text import check_text, decode_text, shown, text_line, visible
 
 AT = "2026-11-22T06:41:23.123Z"
 
@@ -116,6 +118,18 @@ SHOWN = [
         "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
     ),
     ("\u0600\u06dd", "\u0600\u06dd"),
+    ("བསྒྲུབས ห้อง क्षि", "བསྒྲུབས ห้อง क्षि"),
+    # a pile of marks is counted from the fifth on, whatever joins it
+    ("z" + "\u0337" * 4, "z" + "\u0337" * 4),
+    ("z" + "\u0337" * 5 + "a", "z" + "\u0337" * 4 + "<+1 mark>a"),
+    ("z" + "\u0337" * 3000 + "a\u0301", "z" + "\u0337" * 4 + "<+2996 marks>a\u0301"),
+    ("\u0301\u20dd" * 500, "\u0301\u20dd" * 2 + "<+996 marks>"),
+    ("क" + "\u0951\u200d" * 6 + "ष", "क" + "\u0951\u200d" * 4 + "<+2 marks>ष"),
+    ("a" + "\u034f\u0301" * 4, "a" + "\u034f\u0301" * 2 + "<+4 marks>"),
+    ("❤" + "\ufe0f" * 7, "❤" + "\ufe0f" * 4 + "<+3 marks>"),
+    ("葛" + "\U000e0100" * 6, "葛" + "\U000e0100" * 4 + "<+2 marks>"),
+    ("\U0001e900" * 9 + "\U0001e944" * 6 + "\U0001e901", "\U0001e900" * 9 + "\U0001e944" * 4 + "<+2 marks>\U0001e901"),
+    ("𝒻𝒶𝓃𝒸𝓎𝓉𝑒𝓍𝓉", "𝒻𝒶𝓃𝒸𝓎𝓉𝑒𝓍𝓉"),
     # but not where they are only hidden
     ("👩\u200d\u200d👧", "👩<U+200D><U+200D>👧"),
     ("می\u200c\u200c\u200cخ", "می\u200c<U+200C><U+200C>خ"),
@@ -127,6 +141,70 @@ SHOWN = [
 def test_what_would_act_or_lie_is_made_visible(text: str, shown: str) -> None:
     assert visible(text) == shown
     assert visible(visible(text)) == visible(text)
+
+
+def test_no_mark_is_missed() -> None:
+    for code in range(sys.maxunicode + 1):
+        char = chr(code)
+        if unicodedata.category(char)[0] == "M" and visible(char) == char:
+            assert visible("z" + char * 9) == "z" + char * 4 + "<+5 marks>", f"U+{code:04X}"
+
+
+_PARTS = [
+    "a",
+    "\n",
+    "\u0301",
+    "\u0951",
+    "क",
+    "\u200d",
+    "\u200c",
+    "\u202e",
+    "\x1b",
+    "❤",
+    "\ufe0f",
+    "\U000101fd",
+    "\U0001d400",
+    "👩",
+]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(_PARTS), max_size=30).map("".join))
+def test_a_letter_carries_four_marks_at_most_and_a_second_look_changes_nothing(text: str) -> None:
+    once = visible(text)
+    assert visible(once) == once
+    marks = 0
+    for char in once:
+        if char not in "\u200c\u200d":
+            marks = marks + 1 if unicodedata.category(char)[0] == "M" else 0
+        assert marks <= 4
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["🏴", "\U000e0067", "\U000e007f", "\t", *_PARTS])).map("".join) | st.text())
+def test_a_page_shows_what_a_line_of_text_shows_but_for_marks(text: str) -> None:
+    parts = list(shown(text))
+    assert all(part.text for part in parts)
+    lines = "".join(part.text for part in parts).split("\n")
+    assume(visible("".join(filter(lambda char: char not in "\n\t", text))).find("mark") < 0)
+    assert [visible(line) for line in text.split("\n")] == [line.replace("\t", "␉") for line in lines]
+    for part in parts:
+        assert part.is_picture or part.text in text
+
+
+def test_texts_that_are_made_to_be_slow_are_shown_in_linear_time() -> None:
+    start = perf_counter()
+    for text in (
+        "\u0301" * 8000,
+        "z\u0301\u0301\u0301" * 2000,
+        "\U0001d400" * 4000,
+        "क\u200d" * 2000,
+        "\u0301\u200d" * 3000,
+    ):
+        for _ in range(10):
+            text_line(AT, "alice", text)
+            list(shown(text))
+    assert perf_counter() - start < 2
 
 
 @settings(deadline=None)
@@ -152,6 +230,7 @@ def test_nothing_visible_acts_on_a_terminal(text: str) -> None:
         ("alice", "\tif x:\n\t\ty", "2026-11-22T06:41:23Z alice:     if x:\n          y"),
         ("a\nb", "x", "2026-11-22T06:41:23Z a␊b: x"),
         ("a\x1b[2Jb", "x", "2026-11-22T06:41:23Z a␛[2Jb: x"),
+        ("alice", "z" + "\u0301" * 6 + "\n!", "2026-11-22T06:41:23Z alice: z\u0301\u0301\u0301\u0301<+2 marks>\n  !"),
         ("山田", "会議", "2026-11-22T06:41:23Z 山田: 会議"),
     ],
 )

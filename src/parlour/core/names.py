@@ -13,6 +13,7 @@ import unicodedata
 from functools import lru_cache
 
 from parlour.core.errors import Refusal
+from parlour.core.marks import MAX_MARKS, is_mark
 from parlour.core.posing import poses_as_guest, poses_as_staff
 
 MAX_NAME_CHARS = 64
@@ -20,9 +21,6 @@ MAX_NAME_CHARS = 64
 
 MAX_KEY_CHARS = 64
 """Characters of an idempotency key."""
-
-MAX_MARKS = 4
-"""Combining marks in a row: a Tibetan stack needs four; more is only used to paint over other lines."""
 
 _MAX_RAW_CHARS = 256
 """Longer input is refused unread: one code point can become eighteen under NFKC."""
@@ -136,7 +134,7 @@ def _display_name(raw: str) -> str:
     for index, char in enumerate(name):
         if char in _COLONS:
             raise _bad_name("A display name has no colon: a line of chat reads name: text.")
-        marks = marks + 1 if unicodedata.category(char) in ("Mn", "Mc", "Me") else 0
+        marks = marks + 1 if is_mark(char) else 0
         if marks > MAX_MARKS:
             raise _bad_name(f"A display name has at most {MAX_MARKS} marks on one letter.")
         if not _may_be_shown(name, index):
@@ -177,7 +175,7 @@ def _may_be_shown(name: str, index: int) -> bool:
         return before != "" and unicodedata.category(before) == "Lo" and before not in _INVISIBLE
     if char == " ":
         return True
-    return (unicodedata.category(char)[0] == "M" and char not in _INVISIBLE) or _can_be_seen(char)
+    return (is_mark(char) and char not in _INVISIBLE) or _can_be_seen(char)
 
 
 def is_emoji_part(char: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from parlour.core.marks import is_mark
+
 _WORDS = """
     admin administrator administrators admins all everyone here mod moderator moderators mods official operator
     operators owner parlour root server staff support sysadmin sysop system webmaster
@@ -49,7 +51,7 @@ def _plain(folded: str) -> str:
     if folded.isascii():
         return folded
     apart = unicodedata.normalize("NFD", folded)
-    return "".join(_latin(char) for char in apart if unicodedata.category(char)[0] != "M")
+    return "".join(_latin(char) for char in apart if not is_mark(char))
 
 
 def _latin(char: str) -> str:

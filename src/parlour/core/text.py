@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from parlour.core.errors import Refusal
+from parlour.core.marks import limit_marks
 from parlour.core.names import is_emoji_part
 
 MAX_TEXT_BYTES = 16 * 1024
@@ -57,12 +60,14 @@ def decode_text(data: bytes) -> str:
 
 # Controls; formats that show nothing or turn the line around; letters that show nothing; lone surrogates. The Arabic
 # signs that enclose numbers (U+0600 to U+0605 and others) are formats too, but can be seen: they stay.
-_HOSTILE = re.compile(
-    "(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f)"  # the flag of a region, as one emoji
-    "|[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+_FLAG = "(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f)"  # of a region, as one emoji
+_UNSEEN = (
+    "\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
-    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff]++"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff"
 )
+_HOSTILE = re.compile(f"{_FLAG}|[\0-\x1f{_UNSEEN}]++")
+_HOSTILE_IN_LINES = re.compile(f"{_FLAG}|[\0-\x08\x0b-\x1f{_UNSEEN}]++")
 _JOINING_SCRIPTS = re.compile("[\u0600-\u0dff\u0f00-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc]")
 """Scripts whose spelling needs zero-width joiners and non-joiners: Arabic and Indic ones and their neighbours."""
 
@@ -70,22 +75,49 @@ _JOINING_SCRIPTS = re.compile("[\u0600-\u0dff\u0f00-\u109f\u1780-\u18af\ufb50-\u
 def visible(text: str) -> str:
     """Show what would act on a terminal or lie to the eye instead of passing it on.
 
-    C0 controls and DEL become control pictures (ESC is `␛`), everything else `<U+202E>`. Joiners stay inside emoji and
-    after letters of scripts that are spelled with them; variation selectors always stay.
+    C0 controls and DEL become control pictures (ESC is `␛`), everything else `<U+202E>`; marks beyond the fourth on one
+    letter are counted (`<+2996 marks>`). Joiners stay inside emoji and after letters of scripts that are spelled with
+    them; variation selectors always stay.
     """
-    if text.isascii() and text.isprintable():
-        return text
-    return _HOSTILE.sub(_pictures, text)
+    if text.isascii():
+        return text if text.isprintable() else _HOSTILE.sub(_pictures, text)
+    return _HOSTILE.sub(_pictures, limit_marks(text))
+
+
+class Shown(NamedTuple):
+    """A part of a text as it is shown, in order. `is_picture`: it stands for characters that cannot be seen."""
+
+    text: str
+    is_picture: bool
+
+
+def shown(text: str) -> Iterator[Shown]:
+    """Cut a text for a page: what is shown as it is, with its tabs and line breaks, and the pictures of `visible`."""
+    done = 0
+    for match in () if text.isascii() and text.isprintable() else _HOSTILE_IN_LINES.finditer(text):
+        kept = _kept(match)
+        start = match.start() + kept
+        if start == match.end():
+            continue
+        if start > done:
+            yield Shown(text[done:start], False)
+        done = match.end()
+        yield Shown(text[start:done].translate(_PICTURES), True)
+    if done < len(text):
+        yield Shown(text[done:], False)
 
 
 def _pictures(match: re.Match[str]) -> str:
     """The pictures of a run of hostile characters; a run costs little more than one."""
+    run, kept = match[0], _kept(match)
+    return run[:kept] + run[kept:].translate(_PICTURES)
+
+
+def _kept(match: re.Match[str]) -> int:
+    """How many characters of the run stay as they are: all of a flag, a joiner at the start where it joins."""
     if match[1] is not None:
-        return match[1]
-    run = match[0]
-    if run[0] in "\u200c\u200d" and _joins(match.string, match.start()):
-        return run[0] + run[1:].translate(_PICTURES)
-    return run.translate(_PICTURES)
+        return len(match[1])
+    return int(match[0][0] in "\u200c\u200d" and _joins(match.string, match.start()))
 
 
 class _Pictures(dict[int, str]):
@@ -120,6 +152,8 @@ def text_line(at: str, name: str, text: str) -> str:
     if not (text.isascii() and text.isprintable()):
         if "\t" in text:
             text = text.replace("\t", "    ")
+        if not text.isascii():
+            text = limit_marks(text)
         lines = text.replace("\r\n", "\n").split("\n")
         text = "\n  ".join([_HOSTILE.sub(_pictures, line) for line in lines])
     return f"{at[:19]}Z {visible(name)}: {text}"
