@@ -1,0 +1,68 @@
+"""Open streams and WebSockets as handlers answer with them: what each is given by the server, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from parlour.api.context import Context
+from parlour.api.guard import Guard
+from parlour.http.request import Request
+from parlour.http.response import NDJSON, SSE, TEXT, OpenResponse, Upgrade
+from parlour.hub.channel import Channel
+from parlour.stream.follow import Terms, follow, follow_many
+from parlour.stream.live import Start
+from parlour.stream.websocket import WebSocketSession
+
+CONTENT_TYPES = {"text": TEXT, "ndjson": NDJSON, "sse": SSE}
+RETRY_MS = 1000, 4000
+"""An EventSource that was cut off comes back at its own random moment between these."""
+
+
+def asks_for_websocket(request: Request) -> bool:
+    """Whether a request is an opening handshake, which is a GET (RFC 6455 §4.1)."""
+    return request.head.upgrade == b"websocket" and request.method == "GET"
+
+
+class Streams:
+    """Makes the sessions. Ownership of the opened channels goes to them."""
+
+    def __init__(self, context: Context, guard: Guard) -> None:
+        self._context = context
+        self._guard = guard
+
+    def one(self, request: Request, channel: Channel, format_: str, start: Start) -> OpenResponse:
+        """One room as `text`, `ndjson` or `sse`."""
+        terms = self._terms(request)
+        session = follow(self._context.hub, channel, format_, start, terms)
+        return OpenResponse(session, CONTENT_TYPES[format_], terms.in_chunks)
+
+    def many(self, request: Request, starts: Sequence[tuple[Channel, Start]]) -> OpenResponse:
+        """Many rooms as server-sent events."""
+        terms = self._terms(request)
+        return OpenResponse(follow_many(self._context.hub, starts, terms), SSE, terms.in_chunks)
+
+    def websocket(
+        self, request: Request, head: bytes, starts: Sequence[tuple[Channel, Start]], room: str | None
+    ) -> Upgrade:
+        """A WebSocket, whose handshake is answered with `head`: bound to a room, or (None) open to subscriptions."""
+        context = self._context
+        session = WebSocketSession(
+            context.hub,
+            context.posting,
+            self._guard.sender(request),
+            starts,
+            room=room,
+            limits=context.limits,
+            clock=context.clock,
+        )
+        return Upgrade(session, head)
+
+    def _terms(self, request: Request) -> Terms:
+        limits = self._context.limits
+        soonest, latest = RETRY_MS
+        return Terms(
+            in_chunks=request.head.minor >= 1,
+            retry_ms=soonest + int(self._context.ids.fraction() * (latest - soonest)),
+            pulse_s=limits.stream_comment_s,
+            stalled_s=limits.stalled_s,
+        )
