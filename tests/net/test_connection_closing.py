@@ -228,3 +228,17 @@ def test_silent_stream_carries_signs_of_life(chat: InProcess) -> None:
         client.send(head("GET", "/lobby", "Accept: text/event-stream")).read_until(b"caught_up")
         chat.wind(limits.stream_comment_s + 2)
         assert b"heartbeat" in client.read_until(b"heartbeat")
+
+
+def test_long_poll_of_a_client_that_has_gone_is_given_up(chat: InProcess) -> None:
+    with chat.client() as sender:
+        assert sender.send(post("/lobby", b"hello")).answer().status == 201
+        for _ in range(20):
+            with chat.client() as poller:
+                poller.send(head("GET", "/lobby?format=json&since=1&wait=55"))
+
+        def are_gone() -> bool:
+            chat.wind(1)
+            return len(chat.server.drain.connections) == 1
+
+        chat.settle(are_gone)

@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -159,3 +159,25 @@ def test_tcp_peer_that_is_gone_before_it_is_accepted_is_not_taken_for_the_unix_s
         with server.client() as client:
             assert client.send(FAST).answer().status == 200
         assert addresses == ["", "127.0.0.1"]
+
+
+def test_refused_connections_take_nobody_s_place(clients: ExitStack) -> None:
+    setup = Setup(Limits(address_connections=2), limit_addresses=True, max_connections=6)
+    with InProcess(Scripted(), setup) as server:
+        opened(server, clients, 2)
+        for _ in range(20):  # each has been answered and lingers
+            clients.enter_context(server.client()).answer()
+        opened(server, clients, 2, OTHER)
+
+
+def test_refused_connections_beyond_those_that_linger_are_cut(
+    clients: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parlour.net.server.LINGERING", 3)
+    with InProcess(Scripted(), Setup(Limits(address_connections=1), limit_addresses=True)) as server:
+        opened(server, clients, 1)
+        for _ in range(3):
+            assert clients.enter_context(server.client()).answer().status == 429
+        with suppress(ConnectionResetError):
+            assert clients.enter_context(server.client()).rest() == b""
+        opened(server, clients, 1, OTHER)

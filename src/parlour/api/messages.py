@@ -39,6 +39,12 @@ def _see_room(room: str, name: str | None) -> Response:
     return Response(303, fields=fields)
 
 
+def _check_room(room: str, message: Message) -> None:
+    """Refuse a body that names another room than the address."""
+    if message.room is not None and room_name(message.room) != room_name(room):
+        raise Refusal("bad_parameter", "The body names another room than the address.", field="room")
+
+
 class Messages:
     """The handlers of sending. Plain functions up to the wait for the disk: a coroutine less is time saved."""
 
@@ -55,8 +61,7 @@ class Messages:
         """`POST /<room>`: the room is in the path."""
         message = read_message(request)
         room = request.params["room"]
-        if message.room is not None and room_name(message.room) != room_name(room):
-            raise Refusal("bad_parameter", "The body names another room than the address.", field="room")
+        _check_room(room, message)
         return self._post(request, room, message)
 
     def put(self, request: Request) -> Awaitable[Response]:
@@ -64,6 +69,7 @@ class Messages:
         return self._put(request, read_message(request))
 
     def _put(self, request: Request, message: Message) -> Awaitable[Response]:
+        _check_room(request.params["room"], message)
         key = request.params["item"]
         if message.key is not None and message.key != key:
             raise Refusal("bad_parameter", "The request names another key than the address.", field="key")

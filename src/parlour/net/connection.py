@@ -34,6 +34,9 @@ LINGER_S = 2
 NOTHING, HEAD, BODY = range(3)
 """What the deadline was armed for: bytes that trickle in do not move it."""
 
+GONE_S = 1
+"""Who asks and then closes its side gets an answer within this time, or is taken to have gone."""
+
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER with no time (socket(7))."""
 
@@ -80,7 +83,9 @@ class Connection(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=self.server.limits.in_flight_bytes)
         self._decoder = RequestDecoder(self.server.head_limits)
         refusal = self.server.opened(self)
-        if refusal is not None:
+        if refusal is not None and self.server.is_crowded:
+            self.abort()
+        elif refusal is not None:
             self._refuse(refusal, None)
         else:
             self.server.wheel.set(self, self.server.limits.header_read_s)
@@ -103,6 +108,10 @@ class Connection(asyncio.Protocol):
             self._session.wake()
         elif self._closing or self._paused:
             self._check_progress()
+        elif self._exchange is not None:  # a long-poll whose client has closed its side: it has gone
+            exchange, self._exchange = self._exchange, None
+            exchange.cancel()
+            self._close()
         elif self._decoder is not None and self._exchange is None:
             if self._head is None and self._decoder.is_between:
                 self._close()
@@ -152,6 +161,8 @@ class Connection(asyncio.Protocol):
         self._eof = True
         if self._session is not None:
             self._session.ended()
+        elif self._exchange is not None and self._head is not None and self._head.method in ("GET", "HEAD"):
+            self.server.wheel.set(self, GONE_S)
         elif not self._advancing:
             self._advance()
         return not self._closing and not self.transport.is_closing() and self.transport.can_write_eof()

@@ -19,6 +19,9 @@ from parlour.net.drain import Drain
 from parlour.net.proxies import UNIX_PEER, TrustedProxies, address_key
 from parlour.wire.http1 import HeadLimits, RequestHead
 
+LINGERING = 100
+"""Refused connections that may linger to have their refusal read; those beyond are cut at once."""
+
 
 class Server:
     """The factory and the registry of connections. Everything runs on the event loop."""
@@ -45,6 +48,7 @@ class Server:
         )
         self.loop = asyncio.get_running_loop()
         self.drain = drain
+        self.refused: set[Connection] = set()
         self.behind_proxy = proxies is not None
         self._proxies = proxies
         self._max_connections = max_connections
@@ -67,7 +71,14 @@ class Server:
         key = self._key(address)
         if key is not None:
             self._per_address[key] = self._per_address.get(key, 0) + 1
-        if len(self.drain.connections) > self._max_connections:
+        refusal = self._refusal(key)
+        if refusal is not None:
+            self.refused.add(connection)
+        return refusal
+
+    def _refusal(self, key: str | None) -> Refusal | None:
+        """Why there is one connection too many. Those that are refused and still linger take nobody's place."""
+        if len(self.drain.connections) - len(self.refused) > self._max_connections:
             return Refusal("overloaded", "The server has as many connections as it can hold.", retry_after=5)
         if key is None:
             return None
@@ -78,9 +89,15 @@ class Server:
             return Refusal("too_many_connections", "Connections are opened too fast.", retry_after=wait)
         return None
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many refused connections linger that the next ones are cut at once."""
+        return len(self.refused) > LINGERING
+
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
         self.drain.closed(connection)
+        self.refused.discard(connection)
         key = self._key(connection.address)
         if key is not None:
             count = self._per_address.pop(key) - 1
