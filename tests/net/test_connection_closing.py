@@ -236,9 +236,9 @@ def test_long_poll_of_a_client_that_has_gone_is_given_up(chat: InProcess) -> Non
         for _ in range(20):
             with chat.client() as poller:
                 poller.send(head("GET", "/lobby?format=json&since=1&wait=55"))
-
-        def are_gone() -> bool:
+        for _ in range(40):  # less than they were to wait
             chat.wind(1)
-            return len(chat.server.drain.connections) == 1
-
-        chat.settle(are_gone)
+            assert sender.send(head("GET", "/healthz")).answer().status == 200
+            if chat.call(lambda: len(chat.server.drain.connections)) == 1:
+                return
+        raise AssertionError("the connections are still there")
