@@ -6,10 +6,12 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from parlour.chat.ports import DamagedEvents
 from parlour.core.cursor import Cursor
+from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
 from parlour.hub.ring import Ring
-from parlour.hub.subscription import PAGE_BYTES, PAGE_EVENTS, Encoder, Subscription
+from parlour.hub.subscription import PAGE_BYTES, PAGE_EVENTS, Encoder, Page, Subscription
 from parlour.schema.events import Control, Reset
 
 if TYPE_CHECKING:
@@ -90,6 +92,10 @@ class Channel:
         """The control item that stands in place of a gap."""
         return Reset(self.room, reason, self.epoch, self.first_seq, self.head)
 
+    def skipped(self, seq: int) -> Reset:
+        """The control item that stands in place of damaged events up to `seq`: the log goes on behind them."""
+        return Reset(self.room, "damaged", self.epoch, seq + 1, seq)
+
     # --- delivery ---
 
     def deliver(self, events: Sequence[Stored]) -> None:
@@ -141,14 +147,31 @@ class Channel:
             self._repairing = True
             self.read_after(self.head, self._repaired)
 
-    def _repaired(self, events: Sequence[Stored] | None) -> None:
+    def _repaired(self, events: Page) -> None:
         self._repairing = False
-        if events:
+        if events is None:
+            log.error("repair_failed")
+        elif isinstance(events, DamagedEvents):
+            self._skip(events.last)
+            self.repair()
+        elif events:
+            if events[0].seq > self.head + 1:  # retention has dropped what comes before
+                self._skip(events[0].seq - 1)
             self._hub.repaired += len(events)
             self.deliver(events)
             self.repair()  # until a page comes back empty
-        elif events is None:
-            log.error("repair_failed")
+
+    def _skip(self, head: int) -> None:
+        """The log goes on after `head` only: whoever is live finds out like one that comes back."""
+        members = [member for group in self._groups.values() for member in group.members]
+        for member in members:
+            member.pause()
+        self.head = head
+        self.ring.replace(())
+        self._replays.clear()
+        for member in members:
+            member.resume()
+        self.release_waiters(True)
 
     def replay(self, encoder: Encoder, seq: int) -> tuple[int, bytes] | None:
         """The next page after `seq` in an encoding, with its last seq; None when the ring does not reach back that far.
@@ -219,16 +242,18 @@ class Channel:
 
     # --- the store behind ---
 
-    def read_after(self, seq: int, done: Callable[[Sequence[Stored] | None], None]) -> None:
-        """Read a page from the store and call `done` with it, or with None when it cannot be read."""
+    def read_after(self, seq: int, done: Callable[[Page], None]) -> None:
+        """Read a page from the store and call `done` with it."""
         self._hub.spawn(self._read_after(seq, done))
 
-    async def _read_after(self, seq: int, done: Callable[[Sequence[Stored] | None], None]) -> None:
-        events: Sequence[Stored] | None = None
+    async def _read_after(self, seq: int, done: Callable[[Page], None]) -> None:
+        events: Page = None
         try:
             events = await self._hub.store.after(self.room, seq, PAGE_EVENTS, PAGE_BYTES)
             if not events:
-                self.first_seq = (await self._hub.store.log(self.room)).first_seq
+                self.trim((await self._hub.store.log(self.room)).first_seq)
+        except DamagedEvents as damage:
+            events = damage
         except Exception:
             log.exception("read_failed")
         done(events)
@@ -237,7 +262,13 @@ class Channel:
         """Fill head and ring from the store; the hub keeps what is delivered meanwhile."""
         store = self._hub.store
         extent: Log = await store.log(self.room)
-        recent = await store.before(self.room, extent.head_seq + 1, PAGE_EVENTS, PAGE_BYTES)
+        recent: Sequence[Stored] = ()
+        try:
+            recent = await store.before(self.room, extent.head_seq + 1, PAGE_EVENTS, PAGE_BYTES)
+        except Refusal as refusal:
+            if refusal.code != "storage_unavailable":
+                raise
+            # The end of the log is damaged: what can be read of the rest is read from the store, and new events come.
         self.first_seq = extent.first_seq
         self.head = extent.head_seq
         self.ring.replace(recent)

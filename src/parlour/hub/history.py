@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from parlour.chat.ports import DamagedEvents
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
@@ -11,6 +12,9 @@ from parlour.hub.hub import Hub
 
 PAGE_BYTES = 1048576
 """A page ends before it is larger than this, whatever limit was asked for."""
+
+DAMAGED_ENDS = 4
+"""How many runs of damaged events the newest page looks behind."""
 
 
 async def page_after(hub: Hub, channel: Channel, seq: int, limit: int) -> Sequence[Stored]:
@@ -52,9 +56,22 @@ def cursor_gone(channel: Channel, reason: str) -> Refusal:
 
 
 async def page_before(hub: Hub, channel: Channel, seq: int, limit: int) -> Sequence[Stored]:
-    """The newest events below `seq`, oldest first. Raises Refusal("storage_unavailable")."""
+    """The newest events below `seq`, oldest first; at the end of the log, the newest that can be read.
+
+    Raises Refusal("storage_unavailable").
+    """
+    looks = DAMAGED_ENDS if seq > channel.head else 1
     seq = min(seq, channel.head + 1)
-    if seq <= channel.first_seq:
-        return ()
-    found = channel.ring.before(seq, limit, channel.first_seq)
-    return found if found is not None else await hub.store.before(channel.room, seq, limit, PAGE_BYTES)
+    while True:
+        if seq <= channel.first_seq:
+            return ()
+        found = channel.ring.before(seq, limit, channel.first_seq)
+        if found is not None:
+            return found
+        looks -= 1
+        try:
+            return await hub.store.before(channel.room, seq, limit, PAGE_BYTES)
+        except DamagedEvents as damage:
+            if not looks or damage.first <= channel.first_seq:
+                raise
+            seq = damage.first  # a room whose end is damaged can be opened; its cursor leads to the refusal

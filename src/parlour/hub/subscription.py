@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from parlour.chat.ports import DamagedEvents
 from parlour.core.event import Stored
 from parlour.schema.events import Control, Reset
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 PAGE_EVENTS = 500
 PAGE_BYTES = 262144
 """What is handed to a reader that catches up before its buffer is looked at again."""
+
+Page = Sequence[Stored] | DamagedEvents | None
+"""What a read from the store has given: events, or that the next ones are damaged; None if it failed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +40,7 @@ class Reader(Protocol):
         """The replay has reached the head; what follows is live. Called once, and again after a reset."""
 
     def reset(self, subscription: Subscription, reset: Reset) -> None:
-        """The log cannot be continued from the cursor; the subscription goes on at the head."""
+        """The log cannot be continued from the cursor; the subscription goes on at the `head_seq` of the reset."""
 
     def failed(self, subscription: Subscription) -> None:
         """The log could not be read; the reader should come back with its cursor."""
@@ -70,7 +74,7 @@ class Subscription:
         self._pump()
 
     def start_with_reset(self, reset: Reset) -> None:
-        """Begin at the head, telling the reader why."""
+        """Begin at the head (where the reset has it), telling the reader why."""
         self._seq = reset.head_seq
         if self.reader is not None:
             self.reader.reset(self, reset)
@@ -116,13 +120,16 @@ class Subscription:
             self._seq, data = page
             self.write(data)
 
-    def _read(self, events: Sequence[Stored] | None) -> None:
-        """A page has come from the store; None when the store could not be read."""
+    def _read(self, events: Page) -> None:
+        """A page has come from the store."""
         self._reading = False
         if self.reader is None or self._paused:
             return  # `resume` reads it again: a page that waits would be a queue
         if events is None:
             self.reader.failed(self)
+        elif isinstance(events, DamagedEvents):
+            self._announced = False
+            self.start_with_reset(self.channel.skipped(min(events.last, self.channel.head)))
         elif events and events[0].seq == self._seq + 1:
             self._seq = events[-1].seq
             self.write(self.encoder.events(self.channel, events))
@@ -130,6 +137,6 @@ class Subscription:
         else:
             # The log was trimmed under a reader that was too slow for the retention horizon.
             if events:
-                self.channel.first_seq = events[0].seq
+                self.channel.trim(events[0].seq)
             self._announced = False
             self.start_with_reset(self.channel.reset("below_retention"))

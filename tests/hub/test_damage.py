@@ -1,0 +1,143 @@
+"""One damaged event costs a room that event: the rest is read, and readers are told where it was (D25)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from pathlib import Path
+
+import apsw
+import pytest
+
+from parlour.chat.ports import DamagedEvents
+from parlour.core.event import Stored
+from parlour.hub.channel import Channel
+from parlour.hub.history import one_event, page_after, page_before
+from parlour.hub.hub import Hub
+from parlour.hub.subscription import Subscription
+from parlour.store.sqlite import SqliteStore
+from tests.hub.test_hub import NUMBERS, Recorder, settle
+from tests.support.stores import draft, open_sqlite
+
+
+class Room:
+    """A room of which some events on the disk are not what was stored."""
+
+    def __init__(self, store: SqliteStore, directory: Path) -> None:
+        self.store = store
+        self.hub = Hub(store)
+        self._directory = directory
+
+    async def say(self, count: int) -> None:
+        await asyncio.gather(*(self.store.append(draft(f"{i}")) for i in range(count)))
+
+    def damage(self, first: int, last: int) -> None:
+        connection = apsw.Connection(str(self._directory / "parlour.db"))
+        connection.set_busy_timeout(5000)
+        connection.execute(
+            "UPDATE events SET body = CAST(x'ff' || body AS BLOB) WHERE id & 0xfff BETWEEN ? AND ?", (first, last)
+        )
+        connection.close()
+
+    async def follow(self, since: int) -> Recorder:
+        reader = Recorder()
+        reader.subscription = Subscription(await self.hub.open("lobby"), NUMBERS, reader.write, reader)
+        reader.subscription.start(since)
+        await settle(lambda: bool(reader.notes) and reader.notes[-1].startswith("caught_up"))
+        return reader
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    store = await open_sqlite(tmp_path)
+    room = Room(store, tmp_path)
+    store.on_commit(room.hub.deliver)
+    yield room
+    await room.hub.close()
+    await store.close()
+
+
+def seqs(events: Sequence[Stored]) -> list[int]:
+    return [event.seq for event in events]
+
+
+async def named(reading: Awaitable[object]) -> tuple[int, int]:
+    with pytest.raises(DamagedEvents) as caught:
+        await reading
+    return caught.value.first, caught.value.last
+
+
+async def test_pages_and_links_that_do_not_touch_it_work(room: Room) -> None:
+    await room.say(100)
+    room.damage(60, 60)
+    hub, channel = room.hub, await room.hub.open("lobby")
+    assert (channel.first_seq, channel.head) == (1, 100)
+    assert seqs(await page_after(hub, channel, 0, 10)) == list(range(1, 11))
+    assert seqs(await page_after(hub, channel, 60, 10)) == list(range(61, 71))
+    assert seqs(await page_before(hub, channel, 60, 10)) == list(range(50, 60))
+    assert seqs(await page_before(hub, channel, 101, 10)) == list(range(91, 101))
+    assert [(await one_event(hub, channel, seq)).seq for seq in (1, 59, 61, 100)] == [1, 59, 61, 100]
+    assert seqs(await page_after(hub, channel, 50, 50)) == list(range(51, 60)), "it stops before"
+    assert seqs(await page_before(hub, channel, 101, 50)) == list(range(61, 101)), "it stops behind"
+    for reading in (page_after(hub, channel, 59, 9), page_before(hub, channel, 61, 9), one_event(hub, channel, 60)):
+        assert await named(reading) == (60, 60)
+
+
+async def test_the_newest_page_is_what_can_be_read_last(room: Room) -> None:
+    """A room whose end is damaged can be opened, and written in; its cursor names the damage."""
+    await room.say(100)
+    room.damage(98, 100)
+    hub, channel = room.hub, await room.hub.open("lobby")
+    assert channel.head == 100
+    assert seqs(await page_before(hub, channel, channel.head + 1, 5)) == list(range(93, 98))
+    assert await named(page_before(hub, channel, 100, 5)) == (98, 99)
+    assert await named(page_after(hub, channel, 97, 5)) == (98, 100)
+    await room.say(2)
+    assert seqs(await page_before(hub, channel, channel.head + 1, 5)) == [101, 102]
+
+
+async def test_a_follower_is_told_where_it_was_and_goes_on_behind(room: Room) -> None:
+    await room.say(1500)
+    room.damage(700, 703)
+    room.damage(1200, 1200)
+    reader = await room.follow(since=300)
+    await room.say(1)
+    assert reader.seqs == [*range(301, 700), *range(704, 1200), *range(1201, 1502)]
+    assert reader.notes == ["reset damaged", "reset damaged", "caught_up 1500"]
+
+
+async def test_a_follower_over_a_damaged_end_goes_live_behind_it(room: Room) -> None:
+    await room.say(10)
+    room.damage(9, 10)
+    reader = await room.follow(since=0)
+    await room.say(2)
+    assert reader.seqs == [*range(1, 9), 11, 12]
+    assert reader.notes == ["reset damaged", "caught_up 10"]
+
+
+async def test_a_reset_for_damage_says_where_it_ends(room: Room) -> None:
+    channel: Channel = await room.hub.open("lobby")
+    await room.say(10)
+    reset = channel.skipped(7)
+    assert (reset.room, reset.reason, reset.epoch) == ("lobby", "damaged", channel.epoch)
+    assert (reset.first_seq, reset.head_seq) == (8, 7)
+
+
+async def test_what_the_relay_lost_and_the_disk_damaged_is_told_to_who_is_live(tmp_path: Path) -> None:
+    store = await open_sqlite(tmp_path)
+    room = Room(store, tmp_path)
+    reader = await room.follow(since=0)
+    waiter = asyncio.get_running_loop().create_future()
+    channel = await room.hub.open("lobby")
+    channel.wait(waiter)
+    await room.say(6)
+    room.damage(3, 4)
+    store.on_commit(room.hub.deliver)
+    await room.say(1)
+    await settle(lambda: len(reader.seqs) == 5 and reader.notes[-1] == "caught_up 7")
+    await room.say(1)
+    assert reader.seqs == [1, 2, 5, 6, 7, 8]
+    assert reader.notes == ["caught_up 0", "reset damaged", "caught_up 7"]
+    assert waiter.result() is True
+    await room.hub.close()
+    await store.close()
