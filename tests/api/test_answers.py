@@ -195,6 +195,15 @@ def test_a_refused_head_has_no_body(server: ServerProcess) -> None:
     assert re.search(rb"Content-Length: [1-9]", answer)
 
 
+@pytest.mark.parametrize(("path", "status"), [("/lobby", 200), ("/api/v1/stream?room=lobby", 200)])
+def test_only_a_get_becomes_a_websocket(server: ServerProcess, path: str, status: int) -> None:
+    """RFC 6455 §4.1."""
+    key = f"Sec-WebSocket-Key: {raw.WS_KEY}"
+    fields = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", key)
+    answer = raw.exchange(server.port, raw.head("HEAD", path, *fields))
+    assert (raw.status(answer), raw.body(answer)) == (status, b"")
+
+
 def test_http_1_0_is_answered_and_closed(server: ServerProcess) -> None:
     sent = raw.exchange(server.port, b"POST /ten HTTP/1.0\r\nContent-Length: 5\r\n\r\nHello")
     read = raw.exchange(server.port, b"GET /ten HTTP/1.0\r\n\r\n")

@@ -8,6 +8,7 @@ from parlour.core.limits import Limits
 from parlour.hub.hub import Hub
 from parlour.net.deadlines import Wheel
 from parlour.store.memory import MemoryStore
+from parlour.stream.live import Start
 from parlour.stream.websocket import WebSocketSession
 from tests.support.raw import ws_frame
 from tests.support.stores import CountedIds, HandClock
@@ -77,6 +78,17 @@ class Line:
 
     def wake_in(self, seconds: float) -> None:
         self.wheel.set(self, seconds)
+
+
+async def test_a_log_that_cannot_be_read_is_no_restart() -> None:
+    line = Line(answers=True)
+    line.session.enter(await line.session.hub.open("lobby"), Start())
+    place = line.session.place("lobby")
+    assert place is not None
+    line.session.failed(place)
+    assert line.is_closed
+    assert b'"reconnect_after_ms":1000' in line.written
+    assert line.written.endswith(b"\x03\xf4the log cannot be read now")
 
 
 def test_a_peer_that_answers_is_pinged_regularly_and_kept() -> None:

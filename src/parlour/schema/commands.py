@@ -12,7 +12,7 @@ from parlour.wire.strict_json import decode
 
 
 class PostMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /<room>`."""
+    """The body where the address names the room: `POST /api/v1/rooms/<room>/messages`, and PUT with a key."""
 
     text: Text
     key: Key | None = None
@@ -20,7 +20,7 @@ class PostMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /send`, where the room is in the body."""
+    """The body of `POST /send`, where the room may be in the body, and of `POST /<room>` and PUT beside it."""
 
     text: Text
     room: RoomName | None = None

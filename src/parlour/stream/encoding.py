@@ -58,11 +58,11 @@ def _text_events(_channel: Channel, events: Sequence[Stored]) -> bytes:
 
 
 def _text_control(item: Control) -> bytes:
-    """People are told only what concerns them: that something is missing, or that the server goes away."""
+    """People are told only what concerns them: that something is missing, or when to come back."""
     if isinstance(item, Reset):
         return f"-- {item.reason}: the log has {item.first_seq} to {item.head_seq}; continuing at its end\n".encode()
     if isinstance(item, Bye):
-        return f"-- the server is restarting; come back in {-(-item.reconnect_after_ms // 1000)} s\n".encode()
+        return f"-- this stream ends here; come back in {-(-item.reconnect_after_ms // 1000)} s\n".encode()
     return b""
 
 

@@ -98,9 +98,7 @@ class LiveSession:
 
     def drain(self, reconnect_after_ms: int) -> None:
         """The server is going down."""
-        if self.sink is not None:
-            self.show(Bye(reconnect_after_ms))
-            self.finish()
+        self.part(reconnect_after_ms, "the server is restarting")
 
     def closed(self) -> None:
         """The connection is gone."""
@@ -125,7 +123,7 @@ class LiveSession:
 
     def failed(self, subscription: Subscription) -> None:
         """The log cannot be read now: the peer comes back with its cursor."""
-        self.drain(1000)
+        self.part(1000, "the log cannot be read now")
 
     # --- for the transports ---
 
@@ -180,6 +178,12 @@ class LiveSession:
         if self.sink is not None:
             self.sink.wake_in(self.pulse_s)
             self.show(self.heartbeat())
+
+    def part(self, reconnect_after_ms: int, reason: str) -> None:
+        """Say bye and end the stream; `reason` is for people, where the transport has a place for it."""
+        if self.sink is not None:
+            self.show(Bye(reconnect_after_ms))
+            self.finish()
 
     def finish(self) -> None:
         """End the stream in good order."""

@@ -236,10 +236,10 @@ class WebSocketSession(LiveSession):
         else:
             self._close(GOING_AWAY, "no answer to a ping")
 
-    def drain(self, reconnect_after_ms: int) -> None:
-        """The server is going down."""
+    def part(self, reconnect_after_ms: int, reason: str) -> None:
+        """Say bye and close."""
         self.show(Bye(reconnect_after_ms))
-        self._close(SERVICE_RESTART, "the server is restarting")
+        self._close(SERVICE_RESTART, reason)
 
     def give_up(self) -> None:
         """The peer has taken nothing for too long."""
