@@ -134,10 +134,11 @@ async def test_what_the_relay_lost_and_the_disk_damaged_is_told_to_who_is_live(t
     room.damage(3, 4)
     store.on_commit(room.hub.deliver)
     await room.say(1)
-    await settle(lambda: len(reader.seqs) == 5 and reader.notes[-1] == "caught_up 7")
+    await settle(lambda: len(reader.seqs) == 5 and len(reader.notes) == 3)
     await room.say(1)
     assert reader.seqs == [1, 2, 5, 6, 7, 8]
-    assert reader.notes == ["caught_up 0", "reset damaged", "caught_up 7"]
+    assert reader.notes[:2] == ["caught_up 0", "reset damaged"]
+    assert reader.notes[2] in ("caught_up 4", "caught_up 7"), "the head of that moment"
     assert waiter.result() is True
     await room.hub.close()
     await store.close()
