@@ -156,6 +156,31 @@ def test_everything_else_is_refused_with_its_field(data: bytes, field: str | Non
     assert len(refused.value.detail) < 200
 
 
+@pytest.mark.parametrize(
+    ("data", "detail"),
+    [
+        (b"", "There is no JSON here."),
+        (b" \n", "There is no JSON here."),
+        (b'{"text":"a"', "The JSON ends too early."),
+        (b"Hello", "The JSON is broken at byte 0."),
+        (b'{"text":NaN}', "The JSON is broken at byte 8."),
+        (b"{} x", "Something follows the JSON."),
+        (b'{"by":{}}', "The member name is missing."),
+        (b'{"colour":1}', "There is no member colour here."),
+        (b'{"\\u202e":1}', "There is no member <U+202E> here."),
+        (b"[]", "Expected an object, not an array."),
+        (b'{"text":1}', "Expected a string, not a whole number."),
+        (b'{"count":"1"}', "Expected a whole number or null, not a string."),
+        (b'{"count":1.5}', "Expected a whole number or null, not a decimal number."),
+        (b'{"flag":{}}', "Expected true or false or null, not an object."),
+    ],
+)
+def test_a_refusal_says_in_plain_words_what_is_wrong(data: bytes, detail: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        decode(data, Sample)
+    assert refused.value.detail == detail
+
+
 @pytest.mark.parametrize("bad", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82"])
 def test_invalid_utf8_is_refused_anywhere(bad: bytes) -> None:
     for data, field in (

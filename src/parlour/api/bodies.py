@@ -14,6 +14,8 @@ from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, form_or_
 from parlour.wire.strict_json import decode
 
 _FIELDS = frozenset({"message", "text", "room", "name", "key"})
+_TEXT_TOO = (URLENCODED, b"application/octet-stream")
+"""What clients label text with that know nothing of it."""
 _PARAMETERS = frozenset({"name"})
 
 
@@ -55,7 +57,7 @@ def read_message(request: Request) -> Message:
     _refuse_compressed(request)
     if request.query_string:
         refuse_unknown(request, _PARAMETERS)
-    message = _from_json(request) if is_json(request) else _from_fields(request) or _from_raw(request.body)
+    message = _from_json(request) if is_json(request) else _from_fields(request) or _from_raw(request)
     return _with_key_and_name(request, message)
 
 
@@ -116,8 +118,11 @@ def _from_fields(request: Request) -> Message | None:
     return Message(text, fields.get("room") or None, fields.get("name") or None, fields.get("key") or None)
 
 
-def _from_raw(body: bytes) -> Message:
-    return Message(_without_final_break(decode_text(body)))
+def _from_raw(request: Request) -> Message:
+    kind = request.media_type
+    if kind and not kind.startswith(b"text/") and kind not in _TEXT_TOO:
+        raise Refusal("unsupported_media_type", "A message is text: text/plain, a form or application/json.")
+    return Message(_without_final_break(decode_text(request.body)))
 
 
 def _without_final_break(text: str) -> str:

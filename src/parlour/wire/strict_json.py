@@ -45,7 +45,18 @@ _HALF_PAIR = re.compile(
 # How msgspec words what we pass on.
 _AT_BYTE = re.compile(r" \(byte ([0-9]+)\)$")
 _AT_PATH = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
-_NAMED_FIELD = re.compile(r" field `(.*)`$", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_EXPECTED = re.compile(r"Expected `([a-z |]+)`(?:, got `([a-z]+)`)?")
+
+_TYPE_WORDS = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a decimal number",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "an array",
+}
 
 
 def decode(data: bytes | str, type_: type[T], *, max_depth: int = MAX_JSON_DEPTH, max_keys: int = MAX_JSON_KEYS) -> T:
@@ -137,9 +148,20 @@ def _wrong_type(message: str) -> Refusal:
     path = ""
     if found := _AT_PATH.search(message):
         message, path = message[: found.start()], found[1]
-    if found := _NAMED_FIELD.search(message):
-        message, path = message[: found.start()] + " field", f"{path}.{found[1]}" if path else found[1]
-    return Refusal("bad_json", f"{_shown(message)}.", field=_field(path))
+    for pattern, words in ((_MISSING, "The member {} is missing."), (_UNKNOWN, "There is no member {} here.")):
+        if found := pattern.fullmatch(message):
+            return Refusal(
+                "bad_json", words.format(_shown(found[1])), field=_field(f"{path}.{found[1]}" if path else found[1])
+            )
+    detail = "The value is not one of those known here."
+    if found := _EXPECTED.fullmatch(message):
+        detail = f"Expected {_in_words(found[1])}" + (f", not {_in_words(found[2])}." if found[2] else ".")
+    return Refusal("bad_json", detail, field=_field(path))
+
+
+def _in_words(types: str) -> str:
+    """Say `int | null` for people."""
+    return " or ".join([_TYPE_WORDS.get(name, name) for name in types.split(" | ")])
 
 
 def _malformed(text: str, message: str) -> Refusal:
@@ -150,8 +172,10 @@ def _malformed(text: str, message: str) -> Refusal:
             "bad_json", "A string contains half of a surrogate pair.", field=_last_key(data[: found.start()])
         )
     if at := _AT_BYTE.search(message):
-        return Refusal("bad_json", f"{message}.", field=_last_key(data[: int(at[1])]))
-    return Refusal("bad_json", f"{message}.")
+        follows = "trailing characters" in message
+        detail = "Something follows the JSON." if follows else f"The JSON is broken at byte {at[1]}."
+        return Refusal("bad_json", detail, field=_last_key(data[: int(at[1])]))
+    return Refusal("bad_json", "The JSON ends too early." if text.strip() else "There is no JSON here.")
 
 
 def _too_deep(max_depth: int, key: str | None = None) -> Refusal:
