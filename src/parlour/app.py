@@ -22,7 +22,6 @@ from parlour.chat.posting import Posting, Rates
 from parlour.clock import SystemClock, SystemIds
 from parlour.config import Settings
 from parlour.core.limits import Buckets
-from parlour.http.request import Request
 from parlour.http.router import Router
 from parlour.hub.hub import Hub
 from parlour.log import event
@@ -156,21 +155,22 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
         version=__version__,
     )
     server = Server(
-        _api(context, _log_answer if settings.access_log else None),
+        _api(context),
         wheel,
         drain,
         limits=limits,
         proxies=TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else None,
         max_connections=_max_connections(),
         limit_addresses=settings.rate_limits,
+        on_answer=_log_answer if settings.access_log else None,
     )
     return App(settings, store, hub, posting, rates, reads, server, wheel, tls, listeners)
 
 
-def _api(context: Context, on_answer: Callable[[Request, int, float], None] | None) -> Api:
+def _api(context: Context) -> Api:
     guard = Guard(context)
     pages = Pages(context, guard)
-    return Api(Router(routes(context, guard, pages)), guard, pages, context.clock, on_answer)
+    return Api(Router(routes(context, guard, pages)), guard, pages)
 
 
 def _hosts(settings: Settings, listeners: Sequence[Listener]) -> frozenset[str] | None:
@@ -192,14 +192,6 @@ def _max_connections() -> int:
     return sys.maxsize if descriptors == resource.RLIM_INFINITY else int(descriptors * DESCRIPTORS_SHARE)
 
 
-def _log_answer(request: Request, status: int, seconds: float) -> None:
-    """One line a request: no bodies, no query (it may hold what a person typed), no credentials."""
-    event(
-        _log,
-        "request",
-        method=request.method,
-        path=request.path,
-        status=status,
-        ms=round(seconds * 1000, 1),
-        address=request.peer.address,
-    )
+def _log_answer(method: str, path: str, status: int, seconds: float, address: str) -> None:
+    """One line an answer: no bodies, no query (it may hold what a person typed), no credentials."""
+    event(_log, "request", method=method, path=path, status=status, ms=round(seconds * 1000, 1), address=address)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from parlour.api.bodies import is_json_type
 from parlour.api.guard import SAFE_METHODS, Guard
 from parlour.api.pages import Pages
 from parlour.api.refusals import refusal_fields
-from parlour.chat.ports import Clock
 from parlour.core.errors import Refusal
 from parlour.http.negotiate import choose, wants_json
 from parlour.http.request import Request
-from parlour.http.response import PROBLEM, TEXT, Reply, Response, Upgrade
+from parlour.http.response import PROBLEM, TEXT, Reply, Response
 from parlour.http.router import Match, Route, Router
 from parlour.schema.problems import error_line, problem
 from parlour.wire.forms import media_type
@@ -29,19 +28,10 @@ _ASTERISK = Match("*", {}, {})
 class Api:
     """Implements `http.application.Application`."""
 
-    def __init__(
-        self,
-        router: Router,
-        guard: Guard,
-        pages: Pages,
-        clock: Clock,
-        on_answer: Callable[[Request, int, float], None] | None = None,
-    ) -> None:
+    def __init__(self, router: Router, guard: Guard, pages: Pages) -> None:
         self._router = router
         self._guard = guard
         self._pages = pages
-        self._clock = clock
-        self._on_answer = on_answer
 
     def admit(self, head: RequestHead) -> tuple[Match, Route | None]:
         """Find the route of a request. Raises Refusal (not_found, method_not_allowed, bad_request)."""
@@ -54,17 +44,7 @@ class Api:
 
     def handle(self, request: Request, match: Match, route: Route | None) -> Coroutine[Any, Any, Reply]:
         """Answer a complete request."""
-        answer = self._answer(request, match, route)
-        return answer if self._on_answer is None else self._report(request, answer, self._on_answer)
-
-    async def _report(
-        self, request: Request, answer: Coroutine[Any, Any, Reply], on_answer: Callable[[Request, int, float], None]
-    ) -> Reply:
-        began = self._clock.monotonic()
-        reply = await answer
-        status = reply.status if isinstance(reply, Response) else 101 if isinstance(reply, Upgrade) else 200
-        on_answer(request, status, self._clock.monotonic() - began)
-        return reply
+        return self._answer(request, match, route)
 
     async def _answer(self, request: Request, match: Match, route: Route | None) -> Reply:
         try:

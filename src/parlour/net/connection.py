@@ -51,9 +51,9 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_advancing", "_buffered_then", "_closing", "_decoder", "_eof", "_exchange", "_head", "_match", "_paused",
-        "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket", "due", "server",
-        "transport", "write",
+        "_advancing", "_began", "_buffered_then", "_closing", "_decoder", "_eof", "_exchange", "_head", "_match",
+        "_paused", "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket", "due",
+        "server", "transport", "write",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -69,6 +69,7 @@ class Connection(asyncio.Protocol):
         self._remaining = server.limits.connection_requests
         self._paused = self._closing = self._eof = self._advancing = False
         self._waiting_for = NOTHING
+        self._began = 0.0  # when the request was there, for the access log
         self._buffered_then = 0
         self._unread = b""
         self.transport: asyncio.Transport
@@ -233,6 +234,8 @@ class Connection(asyncio.Protocol):
         self._waiting_for = NOTHING
         self.due = 0  # a handler has no deadline here: it waits for the disk, or keeps its own (long-poll)
         self._remaining -= 1
+        if self.server.on_answer is not None:
+            self._began = self.server.loop.time()
 
     def _await_bytes(self, what: int) -> None:
         """Read on, and arm the deadline for the next bytes, once for each head and each body."""
@@ -290,6 +293,7 @@ class Connection(asyncio.Protocol):
             self._respond(reply, head)
         elif isinstance(reply, OpenResponse):
             self.write(encode_open(reply, date=self.server.date()))
+            self._report(200, head)
             if head.method == "HEAD":
                 reply.session.closed()
                 self._finish()
@@ -301,6 +305,7 @@ class Connection(asyncio.Protocol):
             assert decoder is not None
             rest = decoder.rest()
             self.write(reply.head)
+            self._report(101, head)
             self._hand_over(reply.session)
             if rest:
                 self.data_received(rest)
@@ -322,6 +327,7 @@ class Connection(asyncio.Protocol):
         if keep_alive and head.minor == 0:
             data = data.replace(b"\r\n", b"\r\nConnection: keep-alive\r\n", 1)
         self.write(data)
+        self._report(response.status, head)
         if not keep_alive:
             self._finish()
             return
@@ -338,7 +344,21 @@ class Connection(asyncio.Protocol):
         response = self._render(refusal, head)
         head_only = head is not None and head.method == "HEAD"
         self.write(encode(response, date=self.server.date(), keep_alive=False, head_only=head_only))
+        self._report(response.status, head)
         self._finish(unread=True)
+
+    def _report(self, status: int, head: RequestHead | None) -> None:
+        """Tell what has been answered to who wants to know: every answer goes out by way of this."""
+        server = self.server
+        if server.on_answer is None:
+            return
+        seconds = server.loop.time() - self._began if self._began else 0.0
+        self._began = 0.0
+        if head is None:
+            server.on_answer("-", "-", status, seconds, self.address)
+        else:
+            path = head.target.partition(b"?")[0].decode("latin-1")
+            server.on_answer(head.method, path, status, seconds, server.peer(self.address, head, False).address)
 
     def _render(self, refusal: Refusal, head: RequestHead | None) -> Response:
         """A refusal as the application shows it; when that fails too, in the plainest words."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from typing import Any, cast
 
@@ -23,6 +23,14 @@ LINGERING = 100
 """Refused connections that may linger to have their refusal read; those beyond are cut at once."""
 
 
+OnAnswer = Callable[[str, str, int, float, str], None]
+"""Is told of every answer: method, path as it was sent (without query), status, seconds, address of the client.
+
+The seconds are those from the last byte of the request on; 0 for one that did not arrive. Of a request that could not
+be read at all, method and path are `-`.
+"""
+
+
 class Server:
     """The factory and the registry of connections. Everything runs on the event loop."""
 
@@ -36,10 +44,12 @@ class Server:
         proxies: TrustedProxies | None,
         max_connections: int,
         limit_addresses: bool,
+        on_answer: OnAnswer | None = None,
     ) -> None:
         self.application = application
         self.wheel = wheel
         self.limits = limits
+        self.on_answer = on_answer
         self.head_limits = HeadLimits(
             request_line=limits.request_line_bytes,
             field=limits.header_field_bytes,
