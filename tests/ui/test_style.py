@@ -10,6 +10,7 @@ from parlour.ui.assets import ASSETS
 from parlour.ui.timeline import HUES
 
 STYLE = ASSETS["style.css"].body.decode()
+STYLES = [asset.body.decode() for name, asset in ASSETS.items() if name.endswith(".css")]
 LIGHT, DARK = (
     STYLE.split("@media (prefers-color-scheme: dark)", 1)[0],
     STYLE.split("(prefers-color-scheme: dark)", 1)[1],
@@ -53,6 +54,13 @@ def test_colours_when_text_stands_on_them_have_enough_contrast(css: str) -> None
 
 
 def test_movement_when_it_is_not_wanted_is_none() -> None:
-    outside = STYLE.split("@media (prefers-reduced-motion: no-preference)")[0]
-    assert "transition" not in outside
-    assert "animation" not in outside
+    for style in STYLES:
+        outside = style.split("@media (prefers-reduced-motion: no-preference)")[0]
+        assert "transition" not in outside
+        assert "animation" not in outside
+
+
+def test_style_when_read_is_short_and_says_what_it_is_for() -> None:
+    for style in STYLES:
+        assert len(style.splitlines()) < 300
+        assert style.startswith("/*")

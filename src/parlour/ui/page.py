@@ -23,8 +23,14 @@ CSP = (
 """The Content-Security-Policy of every page made here: our own files and sockets, no HTML ever made from strings."""
 
 
-_SCRIPTS = Markup().join(
-    [templates.PRELOAD(address=asset_url(name)) for name in sorted(ASSETS) if name.endswith(".js") and name != "app.js"]
+_STYLE = templates.STYLE(address=asset_url("style.css"))
+_ROOM_HEAD = Markup().join(
+    [templates.STYLE(address=asset_url(name)) for name in ("frame.css", "messages.css", "composer.css")]
+    + [
+        templates.PRELOAD(address=asset_url(name))
+        for name in sorted(ASSETS)
+        if name.endswith(".js") and name != "app.js"
+    ]
     + [templates.SCRIPT(address=asset_url("app.js"))]
 )
 
@@ -86,7 +92,7 @@ def render_room(page: RoomPage) -> bytes:
         newer="" if live else templates.NEWER(path=path, newer=page.newer),
         composer=_composer(page, path) if page.can_post else templates.CLOSED(),
     )
-    return _document(page.room, body, _SCRIPTS)
+    return _document(page.room, body, _ROOM_HEAD)
 
 
 def render_error(
@@ -101,10 +107,9 @@ def _document(title: str, body: Markup, head: Markup) -> bytes:
     return templates.DOCUMENT(
         title=title,
         body=body,
-        head=head,
+        head=_STYLE + head,
         icon=asset_url("icon.svg"),
         manifest=asset_url("manifest.webmanifest"),
-        style=asset_url("style.css"),
     ).encode()
 
 

@@ -20,12 +20,12 @@ DOCUMENT = Template("""\
 <title>{title} · Parlour</title>
 <link rel="icon" type="image/svg+xml" href="{icon}">
 <link rel="manifest" href="{manifest}">
-<link rel="stylesheet" href="{style}">
 {head}</head>
 {body}
 </html>
 """)
 
+STYLE = Template('<link rel="stylesheet" href="{address}">\n')
 SCRIPT = Template('<script type="module" src="{address}"></script>\n')
 PRELOAD = Template('<link rel="modulepreload" href="{address}">\n')
 
