@@ -10,6 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from parlour.core.text import shown
 from tests.support.browser import Person
 from tests.support.server import ServerProcess
 from tests.ui.test_page import HOSTILE
@@ -241,12 +242,26 @@ def test_texts_and_names_when_hostile_are_shown_and_do_nothing(visit: Visit, say
     alice = visit(f"/{room}")
     for text in late:
         say(room, text, "\"'><script>alert(1)</script>")
-    alice.see(*texts)
+    seen = ["".join(part.text for part in shown(text)) for text in texts]
+    alice.see(*seen)
     assert alice.page.locator("#messages script, #messages img").count() == 0
     assert alice.page.evaluate("Object.keys(window).includes('injected')") is False
     alice.page.reload()
     alice.wait_for_line("live")
-    alice.see(*texts)
+    alice.see(*seen)
+
+
+def test_text_when_it_has_what_cannot_be_seen_shows_and_copies_its_picture(visit: Visit, room: str) -> None:
+    alice, bob = visit(f"/{room}"), visit(f"/{room}")
+    alice.write("pay \u202eevil\u202c to a\u200bb", name="Alice")
+    picture = "pay <U+202E>evil<U+202C> to a<U+200B>b"
+    bob.see(picture)
+    alice.page.reload()
+    for person in (alice, bob):
+        person.see(picture)
+        expect(person.page.locator(".text .hidden-char").first).to_be_visible()
+        person.page.evaluate("getSelection().selectAllChildren(document.querySelector('.text'))")
+        assert person.page.evaluate("getSelection().toString()") == picture
 
 
 def test_policy_when_a_page_would_make_html_from_a_string_stops_it(visit: Visit, room: str) -> None:
@@ -333,6 +348,19 @@ def test_page_when_narrow_or_wide_never_scrolls_sideways(visit: Visit, say: Say,
         box = alice.page.locator(".send").bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= width
+
+
+def test_text_when_it_is_too_long_says_so_on_a_line_of_its_own_where_it_is_narrow(visit: Visit, room: str) -> None:
+    alice = visit(f"/{room}", viewport={"width": 360, "height": 640})
+    alice.page.fill("#message", "x" * 17_000)
+    expect(alice.page.locator("#hint")).to_have_text("616 characters too many")
+    hint, name = alice.page.locator("#hint").bounding_box(), alice.page.locator("#name").bounding_box()
+    assert hint is not None
+    assert name is not None
+    assert hint["width"] > 300
+    assert hint["height"] < 30
+    assert hint["y"] + hint["height"] <= name["y"]
+    assert _overflow(alice) <= 0
 
 
 def _overflow(person: Person) -> int:

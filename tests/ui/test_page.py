@@ -62,11 +62,11 @@ def _page(text: str, at: str = "2026-11-22T06:41:23.123Z") -> RoomPage:
 
 
 def _shape(document: str) -> list[tuple[str, list[str]]]:
-    """The elements and the names of their attributes, without the links that addresses in texts become."""
+    """The elements and the names of their attributes, without links and pictures: what parts of texts become."""
     return [
         (tag, list(attributes))
         for tag, attributes in parse(document)
-        if not attributes.get("rel", "").startswith("noopener")
+        if not attributes.get("rel", "").startswith("noopener") and attributes.get("class") != "hidden-char"
     ]
 
 

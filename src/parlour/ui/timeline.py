@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from parlour.core.text import shown
 from parlour.schema.events import Event
 from parlour.ui.links import pieces
 from parlour.ui.markup import Template
@@ -27,7 +28,9 @@ _MESSAGE = Template(
 )
 _KEY = Template(' data-key="{key}"')
 _BADGE = Template(' <span class="badge">{kind}</span>')
-_LINK = Template('<a href="{address}" rel="noopener noreferrer nofollow">{address}</a>')
+_LINK = Template('<a href="{address}" rel="noopener noreferrer nofollow">{text}</a>')
+_HIDDEN = Template('<span class="hidden-char" dir="ltr">{pictures}</span>')
+"""A direction of its own, or it would take part in finding that of the text (`dir=auto`)."""
 
 
 def render_timeline(events: Iterable[Event]) -> Markup:
@@ -68,8 +71,16 @@ def _message(event: Event, at: datetime, continues: bool) -> Markup:
 
 
 def render_text(text: str) -> Markup:
-    """A text with its addresses as links; white space is kept by the style."""
-    return Markup().join(_LINK(address=piece.text) if piece.is_link else piece.text for piece in pieces(text))
+    """A text with its addresses as links and pictures of what cannot be seen; white space is kept by the style."""
+    text = text.replace("\r\n", "\n")
+    return Markup().join(
+        _LINK(address=piece.text, text=_shown(piece.text)) if piece.is_link else _shown(piece.text)
+        for piece in pieces(text)
+    )
+
+
+def _shown(text: str) -> Markup:
+    return Markup().join(_HIDDEN(pictures=part.text) if part.is_picture else part.text for part in shown(text))
 
 
 def initial(name: str) -> str:

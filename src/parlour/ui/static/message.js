@@ -1,6 +1,7 @@
 // The rows of a timeline as DOM nodes; the twins of those that timeline.py renders. Text is only ever a text node.
 
 import { eventPath } from "./api.js";
+import { pictured, shown } from "./hidden.js";
 import { pieces } from "./links.js";
 import { hue, initial } from "./rows.js";
 import { clockTime, dayLabel, fullTime } from "./times.js";
@@ -38,8 +39,16 @@ export function readMessage(node, room) {
   return {
     room, seq: Number(seq), type: "message", at: node.querySelector("time").dateTime,
     by: { id: author, name: node.querySelector(".name").textContent, kind },
-    text: node.querySelector(".text").textContent, key,
+    text: readText(node.querySelector(".text")), key,
   };
+}
+
+/** The text that a node shows, with what cannot be seen instead of its pictures. */
+function readText(node) {
+  return [...node.childNodes].map((child) => {
+    if (child.className === "hidden-char") return pictured(child.textContent);
+    return child.localName === "a" ? readText(child) : child.textContent;
+  }).join("");
 }
 
 /** A message that is on its way: {key, text, name, at, status, detail}. The buttons tell their `data-act`. */
@@ -72,10 +81,17 @@ const makers = {
 };
 
 function textNode(text) {
-  const parts = pieces(text.replace(/\r\n?/g, "\n")).map(({ text: part, isLink }) => isLink
-    ? element("a", { href: part, rel: "noopener noreferrer nofollow" }, part)
-    : part);
+  const parts = pieces(text.replaceAll("\r\n", "\n")).flatMap(({ text: part, isLink }) => isLink
+    ? element("a", { href: part, rel: "noopener noreferrer nofollow" }, ...shownNodes(part))
+    : shownNodes(part));
   return element("div", { class: "text", dir: "auto" }, ...parts);
+}
+
+/** Text as nodes; the pictures of what cannot be seen do not take part in finding its direction. */
+function shownNodes(text) {
+  return shown(text).map(({ text: part, isPicture }) => isPicture
+    ? element("span", { class: "hidden-char", dir: "ltr" }, part)
+    : part);
 }
 
 function setText(node, text) {

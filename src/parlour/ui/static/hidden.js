@@ -1,0 +1,53 @@
+// Characters that cannot be seen but act or lie, shown as pictures; the twin of `shown` in core/text.py.
+
+const FLAG = "\\u{1f3f4}[\\u{e0030}-\\u{e0039}\\u{e0061}-\\u{e007a}]{1,6}\\u{e007f}";
+const HOSTILE =
+  "\\0-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180e\\u200b-\\u200f\\u2028-\\u202e" +
+  "\\u2060-\\u206f\\u3164\\ud800-\\udfff\\ufeff\\uffa0\\ufff0-\\ufffb\\ufffe\\uffff\\u{13430}-\\u{1343f}" +
+  "\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e00ff}";
+const RUN = new RegExp(`(${FLAG})|[${HOSTILE}]+`, "gu");
+const JOINER = /^[\u200c\u200d]/;
+const JOINING_SCRIPT = /[\u0600-\u0dff\u0f00-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc]$/u;
+const EMOJI_PART = "[\\u{1f000}-\\u{1fbff}\\u2190-\\u27ff\\u2900-\\u2bff\\ufe0f]";
+const ENDS_IN_EMOJI = new RegExp(`${EMOJI_PART}$`, "u");
+const BEGINS_WITH_EMOJI = new RegExp(`^${EMOJI_PART}`, "u");
+const PICTURE = /<U\+([0-9A-F]+)>|([\u2400-\u241f])|\u2421/g;
+
+/** The text in pieces {text, isPicture}, in order: as it is, or the pictures of what cannot be seen. */
+export function shown(text) {
+  const found = [];
+  let done = 0;
+  for (const match of text.matchAll(RUN)) {
+    const end = match.index + match[0].length;
+    const start = match[1] ? end : match.index + Number(joins(text, match.index));
+    if (start === end) continue;
+    if (start > done) found.push({ text: text.slice(done, start), isPicture: false });
+    found.push({ text: [...text.slice(start, end)].map(picture).join(""), isPicture: true });
+    done = end;
+  }
+  if (done < text.length) found.push({ text: text.slice(done), isPicture: false });
+  return found;
+}
+
+/** What pictures stand for. */
+export function pictured(pictures) {
+  return pictures.replace(PICTURE, (_, code, control) => {
+    if (code) return String.fromCodePoint(Number.parseInt(code, 16));
+    return control ? String.fromCharCode(control.charCodeAt(0) - 0x2400) : "\x7f";
+  });
+}
+
+function picture(char) {
+  const code = char.codePointAt(0);
+  if (code < 0x20) return String.fromCharCode(0x2400 + code);
+  if (code === 0x7f) return "\u2421";
+  return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
+}
+
+/** Whether a joiner stands where scripts and emoji need it. */
+function joins(text, index) {
+  if (!JOINER.test(text[index])) return false;
+  const before = text.slice(Math.max(0, index - 2), index);
+  if (JOINING_SCRIPT.test(before)) return true;
+  return text[index] === "\u200d" && ENDS_IN_EMOJI.test(before) && BEGINS_WITH_EMOJI.test(text.slice(index + 1, index + 3));
+}
