@@ -53,6 +53,18 @@ def until(command: str, mark: str, shell: dict[str, str]) -> str:
     return said
 
 
+def test_a_file_sent_to_a_folder_is_told_the_way(
+    server: ServerProcess, http: httpx.Client, shell: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("from a file\n")
+    wrong = f"cd {tmp_path} && curl -T notes.txt {server.url}/papers/ || true"
+    hint = re.search(r"curl -T FILE -X POST \S+/papers\b", run(wrong, shell))
+    assert hint is not None
+    run(f"cd {tmp_path} && " + hint[0].replace("FILE", "notes.txt"), shell)
+    (event,) = http.get("/papers?format=json").json()["events"]
+    assert event["text"] == "from a file"
+
+
 def commands(page: str) -> list[str]:
     """The commands in a page: indented lines with curl in them, without the remarks beside them."""
     joined = re.sub(r"\\\n +", " ", page)

@@ -66,6 +66,10 @@ class Messages:
 
     def put(self, request: Request) -> Awaitable[Response]:
         """`PUT /<room>/<key>`: the idempotency key is in the path."""
+        if "." in request.params["item"]:  # `curl -T notes.txt host/lobby/` adds the name of the file
+            address = request.origin + room_path(request.params["room"]).decode()
+            detail = f"A key has no dot. A file is sent as a message by: curl -T FILE -X POST {address}"
+            raise Refusal("bad_key", detail, field="key")
         return self._put(request, read_message(request))
 
     def _put(self, request: Request, message: Message) -> Awaitable[Response]:
