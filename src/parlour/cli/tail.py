@@ -19,7 +19,7 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 
 @click.command(
     epilog=EXIT_CODES,
-    help="Print the messages of the room at URL, oldest first. With --follow it stays, through restarts of the server "
+    help="Print the messages of the room at URL (http://host:port/room, without a room the lobby), oldest first. With --follow it stays, through restarts of the server "
     "too, and prints each message once. When events cannot be had any more (the server's data was replaced, or older "
     "ones are not kept) it says so on standard error, or ends with --strict.",
 )
@@ -78,7 +78,10 @@ def _print(feed: Feed, printer: Printer, *, follow: bool, strict: bool) -> None:
         if isinstance(item, Event):
             printer.show(line)
         elif isinstance(item, Reset):
-            text = f"events are missing here ({item.reason}); the log has {item.first_seq} to {item.head_seq}"
+            place = f"the log has {item.first_seq} to {item.head_seq}"
+            if item.reason == "damaged":
+                place = f"the log goes on after {item.head_seq}"
+            text = f"events are missing here ({item.reason}); {place}"
             if strict:
                 fail(EXIT_GAP, text)
             complain(text)

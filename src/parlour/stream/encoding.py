@@ -60,6 +60,8 @@ def _text_events(_channel: Channel, events: Sequence[Stored]) -> bytes:
 def _text_control(item: Control) -> bytes:
     """People are told only what concerns them: that something is missing, or when to come back."""
     if isinstance(item, Reset):
+        if item.reason == "damaged":
+            return f"-- damaged: what came last up to {item.head_seq} cannot be read; continuing after it\n".encode()
         return f"-- {item.reason}: the log has {item.first_seq} to {item.head_seq}; continuing at its end\n".encode()
     if isinstance(item, Bye):
         return f"-- this stream ends here; come back in {-(-item.reconnect_after_ms // 1000)} s\n".encode()

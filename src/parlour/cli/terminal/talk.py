@@ -20,6 +20,7 @@ _RESETS = {
     "epoch_changed": "the server's data was replaced; what was said meanwhile may be missing here",
     "below_retention": "older messages are not kept any more; some are missing here",
     "cursor_ahead": "the server has fewer messages than were shown here",
+    "damaged": "the server cannot read some messages any more; they are missing here",
     "no_longer_member": "this room may not be read any more",
 }
 

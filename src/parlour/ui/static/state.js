@@ -39,7 +39,8 @@ export function actionOf(item) {
       type: "refused", key: item.key, code: item.code, detail: item.detail, retryAfterMs: item.retry_after_ms,
     } : null;
     case "caught_up": return { type: "line", line: "live" };
-    case "reset": return { type: "reset" };
+    // What is damaged is damaged in the newest page too: go on behind it.
+    case "reset": return item.reason === "damaged" ? { type: "skip", seq: item.head_seq } : { type: "reset" };
     default: return null;
   }
 }
@@ -68,6 +69,9 @@ const reducers = {
   },
 
   reset: (state) => ({ ...state, reset: true }),
+
+  /** The events after the last one, up to `seq`, cannot be had any more. */
+  skip: (state, { seq }) => ({ ...state, lastSeq: Math.max(state.lastSeq, seq) }),
 
   line: (state, { line }) => line === "connecting" ? { ...state, line, gap: false, reset: false } : { ...state, line },
 
