@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from parlour.core.text import shown
 from tests.support.browser import Person
 from tests.support.server import ServerProcess
+from tests.support.ui import parse
 from tests.ui.test_page import HOSTILE
 
 Visit = Callable[..., Person]
@@ -271,6 +272,28 @@ def test_policy_when_a_page_would_make_html_from_a_string_stops_it(visit: Visit,
     )
     assert stopped
     assert "TrustedHTML" in alice.complaints.pop()
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "leads_to"),
+    [
+        ("/{room}?since=99", 410, "/{room}"),
+        ("/{room}/999", 404, "/{room}"),
+        ("/{room}.Caf%C3%89/", 200, None),
+        ("/{room}.Caf%C3%89/999?x=1", 404, "/{room}.caf%C3%A9"),
+        ("/admin", 404, "/"),
+        ("/%FF", 400, "/"),
+        ("/api/v1/nothing", 404, "/"),
+    ],
+)
+def test_refusal_when_it_is_about_a_room_leads_back_to_it(
+    server: ServerProcess, room: str, path: str, status: int, leads_to: str | None
+) -> None:
+    page = httpx.get(server.url + path.format(room=room), headers={"Accept": "text/html"})
+    assert page.status_code == status
+    if leads_to is not None:
+        links = [attributes["href"] for tag, attributes in parse(page.text) if tag == "a"]
+        assert links == [leads_to.format(room=room)]
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["live", "without scripts"])

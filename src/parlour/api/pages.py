@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from parlour.api.bodies import Message
 from parlour.api.context import Context
@@ -99,10 +99,20 @@ class Pages:
             self._rooms = [(room.room, room.active_at) for room in summaries]
         return self._rooms
 
-    def error(self, refusal: Refusal) -> Response:
-        """A refusal as a page."""
-        body = render_error(refusal.kind.status, refusal.kind.title, refusal.detail)
+    def error(self, refusal: Refusal, target: bytes) -> Response:
+        """A refusal as a page; it leads back to the room that the request was about, if that is a room."""
+        room = _room_of(target)
+        home, label = ("/", "Go to the front room") if room is None else (f"/{quote(room, safe='')}", f"Go to /{room}")
+        body = render_error(refusal.kind.status, refusal.kind.title, refusal.detail, home=home, home_label=label)
         return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
+
+
+def _room_of(target: bytes) -> str | None:
+    path = target.partition(b"?")[0]
+    try:
+        return room_name(unquote_to_bytes(path.split(b"/")[1]).decode())
+    except (IndexError, UnicodeDecodeError, Refusal):
+        return None
 
 
 def room_location(raw: str) -> bytes:
