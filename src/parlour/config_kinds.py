@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from ipaddress import IPv6Address
 from pathlib import Path
+from socket import inet_aton
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -111,4 +113,11 @@ def parse_host(value: str) -> str:
     bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
     if not _HOST.fullmatch(bare):
         raise ValueError
+    try:
+        if ":" in bare:
+            IPv6Address(bare)
+        elif bare.rpartition(".")[2].isdigit():  # no name ends in a number (WHATWG URL §3.5)
+            inet_aton(bare)
+    except (OSError, ValueError):
+        raise ValueError from None
     return bare

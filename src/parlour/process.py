@@ -26,6 +26,8 @@ from parlour.watchdog import Watchdog
 
 _log = logging.getLogger("parlour")
 
+_LOOPBACK = ("127.", "::1", "localhost")
+
 EXIT_OK = 0
 EXIT_CANNOT_START = 3
 EXIT_STORAGE_FAILED = 74
@@ -136,6 +138,7 @@ def _raise_descriptor_limit() -> None:
 def _banner(app: App) -> None:
     """Say where and how, for the person who started it; the first line on standard output is for scripts."""
     settings = app.settings
+    _say_who_may_come(settings)
     for url in app.urls:
         print(f"Listening on {url}", flush=True)  # noqa: T201
     event(
@@ -149,3 +152,26 @@ def _banner(app: App) -> None:
     )
     if settings.store == "memory":
         event(_log, "nothing_is_kept", WARNING, meaning="--store memory forgets all messages at the end")
+
+
+def _say_who_may_come(settings: Settings) -> None:
+    """Warn of what a server that others can reach leaves open; said when it listens, because only then it is true."""
+    public = [host for host in settings.host if not host.startswith(_LOOPBACK)]
+    if not public:
+        return
+    if settings.access == "open":
+        event(
+            _log,
+            "open_to_the_network",
+            WARNING,
+            hosts=",".join(public),
+            meaning="whoever reaches this port may read and write every room; --access members closes it",
+        )
+    if settings.tls_cert is None and not settings.trusted_proxies:
+        event(
+            _log,
+            "not_encrypted",
+            WARNING,
+            hosts=",".join(public),
+            meaning="messages and passwords can be read on the way; give --tls-cert and --tls-key, or use a proxy",
+        )

@@ -45,6 +45,40 @@ def test_every_command_is_there(command: str) -> None:
     assert done.stdout.startswith(f"Usage: parlour {command} ")
 
 
+def test_help_is_a_word_too() -> None:
+    assert parlour("help").stdout == parlour("--help").stdout
+    assert parlour("help", "send").stdout == parlour("send", "--help").stdout
+
+
+@pytest.mark.parametrize("command", ["chat", "send", "tail"])
+def test_the_help_says_where_an_address_without_a_room_leads(command: str) -> None:
+    assert "the lobby" in " ".join(parlour(command, "--help").stdout.split())
+
+
+def test_the_script_of_the_server_speaks_of_itself() -> None:
+    started_as = {"PARLOUR_STARTED_AS": "./chat_server"}
+    for flag in ("--help", "-h"):
+        assert parlour("serve", flag, **started_as).stdout.startswith("Usage: ./chat_server <port> [options]\n")
+    wrong = parlour("serve", "--port", "80", "--bogus", **started_as)
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("Usage: ./chat_server <port> [options]\nTry './chat_server --help' for help.\n")
+    assert parlour("send", "--help", **started_as).stdout.startswith("Usage: parlour send ")
+
+
+@pytest.mark.parametrize("host", ["300.1.1.1", "1.2.3.4.5", "::12345"])
+def test_a_wrong_address_is_a_wrong_setting_and_nothing_else(host: str) -> None:
+    done = parlour("serve", "--port", "0", "--host", host)
+    assert done.returncode == 2
+    assert f"--host: expected host names or addresses, or none, not '{host}'." in done.stderr
+    assert "open_to_the_network" not in done.stderr
+
+
+def test_who_may_come_is_said_only_of_a_server_that_listens(tmp_path: Path) -> None:
+    done = parlour("serve", "--port", "0", "--data", str(tmp_path), "--host", "nowhere.invalid")
+    assert done.returncode == 3
+    assert done.stderr.startswith("parlour: The host nowhere.invalid cannot be resolved: ")
+
+
 def test_a_wrong_setting_ends_with_2_and_the_place_of_it() -> None:
     done = parlour("serve", "--port", "99999")
     assert done.returncode == 2

@@ -66,6 +66,7 @@ def test_the_environment_is_made_once_and_whole(checkout: Path) -> None:
 
     assert run(checkout / "chat_server", "8080", "--data", "a b") == (f"{place} serve --port 8080 --data a b", "")
     assert run(checkout / "chat_server", "--help") == (f"{place} serve --help", "")
+    assert run(checkout / "chat_server", "--version") == (f"{place} --version", "")
     assert run(place / "bin/parlour", "--version")[0] == f"{place} --version"
     link = checkout.parent / "link"
     link.symlink_to(checkout / "parlour")

@@ -6,12 +6,17 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 the server cannot sta
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
 from parlour.version import __version__
+
+STARTED_AS_ENV = "PARLOUR_STARTED_AS"
+"""The script that stands for `parlour serve` says here what it is called, for the usage and what it tells to try."""
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
@@ -24,6 +29,8 @@ _COMMANDS = {
     "check": "Check the stored data for damage.",
 }
 """Name and one line of help of every command; module and function carry the same name."""
+
+_HELP = ["-h", "--help"]
 
 _EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 the server cannot start, 74 the disk failed, "
@@ -49,16 +56,28 @@ class _Lazy(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.command(cls=_Lazy, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=_Lazy, epilog=_EPILOG, context_settings={"help_option_names": _HELP})
 @click.version_option(__version__, message="parlour %(version)s")
 def parlour() -> None:
     """A chat server that any HTTP client can join, and its client."""
 
 
+def _run(arguments: list[str], started_as: str | None) -> Any:
+    if started_as and arguments[:1] == ["serve"]:
+        serve = _Lazy().get_command(click.Context(parlour), "serve")
+        assert serve is not None
+        serve.options_metavar = "<port> [options]"
+        return serve.main(arguments[1:], started_as, standalone_mode=False, help_option_names=_HELP)
+    return parlour.main(arguments, "parlour", standalone_mode=False)
+
+
 def main() -> None:
     """Run the command line and exit. A command's callback returns its exit code, or None for 0."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["help"]:  # what people try first
+        arguments = [*arguments[1:], "--help"]
     try:
-        code = parlour.main(prog_name="parlour", standalone_mode=False)
+        code = _run(arguments, os.environ.pop(STARTED_AS_ENV, None))
     except click.ClickException as error:
         error.show()
         code = error.exit_code

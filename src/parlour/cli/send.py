@@ -29,8 +29,9 @@ MAX_INPUT_BYTES = 1024 * 1024
 
 @click.command(
     epilog=EXIT_CODES,
-    help="Send a message to the room at URL: TEXT, or standard input when there is no TEXT. Prints where it is "
-    "(lobby/42) when the server has it on disk, and tries again with the same key until it is known to be there.",
+    help="Send a message to the room at URL (http://host:port/room, without a room the lobby): TEXT, or standard input "
+    "when there is no TEXT. Prints where it is (lobby/42) when the server has it on disk, and tries again with the "
+    "same key until it is known to be there.",
 )
 @click.argument("url", callback=address)
 @click.argument("text", nargs=-1)

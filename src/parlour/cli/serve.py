@@ -11,11 +11,9 @@ from pathlib import Path
 import click
 
 from parlour import log
-from parlour.config import CONFIG_ENV, SETTINGS, ConfigError, Loaded, Setting, Settings, load, show, unknown_variables
+from parlour.config import CONFIG_ENV, SETTINGS, ConfigError, Loaded, Setting, load, show, unknown_variables
 
 _log = logging.getLogger(__name__)
-
-_LOOPBACK = ("127.", "::1", "localhost")
 
 
 class _Serve(click.Command):
@@ -52,33 +50,10 @@ def _serve(config: Path | None, show_settings: bool, **flags: str | tuple[str, .
     log.configure(settings.log_format, settings.log_level)
     for name in unknown_variables(os.environ):
         log.event(_log, "unknown_variable", log.WARNING, name=name)
-    _say_who_may_come(settings)
 
     from parlour import process  # here, so that --help and a wrong setting need not wait for the server's libraries
 
     return process.run(settings)
-
-
-def _say_who_may_come(settings: Settings) -> None:
-    public = [host for host in settings.host if not host.startswith(_LOOPBACK)]
-    if not public:
-        return
-    if settings.access == "open":
-        log.event(
-            _log,
-            "open_to_the_network",
-            log.WARNING,
-            hosts=",".join(public),
-            meaning="whoever reaches this port may read and write every room; --access members closes it",
-        )
-    if settings.tls_cert is None and not settings.trusted_proxies:
-        log.event(
-            _log,
-            "not_encrypted",
-            log.WARNING,
-            hosts=",".join(public),
-            meaning="messages and passwords can be read on the way; give --tls-cert and --tls-key, or use a proxy",
-        )
 
 
 def _as_toml(loaded: Loaded) -> str:

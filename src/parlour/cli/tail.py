@@ -19,9 +19,10 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 
 @click.command(
     epilog=EXIT_CODES,
-    help="Print the messages of the room at URL (http://host:port/room, without a room the lobby), oldest first. With --follow it stays, through restarts of the server "
-    "too, and prints each message once. When events cannot be had any more (the server's data was replaced, or older "
-    "ones are not kept) it says so on standard error, or ends with --strict.",
+    help="Print the messages of the room at URL (http://host:port/room, without a room the lobby), oldest first. With "
+    "--follow it stays, through restarts of the server too, and prints each message once. When events cannot be had "
+    "any more (the server's data was replaced, or older ones are not kept) it says so on standard error, or ends with"
+    " --strict.",
 )
 @click.argument("url", callback=address)
 @click.option("-f", "--follow", is_flag=True, help="Wait for more.")
