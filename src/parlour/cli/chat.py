@@ -15,8 +15,8 @@ from parlour.core.names import display_name
 @click.command(
     epilog=EXIT_CODES,
     help="Talk in the room at URL (http://host:port/room, without a room the lobby). Lines typed while the server is "
-    "away are kept and sent, once, when it is back. In a pipe it sends every line of its input, prints what is said, and "
-    "leaves when the input has ended and all of it is stored.",
+    "away are kept and sent, once, when it is back. In a pipe it sends every line of its input, prints what is said, "
+    "and leaves when the input has ended and all of it is stored.",
 )
 @click.argument("url", callback=address)
 @click.option("--name", envvar="PARLOUR_NAME", help="Display name; without one the server gives you one.")
