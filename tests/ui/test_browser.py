@@ -274,6 +274,34 @@ def test_policy_when_a_page_would_make_html_from_a_string_stops_it(visit: Visit,
     assert "TrustedHTML" in alice.complaints.pop()
 
 
+def test_list_of_rooms_when_something_is_said_shows_it(visit: Visit, own_server: ServerProcess) -> None:
+    alice = visit("/first", at=own_server)
+    page, asked = alice.page, list[str]()
+    page.clock.install()
+    page.on("request", lambda request: asked.append(request.url) if "/api/v1/rooms" in request.url else None)
+    page.goto("/first")
+    alice.wait_for_line("live")
+    rooms, times = page.locator(".rooms bdi"), page.locator(".rooms time")
+    expect(rooms).to_have_text(["first"])
+    expect(times).to_have_text([""])
+    alice.write("Anybody here?")
+    expect(times).to_have_text(["now"])
+    httpx.post(f"{own_server.url}/second", content="Elsewhere").raise_for_status()
+    page.clock.fast_forward(50_000)
+    expect(times).to_have_text(["1 minute ago"])
+    assert asked == []
+    page.clock.fast_forward(20_000)
+    expect(rooms).to_have_text(["second", "first"])
+    expect(page.locator(".rooms [aria-current] bdi")).to_have_text("first")
+    assert asked == [f"{own_server.url}/api/v1/rooms?limit=20"]
+    alice.write("I am")
+    expect(rooms).to_have_text(["first", "second"])
+    page.clock.fast_forward(50_000)
+    assert len(asked) == 1
+    page.click(".rooms >> text=second")
+    alice.see("Elsewhere")
+
+
 @pytest.mark.parametrize(
     ("path", "status", "leads_to"),
     [

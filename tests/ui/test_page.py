@@ -161,6 +161,18 @@ def test_room_when_empty_invites_to_begin_it() -> None:
     assert "hidden" in _only(sample_page(), "div", id="empty")
 
 
+def test_room_when_it_is_shown_is_in_the_list_of_rooms_also_before_its_first_message() -> None:
+    for changes, rooms in (
+        ({"rooms": [], "events": []}, ["/lobby"]),
+        ({"room": "new", "events": []}, ["/new", "/lobby", "/dev"]),
+        ({}, ["/lobby", "/dev"]),
+    ):
+        document = sample_page(**changes)
+        links = [attributes for tag, attributes in parse(document.split('class="rooms"')[1].split("</ul>")[0])]
+        assert [attributes["href"] for attributes in links if "href" in attributes] == rooms
+        assert _only(document, "a", **{"aria-current": "page"})["href"] == rooms[0]
+
+
 def test_timeline_when_rendered_groups_senders_and_separates_days() -> None:
     elements = parse(sample_page())
     messages = [attributes for tag, attributes in elements if "data-seq" in attributes]

@@ -126,21 +126,27 @@ def _composer(page: RoomPage, path: str) -> Markup:
 
 
 def _rooms(page: RoomPage) -> Markup:
-    if not page.rooms:
-        return Markup()
+    """The list of rooms; the one that is shown is in it always, also before its first message."""
+    rooms: list[tuple[str, str | None]] = [*page.rooms]
+    if page.room not in dict(rooms):
+        rooms.insert(0, (page.room, page.events[-1].at if page.events else None))
     items = Markup("\n").join(
         templates.ROOMS_ITEM(
             path=quote(room, safe=""),
             room=room,
             current=Markup(' aria-current="page"') if room == page.room else "",
-            at=active_at,
-            full=f"{at:%Y-%m-%d %H:%M:%S}",
-            short=f"{at.day} {at:%b}, {at:%H:%M}",
+            when=_when(active_at),
         )
-        for room, active_at in page.rooms
-        for at in [datetime.fromisoformat(active_at).astimezone(UTC)]
+        for room, active_at in rooms
     )
     return templates.ROOMS(items=items)
+
+
+def _when(active_at: str | None) -> Markup:
+    if active_at is None:
+        return Markup("<time></time>")
+    at = datetime.fromisoformat(active_at).astimezone(UTC)
+    return templates.ROOMS_TIME(at=active_at, full=f"{at:%Y-%m-%d %H:%M:%S}", short=f"{at.day} {at:%b}, {at:%H:%M}")
 
 
 def _hidden(is_hidden: bool) -> Markup:

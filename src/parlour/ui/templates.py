@@ -87,9 +87,8 @@ ROOMS = Template("""\
 </nav>
 """)
 
-ROOMS_ITEM = Template(
-    '<li><a href="/{path}"{current}><bdi>{room}</bdi> <time datetime="{at}" title="{full} UTC">{short}</time></a></li>'
-)
+ROOMS_ITEM = Template('<li><a href="/{path}"{current}><bdi>{room}</bdi> {when}</a></li>')
+ROOMS_TIME = Template('<time datetime="{at}" title="{full} UTC">{short}</time>')
 
 COMPOSER = Template("""\
 <div class="foot">

@@ -4,6 +4,7 @@ import { history, socketAddress } from "./api.js";
 import { Composer } from "./composer.js";
 import { Live } from "./live.js";
 import { lasting, passing } from "./memory.js";
+import { RoomList } from "./rooms.js";
 import { Sender } from "./sender.js";
 import { actionOf, hasOlder, reduce } from "./state.js";
 import { View } from "./view.js";
@@ -24,11 +25,17 @@ function goLive() {
     if (state === old) return;
     if (state.outbox !== old.outbox) passing.set(`outbox:${room}`, state.outbox);
     if (state.mine !== old.mine) lasting.set("mine", state.mine);
+    if (state.messages !== old.messages) hear();
     if (state.line !== old.line) view.renderLine(shownLine(old, state));
     if (state.gap && !old.gap) live.reconnect();
     if (state.reset && !old.reset) startOver();
     sender.pump(state);
     renderSoon();
+  };
+
+  const hear = () => {
+    const newest = state.messages.at(-1);
+    if (newest) roomList.heard(newest.at);
   };
 
   const live = new Live({
@@ -87,6 +94,7 @@ function goLive() {
     view.toEnd();
   });
 
+  hear();
   view.render(state);
   view.announce();
   view.listen({
@@ -132,7 +140,8 @@ function offerCopying() {
 }
 
 document.documentElement.classList.add("scripted");
-View.renderAges();
+const roomList = new RoomList();
+roomList.start();
 offerCopying();
 if (document.body.dataset.live === "yes") goLive();
 else showPast();

@@ -3,7 +3,7 @@
 import { outgoingNode, readMessage, rowNode, updateRow } from "./message.js";
 import { rows } from "./rows.js";
 import { begin, hasOlder } from "./state.js";
-import { ago, dayOf } from "./times.js";
+import { dayOf } from "./times.js";
 
 const NEAR_END_PX = 60;
 const NEAR_START_PX = 600;
@@ -104,11 +104,6 @@ export class View {
   announce() {
     this.#parts.scroller.setAttribute("role", "log");
     this.#parts.scroller.setAttribute("aria-live", "polite");
-  }
-
-  /** Show when the rooms of the list were last active, as time that has passed. */
-  static renderAges() {
-    for (const time of document.querySelectorAll(".rooms time")) time.textContent = ago(new Date(time.dateTime));
   }
 
   #renderMessages(state) {
