@@ -12,6 +12,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Draft, Stored
 from parlour.store.encoding import at_text, check_same_content, event_json
 from parlour.store.sqlite import statements as sql
+from parlour.store.sqlite.recent import Tip
 from parlour.store.sqlite.rows import checksum, room_crc
 
 ROOMS_CACHED = 4096
@@ -21,20 +22,22 @@ Answer = Appended | Refusal
 
 
 class Outcome(NamedTuple):
-    """What became of a batch: one answer per draft, in order, and what was added to each room."""
+    """What became of a batch: one answer per draft, in order, what was added to each room, and how these end now."""
 
     answers: Sequence[Answer]
     commits: Sequence[Commit]
+    tips: Sequence[Tip] = ()
 
 
 class _Room:
     """The end of one room's log."""
 
-    __slots__ = ("at_ms", "base", "crc", "head", "number")
+    __slots__ = ("at_ms", "base", "crc", "first_seq", "head", "number")
 
-    def __init__(self, number: int, head: int, at_ms: int, crc: int) -> None:
+    def __init__(self, number: int, first_seq: int, head: int, at_ms: int, crc: int) -> None:
         self.number = number
         self.base = number << sql.SEQ_BITS
+        self.first_seq = first_seq
         self.head = head
         self.at_ms = at_ms
         self.crc = crc
@@ -80,10 +83,16 @@ class EventLog:
             answers.append((self._earlier(draft) if is_keyed else None) or refusal)
         return answers
 
+    def trimmed(self, name: str, first_seq: int) -> None:
+        """Retention has dropped what comes before `first_seq` in a room."""
+        room = self._rooms.get(name)
+        if room is not None:
+            room.first_seq = first_seq
+
     def _append_at_once(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
         rows, answers, added = self._number(drafts, now_ms)
         self._insert(rows)
-        return Outcome(answers, [Commit(room, events) for room, events in added.items()])
+        return self._outcome(answers, added)
 
     def _append_one_by_one(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -113,7 +122,15 @@ class EventLog:
                 original = answers[first[draft.room, draft.author.id, draft.key]]
                 answers[index] = _replay(draft, original)
         done = [answer for answer in answers if answer is not None]
-        return Outcome(done, [Commit(room, events) for room, events in added.items()])
+        return self._outcome(done, added)
+
+    def _outcome(self, answers: Sequence[Answer], added: dict[str, list[Stored]]) -> Outcome:
+        commits, tips = [], []
+        for name, events in added.items():
+            room = self._rooms[name]
+            commits.append(Commit(name, events))
+            tips.append(Tip(name, room.first_seq, room.head, room.at_ms))
+        return Outcome(answers, commits, tips)
 
     def _number(
         self, drafts: Sequence[Draft], now_ms: int
@@ -148,9 +165,9 @@ class EventLog:
         if room is None:
             row = self._connection.execute(sql.FIND_ROOM, (name,)).get
             if row is not None:
-                number, _, newest = row
+                number, first_seq, newest = row
                 at_ms = self._connection.execute(sql.TIME_OF, (newest,)).get
-                room = _Room(number, newest & sql.SEQ_MASK, at_ms, room_crc(self._epoch, name))
+                room = _Room(number, first_seq, newest & sql.SEQ_MASK, at_ms, room_crc(self._epoch, name))
                 self._rooms[name] = room
         return room
 
@@ -159,7 +176,7 @@ class EventLog:
             number = self._connection.execute(sql.CREATE_ROOM, (name,)).get
         except apsw.ConstraintError:  # CHECK: the numbers are used up
             return False
-        self._rooms[name] = _Room(number, 0, 0, room_crc(self._epoch, name))
+        self._rooms[name] = _Room(number, 1, 0, 0, room_crc(self._epoch, name))
         return True
 
     def _earlier(self, draft: Draft) -> Answer | None:

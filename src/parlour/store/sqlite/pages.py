@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import apsw
 
-from parlour.chat.ports import RoomSummary
 from parlour.core.event import Log, Stored
-from parlour.store.encoding import at_text
 from parlour.store.sqlite import statements as sql
+from parlour.store.sqlite.recent import Tip
 from parlour.store.sqlite.rows import BadRows, checksum, room_crc
 
 
@@ -80,16 +80,14 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """See `Store.rooms`."""
+    """The rooms with the newest events; a look at every room there is."""
 
     limit: int
 
-    def run(self, connection: apsw.Connection) -> list[RoomSummary]:
+    def run(self, connection: apsw.Connection) -> list[Tip]:
         """The rooms, most recently active first."""
-        return [
-            RoomSummary(name, Log(first_seq, head), at_text(at_ms))
-            for name, first_seq, head, at_ms in connection.execute(sql.ROOMS, (self.limit,))
-        ]
+        rows = connection.execute(sql.ROOMS, (self.limit,)).fetchall()
+        return [Tip._make(row) for row in cast("list[tuple[str, int, int, int]]", rows)]
 
 
 def _page(

@@ -13,12 +13,14 @@ from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Draft, Log, Stored
+from parlour.store.sqlite import recent
 from parlour.store.sqlite.batch import Answer, EventLog, Outcome
 from parlour.store.sqlite.database import Database, open_database
 from parlour.store.sqlite.failures import after_failure
 from parlour.store.sqlite.gather import Gather
 from parlour.store.sqlite.pages import After, Before, LogOf, Rooms
 from parlour.store.sqlite.readers import Readers
+from parlour.store.sqlite.recent import RecentRooms, Tip, summary
 from parlour.store.sqlite.retention import Retention, Trimmed
 from parlour.store.sqlite.writer import Batch, Wait, Writer
 
@@ -61,6 +63,8 @@ class SqliteStore:
         self._scheduled = False  # `_take` or `_next` is about to run
         self._refusal: str | None = None  # why appends are refused, if they are
         self._full = False
+        self._recent = RecentRooms()
+        self._listing: Future[list[Tip]] | None = None  # what completes it
         self._commits = 0  # what changed the logs: reads are shared only between two changes
         self._drained: Future[None] = self._loop.create_future()
         self._stopped: Future[bool] = self._loop.create_future()
@@ -140,6 +144,7 @@ class SqliteStore:
         try:
             if outcome.commits:
                 self._full = False
+                self._recent.note(outcome.tips)
                 for listener in self._listeners:
                     listener(outcome.commits)
         finally:
@@ -179,6 +184,7 @@ class SqliteStore:
     def trimmed(self, trimmed: Trimmed) -> None:
         """Pass on what retention did."""
         self._commits += 1
+        self._recent.trimmed(*trimmed)
         for listener in self._trim_listeners:
             listener(*trimmed)
 
@@ -214,7 +220,14 @@ class SqliteStore:
 
     async def rooms(self, limit: int) -> list[RoomSummary]:
         """See `Store.rooms`."""
-        return await self._readers.read(self._commits, Rooms(limit))
+        if limit > recent.KEPT:
+            return [summary(tip) for tip in await self._readers.read(self._commits, Rooms(limit))]
+        if not self._recent.is_complete:
+            if self._listing is None or (self._listing.done() and self._listing.exception() is not None):
+                self._recent.begin()
+                self._listing = self._readers.read(self._commits, Rooms(recent.KEPT))
+            self._recent.complete(await asyncio.shield(self._listing))
+        return self._recent.newest(limit)
 
     def is_ready(self) -> bool:
         """See `Store.is_ready`."""

@@ -216,6 +216,7 @@ class Writer:
             self._idle_error("retention", error)
         else:
             if trimmed is not None:
+                self._events.trimmed(*trimmed)
                 self._tell(self._owner.trimmed, trimmed)
             self._checkpoint_if(CHECKPOINT_PAGES)
 
