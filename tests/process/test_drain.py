@@ -6,12 +6,15 @@ import json
 import os
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.support import raw
+from tests.support.certificates import make_certificate
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
 
@@ -197,3 +200,18 @@ def test_the_deadline_of_the_drain_is_a_setting(server: ServerProcess) -> None:
             assert other.send(raw.head("GET", "/healthz")).answer().status == 200
         assert server.stop() == 0
     assert "cut_off=1" in server.log
+
+
+def test_tls_clients_that_do_not_answer_our_close_do_not_hold_the_stop(tmp_path: Path) -> None:
+    """A pool of idle connections reads nothing until it wants to use one."""
+    cert, key = make_certificate(tmp_path, "one")
+    trust = ssl.create_default_context(cafile=str(cert))
+    server = ServerProcess(tmp_path / "data", "--tls-cert", str(cert), "--tls-key", str(key)).start()
+    with server, Client.to(server.port, trust) as idle, Client.to(server.port, trust) as stream:
+        assert idle.send(raw.head("GET", "/healthz")).answer().status == 200
+        stream.send(sse("/lobby")).read_until(b"caught_up")
+        begun = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - begun < PROMPT_S
+        assert b"bye" in stream.rest()
+        assert idle.rest() == b"", "a close_notify: else ssl raises"

@@ -6,7 +6,11 @@ import asyncio
 import logging
 import socket
 import struct
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from fcntl import ioctl
+from termios import TIOCOUTQ
 from typing import TYPE_CHECKING, cast
 
 from parlour.core.errors import Refusal
@@ -251,19 +255,35 @@ class Connection(asyncio.Protocol):
 
     def _check_progress(self) -> None:
         """The peer has an answer to read: cut it off when it took nothing since the last look."""
-        buffered = self.transport.get_write_buffer_size()
+        buffered = self._untaken()
         if 0 < buffered < self._buffered_then:
             self._buffered_then = buffered
             self.server.wheel.set(self, self.server.limits.stalled_s)
-        elif buffered or self.transport.is_closing():
+        elif buffered:
             self.abort()
-        else:  # no reset: what the kernel has, it may still deliver
+        elif self.transport.is_closing():  # TLS: the peer says nothing to our close
+            self.transport.abort()  # no reset: what the kernel has, it may still deliver
+        else:
             self._watch_progress()
             self.transport.close()
 
+    def _look_soon(self) -> None:
+        """At the end the first look comes early, for a peer that has everything: it may just never close."""
+        self._buffered_then = sys.maxsize  # for another it is too early
+        self.server.wheel.set(self, LINGER_S)
+
     def _watch_progress(self) -> None:
-        self._buffered_then = self.transport.get_write_buffer_size()
+        self._buffered_then = self._untaken()
         self.server.wheel.set(self, self.server.limits.stalled_s)
+
+    def _untaken(self) -> int:
+        """Bytes the peer does not have. Over TLS the kernel is asked too: the transport hides what it holds below."""
+        buffered = self.transport.get_write_buffer_size()
+        if not self.transport.can_write_eof():
+            with suppress(OSError):
+                answer = ioctl(self.transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
+                buffered += int.from_bytes(answer, sys.byteorder)
+        return buffered
 
     # --- bytes out ---
 
@@ -376,22 +396,19 @@ class Connection(asyncio.Protocol):
         transport = self.transport
         self._closing = True
         self._decoder = None
-        self._watch_progress()
+        self._look_soon()
         if not self._eof:
             transport.resume_reading()
         if transport.is_closing() or self._eof or not (unread or transport.can_write_eof()):
             transport.close()
-            return
-        if transport.can_write_eof():
+        elif transport.can_write_eof():
             transport.write_eof()
-        self._buffered_then += 1  # the first look comes early, for a peer that has everything
-        self.server.wheel.set(self, LINGER_S)
 
     def _close(self) -> None:
         """Close a connection on which nothing is under way, once everything is written."""
         self._closing = True
         self._decoder = None
-        self._watch_progress()
+        self._look_soon()
         self.transport.close()
 
     def _hand_over(self, session: Session) -> None:
