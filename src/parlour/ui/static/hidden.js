@@ -49,5 +49,6 @@ function joins(text, index) {
   if (!JOINER.test(text[index])) return false;
   const before = text.slice(Math.max(0, index - 2), index);
   if (JOINING_SCRIPT.test(before)) return true;
-  return text[index] === "\u200d" && ENDS_IN_EMOJI.test(before) && BEGINS_WITH_EMOJI.test(text.slice(index + 1, index + 3));
+  const after = text.slice(index + 1, index + 3);
+  return text[index] === "\u200d" && ENDS_IN_EMOJI.test(before) && BEGINS_WITH_EMOJI.test(after);
 }

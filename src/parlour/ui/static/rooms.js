@@ -82,8 +82,9 @@ export class RoomList {
   #arrange(rooms) {
     const nodes = rooms.map(({ room }) => this.#nodes.get(room) ?? this.#node(room));
     this.#nodes = new Map(rooms.map(({ room }, index) => [room, nodes[index]]));
-    if (nodes.length === this.#list.children.length && nodes.every((node, index) => node === this.#list.children[index])) return;
-    this.#list.replaceChildren(...nodes);
+    const before = [...this.#list.children];
+    const isSame = nodes.length === before.length && nodes.every((node, index) => node === before[index]);
+    if (!isSame) this.#list.replaceChildren(...nodes);
   }
 
   #node(room) {
