@@ -41,7 +41,7 @@ RESPONSES: dict[str, tuple[bytes, int, str, str]] = {
     "icon": (head("GET", "/favicon.ico"), 200, NO_ACTIVE_CONTENT, "public, max-age=86400"),
     "script": (head("GET", "/static/app.js"), 200, NO_ACTIVE_CONTENT, "no-cache"),
     "refusal": (head("GET", "/lobby?limit=x"), 400, NO_ACTIVE_CONTENT, "no-store"),
-    "refusal as a page": (head("GET", "/admin", HTML), 400, CSP, "no-store"),
+    "refusal as a page": (head("GET", "/admin", HTML), 404, CSP, "no-store"),
     "refusal as JSON": (head("GET", "/a/b/c", "Accept: application/json"), 404, NO_ACTIVE_CONTENT, "no-store"),
     "form refused": (post("/lobby", b"message=+", *FORM), 400, CSP, "no-store"),
     "cross-origin": (post("/lobby", b"a", "Origin: https://evil.test"), 403, NO_ACTIVE_CONTENT, "no-store"),
