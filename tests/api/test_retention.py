@@ -1,0 +1,55 @@
+"""What retention drops is gone for readers at once, also where somebody follows the room (D23)."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from parlour.config import Settings
+from parlour.store.sqlite import retention
+from tests.support import raw
+from tests.support.inprocess import InProcess
+
+DAY_MS = 86_400_000
+JSON = {"Accept": "application/json"}
+
+
+class Clock:
+    """The real one, some days on."""
+
+    days = 0
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self.days * DAY_MS
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def test_a_dropped_event_is_gone_and_a_cursor_before_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("parlour.app.SystemClock", lambda: clock)
+    monkeypatch.setattr(retention, "ROUND_PAUSE_S", 0.01)
+    settings = Settings(port=0, data=tmp_path / "data", retention_days=1, rate_limits=False)
+    with InProcess(settings=settings) as server, httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as http:
+        for number in range(10):
+            assert http.post("/lobby", content=f"message {number + 1}").status_code == 201
+        with raw.connected(server.port) as follower:
+            follower.sendall(raw.head("GET", "/lobby?follow=1&format=ndjson"))
+            raw.read_until(follower, lambda data: b"caught_up" in data)
+            assert http.get("/lobby/7").text.endswith("message 7\n")
+            clock.days = 2
+            deadline = time.monotonic() + 20
+            while http.get("/api/v1/rooms/lobby").json()["first_seq"] < 10:
+                assert time.monotonic() < deadline
+            page = http.get("/lobby?since=5", headers=JSON)
+            assert (page.status_code, page.json()["code"]) == (410, "cursor_gone")
+            assert (page.json()["reason"], page.json()["first_seq"]) == ("below_retention", 10)
+            assert http.get("/lobby/7", headers=JSON).json()["code"] == "gone"
+            newest = http.get("/lobby", headers=JSON).json()
+            assert ([event["seq"] for event in newest["events"]], newest["first_seq"]) == ([10], 10)
+            assert http.post("/lobby", content="young").status_code == 201
+            assert b"young" in raw.read_until(follower, lambda data: b"young" in data)
