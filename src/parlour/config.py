@@ -157,7 +157,9 @@ class Settings:
     log_level: Literal["debug", "info", "warning", "error"] = _row(
         "Operation", choice("debug", "info", "warning", "error"), "info", "The least important lines to write."
     )
-    access_log: bool = _row("Operation", switch, False, "Write a log line for every answer, refusals included; without queries and bodies.")
+    access_log: bool = _row(
+        "Operation", switch, False, "Write a log line for every answer, refusals included; without queries and bodies."
+    )
     debug: bool = _row("Operation", switch, False, "Check the event loop for slow callbacks; costs speed.")
     drain_seconds: float = _row(
         "Operation",
