@@ -11,6 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.support import raw
 from tests.support.server import ServerProcess
 
 
@@ -146,3 +147,18 @@ def test_ten_thousand_tiny_messages_in_one_write_end_that_connection_only(server
         assert lobby.connection.close_code == 1008
         Socket(other).send(op="ping")
         assert Socket(other).next("pong")["type"] == "pong"
+
+
+def test_a_send_is_answered_before_the_connection_ends(server: ServerProcess) -> None:
+    """The close frame comes in the same read as the send, while the message is on its way to the disk."""
+    for attempt in range(20):
+        with raw.connected(server.port) as sock:
+            sock.sendall(raw.ask(raw.TRANSPORTS[2], "last-words", 0, ""))
+            raw.read_until(sock, raw.is_caught_up(raw.TRANSPORTS[2]))
+            said = b'{"op":"send","text":"last words","key":"last-%08d"}' % attempt
+            late = b'{"op":"send","text":"too late","key":"late-%08d"}' % attempt
+            sock.sendall(raw.ws_frame(said) + raw.ws_frame((1000).to_bytes(2, "big"), 8) + raw.ws_frame(late))
+            rest = raw.read_until(sock, lambda data: False)
+        acks = [json.loads(item)["key"] for item in raw.ws_payloads(rest) if b'"ack"' in item]
+        assert acks == [f"last-{attempt:08}"]
+        assert rest.endswith(b"\x88\x02\x03\xe8")

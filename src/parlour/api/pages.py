@@ -91,7 +91,7 @@ class Pages:
         return self._context.ids.token()
 
     async def _active_rooms(self) -> Sequence[tuple[str, str]]:
-        """The rooms for the list at the side; finding them costs a look at every room, so they may be a little old."""
+        """The rooms for the list at the side; they may be a little old, for pages are asked for often."""
         now = self._context.clock.monotonic()
         if now >= self._rooms_until:
             self._rooms_until = now + ROOMS_FRESH_S

@@ -48,8 +48,8 @@ class WebSocketSession(LiveSession):
     """
 
     __slots__ = (
-        "_asked", "_begun_at", "_clock", "_heard", "_limits", "_opening", "_pinged", "_pings", "_posting", "_reader",
-        "_room", "_sender",
+        "_asked", "_begun_at", "_clock", "_heard", "_last", "_limits", "_opening", "_pinged", "_pings", "_posting",
+        "_reader", "_room", "_sender", "_unanswered",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +75,8 @@ class WebSocketSession(LiveSession):
         self._begun_at = 0.0  # when the message began that the reader is in
         self._heard = True
         self._pinged = False
+        self._unanswered = 0  # sends on their way to the disk
+        self._last: bytes | None = None  # what ends the connection once they are answered
         self._opening: dict[str, Start] = {}  # rooms that are subscribed to, but whose log is still looked for
 
     # --- bytes in ---
@@ -82,7 +84,7 @@ class WebSocketSession(LiveSession):
     def received(self, data: bytes) -> None:
         """Frames have come from the peer."""
         sink = self.sink
-        if sink is None:
+        if sink is None or self._last is not None:
             return
         self._heard = True
         reader = self._reader
@@ -100,14 +102,16 @@ class WebSocketSession(LiveSession):
                 self._obey(received.text)
             elif isinstance(received, Ping | Pong) and not self._may_ping():
                 self._close(POLICY, "too many pings or pongs")
-                return
+            if self.sink is None or self._last is not None:
+                return  # what comes behind the end counts no more
         replies = reader.outgoing()
-        if replies:
-            sink.write(replies)
         if reader.is_closed:
             self._reader = None
-            sink.close()
-        elif reader.is_idle:
+            self._end_with(replies)
+            return
+        if replies:
+            sink.write(replies)
+        if reader.is_idle:
             self._reader = None
         elif any(isinstance(received, Text) for received in items):
             self._begun_at = self._clock.monotonic()
@@ -164,8 +168,10 @@ class WebSocketSession(LiveSession):
         if room is None or (self._room is not None and room != self._room):
             raise Refusal("bad_op", "Name the room; on the address of a room it is that room.", field="room")
         future = self._posting.post(self._sender, room, op.text, key=op.key, name=op.name)
+        self._unanswered += 1
 
         def answer(stored: Future[Appended]) -> None:
+            self._unanswered -= 1
             error = stored.exception()
             if error is None:
                 done = stored.result()
@@ -174,6 +180,8 @@ class WebSocketSession(LiveSession):
                 self._say(_error(op.key, error))
             else:
                 self._say(_error(op.key, Refusal("internal")))
+            if self._last is not None and not self._unanswered:
+                self._end_with(self._last)
 
         future.add_done_callback(answer)
 
@@ -246,10 +254,17 @@ class WebSocketSession(LiveSession):
         self._close(SLOW, "too slow; come back with your cursor")
 
     def _close(self, code: int, reason: str) -> None:
-        sink = self.sink
-        if sink is not None:
-            sink.write(close_frame(code, reason))
-            sink.close()
+        self._end_with(close_frame(code, reason))
+
+    def _end_with(self, last: bytes) -> None:
+        """Write the last bytes and close; behind the answers to what is still being stored."""
+        if self.sink is None:
+            return
+        if self._unanswered:
+            self._last = last
+        else:
+            self.sink.write(last)
+            self.sink.close()
 
     def closed(self) -> None:
         """The connection is gone."""
