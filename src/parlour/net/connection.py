@@ -55,8 +55,8 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_advancing", "_began", "_buffered_then", "_closing", "_decoder", "_eof", "_exchange", "_head", "_match",
-        "_paused", "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket", "due",
+        "_advancing", "_began", "_buffered_then", "_closing", "_decoder", "_eof", "_exchange", "_head", "_held",
+        "_match", "_paused", "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket", "due",
         "server", "transport", "write",
     )  # fmt: skip
 
@@ -76,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._began = 0.0  # when the request was there, for the access log
         self._buffered_then = 0
         self._unread = b""
+        self._held = False
         self.transport: asyncio.Transport
         self.write: Callable[[bytes], None]
 
@@ -153,12 +154,12 @@ class Connection(asyncio.Protocol):
 
     def _feed_more(self) -> None:
         """Go on with what was read, then with reading, unless the peer does not take the answers."""
-        if self._session is None or self._paused or self.transport.is_closing():
+        if self._session is None or self._paused or self._held or self.transport.is_closing():
             return
         data, self._unread = self._unread, b""
         if data:
             self._feed_session(data)
-        if not (self._unread or self._paused or self._eof):
+        if not (self._unread or self._paused or self._held or self._eof):
             self.transport.resume_reading()
 
     def eof_received(self) -> bool:
@@ -444,6 +445,14 @@ class Connection(asyncio.Protocol):
         if sock is not None and not self.transport.is_closing():
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self.transport.abort()
+
+    def hold(self, is_held: bool) -> None:
+        """Give the session no more bytes, or go on with it."""
+        self._held = is_held
+        if is_held:
+            self.transport.pause_reading()
+        else:
+            self.server.loop.call_soon(self._feed_more)
 
     def wake_in(self, seconds: float) -> None:
         """Have the session woken once."""

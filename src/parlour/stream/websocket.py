@@ -41,6 +41,10 @@ SLOW = 4008
 """Close codes: RFC 6455 §7.4.1, the registry's 1012, and ours for a reader that takes nothing."""
 
 
+MAX_UNANSWERED = 256
+"""Sends of one WebSocket on their way to the disk; then it is not read from, or their answers would pile up."""
+
+
 class WebSocketSession(LiveSession):
     """One WebSocket. With `room` it reads that room and operations mean it; without, rooms are subscribed to.
 
@@ -169,9 +173,13 @@ class WebSocketSession(LiveSession):
             raise Refusal("bad_op", "Name the room; on the address of a room it is that room.", field="room")
         future = self._posting.post(self._sender, room, op.text, key=op.key, name=op.name)
         self._unanswered += 1
+        if self._unanswered == MAX_UNANSWERED and self.sink is not None:
+            self.sink.hold(True)
 
         def answer(stored: Future[Appended]) -> None:
             self._unanswered -= 1
+            if self._unanswered == MAX_UNANSWERED - 1 and self.sink is not None:
+                self.sink.hold(False)
             error = stored.exception()
             if error is None:
                 done = stored.result()
