@@ -12,7 +12,8 @@ from parlour.chat.ports import Commit
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Log
 from parlour.store.sqlite import SqliteStore
-from parlour.store.sqlite.gather import MAX_WAIT_S, Gather
+from parlour.store.sqlite.gather import DOUBT_BATCHES, MAX_WAIT_S, Gather
+from parlour.store.sqlite.store import BATCH_DRAFTS
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.stores import HandClock, draft, open_sqlite
 
@@ -161,12 +162,25 @@ class TestGather:
     def test_nothing_waits_when_the_last_batch_was_one_draft(self) -> None:
         assert self.after(1, 10, 0) == (0.0, 0)
 
-    def test_nothing_waits_when_as_many_are_here(self) -> None:
-        assert self.after(4, 10, 4) == (0.0, 0)
-        assert self.after(4, 10, 5) == (0.0, 0)
+    def test_two_halves_of_the_senders_are_brought_together(self) -> None:
+        assert self.after(2, 10, 2) == (MAX_WAIT_S, 4)
+        assert self.after(200, 10, 200) == (MAX_WAIT_S, BATCH_DRAFTS)  # as many as a batch takes
+
+    def test_after_a_wait_in_vain_no_more_are_expected_than_came_last(self) -> None:
+        gather = Gather(HandClock().monotonic)
+        gather.taken(4)
+        gather.patience(2)
+        assert gather.wanted == 6
+        gather.taken(3)  # three of six came in time
+        gather.patience(3)
+        assert gather.wanted == 0
+        for _ in range(DOUBT_BATCHES):
+            gather.taken(3)
+        gather.patience(3)
+        assert gather.wanted == 6
 
     def test_the_wait_is_half_the_last_cycle_and_bounded(self) -> None:
-        assert self.after(4, 2, 3) == (0.001, 4)
+        assert self.after(4, 2, 3) == (0.001, 7)
         assert self.after(4, 0, 3)[0] == 0.0
         assert self.after(4, 100, 0) == (MAX_WAIT_S, 4)
 

@@ -59,7 +59,7 @@ class SqliteStore:
         self._queue: deque[_Entry] = deque()
         self._in_flight: list[_Entry] = []
         self._bytes_free = queue_bytes
-        self._gather = Gather(clock.monotonic)
+        self._gather = Gather(clock.monotonic, BATCH_DRAFTS)
         self._scheduled = False  # `_take` or `_next` is about to run
         self._refusal: str | None = None  # why appends are refused, if they are
         self._full = False
@@ -124,7 +124,6 @@ class SqliteStore:
         self._scheduled = False
         if self._in_flight:
             return
-        self._gather.wanted = 0
         batch = self._in_flight
         taken = 0
         while self._queue and len(batch) < BATCH_DRAFTS:
@@ -132,8 +131,8 @@ class SqliteStore:
             if taken > BATCH_BYTES and batch:
                 break
             batch.append(self._queue.popleft())
+        self._gather.taken(len(batch))
         if batch:
-            self._gather.taken(len(batch))
             self._writer.jobs.put(Batch([draft for draft, _, _ in batch], self._clock.now_ms()))
 
     def delivered(self, outcome: Outcome) -> None:
