@@ -39,6 +39,9 @@ class Line:
         )
         self.session.started(self)
 
+    def hold(self, is_held: bool) -> None:
+        raise AssertionError("a line with so few messages is never held back")
+
     def wind(self, seconds: float) -> None:
         """Let time pass, as long as the connection lives."""
         for _ in range(int(seconds * 2)):
