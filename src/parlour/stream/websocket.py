@@ -32,7 +32,7 @@ from parlour.schema.commands import (
 from parlour.schema.events import By, Bye, Typing, encode
 from parlour.stream.encoding import WEBSOCKET
 from parlour.stream.live import LiveSession, Start
-from parlour.wire.websocket import FrameReader, Ping, Pong, Text, close_frame, ping_frame, text_frame
+from parlour.wire.websocket import FrameReader, Ping, Pong, Text, close_frame, ping_frame, pong_frame, text_frame
 
 GOING_AWAY = 1001
 POLICY = 1008
@@ -106,16 +106,14 @@ class WebSocketSession(LiveSession):
                 self._obey(received.text)
             elif isinstance(received, Ping | Pong) and not self._may_ping():
                 self._close(POLICY, "too many pings or pongs")
+            elif isinstance(received, Ping):
+                sink.write(pong_frame(received.payload))
             if self.sink is None or self._last is not None:
                 return  # what comes behind the end counts no more
-        replies = reader.outgoing()
         if reader.is_closed:
             self._reader = None
-            self._end_with(replies)
-            return
-        if replies:
-            sink.write(replies)
-        if reader.is_idle:
+            self._end_with(reader.outgoing())
+        elif reader.is_idle:
             self._reader = None
         elif any(isinstance(received, Text) for received in items):
             self._begun_at = self._clock.monotonic()

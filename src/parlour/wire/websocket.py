@@ -118,7 +118,7 @@ class Binary(NamedTuple):
 
 
 class Ping(NamedTuple):
-    """A ping; its pong is in `FrameReader.outgoing`."""
+    """A ping; `pong_frame(payload)` answers it, before what was sent behind it is answered."""
 
     payload: bytes
 
@@ -211,7 +211,7 @@ class _Frame:
 
 
 class FrameReader:
-    """Reads a client's frames, fed in pieces of any size, and writes the answers that the protocol itself demands.
+    """Reads a client's frames, fed in pieces of any size, and writes the close frame that ends them.
 
     Everything of RFC 6455 §5 to §8 is enforced as early as the bytes allow, and more strictly where the RFC leaves room
     (docs/decisions/0004-websocket-codec.md): no binary messages, and the limits. An idle reader holds no buffer.
@@ -247,10 +247,7 @@ class FrameReader:
         return self._frame is None and self._message is None and not self._head and not self._out
 
     def outgoing(self) -> bytes:
-        """Give the answers that are due (pongs, then the close frame), once.
-
-        An owner that has sent a close frame itself sends nothing more.
-        """
+        """Give the close frame that answers `Closed` or `Failed`, once; an owner that has sent one itself does not."""
         out, self._out = self._out, b""
         return out
 
@@ -293,7 +290,7 @@ class FrameReader:
         return position
 
     def _fail(self, code: int, reason: str, received: list[Received]) -> None:
-        self._out += close_frame(code, reason)
+        self._out = close_frame(code, reason)
         self._finish()
         received.append(Failed(code, reason))
 
@@ -403,13 +400,12 @@ class FrameReader:
 
     def _end_frame(self, frame: _Frame, received: list[Received]) -> None:
         if frame.opcode == _PING:
-            self._out += pong_frame(frame.payload)
             received.append(Ping(frame.payload))
         elif frame.opcode == _PONG:
             received.append(Pong(frame.payload))
         elif frame.opcode == _CLOSE:
             closed = _parse_close(frame.payload)
-            self._out += close_frame(closed.code)
+            self._out = close_frame(closed.code)
             self._finish()
             received.append(closed)
         elif frame.is_final and self._message is not None:

@@ -1,0 +1,73 @@
+"""A WebSocket that says back what it hears, for the suites of others: the production one, with its limits lifted.
+
+Route, guard, handshake, connection, session and frames are those of the server. Different are three things: a message
+is echoed instead of obeyed, binary ones are admitted, and no limit of size, number or rate is reached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from parlour.core.limits import Limits
+from parlour.http.session import Sink
+from parlour.stream.websocket import WebSocketSession
+from parlour.wire.websocket import Binary, FrameReader, Received, text_frame
+
+TARGET = "/api/v1/stream"
+"""Where nothing is said before the client has asked for a room."""
+
+WITHOUT_END = 1 << 30
+
+
+def lifted(limits: Limits) -> Limits:
+    """The limits of a WebSocket, out of the way."""
+    return replace(
+        limits,
+        websocket_frame_bytes=WITHOUT_END,
+        websocket_message_bytes=WITHOUT_END,
+        websocket_fragments=WITHOUT_END,
+        websocket_controls_per_s=WITHOUT_END,
+        websocket_ops_per_s=WITHOUT_END,
+        websocket_ops_burst=WITHOUT_END,
+    )
+
+
+class EchoReader(FrameReader):
+    """Reads binary messages too, and echoes them itself: its owner knows none."""
+
+    __slots__ = ("_sink",)
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__(
+            max_frame=WITHOUT_END,
+            max_message=WITHOUT_END,
+            max_fragments=WITHOUT_END,
+            max_controls=WITHOUT_END,
+            allows_binary=True,
+        )
+        self._sink = sink
+
+    def feed(self, data: bytes) -> list[Received]:
+        received = super().feed(data)
+        for item in received:
+            if isinstance(item, Binary):
+                self._sink.write(b"\x82" + text_frame(item.data)[1:])
+        return received
+
+
+class EchoSession(WebSocketSession):
+    """A session whose only operation is to repeat a message; takes the place of the real one in `api/streams.py`."""
+
+    def __init__(self, *arguments: Any, limits: Limits, **others: Any) -> None:
+        super().__init__(*arguments, limits=lifted(limits), **others)
+
+    def received(self, data: bytes) -> None:
+        """Frames have come from the peer."""
+        if self._reader is None and self.sink is not None:
+            self._reader = EchoReader(self.sink)
+        super().received(data)
+
+    def _obey(self, message: str) -> None:
+        if self.sink is not None:
+            self.sink.write(text_frame(message.encode()))
