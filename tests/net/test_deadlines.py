@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -197,3 +199,33 @@ async def test_started_on_a_loop_it_ticks_until_stopped() -> None:
     await asyncio.wait_for(done, 10)
     wheel.stop()
     wheel.stop()
+
+
+class Timers(asyncio.SelectorEventLoop):
+    """A loop whose one timer is called by hand."""
+
+    timer: Callable[[], object]
+
+    def call_later(self, delay: float, callback: Any, *args: Any, **_: Any) -> asyncio.TimerHandle:  # type: ignore[override]
+        self.timer = callback
+        return asyncio.TimerHandle(0, callback, args, self)
+
+
+@pytest.mark.parametrize("paused_s", [0.0, 60.0])
+def test_a_pause_of_the_process_is_not_counted(wheel: Wheel, clock: Clock, paused_s: float) -> None:
+    """A peer whose answer waits in the socket is not cut off for a server that did not listen."""
+    again, other = Entry(wheel, again=4), Entry()
+    wheel.set(again, 3)
+    wheel.set(other, 12)
+    loop = Timers()
+    wheel.start(loop)
+    for second in range(7):
+        clock.now += 1 + (paused_s if second == 2 else 0)
+        loop.timer()
+    assert (again.expired, other.expired) == (1, 0)
+    for _ in range(3):
+        clock.now += 1
+        loop.timer()
+    assert again.expired == 2
+    wheel.stop()
+    loop.close()

@@ -10,6 +10,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+PAUSE_S = 2.0
+"""A tick that comes later than this has met a process that was stopped, suspended or starved."""
+
 
 class Entry(Protocol):
     """What can have a deadline. Both attributes belong to the wheel and start at 0."""
@@ -26,16 +29,17 @@ class Entry(Protocol):
 class Wheel:
     """Deadlines in whole ticks, always rounded up: an entry expires after `seconds`, and less than two ticks later.
 
-    `clock` gives monotonic seconds; entries are hashed by identity. Everything runs on the event loop.
+    `clock` gives monotonic seconds; entries are hashed by identity. Everything runs on the event loop. While the
+    process is paused the wheel stands still too: what peers said meanwhile has not been read when it goes on.
     """
 
-    __slots__ = ("_buckets", "_clock", "_handle", "_loop", "_now", "_per_second", "_start", "_tick_s")
+    __slots__ = ("_buckets", "_clock", "_handle", "_loop", "_now", "_per_second", "_seen", "_start", "_tick_s")
 
     def __init__(self, clock: Callable[[], float], tick_s: float = 1.0) -> None:
         self._clock = clock
         self._tick_s = tick_s
         self._per_second = 1.0 / tick_s
-        self._start = clock()
+        self._start = self._seen = clock()
         self._now = 0
         self._buckets: dict[int, set[Entry]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -74,6 +78,7 @@ class Wheel:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Tick by one chain of timers on this loop until `stop`."""
         self._loop = loop
+        self._seen = self._clock()
         self._handle = loop.call_later(self._tick_s, self._run)
 
     def stop(self) -> None:
@@ -86,6 +91,11 @@ class Wheel:
         if self._loop is None:
             return
         self._handle = self._loop.call_later(self._tick_s, self._run)
+        now = self._clock()
+        late = now - self._seen - self._tick_s
+        self._seen = now
+        if late > PAUSE_S:
+            self._start += late
         self.tick()
 
     def _look_at(self, entry: Entry) -> None:
