@@ -20,9 +20,10 @@ BACKOFF_S = 0.02
 
 
 class By(msgspec.Struct):
-    """Who sent an event."""
+    """Who sent an event; `id` tells those of one name apart."""
 
     name: str
+    id: str = ""
 
 
 class Item(msgspec.Struct):
