@@ -23,6 +23,7 @@ from parlour.clock import SystemClock, SystemIds
 from parlour.config import Settings
 from parlour.core.limits import Buckets
 from parlour.http.router import Router
+from parlour.hub.heads import HeadCheck
 from parlour.hub.hub import Hub
 from parlour.log import event
 from parlour.net.deadlines import Wheel
@@ -132,6 +133,7 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
     bus.listen(hub.deliver)
     store.on_trim(hub.trim)
     wheel = Wheel(clock.monotonic)
+    HeadCheck(hub, wheel).start()
     drain = Drain(ids.fraction, limits.reconnect_spread_s)
     guests = Guests(store.secret)
     rates = Rates(limits) if settings.rate_limits else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -95,10 +95,14 @@ class Load:
         wanted = self.refusals + more
         await self.until(lambda: self.refusals >= wanted)
 
-    async def rest(self) -> None:
-        """Stop sending, learn what became of every unknown, let all readers come to the heads; read all once more."""
+    async def fall_silent(self) -> None:
+        """Stop sending, and learn what became of every unknown."""
         self.shared.stopping = True
         await self.until(lambda: all(task.done() for task in self._tasks[: len(self.senders)]))
+
+    async def rest(self) -> None:
+        """Fall silent, let all readers come to the heads; read all once more."""
+        await self.fall_silent()
         log = await asyncio.to_thread(read_all, self.shared)
         self.shared.history.log = log
         heads = {entry.room: entry.seq for entry in log}
@@ -134,19 +138,15 @@ class Load:
 def read_all(shared: Shared) -> list[Entry]:
     """The logs of all rooms, oldest first. Blocks."""
     log: list[Entry] = []
-    for room, epoch, data in read_pages(shared):
-        item = decode_item(data)
-        log.append(Entry(room, epoch, item.seq, *content(item, data)))
-    return log
-
-
-def read_pages(shared: Shared) -> Iterator[tuple[str, str, bytes]]:
-    """Room, epoch and JSON of every event, oldest first. Blocks."""
     for room in shared.rooms:
         seq = 0
         while (page := _page(shared.port, room, seq)).events:
-            yield from ((room, page.epoch, bytes(event)) for event in page.events)
-            seq = decode_item(bytes(page.events[-1])).seq
+            for event in page.events:
+                data = bytes(event)
+                item = decode_item(data)
+                seq = item.seq
+                log.append(Entry(room, page.epoch, seq, *content(item, data)))
+    return log
 
 
 def _page(port: int, room: str, since: int) -> Page:

@@ -113,7 +113,12 @@ class Channel:
         if self._replays:
             self._replays.clear()
         for encoder, group in list(self._groups.items()):  # a full buffer makes its subscription leave
-            self._write(group, encoder.events(self, events))
+            try:
+                data = encoder.events(self, events)
+            except Exception:
+                self._give_up(list(group.members))
+            else:
+                self._write(group, data)
         if self._waiters:
             self.release_waiters(True)
 
@@ -139,7 +144,13 @@ class Channel:
             try:
                 write(data)
             except Exception:  # one broken connection must not cost the others their message
-                log.exception("write_failed")
+                self._give_up([member for member in group.members if member.write is write])
+
+    def _give_up(self, members: Sequence[Subscription]) -> None:
+        """Send away who could not be shown an event: who comes back with a cursor is not left with a hole."""
+        log.exception("write_failed")
+        for member in members:
+            member.give_up()
 
     def repair(self) -> None:
         """Something was committed that did not arrive here: read it from the store and deliver it in order."""
@@ -157,7 +168,7 @@ class Channel:
         elif events:
             if events[0].seq > self.head + 1:  # retention has dropped what comes before
                 self._skip(events[0].seq - 1)
-            self._hub.repaired += len(events)
+            self._hub.repaired += max(0, events[-1].seq - self.head)  # some may have come after all
             self.deliver(events)
             self.repair()  # until a page comes back empty
 

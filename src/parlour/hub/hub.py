@@ -26,7 +26,7 @@ class Hub:
         """Whether requests may wait for news no more."""
         self._channels: dict[str, Channel] = {}
         self._loading: dict[str, asyncio.Task[None]] = {}
-        self._missed: dict[str, list[Stored]] = {}
+        self._missed: dict[str, list[Sequence[Stored]]] = {}
         self._trimmed: dict[str, int] = {}  # what `trim` was told of rooms that are being loaded
         self._idle: dict[str, int] = {}  # room to the bytes of its ring, the least recently active first
         self._idle_bytes = 0
@@ -42,7 +42,7 @@ class Hub:
                 if channel.uses == 0:
                     self.idle(channel)
             elif room in self._missed:
-                self._missed[room].extend(events)
+                self._missed[room].append(events)
 
     def trim(self, room: str, first_seq: int) -> None:
         """The log of a room begins at `first_seq` now; see `Store.on_trim`."""
@@ -82,9 +82,20 @@ class Hub:
             first_seq = self._trimmed.pop(room, 1)
         channel.trim(first_seq)
         self._channels[room] = channel
-        if missed:
-            channel.deliver(missed)
+        for events in missed:
+            channel.deliver(events)
         self.idle(channel)
+
+    def rooms(self) -> list[str]:
+        """The rooms that are in memory, read by somebody or kept warm."""
+        return list(self._channels)
+
+    async def check(self, room: str) -> None:
+        """Read what the relay may have lost at the end of a room. Raises Refusal when the log cannot be read."""
+        head_seq = (await self.store.log(room)).head_seq
+        channel = self._channels.get(room)
+        if channel is not None and channel.head < head_seq:
+            channel.repair()
 
     def idle(self, channel: Channel) -> None:
         """Nobody uses a channel: keep it warm while there is room, the least recently used go first."""

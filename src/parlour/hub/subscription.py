@@ -43,7 +43,7 @@ class Reader(Protocol):
         """The log cannot be continued from the cursor; the subscription goes on at the `head_seq` of the reset."""
 
     def failed(self, subscription: Subscription) -> None:
-        """The log could not be read; the reader should come back with its cursor."""
+        """The log could not be read, or an event not be shown; the reader should come back with its cursor."""
 
 
 class Subscription:
@@ -100,6 +100,12 @@ class Subscription:
             self._live = False
             self.channel.leave(self)
         self.channel.release()
+
+    def give_up(self) -> None:
+        """What was to be written is lost: nothing may follow it."""
+        self.pause()
+        if self.reader is not None:
+            self.reader.failed(self)
 
     def _pump(self) -> None:
         """Write what is missing, as far as the buffer allows, then go live."""

@@ -122,8 +122,12 @@ class LiveSession:
         self.show(reset)
 
     def failed(self, subscription: Subscription) -> None:
-        """The log cannot be read now: the peer comes back with its cursor."""
-        self.part(1000, "the log cannot be read now")
+        """The log cannot be read now, or an event not be shown: the peer comes back with its cursor."""
+        try:
+            self.part(1000, "the log cannot be read now")
+        except Exception:  # it may be the writing that fails; that has been logged
+            if self.sink is not None:
+                self.sink.abort()
 
     # --- for the transports ---
 
