@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -138,15 +138,19 @@ class Load:
 def read_all(shared: Shared) -> list[Entry]:
     """The logs of all rooms, oldest first. Blocks."""
     log: list[Entry] = []
+    for room, epoch, data in read_pages(shared):
+        item = decode_item(data)
+        log.append(Entry(room, epoch, item.seq, *content(item, data)))
+    return log
+
+
+def read_pages(shared: Shared) -> Iterator[tuple[str, str, bytes]]:
+    """Room, epoch and JSON of every event, oldest first. Blocks."""
     for room in shared.rooms:
         seq = 0
         while (page := _page(shared.port, room, seq)).events:
-            for event in page.events:
-                data = bytes(event)
-                item = decode_item(data)
-                seq = item.seq
-                log.append(Entry(room, page.epoch, seq, *content(item, data)))
-    return log
+            yield from ((room, page.epoch, bytes(event)) for event in page.events)
+            seq = decode_item(bytes(page.events[-1])).seq
 
 
 def _page(port: int, room: str, since: int) -> Page:
