@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 _UNSAFE = re.compile("[\r\n\0]")
 
-COMMENT = b":\n\n"
-"""A sign of life that no client shows."""
+COMMENT = b":\n"
+"""A sign of life that no client shows. A line, and not a block of its own: see `retry`."""
 
 
 def event(data: bytes, *, id: str = "", name: str = "", retry_ms: int | None = None) -> bytes:  # noqa: A002 - the field's name
@@ -29,8 +29,11 @@ def event(data: bytes, *, id: str = "", name: str = "", retry_ms: int | None = N
 
 
 def retry(ms: int) -> bytes:
-    """Tell the client to wait `ms` milliseconds before it reconnects."""
-    return b"retry: %d\n\n" % ms
+    """Tell the client to wait `ms` milliseconds before it reconnects.
+
+    A line to stand before an event: of a block without data some clients make an event without data.
+    """
+    return b"retry: %d\n" % ms
 
 
 class ServerSentEvent(NamedTuple):
