@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import NamedTuple, cast
@@ -23,6 +24,38 @@ LATE_S = 1.0
 
 DAY_MS = 86_400_000
 
+JUMP_MS = 60_000
+DOUBT_S = 86_400.0
+"""A wall clock that gains this much between two looks is believed after it has kept it for so long."""
+
+_log = logging.getLogger("parlour.store")
+
+
+class CautiousTime:
+    """Wall-clock time for what cannot be undone: a clock that was set forward by mistake does no harm for a day.
+
+    The clock at the start is believed, and so is one that goes back. `monotonic` is in seconds.
+    """
+
+    def __init__(self, now_ms: Callable[[], int], monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._now_ms = now_ms
+        self._monotonic = monotonic
+        self._lead_ms = now_ms() - int(monotonic() * 1000)  # of the wall clock over the monotonic one, as believed
+        self._doubted_at: float | None = None
+
+    def __call__(self) -> int:
+        """Milliseconds since 1970."""
+        now = self._monotonic()
+        lead_ms = self._now_ms() - int(now * 1000)
+        gained_ms = lead_ms - self._lead_ms
+        if gained_ms > JUMP_MS and (self._doubted_at is None or now - self._doubted_at < DOUBT_S):
+            if self._doubted_at is None:
+                self._doubted_at = now
+                _log.warning("the wall clock was set forward by %d s: retention waits for a day", gained_ms // 1000)
+        else:
+            self._lead_ms, self._doubted_at = lead_ms, None
+        return int(now * 1000) + self._lead_ms
+
 
 class Trimmed(NamedTuple):
     """A room has lost the events before `first_seq`."""
@@ -36,7 +69,7 @@ class Retention:
 
     def __init__(self, days: int, now_ms: Callable[[], int]) -> None:
         self._keep_ms = days * DAY_MS
-        self._now_ms = now_ms
+        self._now_ms = CautiousTime(now_ms)
         self._room = 0  # the rooms up to this number are done in this round
         self._next = time.monotonic()
 
