@@ -7,10 +7,8 @@ talk on, and all that it should have done meanwhile is due at once when it wakes
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +17,7 @@ from random import Random
 import pytest
 
 from parlour.store.sqlite.check import check
+from tests.fault.listeners import QUIET, listen, say
 from tests.fault.load import Load
 from tests.support import raw
 from tests.support.server import ServerProcess
@@ -28,8 +27,6 @@ LONG_PAUSES = int(os.environ.get("PARLOUR_TEST_PAUSES", "20"))
 LONG_PAUSE_S = (1.0, 5.0)
 BEYOND_EVERY_DEADLINE_S = 60.0
 """Longer than a ping and its answer, a request's head, a reader that takes nothing: each is over while it sleeps."""
-
-QUIET = "quiet"
 
 
 @contextmanager
@@ -42,43 +39,11 @@ def stopped(server: ServerProcess) -> Iterator[None]:
         os.kill(server.pid, signal.SIGCONT)
 
 
-class Listener:
-    """A stream of a room in which little happens, on one connection from the beginning to the end."""
-
-    def __init__(self, transport: raw.Transport, sock: socket.socket, epoch: str) -> None:
-        self.name = transport.name
-        self._transport = transport
-        self._sock = sock
-        sock.sendall(raw.ask(transport, QUIET, 0, epoch))
-        self._stream = raw.read_until(sock, raw.is_caught_up(transport))
-
-    def texts_until(self, text: str) -> list[str]:
-        """Every text so far, once the last one is `text`. Raises AssertionError if the connection ends before."""
-        self._stream += raw.read_until(self._sock, lambda data: text.encode() in data and self._has(data, text))
-        texts = self._texts(self._stream)
-        assert texts[-1:] == [text], f"{self.name} was cut off: {self._stream[-200:]!r}"
-        return texts
-
-    def live(self) -> None:
-        """Say what a WebSocket client says to a ping, asked or not (RFC 6455 §5.5.3)."""
-        if self.name == "websocket":
-            self._sock.sendall(raw.ws_frame(b"", opcode=10))
-
-    def _has(self, more: bytes, text: str) -> bool:
-        return text in self._texts(self._stream + more)
-
-    def _texts(self, stream: bytes) -> list[str]:
-        return [json.loads(event)["text"] for event in raw.events(self._transport, stream)]
-
-
 async def pauses_under_load(tmp_path: Path, seed: int, pauses_s: list[float], awake_acks: int) -> None:
     """Stop the server for so long, again and again; check what everybody saw."""
     with ServerProcess(tmp_path / "data") as server, ExitStack() as sockets:
         async with Load(server.port, seed) as load:
-            listeners = [
-                Listener(kind, sockets.enter_context(raw.connected(server.port)), load.shared.epoch)
-                for kind in raw.TRANSPORTS
-            ]
+            listeners = listen(server.port, sockets)
             for number, pause_s in enumerate(pauses_s):
                 await load.until_acks(awake_acks)
                 with stopped(server):
@@ -94,10 +59,6 @@ async def pauses_under_load(tmp_path: Path, seed: int, pauses_s: list[float], aw
         figures = load.figures(0, 0.0)
         assert (figures.unknown, figures.refused) == (0, reused(load)), "a sender was cut off or refused for a pause"
     assert check(tmp_path / "data").is_ok
-
-
-def say(port: int, text: str) -> None:
-    assert raw.status(raw.exchange(port, raw.post(f"/{QUIET}", text.encode(), "Connection: close"))) == 201
 
 
 def reused(load: Load) -> int:
@@ -122,10 +83,7 @@ def test_a_pause_beyond_every_deadline_cuts_nobody_off(tmp_path: Path) -> None:
     """What is due when the process wakes is not held against peers that it has not listened to yet."""
     with ServerProcess(tmp_path / "data") as server, ExitStack() as sockets:
         say(server.port, "before")
-        epoch = json.loads(raw.body(raw.exchange(server.port, raw.head("GET", "/x?format=json", "Connection: close"))))
-        listeners = [
-            Listener(kind, sockets.enter_context(raw.connected(server.port)), epoch["epoch"]) for kind in raw.TRANSPORTS
-        ]
+        listeners = listen(server.port, sockets)
         half = sockets.enter_context(raw.connected(server.port))
         request = raw.post(f"/{QUIET}", b"in two halves", "Connection: close")
         half.sendall(request[:20])
