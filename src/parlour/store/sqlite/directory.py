@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+from itertools import takewhile
 from pathlib import Path
 
 from parlour.store.sqlite.errors import DirectoryInUse
@@ -11,6 +13,9 @@ from parlour.store.sqlite.errors import DirectoryInUse
 DATABASE = "parlour.db"
 LOCK = "lock"
 MARKER = "verify-at-start"
+
+_NOT_OURS = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EROFS}
+"""How a directory that somebody else made, and perhaps mounted, refuses to be opened or synced."""
 
 
 class DataDirectory:
@@ -29,9 +34,7 @@ class DataDirectory:
     @classmethod
     def hold(cls, path: Path) -> DataDirectory:
         """Make `path` if needed (mode 0700) and hold it. Raises DirectoryInUse, and OSError as the system gives it."""
-        if not path.is_dir():
-            path.mkdir(mode=0o700, parents=True)
-            sync_directory(path.parent)
+        _make(path.resolve())
         lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,6 +62,20 @@ class DataDirectory:
             (self.path / MARKER).unlink(missing_ok=True)
             sync_directory(self.path)
         os.close(self._lock)
+
+
+def _make(path: Path) -> None:
+    """Make a directory and the parents that it lacks, each name on the disk before the next one comes."""
+    missing = list(takewhile(lambda each: not each.is_dir(), (path, *path.parents)))
+    there = missing[-1].parent if missing else path
+    try:
+        sync_directory(there.parent)  # a start that was killed may have made it and come no further
+    except OSError as error:
+        if error.errno not in _NOT_OURS:
+            raise
+    for each in reversed(missing):
+        each.mkdir(mode=0o700 if each == path else 0o777)
+        sync_directory(each.parent)
 
 
 def sync_directory(path: Path) -> None:
