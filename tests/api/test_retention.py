@@ -26,7 +26,7 @@ class Clock:
         return time.time_ns() // 1_000_000 + self.days * DAY_MS
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.monotonic() + self.days * DAY_MS / 1000
 
 
 def test_a_dropped_event_is_gone_and_a_cursor_before_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

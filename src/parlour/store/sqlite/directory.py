@@ -66,8 +66,10 @@ class DataDirectory:
 
 def _make(path: Path) -> None:
     """Make a directory and the parents that it lacks, each name on the disk before the next one comes."""
-    missing = list(takewhile(lambda each: not each.is_dir(), (path, *path.parents)))
+    missing = list(takewhile(lambda each: not os.path.lexists(each), (path, *path.parents)))
     there = missing[-1].parent if missing else path
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
     try:
         sync_directory(there.parent)  # a start that was killed may have made it and come no further
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 
 import apsw
 
+from parlour.chat.ports import Clock
 from parlour.store.sqlite import statements as sql
 
 EVENTS_PER_STEP = 500
@@ -37,7 +38,7 @@ class CautiousTime:
     The clock at the start is believed, and so is one that goes back. `monotonic` is in seconds.
     """
 
-    def __init__(self, now_ms: Callable[[], int], monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now_ms: Callable[[], int], monotonic: Callable[[], float]) -> None:
         self._now_ms = now_ms
         self._monotonic = monotonic
         self._lead_ms = now_ms() - int(monotonic() * 1000)  # of the wall clock over the monotonic one, as believed
@@ -67,9 +68,9 @@ class Trimmed(NamedTuple):
 class Retention:
     """Walks over the rooms, a few at a time. The newest event of a room stays for ever, so that its head is known."""
 
-    def __init__(self, days: int, now_ms: Callable[[], int]) -> None:
+    def __init__(self, days: int, clock: Clock) -> None:
         self._keep_ms = days * DAY_MS
-        self._now_ms = CautiousTime(now_ms)
+        self._now_ms = CautiousTime(clock.now_ms, clock.monotonic)
         self._room = 0  # the rooms up to this number are done in this round
         self._next = time.monotonic()
 
