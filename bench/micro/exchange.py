@@ -33,14 +33,14 @@ async def after(commit: Future[int]) -> int:
     return await commit
 
 
-def as_exchange(handler: Handler, answer: Callable[[object, object], None]) -> None:
+def as_exchange(handler: Handler, answer: Callable[[object], None]) -> None:
     Exchange(handler, answer).start()
 
 
-def as_task(handler: Handler, answer: Callable[[object, object], None]) -> None:
+def as_task(handler: Handler, answer: Callable[[object], None]) -> None:
     # A server has to hold on to its tasks; the connection would, as it does to its exchange.
     task = asyncio.get_running_loop().create_task(handler)
-    task.add_done_callback(lambda done: answer(done.result(), None))
+    task.add_done_callback(lambda done: answer(done.result()))
 
 
 def resolve(commits: list[Future[int]]) -> None:
@@ -48,7 +48,7 @@ def resolve(commits: list[Future[int]]) -> None:
         commit.set_result(1)
 
 
-async def cost(start: Callable[[Handler, Callable[[object, object], None]], None], *, waits: bool) -> float:
+async def cost(start: Callable[[Handler, Callable[[object], None]], None], *, waits: bool) -> float:
     """CPU µs per handler."""
     loop = asyncio.get_running_loop()
     best = float("inf")
@@ -58,7 +58,7 @@ async def cost(start: Callable[[Handler, Callable[[object, object], None]], None
             left = WAVE
             all_answered: Future[None] = loop.create_future()
 
-            def answer(_result: object, _error: object) -> None:
+            def answer(_outcome: object) -> None:
                 nonlocal left
                 left -= 1
                 if not left:

@@ -100,7 +100,7 @@ async def send_message(server: RunningServer, room: str, text: str, *, name: str
     The sender is a guest of this process under the given name; nobody limits its rate. Raises Refusal.
     """
     sender = Sender(seat="process", address=None)
-    return await server.app.posting.post(sender, room, text, name=name, key=key)
+    return await server.app.posting.posted(sender, room, text, name=name, key=key)
 
 
 def _settings(port: int, given: dict[str, object]) -> Settings:

@@ -14,7 +14,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Log, Stored
 from parlour.schema.events import By, Event, decode_event
 from parlour.store.memory import MemoryStore
-from tests.support.stores import BOB, CountedIds, HandClock, draft, open_sqlite
+from tests.support.stores import BOB, CountedIds, HandClock, append, draft, open_sqlite
 
 TEXTS = [
     "Grüße aus Köln",
@@ -47,7 +47,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
 
 async def refused(store: Store, *args: str | None) -> str:
     with pytest.raises(Refusal) as caught:
-        await store.append(draft(*args))  # type: ignore[arg-type]  # text, room, key
+        await append(store, draft(*args))  # type: ignore[arg-type]  # text, room, key
     return caught.value.code
 
 
@@ -64,7 +64,7 @@ def listen(store: Store) -> list[Commit]:
 async def test_an_event_is_the_draft_with_its_place_and_time(store: Store, clock: HandClock) -> None:
     """docs/protocol.md#event."""
     clock.ms = 1_795_329_683_007
-    answer = await store.append(draft("Hello", "lobby", "key-0001"))
+    answer = await append(store, draft("Hello", "lobby", "key-0001"))
     assert answer == Appended(1, answer.json, False)
     assert decode_event(answer.json) == Event(
         "lobby", 1, "message", "2026-11-22T06:41:23.007Z", By("u_alice", "alice", "member"), "Hello", "key-0001"
@@ -82,7 +82,7 @@ async def test_a_room_without_events_is_an_empty_log(store: Store) -> None:
 
 async def test_seqs_are_dense_per_room_and_keep_the_order_of_appends(store: Store) -> None:
     """D4, D5: appends of one loop iteration keep their order; rooms are numbered on their own."""
-    futures = [store.append(draft(f"text {i}", f"room{i % 3}")) for i in range(600)]
+    futures = [append(store, draft(f"text {i}", f"room{i % 3}")) for i in range(600)]
     answers = await asyncio.gather(*futures)
     assert [answer.seq for answer in answers] == [i // 3 + 1 for i in range(600)]
     for room in range(3):
@@ -108,7 +108,7 @@ async def test_a_listener_hears_every_event_once_in_order_before_its_sender(stor
     async def send(i: int) -> None:
         room = f"room{i % 4}"
         for _ in range(5):
-            answer = await store.append(draft(f"{i}", room))
+            answer = await append(store, draft(f"{i}", room))
             assert (room, answer.seq) in heard
             answered.append((room, answer.seq))
 
@@ -120,7 +120,7 @@ async def test_a_listener_hears_every_event_once_in_order_before_its_sender(stor
 
 async def test_every_listener_is_called(store: Store) -> None:
     first, second = listen(store), listen(store)
-    await store.append(draft())
+    await append(store, draft())
     assert first == second
     assert [commit.room for commit in first] == ["lobby"]
 
@@ -132,10 +132,10 @@ async def test_a_listener_may_append(store: Store) -> None:
     def hear(commits: Sequence[Commit]) -> None:
         heard.extend(commits)
         if len(heard) < 3:
-            further.append(store.append(draft(f"echo {len(heard)}")))
+            further.append(append(store, draft(f"echo {len(heard)}")))
 
     store.on_commit(hear)
-    await store.append(draft("first"))
+    await append(store, draft("first"))
     assert (await further[0]).seq == 2
     assert (await further[1]).seq == 3
     assert [seqs(commit.events) for commit in heard] == [[1], [2], [3]]
@@ -143,28 +143,28 @@ async def test_a_listener_may_append(store: Store) -> None:
 
 async def test_a_repeat_is_answered_from_the_log_and_stores_nothing(store: Store) -> None:
     """D3."""
-    first = await store.append(draft("once", key="key-0001"))
-    await store.append(draft("other"))
+    first = await append(store, draft("once", key="key-0001"))
+    await append(store, draft("other"))
     heard = listen(store)
-    assert await store.append(draft("once", key="key-0001")) == Appended(first.seq, first.json, True)
+    assert await append(store, draft("once", key="key-0001")) == Appended(first.seq, first.json, True)
     assert heard == []
     assert await store.log("lobby") == Log(1, 2)
 
 
 async def test_other_content_under_a_key_is_refused(store: Store) -> None:
-    await store.append(draft("once", key="key-0001"))
+    await append(store, draft("once", key="key-0001"))
     assert await refused(store, "twice", "lobby", "key-0001") == "key_reused"
     assert await store.log("lobby") == Log(1, 1)
 
 
 async def test_a_key_counts_per_room_and_author(store: Store) -> None:
     answers = await asyncio.gather(
-        store.append(draft("a", "one", "key-0001")),
-        store.append(draft("b", "two", "key-0001")),
-        store.append(draft("c", "one", "key-0001", BOB)),
-        store.append(draft("d", "one", "key-0002")),
-        store.append(draft("d", "one")),
-        store.append(draft("d", "one")),
+        append(store, draft("a", "one", "key-0001")),
+        append(store, draft("b", "two", "key-0001")),
+        append(store, draft("c", "one", "key-0001", BOB)),
+        append(store, draft("d", "one", "key-0002")),
+        append(store, draft("d", "one")),
+        append(store, draft("d", "one")),
     )
     assert [(answer.seq, answer.replay) for answer in answers] == [
         (1, False), (1, False), (2, False), (3, False), (4, False), (5, False),
@@ -175,12 +175,12 @@ async def test_a_key_counts_per_room_and_author(store: Store) -> None:
 async def test_of_concurrent_repeats_one_is_stored_and_all_get_it(store: Store, repeated_before: bool) -> None:
     """D3: repeats among other drafts, with a wrong one in between; neighbours are numbered without a hole."""
     if repeated_before:
-        await store.append(draft("same", key="key-0001"))
+        await append(store, draft("same", key="key-0001"))
     heard = listen(store)
-    futures = [store.append(draft(f"before {i}", key=f"before-{i:03}")) for i in range(5)]
-    same = [store.append(draft("same", key="key-0001")) for _ in range(10)]
-    wrong = store.append(draft("different", key="key-0001"))
-    futures += [store.append(draft(f"after {i}")) for i in range(5)]
+    futures = [append(store, draft(f"before {i}", key=f"before-{i:03}")) for i in range(5)]
+    same = [append(store, draft("same", key="key-0001")) for _ in range(10)]
+    wrong = append(store, draft("different", key="key-0001"))
+    futures += [append(store, draft(f"after {i}")) for i in range(5)]
     answers = await asyncio.gather(*same)
     assert len({(answer.seq, answer.json) for answer in answers}) == 1
     assert [answer.replay for answer in answers] == [repeated_before] + [True] * 9
@@ -194,16 +194,16 @@ async def test_of_concurrent_repeats_one_is_stored_and_all_get_it(store: Store, 
 
 async def test_cancelling_does_not_take_a_draft_back(store: Store) -> None:
     heard = listen(store)
-    cancelled = store.append(draft("first", key="key-0001"))
-    kept = store.append(draft("second"))
+    cancelled = append(store, draft("first", key="key-0001"))
+    kept = append(store, draft("second"))
     cancelled.cancel()
     assert (await kept).seq == 2
     assert [seqs(commit.events) for commit in heard] == [[1, 2]]
-    assert (await store.append(draft("first", key="key-0001"))).replay
+    assert (await append(store, draft("first", key="key-0001"))).replay
 
 
 async def test_after_gives_the_oldest_within_limit_and_bytes(store: Store) -> None:
-    answers = await asyncio.gather(*(store.append(draft("x" * 100)) for _ in range(20)))
+    answers = await asyncio.gather(*(append(store, draft("x" * 100)) for _ in range(20)))
     size = len(answers[9].json)  # of the events with two digits
     assert seqs(await store.after("lobby", 0, 5)) == [1, 2, 3, 4, 5]
     assert seqs(await store.after("lobby", 17, 5)) == [18, 19, 20]
@@ -215,7 +215,7 @@ async def test_after_gives_the_oldest_within_limit_and_bytes(store: Store) -> No
 
 
 async def test_before_gives_the_newest_within_limit_and_bytes_oldest_first(store: Store) -> None:
-    answers = await asyncio.gather(*(store.append(draft("x" * 100)) for _ in range(20)))
+    answers = await asyncio.gather(*(append(store, draft("x" * 100)) for _ in range(20)))
     size = len(answers[9].json)
     assert seqs(await store.before("lobby", 21, 3)) == [18, 19, 20]
     assert seqs(await store.before("lobby", 2**36 - 1, 3)) == [18, 19, 20]
@@ -229,7 +229,7 @@ async def test_before_gives_the_newest_within_limit_and_bytes_oldest_first(store
 
 async def test_pages_of_one_room_hold_nothing_of_its_neighbours(store: Store) -> None:
     for room in ("first", "second", "third"):
-        await asyncio.gather(*(store.append(draft(room, room)) for _ in range(3)))
+        await asyncio.gather(*(append(store, draft(room, room)) for _ in range(3)))
     for events in (await store.after("second", 0, 100), await store.before("second", 100, 100)):
         assert [decode_event(event.json).text for event in events] == ["second"] * 3
 
@@ -238,7 +238,7 @@ async def test_a_page_asked_for_after_an_answer_has_the_event(store: Store) -> N
     """D6, read-your-writes: reads that were under way before do not lend their older result."""
     for seq in range(1, 30):
         early = [asyncio.ensure_future(store.after("lobby", 0, 1000)) for _ in range(3)]
-        await store.append(draft())
+        await append(store, draft())
         pages = await asyncio.gather(*(store.after("lobby", 0, 1000) for _ in range(3)), store.before("lobby", 1000, 9))
         assert [page[-1].seq for page in pages] == [seq] * 4
         assert {len(page) for page in await asyncio.gather(*early)} <= {seq - 1, seq}
@@ -246,7 +246,7 @@ async def test_a_page_asked_for_after_an_answer_has_the_event(store: Store) -> N
 
 
 async def test_a_reader_that_goes_away_leaves_the_others_their_page(store: Store) -> None:
-    await store.append(draft())
+    await append(store, draft())
     tasks = [asyncio.ensure_future(store.after("lobby", 0, 10)) for _ in range(3)]
     await asyncio.sleep(0)
     tasks[0].cancel()
@@ -256,7 +256,7 @@ async def test_a_reader_that_goes_away_leaves_the_others_their_page(store: Store
 
 @pytest.mark.parametrize("text", TEXTS)
 async def test_text_comes_back_as_it_was(store: Store, text: str) -> None:
-    answer = await store.append(draft(text, "größe"))
+    answer = await append(store, draft(text, "größe"))
     assert b"\n" not in answer.json
     (event,) = await store.after("größe", 0, 10)
     assert event.json == answer.json
@@ -269,10 +269,10 @@ async def test_time_never_goes_back_within_a_room(store: Store, clock: HandClock
     times = []
     for step in (0, 5000, -3_600_000, 5001):
         clock.ms = start + step
-        times.append(decode_event((await store.append(draft())).json).at)
-    fresh = await store.append(draft(room="other"))
+        times.append(decode_event((await append(store, draft())).json).at)
+    fresh = await append(store, draft(room="other"))
     clock.ms = start - 10
-    together = await asyncio.gather(store.append(draft(room="new")), store.append(draft()))
+    together = await asyncio.gather(append(store, draft(room="new")), append(store, draft()))
     assert times == sorted(times)
     assert times[1] == times[2] != times[3]
     assert decode_event(together[0].json).at < decode_event(fresh.json).at
@@ -282,7 +282,7 @@ async def test_time_never_goes_back_within_a_room(store: Store, clock: HandClock
 async def test_rooms_come_most_recently_active_first(store: Store, clock: HandClock) -> None:
     for room in ("one", "two", "three", "one"):
         clock.ms += 1000
-        await store.append(draft(room=room))
+        await append(store, draft(room=room))
     found = await store.rooms(10)
     assert [(summary.room, summary.log) for summary in found] == [
         ("one", Log(1, 2)), ("three", Log(1, 1)), ("two", Log(1, 1)),
@@ -301,7 +301,7 @@ async def test_epoch_and_secret_have_their_form(store: Store) -> None:
 async def test_closing_finishes_what_is_queued_and_refuses_the_rest(store: Store) -> None:
     assert store.is_ready()
     heard = listen(store)
-    futures = [store.append(draft(f"{i}")) for i in range(1000)]
+    futures = [append(store, draft(f"{i}")) for i in range(1000)]
     closing = asyncio.ensure_future(store.close())
     await asyncio.sleep(0)
     assert not store.is_ready()

@@ -17,7 +17,7 @@ from parlour.hub.hub import Hub
 from parlour.hub.subscription import Subscription
 from parlour.store.sqlite import SqliteStore
 from tests.hub.test_hub import NUMBERS, Recorder, settle
-from tests.support.stores import draft, open_sqlite
+from tests.support.stores import append, draft, open_sqlite
 
 
 class Room:
@@ -29,7 +29,7 @@ class Room:
         self._directory = directory
 
     async def say(self, count: int) -> None:
-        await asyncio.gather(*(self.store.append(draft(f"{i}")) for i in range(count)))
+        await asyncio.gather(*(append(self.store, draft(f"{i}")) for i in range(count)))
 
     def damage(self, first: int, last: int) -> None:
         connection = apsw.Connection(str(self._directory / "parlour.db"))

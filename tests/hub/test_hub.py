@@ -17,7 +17,7 @@ from parlour.hub.ring import MAX_EVENTS, OVERHEAD, Ring
 from parlour.hub.subscription import Encoder, Subscription
 from parlour.schema.events import Control, Reset
 from parlour.store.memory import MemoryStore
-from tests.support.stores import CountedIds, HandClock, draft
+from tests.support.stores import CountedIds, HandClock, append, draft
 
 
 class Recorder:
@@ -70,7 +70,7 @@ class House:
         self.store.on_commit(lambda commits: self.hub.deliver(relay(commits)))
 
     async def say(self, count: int, room: str = "lobby") -> None:
-        await asyncio.gather(*[self.store.append(draft(f"message {index}", room)) for index in range(count)])
+        await asyncio.gather(*[append(self.store, draft(f"message {index}", room)) for index in range(count)])
 
     async def enter(self, since: int, room: str = "lobby", takes: int = 1_000_000) -> Recorder:
         reader = Recorder()

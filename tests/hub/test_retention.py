@@ -17,7 +17,7 @@ from parlour.hub.hub import Hub
 from parlour.hub.subscription import Subscription
 from parlour.store.sqlite import SqliteStore, retention
 from tests.hub.test_hub import NUMBERS, Recorder, settle
-from tests.support.stores import HandClock, draft, open_sqlite
+from tests.support.stores import HandClock, append, draft, open_sqlite
 
 DAY = 86_400_000
 
@@ -32,7 +32,7 @@ class Ageing:
         store.on_commit(self.hub.deliver)
 
     async def say(self, count: int, room: str = "lobby") -> None:
-        await asyncio.gather(*(self.store.append(draft(f"{i}", room)) for i in range(count)))
+        await asyncio.gather(*(append(self.store, draft(f"{i}", room)) for i in range(count)))
 
     async def age(self, log: Log, room: str = "lobby") -> None:
         """Let all that is there expire, and wait until it is dropped."""

@@ -10,10 +10,10 @@ from parlour.net.exchange import Exchange
 
 class Outcome:
     def __init__(self) -> None:
-        self.calls: list[tuple[Any, BaseException | None]] = []
+        self.calls: list[Any] = []
 
-    def __call__(self, result: Any, error: BaseException | None) -> None:
-        self.calls.append((result, error))
+    def __call__(self, outcome: Any) -> None:
+        self.calls.append(outcome)
 
 
 async def test_handler_that_never_waits_is_done_when_start_returns() -> None:
@@ -22,7 +22,7 @@ async def test_handler_that_never_waits_is_done_when_start_returns() -> None:
 
     outcome = Outcome()
     Exchange(handler(), outcome).start()
-    assert outcome.calls == [(7, None)]
+    assert outcome.calls == [7]
 
 
 async def test_handler_resumes_with_results_and_exceptions_of_futures() -> None:
@@ -45,7 +45,7 @@ async def test_handler_resumes_with_results_and_exceptions_of_futures() -> None:
     second.set_exception(KeyError("x"))
     for _ in range(3):
         await asyncio.sleep(0)
-    assert outcome.calls == [("1 and a KeyError", None)]
+    assert outcome.calls == ["1 and a KeyError"]
 
 
 async def test_handler_that_raises_is_reported_once() -> None:
@@ -54,8 +54,7 @@ async def test_handler_that_raises_is_reported_once() -> None:
 
     outcome = Outcome()
     Exchange(handler(), outcome).start()
-    ((result, error),) = outcome.calls
-    assert result is None
+    (error,) = outcome.calls
     assert isinstance(error, ValueError)
 
 

@@ -8,7 +8,7 @@ import queue
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +22,10 @@ from parlour.config import Settings
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.http.application import Application
-from parlour.http.request import Request
+from parlour.http.later import Later
+from parlour.http.request import Admission, Request
 from parlour.http.response import Reply, Response
-from parlour.http.router import Match, Route, Router
+from parlour.http.router import Route, Router
 from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
@@ -85,20 +86,21 @@ class Scripted:
 
     # --- Application ---
 
-    def admit(self, head: RequestHead) -> tuple[Match, Route | None]:
+    def admit(self, head: RequestHead) -> Admission:
         match = self._router.match(head.target.partition(b"?")[0])
-        return match, match.route(head.method)
+        return Admission(match, match.route(head.method))
 
-    async def handle(self, request: Request, match: Match, route: Route | None) -> Reply:
+    def handle(self, request: Request) -> Reply | Later | Coroutine[Any, Any, Reply]:
+        route = request.admission.route
         assert route is not None
-        return await route.handler(request)
+        return route.handler(request)
 
     def render(self, refusal: Refusal, head: RequestHead | None) -> Response:
         return Response(refusal.kind.status, refusal.code.encode())
 
     # --- handlers ---
 
-    async def _fast(self, request: Request) -> Response:
+    def _fast(self, request: Request) -> Response:
         return Response(body=b"fast " + request.query_string)
 
     async def _slow(self, request: Request) -> Response:
@@ -115,8 +117,10 @@ class Scripted:
     async def _page(self, request: Request) -> Response:
         return Response(body=b"x" * int(request.params["size"]))
 
-    async def _post(self, request: Request) -> Response:
-        return Response(body=str(len(request.body)).encode())
+    def _post(self, request: Request) -> Later:
+        later = Later()
+        asyncio.get_running_loop().call_soon(later.answer, Response(body=str(len(request.body)).encode()))
+        return later
 
     async def _who(self, request: Request) -> Response:
         return Response(body=f"{request.peer.address} {request.origin}".encode())

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from asyncio import Future
 from pathlib import Path
 
-from parlour.core.event import Author, Draft
+from parlour.chat.ports import Store
+from parlour.core.errors import Refusal
+from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.store.sqlite import SqliteStore
 
 ALICE = Author("u_alice", "alice", "member")
@@ -53,6 +56,25 @@ class Fatal:
 
 def draft(text: str = "hello", room: str = "lobby", key: str | None = None, author: Author = ALICE) -> Draft:
     return Draft(room, author, text, key)
+
+
+def append(store: Store, draft: Draft) -> Future[Appended]:
+    """`Store.append` for who waits: the durable event, or the Refusal as the future's exception."""
+    future: Future[Appended] = asyncio.get_running_loop().create_future()
+
+    def done(answer: Answer) -> None:
+        if future.done():
+            return
+        if isinstance(answer, Refusal):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
+
+    try:
+        store.append(draft, done)
+    except Refusal as refusal:
+        future.set_exception(refusal)
+    return future
 
 
 async def open_sqlite(

@@ -11,10 +11,11 @@ from parlour.api.guard import SAFE_METHODS, Guard
 from parlour.api.pages import Pages
 from parlour.api.refusals import refusal_fields
 from parlour.core.errors import Refusal
+from parlour.http.later import Later
 from parlour.http.negotiate import choose, wants_json
-from parlour.http.request import Request
+from parlour.http.request import Admission, Request
 from parlour.http.response import PROBLEM, TEXT, Reply, Response
-from parlour.http.router import Match, Route, Router
+from parlour.http.router import Match, Router
 from parlour.schema.problems import error_line, problem
 from parlour.wire.forms import media_type
 from parlour.wire.http1 import RequestHead
@@ -33,28 +34,22 @@ class Api:
         self._guard = guard
         self._pages = pages
 
-    def admit(self, head: RequestHead) -> tuple[Match, Route | None]:
+    def admit(self, head: RequestHead) -> Admission:
         """Find the route of a request. Raises Refusal (not_found, method_not_allowed, bad_request)."""
         if head.target == b"*":
-            return _ASTERISK, None
+            return Admission(_ASTERISK, None)
         match = self._router.match(head.target.partition(b"?")[0])
-        if head.method == "OPTIONS":
-            return match, None
-        return match, match.route(head.method)
+        return Admission(match, None if head.method == "OPTIONS" else match.route(head.method))
 
-    def handle(self, request: Request, match: Match, route: Route | None) -> Coroutine[Any, Any, Reply]:
-        """Answer a complete request."""
-        return self._answer(request, match, route)
-
-    async def _answer(self, request: Request, match: Match, route: Route | None) -> Reply:
-        try:
-            if route is None:
-                allow = match.allow if match.routes else "GET, HEAD, OPTIONS, POST, PUT"
-                return Response(204, fields=[(b"Allow", allow.encode())])
-            self._guard.check(request, route)
-            return await route.handler(request)
-        except Refusal as refusal:
-            return self.render(refusal, request.head)
+    def handle(self, request: Request) -> Reply | Later | Coroutine[Any, Any, Reply]:
+        """Answer a complete request. Raises Refusal."""
+        route = request.admission.route
+        if route is None:
+            match = request.admission.match
+            allow = match.allow if match.routes else "GET, HEAD, OPTIONS, POST, PUT"
+            return Response(204, fields=[(b"Allow", allow.encode())])
+        self._guard.check(request, route)
+        return route.handler(request)
 
     def render(self, refusal: Refusal, head: RequestHead | None) -> Response:
         """A refusal as problem+json, as a page, or as one plain line, by what the client asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from parlour.api.reading import refuse_unknown
@@ -46,6 +47,10 @@ def is_json_type(media_type: bytes) -> bool:
 
 def answer_json(request: Request) -> bool:
     """Whether a receipt should be JSON: the request was, or asked for it."""
+    return request.noted(_answer_json)
+
+
+def _answer_json(request: Request) -> bool:
     return is_json(request) or wants_json(request.field(b"accept"))
 
 
@@ -54,10 +59,7 @@ def read_message(request: Request) -> Message:
 
     `Idempotency-Key` and `?name=` serve requests whose body has no room for them; contradicting values are refused.
     """
-    _refuse_compressed(request)
-    if request.query_string:
-        refuse_unknown(request, _PARAMETERS)
-    message = _from_json(request) if is_json(request) else _from_fields(request) or _from_raw(request)
+    message = request.noted(_way_to_read)(request)
     return _with_key_and_name(request, message)
 
 
@@ -71,19 +73,37 @@ def read_api_message(request: Request) -> Message:
     return _with_key_and_name(request, Message(command.text, None, command.name, command.key))
 
 
+def _way_to_read(request: Request) -> Callable[[Request], Message]:
+    """How a body is read that comes with such a head. Raises Refusal when it is not."""
+    _refuse_compressed(request)
+    refuse_unknown(request, _PARAMETERS)
+    kind = request.media_type
+    if is_json_type(kind):
+        return _from_json
+    if kind in (URLENCODED, MULTIPART):
+        return _from_form
+    if kind and not kind.startswith(b"text/") and kind not in _TEXT_TOO:
+        raise Refusal("unsupported_media_type", "A message is text: text/plain, a form or application/json.")
+    return _from_raw
+
+
 def _refuse_compressed(request: Request) -> None:
     if request.field(b"content-encoding") not in (None, b"identity"):
         raise Refusal("unsupported_media_type", "Compressed bodies are not read.")
 
 
 def _with_key_and_name(request: Request, message: Message) -> Message:
-    header = request.field(b"idempotency-key")
-    if header is not None:
-        message.key = _agree(message.key, header.decode("latin-1"), "key")
-    name = request.parameter("name")
+    key, name = request.noted(_key_and_name)
+    if key is not None:
+        message.key = _agree(message.key, key, "key")
     if name is not None:
         message.name = _agree(message.name, name, "name")
     return message
+
+
+def _key_and_name(request: Request) -> tuple[str | None, str | None]:
+    header = request.field(b"idempotency-key")
+    return None if header is None else header.decode("latin-1"), request.parameter("name")
 
 
 def _from_json(request: Request) -> Message:
@@ -91,15 +111,13 @@ def _from_json(request: Request) -> Message:
     return Message(command.text, command.room, command.name, command.key)
 
 
-def _from_fields(request: Request) -> Message | None:
-    """The message of a form, or None when the body turns out to be the text itself."""
-    kind = request.media_type
-    if kind == URLENCODED:
+def _from_form(request: Request) -> Message:
+    """The message of a form; but what `curl -d` labels a form may be the text itself."""
+    pairs: list[tuple[str, str]] | str
+    if request.media_type == URLENCODED:
         pairs = form_or_text(request.body)
-    elif kind == MULTIPART:
-        pairs = decode_multipart(request.field(b"content-type") or b"", request.body)
     else:
-        return None
+        pairs = decode_multipart(request.field(b"content-type") or b"", request.body)
     if isinstance(pairs, str):
         return Message(_without_final_break(pairs))
     fields: dict[str, str] = {}
@@ -119,9 +137,6 @@ def _from_fields(request: Request) -> Message | None:
 
 
 def _from_raw(request: Request) -> Message:
-    kind = request.media_type
-    if kind and not kind.startswith(b"text/") and kind not in _TEXT_TOO:
-        raise Refusal("unsupported_media_type", "A message is text: text/plain, a form or application/json.")
     return Message(_without_final_break(decode_text(request.body)))
 
 

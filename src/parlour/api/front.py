@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
+
 from parlour.api.bodies import read_message
 from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.api.info import Info
-from parlour.api.messages import DEFAULT_ROOM, Messages, is_browser_form
+from parlour.api.messages import DEFAULT_ROOM, Messages, Receipt, is_browser_form
 from parlour.api.pages import Pages, Refused
 from parlour.api.rooms import Rooms
 from parlour.core.errors import Refusal
@@ -40,20 +43,13 @@ class Front:
             return await self._rooms.read(request)
         return await (self._info.version(request) if chosen == "json" else self._info.help(request))
 
-    async def send(self, request: Request) -> Response:
-        """`POST /send`."""
-        try:
-            return await self._messages.send(request)
-        except Refusal as refusal:
-            page = await self._show(request, refusal)
-            if page is None:
-                raise
-            return page
+    def post(self, request: Request) -> Receipt | Coroutine[Any, Any, Response]:
+        """`POST /send` and `POST /<room>`."""
+        return self._form(request) if is_browser_form(request) else self._messages.post(request)
 
-    async def post(self, request: Request) -> Response:
-        """`POST /<room>`."""
+    async def _form(self, request: Request) -> Response:
         try:
-            return await self._messages.post(request)
+            return await self._messages.form(request)
         except Refusal as refusal:
             page = await self._show(request, refusal)
             if page is None:
@@ -63,11 +59,9 @@ class Front:
     async def _show(self, request: Request, refusal: Refusal) -> Response | None:
         """After a refused form: the page again, with the reason, and what had been written still in the box.
 
-        It counts as a page of history. None for who reads those too fast, and where a page is of no use. (It does not
-        raise the refusal again: an exception raised by a frame that holds it is a cycle, left to the collector.)
+        It counts as a page of history. None for who reads those too fast. (It does not raise the refusal again: an
+        exception raised by a frame that holds it is a cycle, left to the collector.)
         """
-        if not is_browser_form(request):
-            return None
         try:
             message = read_message(request)
             room = room_name(request.params.get("room") or message.room or DEFAULT_ROOM)

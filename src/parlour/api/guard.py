@@ -38,6 +38,11 @@ def _is_called(host: str, names: frozenset[str]) -> bool:
         return False
 
 
+@lru_cache(maxsize=4096)
+def _sender(token: str | None, key: str) -> Sender:
+    return Sender(f"session:{token}" if token else f"address:{key}", key)
+
+
 class Guard:
     """Checks every request against the one set of rules."""
 
@@ -46,6 +51,12 @@ class Guard:
 
     def check(self, request: Request, route: Route) -> None:
         """Let a request through to its handler. Raises Refusal."""
+        admission = request.admission
+        if admission.passed != request.peer:  # no rule looks at anything else than head, route and peer
+            self._check(request, route)
+            admission.passed = request.peer
+
+    def _check(self, request: Request, route: Route) -> None:
         hosts = self._context.hosts
         if hosts is not None and not _is_called(request.host, hosts) and not request.peer.address.startswith("unix:"):
             raise Refusal("misdirected", "This server does not answer to that name (--allowed-hosts).", field="Host")
@@ -77,8 +88,7 @@ class Guard:
 
     def sender(self, request: Request) -> Sender:
         """The seat of a guest: the browser session if there is one, else the address."""
-        token = self._token(request)
-        return Sender(f"session:{token}" if token else f"address:{request.peer.key}", request.peer.key)
+        return _sender(self._token(request), request.peer.key)
 
     def fresh_cookie(self, request: Request) -> bytes | None:
         """A Set-Cookie value for a browser that has no seat of its own yet."""

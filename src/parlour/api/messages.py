@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -10,8 +9,9 @@ from parlour.api.bodies import Message, answer_json, is_form, read_api_message, 
 from parlour.api.context import Context
 from parlour.api.guard import NAME_COOKIE, Guard
 from parlour.core.errors import Refusal
-from parlour.core.event import Appended
+from parlour.core.event import Answer
 from parlour.core.names import room_name
+from parlour.http.later import Later
 from parlour.http.negotiate import choose
 from parlour.http.request import Request
 from parlour.http.response import JSON, TEXT, Field, Response
@@ -21,6 +21,10 @@ DEFAULT_ROOM = "lobby"
 
 def is_browser_form(request: Request) -> bool:
     """Whether a person without scripts has pressed the button: a form, from a client that wants to see a page."""
+    return request.noted(_is_browser_form)
+
+
+def _is_browser_form(request: Request) -> bool:
     return is_form(request) and choose(request.field(b"accept"), ("text", "html", "json")) == "html"
 
 
@@ -39,32 +43,64 @@ def _see_room(room: str, name: str | None) -> Response:
     return Response(303, fields=fields)
 
 
-def _check_room(room: str, message: Message) -> None:
-    """Refuse a body that names another room than the address."""
-    if message.room is not None and room_name(message.room) != room_name(room):
+def _room(request: Request, message: Message) -> str:
+    """The room of a message, in its canonical form: that of the address, or for `/send` that of the body, or `lobby`.
+
+    Raises Refusal, also for a body that names another room than the address.
+    """
+    outside, inside = request.params.get("room"), message.room
+    if outside is None:
+        return room_name(DEFAULT_ROOM if inside is None else inside)
+    room = room_name(outside)
+    if inside is not None and room_name(inside) != room:
         raise Refusal("bad_parameter", "The body names another room than the address.", field="room")
+    return room
+
+
+class Receipt(Later):
+    """What a sender gets once the message is on disk: where it is, and for programs the event itself."""
+
+    __slots__ = ("_as_json", "room")
+
+    def __init__(self, room: str, as_json: bool) -> None:
+        super().__init__()
+        self.room = room
+        self._as_json = as_json
+
+    def stored(self, answer: Answer) -> None:
+        """Answer the sender."""
+        if isinstance(answer, Refusal):
+            self.answer(answer)
+            return
+        room, seq = self.room, answer.seq
+        fields: list[Field] = [(b"Location", b"%b/%d" % (room_path(room), seq))]
+        if answer.replay:
+            fields.append((b"Idempotent-Replay", b"true"))
+        if self._as_json:
+            self.answer(Response(201, answer.json + b"\n", JSON, fields))
+        else:
+            self.answer(Response(201, f"{room}/{seq}\n".encode(), TEXT, fields))
 
 
 class Messages:
-    """The handlers of sending. Plain functions up to the wait for the disk: a coroutine less is time saved."""
+    """The handlers of sending. None is a coroutine: this is the path that has to be fast."""
 
     def __init__(self, context: Context, guard: Guard) -> None:
         self._posting = context.posting
         self._guard = guard
 
-    def send(self, request: Request) -> Awaitable[Response]:
-        """`POST /send`: the room is in the body, `lobby` by default."""
-        message = read_message(request)
-        return self._post(request, DEFAULT_ROOM if message.room is None else message.room, message)
+    def post(self, request: Request) -> Receipt:
+        """`POST /send` and `POST /<room>`."""
+        return self._post(request, read_message(request))
 
-    def post(self, request: Request) -> Awaitable[Response]:
-        """`POST /<room>`: the room is in the path."""
+    async def form(self, request: Request) -> Response:
+        """The same for a browser without scripts: back to the page once the message is stored."""
         message = read_message(request)
-        room = request.params["room"]
-        _check_room(room, message)
-        return self._post(request, room, message)
+        room = _room(request, message)
+        await self._posting.posted(self._guard.sender(request), room, message.text, key=message.key, name=message.name)
+        return _see_room(room, message.name)
 
-    def put(self, request: Request) -> Awaitable[Response]:
+    def put(self, request: Request) -> Receipt:
         """`PUT /<room>/<key>`: the idempotency key is in the path."""
         if "." in request.params["item"]:  # `curl -T notes.txt host/lobby/` adds the name of the file
             address = request.origin + room_path(request.params["room"]).decode()
@@ -72,35 +108,23 @@ class Messages:
             raise Refusal("bad_key", detail, field="key")
         return self._put(request, read_message(request))
 
-    def _put(self, request: Request, message: Message) -> Awaitable[Response]:
-        _check_room(request.params["room"], message)
+    def _put(self, request: Request, message: Message) -> Receipt:
         key = request.params["item"]
         if message.key is not None and message.key != key:
             raise Refusal("bad_parameter", "The request names another key than the address.", field="key")
         message.key = key
-        return self._post(request, request.params["room"], message)
+        return self._post(request, message)
 
-    def api_post(self, request: Request) -> Awaitable[Response]:
+    def api_post(self, request: Request) -> Receipt:
         """`POST /api/v1/rooms/<room>/messages`: JSON in, JSON out."""
-        return self._post(request, request.params["room"], read_api_message(request))
+        return self._post(request, read_api_message(request))
 
-    def api_put(self, request: Request) -> Awaitable[Response]:
+    def api_put(self, request: Request) -> Receipt:
         """`PUT /api/v1/rooms/<room>/messages/<key>`."""
         return self._put(request, read_api_message(request))
 
-    async def _post(self, request: Request, room: str, message: Message) -> Response:
-        stored = await self._posting.post(
-            self._guard.sender(request), room, message.text, key=message.key, name=message.name
-        )
-        if is_browser_form(request):
-            return _see_room(room_name(room), message.name)
-        return self._receipt(request, room_name(room), stored)
-
-    def _receipt(self, request: Request, room: str, stored: Appended) -> Response:
-        path = room_path(room)
-        fields: list[Field] = [(b"Location", b"%b/%d" % (path, stored.seq))]
-        if stored.replay:
-            fields.append((b"Idempotent-Replay", b"true"))
-        if answer_json(request):
-            return Response(201, stored.json + b"\n", JSON, fields)
-        return Response(201, f"{room}/{stored.seq}\n".encode(), TEXT, fields)
+    def _post(self, request: Request, message: Message) -> Receipt:
+        receipt = Receipt(_room(request, message), answer_json(request))
+        sender = self._guard.sender(request)
+        self._posting.post(sender, receipt.room, message.text, receipt.stored, key=message.key, name=message.name)
+        return receipt

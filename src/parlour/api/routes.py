@@ -24,7 +24,7 @@ def routes(context: Context, guard: Guard, pages: Pages) -> list[Route]:
     body = context.limits.body_bytes
     table = [
         Route("GET", "/", front.home),
-        Route("POST", "/send", front.send, max_body=body),
+        Route("POST", "/send", front.post, max_body=body),
         Route("GET", "/{room}", rooms.read),
         Route("POST", "/{room}", front.post, max_body=body),
         Route("PUT", "/{room}", front.post, max_body=body),

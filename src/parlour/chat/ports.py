@@ -5,12 +5,11 @@ One contract suite (tests/contract) runs over all implementations of a port.
 
 from __future__ import annotations
 
-from asyncio import Future
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from parlour.core.errors import Refusal
-from parlour.core.event import Appended, Draft, Log, Stored
+from parlour.core.event import Answer, Draft, Log, Stored
 
 
 class Commit(NamedTuple):
@@ -48,7 +47,7 @@ class Store(Protocol):
     Order: one total order per room. The events of a room are numbered 1, 2, 3 … without holes; if one append had
     been answered before another began, its seq is smaller; appends made from one loop iteration keep their order.
 
-    Durability: the future of an append gets its result only after the event is committed and synced to disk.
+    Durability: an append is answered with its event only after that is committed and synced to disk.
     """
 
     @property
@@ -62,8 +61,8 @@ class Store(Protocol):
     def on_commit(self, listener: Callable[[Sequence[Commit]], None]) -> None:
         """Call `listener` on the loop with every transaction's new events, in log order, each exactly once.
 
-        The next transaction is not begun before it has returned and the senders' futures are resolved: a slow fan-out
-        makes the next batch bigger by itself.
+        The next transaction is not begun before it has returned and the senders are answered: a slow fan-out makes the
+        next batch bigger by itself.
         """
 
     def on_trim(self, listener: Callable[[str, int], None]) -> None:
@@ -72,16 +71,18 @@ class Store(Protocol):
         Reads stop showing the dropped events a moment before it is called. The newest event of a room stays.
         """
 
-    def append(self, draft: Draft) -> Future[Appended]:
-        """Queue a draft; never waits, never raises.
+    def append(self, draft: Draft, done: Callable[[Answer], None]) -> None:
+        """Queue a draft; never waits. `done` is called once, on the loop, after this has returned; a sender who is gone
+        by then ignores it, for a draft cannot be taken back.
 
-        The result is the durable event. A draft whose `(room, author.id, key)` is stored already (or queued: then both
-        futures get the same event) is answered from the log with `replay=True` and stores nothing; other content
-        (type or text) under that key fails with Refusal("key_reused"). Other failures: Refusal("overloaded") when the
-        queue is full, Refusal("storage_full") and ("storage_unavailable") when nothing was stored,
-        Refusal("outcome_unknown") when a sync failed: then no append succeeds any more, and
-        one with a key stays unknown too, because it may be the repeat of a stored one.
-        Cancelling the future does not take the draft back.
+        The answer is the durable event. A draft whose `(room, author.id, key)` is stored already (or queued: then both
+        get the same event) is answered from the log with `replay=True` and stores nothing; other content (type or text)
+        under that key is answered with Refusal("key_reused"). Other answers: Refusal("storage_full") and
+        ("storage_unavailable") when nothing was stored, Refusal("outcome_unknown") when a sync failed: then no append
+        succeeds any more, and one with a key stays unknown too, because it may be the repeat of a stored one.
+
+        Raises Refusal, and then never calls `done`, when the draft is not even queued: ("overloaded") when the queue is
+        full, ("draining") after `close`, and after a failed sync as above.
         """
 
     async def log(self, room: str) -> Log:
@@ -108,7 +109,7 @@ class Store(Protocol):
         """Whether an append would be tried now (false when full, failed or closing)."""
 
     async def close(self) -> None:
-        """Finish what is queued, then release the data; later appends fail with Refusal("draining")."""
+        """Finish what is queued, then release the data; later appends raise Refusal("draining")."""
 
 
 class Bus(Protocol):

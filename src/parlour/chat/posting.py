@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import Future
+from collections.abc import Callable
 from typing import NamedTuple
 
 from parlour.chat.guests import Guests
 from parlour.chat.ports import Clock, Store
 from parlour.core.errors import Refusal
-from parlour.core.event import Appended, Author, Draft
+from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.core.limits import Buckets, Limits
 from parlour.core.names import check_key, room_name
 from parlour.core.permissions import Access, may_post
@@ -89,12 +91,19 @@ class Posting:
         return None
 
     def post(
-        self, sender: Sender, room: str, text: str, *, key: str | None = None, name: str | None = None
-    ) -> Future[Appended]:
-        """Validate and queue a message; the future is the durable event (see `Store.append`).
+        self,
+        sender: Sender,
+        room: str,
+        text: str,
+        done: Callable[[Answer], None],
+        *,
+        key: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Validate and queue a message; `done` is told of the durable event, or of a Refusal (see `Store.append`).
 
         `room`, `key` and `name` are as the client wrote them. Raises Refusal for everything that is wrong with the
-        message or with who sends it; then nothing was stored.
+        message or with who sends it; then nothing was stored, and `done` is not called.
         """
         author = self.author(sender, name)
         if not may_post(author.kind, self._access):
@@ -102,4 +111,21 @@ class Posting:
         draft = Draft(room_name(room), author, check_text(text), None if key is None else check_key(key))
         if self._rates is not None and sender.address is not None:
             self._rates.take(author, sender.address, draft.room, self._clock.monotonic())
-        return self._store.append(draft)
+        self._store.append(draft, done)
+
+    def posted(
+        self, sender: Sender, room: str, text: str, *, key: str | None = None, name: str | None = None
+    ) -> Future[Appended]:
+        """The same for who can wait: the future is the durable event, or fails with a Refusal. Raises Refusal."""
+        future: Future[Appended] = asyncio.get_running_loop().create_future()
+
+        def done(answer: Answer) -> None:
+            if future.done():  # cancelled; the log does not change for that
+                return
+            if isinstance(answer, Refusal):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+        self.post(sender, room, text, done, key=key, name=name)
+        return future

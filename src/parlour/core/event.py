@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
+
+from parlour.core.errors import Refusal
 
 AuthorKind = Literal["member", "guest", "bot", "system"]
 
@@ -45,6 +47,10 @@ class Appended(NamedTuple):
     seq: int
     json: bytes
     replay: bool
+
+
+Answer: TypeAlias = Appended | Refusal
+"""What an append ends with."""
 
 
 class Log(NamedTuple):

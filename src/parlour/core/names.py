@@ -55,8 +55,6 @@ def room_name(raw: str) -> str:
     Raises Refusal("reserved_name") for a name that the server needs itself, ("bad_room_name") for any other that is
     not 1 to 64 letters, digits, `-`, `_` and `.` beginning with a letter or a digit.
     """
-    if _PLAIN_ROOM.fullmatch(raw) and raw not in RESERVED:
-        return raw
     if len(raw) > _MAX_RAW_CHARS:
         raise _bad_room(f"A room name has at most {MAX_NAME_CHARS} characters.")
     return _canonical_room(raw)
@@ -64,6 +62,8 @@ def room_name(raw: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _canonical_room(raw: str) -> str:
+    if _PLAIN_ROOM.fullmatch(raw) and raw not in RESERVED:
+        return raw
     name = _fold(raw)
     if name in RESERVED:
         raise Refusal("reserved_name", f"The server needs the name {name} itself; choose another one.", field="room")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from parlour.core.errors import Refusal
 from parlour.wire.forms import media_type, parse_query
 from parlour.wire.http1 import RequestHead
+
+if TYPE_CHECKING:
+    from parlour.http.router import Match, Route
+
+T = TypeVar("T")
 
 
 class Peer(NamedTuple):
@@ -23,6 +28,22 @@ class Peer(NamedTuple):
     """The authority that the client asked a proxy for; None where the Host field holds."""
 
 
+class Admission:
+    """Where a head leads, and what has been found out about it: a client sends the same head again and again.
+
+    All requests with an equal head share it. `route` is None for OPTIONS, which every address answers; `passed` is the
+    peer whom the guard has let through with this head. (It does not hold the head, which holds it.)
+    """
+
+    __slots__ = ("match", "notes", "passed", "route")
+
+    def __init__(self, match: Match, route: Route | None) -> None:
+        self.match = match
+        self.route = route
+        self.passed: Peer | None = None
+        self.notes: dict[Callable[[Request], Any], Any] = {}
+
+
 class Request:
     """One request with its whole body.
 
@@ -30,39 +51,41 @@ class Request:
     by its name in lower case, or None.
     """
 
-    __slots__ = ("_cookies", "_media_type", "_query", "body", "field", "head", "method", "params", "path", "peer",
-                 "query_string")  # fmt: skip
+    __slots__ = ("admission", "body", "field", "head", "method", "params", "peer")
 
-    def __init__(
-        self, head: RequestHead, path: str, query_string: bytes, params: Mapping[str, str], body: bytes, peer: Peer
-    ) -> None:
+    def __init__(self, head: RequestHead, admission: Admission, body: bytes, peer: Peer) -> None:
         self.head = head
+        self.admission = admission
         self.method = head.method
-        self.path = path
-        self.query_string = query_string
-        self.params = params
+        self.params: Mapping[str, str] = admission.match.params
+        self.field: Callable[[bytes], bytes | None] = head.values.get
         self.body = body
         self.peer = peer
-        self.field: Callable[[bytes], bytes | None] = head.values.get
-        self._media_type: bytes | None = None
-        self._query: dict[str, list[str]] | None = None
-        self._cookies: dict[str, str] | None = None
+
+    def noted(self, find: Callable[[Request], T]) -> T:
+        """What `find` says of a request by its head and path alone, asked once for all that have the same.
+
+        What it raises is raised each time. Nobody may change what he gets.
+        """
+        notes = self.admission.notes
+        try:
+            note: T = notes[find]
+        except KeyError:
+            note = notes[find] = find(self)
+        return note
+
+    @property
+    def query_string(self) -> bytes:
+        """What stands behind the question mark, as it was sent."""
+        return self.head.target.partition(b"?")[2]
 
     @property
     def query(self) -> dict[str, list[str]]:
         """All query parameters, in order. Raises Refusal("bad_parameter") for a malformed query."""
-        if self._query is None:
-            query: dict[str, list[str]] = {}
-            if self.query_string:
-                for name, value in parse_query(self.query_string):
-                    query.setdefault(name, []).append(value)
-            self._query = query
-        return self._query
+        return self.noted(_query)
 
     def parameter(self, name: str) -> str | None:
         """The one value of a query parameter, or None. Raises Refusal("bad_parameter") when it is repeated."""
-        if not self.query_string:
-            return None
         values = self.query.get(name)
         if values is None:
             return None
@@ -73,22 +96,12 @@ class Request:
     @property
     def cookies(self) -> dict[str, str]:
         """Cookies by name; the first of equal names wins (RFC 6265 §5.4)."""
-        if self._cookies is None:
-            jar: dict[str, str] = {}
-            for line in self.head.get_all(b"cookie"):
-                for pair in line.decode("latin-1").split(";"):
-                    name, separator, value = pair.strip().partition("=")
-                    if separator:
-                        jar.setdefault(name, value)
-            self._cookies = jar
-        return self._cookies
+        return self.noted(_cookies)
 
     @property
     def media_type(self) -> bytes:
         """The media type of the body, in lower case, without parameters; empty if none was given."""
-        if self._media_type is None:
-            self._media_type = media_type(self.field(b"content-type") or b"")
-        return self._media_type
+        return self.noted(_media_type)
 
     @property
     def host(self) -> str:
@@ -99,3 +112,25 @@ class Request:
     def origin(self) -> str:
         """The origin of this server as the client addressed it, for example `http://localhost:8080`."""
         return f"{self.peer.scheme}://{self.host}"
+
+
+def _query(request: Request) -> dict[str, list[str]]:
+    query: dict[str, list[str]] = {}
+    if request.query_string:
+        for name, value in parse_query(request.query_string):
+            query.setdefault(name, []).append(value)
+    return query
+
+
+def _cookies(request: Request) -> dict[str, str]:
+    jar: dict[str, str] = {}
+    for line in request.head.get_all(b"cookie"):
+        for pair in line.decode("latin-1").split(";"):
+            name, separator, value = pair.strip().partition("=")
+            if separator:
+                jar.setdefault(name, value)
+    return jar
+
+
+def _media_type(request: Request) -> bytes:
+    return media_type(request.field(b"content-type") or b"")

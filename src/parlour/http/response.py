@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 
 from parlour.http.session import Session
@@ -29,8 +30,6 @@ _NO_ACTIVE_CONTENT = b"Content-Security-Policy: default-src 'none'; frame-ancest
 """On every response that does not bring a policy of its own (pages do)."""
 
 SECURITY_FIELDS = _FOR_ALL + _NO_ACTIVE_CONTENT
-
-_HEAD = b"%bDate: %b\r\n%bCache-Control: %b\r\n%b%b%b\r\n"
 
 _UNSAFE_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -77,27 +76,29 @@ def encode(response: Response, *, date: bytes, keep_alive: bool, head_only: bool
 
     Raises ValueError for a control character in a field value.
     """
-    status = response.status
-    body = response.body
+    status, body = response.status, response.body
     extra = b""
     for name, value in response.fields:
         if _UNSAFE_VALUE.search(value):
             raise ValueError(f"control character in a header value: {value!r}")
         extra += b"%b: %b\r\n" % (name, value)
+    start = _start(status, date, response.cache, response.policy, keep_alive)
     if status == 204 or status == 304:
-        content = b""
-    else:
-        content = b"Content-Type: %b\r\nContent-Length: %d\r\n" % (response.content_type, len(body))
-    head = _HEAD % (
+        return b"%b%b\r\n" % (start, extra)
+    content = (start, response.content_type, len(body), extra, b"" if head_only else body)
+    return b"%bContent-Type: %b\r\nContent-Length: %d\r\n%b\r\n%b" % content
+
+
+@lru_cache(maxsize=64)
+def _start(status: int, date: bytes, cache: bytes, policy: bytes | None, keep_alive: bool) -> bytes:
+    """The part of a head that is the same in many responses of a second."""
+    return b"%bDate: %b\r\nCache-Control: %b\r\n%b%b" % (
         _STATUS_LINES[status],
         date,
-        content,
-        response.cache,
+        cache,
         b"" if keep_alive else b"Connection: close\r\n",
-        extra,
-        SECURITY_FIELDS if response.policy is None else _page_fields(response.policy),
+        SECURITY_FIELDS if policy is None else _page_fields(policy),
     )
-    return head if head_only or not content else head + body
 
 
 def encode_open(response: OpenResponse, *, date: bytes) -> bytes:

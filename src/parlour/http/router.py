@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from parlour.core.errors import Refusal
+from parlour.http.later import Later
 from parlour.http.request import Request
 from parlour.http.response import Reply
 
 REMEMBERED_BYTES = 256
 """Longer paths are matched anew each time: strangers choose them."""
 
-Handler = Callable[[Request], Awaitable[Reply]]
+Handler = Callable[[Request], Reply | Later | Coroutine[Any, Any, Reply]]
+"""Answers at once, later, or as a coroutine for which nothing of asyncio's tasks is needed (net/exchange.py)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import struct
 import sys
 from collections.abc import Callable
-from contextlib import suppress
-from fcntl import ioctl
-from termios import TIOCOUTQ
 from typing import TYPE_CHECKING, cast
 
 from parlour.core.errors import Refusal
-from parlour.http.request import Peer, Request
+from parlour.http.later import Later
+from parlour.http.request import Admission, Peer, Request
 from parlour.http.response import OpenResponse, Reply, Response, Upgrade, encode, encode_open
 from parlour.http.session import Session
 from parlour.net.exchange import Exchange
+from parlour.net.kernel import cut, untaken
 from parlour.wire.http1 import RequestDecoder, RequestHead
 
 if TYPE_CHECKING:
-    from parlour.http.router import Match, Route
+    from parlour.http.application import Application
     from parlour.net.server import Server
 
 log = logging.getLogger("parlour.net")
@@ -36,13 +33,10 @@ LINGER_S = 2
 """After the last answer the peer gets this long to read it and close, before the connection is cut."""
 
 NOTHING, HEAD, BODY = range(3)
-"""What the deadline was armed for: bytes that trickle in do not move it."""
+"""What the deadline was armed for (`Server.patience_s` says how long): bytes that trickle in do not move it."""
 
 GONE_S = 1
 """Who asks and then closes its side gets an answer within this time, or is taken to have gone."""
-
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER with no time (socket(7))."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -55,8 +49,8 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_advancing", "_began", "_buffered_then", "_closing", "_decoder", "_eof", "_exchange", "_head", "_held",
-        "_match", "_paused", "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket", "due",
+        "_admission", "_advancing", "_began", "_buffered_then", "_closing", "_decoder", "_eof", "_exchange", "_head",
+        "_held", "_paused", "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket", "due",
         "server", "transport", "write",
     )  # fmt: skip
 
@@ -66,8 +60,8 @@ class Connection(asyncio.Protocol):
         self.address = ""
         self._decoder: RequestDecoder | None = None
         self._head: RequestHead | None = None
-        self._match: tuple[Match, Route | None] | None = None
-        self._exchange: Exchange[Reply] | None = None
+        self._admission: Admission | None = None
+        self._exchange: Exchange[Reply] | Later | None = None
         self._session: Session | None = None
         self._peer: Peer | None = None
         self._remaining = server.limits.connection_requests
@@ -87,7 +81,7 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.write = self.transport.write
         self.transport.set_write_buffer_limits(high=self.server.limits.in_flight_bytes)
-        self._decoder = RequestDecoder(self.server.head_limits)
+        self._decoder = self.server.decoder()
         refusal = self.server.opened(self)
         if refusal is not None and self.server.is_crowded:
             self.abort()
@@ -135,10 +129,10 @@ class Connection(asyncio.Protocol):
         if decoder is None or self._closing:
             return  # what comes after a refusal is read and dropped, so that the peer gets to read the answer
         decoder.feed(data)
-        if decoder.buffered > READ_AHEAD:
-            self.transport.pause_reading()  # until more bytes are needed
         if self._exchange is None and not self._paused and not self._advancing:
             self._advance()
+        elif decoder.buffered > READ_AHEAD:
+            self.transport.pause_reading()  # until more bytes are needed
 
     def _feed_session(self, data: bytes) -> None:
         """Give bytes to the session in slices: thousands of tiny frames in one read must not hold everybody up."""
@@ -180,6 +174,8 @@ class Connection(asyncio.Protocol):
             if not self._step():
                 self._advancing = False
                 return
+        if self._decoder is not None and self._decoder.buffered > READ_AHEAD:
+            self.transport.pause_reading()
         self.server.loop.call_soon(self._advance)
 
     def _step(self) -> bool:
@@ -207,32 +203,46 @@ class Connection(asyncio.Protocol):
                 self._await_bytes(HEAD if not decoder.is_between else NOTHING)
                 return False
             try:
-                self._match = server.application.admit(head)
+                self._admission = head.note or _admit(server.application, head)
             except Refusal as refusal:
                 if head.content_length or head.chunked:
                     raise  # a body that nobody wants is not read: the connection ends here
                 decoder.next_body(0)
                 self._begin()
                 self._head = None
-                self._respond(self._render(refusal, head), head)
+                self._respond(self.server.render(refusal, head), head)
                 return True
             if self._peer is None or server.behind_proxy:
                 self._peer = server.peer(self.address, head, not self.transport.can_write_eof())
-        assert self._match is not None
+        admission = self._admission
+        assert admission is not None
         assert self._peer is not None
-        match, route = self._match
-        body = decoder.next_body(route.max_body if route is not None else 0)
+        route = admission.route
+        body = decoder.next_body(0 if route is None else route.max_body)
         if body is None:
             if head.expects_continue and self._waiting_for != BODY and head.minor >= 1:
                 self.write(CONTINUE)
             self._await_bytes(BODY)
             return False
         self._begin()
-        query = head.target.partition(b"?")[2]
-        request = Request(head, match.path, query, match.params, body, self._peer)
-        self._exchange = exchange = Exchange(server.application.handle(request, match, route), self._answer)
-        exchange.start()
+        self._handle(Request(head, admission, body, self._peer), head)
         return True
+
+    def _handle(self, request: Request, head: RequestHead) -> None:
+        """Have a request answered: now, by a callback, or by a coroutine."""
+        try:
+            outcome = self.server.application.handle(request)
+        except Exception as error:
+            self._answer(error)
+            return
+        if isinstance(outcome, Later):
+            self._exchange = outcome
+            outcome.then(self._answer)
+        elif isinstance(outcome, Response | OpenResponse | Upgrade):
+            self._answer(outcome)
+        else:
+            self._exchange = exchange = Exchange(outcome, self._answer)
+            exchange.start()
 
     def _begin(self) -> None:
         """A request is there as a whole."""
@@ -249,14 +259,13 @@ class Connection(asyncio.Protocol):
             return
         self.transport.resume_reading()
         if what == NOTHING or what != self._waiting_for:
-            limits = self.server.limits
-            seconds = (limits.keep_alive_s, limits.header_read_s, limits.body_read_s)[what]
-            self.server.wheel.set(self, seconds)
+            server = self.server
+            server.wheel.set(self, server.patience_s[what])
         self._waiting_for = what
 
     def _check_progress(self) -> None:
         """The peer has an answer to read: cut it off when it took nothing since the last look."""
-        buffered = self._untaken()
+        buffered = untaken(self.transport)
         if 0 < buffered < self._buffered_then:
             self._buffered_then = buffered
             self.server.wheel.set(self, self.server.limits.stalled_s)
@@ -274,34 +283,26 @@ class Connection(asyncio.Protocol):
         self.server.wheel.set(self, LINGER_S)
 
     def _watch_progress(self) -> None:
-        self._buffered_then = self._untaken()
+        self._buffered_then = untaken(self.transport)
         self.server.wheel.set(self, self.server.limits.stalled_s)
-
-    def _untaken(self) -> int:
-        """Bytes the peer does not have. Over TLS the kernel is asked too: the transport hides what it holds below."""
-        buffered = self.transport.get_write_buffer_size()
-        if not self.transport.can_write_eof():
-            with suppress(OSError):
-                answer = ioctl(self.transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
-                buffered += int.from_bytes(answer, sys.byteorder)
-        return buffered
 
     # --- bytes out ---
 
-    def _answer(self, reply: Reply | None, error: BaseException | None) -> None:
+    def _answer(self, outcome: Reply | BaseException) -> None:
         """A handler has finished."""
         head = self._head
         assert head is not None
-        self._exchange = self._head = self._match = None
-        if error is not None:
-            log.error("handler_failed", exc_info=error)
-            reply = self._render(Refusal("internal"), head)
+        self._exchange = self._head = self._admission = None
+        reply = self.server.render(outcome, head) if isinstance(outcome, BaseException) else outcome
         if self.transport.is_closing():
-            if isinstance(reply, OpenResponse | Upgrade):
+            if not isinstance(reply, Response):
                 reply.session.closed()
             return
         try:
-            self._send(reply, head)
+            if isinstance(reply, Response):
+                self._respond(reply, head)
+            else:
+                self._open(reply, head)
         except Exception:
             log.exception("answer_failed")
             if self._decoder is None:  # something of it is out
@@ -309,10 +310,9 @@ class Connection(asyncio.Protocol):
             else:
                 self._refuse(Refusal("internal"), head)
 
-    def _send(self, reply: Reply | None, head: RequestHead) -> None:
-        if isinstance(reply, Response):
-            self._respond(reply, head)
-        elif isinstance(reply, OpenResponse):
+    def _open(self, reply: OpenResponse | Upgrade, head: RequestHead) -> None:
+        """Write the head of an answer without an end, and let its session take over."""
+        if isinstance(reply, OpenResponse):
             self.write(encode_open(reply, date=self.server.date()))
             self._report(200, head)
             if head.method == "HEAD":
@@ -321,7 +321,6 @@ class Connection(asyncio.Protocol):
             else:
                 self._hand_over(reply.session)
         else:
-            assert isinstance(reply, Upgrade)
             decoder = self._decoder
             assert decoder is not None
             rest = decoder.rest()
@@ -335,7 +334,7 @@ class Connection(asyncio.Protocol):
         decoder = self._decoder
         assert decoder is not None
         server = self.server
-        more = decoder.buffered > 0
+        more = bool(decoder.buffered)
         keep_alive = (
             head.keep_alive
             and not response.close
@@ -348,7 +347,8 @@ class Connection(asyncio.Protocol):
         if keep_alive and head.minor == 0:
             data = data.replace(b"\r\n", b"\r\nConnection: keep-alive\r\n", 1)
         self.write(data)
-        self._report(response.status, head)
+        if server.on_answer is not None:
+            self._report(response.status, head)
         if not keep_alive:
             self._finish()
             return
@@ -362,7 +362,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal, head: RequestHead | None) -> None:
         """Answer a request that cannot be read to its end, and close."""
-        response = self._render(refusal, head)
+        response = self.server.render(refusal, head)
         head_only = head is not None and head.method == "HEAD"
         self.write(encode(response, date=self.server.date(), keep_alive=False, head_only=head_only))
         self._report(response.status, head)
@@ -380,14 +380,6 @@ class Connection(asyncio.Protocol):
         else:
             path = head.target.partition(b"?")[0].decode("latin-1")
             server.on_answer(head.method, path, status, seconds, server.peer(self.address, head, False).address)
-
-    def _render(self, refusal: Refusal, head: RequestHead | None) -> Response:
-        """A refusal as the application shows it; when that fails too, in the plainest words."""
-        try:
-            return self.server.application.render(refusal, head)
-        except Exception:
-            log.exception("refusal_not_rendered")
-            return Response(refusal.kind.status, f"error: {refusal.detail} ({refusal.code})\n".encode())
 
     def _finish(self, *, unread: bool = False) -> None:
         """Close once everything is written, and so that the peer gets to read it (RFC 9112 §9.6).
@@ -440,11 +432,8 @@ class Connection(asyncio.Protocol):
         self._finish()
 
     def abort(self) -> None:
-        """Close now, with a reset: else the kernel would go on offering what the peer does not take, for minutes."""
-        sock = self.transport.get_extra_info("socket")
-        if sock is not None and not self.transport.is_closing():
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-        self.transport.abort()
+        """Close now."""
+        cut(self.transport)
 
     def hold(self, is_held: bool) -> None:
         """Give the session no more bytes, or go on with it."""
@@ -492,3 +481,9 @@ class Connection(asyncio.Protocol):
         """A row of the connection table (SIGUSR1)."""
         state = type(self._session).__name__ if self._session else "busy" if self._exchange else "idle"
         return {"address": self.address, "state": state, "buffered": self.buffered(), "paused": self._paused}
+
+
+def _admit(application: Application, head: RequestHead) -> Admission:
+    """Ask the application about a head that has no note of it yet. Raises Refusal."""
+    head.note = admission = application.admit(head)
+    return admission

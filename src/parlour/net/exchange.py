@@ -21,9 +21,7 @@ class Exchange(Generic[T]):
 
     __slots__ = ("_coroutine", "_done", "_waiting_for")
 
-    def __init__(
-        self, coroutine: Coroutine[Any, Any, T], done: Callable[[T | None, BaseException | None], None]
-    ) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, T], done: Callable[[T | BaseException], None]) -> None:
         self._coroutine = coroutine
         self._done = done
         self._waiting_for: Future[Any] | None = None
@@ -54,9 +52,9 @@ class Exchange(Generic[T]):
         try:
             future = resume(value)
         except StopIteration as stop:
-            self._done(stop.value, None)
+            self._done(stop.value)
         except BaseException as error:
-            self._done(None, error)
+            self._done(error)
             if not isinstance(error, Exception):
                 raise
         else:
@@ -75,5 +73,5 @@ def _look_at(future: Future[Any]) -> None:
         future.exception()
 
 
-def _ignore(_result: object, _error: BaseException | None) -> None:
+def _ignore(_outcome: object) -> None:
     """Nobody waits for this handler any more."""

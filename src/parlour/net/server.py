@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -13,11 +14,15 @@ from parlour.core.errors import Refusal
 from parlour.core.limits import Buckets, Limits
 from parlour.http.application import Application
 from parlour.http.request import Peer
+from parlour.http.response import Response
 from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.proxies import UNIX_PEER, TrustedProxies, address_key
-from parlour.wire.http1 import HeadLimits, RequestHead
+from parlour.wire.http1 import HeadLimits, RequestDecoder, RequestHead
+from parlour.wire.http1_head import head_parser
+
+log = logging.getLogger("parlour.net")
 
 LINGERING = 100
 """Refused connections that may linger to have their refusal read; those beyond are cut at once."""
@@ -50,12 +55,14 @@ class Server:
         self.wheel = wheel
         self.limits = limits
         self.on_answer = on_answer
-        self.head_limits = HeadLimits(
+        self.patience_s = (limits.keep_alive_s, limits.header_read_s, limits.body_read_s)
+        self._head_limits = HeadLimits(
             request_line=limits.request_line_bytes,
             field=limits.header_field_bytes,
             head=limits.header_bytes,
             fields=limits.header_fields,
         )
+        self._parse_head = head_parser(self._head_limits)
         self.loop = asyncio.get_running_loop()
         self.drain = drain
         self.refused: set[Connection] = set()
@@ -135,6 +142,21 @@ class Server:
         }
 
     # --- for connections ---
+
+    def decoder(self) -> RequestDecoder:
+        """The receiving half of a new connection."""
+        return RequestDecoder(self._head_limits, self._parse_head)
+
+    def render(self, fault: BaseException, head: RequestHead | None) -> Response:
+        """What a handler or a decoder raised, as the application shows it; if that fails too, in the plainest words."""
+        if not isinstance(fault, Refusal):
+            log.error("handler_failed", exc_info=fault)
+            fault = Refusal("internal")
+        try:
+            return self.application.render(fault, head)
+        except Exception:
+            log.exception("refusal_not_rendered")
+            return Response(fault.kind.status, f"error: {fault.detail} ({fault.code})\n".encode())
 
     def peer(self, address: str, head: RequestHead, tls: bool) -> Peer:
         """Who is asking, after trusted proxies have been heard."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import Future
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
 from parlour.core.errors import Refusal
-from parlour.core.event import Appended, Draft, Log, Stored
+from parlour.core.event import Answer, Appended, Draft, Log, Stored
 from parlour.store.encoding import at_text, check_same_content, event_json
 from parlour.store.identity import new_identity
 
@@ -23,7 +22,7 @@ class MemoryStore:
         self._events: defaultdict[str, list[Stored]] = defaultdict(list)
         self._active_ms: dict[str, int] = {}
         self._keys: dict[tuple[str, str, str], Stored] = {}
-        self._queue: list[tuple[Draft, Future[Appended]]] = []
+        self._queue: list[tuple[Draft, Callable[[Answer], None]]] = []
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []
         self._closing = False
 
@@ -34,22 +33,18 @@ class MemoryStore:
     def on_trim(self, listener: Callable[[str, int], None]) -> None:
         """See `Store.on_trim`; nothing is ever dropped here."""
 
-    def append(self, draft: Draft) -> Future[Appended]:
+    def append(self, draft: Draft, done: Callable[[Answer], None]) -> None:
         """See `Store.append`."""
-        loop = asyncio.get_running_loop()
-        future: Future[Appended] = loop.create_future()
         if self._closing:
-            future.set_exception(Refusal("draining"))
-            return future
+            raise Refusal("draining")
         if not self._queue:
-            loop.call_soon(self._commit)
-        self._queue.append((draft, future))
-        return future
+            asyncio.get_running_loop().call_soon(self._commit)
+        self._queue.append((draft, done))
 
     def _commit(self) -> None:
         batch, self._queue = self._queue, []
         added: dict[str, list[Stored]] = {}
-        answers: list[Appended | Refusal] = []
+        answers: list[Answer] = []
         for draft, _ in batch:
             try:
                 answers.append(self._store(draft, added))
@@ -59,13 +54,8 @@ class MemoryStore:
             commits = [Commit(room, events) for room, events in added.items()]
             for listener in self._listeners:
                 listener(commits)
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if future.done():  # cancelled: the draft is stored all the same
-                continue
-            if isinstance(answer, Refusal):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+        for (_, done), answer in zip(batch, answers, strict=True):
+            done(answer)
 
     def _store(self, draft: Draft, added: dict[str, list[Stored]]) -> Appended:
         identity = None if draft.key is None else (draft.room, draft.author.id, draft.key)
@@ -109,8 +99,7 @@ class MemoryStore:
     async def close(self) -> None:
         """See `Store.close`."""
         self._closing = True
-        while self._queue:
-            await asyncio.gather(*(future for _, future in self._queue), return_exceptions=True)
+        self._commit()
 
 
 def _fitting(events: list[Stored], max_bytes: int) -> list[Stored]:

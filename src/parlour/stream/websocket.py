@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from asyncio import Future
 from collections.abc import Sequence
 
 from parlour.chat.ports import Clock
 from parlour.chat.posting import Posting, Sender
 from parlour.core.cursor import parse_cursor
 from parlour.core.errors import Refusal
-from parlour.core.event import Appended
+from parlour.core.event import Answer
 from parlour.core.limits import Buckets, Limits
 from parlour.core.names import room_name
 from parlour.hub.channel import Channel
@@ -169,27 +168,22 @@ class WebSocketSession(LiveSession):
         room = room_name(op.room) if op.room is not None else self._room
         if room is None or (self._room is not None and room != self._room):
             raise Refusal("bad_op", "Name the room; on the address of a room it is that room.", field="room")
-        future = self._posting.post(self._sender, room, op.text, key=op.key, name=op.name)
-        self._unanswered += 1
-        if self._unanswered == MAX_UNANSWERED and self.sink is not None:
-            self.sink.hold(True)
 
-        def answer(stored: Future[Appended]) -> None:
+        def done(answer: Answer) -> None:
             self._unanswered -= 1
             if self._unanswered == MAX_UNANSWERED - 1 and self.sink is not None:
                 self.sink.hold(False)
-            error = stored.exception()
-            if error is None:
-                done = stored.result()
-                self._say(Ack(op.key, room, done.seq, replay=done.replay))
-            elif isinstance(error, Refusal):
-                self._say(_error(op.key, error))
+            if isinstance(answer, Refusal):
+                self._say(_error(op.key, answer))
             else:
-                self._say(_error(op.key, Refusal("internal")))
+                self._say(Ack(op.key, room, answer.seq, replay=answer.replay))
             if self._last is not None and not self._unanswered:
                 self._end_with(self._last)
 
-        future.add_done_callback(answer)
+        self._posting.post(self._sender, room, op.text, done, key=op.key, name=op.name)
+        self._unanswered += 1
+        if self._unanswered == MAX_UNANSWERED and self.sink is not None:
+            self.sink.hold(True)
 
     def _typing(self, op: TypingOp) -> None:
         room = room_name(op.room) if op.room is not None else self._room

@@ -6,6 +6,8 @@ How the bytes were cut on their way never changes the answer, and the work is li
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from parlour.core.errors import Refusal
 from parlour.wire.chunked import ChunkedDecoder
 from parlour.wire.http1_head import (
@@ -43,9 +45,12 @@ class RequestDecoder:
         "_searched",
     )
 
-    def __init__(self, limits: HeadLimits = _DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, limits: HeadLimits = _DEFAULT_LIMITS, parse_head: Callable[[bytes], RequestHead] | None = None
+    ) -> None:
+        """`parse_head` is a `head_parser` of these limits; connections of one server share theirs."""
         self._limits = limits
-        self._parse_head = head_parser(limits)
+        self._parse_head = parse_head or head_parser(limits)
         self._buffer = bytearray()
         self._searched = 0  # so many bytes of an incomplete head have been looked at
         self._blank_line = False  # an empty line before the request has been skipped

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from parlour.core.errors import Refusal
 
@@ -32,7 +32,8 @@ class RequestHead:
     case, values without surrounding white space; values may hold any byte above 0x7f.
     `values` has them by name, repeated ones combined. `host` is in lower case with the port as sent, and empty if an
     HTTP/1.0 client sent none. `upgrade` is the Upgrade value in lower case if Connection lists `upgrade`.
-    `expects_continue`: the client waits for `100 Continue` before it sends the content.
+    `expects_continue`: the client waits for `100 Continue` before it sends the content. `note` is a place for what the
+    reader of a head finds out about it; it is not part of the request.
     """
 
     method: str
@@ -46,6 +47,7 @@ class RequestHead:
     keep_alive: bool
     expects_continue: bool
     upgrade: bytes | None
+    note: Any = None
 
     def get(self, name: bytes) -> bytes | None:
         """The value of a field, repeated ones combined with commas (RFC 9110 §5.3); `name` is in lower case."""
@@ -181,12 +183,12 @@ def parse_fields(line: RequestLine, block: bytearray, limits: HeadLimits) -> Req
     return _head(line, fields, values)
 
 
-@lru_cache(maxsize=8)
 def head_parser(limits: HeadLimits) -> Callable[[bytes], RequestHead]:
     """A function that reads a whole head of at most `REMEMBERED_BYTES`: first line and fields, each with its line end.
 
     A client sends much the same head with every request of a connection, so most have just been read. What is
-    remembered depends on the bytes alone; a refusal is not remembered. Raises Refusal like the two parts.
+    remembered depends on the bytes alone; a refusal is not remembered. One for each reader of heads, because of their
+    notes. Raises Refusal like the two parts.
     """
 
     def parse(head: bytes) -> RequestHead:

@@ -10,15 +10,15 @@ import sys
 from pathlib import Path
 
 from parlour.store.sqlite import SqliteStore
-from tests.support.stores import draft, open_sqlite
+from tests.support.stores import append, draft, open_sqlite
 
 
-async def append(store: SqliteStore, sender: int, run: str) -> None:
+async def keep_appending(store: SqliteStore, sender: int, run: str) -> None:
     number = 0
     while True:
         number += 1
         key = f"{run}-{sender}-{number:06}"
-        answer = await store.append(draft(f"text of {key}", f"room{number % 3}", key))
+        answer = await append(store, draft(f"text of {key}", f"room{number % 3}", key))
         say(f"room{number % 3} {answer.seq} {key}")
 
 
@@ -31,7 +31,7 @@ async def main() -> None:
     store = await open_sqlite(Path(sys.argv[1]))
     say("open")
     if sys.argv[2:3] == ["append"]:
-        await asyncio.gather(*(append(store, sender, sys.argv[3]) for sender in range(8)))
+        await asyncio.gather(*(keep_appending(store, sender, sys.argv[3]) for sender in range(8)))
     await asyncio.to_thread(sys.stdin.read)
     await store.close()
 

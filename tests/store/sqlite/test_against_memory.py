@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from parlour.core.errors import Refusal
 from parlour.core.event import Author, Draft
 from parlour.store.memory import MemoryStore
-from tests.support.stores import ALICE, BOB, CountedIds, HandClock, open_sqlite
+from tests.support.stores import ALICE, BOB, CountedIds, HandClock, append, open_sqlite
 
 ROOMS = ("lobby", "dev", "größe")
 drafts = st.builds(
@@ -49,8 +49,8 @@ async def play(directory: Path, history: list[object]) -> None:
     store.on_commit(heard[1].extend)
     for step in history:
         if isinstance(step, list):
-            wanted = await asyncio.gather(*map(oracle.append, step), return_exceptions=True)
-            found = await asyncio.gather(*map(store.append, step), return_exceptions=True)
+            wanted = await asyncio.gather(*(append(oracle, each) for each in step), return_exceptions=True)
+            found = await asyncio.gather(*(append(store, each) for each in step), return_exceptions=True)
             assert list(map(comparable, found)) == list(map(comparable, wanted))
         elif isinstance(step, tuple):
             name, *where = step

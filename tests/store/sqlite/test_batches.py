@@ -15,7 +15,7 @@ from parlour.store.sqlite import SqliteStore
 from parlour.store.sqlite.gather import DOUBT_BATCHES, MAX_WAIT_S, Gather
 from parlour.store.sqlite.store import BATCH_DRAFTS
 from tests.support.faulty_disk import FaultyDisk
-from tests.support.stores import HandClock, draft, open_sqlite
+from tests.support.stores import HandClock, append, draft, open_sqlite
 
 
 def sizes(store: SqliteStore) -> list[int]:
@@ -28,7 +28,7 @@ def sizes(store: SqliteStore) -> list[int]:
 async def test_one_iteration_of_the_loop_is_one_batch(tmp_path: Path) -> None:
     store = await open_sqlite(tmp_path)
     found = sizes(store)
-    await asyncio.gather(*(store.append(draft(f"{i}", f"room{i % 5}")) for i in range(100)))
+    await asyncio.gather(*(append(store, draft(f"{i}", f"room{i % 5}")) for i in range(100)))
     assert found == [100]
     await store.close()
 
@@ -37,11 +37,11 @@ async def test_nothing_is_answered_or_shown_before_the_sync_has_returned(tmp_pat
     """D1, D6: neither to the sender, nor to listeners, nor to readers of the log."""
     with FaultyDisk() as disk:
         store = await open_sqlite(tmp_path)
-        await store.append(draft("first"))
+        await append(store, draft("first"))
         found = sizes(store)
         disk.may_sync.clear()
         disk.syncs.clear()
-        future = store.append(draft("second"))
+        future = append(store, draft("second"))
         while not disk.syncs:
             await asyncio.sleep(0)
         for _ in range(20):
@@ -59,10 +59,10 @@ async def test_a_batch_costs_one_sync_and_never_a_checkpoint(tmp_path: Path) -> 
     """More than SQLite's own 1000 pages: its automatic checkpoint would sync the database within a commit."""
     with FaultyDisk() as disk:
         store = await open_sqlite(tmp_path)
-        await store.append(draft())
+        await append(store, draft())
         disk.syncs.clear()
         for number in range(1, 21):
-            await asyncio.gather(*(store.append(draft("x" * 4000)) for _ in range(50)))
+            await asyncio.gather(*(append(store, draft("x" * 4000)) for _ in range(50)))
             assert [Path(name).name for name in disk.syncs] == ["parlour.db-wal"] * number
         assert (tmp_path / "parlour.db-wal").stat().st_size > 1000 * 4096
         await store.close()
@@ -72,7 +72,7 @@ async def test_the_log_on_disk_does_not_grow_without_end(tmp_path: Path) -> None
     """The writer checkpoints between batches, and the next batch begins the WAL anew."""
     store = await open_sqlite(tmp_path)
     for _ in range(60):
-        await asyncio.gather(*(store.append(draft("x" * 9000)) for _ in range(25)))
+        await asyncio.gather(*(append(store, draft("x" * 9000)) for _ in range(25)))
     assert (tmp_path / "parlour.db-wal").stat().st_size < 10_000_000
     await store.close()
 
@@ -80,13 +80,13 @@ async def test_the_log_on_disk_does_not_grow_without_end(tmp_path: Path) -> None
 async def test_a_batch_is_bounded_in_drafts_and_bytes(tmp_path: Path) -> None:
     store = await open_sqlite(tmp_path)
     found = sizes(store)
-    await asyncio.gather(*(store.append(draft()) for _ in range(600)))
+    await asyncio.gather(*(append(store, draft()) for _ in range(600)))
     assert found == [256, 256, 88]
     found.clear()
-    await asyncio.gather(*(store.append(draft("x" * 100_000)) for _ in range(5)))
+    await asyncio.gather(*(append(store, draft("x" * 100_000)) for _ in range(5)))
     assert found == [2, 2, 1]
     found.clear()
-    await asyncio.gather(store.append(draft("x" * 1_000_000)), store.append(draft()))
+    await asyncio.gather(append(store, draft("x" * 1_000_000)), append(store, draft()))
     assert found == [1, 1]
     await store.close()
 
@@ -96,7 +96,7 @@ async def test_every_size_of_a_batch_is_stored_whole(tmp_path: Path) -> None:
     store = await open_sqlite(tmp_path)
     head = 0
     for size in (*range(1, 40), 63, 64, 65, 191, 193, 255, 256):
-        answers = await asyncio.gather(*(store.append(draft()) for _ in range(size)))
+        answers = await asyncio.gather(*(append(store, draft()) for _ in range(size)))
         assert [answer.seq for answer in answers] == list(range(head + 1, head + size + 1))
         head += size
     assert (await store.log("lobby")).head_seq == head
@@ -111,13 +111,13 @@ async def test_there_is_one_batch_in_flight_and_senders_come_before_the_next(tmp
 
     def hear(_: Sequence[Commit]) -> None:
         if not second:
-            second.append(store.append(draft("listener")))
+            second.append(append(store, draft("listener")))
 
     store.on_commit(hear)
 
     async def sender(i: int) -> None:
-        await store.append(draft(f"{i}"))
-        await store.append(draft(f"{i} again"))
+        await append(store, draft(f"{i}"))
+        await append(store, draft(f"{i} again"))
 
     await asyncio.gather(*(sender(i) for i in range(10)))
     assert found == [10, 11]
@@ -126,14 +126,14 @@ async def test_there_is_one_batch_in_flight_and_senders_come_before_the_next(tmp
 
 async def test_a_full_queue_refuses_at_once_and_takes_again_when_it_has_drained(tmp_path: Path) -> None:
     store = await open_sqlite(tmp_path, queue_bytes=100_000)
-    futures = [store.append(draft("x" * 9_000)) for _ in range(20)]
+    futures = [append(store, draft("x" * 9_000)) for _ in range(20)]
     answers = await asyncio.gather(*futures, return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, Refusal)]
     assert [refusal.code for refusal in refused] == ["overloaded"] * 10
     assert all(isinstance(answer, Appended) for answer in answers[:10])
     assert all(refusal.retry_after for refusal in refused)
     assert store.is_ready()
-    again = await asyncio.gather(*(store.append(draft("x" * 9_000)) for _ in range(10)))
+    again = await asyncio.gather(*(append(store, draft("x" * 9_000)) for _ in range(10)))
     assert [answer.seq for answer in again] == list(range(11, 21))
     await store.close()
 
@@ -143,7 +143,7 @@ async def test_more_rooms_than_are_kept_at_hand(tmp_path: Path, monkeypatch: pyt
     store = await open_sqlite(tmp_path)
     for turn in range(1, 4):
         for part in range(4):
-            answers = await asyncio.gather(*(store.append(draft(room=f"room{part * 25 + i}")) for i in range(25)))
+            answers = await asyncio.gather(*(append(store, draft(room=f"room{part * 25 + i}")) for i in range(25)))
             assert [answer.seq for answer in answers] == [turn] * 25
     await store.close()
 
@@ -188,9 +188,9 @@ class TestGather:
         clock = TickingClock()
         store = await open_sqlite(tmp_path, clock=clock)
         found = sizes(store)
-        await asyncio.gather(*(store.append(draft()) for _ in range(4)))
-        assert (await store.append(draft())).seq == 5  # waits for three others, then goes alone
-        assert (await store.append(draft())).seq == 6
+        await asyncio.gather(*(append(store, draft()) for _ in range(4)))
+        assert (await append(store, draft())).seq == 5  # waits for three others, then goes alone
+        assert (await append(store, draft())).seq == 6
         assert found == [4, 1, 1]
         await store.close()
 

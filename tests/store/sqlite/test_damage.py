@@ -19,7 +19,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.store.sqlite import StoreError
 from parlour.store.sqlite.check import check
-from tests.support.stores import draft, open_sqlite
+from tests.support.stores import append, draft, open_sqlite
 
 
 def seqs(events: Sequence[Stored]) -> list[int]:
@@ -50,7 +50,7 @@ DAMAGE = {
 async def make(directory: Path, *statements: str) -> None:
     store = await open_sqlite(directory)
     for room in ("lobby", "other"):
-        await asyncio.gather(*(store.append(draft(f"text {i}", room, f"key-{i:04}")) for i in range(1, 11)))
+        await asyncio.gather(*(append(store, draft(f"text {i}", room, f"key-{i:04}")) for i in range(1, 11)))
     await store.close()
     connection = apsw.Connection(str(directory / "parlour.db"))
     for statement in statements:
@@ -122,7 +122,7 @@ async def test_bad_events_in_a_row_are_named_together(tmp_path: Path) -> None:
 async def test_a_damaged_page_of_the_file_costs_its_events_alone(tmp_path: Path) -> None:
     """SQLite refuses the whole page of 4096 bytes: about half a dozen of these events."""
     store = await open_sqlite(tmp_path)
-    stored = await asyncio.gather(*(store.append(draft("x" * 500)) for _ in range(100)))
+    stored = await asyncio.gather(*(append(store, draft("x" * 500)) for _ in range(100)))
     await store.close()
     file = tmp_path / "parlour.db"
     whole = file.read_bytes()
@@ -146,9 +146,9 @@ async def test_a_retry_of_a_damaged_event_is_not_answered_from_it(tmp_path: Path
     await make(tmp_path, BODY)
     store = await open_sqlite(tmp_path)
     with pytest.raises(Refusal, match="Event 5 of room lobby") as caught:
-        await store.append(draft("text 5", "lobby", "key-0005"))
+        await append(store, draft("text 5", "lobby", "key-0005"))
     assert caught.value.code == "storage_unavailable"
-    assert (await store.append(draft("text 4", "lobby", "key-0004"))).replay
+    assert (await append(store, draft("text 4", "lobby", "key-0004"))).replay
     await store.close()
 
 
@@ -156,7 +156,7 @@ async def test_a_check_beside_a_running_server_finds_all_well(tmp_path: Path) ->
     await make(tmp_path)
     store = await open_sqlite(tmp_path)
     for number in range(20):
-        futures = [store.append(draft(f"{i}", f"room{number}")) for i in range(50)]
+        futures = [append(store, draft(f"{i}", f"room{number}")) for i in range(50)]
         report = await asyncio.to_thread(check, tmp_path)
         await asyncio.gather(*futures)
         assert report.problems == []

@@ -17,7 +17,7 @@ from parlour.schema.events import decode_event
 from parlour.store.sqlite import SqliteStore, retention
 from parlour.store.sqlite.check import check
 from tests.support.faulty_disk import FaultyDisk, small_disk
-from tests.support.stores import Fatal, HandClock, draft, open_sqlite
+from tests.support.stores import Fatal, HandClock, append, draft, open_sqlite
 
 
 def outcome(answer: Appended | BaseException) -> str:
@@ -28,7 +28,7 @@ def outcome(answer: Appended | BaseException) -> str:
 
 
 async def send(store: SqliteStore, *drafts: Draft) -> list[str]:
-    futures = [store.append(each) for each in drafts]
+    futures = [append(store, each) for each in drafts]
     return [outcome(answer) for answer in await asyncio.gather(*futures, return_exceptions=True)]
 
 
@@ -46,9 +46,9 @@ async def test_a_failed_sync_ends_all_storing(tmp_path: Path, reopened: bool) ->
             store = await open_sqlite(tmp_path, fatal=fatal)
             store.on_commit(heard.extend)
         disk.sync_fails["-wal"] = apsw.SQLITE_IOERR_FSYNC
-        struck = [store.append(draft(f"struck {i}", key=f"struck-{i}")) for i in range(3)]
+        struck = [append(store, draft(f"struck {i}", key=f"struck-{i}")) for i in range(3)]
         await asyncio.sleep(0)  # the batch is with the writer; what comes now is queued behind it
-        queued = store.append(draft("queued", key="key-queued"))
+        queued = append(store, draft("queued", key="key-queued"))
         answers = await asyncio.gather(*struck, queued, return_exceptions=True)
         assert [outcome(answer) for answer in answers] == ["outcome_unknown"] * 4
         assert not store.is_ready()

@@ -30,7 +30,7 @@ from parlour.store.sqlite.errors import (
     SettingRefused,
     SqliteTooOld,
 )
-from tests.support.stores import CountedIds, Fatal, HandClock, draft, open_sqlite
+from tests.support.stores import CountedIds, Fatal, HandClock, append, draft, open_sqlite
 
 ROOT = Path(__file__).parents[3]
 
@@ -56,7 +56,7 @@ async def test_the_directory_is_private_and_made_when_needed(tmp_path: Path) -> 
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert (directory / "lock").read_text() == f"{os.getpid()}\n"
     assert (directory / "verify-at-start").exists()
-    await store.append(draft())
+    await append(store, draft())
     assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
     await store.close()
     assert sorted(path.name for path in directory.iterdir()) == ["lock", "parlour.db"]
@@ -65,15 +65,15 @@ async def test_the_directory_is_private_and_made_when_needed(tmp_path: Path) -> 
 async def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
     clock = HandClock()
     store = await open_sqlite(tmp_path, clock=clock)
-    first = await store.append(draft("one", key="key-0001"))
-    await store.append(draft("two", "dev"))
+    first = await append(store, draft("one", key="key-0001"))
+    await append(store, draft("two", "dev"))
     before = (store.epoch, store.secret, await store.rooms(10), await store.after("lobby", 0, 10))
     await store.close()
     clock.ms -= 86_400_000
     store = await open_sqlite(tmp_path, clock=clock)
     assert (store.epoch, store.secret, await store.rooms(10), await store.after("lobby", 0, 10)) == before
-    assert await store.append(draft("one", key="key-0001")) == first._replace(replay=True)
-    second = await store.append(draft("three"))
+    assert await append(store, draft("one", key="key-0001")) == first._replace(replay=True)
+    second = await append(store, draft("three"))
     assert second.seq == 2
     assert decode_event(second.json).at == decode_event(first.json).at, "time went back across a restart"
     await store.close()
@@ -101,7 +101,7 @@ async def test_the_same_process_cannot_open_twice(tmp_path: Path) -> None:
     store = await open_sqlite(tmp_path)
     with pytest.raises(DirectoryInUse):
         await open_sqlite(tmp_path)
-    await store.append(draft())
+    await append(store, draft())
     await store.close()
 
 
@@ -159,7 +159,7 @@ async def test_a_damaged_tail_is_reported_at_the_start_after_a_bad_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = await open_sqlite(tmp_path)
-    await asyncio.gather(*(store.append(draft(f"{i}")) for i in range(5)))
+    await asyncio.gather(*(append(store, draft(f"{i}")) for i in range(5)))
     await store.close()
     await _altered(tmp_path, "UPDATE events SET checksum = checksum + 1 WHERE id & 0xffff = 4")
     await (await open_sqlite(tmp_path)).close()

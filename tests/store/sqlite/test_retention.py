@@ -10,7 +10,7 @@ import pytest
 from parlour.core.event import Log
 from parlour.store.sqlite import SqliteStore, retention
 from parlour.store.sqlite.check import check
-from tests.support.stores import HandClock, draft, open_sqlite
+from tests.support.stores import HandClock, append, draft, open_sqlite
 
 DAY = 86_400_000
 
@@ -22,7 +22,7 @@ async def until(store: SqliteStore, room: str, log: Log) -> None:
 
 
 async def fill(store: SqliteStore, room: str, count: int) -> None:
-    await asyncio.gather(*(store.append(draft(f"{i}", room, f"key-{i:06}")) for i in range(count)))
+    await asyncio.gather(*(append(store, draft(f"{i}", room, f"key-{i:06}")) for i in range(count)))
 
 
 async def test_expired_events_are_dropped_and_the_newest_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +35,7 @@ async def test_expired_events_are_dropped_and_the_newest_stays(tmp_path: Path, m
         await fill(store, room, 50)
     clock.ms += 2 * DAY
     for room in ("a", "c", "e"):
-        await store.append(draft("young", room))
+        await append(store, draft("young", room))
     await store.close()
 
     clock.ms += 9 * DAY
@@ -58,8 +58,8 @@ async def test_expired_events_are_dropped_and_the_newest_stays(tmp_path: Path, m
     assert [event.seq for event in await store.after("a", 0, 100)] == [51]
     assert [event.seq for event in await store.before("a", 52, 100)] == [51]
     assert await store.before("a", 51, 100) == []
-    assert (await store.append(draft("49", "b", "key-000049"))).replay, "the key of a kept event"
-    again = await store.append(draft("48", "b", "key-000048"))
+    assert (await append(store, draft("49", "b", "key-000049"))).replay, "the key of a kept event"
+    again = await append(store, draft("48", "b", "key-000048"))
     assert (again.seq, again.replay) == (51, False), "the key of a dropped event is free"
     await store.close()
     assert check(tmp_path).problems == []
@@ -95,7 +95,7 @@ async def test_a_writer_that_is_never_idle_drops_events_too(tmp_path: Path, monk
     clock.ms += 2 * DAY
     store = await open_sqlite(tmp_path, clock=clock, retention_days=1)
     while (await store.log("lobby")).first_seq < 51:
-        await asyncio.gather(*(store.append(draft()) for _ in range(3)))
+        await asyncio.gather(*(append(store, draft()) for _ in range(3)))
     await store.close()
 
 

@@ -14,7 +14,7 @@ from parlour.chat.ports import RoomSummary
 from parlour.core.event import Log
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite import SqliteStore, recent, retention
-from tests.support.stores import CountedIds, HandClock, draft, open_sqlite
+from tests.support.stores import CountedIds, HandClock, append, draft, open_sqlite
 
 DAY = 86_400_000
 
@@ -29,10 +29,10 @@ def at_once(store: SqliteStore, limit: int) -> list[RoomSummary]:
 
 async def test_after_the_first_list_no_other_looks_into_the_database(tmp_path: Path) -> None:
     store = await open_sqlite(tmp_path)
-    await asyncio.gather(*(store.append(draft(room=f"room{i}")) for i in range(10)))
+    await asyncio.gather(*(append(store, draft(room=f"room{i}")) for i in range(10)))
     assert len(await store.rooms(100)) == 10
-    await store.append(draft(room="new"))
-    await store.append(draft(room="room3"))
+    await append(store, draft(room="new"))
+    await append(store, draft(room="room3"))
     assert [(room.room, room.log) for room in at_once(store, 100)] == [
         ("new", Log(1, 1)), ("room0", Log(1, 1)), ("room1", Log(1, 1)), ("room2", Log(1, 1)), ("room3", Log(1, 2)),
         *((f"room{i}", Log(1, 1)) for i in range(4, 10)),
@@ -44,24 +44,24 @@ async def test_a_room_that_loses_its_beginning_is_listed_so(tmp_path: Path, monk
     monkeypatch.setattr(retention, "ROUND_PAUSE_S", 0.001)
     clock = HandClock()
     store = await open_sqlite(tmp_path, clock=clock, retention_days=1)
-    await asyncio.gather(*(store.append(draft(room=room)) for room in ("a", "b") for _ in range(20)))
+    await asyncio.gather(*(append(store, draft(room=room)) for room in ("a", "b") for _ in range(20)))
     assert {room.log for room in await store.rooms(10)} == {Log(1, 20)}
     clock.ms += 2 * DAY
     async with asyncio.timeout(10):
         while {room.log for room in await store.rooms(10)} != {Log(20, 20)}:
             await asyncio.sleep(0.001)
-    await store.append(draft(room="b"))
+    await append(store, draft(room="b"))
     assert at_once(store, 10)[0][:2] == ("b", Log(20, 21))
     await store.close()
 
 
 async def test_lists_asked_for_while_rooms_change_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = await open_sqlite(tmp_path)
-    await asyncio.gather(*(store.append(draft(room=f"room{i}")) for i in range(50)))
+    await asyncio.gather(*(append(store, draft(room=f"room{i}")) for i in range(50)))
     asked = [asyncio.ensure_future(store.rooms(100)) for _ in range(3)]
     await asyncio.sleep(0)
     asked[0].cancel()
-    await asyncio.gather(*(store.append(draft(room=f"room{i}")) for i in range(40, 60)))
+    await asyncio.gather(*(append(store, draft(room=f"room{i}")) for i in range(40, 60)))
     found, again = await asyncio.gather(*asked[1:])
     assert len(found) in (50, 60)
     assert len(again) in (50, 60)
@@ -82,7 +82,7 @@ async def play(directory: Path, history: list[object]) -> None:
     for step in history:
         if isinstance(step, list):
             for either in (oracle, store):
-                await asyncio.gather(*(either.append(draft(room=room)) for room in step))
+                await asyncio.gather(*(append(either, draft(room=room)) for room in step))
         elif isinstance(step, int):
             clock.ms += step
         else:

@@ -9,7 +9,7 @@ import apsw
 
 from parlour.chat.ports import Commit
 from parlour.core.errors import Refusal
-from parlour.core.event import Appended, Draft, Stored
+from parlour.core.event import Answer, Appended, Draft, Stored
 from parlour.store.encoding import at_text, check_same_content, event_json
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.recent import Tip
@@ -17,8 +17,6 @@ from parlour.store.sqlite.rows import checksum, room_crc
 
 ROOMS_CACHED = 4096
 """Heads of rooms kept at hand; a room that is not costs two more steps, once."""
-
-Answer = Appended | Refusal
 
 
 class Outcome(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,9 +13,9 @@ from sys import getsizeof
 from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
-from parlour.core.event import Appended, Draft, Log, Stored
+from parlour.core.event import Answer, Draft, Log, Stored
 from parlour.store.sqlite import recent
-from parlour.store.sqlite.batch import Answer, EventLog, Outcome
+from parlour.store.sqlite.batch import EventLog, Outcome
 from parlour.store.sqlite.database import Database, open_database
 from parlour.store.sqlite.failures import after_failure
 from parlour.store.sqlite.gather import Gather
@@ -23,6 +24,8 @@ from parlour.store.sqlite.readers import Readers
 from parlour.store.sqlite.recent import RecentRooms, Tip, summary
 from parlour.store.sqlite.retention import Retention, Trimmed
 from parlour.store.sqlite.writer import Batch, Wait, Writer
+
+log = logging.getLogger("parlour.store")
 
 BATCH_DRAFTS = 256
 BATCH_BYTES = 256 * 1024
@@ -33,8 +36,8 @@ DRAFT_OVERHEAD = 256
 """Bytes that a queued draft takes beside its text."""
 
 
-_Entry = tuple[Draft, Future[Appended], int]
-"""What waits: a draft, its sender's future, and the bytes that both take."""
+_Entry = tuple[Draft, Callable[[Answer], None], int]
+"""What waits: a draft, who is told, and the bytes that both take."""
 
 
 class SqliteStore:
@@ -69,7 +72,7 @@ class SqliteStore:
         self._drained: Future[None] = self._loop.create_future()
         self._stopped: Future[bool] = self._loop.create_future()
         self._closing: asyncio.Task[None] | None = None
-        retention = Retention(retention_days, clock.now_ms) if retention_days else None
+        retention = Retention(retention_days, clock) if retention_days else None
         self._writer = Writer(database.writer, EventLog(database.writer, self.epoch), retention, self, self._loop)
         self._readers = Readers(database.readers, self._loop)
 
@@ -100,24 +103,21 @@ class SqliteStore:
         """See `Store.on_trim`."""
         self._trim_listeners.append(listener)
 
-    def append(self, draft: Draft) -> Future[Appended]:
+    def append(self, draft: Draft, done: Callable[[Answer], None]) -> None:
         """See `Store.append`."""
-        future: Future[Appended] = self._loop.create_future()
         size = getsizeof(draft.text) + DRAFT_OVERHEAD
         if self._refusal == "storage_unavailable":
-            future.set_exception(after_failure(draft))
-        elif self._refusal is not None:
-            future.set_exception(Refusal(self._refusal, retry_after=1))
-        elif size > self._bytes_free:
-            future.set_exception(Refusal("overloaded", "Too many messages wait for the disk.", retry_after=1))
-        else:
-            self._bytes_free -= size
-            self._queue.append((draft, future, size))
-            if not self._in_flight and not self._scheduled and len(self._queue) >= self._gather.wanted:
-                # Not at once: everything that this iteration of the loop appends goes into one batch.
-                self._scheduled = True
-                self._loop.call_soon(self._take)
-        return future
+            raise after_failure(draft)
+        if self._refusal is not None:
+            raise Refusal(self._refusal, retry_after=1)
+        if size > self._bytes_free:
+            raise Refusal("overloaded", "Too many messages wait for the disk.", retry_after=1)
+        self._bytes_free -= size
+        self._queue.append((draft, done, size))
+        if not self._in_flight and not self._scheduled and len(self._queue) >= self._gather.wanted:
+            # Not at once: everything that this iteration of the loop appends goes into one batch.
+            self._scheduled = True
+            self._loop.call_soon(self._take)
 
     def _take(self) -> None:
         """Hand the next batch to the writer; there is never more than one in flight."""
@@ -148,19 +148,17 @@ class SqliteStore:
                     listener(outcome.commits)
         finally:
             self._answer(batch, outcome.answers)
-            self._loop.call_soon(self._next)  # after the callbacks of these futures: they may have more to append
+            self._loop.call_soon(self._next)  # after what these answers set going: their senders may have more
 
     def _answer(self, batch: list[_Entry], answers: Sequence[Answer]) -> None:
-        for (_, future, size), answer in zip(batch, answers, strict=True):
+        for (_, done, size), answer in zip(batch, answers, strict=True):
             self._bytes_free += size
             if isinstance(answer, Refusal):
                 self._full = self._full or answer.code == "storage_full"
-            if future.done():  # cancelled by its sender; the log does not change for that
-                continue
-            if isinstance(answer, Refusal):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+            try:
+                done(answer)
+            except Exception:  # one broken sender must not cost the others their answer
+                log.exception("answer_failed")
 
     def _next(self) -> None:
         """Take the next batch, or wait for it to gather."""

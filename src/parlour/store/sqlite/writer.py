@@ -13,9 +13,9 @@ from typing import NamedTuple, Protocol
 import apsw
 
 from parlour.core.errors import Refusal
-from parlour.core.event import Draft
+from parlour.core.event import Answer, Draft
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.batch import Answer, EventLog, Outcome
+from parlour.store.sqlite.batch import EventLog, Outcome
 from parlour.store.sqlite.failures import Verdict, after_failure, judge
 from parlour.store.sqlite.retention import Retention, Trimmed
 

@@ -1,0 +1,35 @@
+"""What only the kernel knows or does about a connection: the bytes that the peer does not have, an abrupt end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import sys
+from contextlib import suppress
+from fcntl import ioctl
+from termios import TIOCOUTQ
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER with no time (socket(7))."""
+
+
+def untaken(transport: asyncio.Transport) -> int:
+    """Bytes written that the peer does not have.
+
+    Over TLS the kernel is asked too: the transport hides what it holds below.
+    """
+    buffered = transport.get_write_buffer_size()
+    if not transport.can_write_eof():
+        with suppress(OSError):
+            answer = ioctl(transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
+            buffered += int.from_bytes(answer, sys.byteorder)
+    return buffered
+
+
+def cut(transport: asyncio.Transport) -> None:
+    """Close now, with a reset: else the kernel would go on offering what the peer does not take, for minutes."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and not transport.is_closing():
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()
