@@ -27,6 +27,11 @@ class Seen(NamedTuple):
     id: str = ""
 
 
+def plain(target: str) -> str:
+    """A target with one name for the root: nginx passes `*` and an empty query after nothing on as `/`."""
+    return "/" if target in ("*", "/?") else target
+
+
 class Nginx(NamedTuple):
     """Where a running nginx listens, and what its witness has been passed."""
 
@@ -119,7 +124,7 @@ def _witness(address: Path, seen: list[Seen]) -> Iterator[None]:
                     while (line := stream.readline()) != b"\r\n":
                         if line.lower().startswith(b"content-length:"):
                             size = int(line[15:])
-                    seen.append(Seen(method, target, stream.read(size)))
+                    seen.append(Seen(method, plain(target), stream.read(size)))
                     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
         thread = threading.Thread(target=run)

@@ -19,7 +19,7 @@ from parlour.wire.http1 import RequestDecoder
 from tests.conformance.http1_case import message
 from tests.conformance.http1_cases import CASES
 from tests.conformance.http1_mutations import mutations
-from tests.conformance.nginx import Nginx, Seen, exchange, nginx
+from tests.conformance.nginx import Nginx, Seen, exchange, nginx, plain
 from tests.support.inprocess import InProcess
 
 log = logging.getLogger(__name__)
@@ -42,11 +42,6 @@ NGINX_REFUSES = {
 """What we read and nginx does not, why that is right, and how such bytes are known."""
 
 _NGINX_REFUSES = re.compile(b"|".join(NGINX_REFUSES.values()), re.IGNORECASE)
-
-
-def rooted(target: str) -> str:
-    """How nginx passes on a target: it knows no `*`, and begins with a slash."""
-    return target if target.startswith("/") else "/" + target.removeprefix("*")
 
 
 @dataclass(frozen=True)
@@ -90,7 +85,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         head, body = decoder._head, next_body(decoder, limit)
         if head is not None and body is not None:
             id_ = (head.get(b"x-request-id") or b"").decode()
-            ours.append(Seen(head.method, rooted(head.target.decode("latin-1")), body, id_))
+            ours.append(Seen(head.method, plain(head.target.decode("latin-1")), body, id_))
         return body
 
     with pytest.MonkeyPatch.context() as patch, InProcess(settings=settings) as server:
