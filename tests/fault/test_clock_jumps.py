@@ -92,6 +92,7 @@ async def go_on(
     await load.until(lambda: all(reader.seen > seen[reader.name] for reader in load.readers))
     said = (await asyncio.to_thread(say, server.port, f"after {name}."))["text"]
     for listener in listeners:
+        listener.live()
         assert (await asyncio.to_thread(listener.texts_until, f"after {name}."))[-1] == said
     ready = raw.exchange(server.port, raw.head("GET", "/readyz", "Connection: close"))
     assert raw.status(ready) == 200
@@ -203,6 +204,6 @@ def test_retention_drops_nothing_for_a_clock_that_was_set_forward(tmp_path: Path
         clock.shift(YEAR_S)
         until = time.monotonic() + 2 * ROUND_PAUSE_S + 10
         while time.monotonic() < until:
-            assert http.get("/lobby?format=json&wait=5&since=10").status_code == 200
+            assert http.get("/lobby?format=json&wait=3&since=10").status_code == 200
             assert http.get("/lobby?format=json&since=0").json()["first_seq"] == 1
         assert "the wall clock" in server.log

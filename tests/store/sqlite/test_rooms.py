@@ -42,6 +42,7 @@ async def test_after_the_first_list_no_other_looks_into_the_database(tmp_path: P
 
 async def test_a_room_that_loses_its_beginning_is_listed_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "ROUND_PAUSE_S", 0.001)
+    monkeypatch.setattr(retention, "DOUBT_S", 0.0)
     clock = HandClock()
     store = await open_sqlite(tmp_path, clock=clock, retention_days=1)
     await asyncio.gather(*(append(store, draft(room=room)) for room in ("a", "b") for _ in range(20)))
