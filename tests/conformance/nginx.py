@@ -15,6 +15,7 @@ from typing import NamedTuple
 from tests.support.server import ROOT
 
 CONFIG = Path(__file__).with_name("nginx.conf")
+SITE = "127.0.0.77"
 TIMEOUT_S = 20
 
 
@@ -33,7 +34,10 @@ def plain(target: str) -> str:
 
 
 class Nginx(NamedTuple):
-    """Where a running nginx listens, and what its witness has been passed."""
+    """Where a running nginx listens, and what its witness has been passed.
+
+    `deployed` is also found at the port of our server, but on the address `SITE`.
+    """
 
     reader: Path
     deployed: Path
@@ -42,14 +46,14 @@ class Nginx(NamedTuple):
 
 
 @contextmanager
-def nginx(directory: Path, upstream: str) -> Iterator[Nginx]:
-    """Run nginx with its files in `directory`; `upstream` is the address of our server."""
+def nginx(directory: Path, port: int) -> Iterator[Nginx]:
+    """Run nginx with its files in `directory`; our server is at `port` of 127.0.0.1."""
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
     assert program is not None, "this test needs nginx"
     running = Nginx(directory / "reader.sock", directory / "deployed.sock", directory / "forwarded.log", [])
     config = directory / "nginx.conf"
     config.write_text(
-        CONFIG.read_text().replace("{deployed}", _deployed(running, upstream)).replace("{directory}", str(directory))
+        CONFIG.read_text().replace("{deployed}", _deployed(running, port)).replace("{directory}", str(directory))
     )
     with _witness(directory / "witness.sock", running.seen):
         process = subprocess.Popen([program, "-p", directory, "-c", config, "-e", directory / "error.log"])
@@ -61,14 +65,17 @@ def nginx(directory: Path, upstream: str) -> Iterator[Nginx]:
             process.wait(TIMEOUT_S)
 
 
-def _deployed(running: Nginx, upstream: str) -> str:
-    """The file that we tell people to use, listening on a Unix socket without TLS, with a log."""
+def _deployed(running: Nginx, port: int) -> str:
+    """The file that we tell people to use, listening without TLS, and with a log."""
     text = (ROOT / "deploy" / "nginx.conf").read_text()
     text = re.sub(r"ssl_certificate.*\n", "", text)
     for said, here in (
         ("location / {", "location / { proxy_set_header X-Request-ID $request_id;"),
-        ("server 127.0.0.1:8080;", f"server {upstream};"),
-        ("listen 443 ssl;", f"listen unix:{running.deployed}; access_log {running.log} forwarded;"),
+        ("server 127.0.0.1:8080;", f"server 127.0.0.1:{port};"),
+        (
+            "listen 443 ssl;",
+            f"listen unix:{running.deployed}; listen {SITE}:{port}; access_log {running.log} forwarded;",
+        ),
     ):
         assert said in text, said
         text = text.replace(said, here)

@@ -1,0 +1,102 @@
+"""The server behind the nginx of deploy/nginx.conf: everything works through it, and at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from httpx_sse import connect_sse
+from websockets.sync.client import unix_connect
+
+from tests.conformance.nginx import SITE, connected, nginx
+from tests.support.server import ServerProcess
+
+HOST = "chat.example.org"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    data = tmp_path_factory.mktemp("deployed") / "data"
+    with ServerProcess(data, "--trusted-proxies", "127.0.0.1", "--access-log", "on") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def site(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where nginx listens."""
+    with nginx(tmp_path_factory.mktemp("nginx"), server.port) as running:
+        yield running.deployed
+
+
+@pytest.fixture
+def http(site: Path) -> Iterator[httpx.Client]:
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(site)), base_url=f"http://{HOST}", timeout=20) as client:
+        yield client
+
+
+def test_a_message_is_taken_from_pages_of_the_site_and_of_no_other(http: httpx.Client) -> None:
+    sent = http.post("/site", content=b"hello", headers={"Origin": f"http://{HOST}"})
+    assert sent.status_code == 201
+    assert sent.headers["location"] == "/site/1"
+    assert "hello" in http.get("/site", headers={"Accept": "text/html"}).text
+    assert http.post("/site", content=b"x", headers={"Origin": "http://elsewhere.example"}).status_code == 403
+
+
+def test_a_stream_shows_every_event_at_once(http: httpx.Client) -> None:
+    with connect_sse(http, "GET", "/streamed") as source:
+        events = source.iter_sse()
+        assert next(events).event == "caught_up"
+        for number in range(1, 21):  # each before the next is sent: nothing on the way waits for more
+            assert http.post("/streamed", content=b"n%d" % number).status_code == 201
+            assert json.loads(next(events).data)["seq"] == number
+
+
+def test_a_long_log_is_caught_up_with(http: httpx.Client, site: Path) -> None:
+    with unix_connect(str(site), f"ws://{HOST}/long") as sender:
+        for number in range(1, 2001):
+            sender.send(json.dumps({"op": "send", "text": "x" * 500, "key": f"key-{number:08d}"}))
+        acks = 0
+        while acks < 2000:
+            acks += json.loads(sender.recv(20))["type"] == "ack"
+    with http.stream("GET", "/long?follow=1&format=ndjson&since=0") as stream:
+        seqs = []
+        for line in stream.iter_lines():
+            item = json.loads(line)
+            if item["type"] == "caught_up":
+                break
+            seqs.append(item["seq"])
+    assert seqs == list(range(1, 2001))
+
+
+def test_a_websocket_goes_through_both_ways(site: Path) -> None:
+    with (
+        unix_connect(str(site), f"ws://{HOST}/socket", origin=f"http://{HOST}") as one,
+        unix_connect(str(site), f"ws://{HOST}/socket") as other,
+    ):
+        for socket in (one, other):
+            assert json.loads(socket.recv(20))["type"] == "caught_up"
+        one.send('{"op":"send","text":"through","key":"key-0001"}')
+        assert json.loads(other.recv(20))["text"] == "through"
+        assert {json.loads(one.recv(20))["type"] for _ in range(2)} == {"message", "ack"}
+
+
+def test_a_long_poll_is_answered_when_somebody_writes(http: httpx.Client, site: Path) -> None:
+    with connected(site) as poll:
+        poll.sendall(b"GET /polled?format=json&wait=20&since=0 HTTP/1.1\r\nHost: %b\r\n\r\n" % HOST.encode())
+        assert http.post("/polled", content=b"news").status_code == 201
+        answer = poll.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b'"text":"news"' in answer
+
+
+def test_who_is_asking_is_known_and_what_they_claim_is_not_believed(server: ServerProcess, site: Path) -> None:
+    visitor = httpx.HTTPTransport(local_address="127.0.0.88")
+    with httpx.Client(transport=visitor, base_url=f"http://{SITE}:{server.port}") as client:
+        claims = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Host": "evil.example", "Forwarded": "for=203.0.113.9"}
+        assert client.get("/whoever", headers=claims).status_code == 200
+        assert client.get("/healthz").status_code == 200  # the line about the one before is written by now
+    (line,) = [line for line in server.log.splitlines() if "path=/whoever" in line]
+    assert line.endswith("address=127.0.0.88")
