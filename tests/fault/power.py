@@ -1,0 +1,261 @@
+"""Judges what a server makes of the disk that a power cut has left: opens images and compares them with what was told.
+
+An image is opened as any start opens it, by the production store. Its rooms must be the beginning of the rooms of the
+whole history: no shorter than what anybody had been told of before the cut, and the same to the byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from parlour.core.errors import Refusal
+from parlour.core.event import Appended, Author, Draft
+from parlour.schema.events import decode_event
+from parlour.store.sqlite import SqliteStore, StoreError
+from parlour.store.sqlite.check import check
+from tests.fault.power_images import FATES, Disk, Image, Kept, digest, image
+from tests.fault.power_record import DATA, Listening, Record, Sync, Told, Write, snapshot
+from tests.support.stores import CountedIds, HandClock, append, draft
+
+INDEX = "-shm"
+"""SQLite's index of the log lives in shared memory; what a cut leaves of its file may be anything."""
+
+RETRIES = 3
+"""Keys that are tried again in each room of an image."""
+
+Place = tuple[str, int]
+"""Room and seq."""
+
+
+@dataclass
+class Found:
+    """What an image turned out to be. `problems` need no history to be seen as such."""
+
+    epoch: str = ""
+    first: dict[str, int] = field(default_factory=dict)
+    events: dict[Place, bytes] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+class Cut(NamedTuple):
+    """A moment of a record, the disk then, and what had been told: `told` has the JSON where it was shown."""
+
+    moment: int
+    disk: Disk
+    told: dict[Place, bytes]
+    is_listening: bool
+
+
+@dataclass
+class Verdict:
+    """What a walk over a record came to. `opened` counts the images that differ, `told` the events."""
+
+    syncs: int = 0
+    cuts: int = 0
+    images: int = 0
+    opened: int = 0
+    told: int = 0
+    violations: list[str] = field(default_factory=list)
+
+
+class Judge:
+    """Compares images with one history, of whose end `whole` is what was found. Opens them below `scratch`."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self.whole = Found()
+        self._known: dict[bytes, Found] = {}
+
+    async def learn(self, last: Image, earlier: Found | None = None) -> None:
+        """Take the end of the history as what there is to find; `earlier` has what retention has dropped since."""
+        self.whole = await self.open(last)
+        assert self.whole.problems == [], self.whole.problems
+        if earlier is not None:
+            self.whole.events = earlier.events | self.whole.events
+
+    async def open(self, found: Image, index: bytes = b"") -> Found:
+        """Start on an image, read everything, try keys again, go on writing, end, and check."""
+        mark = digest(found)
+        if mark not in self._known:
+            self._known[mark] = await _open(write(found, self.scratch / "image", index) / DATA)
+        return self._known[mark]
+
+    @property
+    def opened(self) -> int:
+        """How many different images were opened."""
+        return len(self._known)
+
+    def violations(self, cut: Cut, found: Found) -> Iterator[str]:
+        """What is wrong with an image that was cut out of the history here."""
+        yield from found.problems
+        if (cut.is_listening or cut.told) and found.epoch != self.whole.epoch:
+            yield f"the epoch is {found.epoch} instead of {self.whole.epoch}"
+        for place, told in cut.told.items():
+            is_dropped = place[1] < self.whole.first.get(place[0], 1)
+            if place not in found.events and not (is_dropped and place[1] < found.first.get(place[0], 1)):
+                yield f"{place} was told and is not there"
+            elif told and found.events.get(place, told) != told:
+                yield f"{place} is not what was told"
+        for room, first in found.first.items():
+            if first > self.whole.first.get(room, 1):
+                yield f"{room} begins at {first}"
+        for place, event in found.events.items():
+            if self.whole.events.get(place) != event:
+                yield f"{place} is not what was stored"
+
+
+async def walk(
+    record: Record,
+    judge: Judge,
+    random: Random,
+    fates: int = len(FATES),
+    *,
+    told: dict[Place, bytes] | None = None,
+    until: str = "\0",
+) -> Verdict:
+    """Cut a record at every sync and every answer and in between, and judge so many fates of each cut, in turns.
+
+    `told` is what had been told before the record began. `until` is a violation that ends the walk.
+    """
+    verdict = Verdict(syncs=sum(isinstance(operation, Sync) for operation in record.operations))
+    opened = judge.opened
+    chosen = random.randrange(len(FATES))
+    for cut in cuts(record, random, told or {}):
+        verdict.cuts += 1
+        for _ in range(fates):
+            fate = FATES[chosen % len(FATES)](cut.disk, random)
+            chosen += 1
+            found = image(cut.disk, fate)
+            verdict.images += 1
+            for violation in judge.violations(cut, await judge.open(found, _index(random))):
+                verdict.violations.append(f"cut {cut.moment}, {type(fate).__name__}: {violation}")
+        if any(until in violation for violation in verdict.violations):
+            break
+    verdict.opened = judge.opened - opened
+    verdict.told = len(cut.told)
+    return verdict
+
+
+def cuts(record: Record, random: Random, before: dict[Place, bytes]) -> Iterator[Cut]:
+    """The moments before a sync takes effect, after something was told, and some amid the writes between these."""
+    disk, told, is_listening = Disk(record), dict(before), bool(before)
+    begun = 0
+    for moment, operation in enumerate(record.operations):
+        is_between = isinstance(operation, Write) and random.randrange(moment - begun + 1) == 0
+        if isinstance(operation, Sync) or is_between:
+            yield Cut(moment, disk, told, is_listening)
+            begun = moment
+        disk.apply(operation)
+        if isinstance(operation, Listening):
+            is_listening = True
+        elif isinstance(operation, Told):
+            for room, seq, event in operation.events:
+                told[room, seq] = event or told.get((room, seq), b"")
+        if isinstance(operation, Listening | Told):
+            yield Cut(moment + 1, disk, told, is_listening)
+    yield Cut(len(record.operations), disk, told, is_listening)
+
+
+def replay(record: Record, root: Path) -> Image:
+    """The image at the end of a record; it must be what its directory has, or the record is not to be trusted."""
+    disk = Disk(record)
+    for operation in record.operations:
+        disk.apply(operation)
+    last = image(disk, Kept(disk, Random(0)))
+    found = snapshot(root)
+    differing = {path for path in last.keys() | found.keys() if last.get(path, b"?") != found.get(path, b"?")}
+    assert {path for path in differing if not path.endswith(INDEX)} == set(), "the record is not what happened"
+    return last
+
+
+def write(found: Image, root: Path, index: bytes = b"") -> Path:
+    """Put an image into a directory, instead of what is there."""
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    for path in sorted(found):
+        content = found[path]
+        if content is None:
+            (root / path).mkdir(mode=0o700)
+        else:
+            (root / path).write_bytes(index if path.endswith(INDEX) else content)
+    return root
+
+
+def _index(random: Random) -> bytes:
+    return random.choice([b"", bytes(32768), random.randbytes(32768), random.randbytes(1000)])
+
+
+class _Complaints(logging.Handler):
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._problems = problems
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._problems.append(f"logged: {record.getMessage()}")
+
+
+async def _open(directory: Path) -> Found:
+    found = Found()
+    complaints = _Complaints(found.problems)
+    logger = logging.getLogger("parlour.store")
+    logger.addHandler(complaints)
+    try:
+        store = await SqliteStore.open(
+            directory, clock=HandClock(), ids=CountedIds(), on_fatal=lambda error: found.problems.append(str(error))
+        )
+        try:
+            await _read(store, found)
+            await _go_on(store, found)
+        finally:
+            await store.close()
+        found.problems += map(str, check(directory).problems)
+    except (StoreError, Refusal) as error:
+        found.problems.append(f"{type(error).__name__}: {error}")
+    finally:
+        logger.removeHandler(complaints)
+    return found
+
+
+async def _read(store: SqliteStore, found: Found) -> None:
+    found.epoch = store.epoch
+    for room, log, _ in await store.rooms(1000):
+        found.first[room] = log.first_seq
+        seq = log.first_seq - 1
+        while events := await store.after(room, seq, 1000):
+            for event in events:
+                if event.seq != seq + 1:
+                    found.problems.append(f"{room} goes from {seq} to {event.seq}")
+                seq = event.seq
+                found.events[room, seq] = event.json
+        if seq != log.head_seq:
+            found.problems.append(f"{room} ends at {seq}, and should at {log.head_seq}")
+
+
+async def _go_on(store: SqliteStore, found: Found) -> None:
+    """Keys still answer, and rooms can be written to."""
+    heads = dict(sorted(found.events))
+    keyed: dict[str, list[tuple[Draft, Appended]]] = {}
+    for (room, seq), event in sorted(found.events.items()):
+        if b'"key":' in event and (sent := _draft(event)).key:
+            keyed.setdefault(room, []).append((sent, Appended(seq, event, True)))
+    retries = [pair for pairs in keyed.values() for pair in (*pairs[:: len(pairs) // RETRIES + 1], pairs[-1])]
+    news = [draft("after the cut", room) for room in (*heads, "a-new-room")]
+    got = await asyncio.gather(*(append(store, sent) for sent in (*(sent for sent, _ in retries), *news)))
+    for (_, expected), answer in zip(retries, got, strict=False):
+        if answer != expected:
+            found.problems.append(f"a retry gets {answer} instead of {expected}")
+    for sent, answer in zip(news, got[len(retries) :], strict=True):
+        if answer.seq != heads.get(sent.room, 0) + 1 or answer.replay:
+            found.problems.append(f"the next of {sent.room} is {answer.seq}")
+
+
+def _draft(event: bytes) -> Draft:
+    found = decode_event(event)
+    return Draft(found.room, Author(found.by.id, found.by.name, found.by.kind), found.text or "", found.key)

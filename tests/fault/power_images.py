@@ -1,0 +1,409 @@
+"""What a disk may hold after a power cut: a model of files with unsynced changes, and the images it can leave behind.
+
+The model promises less than any file system does. Until a file is synced, every page of it, and every sector of a page,
+is on the disk as it was at the last sync or at any moment since, each for itself; so is its size. Until its directory
+is synced, so is every name, also that of a file that has itself been synced. A sync that failed leaves what it should
+have covered like that for ever: the system counts those pages as written, and syncs only what is written anew. One
+thing is promised: a file is shortened as a whole or not at all, and what it gets later is not there without that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from random import Random
+from typing import Generic, NamedTuple, TypeVar
+
+from tests.fault.power_record import Create, Operation, Record, Remove, Sync, Truncate, Write
+
+PAGE = 4096
+SECTOR = 512
+"""What the system writes back as a whole, and what a disk writes as a whole."""
+
+Value = TypeVar("Value")
+
+
+class Versions(Generic[Value]):
+    """A value that is surely on the disk, and the newer ones that may be, each with the moment of its change."""
+
+    __slots__ = ("durable", "is_dirty", "later")
+
+    def __init__(self, durable: Value) -> None:
+        self.durable = durable
+        self.later: list[tuple[int, Value]] = []
+        self.is_dirty = False
+
+    @property
+    def now(self) -> Value:
+        """The newest: what a program reads."""
+        return self.later[-1][1] if self.later else self.durable
+
+    @property
+    def all(self) -> list[Value]:
+        """All that the disk may hold, oldest first."""
+        return [self.durable, *(value for _, value in self.later)]
+
+    def between(self, start: int, end: float) -> Versions[Value]:
+        """What is possible if the changes up to `start` are on the disk and those from `end` on are not."""
+        found = Versions([self.durable, *(value for moment, value in self.later if moment <= start)][-1])
+        found.later = [entry for entry in self.later if start < entry[0] < end]
+        return found
+
+    def put(self, moment: int, value: Value) -> None:
+        """Change it."""
+        self.later.append((moment, value))
+        self.is_dirty = True
+
+    def synced(self, sync: Sync) -> None:
+        """A sync has ended."""
+        covered = [entry for entry in self.later if entry[0] < sync.since]
+        if covered and self.is_dirty and not sync.failed:
+            self.durable = covered[-1][1]
+            self.later = self.later[len(covered) :]
+        self.is_dirty = bool(self.later) and self.later[-1][0] >= sync.since
+
+
+class Shape(NamedTuple):
+    """A file once its size is chosen: its size, the size before that, and the pages that are still open."""
+
+    size: int
+    size_before: int
+    pages: dict[int, Versions[bytes]]
+
+
+class File:
+    """`durable` is all bytes that are surely on the disk; `pages` are the pages with newer versions."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        self.durable = bytearray(content)
+        self.size = Versions(len(content))
+        self.pages: dict[int, Versions[bytes]] = {}
+
+    def page(self, number: int) -> Versions[bytes]:
+        """A page, which may be beyond the end."""
+        if number not in self.pages:
+            self.pages[number] = Versions(_padded(self.durable[number * PAGE : (number + 1) * PAGE]))
+        return self.pages[number]
+
+    def write(self, moment: int, offset: int, data: bytes) -> None:
+        """Put bytes at a place."""
+        end = offset + len(data)
+        if end > self.size.now:
+            self.size.put(moment, end)
+        while data:
+            number, start = divmod(offset, PAGE)
+            piece, data = data[: PAGE - start], data[PAGE - start :]
+            offset += len(piece)
+            page = self.page(number)
+            page.put(moment, page.now[:start] + piece + page.now[start + len(piece) :])
+
+    def truncate(self, moment: int, size: int) -> None:
+        """Set the size; what is cut off is zero if the file grows again."""
+        for number in range(size // PAGE, -(-self.size.now // PAGE)):
+            page = self.page(number)
+            page.put(moment, _padded(page.now[: max(0, size - number * PAGE)]))
+        if size != self.size.now:
+            self.size.put(moment, size)
+
+    def shape(self, index: int) -> Shape:
+        """What is possible with a size, given by its index in `size.all`: it is there with or without a shortening."""
+        sizes = [(-1, self.size.durable), *self.size.later]
+        start, end, before = -1, math.inf, self.size.durable
+        for at in range(1, len(sizes)):
+            if sizes[at][1] < sizes[at - 1][1]:
+                if at > index:
+                    end = sizes[at][0]
+                    break
+                start, before = sizes[at]
+        pages = {number: page.between(start, end) for number, page in self.pages.items()}
+        return Shape(sizes[index][1], before, pages)
+
+    def synced(self, sync: Sync) -> None:
+        """A sync has ended."""
+        self.size.synced(sync)
+        for number, page in list(self.pages.items()):
+            page.synced(sync)
+            self.durable.extend(bytes(max(0, (number + 1) * PAGE - len(self.durable))))
+            self.durable[number * PAGE : (number + 1) * PAGE] = page.durable
+            if not page.later:
+                del self.pages[number]
+
+
+class Directory:
+    """The names in it; a name that is None is free."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Versions[File | Directory | None]] = {}
+
+    def name(self, name: str) -> Versions[File | Directory | None]:
+        """What a name stands for."""
+        return self.names.setdefault(name, Versions(None))
+
+    def synced(self, sync: Sync) -> None:
+        """A sync has ended."""
+        for name in self.names.values():
+            name.synced(sync)
+
+
+class Disk:
+    """A tree of files as operations leave it."""
+
+    def __init__(self, record: Record) -> None:
+        self.root = Directory()
+        self.moment = 0
+        for path, content in record.files.items():  # parents come first
+            parent, name = self._place(path)
+            parent.names[name] = Versions(Directory() if content is None else File(content))
+
+    def apply(self, operation: Operation) -> None:
+        """Let one operation of a record happen."""
+        match operation:
+            case Write(path, offset, data):
+                self._file(path).write(self.moment, offset, data)
+            case Truncate(path, size):
+                self._file(path).truncate(self.moment, size)
+            case Sync(path):
+                found = self._find(path)
+                if found is not None:
+                    found.synced(operation)
+            case Create(path, is_directory):
+                parent, name = self._place(path)
+                if parent.name(name).now is None:
+                    parent.name(name).put(self.moment, Directory() if is_directory else File())
+            case Remove(path):
+                parent, name = self._place(path)
+                parent.name(name).put(self.moment, None)
+        self.moment += 1
+
+    def files(self) -> Iterator[File]:
+        """All files that a cut may leave."""
+        waiting: list[Directory] = [self.root]
+        for directory in waiting:
+            for name in directory.names.values():
+                for found in name.all:
+                    if isinstance(found, File):
+                        yield found
+                    elif found is not None:
+                        waiting.append(found)
+
+    def _find(self, path: str) -> File | Directory | None:
+        found: File | Directory | None = self.root
+        for part in path.split("/") if path else ():
+            assert isinstance(found, Directory), f"there is no {path}"
+            found = found.name(part).now
+        return found
+
+    def _file(self, path: str) -> File:
+        found = self._find(path)
+        assert isinstance(found, File), f"{path} is not a file"
+        return found
+
+    def _place(self, path: str) -> tuple[Directory, str]:
+        parent, _, name = path.rpartition("/")
+        found = self._find(parent)
+        assert isinstance(found, Directory), f"{parent} is not a directory"
+        return found, name
+
+
+Image = dict[str, bytes | None]
+"""What is on the disk after the cut: files with their content, directories as None."""
+
+
+class Fate:
+    """One way in which a power cut may end. This one: whatever was not synced is lost."""
+
+    def __init__(self, disk: Disk, random: Random) -> None:
+        self.random = random
+        moments = {moment for file in disk.files() for page in file.pages.values() for moment, _ in page.later}
+        self.moments = sorted(moments)
+
+    def name(self, name: Versions[File | Directory | None]) -> File | Directory | None:
+        """What a name stands for."""
+        return name.durable
+
+    def size(self, path: str, size: Versions[int]) -> int:
+        """The size of a file, as the index of a version."""
+        return 0
+
+    def page(self, path: str, shape: Shape, number: int) -> bytes:
+        """The content of a page that is not synced."""
+        return shape.pages[number].durable
+
+
+class Kept(Fate):
+    """Everything reached the disk."""
+
+    def name(self, name: Versions[File | Directory | None]) -> File | Directory | None:
+        return name.now
+
+    def size(self, path: str, size: Versions[int]) -> int:
+        return len(size.later)
+
+    def page(self, path: str, shape: Shape, number: int) -> bytes:
+        return shape.pages[number].now
+
+
+class NamesLost(Kept):
+    """Everything reached the disk but what directories say."""
+
+    def name(self, name: Versions[File | Directory | None]) -> File | Directory | None:
+        return name.durable
+
+
+class Sectors(Fate):
+    """Every name, size and sector is as it was at a moment of its own."""
+
+    grain = SECTOR
+
+    def name(self, name: Versions[File | Directory | None]) -> File | Directory | None:
+        return self.random.choice(name.all)
+
+    def size(self, path: str, size: Versions[int]) -> int:
+        return self.random.randrange(len(size.all))
+
+    def page(self, path: str, shape: Shape, number: int) -> bytes:
+        versions = shape.pages[number].all
+        pieces = (self.random.choice(versions)[at : at + self.grain] for at in range(0, PAGE, self.grain))
+        return b"".join(pieces)
+
+
+class Pages(Sectors):
+    """The same by whole pages."""
+
+    grain = PAGE
+
+
+class SectorsInPlace(Sectors):
+    """The same by sectors, but names and sizes have reached the disk."""
+
+    def name(self, name: Versions[File | Directory | None]) -> File | Directory | None:
+        return name.now
+
+    def size(self, path: str, size: Versions[int]) -> int:
+        return len(size.later)
+
+
+class Torn(Kept):
+    """Everything reached the disk, but of the last write only a part, up to any byte."""
+
+    def page(self, path: str, shape: Shape, number: int) -> bytes:
+        page = shape.pages[number]
+        if page.later[-1][0] != self.moments[-1]:
+            return page.now
+        at = self.random.randrange(PAGE)
+        return page.now[:at] + page.all[-2][at:]
+
+
+class InOrder(Kept):
+    """Pages reached the disk in the order of the writes, up to some write."""
+
+    def __init__(self, disk: Disk, random: Random) -> None:
+        super().__init__(disk, random)
+        self.until = random.choice(self.moments) if self.moments else 0
+
+    def page(self, path: str, shape: Shape, number: int) -> bytes:
+        return shape.pages[number].between(self.until, math.inf).durable
+
+
+class LaterFirst(InOrder):
+    """The other way round: what was written last reached the disk, what was written before did not."""
+
+    def page(self, path: str, shape: Shape, number: int) -> bytes:
+        page = shape.pages[number]
+        return page.now if page.later[-1][0] > self.until else page.durable
+
+
+class Zeros(Kept):
+    """Names and sizes reached the disk, but no data: what is new reads as zeros, the rest as before."""
+
+    def page(self, path: str, shape: Shape, number: int) -> bytes:
+        old = min(max(0, shape.size_before - number * PAGE), PAGE)
+        return shape.pages[number].durable[:old] + self.fill(shape, number)[old:]
+
+    def fill(self, shape: Shape, number: int) -> bytes:
+        """What a place of the disk has on which nothing was written."""
+        return bytes(PAGE)
+
+
+class Stale(Zeros):
+    """The same, but what is new reads as what was there before: pages of a log, or rubbish."""
+
+    def fill(self, shape: Shape, number: int) -> bytes:
+        versions = [version for at, page in shape.pages.items() if at != number for version in page.all]
+        return self.random.choice([*versions, self.random.randbytes(PAGE)])
+
+
+class LogOnly(Kept):
+    """Of the write-ahead log everything reached the disk, of the database nothing."""
+
+    suffix = "-wal"
+
+    def size(self, path: str, size: Versions[int]) -> int:
+        return len(size.later) if path.endswith(self.suffix) else 0
+
+    def page(self, path: str, shape: Shape, number: int) -> bytes:
+        page = shape.pages[number]
+        return page.now if path.endswith(self.suffix) else page.durable
+
+
+class DatabaseOnly(LogOnly):
+    """The other way round."""
+
+    suffix = ".db"
+
+
+FATES: list[Callable[[Disk, Random], Fate]] = [
+    Fate,
+    Kept,
+    NamesLost,
+    Sectors,
+    Pages,
+    SectorsInPlace,
+    Torn,
+    InOrder,
+    LaterFirst,
+    Zeros,
+    Stale,
+    LogOnly,
+    DatabaseOnly,
+]
+
+
+def image(disk: Disk, fate: Fate) -> Image:
+    """What a disk holds if the power fails now and things end so."""
+    found: Image = {}
+    waiting: list[tuple[str, Directory]] = [("", disk.root)]
+    for at, directory in waiting:
+        for name, versions in directory.names.items():
+            path, child = f"{at}{name}", fate.name(versions)
+            if isinstance(child, File):
+                found[path] = _content(path, child, fate)
+            elif child is not None:
+                found[path] = None
+                waiting.append((f"{path}/", child))
+    return found
+
+
+def digest(found: Image) -> bytes:
+    """Something short that is the same for the same image."""
+    whole = blake2b(digest_size=16)
+    for path in sorted(found):
+        content = found[path]
+        whole.update(f"{path} {None if content is None else len(content)}\n".encode())
+        whole.update(content or b"")
+    return whole.digest()
+
+
+def _content(path: str, file: File, fate: Fate) -> bytes:
+    shape = file.shape(fate.size(path, file.size))
+    content = file.durable[: shape.size] + bytes(max(0, shape.size - len(file.durable)))
+    for number, page in shape.pages.items():
+        if number * PAGE < shape.size:
+            found = fate.page(path, shape, number) if page.later else page.durable
+            content[number * PAGE : (number + 1) * PAGE] = found
+    return bytes(content[: shape.size])
+
+
+def _padded(data: bytes | bytearray) -> bytes:
+    return bytes(data) + bytes(PAGE - len(data))
