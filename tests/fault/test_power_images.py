@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fault.power_images import FATES, PAGE, SECTOR, Disk, Fate, Image, Kept, NamesLost, Sectors, image
-from tests.fault.power_record import Create, Operation, Record, Remove, Sync, Truncate, Write
+from tests.fault.power.disk import PAGE, Disk
+from tests.fault.power.images import FATES, SECTOR, Fate, Image, Kept, NamesLost, Sectors, image
+from tests.fault.power.operations import Create, Operation, Record, Remove, Sync, Truncate, Write
 
 
 def disk_after(*operations: Operation, files: dict[str, bytes | None] | None = None) -> Disk:

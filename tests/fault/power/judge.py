@@ -20,8 +20,10 @@ from parlour.core.event import Appended, Author, Draft
 from parlour.schema.events import decode_event
 from parlour.store.sqlite import SqliteStore, StoreError
 from parlour.store.sqlite.check import check
-from tests.fault.power_images import FATES, Disk, Image, Kept, digest, image
-from tests.fault.power_record import DATA, Listening, Record, Sync, Told, Write, snapshot
+from tests.fault.power.disk import Disk
+from tests.fault.power.images import FATES, Image, Kept, digest, image
+from tests.fault.power.operations import Listening, Record, Sync, Told, Write
+from tests.fault.power.server import DATA, snapshot
 from tests.support.stores import CountedIds, HandClock, append, draft
 
 INDEX = "-shm"
@@ -72,6 +74,7 @@ class Judge:
         self.scratch = scratch
         self.whole = Found()
         self._known: dict[bytes, Found] = {}
+        self._events: dict[bytes, bytes] = {}  # each once: thousands of images have the same
 
     async def learn(self, last: Image, earlier: Found | None = None) -> None:
         """Take the end of the history as what there is to find; `earlier` has what retention has dropped since."""
@@ -84,7 +87,9 @@ class Judge:
         """Start on an image, read everything, try keys again, go on writing, end, and check."""
         mark = digest(found)
         if mark not in self._known:
-            self._known[mark] = await _open(write(found, self.scratch / "image", index) / DATA)
+            opened = await _open(write(found, self.scratch / "image", index) / DATA)
+            opened.events = {place: self._events.setdefault(event, event) for place, event in opened.events.items()}
+            self._known[mark] = opened
         return self._known[mark]
 
     @property

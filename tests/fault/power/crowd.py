@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from tests.fault.power_record import RecordedServer
+from tests.fault.power.server import RecordedServer
 from tests.support import raw
 from tests.support.talk import Answer, Client
 

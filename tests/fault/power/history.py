@@ -1,0 +1,85 @@
+"""Lives of a recorded server that several tests look at, and what they have in common."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+from tests.fault.deaths import EXIT_STORAGE_FAILED
+from tests.fault.power.crowd import Crowd, until_checkpoint
+from tests.fault.power.judge import Found, Judge, Verdict, replay
+from tests.fault.power.operations import Record, Told
+from tests.fault.power.server import PLAIN, RecordedServer
+
+_log = logging.getLogger("parlour.power")
+
+
+class History:
+    """A recorded server, and a judge that knows at the end what there is to be found. Made by `recorded`."""
+
+    def __init__(self, server: RecordedServer, judge: Judge) -> None:
+        self.server = server
+        self.judge = judge
+
+    async def end(self, crowd: Crowd, earlier: Found | None = None) -> Record:
+        """The record, which must be what happened: to the files, and to the crowd."""
+        record = self.server.record()
+        await self.judge.learn(replay(record, self.server.root), earlier)
+        told = {
+            event[:2] for operation in record.operations if isinstance(operation, Told) for event in operation.events
+        }
+        assert crowd.acked <= told, "somebody was told what is not in the record"
+        return record
+
+
+@contextmanager
+def recorded(root: Path, code: str = PLAIN) -> Iterator[History]:
+    """A server below `root`, not started, with what is there as its past; killed in the end if it lives.
+
+    Images are opened in memory if there is a place for that, for the speed: their own syncs prove nothing.
+    """
+    root.mkdir(exist_ok=True)
+    memory = Path("/dev/shm")  # noqa: S108
+    place = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
+    with place as scratch, RecordedServer(root, code=code) as server:
+        yield History(server, Judge(Path(scratch) / "image"))
+
+
+def first_life(server: RecordedServer, crowd: Crowd, rounds: int = 2) -> None:
+    """A server from its first start to a kill, with a checkpoint after which the log begins anew."""
+    server.start()
+    crowd.talk(rounds)
+    until_checkpoint(server.data)
+    crowd.talk(rounds)
+    server.end(signal.SIGKILL)
+
+
+def next_life(server: RecordedServer, crowd: Crowd, rounds: int = 2, how: signal.Signals = signal.SIGTERM) -> None:
+    """A server that begins with what the one before has left."""
+    server.start()
+    crowd.talk(rounds)
+    server.end(how)
+
+
+def passed(verdict: Verdict) -> Verdict:
+    """A verdict without violations; its figures are logged."""
+    _log.info("%s", verdict)
+    assert verdict.violations == [], "\n".join(verdict.violations[:20])
+    return verdict
+
+
+async def a_failed_sync(history: History) -> Record:
+    """A server that meets one of a batch, and the next one on the same data."""
+    crowd = Crowd(history.server, Random(5))
+    history.server.start(fault="fdatasync:error=EIO:when=12")  # counted by thread: no other thread syncs so often
+    crowd.talk_until_it_fails()
+    assert history.server.wait() == EXIT_STORAGE_FAILED
+    history.server.start()
+    crowd.talk(2)
+    history.server.end(signal.SIGKILL)
+    return await history.end(crowd)

@@ -1,0 +1,72 @@
+"""What a server has the disk do and what it tells its clients, as values in the order in which the system saw them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Bytes of a file, from `offset`. Paths of operations are relative to the root of the record, "" is the root."""
+
+    path: str
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """A file has this size now."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """A sync has returned. It covers the operations before `since`, where it began; a failed one covers nothing."""
+
+    path: str
+    since: int
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A name for a new file or directory; nothing happens if it is there."""
+
+    path: str
+    is_directory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """A name goes."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Somebody was told that events are there, by acknowledgements or by showing them.
+
+    Each is room, seq, and the JSON if what was told contains it (else empty).
+    """
+
+    events: tuple[tuple[str, int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The server accepts connections: from here on its epoch is known to clients."""
+
+
+Operation = Write | Truncate | Sync | Create | Remove | Told | Listening
+
+
+@dataclass(frozen=True)
+class Record:
+    """`files` is what was there and durable at the beginning (None: a directory); then came `operations`."""
+
+    files: dict[str, bytes | None]
+    operations: list[Operation]
