@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import quote
@@ -19,14 +20,17 @@ from parlour.core.names import room_name
 from parlour.http.request import Request
 from parlour.http.response import JSON, NDJSON, Field, OpenResponse, Reply, Response, Upgrade
 from parlour.hub.channel import Channel
-from parlour.hub.history import cursor_gone, one_event, page_after, page_before
+from parlour.hub.history import PAGE_BYTES, cursor_gone, one_event, page_after, page_before
 from parlour.schema.events import encode
 from parlour.schema.pages import RoomInfo, RoomList
 from parlour.schema.pages import page as encode_page
-from parlour.stream.encoding import stored_line
+from parlour.stream.encoding import TEXT_PAGE_BYTES, stored_line
 from parlour.stream.live import Start
 from parlour.stream.long_poll import wait_for_news
 from parlour.wire.websocket import handshake
+
+HTML_BYTES = 262144
+"""Events of an HTML page, as JSON: pictures of what cannot be seen make it up to ten times as long."""
 
 
 class Rooms:
@@ -95,20 +99,21 @@ class Rooms:
                 return _json_page(channel, reading, events, path, named)
             if reading.format == "ndjson":
                 return Response(body=b"".join([event.json + b"\n" for event in events]), content_type=NDJSON)
-            return Response(body="".join([stored_line(event) for event in events]).encode())
+            return Response(body=await _text_page(events))
         finally:
             channel.release()
 
     async def _events(self, channel: Channel, reading: Reading) -> Sequence[Stored]:
         hub, limit = self._context.hub, reading.page_limit
+        max_bytes = HTML_BYTES if reading.format == "html" else PAGE_BYTES
         if reading.since is not None:
             self._check_cursor(channel, reading.since)
-            return await page_after(hub, channel, reading.since.seq, limit)
+            return await page_after(hub, channel, reading.since.seq, limit, max_bytes)
         if reading.before is not None:
             if reading.before.epoch not in (None, channel.epoch):
                 self._check_cursor(channel, reading.before)
-            return await page_before(hub, channel, reading.before.seq, limit)
-        return await page_before(hub, channel, channel.head + 1, limit)
+            return await page_before(hub, channel, reading.before.seq, limit, max_bytes)
+        return await page_before(hub, channel, channel.head + 1, limit, max_bytes)
 
     def _check_cursor(self, channel: Channel, cursor: Cursor) -> None:
         """Raises Refusal("cursor_gone"), with the members of a `reset`, where the log cannot be continued."""
@@ -166,6 +171,19 @@ class Rooms:
         since = request.parameter("since")
         start = Start(None if since is None else parse_cursor(since))
         return self._streams.websocket(request, head, [(await self._context.hub.open(room), start)], room)
+
+
+async def _text_page(events: Sequence[Stored]) -> bytes:
+    """Events as lines, written in slices: a page of hostile texts takes ten times as long as one may hold the loop."""
+    lines: list[bytes] = []
+    size = 0
+    for event in events:
+        lines.append(stored_line(event).encode())
+        size += len(event.json)
+        if size > TEXT_PAGE_BYTES:
+            size = 0
+            await asyncio.sleep(0)
+    return b"".join(lines)
 
 
 def _room(request: Request) -> str:

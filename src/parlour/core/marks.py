@@ -35,9 +35,12 @@ def _piles() -> re.Pattern[str]:
 
 
 def _limit(match: re.Match[str]) -> str:
+    pile = match[0]
+    if max(pile) < "\U000101f0" and "\u200c" not in pile and "\u200d" not in pile:
+        return pile[:MAX_MARKS] + _surplus(len(pile))
     kept: list[str] = []
     count = 0
-    for char in match[0]:
+    for char in pile:
         if is_mark(char):
             count += 1
         elif char not in _JOINERS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from parlour.core.errors import Refusal
@@ -68,8 +68,7 @@ _UNSEEN = (
 )
 _HOSTILE = re.compile(f"{_FLAG}|[\0-\x1f{_UNSEEN}]++")
 _HOSTILE_IN_LINES = re.compile(f"{_FLAG}|[\0-\x08\x0b-\x1f{_UNSEEN}]++")
-_JOINING_SCRIPTS = re.compile("[\u0600-\u0dff\u0f00-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc]")
-"""Scripts whose spelling needs zero-width joiners and non-joiners: Arabic and Indic ones and their neighbours."""
+_JOINERS = "\u200c\u200d"
 
 
 def visible(text: str) -> str:
@@ -107,9 +106,22 @@ def shown(text: str) -> Iterator[Shown]:
         yield Shown(text[done:], False)
 
 
+def shown_as(text: str, picture: Callable[[str], str]) -> str:
+    """The parts of `shown` as one text, with what `picture` makes of those that are pictures."""
+
+    def show(match: re.Match[str]) -> str:
+        run, kept = match[0], _kept(match)
+        return run if kept == len(run) else run[:kept] + picture(run[kept:].translate(_PICTURES))
+
+    return _HOSTILE_IN_LINES.sub(show, text)
+
+
 def _pictures(match: re.Match[str]) -> str:
     """The pictures of a run of hostile characters; a run costs little more than one."""
-    run, kept = match[0], _kept(match)
+    run = match[0]
+    if len(run) == 1 and run not in _JOINERS:
+        return _PICTURES[ord(run)]  # most are, and a text may have thousands of them
+    kept = _kept(match)
     return run[:kept] + run[kept:].translate(_PICTURES)
 
 
@@ -117,7 +129,7 @@ def _kept(match: re.Match[str]) -> int:
     """How many characters of the run stay as they are: all of a flag, a joiner at the start where it joins."""
     if match[1] is not None:
         return len(match[1])
-    return int(match[0][0] in "\u200c\u200d" and _joins(match.string, match.start()))
+    return int(match[0][0] in _JOINERS and _joins(match.string, match.start()))
 
 
 class _Pictures(dict[int, str]):
@@ -138,7 +150,10 @@ _PICTURES = _Pictures()
 
 def _joins(text: str, index: int) -> bool:
     before = text[index - 1] if index else ""
-    if _JOINING_SCRIPTS.match(before):
+    # Scripts whose spelling needs joiners and non-joiners: Arabic and Indic ones and their neighbours.
+    if "\u0600" <= before <= "\u18af" and (before <= "\u0dff" or "\u0f00" <= before <= "\u109f" or before >= "\u1780"):
+        return True
+    if "\ufb50" <= before <= "\ufdff" or "\ufe70" <= before <= "\ufefc":
         return True
     return text[index] == "\u200d" and is_emoji_part(before) and is_emoji_part(text[index + 1 : index + 2])
 

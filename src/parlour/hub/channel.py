@@ -192,7 +192,7 @@ class Channel:
         key = (encoder, seq)
         page = self._replays.get(key)
         if page is None:
-            events = self.ring.after(seq, PAGE_EVENTS, PAGE_BYTES)
+            events = self.ring.after(seq, PAGE_EVENTS, encoder.page_bytes)
             if events is None:
                 return None
             page = (events[-1].seq, encoder.events(self, events))
@@ -253,14 +253,14 @@ class Channel:
 
     # --- the store behind ---
 
-    def read_after(self, seq: int, done: Callable[[Page], None]) -> None:
+    def read_after(self, seq: int, done: Callable[[Page], None], max_bytes: int = PAGE_BYTES) -> None:
         """Read a page from the store and call `done` with it."""
-        self._hub.spawn(self._read_after(seq, done))
+        self._hub.spawn(self._read_after(seq, done, max_bytes))
 
-    async def _read_after(self, seq: int, done: Callable[[Page], None]) -> None:
+    async def _read_after(self, seq: int, done: Callable[[Page], None], max_bytes: int) -> None:
         events: Page = None
         try:
-            events = await self._hub.store.after(self.room, seq, PAGE_EVENTS, PAGE_BYTES)
+            events = await self._hub.store.after(self.room, seq, PAGE_EVENTS, max_bytes)
             if not events:
                 self.trim((await self._hub.store.log(self.room)).first_seq)
         except DamagedEvents as damage:

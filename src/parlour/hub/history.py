@@ -17,13 +17,13 @@ DAMAGED_ENDS = 4
 """How many runs of damaged events the newest page looks behind."""
 
 
-async def page_after(hub: Hub, channel: Channel, seq: int, limit: int) -> Sequence[Stored]:
+async def page_after(hub: Hub, channel: Channel, seq: int, limit: int, max_bytes: int = PAGE_BYTES) -> Sequence[Stored]:
     """Events after `seq`, oldest first. Raises Refusal (cursor_gone, storage_unavailable)."""
     if seq >= channel.head:
         return ()
-    found = channel.ring.after(seq, limit, PAGE_BYTES)
+    found = channel.ring.after(seq, limit, max_bytes)
     if found is None:
-        found = await hub.store.after(channel.room, seq, limit, PAGE_BYTES)
+        found = await hub.store.after(channel.room, seq, limit, max_bytes)
         if not found or found[0].seq != seq + 1:  # retention was faster than its notice
             channel.trim(found[0].seq if found else channel.head)
             raise cursor_gone(channel, "below_retention")
@@ -55,7 +55,9 @@ def cursor_gone(channel: Channel, reason: str) -> Refusal:
     )
 
 
-async def page_before(hub: Hub, channel: Channel, seq: int, limit: int) -> Sequence[Stored]:
+async def page_before(
+    hub: Hub, channel: Channel, seq: int, limit: int, max_bytes: int = PAGE_BYTES
+) -> Sequence[Stored]:
     """The newest events below `seq`, oldest first; at the end of the log, the newest that can be read.
 
     Raises Refusal("storage_unavailable").
@@ -70,7 +72,7 @@ async def page_before(hub: Hub, channel: Channel, seq: int, limit: int) -> Seque
             return found
         looks -= 1
         try:
-            return await hub.store.before(channel.room, seq, limit, PAGE_BYTES)
+            return await hub.store.before(channel.room, seq, limit, max_bytes)
         except DamagedEvents as damage:
             if not looks or damage.first <= channel.first_seq:
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -31,6 +32,8 @@ class Encoder:
     """An item without a seq; empty where this transport does not show it."""
     is_shared: bool = True
     """False where the bytes belong to one connection and encoding them changes its state."""
+    page_bytes: int = PAGE_BYTES
+    """How much of the log is encoded before others have their turn."""
 
 
 class Reader(Protocol):
@@ -121,10 +124,19 @@ class Subscription:
             page = channel.replay(self.encoder, self._seq)
             if page is None:
                 self._reading = True
-                channel.read_after(self._seq, self._read)
+                channel.read_after(self._seq, self._read, self.encoder.page_bytes)
                 return
             self._seq, data = page
             self.write(data)
+            if self._seq != channel.head:
+                self._reading = True
+                asyncio.get_running_loop().call_soon(self._go_on)
+                return
+
+    def _go_on(self) -> None:
+        """The others have had their turn."""
+        self._reading = False
+        self._pump()
 
     def _read(self, events: Page) -> None:
         """A page has come from the store."""

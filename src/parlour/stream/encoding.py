@@ -87,13 +87,16 @@ def chunked(encoder: Encoder) -> Encoder:
         data = encoder.events(channel, events)
         return chunk(data) if data else b""
 
-    return Encoder(events, control, encoder.is_shared)
+    return Encoder(events, control, encoder.is_shared, encoder.page_bytes)
 
+
+TEXT_PAGE_BYTES = 32768
+"""Events that are made into text before others have their turn: hostile texts take 10 ms for so much."""
 
 WEBSOCKET = Encoder(_websocket_events, _websocket_control)
 SSE = Encoder(_sse_events, _sse_control)
 NDJSON = Encoder(_ndjson_events, _ndjson_control)
-TEXT = Encoder(_text_events, _text_control)
+TEXT = Encoder(_text_events, _text_control, page_bytes=TEXT_PAGE_BYTES)
 STREAMS = {
     "sse": (SSE, chunked(SSE)),
     "ndjson": (NDJSON, chunked(NDJSON)),

@@ -13,7 +13,7 @@ from parlour.core.text import MAX_TEXT_BYTES
 from parlour.schema.events import Event
 from parlour.ui import templates
 from parlour.ui.assets import ASSETS, asset_url
-from parlour.ui.timeline import render_timeline
+from parlour.ui.timeline import LIST_BREAK, render_timeline
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self';"
@@ -64,8 +64,8 @@ class RoomPage:
     rooms: Sequence[tuple[str, str]] = ()
 
 
-def render_room(page: RoomPage) -> bytes:
-    """The HTML document of a room, in UTF-8."""
+def render_room(page: RoomPage, timeline: Markup | None = None) -> bytes:
+    """The HTML document of a room, in UTF-8. `timeline` is that of its events, if it has been rendered already."""
     path = quote(page.room, safe="")
     live = page.newer is None
     body = templates.ROOM(
@@ -88,7 +88,7 @@ def render_room(page: RoomPage) -> bytes:
         no_older=_hidden(page.older is None),
         no_start=_hidden(page.older is not None or not page.events),
         no_empty=_hidden(page.head_seq > 0),
-        timeline=render_timeline(page.events),
+        timeline=LIST_BREAK.join(render_timeline(page.events)) if timeline is None else timeline,
         newer="" if live else templates.NEWER(path=path, newer=page.newer),
         composer=_composer(page, path) if page.can_post else templates.CLOSED(),
     )

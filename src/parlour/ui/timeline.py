@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from urllib.parse import quote
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from parlour.core.text import shown
+from parlour.core.text import shown_as
 from parlour.schema.events import Event
 from parlour.ui.links import pieces
 from parlour.ui.markup import Template
@@ -33,9 +34,12 @@ _HIDDEN = Template('<span class="hidden-char" dir="ltr">{pictures}</span>')
 """A direction of its own, or it would take part in finding that of the text (`dir=auto`)."""
 
 
-def render_timeline(events: Iterable[Event]) -> Markup:
+LIST_BREAK = Markup("\n")
+"""What stands between the list items."""
+
+
+def render_timeline(events: Iterable[Event]) -> Iterator[Markup]:
     """The list items of the messages among `events` (other types are not shown), with their days in UTC."""
-    rows: list[Markup] = []
     previous: Event | None = None
     before = datetime.min.replace(tzinfo=UTC)
     for event in events:
@@ -44,11 +48,10 @@ def render_timeline(events: Iterable[Event]) -> Markup:
         at = datetime.fromisoformat(event.at).astimezone(UTC)
         new_day = previous is None or at.date() != before.date()
         if new_day:
-            rows.append(_DAY(date=at.date().isoformat(), label=f"{at:%A}, {at.day} {at:%B} {at.year}, UTC"))
+            yield _DAY(date=at.date().isoformat(), label=f"{at:%A}, {at.day} {at:%B} {at.year}, UTC")
         continues = not new_day and previous is not None and previous.by == event.by and at - before < GROUP_GAP
-        rows.append(_message(event, at, continues))
+        yield _message(event, at, continues)
         previous, before = event, at
-    return Markup("\n").join(rows)
 
 
 def _message(event: Event, at: datetime, continues: bool) -> Markup:
@@ -80,7 +83,15 @@ def render_text(text: str) -> Markup:
 
 
 def _shown(text: str) -> Markup:
-    return Markup().join(_HIDDEN(pictures=part.text) if part.is_picture else part.text for part in shown(text))
+    if text.isascii() and text.isprintable():
+        return escape(text)
+    # What escaping adds is neither hidden nor joins anything, so that it can come first, and once for the whole text.
+    return Markup(shown_as(str(escape(text)), _hidden))  # noqa: S704  # escaped, and spans of ours
+
+
+@lru_cache(maxsize=1024)
+def _hidden(pictures: str) -> str:
+    return str(_HIDDEN(pictures=pictures))
 
 
 def initial(name: str) -> str:
