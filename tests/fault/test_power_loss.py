@@ -127,6 +127,18 @@ async def test_what_a_failed_sync_has_left_unsure_is_sure_before_it_is_told(hist
     passed(await walk(record, history.judge, Random(5), 1))
 
 
+async def test_what_was_refused_on_a_full_disk_does_not_come_back(history: History) -> None:
+    """Half of it is in the log's file, and a power cut may leave any part of that half."""
+    crowd = Crowd(history.server, Random(8))
+    history.server.start(fault="pwrite64:error=ENOSPC:when=40+13")  # counted by thread: only the writer comes so far
+    crowd.talk_until_refused(4)
+    history.server.end(signal.SIGKILL)
+    record = await history.end(crowd)
+    assert not any(key.encode() in event for key in crowd.refused for event in history.judge.whole.events.values())
+    verdict = passed(await walk(record, history.judge, Random(8), 1))
+    assert verdict.opened >= 20
+
+
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", SEEDS)

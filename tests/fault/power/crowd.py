@@ -16,6 +16,8 @@ from tests.support.talk import Answer, Client
 SIZES = (0, 10, 10, 100, 100, 400, 3000, 9000)
 """Extra characters of a text: some need pages of the database for themselves."""
 
+FORM = "Content-Type: application/x-www-form-urlencoded"
+
 PATIENCE_S = 30
 
 _SEQ = re.compile(rb'"seq":(\d+)')
@@ -28,6 +30,7 @@ class Crowd:
         self, server: RecordedServer, random: Random, rooms: int = 4, senders: int = 8, sizes: tuple[int, ...] = SIZES
     ) -> None:
         self.acked: set[tuple[str, int]] = set()
+        self.refused: set[str] = set()
         self._sizes = sizes
         self._server = server
         self._random = random
@@ -60,6 +63,19 @@ class Crowd:
             while (answer := sender.send(self._request()).answer()).status == 201:
                 self._note(answer)
             assert answer.status == 500, answer
+
+    def talk_until_refused(self, times: int) -> None:
+        """Send until so many messages, each with a key of its own, have been refused because the disk is full."""
+        with Client.to(self._server.port) as sender:
+            while len(self.refused) < times:
+                key = f"may-be-refused-{len(self.acked)}-{len(self.refused)}"
+                request = raw.post(f"/{self._rooms[0]}", b"text=" + b"x" * 3000, FORM, f"Idempotency-Key: {key}")
+                answer = sender.send(request).answer()
+                if answer.status == 507:
+                    self.refused.add(key)
+                else:
+                    assert answer.status == 201, answer
+                    self._note(answer)
 
     def _note(self, answer: Answer) -> None:
         _, room, seq = answer.fields["location"].split("/")
