@@ -25,7 +25,7 @@ from tests.checker.invariants import violations
 from tests.fault.load import Load
 from tests.fault.relay import LossyBus
 from tests.support import raw
-from tests.support.stores import CountedIds, HandClock, draft
+from tests.support.stores import CountedIds, HandClock, append, draft
 
 HEALED_S = 15
 ACKS = 600
@@ -176,11 +176,11 @@ NUMBERS = Encoder(seqs_of, nothing)
 
 
 async def say(store: MemoryStore, count: int) -> None:
-    await asyncio.gather(*[store.append(draft(f"message {index}")) for index in range(count)])
+    await asyncio.gather(*[append(store, draft(f"message {index}")) for index in range(count)])
 
 
 async def enter(hub: Hub, slate: Slate, encoder: Encoder = NUMBERS) -> None:
-    Subscription(await hub.open("lobby"), encoder, slate.write, slate).start(0)
+    Subscription(await hub.open("lobby"), encoder, slate, slate).start(0)
 
 
 class Late(MemoryStore):

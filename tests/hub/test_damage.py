@@ -41,7 +41,7 @@ class Room:
 
     async def follow(self, since: int) -> Recorder:
         reader = Recorder()
-        reader.subscription = Subscription(await self.hub.open("lobby"), NUMBERS, reader.write, reader)
+        reader.subscription = Subscription(await self.hub.open("lobby"), NUMBERS, reader, reader)
         reader.subscription.start(since)
         await settle(lambda: bool(reader.notes) and reader.notes[-1].startswith("caught_up"))
         return reader

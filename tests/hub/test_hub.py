@@ -20,6 +20,13 @@ from parlour.store.memory import MemoryStore
 from tests.support.stores import CountedIds, HandClock, append, draft
 
 
+class Pipe:
+    """A sink of one function."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self.write = write
+
+
 class Recorder:
     """A reader that remembers what it was given; `room` is how many writes it takes before its buffer is full."""
 
@@ -76,7 +83,7 @@ class House:
         reader = Recorder()
         reader.room = takes
         channel = await self.hub.open(room)
-        reader.subscription = Subscription(channel, NUMBERS, reader.write, reader)
+        reader.subscription = Subscription(channel, NUMBERS, reader, reader)
         reader.subscription.start(since)
         return reader
 
@@ -115,7 +122,7 @@ async def test_readers_of_one_batch_share_one_encoding(house: House) -> None:
     encoder = Encoder(encode, _nothing)
     for _ in range(3):
         reader = Recorder()
-        Subscription(channel, encoder, given.append, reader).start(0)
+        Subscription(channel, encoder, Pipe(given.append), reader).start(0)
     await house.say(4)
     assert made == [b"1 2 3 4 "]
     assert all(data is made[0] for data in given)
@@ -133,11 +140,11 @@ async def test_readers_that_resume_at_the_same_place_share_one_encoding(house: H
     given: list[bytes] = []
     shared, own = Encoder(encode, _nothing), Encoder(encode, _nothing, is_shared=False)
     for encoder, since in ((shared, 2), (shared, 2), (shared, 4), (own, 2), (own, 2)):
-        Subscription(await house.hub.open("lobby"), encoder, given.append, Recorder()).start(since)
+        Subscription(await house.hub.open("lobby"), encoder, Pipe(given.append), Recorder()).start(since)
     assert given == [b"3 4 5 6 ", b"3 4 5 6 ", b"5 6 ", b"3 4 5 6 ", b"3 4 5 6 "]
     assert len(made) == 4
     await house.say(1)
-    Subscription(await house.hub.open("lobby"), shared, given.append, Recorder()).start(2)
+    Subscription(await house.hub.open("lobby"), shared, Pipe(given.append), Recorder()).start(2)
     assert given[-1] == b"3 4 5 6 7 "
 
 
@@ -212,7 +219,7 @@ async def test_one_broken_writer_does_not_keep_the_batch_from_the_others(house: 
     def broken(_data: bytes) -> None:
         raise RuntimeError("the transport is closed")
 
-    Subscription(channel, NUMBERS, broken, Recorder()).start(0)
+    Subscription(channel, NUMBERS, Pipe(broken), Recorder()).start(0)
     reader = await house.enter(since=0)
     await house.say(2)
     assert reader.seqs == [1, 2]

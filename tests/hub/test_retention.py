@@ -70,7 +70,7 @@ def seqs(events: Sequence[Stored]) -> list[int]:
 
 def enter(channel: Channel, since: int, paused: bool = False) -> Recorder:
     reader = Recorder()
-    reader.subscription = Subscription(channel, NUMBERS, reader.write, reader)
+    reader.subscription = Subscription(channel, NUMBERS, reader, reader)
     if paused:
         reader.subscription.pause()
     reader.subscription.start(since)

@@ -139,12 +139,12 @@ class Channel:
     def _write(self, group: Group, data: bytes) -> None:
         writers = group.writers
         if writers is None:
-            writers = group.writers = tuple([member.write for member in group.members])
+            writers = group.writers = tuple([member.sink.write for member in group.members])
         for write in writers:
             try:
                 write(data)
             except Exception:  # one broken connection must not cost the others their message
-                self._give_up([member for member in group.members if member.write is write])
+                self._give_up([member for member in group.members if member.sink.write == write])
 
     def _give_up(self, members: Sequence[Subscription]) -> None:
         """Send away who could not be shown an event: who comes back with a cursor is not left with a hole."""

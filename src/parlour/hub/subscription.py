@@ -49,19 +49,26 @@ class Reader(Protocol):
         """The log could not be read, or an event not be shown; the reader should come back with its cursor."""
 
 
+class Sink(Protocol):
+    """Where a subscription writes. `write` may change as long as nobody is live: a channel keeps it from then on."""
+
+    def write(self, data: bytes) -> None:
+        """Take an encoded batch."""
+
+
 class Subscription:
     """A reader's place. While it is live the channel writes to it directly and `seq` is not kept up to date.
 
-    `write` receives encoded batches. Between `pause` and `resume` nothing is written: the subscription leaves the
+    `sink` receives encoded batches. Between `pause` and `resume` nothing is written: the subscription leaves the
     fan-out and keeps only its cursor; afterwards it is caught up from the ring or the store, page by page.
     """
 
-    __slots__ = ("_announced", "_live", "_paused", "_reading", "_seq", "channel", "encoder", "reader", "write")
+    __slots__ = ("_announced", "_live", "_paused", "_reading", "_seq", "channel", "encoder", "reader", "sink")
 
-    def __init__(self, channel: Channel, encoder: Encoder, write: Callable[[bytes], None], reader: Reader) -> None:
+    def __init__(self, channel: Channel, encoder: Encoder, sink: Sink, reader: Reader) -> None:
         self.channel = channel
         self.encoder = encoder
-        self.write = write
+        self.sink = sink
         self.reader: Reader | None = reader
         self._seq = 0
         self._live = self._paused = self._reading = self._announced = False
@@ -127,7 +134,7 @@ class Subscription:
                 channel.read_after(self._seq, self._read, self.encoder.page_bytes)
                 return
             self._seq, data = page
-            self.write(data)
+            self.sink.write(data)
             if self._seq != channel.head:
                 self._reading = True
                 asyncio.get_running_loop().call_soon(self._go_on)
@@ -150,7 +157,7 @@ class Subscription:
             self.start_with_reset(self.channel.skipped(min(events.last, self.channel.head)))
         elif events and events[0].seq == self._seq + 1:
             self._seq = events[-1].seq
-            self.write(self.encoder.events(self.channel, events))
+            self.sink.write(self.encoder.events(self.channel, events))
             self._pump()
         else:
             # The log was trimmed under a reader that was too slow for the retention horizon.

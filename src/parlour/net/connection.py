@@ -13,12 +13,12 @@ from parlour.http.later import Later
 from parlour.http.request import Admission, Peer, Request
 from parlour.http.response import OpenResponse, Reply, Response, Upgrade, encode, encode_open
 from parlour.http.session import Session
+from parlour.net.cork import Cork
 from parlour.net.exchange import Exchange
 from parlour.net.kernel import cut, untaken
 from parlour.wire.http1 import RequestDecoder, RequestHead
 
 if TYPE_CHECKING:
-    from parlour.http.application import Application
     from parlour.net.server import Server
 
 log = logging.getLogger("parlour.net")
@@ -49,7 +49,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_admission", "_advancing", "_began", "_buffered_then", "_closing", "_decoder", "_eof", "_exchange", "_head",
+        "_advancing", "_began", "_buffered_then", "_closing", "_cork", "_decoder", "_eof", "_exchange", "_head",
         "_held", "_paused", "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket", "due",
         "server", "transport", "write",
     )  # fmt: skip
@@ -60,9 +60,9 @@ class Connection(asyncio.Protocol):
         self.address = ""
         self._decoder: RequestDecoder | None = None
         self._head: RequestHead | None = None
-        self._admission: Admission | None = None
         self._exchange: Exchange[Reply] | Later | None = None
         self._session: Session | None = None
+        self._cork: Cork | None = None
         self._peer: Peer | None = None
         self._remaining = server.limits.connection_requests
         self._paused = self._closing = self._eof = self._advancing = False
@@ -203,7 +203,8 @@ class Connection(asyncio.Protocol):
                 self._await_bytes(HEAD if not decoder.is_between else NOTHING)
                 return False
             try:
-                self._admission = head.note or _admit(server.application, head)
+                if head.note is None:
+                    head.note = server.application.admit(head)
             except Refusal as refusal:
                 if head.content_length or head.chunked:
                     raise  # a body that nobody wants is not read: the connection ends here
@@ -214,8 +215,7 @@ class Connection(asyncio.Protocol):
                 return True
             if self._peer is None or server.behind_proxy:
                 self._peer = server.peer(self.address, head, not self.transport.can_write_eof())
-        admission = self._admission
-        assert admission is not None
+        admission: Admission = head.note
         assert self._peer is not None
         route = admission.route
         body = decoder.next_body(0 if route is None else route.max_body)
@@ -292,7 +292,7 @@ class Connection(asyncio.Protocol):
         """A handler has finished."""
         head = self._head
         assert head is not None
-        self._exchange = self._head = self._admission = None
+        self._exchange = self._head = None
         reply = self.server.render(outcome, head) if isinstance(outcome, BaseException) else outcome
         if self.transport.is_closing():
             if not isinstance(reply, Response):
@@ -313,22 +313,21 @@ class Connection(asyncio.Protocol):
     def _open(self, reply: OpenResponse | Upgrade, head: RequestHead) -> None:
         """Write the head of an answer without an end, and let its session take over."""
         if isinstance(reply, OpenResponse):
-            self.write(encode_open(reply, date=self.server.date()))
+            first, rest = encode_open(reply, date=self.server.date()), b""
             self._report(200, head)
             if head.method == "HEAD":
+                self.write(first)
                 reply.session.closed()
                 self._finish()
-            else:
-                self._hand_over(reply.session)
+                return
         else:
             decoder = self._decoder
             assert decoder is not None
-            rest = decoder.rest()
-            self.write(reply.head)
+            first, rest = reply.head, decoder.rest()
             self._report(101, head)
-            self._hand_over(reply.session)
-            if rest:
-                self.data_received(rest)
+        self._hand_over(reply.session, first)
+        if rest:
+            self.data_received(rest)
 
     def _respond(self, response: Response, head: RequestHead) -> None:
         decoder = self._decoder
@@ -387,6 +386,7 @@ class Connection(asyncio.Protocol):
         With `unread` the peer may be sending still: that is dropped for a while, or a reset would take the answer away.
         """
         transport = self.transport
+        self._uncork()
         self._closing = True
         self._decoder = None
         self._look_soon()
@@ -404,11 +404,15 @@ class Connection(asyncio.Protocol):
         self._look_soon()
         self.transport.close()
 
-    def _hand_over(self, session: Session) -> None:
-        """From here the bytes belong to a session."""
+    def _hand_over(self, session: Session, first: bytes) -> None:
+        """From here the bytes belong to a session, behind the `first` ones."""
         self._session = session
         self._decoder = None
+        self._cork = cork = Cork(self.write)
+        self.write = cork.write
+        self.write(first)
         session.started(self)
+        self._uncork()
         if self._paused:
             session.paused()
         if self.server.drain.is_draining:
@@ -417,6 +421,13 @@ class Connection(asyncio.Protocol):
             session.ended()
         else:
             self._feed_more()
+
+    def _uncork(self) -> None:
+        """Write what was held back at the beginning of a session."""
+        cork, self._cork = self._cork, None
+        if cork is not None:
+            self.write = self.transport.write
+            cork.flush()
 
     # --- the Sink of a session ---
 
@@ -481,9 +492,3 @@ class Connection(asyncio.Protocol):
         """A row of the connection table (SIGUSR1)."""
         state = type(self._session).__name__ if self._session else "busy" if self._exchange else "idle"
         return {"address": self.address, "state": state, "buffered": self.buffered(), "paused": self._paused}
-
-
-def _admit(application: Application, head: RequestHead) -> Admission:
-    """Ask the application about a head that has no note of it yet. Raises Refusal."""
-    head.note = admission = application.admit(head)
-    return admission

@@ -134,7 +134,7 @@ class LiveSession:
     def enter(self, channel: Channel, start: Start) -> None:
         """Take a place in an opened room."""
         assert self.sink is not None
-        place = Subscription(channel, self.encoder, self.sink.write, self)
+        place = Subscription(channel, self.encoder, self.sink, self)
         self._places = (*self._places, place)
         if self.paused_by_peer:
             place.pause()
