@@ -13,8 +13,10 @@ from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.connection import check_library, open_reader
 from parlour.store.sqlite.directory import DATABASE
 from parlour.store.sqlite.errors import StoreError
+from parlour.store.sqlite.identity import is_identity
 from parlour.store.sqlite.migrate import applied, check_applied
 from parlour.store.sqlite.verify import Problem, RoomRow, room_problems
+from parlour.store.sqlite.wal import WriteAheadLog
 
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError)
 
@@ -47,18 +49,26 @@ def check(directory: Path) -> Report:
     database = directory / DATABASE
     if not database.is_file():
         raise StoreError(f"There is no {DATABASE} in {directory}.")
+    if not database.stat().st_size:
+        return _unreadable(database, "it is empty")
+    log = WriteAheadLog(database)
     try:
         connection = open_reader(database)
     except _DAMAGE as error:
-        return _unreadable(database, error)
+        return _unreadable(database, f"SQLite: {error}")
     except apsw.Error as error:
         raise StoreError(f"{database} cannot be opened: {error}.") from error
+    damage = ""
     try:
+        if damage := log.damage(connection):
+            return _unreadable(database, damage)
         return _check(connection, database)
     except _DAMAGE as error:
-        return _unreadable(database, error)
+        return _unreadable(database, f"SQLite: {error}")
     finally:
         connection.close()
+        if damage:
+            log.restore_index()
 
 
 def _check(connection: apsw.Connection, database: Path) -> Report:
@@ -70,6 +80,8 @@ def _check(connection: apsw.Connection, database: Path) -> Report:
         )
     epoch = connection.execute(sql.GET_META, ("epoch",)).get
     problems = list(_structure(connection))
+    if not is_identity(connection):
+        problems.append(Problem("the epoch or the secret is damaged"))
     rooms = events = 0
     for count, found in _rooms(connection, epoch):
         rooms += 1
@@ -91,15 +103,17 @@ def _rooms(connection: apsw.Connection, epoch: str) -> Iterator[tuple[int, list[
     """Of each room the number of events looked at, and the problems."""
     number = 0
     while True:
-        with connection:  # one snapshot of the room: retention may be dropping events
-            row = connection.execute(sql.ROOM_AFTER, (number,)).get
-            if row is None:
-                return
-            room = RoomRow._make(cast("tuple[int, str, int, int]", row))
-            found = list(room_problems(connection, epoch, room, room.first_seq))
+        connection.execute("BEGIN")  # one snapshot of the room: retention may be dropping events
+        row = connection.execute(sql.ROOM_AFTER, (number,)).get
+        if row is None:
+            return
+        room = RoomRow._make(cast("tuple[int, str, int, int]", row))
+        found = list(room_problems(connection, epoch, room))
+        connection.execute("COMMIT")
         number = room.number
-        yield max(0, (room.newest & sql.SEQ_MASK) - room.first_seq + 1), found
+        is_countable = isinstance(room.first_seq, int)  # damage can change the type of a value
+        yield (max(0, (room.newest & sql.SEQ_MASK) - room.first_seq + 1) if is_countable else 0), found
 
 
-def _unreadable(database: Path, error: apsw.Error) -> Report:
-    return Report(database, "", 0, 0, 0, {"sqlite": apsw.sqlite_lib_version()}, [Problem(f"SQLite: {error}")])
+def _unreadable(database: Path, what: str) -> Report:
+    return Report(database, "", 0, 0, 0, {"sqlite": apsw.sqlite_lib_version()}, [Problem(what)])

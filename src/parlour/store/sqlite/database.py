@@ -9,13 +9,14 @@ from typing import NamedTuple
 import apsw
 
 from parlour.chat.ports import Ids
-from parlour.store.identity import Identity, new_identity
-from parlour.store.sqlite import statements as sql
+from parlour.store.identity import Identity
 from parlour.store.sqlite.connection import check_library, open_reader, open_writer
 from parlour.store.sqlite.directory import DataDirectory, sync_directory
 from parlour.store.sqlite.errors import Damaged, StoreError
+from parlour.store.sqlite.identity import identity_of
 from parlour.store.sqlite.migrate import migrate
 from parlour.store.sqlite.verify import recent_problems
+from parlour.store.sqlite.wal import WriteAheadLog
 
 _log = logging.getLogger("parlour.store")
 
@@ -41,10 +42,12 @@ def open_database(path: Path, ids: Ids) -> Database:
         raise StoreError(f"{path} cannot be used: {error}.") from error
     connections: list[apsw.Connection] = []
     try:
+        log = WriteAheadLog(directory.database)
         writer = open_writer(directory.database)
         connections.append(writer)
+        _refuse_damage(log, writer)
         migrate(writer)
-        identity = _identity(writer, ids)
+        identity = identity_of(writer, ids)
         if not directory.ended_cleanly:
             _recover(writer, identity.epoch)
         sync_directory(path)
@@ -53,19 +56,23 @@ def open_database(path: Path, ids: Ids) -> Database:
     except BaseException as error:
         for connection in connections:
             connection.close()
-        directory.release(clean=directory.ended_cleanly)
+        # A new database that is empty still must not look like one that was emptied.
+        directory.release(clean=directory.ended_cleanly and directory.database.stat().st_size > 0)
         if isinstance(error, apsw.Error):
             raise Damaged(f"{directory.database} cannot be opened: {error}.") from error
         raise
 
 
-def _identity(connection: apsw.Connection, ids: Ids) -> Identity:
-    with connection:
-        if connection.execute(sql.GET_META, ("epoch",)).get is None:
-            fresh = new_identity(ids)
-            connection.execute(sql.SET_META, ("epoch", fresh.epoch))
-            connection.execute(sql.SET_META, ("secret", fresh.secret))
-    return Identity(*(connection.execute(sql.GET_META, (name,)).get for name in ("epoch", "secret")))
+def _refuse_damage(log: WriteAheadLog, connection: apsw.Connection) -> None:
+    """Raise Damaged, everything left as it was, if stored messages would be dropped without a word."""
+    if damage := log.damage(connection):
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        connection.close()
+        log.restore_index()
+        raise Damaged(
+            f"{damage}. Restore a backup; or keep a copy of the directory, move that file away to go on without what is"
+            " in it, and see with `parlour check` what is left."
+        )
 
 
 def _recover(connection: apsw.Connection, epoch: str) -> None:

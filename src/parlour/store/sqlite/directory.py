@@ -8,7 +8,7 @@ import os
 from itertools import takewhile
 from pathlib import Path
 
-from parlour.store.sqlite.errors import DirectoryInUse
+from parlour.store.sqlite.errors import Damaged, DirectoryInUse
 
 DATABASE = "parlour.db"
 LOCK = "lock"
@@ -33,8 +33,12 @@ class DataDirectory:
 
     @classmethod
     def hold(cls, path: Path) -> DataDirectory:
-        """Make `path` if needed (mode 0700) and hold it. Raises DirectoryInUse, and OSError as the system gives it."""
+        """Make `path` if needed (mode 0700) and hold it.
+
+        Raises DirectoryInUse, Damaged for an emptied database, and OSError as the system gives it.
+        """
         _make(path.resolve())
+        is_new = not (path / LOCK).exists()
         lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -47,6 +51,8 @@ class DataDirectory:
             os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
             marker = path / MARKER
             ended_cleanly = not marker.exists()
+            if not is_new and _is_emptied(path, ended_cleanly):
+                raise Damaged(f"{path / DATABASE} is empty and was not: restore a backup, or remove it to begin anew.")
             marker.touch(mode=0o600)
             if not (path / DATABASE).exists():  # SQLite would make it readable to all; WAL and index take its mode
                 os.close(os.open(path / DATABASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -78,6 +84,17 @@ def _make(path: Path) -> None:
     for each in reversed(missing):
         each.mkdir(mode=0o700 if each == path else 0o777)
         sync_directory(each.parent)
+
+
+def _is_emptied(path: Path, ended_cleanly: bool) -> bool:
+    """Whether a database has lost all its bytes: SQLite would begin a new one and remove the log of the old.
+
+    It may be empty after a first start that was killed: then the marker is there, and no write-ahead log.
+    """
+    database, log = path / DATABASE, path / f"{DATABASE}-wal"
+    if not database.exists() or database.stat().st_size:
+        return False
+    return ended_cleanly or (log.exists() and log.stat().st_size > 0)
 
 
 def sync_directory(path: Path) -> None:

@@ -28,5 +28,11 @@ def room_crc(epoch: str, room: str) -> int:
 
 
 def checksum(start: int, seq: int, body: bytes) -> int:
-    """CRC-32 of `body`, started from its place: another epoch, room or seq gives another value for the same bytes."""
-    return crc32(body, (start + seq) & 0xFFFFFFFF)
+    """CRC-32 of `body`, started from its place: another epoch, room or seq gives another value for the same bytes.
+
+    -1, which no row has, for what is no bytes: damage can change the type of a value too.
+    """
+    try:
+        return crc32(body, (start + seq) & 0xFFFFFFFF)
+    except TypeError:
+        return -1

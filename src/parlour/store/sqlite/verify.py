@@ -46,12 +46,15 @@ def recent_problems(connection: apsw.Connection, epoch: str) -> Iterator[Problem
     """Verify the last RECENT_EVENTS of the RECENT_ROOMS that were active last. Raises apsw.Error."""
     rooms = connection.execute(sql.RECENT_ROOMS, (RECENT_ROOMS,)).fetchall()
     for room in map(RoomRow._make, cast("list[tuple[int, str, int, int]]", rooms)):
-        head = room.newest & sql.SEQ_MASK
-        yield from room_problems(connection, epoch, room, max(room.first_seq, head - RECENT_EVENTS + 1))
+        yield from room_problems(connection, epoch, room, (room.newest & sql.SEQ_MASK) - RECENT_EVENTS + 1)
 
 
-def room_problems(connection: apsw.Connection, epoch: str, room: RoomRow, from_seq: int) -> Iterator[Problem]:
+def room_problems(connection: apsw.Connection, epoch: str, room: RoomRow, from_seq: int = 0) -> Iterator[Problem]:
     """Verify the events from `from_seq` to the newest: density, checksums, columns, times. Raises apsw.Error."""
+    if not (isinstance(room.name, str) and isinstance(room.first_seq, int)):  # STRICT holds for what is written only
+        yield Problem("the row of the room is damaged", str(room.name), 0)
+        return
+    from_seq = max(from_seq, room.first_seq)
     base = room.number << sql.SEQ_BITS
     start = room_crc(epoch, room.name)
     expected, latest = from_seq, 0
@@ -66,7 +69,9 @@ def room_problems(connection: apsw.Connection, epoch: str, room: RoomRow, from_s
             yield Problem("its columns differ from its text", room.name, seq)
         elif at_ms < latest:
             yield Problem("its time is before that of the event before it", room.name, seq)
-        expected, latest = seq + 1, at_ms
+        else:
+            latest = at_ms
+        expected = seq + 1
     if not room.newest:
         yield Problem("the room has no events", room.name, room.first_seq)
 
@@ -78,7 +83,8 @@ def _missing(first: int, last: int) -> str:
 def _agree(room: str, seq: int, at_ms: int, author: str, key: str | None, body: bytes) -> bool:
     try:
         event = decode_event(body)
-    except msgspec.DecodeError:
+        at = at_text(at_ms)
+    except (msgspec.DecodeError, TypeError, ValueError, OverflowError):  # no time there ever was
         return False
     found = (event.room, event.seq, event.at, event.by.id, event.key)
-    return found == (room, seq, at_text(at_ms), author, key)
+    return found == (room, seq, at, author, key)

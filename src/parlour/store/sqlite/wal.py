@@ -1,0 +1,97 @@
+"""Tells a write-ahead log that is damaged from one that was cut short by an unclean end: SQLite reads both up to there.
+
+After the first frame that does not verify (sqlite.org/fileformat2.html §4) SQLite sees the end of the log, and what
+comes behind it is gone without a word. But only the last transaction can be cut short: all before it were synced. So
+the log is damaged if two transactions or more lie behind its end, or if the index, which SQLite writes after the sync
+and which survives a kill, knows of more frames.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+_MAGIC = b"\x37\x7f\x06"
+_HEADER_BYTES = 32
+_FRAME = struct.Struct(">II8s8x")  # page; pages of the database, if this frame commits; salts
+_INDEX = struct.Struct("=16xI12x8s8x")  # frames and salts, in one of two copies (sqlite.org/walformat.html §2.1)
+
+
+class _Frame(NamedTuple):
+    is_commit: bool
+    salts: bytes
+
+
+class WriteAheadLog:
+    """The log of a database as the last process left it. Make it before SQLite opens the database: that forgets."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + "-wal")
+        self._index_path = database.with_name(database.name + "-shm")
+        self._index = _start(self._index_path, 2 * _INDEX.size)
+
+    def damage(self, connection: apsw.Connection) -> str:
+        """What is wrong with it, in a sentence; empty if nothing is known to be. Raises apsw.Error.
+
+        Changes neither the log nor the database. Beside a running server all is well.
+        """
+        header = _start(self._path, _HEADER_BYTES)
+        if len(header) < _HEADER_BYTES:
+            return ""
+        frames = self._frames(connection.pragma("page_size"))
+        connection.pragma("schema_version")  # to read at all is to open the log
+        valid, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        if valid < 0 or header != _start(self._path, _HEADER_BYTES):
+            return ""  # it is not in use, or a running server has begun it anew
+        salts = header[16:24]
+        if frames and not _is_whole(header):  # it is one sector: no unclean end leaves half of it
+            salts = Counter(frame.salts for frame in frames).most_common(1)[0][0]
+        behind = sum(frame.is_commit and frame.salts == salts for frame in frames[valid:])
+        if behind < 2 and self._known(salts) <= valid:
+            return ""
+        return f"{self._path} is damaged at frame {valid + 1}: stored messages behind it cannot be read"
+
+    def _known(self, salts: bytes) -> int:
+        """How many frames the index knows of a log with these salts."""
+        one, two = self._index[: _INDEX.size], self._index[_INDEX.size :]
+        if len(two) < _INDEX.size or one != two:
+            return 0
+        frames, found = _INDEX.unpack(one)
+        return int(frames) if found == salts else 0
+
+    def restore_index(self) -> None:
+        """Put back what SQLite has forgotten, so that the next look finds the same."""
+        with self._index_path.open("r+b") as file:
+            file.write(self._index)
+
+    def _frames(self, page_size: int) -> list[_Frame]:
+        frames = []
+        with self._path.open("rb", buffering=0) as file:
+            file.seek(_HEADER_BYTES)
+            while len(head := file.read(_FRAME.size)) == _FRAME.size:
+                _, pages, salts = _FRAME.unpack(head)
+                frames.append(_Frame(pages != 0, salts))
+                file.seek(page_size, os.SEEK_CUR)
+        return frames
+
+
+def _start(path: Path, size: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except FileNotFoundError:
+        return b""
+
+
+def _is_whole(header: bytes) -> bool:
+    """Whether the checksum of a log's header is right; the lowest bit of the magic number is its byte order (§4.4)."""
+    first = second = 0
+    for one, two in struct.iter_unpack(">II" if header[3] & 1 else "<II", header[:24]):
+        first = (first + one + second) & 0xFFFFFFFF
+        second = (second + two + first) & 0xFFFFFFFF
+    return header.startswith(_MAGIC) and struct.pack(">II", first, second) == header[24:]
