@@ -6,6 +6,7 @@ describes. Every one is a `Follower`.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import threading
@@ -116,12 +117,14 @@ def npm_eventsource(url: str) -> Iterator[Follower]:
 
 
 def _install() -> None:
-    """Have npm install what its lock says, once for each lock."""
-    wanted = (NPM / "package-lock.json").read_bytes()
+    """Have npm install what its lock says, once for each lock; whoever else wants that now waits."""
     stamp = NPM / "node_modules" / "stamp"
-    if not stamp.is_file() or stamp.read_bytes() != wanted:
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=NPM, check=True)
-        stamp.write_bytes(wanted)
+    with (NPM / "package-lock.json").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = lock.read()
+        if not stamp.is_file() or stamp.read_bytes() != wanted:
+            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=NPM, check=True)
+            stamp.write_bytes(wanted)
 
 
 class Tab:

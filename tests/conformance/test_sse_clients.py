@@ -17,8 +17,6 @@ from tests.support.browser import chromium
 from tests.support.inprocess import InProcess
 from tests.support.server import ServerProcess
 
-CLIENTS = ("chromium", "eventsource", "httpx-sse")
-
 CLOCK_MS = 10
 """So much earlier a timer may seem to ring: clocks are read in milliseconds, and rounded."""
 
@@ -43,8 +41,14 @@ HOSTILE = (
 )
 
 
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
 class Story:
-    """What happened to a server, and what each client saw of it."""
+    """A server that is told messages, and the clients that follow it."""
 
     def __init__(self, server: ServerProcess) -> None:
         self.server = server
@@ -60,65 +64,43 @@ class Story:
                 assert answer.status_code == 201, answer.text
             self.texts += texts
             self.epoch = client.get("/story", headers={"Accept": "application/json"}).json()["epoch"]
-        for follower in self.followers.values():
-            follower.wait("message", len(self.texts))
+        self.wait("message", len(self.texts))
 
-    def run(self, browser: Browser, clients: ExitStack) -> None:
-        """Hostile texts, replayed and live; a crash; a graceful stop."""
-        self.say(*HOSTILE)
-        url = f"{self.server.url}/story?since=0"
-        self.followers = {
-            "chromium": clients.enter_context(chromium_tab(browser, url)),
+    def wait(self, name: str, count: int) -> None:
+        """Wait until every client has shown so many of that name."""
+        for follower in self.followers.values():
+            follower.wait(name, count)
+
+
+def test_hostile_texts_are_shown_once_in_order_and_unchanged_through_a_crash_and_a_stop(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with ServerProcess(tmp_path / "data") as server, ExitStack() as clients:
+        story = Story(server)
+        story.say(*HOSTILE)
+        url = f"{server.url}/story?since=0"
+        story.followers = {
+            "Chromium": clients.enter_context(chromium_tab(browser, url)),
             "eventsource": clients.enter_context(npm_eventsource(url)),
             "httpx-sse": clients.enter_context(httpx_sse(url)),
         }
-        for follower in self.followers.values():
-            follower.wait("caught_up", 1)
-        self.say(*HOSTILE)
-        self.server.kill()
-        self.server.start()
-        self.say("after the crash", *HOSTILE)
-        self.server.stop()
-        for follower in self.followers.values():
-            follower.wait("bye", 1)
+        story.wait("caught_up", 1)
+        story.say(*HOSTILE)
+        server.kill()
+        server.start()
+        story.say("after the crash", *HOSTILE)
+        server.stop()
+        story.wait("bye", 1)
 
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    with ServerProcess(tmp_path_factory.mktemp("sse") / "data") as server, ExitStack() as clients:
-        story = Story(server)
-        story.run(browser, clients)
-        yield story
-
-
-@pytest.mark.parametrize("client", CLIENTS)
-def test_every_event_is_shown_once_in_order_with_its_cursor_across_a_crash(story: Story, client: str) -> None:
-    found = messages(story.followers[client])
-    assert [event_id for event_id, _ in found] == [f"{story.epoch}.{seq}" for seq in range(1, len(story.texts) + 1)]
-
-
-@pytest.mark.parametrize("client", CLIENTS)
-def test_hostile_texts_are_shown_unchanged(story: Story, client: str) -> None:
-    events = [json.loads(data) for _, data in messages(story.followers[client])]
-    assert [event["text"] for event in events] == story.texts
-    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-
-
-def test_all_clients_show_the_same_bytes(story: Story) -> None:
-    first, *others = [messages(follower) for follower in story.followers.values()]
-    assert others == [first] * len(others)
-
-
-@pytest.mark.parametrize("client", CLIENTS)
-def test_nothing_else_is_shown_than_events_and_control_items(story: Story, client: str) -> None:
-    names = [item[0] for item in story.followers[client].shown() if item[0] not in ("message", "heartbeat", "error")]
-    assert names == ["open", "caught_up", "open", "caught_up", "bye"]
+        cursors = [f"{story.epoch}.{seq}" for seq in range(1, len(story.texts) + 1)]
+        bytes_of_the_first = messages(story.followers["Chromium"])
+        for name, follower in story.followers.items():
+            found = messages(follower)
+            assert [event_id for event_id, _ in found] == cursors, name
+            assert [json.loads(data)["text"] for _, data in found] == story.texts, name
+            assert found == bytes_of_the_first, name
+            others = [item[0] for item in follower.shown() if item[0] not in ("message", "heartbeat", "error")]
+            assert others == ["open", "caught_up", "open", "caught_up", "bye"], name
 
 
 def cut_all(server: InProcess) -> None:
