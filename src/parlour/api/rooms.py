@@ -24,13 +24,13 @@ from parlour.hub.history import PAGE_BYTES, cursor_gone, one_event, page_after, 
 from parlour.schema.events import encode
 from parlour.schema.pages import RoomInfo, RoomList
 from parlour.schema.pages import page as encode_page
-from parlour.stream.encoding import TEXT_PAGE_BYTES, stored_line
+from parlour.stream.encoding import COSTLY_PAGE_BYTES, stored_line
 from parlour.stream.live import Start
 from parlour.stream.long_poll import wait_for_news
 from parlour.wire.websocket import handshake
 
-HTML_BYTES = 262144
-"""Events of an HTML page, as JSON: pictures of what cannot be seen make it up to ten times as long."""
+HTML_BYTES = 131072
+"""Events of an HTML page, as JSON: pictures of what cannot be seen make it up to fifteen times as long."""
 
 
 class Rooms:
@@ -180,7 +180,7 @@ async def _text_page(events: Sequence[Stored]) -> bytes:
     for event in events:
         lines.append(stored_line(event).encode())
         size += len(event.json)
-        if size > TEXT_PAGE_BYTES:
+        if size > COSTLY_PAGE_BYTES:
             size = 0
             await asyncio.sleep(0)
     return b"".join(lines)

@@ -108,10 +108,15 @@ class Channel:
             events = [event for event in events if event.seq >= expected]
             if not events:
                 return
+        apart = self._too_much_for(events) if len(events) > 1 else ()
+        for member in apart:
+            member.pause()
         self.head = events[-1].seq
         self.ring.extend(events)
         if self._replays:
             self._replays.clear()
+        for member in apart:
+            member.resume()
         for encoder, group in list(self._groups.items()):  # a full buffer makes its subscription leave
             try:
                 data = encoder.events(self, events)
@@ -145,6 +150,12 @@ class Channel:
                 write(data)
             except Exception:  # one broken connection must not cost the others their message
                 self._give_up([member for member in group.members if member.sink.write == write])
+
+    def _too_much_for(self, events: Sequence[Stored]) -> list[Subscription]:
+        """Who is given a batch page by page, as if it were late: to encode it in one go would hold the loop."""
+        size = sum([len(event.json) for event in events])
+        groups = [group for encoder, group in self._groups.items() if size > encoder.page_bytes]
+        return [member for group in groups for member in group.members]
 
     def _give_up(self, members: Sequence[Subscription]) -> None:
         """Send away who could not be shown an event: who comes back with a cursor is not left with a hole."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -98,7 +99,12 @@ def _position(channel: Channel, cursor: Cursor | None) -> int:
 
 def encode_cursors(epoch: str, positions: dict[str, int]) -> str:
     """Many cursors as one: `k3f9;lobby=42;dev=7`, room names percent-encoded."""
-    return epoch + "".join([f";{quote(room, safe='')}={seq}" for room, seq in positions.items()])
+    return epoch + "".join([f";{_quoted(room)}={seq}" for room, seq in positions.items()])
+
+
+@lru_cache(maxsize=4096)
+def _quoted(room: str) -> str:
+    return quote(room, safe="")
 
 
 def parse_cursors(text: str, field: str = "Last-Event-ID") -> dict[str, Cursor]:
