@@ -17,11 +17,11 @@ from random import Random
 
 import pytest
 
-from tests.fault.power.crowd import SIZES, Crowd, until
+from tests.fault.power.crowd import SIZES, Crowd, changed_at, until
 from tests.fault.power.history import History, a_failed_sync, first_life, next_life, passed, recorded
 from tests.fault.power.images import Image, Kept, LaterFirst, Sectors, Zeros, image
 from tests.fault.power.judge import Place, Verdict, cuts, replay, walk, write
-from tests.fault.power.operations import Create, Record, Sync
+from tests.fault.power.operations import Create, Record, Sync, Write
 from tests.fault.power.server import DATA, RecordedServer
 from tests.support import raw
 from tests.support.stores import HandClock, append, draft, open_sqlite
@@ -31,9 +31,10 @@ ROUNDS = int(os.environ.get("PARLOUR_POWER_ROUNDS", "90"))
 """Of the long run: its histories, and how many rounds of sends each has."""
 
 LARGE = (0, 100, 3000, 16000)
-"""Extra characters of texts that fill the log so fast that it is moved into the database under load."""
+"""Extra characters of texts that take many pages."""
 
 WAL = f"{DATA}/parlour.db-wal"
+DATABASE = f"{DATA}/parlour.db"
 
 
 @pytest.fixture
@@ -140,12 +141,30 @@ async def test_what_was_refused_on_a_full_disk_does_not_come_back(history: Histo
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
+async def test_a_power_cut_amid_a_checkpoint_under_load_loses_nothing_that_was_told(history: History) -> None:
+    """A log that has grown to its full length is moved into the database between two batches."""
+    server = history.server
+    crowd = Crowd(server, Random(9), senders=16, sizes=LARGE)
+    server.start()
+    before = changed_at(server.data)
+    while changed_at(server.data) == before:
+        crowd.talk(2)
+    crowd.talk(4)
+    server.end(signal.SIGKILL)
+    record = await history.end(crowd)
+    moved = [at for at, found in enumerate(record.operations) if isinstance(found, Write) and found.path == DATABASE]
+    begin = next(at for at in moved if at > len(record.operations) // 2)
+    passed(await walk(record, history.judge, Random(9), 3, start=begin - 20))
+
+
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_a_power_cut_at_any_moment_of_long_histories_loses_nothing_that_was_told(
     tmp_path: Path, history: History, seed: int
 ) -> None:
-    """Every fourth seed has large texts, and a log that is moved into the database under load."""
+    """Every fourth seed has large texts."""
     crowd = Crowd(history.server, Random(seed), sizes=SIZES if seed % 4 else LARGE)
     first_life(history.server, crowd, ROUNDS // 5)
     next_life(history.server, crowd, ROUNDS // 5)

@@ -112,8 +112,13 @@ class Crowd:
 
 def until_checkpoint(data: Path) -> None:
     """Wait until the idle server moves its log into the database."""
-    before = (data / "parlour.db").stat().st_mtime_ns
-    until(lambda: (data / "parlour.db").stat().st_mtime_ns != before)
+    before = changed_at(data)
+    until(lambda: changed_at(data) != before)
+
+
+def changed_at(data: Path) -> int:
+    """When the database file was written to."""
+    return (data / "parlour.db").stat().st_mtime_ns
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -123,16 +123,20 @@ async def walk(
     fates: int = len(FATES),
     *,
     told: dict[Place, bytes] | None = None,
+    start: int = 0,
     until: str = "\0",
 ) -> Verdict:
     """Cut a record at every sync and every answer and in between, and judge so many fates of each cut, in turns.
 
-    `told` is what had been told before the record began. `until` is a violation that ends the walk.
+    `told` is what had been told before the record began. `start` is the moment of the first cut, and `until` is a
+    violation after which there is no other.
     """
     verdict = Verdict(syncs=sum(isinstance(operation, Sync) for operation in record.operations))
     opened = judge.opened
     chosen = random.randrange(len(FATES))
     for cut in cuts(record, random, told or {}):
+        if cut.moment < start:
+            continue
         verdict.cuts += 1
         for _ in range(fates):
             fate = FATES[chosen % len(FATES)](cut.disk, random)
