@@ -6,20 +6,19 @@ describes. Every one is a `Follower`.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import httpx
 from httpx_sse import connect_sse
 from playwright.sync_api import Browser, Page
 
-NPM = Path(__file__).with_name("npm")
+from tests.conformance.npm_packages import NPM, install
+
 TIMEOUT_S = 20
 """Far beyond what anything here takes."""
 
@@ -97,7 +96,7 @@ def httpx_sse(url: str) -> Iterator[Follower]:
 @contextmanager
 def npm_eventsource(url: str) -> Iterator[Follower]:
     """npm's eventsource, in Node."""
-    _install()
+    install()
     log = Log()
     with subprocess.Popen(["node", "follow.mjs", url], cwd=NPM, stdout=subprocess.PIPE, text=True) as node:
         output = node.stdout
@@ -114,17 +113,6 @@ def npm_eventsource(url: str) -> Iterator[Follower]:
         finally:
             node.kill()
             thread.join(TIMEOUT_S)
-
-
-def _install() -> None:
-    """Have npm install what its lock says, once for each lock; whoever else wants that now waits."""
-    stamp = NPM / "node_modules" / "stamp"
-    with (NPM / "package-lock.json").open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = lock.read()
-        if not stamp.is_file() or stamp.read_bytes() != wanted:
-            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=NPM, check=True)
-            stamp.write_bytes(wanted)
 
 
 class Tab:

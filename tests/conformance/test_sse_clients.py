@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from parlour.config import Settings
+from tests.conformance.hostile_texts import HOSTILE
 from tests.conformance.sse_clients import Follower, chromium_tab, httpx_sse, messages, npm_eventsource
 from tests.support.browser import chromium
 from tests.support.inprocess import InProcess
@@ -19,26 +20,6 @@ from tests.support.server import ServerProcess
 
 CLOCK_MS = 10
 """So much earlier a timer may seem to ring: clocks are read in milliseconds, and rounded."""
-
-HOSTILE = (
-    "two\nlines",
-    "old\rMac",
-    "DOS\r\nand\n\rthe other way round",
-    "ends in a line break\n",
-    "\n\nempty lines\n\n\nbetween and after\n\n",
-    "VT \v FF \f FS \x1c GS \x1d RS \x1e NEL \x85 LS \u2028 PS \u2029 end",
-    "data: forged\n\ndata: twice\n\n",
-    "\nid: 999\nevent: reset\nretry: 1\ndata: {}\n\n",
-    ": a comment\n:\n",
-    " space before and after ",
-    "\ufeffbyte order marks\ufeff",
-    "every control character: " + "".join(map(chr, [*range(1, 32), *range(127, 160)])),
-    "\u202eright to left\u202c \u2066isolated\u2069 \u200f\u200e\u061c",
-    "😀 👩‍👩‍👧‍👦 🏳️‍🌈 🇩🇪 \U0001f3f4\U000e0067\U000e0062\U000e007f",
-    "e\u0301 and \u00e9, \ufffd, \ufffe, \uffff, \U0010ffff",
-    '\\u0000 \\n "quoted" \\',
-    "z" * 16384,
-)
 
 
 @pytest.fixture
