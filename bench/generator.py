@@ -41,6 +41,14 @@ def load(server: Running, arguments: list[str]) -> Figures:
     return figures
 
 
+def added(figures: Figures, alone: Figures) -> Figures:
+    """Return `figures` with what one more subscriber costs: the growth of a post's CPU over that of a post to one."""
+    subscribers = figures["deliveries"] / figures["acks"]
+    growth = figures["cpu_us_per_post"] - alone["cpu_us_per_post"]
+    return {**figures, "cpu_us_per_post_to_one": alone["cpu_us_per_post"],
+            "cpu_us_per_added_delivery": growth / (subscribers - 1)}  # fmt: skip
+
+
 def idle(server: Running, arguments: list[str], subscribers: int) -> Figures:
     """Connect idle subscribers and return what each of them costs: KiB of the server's proportional set size."""
     before = server.pss_kib()

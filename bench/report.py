@@ -19,6 +19,8 @@ ON_SCHEDULE = 0.97  # of the posts that were due; less is saturation, and its la
 COLUMNS = {
     "deliveries_per_s": "deliveries/s",
     "cpu_us_per_delivery": "CPU µs/delivery",
+    "cpu_us_per_added_delivery": "CPU µs/added delivery",
+    "cpu_us_per_post_to_one": "CPU µs/post to one",
     "messages_per_read": "messages/read",
     "delivery_ms_p50": "delivery p50 ms",
     "delivery_ms_p99": "p99",

@@ -26,6 +26,8 @@ ROOT = BENCH.parent
 BUILD = BENCH / "build"
 BUN = BUILD / "node_modules" / "@oven" / "bun-linux-x64" / "bin" / "bun"
 
+PEERS_PYTHON = BUILD / "venv" / "bin" / "python"
+
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 
 SERVER_CORE = 0
@@ -91,6 +93,15 @@ def _nchan_version() -> str:
     return "{} on nginx {}".format(*packages.split())
 
 
+def _python_peer(file: str) -> Callable[[Path, int], list[str]]:
+    return lambda _folder, _port: [str(PEERS_PYTHON), str(BENCH / "peers" / file)]
+
+
+def _installed(*packages: str) -> str:
+    script = "import sys; from importlib.metadata import version; print(*(f'{p} {version(p)}' for p in sys.argv[1:]))"
+    return _output(str(PEERS_PYTHON), "-c", script, *packages)
+
+
 PARLOUR = Server(
     "Parlour",
     "synced before the answer",
@@ -111,7 +122,10 @@ BUN_SERVER = Server(
 NCHAN = Server("nchan", "nothing", _nchan, _nchan_version, announces=False)
 NODE_WS = Server("Node ws", "nothing", lambda _folder, _port: ["node", str(BUILD / "node_ws.mjs")], _ws_version)
 
-ALL = (PARLOUR, FLOOR, BUN_SERVER, NCHAN, NODE_WS)
+AIOHTTP = Server("aiohttp", "nothing", _python_peer("aiohttp_app.py"), lambda: _installed("aiohttp", "uvloop"))
+STARLETTE = Server("Starlette", "nothing", _python_peer("starlette_app.py"), lambda: _installed("starlette", "uvicorn"))
+
+ALL = (PARLOUR, FLOOR, BUN_SERVER, NCHAN, NODE_WS, AIOHTTP, STARLETTE)
 
 
 @contextlib.contextmanager

@@ -40,7 +40,11 @@ def run_once(scenario: Scenario, server: Server, pace: Pace) -> generator.Figure
             return generator.idle(running, list(scenario.arguments[1:]), int(scenario.arguments[0]))
         own = scenario.own_arguments if server is PARLOUR else ()
         timing = ("--warm-up", str(pace.warm_up_s), "--seconds", str(pace.seconds))
-        return generator.load(running, [*scenario.arguments, *own, *timing])
+        figures = generator.load(running, [*scenario.arguments, *own, *timing])
+        if scenario.kind == "added":
+            alone = generator.load(running, [*scenario.arguments, "--subscribers", "1", *own, *timing])
+            return generator.added(figures, alone)
+        return figures
 
 
 def measure(results: Results, scenarios: list[Scenario], servers: list[Server], pace: Pace) -> None:
