@@ -1,4 +1,4 @@
-"""One room as a new user tries it: two browsers, `parlour chat` and curl at once, the server killed and started again."""
+"""One room as a new user tries it: two browsers, `parlour chat` and curl, with the server killed and started again."""
 
 from __future__ import annotations
 
