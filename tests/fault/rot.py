@@ -237,7 +237,7 @@ def as_process(data: Path) -> Iterator[int]:
     try:
         server.start()
     except AssertionError as error:
-        raise Refused(server.log.strip()) from error
+        raise Refused(server.log.splitlines()[-1]) from error  # events it found damaged may come before
     try:
         yield server.port
     finally:
