@@ -43,6 +43,7 @@ class Scenario:
 FANOUT = ("deliveries_per_s", "cpu_us_per_delivery", "messages_per_read", "delivery_ms_p50", "delivery_ms_p99")
 SINGLE = (
     "cpu_us_per_added_delivery",
+    "cpu_us_per_post_to_one",
     "cpu_us_per_delivery",
     "deliveries_per_s",
     "delivery_ms_p50",

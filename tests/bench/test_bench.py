@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+from xml.etree import ElementTree
 
 import pytest
 
+from bench.plot import Plot, draw, rows
 from bench.report import Results, doubts, faults, markdown
 from bench.scenarios import SCENARIOS, Budget, Scenario
 from bench.servers import BENCH, FLOOR, PARLOUR, Server
@@ -99,3 +101,14 @@ def test_measure_when_a_server_cannot_start_then_the_table_says_so_and_goes_on()
 def test_scenarios_when_listed_then_names_are_unique_and_each_includes_our_server() -> None:
     assert len({each.name for each in SCENARIOS}) == len(SCENARIOS)
     assert all(PARLOUR in each.servers for each in SCENARIOS)
+
+
+def test_plot_when_a_table_has_figures_then_every_server_has_a_bar_and_the_best_is_first() -> None:
+    plot = Plot("posts", "CPU & post", "cpu_us_per_post", ("posts",))
+    runs = {"Bun <1>": [{"cpu_us_per_post": 12.5}], "Parlour": [{"cpu_us_per_post": 24.0}, {"cpu_us_per_post": 26.0}]}
+    values = rows({"runs": {"posts": {**runs, "Idle": [{"acks": 0.0}]}}}, plot)
+    assert values == [("Bun <1>", 12.5), ("Parlour", 25.0)]
+    picture = ElementTree.fromstring(draw(plot.title, values))  # noqa: S314 (our own)
+    bars = [float(bar.attrib["width"]) for bar in picture.iter("{http://www.w3.org/2000/svg}rect")]
+    assert bars[1] == pytest.approx(2 * bars[0], rel=0.01)
+    assert "Bun <1>" in [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
