@@ -69,6 +69,14 @@ def test_what_a_failed_sync_did_not_cover_is_not_covered_by_the_next_one_either(
     assert all(found == {"a": b"too"} for found in images(disk))
 
 
+def test_what_is_written_anew_after_a_failed_sync_takes_the_size_with_it() -> None:
+    disk = disk_after(Write("a", 0, b"new"), Sync("a", 1, failed=True), files={"a": b""})
+    assert image(disk, Fate(disk, Random(0))) == {"a": b""}
+    disk.apply(Write("a", 0, b"new"))
+    disk.apply(Sync("a", 3))
+    assert all(found == {"a": b"new"} for found in images(disk))
+
+
 def test_a_file_is_shortened_as_a_whole_or_not_at_all() -> None:
     old = bytes([1]) * 3 * PAGE
     disk = disk_after(Truncate("a", 0), files={"a": old})

@@ -18,7 +18,7 @@ from random import Random
 import pytest
 
 from tests.fault.power.crowd import SIZES, Crowd, changed_at, until
-from tests.fault.power.history import History, a_failed_sync, first_life, next_life, passed, recorded
+from tests.fault.power.history import BATCH, CHECKPOINT, History, a_failed_sync, first_life, next_life, passed, recorded
 from tests.fault.power.images import Image, Kept, LaterFirst, Sectors, Zeros, image
 from tests.fault.power.judge import Place, Verdict, cuts, replay, walk, write
 from tests.fault.power.operations import Create, Record, Sync, Write
@@ -121,10 +121,14 @@ async def recoveries(
         yield passed(await walk(again, history.judge, random, 4, told=told))
 
 
-async def test_what_a_failed_sync_has_left_unsure_is_sure_before_it_is_told(history: History) -> None:
-    """The next start may not trust the log in the system's memory: what was not synced there will never be."""
-    record = await a_failed_sync(history)
-    assert sum(isinstance(operation, Sync) and operation.failed for operation in record.operations) == 1
+@pytest.mark.parametrize(("which", "path"), [(BATCH, WAL), (CHECKPOINT, DATABASE)], ids=["batch", "checkpoint"])
+async def test_what_a_failed_sync_has_left_unsure_is_sure_before_it_is_told(
+    history: History, which: str, path: str
+) -> None:
+    """The next start may not trust what the system's memory has of a file: what was not synced there will never be."""
+    record = await a_failed_sync(history, which)
+    syncs = [operation for operation in record.operations if isinstance(operation, Sync)]
+    assert [sync.path for sync in syncs if sync.failed] == [path]
     passed(await walk(record, history.judge, Random(5), 1))
 
 

@@ -64,6 +64,14 @@ class Crowd:
                 self._note(answer)
             assert answer.status == 500, answer
 
+    def talk_alone(self, times: int) -> None:
+        """Send one message after another until so many are stored, each in a transaction of its own."""
+        with Client.to(self._server.port) as sender:
+            while len(self.acked) < times:
+                answer = sender.send(self._request()).answer()
+                assert answer.status == 201, answer
+                self._note(answer)
+
     def talk_until_refused(self, times: int) -> None:
         """Send until so many messages, each with a key of its own, have been refused because the disk is full."""
         with Client.to(self._server.port) as sender:

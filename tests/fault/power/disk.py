@@ -86,8 +86,8 @@ class File:
     def write(self, moment: int, offset: int, data: bytes) -> None:
         """Put bytes at a place."""
         end = offset + len(data)
-        if end > self.size.now:
-            self.size.put(moment, end)
+        if end > self.size.now or (end > self.size.durable and not self.size.is_dirty):
+            self.size.put(moment, max(end, self.size.now))
         while data:
             number, start = divmod(offset, PAGE)
             piece, data = data[: PAGE - start], data[PAGE - start :]

@@ -73,13 +73,19 @@ def passed(verdict: Verdict) -> Verdict:
     return verdict
 
 
-async def a_failed_sync(history: History) -> Record:
-    """A server that meets one of a batch, and the next one on the same data."""
+BATCH = "fdatasync:error=EIO:when=12"
+CHECKPOINT = "fdatasync:error=EIO:when=14"
+"""Syncs that fail. They are counted by thread: no other thread than the writer's comes so far."""
+
+
+async def a_failed_sync(history: History, which: str = BATCH) -> Record:
+    """A server that meets one, of the log after 11 syncs or of the database after 12 messages, and the next server."""
     crowd = Crowd(history.server, Random(5))
-    history.server.start(fault="fdatasync:error=EIO:when=12")  # counted by thread: no other thread syncs so often
-    crowd.talk_until_it_fails()
+    history.server.start(fault=which)
+    if which == BATCH:
+        crowd.talk_until_it_fails()
+    else:
+        crowd.talk_alone(12)
     assert history.server.wait() == EXIT_STORAGE_FAILED
-    history.server.start()
-    crowd.talk(2)
-    history.server.end(signal.SIGKILL)
+    next_life(history.server, crowd, how=signal.SIGKILL)
     return await history.end(crowd)
