@@ -45,7 +45,7 @@ def history(tmp_path: Path) -> Iterator[History]:
 
 async def test_a_power_cut_at_any_moment_loses_nothing_that_was_told(tmp_path: Path, history: History) -> None:
     """Also one amid the recovery from another one."""
-    crowd = Crowd(history.server, Random(1))
+    crowd = Crowd(history.server, Random(1), senders=4)
     first_life(history.server, crowd)
     next_life(history.server, crowd)
     record = await history.end(crowd)
@@ -77,7 +77,7 @@ async def test_a_power_cut_amid_retention_brings_nothing_back_and_takes_nothing_
         crowd = Crowd(server, Random(3), rooms=2)
         server.start("--retention-days", "1")
         crowd.talk(2)
-        until(lambda: first_seq(server.port, "room-0") > 550 and first_seq(server.port, "room-1") > 550)
+        until(lambda: first_seq(server.port, "room-0") > 600)
         assert server.end() == 0
         old = await history.judge.open(server.files)
         record = await history.end(crowd, old)
@@ -86,10 +86,10 @@ async def test_a_power_cut_amid_retention_brings_nothing_back_and_takes_nothing_
 
 
 async def an_old_log(data: Path) -> None:
-    """Rooms that retention will shorten in two steps each."""
+    """A room that retention will shorten in two steps."""
     days_ago = HandClock(time.time_ns() // 1_000_000 - 3 * 86_400_000)
     store = await open_sqlite(data, clock=days_ago)
-    await asyncio.gather(*(append(store, draft(f"old {i}", f"room-{i % 2}", f"old-{i:05}")) for i in range(1102)))
+    await asyncio.gather(*(append(store, draft(f"old {i}", "room-0", f"old-{i:05}")) for i in range(602)))
     await store.close()
 
 
@@ -118,7 +118,7 @@ async def recoveries(
             server.end(random.choice((signal.SIGKILL, signal.SIGTERM)))
             again = server.record()
             replay(again, server.root)
-        yield passed(await walk(again, history.judge, random, 4, told=told))
+        yield passed(await walk(again, history.judge, random, 3, told=told))
 
 
 @pytest.mark.parametrize(("which", "path"), [(BATCH, WAL), (CHECKPOINT, DATABASE)], ids=["batch", "checkpoint"])
@@ -127,9 +127,9 @@ async def test_what_a_failed_sync_has_left_unsure_is_sure_before_it_is_told(
 ) -> None:
     """The next start may not trust what the system's memory has of a file: what was not synced there will never be."""
     record = await a_failed_sync(history, which)
-    syncs = [operation for operation in record.operations if isinstance(operation, Sync)]
-    assert [sync.path for sync in syncs if sync.failed] == [path]
-    passed(await walk(record, history.judge, Random(5), 1))
+    failed = [at for at, found in enumerate(record.operations) if isinstance(found, Sync) and found.failed]
+    assert record.operations[failed[0]] == Sync(path, failed[0], failed=True)
+    passed(await walk(record, history.judge, Random(5), 1, start=failed[0]))
 
 
 async def test_what_was_refused_on_a_full_disk_does_not_come_back(history: History) -> None:
