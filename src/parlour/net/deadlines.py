@@ -41,7 +41,7 @@ class Wheel:
         self._per_second = 1.0 / tick_s
         self._start = self._seen = clock()
         self._now = 0
-        self._buckets: dict[int, set[Entry]] = {}
+        self._buckets: dict[int, dict[Entry, None]] = {}  # each in the order of setting
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handle: asyncio.TimerHandle | None = None
 
@@ -113,12 +113,12 @@ class Wheel:
         """Put the entry into the bucket of this tick, 0 for none, and out of the one it is in."""
         old = self._buckets.get(entry.bucket)
         if old is not None:
-            old.discard(entry)
+            old.pop(entry, None)
         entry.bucket = tick
         if tick == 0:
             return
         bucket = self._buckets.get(tick)
         if bucket is None:
-            self._buckets[tick] = {entry}
+            self._buckets[tick] = {entry: None}
         else:
-            bucket.add(entry)
+            bucket[entry] = None

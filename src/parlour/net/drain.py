@@ -35,7 +35,7 @@ class Drain:
     __slots__ = ("_done", "_fraction", "_is_draining", "_is_hurried", "_spread_s", "connections")
 
     def __init__(self, fraction: Callable[[], float], spread_s: float = 15.0) -> None:
-        self.connections: set[Drainable] = set()
+        self.connections: dict[Drainable, None] = {}  # in the order of their coming
         self._fraction = fraction
         self._spread_s = spread_s
         self._is_draining = False
@@ -49,13 +49,13 @@ class Drain:
 
     def opened(self, connection: Drainable) -> None:
         """A connection was made. One that was accepted in the last moment is drained at once."""
-        self.connections.add(connection)
+        self.connections[connection] = None
         if self._is_draining:
             asyncio.get_running_loop().call_soon(self._tell, connection)
 
     def closed(self, connection: Drainable) -> None:
         """A connection is gone."""
-        self.connections.discard(connection)
+        self.connections.pop(connection, None)
         if not self.connections:
             self._finish()
 
