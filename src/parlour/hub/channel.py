@@ -67,7 +67,7 @@ class Channel:
         self.ring = Ring()
         self.uses = 0
         self._groups: dict[Encoder, Group] = {}
-        self._waiters: set[Future[bool]] = set()
+        self._waiters: dict[Future[bool], None] = {}  # in the order of their coming
         self._repairing = False
         self._replays: dict[tuple[Encoder, int], tuple[int, bytes]] = {}
 
@@ -244,11 +244,11 @@ class Channel:
         if self._hub.is_ending:
             waiter.set_result(False)
         else:
-            self._waiters.add(waiter)
+            self._waiters[waiter] = None
 
     def stop_waiting(self, waiter: Future[bool]) -> None:
         """Forget a future that was given to `wait`."""
-        self._waiters.discard(waiter)
+        self._waiters.pop(waiter, None)
 
     @property
     def waiting(self) -> int:
@@ -257,7 +257,7 @@ class Channel:
 
     def release_waiters(self, has_news: bool) -> None:
         """Resolve every future that was given to `wait`."""
-        waiters, self._waiters = self._waiters, set()
+        waiters, self._waiters = self._waiters, {}
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(has_news)
