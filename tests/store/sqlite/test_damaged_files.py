@@ -93,6 +93,26 @@ async def test_a_damaged_log_is_refused_again_and_again_and_left_alone(tmp_path:
     assert await opens_with(directory) == 0, "what had been moved into the database by then"
 
 
+@pytest.mark.parametrize("torn", range(13, 32))
+async def test_a_head_that_was_torn_when_the_log_was_begun_anew_costs_nothing(tmp_path: Path, torn: int) -> None:
+    """All that is behind it is in the database by then."""
+    directory = await killed(tmp_path, 10)
+    connection = apsw.Connection(str(directory / DATABASE))
+    connection.pragma("schema_version")
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+    log = directory / f"{DATABASE}-wal"
+    before = log.read_bytes()
+    connection.execute("INSERT INTO meta VALUES ('new', 1)")
+    after = log.read_bytes()
+    assert before[:32] != after[:32]
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.close()
+    log.write_bytes(after[:torn] + before[torn:])
+    (directory / f"{DATABASE}-shm").unlink()
+    assert check(directory).is_ok
+    assert await opens_with(directory) == 10
+
+
 @pytest.mark.parametrize("size", [-1, -FRAME, 32])
 async def test_what_the_index_knows_of_is_missed(tmp_path: Path, size: int) -> None:
     """SQLite writes the index after the sync; a kill leaves it."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import struct
-from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ _INDEX = struct.Struct("=16xI12x8s8x")  # frames and salts, in one of two copies
 
 
 class _Frame(NamedTuple):
+    page: int
     is_commit: bool
     salts: bytes
 
@@ -31,6 +31,7 @@ class WriteAheadLog:
     """The log of a database as the last process left it. Make it before SQLite opens the database: that forgets."""
 
     def __init__(self, database: Path) -> None:
+        self._database = database
         self._path = database.with_name(database.name + "-wal")
         self._index_path = database.with_name(database.name + "-shm")
         self._index = _start(self._index_path, 2 * _INDEX.size)
@@ -43,18 +44,38 @@ class WriteAheadLog:
         header = _start(self._path, _HEADER_BYTES)
         if len(header) < _HEADER_BYTES:
             return ""
-        frames = self._frames(connection.pragma("page_size"))
+        page_size = connection.pragma("page_size")
+        frames = self._frames(page_size)
         connection.pragma("schema_version")  # to read at all is to open the log
         valid, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
         if valid < 0 or header != _start(self._path, _HEADER_BYTES):
             return ""  # it is not in use, or a running server has begun it anew
         salts = header[16:24]
-        if frames and not _is_whole(header):  # it is one sector: no unclean end leaves half of it
-            salts = Counter(frame.salts for frame in frames).most_common(1)[0][0]
+        if not _is_whole(header):  # the first frame is always one of the newest
+            salts = next((frame.salts for frame in frames if any(frame.salts)), salts)
+            if self._is_in_database(frames, salts, page_size):
+                return ""  # it was torn when the log was begun anew, or is of no use any more
         behind = sum(frame.is_commit and frame.salts == salts for frame in frames[valid:])
         if behind < 2 and self._known(salts) <= valid:
             return ""
         return f"{self._path} is damaged at frame {valid + 1}: stored messages behind it cannot be read"
+
+    def _is_in_database(self, frames: list[_Frame], salts: bytes, page_size: int) -> bool:
+        """Whether the database has all that was committed to a log with these salts."""
+        newest: dict[int, int] = {}
+        committed: dict[int, int] = {}
+        for index, frame in enumerate(frames):
+            if frame.salts == salts:
+                newest[frame.page] = index
+                if frame.is_commit:
+                    committed.update(newest)
+        with self._path.open("rb") as log, self._database.open("rb") as database:
+            for page, index in committed.items():
+                log.seek(_HEADER_BYTES + index * (_FRAME.size + page_size) + _FRAME.size)
+                database.seek((page - 1) * page_size)
+                if log.read(page_size) != database.read(page_size):
+                    return False
+        return True
 
     def _known(self, salts: bytes) -> int:
         """How many frames the index knows of a log with these salts."""
@@ -74,8 +95,8 @@ class WriteAheadLog:
         with self._path.open("rb", buffering=0) as file:
             file.seek(_HEADER_BYTES)
             while len(head := file.read(_FRAME.size)) == _FRAME.size:
-                _, pages, salts = _FRAME.unpack(head)
-                frames.append(_Frame(pages != 0, salts))
+                page, pages, salts = _FRAME.unpack(head)
+                frames.append(_Frame(page, pages != 0, salts))
                 file.seek(page_size, os.SEEK_CUR)
         return frames
 
