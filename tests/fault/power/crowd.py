@@ -24,13 +24,17 @@ _SEQ = re.compile(rb'"seq":(\d+)')
 
 
 class Crowd:
-    """Senders of one server over as many of its lives as it gets; one of them follows a room on a WebSocket."""
+    """Senders of one server over as many of its lives as it gets; one of them follows a room on a WebSocket.
+
+    `acked` and `refused` are what the server said, and `indexes` what SQLite's index of the log was after a round.
+    """
 
     def __init__(
         self, server: RecordedServer, random: Random, rooms: int = 4, senders: int = 8, sizes: tuple[int, ...] = SIZES
     ) -> None:
         self.acked: set[tuple[str, int]] = set()
         self.refused: set[str] = set()
+        self.indexes: list[tuple[frozenset[tuple[str, int]], bytes]] = []
         self._sizes = sizes
         self._server = server
         self._random = random
@@ -54,6 +58,7 @@ class Crowd:
                 self._note(answer)
             ack = follower.read_until(b'"type":"ack"') + follower.read_until(b"}")
             self.acked.add((self._rooms[0], int(_SEQ.findall(ack)[-1])))
+            self.indexes.append((frozenset(self.acked), (self._server.data / "parlour.db-shm").read_bytes()))
         for client in (*senders, follower):
             client.sock.close()
 

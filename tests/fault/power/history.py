@@ -29,6 +29,7 @@ class History:
     async def end(self, crowd: Crowd, earlier: Found | None = None) -> Record:
         """The record, which must be what happened: to the files, and to the crowd."""
         record = self.server.record()
+        self.judge.indexes = crowd.indexes
         await self.judge.learn(replay(record, self.server.root), earlier)
         told = {
             event[:2] for operation in record.operations if isinstance(operation, Told) for event in operation.events

@@ -27,7 +27,7 @@ from tests.fault.power.server import DATA, snapshot
 from tests.support.stores import CountedIds, HandClock, append, draft
 
 INDEX = "-shm"
-"""SQLite's index of the log lives in shared memory; what a cut leaves of its file may be anything."""
+"""SQLite's index of the log lives in shared memory; a cut leaves of its file what it was at any time, or rubbish."""
 
 RETRIES = 3
 """Keys that are tried again in each room of an image."""
@@ -68,11 +68,15 @@ class Verdict:
 
 
 class Judge:
-    """Compares images with one history, of whose end `whole` is what was found. Opens them below `scratch`."""
+    """Compares images with one history, of whose end `whole` is what was found. Opens them below `scratch`.
+
+    `indexes` are what the file of the index was after these events had been acknowledged.
+    """
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
         self.whole = Found()
+        self.indexes: list[tuple[frozenset[Place], bytes]] = []
         self._known: dict[bytes, Found] = {}
         self._events: dict[bytes, bytes] = {}  # each once: thousands of images have the same
 
@@ -91,6 +95,12 @@ class Judge:
             opened.events = {place: self._events.setdefault(event, event) for place, event in opened.events.items()}
             self._known[mark] = opened
         return self._known[mark]
+
+    def index(self, cut: Cut, random: Random) -> bytes:
+        """What a cut may leave of the index."""
+        rubbish = [b"", bytes(32768), random.randbytes(32768), random.randbytes(1000)]
+        earlier = [index for acked, index in self.indexes if acked <= cut.told.keys()]
+        return random.choice(earlier if earlier and random.random() < 0.5 else rubbish)
 
     @property
     def opened(self) -> int:
@@ -143,7 +153,7 @@ async def walk(
             chosen += 1
             found = image(cut.disk, fate)
             verdict.images += 1
-            for violation in judge.violations(cut, await judge.open(found, _index(random))):
+            for violation in judge.violations(cut, await judge.open(found, judge.index(cut, random))):
                 verdict.violations.append(f"cut {cut.moment}, {type(fate).__name__}: {violation}")
         if any(until in violation for violation in verdict.violations):
             break
@@ -195,10 +205,6 @@ def write(found: Image, root: Path, index: bytes = b"") -> Path:
         else:
             (root / path).write_bytes(index if path.endswith(INDEX) else content)
     return root
-
-
-def _index(random: Random) -> bytes:
-    return random.choice([b"", bytes(32768), random.randbytes(32768), random.randbytes(1000)])
 
 
 class _Complaints(logging.Handler):
