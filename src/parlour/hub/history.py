@@ -27,6 +27,7 @@ async def page_after(hub: Hub, channel: Channel, seq: int, limit: int, max_bytes
         if not found or found[0].seq != seq + 1:  # retention was faster than its notice
             channel.trim(found[0].seq if found else channel.head)
             raise cursor_gone(channel, "below_retention")
+        found = found[: channel.head - seq]  # a cursor beyond the head would be of no use yet
     return found
 
 

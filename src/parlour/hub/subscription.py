@@ -156,6 +156,8 @@ class Subscription:
             self._announced = False
             self.start_with_reset(self.channel.skipped(min(events.last, self.channel.head)))
         elif events and events[0].seq == self._seq + 1:
+            # A reading thread can be quicker than the word of the commit: what is newer than the head comes with that.
+            events = events[: self.channel.head - self._seq]
             self._seq = events[-1].seq
             self.sink.write(self.encoder.events(self.channel, events))
             self._pump()
