@@ -63,20 +63,22 @@ def pump(port: int, data: bytes, *, is_stream: bool = False) -> int:
     """
     with socket.create_connection(("127.0.0.1", port), END_S) as sock:
         sock.setblocking(False)
+        poller = select.poll()
         left = memoryview(data or b"\r\n")  # nothing at all would not end
         received, tail = 0, b""
         deadline = time.monotonic() + END_S
         while not is_stream or LIVE not in tail:
             assert time.monotonic() < deadline, "the server does not come to an end with it"
-            readable, writable, _ = select.select([sock], [sock] if left else [], [], QUIET_S)
-            if is_stream and not readable and not writable:
+            poller.register(sock, select.POLLIN | (select.POLLOUT if left else 0))
+            ready = dict(poller.poll(QUIET_S * 1000)).get(sock.fileno(), 0)
+            if is_stream and not ready:
                 break
             try:
-                if writable:
+                if ready & select.POLLOUT:
                     left = left[sock.send(left) :]
                     if not left and not is_stream:
                         sock.shutdown(socket.SHUT_WR)
-                if readable:
+                if ready & ~select.POLLOUT:
                     piece = sock.recv(1 << 20)
                     received += len(piece)
                     tail = tail[-64:] + piece

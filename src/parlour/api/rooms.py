@@ -21,10 +21,11 @@ from parlour.http.request import Request
 from parlour.http.response import JSON, NDJSON, Field, OpenResponse, Reply, Response, Upgrade
 from parlour.hub.channel import Channel
 from parlour.hub.history import PAGE_BYTES, cursor_gone, one_event, page_after, page_before
+from parlour.hub.subscription import PAGE_BYTES as SLICE_BYTES
 from parlour.schema.events import encode
 from parlour.schema.pages import RoomInfo, RoomList
 from parlour.schema.pages import page as encode_page
-from parlour.stream.encoding import COSTLY_PAGE_BYTES, stored_line
+from parlour.stream.encoding import stored_line
 from parlour.stream.live import Start
 from parlour.stream.long_poll import wait_for_news
 from parlour.wire.websocket import handshake
@@ -180,7 +181,7 @@ async def _text_page(events: Sequence[Stored]) -> bytes:
     for event in events:
         lines.append(stored_line(event).encode())
         size += len(event.json)
-        if size > COSTLY_PAGE_BYTES:
+        if size > SLICE_BYTES:
             size = 0
             await asyncio.sleep(0)
     return b"".join(lines)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("parlour.hub")
 
 
+READ_BYTES = 262144
+"""What is read of the store at once, for the ring of a room that is opened and to repair what the relay lost."""
+
 REMEMBERED_REPLAYS = 2
 REMEMBERED_REPLAY_BYTES = 65536
 """Pages of replay kept until the next event, for readers who resume at the same place; larger ones are not."""
@@ -153,9 +156,10 @@ class Channel:
 
     def _too_much_for(self, events: Sequence[Stored]) -> list[Subscription]:
         """Who is given a batch page by page, as if it were late: to encode it in one go would hold the loop."""
-        size = sum([len(event.json) for event in events])
-        groups = [group for encoder, group in self._groups.items() if size > encoder.page_bytes]
-        return [member for group in groups for member in group.members]
+        costly = [group for encoder, group in self._groups.items() if encoder.is_costly]
+        if not costly or sum([len(event.json) for event in events]) <= PAGE_BYTES:
+            return []
+        return [member for group in costly for member in group.members]
 
     def _give_up(self, members: Sequence[Subscription]) -> None:
         """Send away who could not be shown an event: who comes back with a cursor is not left with a hole."""
@@ -203,7 +207,7 @@ class Channel:
         key = (encoder, seq)
         page = self._replays.get(key)
         if page is None:
-            events = self.ring.after(seq, PAGE_EVENTS, encoder.page_bytes)
+            events = self.ring.after(seq, PAGE_EVENTS, PAGE_BYTES)
             if events is None:
                 return None
             page = (events[-1].seq, encoder.events(self, events))
@@ -264,7 +268,7 @@ class Channel:
 
     # --- the store behind ---
 
-    def read_after(self, seq: int, done: Callable[[Page], None], max_bytes: int = PAGE_BYTES) -> None:
+    def read_after(self, seq: int, done: Callable[[Page], None], max_bytes: int = READ_BYTES) -> None:
         """Read a page from the store and call `done` with it."""
         self._hub.spawn(self._read_after(seq, done, max_bytes))
 
@@ -286,7 +290,7 @@ class Channel:
         extent: Log = await store.log(self.room)
         recent: Sequence[Stored] = ()
         try:
-            recent = await store.before(self.room, extent.head_seq + 1, PAGE_EVENTS, PAGE_BYTES)
+            recent = await store.before(self.room, extent.head_seq + 1, PAGE_EVENTS, READ_BYTES)
         except Refusal as refusal:
             if refusal.code != "storage_unavailable":
                 raise

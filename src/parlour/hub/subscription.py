@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from parlour.hub.channel import Channel
 
 PAGE_EVENTS = 500
-PAGE_BYTES = 262144
-"""What is handed to a reader that catches up before its buffer is looked at again."""
+PAGE_BYTES = 32768
+"""What is handed to a reader that catches up before others have their turn and its buffer is looked at again: one that
+takes nothing is left with three of them at most, and hostile texts take 10 ms to encode for so much."""
 
 Page = Sequence[Stored] | DamagedEvents | None
 """What a read from the store has given: events, or that the next ones are damaged; None if it failed."""
@@ -32,8 +33,8 @@ class Encoder:
     """An item without a seq; empty where this transport does not show it."""
     is_shared: bool = True
     """False where the bytes belong to one connection and encoding them changes its state."""
-    page_bytes: int = PAGE_BYTES
-    """How much of the log is encoded before others have their turn."""
+    is_costly: bool = False
+    """Whether a batch that is larger than a page is given to its readers page by page too."""
 
 
 class Reader(Protocol):
@@ -131,7 +132,7 @@ class Subscription:
             page = channel.replay(self.encoder, self._seq)
             if page is None:
                 self._reading = True
-                channel.read_after(self._seq, self._read, self.encoder.page_bytes)
+                channel.read_after(self._seq, self._read, PAGE_BYTES)
                 return
             self._seq, data = page
             self.sink.write(data)

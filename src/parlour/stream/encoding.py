@@ -87,16 +87,13 @@ def chunked(encoder: Encoder) -> Encoder:
         data = encoder.events(channel, events)
         return chunk(data) if data else b""
 
-    return Encoder(events, control, encoder.is_shared, encoder.page_bytes)
+    return Encoder(events, control, encoder.is_shared, encoder.is_costly)
 
-
-COSTLY_PAGE_BYTES = 32768
-"""Events that are encoded before others have their turn, where that is costly: hostile texts take 10 ms for so much."""
 
 WEBSOCKET = Encoder(_websocket_events, _websocket_control)
 SSE = Encoder(_sse_events, _sse_control)
 NDJSON = Encoder(_ndjson_events, _ndjson_control)
-TEXT = Encoder(_text_events, _text_control, page_bytes=COSTLY_PAGE_BYTES)
+TEXT = Encoder(_text_events, _text_control, is_costly=True)
 STREAMS = {
     "sse": (SSE, chunked(SSE)),
     "ndjson": (NDJSON, chunked(NDJSON)),
@@ -120,4 +117,4 @@ def many_sse(events_id: Callable[[str, int], bytes]) -> Encoder:
             return _sse_item(item, events_id(item.room, int(item.cursor.rpartition(".")[2])).decode())
         return _sse_item(item, events_id(item.room, item.head_seq).decode() if isinstance(item, Reset) else "")
 
-    return Encoder(events, control, is_shared=False, page_bytes=COSTLY_PAGE_BYTES)
+    return Encoder(events, control, is_shared=False, is_costly=True)

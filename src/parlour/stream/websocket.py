@@ -40,6 +40,9 @@ SLOW = 4008
 """Close codes: RFC 6455 §7.4.1, the registry's 1012, and ours for a reader that takes nothing."""
 
 
+LAST_LOOK_S = 2
+"""What a slow peer is given to read why it is let go."""
+
 MAX_UNANSWERED = 256
 """Sends of one WebSocket on their way to the disk; then it is not read from, or their answers would pile up."""
 
@@ -51,8 +54,8 @@ class WebSocketSession(LiveSession):
     """
 
     __slots__ = (
-        "_asked", "_begun_at", "_clock", "_heard", "_last", "_limits", "_opening", "_pinged", "_pings", "_posting",
-        "_reader", "_room", "_sender", "_unanswered",
+        "_asked", "_begun_at", "_clock", "_gave_up", "_heard", "_last", "_limits", "_opening", "_pinged", "_pings",
+        "_posting", "_reader", "_room", "_sender", "_unanswered",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +80,7 @@ class WebSocketSession(LiveSession):
         self._reader: FrameReader | None = None
         self._begun_at = 0.0  # when the message began that the reader is in
         self._heard = True
+        self._gave_up = False  # the close frame for a slow peer is written
         self._pinged = False
         self._unanswered = 0  # sends on their way to the disk
         self._last: bytes | None = None  # what ends the connection once they are answered
@@ -221,7 +225,7 @@ class WebSocketSession(LiveSession):
         self.enter(channel, start)
 
     def _say(self, item: Ack | OpError | PongReply | Subscribed | Unsubscribed) -> None:
-        if self.sink is not None:
+        if self.sink is not None and not self._gave_up:
             self.sink.write(text_frame(encode(item)))
 
     # --- life ---
@@ -250,8 +254,21 @@ class WebSocketSession(LiveSession):
         self._close(SERVICE_RESTART, reason)
 
     def give_up(self) -> None:
-        """The peer has taken nothing for too long."""
-        self._close(SLOW, "too slow; come back with your cursor")
+        """The peer has taken nothing for too long: say so, in case it looks up just now; then do not wait again."""
+        if self._gave_up:
+            super().give_up()
+        elif self.sink is not None:
+            self._gave_up = True
+            self.sink.write(close_frame(SLOW, "too slow; come back with your cursor"))
+            self.paused()  # from here it is looked at once more
+            self.sink.wake_in(LAST_LOOK_S)
+
+    def resumed(self) -> None:
+        """The peer has drained its buffer: catch up, or end what it was given up for."""
+        if self._gave_up:
+            self.finish()
+        else:
+            super().resumed()
 
     def _close(self, code: int, reason: str) -> None:
         self._end_with(close_frame(code, reason))

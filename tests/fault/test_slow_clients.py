@@ -1,0 +1,178 @@
+"""Promise 7: thousands who do not read cost little memory, slow nobody down, are let go, and miss nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from tests.fault.crowd import Crowd, Follower, Talker, percentile, until
+from tests.fault.sleepers import PAGE_WAYS, STREAM_WAYS, Dormitory, Sleeper, Way
+from tests.fault.test_storm import log_of
+from tests.fault.transports import STREAMS
+from tests.support import raw
+from tests.support.server import ServerProcess
+
+HEALTHY = 100
+PER_SECOND = 100
+MESSAGE_BYTES = 800
+LOG_EVENTS = 1000
+ROOM = "heavy"
+
+STREAM_BYTES = 100 * 1024
+PAGE_BYTES = 320 * 1024
+"""What one slow client may cost: a stream holds a cursor, a page (here of some 190 KB) is in memory as a whole."""
+
+NOISE_S = 0.05
+"""Latencies below this are the machine's, which does other things too."""
+
+RESUMING = 20
+"""Of each way that can be resumed, so many sleepers wake up in the end and read the rest."""
+
+_log = logging.getLogger("parlour.fault")
+
+
+@dataclass(frozen=True)
+class Night:
+    """How many slow clients of which ways there are, for how long the healthy ones are measured without them.
+
+    `slower` is by how much the 99th percentile of the healthy ones may be longer: a short run on a busy machine only
+    sees that nobody waits for a slow one.
+    """
+
+    ways: Sequence[Way]
+    count: int
+    bytes_each: int
+    measured_s: float
+    let_go_s: float
+    slower: float
+
+
+NIGHTS = {
+    "streams": Night(STREAM_WAYS, 300, STREAM_BYTES, 1.0, 25.0, 20.0),
+    "pages": Night(PAGE_WAYS, 200, PAGE_BYTES, 1.0, 25.0, 20.0),
+}
+COUNT = int(os.environ.get("PARLOUR_TEST_SLEEPERS", "10000"))
+LONG_NIGHTS = {
+    "streams": Night(STREAM_WAYS, COUNT, STREAM_BYTES, 15.0, 60.0, 2.0),
+    "pages": Night(PAGE_WAYS, COUNT // 5, PAGE_BYTES, 15.0, 60.0, 2.0),
+}
+
+
+@pytest.mark.parametrize("night", NIGHTS.values(), ids=NIGHTS)
+def test_slow_clients_cost_little_and_are_let_go(tmp_path: Path, night: Night) -> None:
+    with ServerProcess(tmp_path / "data", "--stalled-s", "2") as server:
+        uvloop.run(sleep_through(server, night))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("night", LONG_NIGHTS.values(), ids=LONG_NIGHTS)
+def test_thousands_of_slow_clients_cost_little_and_are_let_go(tmp_path: Path, night: Night) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        uvloop.run(sleep_through(server, night))
+
+
+async def sleep_through(server: ServerProcess, night: Night) -> None:
+    """Measure without the slow ones and with them, until the last of them is let go."""
+    epoch = str(log_of(server, ROOM)["epoch"])
+    fill(server)
+    async with (
+        Crowd(server.port, epoch, [ROOM], HEALTHY) as crowd,
+        Talker(server.port, [ROOM], PER_SECOND, size=MESSAGE_BYTES) as talker,
+    ):
+        await asyncio.sleep(night.measured_s / 4)
+        before_s = await latency(crowd, night.measured_s)
+        before_kb = resident_kb(server.pid)
+        begun = time.monotonic()
+        dormitory = await asyncio.to_thread(Dormitory, server.port, ROOM, epoch, night.ways, night.count)
+        came_s = time.monotonic() - begun
+        try:
+            during, peak_kb = await watch(crowd, dormitory, server.pid, night.let_go_s)
+            check(dormitory, begun, night)
+            await wake(crowd, dormitory.sleepers, int(str(log_of(server, ROOM)["head_seq"])))
+        finally:
+            dormitory.close()
+        await talker.stop()
+        head = int(str(log_of(server, ROOM)["head_seq"]))
+        await until(lambda: all(member.seq == head for member in crowd.members), 30)
+        assert crowd.seen.faults == []
+        assert all(member.connections == 1 for member in crowd.members), "a healthy one was let go"
+    each = (peak_kb - before_kb) * 1024 / night.count
+    last_s = max(sleeper.closed_s for sleeper in dormitory.sleepers) - begun
+    figures = (
+        f"{night.count} slow ones came in {came_s:.1f} s and cost {each / 1024:.1f} KiB each ({before_kb // 1024} to"
+    )
+    figures += f" {peak_kb // 1024} MiB); the last was let go after {last_s:.1f} s; p99 of {HEALTHY} healthy ones"
+    _log.info("%s %.1f ms before, %.1f ms during", figures, before_s * 1000, during * 1000)
+    assert each <= night.bytes_each
+    assert during <= max(night.slower * before_s, NOISE_S)
+
+
+def fill(server: ServerProcess) -> None:
+    """A log that is larger than all buffers on the way to a slow client."""
+    message = raw.post(f"/{ROOM}", b"0 " + b"x" * MESSAGE_BYTES)
+    for _ in range(LOG_EVENTS // 100):
+        answer = raw.exchange(server.port, message * 100 + raw.head("GET", "/healthz", "Connection: close"))
+        assert answer.count(b" 201 Created") == 100
+
+
+async def latency(crowd: Crowd, seconds: float) -> float:
+    """The 99th percentile of what the healthy ones see in so many seconds."""
+    crowd.seen.latencies.clear()
+    await asyncio.sleep(seconds)
+    return percentile(crowd.seen.latencies, 0.99)
+
+
+async def watch(crowd: Crowd, dormitory: Dormitory, pid: int, let_go_s: float) -> tuple[float, int]:
+    """Until nobody sleeps any more: the latency of the healthy ones, and the most memory."""
+    crowd.seen.latencies.clear()
+    peak_kb = 0
+    deadline = time.monotonic() + let_go_s + 30
+    while dormitory.awake:
+        assert time.monotonic() < deadline, f"{dormitory.awake} are still there: {still_there(dormitory)}"
+        peak_kb = max(peak_kb, resident_kb(pid))
+        dormitory.turn()
+        await asyncio.sleep(0.05)
+    return percentile(crowd.seen.latencies, 0.99), peak_kb
+
+
+def still_there(dormitory: Dormitory) -> set[str]:
+    return {sleeper.way.name for sleeper in dormitory.sleepers if not sleeper.closed_s}
+
+
+def check(dormitory: Dormitory, begun: float, night: Night) -> None:
+    """Everybody was let go in time."""
+    for way in night.ways:
+        times = [sleeper.closed_s - begun for sleeper in dormitory.sleepers if sleeper.way is way]
+        _log.info("%s: let go after %.1f to %.1f s", way.name, min(times), max(times))
+        assert max(times) <= night.let_go_s, way.name
+
+
+async def wake(crowd: Crowd, sleepers: list[Sleeper], head: int) -> None:
+    """Those that can come back with what they have, and find all the rest."""
+    woken = []
+    for stream in STREAMS:
+        for sleeper in [sleeper for sleeper in sleepers if sleeper.way.name == stream.name][:RESUMING]:
+            member = Follower(crowd, ROOM, stream)
+            member.seq = sleeper.cursor
+            assert 0 < member.seq < head, "the room was not larger than the buffers"
+            woken.append(member)
+    await asyncio.gather(*[member.connect() for member in woken])
+    await until(lambda: all(member.seq >= head for member in woken), 30)
+    crowd.members += woken
+
+
+def resident_kb(pid: int) -> int:
+    """The resident memory of a process, its share of what it shares."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    raise AssertionError("no Pss")
