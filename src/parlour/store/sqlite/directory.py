@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from parlour.store.sqlite.errors import Damaged, DirectoryInUse
 DATABASE = "parlour.db"
 LOCK = "lock"
 MARKER = "verify-at-start"
+
+_CLEAN = b"clean\n"
+"""In the lock after a clean end: there is a database, and all of it is in its file."""
 
 _NOT_OURS = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EROFS}
 """How a directory that somebody else made, and perhaps mounted, refuses to be opened or synced."""
@@ -38,7 +42,6 @@ class DataDirectory:
         Raises DirectoryInUse, Damaged for an emptied database, and OSError as the system gives it.
         """
         _make(path.resolve())
-        is_new = not (path / LOCK).exists()
         lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -47,12 +50,11 @@ class DataDirectory:
             os.close(lock)
             raise DirectoryInUse(str(path), int(holder) if holder.isdigit() else 0) from None
         try:
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+            if _is_emptied(path, os.pread(lock, len(_CLEAN), 0) == _CLEAN):
+                raise Damaged(f"{path / DATABASE} is empty and was not: restore a backup, or remove it to begin anew.")
+            _write(lock, f"{os.getpid()}\n".encode())
             marker = path / MARKER
             ended_cleanly = not marker.exists()
-            if not is_new and _is_emptied(path, ended_cleanly):
-                raise Damaged(f"{path / DATABASE} is empty and was not: restore a backup, or remove it to begin anew.")
             marker.touch(mode=0o600)
             if not (path / DATABASE).exists():  # SQLite would make it readable to all; WAL and index take its mode
                 os.close(os.open(path / DATABASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -65,6 +67,9 @@ class DataDirectory:
     def release(self, *, clean: bool) -> None:
         """Let go. `clean`: everything acknowledged is in the database file, so the next start need not verify it."""
         if clean:
+            with suppress(OSError):  # a full disk; then an emptied database will look like a new one
+                _write(self._lock, _CLEAN)
+                os.fsync(self._lock)
             (self.path / MARKER).unlink(missing_ok=True)
             sync_directory(self.path)
         os.close(self._lock)
@@ -86,15 +91,20 @@ def _make(path: Path) -> None:
         sync_directory(each.parent)
 
 
-def _is_emptied(path: Path, ended_cleanly: bool) -> bool:
+def _is_emptied(path: Path, had_a_database: bool) -> bool:
     """Whether a database has lost all its bytes: SQLite would begin a new one and remove the log of the old.
 
-    It may be empty after a first start that was killed: then the marker is there, and no write-ahead log.
+    It may be empty after a first start that did not end cleanly; but its first page is synced before there is a log.
     """
     database, log = path / DATABASE, path / f"{DATABASE}-wal"
     if not database.exists() or database.stat().st_size:
         return False
-    return ended_cleanly or (log.exists() and log.stat().st_size > 0)
+    return had_a_database or (log.exists() and log.stat().st_size > 0)
+
+
+def _write(lock: int, text: bytes) -> None:
+    os.pwrite(lock, text, 0)  # over what is there, which needs no room on the disk
+    os.ftruncate(lock, len(text))
 
 
 def sync_directory(path: Path) -> None:
