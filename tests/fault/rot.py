@@ -219,7 +219,7 @@ Serve = Callable[[Path], AbstractContextManager[int]]
 def in_process(data: Path) -> Iterator[int]:
     """The whole server in a thread of this process: a start takes some milliseconds."""
     try:
-        server = InProcess(settings=Settings(data=data, rate_limits=False)).__enter__()
+        server = InProcess(settings=Settings(port=0, data=data, rate_limits=False)).__enter__()
     except StoreError as error:
         raise Refused(str(error)) from error
     try:
