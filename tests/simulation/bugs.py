@@ -1,0 +1,155 @@
+"""Bugs to put into the server for a try: what a simulation is worth is what it finds.
+
+Each is what stands in the place of parts of the program while a seed runs, and nothing else is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import apsw
+
+from parlour.chat.ports import Commit
+from parlour.core.event import Draft
+from parlour.hub.channel import Channel
+from parlour.hub.subscription import Page, Subscription
+from parlour.store.sqlite import connection, failures, writer
+from parlour.store.sqlite.batch import EventLog, Outcome
+from parlour.store.sqlite.failures import Verdict
+from parlour.store.sqlite.writer import Writer
+from tests.simulation.machine import Replaced
+
+COMMITS_KEPT_BACK = 5
+
+
+def acknowledge_before_the_commit() -> Replaced:
+    """Several batches share a transaction, and are acknowledged before it ends."""
+    append = EventLog.append
+    begun: dict[EventLog, int] = {}
+
+    def early(log: EventLog, drafts: Sequence[Draft], now_ms: int) -> Outcome:
+        if all(draft.room in log._rooms for draft in drafts) and not log._connection.in_transaction:
+            log._connection.execute("BEGIN")
+            begun[log] = 0
+        begun[log] = begun.get(log, 0) + 1
+        is_slow_way = any(draft.room not in log._rooms for draft in drafts)
+        if log._connection.in_transaction and (begun[log] > COMMITS_KEPT_BACK or is_slow_way):
+            log._connection.execute("COMMIT")
+        return append(log, drafts, now_ms)
+
+    return [(EventLog, "append", early)]
+
+
+def acknowledge_before_the_sync() -> Replaced:
+    """`synchronous=NORMAL`, as most programs have it: a commit is written, and synced at the next checkpoint."""
+    return [(connection, "_WRITER", {**connection._WRITER, "synchronous": 1})]
+
+
+def deliver_before_the_commit() -> Replaced:
+    """Readers are shown an event when it has a number, before it is stored."""
+    make, number = Writer.__init__, EventLog._number
+    writers: dict[EventLog, Writer] = {}
+
+    def remember(self: Writer, *arguments: Any) -> None:
+        writers[arguments[1]] = self
+        make(self, *arguments)
+
+    def show(log: EventLog, drafts: Sequence[Draft], now_ms: int) -> Any:
+        rows, answers, added = number(log, drafts, now_ms)
+        store: Any = writers[log]._owner
+        for listener in store._listeners:
+            store._loop.call_soon(listener, [Commit(room, events) for room, events in added.items()])
+        return rows, answers, added
+
+    return [(Writer, "__init__", remember), (EventLog, "_number", show)]
+
+
+def lose_a_delivery() -> Replaced:
+    """One batch in twenty never reaches a room, and nobody looks after it."""
+    deliver = Channel.deliver
+    count = iter(range(10**9))
+
+    def lossy(self: Channel, events: Any) -> None:
+        if next(count) % 20 != 19:
+            deliver(self, events)
+
+    return [(Channel, "deliver", lossy), (Channel, "repair", lambda self: None)]
+
+
+def forget_the_keys() -> Replaced:
+    """A restart forgets the idempotency keys: there is no index, and who asks is told that there was nothing."""
+    make = EventLog.__init__
+
+    def without_index(self: EventLog, connection: apsw.Connection, epoch: str) -> None:
+        connection.execute("DROP INDEX IF EXISTS events_by_key")
+        make(self, connection, epoch)
+
+    return [(EventLog, "__init__", without_index), (EventLog, "_earlier", lambda self, draft: None)]
+
+
+def replay_from_the_next() -> Replaced:
+    """Who resumes is given what comes after the event after the cursor."""
+    start = Subscription.start
+
+    def one_off(self: Subscription, seq: int) -> None:
+        start(self, min(seq + 1, self.channel.head))
+
+    return [(Subscription, "start", one_off)]
+
+
+def forget_what_a_slow_reader_missed() -> Replaced:
+    """Who could not be written to goes on with what is live."""
+    resume = Subscription.resume
+
+    def jump(self: Subscription) -> None:
+        self._seq = self.channel.head
+        resume(self)
+
+    return [(Subscription, "resume", jump)]
+
+
+def show_what_is_newer_than_the_head() -> Replaced:
+    """A page that was read before the word of the commit came is shown as it is. (This one was real.)"""
+    read = Subscription._read
+
+    def whole(self: Subscription, events: Page) -> None:
+        if (
+            isinstance(events, list)
+            and events
+            and events[-1].seq > self.channel.head
+            and self.reader
+            and not self._paused
+        ):
+            self._reading = False
+            self._seq = events[-1].seq
+            self.sink.write(self.encoder.events(self.channel, events))
+            self._pump()
+        else:
+            read(self, events)
+
+    return [(Subscription, "_read", whole)]
+
+
+def go_on_after_a_failed_sync() -> Replaced:
+    """A sync that failed counts as a full disk: refused as not stored, and tried again."""
+
+    def judge(error: apsw.Error, system_errno: int) -> Verdict:
+        return Verdict.FULL
+
+    return [(writer, "judge", judge), (failures, "judge", judge)]
+
+
+Bug = Callable[[], Replaced]
+
+BUGS: tuple[Bug, ...] = (
+    acknowledge_before_the_commit,
+    acknowledge_before_the_sync,
+    deliver_before_the_commit,
+    lose_a_delivery,
+    forget_the_keys,
+    replay_from_the_next,
+    forget_what_a_slow_reader_missed,
+    show_what_is_newer_than_the_head,
+    go_on_after_a_failed_sync,
+)

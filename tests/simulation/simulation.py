@@ -1,0 +1,325 @@
+"""A run of the simulated world: a seed gives the weather, the faults and every moment; its history is judged.
+
+`simulate(seed)` is the whole of it: a server that meets its faults under a crowd of clients, then peace, then the
+verdict of `tests/checker`. The same seed gives the same history, to the last bit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import tempfile
+from asyncio import Future, Task
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import apsw
+import msgspec
+
+from parlour import app, config
+from parlour.app import App
+from parlour.core.errors import Refusal
+from parlour.core.limits import Limits
+from parlour.hub import channel, hub, ring
+from parlour.process import EXIT_CANNOT_START
+from parlour.store.sqlite import store, writer
+from parlour.store.sqlite.errors import StoreError
+from tests.checker.history import Entry, History
+from tests.checker.invariants import violations
+from tests.fault.client import Shared
+from tests.fault.relay import LossyBus
+from tests.simulation.clients import Crowd, read_all
+from tests.simulation.disk import Disk
+from tests.simulation.loop import SimulatedLoop, World
+from tests.simulation.machine import DAY_MS, Machine, Replaced
+from tests.simulation.network import Network, Weather
+
+ACKS = 30
+ROOMS = ("red", "green", "blue")
+MEMORY = Path("/dev/shm")  # noqa: S108
+
+PEACE_S = 200.0
+"""In peace everything comes to rest within this time: longer than any deadline of the server."""
+
+LIMITS: tuple[tuple[Any, str, tuple[Any, ...]], ...] = (
+    (ring, "MAX_EVENTS", (5, 50, 1000)),
+    (channel, "PAGE_EVENTS", (3, 20, 500)),
+    (hub, "IDLE_CHANNELS", (2, 1000)),
+    (writer, "CHECKPOINT_PAGES", (5, 50, 2000)),
+    (store, "BATCH_DRAFTS", (2, 256)),
+    (config, "Limits", (partial(Limits, in_flight_bytes=1500), Limits)),
+)
+"""Limits that a short run would never reach: each seed has some of them smaller."""
+
+AFTER_A_FAILED_SYNC_S = (1e-4, 1e-3, 5e-3, 2e-2)
+
+HEALED_S = 20.0
+"""What a lossy relay has lost is made good within this time."""
+
+FAULTS = ("kill", "power", "drain", "full", "sync fails", "slow disk", "pause", "clock", "cut all", "age")
+
+
+@dataclass
+class Plan:
+    """What a seed has in store. `acks` is how many acknowledgements a run is long."""
+
+    seed: int
+    acks: int
+    faults: list[str] = field(default_factory=list)
+    weather: Weather = field(default_factory=Weather)
+    is_relay_lossy: bool = False
+    http: int = 3
+    websocket: int = 1
+    limits: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, seed: int, acks: int) -> Plan:
+        random = Random(f"plan {seed}")
+        weather = Weather(random.choice((0.0, 0.1, 0.5)), random.choice((0.0, 0.0, 0.1)), random.random() < 0.7)
+        faults = [random.choice(FAULTS) for _ in range(random.randint(1, 2 + acks // 40))]
+        if "age" in faults:  # retention believes the clock of a start, and what it drops takes its keys along
+            faults = [fault for fault in faults if fault != "clock"]
+        is_lossy, http, websocket = random.random() < 0.2, random.randint(1, 4), random.randint(0, 2)
+        limits = {name: random.choice(values) for _, name, values in LIMITS}
+        return cls(seed, acks, faults, weather, is_lossy, http, websocket, limits)
+
+
+@dataclass
+class Result:
+    """What came of a run. `wrong` is empty if the contract was kept; `digest` stands for the whole history."""
+
+    plan: Plan
+    history: History
+    wrong: list[str]
+    digest: str
+    trace: list[str]
+    figures: Counter[str]
+    seconds: float
+
+    def tell(self) -> str:
+        """All of it, for a person."""
+        return "\n".join([str(self.plan), *self.trace, *self.wrong])
+
+
+def simulate(seed: int, acks: int = ACKS, *, bug: Replaced = (), traced: bool = False) -> Result:
+    """Run a seed to its end. `bug` is what stands in the place of parts of the server."""
+    return _Run(Plan.of(seed, acks), bug, traced).run()
+
+
+class _Run:
+    def __init__(self, plan: Plan, bug: Replaced, traced: bool) -> None:
+        self.plan = plan
+        self.bug = bug
+        self.trace: list[str] = []
+        self.world = World(plan.seed, self.trace.append if traced else None)
+        self.network = Network(self.world, replace(plan.weather))
+        self.loop = SimulatedLoop(self.world, self.network, "outside")
+        self.wrong: list[str] = []
+        self.figures: Counter[str] = Counter()
+        self.history = History()
+        self._log: dict[tuple[str, int], Entry] = {}
+        self.machine: Machine
+        self.disk: Disk
+        self._living: Task[None]
+        self._listens: Future[App]
+
+    def run(self) -> Result:
+        complaints = _Complaints(self)
+        logger = logging.getLogger("parlour")
+        with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as root:
+            self.disk = Disk(self.world, Path(root))
+            self.machine = Machine(self.world, self.network, self.disk, [*self._conditions(), *self.bug])
+            logger.addHandler(complaints)
+            level, propagate = logger.level, logger.propagate
+            logger.setLevel(logging.ERROR)
+            logger.propagate = False
+            try:
+                with self.machine.booted():
+                    self.world.run(self.loop.create_task(self._story()))
+            finally:
+                logger.setLevel(level)
+                logger.propagate = propagate
+                logger.removeHandler(complaints)
+                self.loop.die()
+        self.wrong += self.machine.errors + self.loop.errors
+        self._judge()
+        return self._result()
+
+    def _conditions(self) -> Replaced:
+        limits = [(owner, name, self.plan.limits[name]) for owner, name, _ in LIMITS]
+        if self.plan.is_relay_lossy:
+            return [*limits, (app, "LocalBus", lambda: LossyBus(self.world.random))]
+        return limits
+
+    # --- the story ---
+
+    async def _story(self) -> None:
+        self._listens = self.loop.create_future()
+        self._living = self.loop.create_task(self._keep_alive())
+        running = await self._listens
+        shared = Shared(80, running.store.epoch, ROOMS, self.history)
+        shared.is_up.set()
+        heads: dict[str, int] = {}
+        crowd = Crowd(shared, self.plan.seed, self.plan.http, self.plan.websocket)
+        try:
+            await self._trouble(crowd)
+            self._make_peace()
+            async with asyncio.timeout(PEACE_S):
+                await crowd.fall_silent()
+                if self.plan.is_relay_lossy:
+                    await asyncio.sleep(HEALED_S)
+                for entry in await read_all(shared):
+                    heads[entry.room] = entry.seq
+                    self._log.setdefault((entry.room, entry.seq), entry)
+                await crowd.rest(heads)
+        except TimeoutError:
+            self.wrong.append(f"it does not come to rest: {crowd.stragglers(heads)}")
+        self.machine.kill()
+        self._remember()
+        self.history.log = [self._log[place] for place in sorted(self._log)]
+        self.wrong += [f"a client died of {error!r}" for error in crowd.died()]
+        self.figures["acks"] += crowd.acks
+
+    async def _keep_alive(self) -> None:
+        """What a service manager does."""
+        while True:
+            faults = self._disk_faults()
+            try:
+                code = await self.machine.live(self._listens)
+            except Exception as error:
+                self.world.trace(f"the server cannot start: {error!r}")
+                # apsw.Error: unlike SQLite, apsw raises what a VFS in Python met when a connection was closed.
+                if not isinstance(error, StoreError | apsw.Error) or self._disk_faults() == faults:
+                    self.wrong.append(f"the server does not start: {error!r}")
+                code = EXIT_CANNOT_START
+            self.figures[f"exit {code}"] += 1
+            self._listens = self.loop.create_future()
+            await asyncio.sleep(self.world.random.uniform(0.01, 1.0))
+
+    def _disk_faults(self) -> int:
+        """How often the disk has failed or been full: a server may not start for that."""
+        return self.disk.did["failed sync"] + self.disk.did["full"]
+
+    async def _trouble(self, crowd: Crowd) -> None:
+        """One fault after the other while the crowd talks."""
+        share = self.plan.acks // (len(self.plan.faults) + 1)
+        for number, fault in enumerate(self.plan.faults, 1):
+            await self._until(lambda: crowd.acks >= number * share)  # noqa: B023
+            await asyncio.sleep(self.world.random.expovariate(20.0))
+            self.figures[fault] += 1
+            self.world.trace(f"fault: {fault}")
+            await self._strike(fault, crowd)
+        await self._until(lambda: crowd.acks >= self.plan.acks)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        for _ in range(2000):
+            if condition():
+                return
+            await asyncio.sleep(0.05)
+        self.wrong.append("nothing is acknowledged for minutes")
+
+    async def _strike(self, fault: str, crowd: Crowd) -> None:
+        random, machine, disk = self.world.random, self.machine, self.disk
+        if fault in ("kill", "power"):
+            machine.kill(power=fault == "power")
+        elif fault == "drain":
+            machine.drain()
+        elif fault == "sync fails":
+            self._fail_a_sync()
+        elif fault == "age":
+            await self._age(crowd)
+        elif fault == "full":
+            disk.is_full = True
+            await asyncio.sleep(random.uniform(0.0, 3.0))
+            disk.is_full = False
+        elif fault == "slow disk":
+            disk.is_slow = True
+            await asyncio.sleep(random.uniform(0.0, 5.0))
+            disk.is_slow = False
+        elif fault == "pause":
+            machine.pause(random.choice((0.1, 3.0, 70.0)))
+        elif fault == "clock":
+            machine.system.jumped_ms += random.choice((-1, 1)) * random.choice((1_000, 3_600_000, 31_536_000_000))
+        elif fault == "cut all":
+            self.network.cut_all()
+
+    def _fail_a_sync(self) -> None:
+        """Have the next one fail; perhaps the process dies before it can do anything about it."""
+        random, machine = self.world.random, self.machine
+
+        def kill() -> None:
+            if random.random() < 0.7:
+                self.loop.call_later(
+                    random.choice(AFTER_A_FAILED_SYNC_S), partial(machine.kill, power=random.random() < 0.5)
+                )
+
+        self.disk.on_failed_sync = kill
+
+    async def _age(self, crowd: Crowd) -> None:
+        """A week later: everybody knows what became of what they sent, and retention drops it. Its keys go with it."""
+        await crowd.fall_silent()
+        await self._until(lambda: self.machine.app is not None)
+        ends = len(self.machine.exits)
+        self.machine.drain()
+        await self._until(lambda: len(self.machine.exits) > ends)
+        self._remember()
+        self.machine.retention_days = 7
+        self.machine.system.jumped_ms += 8 * DAY_MS
+        crowd.talk_again()
+
+    def _make_peace(self) -> None:
+        self.world.trace("peace")
+        self.disk.is_full = self.disk.is_slow = False
+        self.disk.on_failed_sync = None
+        self.network.weather.cuts = self.network.weather.stalls = 0.0
+        self.network.weather.slow = False
+
+    def _remember(self) -> None:
+        """Keep what the disk has, as SQLite without the server reads it."""
+        try:
+            log = self.disk.log()
+        except apsw.Error as error:
+            self.wrong.append(f"the database cannot be read: {error!r}")
+            return
+        for entry in log:
+            known = self._log.setdefault((entry.room, entry.seq), entry)
+            if known != entry:
+                self.wrong.append(f"the disk has {entry}, and somebody was shown {known}")
+
+    # --- the verdict ---
+
+    def _judge(self) -> None:
+        # That who comes after an acknowledgement sees the event at once needs a relay that loses nothing.
+        passed = {"I10"} if self.plan.is_relay_lossy else set()
+        self.wrong += [str(found) for found in violations(self.history) if found.invariant not in passed]
+
+    def _result(self) -> Result:
+        records = (*self.history.sends, *self.history.readings, *self.history.log)
+        digest = hashlib.blake2b(digest_size=16)
+        for record in records:
+            digest.update(msgspec.json.encode([type(record).__name__, *record]))
+        figures = self.figures + self.disk.did
+        figures.update(sends=len(self.history.sends), shown=len(self.history.readings), events=len(self.history.log))
+        figures.update(happened=self.world.happened, cuts=self.network.cuts)
+        return Result(self.plan, self.history, self.wrong, digest.hexdigest(), self.trace, figures, self.world.now)
+
+
+class _Complaints(logging.Handler):
+    """Errors of the program that are no answer to a fault: exceptions that nobody expected."""
+
+    def __init__(self, run: _Run) -> None:
+        super().__init__(logging.ERROR)
+        self._run = run
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._run.machine.is_alive:
+            self._run.world.trace(f"logged: {record.getMessage()}")
+            error = record.exc_info[1] if record.exc_info else None
+            if error is not None and not isinstance(error, Refusal):
+                self._run.wrong.append(f"logged: {record.getMessage()}: {error!r}")
