@@ -13,6 +13,10 @@ from parlour.hub.hub import Hub
 from parlour.hub.subscription import Encoder, Subscription
 from parlour.schema.events import Bye, CaughtUp, Control, Heartbeat, Reset
 
+LOOKS = 2
+"""How often it is looked at what a slow peer takes while it may take nothing: more often is a better guess at when it
+took something last, which may have been right after the one look and is not seen before the next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -29,7 +33,9 @@ class LiveSession:
     subscription stands still with a cursor; a peer that takes nothing for `stalled_s` is let go.
     """
 
-    __slots__ = ("_places", "_starts", "_stuck_at", "encoder", "hub", "paused_by_peer", "pulse_s", "sink", "stalled_s")
+    __slots__ = (
+        "_looks", "_places", "_starts", "_stuck_at", "encoder", "hub", "paused_by_peer", "pulse_s", "sink", "stalled_s",
+    )  # fmt: skip
 
     def __init__(
         self, hub: Hub, encoder: Encoder, starts: Sequence[tuple[Channel, Start]], *, pulse_s: float, stalled_s: float
@@ -42,7 +48,7 @@ class LiveSession:
         self.paused_by_peer = False
         self._starts: Sequence[tuple[Channel, Start]] = starts
         self._places: tuple[Subscription, ...] = ()
-        self._stuck_at = 0
+        self._stuck_at = self._looks = 0
 
     # --- Session ---
 
@@ -69,8 +75,7 @@ class LiveSession:
         for place in self._places:
             place.pause()
         if self.sink is not None:
-            self._stuck_at = self.sink.buffered()
-            self.sink.wake_in(self.stalled_s)
+            self._look_again(self.sink.buffered())
 
     def resumed(self) -> None:
         """The peer has drained its buffer: catch up."""
@@ -90,11 +95,19 @@ class LiveSession:
             self.beat()
             return
         buffered = self.sink.buffered()
+        self._looks += 1
         if buffered < self._stuck_at:
-            self._stuck_at = buffered
-            self.sink.wake_in(self.stalled_s)
+            self._look_again(buffered)
+        elif self._looks < LOOKS:
+            self.sink.wake_in(self.stalled_s / LOOKS)
         else:
             self.give_up()
+
+    def _look_again(self, buffered: int) -> None:
+        """The peer has taken something until just now: begin to count anew."""
+        assert self.sink is not None
+        self._stuck_at, self._looks = buffered, 0
+        self.sink.wake_in(self.stalled_s / LOOKS)
 
     def drain(self, reconnect_after_ms: int) -> None:
         """The server is going down."""

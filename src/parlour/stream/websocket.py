@@ -30,7 +30,7 @@ from parlour.schema.commands import (
 )
 from parlour.schema.events import By, Bye, Typing, encode
 from parlour.stream.encoding import WEBSOCKET
-from parlour.stream.live import LiveSession, Start
+from parlour.stream.live import LOOKS, LiveSession, Start
 from parlour.wire.websocket import FrameReader, Ping, Pong, Text, close_frame, ping_frame, pong_frame, text_frame
 
 GOING_AWAY = 1001
@@ -260,7 +260,8 @@ class WebSocketSession(LiveSession):
         elif self.sink is not None:
             self._gave_up = True
             self.sink.write(close_frame(SLOW, "too slow; come back with your cursor"))
-            self.paused()  # from here it is looked at once more
+            self._look_again(self.sink.buffered())
+            self._looks = LOOKS - 1
             self.sink.wake_in(LAST_LOOK_S)
 
     def resumed(self) -> None:
