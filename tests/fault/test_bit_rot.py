@@ -80,8 +80,11 @@ def test_damage_is_refused_or_named_and_never_served(made: list[Original], tmp_p
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-def test_damage_is_refused_or_named_and_never_served_by_a_process(made: list[Original], tmp_path: Path) -> None:
-    trials(made, LONG_TRIALS, 23, tmp_path / "trial", as_process)
+@pytest.mark.parametrize(("serve", "count"), [(in_process, LONG_TRIALS), (as_process, LONG_TRIALS // 4)])
+def test_damage_is_refused_or_named_and_never_served_in_many_trials(
+    made: list[Original], tmp_path: Path, serve: Serve, count: int
+) -> None:
+    trials(made, count, 23, tmp_path / "trial", serve)
 
 
 @pytest.mark.parametrize("file", [DATABASE, WAL])

@@ -24,7 +24,7 @@ from tests.fault.transports import STREAMS
 from tests.support import raw
 from tests.support.server import ServerProcess
 
-KEYS = 2000
+KEYS = 1000
 LONG_KEYS = int(os.environ.get("PARLOUR_TEST_KEYS", "100000"))
 ROUND = 5000
 """Keys whose history is checked together."""
