@@ -16,6 +16,7 @@ EVENT = re.compile(rb'"seq":([0-9]+),"type":"message","at":"[^"]*","by":\{[^}]*\
 BYE = re.compile(rb'"reconnect_after_ms":([0-9]+)')
 LENGTH = re.compile(rb"(?i)\r\ncontent-length: ([0-9]+)\r\n")
 BEGIN = b'"seq":'
+PONG = raw.ws_frame(b"", 10)
 
 WAIT_S = 55
 AGAIN_S = 0.2
@@ -141,6 +142,8 @@ class Follower(Member):
         data = self._rest + data
         if not self.is_live and b"caught_up" in data:
             self.is_live = True
+        if b'"heartbeat"' in data and self._stream.status == 101 and self._transport is not None:
+            self._transport.write(PONG)
         if b"reconnect_after_ms" in data:
             self.note_bye(data)
         if b'"type":"reset"' in data:

@@ -41,9 +41,9 @@ PAGE_WAYS = (
 
 
 class Sleeper:
-    """One of them. `closed_s` is when the server had enough of it, on a monotonic clock."""
+    """One of them. `asked_s` is when it asked, `closed_s` when the server had enough of it, on a monotonic clock."""
 
-    __slots__ = ("closed_s", "data", "is_thirsty", "sock", "way")
+    __slots__ = ("asked_s", "closed_s", "data", "is_thirsty", "sock", "way")
 
     def __init__(self, port: int, room: str, epoch: str, way: Way, is_thirsty: bool) -> None:
         self.way = way
@@ -56,6 +56,7 @@ class Sleeper:
         self.sock.settimeout(60)
         self.sock.connect(("127.0.0.1", port))
         self.sock.setblocking(False)
+        self.asked_s = time.monotonic()
         self.sock.send(way.request(room, epoch))
 
     def sip(self, size: int = SIP) -> None:

@@ -96,7 +96,6 @@ async def sleep_through(server: ServerProcess, night: Night) -> None:
         came_s = time.monotonic() - begun
         try:
             during, peak_kb = await watch(crowd, dormitory, server.pid, night.let_go_s)
-            check(dormitory, begun, night)
             await wake(crowd, dormitory.sleepers, int(str(log_of(server, ROOM)["head_seq"])))
         finally:
             dormitory.close()
@@ -106,12 +105,12 @@ async def sleep_through(server: ServerProcess, night: Night) -> None:
         assert crowd.seen.faults == []
         assert all(member.connections == 1 for member in crowd.members), "a healthy one was let go"
     each = (peak_kb - before_kb) * 1024 / night.count
-    last_s = max(sleeper.closed_s for sleeper in dormitory.sleepers) - begun
-    figures = (
-        f"{night.count} slow ones came in {came_s:.1f} s and cost {each / 1024:.1f} KiB each ({before_kb // 1024} to"
-    )
-    figures += f" {peak_kb // 1024} MiB); the last was let go after {last_s:.1f} s; p99 of {HEALTHY} healthy ones"
-    _log.info("%s %.1f ms before, %.1f ms during", figures, before_s * 1000, during * 1000)
+    _log.info(
+        "%d slow ones came in %.1f s and cost %.1f KiB each (%d to %d MiB); p99 of %d healthy ones %.1f ms before, %.1f"
+        " ms during", night.count, came_s, each / 1024, before_kb // 1024, peak_kb // 1024, HEALTHY, before_s * 1000,
+        during * 1000,
+    )  # fmt: skip
+    check(dormitory, night)
     assert each <= night.bytes_each
     assert during <= max(night.slower * before_s, NOISE_S)
 
@@ -148,12 +147,12 @@ def still_there(dormitory: Dormitory) -> set[str]:
     return {sleeper.way.name for sleeper in dormitory.sleepers if not sleeper.closed_s}
 
 
-def check(dormitory: Dormitory, begun: float, night: Night) -> None:
+def check(dormitory: Dormitory, night: Night) -> None:
     """Everybody was let go in time; whoever sips may look alive once more, and then has as much time again."""
     for way in night.ways:
         for is_thirsty, patience in ((False, 1), (True, 2)):
             same = [s for s in dormitory.sleepers if s.way is way and s.is_thirsty == is_thirsty]
-            times = [sleeper.closed_s - begun for sleeper in same]
+            times = [sleeper.closed_s - sleeper.asked_s for sleeper in same]
             kind = "sips" if is_thirsty else "reads nothing"
             _log.info("%s that %s: let go after %.1f to %.1f s", way.name, kind, min(times), max(times))
             assert max(times) <= night.let_go_s * patience, (way.name, kind)

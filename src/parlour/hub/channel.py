@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ log = logging.getLogger("parlour.hub")
 
 READ_BYTES = 262144
 """What is read of the store at once, for the ring of a room that is opened and to repair what the relay lost."""
+
+WOKEN = 200
+"""Requests that wait for news and are woken before others have their turn: each has a page to make."""
 
 REMEMBERED_REPLAYS = 2
 REMEMBERED_REPLAY_BYTES = 65536
@@ -262,9 +266,15 @@ class Channel:
     def release_waiters(self, has_news: bool) -> None:
         """Resolve every future that was given to `wait`."""
         waiters, self._waiters = self._waiters, {}
-        for waiter in waiters:
+        if waiters:
+            self._release(list(waiters), has_news)
+
+    def _release(self, waiters: list[Future[bool]], has_news: bool) -> None:
+        for waiter in waiters[:WOKEN]:
             if not waiter.done():
                 waiter.set_result(has_news)
+        if len(waiters) > WOKEN:
+            asyncio.get_running_loop().call_soon(self._release, waiters[WOKEN:], has_news)
 
     # --- the store behind ---
 
