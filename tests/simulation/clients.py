@@ -88,7 +88,7 @@ class PatientSender(HttpSender):
 class Crowd:
     """All clients of a run, as tasks of the running loop."""
 
-    def __init__(self, shared: Shared, seed: int, http: int = 4, websocket: int = 2, streams: float = 1.0) -> None:
+    def __init__(self, shared: Shared, seed: int, http: int = 4, websocket: int = 2, streams: float = 0.6) -> None:
         random = Random(f"{seed} crowd")
         self.shared = shared
         self._seed = seed

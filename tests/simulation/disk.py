@@ -39,6 +39,7 @@ class Disk(apsw.VFS):
         self.is_full = self.is_slow = False
         self.on_failed_sync: Callable[[], object] | None = None
         self.directory = root / "life-0"
+        self._prefix = f"{self.directory}/"
         self.did: Counter[str] = Counter()
         self._root = root
         self._lives = self._copies = 0
@@ -75,6 +76,7 @@ class Disk(apsw.VFS):
     def _begin(self, files: Image) -> None:
         self._lives += 1
         self.directory = self._root / f"life-{self._lives}"
+        self._prefix = f"{self.directory}/"
         self._model = Model(Record(dict(sorted(files.items())), []))
         _write(self.directory, files)
 
@@ -158,7 +160,7 @@ class Disk(apsw.VFS):
 
     def is_present(self, path: str) -> bool:
         """Whether a path is of this life."""
-        return Path(path).parent == self.directory
+        return path.startswith(self._prefix)
 
 
 class _File(apsw.VFSFile):

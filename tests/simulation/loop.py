@@ -29,7 +29,7 @@ STEP_S = 1e-6
 WAKE_S = (5e-6, 2e-5, 2e-4, 5e-3)
 """How long a thread may take to wake up; each as likely as the others."""
 
-INTERRUPTED = 0.1
+INTERRUPTED = 0.25
 """How often a thread that has something to tell the loop is interrupted before it does."""
 
 

@@ -46,6 +46,7 @@ class Link:
         self.rate = random.choice(RATES) if weather.slow else RATES[-1]
         self.budget = int(random.expovariate(1 / 20_000)) if random.random() < weather.cuts else None
         self.stall_at = int(random.expovariate(1 / 5_000)) if random.random() < weather.stalls else None
+        self.is_broken = False
         self.ends: tuple[End, ...] = ()
 
     def passed(self, size: int) -> int:
@@ -157,7 +158,7 @@ class End(asyncio.Transport):
     def abort(self) -> None:
         self._is_closing = True
         if not self.is_lost:
-            self.loop.call_soon(self.lose, None)
+            self.lose(None)
             self._arrive(self.peer.reset)
 
     # --- the way of the bytes ---
@@ -181,7 +182,7 @@ class End(asyncio.Transport):
             self._has_ended = True
             self._arrive(self.peer.take, None)
             if self._is_closing:
-                self.loop.call_soon(self.lose, None)
+                self.lose(None)
 
     def _arrive(self, what: Callable[..., object], *arguments: object, late: float = 0.0) -> None:
         """Have something reach the peer, behind all that is on the way."""
@@ -228,13 +229,13 @@ class End(asyncio.Transport):
         self.lose(ConnectionResetError(104, "Connection reset by peer"))
 
     def lose(self, error: Exception | None) -> None:
-        """Tell the protocol that it is over."""
+        """Tell the protocol that it is over, when all that it was told before has had its effect."""
         if not self.is_lost:
             self.is_lost = self._is_closing = True
             self._buffer.clear()
             self._inbox.clear()
             self._network.forget(self._link)
-            self.protocol.connection_lost(error)
+            self.loop.call_soon(self.protocol.connection_lost, error)
 
 
 class Listening:
@@ -291,6 +292,9 @@ class Network:
 
     def cut(self, link: Link) -> None:
         """Break a connection: both ends learn of it, each in its own time."""
+        if link.is_broken:
+            return
+        link.is_broken = True
         self.cuts += 1
         self.world.trace(f"connection {link.number} breaks")
         for end in link.ends:

@@ -12,7 +12,7 @@ import logging
 import tempfile
 from asyncio import Future, Task
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -107,9 +107,13 @@ class Result:
         return "\n".join([str(self.plan), *self.trace, *self.wrong])
 
 
-def simulate(seed: int, acks: int = ACKS, *, bug: Replaced = (), traced: bool = False) -> Result:
-    """Run a seed to its end. `bug` is what stands in the place of parts of the server."""
-    return _Run(Plan.of(seed, acks), bug, traced).run()
+def simulate(
+    seed: int, acks: int = ACKS, *, bug: Replaced = (), faults: Sequence[str] = (), traced: bool = False
+) -> Result:
+    """Run a seed to its end. `bug` replaces parts of the server, `faults` those of the seed."""
+    plan = Plan.of(seed, acks)
+    plan.faults = list(faults) or plan.faults
+    return _Run(plan, bug, traced).run()
 
 
 class _Run:

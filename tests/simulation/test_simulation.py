@@ -26,7 +26,8 @@ LONG_ACKS = int(os.environ.get("PARLOUR_TEST_ACKS", "60"))
 LONG_PARTS = 100
 ONE_SEED = int(os.environ.get("PARLOUR_TEST_SEED", "0"))
 
-SEEDS_TO_FIND_A_BUG = 100
+SEEDS_TO_FIND_A_BUG = 150
+BUG_ACKS = 60
 
 FAILED = Path(__file__).with_name("failed_seeds.txt")
 
@@ -76,7 +77,7 @@ def test_what_a_seed_has_found_stays_mended(seed: int, acks: int) -> None:
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
 def test_a_bug_in_the_server_is_found(bug: Bug) -> None:
     for seed in range(SEEDS_TO_FIND_A_BUG):
-        result = simulate(seed, bug=bug())
+        result = simulate(seed, BUG_ACKS, bug=bug(), faults=BUGS[bug])
         if result.wrong:
             _log.info("%s: seed %d: %s", bug.__name__, seed, result.wrong[0])
             return
