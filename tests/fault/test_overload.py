@@ -45,12 +45,12 @@ _log = logging.getLogger("parlour.fault")
 
 def test_more_than_the_rate_is_refused_and_the_rate_is_kept(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", *LIMITED, rate_limits=True) as server:
-        uvloop.run(over_the_rate(server, 3.0))
+        uvloop.run(over_the_rate(server, 2.0))
 
 
 def test_more_than_the_disk_takes_waits_its_turn_or_is_refused(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
-        uvloop.run(over_the_capacity(server, 1.0, 3.0, share=0.4))
+        uvloop.run(over_the_capacity(server, 0.5, 2.0, share=0.4))
 
 
 @pytest.mark.long

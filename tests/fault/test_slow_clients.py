@@ -68,7 +68,7 @@ LONG_NIGHTS = {
 
 @pytest.mark.parametrize("night", NIGHTS.values(), ids=NIGHTS)
 def test_slow_clients_cost_little_and_are_let_go(tmp_path: Path, night: Night) -> None:
-    with ServerProcess(tmp_path / "data", "--stalled-s", "2") as server:
+    with ServerProcess(tmp_path / "data", "--stalled-s", "1") as server:
         uvloop.run(sleep_through(server, night))
 
 
