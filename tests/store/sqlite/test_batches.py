@@ -13,7 +13,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Log
 from parlour.store.sqlite import SqliteStore
 from parlour.store.sqlite.gather import DOUBT_BATCHES, MAX_WAIT_S, Gather
-from parlour.store.sqlite.store import BATCH_DRAFTS
+from parlour.store.sqlite.store import BATCH_DRAFTS, QUEUE_DRAFTS
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.stores import HandClock, append, draft, open_sqlite
 
@@ -135,6 +135,15 @@ async def test_a_full_queue_refuses_at_once_and_takes_again_when_it_has_drained(
     assert store.is_ready()
     again = await asyncio.gather(*(append(store, draft("x" * 9_000)) for _ in range(10)))
     assert [answer.seq for answer in again] == list(range(11, 21))
+    await store.close()
+
+
+async def test_more_than_can_be_stored_soon_is_refused_at_once(tmp_path: Path) -> None:
+    store = await open_sqlite(tmp_path / "data")
+    answers = await asyncio.gather(*(append(store, draft()) for _ in range(QUEUE_DRAFTS + 5)), return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, Refusal)]
+    assert [refusal.code for refusal in refused] == ["overloaded"] * 5
+    assert (await append(store, draft())).seq == QUEUE_DRAFTS + 1
     await store.close()
 
 

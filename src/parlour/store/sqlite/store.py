@@ -32,6 +32,9 @@ BATCH_BYTES = 256 * 1024
 """Bounds of one transaction, so that the first of a batch never waits long for the last."""
 
 QUEUE_BYTES = 16 * 1024 * 1024
+QUEUE_DRAFTS = 4096
+"""What may wait for the disk: a fraction of a second of work, so that who is let in is answered soon."""
+
 DRAFT_OVERHEAD = 256
 """Bytes that a queued draft takes beside its text."""
 
@@ -110,7 +113,7 @@ class SqliteStore:
             raise after_failure(draft)
         if self._refusal is not None:
             raise Refusal(self._refusal, retry_after=1)
-        if size > self._bytes_free:
+        if size > self._bytes_free or len(self._queue) >= QUEUE_DRAFTS:
             raise Refusal("overloaded", "Too many messages wait for the disk.", retry_after=1)
         self._bytes_free -= size
         self._queue.append((draft, done, size))
