@@ -30,7 +30,7 @@ from parlour.hub import channel, hub, ring
 from parlour.process import EXIT_CANNOT_START
 from parlour.store.sqlite import store, writer
 from parlour.store.sqlite.errors import StoreError
-from tests.checker.history import Entry, History
+from tests.checker.history import CaughtUp, Entry, History, Opened, Reading, Received, Reset, Send
 from tests.checker.invariants import violations
 from tests.fault.client import Shared
 from tests.fault.relay import LossyBus
@@ -103,8 +103,10 @@ class Result:
     seconds: float
 
     def tell(self) -> str:
-        """All of it, for a person."""
-        return "\n".join([str(self.plan), *self.trace, *self.wrong])
+        """All of it in the order of time, what clients saw included, for a person."""
+        sends = [f"{send.done_at:13.6f}  {_told(send)}" for send in self.history.sends]
+        seen = [f"{record.at:13.6f}  {_seen(record)}" for record in self.history.readings]
+        return "\n".join([str(self.plan), *sorted([*self.trace, *sends, *seen]), *self.wrong])
 
 
 def simulate(
@@ -114,6 +116,24 @@ def simulate(
     plan = Plan.of(seed, acks)
     plan.faults = list(faults) or plan.faults
     return _Run(plan, bug, traced).run()
+
+
+def _told(send: Send) -> str:
+    again = ", as a repeat" if send.replay else ""
+    answer = f"{send.seq} of {send.room}{again}" if send.outcome == "ack" else f"{send.outcome} ({send.code})"
+    return f"{send.conn}: {send.key}, sent at {send.sent_at:.6f}: {answer}"
+
+
+def _seen(record: Reading) -> str:
+    match record:
+        case Opened(conn=conn, room=room, since=since):
+            return f"{conn}: asks for {room} after {since}"
+        case Received(conn=conn, room=room, seq=seq, key=key):
+            return f"{conn}: {seq} of {room} is {key}"
+        case CaughtUp(conn=conn, room=room, head=head):
+            return f"{conn}: has {room} up to {head}"
+        case Reset(conn=conn, room=room, reason=reason):
+            return f"{conn}: {room} starts again: {reason}"
 
 
 class _Run:
