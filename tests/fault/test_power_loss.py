@@ -15,14 +15,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from random import Random
 
+import apsw
 import pytest
 
+from parlour.store.sqlite.connection import open_writer
 from tests.fault.power.crowd import SIZES, Crowd, changed_at, until
 from tests.fault.power.history import BATCH, CHECKPOINT, History, a_failed_sync, first_life, next_life, passed, recorded
 from tests.fault.power.images import Image, Kept, LaterFirst, Sectors, Zeros, image
 from tests.fault.power.judge import Place, Verdict, cuts, replay, walk, write
 from tests.fault.power.operations import Create, Record, Sync, Write
-from tests.fault.power.server import DATA, RecordedServer
+from tests.fault.power.server import DATA, RecordedServer, snapshot
 from tests.support import raw
 from tests.support.stores import HandClock, append, draft, open_sqlite
 
@@ -130,6 +132,34 @@ async def test_what_a_failed_sync_has_left_unsure_is_sure_before_it_is_told(
     failed = [at for at, found in enumerate(record.operations) if isinstance(found, Sync) and found.failed]
     assert record.operations[failed[0]] == Sync(path, failed[0], failed=True)
     passed(await walk(record, history.judge, Random(5), 1, start=failed[0]))
+
+
+async def test_the_head_of_a_frame_that_lies_in_two_sectors_is_not_taken_for_a_second_transaction(
+    history: History,
+) -> None:
+    """Frame 42 begins 8 bytes before a sector: whether it commits can be old, and to which log it belongs new."""
+    await (await open_sqlite(history.server.data)).close()
+    torn = a_log_torn_at_frame_42(history.server.data / "parlour.db")
+    assert (await history.judge.open(snapshot(history.server.root) | {WAL: torn})).problems == []
+
+
+def a_log_torn_at_frame_42(database: Path) -> bytes:
+    """Of a log that was begun anew, where that frame is amid a transaction and ended one of the log before."""
+    log = database.with_name("parlour.db-wal")
+    connection = open_writer(database)
+    small = "INSERT OR REPLACE INTO meta VALUES ('small', ?)"  # a frame that commits
+    for number in range(60):
+        connection.execute(small, (number,))
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+    before = log.read_bytes()
+    for number in range(39):
+        connection.execute(small, (number,))
+    connection.execute("INSERT INTO meta VALUES ('large', ?)", (bytes(30_000),))
+    after = log.read_bytes()
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.close()
+    sector = (32 + 41 * 4120) // 512 * 512
+    return after[:sector] + before[sector : sector + 512] + after[sector + 512 :]
 
 
 async def test_what_was_refused_on_a_full_disk_does_not_come_back(history: History) -> None:

@@ -17,6 +17,7 @@ import apsw
 
 _MAGIC = b"\x37\x7f\x06"
 _HEADER_BYTES = 32
+_SECTOR = 512  # what a disk writes as a whole
 _FRAME = struct.Struct(">II8s8x")  # page; pages of the database, if this frame commits; salts
 _INDEX = struct.Struct("=16xI12x8s8x")  # frames and salts, in one of two copies (sqlite.org/walformat.html §2.1)
 
@@ -96,7 +97,8 @@ class WriteAheadLog:
             file.seek(_HEADER_BYTES)
             while len(head := file.read(_FRAME.size)) == _FRAME.size:
                 page, pages, salts = _FRAME.unpack(head)
-                frames.append(_Frame(page, pages != 0, salts))
+                is_split = file.tell() % _SECTOR == _FRAME.size - 8  # then `pages` may be old where the salts are new
+                frames.append(_Frame(page, pages != 0 and not is_split, salts))
                 file.seek(page_size, os.SEEK_CUR)
         return frames
 
