@@ -88,7 +88,8 @@ class Guard:
 
     def sender(self, request: Request) -> Sender:
         """The seat of a guest: the browser session if there is one, else the address."""
-        return _sender(self._token(request), request.peer.key)
+        token = None if request.field(b"cookie") is None else self._token(request)
+        return _sender(token, request.peer.key)
 
     def fresh_cookie(self, request: Request) -> bytes | None:
         """A Set-Cookie value for a browser that has no seat of its own yet."""

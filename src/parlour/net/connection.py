@@ -170,7 +170,9 @@ class Connection(asyncio.Protocol):
     def _advance(self) -> None:
         """Take the steps that the bytes at hand allow: a few in this turn of the loop, others are waiting too."""
         self._advancing = True
-        for _ in range(self.server.limits.pipelined_requests):
+        left = self.server.limits.pipelined_requests
+        while left:
+            left -= 1
             if not self._step():
                 self._advancing = False
                 return
@@ -192,7 +194,7 @@ class Connection(asyncio.Protocol):
         return False
 
     def _take_request(self) -> bool:
-        """Start the next exchange; False when more bytes are needed. Raises Refusal."""
+        """Start the next exchange; False when it, or more bytes, must be waited for. Raises Refusal."""
         decoder = self._decoder
         assert decoder is not None
         server = self.server
@@ -226,7 +228,7 @@ class Connection(asyncio.Protocol):
             return False
         self._begin()
         self._handle(Request(head, admission, body, self._peer), head)
-        return True
+        return self._exchange is None
 
     def _handle(self, request: Request, head: RequestHead) -> None:
         """Have a request answered: now, by a callback, or by a coroutine."""

@@ -34,15 +34,18 @@ class RequestDecoder:
     """
 
     __slots__ = (
+        "_at",
         "_blank_line",
         "_buffer",
         "_chunks",
+        "_fresh",
         "_head",
         "_limits",
         "_line",
         "_line_end",
         "_parse_head",
         "_searched",
+        "_short",
     )
 
     def __init__(
@@ -50,7 +53,10 @@ class RequestDecoder:
     ) -> None:
         """`parse_head` is a `head_parser` of these limits; connections of one server share theirs."""
         self._limits = limits
+        self._short = min(REMEMBERED_BYTES, limits.head)
         self._parse_head = parse_head or head_parser(limits)
+        self._fresh: bytes | None = None  # came while nothing was held; read where it is, from `_at` on
+        self._at = 0
         self._buffer = bytearray()
         self._searched = 0  # so many bytes of an incomplete head have been looked at
         self._blank_line = False  # an empty line before the request has been skipped
@@ -61,7 +67,18 @@ class RequestDecoder:
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the peer."""
-        self._buffer += data
+        if not self._buffer and self._fresh is None and self._head is None:
+            self._fresh = data  # most often a whole request, and nothing else
+        else:
+            self._hold()
+            self._buffer += data
+
+    def _hold(self) -> None:
+        """Put what came last to the rest: it is no whole request with a short head, or something follows."""
+        if self._fresh is not None:
+            self._buffer += self._fresh[self._at :] if self._at else self._fresh
+            self._fresh = None
+            self._at = 0
 
     def next_head(self) -> RequestHead | None:
         """The head of the next request, or None: more bytes are needed. Call `next_body` before the next call.
@@ -70,11 +87,20 @@ class RequestDecoder:
         headers_too_large, http_version, not_implemented, expectation_failed.
         """
         assert self._head is None, "the body has not been read"
+        fresh = self._fresh
+        if fresh is not None:
+            end = fresh.find(b"\r\n\r\n", 0, self._short)
+            if end > 0 and fresh[0] != 0x0D:
+                head = self._head = self._parse_head(fresh[: end + 2])
+                self._at = end + 4
+                self._blank_line = False
+                return head
+            self._hold()
         buffer = self._buffer
         if not buffer or (buffer[0] == 0x0D and not self._skip_blank_line()):
             return None
         if self._searched == 0:
-            end = buffer.find(b"\r\n\r\n", 0, min(REMEMBERED_BYTES, self._limits.head))
+            end = buffer.find(b"\r\n\r\n", 0, self._short)
             if end > 0:
                 head = self._head = self._parse_head(bytes(buffer[: end + 2]))
                 del buffer[: end + 4]
@@ -105,6 +131,15 @@ class RequestDecoder:
         """
         head = self._head
         assert head is not None, "there is no request"
+        fresh = self._fresh
+        if fresh is not None:
+            at = self._at
+            end = at + (head.content_length or 0)
+            if end == len(fresh) and not head.chunked and end - at <= limit:
+                self._fresh = self._head = None
+                self._at = 0
+                return fresh[at:]
+            self._hold()
         buffer = self._buffer
         if head.chunked:
             if self._chunks is None:
@@ -128,15 +163,17 @@ class RequestDecoder:
     @property
     def buffered(self) -> int:
         """Bytes held: not yet given out, parsed or not."""
-        return len(self._buffer) + (self._chunks.buffered if self._chunks is not None else 0)
+        held = len(self._buffer) if self._fresh is None else len(self._fresh) - self._at
+        return held + (self._chunks.buffered if self._chunks is not None else 0)
 
     @property
     def is_between(self) -> bool:
         """Whether the peer may stop here: the last request is complete and nothing of another has come."""
-        return self._head is None and not self._buffer
+        return self._head is None and not self._buffer and self._fresh is None
 
     def rest(self) -> bytes:
         """Hand over what came after an upgrade request; the decoder is of no further use."""
+        self._hold()
         rest = bytes(self._buffer)
         self._buffer.clear()
         return rest
