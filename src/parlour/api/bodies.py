@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from parlour.api.reading import refuse_unknown
 from parlour.core.errors import Refusal
@@ -28,6 +29,8 @@ class Message:
     room: str | None = None
     name: str | None = None
     key: str | None = None
+    as_json: bool = False
+    """Whether the receipt should be JSON: the request was, or asked for it."""
 
 
 def is_form(request: Request) -> bool:
@@ -45,39 +48,56 @@ def is_json_type(media_type: bytes) -> bool:
     return media_type.endswith((b"/json", b"+json"))
 
 
-def answer_json(request: Request) -> bool:
-    """Whether a receipt should be JSON: the request was, or asked for it."""
-    return request.noted(_answer_json)
-
-
-def _answer_json(request: Request) -> bool:
-    return is_json(request) or wants_json(request.field(b"accept"))
-
-
 def read_message(request: Request) -> Message:
     """The message of a request: JSON, a form, or a raw body which is the text itself. Raises Refusal.
 
     `Idempotency-Key` and `?name=` serve requests whose body has no room for them; contradicting values are refused.
     """
-    message = request.noted(_way_to_read)(request)
-    return _with_key_and_name(request, message)
+    return _read(request, request.noted(_manner))
 
 
 def read_api_message(request: Request) -> Message:
     """The message of a request to the versioned API: JSON only, and only the address names the room. Raises Refusal."""
+    return _read(request, request.noted(_api_manner))
+
+
+def _read(request: Request, manner: _Manner) -> Message:
+    message = manner.read(request)
+    message.as_json = manner.as_json
+    if manner.key is not None:
+        message.key = _agree(message.key, manner.key, "key")
+    if manner.name is not None:
+        message.name = _agree(message.name, manner.name, "name")
+    return message
+
+
+class _Manner(NamedTuple):
+    """What the head of a request says of the message in its body."""
+
+    read: Callable[[Request], Message]
+    key: str | None
+    name: str | None
+    as_json: bool
+
+
+def _manner(request: Request) -> _Manner:
+    """Find out how a body is read that comes with such a head. Raises Refusal when it is not."""
+    _refuse_compressed(request)
+    refuse_unknown(request, _PARAMETERS)
+    header = request.field(b"idempotency-key")
+    key = None if header is None else header.decode("latin-1")
+    as_json = is_json(request) or wants_json(request.field(b"accept"))
+    return _Manner(_reader(request.media_type), key, request.parameter("name"), as_json)
+
+
+def _api_manner(request: Request) -> _Manner:
     _refuse_compressed(request)
     if not is_json(request):
         raise Refusal("unsupported_media_type", "The API takes application/json.")
-    refuse_unknown(request, _PARAMETERS)
-    command = decode(request.body, PostMessage)
-    return _with_key_and_name(request, Message(command.text, None, command.name, command.key))
+    return _manner(request)._replace(read=_from_api_json)
 
 
-def _way_to_read(request: Request) -> Callable[[Request], Message]:
-    """How a body is read that comes with such a head. Raises Refusal when it is not."""
-    _refuse_compressed(request)
-    refuse_unknown(request, _PARAMETERS)
-    kind = request.media_type
+def _reader(kind: bytes) -> Callable[[Request], Message]:
     if is_json_type(kind):
         return _from_json
     if kind in (URLENCODED, MULTIPART):
@@ -92,23 +112,14 @@ def _refuse_compressed(request: Request) -> None:
         raise Refusal("unsupported_media_type", "Compressed bodies are not read.")
 
 
-def _with_key_and_name(request: Request, message: Message) -> Message:
-    key, name = request.noted(_key_and_name)
-    if key is not None:
-        message.key = _agree(message.key, key, "key")
-    if name is not None:
-        message.name = _agree(message.name, name, "name")
-    return message
-
-
-def _key_and_name(request: Request) -> tuple[str | None, str | None]:
-    header = request.field(b"idempotency-key")
-    return None if header is None else header.decode("latin-1"), request.parameter("name")
-
-
 def _from_json(request: Request) -> Message:
     command = decode(request.body, SendMessage)
     return Message(command.text, command.room, command.name, command.key)
+
+
+def _from_api_json(request: Request) -> Message:
+    command = decode(request.body, PostMessage)
+    return Message(command.text, None, command.name, command.key)
 
 
 def _from_form(request: Request) -> Message:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from urllib.parse import quote
 
-from parlour.api.bodies import Message, answer_json, is_form, read_api_message, read_message
+from parlour.api.bodies import Message, is_form, read_api_message, read_message
 from parlour.api.context import Context
 from parlour.api.guard import NAME_COOKIE, Guard
 from parlour.core.errors import Refusal
@@ -124,7 +124,7 @@ class Messages:
         return self._put(request, read_api_message(request))
 
     def _post(self, request: Request, message: Message) -> Receipt:
-        receipt = Receipt(_room(request, message), answer_json(request))
+        receipt = Receipt(_room(request, message), message.as_json)
         sender = self._guard.sender(request)
         self._posting.post(sender, receipt.room, message.text, receipt.stored, key=message.key, name=message.name)
         return receipt
