@@ -102,13 +102,14 @@ class Posting:
     ) -> None:
         """Validate and queue a message; `done` is told of the durable event, or of a Refusal (see `Store.append`).
 
-        `room`, `key` and `name` are as the client wrote them. Raises Refusal for everything that is wrong with the
-        message or with who sends it; then nothing was stored, and `done` is not called.
+        `room` is canonical (`core.names.room_name`); `key` and `name` are as the client wrote them. Raises Refusal for
+        everything that is wrong with the message or with who sends it; then nothing was stored, and `done` is not
+        called.
         """
-        author = self.author(sender, name)
+        author = self._guests.author(sender.seat, name)
         if not may_post(author.kind, self._access):
             raise Refusal("login_required", "Only members may post here.")
-        draft = Draft(room_name(room), author, check_text(text), None if key is None else check_key(key))
+        draft = Draft(room, author, check_text(text), None if key is None else check_key(key))
         if self._rates is not None and sender.address is not None:
             self._rates.take(author, sender.address, draft.room, self._clock.monotonic())
         self._store.append(draft, done)
@@ -116,7 +117,10 @@ class Posting:
     def posted(
         self, sender: Sender, room: str, text: str, *, key: str | None = None, name: str | None = None
     ) -> Future[Appended]:
-        """The same for who can wait: the future is the durable event, or fails with a Refusal. Raises Refusal."""
+        """The same for who can wait: the future is the durable event, or fails with a Refusal. Raises Refusal.
+
+        `room`, too, is as the client wrote it.
+        """
         future: Future[Appended] = asyncio.get_running_loop().create_future()
 
         def done(answer: Answer) -> None:
@@ -127,5 +131,5 @@ class Posting:
             else:
                 future.set_result(answer)
 
-        self.post(sender, room, text, done, key=key, name=name)
+        self.post(sender, room_name(room), text, done, key=key, name=name)
         return future

@@ -28,7 +28,8 @@ def check_text(text: str) -> str:
     """
     if len(text) > MAX_TEXT_BYTES:
         raise _too_long(f"The text has {len(text)} characters; the limit is {MAX_TEXT_BYTES} bytes of UTF-8.")
-    if not text.isascii():
+    is_ascii = text.isascii()
+    if not is_ascii:
         try:
             size_bytes = len(text.encode())
         except UnicodeEncodeError:
@@ -41,7 +42,7 @@ def check_text(text: str) -> str:
         lines = sum(1 for _ in _LINE_BREAK.finditer(text.removesuffix("\n"))) + 1
         if lines > MAX_TEXT_LINES:
             raise _too_long(f"The text has {lines} lines; the limit is {MAX_TEXT_LINES}.")
-    if _BLANK.fullmatch(text):
+    if not (is_ascii and text[:1].isalnum()) and _BLANK.fullmatch(text):
         raise Refusal("blank_text", "The text is empty or blank.", field="text")
     return text
 

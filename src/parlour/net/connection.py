@@ -295,7 +295,7 @@ class Connection(asyncio.Protocol):
         head = self._head
         assert head is not None
         self._exchange = self._head = None
-        reply = self.server.render(outcome, head) if isinstance(outcome, BaseException) else outcome
+        reply = outcome if isinstance(outcome, Response) else self._reply(outcome, head)
         if self.transport.is_closing():
             if not isinstance(reply, Response):
                 reply.session.closed()
@@ -311,6 +311,9 @@ class Connection(asyncio.Protocol):
                 self.abort()
             else:
                 self._refuse(Refusal("internal"), head)
+
+    def _reply(self, outcome: Reply | BaseException, head: RequestHead) -> Reply:
+        return self.server.render(outcome, head) if isinstance(outcome, BaseException) else outcome
 
     def _open(self, reply: OpenResponse | Upgrade, head: RequestHead) -> None:
         """Write the head of an answer without an end, and let its session take over."""
