@@ -18,6 +18,7 @@ from tests.support import raw
 
 STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
 LENGTH = re.compile(rb"(?i)\r\ncontent-length: ([0-9]+)")
+CLOSE = re.compile(rb"(?i)\r\nconnection: close")
 RETRY_AFTER = re.compile(rb"(?i)\r\nretry-after: [1-9][0-9]*\r\n")
 
 
@@ -54,12 +55,17 @@ class Flooder(asyncio.Protocol):
         self._waiting: deque[tuple[str, float]] = deque()
         self._data = b""
         self._transport: asyncio.Transport | None = None
+        self._is_asked_to_close = False  # a connection takes so many requests, and refusals come fast
+        self._again: asyncio.Task[None] | None = None
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
         """Flood until the tide turns and everything is answered."""
-        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._tide.port)
+        await self._connect()
         await self.gone
+
+    async def _connect(self) -> None:
+        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._tide.port)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -67,7 +73,10 @@ class Flooder(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         for key, sent_at in self._waiting:
             self._note(key, sent_at, "unknown", code="lost")
-        if not self.gone.done():
+        if self._is_asked_to_close and not self._waiting and not self._tide.is_over:
+            self._is_asked_to_close = False
+            self._again = asyncio.get_running_loop().create_task(self._connect())
+        elif not self.gone.done():
             self.gone.set_result(None)
 
     def send_more(self) -> None:
@@ -130,7 +139,12 @@ class HttpFlooder(Flooder):
             problem = msgspec.json.decode(body)
             told = status[1] in (b"429", b"503") and RETRY_AFTER.search(head + b"\r\n") is not None
             self._refused(key, sent_at, problem["code"], told and problem.get("stored") is False)
-        self.send_more()
+        if CLOSE.search(head) is None:
+            self.send_more()
+        else:
+            assert self._transport is not None
+            self._is_asked_to_close = True
+            self._transport.close()
 
 
 class WebSocketFlooder(Flooder):

@@ -146,7 +146,7 @@ class WebSocketSession(LiveSession):
             is_free = isinstance(op, SendOp)  # sends have rates of their own
         except Refusal as refusal:
             self._say(_error(key, refusal))
-            is_free = False
+            is_free = refusal.kind.status >= 500  # that the disk is busy or full is not the peer's doing
         if not is_free and not self._may_ask():
             self._close(POLICY, "too many operations")
 
