@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -267,3 +268,21 @@ def test_an_origin_is_a_scheme_and_a_host(server: ServerProcess) -> None:
     for origin in ("null", "x://", "://localhost", "localhost"):
         request = f"POST /lobby HTTP/1.0\r\nOrigin: {origin}\r\nContent-Length: 2\r\n\r\nhi"
         assert raw.status(raw.exchange(server.port, request.encode())) == 403, origin
+
+
+def test_what_one_peer_may_another_may_not_with_the_same_head(tmp_path: Path) -> None:
+    """Heads are remembered with what was found out about them, but who sends them is not part of that."""
+    head = b"GET /healthz HTTP/1.1\r\nHost: chat.example.net\r\nConnection: close\r\n\r\n"
+    path = str(tmp_path / "p.sock")
+
+    def status(family: socket.AddressFamily, address: str | tuple[str, int]) -> bytes:
+        with socket.socket(family) as line:
+            line.settimeout(10)
+            line.connect(address)
+            line.sendall(head)
+            return line.recv(65536)[9:12]
+
+    with ServerProcess(tmp_path / "data", "--unix-socket", path) as server:
+        for _ in range(2):
+            assert status(socket.AF_UNIX, path) == b"200"
+            assert status(socket.AF_INET, ("127.0.0.1", server.port)) == b"421"

@@ -17,6 +17,17 @@ BLOCK = bytes(65536)
 LIMIT = 16384
 
 
+def take_all(ballast: Path) -> None:
+    """Grow a file until its file system has not a byte left."""
+    with ballast.open("ab", buffering=0) as file:
+        for block in (BLOCK, BLOCK[:4096], BLOCK[:1]):
+            try:
+                while file.write(block) == len(block):
+                    pass
+            except OSError:
+                continue
+
+
 class SmallDisk(Protocol):
     """Where a server keeps its data; `fill` and `free` may be called again and again."""
 
@@ -38,13 +49,7 @@ class FileSystem:
 
     def fill(self, server: ServerProcess) -> None:
         """See `SmallDisk`."""
-        with self._ballast.open("ab", buffering=0) as file:
-            for block in (BLOCK, BLOCK[:4096], BLOCK[:1]):
-                try:
-                    while file.write(block) == len(block):
-                        pass
-                except OSError:
-                    continue
+        take_all(self._ballast)
 
     def free(self, server: ServerProcess) -> None:
         """See `SmallDisk`."""

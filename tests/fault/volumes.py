@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+from tests.fault.disks import BLOCK, take_all
+
 SIZE_MB = 24
 INODES = 32
-BLOCK = bytes(65536)
 
 
 class Volume:
@@ -31,13 +32,7 @@ class Volume:
 
     def fill(self) -> None:
         """Take every byte."""
-        with self._ballast.open("ab", buffering=0) as file:
-            for block in (BLOCK, BLOCK[:4096], BLOCK[:1]):
-                try:
-                    while file.write(block) == len(block):
-                        pass
-                except OSError:
-                    continue
+        take_all(self._ballast)
 
     def free(self) -> None:
         """Give all bytes back."""
