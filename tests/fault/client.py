@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -72,6 +72,15 @@ class Shared:
             yield reader, writer
         finally:
             writer.transport.abort()
+
+    async def stay_connected(self, follow: Callable[[StreamReader, StreamWriter], Awaitable[None]]) -> None:
+        """Connect and follow, again and again, until cancelled."""
+        while True:
+            try:
+                async with self.connected() as (reader, writer):
+                    await follow(reader, writer)
+            except LOST:
+                await asyncio.sleep(BACKOFF_S)
 
 
 async def answer(reader: StreamReader) -> tuple[int, bytes, bytes]:

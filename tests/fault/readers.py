@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from asyncio import StreamReader, StreamWriter
 from random import Random
@@ -10,7 +9,7 @@ from random import Random
 import msgspec
 
 from tests.checker.history import CaughtUp, Opened, Received, Reset
-from tests.fault.client import BACKOFF_S, LOST, Shared, answer, content, decode_item
+from tests.fault.client import Shared, answer, content, decode_item
 from tests.fault.transports import Stream
 from tests.support import raw
 
@@ -45,12 +44,7 @@ class Reader:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        while True:
-            try:
-                async with self._shared.connected() as (reader, writer):
-                    await self._follow(reader, writer)
-            except LOST:
-                await asyncio.sleep(BACKOFF_S)
+        await self._shared.stay_connected(self._follow)
 
     async def _follow(self, reader: StreamReader, writer: StreamWriter) -> None:
         raise NotImplementedError

@@ -34,12 +34,7 @@ class ManyRooms:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        while True:
-            try:
-                async with self._shared.connected() as (reader, writer):
-                    await self._follow(reader, writer)
-            except LOST:
-                await asyncio.sleep(BACKOFF_S)
+        await self._shared.stay_connected(self._follow)
 
     async def _follow(self, reader: StreamReader, writer: StreamWriter) -> None:
         items: Lines | Frames = Frames() if self._is_websocket else ServerSentEvents()
