@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -95,3 +96,10 @@ def test_a_place_of_another_epoch_is_never_given_out_as_one_of_this(server: Serv
 def test_a_stream_that_could_not_be_resumed_is_not_begun(server: ServerProcess, target: str, field: str) -> None:
     answer = httpx.get(f"{server.url}/api/v1/stream?{target}")
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "bad_parameter", field)
+
+
+def test_a_stream_has_no_more_rooms_than_a_connection_may(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data", "--stream-rooms", "2") as server:
+        refused = httpx.get(f"{server.url}/api/v1/stream?room=a&room=b&room=c")
+        assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (400, "bad_parameter", "room")
+        assert stream(server, "room=a&room=b").count(b"event: caught_up\n") == 2

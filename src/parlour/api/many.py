@@ -38,8 +38,9 @@ class Many:
         if request.parameter("format") not in (None, "sse"):
             raise Refusal("bad_parameter", "format is sse here.", field="format")
         rooms = list(dict.fromkeys(room_name(raw) for raw in request.query.get("room", ())))
-        if not 1 <= len(rooms) <= MAX_SSE_ROOMS:
-            raise Refusal("bad_parameter", f"Name 1 to {MAX_SSE_ROOMS} rooms with room=.", field="room")
+        most = min(MAX_SSE_ROOMS, self._context.limits.stream_rooms)
+        if not 1 <= len(rooms) <= most:
+            raise Refusal("bad_parameter", f"Name 1 to {most} rooms with room=.", field="room")
         if len(encode_cursors(self._context.store.epoch, dict.fromkeys(rooms, MAX_SEQ))) > MAX_ID_BYTES:
             raise Refusal("bad_parameter", "The names of these rooms are too long for one stream.", field="room")
         starts = self._starts(request, rooms)
