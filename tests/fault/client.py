@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
-from tests.checker.history import History, digest
+from tests.checker.history import History, Outcome, Send, digest
 
 LOST = (OSError, EOFError)
 """How a client notices that the server is gone; EOFError is also the parent of asyncio.IncompleteReadError."""
 
 BACKOFF_S = 0.02
 """Before the next attempt of a client that was cut off or refused."""
+
+
+UNKNOWN = frozenset({"internal", "outcome_unknown"})
+"""Errors of a WebSocket that do not say whether the message is stored; all others say that it is not."""
 
 
 class By(msgspec.Struct):
@@ -52,6 +58,50 @@ def content(item: Item, event: bytes) -> tuple[str, str, str, str]:
     return item.by.name, item.key or "", digest(item.text), digest(event)
 
 
+class Message(NamedTuple):
+    """What a client wants to say; `mark` is the digest of the text. Made by `make_message`."""
+
+    room: str
+    key: str
+    text: str
+    mark: str
+
+
+def make_message(room: str, key: str, text: str) -> Message:
+    """A message with its mark."""
+    return Message(room, key, text, digest(text))
+
+
+class Fate(NamedTuple):
+    """What became of one attempt to send, in the words of the history (`Send`)."""
+
+    outcome: Outcome
+    seq: int = 0
+    event: str = ""
+    replay: bool = False
+    code: str = ""
+
+
+LOST_FATE = Fate("unknown", code="lost")
+"""There was no answer."""
+
+
+def fate_of_answer(status: int, head: bytes, body: bytes) -> Fate:
+    """What an HTTP answer says."""
+    if status == 201:
+        replay = b"idempotent-replay: true" in head.lower()
+        return Fate("ack", decode_item(body).seq, digest(body.rstrip(b"\n")), replay)
+    problem = msgspec.json.decode(body)
+    return Fate("known_fail" if problem.get("stored") is False else "unknown", code=problem["code"])
+
+
+def fate_of_item(item: Item) -> Fate:
+    """What the `ack` or `error` of a WebSocket says."""
+    if item.type == "ack":
+        return Fate("ack", item.seq, replay=item.replay)
+    return Fate("unknown" if item.code in UNKNOWN else "known_fail", code=item.code)
+
+
 @dataclass
 class Shared:
     """One server as its clients know it. `is_up` is set while connecting may work; `stopping` asks for no new sends."""
@@ -62,6 +112,12 @@ class Shared:
     history: History = field(default_factory=History)
     is_up: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: bool = False
+
+    def note(self, proc: str, conn: str, author: str, message: Message, sent_at: float, fate: Fate) -> None:
+        """Write down an attempt to send whose fate has just become known."""
+        place = (proc, conn, message.room, author, message.key, message.mark, sent_at, time.monotonic())
+        found = (fate.seq, fate.event, fate.replay, fate.code)
+        self.history.sends.append(Send(*place, fate.outcome, self.epoch, *found))
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[tuple[StreamReader, StreamWriter]]:

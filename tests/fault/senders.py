@@ -5,13 +5,23 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio import StreamReader, StreamWriter
-from dataclasses import dataclass
 from random import Random
 
 import msgspec
 
-from tests.checker.history import Outcome, Send, digest
-from tests.fault.client import BACKOFF_S, LOST, Shared, answer, decode_item
+from tests.fault.client import (
+    BACKOFF_S,
+    LOST,
+    LOST_FATE,
+    Fate,
+    Message,
+    Shared,
+    answer,
+    decode_item,
+    fate_of_answer,
+    fate_of_item,
+    make_message,
+)
 from tests.fault.transports import Frames, upgrade
 from tests.support import raw
 
@@ -26,16 +36,6 @@ LONG = 0.02
 """Share of messages that fill more than a page of the database."""
 
 PIPELINED = 4
-
-
-@dataclass(slots=True)
-class Message:
-    """What a sender wants to say until it knows what became of it."""
-
-    room: str
-    key: str
-    text: str
-    mark: str
 
 
 class Sender:
@@ -78,33 +78,20 @@ class Sender:
             old = self._done[-1] if choice < REPEATS / 2 else self._random.choice(self._done)
             if choice < REPEATS:
                 return old
-            text = f"{old.text}, changed"
-            return Message(old.room, old.key, text, digest(text))
+            return make_message(old.room, old.key, f"{old.text}, changed")
         self._made += 1
         size = 3000 if self._random.random() < LONG else self._random.randrange(120)
         text = f"{self.name} says {self._made} äß🎉 {'x' * size}"
-        return Message(self._random.choice(self._shared.rooms), f"{self.name}-{self._made}", text, digest(text))
+        return make_message(self._random.choice(self._shared.rooms), f"{self.name}-{self._made}", text)
 
-    def _record(
-        self,
-        message: Message,
-        sent_at: float,
-        outcome: Outcome,
-        seq: int = 0,
-        event: str = "",
-        *,
-        replay: bool = False,
-        code: str = "",
-    ) -> None:
-        place = (self.name, f"{self.name}.{self._line}", message.room, self.name, message.key, message.mark)
-        found = (outcome, self._shared.epoch, seq, event, replay, code)
-        self._shared.history.sends.append(Send(*place, sent_at, time.monotonic(), *found))
-        if outcome == "unknown":
+    def _record(self, message: Message, sent_at: float, fate: Fate) -> None:
+        self._shared.note(self.name, f"{self.name}.{self._line}", self.name, message, sent_at, fate)
+        if fate.outcome == "unknown":
             return
-        if outcome == "ack":
+        if fate.outcome == "ack":
             self.acks += 1
             self._done.append(message)
-        elif code != "key_reused":
+        elif fate.code != "key_reused":
             self.refusals += 1
             if self._random.random() > GIVE_UP:
                 return
@@ -124,20 +111,15 @@ class HttpSender(Sender):
                 writer.write(raw.post(f"/{message.room}", body, *fields))
                 status, head, answered = await answer(reader)
             except LOST:
-                self._record(message, sent_at, "unknown", code="lost")
+                self._record(message, sent_at, LOST_FATE)
                 raise
             await self._judge(message, sent_at, status, head, answered)
 
     async def _judge(self, message: Message, sent_at: float, status: int, head: bytes, body: bytes) -> None:
-        if status == 201:
-            item = decode_item(body)
-            replay = b"idempotent-replay: true" in head.lower()
-            self._record(message, sent_at, "ack", item.seq, digest(body.rstrip(b"\n")), replay=replay)
-            return
-        problem = msgspec.json.decode(body)
-        stored = problem.get("stored")
-        self._record(message, sent_at, "known_fail" if stored is False else "unknown", code=problem["code"])
-        await asyncio.sleep(BACKOFF_S)
+        fate = fate_of_answer(status, head, body)
+        self._record(message, sent_at, fate)
+        if fate.outcome != "ack":
+            await asyncio.sleep(BACKOFF_S)
 
 
 class WebSocketSender(Sender):
@@ -165,7 +147,7 @@ class WebSocketSender(Sender):
                         await self._judge(payload, waiting)
             except LOST:
                 for message, sent_at in waiting:
-                    self._record(message, sent_at, "unknown", code="lost")
+                    self._record(message, sent_at, LOST_FATE)
                 raise
 
     async def _judge(self, payload: bytes, waiting: list[tuple[Message, float]]) -> None:
@@ -175,10 +157,7 @@ class WebSocketSender(Sender):
         # Answers to one key come in the order of its sends; a key may be under way twice.
         index = next(index for index, (message, _) in enumerate(waiting) if message.key == item.key)
         message, sent_at = waiting.pop(index)
-        if item.type == "ack":
-            self._record(message, sent_at, "ack", item.seq, replay=item.replay)
-            return
-        unknown = item.code in ("outcome_unknown", "internal")
-        self._record(message, sent_at, "unknown" if unknown else "known_fail", code=item.code)
-        if item.code != "key_reused" and not waiting:
+        fate = fate_of_item(item)
+        self._record(message, sent_at, fate)
+        if fate.outcome != "ack" and fate.code != "key_reused" and not waiting:
             await asyncio.sleep(BACKOFF_S)

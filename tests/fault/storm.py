@@ -13,8 +13,19 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from tests.checker.history import Outcome, Send, digest
-from tests.fault.client import BACKOFF_S, LOST, Shared, answer, decode_item
+from tests.fault.client import (
+    BACKOFF_S,
+    LOST,
+    LOST_FATE,
+    Fate,
+    Message,
+    Shared,
+    answer,
+    decode_item,
+    fate_of_answer,
+    fate_of_item,
+    make_message,
+)
 from tests.fault.transports import Frames, upgrade
 from tests.support import raw
 
@@ -26,8 +37,6 @@ CHANGED = 0.05
 
 PIPELINED = 6
 """Requests of one line under way at once."""
-
-UNKNOWN = frozenset({"internal", "outcome_unknown"})
 
 
 class Seat(NamedTuple):
@@ -41,50 +50,41 @@ class Seat(NamedTuple):
     author: str = ""
 
 
-class Copy(NamedTuple):
-    """One of the copies of a message; `mark` is the digest of what this one says."""
-
-    room: str
-    key: str
-    text: str
-    mark: str
-
-
-def copies(room: str, key: str, random: Random) -> list[Copy]:
+def copies(room: str, key: str, random: Random) -> list[Message]:
     """Up to COPIES of one new message, some of them changed."""
     made = []
     size = 3000 if random.random() < 0.02 else random.randrange(80)
     for number in range(random.randint(1, COPIES)):
         text = f"{key} äß🎉 {'x' * size}" + (f" changed {number}" if random.random() < CHANGED else "")
-        made.append(Copy(room, key, text, digest(text)))
+        made.append(make_message(room, key, text))
     return made
 
 
-Ask = Callable[[Seat, Copy], bytes]
+Ask = Callable[[Seat, Message], bytes]
 
 
 def _seat_fields(seat: Seat) -> list[str]:
     return ["Accept: application/json", *([f"Cookie: parlour_guest={seat.cookie}"] if seat.cookie else [])]
 
 
-def _json(seat: Seat, copy: Copy) -> bytes:
+def _json(seat: Seat, copy: Message) -> bytes:
     body = msgspec.json.encode({"text": copy.text, "key": copy.key, "name": seat.name})
     return raw.post(f"/{copy.room}", body, "Content-Type: application/json", *_seat_fields(seat))
 
 
-def _form(seat: Seat, copy: Copy) -> bytes:
+def _form(seat: Seat, copy: Message) -> bytes:
     body = urlencode({"message": copy.text, "key": copy.key, "name": seat.name, "room": copy.room}).encode()
     return raw.post("/send", body, "Content-Type: application/x-www-form-urlencoded", *_seat_fields(seat))
 
 
-def _put(seat: Seat, copy: Copy) -> bytes:
+def _put(seat: Seat, copy: Message) -> bytes:
     body = copy.text.encode()
     target = f"/{copy.room}/{copy.key}?name={quote(seat.name)}"
     fields = ("Content-Type: text/plain", f"Content-Length: {len(body)}", *_seat_fields(seat))
     return raw.head("PUT", target, *fields) + body
 
 
-def _api(seat: Seat, copy: Copy) -> bytes:
+def _api(seat: Seat, copy: Message) -> bytes:
     body = msgspec.json.encode({"text": copy.text, "name": seat.name})
     fields = ("Content-Type: application/json", f"Idempotency-Key: {copy.key}", *_seat_fields(seat))
     return raw.post(f"/api/v1/rooms/{copy.room}/messages", body, *fields)
@@ -98,7 +98,7 @@ class Line:
     """One connection of one seat at a time. `outbox` holds what has no answer yet, in order."""
 
     def __init__(self, shared: Shared, seat: Seat, number: int, kind: str, on_answer: Callable[[], None]) -> None:
-        self.outbox: deque[Copy] = deque()
+        self.outbox: deque[Message] = deque()
         self._shared = shared
         self._seat = seat
         self._kind = kind
@@ -107,7 +107,7 @@ class Line:
         self._connections = 0
         self._has_work = asyncio.Event()
 
-    def give(self, copy: Copy) -> None:
+    def give(self, copy: Message) -> None:
         """Send this too, as often as it takes."""
         self.outbox.append(copy)
         self._has_work.set()
@@ -165,55 +165,37 @@ class Line:
                 self._lost(waiting)
                 raise
 
-    def _op(self, copy: Copy) -> bytes:
+    def _op(self, copy: Message) -> bytes:
         op = {"op": "send", "room": copy.room, "key": copy.key, "text": copy.text, "name": self._seat.name}
         return msgspec.json.encode(op)
 
-    def _next(self) -> deque[tuple[Copy, float]]:
+    def _next(self) -> deque[tuple[Message, float]]:
         """What is sent now, each with its time."""
         return deque((copy, time.monotonic()) for copy in list(self.outbox)[:PIPELINED])
 
-    def _lost(self, waiting: deque[tuple[Copy, float]]) -> None:
+    def _lost(self, waiting: deque[tuple[Message, float]]) -> None:
         for copy, sent_at in waiting:
-            self._record(copy, sent_at, "unknown", code="lost")
+            self._record(copy, sent_at, LOST_FATE)
 
-    def _judge_http(self, copy: Copy, sent_at: float, status: int, head: bytes, body: bytes) -> None:
-        if status == 201:
-            item = decode_item(body)
-            assert b"\r\nLocation: /%b/%d\r\n" % (copy.room.encode(), item.seq) in head
-            replay = b"idempotent-replay: true" in head.lower()
-            self._record(copy, sent_at, "ack", item.seq, digest(body.rstrip(b"\n")), replay=replay)
-            return
-        problem = msgspec.json.decode(body)
-        self._record(copy, sent_at, "known_fail" if problem.get("stored") is False else "unknown", code=problem["code"])
+    def _judge_http(self, copy: Message, sent_at: float, status: int, head: bytes, body: bytes) -> None:
+        fate = fate_of_answer(status, head, body)
+        if fate.outcome == "ack":
+            assert b"\r\nLocation: /%b/%d\r\n" % (copy.room.encode(), fate.seq) in head
+        self._record(copy, sent_at, fate)
 
-    def _judge_item(self, payload: bytes, waiting: deque[tuple[Copy, float]]) -> None:
+    def _judge_item(self, payload: bytes, waiting: deque[tuple[Message, float]]) -> None:
         item = decode_item(payload)
         if item.type not in ("ack", "error"):
             return
         # Answers to one key come in the order of its sends.
         index = next(index for index, (copy, _) in enumerate(waiting) if copy.key == item.key)
         copy, sent_at = waiting[index]
-        if item.type == "ack":
-            self._record(copy, sent_at, "ack", item.seq, replay=item.replay)
-        else:
-            self._record(copy, sent_at, "unknown" if item.code in UNKNOWN else "known_fail", code=item.code)
+        self._record(copy, sent_at, fate_of_item(item))
         del waiting[index]
 
-    def _record(
-        self,
-        copy: Copy,
-        sent_at: float,
-        outcome: Outcome,
-        seq: int = 0,
-        event: str = "",
-        *,
-        replay: bool = False,
-        code: str = "",
-    ) -> None:
-        place = (self._name, f"{self._name}.{self._connections}", copy.room, self._seat.author, copy.key, copy.mark)
-        found = (outcome, self._shared.epoch, seq, event, replay, code)
-        self._shared.history.sends.append(Send(*place, sent_at, time.monotonic(), *found))
-        if outcome == "ack" or code == "key_reused":
+    def _record(self, copy: Message, sent_at: float, fate: Fate) -> None:
+        author = self._seat.author
+        self._shared.note(self._name, f"{self._name}.{self._connections}", author, copy, sent_at, fate)
+        if fate.outcome == "ack" or fate.code == "key_reused":
             self.outbox.remove(copy)
             self._on_answer()

@@ -15,11 +15,11 @@ import pytest
 from parlour.store.sqlite.check import check
 from tests.checker.history import Entry
 from tests.checker.invariants import violations
-from tests.fault.client import Shared, content, decode_item
+from tests.fault.client import Message, Shared, content, decode_item
 from tests.fault.cutting_proxy import CuttingProxy
 from tests.fault.load import read_pages
 from tests.fault.readers import LongPoll, Reader, StreamReading
-from tests.fault.storm import REQUESTS, Copy, Line, Seat, copies
+from tests.fault.storm import REQUESTS, Line, Seat, copies
 from tests.fault.transports import STREAMS
 from tests.support import raw
 from tests.support.server import ServerProcess
@@ -80,7 +80,7 @@ class Storm:
         room = shared.rooms[0]
         self._readers: list[Reader] = [StreamReading(shared, room, stream, seed) for stream in STREAMS]
         self._readers.append(LongPoll(shared, room, seed))
-        self._done: list[tuple[Seat, Copy]] = []
+        self._done: list[tuple[Seat, Message]] = []
         self._keys = 0
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -70,10 +70,10 @@ async def over_the_rate(server: ServerProcess, seconds: float) -> None:
     await flood(tide, [HttpFlooder(tide, number) for number in range(FLOOD)], seconds)
     took = time.monotonic() - begun
     accepted = len(tide.since(begun, "ack"))
-    refused = Counter(send.code for send in tide.history.sends if send.outcome != "ack")
+    refused = Counter(send.code for send in tide.sends if send.outcome != "ack")
     _log.info(
         "%.0f messages/s offered, %.0f/s accepted (p99 %.0f ms), refused: %s",
-        len(tide.history.sends) / took, accepted / took, percentile(tide.since(begun, "ack"), 0.99) * 1000,
+        len(tide.sends) / took, accepted / took, percentile(tide.since(begun, "ack"), 0.99) * 1000,
         dict(refused),
     )  # fmt: skip
     assert set(refused) == {"rate_limited"}
@@ -94,7 +94,7 @@ async def over_the_capacity(server: ServerProcess, calm_s: float, flood_s: float
     posters: list[Flooder] = [HttpFlooder(tide, number) for number in range(FLOOD)]
     await flood(tide, [*posters, *[WebSocketFlooder(tide, number) for number in range(WEBSOCKETS)]], flood_s)
     took = time.monotonic() - begun
-    accepted = [send for send in tide.history.sends if send.outcome == "ack" and send.sent_at >= begun]
+    accepted = [send for send in tide.sends if send.outcome == "ack" and send.sent_at >= begun]
     goodput = len(accepted) / took
     alone = percentile([s.done_at - s.sent_at for s in accepted if s.proc.startswith("Http")], 0.99)
     piled = percentile([s.done_at - s.sent_at for s in accepted if s.proc.startswith("Web")], 0.99)
@@ -106,7 +106,7 @@ async def over_the_capacity(server: ServerProcess, calm_s: float, flood_s: float
         back_s = time.monotonic() - ended
         if after_s <= max(2 * before_s, 0.05):
             break
-    refused = Counter(send.code for send in tide.history.sends if send.outcome != "ack")
+    refused = Counter(send.code for send in tide.sends if send.outcome != "ack")
     _log.info(
         "peak %.0f messages/s (p99 of few senders %.0f ms); flooded %.0f/s accepted, p99 %.0f ms for who waits for each"
         " answer, %.0f ms for who does not, refused: %s; as before after %.1f s; %d MiB more memory",
@@ -124,7 +124,7 @@ async def over_the_capacity(server: ServerProcess, calm_s: float, flood_s: float
 async def calm(tide: Tide, seconds: float, senders: int) -> tuple[float, float]:
     """Messages a second and the 99th percentile of their acknowledgement, with so many senders."""
     begun = time.monotonic()
-    first = len(tide.history.sends) + FLOOD  # names that nobody has yet
+    first = len(tide.sends) + FLOOD  # names that nobody has yet
     await flood(tide, [HttpFlooder(tide, first + number) for number in range(senders)], seconds)
     took = time.monotonic() - begun
     acks = tide.since(begun, "ack")
@@ -141,13 +141,13 @@ async def flood(tide: Tide, flooders: Sequence[Flooder], seconds: float) -> None
 
 
 def tide_of(server: ServerProcess) -> Tide:
-    return Tide(server.port, str(log_of(server, ROOM)["epoch"]), ROOM, TEXT_BYTES)
+    return Tide(Shared(server.port, str(log_of(server, ROOM)["epoch"]), (ROOM,)), TEXT_BYTES)
 
 
 async def judge(server: ServerProcess, tide: Tide) -> None:
     """What was acknowledged is stored, once, where it was said to be; what was refused is not."""
     assert tide.faults == []
-    shared = Shared(tide.port, tide.epoch, (ROOM,), tide.history)
-    tide.history.log = await asyncio.to_thread(read_all, shared)
-    assert violations(tide.history)[:3] == []
+    history = tide.shared.history
+    history.log = await asyncio.to_thread(read_all, tide.shared)
+    assert violations(history)[:3] == []
     await until(lambda: server.process is not None and server.process.poll() is None, 1)

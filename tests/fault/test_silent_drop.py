@@ -18,13 +18,13 @@ from parlour.config import Settings
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
 from parlour.hub.hub import Hub
-from parlour.hub.subscription import Encoder, Subscription
-from parlour.schema.events import Control, Reset
+from parlour.hub.subscription import Encoder
 from parlour.store.memory import MemoryStore
 from tests.checker.invariants import violations
 from tests.fault.load import Load
 from tests.fault.relay import LossyBus
 from tests.support import raw
+from tests.support.recorder import Recorder, encode_nothing, encode_seqs
 from tests.support.stores import CountedIds, HandClock, append, draft
 
 HEALED_S = 15
@@ -139,48 +139,12 @@ class Clients:
 # --- within the hub ---
 
 
-class Slate:
-    """A reader that remembers what it was given, and breaks when it is told to."""
-
-    def __init__(self, breaks_at: int = 0) -> None:
-        self.seqs: list[int] = []
-        self.notes: list[str] = []
-        self._breaks_at = breaks_at
-
-    def write(self, data: bytes) -> None:
-        seqs = [int(seq) for seq in data.split()]
-        if self._breaks_at in seqs:
-            raise RuntimeError("broken on purpose")
-        self.seqs += seqs
-
-    def caught_up(self, subscription: Subscription) -> None:
-        self.notes.append(f"caught_up {subscription.channel.head}")
-
-    def reset(self, subscription: Subscription, reset: Reset) -> None:
-        self.notes.append(f"reset {reset.reason}")
-
-    def failed(self, subscription: Subscription) -> None:
-        self.notes.append("failed")
-        subscription.close()
-
-
-def seqs_of(_channel: Channel, events: Sequence[Stored]) -> bytes:
-    return b" ".join(b"%d" % event.seq for event in events) + b" "
-
-
-def nothing(_item: Control) -> bytes:
-    return b""
-
-
-NUMBERS = Encoder(seqs_of, nothing)
-
-
 async def say(store: MemoryStore, count: int) -> None:
     await asyncio.gather(*[append(store, draft(f"message {index}")) for index in range(count)])
 
 
-async def enter(hub: Hub, slate: Slate, encoder: Encoder = NUMBERS) -> None:
-    Subscription(await hub.open("lobby"), encoder, slate, slate).start(0)
+async def enter(hub: Hub) -> Recorder:
+    return Recorder().enter(await hub.open("lobby"), since=0)
 
 
 class Late(MemoryStore):
@@ -206,8 +170,7 @@ async def test_what_is_lost_while_a_room_is_loaded_is_made_good(lost: list[int])
     batches: list[Sequence[Commit]] = []
     store.on_commit(batches.append)
     await say(store, 2)
-    slate = Slate()
-    entering = asyncio.create_task(enter(hub, slate))
+    entering = asyncio.create_task(enter(hub))
     await store.is_asked.wait()
     batches.clear()
     for _ in range(4):
@@ -216,11 +179,11 @@ async def test_what_is_lost_while_a_room_is_loaded_is_made_good(lost: list[int])
         if index not in lost:
             hub.deliver(commits)
     store.go_on.set()
-    await entering
+    reader = await entering
     async with asyncio.timeout(5):
-        while len(slate.seqs) < 6:
+        while len(reader.seqs) < 6:
             await asyncio.sleep(0)
-    assert slate.seqs == [1, 2, 3, 4, 5, 6]
+    assert reader.seqs == [1, 2, 3, 4, 5, 6]
     await hub.close()
     await store.close()
 
@@ -235,18 +198,17 @@ async def test_reader_that_could_not_be_shown_an_event_is_sent_away_and_not_left
     def fails_at_3(channel: Channel, events: Sequence[Stored]) -> bytes:
         if any(event.seq == 3 for event in events):
             raise ValueError("broken on purpose")
-        return seqs_of(channel, events)
+        return encode_seqs(channel, events)
 
-    whole, broken, unspeakable = Slate(), Slate(breaks_at=3), Slate()
-    await enter(hub, broken)
-    await enter(hub, unspeakable, Encoder(fails_at_3, nothing))
-    await enter(hub, whole)
+    broken = Recorder(breaks_at=3).enter(await hub.open("lobby"), since=0)
+    unspeakable = Recorder().enter(await hub.open("lobby"), since=0, encoder=Encoder(fails_at_3, encode_nothing))
+    whole = Recorder().enter(await hub.open("lobby"), since=0)
     for _ in range(5):
         await say(store, 1)
     assert whole.seqs == [1, 2, 3, 4, 5]
-    for slate in (broken, unspeakable):
-        assert slate.seqs == [1, 2]
-        assert slate.notes == ["caught_up 0", "failed"]
+    for reader in (broken, unspeakable):
+        assert reader.seqs == [1, 2]
+        assert reader.notes == ["caught_up 0", "failed"]
     assert len(caplog.records) == 2
     assert hub.sizes()["subscriptions"] == 1
     await hub.close()

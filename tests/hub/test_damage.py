@@ -14,9 +14,9 @@ from parlour.core.event import Stored
 from parlour.hub.channel import Channel
 from parlour.hub.history import one_event, page_after, page_before
 from parlour.hub.hub import Hub
-from parlour.hub.subscription import Subscription
 from parlour.store.sqlite import SqliteStore
-from tests.hub.test_hub import NUMBERS, Recorder, settle
+from tests.hub.test_hub import settle
+from tests.support.recorder import Recorder
 from tests.support.stores import append, draft, open_sqlite
 
 
@@ -40,9 +40,7 @@ class Room:
         connection.close()
 
     async def follow(self, since: int) -> Recorder:
-        reader = Recorder()
-        reader.subscription = Subscription(await self.hub.open("lobby"), NUMBERS, reader, reader)
-        reader.subscription.start(since)
+        reader = Recorder().enter(await self.hub.open("lobby"), since)
         await settle(lambda: bool(reader.notes) and reader.notes[-1].startswith("caught_up"))
         return reader
 

@@ -15,8 +15,8 @@ from parlour.hub.channel import Channel
 from parlour.hub.hub import Hub
 from parlour.hub.ring import MAX_EVENTS, OVERHEAD, Ring
 from parlour.hub.subscription import Encoder, Subscription
-from parlour.schema.events import Control, Reset
 from parlour.store.memory import MemoryStore
+from tests.support.recorder import NUMBERS, Recorder, encode_nothing, encode_seqs
 from tests.support.stores import CountedIds, HandClock, append, draft
 
 
@@ -25,47 +25,6 @@ class Pipe:
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self.write = write
-
-
-class Recorder:
-    """A reader that remembers what it was given; `room` is how many writes it takes before its buffer is full."""
-
-    def __init__(self) -> None:
-        self.seqs: list[int] = []
-        self.notes: list[str] = []
-        self.subscription: Subscription | None = None
-        self.room = 1_000_000
-
-    def write(self, data: bytes) -> None:
-        self.seqs += [int(seq) for seq in data.split()]
-        self.room -= 1
-        if self.room <= 0 and self.subscription is not None:
-            self.subscription.pause()
-
-    def drained(self, room: int) -> None:
-        self.room = room
-        assert self.subscription is not None
-        self.subscription.resume()
-
-    def caught_up(self, subscription: Subscription) -> None:
-        self.notes.append(f"caught_up {subscription.channel.head}")
-
-    def reset(self, subscription: Subscription, reset: Reset) -> None:
-        self.notes.append(f"reset {reset.reason}")
-
-    def failed(self, subscription: Subscription) -> None:
-        self.notes.append("failed")
-
-
-def _seqs(_channel: Channel, events: Sequence[Stored]) -> bytes:
-    return b" ".join(b"%d" % event.seq for event in events) + b" "
-
-
-def _nothing(_item: Control) -> bytes:
-    return b""
-
-
-NUMBERS = Encoder(_seqs, _nothing)
 
 
 class House:
@@ -80,12 +39,7 @@ class House:
         await asyncio.gather(*[append(self.store, draft(f"message {index}", room)) for index in range(count)])
 
     async def enter(self, since: int, room: str = "lobby", takes: int = 1_000_000) -> Recorder:
-        reader = Recorder()
-        reader.room = takes
-        channel = await self.hub.open(room)
-        reader.subscription = Subscription(channel, NUMBERS, reader, reader)
-        reader.subscription.start(since)
-        return reader
+        return Recorder(takes).enter(await self.hub.open(room), since)
 
 
 async def settle(condition: Callable[[], bool]) -> None:
@@ -114,12 +68,12 @@ async def test_readers_of_one_batch_share_one_encoding(house: House) -> None:
     made: list[bytes] = []
 
     def encode(channel: Channel, events: Sequence[Stored]) -> bytes:
-        made.append(_seqs(channel, events))
+        made.append(encode_seqs(channel, events))
         return made[-1]
 
     channel = await house.hub.open("lobby")
     given: list[bytes] = []
-    encoder = Encoder(encode, _nothing)
+    encoder = Encoder(encode, encode_nothing)
     for _ in range(3):
         reader = Recorder()
         Subscription(channel, encoder, Pipe(given.append), reader).start(0)
@@ -134,11 +88,11 @@ async def test_readers_that_resume_at_the_same_place_share_one_encoding(house: H
     made: list[bytes] = []
 
     def encode(channel: Channel, events: Sequence[Stored]) -> bytes:
-        made.append(_seqs(channel, events))
+        made.append(encode_seqs(channel, events))
         return made[-1]
 
     given: list[bytes] = []
-    shared, own = Encoder(encode, _nothing), Encoder(encode, _nothing, is_shared=False)
+    shared, own = Encoder(encode, encode_nothing), Encoder(encode, encode_nothing, is_shared=False)
     for encoder, since in ((shared, 2), (shared, 2), (shared, 4), (own, 2), (own, 2)):
         Subscription(await house.hub.open("lobby"), encoder, Pipe(given.append), Recorder()).start(since)
     assert given == [b"3 4 5 6 ", b"3 4 5 6 ", b"5 6 ", b"3 4 5 6 ", b"3 4 5 6 "]

@@ -11,12 +11,11 @@ import pytest
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
-from parlour.hub.channel import Channel
 from parlour.hub.history import one_event, page_after, page_before
 from parlour.hub.hub import Hub
-from parlour.hub.subscription import Subscription
 from parlour.store.sqlite import SqliteStore, retention
-from tests.hub.test_hub import NUMBERS, Recorder, settle
+from tests.hub.test_hub import settle
+from tests.support.recorder import Recorder
 from tests.support.stores import HandClock, append, draft, open_sqlite
 
 DAY = 86_400_000
@@ -68,15 +67,6 @@ def seqs(events: Sequence[Stored]) -> list[int]:
     return [event.seq for event in events]
 
 
-def enter(channel: Channel, since: int, paused: bool = False) -> Recorder:
-    reader = Recorder()
-    reader.subscription = Subscription(channel, NUMBERS, reader, reader)
-    if paused:
-        reader.subscription.pause()
-    reader.subscription.start(since)
-    return reader
-
-
 async def code(reading: object) -> tuple[str, object]:
     with pytest.raises(Refusal) as caught:
         await reading  # type: ignore[misc]  # any of the reads below
@@ -108,7 +98,7 @@ async def test_what_is_kept_stays_in_memory(told: Ageing) -> None:
     await settle(lambda: channel.first_seq == 21)
     assert seqs(list(channel.ring.events)) == list(range(21, 31))
     assert 0 < told.hub.sizes()["ring_bytes"] < size
-    reader = enter(channel, since=20)
+    reader = Recorder().enter(channel, since=20)
     await told.say(1)
     assert reader.seqs == list(range(21, 32))
 
@@ -140,7 +130,7 @@ async def test_a_drop_while_a_room_is_loaded_is_not_forgotten(told: Ageing) -> N
 async def test_a_reader_behind_what_is_dropped_is_told(told: Ageing) -> None:
     await told.say(100)
     channel = await told.hub.open("lobby")
-    reader = enter(channel, since=10, paused=True)
+    reader = Recorder().enter(channel, since=10, paused=True)
     await told.age(Log(100, 100))
     await settle(lambda: channel.first_seq == 100)  # the notice comes a moment after the drop
     reader.drained(room=1000)

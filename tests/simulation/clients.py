@@ -13,9 +13,9 @@ from random import Random
 import msgspec
 
 from tests.checker.history import Entry
-from tests.fault.client import BACKOFF_S, LOST, Shared, answer, content, decode_item
+from tests.fault.client import BACKOFF_S, LOST, Fate, Message, Shared, answer, content, decode_item
 from tests.fault.readers import LongPoll, Reader, StreamReading, decode_page
-from tests.fault.senders import HttpSender, Message, Sender, WebSocketSender
+from tests.fault.senders import HttpSender, Sender, WebSocketSender
 from tests.fault.transports import STREAMS, Frames, Lines, ServerSentEvents, upgrade
 from tests.support import raw
 
@@ -75,7 +75,7 @@ class PatientSender(HttpSender):
 
     async def _judge(self, message: Message, sent_at: float, status: int, head: bytes, body: bytes) -> None:
         if status == REQUEST_TIMEOUT:
-            self._record(message, sent_at, "unknown", code="request_timeout")
+            self._record(message, sent_at, Fate("unknown", code="request_timeout"))
             raise EOFError
         await super()._judge(message, sent_at, status, head, body)
 

@@ -28,6 +28,7 @@ from parlour.process import EXIT_STORAGE_FAILED
 from parlour.store.sqlite import database, directory, readers, retention, writer
 from parlour.store.sqlite.directory import DataDirectory
 from parlour.stream import live
+from tests.fault import client as fault_client
 from tests.fault import readers as fault_readers
 from tests.fault import senders as fault_senders
 from tests.simulation.disk import Disk
@@ -231,6 +232,7 @@ class Machine:
             (database, "sync_directory", self.disk.sync_directory),
             (database, "DataDirectory", Held),
             (app, "open_listeners", lambda *_: [Listener(cast(socket.socket, _Socket()))]),
+            (fault_client, "time", clients),
             (fault_senders, "time", clients),
             (fault_readers, "time", clients),
             *self._also_replaced,
