@@ -66,7 +66,8 @@ class App:
     async def accept(self) -> None:
         """Begin to accept connections."""
         tls = None if self.tls is None else self.tls.context
-        self._accepting = [await accept_on(listener, self.server, tls) for listener in self.listeners]
+        limits = self.server.limits
+        self._accepting = [await accept_on(listener, self.server, tls, limits) for listener in self.listeners]
 
     def stop_accepting(self) -> None:
         """Refuse new connections; the open ones stay."""

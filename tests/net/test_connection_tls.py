@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from parlour.config import Settings
+from parlour.core.limits import Limits
 from parlour.net.connection import LINGER_S
 from parlour.net.tls import ServerTls
 from tests.support.certificates import make_certificate
@@ -109,6 +110,33 @@ def test_idle_tls_connection_is_closed_with_a_close_notify(server: InProcess, tr
         assert client.send(head("GET", "/fast")).answer().status == 200
         server.wind(server.setup.limits.keep_alive_s + 2)
         assert client.rest() == b""  # ssl raises for an end without one
+
+
+SOON_S = 5
+"""Far beyond the limits of a hasty server, and well below those of one with the defaults."""
+
+
+@pytest.fixture
+def hasty(certificate: tuple[Path, Path], new_loop: LoopFactory) -> Iterator[InProcess]:
+    """A server whose limits of time are short, also those that the loop keeps in real time."""
+    setup = Setup(limits=Limits(tls_handshake_s=0.2, stalled_s=0.2), tls=ServerTls(*certificate).context)
+    with InProcess(Scripted(), setup, new_loop=new_loop) as server:
+        yield server
+
+
+def test_handshake_that_takes_longer_than_the_limit_is_cut_off(hasty: InProcess) -> None:
+    with hasty.client() as client, contextlib.suppress(ConnectionResetError):
+        client.sock.settimeout(SOON_S)
+        assert client.rest() == b""
+
+
+def test_end_of_tls_that_takes_longer_than_the_limit_is_cut_off(hasty: InProcess, trusting: ssl.SSLContext) -> None:
+    with hasty.client(trusting) as client:
+        client.send(head("GET", "/page/20000000", "Connection: close"))
+        connection = hasty.connection(client)
+        hasty.settle(lambda: connection._closing)
+        hasty.call(connection.transport.close)
+        hasty.settle(lambda: not hasty.server.drain.connections, SOON_S)
 
 
 def test_many_half_shaken_hands_keep_nobody_waiting(server: InProcess, trusting: ssl.SSLContext) -> None:

@@ -211,11 +211,11 @@ class InProcess:
         for _ in range(int(seconds * 2)):
             self.call(step)
 
-    def settle(self, condition: Callable[[], bool]) -> None:
+    def settle(self, condition: Callable[[], bool], within_s: float = START_S) -> None:
         """Let the loop turn until a condition, judged on the loop, holds."""
 
         async def run() -> None:
-            deadline = self.loop.time() + START_S
+            deadline = self.loop.time() + within_s
             while not condition():
                 assert self.loop.time() < deadline, "the condition does not come true"
                 await asyncio.sleep(0.001)
@@ -281,7 +281,7 @@ class InProcess:
         )
         listeners = open_listeners(["127.0.0.1"], 0, setup.unix_socket, environ={})
         self.port = listeners[0].sock.getsockname()[1]
-        accepting = [await accept_on(listener, self.server, setup.tls) for listener in listeners]
+        accepting = [await accept_on(listener, self.server, setup.tls, setup.limits) for listener in listeners]
         self._started.set_result(None)
         await self._ending
         await self._end(app, listeners, accepting)

@@ -34,12 +34,7 @@ KEEPALIVE_PROBES = 4
 NOTSENT_LOWAT_BYTES = 65536
 """Unsent bytes the kernel keeps for a connection: what waits longer stays with us, where it can still be replaced."""
 
-TLS_HANDSHAKE_S = Limits().tls_handshake_s
-TLS_SHUTDOWN_S = Limits().stalled_s
-"""A peer that does not answer our end of the TLS connection is not waited for longer.
-
-The time runs from our close on, and with it the peer reads what is not sent yet: it is that of a slow reader.
-"""
+_DEFAULT_LIMITS = Limits()
 
 _MAX_UNIX_PATH_BYTES = 107  # unix(7): sun_path is 108 bytes with its final zero; macOS says 103 by itself
 _FIRST_INHERITED_FD = 3  # sd_listen_fds(3): SD_LISTEN_FDS_START
@@ -114,10 +109,12 @@ async def accept_on(
     listener: Listener,
     factory: Callable[[], asyncio.Protocol],
     tls: ssl.SSLContext | None = None,
+    limits: Limits = _DEFAULT_LIMITS,
 ) -> asyncio.AbstractServer:
     """Accept connections on the running loop; over TLS if a context is given, except on Unix sockets.
 
-    Closing the server stops accepting and leaves the connections; the listener is still to be closed.
+    Of the limits those of TLS count. Closing the server stops accepting and leaves the connections; the listener is
+    still to be closed.
     """
     loop = asyncio.get_running_loop()
     if listener.path is not None:
@@ -127,8 +124,9 @@ async def accept_on(
         sock=listener.sock,
         backlog=BACKLOG,
         ssl=tls,
-        ssl_handshake_timeout=TLS_HANDSHAKE_S if tls else None,
-        ssl_shutdown_timeout=TLS_SHUTDOWN_S if tls else None,
+        ssl_handshake_timeout=limits.tls_handshake_s if tls else None,
+        # From our close on, and with it the peer reads what is not sent yet: it has the time of a slow reader.
+        ssl_shutdown_timeout=limits.stalled_s if tls else None,
     )
 
 
