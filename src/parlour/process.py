@@ -26,8 +26,6 @@ from parlour.watchdog import Watchdog
 
 _log = logging.getLogger("parlour")
 
-_LOOPBACK = ("127.", "::1", "localhost")
-
 EXIT_OK = 0
 EXIT_CANNOT_START = 3
 EXIT_STORAGE_FAILED = 74
@@ -138,7 +136,7 @@ def _raise_descriptor_limit() -> None:
 def _banner(app: App) -> None:
     """Say where and how, for the person who started it; the first line on standard output is for scripts."""
     settings = app.settings
-    _say_who_may_come(settings)
+    _say_who_may_come(app)
     for url in app.urls:
         print(f"Listening on {url}", flush=True)  # noqa: T201
     event(
@@ -154,9 +152,10 @@ def _banner(app: App) -> None:
         event(_log, "nothing_is_kept", WARNING, meaning="--store memory forgets all messages at the end")
 
 
-def _say_who_may_come(settings: Settings) -> None:
+def _say_who_may_come(app: App) -> None:
     """Warn of what a server that others can reach leaves open; said when it listens, because only then it is true."""
-    public = [host for host in settings.host if not host.startswith(_LOOPBACK)]
+    settings = app.settings
+    public = [listener.sock.getsockname()[0] for listener in app.listeners if not listener.is_loopback]
     if not public:
         return
     if settings.access == "open":

@@ -102,3 +102,18 @@ def test_a_socket_of_a_service_manager_outlives_the_server(family: str, tmp_path
             assert waiting.answer().body == b"lobby/2\n"
         stopped(process)
         assert family == "tcp" or path.exists(), "not ours to remove"
+
+
+@pytest.mark.parametrize(("address", "is_public"), [("0.0.0.0", True), ("127.0.0.1", False)])
+def test_what_a_socket_of_a_service_manager_opens_is_told_like_any_other(
+    address: str, is_public: bool, tmp_path: Path
+) -> None:
+    with socket.socket() as listening:
+        listening.bind((address, 0))
+        listening.listen()
+        # The server's own `host` is ignored then, whatever it says.
+        options = ("--host", "127.0.0.1" if is_public else "0.0.0.0", "--data", tmp_path / "data")
+        process, _ = started("-c", AS_A_SERVICE, str(listening.fileno()), *options, inherit=listening)
+        log = stopped(process)
+    assert ("WARNING open_to_the_network hosts=0.0.0.0" in log) == is_public, log
+    assert ("WARNING not_encrypted hosts=0.0.0.0" in log) == is_public, log
