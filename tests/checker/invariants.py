@@ -11,7 +11,8 @@
 | I7 | a connection ascends without gap from its cursor; a client misses nothing up to the head, unless told `reset` |
 | I8 | what was shown is in the log, with the same content |
 | I9 | everybody who read a place read the same |
-| I10 | a read that began after an acknowledgement, or after somebody was shown the event, includes it |
+| I10 | a read that began after an acknowledgement (where a relay may lose: so long after it that the loss must have
+been made good), or after somebody was shown the event, includes it |
 | I12 | an unknown outcome that was retried until the acknowledgement is exactly one event |
 """
 
@@ -39,17 +40,21 @@ class Violation(NamedTuple):
     what: str
 
 
-def violations(history: History) -> list[Violation]:
-    """All that is wrong with a history, by invariant; empty if it keeps the contract."""
-    view = _View(history)
+def violations(history: History, healed_s: float = 0.0) -> list[Violation]:
+    """All that is wrong with a history, by invariant; empty if it keeps the contract.
+
+    `healed_s` is for a server whose relay may lose what it carries: after so many seconds the loss is made good.
+    """
+    view = _View(history, healed_s)
     return [violation for check in _CHECKS for violation in check(view)]
 
 
 class _View:
     """A history by identity and by place."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, healed_s: float) -> None:
         self.history = history
+        self.healed_s = healed_s
         self.entries: defaultdict[Identity, list[Entry]] = defaultdict(list)
         self.places: dict[Place, Entry] = {}
         self.heads: dict[tuple[str, str], int] = {}
@@ -272,9 +277,9 @@ def _reads_are_fresh(view: _View) -> Iterator[Violation]:
     known: defaultdict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
     for send in view.history.sends:
         if send.outcome == "ack":
-            known[send.room, send.epoch].append((send.done_at, send.seq))
+            known[send.room, send.epoch].append((send.done_at + view.healed_s, send.seq))
     for reading in view.history.readings:
-        if isinstance(reading, Received):
+        if isinstance(reading, Received):  # whom it was shown by knows it: no relay is between them and the next reader
             known[reading.room, reading.epoch].append((reading.at, reading.seq))
     newest = {room: _Newest(seqs) for room, seqs in known.items()}
     opened: dict[tuple[str, str], float] = {}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.checker.history import History, Received, Reset
+from tests.checker.history import CaughtUp, Entry, History, Opened, Received, Reset, Send
 from tests.checker.invariants import violations
 from tests.checker.mutations import MUTATIONS, Mutation
 from tests.checker.simulation import clean_history
@@ -37,6 +37,28 @@ def test_every_seeded_bug_is_named(invariant: str, mutation: Mutation) -> None:
             named = {violation.invariant for violation in violations(broken)}
             assert invariant in named, f"seed {seed}: {named}"
     assert found >= ENOUGH, "the histories have too few places for this bug"
+
+
+@pytest.mark.parametrize(("asked_at", "shown_at", "is_stale"), [(2, None, False), (17, None, True), (2, 1.5, True)])
+def test_a_relay_that_loses_excuses_a_stale_read_for_a_while_only(
+    asked_at: float, shown_at: float | None, is_stale: bool
+) -> None:
+    """What was acknowledged may take its time to be found; what somebody was shown may not."""
+    event = ("alice", "key-1", "text", "event")
+    history = History(log=[Entry("lobby", "e", 1, *event)])
+    history.sends = [Send("alice", "alice.1", "lobby", *event[:3], 0, 1, "ack", "e", 1, "event")]
+    if shown_at is not None:
+        history.readings += [
+            Opened("bob", "bob.1", "sse", "lobby", 0, "e", 0),
+            Received("bob", "bob.1", "lobby", shown_at, "e", 1, *event),
+        ]
+    history.readings += [
+        Opened("carol", "carol.1", "sse", "lobby", asked_at, "e", 0),
+        CaughtUp("carol", "carol.1", "lobby", asked_at + 0.1, "e", 0),
+    ]
+    named = {violation.invariant for violation in violations(history, healed_s=15)}
+    assert ("I10" in named) == is_stale
+    assert "I10" in {violation.invariant for violation in violations(history)}
 
 
 def test_the_histories_contain_everything_a_server_can_do() -> None:
