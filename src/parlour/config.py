@@ -21,7 +21,7 @@ from parlour.net.proxies import UNIX, parse_networks
 
 ENV_PREFIX = "PARLOUR_"
 CONFIG_ENV = "PARLOUR_CONFIG"
-_CLIENT_ENV = frozenset({CONFIG_ENV, "PARLOUR_URL", "PARLOUR_TOKEN", "PARLOUR_NAME", "PARLOUR_PYTHON"})
+_CLIENT_ENV = frozenset({CONFIG_ENV, "PARLOUR_TOKEN", "PARLOUR_NAME", "PARLOUR_PYTHON"})
 """Names in the environment that other commands and the scripts read; not settings of the server."""
 
 

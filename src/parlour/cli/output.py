@@ -17,11 +17,9 @@ from parlour.core.errors import Refusal
 from parlour.core.text import visible
 
 EXIT_REFUSED = 1
-EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 EXIT_UNKNOWN = 4
 EXIT_GAP = 5
-EXIT_INTERRUPTED = 130
 
 TOKEN_ENV = "PARLOUR_TOKEN"  # noqa: S105 (a name, not a secret)
 

@@ -8,7 +8,6 @@ SEQ_BITS = 36
 """An event's id is `room_no << 36 | seq`."""
 
 SEQ_MASK = (1 << SEQ_BITS) - 1
-MAX_ROOM_NO = (1 << 27) - 1
 
 FIND_ROOM = """
 SELECT room_no, first_seq,
