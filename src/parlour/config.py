@@ -1,7 +1,8 @@
 """The one table of settings: name, type, default, unit and help, from which flags, environment, file and docs come.
 
 A value is looked for on the command line, then in the environment (`PARLOUR_…`), then in the TOML file, then in the
-table. Only `app` and `cli` import this module: the parts of the server take values, not the settings object.
+table. Only `app`, `process`, `embed` and `cli` import this module: the parts of the server take values, not the
+settings object.
 """
 
 # ruff: noqa: RUF009  (_row is dataclasses.field with the row of the table in its metadata)

@@ -172,5 +172,5 @@ def _say_who_may_come(app: App) -> None:
             "not_encrypted",
             WARNING,
             hosts=",".join(public),
-            meaning="messages and passwords can be read on the way; give --tls-cert and --tls-key, or use a proxy",
+            meaning="messages can be read on the way; give --tls-cert and --tls-key, or use a proxy",
         )

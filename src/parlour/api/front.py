@@ -44,7 +44,7 @@ class Front:
         return await (self._info.version(request) if chosen == "json" else self._info.help(request))
 
     def post(self, request: Request) -> Receipt | Coroutine[Any, Any, Response]:
-        """`POST /send` and `POST /<room>`."""
+        """`POST /send`, POST and PUT to `/<room>`."""
         return self._form(request) if is_browser_form(request) else self._messages.post(request)
 
     async def _form(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Sending: `POST /send`, `POST /<room>`, `PUT /<room>/<key>` and the API's twin of them, one path behind all."""
+"""Sending: `POST /send`, POST and PUT to `/<room>`, `PUT /<room>/<key>` and the API's twins: one path behind all."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Messages:
         self._guard = guard
 
     def post(self, request: Request) -> Receipt:
-        """`POST /send` and `POST /<room>`."""
+        """`POST /send`, POST and PUT to `/<room>`."""
         return self._post(request, read_message(request))
 
     async def form(self, request: Request) -> Response:

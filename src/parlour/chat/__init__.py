@@ -1,1 +1,1 @@
-"""The verbs of a chat (post, read), each one function over the ports."""
+"""What people do in a chat (so far: post), over the four ports."""

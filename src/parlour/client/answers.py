@@ -26,7 +26,7 @@ _decode_problem = msgspec.json.Decoder(_Problem).decode
 def failure(status: int, retry_after: str | None, location: str | None, body: bytes) -> Refused | OutcomeUnknown:
     """Judge an answer that is not the one hoped for.
 
-    4xx, and 5xx that say `"stored":false`, stored nothing. Any other answer, a 2xx without a receipt included (a
+    3xx, 4xx, and 5xx that say `"stored":false`, stored nothing. Any other answer, a 2xx without a receipt included (a
     hotel's login page), leaves the outcome open.
     """
     try:

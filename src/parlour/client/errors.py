@@ -13,7 +13,10 @@ class ClientError(Exception):
 
 
 class Refused(ClientError):
-    """The server said no, and stored nothing. `code` is from the table in docs/protocol.md, or `redirected`."""
+    """The server said no, and stored nothing.
+
+    `code` is from docs/errors.md; or `redirected`; or `http_` and the status, where somebody else seems to answer.
+    """
 
     def __init__(self, code: str, detail: str, status: int) -> None:
         super().__init__(detail)

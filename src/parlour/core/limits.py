@@ -1,6 +1,6 @@
-"""Every numeric limit, once, with its unit and reason; and the arithmetic of rates.
+"""The limits that clients can plan by, once, each with its unit and reason; and the arithmetic of rates.
 
-`GET /limits` and the documentation are generated from `Limits`, so a limit that is not here is not in force.
+`GET /limits` is made from `Limits`. Bounds that nobody meets who means well are constants beside what enforces them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _rule(value: float, reason: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits in force; the last word of a name is its unit (`bytes`, `chars`, `s`, otherwise a count)."""
+    """The limits in force; the last word of a name is its unit (`bytes`, `chars`, `s`, `per_s`, otherwise a count)."""
 
     # requests
     request_line_bytes: int = _limit(8 * KIB, "Method, target and version of a request.")

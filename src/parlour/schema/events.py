@@ -74,4 +74,4 @@ encode = _ENCODER.encode
 """Any of these values as JSON bytes without a newline."""
 
 decode_event = _EVENT_DECODER.decode
-"""An `Event` from its JSON bytes; raises msgspec.ValidationError."""
+"""An `Event` from its JSON bytes; raises msgspec.DecodeError, UnicodeDecodeError."""
