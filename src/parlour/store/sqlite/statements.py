@@ -27,7 +27,8 @@ WHERE id >> 36 = ? AND author = ? AND key = ? AND key IS NOT NULL
 
 
 INSERT_SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-"""An INSERT for every size of a batch would keep 22 MB of compiled statements; these keep about one."""
+"""An INSERT for every size of a batch would keep 22 MB of compiled statements; these keep about one. The last is the
+largest batch."""
 
 COLUMNS = 6
 

@@ -23,11 +23,12 @@ from parlour.store.sqlite.pages import After, Before, LogOf, Rooms
 from parlour.store.sqlite.readers import Readers
 from parlour.store.sqlite.recent import RecentRooms, Tip, summary
 from parlour.store.sqlite.retention import Retention, Trimmed
+from parlour.store.sqlite.statements import INSERT_SIZES
 from parlour.store.sqlite.writer import Batch, Wait, Writer
 
-log = logging.getLogger("parlour.store")
+_log = logging.getLogger("parlour.store")
 
-BATCH_DRAFTS = 256
+BATCH_DRAFTS = INSERT_SIZES[-1]
 BATCH_BYTES = 256 * 1024
 """Bounds of one transaction, so that the first of a batch never waits long for the last."""
 
@@ -161,7 +162,7 @@ class SqliteStore:
             try:
                 done(answer)
             except Exception:  # one broken sender must not cost the others their answer
-                log.exception("answer_failed")
+                _log.exception("answer_failed")
 
     def _next(self) -> None:
         """Take the next batch, or wait for it to gather."""
