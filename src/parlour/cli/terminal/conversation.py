@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterable
 
-from parlour.cli.output import EXIT_UNKNOWN, complain, describe, exit_code
 from parlour.cli.terminal.editor import ERASE_TO_END, Editor, render
 from parlour.cli.terminal.keys import Key, KeyReader, Token
 from parlour.cli.terminal.look import Look
@@ -53,7 +52,7 @@ class Conversation:
                     said += [shown.text for shown in self._talk.take()]
                     self._show(said)
         finally:
-            code = self._farewell()
+            code = self._talk.farewell()  # when the terminal has been given back
         return code
 
     def _mark(self) -> None:
@@ -124,16 +123,6 @@ class Conversation:
         name = f"{self._talk.name}> " if self._talk.name else "> "
         count = len(self._talk.unsent)
         return f"[{count} waiting] {name}" if count and self._talk.is_lost else name
-
-    def _farewell(self) -> int:
-        """After the terminal was given back: what did not work."""
-        if self._talk.error is not None:
-            complain(describe(self._talk.error))
-        for draft in self._talk.unsent.values():
-            complain(f"perhaps not sent, key {draft.key}: {draft.text}")
-        if self._talk.error is not None:
-            return exit_code(self._talk.error)
-        return EXIT_UNKNOWN if self._talk.unsent else 0
 
 
 def _lines(count: int) -> str:

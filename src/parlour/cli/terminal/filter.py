@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from parlour.cli.output import EXIT_UNKNOWN, EXIT_UNREACHABLE, complain, describe, exit_code, write_line
+from parlour.cli.output import EXIT_UNREACHABLE, complain, write_line
 from parlour.cli.terminal.look import Look
 from parlour.cli.terminal.talk import EndOfInput, Talk, Typed
 from parlour.client import Client
@@ -40,7 +40,7 @@ def run_filter(client: Client, look: Look, *, last: int, timeout_s: float, echoe
                 print(line.text, file=sys.stderr)
             else:
                 write_line(line.text)
-    return _farewell(talk)
+    return talk.farewell() or _last_word(talk)
 
 
 def _read(talk: Talk, slots: threading.Semaphore) -> None:
@@ -65,15 +65,8 @@ def _lines_of(descriptor: int) -> Iterator[bytes]:
     yield rest
 
 
-def _farewell(talk: Talk) -> int:
-    if talk.error is not None:
-        complain(describe(talk.error))
-    for draft in talk.unsent.values():
-        complain(f"perhaps not sent, key {draft.key}: {draft.text}")
-    if talk.error is not None:
-        return exit_code(talk.error)
-    if talk.unsent:
-        return EXIT_UNKNOWN
+def _last_word(talk: Talk) -> int:
+    """The exit code where nothing is left unsent: a script also wants to know what was refused or never seen."""
     if not talk.has_caught_up:
         complain("cannot reach the room: no answer in time")
         return EXIT_UNREACHABLE

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from parlour.cli.output import describe, exit_code
+from parlour.cli.output import EXIT_UNKNOWN, complain, describe, exit_code
 from parlour.cli.terminal.look import Look
 from parlour.client import CaughtUp, Client, ClientError, Event, Lost, OutcomeUnknown, Reset
 from parlour.client.items import Item
@@ -127,6 +127,16 @@ class Talk:
                 return
             block = False
             yield from self._lines(item)
+
+    def farewell(self) -> int:
+        """Say at the end, on standard error, what did not work. Returns the exit code, 0 if nothing is unsent."""
+        if self.error is not None:
+            complain(describe(self.error))
+        for draft in self.unsent.values():
+            complain(f"perhaps not sent, key {draft.key}: {draft.text}")
+        if self.error is not None:
+            return exit_code(self.error)
+        return EXIT_UNKNOWN if self.unsent else 0
 
     def _lines(self, item: _Inbox) -> Iterator[Shown]:
         match item:
