@@ -35,6 +35,7 @@ class Rates:
         self._sender = Buckets(limits.sends_per_s, limits.sends_burst)
         self._address = Buckets(limits.address_sends_per_s, limits.address_sends_burst)
         self._room = Buckets(limits.room_sends_per_s, limits.room_sends_burst)
+        # The bursts are small: a sign that comes late says nothing any more.
         self._typing = Buckets(limits.typing_per_s, 3)
         self._room_typing = Buckets(limits.room_typing_per_s, 10)
 
@@ -58,11 +59,13 @@ class Rates:
         return self._typing.take(f"{address} {room}", now) == 0.0 and self._room_typing.take(room, now) == 0.0
 
     def sizes(self) -> dict[str, int]:
-        """How many senders, addresses and rooms are remembered."""
+        """How many senders, addresses and rooms are remembered, and how many of those in which somebody is typing."""
         return {
             "rates_of_senders": len(self._sender),
             "rates_of_addresses": len(self._address),
             "rates_of_rooms": len(self._room),
+            "rates_of_typing": len(self._typing),
+            "rates_of_typing_rooms": len(self._room_typing),
         }
 
 
