@@ -42,6 +42,13 @@ def test_what_the_project_asks_for_is_locked() -> None:
     assert wanted | names(PROJECT["dependency-groups"]["dev"]) <= read_lock("dev.txt").keys(), "run tools/lock"
 
 
+def test_every_dependency_has_its_word_in_the_decision_about_them() -> None:
+    decision = (ROOT / "docs/decisions/0001-dependencies.md").read_text(encoding="utf-8")
+    wanted = names(PROJECT["project"]["dependencies"])
+    assert set(re.findall(r"^### ([a-z0-9-]+)$", decision, re.MULTILINE)) == wanted
+    assert names(PROJECT["dependency-groups"]["dev"]) <= set(re.findall(r"`([a-z0-9-]+)`", decision))
+
+
 def test_tests_run_with_the_versions_the_server_runs_with() -> None:
     server, dev = read_lock("server.txt"), read_lock("dev.txt")
     assert {name: dev.get(name) for name in server} == server
