@@ -5,7 +5,7 @@ from parlour.client.client import Client, Page, Sent, new_key
 from parlour.client.errors import Busy, ClientError, OutcomeUnknown, Refused, Unreachable
 from parlour.client.feed import Feed, Lost
 from parlour.client.room import Room, parse_room
-from parlour.schema.events import CaughtUp, Event, Reset
+from parlour.schema.events import CaughtUp, Event, Reset, Typing
 
 __all__ = [
     "INTERACTIVE",
@@ -23,6 +23,7 @@ __all__ = [
     "Reset",
     "Room",
     "Sent",
+    "Typing",
     "Unreachable",
     "new_key",
     "parse_room",
