@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from itertools import islice
 
 import pytest
 
-from parlour.client import Backoff, CaughtUp, Client, Event, Lost, Refused, Reset, Unreachable
+from parlour.client import Backoff, CaughtUp, Client, Event, Lost, OutcomeUnknown, Refused, Reset, Unreachable
 from parlour.client.items import Item
 from parlour.core.errors import Refusal
 from tests.support.peer import Peer, Step, answer, reset, silence, stream, then
@@ -138,6 +141,34 @@ def test_first_connection_has_a_deadline() -> None:
         client = follower(peer)
     with client, pytest.raises(Unreachable):
         list(client.follow(timeout_s=0.05))
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [silence, stream(b"<html>"), stream(), answer(200, b'{"events":[]}'), stream(b"<html>", b"</html>")],
+    ids=["silent", "one line", "nothing", "json", "page"],
+)
+def test_what_is_no_chat_server_is_given_up_at_the_deadline_too(stranger: Step) -> None:
+    began = time.monotonic()
+    with Peer(*[stranger] * 1000) as peer, follower(peer) as client, pytest.raises(OutcomeUnknown):
+        list(client.follow(timeout_s=0.05))
+    assert time.monotonic() - began < 5, "silence was waited for as on a stream that has begun"
+
+
+def test_silence_is_long_on_a_stream_that_has_begun_whatever_the_first_connection_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("parlour.client.transport.SILENCE_S", 20)
+    late = threading.Event()
+
+    def begins_and_waits(connection: socket.socket) -> None:
+        connection.sendall(stream(caught_up(4)))
+        late.wait(1.5)  # longer than an answer may take with a deadline of one second
+        connection.sendall(line(5) + b"\n")
+
+    with Peer(begins_and_waits) as peer, follower(peer) as client:
+        got = read(iter(client.follow(timeout_s=1.0)), 5)
+    assert [type(item) for item in got] == [CaughtUp, Event]
 
 
 def test_malformed_cursor_is_refused_at_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -9,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from parlour.client.backoff import Backoff
-from parlour.client.errors import TEMPORARY
+from parlour.client.errors import TEMPORARY, OutcomeUnknown
 from parlour.client.items import Item, Line, LineReader
 from parlour.client.room import Room
 from parlour.client.timeline import Gap, Timeline
-from parlour.client.transport import Transport
+from parlour.client.transport import ANSWER_S, Transport
 from parlour.core.cursor import Cursor
 from parlour.schema.events import Bye, Heartbeat, encode
 
@@ -57,6 +58,7 @@ class Feed:
         self._last = last
         self._backoff = backoff
         self._deadline = time.monotonic() + timeout_s
+        self._least_answer_s = ANSWER_S if timeout_s == 0.0 else 1.0  # a last attempt gets a fair chance
         self._has_connected = False
         self._bye_s = 0.0
         self._hurry = threading.Event()
@@ -85,11 +87,13 @@ class Feed:
                 yield from self._connection()
                 reason, at_least_s = "the server has ended the stream", self._bye_s
             except TEMPORARY as exc:
-                if not self._has_connected and time.monotonic() >= self._deadline:
+                if self._is_too_late():
                     raise
                 reason, at_least_s = str(exc), exc.retry_after_s
             except (Gap, ValueError) as exc:
                 reason, at_least_s = str(exc), 0.0
+            if self._is_too_late():
+                raise OutcomeUnknown(reason)  # something answers there, but no room
             if time.monotonic() - began >= STEADY_S:
                 attempt = 0
             delay_s = self._backoff.delay_s(attempt, random.random(), at_least_s)  # noqa: S311 (jitter, no secret)
@@ -103,16 +107,25 @@ class Feed:
     def _connection(self) -> Iterator[Line]:
         """Everything that one connection brings, until it ends or says bye."""
         reader = LineReader()
-        with self._transport.stream(self._room.url, headers=_HEADERS, params=self._position()) as chunks:
-            self._has_connected = True
+        position, answer_s = self._position(), self._answer_s()
+        with self._transport.stream(self._room.url, headers=_HEADERS, params=position, answer_s=answer_s) as chunks:
             for chunk in chunks:
                 for line in reader.feed(chunk):
                     for item in self._timeline.take(line.item):
+                        self._has_connected = True
                         if isinstance(item, Bye):
                             self._bye_s = item.reconnect_after_ms / 1000
                             return
                         if not isinstance(item, Heartbeat):
                             yield line if item is line.item else Line(encode(item), item)
+
+    def _is_too_late(self) -> bool:
+        """Whether the first connection has not come about in its time."""
+        return not self._has_connected and time.monotonic() >= self._deadline
+
+    def _answer_s(self) -> float:
+        """How long this connection may take to begin."""
+        return math.inf if self._has_connected else max(self._least_answer_s, self._deadline - time.monotonic())
 
     def _position(self) -> dict[str, str]:
         cursor = self._timeline.cursor

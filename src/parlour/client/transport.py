@@ -84,9 +84,14 @@ class Transport:
             return httpx.Response(response.status_code, headers=response.headers, content=bytes(body))
 
     @contextmanager
-    def stream(self, url: str, *, headers: Mapping[str, str], params: Mapping[str, str]) -> Iterator[Iterator[bytes]]:
-        """Open a stream and give its chunks. Raises what `request` raises, Refused, and ends as the stream ends."""
-        timeout = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
+    def stream(
+        self, url: str, *, headers: Mapping[str, str], params: Mapping[str, str], answer_s: float
+    ) -> Iterator[Iterator[bytes]]:
+        """Open a stream, which is to begin within `answer_s`, and give its chunks.
+
+        Raises what `request` raises, Refused, and ends as the stream ends.
+        """
+        timeout = httpx.Timeout(min(answer_s, SILENCE_S), connect=min(answer_s, CONNECT_S))
         with (
             _endings(),
             self._http.stream("GET", url, headers=dict(headers), params=params, timeout=timeout) as response,
@@ -94,6 +99,7 @@ class Transport:
             if response.status_code != 200:
                 response.read()
                 raise judge(response)
+            response.request.extensions["timeout"]["read"] = SILENCE_S  # read when the body is begun
             yield response.iter_raw()
 
 
