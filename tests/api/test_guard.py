@@ -10,20 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from parlour.api.context import Context
-from parlour.api.guard import Guard
-from parlour.api.pages import Pages
-from parlour.api.routes import routes
-from parlour.chat.guests import Guests
-from parlour.chat.posting import Posting
-from parlour.clock import SystemClock, SystemIds
-from parlour.core.limits import Limits
 from parlour.http.router import Route
-from parlour.hub.hub import Hub
-from parlour.net.deadlines import Wheel
-from parlour.store.memory import MemoryStore
 from tests.support import raw
 from tests.support.server import ServerProcess
+from tests.support.table import TABLE, name
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 ALLOWED_ORIGIN = "https://chat.example.org"
@@ -46,35 +36,7 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         yield client
 
 
-def every_route() -> list[Route]:
-    """The route table of a server that is not started."""
-    clock, ids = SystemClock(), SystemIds()
-    store = MemoryStore(clock, ids)
-    guests = Guests(store.secret)
-    context = Context(
-        store=store,
-        hub=Hub(store),
-        posting=Posting(store, guests, clock, access="open", rates=None),
-        guests=guests,
-        wheel=Wheel(clock.monotonic),
-        clock=clock,
-        ids=ids,
-        limits=Limits(),
-        access="open",
-        reads=None,
-        allowed_origins=frozenset(),
-        hosts=None,
-        draining=lambda: False,
-        version="1",
-    )
-    guard = Guard(context)
-    return routes(context, guard, Pages(context, guard))
-
-
-TABLE = every_route()
-
-
-@pytest.mark.parametrize("route", TABLE, ids=[f"{route.method} {route.pattern}" for route in TABLE])
+@pytest.mark.parametrize("route", TABLE, ids=map(name, TABLE))
 def test_a_server_for_members_shows_guests_the_public_addresses_only(members: httpx.Client, route: Route) -> None:
     path = route.pattern.replace("{room}", "lobby").replace("{item}", "12345678").replace("{file}", "style.css")
     answer = members.request(route.method, path, json={"text": "Hello"} if route.max_body else None)

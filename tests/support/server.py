@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -21,14 +22,16 @@ class ServerProcess:
     """`parlour serve` on a free port of 127.0.0.1, with its data in `data` and its standard error in `<data>.log`.
 
     Limits of rate are off unless `rate_limits` is true; `options` are further arguments of the command. The port of the
-    first start is kept by later ones, so that clients can come back. As a context manager it starts and stops.
+    first start is kept by later ones, so that clients can come back. `under` is a command that becomes the server. As a
+    context manager it starts and stops.
     """
 
-    def __init__(self, data: Path, *options: str, rate_limits: bool = False) -> None:
+    def __init__(self, data: Path, *options: str, rate_limits: bool = False, under: Sequence[str] = ()) -> None:
         self.data = data
         self.log_file = data.with_name(data.name + ".log")
         self.options = options
         self.rate_limits = rate_limits
+        self.under = under
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
 
@@ -56,7 +59,7 @@ class ServerProcess:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLOUR_")}
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--rate-limits", limits, *self.options],
+                [*self.under, *command, "--rate-limits", limits, *self.options],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

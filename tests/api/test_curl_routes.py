@@ -1,0 +1,175 @@
+"""Promise 5 from the route table: curl can use every address, and every page works with what HTML alone does.
+
+A route that is added without a command here fails, and so does a page whose form cannot be filled in and sent by hand.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from parlour.http.router import Route
+from parlour.schema.commands import Op
+from tests.support.server import ServerProcess
+from tests.support.table import TABLE, name
+
+LOBBY = "lobby"
+KEY = "route-key-1"
+
+COMMANDS = {
+    "GET /": ("{url}/", "PARLOUR - a room is a URL"),
+    "POST /send": ("-d message=Hello {url}/send", "lobby/"),
+    "GET /{room}": ("{url}/lobby", "curl: message 1\n"),
+    "POST /{room}": ("-d Hello {url}/lobby", "lobby/"),
+    "PUT /{room}": ("-T {file} {url}/lobby", "lobby/"),
+    "GET /{room}/{item}": ("{url}/lobby/1", "curl: message 1\n"),
+    "PUT /{room}/{item}": ("-T {file} {url}/lobby/" + KEY, "lobby/"),
+    "GET /api/v1/rooms": ("{url}/api/v1/rooms", '"room":"lobby"'),
+    "GET /api/v1/rooms/{room}": ("{url}/api/v1/rooms/lobby", '"head_seq":'),
+    "GET /api/v1/rooms/{room}/messages": ("{url}/api/v1/rooms/lobby/messages", '"text":"message 1"'),
+    "POST /api/v1/rooms/{room}/messages": ('--json \'{{"text":"Hi"}}\' {url}/api/v1/rooms/lobby/messages', '"seq":'),
+    "GET /api/v1/rooms/{room}/messages/{item}": ("{url}/api/v1/rooms/lobby/messages/1", '"text":"message 1"'),
+    "PUT /api/v1/rooms/{room}/messages/{item}": (
+        '--json \'{{"text":"Hi"}}\' -X PUT {url}/api/v1/rooms/lobby/messages/' + KEY + "2",
+        '"seq":',
+    ),
+    "GET /api/v1/stream": ("-N '{url}/api/v1/stream?room=lobby&since={epoch};lobby=0'", '"text":"message 1"'),
+    "GET /api/v1": ("{url}/api/v1", '"epoch":'),
+    "GET /help": ("{url}/help", "LISTEN"),
+    "GET /limits": ("{url}/limits", "room_sends_per_s"),
+    "GET /api/v1/limits": ("{url}/api/v1/limits", '"room_sends_per_s":'),
+    "GET /healthz": ("{url}/healthz", "ok\n"),
+    "GET /readyz": ("{url}/readyz", "ready\n"),
+    "GET /static/{file}": ("{url}/static/icon.svg", "<svg"),
+    "GET /favicon.ico": ("{url}/favicon.ico", "<svg"),
+    "GET /manifest.webmanifest": ("{url}/manifest.webmanifest", '"name"'),
+    "GET /robots.txt": ("{url}/robots.txt", "Disallow: /"),
+    "GET /api": ("{url}/api", "curl "),
+    "GET /api/v1/openapi.json": ("{url}/api/v1/openapi.json", '"openapi":"3.1'),
+}
+"""What is typed after `curl` for each row of the table, and what is in the answer."""
+
+INSTEAD = {
+    "send": "POST /{room}",
+    "ping": "GET /healthz",
+    "subscribe": "GET /api/v1/stream",
+    "unsubscribe": "GET /api/v1/stream",
+}
+"""The route that does without a WebSocket what an operation does with one."""
+
+WEBSOCKET_ALONE = {"typing", "read"}
+"""A sign of typing passes with the moment; a read position is refused, because it belongs to an account."""
+
+
+def curl(arguments: str, stop_at: str = "") -> str:
+    """What curl says: all of it, or up to a mark. Fails if it fails."""
+    command = ["curl", "--silent", "--show-error", "--fail-with-body", "--max-time", "20", *shlex.split(arguments)]
+    said = ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said += line
+            if stop_at and stop_at in said:
+                process.terminate()
+                return said
+    assert process.returncode == 0, (command, said)
+    return said
+
+
+@pytest.fixture(scope="module")
+def url(server: ServerProcess) -> str:
+    curl(f"-d 'message 1' '{server.url}/{LOBBY}?name=curl'")
+    return server.url
+
+
+@pytest.mark.parametrize("route", TABLE, ids=map(name, TABLE))
+def test_every_route_is_used_with_curl_alone(url: str, route: Route, tmp_path: Path) -> None:
+    arguments, mark = COMMANDS[name(route)]
+    file = tmp_path / "message.txt"
+    file.write_text("from a file\n")
+    is_stream = "-N" in arguments
+    epoch = re.search('"epoch":"([^"]+)"', curl(f"{url}/api/v1"))
+    assert epoch is not None
+    command = arguments.format(url=url, file=file, epoch=epoch[1])
+    assert mark in curl(command, stop_at=mark if is_stream else "")
+
+
+def test_every_command_is_of_a_route() -> None:
+    assert set(COMMANDS) == set(map(name, TABLE))
+
+
+def test_every_operation_of_a_websocket_has_a_route_that_does_the_same() -> None:
+    operations = {op.__struct_config__.tag for op in get_args(Op)}
+    assert operations == INSTEAD.keys() | WEBSOCKET_ALONE
+    assert set(INSTEAD.values()) <= set(map(name, TABLE))
+
+
+# --- pages, as a browser without scripts has them ---
+
+
+class Page(HTMLParser):
+    """The forms and links of a page, and what would need a script."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.forms: list[dict[str, str]] = []
+        self.fields: list[dict[str, str]] = []
+        self.links: list[str] = []
+        self.scripted: list[str] = []
+        self.buttons = 0
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {key: value or "" for key, value in attrs}
+        if any(key.startswith("on") for key in given) or given.get("href", "").startswith("javascript:"):
+            self.scripted.append(f"{tag} {given}")
+        if tag == "form":
+            self.forms.append(given)
+            self.fields.append({})
+        elif tag in ("input", "textarea") and self.fields:
+            self.fields[-1][given["name"]] = given.get("value", "")
+        elif tag == "button" and "hidden" not in given:
+            self.buttons += given.get("type") == "submit"
+        elif tag == "a" and "hidden" not in given:
+            self.links.append(given["href"])
+
+
+AS_BROWSER = "-H 'Accept: text/html,*/*;q=0.8'"
+PAGES = ("/", f"/{LOBBY}", "/empty-room", f"/{LOBBY}/1", f"/{LOBBY}?before=2", "/no room", "/api", "/help")
+
+
+def pages(url: str) -> Iterator[tuple[str, Page]]:
+    for path in PAGES:
+        address = url + path.replace(" ", "%20")
+        command = f"curl --silent {AS_BROWSER} {shlex.quote(address)}"
+        answer = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True, timeout=30)
+        yield path, Page(answer.stdout)
+
+
+def test_no_page_needs_a_script_for_a_link_or_a_form(url: str) -> None:
+    for path, page in pages(url):
+        assert page.scripted == [], path
+        assert page.buttons == len(page.forms), f"a form of {path} cannot be sent"
+        assert all(form.get("action", "").startswith("/") for form in page.forms), path
+        for link in page.links:
+            if link.startswith("/"):
+                curl(f"--output /dev/null {shlex.quote(url + link)}")
+
+
+def test_what_a_page_lets_a_person_fill_in_is_a_form_that_curl_can_send(url: str) -> None:
+    (composer,) = [form for form in dict(pages(url))[f"/{LOBBY}"].forms if form["method"] == "post"]
+    page = dict(pages(url))[f"/{LOBBY}"]
+    fields = page.fields[page.forms.index(composer)] | {"message": "By hand <b>& safe", "name": "Ann"}
+    given = " ".join(f"--data-urlencode {shlex.quote(f'{key}={value}')}" for key, value in fields.items())
+    told = curl(f"{AS_BROWSER} --location {given} {url}{composer['action']}")
+    assert "By hand &lt;b&gt;&amp; safe" in told, "the page that follows shows the message"
+    assert "Ann: By hand <b>& safe\n" in curl(f"{url}/{LOBBY}")
+    (go,) = [form for form in page.forms if form["method"] == "get"]
+    assert "<h1" in curl(f"{AS_BROWSER} --location --get -d room=another {url}{go['action']}")

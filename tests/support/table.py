@@ -1,0 +1,49 @@
+"""The route table of a server that is not started: what tests walk so that no address is forgotten."""
+
+from __future__ import annotations
+
+from parlour.api.context import Context
+from parlour.api.guard import Guard
+from parlour.api.pages import Pages
+from parlour.api.routes import routes
+from parlour.chat.guests import Guests
+from parlour.chat.posting import Posting
+from parlour.clock import SystemClock, SystemIds
+from parlour.core.limits import Limits
+from parlour.http.router import Route
+from parlour.hub.hub import Hub
+from parlour.net.deadlines import Wheel
+from parlour.store.memory import MemoryStore
+
+
+def every_route() -> list[Route]:
+    """All rows, in the order of the table."""
+    clock, ids = SystemClock(), SystemIds()
+    store = MemoryStore(clock, ids)
+    guests = Guests(store.secret)
+    context = Context(
+        store=store,
+        hub=Hub(store),
+        posting=Posting(store, guests, clock, access="open", rates=None),
+        guests=guests,
+        wheel=Wheel(clock.monotonic),
+        clock=clock,
+        ids=ids,
+        limits=Limits(),
+        access="open",
+        reads=None,
+        allowed_origins=frozenset(),
+        hosts=None,
+        draining=lambda: False,
+        version="1",
+    )
+    guard = Guard(context)
+    return routes(context, guard, Pages(context, guard))
+
+
+TABLE = every_route()
+
+
+def name(route: Route) -> str:
+    """`GET /{room}`, for people and for the ids of tests."""
+    return f"{route.method} {route.pattern}"
