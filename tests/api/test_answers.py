@@ -198,9 +198,7 @@ def test_a_refused_head_has_no_body(server: ServerProcess) -> None:
 @pytest.mark.parametrize(("path", "status"), [("/lobby", 200), ("/api/v1/stream?room=lobby", 200)])
 def test_only_a_get_becomes_a_websocket(server: ServerProcess, path: str, status: int) -> None:
     """RFC 6455 §4.1."""
-    key = f"Sec-WebSocket-Key: {raw.WS_KEY}"
-    fields = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", key)
-    answer = raw.exchange(server.port, raw.head("HEAD", path, *fields))
+    answer = raw.exchange(server.port, raw.head("HEAD", path, *raw.UPGRADE))
     assert (raw.status(answer), raw.body(answer)) == (status, b"")
 
 

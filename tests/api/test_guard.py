@@ -17,12 +17,6 @@ from tests.support.table import TABLE, name
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 ALLOWED_ORIGIN = "https://chat.example.org"
-UPGRADE = (
-    "Upgrade: websocket",
-    "Connection: Upgrade",
-    "Sec-WebSocket-Version: 13",
-    f"Sec-WebSocket-Key: {raw.WS_KEY}",
-)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +122,7 @@ def test_pages_of_other_sites_may_open_no_websocket(
 ) -> None:
     host = f"127.0.0.1:{open_server.port}"
     fields = [f"{name}: {value}".replace("{host}", host) for name, value in headers.items()]
-    request = raw.head("GET", path, *UPGRADE, *fields).replace(b"Host: localhost", b"Host: " + host.encode())
+    request = raw.head("GET", path, *raw.UPGRADE, *fields).replace(b"Host: localhost", b"Host: " + host.encode())
     with raw.connected(open_server.port) as sock:
         sock.sendall(request)
         answer = raw.read_until(sock, lambda data: b"\r\n\r\n" in data)

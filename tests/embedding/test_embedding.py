@@ -136,8 +136,7 @@ def test_a_slow_stream_gets_everything_on_either_loop(new_loop: LoopFactory, tmp
 async def test_a_stop_says_bye_to_a_websocket(tmp_path: Path) -> None:
     server = await start_server_async(0, data=tmp_path / "chat")
     reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
-    upgrade = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
-    writer.write(raw.head("GET", "/lobby", *upgrade, f"Sec-WebSocket-Key: {raw.WS_KEY}"))
+    writer.write(raw.head("GET", "/lobby", *raw.UPGRADE))
     await reader.readuntil(b"caught_up")
     closing = asyncio.create_task(server.close())
     rest = await asyncio.wait_for(reader.read(), TIMEOUT_S)

@@ -76,8 +76,7 @@ class Stream:
 
 def upgrade(target: str) -> bytes:
     """A WebSocket handshake."""
-    fields = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
-    return raw.head("GET", target, *fields, f"Sec-WebSocket-Key: {raw.WS_KEY}")
+    return raw.head("GET", target, *raw.UPGRADE)
 
 
 STREAMS = (

@@ -14,11 +14,10 @@ from parlour.config import Settings
 from parlour.core.limits import Limits
 from parlour.net.connection import LINGER_S
 from tests.support.inprocess import InProcess, LoopFactory, Scripted
-from tests.support.raw import WS_KEY, head, post, ws_frame
+from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.talk import Client
 
 FAST = head("GET", "/fast")
-UPGRADE = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {WS_KEY}")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from parlour.net.connection import LINGER_S
 from parlour.net.tls import ServerTls
 from tests.support.certificates import make_certificate
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
-from tests.support.raw import WS_KEY, head, post, ws_frame
+from tests.support.raw import UPGRADE, head, post, ws_frame
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,7 @@ def server(certificate: tuple[Path, Path], new_loop: LoopFactory) -> Iterator[In
 def test_everything_works_over_tls(chat: InProcess, trusting: ssl.SSLContext) -> None:
     with chat.client(trusting) as reader, chat.client(trusting) as talker, chat.client(trusting) as sender:
         reader.send(head("GET", "/lobby", "Accept: text/event-stream")).read_until(b"caught_up")
-        upgrade = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
-        talker.send(head("GET", "/lobby", *upgrade, f"Sec-WebSocket-Key: {WS_KEY}", "Origin: https://localhost"))
+        talker.send(head("GET", "/lobby", *UPGRADE, "Origin: https://localhost"))
         assert talker.head().status == 101
         talker.read_until(b"caught_up")
         posted = sender.send(post("/lobby", b'{"text":"by POST"}', "Content-Type: application/json")).answer()

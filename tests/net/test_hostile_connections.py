@@ -16,7 +16,7 @@ from parlour.config import Settings
 from parlour.core.limits import Limits
 from tests.conformance.http1_cases import CASES
 from tests.support.inprocess import InProcess, Setup
-from tests.support.raw import WS_KEY, head, post, ws_frame
+from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.talk import Client
 
 HOLD_S = 0.05
@@ -24,14 +24,7 @@ HOLD_S = 0.05
 
 SLOW_CLIENTS = 1000
 BROKEN_CLIENTS = 2000
-UPGRADE = head(
-    "GET",
-    "/lobby",
-    "Upgrade: websocket",
-    "Connection: Upgrade",
-    "Sec-WebSocket-Version: 13",
-    f"Sec-WebSocket-Key: {WS_KEY}",
-)
+HANDSHAKE = head("GET", "/lobby", *UPGRADE)
 
 
 @pytest.fixture
@@ -109,9 +102,9 @@ def garbage(seeded: random.Random) -> bytes:
         glued = b"".join(seeded.choice(CASES).data[:500] for _ in range(seeded.randrange(2, 6)))
         return glued[: seeded.randrange(1, len(glued) + 1)]
     if kind == 3:
-        return UPGRADE + seeded.randbytes(seeded.choice((2, 50, 5000)))
+        return HANDSHAKE + seeded.randbytes(seeded.choice((2, 50, 5000)))
     frame = ws_frame(seeded.randbytes(seeded.randrange(200)), seeded.randrange(16))
-    return UPGRADE + frame * seeded.randrange(1, 20)
+    return HANDSHAKE + frame * seeded.randrange(1, 20)
 
 
 def test_garbage_on_two_thousand_connections_disturbs_nobody(chat: InProcess) -> None:

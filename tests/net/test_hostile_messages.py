@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.raw import WS_KEY, head, post, ws_frame
+from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
 
@@ -126,8 +126,7 @@ def test_json_trap_in_a_websocket_is_refused_with_a_reason(server: ServerProcess
 def socket_to(server: ServerProcess) -> Client:
     """An open WebSocket of the lobby, at its head."""
     client = Client.to(server.port)
-    upgrade = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {WS_KEY}")
-    assert client.send(head("GET", "/lobby", *upgrade)).head().status == 101
+    assert client.send(head("GET", "/lobby", *UPGRADE)).head().status == 101
     assert frame(client)["type"] == "caught_up"
     return client
 

@@ -13,18 +13,11 @@ import pytest
 from parlour.config import Settings
 from parlour.net.connection import LINGER_S
 from tests.support.inprocess import InProcess
-from tests.support.raw import WS_KEY, head, post, ws_frame
+from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.talk import Client
 
 HOLD_S = 0.05
-UPGRADE = head(
-    "GET",
-    "/lobby",
-    "Upgrade: websocket",
-    "Connection: Upgrade",
-    "Sec-WebSocket-Version: 13",
-    f"Sec-WebSocket-Key: {WS_KEY}",
-)
+HANDSHAKE = head("GET", "/lobby", *UPGRADE)
 PING = ws_frame(b"", 9)
 TEXT, CONTINUATION, CLOSE = 1, 0, 8
 
@@ -41,7 +34,7 @@ def chat(tmp_path: Path) -> Iterator[InProcess]:
 
 def opened(server: InProcess) -> Client:
     client = server.client()
-    assert client.send(UPGRADE).head().status == 101
+    assert client.send(HANDSHAKE).head().status == 101
     client.read_until(b"caught_up")
     client.read_until(b"}")
     return client

@@ -14,9 +14,6 @@ import pytest
 from tests.support import raw
 from tests.support.server import ROOT, ServerProcess
 
-UPGRADE = (
-    "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {raw.WS_KEY}"
-)  # fmt: skip
 SSE = "Accept: text/event-stream"
 JSON = "Accept: application/json"
 
@@ -34,9 +31,9 @@ CLOSED = {
     "long-poll": raw.head("GET", "/lobby?format=json&since=0&wait=5", "Connection: close"),
     "ndjson": raw.head("GET", "/lobby?format=ndjson&follow=1", "Connection: close"),
     "sse": raw.head("GET", "/lobby", SSE, "Connection: close"),
-    "websocket": raw.head("GET", "/lobby", *UPGRADE),
+    "websocket": raw.head("GET", "/lobby", *raw.UPGRADE),
     "many as SSE": raw.head("GET", "/api/v1/stream?room=lobby", SSE, "Connection: close"),
-    "many as WebSocket": raw.head("GET", "/api/v1/stream", *UPGRADE),
+    "many as WebSocket": raw.head("GET", "/api/v1/stream", *raw.UPGRADE),
     "one event": raw.head("GET", "/lobby/1", "Connection: close"),
     "head": raw.head("HEAD", "/lobby", "Connection: close"),
     "front page": raw.head("GET", "/", "Accept: text/html", "Connection: close"),

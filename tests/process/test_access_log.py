@@ -13,15 +13,12 @@ from tests.support import raw
 from tests.support.inprocess import InProcess, Scripted
 from tests.support.server import ServerProcess
 
-UPGRADE = (
-    "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {raw.WS_KEY}"
-)  # fmt: skip
 ANSWERED: dict[str, tuple[bytes, tuple[str, str, int]]] = {
     "a page": (raw.head("GET", "/lobby?name=secret", "Accept: text/html"), ("GET", "/lobby", 200)),
     "a message": (raw.post("/lobby", b"secret"), ("POST", "/lobby", 201)),
     "a handler's refusal": (raw.post("/lobby", b" "), ("POST", "/lobby", 400)),
     "a stream": (raw.head("HEAD", "/lobby?follow=1"), ("HEAD", "/lobby", 200)),
-    "a WebSocket": (raw.head("GET", "/lobby", *UPGRADE) + raw.ws_frame(b"", 8), ("GET", "/lobby", 101)),
+    "a WebSocket": (raw.head("GET", "/lobby", *raw.UPGRADE) + raw.ws_frame(b"", 8), ("GET", "/lobby", 101)),
     "no such address": (raw.head("GET", "/no/such/place"), ("GET", "/no/such/place", 404)),
     "no such method": (raw.head("DELETE", "/lobby"), ("DELETE", "/lobby", 405)),
     "too large": (raw.head("POST", "/lobby", "Content-Length: 99999999"), ("POST", "/lobby", 413)),

@@ -24,8 +24,7 @@ PROMPT_S = 15
 
 
 def upgrade(target: str) -> bytes:
-    fields = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
-    return raw.head("GET", target, *fields, f"Sec-WebSocket-Key: {raw.WS_KEY}")
+    return raw.head("GET", target, *raw.UPGRADE)
 
 
 def sse(target: str) -> bytes:

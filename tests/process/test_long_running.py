@@ -31,9 +31,6 @@ PATIENCE_S = 30
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with no time (socket(7)): closing is a reset, as when a client vanishes."""
 
-UPGRADE = (
-    "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {raw.WS_KEY}"
-)  # fmt: skip
 ALIVE = raw.head("GET", "/healthz")
 
 KINDS: dict[str, tuple[bytes, bytes]] = {
@@ -52,14 +49,17 @@ KINDS: dict[str, tuple[bytes, bytes]] = {
     "SSE": (raw.head("GET", "/lobby", "Accept: text/event-stream"), b"caught_up"),
     "NDJSON": (raw.head("GET", "/lobby?follow=1&format=ndjson"), b"caught_up"),
     "many": (raw.head("GET", "/api/v1/stream?room=lobby&room=dev", "Accept: text/event-stream"), b'"room":"dev"'),
-    "WebSocket": (raw.head("GET", "/lobby", *UPGRADE), b"caught_up"),
+    "WebSocket": (raw.head("GET", "/lobby", *raw.UPGRADE), b"caught_up"),
     "many WebSocket": (
-        raw.head("GET", "/api/v1/stream", *UPGRADE) + raw.ws_frame(b'{"op":"subscribe","room":"lobby"}'),
+        raw.head("GET", "/api/v1/stream", *raw.UPGRADE) + raw.ws_frame(b'{"op":"subscribe","room":"lobby"}'),
         b"caught_up",
     ),
-    "WebSocket send": (raw.head("GET", "/lobby", *UPGRADE) + raw.ws_frame(b'{"op":"send","text":"hi"}'), b'"key":null'),
-    "WebSocket error": (raw.head("GET", "/lobby", *UPGRADE) + raw.ws_frame(b'{"op":"?"}'), b'"type":"error"'),
-    "WebSocket close": (raw.head("GET", "/lobby", *UPGRADE) + raw.ws_frame(b"\x03\xe8", 8), b"\x88\x02\x03\xe8"),
+    "WebSocket send": (
+        raw.head("GET", "/lobby", *raw.UPGRADE) + raw.ws_frame(b'{"op":"send","text":"hi"}'),
+        b'"key":null',
+    ),
+    "WebSocket error": (raw.head("GET", "/lobby", *raw.UPGRADE) + raw.ws_frame(b'{"op":"?"}'), b'"type":"error"'),
+    "WebSocket close": (raw.head("GET", "/lobby", *raw.UPGRADE) + raw.ws_frame(b"\x03\xe8", 8), b"\x88\x02\x03\xe8"),
     "long-poll": (ALIVE + raw.head("GET", "/dev?format=json&since=0&wait=55"), b"ok\n"),
 }
 """What is sent on a connection, and how the answer ends; then the client vanishes."""

@@ -19,14 +19,7 @@ ROOMS = 100
 
 def all_at_once(server: ServerProcess, *operations: dict[str, object], answers: int) -> list[dict[str, Any]]:
     """What a WebSocket says to operations that come in one write, up to so many rooms caught up with or refused."""
-    handshake = raw.head(
-        "GET",
-        "/api/v1/stream",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        "Sec-WebSocket-Version: 13",
-        f"Sec-WebSocket-Key: {raw.WS_KEY}",
-    )
+    handshake = raw.head("GET", "/api/v1/stream", *raw.UPGRADE)
 
     def said(data: bytes) -> list[dict[str, Any]]:
         return [json.loads(item) for item in raw.ws_payloads(data.partition(b"\r\n\r\n")[2])]

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 WS_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+UPGRADE = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {WS_KEY}")
+"""The fields of a WebSocket handshake."""
+
 TIMEOUT_S = 10
 
 
@@ -114,17 +117,6 @@ class Transport:
     items: Callable[[bytes], list[bytes]]
 
 
-def _upgrade(room: str, since: int) -> bytes:
-    return head(
-        "GET",
-        f"/{room}?since={since}",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        "Sec-WebSocket-Version: 13",
-        f"Sec-WebSocket-Key: {WS_KEY}",
-    )
-
-
 TRANSPORTS = (
     Transport(
         "ndjson",
@@ -136,7 +128,7 @@ TRANSPORTS = (
         lambda room, since: head("GET", f"/{room}", "Accept: text/event-stream", f"Last-Event-ID: {since}"),
         lambda data: _sse_items(dechunk(data)),
     ),
-    Transport("websocket", _upgrade, ws_payloads),
+    Transport("websocket", lambda room, since: head("GET", f"/{room}?since={since}", *UPGRADE), ws_payloads),
     Transport(
         "many",
         lambda room, since: head(

@@ -95,9 +95,8 @@ class Crowd:
         self.acked.add((room, int(seq)))
 
     def _follow(self, room: str) -> Client:
-        fields = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
         follower = Client.to(self._server.port)
-        follower.send(raw.head("GET", f"/{room}", *fields, f"Sec-WebSocket-Key: {raw.WS_KEY}"))
+        follower.send(raw.head("GET", f"/{room}", *raw.UPGRADE))
         follower.read_until(b"caught_up")
         return follower
 
