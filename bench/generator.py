@@ -25,7 +25,7 @@ def load(server: Running, arguments: list[str]) -> Figures:
     """
     pids = [word for pid in server.pids() for word in ("--pid", str(pid))]
     done = subprocess.run(
-        [str(BUILD / "load"), "--port", str(server.port), *pids, *arguments],
+        [*_command(server), *pids, *arguments],
         check=False,
         capture_output=True,
         text=True,
@@ -52,7 +52,7 @@ def added(figures: Figures, alone: Figures) -> Figures:
 def idle(server: Running, arguments: list[str], subscribers: int) -> Figures:
     """Connect idle subscribers and return what each of them costs: KiB of the server's proportional set size."""
     before = server.pss_kib()
-    command = [str(BUILD / "load"), "--port", str(server.port), "--hold", "--subscribers", str(subscribers), *arguments]
+    command = [*_command(server), "--hold", "--subscribers", str(subscribers), *arguments]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=on_core(GENERATOR_CORE)
     ) as process:
@@ -69,6 +69,10 @@ def idle(server: Running, arguments: list[str], subscribers: int) -> Figures:
 def start(server: Running) -> Figures:
     """Return what an idle server weighs and how long it took to accept connections."""
     return {"ready_s": server.ready_s, "pss_mib": server.pss_kib() / 1024}
+
+
+def _command(server: Running) -> list[str]:
+    return [str(BUILD / "load"), "--port", str(server.port), "--dialect", server.dialect]
 
 
 def _flat(printed: dict[str, object]) -> Figures:

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.servers import AIOHTTP, BUN_SERVER, FLOOR, NCHAN, NODE_WS, PARLOUR, STARLETTE, Server
+from bench.servers import (
+    AIOHTTP,
+    BUN_SERVER,
+    FLOOR,
+    JETSTREAM,
+    MOSQUITTO,
+    NATS,
+    NCHAN,
+    NODE_WS,
+    PARLOUR,
+    REDIS_STREAMS,
+    SOCKET_IO,
+    STARLETTE,
+    Server,
+)
 
 Medians = dict[str, dict[str, float]]  # server name -> figure -> median over the runs
 
@@ -129,14 +143,14 @@ def _memory(transport: str, subscribers: int, servers: tuple[Server, ...], quick
 
 SCENARIOS = (
     _fan_out(64, 200, bun=1.0),
-    _fan_out(64, 1000, bun=1.4, nchan=20.0, servers=(NODE_WS, AIOHTTP, STARLETTE)),
+    _fan_out(64, 1000, bun=1.4, nchan=20.0, servers=(NODE_WS, AIOHTTP, STARLETTE, SOCKET_IO, MOSQUITTO, NATS)),
     _fan_out(64, 5000, bun=1.4),
     _fan_out(4, 200, bun=0.7),
     _one_message(
         "one-by-one",
         "One message per batch: 1 publisher, one post in flight, 200 WebSocket subscribers",
         ("--publishers", "1", "--subscribers", "200"),
-        (NCHAN, BUN_SERVER, NODE_WS, AIOHTTP, STARLETTE),
+        (NCHAN, BUN_SERVER, NODE_WS, AIOHTTP, STARLETTE, SOCKET_IO, MOSQUITTO, NATS),
     ),
     _one_message(
         "steady",
@@ -147,7 +161,7 @@ SCENARIOS = (
     Scenario(
         name="posts",
         title="Posts: 64 connections (one in flight each), one subscriber",
-        servers=(PARLOUR, BUN_SERVER, NCHAN, FLOOR, NODE_WS, AIOHTTP, STARLETTE),
+        servers=(PARLOUR, BUN_SERVER, NCHAN, FLOOR, NODE_WS, AIOHTTP, STARLETTE, REDIS_STREAMS, JETSTREAM),
         arguments=("--publishers", "64", "--subscribers", "1"),
         columns=POSTS,
         budgets=(
@@ -173,7 +187,12 @@ SCENARIOS = (
         quick=False,
     ),
     _memory("websocket", 1000, (BUN_SERVER, NCHAN, NODE_WS), quick=False),
-    _memory("websocket", 10000, (BUN_SERVER, NCHAN, NODE_WS, AIOHTTP, STARLETTE), quick=True),
+    _memory(
+        "websocket",
+        10000,
+        (BUN_SERVER, NCHAN, NODE_WS, AIOHTTP, STARLETTE, SOCKET_IO, MOSQUITTO, NATS),
+        quick=True,
+    ),
     _memory("sse", 1000, (NCHAN,), quick=False),
     _memory("sse", 10000, (NCHAN,), quick=True),
     Scenario(

@@ -1,7 +1,7 @@
 """Start, watch and stop the servers under test: Parlour, its peers and the floor, each pinned to the first core.
 
-Every one of them answers the same two requests, `POST /<room>` and `GET /<room>` as WebSocket (or SSE), so that the
-generator treats all alike.
+They answer the same two requests, `POST /<room>` and `GET /<room>` as WebSocket (or SSE), so that the generator treats
+all alike; those that do not, the brokers of messages, name the dialect in which it speaks to them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ BUILD = BENCH / "build"
 BUN = BUILD / "node_modules" / "@oven" / "bun-linux-x64" / "bin" / "bun"
 
 PEERS_PYTHON = BUILD / "venv" / "bin" / "python"
+NATS_SERVER = BUILD / "venv" / "bin" / "nats-server"
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 
@@ -43,6 +44,8 @@ class Server:
     keeps: str
     command: Callable[[Path, int], list[str]]
     version: Callable[[], str]
+    dialect: str = "http"  # what the generator speaks to it (`bench/load/dialects.c`)
+    probe: bytes = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"  # what it answers once it serves
     announces: bool = True  # prints "Listening on http://127.0.0.1:<port>"; otherwise it is given a free port
 
 
@@ -51,6 +54,7 @@ class Running:
     """A server that answers, and how long after its start it first did."""
 
     port: int
+    dialect: str
     ready_s: float
     process: subprocess.Popen[str]
 
@@ -72,25 +76,29 @@ def _parlour(folder: Path, _port: int) -> list[str]:
     return [_python(), "-m", "parlour", "serve", "--port", "0", "--data", str(folder / "data"), "--rate-limits", "off"]
 
 
+def _configured(file: str, folder: Path, port: int) -> str:
+    """Fill in the configuration of a peer and return the path of the copy in `folder`."""
+    text = (BENCH / "peers" / file).read_text().replace("PORT", str(port)).replace("DIR", str(folder))
+    (folder / file).write_text(text)
+    return str(folder / file)
+
+
 def _nchan(folder: Path, port: int) -> list[str]:
-    text = (BENCH / "peers" / "nchan.conf").read_text().replace("PORT", str(port)).replace("DIR", str(folder))
-    (folder / "nginx.conf").write_text(text)
-    return ["nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+    return ["nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", _configured("nchan.conf", folder, port)]
 
 
 def _output(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT).stdout.strip()
 
 
-def _ws_version() -> str:
-    text = (BUILD / "node_modules" / "ws" / "package.json").read_text()
+def _npm_version(package: str) -> str:
+    text = (BUILD / "node_modules" / package / "package.json").read_text()
     found = re.search(r'"version": "([^"]+)"', text)
     return f"{found.group(1) if found else '?'} on Node {_output('node', '--version')}"
 
 
-def _nchan_version() -> str:
-    packages = _output("dpkg-query", "-W", "-f", "${Version} ", "libnginx-mod-nchan", "nginx-light")
-    return "{} on nginx {}".format(*packages.split())
+def _debian_version(*packages: str) -> str:
+    return _output("dpkg-query", "-W", "-f", "${Package} ${Version} ", *packages)
 
 
 def _python_peer(file: str) -> Callable[[Path, int], list[str]]:
@@ -119,13 +127,74 @@ BUN_SERVER = Server(
     lambda _folder, _port: [str(BUN), str(BUILD / "bun.js")],
     lambda: _output(str(BUN), "--version"),
 )
-NCHAN = Server("nchan", "nothing", _nchan, _nchan_version, announces=False)
-NODE_WS = Server("Node ws", "nothing", lambda _folder, _port: ["node", str(BUILD / "node_ws.mjs")], _ws_version)
+NCHAN = Server(
+    "nchan", "nothing", _nchan, lambda: _debian_version("libnginx-mod-nchan", "nginx-light"), announces=False
+)
+NODE_WS = Server(
+    "Node ws", "nothing", lambda _folder, _port: ["node", str(BUILD / "node_ws.mjs")], lambda: _npm_version("ws")
+)
 
 AIOHTTP = Server("aiohttp", "nothing", _python_peer("aiohttp_app.py"), lambda: _installed("aiohttp", "uvloop"))
 STARLETTE = Server("Starlette", "nothing", _python_peer("starlette_app.py"), lambda: _installed("starlette", "uvicorn"))
 
-ALL = (PARLOUR, FLOOR, BUN_SERVER, NCHAN, NODE_WS, AIOHTTP, STARLETTE)
+_MQTT_HANDSHAKE = b"\r\n".join(
+    (
+        b"GET /mqtt HTTP/1.1",
+        b"Host: 127.0.0.1",
+        b"Upgrade: websocket",
+        b"Connection: Upgrade",
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        b"Sec-WebSocket-Version: 13",
+        b"Sec-WebSocket-Protocol: mqtt\r\n\r\n",
+    )
+)
+
+SOCKET_IO = Server(
+    "socket.io",
+    "nothing",
+    lambda _folder, _port: ["node", str(BUILD / "socketio.mjs")],
+    lambda: _npm_version("socket.io"),
+    dialect="socket.io",
+)
+MOSQUITTO = Server(
+    "mosquitto",
+    "nothing",
+    lambda folder, port: ["mosquitto", "-c", _configured("mosquitto.conf", folder, port)],
+    lambda: _debian_version("mosquitto"),
+    dialect="mqtt",
+    probe=_MQTT_HANDSHAKE,
+    announces=False,
+)
+NATS = Server(
+    "NATS",
+    "nothing",
+    lambda folder, port: [str(NATS_SERVER), "-c", _configured("nats.conf", folder, port)],
+    lambda: _output(str(NATS_SERVER), "--version"),
+    dialect="nats",
+    announces=False,
+)
+JETSTREAM = Server(
+    "JetStream",
+    "synced before the answer",
+    lambda folder, port: [str(NATS_SERVER), "-c", _configured("jetstream.conf", folder, port)],
+    NATS.version,
+    dialect="jetstream",
+    announces=False,
+)
+REDIS_STREAMS = Server(
+    "Redis Streams",
+    "synced before the answer",
+    lambda folder, port: ["redis-server", _configured("redis.conf", folder, port)],
+    lambda: _debian_version("redis-server"),
+    dialect="redis-streams",
+    probe=b"PING\r\n",
+    announces=False,
+)
+
+ALL = (
+    *(PARLOUR, FLOOR, BUN_SERVER, NCHAN, NODE_WS, AIOHTTP, STARLETTE),
+    *(SOCKET_IO, MOSQUITTO, NATS, JETSTREAM, REDIS_STREAMS),
+)
 
 
 @contextlib.contextmanager
@@ -150,8 +219,8 @@ def started(server: Server) -> Iterator[Running]:
             preexec_fn=on_core(SERVER_CORE),
         )
     try:
-        port = _await_port(process, port, log)
-        yield Running(port, time.monotonic() - start, process)
+        port = _await_port(process, port, server.probe, log)
+        yield Running(port, server.dialect, time.monotonic() - start, process)
     finally:
         _stop(process)
         shutil.rmtree(folder)
@@ -168,11 +237,11 @@ def on_core(core: int) -> Callable[[], None]:
     return prepare
 
 
-def _await_port(process: subprocess.Popen[str], given: int, log: Path) -> int:
+def _await_port(process: subprocess.Popen[str], given: int, probe: bytes, log: Path) -> int:
     deadline = time.monotonic() + START_DEADLINE_S
     while process.poll() is None and time.monotonic() < deadline:
         port = given or _announced(log)
-        if port and _answers(port):
+        if port and _answers(port, probe):
             return port
         time.sleep(0.005)
     raise RuntimeError(f"the server did not start:\n{log.read_text()}")
@@ -184,10 +253,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, words: bytes) -> bool:
     """Whether a request gets an answer: a listening socket alone may belong to a master without workers yet."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), START_DEADLINE_S) as probe:
-        probe.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        probe.sendall(words)
         return bool(probe.recv(1))
     return False
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 enum role { SUBSCRIBER, PUBLISHER, READER };
-enum state { CLOSED, WAITING_FOR_HEAD, OPEN };
+enum state { CLOSED, WAITING_FOR_HEAD, GREETING, OPEN };
 
 struct conn {
     int fd;
@@ -15,15 +15,30 @@ struct conn {
     enum state state;
     bool marker;       /* a subscriber whose messages are stamped: latency, order and repeats are checked */
     bool busy;         /* a requester with an answer outstanding */
+    bool framed;       /* what it says goes in WebSocket frames */
     uint32_t index;    /* place among the connections of its role */
     uint32_t room;
     uint32_t tail_len; /* bytes of a frame, line or answer that has not wholly arrived */
+    uint32_t raw_len;  /* how many of them, the last ones, have not been taken out of frames yet */
+    uint64_t frame_left; /* bytes still to come of the frame that is being taken apart */
     char *tail;
     uint64_t received; /* messages seen by a subscriber */
     uint64_t seq;      /* highest sequence number seen, when sequences are checked */
     uint64_t due_ns;   /* when the request under way (or the next one) was to be sent */
     uint64_t sent;     /* requests sent so far */
     uint64_t *last_of; /* marker: the last message number seen from each publisher */
+};
+
+/* How a server is spoken to. Subscribers make a WebSocket handshake (or ask for SSE) unless there is no target, say the
+ * greeting and are open when the server has agreed; publishers do the same, or send HTTP requests when there is no `post`. */
+struct dialect {
+    const char *name;
+    const char *target;      /* of the handshake, with %u for the room; NULL: the protocol on plain TCP */
+    const char *subprotocol; /* of the handshake, or NULL */
+    size_t (*greet)(char *out, size_t size, const struct conn *c); /* NULL: open at once; else until on_open */
+    size_t (*post)(char *out, size_t size, const struct conn *c);  /* one message, to be answered */
+    void (*message)(struct conn *c, const char *text, size_t n);   /* what one frame holds means something alone, or: */
+    size_t (*read)(struct conn *c, const char *bytes, size_t n);   /* a stream, cut anywhere; returns the bytes used */
 };
 
 struct options {
@@ -66,22 +81,35 @@ uint64_t own_cpu_ns(void);
 uint64_t server_cpu_ns(void);
 uint64_t machine_busy_ns(void);
 
-/* wire.c: bytes of requests, and what the bytes of servers mean */
+/* dialects.c, and a file for each of them */
+extern const struct dialect http, socketio, mqtt, nats, jetstream, redis_streams;
+extern const struct dialect *dialect; /* the one that is spoken */
+void choose_dialect(const char *name);
+
+/* wire.c: HTTP */
 size_t write_handshake(char *out, size_t size, const struct conn *c);
 size_t write_request(char *out, size_t size, const struct conn *c);
-size_t parse_head(struct conn *c, const char *bytes, size_t n);    /* returns the bytes used; sets c->state */
+size_t write_text(char *out, size_t size, const struct conn *c);   /* what every message says, in any dialect */
+size_t parse_head(const char *bytes, size_t n);                    /* returns the bytes used */
 size_t parse_answers(struct conn *c, const char *bytes, size_t n); /* calls on_answer */
-size_t parse_frames(struct conn *c, const char *bytes, size_t n);  /* calls on_message and on_ping */
 size_t parse_lines(struct conn *c, const char *bytes, size_t n);   /* calls on_message */
+
+/* frames.c: WebSocket */
+enum { TEXT_FRAME = 0x81, BINARY_FRAME = 0x82, PONG_FRAME = 0x8a };
+size_t write_frame(char *out, size_t size, int kind, const char *bytes, size_t n);
+size_t parse_frames(struct conn *c, const char *bytes, size_t n);       /* calls dialect->message and on_ping */
+size_t unframe(struct conn *c, char *bytes, size_t from, size_t until); /* in place; returns the new end */
 
 /* main.c */
 void on_message(struct conn *c, const char *text, size_t n);
-void on_answer(struct conn *c, int status);
+void on_answer(struct conn *c, bool accepted, const char *text, size_t n);
 
 /* loop.c: the sockets */
 void loop_init(void);
 void open_connection(struct conn *c);
 void drop_connection(struct conn *c); /* resets it, as a cut line would */
+void on_open(struct conn *c);         /* the server has agreed to what the connection asked for */
+void say(struct conn *c, const char *bytes, size_t n);
 void on_ping(struct conn *c, const char *payload, size_t n);
 void send_due(struct conn *c, uint64_t due_ns);
 bool loop_turn(uint64_t until_ns); /* one wait and what came of it; false when standard input ended */

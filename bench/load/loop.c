@@ -55,6 +55,38 @@ static void send_all(struct conn *c, const char *bytes, size_t n)
         die("a request of %zu bytes did not fit into an idle socket: %s", n, strerror(errno));
 }
 
+void say(struct conn *c, const char *bytes, size_t n)
+{
+    char frame[16384 + 8];
+    if (c->framed) {
+        n = write_frame(frame, sizeof frame, dialect->read ? BINARY_FRAME : TEXT_FRAME, bytes, n);
+        bytes = frame;
+    }
+    send_all(c, bytes, n);
+}
+
+static bool speaks_http(const struct conn *c)
+{
+    return c->role == READER || (c->role == PUBLISHER && !dialect->post);
+}
+
+void on_open(struct conn *c)
+{
+    c->state = OPEN;
+    waiting--;
+}
+
+static void greet(struct conn *c)
+{
+    char words[1024];
+    if (speaks_http(c) || !dialect->greet) {
+        on_open(c);
+        return;
+    }
+    c->state = GREETING;
+    say(c, words, dialect->greet(words, sizeof words, c));
+}
+
 /* The kernel completes a loopback connect while the backlog has room, so a blocking one costs no waiting. */
 void open_connection(struct conn *c)
 {
@@ -67,14 +99,17 @@ void open_connection(struct conn *c)
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &event);
-    c->tail_len = 0;
-    c->state = OPEN;
-    if (c->role == SUBSCRIBER) {
-        char request[512];
-        c->state = WAITING_FOR_HEAD;
-        waiting++;
-        send_all(c, request, write_handshake(request, sizeof request, c));
+    c->tail_len = c->raw_len = 0;
+    c->frame_left = 0;
+    c->framed = !speaks_http(c) && dialect->target && !opt.sse;
+    waiting++;
+    if (speaks_http(c) || !dialect->target) {
+        greet(c);
+        return;
     }
+    char request[512];
+    c->state = WAITING_FOR_HEAD;
+    send_all(c, request, write_handshake(request, sizeof request, c));
 }
 
 void drop_connection(struct conn *c)
@@ -85,14 +120,11 @@ void drop_connection(struct conn *c)
     c->state = CLOSED;
 }
 
-/* RFC 6455 §5.5.3: the same payload back; a mask of zero leaves it as it is. */
+/* RFC 6455 §5.5.3: the same payload back. */
 void on_ping(struct conn *c, const char *payload, size_t n)
 {
-    char pong[6 + 125] = {(char)0x8a, (char)(0x80 | n)};
-    if (n > 125)
-        die("a ping of %zu bytes", n);
-    memcpy(pong + 6, payload, n);
-    send_all(c, pong, 6 + n);
+    char pong[8 + 125];
+    send_all(c, pong, write_frame(pong, sizeof pong, PONG_FRAME, payload, n));
 }
 
 void send_due(struct conn *c, uint64_t due_ns)
@@ -101,7 +133,10 @@ void send_due(struct conn *c, uint64_t due_ns)
     c->due_ns = due_ns;
     c->sent++;
     c->busy = true;
-    send_all(c, request, write_request(request, sizeof request, c));
+    if (speaks_http(c))
+        send_all(c, request, write_request(request, sizeof request, c));
+    else
+        say(c, request, dialect->post(request, sizeof request, c));
 }
 
 /* Closed loop: everyone sends now. Open loop: request i of all is due at start + i / rate, whoever is late. */
@@ -155,19 +190,31 @@ static void go_on(struct conn *c)
 
 static size_t parse(struct conn *c, const char *bytes, size_t n)
 {
+    if (speaks_http(c))
+        return parse_answers(c, bytes, n);
+    if (opt.sse)
+        return parse_lines(c, bytes, n);
+    return (dialect->read ? dialect->read : parse_frames)(c, bytes, n);
+}
+
+/* Bytes in, bytes left over at the end of the buffer out. `raw` of them, the last ones, are new or still in frames. */
+static size_t take(struct conn *c, size_t n, size_t raw)
+{
     size_t used = 0;
-    if (c->role != SUBSCRIBER) {
-        used = parse_answers(c, bytes, n);
-        if (used > 0 && sending && !c->busy)
-            go_on(c);
-        return used;
-    }
+    bool asked = c->busy;
     if (c->state == WAITING_FOR_HEAD) {
-        if ((used = parse_head(c, bytes, n)) == 0)
-            return 0;
-        waiting--;
+        if ((used = parse_head(buffer, n)) == 0)
+            return n;
+        raw = n - used;
+        greet(c);
     }
-    return used + (opt.sse ? parse_lines : parse_frames)(c, bytes + used, n - used);
+    if (c->framed && dialect->read)
+        n = unframe(c, buffer, n - raw, n);
+    used += parse(c, buffer + used, n - used - c->raw_len);
+    if (asked && sending && !c->busy)
+        go_on(c);
+    memmove(buffer, buffer + used, n - used);
+    return n - used;
 }
 
 /* What an earlier read left unfinished goes in front of what is read now; what this one leaves is kept aside. */
@@ -184,13 +231,12 @@ static void read_connection(struct conn *c)
     }
     total.reads += c->role == SUBSCRIBER;
     total.bytes += c->role == SUBSCRIBER ? (uint64_t)got : 0;
-    size_t n = c->tail_len + (size_t)got, used = parse(c, buffer, n);
-    c->tail_len = (uint32_t)(n - used);
+    c->tail_len = (uint32_t)take(c, c->tail_len + (size_t)got, c->raw_len + (size_t)got);
     if (c->tail_len == BUFFER_SIZE)
         die("a message longer than the buffer");
     if (c->tail_len > 0) {
         c->tail = realloc(c->tail, c->tail_len);
-        memcpy(c->tail, buffer + used, c->tail_len);
+        memcpy(c->tail, buffer, c->tail_len);
     }
 }
 

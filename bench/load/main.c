@@ -66,16 +66,18 @@ void on_message(struct conn *c, const char *text, size_t n)
         read_stamp(c, text, n);
 }
 
-void on_answer(struct conn *c, int status)
+void on_answer(struct conn *c, bool accepted, const char *text, size_t n)
 {
     c->busy = false;
+    if (!accepted && total.refused++ == 0)
+        fprintf(stderr, "load: first refusal: %.*s\n", (int)n, text);
     if (c->role == READER) {
         total.pages++;
         if (measuring)
             histogram_add(&page_latency, now_ns() - c->due_ns);
         return;
     }
-    if (status < 300) {
+    if (accepted) {
         total.acks++;
         acked_in_room[c->room]++;
     }
@@ -250,7 +252,7 @@ static void hold(double opening_s)
 static void read_options(int argc, char **argv)
 {
     static const struct option names[] = {
-        {"port", 1, 0, 'p'}, {"sse", 0, 0, 's'}, {"check-seq", 0, 0, 'q'}, {"rooms", 1, 0, 'r'},
+        {"port", 1, 0, 'p'}, {"dialect", 1, 0, 'd'}, {"sse", 0, 0, 's'}, {"check-seq", 0, 0, 'q'}, {"rooms", 1, 0, 'r'},
         {"subscribers", 1, 0, 'n'}, {"publishers", 1, 0, 'P'}, {"readers", 1, 0, 'R'}, {"markers", 1, 0, 'm'},
         {"payload", 1, 0, 'b'}, {"opening", 1, 0, 'o'}, {"rate", 1, 0, 'x'}, {"reader-rate", 1, 0, 'y'},
         {"warm-up", 1, 0, 'w'}, {"seconds", 1, 0, 't'}, {"preload", 1, 0, 'l'}, {"hold", 0, 0, 'h'},
@@ -258,6 +260,7 @@ static void read_options(int argc, char **argv)
     for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (o) {
         case 'p': opt.port = atoi(optarg); break;
+        case 'd': choose_dialect(optarg); break;
         case 's': opt.sse = true; break;
         case 'q': opt.check_seq = true; break;
         case 'r': opt.rooms = atoi(optarg); break;

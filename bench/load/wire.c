@@ -1,4 +1,4 @@
-/* The bytes of both directions: the two requests every server of the bench understands, and its three kinds of answer. */
+/* HTTP: the requests that servers of the bench understand, and what their bytes mean. */
 #define _GNU_SOURCE
 #include "load.h"
 
@@ -11,40 +11,48 @@
 /* RFC 6455 §1.3's sample key: a fixed key has a fixed answer, so the C floor needs no SHA-1. */
 #define SAMPLE_KEY "dGhlIHNhbXBsZSBub25jZQ=="
 
+/* `GET /<room>`, unless the dialect has a target of its own. */
 size_t write_handshake(char *out, size_t size, const struct conn *c)
 {
-    char since[40] = "";
+    char target[96], extra[64] = "";
+    int used = snprintf(target, sizeof target, dialect->target, c->room);
     if (c->seq)
-        snprintf(since, sizeof since, "?since=%llu", (unsigned long long)c->seq);
+        snprintf(target + used, sizeof target - (size_t)used, "?since=%llu", (unsigned long long)c->seq);
     if (opt.sse)
         return (size_t)snprintf(out, size,
-                                "GET /bench%u%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: text/event-stream\r\n\r\n",
-                                c->room, since, opt.port);
+                                "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: text/event-stream\r\n\r\n", target,
+                                opt.port);
+    if (dialect->subprotocol)
+        snprintf(extra, sizeof extra, "Sec-WebSocket-Protocol: %s\r\n", dialect->subprotocol);
     return (size_t)snprintf(out, size,
-                            "GET /bench%u%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
+                            "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
                             "Connection: Upgrade\r\nSec-WebSocket-Key: " SAMPLE_KEY
-                            "\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                            c->room, since, opt.port);
+                            "\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
+                            target, opt.port, extra);
 }
 
-/* A post's text is `@publisher.number.due_ns@` and padding: who sent it, which one it is, when it was to be sent. */
+/* `@publisher.number.due_ns@` and padding: who sent it, which one it is, when it was to be sent. */
+size_t write_text(char *out, size_t size, const struct conn *c)
+{
+    int used = snprintf(out, size, "@%u.%llu.%llu@", c->index, (unsigned long long)c->sent,
+                        (unsigned long long)c->due_ns);
+    if (used > opt.payload || (size_t)opt.payload > size)
+        die("a payload of %d bytes cannot hold the stamp", opt.payload);
+    memset(out + used, 'x', (size_t)(opt.payload - used));
+    return (size_t)opt.payload;
+}
+
 size_t write_request(char *out, size_t size, const struct conn *c)
 {
     if (c->role == READER)
         return (size_t)snprintf(
             out, size, "GET /bench%u?format=json HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: application/json\r\n\r\n",
             c->room, opt.port);
-    int head = snprintf(out, size,
-                        "POST /bench%u HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: text/plain\r\n"
-                        "Content-Length: %d\r\n\r\n",
-                        c->room, opt.port, opt.payload);
-    char *text = out + head;
-    int used = snprintf(text, size - (size_t)head, "@%u.%llu.%llu@", c->index, (unsigned long long)c->sent,
-                        (unsigned long long)c->due_ns);
-    if (used > opt.payload || (size_t)(head + opt.payload) > size)
-        die("a payload of %d bytes cannot hold the stamp", opt.payload);
-    memset(text + used, 'x', (size_t)(opt.payload - used));
-    return (size_t)(head + opt.payload);
+    size_t head = (size_t)snprintf(out, size,
+                                   "POST /bench%u HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: text/plain\r\n"
+                                   "Content-Length: %d\r\n\r\n",
+                                   c->room, opt.port, opt.payload);
+    return head + write_text(out + head, size - head, c);
 }
 
 /* Value of a header in a head, or NULL; the name is given in lower case with its colon. */
@@ -69,14 +77,13 @@ static size_t head_length(const char *bytes, size_t n)
     return end ? (size_t)(end - bytes) + 4 : 0;
 }
 
-size_t parse_head(struct conn *c, const char *bytes, size_t n)
+size_t parse_head(const char *bytes, size_t n)
 {
     size_t length = head_length(bytes, n);
     if (length == 0)
         return 0;
     if (atoi(bytes + 9) != (opt.sse ? 200 : 101))
         die("a subscriber was refused: %.*s", (int)n, bytes);
-    c->state = OPEN;
     return length;
 }
 
@@ -119,40 +126,8 @@ size_t parse_answers(struct conn *c, const char *bytes, size_t n)
 {
     size_t at = 0, whole;
     while (at < n && (whole = answer_length(bytes + at, n - at)) > 0) {
-        int status = atoi(bytes + at + 9);
-        if (status >= 300 && total.refused++ == 0)
-            fprintf(stderr, "load: first refusal: %.*s\n", (int)whole, bytes + at);
+        on_answer(c, atoi(bytes + at + 9) < 300, bytes + at, whole);
         at += whole;
-        on_answer(c, status);
-    }
-    return at;
-}
-
-/* Server frames are not masked and the bench never makes one longer than its buffers (RFC 6455 §5.2). */
-size_t parse_frames(struct conn *c, const char *bytes, size_t n)
-{
-    size_t at = 0;
-    while (n - at >= 2) {
-        const uint8_t *p = (const uint8_t *)bytes + at;
-        size_t length = p[1] & 127, head = 2;
-        if (length == 126) {
-            if (n - at < 4)
-                break;
-            length = (size_t)p[2] << 8 | p[3], head = 4;
-        } else if (length == 127) {
-            if (n - at < 10)
-                break;
-            uint64_t wide;
-            memcpy(&wide, p + 2, sizeof wide);
-            length = __builtin_bswap64(wide), head = 10;
-        }
-        if (n - at - head < length)
-            break;
-        if ((p[0] & 15) == 9)
-            on_ping(c, bytes + at + head, length);
-        else
-            on_message(c, bytes + at + head, length);
-        at += head + length;
     }
     return at;
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from xml.etree import ElementTree
 
 import pytest
@@ -10,16 +9,11 @@ import pytest
 from bench.plot import Plot, draw, rows
 from bench.report import Results, doubts, faults, markdown
 from bench.scenarios import SCENARIOS, Budget, Scenario
-from bench.servers import BENCH, FLOOR, PARLOUR, Server
+from bench.servers import FLOOR, PARLOUR, Server
 from bench.table import Pace, measure, run_once
 
 BRIEF = Pace(rounds=1, warm_up_s=0.0, seconds=0.2)
 FAN_OUT = ("--publishers", "4", "--subscribers", "10", "--markers", "10")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _programs() -> None:
-    subprocess.run([str(BENCH / "prepare"), "--own"], check=True)
 
 
 def scenario(*arguments: str, kind: str = "load", budgets: tuple[Budget, ...] = ()) -> Scenario:
