@@ -235,6 +235,16 @@ def test_message_when_refused_says_why_and_can_be_changed(visit: Visit, room: st
     alice.see("Not held up by it", "Obey me")
 
 
+def test_message_when_its_name_was_refused_is_sent_again_under_the_name_given_since(visit: Visit, room: str) -> None:
+    alice = visit(f"/{room}")
+    alice.write("hello", "admin")
+    expect(alice.page.locator("#outbox .failed .status")).to_contain_text("choose another one")
+    alice.page.fill("#name", "alice")
+    alice.page.click("#outbox [data-act=retry]")
+    alice.see("hello")
+    assert alice.page.locator("#messages .name").text_content() == "alice"
+
+
 def test_texts_and_names_when_hostile_are_shown_and_do_nothing(visit: Visit, say: Say, room: str) -> None:
     texts = [text.strip("\n") for text in HOSTILE]
     early, late = texts[: len(texts) // 2], texts[len(texts) // 2 :]
@@ -412,6 +422,17 @@ def test_text_when_it_is_too_long_says_so_on_a_line_of_its_own_where_it_is_narro
     assert hint["height"] < 30
     assert hint["y"] + hint["height"] <= name["y"]
     assert _overflow(alice) <= 0
+
+
+def test_text_when_it_is_not_latin_is_measured_as_the_server_measures_it(visit: Visit, room: str) -> None:
+    alice = visit(f"/{room}")
+    alice.page.fill("#message", "ж" * 8193)
+    expect(alice.page.locator("#hint")).to_have_text("2 bytes too many")
+    alice.page.keyboard.press("Enter")
+    expect(alice.page.locator("#outbox li")).to_have_count(0)
+    expect(alice.page.locator("#message")).to_have_value("ж" * 8193)
+    alice.page.fill("#message", "ж" * 8000)
+    expect(alice.page.locator("#hint")).to_have_text("384 bytes left")
 
 
 def _overflow(person: Person) -> int:

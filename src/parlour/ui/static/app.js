@@ -102,7 +102,7 @@ function goLive() {
     onOlder: loadOlder,
     onAct: (act, key) => {
       if (act === "edit") composer.takeBack(state.outbox.find((item) => item.key === key).text);
-      dispatch({ type: act === "retry" ? "retry" : "discard", key });
+      dispatch(act === "retry" ? { type: "retry", key, name: composer.name } : { type: "discard", key });
     },
   });
   document.addEventListener("visibilitychange", lookAround);

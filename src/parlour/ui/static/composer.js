@@ -4,6 +4,8 @@ import { lasting, passing } from "./memory.js";
 
 const COUNT_FROM = 0.9; // of the limit
 
+const utf8 = new TextEncoder();
+
 export class Composer {
   #form;
   #text;
@@ -13,7 +15,7 @@ export class Composer {
   #limit;
   #enterSends = !window.matchMedia("(hover: none) and (pointer: coarse)").matches;
 
-  /** Take over the form of a room; `onSend({text, name})` gets what is written. */
+  /** Take over the form of a room, for texts of `limit` bytes; `onSend({text, name})` gets what is written. */
   constructor(form, room, limit, onSend) {
     this.#form = form;
     this.#text = form.elements.namedItem("message");
@@ -31,6 +33,11 @@ export class Composer {
   /** Begin writing, where that does not bring up a keyboard on the screen. */
   focus() {
     if (this.#enterSends) this.#text.focus({ preventScroll: true });
+  }
+
+  /** The name that the next message will carry. */
+  get name() {
+    return this.#name.value.trim();
   }
 
   /** Take a text back to be changed, before what is being written now. */
@@ -53,16 +60,16 @@ export class Composer {
       event.preventDefault();
       this.#form.requestSubmit();
     });
-    this.#name.addEventListener("change", () => lasting.set("name", this.#name.value.trim()));
+    this.#name.addEventListener("change", () => lasting.set("name", this.name));
   }
 
   #send(onSend) {
     const text = this.#text.value.replace(/^(?:[ \t]*\n)+/, "").trimEnd();
-    if (text === "" || [...text].length > this.#limit) {
+    if (text === "" || utf8.encode(text).length > this.#limit) {
       this.#text.focus();
       return;
     }
-    const name = this.#name.value.trim();
+    const name = this.name;
     lasting.set("name", name);
     this.#text.value = "";
     this.#changed();
@@ -77,10 +84,13 @@ export class Composer {
   }
 
   #showHint() {
-    const left = this.#limit - [...this.#text.value].length;
+    const { value } = this.#text;
+    const bytes = utf8.encode(value).length;
+    const left = this.#limit - bytes;
+    const unit = bytes === value.length ? "characters" : "bytes"; // the same, in the letters of English
     this.#hint.classList.toggle("over", left < 0);
-    if (left < 0) this.#hint.textContent = `${-left} characters too many`;
-    else if (left < this.#limit * (1 - COUNT_FROM)) this.#hint.textContent = `${left} characters left`;
+    if (left < 0) this.#hint.textContent = `${-left} ${unit} too many`;
+    else if (left < this.#limit * (1 - COUNT_FROM)) this.#hint.textContent = `${left} ${unit} left`;
     else this.#hint.textContent = this.#enterSends ? "Enter sends, Shift + Enter starts a line" : "";
   }
 }

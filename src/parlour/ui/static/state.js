@@ -92,7 +92,10 @@ const reducers = {
     ? change(state, key, { status: "held", detail, waitMs: retryAfterMs ?? HOLD_MS })
     : change(state, key, { status: "failed", detail }),
 
-  retry: (state, { key }) => change(state, key, { status: "pending", detail: undefined, waitMs: undefined }),
+  /** Send again; under another `name` if one is given, which only what was refused for good may get. */
+  retry: (state, { key, name }) => change(state, key, {
+    status: "pending", detail: undefined, waitMs: undefined, ...(name === undefined ? {} : { name }),
+  }),
 
   discard: (state, { key }) => ({ ...state, outbox: state.outbox.filter((item) => item.key !== key) }),
 };
