@@ -61,7 +61,7 @@ def seqs(items: list[Item | Lost]) -> list[int]:
     ],
 )
 def test_feed_resumes_from_its_cursor_without_gap_or_repeat(trouble: Step, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("parlour.client.transport.SILENCE_S", 0.2)
+    monkeypatch.setattr("parlour.client.transport.SILENCE_S", 1.0)  # the second stream is to speak within it
     with (
         Peer(trouble, stream(line(2), line(3), line(4), caught_up(4))) as peer,
         follower(peer) as client,
