@@ -1,6 +1,7 @@
 """Writes the reference pages that are generated from tables: docs/api.md, docs/config.md and docs/errors.md.
 
-Usage: docs.py [--check]. With `--check` nothing is written; the exit code is 1 if a page is not what it would become.
+Usage: .venv-dev/bin/python tools/docs.py [--check]. With `--check` nothing is written; the exit code is 1 if a page is
+not what it would become.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def main() -> int:
         if file.exists() and file.read_text(encoding="utf-8") == text:
             continue
         if "--check" in sys.argv[1:]:
-            sys.stderr.write(f"{name} is not up to date: run tools/docs.py\n")
+            sys.stderr.write(f"{name} is not up to date: run .venv-dev/bin/python tools/docs.py\n")
             stale = 1
         else:
             file.write_text(text, encoding="utf-8")
