@@ -30,7 +30,12 @@ class Plot:
 
 
 PLOTS = (
-    Plot("posts", "CPU µs per post (Parlour: synced to disk; the others: not stored)", "cpu_us_per_post", ("posts",)),
+    Plot(
+        "posts",
+        "CPU µs per post (Parlour, Redis Streams, JetStream: synced to disk; the others: not stored)",
+        "cpu_us_per_post",
+        ("posts",),
+    ),
     Plot(
         "fan-out",
         "Delivered messages per second, 64 publishers × 1000 subscribers",

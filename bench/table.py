@@ -80,7 +80,7 @@ def keep(results: Results, page: str) -> Path:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description="Measure Parlour beside its peers.")
-    parser.add_argument("--quick", action="store_true", help="one short round: about two minutes, for orientation only")
+    parser.add_argument("--quick", action="store_true", help="one short round: a few minutes, for orientation only")
     parser.add_argument("--only", action="append", metavar="NAME", help="scenarios whose name starts so (repeatable)")
     parser.add_argument("--servers", help="names, separated by commas; default: all")
     parser.add_argument("--rounds", type=int)
