@@ -1,6 +1,6 @@
 """What reading one delivery costs the generator in each dialect: a server without work floods it with ready bytes.
 
-`python -m bench.micro.dialects` after `bench/prepare --own`. A server under test takes hundreds of times longer for one.
+`python -m bench.micro.dialects`, after `bench/prepare --own`. The fastest servers under test need 0.2 µs to send one.
 """
 
 from __future__ import annotations
