@@ -36,8 +36,13 @@ LIMITED = ("--room-sends-per-s", "100", "--room-sends-burst", "100", "--sends-pe
            "--address-sends-per-s", "10000", "--address-sends-burst", "10000", "--address-connections", "1000",
            "--address-new-per-10-s", "10000")  # fmt: skip
 
-LONG_S = float(os.environ.get("PARLOUR_TEST_OVERLOAD_S", "60"))
+LONG_S = float(os.environ.get("PARLOUR_TEST_OVERLOAD_S", "300"))
 ACCEPTED_S = 1.0
+"""Who waits for each answer has it within this time, whatever others offer."""
+
+SLOWER = 10
+"""Or, on a busy machine, within so many times what few senders wait when there is no flood."""
+
 BACK_S = 10.0
 
 _log = logging.getLogger("parlour.fault")
@@ -54,7 +59,7 @@ def test_more_than_the_disk_takes_waits_its_turn_or_is_refused(tmp_path: Path) -
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_ten_times_too_much_for_a_long_time(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "limited", *LIMITED, rate_limits=True) as server:
         uvloop.run(over_the_rate(server, LONG_S))
@@ -114,9 +119,7 @@ async def over_the_capacity(server: ServerProcess, calm_s: float, flood_s: float
     )  # fmt: skip
     assert set(refused) <= {"overloaded"}  # where the 16 MiB that may wait are not enough
     assert goodput >= share * peak
-    # Nobody waits for more than what is under way, or for a second where that is less.
-    under_way = FLOOD + WEBSOCKETS * WebSocketFlooder.window
-    assert alone <= max(ACCEPTED_S, 2 * under_way / goodput)
+    assert alone <= max(ACCEPTED_S, SLOWER * before_s)
     await judge(server, tide)
     return back_s
 

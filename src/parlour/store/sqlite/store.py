@@ -19,6 +19,7 @@ from parlour.store.sqlite.batch import EventLog, Outcome
 from parlour.store.sqlite.database import Database, open_database
 from parlour.store.sqlite.failures import after_failure
 from parlour.store.sqlite.gather import Gather
+from parlour.store.sqlite.pace import Pace
 from parlour.store.sqlite.pages import After, Before, LogOf, Rooms
 from parlour.store.sqlite.readers import Readers
 from parlour.store.sqlite.recent import RecentRooms, Tip, summary
@@ -34,7 +35,7 @@ BATCH_BYTES = 256 * 1024
 
 QUEUE_BYTES = 16 * 1024 * 1024
 QUEUE_DRAFTS = 4096
-"""What may wait for the disk: a fraction of a second of work, so that who is let in is answered soon."""
+"""What may wait for the disk at most; on a slow one it is less (`Pace`), so that who is let in is answered soon."""
 
 DRAFT_OVERHEAD = 256
 """Bytes that a queued draft takes beside its text."""
@@ -67,6 +68,7 @@ class SqliteStore:
         self._in_flight: list[_Entry] = []
         self._bytes_free = queue_bytes
         self._gather = Gather(clock.monotonic, BATCH_DRAFTS)
+        self._pace = Pace(clock.monotonic, BATCH_DRAFTS, QUEUE_DRAFTS)
         self._scheduled = False  # `_take` or `_next` is about to run
         self._refusal: str | None = None  # why appends are refused, if they are
         self._full = False
@@ -114,7 +116,7 @@ class SqliteStore:
             raise after_failure(draft)
         if self._refusal is not None:
             raise Refusal(self._refusal, retry_after=1)
-        if size > self._bytes_free or len(self._queue) >= QUEUE_DRAFTS:
+        if size > self._bytes_free or len(self._queue) >= self._pace.room:
             raise Refusal("overloaded", "Too many messages wait for the disk.", retry_after=1)
         self._bytes_free -= size
         self._queue.append((draft, done, size))
@@ -136,6 +138,7 @@ class SqliteStore:
                 break
             batch.append(self._queue.popleft())
         self._gather.taken(len(batch))
+        self._pace.taken(len(batch), len(self._queue))
         if batch:
             self._writer.jobs.put(Batch([draft for draft, _, _ in batch], self._clock.now_ms()))
 
