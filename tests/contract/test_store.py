@@ -206,6 +206,7 @@ async def test_after_gives_the_oldest_within_limit_and_bytes(store: Store) -> No
     answers = await asyncio.gather(*(append(store, draft("x" * 100)) for _ in range(20)))
     size = len(answers[9].json)  # of the events with two digits
     assert seqs(await store.after("lobby", 0, 5)) == [1, 2, 3, 4, 5]
+    assert seqs(await store.after("lobby", -1, 2)) == [1, 2]
     assert seqs(await store.after("lobby", 17, 5)) == [18, 19, 20]
     assert await store.after("lobby", 20, 5) == []
     assert await store.after("lobby", 2**36 - 1, 5) == []

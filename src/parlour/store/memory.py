@@ -79,7 +79,8 @@ class MemoryStore:
 
     async def after(self, room: str, seq: int, limit: int, max_bytes: int = 262144) -> list[Stored]:
         """See `Store.after`."""
-        return _fitting(self._events.get(room, [])[seq : seq + limit], max_bytes)
+        start = max(seq, 0)  # before the first event is no place from the end
+        return _fitting(self._events.get(room, [])[start : start + limit], max_bytes)
 
     async def before(self, room: str, seq: int, limit: int, max_bytes: int = 1048576) -> list[Stored]:
         """See `Store.before`."""
