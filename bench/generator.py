@@ -25,7 +25,7 @@ def load(server: Running, arguments: list[str]) -> Figures:
     """
     pids = [word for pid in server.pids() for word in ("--pid", str(pid))]
     done = subprocess.run(
-        [*_command(server), *pids, *arguments],
+        [*command(server), *pids, *arguments],
         check=False,
         capture_output=True,
         text=True,
@@ -34,7 +34,7 @@ def load(server: Running, arguments: list[str]) -> Figures:
     )
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip())
-    figures = _flat(json.loads(done.stdout))
+    figures = flat(json.loads(done.stdout))
     for unit, count in (("delivery", "deliveries"), ("post", "acks")):
         if figures[count]:
             figures[f"cpu_us_per_{unit}"] = figures["server_cpu_us"] / figures[count]
@@ -52,9 +52,9 @@ def added(figures: Figures, alone: Figures) -> Figures:
 def idle(server: Running, arguments: list[str], subscribers: int) -> Figures:
     """Connect idle subscribers and return what each of them costs: KiB of the server's proportional set size."""
     before = server.pss_kib()
-    command = [*_command(server), "--hold", "--subscribers", str(subscribers), *arguments]
+    arguments = [*command(server), "--hold", "--subscribers", str(subscribers), *arguments]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=on_core(GENERATOR_CORE)
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=on_core(GENERATOR_CORE)
     ) as process:
         assert process.stdout is not None
         connected = json.loads(process.stdout.readline())
@@ -66,16 +66,25 @@ def idle(server: Running, arguments: list[str], subscribers: int) -> Figures:
     return {"kib_per_subscriber": growth / subscribers, "handshakes_per_s": connected["handshakes_per_s"]}
 
 
+def slow(server: Running, arguments: list[str], slow_readers: int) -> Figures:
+    """Return what slow readers do to the healthy ones and to the server: KiB of its memory for each of them."""
+    figures = load(server, ["--slow", str(slow_readers), *arguments])
+    growth = figures["pss_during_kib"] - figures["pss_before_kib"]
+    return {**figures, "kib_per_slow_reader": growth / slow_readers}
+
+
 def start(server: Running) -> Figures:
     """Return what an idle server weighs and how long it took to accept connections."""
     return {"ready_s": server.ready_s, "pss_mib": server.pss_kib() / 1024}
 
 
-def _command(server: Running) -> list[str]:
+def command(server: Running) -> list[str]:
+    """Return how the generator is called for `server`, without what it is to do."""
     return [str(BUILD / "load"), "--port", str(server.port), "--dialect", server.dialect]
 
 
-def _flat(printed: dict[str, object]) -> Figures:
+def flat(printed: dict[str, object]) -> Figures:
+    """Return the generator's line without levels: `{"ack_ms": {"p50": 1}}` becomes `ack_ms_p50`; nulls are left out."""
     figures: Figures = {}
     for name, value in printed.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Draw the figures of a kept table as bars: `python -m bench.plot bench/results/NAME.json` makes docs/figures/*.svg."""
+"""Draw the figures of a kept table: `python -m bench.plot bench/results/NAME.json` makes docs/figures/*.svg."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from bench import curve
 from bench.report import number
 from bench.servers import ROOT
 
@@ -88,7 +89,7 @@ def draw(title: str, values: list[tuple[str, float]]) -> str:
 
 
 def main() -> None:
-    """Draw every plot for which the table has figures."""
+    """Draw every plot and curve for which the table has figures."""
     results = json.loads(Path(sys.argv[1]).read_text())
     FIGURES.mkdir(exist_ok=True)
     for plot in PLOTS:
@@ -96,6 +97,11 @@ def main() -> None:
         if values:
             (FIGURES / f"{plot.name}.svg").write_text(draw(plot.title, values))
             print(f"docs/figures/{plot.name}.svg: {', '.join(f'{name} {number(value)}' for name, value in values)}")
+    for each in curve.CURVES:
+        lines = curve.lines(results, each)
+        if lines:
+            (FIGURES / f"{each.name}.svg").write_text(curve.draw(each, lines))
+            print(f"docs/figures/{each.name}.svg: {', '.join(lines)}")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,28 @@ COLUMNS = {
     "page_ms_p99": "p99",
     "page_ms_p999": "p99.9",
     "server_share": "server's core",
+    "before_ms_p50": "before: p50 ms",
+    "before_ms_p99": "p99",
+    "before_ms_p999": "p99.9",
+    "during_ms_p50": "during: p50 ms",
+    "during_ms_p99": "p99",
+    "during_ms_p999": "p99.9",
+    "after_ms_p99": "after: p99",
+    "before_cpu_us_per_delivery": "CPU µs/delivery before",
+    "kib_per_slow_reader": "KiB/slow reader",
+    "slow_closed": "slow: let go",
+    "slow_missed": "messages they never got",
+    "slow_caught_up_s": "caught up s",
+    "pss_start_mib": "PSS MiB at rest before",
+    "pss_end_mib": "at the end",
+    "pss_kib_per_hour": "growth KiB/h",
+    "descriptors_start": "descriptors before",
+    "descriptors_most": "most",
+    "descriptors_end": "after",
+    "threads_start": "threads before",
+    "threads_end": "after",
+    "poll_ms_p99": "long-poll p99",
+    "cores_busy": "cores busy (all together)",
 }
 
 
@@ -53,6 +75,7 @@ class Results:
     versions: dict[str, str]
     runs: dict[str, dict[str, list[dict[str, float]]]] = field(default_factory=dict)
     failures: dict[str, list[str]] = field(default_factory=dict)  # "scenario, server" -> what went wrong
+    curves: dict[str, dict[str, list[dict[str, float]]]] = field(default_factory=dict)  # samples of a soak, over time
 
     def medians(self, scenario: Scenario) -> Medians:
         """Return the median of each figure over the runs of each server."""

@@ -49,8 +49,10 @@ class Scenario:
     columns: tuple[str, ...]
     budgets: tuple[Budget, ...] = ()
     kind: str = "load"  # or "added" (the load, then once more with one subscriber), "idle" (the first argument is
-    # the number of subscribers), "start"
+    # the number of subscribers), "slow" (the first argument is the number of slow readers), "soak",
+    # "start"
     quick: bool = True  # part of --quick
+    apart: bool = False  # takes long, and runs only when it is named
     own_arguments: tuple[str, ...] = ()  # for Parlour alone: what no peer can be asked to do
 
 
@@ -66,6 +68,43 @@ SINGLE = (
 )
 POSTS = ("acks_per_s", "cpu_us_per_post", "ack_ms_p50", "ack_ms_p99", "ack_ms_p999")
 MEMORY = ("kib_per_subscriber", "handshakes_per_s")
+SOAK = (
+    "minutes",
+    "acks_per_s",
+    "delivery_ms_p50",
+    "delivery_ms_p99",
+    "delivery_ms_p999",
+    "ack_ms_p99",
+    "page_ms_p50",
+    "page_ms_p99",
+    "poll_ms_p99",
+    "server_share",
+    "pss_start_mib",
+    "pss_end_mib",
+    "pss_kib_per_hour",
+    "descriptors_start",
+    "descriptors_most",
+    "descriptors_end",
+    "threads_start",
+    "threads_end",
+    "goings",
+    "cores_busy",
+)
+SLOW = (
+    "before_ms_p50",
+    "before_ms_p99",
+    "before_ms_p999",
+    "during_ms_p50",
+    "during_ms_p99",
+    "during_ms_p999",
+    "after_ms_p99",
+    "before_cpu_us_per_delivery",
+    "cpu_us_per_delivery",
+    "kib_per_slow_reader",
+    "slow_closed",
+    "slow_missed",
+    "slow_caught_up_s",
+)
 
 
 def _ratio(figure: str, peer: Server) -> Callable[[Medians], float]:
@@ -79,6 +118,21 @@ def _own(figure: str) -> Callable[[Medians], float]:
 def _faults(medians: Medians) -> float:
     own = medians[PARLOUR.name]
     return sum(own[figure] for figure in ("missing", "extra", "repeats", "gaps", "still_behind", "lost_connections"))
+
+
+def _unserved(medians: Medians) -> float:
+    own = medians[PARLOUR.name]
+    return sum(own[figure] for figure in ("missing", "extra", "repeats", "gaps", "slow_missed", "lost_connections"))
+
+
+def _lost(medians: Medians) -> float:
+    own = medians[PARLOUR.name]
+    return sum(own[figure] for figure in ("missing", "extra", "repeats", "gaps", "lost_connections"))
+
+
+def _unclosed(medians: Medians) -> float:
+    own = medians[PARLOUR.name]
+    return max(0.0, own["descriptors_end"] - own["descriptors_start"])
 
 
 def _fan_out(
@@ -138,6 +192,22 @@ def _memory(transport: str, subscribers: int, servers: tuple[Server, ...], quick
         ),
         kind="idle",
         quick=quick,
+    )
+
+
+def _slow(name: str, what: str, arguments: tuple[str, ...]) -> Scenario:
+    return Scenario(
+        name=f"slow-{name}",
+        title=f"Slow readers: 200 WebSocket subscribers, 50 posts/s of 1000 bytes on schedule, {what}",
+        servers=(PARLOUR, BUN_SERVER, NCHAN, NODE_WS, AIOHTTP, STARLETTE),
+        arguments=(*arguments, "--publishers", "4", "--rate", "50", "--subscribers", "200", "--payload", "1000"),
+        columns=SLOW,
+        budgets=(
+            Budget(f"messages that slow or healthy readers do not get, slow-{name}", _unserved, 0.0, at_most=True),
+        ),
+        kind="slow",
+        apart=True,
+        own_arguments=("--check-seq",),
     )
 
 
@@ -229,5 +299,26 @@ SCENARIOS = (
         ),
         columns=("pages_per_s", "page_ms_p50", "page_ms_p99", "page_ms_p999", "server_share"),
         budgets=(Budget("newest page p99, ms", _own("page_ms_p99"), 5.0, at_most=True),),
+    ),
+    _slow("100", "100 more that read nothing for 35 s", ("100", "--stall", "35")),
+    _slow("1000", "1000 more that read nothing for 12 s", ("1000", "--stall", "12")),
+    _slow("1000-trickle", "1000 more that read 1 KiB/s for 12 s", ("1000", "--stall", "12", "--slow-rate", "1024")),
+    Scenario(
+        name="soak",
+        title="Soak: 40 posts/s over 8 rooms of 25 subscribers, half of whom come and go; for Parlour also SSE, pages, "
+        "long-polls",
+        servers=(PARLOUR, BUN_SERVER, NCHAN, NODE_WS),
+        arguments=(
+            *("--publishers", "8", "--rate", "40", "--rooms", "8", "--subscribers", "25", "--markers", "40"),
+            *("--churn", "2", "--turnover", "50"),
+        ),
+        columns=SOAK,
+        budgets=(
+            Budget("soak: events lost or doubled", _lost, 0.0, at_most=True),
+            Budget("soak: descriptors that do not come back", _unclosed, 0.0, at_most=True),
+        ),
+        kind="soak",
+        apart=True,
+        own_arguments=("--check-seq", "--mixed", "--readers", "4", "--reader-rate", "4", "--pollers", "8"),
     ),
 )

@@ -14,6 +14,7 @@ from bench import generator, machine
 from bench.report import Results, doubts, faults, markdown, number
 from bench.scenarios import SCENARIOS, Scenario
 from bench.servers import ALL, BENCH, BUILD, PARLOUR, Server, started
+from bench.soak import soak
 
 QUIET_SHARE = 0.03
 
@@ -25,6 +26,7 @@ class Pace:
     rounds: int
     warm_up_s: float
     seconds: float
+    soak_s: float = 600.0
 
 
 QUICK = Pace(rounds=1, warm_up_s=0.5, seconds=1.5)
@@ -40,6 +42,8 @@ def run_once(scenario: Scenario, server: Server, pace: Pace) -> generator.Figure
             return generator.idle(running, list(scenario.arguments[1:]), int(scenario.arguments[0]))
         own = scenario.own_arguments if server is PARLOUR else ()
         timing = ("--warm-up", str(pace.warm_up_s), "--seconds", str(pace.seconds))
+        if scenario.kind == "slow":
+            return generator.slow(running, [*scenario.arguments[1:], *own, *timing], int(scenario.arguments[0]))
         figures = generator.load(running, [*scenario.arguments, *own, *timing])
         if scenario.kind == "added":
             alone = generator.load(running, [*scenario.arguments, "--subscribers", "1", *own, *timing])
@@ -51,6 +55,9 @@ def measure(results: Results, scenarios: list[Scenario], servers: list[Server], 
     """Fill `results`: in each round every server has its turn, so that a bad minute hits all alike."""
     for scenario in scenarios:
         print(f"\n{scenario.title}", flush=True)
+        if scenario.kind == "soak":
+            measure_soak(results, scenario, servers, pace)
+            continue
         rows = results.runs[scenario.name] = {each.name: [] for each in scenario.servers if each in servers}
         for _ in range(pace.rounds):
             for server in scenario.servers:
@@ -65,6 +72,20 @@ def measure(results: Results, scenarios: list[Scenario], servers: list[Server], 
                 rows[server.name].append(figures)
                 shown = "  ".join(f"{each} {number(figures[each])}" for each in scenario.columns if each in figures)
                 print(f"  {server.name:14} {shown}  {faults([figures])} {doubts([figures])}", flush=True)
+
+
+def measure_soak(results: Results, scenario: Scenario, servers: list[Server], pace: Pace) -> None:
+    """Fill `results` with one long run of all servers at once, and its curves."""
+    asked = [each for each in scenario.servers if each in servers]
+    rows = results.runs[scenario.name] = {each.name: [] for each in asked}
+    curves = results.curves[scenario.name] = {}
+    for name, outcome in soak(scenario, asked, pace.soak_s, pace.warm_up_s).items():
+        if isinstance(outcome, Exception):
+            results.failures[f"{scenario.name}, {name}"] = [str(outcome)]
+            print(f"  {name:14} failed: {outcome}", flush=True)
+        else:
+            figures, curves[name] = outcome
+            rows[name].append(figures)
 
 
 def keep(results: Results, page: str) -> Path:
@@ -85,9 +106,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--servers", help="names, separated by commas; default: all")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="length of each measured window")
+    parser.add_argument("--soak-seconds", type=float, help="length of a soak, with --only soak; default: 600")
     parser.add_argument("--discard", action="store_true", help="print the table without keeping it in bench/results")
     parser.add_argument("--list", action="store_true", help="name the scenarios and servers, and stop")
     return parser.parse_args()
+
+
+def chosen(only: list[str], *, quick: bool) -> list[Scenario]:
+    """Return the scenarios whose name starts with one of `only`; without such, those of a quick or of a full table."""
+    if only:
+        return [each for each in SCENARIOS if each.name.startswith(tuple(only))]
+    return [each for each in SCENARIOS if not each.apart and (each.quick or not quick)]
 
 
 def main() -> None:
@@ -98,18 +127,12 @@ def main() -> None:
         return
     names = asked.servers.split(",") if asked.servers else [each.name for each in ALL]
     servers = [each for each in ALL if each.name in names]
-    wanted = tuple(asked.only or ("",))
-    scenarios = [
-        each
-        for each in SCENARIOS
-        if each.name.startswith(wanted)
-        and (each.quick or asked.only or not asked.quick)
-        and {*each.servers} & {*servers}
-    ]
+    scenarios = [each for each in chosen(asked.only or [], quick=asked.quick) if {*each.servers} & {*servers}]
     if not (BUILD / "load").exists():
         sys.exit("run bench/prepare first")
     pace = QUICK if asked.quick else FULL
     pace = dataclasses.replace(pace, rounds=asked.rounds or pace.rounds, seconds=asked.seconds or pace.seconds)
+    pace = dataclasses.replace(pace, soak_s=asked.soak_seconds or pace.soak_s)
     about = machine.describe(BUILD)
     if float(str(about["busy_before"])) > QUIET_SHARE:
         print(

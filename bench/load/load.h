@@ -15,6 +15,11 @@ struct conn {
     enum state state;
     bool marker;       /* a subscriber whose messages are stamped: latency, order and repeats are checked */
     bool busy;         /* a requester with an answer outstanding */
+    bool sse;          /* a subscriber that reads server-sent events */
+    bool thin;         /* at the end of a thin line: segments and a receive buffer of a small size */
+    bool polls;        /* a reader that long-polls from its last sequence number on */
+    bool transient;    /* a subscriber that comes and goes (soak) */
+    bool uncounted;    /* its messages are no deliveries: nobody promises it all of them, or that is judged elsewhere */
     bool framed;       /* what it says goes in WebSocket frames */
     uint32_t index;    /* place among the connections of its role */
     uint32_t room;
@@ -52,6 +57,14 @@ struct options {
     int preload;        /* messages posted before the measurement (history) */
     bool hold;          /* connect, report, and keep the connections until standard input ends */
     int storm;          /* messages missed by everyone before everyone reconnects at once; 0 = no storm */
+    int slow;           /* subscribers of room 0 that join late and stop reading; 0 = none */
+    double slow_rate;   /* bytes per second that each of them reads all the same */
+    double stall_s;     /* how long they do not read */
+    double report_s;    /* a soak: one line of figures so often; 0 = no soak */
+    double churn;       /* soak: subscribers that lose or close their connection, per second */
+    int pollers;        /* soak: long-polling clients */
+    int turnover;       /* requests after which a requester makes a new connection; 0 = never */
+    bool mixed;         /* every other subscriber reads server-sent events */
     int pids[64], pid_count; /* the server's processes */
 };
 
@@ -63,22 +76,32 @@ struct histogram {
 
 /* Everything counted since the start; a window is the difference of two copies. */
 struct counters {
-    uint64_t deliveries, reads, bytes, acks, pages, refused, repeats, gaps, lost_connections;
+    uint64_t deliveries, uncounted, polled, reads, bytes, acks, pages, refused, repeats, gaps, lost_connections;
+};
+
+/* Where a measured stretch of time began. */
+struct window {
+    struct counters from;
+    uint64_t start_ns, own_ns, server_ns, busy_ns;
 };
 
 extern struct options opt;
 extern struct counters total;
-extern struct histogram delivery_latency, ack_latency, page_latency;
+extern struct histogram delivery_latency, ack_latency, page_latency, poll_latency;
 extern bool measuring;
 extern uint64_t *acked_in_room;
+extern struct conn *subscribers, *publishers, *readers;
+extern int subscriber_count;
 
 /* stats.c */
 uint64_t now_ns(void);
 void histogram_add(struct histogram *h, uint64_t ns);
 void histogram_clear(struct histogram *h);
+void histogram_move(struct histogram *to, struct histogram *from); /* adds what was counted, and clears `from` */
 void histogram_print(const char *name, const struct histogram *h);
 uint64_t own_cpu_ns(void);
 uint64_t server_cpu_ns(void);
+uint64_t server_pss_kib(void); /* proportional set size */
 uint64_t machine_busy_ns(void);
 
 /* dialects.c, and a file for each of them */
@@ -90,7 +113,7 @@ void choose_dialect(const char *name);
 size_t write_handshake(char *out, size_t size, const struct conn *c);
 size_t write_request(char *out, size_t size, const struct conn *c);
 size_t write_text(char *out, size_t size, const struct conn *c);   /* what every message says, in any dialect */
-size_t parse_head(const char *bytes, size_t n);                    /* returns the bytes used */
+size_t parse_head(const struct conn *c, const char *bytes, size_t n); /* returns the bytes used */
 size_t parse_answers(struct conn *c, const char *bytes, size_t n); /* calls on_answer */
 size_t parse_lines(struct conn *c, const char *bytes, size_t n);   /* calls on_message */
 
@@ -103,11 +126,30 @@ size_t unframe(struct conn *c, char *bytes, size_t from, size_t until); /* in pl
 /* main.c */
 void on_message(struct conn *c, const char *text, size_t n);
 void on_answer(struct conn *c, bool accepted, const char *text, size_t n);
+struct conn *new_connections(enum role role, int count);
+void open_all(struct conn *conns, int count);
+void run_for(double seconds);
+void stop_requests(void); /* no new ones; returns when those under way are answered */
+void post_many(int count); /* as fast as answers come */
+void settle(uint64_t *missing, uint64_t *extra); /* waits for what is owed to those who are counted */
+struct window window_begin(void);
+void window_print(const struct window *w); /* what happened since, as the first members of a line of JSON */
+void print_faults(uint64_t missing, uint64_t extra, uint64_t lost_connections); /* its last ones */
+
+/* slow.c, soak.c: measurements with parts of their own */
+void measure_slow(void);
+void on_slow_message(struct conn *c);
+void stamp_slow(uint64_t due_ns, uint64_t late_ns);
+void measure_soak(void);
 
 /* loop.c: the sockets */
 void loop_init(void);
 void open_connection(struct conn *c);
-void drop_connection(struct conn *c); /* resets it, as a cut line would */
+void drop_connection(struct conn *c);  /* resets it, as a cut line would */
+void close_connection(struct conn *c); /* in good order */
+void stop_reading(struct conn *c);     /* until `read_again`; what comes meanwhile stays in the kernel */
+void read_again(struct conn *c);
+void read_connection(struct conn *c, size_t most); /* one read of at most so many bytes, and what came of it */
 void on_open(struct conn *c);         /* the server has agreed to what the connection asked for */
 void say(struct conn *c, const char *bytes, size_t n);
 void on_ping(struct conn *c, const char *payload, size_t n);

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER_SIZE = 1 << 20, EVENTS = 512 };
+enum { BUFFER_SIZE = 1 << 20, EVENTS = 512, THIN_BUFFER = 16384, THIN_SEGMENT = 1448 };
 
 bool sending;
 int waiting;
@@ -27,7 +27,7 @@ static struct pace {
     struct conn *conns;
     int count;
     uint64_t step_ns; /* between two requests of one connection */
-} paces[2];
+} paces[4];
 static int pace_count;
 static uint64_t next_due_ns = UINT64_MAX;
 
@@ -87,6 +87,20 @@ static void greet(struct conn *c)
     say(c, words, dialect->greet(words, sizeof words, c));
 }
 
+static void watch(struct conn *c, int change, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = c};
+    epoll_ctl(epoll_fd, change, c->fd, &event);
+}
+
+/* Segments as on Ethernet: with those of loopback (64 KiB) the kernel takes megabytes for one who does not read. */
+static void make_thin(int fd)
+{
+    int buffer_size = THIN_BUFFER, segment = THIN_SEGMENT;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer_size, sizeof buffer_size);
+    setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+}
+
 /* The kernel completes a loopback connect while the backlog has room, so a blocking one costs no waiting. */
 void open_connection(struct conn *c)
 {
@@ -94,14 +108,15 @@ void open_connection(struct conn *c)
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int yes = 1;
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->thin)
+        make_thin(c->fd);
     if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to) != 0)
         die("cannot connect: %s", strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &event);
+    watch(c, EPOLL_CTL_ADD, EPOLLIN);
     c->tail_len = c->raw_len = 0;
     c->frame_left = 0;
-    c->framed = !speaks_http(c) && dialect->target && !opt.sse;
+    c->framed = !speaks_http(c) && dialect->target && !c->sse;
     waiting++;
     if (speaks_http(c) || !dialect->target) {
         greet(c);
@@ -116,9 +131,18 @@ void drop_connection(struct conn *c)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close_connection(c);
+}
+
+void close_connection(struct conn *c)
+{
     close(c->fd);
     c->state = CLOSED;
 }
+
+void stop_reading(struct conn *c) { watch(c, EPOLL_CTL_MOD, 0); } /* a reset is seen all the same (epoll_ctl(2)) */
+
+void read_again(struct conn *c) { watch(c, EPOLL_CTL_MOD, EPOLLIN); }
 
 /* RFC 6455 §5.5.3: the same payload back. */
 void on_ping(struct conn *c, const char *payload, size_t n)
@@ -130,6 +154,10 @@ void on_ping(struct conn *c, const char *payload, size_t n)
 void send_due(struct conn *c, uint64_t due_ns)
 {
     char request[16384];
+    if (opt.turnover && speaks_http(c) && c->sent && c->sent % (uint64_t)opt.turnover == 0) {
+        close_connection(c);
+        open_connection(c);
+    }
     c->due_ns = due_ns;
     c->sent++;
     c->busy = true;
@@ -146,6 +174,9 @@ void start_requesters(struct conn *conns, int count, double rate)
     sending = true;
     if (count == 0)
         return;
+    for (int p = 0; p < pace_count; p++)
+        if (paces[p].conns == conns)
+            paces[p] = paces[--pace_count]; /* they had another schedule before */
     if (rate <= 0) {
         for (int i = 0; i < count; i++)
             send_due(&conns[i], start);
@@ -192,7 +223,7 @@ static size_t parse(struct conn *c, const char *bytes, size_t n)
 {
     if (speaks_http(c))
         return parse_answers(c, bytes, n);
-    if (opt.sse)
+    if (c->sse)
         return parse_lines(c, bytes, n);
     return (dialect->read ? dialect->read : parse_frames)(c, bytes, n);
 }
@@ -203,7 +234,7 @@ static size_t take(struct conn *c, size_t n, size_t raw)
     size_t used = 0;
     bool asked = c->busy;
     if (c->state == WAITING_FOR_HEAD) {
-        if ((used = parse_head(buffer, n)) == 0)
+        if ((used = parse_head(c, buffer, n)) == 0)
             return n;
         raw = n - used;
         greet(c);
@@ -218,10 +249,13 @@ static size_t take(struct conn *c, size_t n, size_t raw)
 }
 
 /* What an earlier read left unfinished goes in front of what is read now; what this one leaves is kept aside. */
-static void read_connection(struct conn *c)
+void read_connection(struct conn *c, size_t most)
 {
+    size_t room = BUFFER_SIZE - c->tail_len;
     memcpy(buffer, c->tail, c->tail_len);
-    ssize_t got = recv(c->fd, buffer + c->tail_len, BUFFER_SIZE - c->tail_len, 0);
+    ssize_t got = recv(c->fd, buffer + c->tail_len, most < room ? most : room, MSG_DONTWAIT);
+    if (got < 0 && errno == EAGAIN)
+        return;
     if (got <= 0) {
         if (c->role != SUBSCRIBER || c->state != OPEN)
             die("the server closed a connection that it should have answered");
@@ -251,7 +285,7 @@ bool loop_turn(uint64_t until_ns)
         die("epoll: %s", strerror(errno));
     for (int i = 0; i < n; i++) {
         if (events[i].data.ptr)
-            read_connection(events[i].data.ptr);
+            read_connection(events[i].data.ptr, BUFFER_SIZE);
         else
             stdin_ended = stdin_ended || read(STDIN_FILENO, buffer, BUFFER_SIZE) <= 0;
     }

@@ -9,12 +9,12 @@
 
 struct options opt = {.rooms = 1, .subscribers = 1, .markers = 20, .payload = 120, .opening = 64, .seconds = 2};
 struct counters total;
-struct histogram delivery_latency, ack_latency, page_latency;
+struct histogram delivery_latency, ack_latency, page_latency, poll_latency;
 bool measuring;
 uint64_t *acked_in_room;
+struct conn *subscribers, *publishers, *readers;
+int subscriber_count;
 
-static struct conn *subscribers, *publishers, *readers;
-static int subscriber_count;
 static uint64_t *target_in_room; /* storm: messages that a subscriber of the room must have to be caught up */
 static int behind;               /* subscribers who are not */
 
@@ -34,8 +34,10 @@ static void read_stamp(struct conn *c, const char *text, size_t n)
     if (number <= c->last_of[publisher])
         total.repeats++;
     c->last_of[publisher] = number;
-    if (measuring)
-        histogram_add(&delivery_latency, now_ns() - due_ns);
+    if (opt.slow)
+        stamp_slow(due_ns, now_ns() - due_ns);
+    else if (measuring)
+        histogram_add(c->polls ? &poll_latency : &delivery_latency, now_ns() - due_ns);
 }
 
 /* One connection gets each number once and in order (docs/protocol.md): count every other step. */
@@ -59,11 +61,36 @@ void on_message(struct conn *c, const char *text, size_t n)
         check_sequence(c, text, n);
     if (n < (size_t)opt.payload)
         return;
+    c->received++;
+    if (c->uncounted) {
+        total.uncounted++;
+        if (c->thin)
+            on_slow_message(c);
+        return;
+    }
     total.deliveries++;
-    if (++c->received == target_in_room[c->room])
+    if (c->received == target_in_room[c->room])
         behind--;
     if (c->marker)
         read_stamp(c, text, n);
+}
+
+/* The events of a page, each from its number on; the first page only tells where a poller begins. */
+static void read_polled(struct conn *c, const char *answer, size_t n)
+{
+    static const char number[] = "\"seq\":", head[] = "\"head_seq\":";
+    const char *end = answer + n, *at = memmem(answer, n, head, sizeof head - 1), *next;
+    if (c->seq == 0) {
+        c->seq = at ? strtoull(at + sizeof head - 1, NULL, 10) : 0;
+        return;
+    }
+    for (at = memmem(answer, n, number, sizeof number - 1); at; at = next) {
+        next = memmem(at + 1, (size_t)(end - at) - 1, number, sizeof number - 1);
+        check_sequence(c, at, (size_t)((next ? next : end) - at));
+        read_stamp(c, at, (size_t)((next ? next : end) - at));
+        c->received++;
+        total.polled++;
+    }
 }
 
 void on_answer(struct conn *c, bool accepted, const char *text, size_t n)
@@ -71,6 +98,10 @@ void on_answer(struct conn *c, bool accepted, const char *text, size_t n)
     c->busy = false;
     if (!accepted && total.refused++ == 0)
         fprintf(stderr, "load: first refusal: %.*s\n", (int)n, text);
+    if (c->polls) {
+        read_polled(c, text, n);
+        return;
+    }
     if (c->role == READER) {
         total.pages++;
         if (measuring)
@@ -86,13 +117,14 @@ void on_answer(struct conn *c, bool accepted, const char *text, size_t n)
     c->room = (c->room + (uint32_t)opt.publishers) % (uint32_t)opt.rooms;
 }
 
-static struct conn *new_connections(enum role role, int count)
+struct conn *new_connections(enum role role, int count)
 {
     struct conn *conns = calloc((size_t)count + 1, sizeof *conns);
     for (int i = 0; i < count; i++) {
         conns[i].role = role;
         conns[i].index = (uint32_t)i;
         conns[i].room = (uint32_t)(i % opt.rooms);
+        conns[i].sse = opt.sse || (opt.mixed && i / opt.rooms % 2 == 1);
     }
     return conns;
 }
@@ -107,7 +139,7 @@ static void await_handshakes(int at_most)
     }
 }
 
-static void open_all(struct conn *conns, int count)
+void open_all(struct conn *conns, int count)
 {
     for (int i = 0; i < count; i++) {
         open_connection(&conns[i]);
@@ -116,7 +148,7 @@ static void open_all(struct conn *conns, int count)
     await_handshakes(0);
 }
 
-static void run_for(double seconds)
+void run_for(double seconds)
 {
     uint64_t end = now_ns() + (uint64_t)(seconds * SECOND);
     while (now_ns() < end)
@@ -131,14 +163,18 @@ static bool any_busy(const struct conn *conns, int count)
     return false;
 }
 
-static void stop_requests(void)
+void stop_requests(void)
 {
+    uint64_t start = now_ns();
     sending = false;
-    while (any_busy(publishers, opt.publishers) || any_busy(readers, opt.readers))
+    while (any_busy(publishers, opt.publishers) || any_busy(readers, opt.readers)) {
+        if (now_ns() - start > (uint64_t)PATIENCE_S * SECOND)
+            die("the last requests were not answered");
         loop_turn(now_ns() + SECOND);
+    }
 }
 
-static void post(int count)
+void post_many(int count)
 {
     uint64_t enough = total.acks + (uint64_t)count;
     start_requesters(publishers, opt.publishers, 0);
@@ -148,11 +184,11 @@ static void post(int count)
 }
 
 /* Deliveries owed for the acknowledged posts and not (or not only) made, once no more come or patience ends. */
-static void settle(uint64_t *missing, uint64_t *extra)
+void settle(uint64_t *missing, uint64_t *extra)
 {
     uint64_t expected = 0, seen = 0, now = now_ns(), quiet = now, start = now;
-    for (int r = 0; r < opt.rooms; r++)
-        expected += acked_in_room[r] * (uint64_t)opt.subscribers;
+    for (int i = 0; i < subscriber_count; i++)
+        expected += subscribers[i].uncounted ? 0 : acked_in_room[subscribers[i].room];
     while (total.deliveries < expected && now - quiet < (uint64_t)QUIET_S * SECOND &&
            now - start < (uint64_t)PATIENCE_S * SECOND) {
         loop_turn(now + SECOND / 10);
@@ -164,6 +200,8 @@ static void settle(uint64_t *missing, uint64_t *extra)
     *missing = *extra = 0;
     for (int i = 0; i < subscriber_count; i++) {
         uint64_t owed = acked_in_room[subscribers[i].room], got = subscribers[i].received;
+        if (subscribers[i].uncounted)
+            continue;
         *missing += owed > got ? owed - got : 0;
         *extra += got > owed ? got - owed : 0;
     }
@@ -173,11 +211,11 @@ static void settle(uint64_t *missing, uint64_t *extra)
 static double storm(void)
 {
     uint64_t missing, extra;
-    post(opt.publishers * opt.rooms);
+    post_many(opt.publishers * opt.rooms);
     settle(&missing, &extra);
     for (int i = 0; i < subscriber_count; i++)
         drop_connection(&subscribers[i]);
-    post(opt.storm * opt.rooms);
+    post_many(opt.storm * opt.rooms);
     memcpy(target_in_room, acked_in_room, (size_t)opt.rooms * sizeof *target_in_room);
     behind = subscriber_count;
     uint64_t start = now_ns();
@@ -189,8 +227,16 @@ static double storm(void)
     return (double)(now_ns() - start) / SECOND;
 }
 
-static void print_window(const struct counters *from, uint64_t elapsed_ns, uint64_t own, uint64_t server, uint64_t busy)
+struct window window_begin(void)
 {
+    return (struct window){total, now_ns(), own_cpu_ns(), server_cpu_ns(), machine_busy_ns()};
+}
+
+void window_print(const struct window *w)
+{
+    const struct counters *from = &w->from;
+    uint64_t elapsed_ns = now_ns() - w->start_ns, own = own_cpu_ns() - w->own_ns, server = server_cpu_ns() - w->server_ns;
+    uint64_t busy = machine_busy_ns() - w->busy_ns;
     double seconds = (double)elapsed_ns / SECOND;
     uint64_t deliveries = total.deliveries - from->deliveries, acks = total.acks - from->acks;
     uint64_t reads = total.reads - from->reads;
@@ -209,34 +255,33 @@ static void print_window(const struct counters *from, uint64_t elapsed_ns, uint6
     histogram_print("page_ms", &page_latency);
 }
 
-static void print_end(void)
+void print_faults(uint64_t missing, uint64_t extra, uint64_t lost_connections)
 {
-    uint64_t missing, extra;
-    stop_requests();
-    settle(&missing, &extra);
     printf(",\"missing\":%llu,\"extra\":%llu,\"repeats\":%llu,\"gaps\":%llu,\"refused\":%llu,\"lost_connections\":%llu}\n",
            (unsigned long long)missing, (unsigned long long)extra, (unsigned long long)total.repeats,
            (unsigned long long)total.gaps, (unsigned long long)total.refused,
-           (unsigned long long)total.lost_connections);
+           (unsigned long long)lost_connections);
 }
 
 static void measure(void)
 {
+    uint64_t missing, extra;
     double storm_s = opt.storm ? storm() : 0;
     if (!opt.storm) {
         start_requesters(publishers, opt.publishers, opt.rate);
         start_requesters(readers, opt.readers, opt.reader_rate);
         run_for(opt.warmup_s);
     }
-    struct counters from = total;
-    uint64_t start = now_ns(), own = own_cpu_ns(), server = server_cpu_ns(), busy = machine_busy_ns();
+    struct window window = window_begin();
     measuring = true;
     run_for(opt.seconds);
     measuring = false;
-    print_window(&from, now_ns() - start, own_cpu_ns() - own, server_cpu_ns() - server, machine_busy_ns() - busy);
+    window_print(&window);
     if (opt.storm)
         printf(",\"storm_s\":%.3f,\"still_behind\":%d", storm_s, behind);
-    print_end();
+    stop_requests();
+    settle(&missing, &extra);
+    print_faults(missing, extra, total.lost_connections);
 }
 
 static void hold(double opening_s)
@@ -256,7 +301,9 @@ static void read_options(int argc, char **argv)
         {"subscribers", 1, 0, 'n'}, {"publishers", 1, 0, 'P'}, {"readers", 1, 0, 'R'}, {"markers", 1, 0, 'm'},
         {"payload", 1, 0, 'b'}, {"opening", 1, 0, 'o'}, {"rate", 1, 0, 'x'}, {"reader-rate", 1, 0, 'y'},
         {"warm-up", 1, 0, 'w'}, {"seconds", 1, 0, 't'}, {"preload", 1, 0, 'l'}, {"hold", 0, 0, 'h'},
-        {"storm", 1, 0, 'S'}, {"pid", 1, 0, 'c'}, {0}};
+        {"storm", 1, 0, 'S'}, {"pid", 1, 0, 'c'}, {"slow", 1, 0, 'z'}, {"slow-rate", 1, 0, 'Z'},
+        {"stall", 1, 0, 'T'}, {"report", 1, 0, 'e'}, {"churn", 1, 0, 'C'}, {"pollers", 1, 0, 'L'},
+        {"turnover", 1, 0, 'u'}, {"mixed", 0, 0, 'M'}, {0}};
     for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (o) {
         case 'p': opt.port = atoi(optarg); break;
@@ -277,6 +324,14 @@ static void read_options(int argc, char **argv)
         case 'l': opt.preload = atoi(optarg); break;
         case 'h': opt.hold = true; break;
         case 'S': opt.storm = atoi(optarg); break;
+        case 'z': opt.slow = atoi(optarg); break;
+        case 'Z': opt.slow_rate = atof(optarg); break;
+        case 'T': opt.stall_s = atof(optarg); break;
+        case 'e': opt.report_s = atof(optarg); break;
+        case 'C': opt.churn = atof(optarg); break;
+        case 'L': opt.pollers = atoi(optarg); break;
+        case 'u': opt.turnover = atoi(optarg); break;
+        case 'M': opt.mixed = true; break;
         case 'c':
             if (opt.pid_count == 64)
                 die("too many processes");
@@ -294,6 +349,8 @@ static void choose_markers(void)
 {
     int every = opt.markers > 0 && subscriber_count > opt.markers ? subscriber_count / opt.markers : 1;
     for (int i = every - 1; opt.markers > 0 && i < subscriber_count; i += every) {
+        if (subscribers[i].transient)
+            continue;
         subscribers[i].marker = true;
         subscribers[i].last_of = calloc((size_t)opt.publishers + 1, sizeof(uint64_t));
     }
@@ -309,6 +366,10 @@ int main(int argc, char **argv)
     subscribers = new_connections(SUBSCRIBER, subscriber_count);
     publishers = new_connections(PUBLISHER, opt.publishers);
     readers = new_connections(READER, opt.readers);
+    for (int i = 0; opt.churn > 0 && i < subscriber_count; i++) {
+        subscribers[i].transient = i / opt.rooms % 4 >= 2; /* half of either transport */
+        subscribers[i].uncounted = subscribers[i].transient && !opt.check_seq; /* nothing to come back with */
+    }
     choose_markers();
     uint64_t start = now_ns();
     open_all(subscribers, subscriber_count);
@@ -318,8 +379,13 @@ int main(int argc, char **argv)
     }
     open_all(publishers, opt.publishers); /* late: a server may close who connects and asks for nothing */
     if (opt.preload)
-        post(opt.preload);
+        post_many(opt.preload);
     open_all(readers, opt.readers);
-    measure();
+    if (opt.slow)
+        measure_slow();
+    else if (opt.report_s > 0)
+        measure_soak();
+    else
+        measure();
     return 0;
 }

@@ -33,6 +33,25 @@ uint64_t server_cpu_ns(void)
     return sum;
 }
 
+/* What the server's processes hold; a page that several share is counted once in all. */
+uint64_t server_pss_kib(void)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < opt.pid_count; i++) {
+        char line[128];
+        unsigned long long kib;
+        snprintf(line, sizeof line, "/proc/%d/smaps_rollup", opt.pids[i]);
+        FILE *f = fopen(line, "r");
+        if (!f)
+            die("cannot read the memory of process %d", opt.pids[i]);
+        while (fgets(line, sizeof line, f))
+            if (sscanf(line, "Pss: %llu", &kib) == 1)
+                sum += kib;
+        fclose(f);
+    }
+    return sum;
+}
+
 /* Time that all processors of the machine were not idle, including what the host took away. */
 uint64_t machine_busy_ns(void)
 {
@@ -71,6 +90,15 @@ void histogram_add(struct histogram *h, uint64_t ns)
 }
 
 void histogram_clear(struct histogram *h) { memset(h, 0, sizeof *h); }
+
+void histogram_move(struct histogram *to, struct histogram *from)
+{
+    to->count += from->count;
+    to->max_ns = from->max_ns > to->max_ns ? from->max_ns : to->max_ns;
+    for (int i = 0; i < HISTOGRAM_SIZE; i++)
+        to->bucket[i] += from->bucket[i];
+    histogram_clear(from);
+}
 
 static double quantile_ms(const struct histogram *h, double share)
 {

@@ -18,7 +18,7 @@ size_t write_handshake(char *out, size_t size, const struct conn *c)
     int used = snprintf(target, sizeof target, dialect->target, c->room);
     if (c->seq)
         snprintf(target + used, sizeof target - (size_t)used, "?since=%llu", (unsigned long long)c->seq);
-    if (opt.sse)
+    if (c->sse)
         return (size_t)snprintf(out, size,
                                 "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: text/event-stream\r\n\r\n", target,
                                 opt.port);
@@ -44,10 +44,14 @@ size_t write_text(char *out, size_t size, const struct conn *c)
 
 size_t write_request(char *out, size_t size, const struct conn *c)
 {
-    if (c->role == READER)
+    if (c->role == READER) {
+        char since[48] = "";
+        if (c->polls && c->seq)
+            snprintf(since, sizeof since, "&wait=5&since=%llu", (unsigned long long)c->seq);
         return (size_t)snprintf(
-            out, size, "GET /bench%u?format=json HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: application/json\r\n\r\n",
-            c->room, opt.port);
+            out, size, "GET /bench%u?format=json%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: application/json\r\n\r\n",
+            c->room, since, opt.port);
+    }
     size_t head = (size_t)snprintf(out, size,
                                    "POST /bench%u HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: text/plain\r\n"
                                    "Content-Length: %d\r\n\r\n",
@@ -77,12 +81,12 @@ static size_t head_length(const char *bytes, size_t n)
     return end ? (size_t)(end - bytes) + 4 : 0;
 }
 
-size_t parse_head(const char *bytes, size_t n)
+size_t parse_head(const struct conn *c, const char *bytes, size_t n)
 {
     size_t length = head_length(bytes, n);
     if (length == 0)
         return 0;
-    if (atoi(bytes + 9) != (opt.sse ? 200 : 101))
+    if (atoi(bytes + 9) != (c->sse ? 200 : 101))
         die("a subscriber was refused: %.*s", (int)n, bytes);
     return length;
 }
