@@ -1,7 +1,8 @@
 """The command `parlour`: finds the subcommand and turns what it returns or raises into an exit code.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 the server cannot start (address taken, data unusable),
-74 the disk failed while it was storing (whether the last messages are stored shows at the next start), 130 interrupted.
+Exit codes of the server: 0 done, 2 wrong usage or settings, 3 it cannot start (address taken, data unusable), 74 the
+disk failed while it was storing (whether the last messages are stored shows at the next start). The other commands have
+codes of their own (`cli/output.py`, `cli/check.py`); 130 is interrupted, for all.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ _COMMANDS = {
 _HELP = ["-h", "--help"]
 
 _EPILOG = (
-    "Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 the server cannot start, 74 the disk failed, "
-    "130 interrupted. "
+    "Exit codes of `serve`: 0 done, 2 wrong usage or settings, 3 it cannot start, 74 the disk failed; "
+    "the other commands say theirs in their own help. "
     "Every option of `serve` can be set in the environment (PARLOUR_…) and in a file (--config): see docs/config.md."
 )
 
