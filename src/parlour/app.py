@@ -157,17 +157,21 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
         draining=lambda: drain.is_draining,
         version=__version__,
     )
-    server = Server(
+    server = _server(settings, context, wheel, drain)
+    return App(settings, store, hub, posting, rates, reads, server, wheel, tls, listeners)
+
+
+def _server(settings: Settings, context: Context, wheel: Wheel, drain: Drain) -> Server:
+    return Server(
         _api(context),
         wheel,
         drain,
-        limits=limits,
+        limits=context.limits,
         proxies=TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else None,
         max_connections=_max_connections(),
         limit_addresses=settings.rate_limits,
         on_answer=_log_answer if settings.access_log else None,
     )
-    return App(settings, store, hub, posting, rates, reads, server, wheel, tls, listeners)
 
 
 def _api(context: Context) -> Api:

@@ -56,7 +56,6 @@ class Pages:
         refused: Refused | None = None,
     ) -> Response:
         """The page of a room that shows these events; after a refused form with its reason and what was written."""
-        cookie = self._guard.fresh_cookie(request)
         author = self._context.guests.author(self._guard.sender(request).seat, None)
         first, last = (events[0].seq, events[-1].seq) if events else (channel.head + 1, channel.head)
         page = RoomPage(
@@ -76,20 +75,23 @@ class Pages:
             newer=last if last < channel.head else None,
             rooms=await self._active_rooms(),
         )
-        fields: list[Field] = [(b"Vary", b"Accept, Cookie")]
-        if cookie is not None:
-            fields.append((b"Set-Cookie", cookie))
-        if self._context.hsts_seconds and request.peer.scheme == "https":
-            fields.append((b"Strict-Transport-Security", b"max-age=%d" % self._context.hsts_seconds))
-        if refused is not None:
-            fields += refusal_fields(refused.refusal)
         return Response(
             200 if refused is None else refused.refusal.kind.status,
             render_room(page, await _timeline(page.events)),
             HTML,
-            fields,
+            self._fields(request, refused),
             policy=CSP.encode(),
         )
+
+    def _fields(self, request: Request, refused: Refused | None) -> list[Field]:
+        """The header fields of a room's page: a seat for who has none, HTTPS from now on, what a refusal demands."""
+        fields: list[Field] = [(b"Vary", b"Accept, Cookie")]
+        cookie = self._guard.fresh_cookie(request)
+        if cookie is not None:
+            fields.append((b"Set-Cookie", cookie))
+        if self._context.hsts_seconds and request.peer.scheme == "https":
+            fields.append((b"Strict-Transport-Security", b"max-age=%d" % self._context.hsts_seconds))
+        return fields if refused is None else fields + refusal_fields(refused.refusal)
 
     def _form_key(self, refused: Refused | None) -> str:
         """A fresh key for the form; the same again where the first outcome is unknown, so that a retry stores once."""
