@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from tests.meta.test_source import ROOT
+from tests.meta.test_source import MODULES, ROOT, TEXTS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -47,6 +47,26 @@ def test_every_dependency_has_its_word_in_the_decision_about_them() -> None:
     wanted = names(PROJECT["project"]["dependencies"])
     assert set(re.findall(r"^### ([a-z0-9-]+)$", decision, re.MULTILINE)) == wanted
     assert names(PROJECT["dependency-groups"]["dev"]) <= set(re.findall(r"`([a-z0-9-]+)`", decision))
+
+
+def test_a_dependency_is_imported_only_where_the_decision_says() -> None:
+    decision = (ROOT / "docs/decisions/0001-dependencies.md").read_text(encoding="utf-8")
+    wanted = names(PROJECT["project"]["dependencies"])
+    elsewhere = []
+    for section in decision.split("\n### ")[1:]:
+        name = section.partition("\n")[0]
+        if name not in wanted:
+            continue
+        told = re.search(r"(?:[Bb]ehind|Used in)((?:[^`.;]|`[^`]+`)*)", section)
+        assert told, f"{name} has no place"
+        places = [f"src/parlour/{place}" for place in re.findall(r"`([^`]+)`", told[1])]
+        brings_in = re.compile(rf"^ *(?:import|from) {name}\b", re.MULTILINE)
+        elsewhere += [
+            f"{name}: {path}"
+            for path in MODULES
+            if brings_in.search(TEXTS[path]) and not any(f"{path}/".startswith(f"{place}/") for place in places)
+        ]
+    assert elsewhere == []
 
 
 def test_tests_run_with_the_versions_the_server_runs_with() -> None:

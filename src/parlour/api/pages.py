@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
-from markupsafe import Markup
-
 from parlour.api.bodies import Message
 from parlour.api.context import Context
 from parlour.api.guard import Guard
@@ -21,6 +19,7 @@ from parlour.http.request import Request
 from parlour.http.response import HTML, Field, Response
 from parlour.hub.channel import Channel
 from parlour.schema.events import Event, decode_event
+from parlour.ui.markup import Markup
 from parlour.ui.page import CSP, RoomPage, render_error, render_room
 from parlour.ui.timeline import LIST_BREAK, render_timeline
 

@@ -6,6 +6,8 @@ from string import Formatter
 
 from markupsafe import Markup, escape
 
+__all__ = ["Markup", "Template", "escape"]
+
 
 class Template:
     """HTML with named places, such as `<b>{name}</b>`; called with their values it gives the HTML with them in it.

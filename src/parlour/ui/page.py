@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from markupsafe import Markup
-
 from parlour.core.text import MAX_TEXT_BYTES
 from parlour.schema.events import Event
 from parlour.ui import templates
 from parlour.ui.assets import ASSETS, asset_url
+from parlour.ui.markup import Markup
 from parlour.ui.timeline import LIST_BREAK, render_timeline
 
 CSP = (

@@ -7,12 +7,10 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from urllib.parse import quote
 
-from markupsafe import Markup, escape
-
 from parlour.core.text import shown_as
 from parlour.schema.events import Event
 from parlour.ui.links import pieces
-from parlour.ui.markup import Template
+from parlour.ui.markup import Markup, Template, escape
 
 HUES = 12
 """Sender colours in style.css (`.hue-0` …)."""

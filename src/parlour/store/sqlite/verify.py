@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import NamedTuple, cast
 
 import apsw
-import msgspec
 
 from parlour.schema.events import decode_event
 from parlour.store.encoding import at_text
@@ -84,7 +83,7 @@ def _agree(room: str, seq: int, at_ms: int, author: str, key: str | None, body: 
     try:
         event = decode_event(body)
         at = at_text(at_ms)
-    except (msgspec.DecodeError, TypeError, ValueError, OverflowError):  # no time there ever was
+    except (TypeError, ValueError, OverflowError):  # no event, or no time there ever was
         return False
     found = (event.room, event.seq, event.at, event.by.id, event.key)
     return found == (room, seq, at, author, key)
