@@ -153,6 +153,7 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
         reads=reads,
         allowed_origins=frozenset(settings.allowed_origins),
         hosts=_hosts(settings, listeners),
+        websocket_compression=settings.websocket_compression,
         hsts_seconds=settings.hsts_seconds,
         draining=lambda: drain.is_draining,
         version=__version__,

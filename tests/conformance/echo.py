@@ -12,12 +12,20 @@ from typing import Any
 from parlour.core.limits import Limits
 from parlour.http.session import Sink
 from parlour.stream.websocket import WebSocketSession
-from parlour.wire.websocket import Binary, FrameReader, Received, text_frame
+from parlour.wire.deflate import DeflateReader, compressed_frame
+from parlour.wire.websocket import BINARY, TEXT, Binary, FrameReader, Received, text_frame
 
 TARGET = "/api/v1/stream"
 """Where nothing is said before the client has asked for a room."""
 
 WITHOUT_END = 1 << 30
+READS_ALL: dict[str, Any] = {
+    "max_frame": WITHOUT_END,
+    "max_message": WITHOUT_END,
+    "max_fragments": WITHOUT_END,
+    "max_controls": WITHOUT_END,
+    "allows_binary": True,
+}
 
 
 def lifted(limits: Limits) -> Limits:
@@ -33,41 +41,64 @@ def lifted(limits: Limits) -> Limits:
     )
 
 
+def echo(payload: bytes, window_bits: int | None) -> bytes:
+    """A message as it was; compressed if that was agreed, short ones too: the suite cannot take them in another way."""
+    return text_frame(payload) if window_bits is None else compressed_frame(payload, window_bits)
+
+
+def as_binary(frame: bytes) -> bytes:
+    """The same frame with the other type of message."""
+    return bytes([frame[0] ^ TEXT ^ BINARY]) + frame[1:]
+
+
 class EchoReader(FrameReader):
     """Reads binary messages too, and echoes them itself: its owner knows none."""
 
     __slots__ = ("_sink",)
 
     def __init__(self, sink: Sink) -> None:
-        super().__init__(
-            max_frame=WITHOUT_END,
-            max_message=WITHOUT_END,
-            max_fragments=WITHOUT_END,
-            max_controls=WITHOUT_END,
-            allows_binary=True,
-        )
+        super().__init__(**READS_ALL)
         self._sink = sink
 
     def feed(self, data: bytes) -> list[Received]:
         received = super().feed(data)
         for item in received:
             if isinstance(item, Binary):
-                self._sink.write(b"\x82" + text_frame(item.data)[1:])
+                self._sink.write(as_binary(echo(item.data, None)))
+        return received
+
+
+class CompressedEchoReader(DeflateReader):
+    """The same where compression was agreed."""
+
+    __slots__ = ("_sink", "_window_bits")
+
+    def __init__(self, sink: Sink, window_bits: int) -> None:
+        super().__init__(**READS_ALL)
+        self._sink = sink
+        self._window_bits = window_bits
+
+    def feed(self, data: bytes) -> list[Received]:
+        received = super().feed(data)
+        for item in received:
+            if isinstance(item, Binary):
+                self._sink.write(as_binary(echo(item.data, self._window_bits)))
         return received
 
 
 class EchoSession(WebSocketSession):
     """A session whose only operation is to repeat a message; takes the place of the real one in `api/streams.py`."""
 
-    def __init__(self, *arguments: Any, limits: Limits, **others: Any) -> None:
-        super().__init__(*arguments, limits=lifted(limits), **others)
+    def __init__(self, *arguments: Any, limits: Limits, window_bits: int | None, **others: Any) -> None:
+        super().__init__(*arguments, limits=lifted(limits), window_bits=window_bits, **others)
+        self._window_bits = window_bits
 
-    def received(self, data: bytes) -> None:
-        """Frames have come from the peer."""
-        if self._reader is None and self.sink is not None:
-            self._reader = EchoReader(self.sink)
-        super().received(data)
+    def _new_reader(self) -> FrameReader:
+        assert self.sink is not None
+        return (
+            EchoReader(self.sink) if self._window_bits is None else CompressedEchoReader(self.sink, self._window_bits)
+        )
 
     def _obey(self, message: str) -> None:
         if self.sink is not None:
-            self.sink.write(text_frame(message.encode()))
+            self.sink.write(echo(message.encode(), self._window_bits))

@@ -34,5 +34,7 @@ class Context:
     """Names the server answers to, beside those of the machine itself; None answers to all."""
     draining: Callable[[], bool]
     version: str
+    websocket_compression: bool = False
+    """Whether WebSockets that offer it get longer messages compressed."""
     hsts_seconds: int = 0
     """How long browsers shall use this host over HTTPS only (RFC 6797); 0 says nothing."""

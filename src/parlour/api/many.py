@@ -14,7 +14,6 @@ from parlour.http.response import Reply
 from parlour.hub.channel import Channel
 from parlour.stream.follow import encode_cursors, parse_cursors
 from parlour.stream.live import Start
-from parlour.wire.websocket import handshake
 
 MAX_SSE_ROOMS = 32
 MAX_ID_BYTES = 7168
@@ -33,7 +32,7 @@ class Many:
     async def stream(self, request: Request) -> Reply:
         """`GET /api/v1/stream`: subscribe by `?room=` (SSE) or by operations (WebSocket)."""
         if asks_for_websocket(request):
-            return self._streams.websocket(request, handshake(request.field), [], None)
+            return self._streams.websocket(request, self._streams.handshake(request), [], None)
         refuse_unknown(request, _PARAMETERS)
         if request.parameter("format") not in (None, "sse"):
             raise Refusal("bad_parameter", "format is sse here.", field="format")

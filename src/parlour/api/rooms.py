@@ -28,7 +28,6 @@ from parlour.schema.pages import page as encode_page
 from parlour.stream.encoding import stored_line
 from parlour.stream.live import Start
 from parlour.stream.long_poll import wait_for_news
-from parlour.wire.websocket import handshake
 
 HTML_BYTES = 131072
 """Events of an HTML page, as JSON: pictures of what cannot be seen make it up to fifteen times as long."""
@@ -168,10 +167,10 @@ class Rooms:
         return self._streams.one(request, channel, reading.format, Start(reading.since, tail))
 
     async def _websocket(self, request: Request, room: str) -> Upgrade:
-        head = handshake(request.field)
+        opening = self._streams.handshake(request)
         since = request.parameter("since")
         start = Start(None if since is None else parse_cursor(since))
-        return self._streams.websocket(request, head, [(await self._context.hub.open(room), start)], room)
+        return self._streams.websocket(request, opening, [(await self._context.hub.open(room), start)], room)
 
 
 async def _text_page(events: Sequence[Stored]) -> bytes:

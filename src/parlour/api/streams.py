@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from parlour.api.context import Context
 from parlour.api.guard import Guard
@@ -12,6 +13,8 @@ from parlour.hub.channel import Channel
 from parlour.stream.follow import Terms, follow, follow_many
 from parlour.stream.live import Start
 from parlour.stream.websocket import WebSocketSession
+from parlour.wire.deflate import agree
+from parlour.wire.websocket import handshake
 
 CONTENT_TYPES = {"text": TEXT, "ndjson": NDJSON, "sse": SSE}
 RETRY_MS = 1000, 4000
@@ -21,6 +24,13 @@ RETRY_MS = 1000, 4000
 def asks_for_websocket(request: Request) -> bool:
     """Whether a request is an opening handshake, which is a GET (RFC 6455 §4.1)."""
     return request.head.upgrade == b"websocket" and request.method == "GET"
+
+
+class Opening(NamedTuple):
+    """The answer to an opening handshake: its bytes, and the window of the compression that it agrees to, if any."""
+
+    head: bytes
+    window_bits: int | None
 
 
 class Streams:
@@ -41,10 +51,18 @@ class Streams:
         terms = self._terms(request)
         return OpenResponse(follow_many(self._context.hub, starts, terms), SSE, terms.in_chunks)
 
+    def handshake(self, request: Request) -> Opening:
+        """Answer an opening handshake. Raises Refusal (bad_upgrade, upgrade_required)."""
+        offers = request.field(b"sec-websocket-extensions") if self._context.websocket_compression else None
+        agreed = None if offers is None else agree(offers)
+        if agreed is None:
+            return Opening(handshake(request.field), None)
+        return Opening(handshake(request.field, agreed.answer), agreed.bits)
+
     def websocket(
-        self, request: Request, head: bytes, starts: Sequence[tuple[Channel, Start]], room: str | None
+        self, request: Request, opening: Opening, starts: Sequence[tuple[Channel, Start]], room: str | None
     ) -> Upgrade:
-        """A WebSocket, whose handshake is answered with `head`: bound to a room, or (None) open to subscriptions."""
+        """A WebSocket whose handshake is answered: bound to a room, or (None) open to subscriptions."""
         context = self._context
         session = WebSocketSession(
             context.hub,
@@ -54,8 +72,9 @@ class Streams:
             room=room,
             limits=context.limits,
             clock=context.clock,
+            window_bits=opening.window_bits,
         )
-        return Upgrade(session, head)
+        return Upgrade(session, opening.head)
 
     def _terms(self, request: Request) -> Terms:
         limits = self._context.limits

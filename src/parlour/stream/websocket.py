@@ -29,8 +29,9 @@ from parlour.schema.commands import (
     decode_op,
 )
 from parlour.schema.events import By, Bye, Typing, encode
-from parlour.stream.encoding import WEBSOCKET
+from parlour.stream.encoding import WEBSOCKET, WEBSOCKET_DEFLATED
 from parlour.stream.live import LOOKS, LiveSession, Start
+from parlour.wire.deflate import DeflateReader
 from parlour.wire.websocket import FrameReader, Ping, Pong, Text, close_frame, ping_frame, pong_frame, text_frame
 
 GOING_AWAY = 1001
@@ -50,6 +51,7 @@ MAX_UNANSWERED = 256
 class WebSocketSession(LiveSession):
     """One WebSocket. With `room` it reads that room and operations mean it; without, rooms are subscribed to.
 
+    `window_bits` is what was agreed on for compression (`wire/deflate.py`); None is without, either way.
     An idle one holds no frame reader: it is made when bytes come and dropped at a frame border.
     """
 
@@ -68,8 +70,10 @@ class WebSocketSession(LiveSession):
         room: str | None,
         limits: Limits,
         clock: Clock,
+        window_bits: int | None = None,
     ) -> None:
-        super().__init__(hub, WEBSOCKET, starts, pulse_s=limits.websocket_ping_s, stalled_s=limits.stalled_s)
+        encoder = WEBSOCKET if window_bits is None else WEBSOCKET_DEFLATED[window_bits]
+        super().__init__(hub, encoder, starts, pulse_s=limits.websocket_ping_s, stalled_s=limits.stalled_s)
         self._posting = posting
         self._sender = sender
         self._room = room
@@ -96,13 +100,8 @@ class WebSocketSession(LiveSession):
         self._heard = True
         reader = self._reader
         if reader is None:
-            limits = self._limits
             self._begun_at = self._clock.monotonic()
-            reader = self._reader = FrameReader(
-                max_frame=limits.websocket_frame_bytes,
-                max_message=limits.websocket_message_bytes,
-                max_fragments=limits.websocket_fragments,
-            )
+            reader = self._reader = self._new_reader()
         items = reader.feed(data)
         for received in items:
             if isinstance(received, Text):
@@ -120,6 +119,15 @@ class WebSocketSession(LiveSession):
             self._reader = None
         elif any(isinstance(received, Text) for received in items):
             self._begun_at = self._clock.monotonic()
+
+    def _new_reader(self) -> FrameReader:
+        limits = self._limits
+        kind = FrameReader if self.encoder is WEBSOCKET else DeflateReader
+        return kind(
+            max_frame=limits.websocket_frame_bytes,
+            max_message=limits.websocket_message_bytes,
+            max_fragments=limits.websocket_fragments,
+        )
 
     def _may_ping(self) -> bool:
         """Count a ping or pong; a peer that sends them all the time makes us work for nothing."""

@@ -1,7 +1,7 @@
 """WebSocket (RFC 6455) on the server's side: the handshake, frames out as ready bytes, frames in as values.
 
-No extension and no subprotocol is ever negotiated. The reader is ours rather than the `websockets` library's (which
-the tests hold against it): docs/decisions/0004-websocket-codec.md.
+No subprotocol is ever negotiated; the one extension there is has a module of its own (`wire/deflate.py`). The reader is
+ours rather than the `websockets` library's (which the tests hold against it): docs/decisions/0004-websocket-codec.md.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ except ImportError:  # a platform without a wheel: the same in Python
     from websockets.utils import apply_mask
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _FIN = 0x80
-_WHOLE_TEXT = _FIN | _TEXT
+_WHOLE_TEXT = _FIN | TEXT
 _MAX_CONTROL_BYTES = 125
 _MAX_REASON_BYTES = _MAX_CONTROL_BYTES - 2
 
@@ -32,11 +32,12 @@ NO_STATUS = 1005
 """Stands for a close frame without a code; never sent (RFC 6455 §7.4.1)."""
 
 
-def handshake(get: Callable[[bytes], bytes | None]) -> bytes:
+def handshake(get: Callable[[bytes], bytes | None], extensions: bytes = b"") -> bytes:
     """Give the whole 101 response to an opening handshake (RFC 6455 §4.2); the caller has checked method and version.
 
-    `get` finds a header field by its lower-case name. Raises Refusal("upgrade_required") for another WebSocket version
-    (its `extra` names the header field to answer with), ("bad_upgrade") for everything else that is wrong.
+    `get` finds a header field by its lower-case name; `extensions` are those that were agreed on. Raises
+    Refusal("upgrade_required") for another WebSocket version (its `extra` names the header field to answer with),
+    ("bad_upgrade") for everything else that is wrong.
     """
     if b"websocket" not in _tokens(get(b"upgrade")):
         raise Refusal("bad_upgrade", "The Upgrade header does not ask for websocket.")
@@ -58,7 +59,8 @@ def handshake(get: Callable[[bytes], bytes | None]) -> bytes:
         b"HTTP/1.1 101 Switching Protocols\r\n"
         b"Upgrade: websocket\r\n"
         b"Connection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: %b\r\n\r\n" % accept_key(key)
+        b"Sec-WebSocket-Accept: %b\r\n"
+        b"%b\r\n" % (accept_key(key), extensions and b"Sec-WebSocket-Extensions: %b\r\n" % extensions)
     )
 
 
@@ -160,8 +162,8 @@ _shared_limits = lru_cache(_Limits)
 """Equal limits are one object, so that they cost a reader nothing."""
 
 
-class _Violation(Exception):
-    """A rule was broken: the close code to send, and the reason."""
+class Violation(Exception):
+    """A rule was broken: the close code to send, and the reason. Readers raise and catch it; `feed` does not."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(code, reason)
@@ -169,27 +171,30 @@ class _Violation(Exception):
         self.reason = reason
 
 
-class _Message:
-    """A data message of which some bytes are still to come."""
+class Message:
+    """A data message of which some bytes are still to come; `size` is the payload that its heads have announced."""
 
-    __slots__ = ("data", "fragments", "is_text", "validator")
+    __slots__ = ("data", "fragments", "is_text", "size", "validator")
 
     def __init__(self, is_text: bool) -> None:
         self.is_text = is_text
         self.data = bytearray()
         self.fragments = 1
+        self.size = 0
         self.validator = codecs.getincrementaldecoder("utf-8")("strict") if is_text else None
 
     def add(self, piece: bytes) -> None:
+        """Take the next bytes of the payload. Raises Violation, and UnicodeDecodeError."""
         self.data += piece
         if self.validator is not None:
             self.validator.decode(piece)  # fails on the first byte that cannot be UTF-8 (RFC 6455 §8.1)
 
     def finish(self) -> Received:
+        """The message, all of whose bytes have come. Raises Violation, and UnicodeDecodeError."""
         return Text(self.data.decode("utf-8")) if self.is_text else Binary(bytes(self.data))
 
 
-class _Frame:
+class Frame:
     """A frame whose head has been read and whose payload has not ended."""
 
     __slots__ = ("is_final", "mask", "opcode", "payload", "remaining")
@@ -235,8 +240,8 @@ class FrameReader:
     ) -> None:
         self._limits = _shared_limits(max_frame, max_message, max_fragments, max_controls, allows_binary)
         self._head = b""  # the bytes of a frame's head that have come
-        self._frame: _Frame | None = None
-        self._message: _Message | None = None
+        self._frame: Frame | None = None
+        self._message: Message | None = None
         self._out = b""
         self.is_closed = False
         """After `Closed` or `Failed`: whatever comes is ignored (RFC 6455 §1.4, §7.1.7)."""
@@ -258,7 +263,7 @@ class FrameReader:
             return received
         try:
             self._read(data, received)
-        except _Violation as broken:
+        except Violation as broken:
             self._fail(broken.code, broken.reason, received)
         except UnicodeDecodeError:
             self._fail(1007, "not valid UTF-8", received)
@@ -310,12 +315,12 @@ class FrameReader:
                 position = self._read_head(data, position)
                 if self._frame is None:
                     return
-                if self._frame.opcode >= _CLOSE:
+                if self._frame.opcode >= CLOSE:
                     controls += 1
-                else:
+                elif not self._frame.is_final or self._frame.opcode == CONTINUATION:
                     fragments += 1
                 if controls > self._limits.controls or fragments > 4 * self._limits.fragments:
-                    raise _Violation(1008, "too many control frames or fragments")
+                    raise Violation(1008, "too many control frames or fragments")
             frame = self._frame
             piece = data[position : position + frame.remaining]
             position += len(piece)
@@ -338,7 +343,7 @@ class FrameReader:
             self._head += piece
             position += len(piece)
         head, self._head = self._head, b""
-        self._frame = _Frame(head[0] & 0x0F, head[0] >= _FIN, head[-4:], _payload_size(head))
+        self._frame = Frame(head[0] & 0x0F, head[0] >= _FIN, head[-4:], _payload_size(head))
         self._begin_frame(self._frame)
         return position
 
@@ -353,57 +358,62 @@ class FrameReader:
             return 2
         size = head[1] & 0x7F
         if head[1] < _FIN:
-            raise _Violation(1002, "a client's frames are masked")
-        if opcode >= _CLOSE and size > _MAX_CONTROL_BYTES:
-            raise _Violation(1002, "a control frame carries at most 125 bytes")
+            raise Violation(1002, "a client's frames are masked")
+        if opcode >= CLOSE and size > _MAX_CONTROL_BYTES:
+            raise Violation(1002, "a control frame carries at most 125 bytes")
         return {126: 8, 127: 14}.get(size, 6)
 
     def _check_first(self, first: int, opcode: int) -> None:
         if first & 0x70:
-            raise _Violation(1002, "no extension was negotiated: the reserved bits are 0")
-        if opcode >= _CLOSE:
-            if opcode > _PONG:
-                raise _Violation(1002, "a reserved opcode")
+            raise Violation(1002, "no extension was negotiated: the reserved bits are 0")
+        if opcode >= CLOSE:
+            if opcode > PONG:
+                raise Violation(1002, "a reserved opcode")
             if first < _FIN:
-                raise _Violation(1002, "control frames are not fragmented")
-        elif opcode == _CONTINUATION:
+                raise Violation(1002, "control frames are not fragmented")
+        elif opcode == CONTINUATION:
             if self._message is None:
-                raise _Violation(1002, "nothing to continue")
-        elif opcode > _BINARY:
-            raise _Violation(1002, "a reserved opcode")
+                raise Violation(1002, "nothing to continue")
+        elif opcode > BINARY:
+            raise Violation(1002, "a reserved opcode")
         elif self._message is not None:
-            raise _Violation(1002, "the message before has not ended")
-        elif opcode == _BINARY and not self._limits.allows_binary:
-            raise _Violation(1003, "messages are text")
+            raise Violation(1002, "the message before has not ended")
+        elif opcode == BINARY and not self._limits.allows_binary:
+            raise Violation(1003, "messages are text")
 
-    def _begin_frame(self, frame: _Frame) -> None:
+    def _begin_frame(self, frame: Frame) -> None:
         """Check a whole head against the limits, before any of the payload is kept."""
-        if frame.opcode >= _CLOSE:
+        if frame.opcode >= CLOSE:
             return
         limits = self._limits
         if frame.remaining > limits.frame:
-            raise _Violation(1009, f"a frame carries at most {limits.frame} bytes")
-        if self._message is None:
-            self._message = _Message(frame.opcode == _TEXT)
+            raise Violation(1009, f"a frame carries at most {limits.frame} bytes")
+        message = self._message
+        if message is None:
+            message = self._message = self._new_message(frame)
         else:
-            self._message.fragments += 1
-        if len(self._message.data) + frame.remaining > limits.message:
-            raise _Violation(1009, f"a message has at most {limits.message} bytes")
-        if self._message.fragments > limits.fragments:
-            raise _Violation(1008, f"a message has at most {limits.fragments} fragments")
+            message.fragments += 1
+        message.size += frame.remaining
+        if message.size > limits.message:
+            raise Violation(1009, f"a message has at most {limits.message} bytes")
+        if message.fragments > limits.fragments:
+            raise Violation(1008, f"a message has at most {limits.fragments} fragments")
 
-    def _take(self, frame: _Frame, clear: bytes) -> None:
-        if frame.opcode >= _CLOSE:
+    def _new_message(self, frame: Frame) -> Message:
+        return Message(frame.opcode == TEXT)
+
+    def _take(self, frame: Frame, clear: bytes) -> None:
+        if frame.opcode >= CLOSE:
             frame.payload += clear
         elif self._message is not None:
             self._message.add(clear)
 
-    def _end_frame(self, frame: _Frame, received: list[Received]) -> None:
-        if frame.opcode == _PING:
+    def _end_frame(self, frame: Frame, received: list[Received]) -> None:
+        if frame.opcode == PING:
             received.append(Ping(frame.payload))
-        elif frame.opcode == _PONG:
+        elif frame.opcode == PONG:
             received.append(Pong(frame.payload))
-        elif frame.opcode == _CLOSE:
+        elif frame.opcode == CLOSE:
             closed = _parse_close(frame.payload)
             self._out = close_frame(closed.code)
             self._finish()
@@ -419,7 +429,7 @@ def _payload_size(head: bytes) -> int:
     if len(head) == 6:
         return head[1] & 0x7F
     if size < (126 if len(head) == 8 else 65536) or size >= 1 << 63:
-        raise _Violation(1002, "the payload length is not minimal")
+        raise Violation(1002, "the payload length is not minimal")
     return size
 
 
@@ -429,7 +439,7 @@ def _parse_close(payload: bytes) -> Closed:
         return Closed(NO_STATUS, "")
     code = int.from_bytes(payload[:2], "big")
     if len(payload) == 1 or not (code in _CLOSE_CODES or 3000 <= code <= 4999):
-        raise _Violation(1002, "not a close code")
+        raise Violation(1002, "not a close code")
     return Closed(code, payload[2:].decode("utf-8"))
 
 
