@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,34 @@ async def test_the_directory_is_private_and_made_when_needed(tmp_path: Path) -> 
     assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
     await store.close()
     assert sorted(path.name for path in directory.iterdir()) == ["lock", "parlour.db"]
+
+
+async def test_a_database_of_another_user_is_refused_not_opened_for_reading_only() -> None:
+    with tempfile.TemporaryDirectory() as place:  # tmp_path is below a directory of this user alone
+        directory = Path(place)
+        store = await open_sqlite(directory)
+        await append(store, draft())
+        await store.close()
+        (directory / "parlour.db").chmod(0o444)
+        with powerless(directory), pytest.raises(StoreError, match=r"Permission denied: .*parlour\.db"):
+            await open_sqlite(directory)
+        assert sorted(os.listdir(place)) == ["lock", "parlour.db"]
+
+
+@contextmanager
+def powerless(directory: Path) -> Iterator[None]:
+    """Be somebody whom modes of files hold; what is in the directory stays as it is, but for the lock."""
+    if os.geteuid() != 0:
+        yield
+        return
+    nobody = 65534
+    for path in (directory, directory / "lock"):
+        os.chown(path, nobody, -1)
+    os.seteuid(nobody)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 async def test_everything_is_there_after_reopening(tmp_path: Path) -> None:

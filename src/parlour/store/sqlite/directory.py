@@ -52,6 +52,8 @@ class DataDirectory:
         try:
             if _is_emptied(path, os.pread(lock, len(_CLEAN), 0) == _CLEAN):
                 raise Damaged(f"{path / DATABASE} is empty and was not: restore a backup, or remove it to begin anew.")
+            if (path / DATABASE).exists():  # what it may not write SQLite opens for reading, until the first message
+                os.close(os.open(path / DATABASE, os.O_RDWR | os.O_CLOEXEC))
             _write(lock, f"{os.getpid()}\n".encode())
             marker = path / MARKER
             ended_cleanly = not marker.exists()
