@@ -39,8 +39,7 @@ class Front:
             return await self._info.go(request)
         chosen = choose(request.field(b"accept"), ("text", "html", "json"))
         if chosen == "html":
-            request.params = {"room": DEFAULT_ROOM}
-            return await self._rooms.read(request)
+            return await self._rooms.read_room(request, DEFAULT_ROOM)
         return await (self._info.version(request) if chosen == "json" else self._info.help(request))
 
     def post(self, request: Request) -> Receipt | Coroutine[Any, Any, Response]:

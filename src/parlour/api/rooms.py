@@ -44,7 +44,10 @@ class Rooms:
 
     async def read(self, request: Request) -> Reply:
         """`GET /<room>` in every format."""
-        room = _room(request)
+        return await self.read_room(request, _room(request))
+
+    async def read_room(self, request: Request, room: str) -> Reply:
+        """The same for a room that is known already, by its canonical name."""
         if asks_for_websocket(request):
             return await self._websocket(request, room)
         reading = parse_reading(request)
