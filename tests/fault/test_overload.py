@@ -18,9 +18,8 @@ from tests.fault.client import Shared
 from tests.fault.crowd import percentile, until
 from tests.fault.flood import Flooder, HttpFlooder, Tide, WebSocketFlooder
 from tests.fault.load import read_all
-from tests.fault.test_slow_clients import resident_kb
 from tests.fault.test_storm import log_of
-from tests.support.server import ServerProcess
+from tests.support.server import ServerProcess, resident_kb
 
 ROOM = "flooded"
 TEXT_BYTES = 1000

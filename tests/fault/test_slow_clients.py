@@ -18,7 +18,7 @@ from tests.fault.sleepers import PAGE_WAYS, STREAM_WAYS, Dormitory, Sleeper, Way
 from tests.fault.test_storm import log_of
 from tests.fault.transports import STREAMS
 from tests.support import raw
-from tests.support.server import ServerProcess
+from tests.support.server import ServerProcess, resident_kb
 
 HEALTHY = 100
 PER_SECOND = 100
@@ -170,11 +170,3 @@ async def wake(crowd: Crowd, sleepers: list[Sleeper], head: int) -> None:
     await asyncio.gather(*[member.connect() for member in woken])
     await until(lambda: all(member.seq >= head for member in woken), 30)
     crowd.members += woken
-
-
-def resident_kb(pid: int) -> int:
-    """The resident memory of a process, its share of what it shares."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    raise AssertionError("no Pss")

@@ -11,16 +11,9 @@ import pytest
 
 from tests.stream.test_resume import say
 from tests.support import raw
-from tests.support.server import ServerProcess
+from tests.support.server import ServerProcess, resident_kb
 
 BIG = "x" * 7_900
-
-
-def resident_kb(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    raise AssertionError("no Pss")
 
 
 @pytest.mark.parametrize("transport", raw.TRANSPORTS[:3], ids=lambda transport: transport.name)

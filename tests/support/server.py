@@ -115,3 +115,11 @@ class ServerProcess:
     ) -> None:
         code = self.stop()
         assert kind is not None or code == 0, f"the server ended with {code}\n{self.log}"
+
+
+def resident_kb(pid: int) -> int:
+    """The resident memory of a process, its share of what it shares."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    raise AssertionError("no Pss")
