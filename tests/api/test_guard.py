@@ -161,6 +161,7 @@ def test_a_sender_has_a_rate(slow: httpx.Client) -> None:
     said = [slow.post("/lobby?name=ann", content=f"{number}") for number in range(5)]
     assert [is_limited(answer) for answer in said] == [False, False, False, True, True]
     assert [answer.status_code for answer in said[:3]] == [201, 201, 201]
+    assert said[3].json()["detail"] == "You send more messages than the rate allows."
     assert slow.get("/api/v1/rooms/lobby").json()["head_seq"] == 3
 
 

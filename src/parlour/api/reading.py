@@ -109,5 +109,5 @@ def _number(request: Request, name: str, low: int, high: int) -> int | None:
     if value is None:
         return None
     if not _NUMBER.fullmatch(value) or not low <= int(value) <= high:
-        raise Refusal("bad_parameter", f"{name} is a number from {low} to {high}.", field=name)
+        raise Refusal("bad_parameter", f"{name} is a whole number from {low} to {high}.", field=name)
     return int(value)

@@ -43,14 +43,14 @@ class Rates:
         """Count one message. Raises Refusal("rate_limited") with the time to wait."""
         # Names cost nothing to a guest, so an address has a rate too: wider, because classrooms share one.
         counted = (
-            (self._sender, author.id, "you send"),
-            (self._address, address, "are sent from your address"),
-            (self._room, room, "are sent to this room"),
+            (self._sender, author.id, "You send more"),
+            (self._address, address, "Your address sends more"),
+            (self._room, room, "This room is sent more"),
         )
         for buckets, key, what in counted:  # all first: a refusal counts nowhere
             wait = buckets.wait(key, now)
             if wait > 0.0:
-                raise Refusal("rate_limited", f"More messages {what} than the rate allows.", retry_after=wait)
+                raise Refusal("rate_limited", f"{what} messages than the rate allows.", retry_after=wait)
         for buckets, key, _ in counted:
             buckets.spend(key, now)
 
