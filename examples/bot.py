@@ -1,6 +1,6 @@
 """An echo bot that can be killed at any moment: it answers every message exactly once.
 
-    python examples/bot.py http://127.0.0.1:8080/lobby bot.cursor
+    .venv/bin/python examples/bot.py http://127.0.0.1:8080/lobby bot.cursor
 
 Where it got to is in the file (the number of the last event it saw, with the epoch of the log). What makes a crash
 between answering and remembering harmless is the key: it is made from the event that is answered, so a second answer to
