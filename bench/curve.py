@@ -39,7 +39,7 @@ CURVES = (
 
 _STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#1b1b1b}.title{font-weight:600}.grid{stroke:#8a94a6;stroke-opacity:.3}"
-    "polyline{fill:none;stroke-width:1.5;stroke:#8a94a6}.own{stroke:#2563eb;stroke-width:2.5}"
+    "polyline,path{fill:none;stroke-width:1.5;stroke:#8a94a6}.own{stroke:#2563eb;stroke-width:2.5}"
     ".c1{stroke:#b45309}.c2{stroke:#15803d}.c3{stroke:#9333ea}.c4{stroke:#be123c}"
     "@media(prefers-color-scheme:dark){text{fill:#e8e8e8}.own{stroke:#60a5fa}"
     ".c1{stroke:#fbbf24}.c2{stroke:#4ade80}.c3{stroke:#d8b4fe}.c4{stroke:#fb7185}}"
@@ -61,7 +61,7 @@ def draw(curve: Curve, found: dict[str, Points]) -> str:
     """The lines with their names at the right end, as an SVG document that also reads in the dark."""
     values = [value for points in found.values() for _, value in points]
     end_s = max(seconds for points in found.values() for seconds, _ in points)
-    scale = _Scale(0.0, max(values) * 1.05) if not curve.logarithmic else _Scale.decades(min(values), max(values))
+    scale = _Scale.decades(min(values), max(values)) if curve.logarithmic else _Scale.from_zero(max(values))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
         f"<title>{escape(curve.title)}</title><style>{_STYLE}</style>",
@@ -76,22 +76,26 @@ def draw(curve: Curve, found: dict[str, Points]) -> str:
         x = LEFT + part / 4 * (WIDTH - LEFT - RIGHT)
         minutes = number(end_s * part / 4 / 60)
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{minutes}</text>')
-    for index, (server, points) in enumerate(found.items()):
-        kind = "own" if server == "Parlour" else f"c{index}"
+    kinds = {server: "own" if server == "Parlour" else f"c{index}" for index, server in enumerate(found)}
+    for server, points in found.items():
         way = " ".join(f"{LEFT + s / end_s * (WIDTH - LEFT - RIGHT):.1f},{scale.y(value):.1f}" for s, value in points)
-        parts.append(f'<polyline class="{kind}" points="{way}"/>')
-    parts += _names(found, scale)
+        parts.append(f'<polyline class="{kinds[server]}" points="{way}"/>')
+    parts += _names(found, kinds, scale)
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _names(found: dict[str, Points], scale: _Scale) -> list[str]:
-    """Each line's name and last value beside its end, from above to below, none over another."""
+def _names(found: dict[str, Points], kinds: dict[str, str], scale: _Scale) -> list[str]:
+    """Each line's colour, name and last value beside its end, from above to below, none over another."""
     parts = []
+    x = WIDTH - RIGHT + 8
     lowest = 0.0
     for server, points in sorted(found.items(), key=lambda each: scale.y(each[1][-1][1])):
         last = points[-1][1]
         lowest = max(scale.y(last) + 4, lowest + LINE_HEIGHT)
-        parts.append(f'<text x="{WIDTH - RIGHT + 8}" y="{lowest:.1f}">{escape(server)} {number(last)}</text>')
+        parts.append(
+            f'<path class="{kinds[server]}" d="M{x} {lowest - 4:.1f}h12"/>'
+            f'<text x="{x + 18}" y="{lowest:.1f}">{escape(server)} {number(last)}</text>'
+        )
     return parts
 
 
@@ -107,6 +111,12 @@ class _Scale:
     def decades(cls, low: float, high: float) -> _Scale:
         """Whole powers of ten around the values, which are above zero."""
         return cls(10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)), logarithmic=True)
+
+    @classmethod
+    def from_zero(cls, high: float) -> _Scale:
+        """Four round steps that reach over the highest value."""
+        decade = 10.0 ** math.floor(math.log10(high / 4))
+        return cls(0.0, 4 * next(step * decade for step in (1, 2, 2.5, 5, 10) if 4 * step * decade >= high))
 
     def y(self, value: float) -> float:
         if self.logarithmic:
