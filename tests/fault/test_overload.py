@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import time
@@ -136,10 +137,14 @@ async def calm(tide: Tide, seconds: float, senders: int) -> tuple[float, float]:
 async def flood(tide: Tide, flooders: Sequence[Flooder], seconds: float) -> None:
     """Let them flood for so long, then answer what is under way."""
     tide.is_over = False
-    running = asyncio.gather(*[flooder.run() for flooder in flooders])
-    await asyncio.sleep(seconds)
-    tide.is_over = True
-    await asyncio.wait_for(running, 60)
+    gc.disable()  # it would walk over all that has been written down, and stand still for seconds
+    try:
+        running = asyncio.gather(*[flooder.run() for flooder in flooders])
+        await asyncio.sleep(seconds)
+        tide.is_over = True
+        await asyncio.wait_for(running, 60)
+    finally:
+        gc.enable()
 
 
 def tide_of(server: ServerProcess) -> Tide:
