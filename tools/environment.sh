@@ -6,14 +6,16 @@ fail() {
     exit 1
 }
 
+fanout=src/parlour/net/fanout # the one part in C, compiled where there is a compiler
+
 # ready_environment DIR LOCK: the environment in DIR holds exactly what the file LOCK pins, or this fails with a reason.
 ready_environment() {
     python=$1/bin/python
-    if [ -x "$python" ] && { printf '%s\n' "$root" && cat "$2"; } | cmp -s - "$1/parlour.stamp"; then
+    if [ -x "$python" ] && { printf '%s\n' "$root" && cat "$2" "$root/$fanout.c"; } | cmp -s - "$1/parlour.stamp"; then
         return
     fi
     find_python
-    "$base" -I "$root/tools/environment.py" "$root" "$1" "$2" || exit 1
+    "$base" -I "$root/tools/environment.py" "$root" "$1" "$2" "$root/$fanout.c" || exit 1
 }
 
 # find_python: sets `base` to a Python from 3.11 up that can make virtual environments.

@@ -28,6 +28,7 @@ from parlour.hub.hub import Hub
 from parlour.log import event
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
+from parlour.net.fanout import FanOut
 from parlour.net.listener import Listener, accept_on, open_listeners
 from parlour.net.proxies import TrustedProxies
 from parlour.net.server import Server
@@ -129,7 +130,8 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
     """Everything between the store and the sockets."""
     clock, ids, limits = SystemClock(), SystemIds(), settings.limits()
     bus = LocalBus()
-    hub = Hub(store)
+    fan_out = FanOut()
+    hub = Hub(store, fan_out.gather)
     store.on_commit(bus.publish)
     bus.listen(hub.deliver)
     store.on_trim(hub.trim)
@@ -158,11 +160,11 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
         draining=lambda: drain.is_draining,
         version=__version__,
     )
-    server = _server(settings, context, wheel, drain)
+    server = _server(settings, context, wheel, drain, fan_out)
     return App(settings, store, hub, posting, rates, reads, server, wheel, tls, listeners)
 
 
-def _server(settings: Settings, context: Context, wheel: Wheel, drain: Drain) -> Server:
+def _server(settings: Settings, context: Context, wheel: Wheel, drain: Drain, fan_out: FanOut) -> Server:
     return Server(
         _api(context),
         wheel,
@@ -172,6 +174,7 @@ def _server(settings: Settings, context: Context, wheel: Wheel, drain: Drain) ->
         max_connections=_max_connections(),
         limit_addresses=settings.rate_limits,
         on_answer=_log_answer if settings.access_log else None,
+        fan_out=fan_out,
     )
 
 

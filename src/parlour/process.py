@@ -147,6 +147,7 @@ def _banner(app: App) -> None:
         data=settings.data if settings.store == "sqlite" else None,
         access=settings.access,
         tls=app.tls is not None,
+        fan_out="python" if app.server.fan_out.send is None else "c",
     )
     if settings.store == "memory":
         event(_log, "nothing_is_kept", WARNING, meaning="--store memory forgets all messages at the end")

@@ -23,6 +23,8 @@ from tests.support.stores import CountedIds, HandClock, append, draft
 class Pipe:
     """A sink of one function."""
 
+    descriptor = -1
+
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self.write = write
 

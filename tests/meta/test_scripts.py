@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -28,7 +29,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("chat_server", "parlour", "tools", "src"):
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
         else:
             shutil.copy(source, copy / name)
     (copy / "requirements/server.txt").write_text("# nothing\n")
@@ -72,6 +73,27 @@ def test_the_environment_is_made_once_and_whole(checkout: Path) -> None:
     link.symlink_to(checkout / "parlour")
     assert run(link) == (str(place), "")
     assert sorted(left.name for left in checkout.glob(".venv*")) == [".venv", ".venv.lock"]
+    made = checkout / "src/parlour/net/_fanout.so"
+    assert made.exists(), "a C compiler is needed: apt-get install gcc libc6-dev"
+    assert hasattr(ctypes.CDLL(str(made)), "parlour_fan_out")
+
+
+def test_without_a_compiler_that_works_there_is_an_environment_all_the_same(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    for name in ("cc", "gcc", "clang"):
+        broken = tmp_path / "bin" / name
+        broken.write_text("#!/bin/sh\necho no headers >&2\nexit 1\n")
+        broken.chmod(0o755)
+    old = checkout / "src/parlour/net/_fanout.so"
+    old.write_bytes(b"of an older source")
+    environment = os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [str(checkout / "parlour")], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no headers" in done.stderr
+    assert "a fifth longer" in done.stderr
+    assert not old.exists()
 
 
 @pytest.mark.long  # three environments: half a minute on a busy machine

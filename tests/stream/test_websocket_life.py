@@ -25,6 +25,8 @@ SLACK_S = 2
 class Line:
     """A connection whose time is wound by hand; it notes what is written, and answers pings if told to."""
 
+    descriptor = -1
+
     def __init__(self, *, answers: bool) -> None:
         self.clock = HandClock()
         self.wheel = Wheel(self.clock.monotonic)

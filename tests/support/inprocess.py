@@ -29,6 +29,7 @@ from parlour.http.router import Route, Router
 from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
+from parlour.net.fanout import FanOut
 from parlour.net.listener import Listener, accept_on, open_listeners
 from parlour.net.proxies import TrustedProxies
 from parlour.net.server import Server
@@ -278,6 +279,7 @@ class InProcess:
             proxies=TrustedProxies(setup.proxies) if setup.proxies else None,
             max_connections=setup.max_connections,
             limit_addresses=setup.limit_addresses,
+            fan_out=app.server.fan_out if app is not None else FanOut(),
         )
         listeners = open_listeners(["127.0.0.1"], 0, setup.unix_socket, environ={})
         self.port = listeners[0].sock.getsockname()[1]

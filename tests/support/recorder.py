@@ -17,6 +17,8 @@ class Recorder:
     connection does, it ends when it cannot be served.
     """
 
+    descriptor = -1
+
     def __init__(self, room: int = 1_000_000, breaks_at: int = 0) -> None:
         self.seqs: list[int] = []
         self.notes: list[str] = []

@@ -11,6 +11,10 @@ from typing import Protocol
 class Sink(Protocol):
     """The writing side of one connection, for a session. All methods are called on the event loop."""
 
+    @property
+    def descriptor(self) -> int:
+        """Under which the kernel takes bytes for this connection, or -1 where `write` is the only way."""
+
     def write(self, data: bytes) -> None:
         """Send bytes. Above 64 KiB in flight the connection calls `Session.paused` before this returns."""
 

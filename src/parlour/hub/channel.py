@@ -11,6 +11,7 @@ from parlour.chat.ports import DamagedEvents
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
+from parlour.hub.group import Group
 from parlour.hub.ring import Ring
 from parlour.hub.subscription import PAGE_BYTES, PAGE_EVENTS, Encoder, Page, Subscription
 from parlour.schema.events import Control, Reset
@@ -32,16 +33,6 @@ WOKEN = 200
 REMEMBERED_REPLAYS = 2
 REMEMBERED_REPLAY_BYTES = 65536
 """Pages of replay kept until the next event, for readers who resume at the same place; larger ones are not."""
-
-
-class Group:
-    """The live subscriptions of one encoding. `writers` is remade only when the membership has changed."""
-
-    __slots__ = ("members", "writers")
-
-    def __init__(self) -> None:
-        self.members: dict[Subscription, None] = {}
-        self.writers: tuple[Callable[[bytes], None], ...] | None = None
 
 
 class Channel:
@@ -128,6 +119,7 @@ class Channel:
             try:
                 data = encoder.events(self, events)
             except Exception:
+                log.exception("encoding_failed")
                 self._give_up(list(group.members))
             else:
                 self._write(group, data)
@@ -149,14 +141,9 @@ class Channel:
                 self._write(group, data)
 
     def _write(self, group: Group, data: bytes) -> None:
-        writers = group.writers
-        if writers is None:
-            writers = group.writers = tuple([member.sink.write for member in group.members])
-        for write in writers:
-            try:
-                write(data)
-            except Exception:  # one broken connection must not cost the others their message
-                self._give_up([member for member in group.members if member.sink.write == write])
+        failed = group.write(data)
+        if failed:
+            self._give_up(failed)
 
     def _too_much_for(self, events: Sequence[Stored]) -> list[Subscription]:
         """Who is given a batch page by page, as if it were late: to encode it in one go would hold the loop."""
@@ -167,7 +154,6 @@ class Channel:
 
     def _give_up(self, members: Sequence[Subscription]) -> None:
         """Send away who could not be shown an event: who comes back with a cursor is not left with a hole."""
-        log.exception("write_failed")
         for member in members:
             member.give_up()
 
@@ -226,15 +212,13 @@ class Channel:
         """Write every batch from now on to a subscription that has everything up to `head`."""
         group = self._groups.get(subscription.encoder)
         if group is None:
-            group = self._groups[subscription.encoder] = Group()
-        group.members[subscription] = None
-        group.writers = None
+            group = self._groups[subscription.encoder] = Group(self._hub.gather)
+        group.join(subscription)
 
     def leave(self, subscription: Subscription) -> None:
         """Stop writing to a subscription."""
         group = self._groups[subscription.encoder]
-        del group.members[subscription]
-        group.writers = None
+        group.leave(subscription)
         if not group.members:
             del self._groups[subscription.encoder]
 

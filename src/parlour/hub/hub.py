@@ -9,6 +9,7 @@ from typing import Any
 from parlour.chat.ports import Commit, Store
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
+from parlour.hub.group import Gather, one_by_one
 
 IDLE_CHANNELS = 1000
 IDLE_BYTES = 33554432
@@ -18,8 +19,9 @@ IDLE_BYTES = 33554432
 class Hub:
     """Room name to `Channel`. All methods are called on the event loop."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, gather: Gather = one_by_one) -> None:
         self.store = store
+        self.gather = gather
         self.repaired = 0
         """Events that the relay lost and the store made good, since the start."""
         self.is_ending = False

@@ -51,7 +51,11 @@ class Reader(Protocol):
 
 
 class Sink(Protocol):
-    """Where a subscription writes. `write` may change as long as nobody is live: a channel keeps it from then on."""
+    """Where a subscription writes. Neither may change as long as it is live: its group keeps them from then on."""
+
+    @property
+    def descriptor(self) -> int:
+        """Under which the kernel takes bytes for this sink alone, or -1 where `write` is the only way."""
 
     def write(self, data: bytes) -> None:
         """Take an encoded batch."""

@@ -50,14 +50,15 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_advancing", "_began", "_buffered_then", "_closing", "_cork", "_decoder", "_eof", "_exchange", "_head",
-        "_held", "_paused", "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket", "due",
-        "server", "transport", "write",
+        "_held", "_paused", "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket",
+        "descriptor", "due", "server", "transport", "write",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.due = self.bucket = 0
         self.address = ""
+        self.descriptor = -1  # of a stream that may be written to past its transport (net/fanout.py)
         self._decoder: RequestDecoder | None = None
         self._head: RequestHead | None = None
         self._exchange: Exchange[Reply] | Later | None = None
@@ -374,16 +375,9 @@ class Connection(asyncio.Protocol):
 
     def _report(self, status: int, head: RequestHead | None) -> None:
         """Tell what has been answered to who wants to know: every answer goes out by way of this."""
-        server = self.server
-        if server.on_answer is None:
-            return
-        seconds = server.loop.time() - self._began if self._began else 0.0
-        self._began = 0.0
-        if head is None:
-            server.on_answer("-", "-", status, seconds, self.address)
-        else:
-            path = head.target.partition(b"?")[0].decode("latin-1")
-            server.on_answer(head.method, path, status, seconds, server.peer(self.address, head, False).address)
+        if self.server.on_answer is not None:
+            began, self._began = self._began, 0.0
+            self.server.report(head, status, began, self.address)
 
     def _finish(self, *, unread: bool = False) -> None:
         """Close once everything is written, and so that the peer gets to read it (RFC 9112 §9.6).
@@ -413,6 +407,7 @@ class Connection(asyncio.Protocol):
         """From here the bytes belong to a session, behind the `first` ones."""
         self._session = session
         self._decoder = None
+        self.descriptor = self.server.fan_out.enlist(self.transport)
         self._cork = cork = Cork(self.write)
         self.write = cork.write
         self.write(first)
@@ -431,8 +426,13 @@ class Connection(asyncio.Protocol):
         """Write what was held back at the beginning of a session."""
         cork, self._cork = self._cork, None
         if cork is not None:
-            self.write = self.transport.write
+            self.write = self.transport.write if self.descriptor < 0 else self._write_marked
             cork.flush()
+
+    def _write_marked(self, data: bytes) -> None:
+        """Write by way of the transport: nothing may overtake it by the way past it."""
+        self.server.fan_out.busy[self.descriptor] = 1
+        self.transport.write(data)
 
     # --- the Sink of a session ---
 

@@ -18,6 +18,7 @@ from parlour.http.response import Response
 from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
+from parlour.net.fanout import FanOut
 from parlour.net.proxies import UNIX_PEER, TrustedProxies, address_key
 from parlour.wire.http1 import HeadLimits, RequestDecoder, RequestHead
 from parlour.wire.http1_head import head_parser
@@ -50,10 +51,12 @@ class Server:
         max_connections: int,
         limit_addresses: bool,
         on_answer: OnAnswer | None = None,
+        fan_out: FanOut,
     ) -> None:
         self.application = application
         self.wheel = wheel
         self.limits = limits
+        self.fan_out = fan_out
         self.on_answer = on_answer
         self.patience_s = (limits.keep_alive_s, limits.header_read_s, limits.body_read_s)
         self._head_limits = HeadLimits(
@@ -157,6 +160,16 @@ class Server:
         except Exception:
             log.exception("refusal_not_rendered")
             return Response(fault.kind.status, f"error: {fault.detail} ({fault.code})\n".encode())
+
+    def report(self, head: RequestHead | None, status: int, began: float, address: str) -> None:
+        """Tell `on_answer` of an answer; `began` is the loop's time when the request was there, 0 if it never was."""
+        assert self.on_answer is not None
+        seconds = self.loop.time() - began if began else 0.0
+        if head is None:
+            self.on_answer("-", "-", status, seconds, address)
+        else:
+            path = head.target.partition(b"?")[0].decode("latin-1")
+            self.on_answer(head.method, path, status, seconds, self.peer(address, head, False).address)
 
     def peer(self, address: str, head: RequestHead, tls: bool) -> Peer:
         """Who is asking, after trusted proxies have been heard."""
