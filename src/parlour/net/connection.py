@@ -98,6 +98,7 @@ class Connection(asyncio.Protocol):
         session, self._session = self._session, None
         exchange, self._exchange = self._exchange, None
         self._decoder = None
+        self.write = self.transport.write  # a method of our own would be a cycle, for the collector to find
         if session is not None:
             session.closed()
         if exchange is not None:
@@ -113,7 +114,7 @@ class Connection(asyncio.Protocol):
             exchange, self._exchange = self._exchange, None
             exchange.cancel()
             self._close()
-        elif self._decoder is not None and self._exchange is None:
+        elif self._decoder is not None:
             if self._head is None and self._decoder.is_between:
                 self._close()
             else:
@@ -296,7 +297,7 @@ class Connection(asyncio.Protocol):
         head = self._head
         assert head is not None
         self._exchange = self._head = None
-        reply = outcome if isinstance(outcome, Response) else self._reply(outcome, head)
+        reply = self.server.render(outcome, head) if isinstance(outcome, BaseException) else outcome
         if self.transport.is_closing():
             if not isinstance(reply, Response):
                 reply.session.closed()
@@ -312,9 +313,6 @@ class Connection(asyncio.Protocol):
                 self.abort()
             else:
                 self._refuse(Refusal("internal"), head)
-
-    def _reply(self, outcome: Reply | BaseException, head: RequestHead) -> Reply:
-        return self.server.render(outcome, head) if isinstance(outcome, BaseException) else outcome
 
     def _open(self, reply: OpenResponse | Upgrade, head: RequestHead) -> None:
         """Write the head of an answer without an end, and let its session take over."""
