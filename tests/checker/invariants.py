@@ -69,6 +69,10 @@ class _View:
             self.attempts[send.room, send.author, send.key].append(send)
 
 
+AT_THE_DOOR = frozenset({"overloaded", "rate_limited", "draining"})
+"""Refusals that come before the key is looked at: they speak of this request and say nothing of an earlier one."""
+
+
 def _acked_is_stored(view: _View) -> Iterator[Violation]:
     for identity, attempts in view.attempts.items():
         if identity not in view.entries and any(send.outcome == "ack" for send in attempts):
@@ -92,7 +96,8 @@ def _truth_of_refusal(
     may_have_stored = [send for send in same if send.outcome != "known_fail"]
     if stored and not may_have_stored:
         yield Violation("I2", f"{identity} was refused and is in the log")
-    if any(send.outcome == "ack" and send.done_at < refused.sent_at for send in same):
+    acknowledged = any(send.outcome == "ack" and send.done_at < refused.sent_at for send in same)
+    if acknowledged and refused.code not in AT_THE_DOOR:
         yield Violation("I2", f"{identity} was acknowledged, then refused as not stored")
     first = min((send.sent_at for send in may_have_stored), default=None)
     if first is not None and shown.get((identity, refused.text), first) < first:

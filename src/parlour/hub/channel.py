@@ -14,6 +14,7 @@ from parlour.core.event import Log, Stored
 from parlour.hub.group import Group
 from parlour.hub.ring import Ring
 from parlour.hub.subscription import PAGE_BYTES, PAGE_EVENTS, Encoder, Page, Subscription
+from parlour.hub.turns import Turns
 from parlour.schema.events import Control, Reset
 
 if TYPE_CHECKING:
@@ -68,6 +69,11 @@ class Channel:
         self._waiters: dict[Future[bool], None] = {}  # in the order of their coming
         self._repairing = False
         self._replays: dict[tuple[Encoder, int], tuple[int, bytes]] = {}
+
+    @property
+    def turns(self) -> Turns:
+        """Where those who catch up wait for their turn."""
+        return self._hub.turns
 
     # --- places ---
 
@@ -274,6 +280,8 @@ class Channel:
                 self.trim((await self._hub.store.log(self.room)).first_seq)
         except DamagedEvents as damage:
             events = damage
+        except Refusal as refusal:  # too many wait for the disk, or the server is going down: no news for a log
+            log.warning("read_refused %s", refusal.code)
         except Exception:
             log.exception("read_failed")
         done(events)

@@ -10,6 +10,7 @@ from parlour.chat.ports import Commit, Store
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
 from parlour.hub.group import Gather, one_by_one
+from parlour.hub.turns import Turns
 
 IDLE_CHANNELS = 1000
 IDLE_BYTES = 33554432
@@ -22,6 +23,7 @@ class Hub:
     def __init__(self, store: Store, gather: Gather = one_by_one) -> None:
         self.store = store
         self.gather = gather
+        self.turns = Turns()
         self.repaired = 0
         """Events that the relay lost and the store made good, since the start."""
         self.is_ending = False
@@ -123,8 +125,8 @@ class Hub:
 
     async def close(self) -> None:
         """Wait for the reads that are under way."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=5)
+        if tasks := {*self._tasks, *self._loading.values()}:
+            await asyncio.wait(tasks, timeout=5)
 
     def sizes(self) -> dict[str, int]:
         """How much there is of everything that can grow."""
@@ -135,5 +137,6 @@ class Hub:
             "subscriptions": sum(channel.uses - channel.waiting for channel in self._channels.values()),
             "waiters": sum(channel.waiting for channel in self._channels.values()),
             "reads": len(self._tasks),
+            "catching_up": len(self.turns),
             "repaired": self.repaired,
         }

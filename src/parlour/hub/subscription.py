@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -104,9 +103,10 @@ class Subscription:
             self.channel.leave(self)
 
     def resume(self) -> None:
-        """The reader's buffer has drained."""
+        """The reader's buffer has drained: go on when it is this one's turn, since many may drain at the same time."""
         self._paused = False
-        self._pump()
+        if not (self._live or self._reading or self.reader is None):
+            self._go_on_later()
 
     def close(self) -> None:
         """Stop; nothing is written any more."""
@@ -141,9 +141,12 @@ class Subscription:
             self._seq, data = page
             self.sink.write(data)
             if self._seq != channel.head:
-                self._reading = True
-                asyncio.get_running_loop().call_soon(self._go_on)
+                self._go_on_later()
                 return
+
+    def _go_on_later(self) -> None:
+        self._reading = True
+        self.channel.turns.take(self._go_on)
 
     def _go_on(self) -> None:
         """The others have had their turn."""

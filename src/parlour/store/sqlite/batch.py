@@ -120,6 +120,7 @@ class EventLog:
                 original = answers[first[draft.room, draft.author.id, draft.key]]
                 answers[index] = _replay(draft, original)
         done = [answer for answer in answers if answer is not None]
+        assert len(done) == len(drafts), "a draft without an answer"
         return self._outcome(done, added)
 
     def _outcome(self, answers: Sequence[Answer], added: dict[str, list[Stored]]) -> Outcome:
