@@ -7,6 +7,7 @@ all alike; those that do not, the brokers of messages, name the dialect in which
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import re
 import resource
@@ -46,6 +47,7 @@ class Server:
     version: Callable[[], str]
     dialect: str = "http"  # what the generator speaks to it (`bench/load/dialects.c`)
     probe: bytes = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"  # what it answers once it serves
+    load: tuple[str, ...] = ()  # further arguments of the generator, for this server
     announces: bool = True  # prints "Listening on http://127.0.0.1:<port>"; otherwise it is given a free port
 
 
@@ -127,6 +129,8 @@ BUN_SERVER = Server(
     lambda _folder, _port: [str(BUN), str(BUILD / "bun.js")],
     lambda: _output(str(BUN), "--version"),
 )
+BUN_AS_LARGE = dataclasses.replace(BUN_SERVER, name="Bun 278 B", load=("--payload", "274"))
+"""Its messages are as large as Parlour's events, which say who, when and which number beside the text."""
 NCHAN = Server(
     "nchan", "nothing", _nchan, lambda: _debian_version("libnginx-mod-nchan", "nginx-light"), announces=False
 )
@@ -192,7 +196,7 @@ REDIS_STREAMS = Server(
 )
 
 ALL = (
-    *(PARLOUR, FLOOR, BUN_SERVER, NCHAN, NODE_WS, AIOHTTP, STARLETTE),
+    *(PARLOUR, FLOOR, BUN_SERVER, BUN_AS_LARGE, NCHAN, NODE_WS, AIOHTTP, STARLETTE),
     *(SOCKET_IO, MOSQUITTO, NATS, JETSTREAM, REDIS_STREAMS),
 )
 

@@ -40,7 +40,7 @@ def run_once(scenario: Scenario, server: Server, pace: Pace) -> generator.Figure
             return generator.start(running)
         if scenario.kind == "idle":
             return generator.idle(running, list(scenario.arguments[1:]), int(scenario.arguments[0]))
-        own = scenario.own_arguments if server is PARLOUR else ()
+        own = (*server.load, *(scenario.own_arguments if server is PARLOUR else ()))
         timing = ("--warm-up", str(pace.warm_up_s), "--seconds", str(pace.seconds))
         if scenario.kind == "slow":
             return generator.slow(running, [*scenario.arguments[1:], *own, *timing], int(scenario.arguments[0]))

@@ -33,7 +33,7 @@ def main() -> int:
         with open(f"{place}.lock", "w", encoding="ascii") as waiting:
             fcntl.flock(waiting, fcntl.LOCK_EX)
             if not _is_ready(place, wanted):
-                _compile(source)
+                compile_library(source)
                 _make(root, place, lock, wanted)
     except subprocess.CalledProcessError as error:
         _say(f"preparing {place} failed: `{shlex.join(map(str, error.cmd))}` ended with {error.returncode}")
@@ -86,7 +86,7 @@ def _make(root: Path, place: Path, lock: Path, wanted: bytes) -> None:
     _say(f"ready after {time.monotonic() - begun:.0f} s")
 
 
-def _compile(source: Path) -> None:
+def compile_library(source: Path) -> None:
     """Make the shared library `_NAME.so` of NAME.c; the server does without where that fails, a little slower."""
     library = source.with_name(f"_{source.stem}.so")
     compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)

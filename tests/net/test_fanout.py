@@ -81,7 +81,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fanout")
     source = Path(shutil.copy(Path(parlour.net.fanout.__file__).with_suffix(".c"), folder))
     script = f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); import environment, pathlib\n"
-    script += f"environment._compile(pathlib.Path({str(source)!r}))"
+    script += f"environment.compile_library(pathlib.Path({str(source)!r}))"
     subprocess.run([sys.executable, "-c", script], check=True)
     made = folder / "_fanout.so"
     assert made.exists(), "a C compiler is needed: apt-get install gcc libc6-dev"
