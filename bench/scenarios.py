@@ -167,7 +167,7 @@ def _one_message(name: str, title: str, arguments: tuple[str, ...], servers: tup
         name=name,
         title=title,
         servers=(PARLOUR, FLOOR, *servers),
-        arguments=arguments,
+        arguments=(*arguments, "--awake"),  # waking a reader that sleeps would cost as much as the delivery
         columns=SINGLE,
         budgets=(
             Budget(

@@ -55,6 +55,7 @@ struct options {
     double rate, reader_rate;                    /* per second in all; 0 = the next request on each answer */
     double warmup_s, seconds;
     int preload;        /* messages posted before the measurement (history) */
+    bool awake;         /* never sleep: no server pays for waking the reader, which on a network another machine does */
     bool hold;          /* connect, report, and keep the connections until standard input ends */
     int storm;          /* messages missed by everyone before everyone reconnects at once; 0 = no storm */
     int slow;           /* subscribers of room 0 that join late and stop reading; 0 = none */
@@ -82,7 +83,7 @@ struct counters {
 /* Where a measured stretch of time began. */
 struct window {
     struct counters from;
-    uint64_t start_ns, own_ns, server_ns, busy_ns;
+    uint64_t start_ns, own_ns, server_ns, busy_ns, idle_ns;
 };
 
 extern struct options opt;
@@ -157,6 +158,7 @@ void send_due(struct conn *c, uint64_t due_ns);
 bool loop_turn(uint64_t until_ns); /* one wait and what came of it; false when standard input ended */
 extern bool sending;               /* whether requesters go on after each answer */
 extern int waiting;                /* handshakes under way */
+extern uint64_t idle_ns;           /* spent awake with nothing to do */
 void watch_stdin(void);
 void start_requesters(struct conn *conns, int count, double rate);
 

@@ -18,6 +18,7 @@ enum { BUFFER_SIZE = 1 << 20, EVENTS = 512, THIN_BUFFER = 16384, THIN_SEGMENT = 
 
 bool sending;
 int waiting;
+uint64_t idle_ns;
 static int epoll_fd;
 static char buffer[BUFFER_SIZE];
 static bool stdin_ended;
@@ -279,10 +280,14 @@ bool loop_turn(uint64_t until_ns)
     static struct epoll_event events[EVENTS];
     uint64_t now = now_ns(), wake = sending && next_due_ns < until_ns ? next_due_ns : until_ns;
     uint64_t wait = wake > now ? wake - now : 0;
+    if (opt.awake)
+        wait = 0;
     struct timespec timeout = {(time_t)(wait / 1000000000u), (long)(wait % 1000000000u)};
     int n = epoll_pwait2(epoll_fd, events, EVENTS, &timeout, NULL);
     if (n < 0 && errno != EINTR)
         die("epoll: %s", strerror(errno));
+    if (n == 0 && opt.awake)
+        idle_ns += now_ns() - now;
     for (int i = 0; i < n; i++) {
         if (events[i].data.ptr)
             read_connection(events[i].data.ptr, BUFFER_SIZE);

@@ -229,7 +229,7 @@ static double storm(void)
 
 struct window window_begin(void)
 {
-    return (struct window){total, now_ns(), own_cpu_ns(), server_cpu_ns(), machine_busy_ns()};
+    return (struct window){total, now_ns(), own_cpu_ns(), server_cpu_ns(), machine_busy_ns(), idle_ns};
 }
 
 void window_print(const struct window *w)
@@ -248,7 +248,8 @@ void window_print(const struct window *w)
            (double)(total.pages - from->pages) / seconds, reads ? (double)deliveries / (double)reads : 0,
            (double)(total.bytes - from->bytes) / seconds);
     printf(",\"generator_share\":%.3f,\"server_share\":%.3f,\"others_share\":%.3f,\"server_cpu_us\":%.0f",
-           (double)own / (double)elapsed_ns, (double)server / (double)elapsed_ns, others / (double)elapsed_ns,
+           (double)(own - (idle_ns - w->idle_ns)) / (double)elapsed_ns, (double)server / (double)elapsed_ns,
+           others / (double)elapsed_ns,
            (double)server / 1000);
     histogram_print("delivery_ms", &delivery_latency);
     histogram_print("ack_ms", &ack_latency);
@@ -301,6 +302,7 @@ static void read_options(int argc, char **argv)
         {"subscribers", 1, 0, 'n'}, {"publishers", 1, 0, 'P'}, {"readers", 1, 0, 'R'}, {"markers", 1, 0, 'm'},
         {"payload", 1, 0, 'b'}, {"opening", 1, 0, 'o'}, {"rate", 1, 0, 'x'}, {"reader-rate", 1, 0, 'y'},
         {"warm-up", 1, 0, 'w'}, {"seconds", 1, 0, 't'}, {"preload", 1, 0, 'l'}, {"hold", 0, 0, 'h'},
+        {"awake", 0, 0, 'a'},
         {"storm", 1, 0, 'S'}, {"pid", 1, 0, 'c'}, {"slow", 1, 0, 'z'}, {"slow-rate", 1, 0, 'Z'},
         {"stall", 1, 0, 'T'}, {"report", 1, 0, 'e'}, {"churn", 1, 0, 'C'}, {"pollers", 1, 0, 'L'},
         {"turnover", 1, 0, 'u'}, {"mixed", 0, 0, 'M'}, {0}};
@@ -323,6 +325,7 @@ static void read_options(int argc, char **argv)
         case 't': opt.seconds = atof(optarg); break;
         case 'l': opt.preload = atoi(optarg); break;
         case 'h': opt.hold = true; break;
+        case 'a': opt.awake = true; break;
         case 'S': opt.storm = atoi(optarg); break;
         case 'z': opt.slow = atoi(optarg); break;
         case 'Z': opt.slow_rate = atof(optarg); break;
