@@ -142,7 +142,10 @@ class Settings:
 
     # Access
     access: Literal["open", "members"] = _row(
-        "Access", choice("open", "members"), "open", "Who may take part: everybody as a guest, or members only."
+        "Access",
+        choice("open", "members"),
+        "open",
+        "Who may take part: everybody as a guest, or members only, which is nobody as long as there are no accounts.",
     )
     rate_limits: bool = _row(
         "Access",

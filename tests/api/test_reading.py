@@ -238,6 +238,12 @@ def test_a_log_that_cannot_be_continued_says_why(
     assert (answer.status_code, problem["code"], problem["reason"]) == (410, "cursor_gone", reason)
     assert (problem["room"], problem["first_seq"], problem["head_seq"]) == (seven, 1, 7)
     assert problem["epoch"] == page(http, f"/{seven}")["epoch"]
+    assert "the room has 1 to 7" in problem["detail"]
+
+
+def test_of_a_room_in_which_nothing_was_said_it_is_not_claimed_that_it_has_anything(http: httpx.Client) -> None:
+    for path in ("/never-used?since=3", "/never-used/3"):
+        assert "the room is empty" in http.get(path, headers={"Accept": JSON}).json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ class Rooms:
         channel = await hub.open(room)
         try:
             if seq > channel.head:
-                raise Refusal("not_found", f"The log of this room ends at {channel.head}.")
+                raise Refusal("not_found", f"There is no event {seq} yet: {channel.extent}.")
             if seq < channel.first_seq:
                 raise Refusal("gone", f"The log of this room begins at {channel.first_seq}.")
             if reading.format == "html":

@@ -82,6 +82,11 @@ class Channel:
         """The cursor of the head."""
         return f"{self.epoch}.{self.head}"
 
+    @property
+    def extent(self) -> str:
+        """What there is of the log, for people."""
+        return f"the room has {self.first_seq} to {self.head}" if self.head >= self.first_seq else "the room is empty"
+
     def gap(self, cursor: Cursor) -> str | None:
         """Why the log cannot be continued from a cursor (a `reset` reason), or None when it can."""
         if cursor.epoch is not None and cursor.epoch != self.epoch:

@@ -45,7 +45,7 @@ def cursor_gone(channel: Channel, reason: str) -> Refusal:
     """Why the log cannot be continued, with the members of a `reset`."""
     return Refusal(
         "cursor_gone",
-        f"The log cannot be continued from there ({reason}): it has {channel.first_seq} to {channel.head}.",
+        f"The log cannot be continued from there ({reason}): {channel.extent}.",
         extra={
             "room": channel.room,
             "reason": reason,
