@@ -35,6 +35,7 @@ COLUMNS = {
     "pss_mib": "PSS MiB",
     "ready_s": "ready s",
     "storm_s": "all resumed s",
+    "replayed_per_s": "replayed/s",
     "pages_per_s": "pages/s",
     "page_ms_p50": "page p50 ms",
     "page_ms_p99": "p99",

@@ -181,6 +181,32 @@ def _one_message(name: str, title: str, arguments: tuple[str, ...], servers: tup
     )
 
 
+def _few_posts(publishers: int) -> Scenario:
+    return Scenario(
+        name=f"posts-{publishers}",
+        title=f"Posts: {publishers} connection{'s' * (publishers > 1)} (one in flight each), one subscriber",
+        servers=(PARLOUR, BUN_SERVER, NCHAN, REDIS_STREAMS, JETSTREAM),
+        arguments=("--publishers", str(publishers), "--subscribers", "1"),
+        columns=POSTS,
+        quick=False,
+    )
+
+
+def _catch_up(subscribers: int, missed: int) -> Scenario:
+    return Scenario(
+        name=f"catch-up-{missed}",
+        title=f"Catching up: {subscribers} WebSockets of a room return, each {missed} messages behind, 100 posts/s",
+        servers=(PARLOUR,),
+        arguments=(
+            *("--publishers", "64", "--subscribers", str(subscribers)),
+            *("--storm", str(missed), "--rate", "100"),
+        ),
+        columns=("storm_s", "replayed_per_s", "missing", "extra", "repeats", "gaps", "ack_ms_p50", "ack_ms_p99"),
+        quick=False,
+        own_arguments=("--check-seq",),
+    )
+
+
 def _memory(transport: str, subscribers: int, servers: tuple[Server, ...], quick: bool) -> Scenario:
     return Scenario(
         name=f"idle-{transport}-{subscribers}",
@@ -243,6 +269,7 @@ SCENARIOS = (
             Budget("CPU µs per durable post", _own("cpu_us_per_post"), 30.0, at_most=True),
         ),
     ),
+    *(_few_posts(publishers) for publishers in (1, 16, 256)),
     Scenario(
         name="fanout-sse",
         title="Fan-out over SSE: 64 publishers, one room, 1000 subscribers",
@@ -266,6 +293,9 @@ SCENARIOS = (
         (BUN_SERVER, NCHAN, NODE_WS, AIOHTTP, STARLETTE, SOCKET_IO, MOSQUITTO, NATS),
         quick=True,
     ),
+    _memory(
+        "websocket", 15900, (BUN_SERVER, NCHAN, NODE_WS), quick=False
+    ),  # of 20 000 descriptors 80 % are for clients
     _memory("sse", 1000, (NCHAN,), quick=False),
     _memory("sse", 10000, (NCHAN,), quick=True),
     Scenario(
@@ -292,6 +322,9 @@ SCENARIOS = (
         ),
         own_arguments=("--check-seq",),
     ),
+    _catch_up(1000, 10),
+    _catch_up(1000, 1000),
+    _catch_up(20, 100000),
     Scenario(
         name="history",
         title="Newest page of history: 500 pages/s over 16 connections, 200 posts/s, 100 WebSocket subscribers",

@@ -279,7 +279,8 @@ static void measure(void)
     measuring = false;
     window_print(&window);
     if (opt.storm)
-        printf(",\"storm_s\":%.3f,\"still_behind\":%d", storm_s, behind);
+        printf(",\"storm_s\":%.3f,\"still_behind\":%d,\"replayed_per_s\":%.0f", storm_s, behind,
+               (double)subscriber_count * opt.storm / storm_s);
     stop_requests();
     settle(&missing, &extra);
     print_faults(missing, extra, total.lost_connections);

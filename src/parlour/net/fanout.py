@@ -41,6 +41,9 @@ MOST_DESCRIPTORS = 1 << 20
 class Line(Sink, Protocol):
     """A connection that has enlisted."""
 
+    def write(self, data: bytes | memoryview) -> None:
+        """Write by way of the transport."""
+
     def buffered(self) -> int:
         """Bytes that its transport holds."""
 
@@ -116,7 +119,7 @@ class _Gathered:
             with suppress(OSError):
                 sent = os.write(descriptor, data)
         if sent < len(data):
-            line.write(data[sent:])
+            line.write(memoryview(data)[sent:] if sent else data)  # a copy for each slow reader would add up
 
 
 def _load(library: Path) -> Send | None:
