@@ -56,8 +56,8 @@ class Night:
 
 
 HEAP_KB = 20480
-"""What the process grows by in its first seconds of such a load without any slow client: not theirs. In a short run with
-few of them it is as much as all of them are; 42 to 62 MiB were seen before they came, 70 at the peak either way."""
+"""What the process grows by in its first seconds of such a load without any slow client: not theirs. In a short run
+with few of them it is as much as all they cost; 42 to 62 MiB were seen before they came, 70 at the peak either way."""
 
 NIGHTS = {
     "streams": Night(STREAM_WAYS, 300, STREAM_BYTES, 1.0, 25.0, 20.0),
