@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from typing import Any, NamedTuple
 
 import httpx
@@ -288,3 +289,11 @@ def test_a_body_in_chunks_is_a_body(http: httpx.Client, room: str) -> None:
     answer = http.post(f"/{room}", content=iter([b"Hel", b"lo", b"\n"]))
     assert answer.status_code == 201
     assert [event["text"] for event in log(http, room)] == ["Hello"]
+
+
+def test_the_name_that_the_first_page_shows_is_the_one_its_form_sends_under(http: httpx.Client) -> None:
+    with httpx.Client(base_url=http.base_url, headers={"Accept": "text/html"}) as browser:
+        shown = re.search(r'<input id="name"[^>]*placeholder="([^"]+)"', browser.get("/first-visit").text)
+        browser.post("/first-visit", data={"message": "hello"})
+        assert shown is not None
+        assert shown[1] == browser.get("/first-visit?format=json").json()["events"][0]["by"]["name"]

@@ -91,14 +91,16 @@ class Guard:
         token = None if request.field(b"cookie") is None else self._token(request)
         return _sender(token, request.peer.key)
 
-    def fresh_cookie(self, request: Request) -> bytes | None:
-        """A Set-Cookie value for a browser that has no seat of its own yet."""
+    def page_seat(self, request: Request) -> tuple[str, bytes | None]:
+        """The seat from which the forms of a page will be sent, with a Set-Cookie value where it is a new one."""
         if self._token(request) is not None:
-            return None
+            return self.sender(request).seat, None
+        token = self._context.ids.token()
         secure = request.peer.scheme == "https"
         name = _SECURE_COOKIE if secure else _COOKIE
         flags = "; Secure" if secure else ""
-        return f"{name}={self._context.ids.token()}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}".encode()
+        cookie = f"{name}={token}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}"
+        return _sender(token, request.peer.key).seat, cookie.encode()
 
     def remembered_name(self, request: Request) -> str:
         """The display name a browser used last in a form; empty if none."""

@@ -55,7 +55,8 @@ class Pages:
         refused: Refused | None = None,
     ) -> Response:
         """The page of a room that shows these events; after a refused form with its reason and what was written."""
-        author = self._context.guests.author(self._guard.sender(request).seat, None)
+        seat, cookie = self._guard.page_seat(request)
+        author = self._context.guests.author(seat, None)
         first, last = (events[0].seq, events[-1].seq) if events else (channel.head + 1, channel.head)
         page = RoomPage(
             room=channel.room,
@@ -78,14 +79,13 @@ class Pages:
             200 if refused is None else refused.refusal.kind.status,
             render_room(page, await _timeline(page.events)),
             HTML,
-            self._fields(request, refused),
+            self._fields(request, cookie, refused),
             policy=CSP.encode(),
         )
 
-    def _fields(self, request: Request, refused: Refused | None) -> list[Field]:
+    def _fields(self, request: Request, cookie: bytes | None, refused: Refused | None) -> list[Field]:
         """The header fields of a room's page: a seat for who has none, HTTPS from now on, what a refusal demands."""
         fields: list[Field] = [(b"Vary", b"Accept, Cookie")]
-        cookie = self._guard.fresh_cookie(request)
         if cookie is not None:
             fields.append((b"Set-Cookie", cookie))
         if self._context.hsts_seconds and request.peer.scheme == "https":
