@@ -56,7 +56,8 @@ class Pages:
     ) -> Response:
         """The page of a room that shows these events; after a refused form with its reason and what was written."""
         seat, cookie = self._guard.page_seat(request)
-        author = self._context.guests.author(seat, None)
+        guests = self._context.guests
+        author = guests.author(seat, None) if cookie is None else guests.newcomer(seat)
         first, last = (events[0].seq, events[-1].seq) if events else (channel.head + 1, channel.head)
         page = RoomPage(
             room=channel.room,

@@ -25,6 +25,10 @@ class Guests:
         self._secret = secret
         self.author = lru_cache(maxsize=4096)(self._author)
 
+    def newcomer(self, seat: str) -> Author:
+        """The author of a seat that has just been made up: not remembered, or visitors would push out regulars."""
+        return self._author(seat, None)
+
     def _author(self, seat: str, name: str | None) -> Author:
         """The author for a seat, with a chosen display name or a made-up one. Raises Refusal("bad_name")."""
         chosen = None if name is None else display_name(name)
