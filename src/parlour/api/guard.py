@@ -40,7 +40,11 @@ def _is_called(host: str, names: frozenset[str]) -> bool:
 
 @lru_cache(maxsize=4096)
 def _sender(token: str | None, key: str) -> Sender:
-    return Sender(f"session:{token}" if token else f"address:{key}", key)
+    return Sender(_session_seat(token) if token else f"address:{key}", key)
+
+
+def _session_seat(token: str) -> str:
+    return f"session:{token}"
 
 
 class Guard:
@@ -100,7 +104,7 @@ class Guard:
         name = _SECURE_COOKIE if secure else _COOKIE
         flags = "; Secure" if secure else ""
         cookie = f"{name}={token}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}"
-        return _sender(token, request.peer.key).seat, cookie.encode()
+        return _session_seat(token), cookie.encode()
 
     def remembered_name(self, request: Request) -> str:
         """The display name a browser used last in a form; empty if none."""
