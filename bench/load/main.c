@@ -248,7 +248,7 @@ void window_print(const struct window *w)
            (double)(total.pages - from->pages) / seconds, reads ? (double)deliveries / (double)reads : 0,
            (double)(total.bytes - from->bytes) / seconds);
     printf(",\"generator_share\":%.3f,\"server_share\":%.3f,\"others_share\":%.3f,\"server_cpu_us\":%.0f",
-           (double)(own - (idle_ns - w->idle_ns)) / (double)elapsed_ns, (double)server / (double)elapsed_ns,
+           ((double)own - (double)(idle_ns - w->idle_ns)) / (double)elapsed_ns, (double)server / (double)elapsed_ns,
            others / (double)elapsed_ns,
            (double)server / 1000);
     histogram_print("delivery_ms", &delivery_latency);
