@@ -50,6 +50,7 @@ struct options {
     int port;
     bool sse;
     bool check_seq;     /* the server numbers its events: read `"seq":` of every message */
+    bool zipf;          /* posts go to few rooms mostly; otherwise to all in turn */
     int rooms, subscribers, publishers, readers; /* subscribers are per room, the others in all */
     int markers, payload, opening;               /* `opening`: handshakes under way at once */
     double rate, reader_rate;                    /* per second in all; 0 = the next request on each answer */
@@ -123,6 +124,10 @@ enum { TEXT_FRAME = 0x81, BINARY_FRAME = 0x82, PONG_FRAME = 0x8a };
 size_t write_frame(char *out, size_t size, int kind, const char *bytes, size_t n);
 size_t parse_frames(struct conn *c, const char *bytes, size_t n);       /* calls dialect->message and on_ping */
 size_t unframe(struct conn *c, char *bytes, size_t from, size_t until); /* in place; returns the new end */
+
+/* rooms.c */
+uint32_t next_room(const struct conn *c); /* of a publisher's next post */
+void rooms_print(void);                   /* how many got one, and what share the busiest has: members of a line */
 
 /* main.c */
 void on_message(struct conn *c, const char *text, size_t n);

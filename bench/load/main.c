@@ -114,7 +114,7 @@ void on_answer(struct conn *c, bool accepted, const char *text, size_t n)
     }
     if (measuring)
         histogram_add(&ack_latency, now_ns() - c->due_ns);
-    c->room = (c->room + (uint32_t)opt.publishers) % (uint32_t)opt.rooms;
+    c->room = next_room(c);
 }
 
 struct conn *new_connections(enum role role, int count)
@@ -123,7 +123,7 @@ struct conn *new_connections(enum role role, int count)
     for (int i = 0; i < count; i++) {
         conns[i].role = role;
         conns[i].index = (uint32_t)i;
-        conns[i].room = (uint32_t)(i % opt.rooms);
+        conns[i].room = role == PUBLISHER ? next_room(&conns[i]) : (uint32_t)(i % opt.rooms);
         conns[i].sse = opt.sse || (opt.mixed && i / opt.rooms % 2 == 1);
     }
     return conns;
@@ -283,6 +283,7 @@ static void measure(void)
                (double)subscriber_count * opt.storm / storm_s);
     stop_requests();
     settle(&missing, &extra);
+    rooms_print();
     print_faults(missing, extra, total.lost_connections);
 }
 
@@ -306,7 +307,7 @@ static void read_options(int argc, char **argv)
         {"awake", 0, 0, 'a'},
         {"storm", 1, 0, 'S'}, {"pid", 1, 0, 'c'}, {"slow", 1, 0, 'z'}, {"slow-rate", 1, 0, 'Z'},
         {"stall", 1, 0, 'T'}, {"report", 1, 0, 'e'}, {"churn", 1, 0, 'C'}, {"pollers", 1, 0, 'L'},
-        {"turnover", 1, 0, 'u'}, {"mixed", 0, 0, 'M'}, {0}};
+        {"turnover", 1, 0, 'u'}, {"mixed", 0, 0, 'M'}, {"zipf", 0, 0, 'k'}, {0}};
     for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (o) {
         case 'p': opt.port = atoi(optarg); break;
@@ -336,6 +337,7 @@ static void read_options(int argc, char **argv)
         case 'L': opt.pollers = atoi(optarg); break;
         case 'u': opt.turnover = atoi(optarg); break;
         case 'M': opt.mixed = true; break;
+        case 'k': opt.zipf = true; break;
         case 'c':
             if (opt.pid_count == 64)
                 die("too many processes");
