@@ -50,10 +50,10 @@ class Scenario:
     columns: tuple[str, ...]
     budgets: tuple[Budget, ...] = ()
     kind: str = "load"  # or "added" (the load, then once more with one subscriber), "idle" (the first argument is
-    # the number of subscribers), "slow" (the first argument is the number of slow readers), "soak",
-    # "start"
+    # the number of subscribers), "latency" (the same), "slow" (the first argument is the number of slow readers),
+    # "soak", "start"
     quick: bool = True  # part of --quick
-    apart: bool = False  # takes long, and runs only when it is named
+    apart: bool = False  # runs only when it is named: it takes long, or few need it
     own_arguments: tuple[str, ...] = ()  # for Parlour alone: what no peer can be asked to do
 
 
@@ -68,6 +68,18 @@ SINGLE = (
     "delivery_ms_p999",
 )
 POSTS = ("acks_per_s", "cpu_us_per_post", "ack_ms_p50", "ack_ms_p99", "ack_ms_p999")
+ROOMS = (*FANOUT, "acks_per_s", "rooms_reached", "busiest_room_share")
+LATENCY = (
+    "rate",
+    "achieved_per_s",
+    "delivery_ms_p50",
+    "delivery_ms_p99",
+    "delivery_ms_p999",
+    "acks",
+    "cpu_us_per_delivery",
+    "messages_per_read",
+    "server_share",
+)
 MEMORY = ("kib_per_subscriber", "handshakes_per_s")
 SOAK = (
     "minutes",
@@ -192,6 +204,45 @@ def _few_posts(publishers: int) -> Scenario:
     )
 
 
+def _size(publishers: int, subscribers: int) -> Scenario:
+    return Scenario(
+        name=f"sizes-{publishers}x{subscribers}",
+        title=f"One room: {publishers} publishers (one post in flight each), {subscribers} WebSocket subscribers",
+        servers=(PARLOUR, BUN_SERVER, BUN_AS_LARGE, NCHAN, NODE_WS, FLOOR),
+        arguments=("--publishers", str(publishers), "--subscribers", str(subscribers)),
+        columns=FANOUT,
+        apart=True,
+    )
+
+
+def _rooms(rooms: int, *, zipf: bool) -> Scenario:
+    return Scenario(
+        name=f"rooms-{rooms}{'-zipf' * zipf}",
+        title=f"Rooms: {rooms} of 10 WebSocket subscribers each, 64 publishers, "
+        + ("most posts to few of them (Zipf, exponent 1)" if zipf else "all of them in turn"),
+        servers=(PARLOUR, BUN_SERVER, BUN_AS_LARGE, NCHAN, NODE_WS, FLOOR, MOSQUITTO, NATS),
+        arguments=(
+            *("--publishers", "64", "--rooms", str(rooms), "--subscribers", "10"),
+            *("--markers", str(rooms * 10)),  # everyone: a few of them would all sit in a few rooms
+            *(("--zipf",) if zipf else ()),
+        ),
+        columns=ROOMS,
+        apart=True,
+    )
+
+
+def _heard(publishers: int) -> Scenario:
+    return Scenario(
+        name=f"heard-{publishers}",
+        title=f"Posts that ten hear: {publishers} connection{'s' * (publishers > 1)} (one in flight each), "
+        "ten subscribers",
+        servers=(PARLOUR, BUN_SERVER, NCHAN, NODE_WS, FLOOR, REDIS_STREAMS, JETSTREAM),
+        arguments=("--publishers", str(publishers), "--subscribers", "10"),
+        columns=(*POSTS, "delivery_ms_p50", "delivery_ms_p99"),
+        apart=True,
+    )
+
+
 def _catch_up(subscribers: int, missed: int) -> Scenario:
     return Scenario(
         name=f"catch-up-{missed}",
@@ -240,6 +291,7 @@ def _slow(name: str, what: str, arguments: tuple[str, ...]) -> Scenario:
     )
 
 
+SIZES = ((16, 100), (16, 1000), (16, 10000), (64, 100), (64, 10000))  # beside the default rows of 64 publishers
 SCENARIOS = (
     _fan_out(64, 200, bun=1.0),
     _fan_out(64, 1000, bun=1.4, nchan=20.0, servers=(NODE_WS, AIOHTTP, STARLETTE, SOCKET_IO, MOSQUITTO, NATS)),
@@ -335,6 +387,19 @@ SCENARIOS = (
         ),
         columns=("pages_per_s", "page_ms_p50", "page_ms_p99", "page_ms_p999", "server_share"),
         budgets=(Budget("newest page p99, ms", _own("page_ms_p99"), 5.0, at_most=True),),
+    ),
+    *(_size(publishers, subscribers) for publishers, subscribers in SIZES),
+    *(_rooms(rooms, zipf=zipf) for rooms in (100, 1000, 1500) for zipf in (False, True)),
+    *(_heard(publishers) for publishers in (1, 16, 64, 256)),
+    Scenario(
+        name="latency",
+        title="Latency: 1000 WebSocket subscribers, 64 publishers; as much as the server can, then shares of that, and "
+        "rates common to all, on schedule",
+        servers=(PARLOUR, BUN_SERVER, BUN_AS_LARGE, NCHAN, NODE_WS, FLOOR),
+        arguments=("1000", "--publishers", "64", "--awake"),  # a late timer of the generator would be a late message
+        columns=LATENCY,
+        kind="latency",
+        apart=True,
     ),
     _slow("100", "100 more that read nothing for 35 s", ("100", "--stall", "35")),
     _slow("1000", "1000 more that read nothing for 12 s", ("1000", "--stall", "12")),

@@ -8,9 +8,10 @@ import datetime
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from bench import generator, machine
+from bench import generator, latency, machine
 from bench.report import Results, doubts, faults, markdown, number
 from bench.scenarios import SCENARIOS, Scenario
 from bench.servers import ALL, BENCH, BUILD, PARLOUR, Server, started
@@ -51,6 +52,24 @@ def run_once(scenario: Scenario, server: Server, pace: Pace) -> generator.Figure
         return figures
 
 
+def rows_of(scenario: Scenario, server: Server) -> list[str]:
+    """Return the rows that `server` has in the table of `scenario`: one, or one for each step."""
+    return [f"{server.name}, {step}" for step in latency.STEPS] if scenario.kind == "latency" else [server.name]
+
+
+def turn(scenario: Scenario, server: Server, pace: Pace) -> Iterator[tuple[str, generator.Figures]]:
+    """Run `scenario` once on `server`; give each of its rows as it is measured."""
+    if scenario.kind != "latency":
+        yield server.name, run_once(scenario, server, pace)
+        return
+    subscribers = scenario.arguments[0]
+    timing = ("--warm-up", str(pace.warm_up_s), "--seconds", str(pace.seconds))
+    always = ["--subscribers", subscribers, *scenario.arguments[1:], *server.load, *timing]
+    with started(server) as running:
+        for step, figures in latency.steps(lambda load: generator.load(running, [*always, *load]), int(subscribers)):
+            yield f"{server.name}, {step}", figures
+
+
 def measure(results: Results, scenarios: list[Scenario], servers: list[Server], pace: Pace) -> None:
     """Fill `results`: in each round every server has its turn, so that a bad minute hits all alike."""
     for scenario in scenarios:
@@ -58,20 +77,27 @@ def measure(results: Results, scenarios: list[Scenario], servers: list[Server], 
         if scenario.kind == "soak":
             measure_soak(results, scenario, servers, pace)
             continue
-        rows = results.runs[scenario.name] = {each.name: [] for each in scenario.servers if each in servers}
+        asked = [each for each in scenario.servers if each in servers]
+        by_step = zip(*(rows_of(scenario, each) for each in asked), strict=True)
+        results.runs[scenario.name] = {row: [] for step in by_step for row in step}
         for _ in range(pace.rounds):
-            for server in scenario.servers:
-                if server not in servers:
-                    continue
-                try:
-                    figures = run_once(scenario, server, pace)
-                except (RuntimeError, OSError, subprocess.SubprocessError) as failure:
-                    results.failures.setdefault(f"{scenario.name}, {server.name}", []).append(str(failure))
-                    print(f"  {server.name:14} failed: {failure}", flush=True)
-                    continue
-                rows[server.name].append(figures)
-                shown = "  ".join(f"{each} {number(figures[each])}" for each in scenario.columns if each in figures)
-                print(f"  {server.name:14} {shown}  {faults([figures])} {doubts([figures])}", flush=True)
+            for server in asked:
+                measure_turn(results, scenario, server, pace)
+
+
+def measure_turn(results: Results, scenario: Scenario, server: Server, pace: Pace) -> None:
+    """Add one run of `server` to `results`, or to the rows that it did not get as far as, why."""
+    owed = rows_of(scenario, server)
+    try:
+        for row, figures in turn(scenario, server, pace):
+            owed.remove(row)
+            results.runs[scenario.name][row].append(figures)
+            shown = "  ".join(f"{each} {number(figures[each])}" for each in scenario.columns if each in figures)
+            print(f"  {row:14} {shown}  {faults([figures])} {doubts([figures])}", flush=True)
+    except (RuntimeError, OSError, subprocess.SubprocessError) as failure:
+        for row in owed:
+            results.failures.setdefault(f"{scenario.name}, {row}", []).append(str(failure))
+        print(f"  {server.name:14} failed: {failure}", flush=True)
 
 
 def measure_soak(results: Results, scenario: Scenario, servers: list[Server], pace: Pace) -> None:

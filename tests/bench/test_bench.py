@@ -10,7 +10,7 @@ from bench.plot import Plot, draw, rows
 from bench.report import Results, doubts, faults, markdown
 from bench.scenarios import SCENARIOS, Budget, Scenario
 from bench.servers import FLOOR, PARLOUR, Server
-from bench.table import Pace, measure, run_once
+from bench.table import Pace, chosen, measure, run_once
 
 BRIEF = Pace(rounds=1, warm_up_s=0.0, seconds=0.2)
 FAN_OUT = ("--publishers", "4", "--subscribers", "10", "--markers", "10")
@@ -95,6 +95,20 @@ def test_measure_when_a_server_cannot_start_then_the_table_says_so_and_goes_on()
 def test_scenarios_when_listed_then_names_are_unique_and_each_includes_our_server() -> None:
     assert len({each.name for each in SCENARIOS}) == len(SCENARIOS)
     assert all(PARLOUR in each.servers for each in SCENARIOS)
+
+
+@pytest.mark.parametrize("group", ["latency", "rooms", "sizes", "heard"])
+def test_scenarios_when_a_group_is_not_named_then_it_does_not_run(group: str) -> None:
+    named = chosen([group], quick=False)
+    assert named
+    for quick in (True, False):
+        assert not set(named) & set(chosen([], quick=quick))
+
+
+def test_scenarios_when_a_row_has_many_rooms_then_it_fits_the_descriptors() -> None:
+    words = [each.arguments for each in SCENARIOS if each.name.startswith("rooms-")]
+    counts = [int(each[each.index("--rooms") + 1]) * int(each[each.index("--subscribers") + 1]) for each in words]
+    assert max(counts) == 15000  # of 20 000 descriptors 80 % are for clients, less its publishers
 
 
 def test_plot_when_a_table_has_figures_then_every_server_has_a_bar_and_the_best_is_first() -> None:
