@@ -18,6 +18,8 @@ from tests.support.talk import Client
 FAST = head("GET", "/fast")
 CLOSE = head("GET", "/fast", "Connection: close")
 FLOOD = 16_000
+A_READ = 262144
+"""What an event loop reads of a socket at once."""
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ def test_flood_of_fast_pipelined_requests_is_read_only_as_fast_as_it_is_answered
             assert client.answer().status == 200
         sender.join()
         server.call(looking.cancel)
-        assert largest < READ_AHEAD + 262144
+        assert largest <= 2 * A_READ, "one that was there when it had to wait, and one that shows it to be too much"
         assert server.longest_turn_s < 0.05
 
 
