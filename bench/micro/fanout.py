@@ -17,7 +17,8 @@ from typing import cast
 
 import uvloop
 
-from parlour.hub.group import Write, one_by_one
+from parlour.hub.group import one_by_one
+from parlour.hub.share import Write
 from parlour.net.fanout import FanOut
 
 ROUNDS = 60

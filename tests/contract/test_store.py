@@ -141,6 +141,27 @@ async def test_a_listener_may_append(store: Store) -> None:
     assert [seqs(commit.events) for commit in heard] == [[1], [2], [3]]
 
 
+async def test_a_store_that_is_held_begins_no_transaction(store: Store) -> None:
+    heard = listen(store)
+    store.on_commit(lambda _commits: store.hold(True))
+    await append(store, draft("the first"))
+    second, third = append(store, draft("the second")), append(store, draft("the third"))
+    done, _ = await asyncio.wait({second}, timeout=0.05)
+    assert not done
+    store.hold(False)
+    assert [(await second).seq, (await third).seq] == [2, 3]
+    assert [seqs(commit.events) for commit in heard] == [[1], [2, 3]]
+
+
+async def test_closing_a_store_that_is_held_finishes_what_is_queued(store: Store) -> None:
+    store.on_commit(lambda _commits: store.hold(True))
+    await append(store, draft("the first"))
+    second = append(store, draft("the second"))
+    async with asyncio.timeout(5):
+        await store.close()
+    assert (await second).seq == 2
+
+
 async def test_a_repeat_is_answered_from_the_log_and_stores_nothing(store: Store) -> None:
     """D3."""
     first = await append(store, draft("once", key="key-0001"))

@@ -2,7 +2,7 @@
 
 The program is started by its own `start`, with every part that decides: connections, API, hub, streams, store, SQLite.
 Replaced is only what it asks of the system, name by name in `Machine._replaced`: threads and queues, clocks, chance,
-sockets to listen on, and the sync of a directory.
+sockets to listen on, and the sync of a directory. One number is smaller, so that few readers make a large room.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import apsw
 from parlour import app, clock
 from parlour.app import App
 from parlour.config import Settings
+from parlour.hub import group
 from parlour.net import server as net_server
 from parlour.net.listener import Listener
 from parlour.process import EXIT_STORAGE_FAILED
@@ -228,6 +229,7 @@ class Machine:
             (retention, "time", system),
             (net_server, "time", system),
             (live, "random", system),
+            (group, "SHARE", 2),  # the few readers of a simulation are a large room too
             (directory, "sync_directory", self.disk.sync_directory),
             (database, "sync_directory", self.disk.sync_directory),
             (database, "DataDirectory", Held),

@@ -65,6 +65,12 @@ class Store(Protocol):
         next batch bigger by itself.
         """
 
+    def hold(self, is_held: bool) -> None:
+        """Begin no transaction until told to go on, or closed: readers are still being given what the last ones added.
+
+        A transaction under way is finished and announced.
+        """
+
     def on_trim(self, listener: Callable[[str, int], None]) -> None:
         """Call `listener` on the loop with a room and its new `first_seq` after the beginning of its log was dropped.
 

@@ -133,7 +133,7 @@ class Channel:
                 log.exception("encoding_failed")
                 self._give_up(list(group.members))
             else:
-                self._write(group, data)
+                group.write(data)
         if self._waiters:
             self.release_waiters(True)
 
@@ -149,12 +149,7 @@ class Channel:
         for encoder, group in list(self._groups.items()):
             data = encoder.control(item)
             if data:
-                self._write(group, data)
-
-    def _write(self, group: Group, data: bytes) -> None:
-        failed = group.write(data)
-        if failed:
-            self._give_up(failed)
+                group.write(data)
 
     def _too_much_for(self, events: Sequence[Stored]) -> list[Subscription]:
         """Who is given a batch page by page, as if it were late: to encode it in one go would hold the loop."""
@@ -220,11 +215,18 @@ class Channel:
     # --- subscribers ---
 
     def join(self, subscription: Subscription) -> None:
-        """Write every batch from now on to a subscription that has everything up to `head`."""
+        """Write every batch from now on to a subscription that has everything up to `head`.
+
+        In a large room it may be a little behind with that until it is settled.
+        """
         group = self._groups.get(subscription.encoder)
         if group is None:
-            group = self._groups[subscription.encoder] = Group(self._hub.gather)
+            group = self._groups[subscription.encoder] = Group(self._hub.gather, self._hub.rounds, self._give_up)
         group.join(subscription)
+
+    def settle(self, subscription: Subscription) -> None:
+        """See that everything up to `head` has been written to a subscription; it may leave in the course of that."""
+        self._groups[subscription.encoder].settle(subscription)
 
     def leave(self, subscription: Subscription) -> None:
         """Stop writing to a subscription."""

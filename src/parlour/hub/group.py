@@ -1,19 +1,14 @@
-"""The live subscriptions of one room and encoding: who is given the same bytes at the same time."""
+"""The live subscriptions of one room and encoding: who is given the same bytes in the same order."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from parlour.hub.share import SHARE, Gather, GiveUp, Rounds, Share, Write
 from parlour.hub.subscription import Sink, Subscription
 
 log = logging.getLogger("parlour.hub")
-
-Write = Callable[[bytes], Sequence[Sink]]
-"""Gives a batch to many sinks, each once; returns those that failed. One broken sink costs the others nothing."""
-
-Gather = Callable[[Sequence[Sink]], Write]
-"""Makes one `Write` of many sinks. It is used until the membership changes, and not after that."""
 
 
 def one_by_one(sinks: Sequence[Sink]) -> Write:
@@ -34,29 +29,65 @@ def one_by_one(sinks: Sequence[Sink]) -> Write:
 
 
 class Group:
-    """Members join and leave; what is written goes to those who are in it at that moment."""
+    """Members join and leave; what is written goes to those who are members at that moment, though perhaps later.
 
-    __slots__ = ("_gather", "_write", "members")
+    As many as one share holds are written to at once. `settle` before anything else is written to the sink of a member.
+    """
 
-    def __init__(self, gather: Gather) -> None:
-        self.members: dict[Subscription, None] = {}
+    __slots__ = ("_gather", "_give_up", "_open", "_rounds", "_shares", "members")
+
+    def __init__(self, gather: Gather, rounds: Rounds, give_up: GiveUp) -> None:
+        self.members: dict[Subscription, Share] = {}
         self._gather = gather
-        self._write: Write | None = None
+        self._rounds = rounds
+        self._give_up = give_up
+        self._shares: dict[Share, None] = {}
+        self._open: dict[Share, None] = {}  # those with room for more
 
     def join(self, member: Subscription) -> None:
         """From now on a member is written to."""
-        self.members[member] = None
-        self._write = None
+        share = next(iter(self._open), None)
+        if share is not None and share.is_behind:
+            share = next(reversed(self._open))
+        if share is None or share.is_behind:
+            share = Share(self._gather, self._give_up)
+            self._shares[share] = self._open[share] = None
+        self._put(member, share)
 
     def leave(self, member: Subscription) -> None:
-        """A member is written to no more."""
-        del self.members[member]
-        self._write = None
+        """A member is written to no more; `settle` before, for one that must not miss what has been written."""
+        share = self.members.pop(member)
+        share.leave(member)
+        self._open[share] = None
+        if len(share.members) <= SHARE // 4:
+            self._dissolve(share)
 
-    def write(self, data: bytes) -> list[Subscription]:
-        """Give a batch to every member. Returns those it could not be given to."""
-        write = self._write
-        if write is None:
-            write = self._write = self._gather([member.sink for member in self.members])
-        failed = write(data)
-        return [member for member in self.members if member.sink in failed] if failed else []
+    def settle(self, member: Subscription) -> None:
+        """See that a member has been given everything that was written; it may leave in the course of that."""
+        self.members[member].settle()
+
+    def write(self, data: bytes) -> None:
+        """Give a batch to every member."""
+        if len(self._shares) == 1:
+            share = next(iter(self._shares))
+            share.put(data)
+            share.settle()
+        else:
+            for share in self._shares:
+                if share.put(data):
+                    self._rounds.take(share)
+
+    def _put(self, member: Subscription, share: Share) -> None:
+        share.join(member)
+        self.members[member] = share
+        if len(share.members) == SHARE:
+            del self._open[share]
+
+    def _dissolve(self, share: Share) -> None:
+        """Move the members of a share that has few into another one, lest a room that shrinks be all small shares."""
+        other = next((other for other in self._open if other is not share), share)
+        fits = other is not share and len(share.members) + len(other.members) <= SHARE
+        if not share.members or (fits and not (share.is_behind or other.is_behind)):
+            del self._shares[share], self._open[share]
+            for member in share.members:
+                self._put(member, other)

@@ -9,7 +9,8 @@ from typing import Any
 from parlour.chat.ports import Commit, Store
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
-from parlour.hub.group import Gather, one_by_one
+from parlour.hub.group import one_by_one
+from parlour.hub.share import Gather, Rounds
 from parlour.hub.turns import Turns
 
 IDLE_CHANNELS = 1000
@@ -24,6 +25,7 @@ class Hub:
         self.store = store
         self.gather = gather
         self.turns = Turns()
+        self.rounds = Rounds()
         self.repaired = 0
         """Events that the relay lost and the store made good, since the start."""
         self.is_ending = False
@@ -37,8 +39,13 @@ class Hub:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def deliver(self, commits: Sequence[Commit]) -> None:
-        """Hand every committed batch to the readers of its room."""
+        """Hand every committed batch to the readers of its room.
+
+        While readers of large rooms are still being given one batch, the next is committed and acknowledged; what comes
+        after that one waits.
+        """
         channels = self._channels
+        were_behind = bool(self.rounds)
         for room, events in commits:
             channel = channels.get(room)
             if channel is not None:
@@ -47,6 +54,9 @@ class Hub:
                     self.idle(channel)
             elif room in self._missed:
                 self._missed[room].append(events)
+        if were_behind and self.rounds:
+            self.store.hold(True)
+            self.rounds.then(lambda: self.store.hold(False))
 
     def trim(self, room: str, first_seq: int) -> None:
         """The log of a room begins at `first_seq` now; see `Store.on_trim`."""
@@ -138,5 +148,6 @@ class Hub:
             "waiters": sum(channel.waiting for channel in self._channels.values()),
             "reads": len(self._tasks),
             "catching_up": len(self.turns),
+            "shares_behind": len(self.rounds),
             "repaired": self.repaired,
         }

@@ -97,10 +97,16 @@ class Subscription:
     def pause(self) -> None:
         """The reader's buffer is full."""
         self._paused = True
+        self.settle()
         if self._live:
             self._seq = self.channel.head
             self._live = False
             self.channel.leave(self)
+
+    def settle(self) -> None:
+        """See that what has been handed out so far is written: other things may follow it then."""
+        if self._live:
+            self.channel.settle(self)
 
     def resume(self) -> None:
         """The reader's buffer has drained: go on when it is this one's turn, since many may drain at the same time."""

@@ -21,7 +21,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, cast
 
-from parlour.hub.group import Write, one_by_one
+from parlour.hub.group import one_by_one
+from parlour.hub.share import Write
 from parlour.hub.subscription import Sink
 
 log = logging.getLogger("parlour.net")
@@ -76,7 +77,7 @@ class FanOut:
         return descriptor
 
     def gather(self, sinks: Sequence[Sink]) -> Write:
-        """One `Write` for many sinks (a `hub.group.Gather`)."""
+        """One `Write` for many sinks (a `hub.share.Gather`)."""
         lines = [cast(Line, sink) for sink in sinks if sink.descriptor >= 0]
         if self.send is None or len(lines) < FEWEST:
             return one_by_one(sinks)

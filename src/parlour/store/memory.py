@@ -24,6 +24,7 @@ class MemoryStore:
         self._keys: dict[tuple[str, str, str], Stored] = {}
         self._queue: list[tuple[Draft, Callable[[Answer], None]]] = []
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []
+        self._held = False
         self._closing = False
 
     def on_commit(self, listener: Callable[[Sequence[Commit]], None]) -> None:
@@ -32,6 +33,12 @@ class MemoryStore:
 
     def on_trim(self, listener: Callable[[str, int], None]) -> None:
         """See `Store.on_trim`; nothing is ever dropped here."""
+
+    def hold(self, is_held: bool) -> None:
+        """See `Store.hold`."""
+        self._held = is_held and not self._closing
+        if not is_held and self._queue:
+            asyncio.get_running_loop().call_soon(self._commit)
 
     def append(self, draft: Draft, done: Callable[[Answer], None]) -> None:
         """See `Store.append`."""
@@ -42,6 +49,8 @@ class MemoryStore:
         self._queue.append((draft, done))
 
     def _commit(self) -> None:
+        if self._held:
+            return
         batch, self._queue = self._queue, []
         added: dict[str, list[Stored]] = {}
         answers: list[Answer] = []
@@ -100,6 +109,7 @@ class MemoryStore:
     async def close(self) -> None:
         """See `Store.close`."""
         self._closing = True
+        self._held = False
         self._commit()
 
 

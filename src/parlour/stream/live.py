@@ -183,7 +183,14 @@ class LiveSession:
     def show(self, item: Control) -> None:
         """Write a control item."""
         data = self.encoder.control(item)
-        if data and self.sink is not None:
+        if data:
+            self.write(data)
+
+    def write(self, data: bytes) -> None:
+        """Write behind everything that the rooms have handed out."""
+        for place in self._places:
+            place.settle()
+        if self.sink is not None:
             self.sink.write(data)
 
     def heartbeat(self) -> Heartbeat:

@@ -109,7 +109,7 @@ class WebSocketSession(LiveSession):
             elif isinstance(received, Ping | Pong) and not self._may_ping():
                 self._close(POLICY, "too many pings or pongs")
             elif isinstance(received, Ping):
-                sink.write(pong_frame(received.payload))
+                self.write(pong_frame(received.payload))
             if self.sink is None or self._last is not None:
                 return  # what comes behind the end counts no more
         if reader.is_closed:
@@ -234,7 +234,7 @@ class WebSocketSession(LiveSession):
 
     def _say(self, item: Ack | OpError | PongReply | Subscribed | Unsubscribed) -> None:
         if self.sink is not None and not self._gave_up:
-            self.sink.write(text_frame(encode(item)))
+            self.write(text_frame(encode(item)))
 
     # --- life ---
 
@@ -248,7 +248,7 @@ class WebSocketSession(LiveSession):
             self._close(POLICY, "the message did not end in time")
         elif not self._pinged:
             self._pinged, self._heard = True, False
-            sink.write(ping_frame(b"") + text_frame(encode(self.heartbeat())))
+            self.write(ping_frame(b"") + text_frame(encode(self.heartbeat())))
             sink.wake_in(limits.websocket_pong_s)
         elif self._heard:
             self._pinged = False
@@ -289,8 +289,8 @@ class WebSocketSession(LiveSession):
         if self._unanswered:
             self._last = last
         else:
-            self.sink.write(last)
-            self.sink.close()
+            self.write(last)
+            self.finish()
 
     def closed(self) -> None:
         """The connection is gone."""

@@ -74,6 +74,7 @@ class SqliteStore:
         self._full = False
         self._recent = RecentRooms()
         self._listing: Future[list[Tip]] | None = None  # what completes it
+        self._held = False
         self._commits = 0  # what changed the logs: reads are shared only between two changes
         self._drained: Future[None] = self._loop.create_future()
         self._stopped: Future[bool] = self._loop.create_future()
@@ -169,6 +170,8 @@ class SqliteStore:
 
     def _next(self) -> None:
         """Take the next batch, or wait for it to gather."""
+        if self._held or self._in_flight:
+            return
         self._scheduled = False
         if self._refusal is not None and not self._queue:
             self._settle()
@@ -176,6 +179,12 @@ class SqliteStore:
             self._writer.jobs.put(Wait(patience))
         else:
             self._take()
+
+    def hold(self, is_held: bool) -> None:
+        """See `Store.hold`."""
+        self._held = is_held and self._refusal is None
+        if not is_held:
+            self._loop.call_soon(self._next)
 
     def gathered(self) -> None:
         """Take what is here: the wait for more is over."""
@@ -241,6 +250,7 @@ class SqliteStore:
         """See `Store.close`. May be called again; cancelling it does not interrupt the work."""
         if self._closing is None:
             self._refusal = self._refusal or "draining"
+            self.hold(False)
             self._closing = self._loop.create_task(self._finish())
         await asyncio.shield(self._closing)
 

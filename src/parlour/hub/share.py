@@ -1,0 +1,113 @@
+"""Writes to a large room in shares, one in each turn of the loop: whoever else is there is served between two of them.
+
+A write costs the kernel 5 µs, and 10 where caches are cold: five thousand of them at once would hold everybody up for
+50 ms (docs/decisions/0013-shares.md). What a share has not been given yet is its backlog; batches that meet there leave
+as one write, so that a room that falls behind catches up by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from parlour.hub.subscription import Sink, Subscription
+
+SHARE = 256
+"""Members who are written to at once: 1.3 to 2.5 ms."""
+
+Write = Callable[[bytes], Sequence[Sink]]
+"""Gives a batch to many sinks, each once; returns those that failed. One broken sink costs the others nothing."""
+
+Gather = Callable[[Sequence[Sink]], Write]
+"""Makes one `Write` of many sinks. It is used until the membership changes, and not after that."""
+
+GiveUp = Callable[[Sequence[Subscription]], None]
+"""Is told who could not be written to."""
+
+
+class Share:
+    """Some of the members of a group. Nobody may join one that is behind: what it is behind with is not for him."""
+
+    __slots__ = ("_backlog", "_gather", "_give_up", "_write", "members")
+
+    def __init__(self, gather: Gather, give_up: GiveUp) -> None:
+        self.members: dict[Subscription, None] = {}
+        self._backlog: list[bytes] = []
+        self._gather = gather
+        self._give_up = give_up
+        self._write: Write | None = None
+
+    def join(self, member: Subscription) -> None:
+        """From now on a member is written to."""
+        self.members[member] = None
+        self._write = None
+
+    def leave(self, member: Subscription) -> None:
+        """A member is written to no more, not even what the share is behind with."""
+        del self.members[member]
+        self._write = None
+
+    def put(self, data: bytes) -> bool:
+        """Add to the backlog. Returns whether that was empty."""
+        self._backlog.append(data)
+        return len(self._backlog) == 1
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is a backlog."""
+        return bool(self._backlog)
+
+    def settle(self) -> None:
+        """Write the backlog. Whose buffer that fills leaves before this returns."""
+        backlog, self._backlog = self._backlog, []
+        if backlog and self.members:
+            self.write(backlog[0] if len(backlog) == 1 else b"".join(backlog))
+
+    def write(self, data: bytes) -> None:
+        """Give a batch to every member."""
+        write = self._write
+        if write is None:
+            write = self._write = self._gather([member.sink for member in self.members])
+        failed = write(data)
+        if failed:
+            self._give_up([member for member in self.members if member.sink in failed])
+
+
+class Rounds:
+    """The shares that are behind, in order. All methods are called on the event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Share] = deque()
+        self._is_due = False
+        self._then: Callable[[], None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def take(self, share: Share) -> None:
+        """Settle a share when it is its turn."""
+        self._waiting.append(share)
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def then(self, callback: Callable[[], None]) -> None:
+        """Call back once nobody is behind any more. Replaces an earlier callback."""
+        self._then = callback
+
+    def _next(self) -> None:
+        waiting = self._waiting
+        try:
+            while waiting:
+                share = waiting.popleft()
+                if share.is_behind:  # one that was settled meanwhile takes nobody's time
+                    share.settle()
+                    break
+        finally:
+            self._is_due = bool(waiting)
+            if self._is_due:
+                asyncio.get_running_loop().call_soon(self._next)
+            elif self._then is not None:
+                then, self._then = self._then, None
+                then()

@@ -1,0 +1,183 @@
+"""A room that is written to in shares: everybody gets the same in the same order, and others are served in between."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+
+from parlour.hub import group
+from parlour.hub.hub import Hub
+from parlour.store.memory import MemoryStore
+from tests.support.recorder import Recorder
+from tests.support.stores import CountedIds, HandClock, append, draft
+
+SHARE = 4
+
+
+class House:
+    """A hub over a memory store with one room."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore(HandClock(), CountedIds())
+        self.hub = Hub(self.store)
+        self.store.on_commit(self.hub.deliver)
+
+    async def say(self, count: int = 1) -> None:
+        """One batch, which is committed when this returns, unless the store is held; nothing else has run since."""
+        for index in range(count):
+            self.store.append(draft(f"message {index}"), lambda _answer: None)
+        await asyncio.sleep(0)
+
+    async def enter(self, count: int = 1, *, takes: int = 1_000_000) -> list[Recorder]:
+        channels = [await self.hub.open("lobby") for _ in range(count)]
+        return [Recorder(takes).enter(channel, channel.head) for channel in channels]
+
+
+@pytest.fixture
+async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    monkeypatch.setattr(group, "SHARE", SHARE)
+    house = House()
+    yield house
+    await house.hub.close()
+    await house.store.close()
+
+
+async def at_rest(house: House) -> None:
+    async with asyncio.timeout(5):
+        while house.hub.rounds or house.hub.turns:
+            await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+def leave(reader: Recorder) -> None:
+    assert reader.subscription is not None
+    reader.subscription.close()
+
+
+async def test_one_turn_of_the_loop_writes_to_one_share(house: House) -> None:
+    readers = await house.enter(5 * SHARE)
+    await house.say()
+    written, turns = 0, 0
+    while written < len(readers):
+        await asyncio.sleep(0)
+        now = sum(len(reader.seqs) for reader in readers)
+        assert now - written <= SHARE
+        written, turns = now, turns + 1
+    assert turns <= 6
+
+
+async def test_a_small_room_is_written_to_before_the_senders_are_answered(house: House) -> None:
+    readers = await house.enter(SHARE)
+    seen: list[list[int]] = []
+    house.store.append(draft("hello"), lambda _answer: seen.extend([list(reader.seqs) for reader in readers]))
+    await at_rest(house)
+    assert seen == [[1]] * SHARE
+
+
+async def test_batches_that_meet_leave_as_one_write(house: House) -> None:
+    readers = await house.enter(8 * SHARE, takes=2)
+    await house.say()
+    await house.say()
+    await at_rest(house)
+    assert all(reader.seqs == [1, 2] for reader in readers)
+    assert sum(reader.room for reader in readers) >= 6 * SHARE, "most were written to once"
+
+
+async def test_no_third_batch_begins_while_readers_are_given_two(house: House) -> None:
+    readers = await house.enter(20 * SHARE)
+    await house.say()
+    await house.say()
+    third = append(house.store, draft("the third"))
+    while not third.done():
+        await asyncio.sleep(0)
+    assert all(reader.seqs[:2] == [1, 2] for reader in readers)
+    await at_rest(house)
+    assert all(reader.seqs == [1, 2, 3] for reader in readers)
+
+
+async def test_who_comes_or_goes_while_a_share_is_behind_misses_and_repeats_nothing(house: House) -> None:
+    readers = await house.enter(3 * SHARE)
+    await house.say(2)
+    late = await house.enter(3)
+    readers[-1].subscription.pause()  # type: ignore[union-attr]
+    assert readers[-1].seqs == [1, 2], "it was given everything before it left"
+    leave(readers[-2])
+    await house.say()
+    readers[-1].drained(room=1_000)
+    await at_rest(house)
+    assert all(reader.seqs == [3] for reader in late)
+    assert readers[-1].seqs == [1, 2, 3]
+    assert readers[-2].seqs in ([], [1, 2])
+    assert all(reader.seqs == [1, 2, 3] for reader in readers[:-2])
+
+
+async def test_who_is_about_to_be_told_something_is_given_what_came_before(house: House) -> None:
+    readers = await house.enter(3 * SHARE)
+    await house.say(2)
+    last = readers[-1].subscription
+    assert last is not None
+    assert readers[-1].seqs == []
+    last.settle()
+    assert readers[-1].seqs == [1, 2]
+    assert readers[0].seqs == []
+    await at_rest(house)
+    assert all(reader.seqs == [1, 2] for reader in readers)
+
+
+async def test_a_room_that_shrinks_is_written_to_at_once_again(house: House) -> None:
+    readers = await house.enter(10 * SHARE)
+    order = list(readers)
+    random.Random(1).shuffle(order)
+    for reader in order[SHARE // 2 :]:
+        leave(reader)
+    await house.say()
+    assert all(reader.seqs == [1] for reader in order[: SHARE // 2])
+    assert not house.hub.rounds
+
+
+async def test_one_broken_writer_in_a_share_is_sent_away_and_the_others_are_served(house: House) -> None:
+    readers = await house.enter(2 * SHARE)
+    broken = Recorder(breaks_at=1).enter(await house.hub.open("lobby"), 0)
+    readers += await house.enter(SHARE)
+    await house.say(2)
+    await at_rest(house)
+    assert broken.notes == ["caught_up 0", "failed"]
+    assert all(reader.seqs == [1, 2] for reader in readers)
+
+
+@pytest.mark.parametrize("seed", range(30))
+async def test_any_order_of_coming_going_and_standing_still_keeps_every_log_whole(house: House, seed: int) -> None:
+    chance = random.Random(seed)
+    there: list[tuple[Recorder, int]] = []  # with the head at which each came
+    gone: list[tuple[Recorder, int]] = []
+    channel = await house.hub.open("lobby")
+    for _ in range(120):
+        what = chance.randrange(6)
+        if what == 0:
+            there += [
+                (reader, channel.head)
+                for reader in await house.enter(chance.randrange(1, 8), takes=chance.choice((1, 2, 99)))
+            ]
+        elif what == 1 and there:
+            gone.append(there.pop(chance.randrange(len(there))))
+            leave(gone[-1][0])
+        elif what == 2 and there:
+            there[chance.randrange(len(there))][0].drained(room=chance.choice((1, 5)))
+        elif what == 3 and there:
+            chance.choice(there)[0].subscription.settle()  # type: ignore[union-attr]
+        else:
+            await house.say(chance.randrange(1, 4))
+        for _ in range(chance.randrange(3)):
+            await asyncio.sleep(0)
+    for _ in range(100):
+        for reader, _ in there:
+            reader.drained(room=1_000)
+        await at_rest(house)
+    for reader, came in there:
+        assert reader.seqs == list(range(came + 1, channel.head + 1))
+    for reader, came in gone:
+        assert reader.seqs == list(range(came + 1, came + 1 + len(reader.seqs)))
+    channel.release()
