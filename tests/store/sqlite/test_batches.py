@@ -124,6 +124,20 @@ async def test_there_is_one_batch_in_flight_and_senders_come_before_the_next(tmp
     await store.close()
 
 
+async def test_a_hold_that_ends_at_once_leaves_nobody_waiting(tmp_path: Path) -> None:
+    store = await open_sqlite(tmp_path, clock=TickingClock())
+
+    def hold_for_a_moment(_commits: Sequence[Commit]) -> None:
+        store.hold(True)
+        asyncio.get_running_loop().call_soon(store.hold, False)  # before the store looks for its next batch
+
+    store.on_commit(hold_for_a_moment)
+    async with asyncio.timeout(10):
+        for senders in (8, 4, 4, 3):  # fewer than the batch before: the store waits for the others, but not for ever
+            await asyncio.gather(*(append(store, draft()) for _ in range(senders)))
+    await store.close()
+
+
 async def test_a_full_queue_refuses_at_once_and_takes_again_when_it_has_drained(tmp_path: Path) -> None:
     store = await open_sqlite(tmp_path, queue_bytes=100_000)
     futures = [append(store, draft("x" * 9_000)) for _ in range(20)]

@@ -74,7 +74,7 @@ class SqliteStore:
         self._full = False
         self._recent = RecentRooms()
         self._listing: Future[list[Tip]] | None = None  # what completes it
-        self._held = False
+        self._held = self._postponed = False  # `_postponed`: `_next` runs once nobody holds
         self._commits = 0  # what changed the logs: reads are shared only between two changes
         self._drained: Future[None] = self._loop.create_future()
         self._stopped: Future[bool] = self._loop.create_future()
@@ -170,7 +170,8 @@ class SqliteStore:
 
     def _next(self) -> None:
         """Take the next batch, or wait for it to gather."""
-        if self._held or self._in_flight:
+        if self._held:
+            self._postponed = True
             return
         self._scheduled = False
         if self._refusal is not None and not self._queue:
@@ -183,7 +184,8 @@ class SqliteStore:
     def hold(self, is_held: bool) -> None:
         """See `Store.hold`."""
         self._held = is_held and self._refusal is None
-        if not is_held:
+        if self._postponed and not self._held:  # once for each batch: a second wait would swallow the first
+            self._postponed = False
             self._loop.call_soon(self._next)
 
     def gathered(self) -> None:
