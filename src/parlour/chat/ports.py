@@ -61,14 +61,15 @@ class Store(Protocol):
     def on_commit(self, listener: Callable[[Sequence[Commit]], None]) -> None:
         """Call `listener` on the loop with every transaction's new events, in log order, each exactly once.
 
-        The next transaction is not begun before it has returned and the senders are answered: a slow fan-out makes the
-        next batch bigger by itself.
+        The next transaction is not begun before it has returned and the senders are answered: a slow listener makes the
+        next batch bigger by itself. One that goes on with its work afterwards can `hold` the store.
         """
 
     def hold(self, is_held: bool) -> None:
-        """Begin no transaction until told to go on, or closed: readers are still being given what the last ones added.
+        """Begin no transaction until told to go on (False) or closed: readers are still being given the last events.
 
-        A transaction under way is finished and announced.
+        One switch for everybody, to be set by a listener of commits. A transaction under way is finished and announced;
+        drafts are queued meanwhile as always.
         """
 
     def on_trim(self, listener: Callable[[str, int], None]) -> None:

@@ -217,7 +217,7 @@ class Channel:
     def join(self, subscription: Subscription) -> None:
         """Write every batch from now on to a subscription that has everything up to `head`.
 
-        In a large room it may be a little behind with that until it is settled.
+        In a large room a batch may be written to it later, in the turn of its share, or when it is settled.
         """
         group = self._groups.get(subscription.encoder)
         if group is None:

@@ -31,7 +31,8 @@ def one_by_one(sinks: Sequence[Sink]) -> Write:
 class Group:
     """Members join and leave; what is written goes to those who are members at that moment, though perhaps later.
 
-    As many as one share holds are written to at once. `settle` before anything else is written to the sink of a member.
+    Members who fit into one share are written to before `write` returns. Where there are more shares, a member must be
+    settled before anything else is written to its sink.
     """
 
     __slots__ = ("_gather", "_give_up", "_open", "_rounds", "_shares", "members")
@@ -48,7 +49,7 @@ class Group:
         """From now on a member is written to."""
         share = next(iter(self._open), None)
         if share is not None and share.is_behind:
-            share = next(reversed(self._open))
+            share = next(reversed(self._open))  # where those went who came since the last batch
         if share is None or share.is_behind:
             share = Share(self._gather, self._give_up)
             self._shares[share] = self._open[share] = None
@@ -67,7 +68,7 @@ class Group:
         self.members[member].settle()
 
     def write(self, data: bytes) -> None:
-        """Give a batch to every member."""
+        """Give a batch to every member: now if they are one share, otherwise each share in its turn."""
         if len(self._shares) == 1:
             share = next(iter(self._shares))
             share.put(data)

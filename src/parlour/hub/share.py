@@ -1,8 +1,8 @@
 """Writes to a large room in shares, one in each turn of the loop: whoever else is there is served between two of them.
 
-A write costs the kernel 5 µs, and 10 where caches are cold: five thousand of them at once would hold everybody up for
-50 ms (docs/decisions/0013-shares.md). What a share has not been given yet is its backlog; batches that meet there leave
-as one write, so that a room that falls behind catches up by itself.
+A write costs the kernel 5 µs, and 10 where caches are cold: five thousand of them in one turn would hold everybody up
+for 25 to 50 ms (docs/decisions/0013-shares.md). What a share has not been given yet is its backlog; batches that meet
+there leave as one write, so that a room that falls behind catches up by itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from parlour.hub.subscription import Sink, Subscription
 
 SHARE = 256
-"""Members who are written to at once: 1.3 to 2.5 ms."""
+"""The most members of a share. To write to all of them takes 1.3 to 2.5 ms of one turn."""
 
 Write = Callable[[bytes], Sequence[Sink]]
 """Gives a batch to many sinks, each once; returns those that failed. One broken sink costs the others nothing."""
@@ -27,7 +27,7 @@ GiveUp = Callable[[Sequence[Subscription]], None]
 
 
 class Share:
-    """Some of the members of a group. Nobody may join one that is behind: what it is behind with is not for him."""
+    """Some of the members of a group. Nobody may join one that is behind: who joins has had its backlog."""
 
     __slots__ = ("_backlog", "_gather", "_give_up", "_write", "members")
 
@@ -59,13 +59,13 @@ class Share:
         return bool(self._backlog)
 
     def settle(self) -> None:
-        """Write the backlog. Whose buffer that fills leaves before this returns."""
+        """Write the backlog. A member whose buffer that fills has left when this returns."""
         backlog, self._backlog = self._backlog, []
         if backlog and self.members:
             self.write(backlog[0] if len(backlog) == 1 else b"".join(backlog))
 
     def write(self, data: bytes) -> None:
-        """Give a batch to every member."""
+        """Give a batch to every member, past the backlog, which must be empty."""
         write = self._write
         if write is None:
             write = self._write = self._gather([member.sink for member in self.members])
@@ -75,7 +75,7 @@ class Share:
 
 
 class Rounds:
-    """The shares that are behind, in order. All methods are called on the event loop."""
+    """The shares of all rooms that are behind, in order. All methods are called on the event loop."""
 
     def __init__(self) -> None:
         self._waiting: deque[Share] = deque()

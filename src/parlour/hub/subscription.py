@@ -79,7 +79,7 @@ class Subscription:
 
     @property
     def seq(self) -> int:
-        """Everything up to and including this has been written."""
+        """Everything up to and including this has been written, or will be when this is settled."""
         return self.channel.head if self._live else self._seq
 
     def start(self, seq: int) -> None:

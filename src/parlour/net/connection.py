@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("parlour.net")
 
 READ_AHEAD = 65536
-"""Bytes of pipelined requests that are held while one is being answered; beyond it no more is read when more comes."""
+"""Bytes of pipelined requests held while one is being answered. The read that comes when there are more is the last."""
 
 SESSION_SLICE = 4096
 """Bytes that a session is given at once; the next slice waits for its turn in the event loop."""
