@@ -10,8 +10,10 @@ import pytest
 
 from parlour.hub import group
 from parlour.hub.hub import Hub
+from parlour.hub.subscription import Encoder
+from parlour.schema.events import By, Typing
 from parlour.store.memory import MemoryStore
-from tests.support.recorder import Recorder
+from tests.support.recorder import Recorder, encode_seqs
 from tests.support.stores import CountedIds, HandClock, append, draft
 
 SHARE = 4
@@ -96,6 +98,24 @@ async def test_no_third_batch_begins_while_readers_are_given_two(house: House) -
     assert all(reader.seqs[:2] == [1, 2] for reader in readers)
     await at_rest(house)
     assert all(reader.seqs == [1, 2, 3] for reader in readers)
+
+
+async def test_the_store_goes_on_though_people_never_stop_typing(house: House) -> None:
+    """Who types puts every share behind again before the last one has been written to."""
+    readers = await house.enter(20 * SHARE)
+    channel = await house.hub.open("lobby")
+    types = Encoder(encode_seqs, lambda _item: b" ")
+    typists = [Recorder().enter(await house.hub.open("lobby"), 0, encoder=types) for _ in range(2 * SHARE)]
+    answers = []
+    for _ in range(200):
+        if len(answers) < 3 and all(answer.done() for answer in answers):
+            answers.append(append(house.store, draft()))
+        channel.flash(Typing("lobby", By("u_alice", "alice", "member")))
+        await asyncio.sleep(0)
+    assert [answer.done() for answer in answers] == [True] * 3
+    await at_rest(house)
+    assert all(reader.seqs == [1, 2, 3] for reader in (*readers, *typists))
+    channel.release()
 
 
 async def test_who_comes_or_goes_while_a_share_is_behind_misses_and_repeats_nothing(house: House) -> None:

@@ -81,6 +81,7 @@ class Rounds:
         self._waiting: deque[Share] = deque()
         self._is_due = False
         self._then: Callable[[], None] | None = None
+        self._before_then = 0  # how many of those who wait come first
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -93,14 +94,18 @@ class Rounds:
             asyncio.get_running_loop().call_soon(self._next)
 
     def then(self, callback: Callable[[], None]) -> None:
-        """Call back once nobody is behind any more. Replaces an earlier callback."""
-        self._then = callback
+        """Call back once everybody who is behind now has been written to. Replaces an earlier callback.
+
+        Not once nobody is behind: while people type in a room of many shares that may never be.
+        """
+        self._then, self._before_then = callback, len(self._waiting)
 
     def _next(self) -> None:
         waiting = self._waiting
         try:
             while waiting:
                 share = waiting.popleft()
+                self._before_then -= 1
                 if share.is_behind:  # one that was settled meanwhile takes nobody's time
                     share.settle()
                     break
@@ -108,6 +113,6 @@ class Rounds:
             self._is_due = bool(waiting)
             if self._is_due:
                 asyncio.get_running_loop().call_soon(self._next)
-            elif self._then is not None:
+            if self._then is not None and self._before_then <= 0:
                 then, self._then = self._then, None
                 then()
