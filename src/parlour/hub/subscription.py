@@ -104,7 +104,7 @@ class Subscription:
             self.channel.leave(self)
 
     def settle(self) -> None:
-        """See that what has been handed out so far is written: other things may follow it then."""
+        """See that what has been handed out so far is written. To be called before anything else goes to the sink."""
         if self._live:
             self.channel.settle(self)
 
