@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from parlour.core.event import Appended
 from parlour.hub import group
 from parlour.hub.hub import Hub
 from parlour.hub.subscription import Encoder
@@ -106,7 +107,7 @@ async def test_the_store_goes_on_though_people_never_stop_typing(house: House) -
     channel = await house.hub.open("lobby")
     types = Encoder(encode_seqs, lambda _item: b" ")
     typists = [Recorder().enter(await house.hub.open("lobby"), 0, encoder=types) for _ in range(2 * SHARE)]
-    answers = []
+    answers: list[asyncio.Future[Appended]] = []
     for _ in range(200):
         if len(answers) < 3 and all(answer.done() for answer in answers):
             answers.append(append(house.store, draft()))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from parlour.hub.share import SHARE, Gather, GiveUp, Rounds, Share, Write
+from parlour.hub.share import SHARE, Gather, GiveUp, Share, Write
 from parlour.hub.subscription import Sink, Subscription
+from parlour.hub.turns import Turns
 
 log = logging.getLogger("parlour.hub")
 
@@ -37,7 +38,7 @@ class Group:
 
     __slots__ = ("_gather", "_give_up", "_open", "_rounds", "_shares", "members")
 
-    def __init__(self, gather: Gather, rounds: Rounds, give_up: GiveUp) -> None:
+    def __init__(self, gather: Gather, rounds: Turns, give_up: GiveUp) -> None:
         self.members: dict[Subscription, Share] = {}
         self._gather = gather
         self._rounds = rounds
@@ -76,7 +77,7 @@ class Group:
         else:
             for share in self._shares:
                 if share.put(data):
-                    self._rounds.take(share)
+                    self._rounds.take(share.settle)
 
     def _put(self, member: Subscription, share: Share) -> None:
         share.join(member)

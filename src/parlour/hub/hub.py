@@ -10,8 +10,8 @@ from parlour.chat.ports import Commit, Store
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
 from parlour.hub.group import one_by_one
-from parlour.hub.share import Gather, Rounds
-from parlour.hub.turns import Turns
+from parlour.hub.share import Gather
+from parlour.hub.turns import PAGES, Turns
 
 IDLE_CHANNELS = 1000
 IDLE_BYTES = 33554432
@@ -24,8 +24,10 @@ class Hub:
     def __init__(self, store: Store, gather: Gather = one_by_one) -> None:
         self.store = store
         self.gather = gather
-        self.turns = Turns()
-        self.rounds = Rounds()
+        self.turns = Turns(PAGES)
+        """Of those who catch up."""
+        self.rounds = Turns(1)
+        """Of the shares of large rooms."""
         self.repaired = 0
         """Events that the relay lost and the store made good, since the start."""
         self.is_ending = False
@@ -56,7 +58,7 @@ class Hub:
                 self._missed[room].append(events)
         if were_behind and self.rounds:
             self.store.hold(True)
-            self.rounds.then(lambda: self.store.hold(False))
+            self.rounds.take(lambda: self.store.hold(False))  # behind those who wait now, not all who will ever wait
 
     def trim(self, room: str, first_seq: int) -> None:
         """The log of a room begins at `first_seq` now; see `Store.on_trim`."""

@@ -7,8 +7,6 @@ there leave as one write, so that a room that falls behind catches up by itself.
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from parlour.hub.subscription import Sink, Subscription
@@ -72,47 +70,3 @@ class Share:
         failed = write(data)
         if failed:
             self._give_up([member for member in self.members if member.sink in failed])
-
-
-class Rounds:
-    """The shares of all rooms that are behind, in order. All methods are called on the event loop."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[Share] = deque()
-        self._is_due = False
-        self._then: Callable[[], None] | None = None
-        self._before_then = 0  # how many of those who wait come first
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def take(self, share: Share) -> None:
-        """Settle a share when it is its turn."""
-        self._waiting.append(share)
-        if not self._is_due:
-            self._is_due = True
-            asyncio.get_running_loop().call_soon(self._next)
-
-    def then(self, callback: Callable[[], None]) -> None:
-        """Call back once everybody who is behind now has been written to. Replaces an earlier callback.
-
-        Not once nobody is behind: while people type in a room of many shares that may never be.
-        """
-        self._then, self._before_then = callback, len(self._waiting)
-
-    def _next(self) -> None:
-        waiting = self._waiting
-        try:
-            while waiting:
-                share = waiting.popleft()
-                self._before_then -= 1
-                if share.is_behind:  # one that was settled meanwhile takes nobody's time
-                    share.settle()
-                    break
-        finally:
-            self._is_due = bool(waiting)
-            if self._is_due:
-                asyncio.get_running_loop().call_soon(self._next)
-            if self._then is not None and self._before_then <= 0:
-                then, self._then = self._then, None
-                then()

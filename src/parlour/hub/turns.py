@@ -1,7 +1,8 @@
-"""Lets a few readers at a time catch up in each turn of the loop: a crowd of them must not hold up those who are live.
+"""Does a little in each turn of the loop of what is much together: a crowd of readers must not hold up everybody else.
 
-Each page takes up to 10 ms to read and encode (`hub.subscription.PAGE_BYTES`); a thousand readers that come back at the
-same moment would make one turn of the loop out of a thousand pages.
+Those who catch up: a page takes up to 10 ms to read and encode (`hub.subscription.PAGE_BYTES`), and a thousand readers
+that come back at the same moment would make one turn of the loop out of a thousand pages. And the shares of large rooms
+(`hub.share`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from collections import deque
 from collections.abc import Callable
 
 PAGES = 16
-"""Pages written in one turn of the loop: as much as one reader may hold."""
+"""Pages written in one turn of the loop to those who catch up: as much as one reader may hold."""
 
 
 class Turns:
-    """A queue of callbacks, first come, first served. All methods are called on the event loop."""
+    """A queue of callbacks, first come, first served, so many at a time. All methods are called on the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_a_time: int) -> None:
+        self._at_a_time = at_a_time
         self._waiting: deque[Callable[[], None]] = deque()
         self._is_due = False
 
@@ -33,7 +35,7 @@ class Turns:
 
     def _next(self) -> None:
         try:
-            for _ in range(min(PAGES, len(self._waiting))):
+            for _ in range(min(self._at_a_time, len(self._waiting))):
                 self._waiting.popleft()()
         finally:
             self._is_due = bool(self._waiting)
