@@ -124,7 +124,7 @@ async def test_who_comes_or_goes_while_a_share_is_behind_misses_and_repeats_noth
     await house.say(2)
     late = await house.enter(3)
     readers[-1].subscription.pause()  # type: ignore[union-attr]
-    assert readers[-1].seqs == [1, 2], "it was given everything before it left"
+    assert not any(reader.seqs for reader in readers), "nobody is written to because one stands still"
     leave(readers[-2])
     await house.say()
     readers[-1].drained(room=1_000)

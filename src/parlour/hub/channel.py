@@ -120,7 +120,7 @@ class Channel:
         apart = self._too_much_for(events) if len(events) > 1 else ()
         for member in apart:
             member.pause()
-        self.head = events[-1].seq
+        since, self.head = self.head, events[-1].seq
         self.ring.extend(events)
         if self._replays:
             self._replays.clear()
@@ -133,7 +133,7 @@ class Channel:
                 log.exception("encoding_failed")
                 self._give_up(list(group.members))
             else:
-                group.write(data)
+                group.write(data, since)
         if self._waiters:
             self.release_waiters(True)
 
@@ -149,7 +149,7 @@ class Channel:
         for encoder, group in list(self._groups.items()):
             data = encoder.control(item)
             if data:
-                group.write(data)
+                group.write(data, self.head)
 
     def _too_much_for(self, events: Sequence[Stored]) -> list[Subscription]:
         """Who is given a batch page by page, as if it were late: to encode it in one go would hold the loop."""
@@ -227,6 +227,10 @@ class Channel:
     def settle(self, subscription: Subscription) -> None:
         """See that everything up to `head` has been written to a subscription; it may leave in the course of that."""
         self._groups[subscription.encoder].settle(subscription)
+
+    def written(self, subscription: Subscription) -> int:
+        """The last seq that has been written to a subscription."""
+        return self._groups[subscription.encoder].written(subscription, self.head)
 
     def leave(self, subscription: Subscription) -> None:
         """Stop writing to a subscription."""

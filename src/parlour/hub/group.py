@@ -57,7 +57,7 @@ class Group:
         self._put(member, share)
 
     def leave(self, member: Subscription) -> None:
-        """A member is written to no more; `settle` before, for one that must not miss what has been written."""
+        """A member is written to no more; `written` before, for one that goes on later."""
         share = self.members.pop(member)
         share.leave(member)
         self._open[share] = None
@@ -68,15 +68,22 @@ class Group:
         """See that a member has been given everything that was written; it may leave in the course of that."""
         self.members[member].settle()
 
-    def write(self, data: bytes) -> None:
-        """Give a batch to every member: now if they are one share, otherwise each share in its turn."""
+    def written(self, member: Subscription, head: int) -> int:
+        """The last seq that a member has been given of a room that has come to `head`."""
+        return self.members[member].written(head)
+
+    def write(self, data: bytes, since: int) -> None:
+        """Give every member a batch, which comes after the seq `since`.
+
+        Now if they are one share, otherwise each share in its turn.
+        """
         if len(self._shares) == 1:
             share = next(iter(self._shares))
-            share.put(data)
+            share.put(data, since)
             share.settle()
         else:
             for share in self._shares:
-                if share.put(data):
+                if share.put(data, since):
                     self._rounds.take(share.settle)
 
     def _put(self, member: Subscription, share: Share) -> None:

@@ -27,11 +27,12 @@ GiveUp = Callable[[Sequence[Subscription]], None]
 class Share:
     """Some of the members of a group. Nobody may join one that is behind: who joins has had its backlog."""
 
-    __slots__ = ("_backlog", "_gather", "_give_up", "_write", "members")
+    __slots__ = ("_backlog", "_gather", "_give_up", "_since", "_write", "members")
 
     def __init__(self, gather: Gather, give_up: GiveUp) -> None:
         self.members: dict[Subscription, None] = {}
         self._backlog: list[bytes] = []
+        self._since = 0  # the seq that the backlog begins after
         self._gather = gather
         self._give_up = give_up
         self._write: Write | None = None
@@ -46,10 +47,16 @@ class Share:
         del self.members[member]
         self._write = None
 
-    def put(self, data: bytes) -> bool:
-        """Add to the backlog. Returns whether that was empty."""
+    def put(self, data: bytes, since: int) -> bool:
+        """Add what comes after the seq `since` to the backlog. Returns whether that was empty."""
+        if not self._backlog:
+            self._since = since
         self._backlog.append(data)
         return len(self._backlog) == 1
+
+    def written(self, head: int) -> int:
+        """The last seq that has been written of a room that has come to `head`."""
+        return self._since if self._backlog else head
 
     @property
     def is_behind(self) -> bool:

@@ -79,8 +79,8 @@ class Subscription:
 
     @property
     def seq(self) -> int:
-        """Everything up to and including this has been written, or will be when this is settled."""
-        return self.channel.head if self._live else self._seq
+        """Everything up to and including this has been written."""
+        return self.channel.written(self) if self._live else self._seq
 
     def start(self, seq: int) -> None:
         """Begin after `seq` (which the log must be able to continue from): replay, say caught_up, go live."""
@@ -96,10 +96,10 @@ class Subscription:
 
     def pause(self) -> None:
         """The reader's buffer is full."""
+        # Nothing is written from here: another line may be in the middle of a batch, with its rest still to be written.
         self._paused = True
-        self.settle()
         if self._live:
-            self._seq = self.channel.head
+            self._seq = self.channel.written(self)
             self._live = False
             self.channel.leave(self)
 
@@ -124,6 +124,7 @@ class Subscription:
 
     def give_up(self) -> None:
         """What was to be written is lost: nothing may follow it."""
+        self.settle()
         self.pause()
         if self.reader is not None:
             self.reader.failed(self)
