@@ -81,6 +81,11 @@ def test_more_than_the_disk_takes_waits_its_turn_or_is_refused(tmp_path: Path) -
         uvloop.run(over_the_capacity(server, 0.5, 2.0, share=0.4))
 
 
+def test_who_sends_on_regardless_does_not_keep_others_from_being_stored(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        uvloop.run(more_than_can_be_answered(server, tmp_path, 0.5, 2.0, share=0.35))
+
+
 @pytest.mark.long
 @pytest.mark.timeout(2400)
 def test_ten_times_too_much_for_a_long_time(tmp_path: Path) -> None:
@@ -93,6 +98,18 @@ def test_ten_times_too_much_for_a_long_time(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "limited", *LIMITED, rate_limits=True) as server:
         missed += uvloop.run(many_times_the_rate(server, tmp_path, LONG_S / 5))
     assert missed == []  # only here: a miss early on must not hide the other figures
+
+
+async def more_than_can_be_answered(
+    server: ServerProcess, directory: Path, calm_s: float, flood_s: float, *, share: float
+) -> None:
+    """Ten times the peak, by those who do not listen to refusals."""
+    torrent = Torrent(directory, server.port, ROOM, SIZE)
+    warm, best = [await torrent.flood(tag, PEAK, calm_s) for tag in "wp"]
+    fates = await torrent.flood("f", CROWD._replace(window=64, rate=10 * best.accepted), flood_s)
+    _log.info("peak %.0f/s; %s", best.accepted, fates)
+    await hold_to_the_log(server, shared_of(server, "nobody"), [warm, best, fates])
+    assert fates.accepted >= share * best.accepted
 
 
 class Flooded(NamedTuple):

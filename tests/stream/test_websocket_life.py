@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from parlour.chat.guests import Guests
+from parlour.chat.ports import Store
 from parlour.chat.posting import Posting, Sender
 from parlour.core.limits import Limits
 from parlour.hub.hub import Hub
 from parlour.net.deadlines import Wheel
 from parlour.store.memory import MemoryStore
+from parlour.store.sqlite.store import SqliteStore
+from parlour.stream.aside import Aside
 from parlour.stream.live import Start
 from parlour.stream.websocket import WebSocketSession
+from tests.fault.crowd import until
 from tests.support.raw import ws_frame
 from tests.support.stores import CountedIds, HandClock
 
@@ -27,22 +33,23 @@ class Line:
 
     descriptor = -1
 
-    def __init__(self, *, answers: bool) -> None:
+    def __init__(self, *, answers: bool, store: Store | None = None) -> None:
         self.clock = HandClock()
         self.wheel = Wheel(self.clock.monotonic)
         self.answers = answers
         self.written = b""
         self.is_closed = False
         self.due = self.bucket = 0
-        store = MemoryStore(self.clock, CountedIds())
-        posting = Posting(store, Guests(store.secret), self.clock, access="open", rates=None)
+        self.holds: list[bool] = []
+        store = store or MemoryStore(self.clock, CountedIds())
+        posting = Posting(store, Guests(b"secret"), self.clock, access="open", rates=None)
         self.session = WebSocketSession(
-            Hub(store), posting, Sender("seat", None), [], room=None, limits=LIMITS, clock=self.clock
+            Hub(store), posting, Sender("seat", None), [], room=None, limits=LIMITS, clock=self.clock, aside=Aside()
         )
         self.session.started(self)
 
     def hold(self, is_held: bool) -> None:
-        raise AssertionError("a line with so few messages is never held back")
+        self.holds.append(is_held)
 
     def wind(self, seconds: float) -> None:
         """Let time pass, as long as the connection lives."""
@@ -83,6 +90,23 @@ class Line:
 
     def wake_in(self, seconds: float) -> None:
         self.wheel.set(self, seconds)
+
+
+async def test_who_is_refused_for_want_of_room_is_not_heard_for_a_moment(tmp_path: Path) -> None:
+    clock = HandClock()
+    store = await SqliteStore.open(tmp_path, clock=clock, ids=CountedIds(), on_fatal=raising, queue_bytes=0)
+    line = Line(answers=True, store=store)
+    line.session.received(2 * ws_frame(b'{"op":"send","room":"lobby","text":"is there room?"}'))
+    assert line.written.count(b'"code":"overloaded"') == 2
+    assert line.holds == [True]
+    await until(lambda: line.holds == [True, False], 5)
+    line.session.closed()
+    await store.close()
+
+
+def raising(error: BaseException) -> None:
+    """The disk has failed."""
+    raise error
 
 
 async def test_a_log_that_cannot_be_read_is_no_restart() -> None:

@@ -29,6 +29,7 @@ from parlour.schema.commands import (
     decode_op,
 )
 from parlour.schema.events import By, Bye, Typing, encode
+from parlour.stream.aside import Aside
 from parlour.stream.encoding import WEBSOCKET, WEBSOCKET_DEFLATED
 from parlour.stream.live import LOOKS, LiveSession, Start
 from parlour.wire.deflate import DeflateReader
@@ -56,8 +57,8 @@ class WebSocketSession(LiveSession):
     """
 
     __slots__ = (
-        "_asked", "_begun_at", "_clock", "_gave_up", "_heard", "_last", "_limits", "_opening", "_pinged", "_pings",
-        "_posting", "_reader", "_room", "_sender", "_unanswered",
+        "_aside", "_asked", "_begun_at", "_clock", "_gave_up", "_heard", "_is_aside", "_last", "_limits", "_opening",
+        "_pinged", "_pings", "_posting", "_reader", "_room", "_sender", "_unanswered",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +71,7 @@ class WebSocketSession(LiveSession):
         room: str | None,
         limits: Limits,
         clock: Clock,
+        aside: Aside,
         window_bits: int | None = None,
     ) -> None:
         encoder = WEBSOCKET if window_bits is None else WEBSOCKET_DEFLATED[window_bits]
@@ -86,6 +88,8 @@ class WebSocketSession(LiveSession):
         self._heard = True
         self._gave_up = False  # the close frame for a slow peer is written
         self._pinged = False
+        self._aside = aside
+        self._is_aside = False
         self._unanswered = 0  # sends on their way to the disk
         self._last: bytes | None = None  # what ends the connection once they are answered
         self._opening: dict[str, Start] = {}  # rooms that are subscribed to, but whose log is still looked for
@@ -154,6 +158,8 @@ class WebSocketSession(LiveSession):
             is_free = isinstance(op, SendOp)  # sends have rates of their own
         except Refusal as refusal:
             self._say(_error(key, refusal))
+            if refusal.code == "overloaded":
+                self._stand_aside()
             is_free = refusal.kind.status >= 500  # that the disk is busy or full is not the peer's doing
         if not is_free and not self._may_ask():
             self._close(POLICY, "too many operations")
@@ -183,7 +189,7 @@ class WebSocketSession(LiveSession):
 
         def done(answer: Answer) -> None:
             self._unanswered -= 1
-            if self._unanswered == MAX_UNANSWERED - 1 and self.sink is not None:
+            if self._unanswered == MAX_UNANSWERED - 1 and self.sink is not None and not self._is_aside:
                 self.sink.hold(False)
             if isinstance(answer, Refusal):
                 self._say(_error(op.key, answer))
@@ -196,6 +202,18 @@ class WebSocketSession(LiveSession):
         self._unanswered += 1
         if self._unanswered == MAX_UNANSWERED and self.sink is not None:
             self.sink.hold(True)
+
+    def _stand_aside(self) -> None:
+        """Hear no more of the peer for a moment: there is no room for it now."""
+        if self.sink is not None and not self._is_aside:
+            self._is_aside = True
+            self.sink.hold(True)
+            self._aside.wait(self._come_back)
+
+    def _come_back(self) -> None:
+        self._is_aside = False
+        if self.sink is not None and self._unanswered < MAX_UNANSWERED:
+            self.sink.hold(False)
 
     def _typing(self, op: TypingOp) -> None:
         room = room_name(op.room) if op.room is not None else self._room
