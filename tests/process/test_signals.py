@@ -20,9 +20,9 @@ from tests.support.talk import Client
 PATIENCE_S = 30
 SIZES = {
     "connections", "addresses", "channels", "idle_channels", "ring_bytes", "subscriptions", "waiters", "reads",
-    "catching_up", "shares_behind", "repaired", "rates_of_connecting", "rates_of_senders", "rates_of_addresses", "rates_of_rooms",
-    "rates_of_reading", "rates_of_typing", "rates_of_typing_rooms", "memory_bytes", "descriptors", "gc_objects",
-    "gc_frozen", "gc_full_collections", "gc_uncollectable",
+    "catching_up", "shares_behind", "repaired", "rates_of_connecting", "rates_of_senders", "rates_of_addresses",
+    "rates_of_rooms", "rates_of_reading", "rates_of_typing", "rates_of_typing_rooms", "memory_bytes", "descriptors",
+    "gc_objects", "gc_frozen", "gc_full_collections", "gc_uncollectable",
 }  # fmt: skip
 
 
