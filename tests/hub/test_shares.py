@@ -11,7 +11,7 @@ import pytest
 from parlour.core.event import Appended
 from parlour.hub import group
 from parlour.hub.hub import Hub
-from parlour.hub.subscription import Encoder
+from parlour.hub.subscription import Encoder, Subscription
 from parlour.schema.events import By, Typing
 from parlour.store.memory import MemoryStore
 from tests.support.recorder import Recorder, encode_seqs
@@ -55,9 +55,13 @@ async def at_rest(house: House) -> None:
     await asyncio.sleep(0)
 
 
-def leave(reader: Recorder) -> None:
+def place(reader: Recorder) -> Subscription:
     assert reader.subscription is not None
-    reader.subscription.close()
+    return reader.subscription
+
+
+def leave(reader: Recorder) -> None:
+    place(reader).close()
 
 
 async def test_one_turn_of_the_loop_writes_to_one_share(house: House) -> None:
@@ -123,7 +127,7 @@ async def test_who_comes_or_goes_while_a_share_is_behind_misses_and_repeats_noth
     readers = await house.enter(3 * SHARE)
     await house.say(2)
     late = await house.enter(3)
-    readers[-1].subscription.pause()  # type: ignore[union-attr]
+    place(readers[-1]).pause()
     assert not any(reader.seqs for reader in readers), "nobody is written to because one stands still"
     leave(readers[-2])
     await house.say()
@@ -188,7 +192,7 @@ async def test_any_order_of_coming_going_and_standing_still_keeps_every_log_whol
         elif what == 2 and there:
             there[chance.randrange(len(there))][0].drained(room=chance.choice((1, 5)))
         elif what == 3 and there:
-            chance.choice(there)[0].subscription.settle()  # type: ignore[union-attr]
+            place(chance.choice(there)[0]).settle()
         else:
             await house.say(chance.randrange(1, 4))
         for _ in range(chance.randrange(3)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 from parlour.stream.aside import APART_S, LONGEST_S, Aside
 
@@ -14,7 +15,7 @@ async def test_each_comes_back_once_behind_the_one_before() -> None:
     begun = time.monotonic()
     done = asyncio.get_running_loop().create_future()
     for number in range(50):
-        aside.wait(lambda number=number: back.append(number))  # type: ignore[misc]
+        aside.wait(partial(back.append, number))
     aside.wait(lambda: done.set_result(None))
     await asyncio.wait_for(done, 5)
     assert back == list(range(50))
