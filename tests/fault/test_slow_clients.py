@@ -33,6 +33,9 @@ PAGE_BYTES = 320 * 1024
 NOISE_S = 0.05
 """Latencies below this are the machine's, which does other things too."""
 
+SHORT_STALLED_S = 2
+"""What the server waits for a slow one in a short run. Whoever waited for one would wait for that long."""
+
 RESUMING = 20
 """Of each way that can be resumed, so many sleepers wake up in the end and read the rest."""
 
@@ -43,8 +46,8 @@ _log = logging.getLogger("parlour.fault")
 class Night:
     """How many slow clients of which ways there are, for how long the healthy ones are measured without them.
 
-    `slower` is by how much the 99th percentile of the healthy ones may be longer: a short run on a busy machine only
-    sees that nobody waits for a slow one.
+    `slower` is by how much the 99th percentile of the healthy ones may be longer. None: a short run on a busy machine
+    only sees that nobody waits for a slow one.
     """
 
     ways: Sequence[Way]
@@ -52,7 +55,7 @@ class Night:
     bytes_each: int
     measured_s: float
     let_go_s: float
-    slower: float
+    slower: float | None
 
 
 HEAP_KB = 20480
@@ -60,8 +63,8 @@ HEAP_KB = 20480
 with few of them it is as much as all they cost; 42 to 62 MiB were seen before they came, 70 at the peak either way."""
 
 NIGHTS = {
-    "streams": Night(STREAM_WAYS, 300, STREAM_BYTES, 1.0, 25.0, 20.0),
-    "pages": Night(PAGE_WAYS, 200, PAGE_BYTES, 1.0, 25.0, 20.0),
+    "streams": Night(STREAM_WAYS, 300, STREAM_BYTES, 1.0, 25.0, None),
+    "pages": Night(PAGE_WAYS, 200, PAGE_BYTES, 1.0, 25.0, None),
 }
 COUNT = int(os.environ.get("PARLOUR_TEST_SLEEPERS", "10000"))
 LONG_NIGHTS = {
@@ -72,7 +75,7 @@ LONG_NIGHTS = {
 
 @pytest.mark.parametrize("night", NIGHTS.values(), ids=NIGHTS)
 def test_slow_clients_cost_little_and_are_let_go(tmp_path: Path, night: Night) -> None:
-    with ServerProcess(tmp_path / "data", "--stalled-s", "1") as server:
+    with ServerProcess(tmp_path / "data", "--stalled-s", str(SHORT_STALLED_S)) as server:
         uvloop.run(sleep_through(server, night))
 
 
@@ -116,7 +119,7 @@ async def sleep_through(server: ServerProcess, night: Night) -> None:
     )  # fmt: skip
     check(dormitory, night)
     assert each <= night.bytes_each
-    assert during <= max(night.slower * before_s, NOISE_S)
+    assert during < (SHORT_STALLED_S if night.slower is None else max(night.slower * before_s, NOISE_S))
 
 
 def fill(server: ServerProcess) -> None:
