@@ -331,7 +331,7 @@ def test_a_message_cut_short_is_never_taken_for_a_whole_one(whole: bytes) -> Non
 
 
 def held_by(folder: Path) -> int:
-    """Bytes that code in a folder has allocated and not given back; what other threads of this process do is not in it."""
+    """Bytes that code in a folder has allocated and not given back, whatever other threads do meanwhile."""
     traces = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, f"{folder}/*")]).traces
     return sum(trace.size for trace in traces)
 
