@@ -24,7 +24,7 @@ from parlour.core.limits import Limits
 from parlour.http.application import Application
 from parlour.http.later import Later
 from parlour.http.request import Admission, Request
-from parlour.http.response import Reply, Response
+from parlour.http.response import Reply, Response, field_line
 from parlour.http.router import Route, Router
 from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
@@ -78,6 +78,7 @@ class Scripted:
                 Route("GET", "/who", self._who),
                 Route("GET", "/broken", self._broken),
                 Route("GET", "/split", self._split),
+                Route("GET", "/unwritable", self._unwritable),
             ]
         )
 
@@ -131,7 +132,11 @@ class Scripted:
 
     async def _split(self, request: Request) -> Response:
         await asyncio.sleep(0)
-        return Response(fields=[(b"X-Split", b"a\r\nSet-Cookie: b")])
+        return Response(fields=field_line(b"X-Split", b"a\r\nSet-Cookie: b"))
+
+    async def _unwritable(self, request: Request) -> Response:
+        await asyncio.sleep(0)
+        return Response(999)
 
 
 class InProcess:

@@ -14,7 +14,7 @@ from parlour.core.errors import Refusal
 from parlour.http.later import Later
 from parlour.http.negotiate import choose, wants_json
 from parlour.http.request import Admission, Request
-from parlour.http.response import PROBLEM, TEXT, Reply, Response
+from parlour.http.response import PROBLEM, TEXT, Reply, Response, field_line
 from parlour.http.router import Match, Router
 from parlour.schema.problems import error_line, problem
 from parlour.wire.forms import media_type
@@ -47,7 +47,7 @@ class Api:
         if route is None:
             match = request.admission.match
             allow = match.allow if match.routes else "GET, HEAD, OPTIONS, POST, PUT"
-            return Response(204, fields=[(b"Allow", allow.encode())])
+            return Response(204, fields=field_line(b"Allow", allow.encode()))
         self._guard.check(request, route)
         return route.handler(request)
 

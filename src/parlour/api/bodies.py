@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from parlour.api.reading import refuse_unknown
 from parlour.core.errors import Refusal
+from parlour.core.names import room_name
 from parlour.core.text import decode_text
 from parlour.http.negotiate import wants_json
 from parlour.http.request import Request
 from parlour.schema.commands import PostMessage, SendMessage
 from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, form_or_text
 from parlour.wire.strict_json import decode
+
+DEFAULT_ROOM = "lobby"
+"""Where a message goes that names no room."""
 
 _FIELDS = frozenset({"message", "text", "room", "name", "key"})
 _TEXT_TOO = (URLENCODED, b"application/octet-stream")
@@ -23,14 +27,18 @@ _PARAMETERS = frozenset({"name"})
 
 @dataclass(slots=True)
 class Message:
-    """What a client wants to say, as it wrote it."""
+    """What a client wants to say: text, name and key as it wrote them, the room in its canonical form."""
 
     text: str
-    room: str | None = None
-    name: str | None = None
-    key: str | None = None
-    as_json: bool = False
+    room: str
+    name: str | None
+    key: str | None
+    as_json: bool
     """Whether the receipt should be JSON: the request was, or asked for it."""
+
+
+_Written: TypeAlias = tuple[str, str | None, str | None, str | None]
+"""What a body says: text, room, name and key."""
 
 
 def is_form(request: Request) -> bool:
@@ -51,7 +59,8 @@ def is_json_type(media_type: bytes) -> bool:
 def read_message(request: Request) -> Message:
     """The message of a request: JSON, a form, or a raw body which is the text itself. Raises Refusal.
 
-    `Idempotency-Key` and `?name=` serve requests whose body has no room for them; contradicting values are refused.
+    Its room is that of the address, or for `/send` that of the body, or `lobby`. `Idempotency-Key` and `?name=` serve
+    requests whose body has no place for them; contradicting values are refused.
     """
     return _read(request, request.noted(_manner))
 
@@ -62,19 +71,24 @@ def read_api_message(request: Request) -> Message:
 
 
 def _read(request: Request, manner: _Manner) -> Message:
-    message = manner.read(request)
-    message.as_json = manner.as_json
+    text, room, name, key = manner.read(request)
+    if room is not None:
+        room = room_name(room)
+        if manner.room is not None and manner.room != room:
+            raise Refusal("bad_parameter", "The body names another room than the address.", field="room")
     if manner.key is not None:
-        message.key = _agree(message.key, manner.key, "key")
+        key = _agree(key, manner.key, "key")
     if manner.name is not None:
-        message.name = _agree(message.name, manner.name, "name")
-    return message
+        name = _agree(name, manner.name, "name")
+    return Message(text, room or manner.room or DEFAULT_ROOM, name, key, manner.as_json)
 
 
-class _Manner(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Manner:
     """What the head of a request says of the message in its body."""
 
-    read: Callable[[Request], Message]
+    read: Callable[[Request], _Written]
+    room: str | None
     key: str | None
     name: str | None
     as_json: bool
@@ -87,17 +101,24 @@ def _manner(request: Request) -> _Manner:
     header = request.field(b"idempotency-key")
     key = None if header is None else header.decode("latin-1")
     as_json = is_json(request) or wants_json(request.field(b"accept"))
-    return _Manner(_reader(request.media_type), key, request.parameter("name"), as_json)
+    room = request.params.get("room")
+    return _Manner(
+        _reader(request.media_type),
+        None if room is None else room_name(room),
+        key,
+        request.parameter("name"),
+        as_json,
+    )
 
 
 def _api_manner(request: Request) -> _Manner:
     _refuse_compressed(request)
     if not is_json(request):
         raise Refusal("unsupported_media_type", "The API takes application/json.")
-    return _manner(request)._replace(read=_from_api_json)
+    return replace(_manner(request), read=_from_api_json)
 
 
-def _reader(kind: bytes) -> Callable[[Request], Message]:
+def _reader(kind: bytes) -> Callable[[Request], _Written]:
     if is_json_type(kind):
         return _from_json
     if kind in (URLENCODED, MULTIPART):
@@ -112,17 +133,17 @@ def _refuse_compressed(request: Request) -> None:
         raise Refusal("unsupported_media_type", "Compressed bodies are not read.")
 
 
-def _from_json(request: Request) -> Message:
+def _from_json(request: Request) -> _Written:
     command = decode(request.body, SendMessage)
-    return Message(command.text, command.room, command.name, command.key)
+    return command.text, command.room, command.name, command.key
 
 
-def _from_api_json(request: Request) -> Message:
+def _from_api_json(request: Request) -> _Written:
     command = decode(request.body, PostMessage)
-    return Message(command.text, None, command.name, command.key)
+    return command.text, None, command.name, command.key
 
 
-def _from_form(request: Request) -> Message:
+def _from_form(request: Request) -> _Written:
     """The message of a form; but what `curl -d` labels a form may be the text itself."""
     pairs: list[tuple[str, str]] | str
     if request.media_type == URLENCODED:
@@ -130,7 +151,7 @@ def _from_form(request: Request) -> Message:
     else:
         pairs = decode_multipart(request.field(b"content-type") or b"", request.body)
     if isinstance(pairs, str):
-        return Message(_without_final_break(pairs))
+        return _without_final_break(pairs), None, None, None
     fields: dict[str, str] = {}
     for name, value in pairs:
         if name in fields:
@@ -144,11 +165,11 @@ def _from_form(request: Request) -> Message:
         raise Refusal("bad_form", "The form has no field named message or text.", field="message")
     # Browsers send the line breaks of a text area as CR LF (WHATWG HTML, multipart and urlencoded form data).
     text = text.replace("\r\n", "\n")
-    return Message(text, fields.get("room") or None, fields.get("name") or None, fields.get("key") or None)
+    return text, fields.get("room") or None, fields.get("name") or None, fields.get("key") or None
 
 
-def _from_raw(request: Request) -> Message:
-    return Message(_without_final_break(decode_text(request.body)))
+def _from_raw(request: Request) -> _Written:
+    return _without_final_break(decode_text(request.body)), None, None, None
 
 
 def _without_final_break(text: str) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
-from parlour.api.bodies import read_message
+from parlour.api.bodies import DEFAULT_ROOM, read_message
 from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.api.info import Info
-from parlour.api.messages import DEFAULT_ROOM, Messages, Receipt, is_browser_form
+from parlour.api.messages import Messages, Receipt, is_browser_form
 from parlour.api.pages import Pages, Refused
 from parlour.api.rooms import Rooms
 from parlour.core.errors import Refusal
-from parlour.core.names import room_name
 from parlour.http.negotiate import choose
 from parlour.http.request import Request
 from parlour.http.response import Reply, Response
@@ -44,7 +43,7 @@ class Front:
 
     def post(self, request: Request) -> Receipt | Coroutine[Any, Any, Response]:
         """`POST /send`, POST and PUT to `/<room>`."""
-        return self._form(request) if is_browser_form(request) else self._messages.post(request)
+        return self._form(request) if request.noted(is_browser_form) else self._messages.post(request)
 
     async def _form(self, request: Request) -> Response:
         try:
@@ -63,11 +62,10 @@ class Front:
         """
         try:
             message = read_message(request)
-            room = room_name(request.params.get("room") or message.room or DEFAULT_ROOM)
             self._guard.limit_reading(request)
         except Refusal:
             return None
-        channel = await self._context.hub.open(room)
+        channel = await self._context.hub.open(message.room)
         try:
             events = await page_before(self._context.hub, channel, channel.head + 1, SHOWN)
             return await self._pages.room(request, channel, events, refused=Refused(refusal, message))

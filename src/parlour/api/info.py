@@ -12,7 +12,7 @@ from parlour.core.errors import Refusal
 from parlour.core.limits import limit_rows
 from parlour.http.negotiate import wants_json
 from parlour.http.request import Request
-from parlour.http.response import JSON, Response
+from parlour.http.response import JSON, Response, field_line
 from parlour.schema.server import ServerInfo
 from parlour.ui.assets import ASSETS
 
@@ -89,14 +89,14 @@ class Info:
     async def go(self, request: Request) -> Response:
         """`GET /?room=NAME`: the form that leads to another room."""
         room = request.parameter("room") or ""
-        return Response(303, fields=[(b"Location", room_location(room))])
+        return Response(303, fields=field_line(b"Location", room_location(room)))
 
     def _asset(self, request: Request, name: str, cache: bytes) -> Response:
         asset = ASSETS.get(name)
         if asset is None:
             raise Refusal("not_found", "There is no such file.")
         etag = f'"{asset.etag}"'.encode()
-        fields = [(b"ETag", etag)]
+        fields = field_line(b"ETag", etag)
         if request.field(b"if-none-match") == etag:
             return Response(304, fields=fields, cache=cache)
         return Response(body=asset.body, content_type=asset.content_type.encode(), fields=fields, cache=cache)

@@ -15,7 +15,7 @@ from parlour.api.reference import reference
 from parlour.core.errors import ERRORS
 from parlour.core.limits import Limits, limit_rows
 from parlour.http.request import Request
-from parlour.http.response import JSON, Response
+from parlour.http.response import JSON, Response, field_line
 from parlour.http.router import Route
 from parlour.schema import commands, events, fields, pages, problems, server
 from parlour.schema.commands import Ack, OpError, PongReply, Subscribed, Unsubscribed
@@ -71,8 +71,8 @@ class OpenApi:
             self._made = body, b'"%b"' % hashlib.sha256(body).hexdigest()[:20].encode()
         body, etag = self._made
         if request.field(b"if-none-match") == etag:
-            return Response(304, fields=[(b"ETag", etag)], cache=b"no-cache")
-        return Response(body=body, content_type=JSON, fields=[(b"ETag", etag)], cache=b"no-cache")
+            return Response(304, fields=field_line(b"ETag", etag), cache=b"no-cache")
+        return Response(body=body, content_type=JSON, fields=field_line(b"ETag", etag), cache=b"no-cache")
 
     async def page(self, request: Request) -> Response:
         """`GET /api`."""

@@ -16,7 +16,7 @@ from parlour.core.event import Stored
 from parlour.core.names import room_name
 from parlour.core.permissions import may_post
 from parlour.http.request import Request
-from parlour.http.response import HTML, Field, Response
+from parlour.http.response import HTML, Response, field_line
 from parlour.hub.channel import Channel
 from parlour.schema.events import Event, decode_event
 from parlour.ui.markup import Markup
@@ -84,13 +84,13 @@ class Pages:
             policy=CSP.encode(),
         )
 
-    def _fields(self, request: Request, cookie: bytes | None, refused: Refused | None) -> list[Field]:
+    def _fields(self, request: Request, cookie: bytes | None, refused: Refused | None) -> bytes:
         """The header fields of a room's page: a seat for who has none, HTTPS from now on, what a refusal demands."""
-        fields: list[Field] = [(b"Vary", b"Accept, Cookie")]
+        fields = field_line(b"Vary", b"Accept, Cookie")
         if cookie is not None:
-            fields.append((b"Set-Cookie", cookie))
+            fields += field_line(b"Set-Cookie", cookie)
         if self._context.hsts_seconds and request.peer.scheme == "https":
-            fields.append((b"Strict-Transport-Security", b"max-age=%d" % self._context.hsts_seconds))
+            fields += field_line(b"Strict-Transport-Security", b"max-age=%d" % self._context.hsts_seconds)
         return fields if refused is None else fields + refusal_fields(refused.refusal)
 
     def _form_key(self, refused: Refused | None) -> str:

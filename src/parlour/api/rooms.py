@@ -18,7 +18,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.core.names import room_name
 from parlour.http.request import Request
-from parlour.http.response import JSON, NDJSON, Field, OpenResponse, Reply, Response, Upgrade
+from parlour.http.response import JSON, NDJSON, OpenResponse, Reply, Response, Upgrade, field_line
 from parlour.hub.channel import Channel
 from parlour.hub.history import PAGE_BYTES, cursor_gone, one_event, page_after, page_before
 from parlour.hub.subscription import PAGE_BYTES as SLICE_BYTES
@@ -150,7 +150,8 @@ class Rooms:
                 # The page around it, scrolled to it: only a redirect can name a place in a page.
                 before = seq + DEFAULT_LIMIT // 2
                 around = "" if before > channel.head else f"?before={before}"
-                return Response(303, fields=[(b"Location", b"%b%b#m%d" % (room_path(room), around.encode(), seq))])
+                place = b"%b%b#m%d" % (room_path(room), around.encode(), seq)
+                return Response(303, fields=field_line(b"Location", place))
             event = await one_event(hub, channel, seq)
             if reading.format == "json":
                 return Response(body=event.json + b"\n", content_type=JSON)
@@ -228,8 +229,8 @@ def _json_page(channel: Channel, reading: Reading, events: Sequence[Stored], pat
     kept = named if reading.limit is None else f"&limit={reading.limit}{named}"
     following = f"{path}?since={epoch}.{newest}{kept}"
     previous = f"{path}?before={epoch}.{first}{kept}" if first is not None and first > channel.first_seq else None
-    fields: list[Field] = [(b"Link", f'<{following}>; rel="next"'.encode())]
+    fields = field_line(b"Link", f'<{following}>; rel="next"'.encode())
     if previous is not None:
-        fields.append((b"Link", f'<{previous}>; rel="prev"'.encode()))
+        fields += field_line(b"Link", f'<{previous}>; rel="prev"'.encode())
     body = encode_page(channel.room, epoch, events, channel.first_seq, channel.head, following, previous)
     return Response(body=body, content_type=JSON, fields=fields)

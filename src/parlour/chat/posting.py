@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from parlour.chat.guests import Guests
 from parlour.chat.ports import Clock, Store
@@ -17,7 +17,8 @@ from parlour.core.permissions import Access, may_post
 from parlour.core.text import check_text
 
 
-class Sender(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sender:
     """Where a message comes from.
 
     `seat` is the identity of a guest (cookie or address); rates count by `address`, and None has none: the program that

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 
 from parlour.http.session import Session
-
-Field = tuple[bytes, bytes]
 
 TEXT = b"text/plain; charset=utf-8"
 HTML = b"text/html; charset=utf-8"
@@ -34,9 +31,16 @@ SECURITY_FIELDS = _FOR_ALL + _NO_ACTIVE_CONTENT
 _UNSAFE_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
+def field_line(name: bytes, value: bytes) -> bytes:
+    """One line of a head (RFC 9110 §5). Raises ValueError for a control character, which could end it early."""
+    if _UNSAFE_VALUE.search(value):
+        raise ValueError(f"control character in a header value: {value!r}")
+    return b"%b: %b\r\n" % (name, value)
+
+
 @dataclass(slots=True)
 class Response:
-    """A complete response. `fields` are extra header fields; lengths, dates and security fields are added on encoding.
+    """A complete response. `fields` are further lines of the head, made by `field_line`; the usual ones are added.
 
     `cache` is the value of Cache-Control; what a chat answers is never stored unless the handler says so.
     """
@@ -44,7 +48,7 @@ class Response:
     status: int = 200
     body: bytes = b""
     content_type: bytes = TEXT
-    fields: Sequence[Field] = ()
+    fields: bytes = b""
     cache: bytes = b"no-store"
     policy: bytes | None = None
     close: bool = False
@@ -57,7 +61,6 @@ class OpenResponse:
     session: Session
     content_type: bytes
     chunked: bool
-    fields: Sequence[Field] = ()
 
 
 @dataclass(slots=True)
@@ -72,16 +75,8 @@ Reply = Response | OpenResponse | Upgrade
 
 
 def encode(response: Response, *, date: bytes, keep_alive: bool, head_only: bool = False) -> bytes:
-    """The bytes of a complete response (RFC 9112 §4); `date` is an IMF-fixdate.
-
-    Raises ValueError for a control character in a field value.
-    """
-    status, body = response.status, response.body
-    extra = b""
-    for name, value in response.fields:
-        if _UNSAFE_VALUE.search(value):
-            raise ValueError(f"control character in a header value: {value!r}")
-        extra += b"%b: %b\r\n" % (name, value)
+    """The bytes of a complete response (RFC 9112 §4); `date` is an IMF-fixdate."""
+    status, body, extra = response.status, response.body, response.fields
     start = _start(status, date, response.cache, response.policy, keep_alive)
     if status == 204 or status == 304:
         return b"%b%b\r\n" % (start, extra)
@@ -110,7 +105,6 @@ def encode_open(response: OpenResponse, *, date: bytes) -> bytes:
         b"\r\nCache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n",
         b"Connection: close\r\n",
         b"Transfer-Encoding: chunked\r\n" if response.chunked else b"",
-        b"".join([b"%b: %b\r\n" % (name, _value(value)) for name, value in response.fields]),
         SECURITY_FIELDS,
         b"\r\n",
     ))  # fmt: skip
@@ -123,9 +117,3 @@ def _page_fields(policy: bytes) -> bytes:
         + b"Cross-Origin-Opener-Policy: same-origin\r\nPermissions-Policy: camera=(), geolocation=(), microphone=()\r\n"
         + b"Content-Security-Policy: %b\r\n" % policy
     )
-
-
-def _value(value: bytes) -> bytes:
-    if _UNSAFE_VALUE.search(value):
-        raise ValueError(f"control character in a header value: {value!r}")
-    return value
