@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 from parlour.core.event import Stored
@@ -24,14 +24,17 @@ class Ring:
         self.events: deque[Stored] = deque()
         self.size = 0
 
-    def extend(self, events: Iterable[Stored]) -> None:
+    def extend(self, events: Sequence[Stored]) -> None:
         """Append the events that follow the last one."""
         ring = self.events
-        for event in events:
-            ring.append(event)
-            self.size += len(event.json) + OVERHEAD
-        while len(ring) > MAX_EVENTS or (self.size > MAX_BYTES and len(ring) > 1):
-            self.size -= len(ring.popleft().json) + OVERHEAD
+        size = self.size
+        ring.extend(events)
+        for _, json in events:
+            size += len(json) + OVERHEAD
+        while len(ring) > MAX_EVENTS or (size > MAX_BYTES and len(ring) > 1):
+            _, json = ring.popleft()
+            size -= len(json) + OVERHEAD
+        self.size = size
 
     def drop_below(self, seq: int) -> None:
         """Forget the events before `seq`."""
@@ -39,7 +42,7 @@ class Ring:
         while ring and ring[0].seq < seq:
             self.size -= len(ring.popleft().json) + OVERHEAD
 
-    def replace(self, events: Iterable[Stored]) -> None:
+    def replace(self, events: Sequence[Stored]) -> None:
         """Begin anew with these events."""
         self.events.clear()
         self.size = 0

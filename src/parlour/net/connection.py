@@ -33,7 +33,7 @@ LINGER_S = 2
 """After the last answer the peer gets this long to read it and close, before the connection is cut."""
 
 NOTHING, HEAD, BODY = range(3)
-"""What the deadline was armed for (`Server.patience_s` says how long): bytes that trickle in do not move it."""
+"""What the deadline was armed for (`Server.patience` says how long): bytes that trickle in do not move it."""
 
 GONE_S = 1
 """Who asks and then closes its side gets an answer within this time, or is taken to have gone."""
@@ -172,33 +172,29 @@ class Connection(asyncio.Protocol):
     def _advance(self) -> None:
         """Take the steps that the bytes at hand allow: a few in this turn of the loop, others are waiting too."""
         self._advancing = True
-        left = self.server.limits.pipelined_requests
-        while left:
-            left -= 1
-            if not self._step():
-                self._advancing = False
-                return
+        try:
+            for _ in range(self.server.limits.pipelined_requests):
+                if self._exchange is not None or self._closing or self._paused or not self._take_request():
+                    self._advancing = False
+                    return
+        except Refusal as refusal:
+            self._advancing = False
+            self._refuse(refusal, self._head)
+            return
+        except Exception:
+            log.exception("connection_failed")
+            self._advancing = False
+            self._refuse(Refusal("internal"), self._head)
+            return
         if self._decoder is not None and self._decoder.buffered > READ_AHEAD:
             self.transport.pause_reading()
         self.server.loop.call_soon(self._advance)
 
-    def _step(self) -> bool:
-        """Take one request off the bytes at hand, or refuse it; False when that must wait."""
-        if self._exchange is not None or self._decoder is None or self._closing or self._paused:
-            return False
-        try:
-            return self._take_request()
-        except Refusal as refusal:
-            self._refuse(refusal, self._head)
-        except Exception:
-            log.exception("connection_failed")
-            self._refuse(Refusal("internal"), self._head)
-        return False
-
     def _take_request(self) -> bool:
         """Start the next exchange; False when it, or more bytes, must be waited for. Raises Refusal."""
         decoder = self._decoder
-        assert decoder is not None
+        if decoder is None:
+            return False
         server = self.server
         head = self._head
         if head is None:
@@ -264,7 +260,7 @@ class Connection(asyncio.Protocol):
         self.transport.resume_reading()
         if what == NOTHING or what != self._waiting_for:
             server = self.server
-            server.wheel.set(self, server.patience_s[what])
+            server.wheel.arm(self, server.patience[what])
         self._waiting_for = what
 
     def _check_progress(self) -> None:
@@ -337,14 +333,13 @@ class Connection(asyncio.Protocol):
         decoder = self._decoder
         assert decoder is not None
         server = self.server
-        more = bool(decoder.buffered)
-        keep_alive = (
-            head.keep_alive
-            and not response.close
-            and self._remaining > 0
-            and not server.drain.is_draining
-            and (more or not self._eof)
-            and head.upgrade != b"websocket"  # refused: what follows may be meant as frames, not as requests
+        more = not decoder.is_between
+        keep_alive = head.keep_alive and not (
+            response.close
+            or self._remaining <= 0
+            or server.drain.is_draining
+            or (self._eof and not more)
+            or head.upgrade == b"websocket"  # refused: what follows may be meant as frames, not as requests
         )
         data = encode(response, date=server.date(), keep_alive=keep_alive, head_only=head.method == "HEAD")
         if keep_alive and head.minor == 0:

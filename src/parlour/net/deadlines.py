@@ -47,8 +47,15 @@ class Wheel:
 
     def set(self, entry: Entry, seconds: float) -> None:
         """Give the entry a deadline in so many seconds, in place of the one it has."""
-        # Rounded up to whole ticks, and one more because part of the present tick may be over.
-        due = entry.due = self._now + 1 - int(-seconds * self._per_second // 1)
+        self.arm(entry, self.ticks(seconds))
+
+    def ticks(self, seconds: float) -> int:
+        """What `arm` takes: whole ticks, rounded up, and one more because part of the present one may be over."""
+        return 1 - int(-seconds * self._per_second // 1)
+
+    def arm(self, entry: Entry, ticks: int) -> None:
+        """`set` for a time that was turned into ticks before."""
+        due = entry.due = self._now + ticks
         bucket = entry.bucket
         if due < bucket or bucket == 0:
             self._move(entry, due)

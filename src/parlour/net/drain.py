@@ -32,25 +32,21 @@ class Drain:
     to come back at its own random moment within `spread_s`, so that they do not all return in the same second.
     """
 
-    __slots__ = ("_done", "_fraction", "_is_draining", "_is_hurried", "_spread_s", "connections")
+    __slots__ = ("_done", "_fraction", "_is_hurried", "_spread_s", "connections", "is_draining")
 
     def __init__(self, fraction: Callable[[], float], spread_s: float = 15.0) -> None:
         self.connections: dict[Drainable, None] = {}  # in the order of their coming
         self._fraction = fraction
         self._spread_s = spread_s
-        self._is_draining = False
+        self.is_draining = False
+        """Whether the stop has begun; readiness is its opposite."""
         self._is_hurried = False
         self._done: asyncio.Future[None] | None = None
-
-    @property
-    def is_draining(self) -> bool:
-        """Whether the stop has begun; readiness is its opposite."""
-        return self._is_draining
 
     def opened(self, connection: Drainable) -> None:
         """A connection was made. One that was accepted in the last moment is drained at once."""
         self.connections[connection] = None
-        if self._is_draining:
+        if self.is_draining:
             asyncio.get_running_loop().call_soon(self._tell, connection)
 
     def closed(self, connection: Drainable) -> None:
@@ -68,7 +64,7 @@ class Drain:
         """Drain, for at most so many seconds; what is left then is aborted. Returns how many had to be. Called once."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        self._is_draining = True
+        self.is_draining = True
         stop_accepting()
         await self._tell_all(deadline)
         if self.connections and not self._is_hurried:

@@ -58,7 +58,9 @@ class Server:
         self.limits = limits
         self.fan_out = fan_out
         self.on_answer = on_answer
-        self.patience_s = (limits.keep_alive_s, limits.header_read_s, limits.body_read_s)
+        self.patience = tuple(  # in ticks, by what a connection waits for
+            wheel.ticks(seconds) for seconds in (limits.keep_alive_s, limits.header_read_s, limits.body_read_s)
+        )
         self._head_limits = HeadLimits(
             request_line=limits.request_line_bytes,
             field=limits.header_field_bytes,

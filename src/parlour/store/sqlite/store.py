@@ -45,6 +45,10 @@ _Entry = tuple[Draft, Callable[[Answer], None], int]
 """What waits: a draft, who is told, and the bytes that both take."""
 
 
+def _is_full(answer: Answer) -> bool:
+    return isinstance(answer, Refusal) and answer.code == "storage_full"
+
+
 class SqliteStore:
     """A `Store` in one directory, for one process at a time. Made by `open`."""
 
@@ -66,7 +70,7 @@ class SqliteStore:
         self._trim_listeners: list[Callable[[str, int], None]] = []
         self._queue: deque[_Entry] = deque()
         self._in_flight: list[_Entry] = []
-        self._bytes_free = queue_bytes
+        self._queue_bytes = self._bytes_free = queue_bytes
         self._gather = Gather(clock.monotonic, BATCH_DRAFTS)
         self._pace = Pace(clock.monotonic, BATCH_DRAFTS, QUEUE_DRAFTS)
         self._scheduled = False  # `_take` or `_next` is about to run
@@ -113,9 +117,9 @@ class SqliteStore:
     def append(self, draft: Draft, done: Callable[[Answer], None]) -> None:
         """See `Store.append`."""
         size = getsizeof(draft.text) + DRAFT_OVERHEAD
-        if self._refusal == "storage_unavailable":
-            raise after_failure(draft)
         if self._refusal is not None:
+            if self._refusal == "storage_unavailable":
+                raise after_failure(draft)
             raise Refusal(self._refusal, retry_after=1)
         if size > self._bytes_free or len(self._queue) >= self._pace.room:
             raise Refusal("overloaded", "Too many messages wait for the disk.", retry_after=1)
@@ -131,17 +135,26 @@ class SqliteStore:
         self._scheduled = False
         if self._in_flight:
             return
-        batch = self._in_flight
-        taken = 0
-        while self._queue and len(batch) < BATCH_DRAFTS:
-            taken += self._queue[0][2]
-            if taken > BATCH_BYTES and batch:
-                break
-            batch.append(self._queue.popleft())
+        batch = self._in_flight = self._first_of_queue()
         self._gather.taken(len(batch))
         self._pace.taken(len(batch), len(self._queue))
         if batch:
             self._writer.jobs.put(Batch([draft for draft, _, _ in batch], self._clock.now_ms()))
+
+    def _first_of_queue(self) -> list[_Entry]:
+        """Take the next batch off the queue. None is in flight, so all bytes that are not free are in the queue."""
+        queue = self._queue
+        if len(queue) <= BATCH_DRAFTS and self._queue_bytes - self._bytes_free <= BATCH_BYTES:
+            self._queue = deque()
+            return list(queue)
+        batch: list[_Entry] = []
+        taken = 0
+        while queue and len(batch) < BATCH_DRAFTS:
+            taken += queue[0][2]
+            if taken > BATCH_BYTES and batch:
+                break
+            batch.append(queue.popleft())
+        return batch
 
     def delivered(self, outcome: Outcome) -> None:
         """Pass on what the writer did: to the listeners, then to the senders; then comes the next batch."""
@@ -154,15 +167,15 @@ class SqliteStore:
                 self._recent.note(outcome.tips)
                 for listener in self._listeners:
                     listener(outcome.commits)
+            else:
+                self._full = self._full or any(_is_full(answer) for answer in outcome.answers)
         finally:
             self._answer(batch, outcome.answers)
             self._loop.call_soon(self._next)  # after what these answers set going: their senders may have more
 
     def _answer(self, batch: list[_Entry], answers: Sequence[Answer]) -> None:
-        for (_, done, size), answer in zip(batch, answers, strict=True):
-            self._bytes_free += size
-            if isinstance(answer, Refusal):
-                self._full = self._full or answer.code == "storage_full"
+        self._bytes_free += sum([size for _, _, size in batch])
+        for (_, done, _), answer in zip(batch, answers, strict=True):
             try:
                 done(answer)
             except Exception:  # one broken sender must not cost the others their answer
