@@ -26,6 +26,7 @@ _WRITER: dict[str, int | str] = {
     "fullfsync": 1,  # macOS: flush the drive's own cache too
     "checkpoint_fullfsync": 1,
     "journal_size_limit": 16 * 1024 * 1024,
+    "cache_size": -8192,  # KiB: each room that is written to has a page of its own, and 2 MiB are those of 500
     **_EVERYWHERE,
 }
 _READER: dict[str, int | str] = {"query_only": 1, **_EVERYWHERE}
