@@ -18,7 +18,6 @@ def describe(build: Path) -> dict[str, object]:
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "kernel": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
         "sync_ms": _sync_ms(build),
         "busy_before": round(busy_share(1.0), 3),
     }

@@ -70,7 +70,7 @@ class Running:
 
 
 def _python() -> str:
-    own = ROOT / ".venv" / "bin" / "python"
+    own = BUILD / "server" / "bin" / "python"
     return str(own) if own.exists() else sys.executable
 
 
@@ -117,7 +117,9 @@ PARLOUR = Server(
     "synced before the answer",
     _parlour,
     lambda: _output(
-        _python(), "-c", "import parlour, uvloop; print(parlour.__version__, 'uvloop', uvloop.__version__)"
+        *(_python(), "-c"),
+        "import sys, parlour, uvloop; whose = 'the system' if sys.base_prefix == '/usr' else 'another'; "
+        "print(parlour.__version__, 'uvloop', uvloop.__version__, 'on Python', sys.version.split()[0], 'of', whose)",
     ),
 )
 FLOOR = Server(
