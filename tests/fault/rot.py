@@ -26,6 +26,7 @@ from tests.support.server import ServerProcess
 
 DATABASE = "parlour.db"
 WAL = "parlour.db-wal"
+INDEX = "parlour.db-shm"
 PAGE = 4096
 ROOMS = ("red", "green", "blue")
 ANOTHER = "yellow"

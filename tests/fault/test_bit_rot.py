@@ -18,10 +18,12 @@ import pytest
 from parlour.store.sqlite.check import check
 from tests.fault.rot import (
     DATABASE,
+    INDEX,
     KINDS,
     WAL,
     Found,
     Original,
+    Refused,
     Serve,
     as_process,
     in_process,
@@ -103,12 +105,26 @@ def test_a_refusal_is_a_line_and_an_exit_code(made: list[Original], tmp_path: Pa
     assert (data / file).read_bytes() == content[: len(content) // 2], "it was changed"
 
 
+@pytest.mark.parametrize("left", [None, 0, 100], ids=["removed", "no byte of it", "zeros"])
+def test_a_log_cut_to_nothing_is_missed(made: list[Original], tmp_path: Path, left: int | None) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(made[1].path, data)
+    (data / WAL).unlink()
+    if left is not None:
+        (data / WAL).write_bytes(bytes(left))
+    for serve in (in_process, as_process):
+        assert WAL in str(check(data).problems[0])
+        with pytest.raises(Refused, match="holds nothing"), serve(data):
+            pass
+
+
 def test_without_its_damaged_log_a_database_is_what_it_was_before(made: list[Original], tmp_path: Path) -> None:
     """The way out that the refusal names."""
     original = made[1]
     data = tmp_path / "data"
     shutil.copytree(original.path, data)
     (data / WAL).unlink()
+    (data / INDEX).unlink()
     assert check(data).is_ok
     with in_process(data) as port:
         for room, stored in original.events.items():

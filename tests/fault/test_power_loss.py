@@ -112,7 +112,9 @@ async def recoveries(
         found = image(cut.disk, random.choice((Kept, Sectors, LaterFirst, Zeros))(cut.disk, random))
         if len(found.get(WAL) or b"") > 50_000:
             images.append((found, dict(cut.told)))
+    indexes = history.judge.indexes
     for number, (found, told) in enumerate(random.sample(images, count)):
+        history.judge.indexes = [entry for entry in indexes if entry[0] <= told.keys()]  # not those of after the cut
         with RecordedServer(write(found, tmp_path / f"again-{number}", random.randbytes(32768))) as server:
             server.start()
             for room in {room for room, _ in told}:

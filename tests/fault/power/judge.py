@@ -26,8 +26,10 @@ from tests.fault.power.operations import Listening, Record, Sync, Told, Write
 from tests.fault.power.server import DATA, snapshot
 from tests.support.stores import CountedIds, HandClock, append, draft
 
+LOG = "-wal"
 INDEX = "-shm"
-"""SQLite's index of the log lives in shared memory; a cut leaves of its file what it was at any time, or rubbish."""
+"""SQLite's index of the log lives in shared memory; a cut leaves of its file what it was at any time since it was
+synced, or rubbish."""
 
 RETRIES = 3
 """Keys that are tried again in each room of an image."""
@@ -47,12 +49,16 @@ class Found:
 
 
 class Cut(NamedTuple):
-    """A moment of a record, the disk then, and what had been told: `told` has the JSON where it was shown."""
+    """A moment of a record, the disk then, and what had been told: `told` has the JSON where it was shown.
+
+    `indexed` is what had been told when the index was synced last.
+    """
 
     moment: int
     disk: Disk
     told: dict[Place, bytes]
     is_listening: bool
+    indexed: frozenset[Place]
 
 
 @dataclass
@@ -89,7 +95,8 @@ class Judge:
 
     async def open(self, found: Image, index: bytes = b"") -> Found:
         """Start on an image, read everything, try keys again, go on writing, end, and check."""
-        mark = digest(found)
+        is_empty = not any(found[path] for path in found if path.endswith(LOG))  # then an index of before is a trap
+        mark = digest(found | {INDEX: index} if is_empty else found)
         if mark not in self._known:
             opened = await _open(write(found, self.scratch / "image", index) / DATA)
             opened.events = {place: self._events.setdefault(event, event) for place, event in opened.events.items()}
@@ -99,7 +106,7 @@ class Judge:
     def index(self, cut: Cut, random: Random) -> bytes:
         """What a cut may leave of the index."""
         rubbish = [b"", bytes(32768), random.randbytes(32768), random.randbytes(1000)]
-        earlier = [index for acked, index in self.indexes if acked <= cut.told.keys()]
+        earlier = [index for acked, index in self.indexes if acked <= cut.told.keys() and not acked <= cut.indexed]
         return random.choice(earlier if earlier and random.random() < 0.5 else rubbish)
 
     @property
@@ -165,21 +172,23 @@ async def walk(
 def cuts(record: Record, random: Random, before: dict[Place, bytes]) -> Iterator[Cut]:
     """The moments before a sync takes effect, after something was told, and some amid the writes between these."""
     disk, told, is_listening = Disk(record), dict(before), bool(before)
-    begun = 0
+    begun, indexed = 0, frozenset[Place]()
     for moment, operation in enumerate(record.operations):
         is_between = isinstance(operation, Write) and random.randrange(moment - begun + 1) == 0
         if isinstance(operation, Sync) or is_between:
-            yield Cut(moment, disk, told, is_listening)
+            yield Cut(moment, disk, told, is_listening, indexed)
             begun = moment
         disk.apply(operation)
+        if isinstance(operation, Sync) and operation.path.endswith(INDEX) and not operation.failed:
+            indexed = frozenset(told)
         if isinstance(operation, Listening):
             is_listening = True
         elif isinstance(operation, Told):
             for room, seq, event in operation.events:
                 told[room, seq] = event or told.get((room, seq), b"")
         if isinstance(operation, Listening | Told):
-            yield Cut(moment + 1, disk, told, is_listening)
-    yield Cut(len(record.operations), disk, told, is_listening)
+            yield Cut(moment + 1, disk, told, is_listening, indexed)
+    yield Cut(len(record.operations), disk, told, is_listening, indexed)
 
 
 def replay(record: Record, root: Path) -> Image:

@@ -86,10 +86,11 @@ async def test_a_damaged_log_is_refused_again_and_again_and_left_alone(tmp_path:
     for _ in range(2):
         (problem,) = check(directory).problems
         assert problem.what.startswith(f"{log} is damaged at frame ")
-        with pytest.raises(StoreError, match=r"is damaged at frame .* move that file away"):
+        with pytest.raises(StoreError, match=r"is damaged at frame .* move parlour.db-wal and parlour.db-shm out"):
             await open_sqlite(directory)
         assert log.read_bytes() == before
     log.unlink()
+    (directory / f"{DATABASE}-shm").unlink()
     assert await opens_with(directory) == 0, "what had been moved into the database by then"
 
 
@@ -121,8 +122,54 @@ async def test_what_the_index_knows_of_is_missed(tmp_path: Path, size: int) -> N
     log.write_bytes(log.read_bytes()[:size])
     for _ in range(2):
         assert not check(directory).is_ok
-        with pytest.raises(StoreError, match="is damaged at frame"):
+        with pytest.raises(StoreError, match=r"is damaged at frame|holds nothing"):
             await open_sqlite(directory)
+
+
+EMPTY: dict[str, Callable[[Path], object]] = {
+    "removed": lambda log: log.unlink(),
+    "no byte of it": lambda log: log.write_bytes(b""),
+    "less than its head": lambda log: log.write_bytes(log.read_bytes()[:20]),
+    "zeros": lambda log: log.write_bytes(bytes(log.stat().st_size)),
+}
+
+
+@pytest.mark.parametrize("kind", EMPTY)
+async def test_a_log_that_holds_nothing_any_more_is_refused_again_and_again(tmp_path: Path, kind: str) -> None:
+    directory = await killed(tmp_path, 10)
+    log = directory / f"{DATABASE}-wal"
+    EMPTY[kind](log)
+    for _ in range(2):
+        (problem,) = check(directory).problems
+        assert problem.what.startswith(f"{log} holds nothing")
+        with pytest.raises(StoreError, match=r"holds nothing.* move parlour.db-wal and parlour.db-shm out"):
+            await open_sqlite(directory)
+    log.unlink(missing_ok=True)
+    (directory / f"{DATABASE}-shm").unlink()
+    assert await opens_with(directory) == 0, "what had been moved into the database by then"
+
+
+@pytest.mark.parametrize("kind", EMPTY)
+async def test_a_log_of_which_the_database_has_everything_is_not_missed(tmp_path: Path, kind: str) -> None:
+    directory = await killed(tmp_path, 10)
+    connection = apsw.Connection(str(directory / DATABASE))
+    connection.pragma("schema_version")
+    connection.wal_checkpoint()
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.close()
+    EMPTY[kind](directory / f"{DATABASE}-wal")
+    assert check(directory).is_ok
+    assert await opens_with(directory) == 10
+
+
+async def test_a_database_that_another_program_has_closed_has_no_log_and_misses_none(tmp_path: Path) -> None:
+    """SQLite moves the log into the database and removes it, whoever closes it last."""
+    directory = await killed(tmp_path, 10)
+    connection = apsw.Connection(str(directory / DATABASE))
+    connection.pragma("schema_version")
+    connection.close()
+    assert sorted(path.name for path in directory.iterdir()) == [DATABASE, "verify-at-start"]
+    assert await opens_with(directory) == 10
 
 
 async def test_an_index_of_another_log_says_nothing(tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ def check(directory: Path) -> Report:
     if not database.stat().st_size:
         return _unreadable(database, "it is empty")
     log = WriteAheadLog(database)
+    if loss := log.loss():
+        return _unreadable(database, loss)
     try:
         connection = open_reader(database)
     except _DAMAGE as error:

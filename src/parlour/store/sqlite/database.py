@@ -14,6 +14,7 @@ from parlour.store.sqlite.connection import check_library, open_reader, open_wri
 from parlour.store.sqlite.directory import DataDirectory, sync_directory
 from parlour.store.sqlite.errors import Damaged, StoreError
 from parlour.store.sqlite.identity import identity_of
+from parlour.store.sqlite.index import LogIndex
 from parlour.store.sqlite.migrate import migrate
 from parlour.store.sqlite.verify import recent_problems
 from parlour.store.sqlite.wal import WriteAheadLog
@@ -25,9 +26,13 @@ READERS = 2
 
 
 class Database(NamedTuple):
-    """An open data directory. A connection may be handed to another thread, but is used by one at a time."""
+    """An open data directory. A connection may be handed to another thread, but is used by one at a time.
+
+    `log_index` is closed after the connections.
+    """
 
     directory: DataDirectory
+    log_index: LogIndex
     writer: apsw.Connection
     readers: list[apsw.Connection]
     identity: Identity
@@ -41,21 +46,27 @@ def open_database(path: Path, ids: Ids) -> Database:
     except OSError as error:
         raise StoreError(f"{path} cannot be used: {error}.") from error
     connections: list[apsw.Connection] = []
+    index: LogIndex | None = None
     try:
         log = WriteAheadLog(directory.database)
+        if loss := log.loss():
+            raise _damaged(loss)
         writer = open_writer(directory.database)
         connections.append(writer)
         _refuse_damage(log, writer)
         migrate(writer)
         identity = identity_of(writer, ids)
+        index = LogIndex(directory.database)
         if not directory.ended_cleanly:
-            _recover(writer, identity.epoch)
+            _recover(writer, index, identity.epoch)
         sync_directory(path)
         connections.extend(open_reader(directory.database) for _ in range(READERS))
-        return Database(directory, writer, connections[1:], identity)
+        return Database(directory, index, writer, connections[1:], identity)
     except BaseException as error:
         for connection in connections:
             connection.close()
+        if index is not None:
+            index.close()
         # A new database that is empty still must not look like one that was emptied.
         directory.release(clean=directory.ended_cleanly and directory.database.stat().st_size > 0)
         if isinstance(error, apsw.Error):
@@ -69,19 +80,23 @@ def _refuse_damage(log: WriteAheadLog, connection: apsw.Connection) -> None:
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         connection.close()
         log.restore_index()
-        raise Damaged(
-            f"{damage}. Restore a backup; or keep a copy of the directory, move that file away to go on without what is"
-            " in it, and see with `parlour check` what is left."
-        )
+        raise _damaged(damage)
 
 
-def _recover(connection: apsw.Connection, epoch: str) -> None:
+def _damaged(what: str) -> Damaged:
+    return Damaged(
+        f"{what}. Restore a backup; or keep a copy of the directory, move parlour.db-wal and parlour.db-shm out of it"
+        " to go on without what is in them, and see with `parlour check` what is left."
+    )
+
+
+def _recover(connection: apsw.Connection, index: LogIndex, epoch: str) -> None:
     """Make durable what an unclean end left behind, then look at it.
 
     After a failed sync the system may hold pages of the WAL as clean that never reached the disk, and would sync them
     "successfully" for ever. So everything in the WAL is written anew, to the database, and synced there, before any of
     it is shown to anybody. A damaged event is logged and stays unreadable; the rest is served.
     """
-    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    index.empty_log(connection)
     for problem in recent_problems(connection, epoch):
         _log.error("%s", problem)

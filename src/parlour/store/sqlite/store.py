@@ -84,7 +84,8 @@ class SqliteStore:
         self._stopped: Future[bool] = self._loop.create_future()
         self._closing: asyncio.Task[None] | None = None
         retention = Retention(retention_days, clock) if retention_days else None
-        self._writer = Writer(database.writer, EventLog(database.writer, self.epoch), retention, self, self._loop)
+        events = EventLog(database.writer, self.epoch)
+        self._writer = Writer(database.writer, database.log_index, events, retention, self, self._loop)
         self._readers = Readers(database.readers, self._loop)
 
     @classmethod

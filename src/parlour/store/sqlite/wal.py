@@ -3,7 +3,7 @@
 After the first frame that does not verify (sqlite.org/fileformat2.html §4) SQLite sees the end of the log, and what
 comes behind it is gone without a word. But only the last transaction can be cut short: all before it were synced. So
 the log is damaged if two transactions or more lie behind its end, or if the index, which SQLite writes after the sync
-and which survives a kill, knows of more frames.
+and which survives a kill, knows of more frames. If there is no frame at all, the index alone can tell.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 import apsw
 
+from parlour.store.sqlite.index import START_BYTES, index_path, known
+
 _MAGIC = b"\x37\x7f\x06"
 _HEADER_BYTES = 32
 _SECTOR = 512  # what a disk writes as a whole
 _FRAME = struct.Struct(">II8s8x")  # page; pages of the database, if this frame commits; salts
-_INDEX = struct.Struct("=16xI12x8s8x")  # frames and salts, in one of two copies (sqlite.org/walformat.html §2.1)
 
 
 class _Frame(NamedTuple):
@@ -34,8 +35,24 @@ class WriteAheadLog:
     def __init__(self, database: Path) -> None:
         self._database = database
         self._path = database.with_name(database.name + "-wal")
-        self._index_path = database.with_name(database.name + "-shm")
-        self._index = _start(self._index_path, 2 * _INDEX.size)
+        self._index_path = index_path(database)
+        self._index = _start(self._index_path, START_BYTES)
+        self._first = _start(self._path, _HEADER_BYTES + _FRAME.size)[_HEADER_BYTES:]  # the head of the first frame
+        is_still = self._index == _start(self._index_path, START_BYTES)  # what a running server has changes
+        self._known = known(self._index if is_still else b"")
+
+    def loss(self) -> str:
+        """What it does not hold any more, in a sentence; empty if nothing is known to be lost.
+
+        From its first transaction on a log has a frame. We empty it only when the index on the disk says that the
+        database has everything (`LogIndex.empty_log`), and SQLite removes the index before the log. So if a log has no
+        frame, and the index beside it speaks of some that the database has not, something else has emptied it.
+        """
+        has_frame = len(self._first) == _FRAME.size and any(_FRAME.unpack(self._first)[2])
+        if has_frame or self._known.frames <= self._known.moved:
+            return ""
+        lost = self._known.frames - self._known.moved
+        return f"{self._path} holds nothing, but {self._index_path} knows of {lost} pages that were only there"
 
     def damage(self, connection: apsw.Connection) -> str:
         """What is wrong with it, in a sentence; empty if nothing is known to be. Raises apsw.Error.
@@ -57,7 +74,7 @@ class WriteAheadLog:
             if self._is_in_database(frames, salts, page_size):
                 return ""  # it was torn when the log was begun anew, or is of no use any more
         behind = sum(frame.is_commit and frame.salts == salts for frame in frames[valid:])
-        if behind < 2 and self._known(salts) <= valid:
+        if behind < 2 and (self._known.salts != salts or self._known.frames <= valid):
             return ""
         return f"{self._path} is damaged at frame {valid + 1}: stored messages behind it cannot be read"
 
@@ -77,14 +94,6 @@ class WriteAheadLog:
                 if log.read(page_size) != database.read(page_size):
                     return False
         return True
-
-    def _known(self, salts: bytes) -> int:
-        """How many frames the index knows of a log with these salts."""
-        one, two = self._index[: _INDEX.size], self._index[_INDEX.size :]
-        if len(two) < _INDEX.size or one != two:
-            return 0
-        frames, found = _INDEX.unpack(one)
-        return int(frames) if found == salts else 0
 
     def restore_index(self) -> None:
         """Put back what SQLite has forgotten, so that the next look finds the same."""

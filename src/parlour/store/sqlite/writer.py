@@ -17,6 +17,7 @@ from parlour.core.event import Answer, Draft
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.batch import EventLog, Outcome
 from parlour.store.sqlite.failures import Verdict, after_failure, judge
+from parlour.store.sqlite.index import LogIndex
 from parlour.store.sqlite.retention import Retention, Trimmed
 
 _log = logging.getLogger("parlour.store")
@@ -70,6 +71,7 @@ class Writer:
     def __init__(
         self,
         connection: apsw.Connection,
+        index: LogIndex,
         events: EventLog,
         retention: Retention | None,
         owner: Owner,
@@ -77,6 +79,7 @@ class Writer:
     ) -> None:
         self.jobs: SimpleQueue[Batch | Wait | None] = SimpleQueue()
         self._connection = connection
+        self._index = index
         self._events = events
         self._retention = retention
         self._owner = owner
@@ -227,10 +230,13 @@ class Writer:
         if self._wal_pages >= pages:
             self._checkpoint()
 
-    def _checkpoint(self, mode: int = apsw.SQLITE_CHECKPOINT_PASSIVE) -> None:
+    def _checkpoint(self, *, is_last: bool = False) -> None:
         self._wal_pages = 0
         try:
-            self._connection.wal_checkpoint(mode=mode)
+            if is_last:
+                self._index.empty_log(self._connection)
+            else:
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error as error:
             self._idle_error("checkpoint", error)
 
@@ -245,10 +251,11 @@ class Writer:
         clean = False
         try:
             if not self._failed:
-                self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                self._checkpoint(is_last=True)
             self._connection.close()
             clean = not self._failed
         except Exception as error:
             _log.error("the database could not be closed: %s", error)
         finally:
+            self._index.close()
             self._tell(self._owner.stopped, clean)
