@@ -57,8 +57,8 @@ class LiveSession:
         self.sink = sink
         # The first beat comes early by chance, or all who come back after a restart would beat in the same second.
         sink.wake_in(self.pulse_s * (0.25 + 0.75 * random.random()))  # noqa: S311  (no secret)
-        starts, self._starts = self._starts, ()
-        for channel, start in starts:
+        while self._starts:  # `closed` lets go of those that are left, if the first writes end it all
+            (channel, start), *self._starts = self._starts
             self.enter(channel, start)
 
     def received(self, data: bytes) -> None:
@@ -144,13 +144,15 @@ class LiveSession:
 
     # --- for the transports ---
 
-    def enter(self, channel: Channel, start: Start) -> None:
-        """Take a place in an opened room."""
+    def enter(self, channel: Channel, start: Start, first: bytes = b"") -> None:
+        """Take a place in an opened room, and write `first` ahead of what comes from there."""
         assert self.sink is not None
         place = Subscription(channel, self.encoder, self.sink, self)
         self._places = (*self._places, place)
         if self.paused_by_peer:
             place.pause()
+        if first:
+            self.write(first)
         cursor = start.cursor
         if cursor is None:
             place.start(max(channel.first_seq - 1, channel.head - start.tail))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from parlour.chat.ports import Clock
@@ -34,6 +35,8 @@ from parlour.stream.encoding import WEBSOCKET, WEBSOCKET_DEFLATED
 from parlour.stream.live import LOOKS, LiveSession, Start
 from parlour.wire.deflate import DeflateReader
 from parlour.wire.websocket import FrameReader, Ping, Pong, Text, close_frame, ping_frame, pong_frame, text_frame
+
+log = logging.getLogger("parlour.stream")
 
 GOING_AWAY = 1001
 POLICY = 1008
@@ -247,10 +250,15 @@ class WebSocketSession(LiveSession):
             channel.release()
             return
         del self._opening[room]
-        self._say(Subscribed(room, channel.cursor))
-        self.enter(channel, start)
+        first = b"" if self._gave_up else text_frame(encode(Subscribed(room, channel.cursor)))
+        try:
+            self.enter(channel, start, first)
+        except Exception:
+            log.exception("subscribe_failed")
+            if self.sink is not None:
+                self.sink.abort()
 
-    def _say(self, item: Ack | OpError | PongReply | Subscribed | Unsubscribed) -> None:
+    def _say(self, item: Ack | OpError | PongReply | Unsubscribed) -> None:
         if self.sink is not None and not self._gave_up:
             self.write(text_frame(encode(item)))
 

@@ -1,0 +1,112 @@
+"""A session that ends while it enters its rooms lets go of every one of them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from parlour.chat.guests import Guests
+from parlour.chat.posting import Posting, Sender
+from parlour.core.limits import Limits
+from parlour.hub.hub import Hub
+from parlour.store.memory import MemoryStore
+from parlour.stream.aside import Aside
+from parlour.stream.live import Start
+from parlour.stream.websocket import WebSocketSession
+from tests.support.raw import ws_frame
+from tests.support.stores import CountedIds, HandClock
+
+SUBSCRIBE = ws_frame(b'{"op":"subscribe","room":"lobby"}')
+
+
+class EndingSink:
+    """A connection that ends with the first write that has certain bytes in it: closed in good order, or broken."""
+
+    descriptor = -1
+
+    def __init__(self, ends_at: bytes, *, breaks: bool) -> None:
+        self.session: WebSocketSession | None = None
+        self.is_over = False
+        self._ends_at = ends_at
+        self._breaks = breaks
+
+    def write(self, data: bytes) -> None:
+        assert not self.is_over
+        if self._ends_at in data and self._breaks:
+            raise RuntimeError("broken on purpose")
+        if self._ends_at in data:
+            self.close()
+
+    def close(self) -> None:
+        self.is_over = True
+        assert self.session is not None
+        self.session.closed()
+
+    abort = close
+
+    def buffered(self) -> int:
+        return 0
+
+    def hold(self, is_held: bool) -> None:
+        raise AssertionError("nothing was sent")
+
+    def wake_in(self, seconds: float) -> None:
+        pass
+
+
+class House:
+    """A hub, and WebSockets over many rooms."""
+
+    def __init__(self) -> None:
+        self.hub = Hub(MemoryStore(HandClock(), CountedIds()))
+
+    async def session(self, sink: EndingSink, *rooms: str) -> WebSocketSession:
+        clock = HandClock()
+        posting = Posting(self.hub.store, Guests(b"secret"), clock, access="open", rates=None)
+        starts = [(await self.hub.open(room), Start()) for room in rooms]
+        sink.session = WebSocketSession(
+            self.hub, posting, Sender("seat", None), starts, room=None, limits=Limits(), clock=clock, aside=Aside()
+        )
+        return sink.session
+
+    async def at_rest(self) -> None:
+        async with asyncio.timeout(5):
+            while self.hub.sizes()["reads"]:
+                await asyncio.sleep(0)
+
+    @property
+    def uses(self) -> int:
+        return self.hub.sizes()["subscriptions"]
+
+
+@pytest.mark.parametrize("breaks", [False, True], ids=["closes", "breaks"])
+@pytest.mark.parametrize("ends_at", [b'"subscribed"', b'"caught_up"'])
+async def test_who_ends_while_it_subscribes_to_a_room_does_not_keep_it(ends_at: bytes, breaks: bool) -> None:
+    house = House()
+    sink = EndingSink(ends_at, breaks=breaks)
+    session = await house.session(sink)
+    session.started(sink)
+    session.received(SUBSCRIBE)
+    await house.at_rest()
+    assert sink.is_over
+    assert house.uses == 0
+
+
+async def test_who_ends_in_the_first_of_its_rooms_does_not_keep_the_others() -> None:
+    house = House()
+    sink = EndingSink(b'"caught_up"', breaks=False)
+    session = await house.session(sink, "one", "two", "three")
+    session.started(sink)
+    assert sink.is_over
+    assert house.uses == 0
+
+
+async def test_who_breaks_in_the_first_of_its_rooms_does_not_keep_the_others() -> None:
+    house = House()
+    sink = EndingSink(b'"caught_up"', breaks=True)
+    session = await house.session(sink, "one", "two", "three")
+    with pytest.raises(RuntimeError, match="broken on purpose"):
+        session.started(sink)
+    sink.abort()  # as the connection does
+    assert house.uses == 0
