@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from parlour.chat.ports import Commit
 from parlour.core.event import Appended
 from parlour.hub import group
 from parlour.hub.hub import Hub
-from parlour.hub.subscription import Encoder, Subscription
+from parlour.hub.subscription import PAGE_EVENTS, Encoder, Subscription
 from parlour.schema.events import By, Typing
 from parlour.store.memory import MemoryStore
 from tests.support.recorder import Recorder, encode_seqs
@@ -26,7 +27,12 @@ class House:
     def __init__(self) -> None:
         self.store = MemoryStore(HandClock(), CountedIds())
         self.hub = Hub(self.store)
-        self.store.on_commit(self.hub.deliver)
+        self.store.on_commit(self.relay)
+        self.is_lossy = False
+
+    def relay(self, commits: Sequence[Commit]) -> None:
+        if not self.is_lossy:
+            self.hub.deliver(commits)
 
     async def say(self, count: int = 1) -> None:
         """One batch, which is committed when this returns, unless the store is held; nothing else has run since."""
@@ -103,6 +109,35 @@ async def test_no_third_batch_begins_while_readers_are_given_two(house: House) -
     assert all(reader.seqs[:2] == [1, 2] for reader in readers)
     await at_rest(house)
     assert all(reader.seqs == [1, 2, 3] for reader in readers)
+
+
+class Weigher(Recorder):
+    """Notes how much it was given at once."""
+
+    largest = 0
+
+    def write(self, data: bytes) -> None:
+        self.largest = max(self.largest, len(data.split()))
+        super().write(data)
+
+
+async def test_what_the_relay_lost_is_made_good_at_the_pace_of_the_readers(house: House) -> None:
+    """However much it is, a share is behind with a page and a batch at most."""
+    readers = [Weigher() for _ in range(20 * SHARE)]
+    for reader in readers:
+        reader.enter(await house.hub.open("lobby"), 0)
+    house.is_lossy = True
+    for _ in range(6):
+        await house.say(PAGE_EVENTS)
+    house.is_lossy = False
+    async with asyncio.timeout(10):
+        while len(readers[-1].seqs) < 6 * PAGE_EVENTS:
+            await house.say()
+            await at_rest(house)
+    await at_rest(house)
+    head = (await house.store.log("lobby")).head_seq
+    assert all(reader.seqs == list(range(1, head + 1)) for reader in readers)
+    assert max(reader.largest for reader in readers) <= PAGE_EVENTS + 1
 
 
 async def test_the_store_goes_on_though_people_never_stop_typing(house: House) -> None:

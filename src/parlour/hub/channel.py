@@ -164,10 +164,21 @@ class Channel:
             member.give_up()
 
     def repair(self) -> None:
-        """Something was committed that did not arrive here: read it from the store and deliver it in order."""
+        """Something was committed that did not arrive here: read it from the store and deliver it in order.
+
+        A page at a time, each once the shares of large rooms have been given what they are behind with: a page is as
+        much as a batch, and nobody is refused because a backlog grows.
+        """
         if not self._repairing:
             self._repairing = True
-            self.read_after(self.head, self._repaired)
+            rounds = self._hub.rounds
+            if rounds:
+                rounds.take(self._read_missing)
+            else:
+                self._read_missing()
+
+    def _read_missing(self) -> None:
+        self.read_after(self.head, self._repaired)
 
     def _repaired(self, events: Page) -> None:
         self._repairing = False
