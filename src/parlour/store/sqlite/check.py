@@ -11,10 +11,10 @@ import apsw
 
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.connection import check_library, open_reader
-from parlour.store.sqlite.directory import DATABASE
 from parlour.store.sqlite.errors import StoreError
 from parlour.store.sqlite.identity import is_identity
 from parlour.store.sqlite.migrate import applied, check_applied
+from parlour.store.sqlite.private import DATABASE, refuse_links
 from parlour.store.sqlite.verify import Problem, RoomRow, room_problems
 from parlour.store.sqlite.wal import WriteAheadLog
 
@@ -46,6 +46,7 @@ def check(directory: Path) -> Report:
     for about a second per 100,000 events. Raises StoreError if there is nothing that could be checked.
     """
     check_library()
+    refuse_links(directory)
     database = directory / DATABASE
     if not database.is_file():
         raise StoreError(f"There is no {DATABASE} in {directory}.")

@@ -45,6 +45,9 @@ def open_database(path: Path, ids: Ids) -> Database:
         directory = DataDirectory.hold(path)
     except OSError as error:
         raise StoreError(f"{path} cannot be used: {error}.") from error
+    if directory.made_private:
+        names = ", ".join(directory.made_private)
+        _log.warning("others could read or change these files in %s; they no longer can: %s", path, names)
     connections: list[apsw.Connection] = []
     index: LogIndex | None = None
     try:

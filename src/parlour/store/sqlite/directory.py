@@ -10,13 +10,12 @@ from itertools import takewhile
 from pathlib import Path
 
 from parlour.store.sqlite.errors import Damaged, DirectoryInUse
-
-DATABASE = "parlour.db"
-LOCK = "lock"
-MARKER = "verify-at-start"
+from parlour.store.sqlite.private import DATABASE, LOCK, MARKER, make_private, refuse_links
 
 _CLEAN = b"clean\n"
 """In the lock after a clean end: there is a database, and all of it is in its file."""
+
+_OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _NOT_OURS = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EROFS}
 """How a directory that somebody else made, and perhaps mounted, refuses to be opened or synced."""
@@ -27,11 +26,13 @@ class DataDirectory:
 
     The marker file `verify-at-start` exists while the directory is held and is removed by `release(clean=True)` alone:
     found at the next start, it says that the last run did not end cleanly and the log is to be verified.
+    `made_private` names the files that others could open until now.
     """
 
-    def __init__(self, path: Path, lock: int, *, ended_cleanly: bool) -> None:
+    def __init__(self, path: Path, lock: int, made_private: list[str], *, ended_cleanly: bool) -> None:
         self.path = path
         self.database = path / DATABASE
+        self.made_private = made_private
         self.ended_cleanly = ended_cleanly
         self._lock = lock
 
@@ -39,10 +40,12 @@ class DataDirectory:
     def hold(cls, path: Path) -> DataDirectory:
         """Make `path` if needed (mode 0700) and hold it.
 
-        Raises DirectoryInUse, Damaged for an emptied database, and OSError as the system gives it.
+        Raises DirectoryInUse, Damaged for an emptied database, StoreError for a symbolic link in place of a file, and
+        OSError as the system gives it.
         """
         _make(path.resolve())
-        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        refuse_links(path)
+        lock = os.open(path / LOCK, _OPEN | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -53,18 +56,19 @@ class DataDirectory:
             if _is_emptied(path, os.pread(lock, len(_CLEAN), 0) == _CLEAN):
                 raise Damaged(f"{path / DATABASE} is empty and was not: restore a backup, or remove it to begin anew.")
             if (path / DATABASE).exists():  # what it may not write SQLite opens for reading, until the first message
-                os.close(os.open(path / DATABASE, os.O_RDWR | os.O_CLOEXEC))
+                os.close(os.open(path / DATABASE, _OPEN))
+            made_private = make_private(path)
             _write(lock, f"{os.getpid()}\n".encode())
             marker = path / MARKER
             ended_cleanly = not marker.exists()
-            marker.touch(mode=0o600)
+            os.close(os.open(marker, _OPEN | os.O_CREAT, 0o600))
             if not (path / DATABASE).exists():  # SQLite would make it readable to all; WAL and index take its mode
-                os.close(os.open(path / DATABASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                os.close(os.open(path / DATABASE, _OPEN | os.O_CREAT, 0o600))
             sync_directory(path)
         except BaseException:
             os.close(lock)
             raise
-        return cls(path, lock, ended_cleanly=ended_cleanly)
+        return cls(path, lock, made_private, ended_cleanly=ended_cleanly)
 
     def release(self, *, clean: bool) -> None:
         """Let go. `clean`: everything acknowledged is in the database file, so the next start need not verify it."""
