@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,8 +37,7 @@ def test_a_server_for_members_shows_guests_the_public_addresses_only(members: ht
         assert answer.status_code in (200, 304), answer.text
     else:
         assert (answer.status_code, answer.json()["code"]) == (401, "login_required")
-        assert re.search(r'\bBasic realm="', answer.headers["www-authenticate"])
-        assert re.search(r'\bBearer realm="', answer.headers["www-authenticate"])
+        assert answer.headers["www-authenticate"] == 'Bearer realm="parlour"'
 
 
 def test_the_public_addresses_tell_nothing_that_was_said() -> None:
@@ -53,7 +51,8 @@ def test_the_public_addresses_tell_nothing_that_was_said() -> None:
 def test_a_members_server_refuses_a_guest_in_its_own_language(members: httpx.Client) -> None:
     text = members.get("/lobby", headers={"Accept": "*/*"})
     page = members.get("/lobby", headers={"Accept": BROWSER})
-    assert text.text == "error: This server is for members only. (login_required)\n"
+    assert text.text.startswith("error: This server is for members only")
+    assert text.text.endswith(" (login_required)\n")
     assert (text.status_code, page.status_code) == (401, 401)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
 

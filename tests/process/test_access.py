@@ -52,7 +52,7 @@ def test_guests_of_a_members_server_get_401_with_a_challenge(closed: ServerProce
     """RFC 9110 §15.5.2."""
     answer = raw.exchange(closed.port, CLOSED[name])
     assert raw.status(answer) == 401, answer
-    assert b"\r\nWWW-Authenticate: Basic realm=" in answer
+    assert b"\r\nWWW-Authenticate: Bearer realm=" in answer
     if name == "json":
         assert b'"code":"login_required"' in answer
 

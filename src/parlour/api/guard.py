@@ -21,6 +21,8 @@ _SECURE_COOKIE = "__Host-parlour_guest"
 
 _TOKEN_CHARS = 22
 
+_FOR_MEMBERS = "This server is for members only, and has no accounts yet: guests can neither read nor write here."
+
 NAME_COOKIE = "parlour_name"
 """The display name, for browsers without scripts; it identifies nobody."""
 
@@ -65,7 +67,7 @@ class Guard:
         if hosts is not None and not _is_called(request.host, hosts) and not request.peer.address.startswith("unix:"):
             raise Refusal("misdirected", "This server does not answer to that name (--allowed-hosts).", field="Host")
         if not route.public and not may_read("guest", self._context.access):
-            raise Refusal("login_required", "This server is for members only.")
+            raise Refusal("login_required", _FOR_MEMBERS)
         if request.method not in SAFE_METHODS or request.head.upgrade is not None:
             self._check_origin(request)
 

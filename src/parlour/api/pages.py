@@ -109,7 +109,13 @@ class Pages:
         return self._rooms
 
     def error(self, refusal: Refusal, target: bytes) -> Response:
-        """A refusal as a page; it leads back to the room that the request was about, if that is a room."""
+        """A refusal as a page; it leads back to the room that the request was about, if that is a room.
+
+        Where only members may read it leads nowhere: every room would answer the same.
+        """
+        if refusal.code == "login_required":
+            body = render_error(refusal.kind.status, "For members only", refusal.detail, home=None)
+            return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
         room = _room_of(target)
         home, label = ("/", "Go to the front room") if room is None else (f"/{quote(room, safe='')}", f"Go to /{room}")
         body = render_error(refusal.kind.status, refusal.kind.title, refusal.detail, home=home, home_label=label)

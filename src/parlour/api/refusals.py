@@ -7,7 +7,9 @@ import math
 from parlour.core.errors import Refusal
 from parlour.http.response import field_line
 
-_CHALLENGE = b'Basic realm="parlour", charset="UTF-8", Bearer realm="parlour"'
+_CHALLENGE = b'Bearer realm="parlour"'
+"""No `Basic`, as long as there are no accounts: for that a browser asks for a name and a password, which nobody has,
+instead of showing the page."""
 
 
 def refusal_fields(refusal: Refusal) -> bytes:

@@ -95,10 +95,11 @@ def render_room(page: RoomPage, timeline: Markup | None = None) -> bytes:
 
 
 def render_error(
-    status: int, title: str, detail: str, *, home: str = "/", home_label: str = "Go to the front room"
+    status: int, title: str, detail: str, *, home: str | None = "/", home_label: str = "Go to the front room"
 ) -> bytes:
-    """The HTML document of an error in the same style: `home` is where its one link leads."""
-    body = templates.ERROR(status=status, title=title, detail=detail, home=home, home_label=home_label)
+    """The HTML document of an error in the same style: `home` is where its one link leads, if it has one."""
+    way = "" if home is None else templates.WAY_HOME(home=home, label=home_label)
+    body = templates.ERROR(status=status, title=title, detail=detail, way=way)
     return _document(title, body, Markup())
 
 

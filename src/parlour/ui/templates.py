@@ -123,6 +123,7 @@ ERROR = Template("""\
 <p class="status">{status}</p>
 <h1>{title}</h1>
 <p>{detail}</p>
-<p><a href="{home}">{home_label}</a></p>
-</main>
+{way}</main>
 </body>""")
+
+WAY_HOME = Template('<p><a href="{home}">{label}</a></p>\n')
