@@ -12,7 +12,7 @@ import pytest
 
 from parlour.config import Settings
 from parlour.core.limits import Limits
-from parlour.net.connection import LINGER_S
+from parlour.net.progress import LINGER_S
 from tests.support.inprocess import InProcess, LoopFactory, Scripted
 from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.talk import Client

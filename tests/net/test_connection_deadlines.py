@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from parlour.core.limits import Limits
-from parlour.net.connection import LINGER_S, Connection
+from parlour.net.connection import Connection
+from parlour.net.progress import LINGER_S
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
 from tests.support.raw import head
 from tests.support.talk import Client

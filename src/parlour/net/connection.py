@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
@@ -13,9 +12,10 @@ from parlour.http.later import Later
 from parlour.http.request import Admission, Peer, Request
 from parlour.http.response import OpenResponse, Reply, Response, Upgrade, encode, encode_open
 from parlour.http.session import Session
+from parlour.net import progress
 from parlour.net.cork import Cork
 from parlour.net.exchange import Exchange
-from parlour.net.kernel import cut, untaken
+from parlour.net.kernel import cut
 from parlour.wire.http1 import RequestDecoder, RequestHead
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ READ_AHEAD = 65536
 
 SESSION_SLICE = 4096
 """Bytes that a session is given at once; the next slice waits for its turn in the event loop."""
-
-LINGER_S = 2
-"""After the last answer the peer gets this long to read it and close, before the connection is cut."""
 
 NOTHING, HEAD, BODY = range(3)
 """What the deadline was armed for (`Server.patience` says how long): bytes that trickle in do not move it."""
@@ -49,9 +46,9 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_advancing", "_began", "_buffered_then", "_closing", "_cork", "_decoder", "_eof", "_exchange", "_head",
+        "_advancing", "_began", "_closing", "_cork", "_decoder", "_eof", "_exchange", "_head",
         "_held", "_paused", "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket",
-        "descriptor", "due", "server", "transport", "write",
+        "descriptor", "due", "server", "transport", "untaken_then", "write",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -69,7 +66,7 @@ class Connection(asyncio.Protocol):
         self._paused = self._closing = self._eof = self._advancing = False
         self._waiting_for = NOTHING
         self._began = 0.0  # when the request was there, for the access log
-        self._buffered_then = 0
+        self.untaken_then = 0  # when the peer was looked at last (net/progress.py)
         self._unread = b""
         self._held = False
         self.transport: asyncio.Transport
@@ -109,7 +106,7 @@ class Connection(asyncio.Protocol):
         if self._session is not None:
             self._session.wake()
         elif self._closing or self._paused:
-            self._check_progress()
+            progress.check(self)
         elif self._exchange is not None:  # a long-poll whose client has closed its side: it has gone
             exchange, self._exchange = self._exchange, None
             exchange.cancel()
@@ -263,29 +260,6 @@ class Connection(asyncio.Protocol):
             server.wheel.arm(self, server.patience[what])
         self._waiting_for = what
 
-    def _check_progress(self) -> None:
-        """The peer has an answer to read: cut it off when it took nothing since the last look."""
-        buffered = untaken(self.transport)
-        if 0 < buffered < self._buffered_then:
-            self._buffered_then = buffered
-            self.server.wheel.set(self, self.server.limits.stalled_s)
-        elif buffered:
-            self.abort()
-        elif self.transport.is_closing():  # TLS: the peer says nothing to our close
-            self.transport.abort()  # no reset: what the kernel has, it may still deliver
-        else:
-            self._watch_progress()
-            self.transport.close()
-
-    def _look_soon(self) -> None:
-        """At the end the first look comes early, for a peer that has everything: it may just never close."""
-        self._buffered_then = sys.maxsize  # for another it is too early
-        self.server.wheel.set(self, LINGER_S)
-
-    def _watch_progress(self) -> None:
-        self._buffered_then = untaken(self.transport)
-        self.server.wheel.set(self, self.server.limits.stalled_s)
-
     # --- bytes out ---
 
     def _answer(self, outcome: Reply | BaseException) -> None:
@@ -351,7 +325,7 @@ class Connection(asyncio.Protocol):
             self._finish()
             return
         if self._paused:
-            self._watch_progress()
+            progress.watch(self)
         elif not more:
             self._await_bytes(NOTHING)
         elif not self._advancing:
@@ -381,7 +355,7 @@ class Connection(asyncio.Protocol):
         self._uncork()
         self._closing = True
         self._decoder = None
-        self._look_soon()
+        progress.look_soon(self)
         if not self._eof:
             transport.resume_reading()
         if transport.is_closing() or self._eof or not (unread or transport.can_write_eof()):
@@ -393,7 +367,7 @@ class Connection(asyncio.Protocol):
         """Close a connection on which nothing is under way, once everything is written."""
         self._closing = True
         self._decoder = None
-        self._look_soon()
+        progress.look_soon(self)
         self.transport.close()
 
     def _hand_over(self, session: Session, first: bytes) -> None:
