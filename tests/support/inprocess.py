@@ -61,7 +61,7 @@ class Scripted:
     """An application whose handlers are finished by the test.
 
     `/fast` answers at once, `/slow/<name>` when `finish` is called, `/page/<size>` with so many bytes, `/post` with the
-    size of its body, `/who` with what is known of the peer, `/broken` raises.
+    size of its body, `/who` with what is known of the peer, `/full` with `overloaded`, `/broken` raises.
     """
 
     def __init__(self) -> None:
@@ -76,6 +76,7 @@ class Scripted:
                 Route("GET", "/page/{size}", self._page),
                 Route("POST", "/post", self._post, max_body=65536),
                 Route("GET", "/who", self._who),
+                Route("GET", "/full", self._full),
                 Route("GET", "/broken", self._broken),
                 Route("GET", "/split", self._split),
                 Route("GET", "/unwritable", self._unwritable),
@@ -101,6 +102,9 @@ class Scripted:
         return Response(refusal.kind.status, refusal.code.encode())
 
     # --- handlers ---
+
+    def _full(self, request: Request) -> Response:
+        raise Refusal("overloaded")
 
     def _fast(self, request: Request) -> Response:
         return Response(body=b"fast " + request.query_string)

@@ -171,7 +171,8 @@ class Connection(asyncio.Protocol):
         self._advancing = True
         try:
             for _ in range(self.server.limits.pipelined_requests):
-                if self._exchange is not None or self._closing or self._paused or not self._take_request():
+                must_wait = self._exchange is not None or self._closing or self._paused or self._held
+                if must_wait or not self._take_request():
                     self._advancing = False
                     return
         except Refusal as refusal:
@@ -326,11 +327,24 @@ class Connection(asyncio.Protocol):
             return
         if self._paused:
             progress.watch(self)
+        elif response.status == 503 and not server.behind_proxy:  # a proxy sends here for whoever comes next
+            self._stand_aside()
         elif not more:
             self._await_bytes(NOTHING)
         elif not self._advancing:
             self._advancing = True
             server.loop.call_soon(self._advance)  # not from here: a pipeline must not become a recursion
+
+    def _stand_aside(self) -> None:
+        """Hear no more of the peer for a moment: many that ask again at once would keep the loop from all else."""
+        self._held = True
+        self.transport.pause_reading()
+        self.server.aside.wait(self._come_back)
+
+    def _come_back(self) -> None:
+        self._held = False
+        if not self._advancing:
+            self._advance()
 
     def _refuse(self, refusal: Refusal, head: RequestHead | None) -> None:
         """Answer a request that cannot be read to its end, and close."""

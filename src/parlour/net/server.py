@@ -20,6 +20,7 @@ from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.fanout import FanOut
 from parlour.net.proxies import UNIX_PEER, TrustedProxies, address_key
+from parlour.stream.aside import Aside
 from parlour.wire.http1 import HeadLimits, RequestDecoder, RequestHead
 from parlour.wire.http1_head import head_parser
 
@@ -71,6 +72,7 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self.drain = drain
         self.refused: set[Connection] = set()
+        self.aside = Aside()
         self.behind_proxy = proxies is not None
         self._proxies = proxies
         self._max_connections = max_connections

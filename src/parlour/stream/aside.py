@@ -15,7 +15,10 @@ LONGEST_S = 1.0
 
 
 class Aside:
-    """How many wait: the more, the longer each. All methods are called on the event loop."""
+    """How many wait: the more, the longer each. All methods are called on the event loop.
+
+    There are two: of the WebSockets, and of the connections that post.
+    """
 
     __slots__ = ("_count",)
 
