@@ -331,25 +331,30 @@ def test_a_message_cut_short_is_never_taken_for_a_whole_one(whole: bytes) -> Non
 
 
 def held_by(folder: Path) -> int:
-    """Bytes that code in a folder has allocated and not given back, whatever other threads do meanwhile."""
+    """Bytes that code in a folder has allocated and not given back, whatever other threads of this process do."""
     traces = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, f"{folder}/*")]).traces
     return sum(trace.size for trace in traces)
 
 
-def test_a_bomb_costs_no_more_than_a_message() -> None:
-    bomb = compressed(BOMB)[:4096]
+def cost_of(data: bytes) -> tuple[int, int]:
+    """Bytes that a new reader of this much too long message takes at most, and those that it holds afterwards."""
     tracemalloc.start()
     try:
         reader = DeflateReader()
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
-        assert reader.feed(bomb) == [Failed(1009, TOO_LARGE)]
-        peak = tracemalloc.get_traced_memory()[1]
-        held = held_by(Path(deflate.__file__).parent)
+        assert reader.feed(data) == [Failed(1009, TOO_LARGE)]
+        return tracemalloc.get_traced_memory()[1] - before, held_by(Path(deflate.__file__).parent)
     finally:
         tracemalloc.stop()
-    assert peak - before < 6 * LIMIT
-    assert held < 4096, "a closed reader holds nothing"
+
+
+def test_a_bomb_costs_no_more_than_a_message() -> None:
+    bomb = compressed(BOMB)[:4096]
+    costs = [cost_of(bomb) for _ in range(3)]
+    # The peak is that of the whole process: what other threads take meanwhile they do not take each time.
+    assert min(peak for peak, _ in costs) < 6 * LIMIT
+    assert max(held for _, held in costs) < 4096, "a closed reader holds nothing"
 
 
 def test_one_read_inflates_to_a_few_messages_only() -> None:
