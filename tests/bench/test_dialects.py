@@ -106,7 +106,7 @@ def scripted_nats(size: int, greeting: bytes = SERVER_INFO) -> Iterator[tuple[in
         thread = threading.Thread(target=_serve, args=(listening, size, greeting, pongs))
         thread.start()
         yield listening.getsockname()[1], pongs
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive()
 
 
@@ -121,7 +121,7 @@ def _serve(listening: socket.socket, size: int, greeting: bytes, pongs: list[byt
             framed = _framed(b"MSG bench.0 1 %d\r\n%s\r\n" % (len(text), text), size)
             subscriber.sendall(A_PING + framed[0] + A_PING + b"".join(framed[1:]))
             publisher.sendall(b"".join(_framed(b"+OK\r\n", size)))
-        subscriber.settimeout(10)
+        subscriber.settimeout(30)
         pongs.extend(re.findall(re.escape(ITS_PONG), subscriber.recv(1 << 20)))
 
 

@@ -16,7 +16,7 @@ from tests.support.server import ROOT
 
 CONFIG = Path(__file__).with_name("nginx.conf")
 SITE = "127.0.0.77"
-TIMEOUT_S = 20
+TIMEOUT_S = 30
 
 
 class Seen(NamedTuple):

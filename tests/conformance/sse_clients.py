@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.conformance.npm_packages import NPM, install
 
-TIMEOUT_S = 20
+TIMEOUT_S = 30
 """Far beyond what anything here takes."""
 
 Shown: TypeAlias = tuple[str, ...]

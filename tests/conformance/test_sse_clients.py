@@ -16,7 +16,7 @@ from tests.conformance.hostile_texts import HOSTILE
 from tests.conformance.sse_clients import Follower, chromium_tab, httpx_sse, messages, npm_eventsource
 from tests.support.browser import chromium
 from tests.support.inprocess import InProcess
-from tests.support.server import ServerProcess
+from tests.support.server import ANSWER_S, ServerProcess
 
 CLOCK_MS = 10
 """So much earlier a timer may seem to ring: clocks are read in milliseconds, and rounded."""
@@ -39,7 +39,7 @@ class Story:
 
     def say(self, *texts: str) -> None:
         """Post messages, and wait until every client has shown the last."""
-        with httpx.Client(base_url=self.server.url) as client:
+        with httpx.Client(base_url=self.server.url, timeout=ANSWER_S) as client:
             for text in texts:
                 answer = client.post("/story", json={"text": text})
                 assert answer.status_code == 201, answer.text

@@ -80,7 +80,7 @@ class Pypi:
 
 @contextmanager
 def websocket_client(url: str) -> Iterator[Talker]:
-    connection = websocket.create_connection(url, timeout=20)
+    connection = websocket.create_connection(url, timeout=30)
     try:
         yield Pypi(connection)
     finally:

@@ -14,7 +14,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Log, Stored
 from parlour.schema.events import By, Event, decode_event
 from parlour.store.memory import MemoryStore
-from tests.support.stores import BOB, CountedIds, HandClock, append, draft, open_sqlite
+from tests.support.stores import BOB, PATIENCE_S, CountedIds, HandClock, append, draft, open_sqlite
 
 TEXTS = [
     "Grüße aus Köln",
@@ -157,7 +157,7 @@ async def test_closing_a_store_that_is_held_finishes_what_is_queued(store: Store
     store.on_commit(lambda _commits: store.hold(True))
     await append(store, draft("the first"))
     second = append(store, draft("the second"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await store.close()
     assert (await second).seq == 2
 

@@ -27,7 +27,7 @@ from tests.support import raw
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.server import ROOT, ServerProcess
 
-TIMEOUT_S = 20
+TIMEOUT_S = 30
 MEGABYTES = 6
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

@@ -21,7 +21,7 @@ from tests.fault.clocks import WallClock
 from tests.fault.listeners import Listener, listen, say
 from tests.fault.load import Load, read_pages
 from tests.support import raw
-from tests.support.server import ServerProcess
+from tests.support.server import ANSWER_S, ServerProcess
 
 HOUR_S = 3600
 YEAR_S = 365 * 24 * HOUR_S
@@ -167,7 +167,7 @@ def test_deadlines_and_rates_do_not_look_at_the_wall_clock(tmp_path: Path) -> No
         request = raw.post("/lobby", b"in two halves", "Connection: close")
         half.sendall(request[:20])
         refused = None
-        with httpx.Client(base_url=server.url) as http:
+        with httpx.Client(base_url=server.url, timeout=ANSWER_S) as http:
             while refused is None:
                 answer = http.post("/lobby", content="quick")
                 refused = answer if answer.status_code == 429 else None
@@ -198,7 +198,7 @@ def test_deadlines_and_rates_do_not_look_at_the_wall_clock(tmp_path: Path) -> No
 def test_retention_drops_nothing_for_a_clock_that_was_set_forward(tmp_path: Path) -> None:
     """docs/storage.md#retention: what cannot be undone waits until the jump has lasted for a day."""
     server = ServerProcess(tmp_path / "data", "--retention-days", "1")
-    with WallClock(tmp_path) as clock, clock.start(server), httpx.Client(base_url=server.url) as http:
+    with WallClock(tmp_path) as clock, clock.start(server), httpx.Client(base_url=server.url, timeout=ANSWER_S) as http:
         for number in range(10):
             assert http.post("/lobby", content=f"message {number}").status_code == 201
         clock.shift(YEAR_S)

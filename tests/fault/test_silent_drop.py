@@ -25,7 +25,7 @@ from tests.fault.load import Load
 from tests.fault.relay import LossyBus
 from tests.support import raw
 from tests.support.recorder import Recorder, encode_nothing, encode_seqs
-from tests.support.stores import CountedIds, HandClock, append, draft
+from tests.support.stores import PATIENCE_S, CountedIds, HandClock, append, draft
 
 HEALED_S = 15
 ACKS = 600
@@ -178,7 +178,7 @@ async def test_what_is_lost_while_a_room_is_loaded_is_made_good(lost: list[int])
             hub.deliver(commits)
     store.go_on.set()
     reader = await entering
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while len(reader.seqs) < 6:
             await asyncio.sleep(0)
     assert reader.seqs == [1, 2, 3, 4, 5, 6]

@@ -33,7 +33,7 @@ class Room:
 
     def damage(self, first: int, last: int) -> None:
         connection = apsw.Connection(str(self._directory / "parlour.db"))
-        connection.set_busy_timeout(5000)
+        connection.set_busy_timeout(30_000)
         connection.execute(
             "UPDATE events SET body = CAST(x'ff' || body AS BLOB) WHERE id & 0xfff BETWEEN ? AND ?", (first, last)
         )

@@ -18,7 +18,7 @@ from parlour.hub.subscription import Encoder, Subscription
 from parlour.hub.turns import PAGES
 from parlour.store.memory import MemoryStore
 from tests.support.recorder import NUMBERS, Recorder, encode_nothing, encode_seqs
-from tests.support.stores import CountedIds, HandClock, append, draft
+from tests.support.stores import PATIENCE_S, CountedIds, HandClock, append, draft
 
 
 class Pipe:
@@ -46,7 +46,7 @@ class House:
 
 
 async def settle(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0)
 

@@ -16,7 +16,7 @@ from parlour.hub.hub import Hub
 from parlour.store.sqlite import SqliteStore, retention
 from tests.hub.test_hub import settle
 from tests.support.recorder import Recorder
-from tests.support.stores import HandClock, append, draft, open_sqlite
+from tests.support.stores import PATIENCE_S, HandClock, append, draft, open_sqlite
 
 DAY = 86_400_000
 
@@ -40,7 +40,7 @@ class Ageing:
 
     async def until(self, log: Log, room: str = "lobby") -> None:
         """Wait until the log has this extent."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while await self.store.log(room) != log:
                 await asyncio.sleep(0.001)
 

@@ -16,7 +16,7 @@ from parlour.hub.subscription import PAGE_EVENTS, Encoder, Subscription
 from parlour.schema.events import By, Typing
 from parlour.store.memory import MemoryStore
 from tests.support.recorder import Recorder, encode_seqs
-from tests.support.stores import CountedIds, HandClock, append, draft
+from tests.support.stores import PATIENCE_S, CountedIds, HandClock, append, draft
 
 SHARE = 4
 
@@ -55,7 +55,7 @@ async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
 
 
 async def at_rest(house: House) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while house.hub.rounds or house.hub.turns:
             await asyncio.sleep(0)
     await asyncio.sleep(0)

@@ -13,7 +13,7 @@ import pytest
 from parlour.config import Settings
 from parlour.core.limits import Limits
 from parlour.net.progress import LINGER_S
-from tests.support.inprocess import InProcess, LoopFactory, Scripted
+from tests.support.inprocess import PATIENCE_S, InProcess, LoopFactory, Scripted
 from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.talk import Client
 
@@ -53,7 +53,7 @@ def test_half_close_after_the_last_requests_gets_all_answers_then_the_end(
 ) -> None:
     with server.client() as client:
         client.send(FAST + head("GET", "/slow/a") + FAST + post("/post", b"123")).half_close()
-        assert application.begun.get(timeout=10) == "a"
+        assert application.begun.get(timeout=PATIENCE_S) == "a"
         server.call(application.finish, "a")
         answers = [client.answer() for _ in range(4)]
         assert [answer.body for answer in answers] == [b"fast ", b"slow a", b"fast ", b"3"]
@@ -99,9 +99,9 @@ def test_websocket_half_closed_with_its_handshake_ends(chat: InProcess) -> None:
 def test_handler_of_a_client_that_vanishes_is_cancelled(server: InProcess, application: Scripted) -> None:
     with server.client() as client:
         client.send(head("GET", "/slow/a") + FAST)
-        assert application.begun.get(timeout=10) == "a"
+        assert application.begun.get(timeout=PATIENCE_S) == "a"
         vanish(client)
-        assert application.cancelled.get(timeout=10) == "a"
+        assert application.cancelled.get(timeout=PATIENCE_S) == "a"
         server.settle(lambda: not server.server.drain.connections)
 
 
@@ -173,7 +173,7 @@ def test_client_that_never_stops_sending_is_cut_off(server: InProcess) -> None:
         try:
             server.wind(LINGER_S + 2)
             server.settle(lambda: not server.server.drain.connections)
-            sender.join(10)
+            sender.join(PATIENCE_S)
             assert not sender.is_alive()
         finally:
             stop.set()

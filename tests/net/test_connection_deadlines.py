@@ -11,7 +11,7 @@ import pytest
 from parlour.core.limits import Limits
 from parlour.net.connection import Connection
 from parlour.net.progress import LINGER_S
-from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
+from tests.support.inprocess import PATIENCE_S, InProcess, LoopFactory, Scripted, Setup
 from tests.support.raw import head
 from tests.support.talk import Client
 
@@ -94,7 +94,7 @@ def test_next_request_has_the_deadline_of_a_head_once_it_has_begun(server: InPro
 def test_head_cut_short_behind_a_slow_request_has_its_deadline_too(server: InProcess, application: Scripted) -> None:
     with server.client() as client:
         client.send(head("GET", "/slow/a") + FAST[:10])
-        assert application.begun.get(timeout=10) == "a"
+        assert application.begun.get(timeout=PATIENCE_S) == "a"
         server.wind(300)  # a handler may take its time
         server.call(application.finish, "a")
         assert client.answer().body == b"slow a"

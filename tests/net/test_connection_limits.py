@@ -14,7 +14,7 @@ import pytest
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.net.connection import Connection
-from tests.support.inprocess import InProcess, Scripted, Setup
+from tests.support.inprocess import PATIENCE_S, InProcess, Scripted, Setup
 from tests.support.raw import head
 from tests.support.talk import Answer, Client
 
@@ -139,10 +139,10 @@ def test_tcp_peer_that_is_gone_before_it_is_accepted_is_not_taken_for_the_unix_s
 
         def hold() -> None:
             held.set()
-            go_on.wait(10)
+            go_on.wait(PATIENCE_S)
 
         server.loop.call_soon_threadsafe(hold)
-        assert held.wait(10)
+        assert held.wait(PATIENCE_S)
         with Client.to(server.port) as client:
             client.send(head("GET", "/who", "X-Forwarded-For: 198.51.100.7"))
             client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -11,7 +11,7 @@ import pytest
 
 from parlour.core.limits import Limits
 from parlour.net.connection import READ_AHEAD, Connection
-from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
+from tests.support.inprocess import PATIENCE_S, InProcess, LoopFactory, Scripted, Setup
 from tests.support.raw import head, post
 from tests.support.talk import Client
 
@@ -39,7 +39,7 @@ def slow(name: str, *fields: str) -> bytes:
 
 def finish(server: InProcess, application: Scripted, name: str) -> None:
     """Wait until a slow request has begun, then let it be answered."""
-    assert application.begun.get(timeout=10) == name
+    assert application.begun.get(timeout=PATIENCE_S) == name
     server.call(application.finish, name)
 
 
@@ -60,7 +60,7 @@ def test_two_connections_with_slow_requests_get_their_own_answers(server: InProc
     """One of two peers behind the same proxy never sees what the other asked for, whoever is answered first."""
     with server.client() as one, server.client() as two:
         one.send(slow("one") + FAST)
-        assert application.begun.get(timeout=10) == "one"
+        assert application.begun.get(timeout=PATIENCE_S) == "one"
         two.send(slow("two") + FAST)
         finish(server, application, "two")
         assert [two.answer().body, two.answer().body] == [b"slow two", b"fast "]
@@ -71,7 +71,7 @@ def test_two_connections_with_slow_requests_get_their_own_answers(server: InProc
 def test_flood_of_pipelined_requests_behind_a_slow_one_is_not_read_in(server: InProcess, application: Scripted) -> None:
     with server.client() as client:
         client.send(slow("a"))
-        assert application.begun.get(timeout=10) == "a"
+        assert application.begun.get(timeout=PATIENCE_S) == "a"
         sent = fill(client, FAST * 1000)
         (connection,) = server.call(lambda: list(server.server.drain.connections))
         held = server.call(lambda: connection._decoder.buffered)  # type: ignore[attr-defined]

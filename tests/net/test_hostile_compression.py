@@ -12,7 +12,7 @@ import pytest
 
 from parlour.config import Settings
 from tests.net.test_hostile_websockets import CONTINUATION, HOLD_S, TEXT, close_code, frame, opened, send_all
-from tests.support.inprocess import InProcess
+from tests.support.inprocess import PATIENCE_S, InProcess
 from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.talk import Client
 
@@ -85,7 +85,7 @@ def test_abuse_closes_its_own_connection_with_the_right_code(chat: InProcess, ab
         thread = threading.Thread(target=send_all, args=(client, data))
         thread.start()
         assert close_code(client) == code
-        thread.join(20)
+        thread.join(PATIENCE_S)
         assert sender.send(post("/lobby", b"all is well")).answer().status == 201
         for reader in (neighbour, plain):
             reader.read_until(b"all is well")

@@ -12,7 +12,7 @@ import pytest
 
 from parlour.config import Settings
 from parlour.net.progress import LINGER_S
-from tests.support.inprocess import InProcess
+from tests.support.inprocess import PATIENCE_S, InProcess
 from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.talk import Client
 
@@ -100,7 +100,7 @@ def test_abuse_closes_its_own_connection_with_the_right_code(chat: InProcess, ab
         thread = threading.Thread(target=send_all, args=(client, data))
         thread.start()
         assert close_code(client) == code
-        thread.join(20)
+        thread.join(PATIENCE_S)
         assert sender.send(post("/lobby", b"all is well")).answer().status == 201
         neighbour.read_until(b"all is well")
         assert neighbour.send(ws_frame(b'{"op":"ping"}')).read_until(b"pong")
@@ -136,7 +136,7 @@ def test_flood_of_tiny_messages_is_taken_in_turns(chat: InProcess, message: byte
         for number in range(5):
             assert other.send(post("/other", b"number %d" % number)).answer().status == 201
         client.sock.shutdown(socket.SHUT_RDWR)
-        thread.join(20)
+        thread.join(PATIENCE_S)
         assert other.send(head("GET", "/other")).answer().status == 200
     assert chat.longest_turn_s < HOLD_S
 
@@ -149,7 +149,7 @@ def test_client_that_asks_all_the_time_for_nothing_is_closed(chat: InProcess, me
         thread = threading.Thread(target=send_all, args=(client, ws_frame(message) * 100_000))
         thread.start()
         rest = client.rest()
-        thread.join(20)
+        thread.join(PATIENCE_S)
         assert b"\x03\xf0too many operations" in rest
         assert rest.count(b'"pong"') + rest.count(b'"error"') <= chat.setup.limits.websocket_ops_burst + 50
         assert other.send(head("GET", "/other")).answer().status == 200
@@ -169,7 +169,7 @@ def test_client_that_sends_without_reading_is_not_read_from(chat: InProcess) -> 
         assert chat.call(connection.buffered) < 400_000
         chat.wind(2 * chat.setup.limits.stalled_s + LINGER_S + 6)
         chat.settle(lambda: len(chat.server.drain.connections) == 1)
-        thread.join(20)  # it has been cut off
+        thread.join(PATIENCE_S)  # it has been cut off
         assert not thread.is_alive()
 
 
@@ -182,6 +182,6 @@ def test_client_that_reads_late_gets_every_answer(chat: InProcess) -> None:
         chat.settle(lambda: connection._paused)
         for _ in range(count):
             client.read_until(b'"ack"')
-        thread.join(20)
+        thread.join(PATIENCE_S)
         client.send(ws_frame(b'{"op":"ping"}'))
         client.read_until(b"pong")

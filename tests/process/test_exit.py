@@ -15,7 +15,7 @@ from tests.support import raw
 from tests.support.certificates import make_certificate
 from tests.support.server import ROOT, ServerProcess
 
-TIMEOUT_S = 20
+TIMEOUT_S = 30
 
 
 def serve(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ from tests.support import raw
 from tests.support.server import ROOT
 from tests.support.talk import Client
 
-TIMEOUT_S = 20
+TIMEOUT_S = 30
 
 AS_A_SERVICE = """
 import os, sys

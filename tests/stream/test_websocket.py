@@ -27,7 +27,7 @@ class Socket:
     def next(self, *types: str) -> dict[str, Any]:
         """The next item of one of these types; others are passed over."""
         while True:
-            item: dict[str, Any] = json.loads(self.connection.recv(10))
+            item: dict[str, Any] = json.loads(self.connection.recv(raw.TIMEOUT_S))
             if item["type"] in types:
                 return item
 

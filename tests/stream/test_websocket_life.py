@@ -17,7 +17,7 @@ from parlour.stream.live import Start
 from parlour.stream.websocket import WebSocketSession
 from tests.fault.crowd import until
 from tests.support.raw import ws_frame
-from tests.support.stores import CountedIds, HandClock
+from tests.support.stores import PATIENCE_S, CountedIds, HandClock
 
 LIMITS = Limits()
 PING, PONG = b"\x89\x00", ws_frame(b"", 10)
@@ -99,7 +99,7 @@ async def test_who_is_refused_for_want_of_room_is_not_heard_for_a_moment(tmp_pat
     line.session.received(2 * ws_frame(b'{"op":"send","room":"lobby","text":"is there room?"}'))
     assert line.written.count(b'"code":"overloaded"') == 2
     assert line.holds == [True]
-    await until(lambda: line.holds == [True, False], 5)
+    await until(lambda: line.holds == [True, False], PATIENCE_S)
     line.session.closed()
     await store.close()
 

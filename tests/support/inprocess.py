@@ -38,7 +38,9 @@ from tests.support.talk import Client
 
 T = TypeVar("T")
 
-START_S = 30
+PATIENCE_S = 30
+"""Far beyond what anything takes: a test that gets here has failed."""
+
 TURN_S = 0.005
 """How often the watch looks: it says of a turn of the loop how long it was, or so much more."""
 
@@ -209,7 +211,7 @@ class InProcess:
         async def run() -> T:
             return await awaitable
 
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(START_S)
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(PATIENCE_S)
 
     def wind(self, seconds: float) -> None:
         """Let time pass for the deadlines, in steps of half a second."""
@@ -221,7 +223,7 @@ class InProcess:
         for _ in range(int(seconds * 2)):
             self.call(step)
 
-    def settle(self, condition: Callable[[], bool], within_s: float = START_S) -> None:
+    def settle(self, condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
         """Let the loop turn until a condition, judged on the loop, holds."""
 
         async def run() -> None:
@@ -242,14 +244,14 @@ class InProcess:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._started.result(START_S)
+        self._started.result(PATIENCE_S)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.loop.call_soon_threadsafe(self._ending.set_result, None)
-        self._thread.join(START_S)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
         assert kind is not None or self.errors == []
 

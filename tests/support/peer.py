@@ -80,7 +80,7 @@ class Peer:
     ) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(10)
+        self._thread.join(30)
 
     def _run(self) -> None:
         while True:
@@ -89,7 +89,7 @@ class Peer:
             except OSError:
                 return
             with connection:
-                connection.settimeout(20)
+                connection.settimeout(30)
                 if self._steps:
                     self.asked.append(_read(connection))
                     step = self._steps.pop(0)

@@ -12,7 +12,8 @@ WS_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADE = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {WS_KEY}")
 """The fields of a WebSocket handshake."""
 
-TIMEOUT_S = 10
+TIMEOUT_S = 30
+"""Far beyond what any piece of an answer takes: a test that gets here has failed."""
 
 
 def head(method: str, target: str, *fields: str) -> bytes:

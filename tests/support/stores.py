@@ -12,6 +12,9 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.store.sqlite import SqliteStore
 
+PATIENCE_S = 30
+"""Far beyond what anything takes: a test that gets here has failed."""
+
 ALICE = Author("u_alice", "alice", "member")
 BOB = Author("u_bob", "bob", "guest")
 

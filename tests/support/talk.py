@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-TIMEOUT_S = 20
+TIMEOUT_S = 30
 """Far beyond what any answer takes: a test that gets here has failed."""
 
 

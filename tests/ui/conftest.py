@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.support.browser import Person, chromium
-from tests.support.server import ServerProcess
+from tests.support.server import ANSWER_S, ServerProcess
 
 Visit = Callable[..., Person]
 
@@ -50,7 +50,7 @@ def room() -> str:
 @pytest.fixture
 def say(server: ServerProcess) -> Iterator[Callable[..., int]]:
     """Send a message as somebody else's program: `say(room, text, name)` gives its seq."""
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, timeout=ANSWER_S) as client:
 
         def send(room: str, text: str, name: str = "curl") -> int:
             answer = client.post(f"/{room}", json={"text": text, "name": name})

@@ -15,7 +15,7 @@ from parlour.store.sqlite import SqliteStore
 from parlour.store.sqlite.gather import DOUBT_BATCHES, MAX_WAIT_S, Gather
 from parlour.store.sqlite.store import BATCH_DRAFTS, QUEUE_DRAFTS
 from tests.support.faulty_disk import FaultyDisk
-from tests.support.stores import HandClock, append, draft, open_sqlite
+from tests.support.stores import PATIENCE_S, HandClock, append, draft, open_sqlite
 
 
 def sizes(store: SqliteStore) -> list[int]:
@@ -132,7 +132,7 @@ async def test_a_hold_that_ends_at_once_leaves_nobody_waiting(tmp_path: Path) ->
         asyncio.get_running_loop().call_soon(store.hold, False)  # before the store looks for its next batch
 
     store.on_commit(hold_for_a_moment)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         for senders in (8, 4, 4, 3):  # fewer than the batch before: the store waits for the others, but not for ever
             await asyncio.gather(*(append(store, draft()) for _ in range(senders)))
     await store.close()

@@ -17,7 +17,7 @@ from parlour.schema.events import decode_event
 from parlour.store.sqlite import SqliteStore, retention
 from parlour.store.sqlite.check import check
 from tests.support.faulty_disk import FaultyDisk, small_disk
-from tests.support.stores import Fatal, HandClock, append, draft, open_sqlite
+from tests.support.stores import PATIENCE_S, Fatal, HandClock, append, draft, open_sqlite
 
 
 def outcome(answer: Appended | BaseException) -> str:
@@ -158,7 +158,7 @@ async def test_a_disk_with_room_again_is_noticed_without_a_send(tmp_path: Path) 
         assert not store.is_ready()
         syncs = len(disk.syncs)
         disk.heal()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not store.is_ready():
                 await asyncio.sleep(0.01)
         assert len(disk.syncs) > syncs, "ready without having written"
@@ -223,7 +223,7 @@ async def test_a_mistake_in_the_writer_ends_all_storing_and_hangs_nobody(
     """Whatever ends the thread's work is told like a failed disk: the process ends instead of looking alive."""
     monkeypatch.setattr(retention, "ROUND_PAUSE_S", 0.0)
     clock, fatal = BrokenClock(), Fatal()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         store = await open_sqlite(tmp_path, clock=clock, fatal=fatal, retention_days=1)
         assert await send(store, draft("good")) == ["stored"]
         clock.is_broken = True
@@ -254,7 +254,7 @@ async def test_a_mistake_with_a_batch_in_hand_leaves_it_unknown(tmp_path: Path) 
     bad.author = None  # type: ignore[assignment]  # which makes it log
     log.addHandler(handler)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             store = await open_sqlite(tmp_path, fatal=fatal)
             assert await send(store, draft("good")) == ["stored"]
             assert await send(store, bad) == ["outcome_unknown"]

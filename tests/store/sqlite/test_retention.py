@@ -10,7 +10,7 @@ import pytest
 from parlour.core.event import Log
 from parlour.store.sqlite import SqliteStore, retention
 from parlour.store.sqlite.check import check
-from tests.support.stores import HandClock, append, draft, open_sqlite
+from tests.support.stores import PATIENCE_S, HandClock, append, draft, open_sqlite
 
 DAY = 86_400_000
 
@@ -50,7 +50,7 @@ async def test_expired_events_are_dropped_and_the_newest_stays(tmp_path: Path, m
         ("e", Log(51, 51)),
     ):
         await until(store, room, log)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while len(heard) < 3 * 8 + 2 * 7:
             await asyncio.sleep(0)
     assert [first for room, first in heard if room == "a"] == [8, 15, 22, 29, 36, 43, 50, 51]

@@ -14,7 +14,7 @@ from parlour.chat.ports import RoomSummary
 from parlour.core.event import Log
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite import SqliteStore, recent, retention
-from tests.support.stores import CountedIds, HandClock, append, draft, open_sqlite
+from tests.support.stores import PATIENCE_S, CountedIds, HandClock, append, draft, open_sqlite
 
 DAY = 86_400_000
 
@@ -48,7 +48,7 @@ async def test_a_room_that_loses_its_beginning_is_listed_so(tmp_path: Path, monk
     await asyncio.gather(*(append(store, draft(room=room)) for room in ("a", "b") for _ in range(20)))
     assert {room.log for room in await store.rooms(10)} == {Log(1, 20)}
     clock.ms += 2 * DAY
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while {room.log for room in await store.rooms(10)} != {Log(20, 20)}:
             await asyncio.sleep(0.001)
     await append(store, draft(room="b"))
