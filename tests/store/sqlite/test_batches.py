@@ -55,6 +55,7 @@ async def test_nothing_is_answered_or_shown_before_the_sync_has_returned(tmp_pat
         await store.close()
 
 
+@pytest.mark.usefixtures("never_idle")
 async def test_a_batch_costs_one_sync_and_never_a_checkpoint(tmp_path: Path) -> None:
     """More than SQLite's own 1000 pages: its automatic checkpoint would sync the database within a commit."""
     with FaultyDisk() as disk:

@@ -14,6 +14,8 @@ from parlour.store.sqlite.check import check
 from parlour.store.sqlite.wal import WriteAheadLog
 from tests.support.stores import append, draft, open_sqlite
 
+pytestmark = pytest.mark.usefixtures("never_idle")  # what is in the log stays there
+
 DATABASE = "parlour.db"
 FRAME = 24 + 4096
 

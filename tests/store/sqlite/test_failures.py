@@ -32,6 +32,7 @@ async def send(store: SqliteStore, *drafts: Draft) -> list[str]:
     return [outcome(answer) for answer in await asyncio.gather(*futures, return_exceptions=True)]
 
 
+@pytest.mark.usefixtures("never_idle")
 @pytest.mark.parametrize("reopened", [False, True])
 async def test_a_failed_sync_ends_all_storing(tmp_path: Path, reopened: bool) -> None:
     """D16: the batch is unknown, nothing is shown, nothing is stored any more, and the next start verifies."""
@@ -77,6 +78,7 @@ async def test_a_failed_sync_ends_all_storing(tmp_path: Path, reopened: bool) ->
     assert not (tmp_path / "verify-at-start").exists()
 
 
+@pytest.mark.usefixtures("never_idle")
 async def test_what_a_failed_sync_left_is_written_anew_before_it_is_served(tmp_path: Path) -> None:
     """Pages that a failed sync left in the system's cache look clean: a later sync alone would not save them."""
     with FaultyDisk() as disk:
@@ -105,6 +107,7 @@ async def test_a_failed_checkpoint_stops_the_store_without_an_append(tmp_path: P
     assert (tmp_path / "verify-at-start").exists()
 
 
+@pytest.mark.usefixtures("never_idle")
 async def test_an_unknown_write_error_is_not_called_a_full_disk(tmp_path: Path) -> None:
     fatal = Fatal()
     with FaultyDisk() as disk:
@@ -116,6 +119,7 @@ async def test_an_unknown_write_error_is_not_called_a_full_disk(tmp_path: Path) 
     assert len(fatal.errors) == 1
 
 
+@pytest.mark.usefixtures("never_idle")
 async def test_a_full_disk_refuses_and_recovers_by_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """D15: 507 and `stored: false` while it lasts, reads go on, the first append that fits makes it ready again."""
     heard: list[Commit] = []
@@ -168,6 +172,7 @@ async def test_a_disk_with_room_again_is_noticed_without_a_send(tmp_path: Path) 
     assert check(tmp_path).is_ok
 
 
+@pytest.mark.usefixtures("never_idle")
 async def test_a_batch_that_met_a_full_disk_leaves_no_hole(tmp_path: Path) -> None:
     """What is new in a batch is refused, in the fast and the slow way, and its numbers are given out again.
 
@@ -193,6 +198,7 @@ async def test_a_batch_that_met_a_full_disk_leaves_no_hole(tmp_path: Path) -> No
     assert check(tmp_path).is_ok
 
 
+@pytest.mark.usefixtures("never_idle")
 async def test_a_foreign_lock_refuses_without_ending_the_store(tmp_path: Path) -> None:
     """Another program that holds the database longer than the busy timeout costs a refusal, not the server."""
     with FaultyDisk() as disk:

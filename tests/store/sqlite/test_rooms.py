@@ -52,7 +52,8 @@ async def test_a_room_that_loses_its_beginning_is_listed_so(tmp_path: Path, monk
         while {room.log for room in await store.rooms(10)} != {Log(20, 20)}:
             await asyncio.sleep(0.001)
     await append(store, draft(room="b"))
-    assert at_once(store, 10)[0][:2] == ("b", Log(20, 21))
+    # What was the newest is old: it may be gone by now.
+    assert at_once(store, 10)[0][:2] in (("b", Log(20, 21)), ("b", Log(21, 21)))
     await store.close()
 
 
