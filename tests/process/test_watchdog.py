@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import time
 
@@ -15,18 +16,32 @@ from tests.support.inprocess import LoopFactory
 
 PATIENCE_S = 30
 
+READ = r"test_watchdog\.py:\d+ data_received$"
+"""How the calls of a hold end that is the read of this test."""
+
 
 class Holder(asyncio.Protocol):
-    """Holds the loop until the log says so; the data are for nothing else."""
+    """Holds the loop until the log says so once more; the data are for nothing else."""
 
-    def __init__(self, records: list[logging.LogRecord], done: asyncio.Future[None]) -> None:
-        self.records, self.done = records, done
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        self.records = records
+        self.done = asyncio.Event()
 
     def data_received(self, data: bytes) -> None:
+        known = len(self.records)
         deadline = time.monotonic() + PATIENCE_S
-        while not self.records and time.monotonic() < deadline:
+        while len(self.records) == known and time.monotonic() < deadline:
             pass
-        self.done.set_result(None)
+        self.done.set()
+
+
+def holds(records: list[logging.LogRecord]) -> list[tuple[logging.LogRecord, logging.LogRecord]]:
+    """Those of a read: what was said of each at once, and when it was over.
+
+    A busy machine holds the loop too, wherever it happens to be, and a read that begins then is not looked at.
+    """
+    pairs = zip(records[::2], records[1::2], strict=False)
+    return [(held, over) for held, over in pairs if re.search(READ, vars(held)["parlour_fields"]["calls"])]
 
 
 @pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop])
@@ -35,27 +50,26 @@ def test_a_read_that_holds_the_loop_is_reported_while_it_does_and_when_it_is_ove
 ) -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
         ours, theirs = socket.socketpair()
         with theirs:
-            transport, _ = await loop.connect_accepted_socket(lambda: Holder(caplog.records, done), ours)
+            holder = Holder(caplog.records)
+            transport, _ = await loop.connect_accepted_socket(lambda: holder, ours)
             watchdog = Watchdog(loop)
             watchdog.start()
-            theirs.send(b"hold")
-            await done
             async with asyncio.timeout(PATIENCE_S):
-                while len(caplog.records) < 2:
-                    await asyncio.sleep(0)
+                while not holds(caplog.records):
+                    holder.done.clear()
+                    theirs.send(b"hold")
+                    await holder.done.wait()
+                    while len(caplog.records) % 2:
+                        await asyncio.sleep(0)
             watchdog.stop()
             transport.close()
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(scenario())
-    held, over = caplog.records[:2]
+    held, over = holds(caplog.records)[0]
     assert (held.getMessage(), over.getMessage()) == ("loop_held", "loop_turns_again")
-    calls = vars(held)["parlour_fields"]["calls"]
-    assert "test_watchdog.py" in calls
-    assert calls.endswith(" data_received")
     assert vars(over)["parlour_fields"]["held_s"] >= 0.05
 
 

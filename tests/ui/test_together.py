@@ -34,6 +34,7 @@ def test_people_with_browser_terminal_and_curl_when_the_server_is_killed_lose_no
         everyone_sees("hello from a terminal")
         assert curl("-X", "POST", f"{url}/send", "-d", "message=Hello") == "lobby/3\n"
         everyone_sees("Hello")
+        carol.wait_for(lambda: "Hello" in (tmp_path / "first").read_text(encoding="utf-8"))  # and curl has been told
 
         own_server.kill()
         bob.wait_for_line("retrying")
