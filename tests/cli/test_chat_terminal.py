@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from parlour.client import Client
+from tests.support.peer import nobody
 from tests.support.server import ServerProcess
 from tests.support.terminal import Terminal, parlour_command
 
@@ -81,8 +82,8 @@ def test_message_that_arrives_does_not_disturb_the_line_being_typed(server: Serv
         alice.type("half a li")
         alice.wait_for(lambda: prompt(alice) == "alice> half a li")
         bob.send("interrupting\nwith two lines")
-        alice.wait_for("bob: interrupting")
-        assert alice.lines[-3:][1:] == ["  with two lines", "alice> half a li"]
+        alice.wait_for(lambda: alice.lines[-2:] == ["  with two lines", "alice> half a li"])
+        assert said(alice) == ["bob: interrupting"]
         alice.type("ne\x7fn\x17\x17whole\r")
         alice.wait_for("alice: half whole")
 
@@ -149,6 +150,7 @@ def test_hostile_message_does_nothing_to_the_terminal(server: ServerProcess) -> 
         mallory.send("日" * 5000)
         mallory.send("after")
         alice.wait_for("mallory: after")
+        alice.wait_for(lambda: prompt(alice) == "alice>")
         assert said(alice)[0] == "mallory: before"
         assert alice.screen.title == ""
         for sequence in (
@@ -161,7 +163,6 @@ def test_hostile_message_does_nothing_to_the_terminal(server: ServerProcess) -> 
             "\x9b".encode(),
         ):
             assert sequence not in alice.output
-        assert prompt(alice) == "alice>"
 
 
 def test_room_is_shown_from_its_last_messages(server: ServerProcess) -> None:
@@ -170,8 +171,8 @@ def test_room_is_shown_from_its_last_messages(server: ServerProcess) -> None:
             bob.send(f"line {number}")
     with chat(server, "history", None, "-n", "3") as terminal:
         terminal.wait_for("line 4")
+        terminal.wait_for(lambda: prompt(terminal) == ">")
         assert texts_of(terminal) == ["line 2", "line 3", "line 4"]
-        assert prompt(terminal) == ">"
 
 
 def test_pasted_lines_are_one_message_where_the_terminal_marks_them_and_several_where_not(
@@ -195,8 +196,8 @@ def test_commands(server: ServerProcess) -> None:
         alice.wait_for("carol: /quit is a command")
         for remark in ("Alt-Enter", "pose as the server", "you are carol now", "there is no /frob"):
             alice.wait_for(remark)
+        alice.wait_for(lambda: prompt(alice) == "carol>")
         assert said(alice) == ["carol: /quit is a command"]
-        assert prompt(alice) == "carol>"
 
 
 def test_refused_line_is_reported_and_the_next_ones_are_sent(server: ServerProcess) -> None:
@@ -280,7 +281,8 @@ def test_leaving_waits_for_what_is_on_its_way(tmp_path: Path) -> None:
 
 def test_leaving_without_the_server_says_what_was_not_sent(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
-        with chat(server, "lobby", "alice", "--timeout", "0.5") as alice:
+        # As long as the first connection may take, and then the last line.
+        with chat(server, "lobby", "alice", "--timeout", "4") as alice:
             ready(alice)
             server.kill()
             alice.wait_for("reconnecting")
@@ -291,10 +293,8 @@ def test_leaving_without_the_server_says_what_was_not_sent(tmp_path: Path) -> No
         server.start()
 
 
-def test_chat_without_a_server_ends_with_a_reason(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path / "data") as server:
-        url = server.url
-    with Terminal(parlour_command("chat", f"{url}/lobby", "--timeout", "0.2")) as terminal:
+def test_chat_without_a_server_ends_with_a_reason() -> None:
+    with nobody() as place, Terminal(parlour_command("chat", f"{place}/lobby", "--timeout", "0.2")) as terminal:
         assert terminal.wait_for_end() == 3
         assert any("cannot reach the room" in line for line in terminal.lines)
         assert terminal.is_as_found()

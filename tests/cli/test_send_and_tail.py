@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from parlour.cli.main import parlour
 from parlour.client import Client
+from tests.support import peer
 from tests.support.peer import Peer, answer, reset, stream
 from tests.support.server import ServerProcess
 from tests.support.terminal import Terminal, clean_environment, parlour_command
@@ -46,10 +46,10 @@ def texts(server: ServerProcess, room: str) -> list[str | None]:
 
 
 @pytest.fixture
-def nobody() -> str:
-    """An address at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"127.0.0.1:{listener.getsockname()[1]}/lobby"
+def nobody() -> Iterator[str]:
+    """A room where there is no server."""
+    with peer.nobody() as place:
+        yield f"{place}/lobby"
 
 
 def test_send_takes_text_from_arguments_input_and_files(server: ServerProcess, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -21,6 +22,14 @@ class Asked:
     line: str
     fields: dict[str, str]
     body: bytes
+
+
+@contextmanager
+def nobody() -> Iterator[str]:
+    """Host and port at which nobody listens, nor anybody else will meanwhile: the port is taken."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
 def reset(connection: socket.socket) -> None:
