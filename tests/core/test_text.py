@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import assume, given, settings
@@ -193,7 +193,7 @@ def test_a_page_shows_what_a_line_of_text_shows_but_for_marks(text: str) -> None
 
 
 def test_texts_that_are_made_to_be_slow_are_shown_in_linear_time() -> None:
-    start = perf_counter()
+    start = thread_time()  # of CPU: what others do meanwhile does not count
     for text in (
         "\u0301" * 8000,
         "z\u0301\u0301\u0301" * 2000,
@@ -204,7 +204,7 @@ def test_texts_that_are_made_to_be_slow_are_shown_in_linear_time() -> None:
         for _ in range(10):
             text_line(AT, "alice", text)
             list(shown(text))
-    assert perf_counter() - start < 2
+    assert thread_time() - start < 2
 
 
 @settings(deadline=None)

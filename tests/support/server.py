@@ -119,8 +119,9 @@ class ServerProcess:
 
 
 def resident_kb(pid: int) -> int:
-    """The resident memory of a process, its share of what it shares."""
+    """The memory that a process has taken for itself. Its share of the files that others map too is not in it: that
+    grows when one of them ends."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith("Pss_Anon:"):
             return int(line.split()[1])
-    raise AssertionError("no Pss")
+    raise AssertionError("no Pss_Anon")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -44,10 +44,10 @@ def test_text_when_cut_is_whole_and_every_address_is_http(parts: list[str]) -> N
 
 
 def test_text_when_it_is_made_to_be_slow_is_cut_in_linear_time() -> None:
-    start = perf_counter()
+    start = thread_time()  # of CPU: what others do meanwhile does not count
     for text in ("https://a/" * 4000, "(" * 40000, "https://a/" + ")" * 40000, "http" * 10000, "https://a@" * 4000):
         assert "".join(piece.text for piece in pieces(text)) == text
-    assert perf_counter() - start < 2
+    assert thread_time() - start < 2
 
 
 def test_text_when_it_is_full_of_addresses_has_the_first_fifty_as_links() -> None:
