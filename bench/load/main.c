@@ -18,7 +18,7 @@ int subscriber_count;
 static uint64_t *target_in_room; /* storm: messages that a subscriber of the room must have to be caught up */
 static int behind;               /* subscribers who are not */
 
-enum { SECOND = 1000000000, QUIET_S = 2, PATIENCE_S = 60 };
+enum { SECOND = 1000000000, QUIET_S = 10, PATIENCE_S = 60 }; /* QUIET_S: machines stand still for seconds */
 
 /* Text `@publisher.number.due_ns@` somewhere in a message of a marker. */
 static void read_stamp(struct conn *c, const char *text, size_t n)

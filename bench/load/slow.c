@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { SECOND = 1000000000, QUIET_S = 2, PATIENCE_S = 60, BEFORE = 0, DURING, AFTER, PHASES };
+enum { SECOND = 1000000000, QUIET_S = 10, PATIENCE_S = 60, BEFORE = 0, DURING, AFTER, PHASES };
 
 /* A message counts for the phase in which it was to be sent, however late it comes. */
 static struct phase {
