@@ -33,7 +33,7 @@ PAGE_BYTES = 320 * 1024
 NOISE_S = 0.05
 """Latencies below this are the machine's, which does other things too."""
 
-SHORT_STALLED_S = 2
+SHORT_STALLED_S = 4
 """What the server waits for a slow one in a short run. Whoever waited for one would wait for that long."""
 
 RESUMING = 20
