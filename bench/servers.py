@@ -117,7 +117,8 @@ PARLOUR = Server(
     "synced before the answer",
     _parlour,
     lambda: _output(
-        *(_python(), "-c"),
+        _python(),
+        "-c",
         "import sys, parlour, uvloop; whose = 'the system' if sys.base_prefix == '/usr' else 'another'; "
         "print(parlour.__version__, 'uvloop', uvloop.__version__, 'on Python', sys.version.split()[0], 'of', whose)",
     ),

@@ -22,6 +22,7 @@ from parlour.chat.posting import Posting, Rates
 from parlour.clock import SystemClock, SystemIds
 from parlour.config import Settings
 from parlour.core.limits import Buckets
+from parlour.http.aside import Aside
 from parlour.http.router import Router
 from parlour.hub.heads import HeadCheck
 from parlour.hub.hub import Hub
@@ -158,6 +159,7 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
         websocket_compression=settings.websocket_compression,
         hsts_seconds=settings.hsts_seconds,
         draining=lambda: drain.is_draining,
+        aside=Aside(),
         version=__version__,
     )
     server = _server(settings, context, wheel, drain, fan_out)
@@ -175,6 +177,7 @@ def _server(settings: Settings, context: Context, wheel: Wheel, drain: Drain, fa
         limit_addresses=settings.rate_limits,
         on_answer=_log_answer if settings.access_log else None,
         fan_out=fan_out,
+        aside=context.aside,
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from parlour.stream.aside import LONGEST_S
+from parlour.http.aside import LONGEST_S
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
 from tests.support.raw import head
 

@@ -9,9 +9,9 @@ import pytest
 from parlour.chat.guests import Guests
 from parlour.chat.posting import Posting, Sender
 from parlour.core.limits import Limits
+from parlour.http.aside import Aside
 from parlour.hub.hub import Hub
 from parlour.store.memory import MemoryStore
-from parlour.stream.aside import Aside
 from parlour.stream.live import Start
 from parlour.stream.websocket import WebSocketSession
 from tests.support.raw import ws_frame

@@ -8,11 +8,11 @@ from parlour.chat.guests import Guests
 from parlour.chat.ports import Store
 from parlour.chat.posting import Posting, Sender
 from parlour.core.limits import Limits
+from parlour.http.aside import Aside
 from parlour.hub.hub import Hub
 from parlour.net.deadlines import Wheel
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite.store import SqliteStore
-from parlour.stream.aside import Aside
 from parlour.stream.live import Start
 from parlour.stream.websocket import WebSocketSession
 from tests.fault.crowd import until

@@ -22,6 +22,7 @@ from parlour.config import Settings
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.http.application import Application
+from parlour.http.aside import Aside
 from parlour.http.later import Later
 from parlour.http.request import Admission, Request
 from parlour.http.response import Reply, Response, field_line
@@ -309,6 +310,7 @@ class InProcess:
             max_connections=setup.max_connections,
             limit_addresses=setup.limit_addresses,
             fan_out=app.server.fan_out if app is not None else FanOut(),
+            aside=Aside(),
         )
         listeners = open_listeners(["127.0.0.1"], 0, setup.unix_socket, environ={})
         self.port = listeners[0].sock.getsockname()[1]

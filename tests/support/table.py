@@ -10,6 +10,7 @@ from parlour.chat.guests import Guests
 from parlour.chat.posting import Posting
 from parlour.clock import SystemClock, SystemIds
 from parlour.core.limits import Limits
+from parlour.http.aside import Aside
 from parlour.http.router import Route
 from parlour.hub.hub import Hub
 from parlour.net.deadlines import Wheel
@@ -35,6 +36,7 @@ def every_route() -> list[Route]:
         allowed_origins=frozenset(),
         hosts=None,
         draining=lambda: False,
+        aside=Aside(),
         version="1",
     )
     guard = Guard(context)

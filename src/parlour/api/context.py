@@ -10,6 +10,7 @@ from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.posting import Posting
 from parlour.core.limits import Buckets, Limits
 from parlour.core.permissions import Access
+from parlour.http.aside import Aside
 from parlour.hub.hub import Hub
 from parlour.stream.long_poll import Deadlines
 
@@ -33,6 +34,7 @@ class Context:
     hosts: frozenset[str] | None
     """Names the server answers to, beside those of the machine itself; None answers to all."""
     draining: Callable[[], bool]
+    aside: Aside
     version: str
     websocket_compression: bool = False
     """Whether WebSockets that offer it get longer messages compressed."""

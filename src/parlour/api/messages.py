@@ -42,7 +42,6 @@ class Receipt(Later):
     __slots__ = ("_as_json", "room")
 
     def __init__(self, room: str, as_json: bool) -> None:
-        self._done = None  # as `Later` does; to call it costs more
         self.room = room
         self._as_json = as_json
 

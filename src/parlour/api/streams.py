@@ -10,7 +10,6 @@ from parlour.api.guard import Guard
 from parlour.http.request import Request
 from parlour.http.response import NDJSON, SSE, TEXT, OpenResponse, Upgrade
 from parlour.hub.channel import Channel
-from parlour.stream.aside import Aside
 from parlour.stream.follow import Terms, follow, follow_many
 from parlour.stream.live import Start
 from parlour.stream.websocket import WebSocketSession
@@ -40,7 +39,6 @@ class Streams:
     def __init__(self, context: Context, guard: Guard) -> None:
         self._context = context
         self._guard = guard
-        self._aside = Aside()
 
     def one(self, request: Request, channel: Channel, format_: str, start: Start) -> OpenResponse:
         """One room as `text`, `ndjson` or `sse`."""
@@ -74,7 +72,7 @@ class Streams:
             room=room,
             limits=context.limits,
             clock=context.clock,
-            aside=self._aside,
+            aside=self._context.aside,
             window_bits=opening.window_bits,
         )
         return Upgrade(session, opening.head)

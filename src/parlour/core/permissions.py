@@ -17,4 +17,4 @@ def may_read(kind: AuthorKind, access: Access) -> bool:
 
 def may_post(kind: AuthorKind, access: Access) -> bool:
     """Whether this kind of author may add to a room, which brings it into being if nobody has written there yet."""
-    return access == "open" or kind != "guest"
+    return may_read(kind, access)

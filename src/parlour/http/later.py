@@ -13,12 +13,9 @@ class Later:
 
     __slots__ = ("_done",)
 
-    def __init__(self) -> None:
-        self._done: Callable[[Reply | Refusal], None] | None = None
-
     def then(self, done: Callable[[Reply | Refusal], None]) -> None:
-        """Say who is to be given the answer."""
-        self._done = done
+        """Say who is to be given the answer; called once, before anything else."""
+        self._done: Callable[[Reply | Refusal], None] | None = done
 
     def answer(self, reply: Reply | Refusal) -> None:
         """Give the answer to who waits for it, if anybody does still."""

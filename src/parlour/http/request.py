@@ -35,11 +35,10 @@ class Admission:
     peer whom the guard has let through with this head. (It does not hold the head, which holds it.)
     """
 
-    __slots__ = ("match", "notes", "params", "passed", "route")
+    __slots__ = ("match", "notes", "passed", "route")
 
     def __init__(self, match: Match, route: Route | None) -> None:
         self.match = match
-        self.params = match.params
         self.route = route
         self.passed: Peer | None = None
         self.notes: dict[Callable[[Request], Any], Any] = {}
@@ -58,7 +57,7 @@ class Request:
         self.head = head
         self.admission = admission
         self.method = head.method
-        self.params: Mapping[str, str] = admission.params
+        self.params: Mapping[str, str] = admission.match.params
         self.field: Callable[[bytes], bytes | None] = head.values.get
         self.body = body
         self.peer = peer

@@ -30,7 +30,7 @@ SESSION_SLICE = 4096
 """Bytes that a session is given at once; the next slice waits for its turn in the event loop."""
 
 NOTHING, HEAD, BODY = range(3)
-"""What the deadline was armed for (`Server.patience` says how long): bytes that trickle in do not move it."""
+"""What the deadline was armed for (`Server.patience_ticks` says how long): bytes that trickle in do not move it."""
 
 GONE_S = 1
 """Who asks and then closes its side gets an answer within this time, or is taken to have gone."""
@@ -173,20 +173,18 @@ class Connection(asyncio.Protocol):
             for _ in range(self.server.limits.pipelined_requests):
                 must_wait = self._exchange is not None or self._closing or self._paused or self._held
                 if must_wait or not self._take_request():
-                    self._advancing = False
-                    return
+                    break
+            else:
+                if self._decoder is not None and self._decoder.buffered > READ_AHEAD:
+                    self.transport.pause_reading()
+                self.server.loop.call_soon(self._advance)
+                return
         except Refusal as refusal:
-            self._advancing = False
             self._refuse(refusal, self._head)
-            return
         except Exception:
             log.exception("connection_failed")
-            self._advancing = False
             self._refuse(Refusal("internal"), self._head)
-            return
-        if self._decoder is not None and self._decoder.buffered > READ_AHEAD:
-            self.transport.pause_reading()
-        self.server.loop.call_soon(self._advance)
+        self._advancing = False
 
     def _take_request(self) -> bool:
         """Start the next exchange; False when it, or more bytes, must be waited for. Raises Refusal."""
@@ -258,7 +256,7 @@ class Connection(asyncio.Protocol):
         self.transport.resume_reading()
         if what == NOTHING or what != self._waiting_for:
             server = self.server
-            server.wheel.arm(self, server.patience[what])
+            server.wheel.arm(self, server.patience_ticks[what])
         self._waiting_for = what
 
     # --- bytes out ---
@@ -327,7 +325,7 @@ class Connection(asyncio.Protocol):
             return
         if self._paused:
             progress.watch(self)
-        elif response.status == 503 and not server.behind_proxy:  # a proxy sends here for whoever comes next
+        elif response.status == 503 and not server.is_proxy(self.address):  # that sends here for whoever comes next
             self._stand_aside()
         elif not more:
             self._await_bytes(NOTHING)

@@ -54,7 +54,7 @@ class Wheel:
         return 1 - int(-seconds * self._per_second // 1)
 
     def arm(self, entry: Entry, ticks: int) -> None:
-        """`set` for a time that was turned into ticks before."""
+        """`set` for a time that was turned into ticks before: each request of a connection has the same."""
         due = entry.due = self._now + ticks
         bucket = entry.bucket
         if due < bucket or bucket == 0:

@@ -13,6 +13,7 @@ from typing import Any, cast
 from parlour.core.errors import Refusal
 from parlour.core.limits import Buckets, Limits
 from parlour.http.application import Application
+from parlour.http.aside import Aside
 from parlour.http.request import Peer
 from parlour.http.response import Response
 from parlour.net.connection import Connection
@@ -20,7 +21,6 @@ from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.fanout import FanOut
 from parlour.net.proxies import UNIX_PEER, TrustedProxies, address_key
-from parlour.stream.aside import Aside
 from parlour.wire.http1 import HeadLimits, RequestDecoder, RequestHead
 from parlour.wire.http1_head import head_parser
 
@@ -53,13 +53,14 @@ class Server:
         limit_addresses: bool,
         on_answer: OnAnswer | None = None,
         fan_out: FanOut,
+        aside: Aside,
     ) -> None:
         self.application = application
         self.wheel = wheel
         self.limits = limits
         self.fan_out = fan_out
         self.on_answer = on_answer
-        self.patience = tuple(  # in ticks, by what a connection waits for
+        self.patience_ticks = tuple(  # by what a connection waits for
             wheel.ticks(seconds) for seconds in (limits.keep_alive_s, limits.header_read_s, limits.body_read_s)
         )
         self._head_limits = HeadLimits(
@@ -72,7 +73,7 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self.drain = drain
         self.refused: set[Connection] = set()
-        self.aside = Aside()
+        self.aside = aside
         self.behind_proxy = proxies is not None
         self._proxies = proxies
         self._max_connections = max_connections
@@ -130,9 +131,11 @@ class Server:
 
     def _key(self, address: str) -> str | None:
         """What the connections of a peer are counted by; None for one that may have as many as there are."""
-        if not self._limit_addresses or (self._proxies is not None and self._proxies.trusts(address)):
-            return None
-        return address_key(address)
+        return address_key(address) if self._limit_addresses and not self.is_proxy(address) else None
+
+    def is_proxy(self, address: str) -> bool:
+        """Whether a peer speaks for others (`--trusted-proxies`)."""
+        return self._proxies is not None and self._proxies.trusts(address)
 
     def table(self) -> Iterator[dict[str, object]]:
         """What every connection is doing (for SIGUSR1)."""

@@ -12,6 +12,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Answer
 from parlour.core.limits import Buckets, Limits
 from parlour.core.names import room_name
+from parlour.http.aside import Aside
 from parlour.hub.channel import Channel
 from parlour.hub.hub import Hub
 from parlour.schema.commands import (
@@ -30,7 +31,6 @@ from parlour.schema.commands import (
     decode_op,
 )
 from parlour.schema.events import By, Bye, Typing, encode
-from parlour.stream.aside import Aside
 from parlour.stream.encoding import WEBSOCKET, WEBSOCKET_DEFLATED
 from parlour.stream.live import LOOKS, LiveSession, Start
 from parlour.wire.deflate import DeflateReader

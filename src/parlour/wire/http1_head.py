@@ -84,9 +84,11 @@ _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")  # 18 digits fit in any peer's 63 b
 _CODINGS = re.compile(rb"(?:%b[ \t]*+,[ \t]*+)++chunked" % _TOKEN)
 
 REMEMBERED_BYTES = 1024
+"""Longer heads are read anew each time. With what is noted on it one takes 2.3 KiB when it is a program's, 5 when it is
+a browser's, 10 at most."""
+
 REMEMBERED_HEADS = 2048
-"""Longer heads are read anew each time. With what is noted on it a head takes 2.3 KiB when it is a program's, 5 when it
-is a browser's, 10 at most: it has a room's name in it, and a thousand rooms in turn must not push each other out."""
+"""A head has a room's name in it, and a thousand rooms in turn must not push each other out."""
 
 _TEXT = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 """What a field line may contain (RFC 9110 §5.5): tab, space, visible ASCII, and opaque bytes above it."""

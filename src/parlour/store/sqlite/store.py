@@ -168,7 +168,7 @@ class SqliteStore:
                 self._recent.note(outcome.tips)
                 for listener in self._listeners:
                     listener(outcome.commits)
-            else:
+            else:  # a batch of which something was stored says that there is room
                 self._full = self._full or any(_is_full(answer) for answer in outcome.answers)
         finally:
             self._answer(batch, outcome.answers)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from functools import partial
 
-from parlour.stream.aside import APART_S, LONGEST_S, Aside
+from parlour.http.aside import APART_S, LONGEST_S, Aside
 
 GRAIN_S = 0.002
 """A timer of the loop may ring so much earlier."""

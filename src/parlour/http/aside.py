@@ -17,7 +17,7 @@ LONGEST_S = 1.0
 class Aside:
     """How many wait: the more, the longer each. All methods are called on the event loop.
 
-    There are two: of the WebSockets, and of the connections that post.
+    One for the whole server: of WebSockets that were told `overloaded` and connections that were answered 503.
     """
 
     __slots__ = ("_count",)
