@@ -49,9 +49,7 @@ class Group:
     def join(self, member: Subscription) -> None:
         """From now on a member is written to."""
         share = next(iter(self._open), None)
-        if share is not None and share.is_behind:
-            share = next(reversed(self._open))  # where those went who came since the last batch
-        if share is None or share.is_behind:
+        if share is None:
             share = Share(self._gather, self._give_up)
             self._shares[share] = self._open[share] = None
         self._put(member, share)
@@ -66,11 +64,11 @@ class Group:
 
     def settle(self, member: Subscription) -> None:
         """See that a member has been given everything that was written; it may leave in the course of that."""
-        self.members[member].settle()
+        self.members[member].settle_one(member)
 
     def written(self, member: Subscription, head: int) -> int:
         """The last seq that a member has been given of a room that has come to `head`."""
-        return self.members[member].written(head)
+        return self.members[member].written(member, head)
 
     def write(self, data: bytes, since: int) -> None:
         """Give every member a batch, which comes after the seq `since`.
@@ -96,7 +94,7 @@ class Group:
         """Move the members of a share that has few into another one, lest a room that shrinks be all small shares."""
         other = next((other for other in self._open if other is not share), share)
         fits = other is not share and len(share.members) + len(other.members) <= SHARE
-        if not share.members or (fits and not (share.is_behind or other.is_behind)):
+        if not share.members or (fits and not share.is_behind):
             del self._shares[share], self._open[share]
             for member in share.members:
                 self._put(member, other)

@@ -25,14 +25,17 @@ GiveUp = Callable[[Sequence[Subscription]], None]
 
 
 class Share:
-    """Some of the members of a group. Nobody may join one that is behind: who joins has had its backlog."""
+    """Some of the members of a group.
 
-    __slots__ = ("_backlog", "_gather", "_give_up", "_since", "_write", "members")
+    A member can be ahead of the others: who joins has had the backlog, and who is settled has been given it.
+    """
+
+    __slots__ = ("_ahead", "_backlog", "_gather", "_give_up", "_write", "members")
 
     def __init__(self, gather: Gather, give_up: GiveUp) -> None:
         self.members: dict[Subscription, None] = {}
-        self._backlog: list[bytes] = []
-        self._since = 0  # the seq that the backlog begins after
+        self._ahead: dict[Subscription, int] = {}  # how many batches of the backlog a member has had; the others none
+        self._backlog: list[tuple[int, bytes]] = []  # each batch with the seq that it comes after
         self._gather = gather
         self._give_up = give_up
         self._write: Write | None = None
@@ -41,22 +44,24 @@ class Share:
         """From now on a member is written to."""
         self.members[member] = None
         self._write = None
+        if self._backlog:
+            self._ahead[member] = len(self._backlog)
 
     def leave(self, member: Subscription) -> None:
         """A member is written to no more, not even what the share is behind with."""
         del self.members[member]
+        self._ahead.pop(member, None)
         self._write = None
 
     def put(self, data: bytes, since: int) -> bool:
         """Add what comes after the seq `since` to the backlog. Returns whether that was empty."""
-        if not self._backlog:
-            self._since = since
-        self._backlog.append(data)
+        self._backlog.append((since, data))
         return len(self._backlog) == 1
 
-    def written(self, head: int) -> int:
-        """The last seq that has been written of a room that has come to `head`."""
-        return self._since if self._backlog else head
+    def written(self, member: Subscription, head: int) -> int:
+        """The last seq that a member has been given of a room that has come to `head`."""
+        place = self._ahead.get(member, 0)
+        return self._backlog[place][0] if place < len(self._backlog) else head
 
     @property
     def is_behind(self) -> bool:
@@ -64,16 +69,31 @@ class Share:
         return bool(self._backlog)
 
     def settle(self) -> None:
-        """Write the backlog. A member whose buffer that fills has left when this returns."""
+        """Write the backlog to everybody. A member whose buffer that fills has left when this returns."""
         backlog, self._backlog = self._backlog, []
-        if backlog and self.members:
-            self.write(backlog[0] if len(backlog) == 1 else b"".join(backlog))
-
-    def write(self, data: bytes) -> None:
-        """Give a batch to every member, past the backlog, which must be empty."""
+        ahead, self._ahead = self._ahead, {}
+        if not backlog or not self.members:
+            return
         write = self._write
-        if write is None:
+        if ahead:
+            write = self._gather([member.sink for member in self.members if member not in ahead])
+        elif write is None:
             write = self._write = self._gather([member.sink for member in self.members])
-        failed = write(data)
+        failed = list(write(_joined(backlog)))
+        for member, place in ahead.items():
+            if place < len(backlog):
+                failed += self._gather([member.sink])(_joined(backlog[place:]))
         if failed:
             self._give_up([member for member in self.members if member.sink in failed])
+
+    def settle_one(self, member: Subscription) -> None:
+        """Give a member what it has not been given of the backlog, and nobody else. It may leave in the course."""
+        batches = self._backlog[self._ahead.get(member, 0) :]
+        if batches:
+            self._ahead[member] = len(self._backlog)
+            if self._gather([member.sink])(_joined(batches)):
+                self._give_up([member])
+
+
+def _joined(batches: Sequence[tuple[int, bytes]]) -> bytes:
+    return batches[0][1] if len(batches) == 1 else b"".join([data for _, data in batches])
