@@ -8,66 +8,26 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from parlour.chat.ports import Commit
 from parlour.core.event import Appended
-from parlour.hub import group
-from parlour.hub.hub import Hub
-from parlour.hub.subscription import PAGE_EVENTS, Encoder, Subscription
+from parlour.hub import group, hub, share
+from parlour.hub.subscription import Encoder
 from parlour.schema.events import By, Typing
-from parlour.store.memory import MemoryStore
-from tests.support.recorder import Recorder, encode_seqs
-from tests.support.stores import PATIENCE_S, CountedIds, HandClock, append, draft
+from tests.support.house import House, leave, place
+from tests.support.recorder import NUMBERS, Recorder, encode_nothing, encode_seqs
+from tests.support.stores import PATIENCE_S, append, draft
 
 SHARE = 4
-
-
-class House:
-    """A hub over a memory store with one room."""
-
-    def __init__(self) -> None:
-        self.store = MemoryStore(HandClock(), CountedIds())
-        self.hub = Hub(self.store)
-        self.store.on_commit(self.relay)
-        self.is_lossy = False
-
-    def relay(self, commits: Sequence[Commit]) -> None:
-        if not self.is_lossy:
-            self.hub.deliver(commits)
-
-    async def say(self, count: int = 1) -> None:
-        """One batch, which is committed when this returns, unless the store is held; nothing else has run since."""
-        for index in range(count):
-            self.store.append(draft(f"message {index}"), lambda _answer: None)
-        await asyncio.sleep(0)
-
-    async def enter(self, count: int = 1, *, takes: int = 1_000_000) -> list[Recorder]:
-        channels = [await self.hub.open("lobby") for _ in range(count)]
-        return [Recorder(takes).enter(channel, channel.head) for channel in channels]
+AT_ONCE = 12
 
 
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     monkeypatch.setattr(group, "SHARE", SHARE)
+    monkeypatch.setattr(hub, "ROUND", SHARE // 2)
+    monkeypatch.setattr(hub, "AT_ONCE", AT_ONCE)
     house = House()
     yield house
-    await house.hub.close()
-    await house.store.close()
-
-
-async def at_rest(house: House) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while house.hub.rounds or house.hub.turns:
-            await asyncio.sleep(0)
-    await asyncio.sleep(0)
-
-
-def place(reader: Recorder) -> Subscription:
-    assert reader.subscription is not None
-    return reader.subscription
-
-
-def leave(reader: Recorder) -> None:
-    place(reader).close()
+    await house.close()
 
 
 async def test_one_turn_of_the_loop_writes_to_one_share(house: House) -> None:
@@ -86,7 +46,7 @@ async def test_a_small_room_is_written_to_before_the_senders_are_answered(house:
     readers = await house.enter(SHARE)
     seen: list[list[int]] = []
     house.store.append(draft("hello"), lambda _answer: seen.extend([list(reader.seqs) for reader in readers]))
-    await at_rest(house)
+    await house.at_rest()
     assert seen == [[1]] * SHARE
 
 
@@ -94,7 +54,7 @@ async def test_batches_that_meet_leave_as_one_write(house: House) -> None:
     readers = await house.enter(8 * SHARE, takes=2)
     await house.say()
     await house.say()
-    await at_rest(house)
+    await house.at_rest()
     assert all(reader.seqs == [1, 2] for reader in readers)
     assert sum(reader.room for reader in readers) >= 6 * SHARE, "most were written to once"
 
@@ -107,7 +67,7 @@ async def test_no_third_batch_begins_while_readers_are_given_two(house: House) -
     while not third.done():
         await asyncio.sleep(0)
     assert all(reader.seqs[:2] == [1, 2] for reader in readers)
-    await at_rest(house)
+    await house.at_rest()
     assert all(reader.seqs == [1, 2, 3] for reader in readers)
 
 
@@ -130,11 +90,11 @@ async def test_what_the_relay_lost_is_made_good_at_the_pace_of_the_readers(house
     for _ in range(6):
         await house.say(PAGE_EVENTS)
     house.is_lossy = False
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(readers[-1].seqs) < 6 * PAGE_EVENTS:
             await house.say()
-            await at_rest(house)
-    await at_rest(house)
+            await house.at_rest()
+    await house.at_rest()
     head = (await house.store.log("lobby")).head_seq
     assert all(reader.seqs == list(range(1, head + 1)) for reader in readers)
     assert max(reader.largest for reader in readers) <= PAGE_EVENTS + 1
@@ -153,7 +113,7 @@ async def test_the_store_goes_on_though_people_never_stop_typing(house: House) -
         channel.flash(Typing("lobby", By("u_alice", "alice", "member")))
         await asyncio.sleep(0)
     assert [answer.done() for answer in answers] == [True] * 3
-    await at_rest(house)
+    await house.at_rest()
     assert all(reader.seqs == [1, 2, 3] for reader in (*readers, *typists))
     channel.release()
 
@@ -167,7 +127,7 @@ async def test_who_comes_or_goes_while_a_share_is_behind_misses_and_repeats_noth
     leave(readers[-2])
     await house.say()
     readers[-1].drained(room=1_000)
-    await at_rest(house)
+    await house.at_rest()
     assert all(reader.seqs == [3] for reader in late)
     assert readers[-1].seqs == [1, 2, 3]
     assert readers[-2].seqs in ([], [1, 2])
@@ -177,16 +137,14 @@ async def test_who_comes_or_goes_while_a_share_is_behind_misses_and_repeats_noth
 async def test_who_is_about_to_be_told_something_is_given_what_came_before(house: House) -> None:
     readers = await house.enter(3 * SHARE)
     await house.say(2)
-    last = readers[-1].subscription
-    assert last is not None
     assert readers[-1].seqs == []
-    last.settle()
+    place(readers[-1]).settle()
     assert readers[-1].seqs == [1, 2]
     assert not any(reader.seqs for reader in readers[:-1]), "and nobody else: that would be a turn's work for a word"
     await house.say()
     place(readers[-2]).pause()
     readers[-2].drained(room=1_000)
-    await at_rest(house)
+    await house.at_rest()
     assert all(reader.seqs == [1, 2, 3] for reader in readers)
 
 
@@ -206,24 +164,36 @@ async def test_one_broken_writer_in_a_share_is_sent_away_and_the_others_are_serv
     broken = Recorder(breaks_at=1).enter(await house.hub.open("lobby"), 0)
     readers += await house.enter(SHARE)
     await house.say(2)
-    await at_rest(house)
+    await house.at_rest()
     assert broken.notes == ["caught_up 0", "failed"]
     assert all(reader.seqs == [1, 2] for reader in readers)
 
 
+COSTLY = Encoder(encode_seqs, encode_nothing, is_costly=True)
+ROOMS = ("lobby", "red", "green", "blue")
+
+
 @pytest.mark.parametrize("seed", range(30))
-async def test_any_order_of_coming_going_and_standing_still_keeps_every_log_whole(house: House, seed: int) -> None:
+async def test_any_order_of_coming_going_and_standing_still_keeps_every_log_whole(
+    house: House, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chance = random.Random(seed)
+    monkeypatch.setattr(share, "ENCODED", chance.choice((3, 20, 1024)))
+    monkeypatch.setattr(share, "PAGE_BYTES", chance.choice((300, 32768)))
     there: list[tuple[Recorder, int]] = []  # with the head at which each came
     gone: list[tuple[Recorder, int]] = []
-    channel = await house.hub.open("lobby")
+    channels = {room: await house.hub.open(room) for room in ROOMS}
     for _ in range(120):
         what = chance.randrange(6)
         if what == 0:
-            there += [
-                (reader, channel.head)
-                for reader in await house.enter(chance.randrange(1, 8), takes=chance.choice((1, 2, 99)))
-            ]
+            own = Encoder(encode_seqs, encode_nothing, is_shared=False, is_costly=True)
+            room, encoder, takes = (
+                chance.choice(ROOMS),
+                chance.choice((NUMBERS, COSTLY, own)),
+                chance.choice((1, 2, 99)),
+            )
+            came = await house.enter(chance.randrange(1, 8), room, takes=takes, encoder=encoder)
+            there += [(reader, channels[room].head) for reader in came]
         elif what == 1 and there:
             gone.append(there.pop(chance.randrange(len(there))))
             leave(gone[-1][0])
@@ -232,15 +202,16 @@ async def test_any_order_of_coming_going_and_standing_still_keeps_every_log_whol
         elif what == 3 and there:
             place(chance.choice(there)[0]).settle()
         else:
-            await house.say(chance.randrange(1, 4))
+            await house.say(chance.randrange(1, 4), chance.sample(ROOMS, chance.randrange(1, 5)))
         for _ in range(chance.randrange(3)):
             await asyncio.sleep(0)
     for _ in range(100):
         for reader, _ in there:
             reader.drained(room=1_000)
-        await at_rest(house)
-    for reader, came in there:
-        assert reader.seqs == list(range(came + 1, channel.head + 1))
-    for reader, came in gone:
-        assert reader.seqs == list(range(came + 1, came + 1 + len(reader.seqs)))
-    channel.release()
+        await house.at_rest()
+    for reader, came_at in there:
+        assert reader.seqs == list(range(came_at + 1, place(reader).channel.head + 1))
+    for reader, came_at in gone:
+        assert reader.seqs == list(range(came_at + 1, came_at + 1 + len(reader.seqs)))
+    for channel in channels.values():
+        channel.release()

@@ -22,7 +22,7 @@ import apsw
 from parlour import app, clock
 from parlour.app import App
 from parlour.config import Settings
-from parlour.hub import group
+from parlour.hub import group, hub, share
 from parlour.net import server as net_server
 from parlour.net.listener import Listener
 from parlour.process import EXIT_STORAGE_FAILED
@@ -230,6 +230,10 @@ class Machine:
             (net_server, "time", system),
             (live, "random", system),
             (group, "SHARE", 2),  # the few readers of a simulation are a large room too
+            (hub, "ROUND", 1),
+            (hub, "AT_ONCE", 3),  # and more than one turn writes to
+            (share, "ENCODED", 4),
+            (share, "PAGE_BYTES", 300),  # and much for those whose encoding is dear
             (directory, "sync_directory", self.disk.sync_directory),
             (database, "sync_directory", self.disk.sync_directory),
             (database, "DataDirectory", Held),

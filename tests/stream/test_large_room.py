@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from parlour import start_server_async
-from parlour.hub import group
+from parlour.hub import group, hub
 
 READERS = 9
 SENDS = 20
@@ -37,6 +37,7 @@ async def _talk(connection: ClientConnection, name: str) -> list[str]:
 
 async def test_ack_and_goodbye_come_behind_the_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group, "SHARE", 2)
+    monkeypatch.setattr(hub, "ROUND", 1)
     async with await start_server_async(0, data=tmp_path / "data", rate_limits=False) as server:
         address = server.url.replace("http:", "ws:") + "/lobby"
         connections = [await connect(address, compression=None) for _ in range(READERS)]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from parlour.chat.ports import DamagedEvents
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
+from parlour.hub.batch import Batch
 from parlour.hub.group import Group
 from parlour.hub.ring import Ring
 from parlour.hub.subscription import PAGE_BYTES, PAGE_EVENTS, Encoder, Page, Subscription
-from parlour.hub.turns import Turns
+from parlour.hub.turns import WOKEN, Turns
 from parlour.schema.events import Control, Reset
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ log = logging.getLogger("parlour.hub")
 
 READ_BYTES = 262144
 """What is read of the store at once, for the ring of a room that is opened and to repair what the relay lost."""
-
-WOKEN = 200
-"""Requests that wait for news and are woken before others have their turn: each has a page to make."""
 
 REMEMBERED_REPLAYS = 2
 REMEMBERED_REPLAY_BYTES = 65536
@@ -65,7 +63,7 @@ class Channel:
         self.head = 0
         self.ring = Ring()
         self.uses = 0
-        self._groups: dict[Encoder, Group] = {}
+        self._groups: dict[Encoder | None, Group] = {}  # under None those with an encoder of their own
         self._waiters: dict[Future[bool], None] = {}  # in the order of their coming
         self._repairing = False
         self._replays: dict[tuple[Encoder, int], tuple[int, bytes]] = {}
@@ -117,23 +115,14 @@ class Channel:
             events = [event for event in events if event.seq >= expected]
             if not events:
                 return
-        apart = self._too_much_for(events) if len(events) > 1 else ()
-        for member in apart:
-            member.pause()
         since, self.head = self.head, events[-1].seq
         self.ring.extend(events)
         if self._replays:
             self._replays.clear()
-        for member in apart:
-            member.resume()
-        for encoder, group in list(self._groups.items()):  # a full buffer makes its subscription leave
-            try:
-                data = encoder.events(self, events)
-            except Exception:
-                log.exception("encoding_failed")
-                self._give_up(list(group.members))
-            else:
-                group.write(data, since)
+        if self._groups:
+            batch = Batch(since, lambda encoder: encoder.events(self, events), events)
+            for group in list(self._groups.values()):  # a full buffer makes its subscription leave
+                group.write(batch)
         if self._waiters:
             self.release_waiters(True)
 
@@ -146,22 +135,10 @@ class Channel:
 
     def flash(self, item: Control) -> None:
         """Show a fleeting item (typing) to whoever is live now; it is not kept."""
+        batch = Batch(self.head, lambda encoder: encoder.control(item))
         for encoder, group in list(self._groups.items()):
-            data = encoder.control(item)
-            if data:
-                group.write(data, self.head)
-
-    def _too_much_for(self, events: Sequence[Stored]) -> list[Subscription]:
-        """Who is given a batch page by page, as if it were late: to encode it in one go would hold the loop."""
-        costly = [group for encoder, group in self._groups.items() if encoder.is_costly]
-        if not costly or sum([len(event.json) for event in events]) <= PAGE_BYTES:
-            return []
-        return [member for group in costly for member in group.members]
-
-    def _give_up(self, members: Sequence[Subscription]) -> None:
-        """Send away who could not be shown an event: who comes back with a cursor is not left with a hole."""
-        for member in members:
-            member.give_up()
+            if encoder is None or batch.data(encoder):
+                group.write(batch)
 
     def repair(self) -> None:
         """Something was committed that did not arrive here: read it from the store and deliver it in order.
@@ -228,27 +205,29 @@ class Channel:
     def join(self, subscription: Subscription) -> None:
         """Write every batch from now on to a subscription that has everything up to `head`.
 
-        In a large room a batch may be written to it later, in the turn of its share, or when it is settled.
+        A batch may be written to it later, in the turn of its share, or when it is settled.
         """
-        group = self._groups.get(subscription.encoder)
+        shared = _shared(subscription)
+        group = self._groups.get(shared)
         if group is None:
-            group = self._groups[subscription.encoder] = Group(self._hub.gather, self._hub.rounds, self._give_up)
+            group = self._groups[shared] = Group(shared, self._hub.gather, self._hub.rounds)
         group.join(subscription)
 
     def settle(self, subscription: Subscription) -> None:
         """See that everything up to `head` has been written to a subscription; it may leave in the course of that."""
-        self._groups[subscription.encoder].settle(subscription)
+        self._groups[_shared(subscription)].settle(subscription)
 
     def written(self, subscription: Subscription) -> int:
         """The last seq that has been written to a subscription."""
-        return self._groups[subscription.encoder].written(subscription, self.head)
+        return self._groups[_shared(subscription)].written(subscription, self.head)
 
     def leave(self, subscription: Subscription) -> None:
         """Stop writing to a subscription."""
-        group = self._groups[subscription.encoder]
+        shared = _shared(subscription)
+        group = self._groups[shared]
         group.leave(subscription)
         if not group.members:
-            del self._groups[subscription.encoder]
+            del self._groups[shared]
 
     def release(self) -> None:
         """One use less; see `Hub.open`."""
@@ -279,14 +258,15 @@ class Channel:
         """Resolve every future that was given to `wait`."""
         waiters, self._waiters = self._waiters, {}
         if waiters:
-            self._release(list(waiters), has_news)
+            self._hub.wakings.take_now(partial(self._wake, list(waiters), has_news))
 
-    def _release(self, waiters: list[Future[bool]], has_news: bool) -> None:
+    def _wake(self, waiters: list[Future[bool]], has_news: bool) -> int:
         for waiter in waiters[:WOKEN]:
             if not waiter.done():
                 waiter.set_result(has_news)
         if len(waiters) > WOKEN:
-            asyncio.get_running_loop().call_soon(self._release, waiters[WOKEN:], has_news)
+            self._hub.wakings.take(partial(self._wake, waiters[WOKEN:], has_news))
+        return min(len(waiters), WOKEN)
 
     # --- the store behind ---
 
@@ -322,3 +302,9 @@ class Channel:
         self.first_seq = extent.first_seq
         self.head = extent.head_seq
         self.ring.replace(recent)
+
+
+def _shared(subscription: Subscription) -> Encoder | None:
+    """The encoder that a subscription has in common with others; None if it is its own."""
+    encoder = subscription.encoder
+    return encoder if encoder.is_shared else None

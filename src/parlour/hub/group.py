@@ -1,12 +1,13 @@
-"""The live subscriptions of one room and encoding: who is given the same bytes in the same order."""
+"""The live subscriptions of one room that are written to together: they share an encoder, or each has its own."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 
-from parlour.hub.share import SHARE, Gather, GiveUp, Share, Write
-from parlour.hub.subscription import Sink, Subscription
+from parlour.hub.batch import Batch
+from parlour.hub.share import SHARE, Gather, Share, Write
+from parlour.hub.subscription import Encoder, Sink, Subscription
 from parlour.hub.turns import Turns
 
 log = logging.getLogger("parlour.hub")
@@ -32,17 +33,17 @@ def one_by_one(sinks: Sequence[Sink]) -> Write:
 class Group:
     """Members join and leave; what is written goes to those who are members at that moment, though perhaps later.
 
-    Members who fit into one share are written to before `write` returns. Where there are more shares, a member must be
-    settled before anything else is written to its sink.
+    Members who fit into one share are written to before `write` returns, unless `rounds` have done much in this turn of
+    the loop. A member must be settled before anything else is written to its sink.
     """
 
-    __slots__ = ("_gather", "_give_up", "_open", "_rounds", "_shares", "members")
+    __slots__ = ("_encoder", "_gather", "_open", "_rounds", "_shares", "members")
 
-    def __init__(self, gather: Gather, rounds: Turns, give_up: GiveUp) -> None:
+    def __init__(self, encoder: Encoder | None, gather: Gather, rounds: Turns) -> None:
         self.members: dict[Subscription, Share] = {}
+        self._encoder = encoder
         self._gather = gather
         self._rounds = rounds
-        self._give_up = give_up
         self._shares: dict[Share, None] = {}
         self._open: dict[Share, None] = {}  # those with room for more
 
@@ -50,7 +51,7 @@ class Group:
         """From now on a member is written to."""
         share = next(iter(self._open), None)
         if share is None:
-            share = Share(self._gather, self._give_up)
+            share = Share(self._encoder, self._gather)
             self._shares[share] = self._open[share] = None
         self._put(member, share)
 
@@ -70,18 +71,15 @@ class Group:
         """The last seq that a member has been given of a room that has come to `head`."""
         return self.members[member].written(member, head)
 
-    def write(self, data: bytes, since: int) -> None:
-        """Give every member a batch, which comes after the seq `since`.
-
-        Now if they are one share, otherwise each share in its turn.
-        """
+    def write(self, batch: Batch) -> None:
+        """Give every member a batch: now if they are one share and it may be, otherwise each share in its turn."""
         if len(self._shares) == 1:
             share = next(iter(self._shares))
-            share.put(data, since)
-            share.settle()
+            if share.put(batch):
+                self._rounds.take_now(share.settle)
         else:
             for share in self._shares:
-                if share.put(data, since):
+                if share.put(batch):
                     self._rounds.take(share.settle)
 
     def _put(self, member: Subscription, share: Share) -> None:

@@ -10,12 +10,18 @@ from parlour.chat.ports import Commit, Store
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
 from parlour.hub.group import one_by_one
-from parlour.hub.share import Gather
-from parlour.hub.turns import PAGES, Turns
+from parlour.hub.share import SHARE, Gather
+from parlour.hub.turns import PAGES, WOKEN, Turns
 
 IDLE_CHANNELS = 1000
 IDLE_BYTES = 33554432
 """Channels that nobody reads are kept warm for newest pages, up to this many and this many bytes of events."""
+
+ROUND = SHARE // 2
+"""Writes after which the next share has to wait for another turn: a full share is one by itself, small ones meet."""
+
+AT_ONCE = 4 * SHARE
+"""Writes of one turn after which small rooms, too, take turns. With the room that goes beyond it, 6 to 13 ms."""
 
 
 class Hub:
@@ -26,8 +32,10 @@ class Hub:
         self.gather = gather
         self.turns = Turns(PAGES)
         """Of those who catch up."""
-        self.rounds = Turns(1)
-        """Of the shares of large rooms."""
+        self.rounds = Turns(ROUND, AT_ONCE)
+        """Of shares that are written to, counted in writes."""
+        self.wakings = Turns(WOKEN, WOKEN)
+        """Of requests that wait for news."""
         self.repaired = 0
         """Events that the relay lost and the store made good, since the start."""
         self.is_ending = False
@@ -43,8 +51,8 @@ class Hub:
     def deliver(self, commits: Sequence[Commit]) -> None:
         """Hand every committed batch to the readers of its room.
 
-        While readers of large rooms are still being given one batch, the next is committed and acknowledged; what comes
-        after that one waits.
+        While readers are still being given one batch, the next is committed and acknowledged; what comes after that one
+        waits.
         """
         channels = self._channels
         were_behind = bool(self.rounds)
@@ -58,7 +66,11 @@ class Hub:
                 self._missed[room].append(events)
         if were_behind and self.rounds:
             self.store.hold(True)
-            self.rounds.take(lambda: self.store.hold(False))  # behind those who wait now, not all who will ever wait
+            self.rounds.take(self._go_on)  # behind those who wait now, not all who will ever wait
+
+    def _go_on(self) -> int:
+        self.store.hold(False)
+        return 0
 
     def trim(self, room: str, first_seq: int) -> None:
         """The log of a room begins at `first_seq` now; see `Store.on_trim`."""

@@ -18,6 +18,9 @@ PAGE_BYTES = 32768
 """What is handed to a reader that catches up before others have their turn and its buffer is looked at again: one that
 takes nothing is left with three of them at most, and hostile texts take 10 ms to encode for so much."""
 
+COSTLY_BYTES = 2048
+"""What counts as a page more in a costly encoding, where a whole one takes as long as sixteen others."""
+
 Page = Sequence[Stored] | DamagedEvents | None
 """What a read from the store has given: events, or that the next ones are damaged; None if it failed."""
 
@@ -33,7 +36,7 @@ class Encoder:
     is_shared: bool = True
     """False where the bytes belong to one connection and encoding them changes its state."""
     is_costly: bool = False
-    """Whether a batch that is larger than a page is given to its readers page by page too."""
+    """Whether its bytes count by themselves: so much of it can be had that making them takes longer than writing."""
 
 
 class Reader(Protocol):
@@ -124,13 +127,13 @@ class Subscription:
 
     def give_up(self) -> None:
         """What was to be written is lost: nothing may follow it."""
-        self.settle()
         self.pause()
         if self.reader is not None:
             self.reader.failed(self)
 
-    def _pump(self) -> None:
-        """Write what is missing, as far as the buffer allows, then go live."""
+    def _pump(self) -> int:
+        """Write what is missing, as far as the buffer allows, then go live. Returns the work, in pages."""
+        pages = 0
         channel = self.channel
         while not (self._paused or self._live or self._reading or self.reader is None):
             if self._seq == channel.head:
@@ -139,26 +142,28 @@ class Subscription:
                 if not self._announced:
                     self._announced = True
                     self.reader.caught_up(self)
-                return
+                break
             page = channel.replay(self.encoder, self._seq)
             if page is None:
                 self._reading = True
                 channel.read_after(self._seq, self._read, PAGE_BYTES)
-                return
+                break
             self._seq, data = page
             self.sink.write(data)
+            pages += 1 + (len(data) // COSTLY_BYTES if self.encoder.is_costly else 0)
             if self._seq != channel.head:
                 self._go_on_later()
-                return
+                break
+        return pages
 
     def _go_on_later(self) -> None:
         self._reading = True
         self.channel.turns.take(self._go_on)
 
-    def _go_on(self) -> None:
+    def _go_on(self) -> int:
         """The others have had their turn."""
         self._reading = False
-        self._pump()
+        return self._pump()
 
     def _read(self, events: Page) -> None:
         """A page has come from the store."""
