@@ -47,9 +47,14 @@ class LoopMeter:
 
     def feed(self, name: str, data: bytes, *, is_stream: bool = False) -> Hold:
         """Send bytes on a new connection and read what comes, as `pump` does."""
-        self._server.call(self._take)
+        hold = self.begin(name)
         answered = pump(self._server.port, data, is_stream=is_stream)
-        return self.more(Hold(0.0, name, answered))
+        return self.more(hold._replace(answered=answered))
+
+    def begin(self, name: str) -> Hold:
+        """Forget what was before."""
+        self._server.call(self._take)
+        return Hold(0.0, name, 0)
 
     def more(self, hold: Hold) -> Hold:
         """The same hold, or what it has become since."""

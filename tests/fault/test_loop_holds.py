@@ -6,7 +6,6 @@ import heapq
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,12 +15,11 @@ from parlour.config import Settings
 from parlour.watchdog import SLOW_S
 from tests.conformance.http1_cases import CASES
 from tests.fault import inputs
+from tests.fault.herds import Herd, herds, herds_of_many_rooms
 from tests.fault.inputs import TEXTS
 from tests.fault.loop_meter import Hold, LoopMeter, pump
-from tests.fault.transports import upgrade
-from tests.support import raw
 from tests.support.inprocess import InProcess
-from tests.support.raw import head, post, ws_frame
+from tests.support.raw import head, post
 from tests.support.talk import Client
 
 LONG_NAMES = [chr(0x4E00 + number) * 64 for number in range(11)]
@@ -36,6 +34,9 @@ HOSTILE = ("bidi", "joiners")
 
 HERD = 300
 LONG_HERD = 2000
+LONGER_HERD = 6000
+"""So many long-polls, or streams of several rooms, would hold the loop if they were all served in one turn."""
+
 PIPELINE = 65536
 LONG_PIPELINE = 262144
 
@@ -74,21 +75,9 @@ class Sweep:
         for name, data in named:
             self._note(lambda name=name, data=data: self._meter.feed(name, data, is_stream=is_stream))  # type: ignore[misc]
 
-    def feed_herd(self, name: str, count: int, request: bytes, mark: bytes, data: bytes) -> None:
-        """Measure an input that so many wait for, each on a connection of its own, until all have its text."""
-
-        def measure() -> Hold:
-            with ExitStack() as stack:
-                herd = [stack.enter_context(Client.to(self.port)).send(request) for _ in range(count)]
-                for client in herd:
-                    if mark:
-                        client.read_until(mark)
-                hold = self._meter.feed(f"{name}, for {count}", data)
-                for client in herd:
-                    client.read_until(b"to all of you")
-                return self._meter.more(hold)
-
-        self._note(measure)
+    def feed_herd(self, herd: Herd) -> None:
+        """Measure an input that many wait for."""
+        self._note(lambda: herd.measure(self._meter, self.port))
 
     def _note(self, measure: Callable[[], Hold]) -> None:
         hold = measure()
@@ -120,15 +109,8 @@ def sweep_all(sweep: Sweep, herd: int, pipeline: int, times: tuple[int, ...]) ->
         sweep.feed(inputs.many_rooms(names, sweep.epoch), is_stream=True)
     sweep.feed([("list of rooms", head("GET", "/api/v1/rooms?limit=1000") * 8)])
     sweep.feed(inputs.websockets([f"room-{number}" for number in range(1200)]))
-    words = post("/herd", b"to all of you", inputs.TEXT)
-    for transport in raw.TRANSPORTS[:3]:
-        sweep.feed_herd(transport.name, herd, transport.request("herd", 0), b"caught_up", words)
-    sweep.feed_herd("long-poll", herd, head("GET", "/herd?format=json&wait=55"), b"", words)
-    for name in sweep.texts:
-        ops = b"".join([inputs.op(op="send", room="live", text=TEXTS[name]) for _ in range(16)])
-        last = inputs.op(op="send", room="live", text="to all of you") + ws_frame(b"\x03\xe8", 8)
-        ask = head("GET", "/live?follow=1&limit=1")
-        sweep.feed_herd(f"live text: {name}", 1, ask, b"\r\n\r\n", upgrade(inputs.MANY) + ops + last)
+    for each in herds(herd, sweep.texts):
+        sweep.feed_herd(each)
 
 
 @pytest.fixture
@@ -142,6 +124,15 @@ def test_no_input_holds_the_loop(server: InProcess) -> None:
     sweep = Sweep(server, HOSTILE)
     sweep_all(sweep, HERD, PIPELINE, (1,))
     assert len(sweep.holds) > 850
+    sweep.check()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("size", [HERD, pytest.param(LONGER_HERD, marks=pytest.mark.long)])
+def test_no_batch_for_many_rooms_holds_the_loop(server: InProcess, size: int) -> None:
+    sweep = Sweep(server, ())
+    for herd in herds_of_many_rooms(size):
+        sweep.feed_herd(herd)
     sweep.check()
 
 
