@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import pytest
 
 from parlour.core.event import Appended
 from parlour.hub import group, hub, share
-from parlour.hub.subscription import Encoder
+from parlour.hub.subscription import PAGE_EVENTS, Encoder
 from parlour.schema.events import By, Typing
 from tests.support.house import House, leave, place
 from tests.support.recorder import NUMBERS, Recorder, encode_nothing, encode_seqs

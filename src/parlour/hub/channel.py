@@ -154,8 +154,9 @@ class Channel:
             else:
                 self._read_missing()
 
-    def _read_missing(self) -> None:
+    def _read_missing(self) -> int:
         self.read_after(self.head, self._repaired)
+        return 0  # writes
 
     def _repaired(self, events: Page) -> None:
         self._repairing = False
