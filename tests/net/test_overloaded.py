@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from parlour.http.aside import LONGEST_S
-from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
+from tests.support.inprocess import PATIENCE_S, InProcess, LoopFactory, Scripted, Setup
 from tests.support.raw import head
 
 FULL, FAST = head("GET", "/full"), head("GET", "/fast")
@@ -62,3 +63,15 @@ def test_a_stop_does_not_wait_for_who_is_not_heard(new_loop: LoopFactory, is_gon
         assert server.wait(server.server.drain.run(lambda: None, 20)) == 0
         assert time.monotonic() - begun < LONGEST_S - 0.1
         assert is_gone or client.rest() == b""
+
+
+def test_a_stop_answers_what_came_while_nobody_listened(new_loop: LoopFactory) -> None:
+    with crowded(new_loop) as server, server.client() as client:
+        assert client.send(FULL).answer().status == 503
+        client.send(FAST)
+        stop = asyncio.run_coroutine_threadsafe(server.server.drain.run(lambda: None, 20), server.server.loop)
+        answer = client.answer()
+        assert (answer.status, answer.fields["connection"]) == (200, "close")
+        assert client.rest() == b""
+        client.sock.close()
+        assert stop.result(PATIENCE_S) == 0

@@ -15,7 +15,7 @@ from parlour.http.session import Session
 from parlour.net import progress
 from parlour.net.cork import Cork
 from parlour.net.exchange import Exchange
-from parlour.net.kernel import cut
+from parlour.net.kernel import cut, unread
 from parlour.wire.http1 import RequestDecoder, RequestHead
 
 if TYPE_CHECKING:
@@ -340,9 +340,10 @@ class Connection(asyncio.Protocol):
         self.server.aside.wait(self._come_back)
 
     def _come_back(self) -> None:
-        self._held = False
-        if not self._advancing:
-            self._advance()
+        if self._held and self._session is None:  # a stop may have called it back before
+            self._held = False
+            if not self._advancing:
+                self._advance()
 
     def _refuse(self, refusal: Refusal, head: RequestHead | None) -> None:
         """Answer a request that cannot be read to its end, and close."""
@@ -469,6 +470,8 @@ class Connection(asyncio.Protocol):
         """The server is going down: finish what is under way, then close."""
         if self._session is not None:
             self._session.drain(reconnect_after_ms)
+        elif self._held and unread(self.transport):
+            self._come_back()  # to have answered what has arrived; the answer is the last
         elif self.is_idle and (self._decoder is None or self._decoder.is_between):
             self._close()
 

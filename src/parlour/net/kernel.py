@@ -1,4 +1,4 @@
-"""What only the kernel knows or does about a connection: the bytes that the peer does not have, an abrupt end."""
+"""What only the kernel knows or does about a connection: bytes on their way out and in, an abrupt end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import struct
 import sys
 from contextlib import suppress
 from fcntl import ioctl
-from termios import TIOCOUTQ
+from termios import FIONREAD, TIOCOUTQ
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER with no time (socket(7))."""
@@ -25,6 +25,14 @@ def untaken(transport: asyncio.Transport) -> int:
             answer = ioctl(transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
             buffered += int.from_bytes(answer, sys.byteorder)
     return buffered
+
+
+def unread(transport: asyncio.Transport) -> int:
+    """Bytes that the peer has sent and that nobody has read, while reading is paused."""
+    with suppress(OSError):
+        answer = ioctl(transport.get_extra_info("socket").fileno(), FIONREAD, bytes(4))
+        return int.from_bytes(answer, sys.byteorder)
+    return 0
 
 
 def cut(transport: asyncio.Transport) -> None:
