@@ -45,6 +45,18 @@ def _sender(token: str | None, key: str) -> Sender:
     return Sender(_session_seat(token) if token else f"address:{key}", key)
 
 
+def _plain_token(request: Request) -> str | None:
+    return _whole_token(request.cookie(_COOKIE))
+
+
+def _secure_token(request: Request) -> str | None:
+    return _whole_token(request.cookie(_SECURE_COOKIE))
+
+
+def _whole_token(token: str | None) -> str | None:
+    return token if token is not None and len(token) == _TOKEN_CHARS else None
+
+
 def _session_seat(token: str) -> str:
     return f"session:{token}"
 
@@ -110,10 +122,9 @@ class Guard:
 
     def remembered_name(self, request: Request) -> str:
         """The display name a browser used last in a form; empty if none."""
-        return "" if request.field(b"cookie") is None else unquote(request.cookies.get(NAME_COOKIE, ""))[:64]
+        return "" if request.field(b"cookie") is None else unquote(request.cookie(NAME_COOKIE) or "")[:64]
 
     def _token(self, request: Request) -> str | None:
         if request.field(b"cookie") is None:
             return None
-        token = request.cookies.get(_SECURE_COOKIE if request.peer.scheme == "https" else _COOKIE)
-        return token if token is not None and len(token) == _TOKEN_CHARS else None
+        return request.noted(_secure_token if request.peer.scheme == "https" else _plain_token)

@@ -93,10 +93,14 @@ class Request:
             raise Refusal("bad_parameter", f"The parameter {name} may be given once.", field=name)
         return values[0]
 
-    @property
-    def cookies(self) -> dict[str, str]:
-        """Cookies by name; the first of equal names wins (RFC 6265 §5.4)."""
-        return self.noted(_cookies)
+    def cookie(self, name: str) -> str | None:
+        """The value of a cookie; the first of equal names wins (RFC 6265 §5.4). It is looked for each time."""
+        for line in self.head.get_all(b"cookie"):
+            for pair in line.decode("latin-1").split(";"):
+                found, separator, value = pair.strip().partition("=")
+                if separator and found == name:
+                    return value
+        return None
 
     @property
     def media_type(self) -> bytes:
@@ -120,16 +124,6 @@ def _query(request: Request) -> dict[str, list[str]]:
         for name, value in parse_query(request.query_string):
             query.setdefault(name, []).append(value)
     return query
-
-
-def _cookies(request: Request) -> dict[str, str]:
-    jar: dict[str, str] = {}
-    for line in request.head.get_all(b"cookie"):
-        for pair in line.decode("latin-1").split(";"):
-            name, separator, value = pair.strip().partition("=")
-            if separator:
-                jar.setdefault(name, value)
-    return jar
 
 
 def _media_type(request: Request) -> bytes:
