@@ -38,3 +38,11 @@ def test_pages_after_refused_forms_count_as_pages_of_history(strict: httpx.Clien
     assert ["<textarea" in answer.text for answer in refused] == [True, True, False]
     assert "The text is empty or blank." in refused[2].text
     assert strict.get("/lobby").status_code == 429
+
+
+@pytest.mark.parametrize("room", ["elsewhere", "no room"])
+def test_a_form_for_another_room_than_its_address_comes_back_with_its_text(http: httpx.Client, room: str) -> None:
+    answer = http.post("/here", data={"message": "my own words", "room": room}, headers=BROWSER)
+    assert answer.status_code == 400
+    assert "my own words" in answer.text
+    assert "<textarea" in answer.text

@@ -70,6 +70,13 @@ def read_api_message(request: Request) -> Message:
     return _read(request, request.noted(_api_manner))
 
 
+def read_draft(request: Request) -> Message:
+    """What a message says whose room is refused, as one for the room of the address or `lobby`. Raises Refusal."""
+    manner = request.noted(_manner)
+    text, _, name, key = manner.read(request)
+    return Message(text, manner.room or DEFAULT_ROOM, name, key, manner.as_json)
+
+
 def _read(request: Request, manner: _Manner) -> Message:
     text, room, name, key = manner.read(request)
     if room is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
-from parlour.api.bodies import DEFAULT_ROOM, read_message
+from parlour.api.bodies import DEFAULT_ROOM, Message, read_draft, read_message
 from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.api.info import Info
@@ -19,6 +19,14 @@ from parlour.http.response import Reply, Response
 from parlour.hub.history import page_before
 
 SHOWN = 50
+
+
+def _shown_again(request: Request) -> Message:
+    """What is put back into the box of a refused form, and the room whose page is shown. Raises Refusal."""
+    try:
+        return read_message(request)
+    except Refusal:
+        return read_draft(request)
 
 
 class Front:
@@ -61,7 +69,7 @@ class Front:
         exception raised by a frame that holds it is a cycle, left to the collector.)
         """
         try:
-            message = read_message(request)
+            message = _shown_again(request)
             self._guard.limit_reading(request)
         except Refusal:
             return None
