@@ -7,6 +7,7 @@ import time
 from functools import partial
 
 from parlour.http.aside import APART_S, LONGEST_S, Aside
+from tests.support.inprocess import PATIENCE_S
 
 GRAIN_S = 0.002
 """A timer of the loop may ring so much earlier."""
@@ -20,7 +21,7 @@ async def test_each_comes_back_once_behind_the_one_before() -> None:
     for number in range(50):
         aside.wait(partial(back.append, number))
     aside.wait(lambda: done.set_result(None))
-    await done
+    await asyncio.wait_for(done, PATIENCE_S)
     assert back == list(range(50))
     assert time.monotonic() - begun >= 50 * APART_S - GRAIN_S
 
@@ -34,5 +35,5 @@ async def test_nobody_in_a_large_crowd_waits_longer_than_was_said() -> None:
     done = loop.create_future()
     # Timers ring in the order of their times, however late a busy machine lets them.
     loop.call_later(LONGEST_S + GRAIN_S, done.set_result, None)
-    await done
+    await asyncio.wait_for(done, PATIENCE_S)
     assert back == ["the last of them"]

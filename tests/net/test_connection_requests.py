@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -121,8 +122,10 @@ def fill(server: InProcess, client: Client, data: bytes) -> int:
     """Send until the server reads no more and the kernels are full; gives how much they and the server took."""
     transport = server.connection(client).transport
     sent = 0
+    deadline = time.monotonic() + PATIENCE_S
     client.sock.setblocking(False)
     while sent < 64 * 1024 * 1024:
+        assert time.monotonic() < deadline, "the server neither reads nor stops reading"
         try:
             sent += client.sock.send(data)
         except BlockingIOError:
