@@ -15,12 +15,11 @@ from tests.checker.invariants import violations
 from tests.checker.mutations import MUTATIONS, Mutation
 from tests.checker.simulation import clean_history
 
-WITHOUT_DEADLINE = settings(deadline=None, max_examples=60)
 TRIALS = 40
 ENOUGH = 5
 
 
-@WITHOUT_DEADLINE
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(1, 6), st.integers(0, 6), st.integers(0, 400))
 def test_a_history_that_keeps_the_contract_is_accepted(seed: int, senders: int, readers: int, steps: int) -> None:
     assert violations(clean_history(seed, senders, readers, steps)) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.core.limits import Buckets, Limits, limit_rows
@@ -70,7 +70,6 @@ def test_the_key_unused_for_longest_is_forgotten_first() -> None:
     assert buckets.take("b", 0.5) == 0.0
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 50),
     st.integers(1, 20),

@@ -6,7 +6,7 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.core.errors import Refusal
@@ -142,7 +142,6 @@ def test_every_single_character_is_a_stable_name_or_refused() -> None:
         assert name == "<bad_room_name>" or room_name(name) == name, f"U+{code:04X}"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_a_room_name_is_stable_and_short_whatever_comes(raw: str) -> None:
     name = room_or_code(raw)
@@ -313,7 +312,6 @@ def test_a_display_name_that_poses_as_a_guest_without_a_name_is_refused(raw: str
     assert "guest-abcd" in refused.value.detail
 
 
-@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_a_display_name_is_stable_and_one_line_whatever_comes(raw: str) -> None:
     name = display_or_code(raw)

@@ -8,7 +8,7 @@ import unicodedata
 from time import thread_time
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parlour.core.errors import Refusal
@@ -168,7 +168,6 @@ _PARTS = [
 ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(_PARTS), max_size=30).map("".join))
 def test_a_letter_carries_four_marks_at_most_and_a_second_look_changes_nothing(text: str) -> None:
     once = visible(text)
@@ -180,7 +179,6 @@ def test_a_letter_carries_four_marks_at_most_and_a_second_look_changes_nothing(t
         assert marks <= 4
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["🏴", "\U000e0067", "\U000e007f", "\t", *_PARTS])).map("".join) | st.text())
 def test_a_page_shows_what_a_line_of_text_shows_but_for_marks(text: str) -> None:
     parts = list(shown(text))
@@ -207,7 +205,6 @@ def test_texts_that_are_made_to_be_slow_are_shown_in_linear_time() -> None:
     assert thread_time() - start < 2
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_nothing_visible_acts_on_a_terminal(text: str) -> None:
     shown = visible(text)
@@ -238,7 +235,6 @@ def test_a_message_is_a_line_of_text(name: str, text: str, line: str) -> None:
     assert text_line(AT, name, text) == line
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_no_message_can_pass_for_two(name: str, text: str) -> None:
     shown = text_line(AT, name, text)
@@ -250,7 +246,6 @@ def test_no_message_can_pass_for_two(name: str, text: str) -> None:
     assert len(further) == text.replace("\r\n", "\n").count("\n")
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.characters(codec="ascii", categories=["L", "N", "P", "Zs"])))
 def test_clean_text_is_shown_as_it_is(text: str) -> None:
     assert visible(text) == text

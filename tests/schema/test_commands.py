@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.core.errors import Refusal
@@ -127,7 +127,6 @@ def test_answers_are_written_as_the_contract_shows_them(item: msgspec.Struct, en
     assert msgspec.json.encode(item).decode() == encoded
 
 
-@settings(deadline=None)
 @given(st.text() | st.binary(max_size=100))
 def test_anything_is_an_operation_or_a_refusal(data: str | bytes) -> None:
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.core.event import Stored
@@ -26,7 +26,6 @@ def test_events_keep_their_own_bytes() -> None:
     assert json.loads(body)["prev"] == "/lobby?before=k.6"
 
 
-@settings(deadline=None)
 @given(st.text(), st.lists(st.dictionaries(st.text(), st.text(), max_size=2), max_size=4), st.none() | st.text())
 def test_a_page_is_valid_json_whatever_is_in_it(room: str, events: list[dict[str, str]], following: str | None) -> None:
     stored = [Stored(seq, msgspec.json.encode(event)) for seq, event in enumerate(events, 1)]

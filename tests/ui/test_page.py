@@ -71,7 +71,7 @@ def _shape(document: str) -> list[tuple[str, list[str]]]:
 
 
 @given(_TEXT)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_page_when_any_text_is_in_every_field_has_the_elements_of_a_harmless_one(text: str) -> None:
     document = render_room(_page(text)).decode("utf-8")
     harmless = render_room(_page("harmless")).decode("utf-8")
@@ -93,7 +93,7 @@ def test_page_when_a_text_is_hostile_shows_it_as_it_was_written(text: str) -> No
 
 
 @given(_TEXT, _TEXT)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_error_page_when_any_text_is_in_it_has_its_elements_only(title: str, detail: str) -> None:
     document = render_error(400, title, detail, home=detail, home_label=title).decode("utf-8")
     assert _shape(document) == _shape(render_error(400, "t", "d").decode("utf-8"))

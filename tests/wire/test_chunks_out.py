@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import h11
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.wire.chunks_out import LAST_CHUNK, chunk
@@ -30,7 +30,6 @@ def test_chunk_bytes() -> None:
     assert LAST_CHUNK == b"0\r\n\r\n"
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300)))
 def test_chunks_are_read_back_and_only_the_last_one_ends_the_body(pieces: list[bytes]) -> None:
     body = b"".join(map(chunk, pieces))

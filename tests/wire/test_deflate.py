@@ -12,7 +12,7 @@ from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, PerMessageDeflate
 from websockets.frames import Frame, Opcode
@@ -155,7 +155,6 @@ SHORT_AND_LONG = st.text(max_size=50) | st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(SHORT_AND_LONG, max_size=5), st.sampled_from([SMALL_WINDOW_BITS, WINDOW_BITS]))
 def test_messages_are_read_by_others_as_they_were(texts: list[str], bits: int) -> None:
     for write in (deflated_frame, compressed_frame):
@@ -409,7 +408,6 @@ MESSAGES = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(MESSAGES, max_size=4), st.data())
 def test_any_messages_in_any_pieces_are_read(messages: list[tuple[str, bytes]], draw: st.DataObject) -> None:
     data = b"".join(sent for _, sent in messages)
@@ -418,7 +416,6 @@ def test_any_messages_in_any_pieces_are_read(messages: list[tuple[str, bytes]], 
     assert feed(reader, data, cuts) == ([Text(text) for text, _ in messages], b"")
 
 
-@settings(deadline=None)
 @given(st.lists(SHORT_AND_LONG, min_size=1, max_size=4))
 def test_messages_of_the_library_are_read(texts: list[str]) -> None:
     client = Protocol(CLIENT)
@@ -429,7 +426,6 @@ def test_messages_of_the_library_are_read(texts: list[str]) -> None:
     assert reader.feed(b"".join(client.data_to_send())) == [Text(text) for text in texts]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200), st.booleans(), st.data())
 def test_any_bytes_in_any_pieces_mean_the_same(data: bytes, is_framed: bool, draw: st.DataObject) -> None:
     data = compressed(data) if is_framed else data

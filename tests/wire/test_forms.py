@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.core.errors import Refusal
@@ -69,14 +69,12 @@ def test_bad_pairs_are_refused_with_their_field(raw: bytes, field: str | None) -
         assert refused.value.field == field
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(), st.text()), max_size=64))
 def test_what_urlencode_writes_is_read_back(pairs: list[tuple[str, str]]) -> None:
     wanted = [(name, value) for name, value in pairs if "\0" not in name + value]
     assert decode_urlencoded(urlencode(wanted).encode()) == wanted
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_pairs_or_a_refusal(raw: bytes) -> None:
     try:
@@ -217,7 +215,6 @@ def test_a_boundary_that_two_readers_could_take_differently_is_refused(content_t
     assert refused.value.code == "bad_form"
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1), st.text()),

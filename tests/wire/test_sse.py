@@ -6,7 +6,7 @@ from collections import deque
 from itertools import repeat
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.schema.events import By, Event, decode_event, encode
@@ -139,7 +139,6 @@ HOSTILE = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.builds(

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.core.errors import Refusal
@@ -237,7 +237,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(VALUES, st.booleans(), st.sampled_from([None, 1]))
 def test_any_json_value_is_decoded_exactly_or_refused_for_a_bound(
     value: object, ascii_only: bool, indent: int | None
@@ -253,7 +252,6 @@ def test_any_json_value_is_decoded_exactly_or_refused_for_a_bound(
         assert isinstance(decoded, Refusal)
 
 
-@settings(deadline=None)
 @given(VALUES, st.binary(min_size=1, max_size=3), st.integers(0, 10_000))
 def test_damaged_json_never_raises_anything_but_a_refusal(value: object, damage: bytes, where: int) -> None:
     data = json.dumps({"free": value}).encode()
@@ -267,7 +265,6 @@ def test_damaged_json_never_raises_anything_but_a_refusal(value: object, damage:
     assert refused in ("bad_json", "bad_utf8")
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.integers(0, 9), min_size=1, max_size=5), st.data())
 def test_any_doubled_key_is_found_however_it_is_spelled(pairs: dict[str, int], data: st.DataObject) -> None:
     doubled = data.draw(st.sampled_from(sorted(pairs)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, Protocol
@@ -91,7 +91,6 @@ def test_a_data_frame_has_the_shortest_head(size: int) -> None:
     assert text_frame(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=125))
 def test_control_frames_are_those_of_the_rfc(payload: bytes) -> None:
     assert ping_frame(payload) == Frame(Opcode.PING, payload).serialize(mask=False)
@@ -104,7 +103,6 @@ def test_a_control_frame_is_never_longer_than_allowed() -> None:
             make(b"x" * 126)
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 3000, 4008, 4999]),
     st.text(max_size=200),

@@ -346,7 +346,6 @@ ANY_FRAMES = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(GOOD_TEXTS | ANY_FRAMES, max_size=12).map(b"".join), st.data())
 def test_any_frames_in_any_pieces_mean_the_same(data: bytes, draw: st.DataObject) -> None:
     cuts = sorted(draw.draw(st.sets(st.integers(0, len(data)), max_size=20)))
@@ -355,7 +354,6 @@ def test_any_frames_in_any_pieces_mean_the_same(data: bytes, draw: st.DataObject
     assert feed_in_pieces(FrameReader(max_controls=1000), data, cuts) == (received, whole.outgoing())
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.data())
 def test_any_bytes_in_any_pieces_mean_the_same(data: bytes, draw: st.DataObject) -> None:
     cuts = sorted(draw.draw(st.sets(st.integers(0, len(data)), max_size=20)))
@@ -409,7 +407,7 @@ CLOSES = st.builds(
 CLOSE_FREE = ANY_FRAMES.filter(lambda data: data[0] & 0x0F != CLOSE)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(GOOD_TEXTS | CLOSE_FREE, max_size=12), CLOSES | st.just(frame(CLOSE)) | st.just(b""))
 def test_another_implementation_reads_the_same(frames: list[bytes], last: bytes) -> None:
     """Except that a close inside a fragmented message is an error to `websockets`, and a close to us (§5.4)."""

@@ -76,7 +76,7 @@ def comparable(answer: object) -> object:
     return (answer.code, answer.field, answer.extra) if isinstance(answer, Refusal) else answer
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(steps, min_size=1, max_size=25))
 def test_random_histories_agree(history: list[object]) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -95,7 +95,7 @@ async def play(directory: Path, history: list[object]) -> None:
     await oracle.close()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(steps)
 def test_rooms_that_are_not_kept_in_memory_come_back_when_they_are_active(history: list[object]) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as directory:
