@@ -81,7 +81,7 @@ ABUSES: dict[str, tuple[bytes, int]] = {
 def test_abuse_closes_its_own_connection_with_the_right_code(chat: InProcess, abuse: str) -> None:
     data, code = ABUSES[abuse]
 
-    def scenario() -> None:
+    def scenario(chat: InProcess) -> None:
         with agreed(chat) as neighbour, opened(chat) as plain, agreed(chat) as client, chat.client() as sender:
             thread = threading.Thread(target=send_all, args=(client, data))
             thread.start()
@@ -100,7 +100,7 @@ def test_long_messages_at_once_are_compressed_without_holding_up_the_loop(chat: 
     """More than a batch of the longest texts, that compress badly, for both windows."""
     text = b"".join(b"%08x" % (number * 2654435761 % 2**32) for number in range(2000))
 
-    def scenario() -> None:
+    def scenario(chat: InProcess) -> None:
         with agreed(chat) as reader, small_window(chat) as other, ExitStack() as stack:
             senders = [stack.enter_context(chat.client()) for _ in range(40)]
             for number, sender in enumerate(senders):

@@ -96,7 +96,7 @@ def close_code(client: Client) -> int:
 def test_abuse_closes_its_own_connection_with_the_right_code(chat: InProcess, abuse: str) -> None:
     data, code = ABUSES[abuse]
 
-    def scenario() -> None:
+    def scenario(chat: InProcess) -> None:
         with opened(chat) as neighbour, opened(chat) as client, chat.client() as sender:
             thread = threading.Thread(target=send_all, args=(client, data))
             thread.start()
@@ -133,7 +133,7 @@ def test_flood_of_tiny_messages_is_taken_in_turns(chat: InProcess, message: byte
     """100 000 in few reads: each is answered, and somebody else is served in between."""
     count = 100_000
 
-    def scenario() -> None:
+    def scenario(chat: InProcess) -> None:
         with opened(chat) as client, chat.client() as other:
             thread = threading.Thread(target=send_all, args=(client, ws_frame(message) * count))
             thread.start()
@@ -150,7 +150,7 @@ def test_flood_of_tiny_messages_is_taken_in_turns(chat: InProcess, message: byte
     "message", [b"x", b'{"op":"ping"}', b'{"op":"send","text":" "}'], ids=["noise", "ping", "blank"]
 )
 def test_client_that_asks_all_the_time_for_nothing_is_closed(chat: InProcess, message: bytes) -> None:
-    def scenario() -> None:
+    def scenario(chat: InProcess) -> None:
         with opened(chat) as client, chat.client() as other:
             thread = threading.Thread(target=send_all, args=(client, ws_frame(message) * 100_000))
             begun = time.monotonic()

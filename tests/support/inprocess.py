@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -36,6 +36,7 @@ from parlour.net.proxies import TrustedProxies
 from parlour.net.server import Server
 from parlour.wire.http1 import RequestHead
 from tests.support.talk import Client
+from tests.support.tries import first_good
 
 T = TypeVar("T")
 
@@ -45,7 +46,6 @@ PATIENCE_S = 30
 HOLD_S = 0.05
 """No turn of the loop may keep its thread busy for longer, in CPU time."""
 
-TRIES = 3
 TURN_S = 0.005
 """How often the watch looks: it says of a turn of the loop how long it was, or so much more."""
 
@@ -175,6 +175,7 @@ class InProcess:
         self._settings = settings
         self._new_loop = new_loop
         self._now = 0.0
+        self._others = 0
         self._is_watched = False
         self._longest_turn_s = 0.0
         self._started: Future[None] = Future()
@@ -243,21 +244,21 @@ class InProcess:
         """How many connections are open."""
         return self.call(lambda: len(self.server.drain.connections))
 
-    def check_turns(self, scenario: Callable[[], None]) -> None:
-        """Run a scenario during which no turn of the loop may take HOLD_S.
+    def check_turns(self, scenario: Callable[[InProcess], None], what: str = "the scenario") -> None:
+        """Run a scenario with this server, during which no turn of the loop may take HOLD_S; `what` is its name.
 
-        It is run up to three times: what a busy machine adds to a turn does not come again, what the server does does.
+        Where one does, it is run with new servers like this one: what a busy machine adds to a turn does not come
+        again, what a server does once in its life does. What is done once in that of the process does not either.
         """
-        if not self._is_watched:
-            self._is_watched = True
-            self.call(self._watch, None)
-        for _ in range(TRIES):
-            self.call(self._take_longest)
-            scenario()
-            longest_s = self.call(self._take_longest)
-            if longest_s < HOLD_S:
-                return
-        raise AssertionError(f"a turn of the loop took {longest_s * 1000:.0f} ms of CPU time")
+
+        def longest_turn_s(number: int) -> float:
+            if number == 0:
+                return self._longest_turn_of(scenario)
+            with self._another() as server:
+                return server._longest_turn_of(scenario)
+
+        longest_s = first_good(longest_turn_s, lambda found_s: found_s < HOLD_S)
+        assert longest_s < HOLD_S, f"a turn of the loop took {longest_s * 1000:.0f} ms of CPU time: {what}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -271,6 +272,22 @@ class InProcess:
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
         assert kind is not None or self.errors == []
+
+    def _another(self) -> InProcess:
+        """One that is made as this one was, with a database of its own."""
+        settings = self._settings
+        if settings is not None:
+            self._others += 1
+            settings = replace(settings, data=settings.data.with_name(f"{settings.data.name}-{self._others}"))
+        return InProcess(self._application, self.setup, settings=settings, new_loop=self._new_loop)
+
+    def _longest_turn_of(self, scenario: Callable[[InProcess], None]) -> float:
+        if not self._is_watched:
+            self._is_watched = True
+            self.call(self._watch, None)
+        self.call(self._take_longest)
+        scenario(self)
+        return self.call(self._take_longest)
 
     # --- on the loop ---
 
