@@ -212,7 +212,7 @@ def write(found: Image, root: Path, index: bytes = b"") -> Path:
         if content is None:
             (root / path).mkdir(mode=0o700)
         else:
-            (root / path).touch(mode=0o600)
+            (root / path).touch(mode=0o600)  # as the server made it: a start complains of one that others may read
             (root / path).write_bytes(index if path.endswith(INDEX) else content)
     return root
 
