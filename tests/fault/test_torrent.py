@@ -31,21 +31,21 @@ def event(seq: int, key: str, text: str = "xxx") -> bytes:
 
 def test_a_kept_promise_is_no_fault() -> None:
     judge = ledger(ACKED)
-    judge.read(event(1, "f000-0000000"))
-    judge.read(event(2, "f000-0000002"))
+    judge.read(event(1, "f00000-0000000"))
+    judge.read(event(2, "f00000-0000002"))
     assert judge.faults() == {}
 
 
 @pytest.mark.parametrize(
     ("log", "fault"),
     [
-        ([(1, "f000-0000000")], "I1"),
-        ([(1, "f000-0000000"), (2, "f000-0000002"), (3, "f000-0000001")], "I2"),
-        ([(1, "f000-0000000"), (2, "f000-0000002"), (3, "f000-0000002")], "I3"),
-        ([(1, "f000-0000000"), (3, "f000-0000002")], "I4"),
-        ([(1, "f000-0000000"), (2, "f000-0000002"), (3, "f000-0000003")], "I4"),
-        ([(1, "f000-0000000"), (2, "f000-0000002"), (3, "g000-0000000")], "I4"),
-        ([(1, "f000-0000002"), (2, "f000-0000000")], "I5"),
+        ([(1, "f00000-0000000")], "I1"),
+        ([(1, "f00000-0000000"), (2, "f00000-0000002"), (3, "f00000-0000001")], "I2"),
+        ([(1, "f00000-0000000"), (2, "f00000-0000002"), (3, "f00000-0000002")], "I3"),
+        ([(1, "f00000-0000000"), (3, "f00000-0000002")], "I4"),
+        ([(1, "f00000-0000000"), (2, "f00000-0000002"), (3, "f00000-0000003")], "I4"),
+        ([(1, "f00000-0000000"), (2, "f00000-0000002"), (3, "g00000-0000000")], "I4"),
+        ([(1, "f00000-0000002"), (2, "f00000-0000000")], "I5"),
     ],
 )
 def test_a_broken_promise_is_named(log: list[tuple[int, str]], fault: str) -> None:
@@ -57,7 +57,7 @@ def test_a_broken_promise_is_named(log: list[tuple[int, str]], fault: str) -> No
 
 def test_another_text_is_what_nobody_sent() -> None:
     judge = ledger(ACKED[:1])
-    judge.read(event(1, "f000-0000000", "yyy"))
+    judge.read(event(1, "f00000-0000000", "yyy"))
     assert "I4: the log has what nobody sent" in judge.faults()
 
 

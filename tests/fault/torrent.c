@@ -4,7 +4,7 @@
  *
  * POSTERS connections post one message after the other; WEBSOCKETS have up to WINDOW under way each. RATE messages are
  * wanted per second, of whoever may (0: as many as the windows allow); what full windows hold back is made up for later,
- * so that never less is offered than could be. Every text is BYTES times x, every key `TAGccc-nnnnnnn`: the
+ * so that never less is offered than could be. Every text is BYTES times x, every key `TAGccccc-nnnnnnn`: the
  * connection and its message. After SECONDS nothing new is sent; all that is under way is waited for.
  *
  * The file RECORDS then has, for every connection in turn, one number of 64 bits: how many records follow; and of every
@@ -113,7 +113,7 @@ static size_t write_message(struct conn *c, char *out)
 {
     char body[256];
     if (!c->is_websocket) {
-        int n = sprintf(body, "{\"name\":\"%s%03d\",\"key\":\"%s%03d-%07u\",\"text\":\"", tag, c->number, tag, c->number, c->sent);
+        int n = sprintf(body, "{\"name\":\"%s%05d\",\"key\":\"%s%05d-%07u\",\"text\":\"", tag, c->number, tag, c->number, c->sent);
         char *at = out + sprintf(out,
             "POST /%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: application/json\r\n"
             "Content-Length: %u\r\n\r\n%s", room, (uint32_t)n + bytes + 2, body);
@@ -121,7 +121,7 @@ static size_t write_message(struct conn *c, char *out)
         memcpy(at + bytes, "\"}", 2);
         return (size_t)(at - out) + bytes + 2;
     }
-    int n = sprintf(body, "{\"op\":\"send\",\"room\":\"%s\",\"name\":\"%s%03d\",\"key\":\"%s%03d-%07u\",\"text\":\"", room, tag,
+    int n = sprintf(body, "{\"op\":\"send\",\"room\":\"%s\",\"name\":\"%s%05d\",\"key\":\"%s%05d-%07u\",\"text\":\"", room, tag,
         c->number, tag, c->number, c->sent);
     uint32_t size = (uint32_t)n + bytes + 2;
     memcpy(out, (uint8_t[]){0x81, 0x80 | 126, (uint8_t)(size >> 8), (uint8_t)size, 0, 0, 0, 0}, 8); /* masked with 0 */
@@ -226,7 +226,7 @@ static size_t take_frames(struct conn *c, char *from, size_t n)
         if (frame[0] == 0x88)
             die("the server closed a WebSocket");
         if (frame[0] == 0x81 && key) {
-            uint32_t number = (uint32_t)strtoul(key + 7 + strlen(tag) + 4, NULL, 10);
+            uint32_t number = (uint32_t)strtoul(key + 7 + strlen(tag) + 6, NULL, 10);
             note(c, number, item, size, has(item, size, "\"type\":\"ack\""), has(item, size, "\"retry_after_ms\":"));
         }
         used += head + size;

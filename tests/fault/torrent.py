@@ -130,8 +130,8 @@ class Ledger:
         if item.seq != self._head:
             self._wrong["I4: the log has a hole or a repeat"] += 1
             self._head = item.seq
-        key = item.key or "-000-0"
-        fates, number, message = self._floods.get(key[0]), int(key[1:4]), int(key[5:])
+        key = item.key or "-00000-0"
+        fates, number, message = self._floods.get(key[0]), int(key[1:6]), int(key[7:])
         if fates is None or message >= len(fates.lines[number].outcomes) or item.text != self._text:
             self._wrong["I4: the log has what nobody sent"] += 1
             return
