@@ -23,7 +23,7 @@ from tests.fault.load import read_all, read_pages
 from tests.fault.probe import Probe
 from tests.fault.test_storm import log_of
 from tests.fault.torrent import ACKNOWLEDGED, OVERLOADED, Fates, Flow, Ledger, Torrent, slow_disk
-from tests.support.server import ServerProcess, resident_kb
+from tests.support.server import ServerProcess, own_kb
 from tests.support.tries import first_good
 
 ROOM = "flooded"
@@ -206,7 +206,7 @@ async def sizes(server: ServerProcess, seconds: float, found_kb: list[int]) -> N
     """The server's memory, now and then."""
     for _ in range(LOOKS):
         await asyncio.sleep(seconds / LOOKS)
-        found_kb.append(await asyncio.to_thread(resident_kb, server.pid))
+        found_kb.append(await asyncio.to_thread(own_kb, server.pid))
 
 
 async def hold_to_the_log(server: ServerProcess, measured: Shared, floods: list[Fates]) -> None:

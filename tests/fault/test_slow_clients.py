@@ -18,7 +18,7 @@ from tests.fault.sleepers import PAGE_WAYS, STREAM_WAYS, Dormitory, Sleeper, Way
 from tests.fault.test_storm import log_of
 from tests.fault.transports import STREAMS
 from tests.support import raw
-from tests.support.server import ServerProcess, resident_kb
+from tests.support.server import ServerProcess, own_kb
 
 HEALTHY = 100
 PER_SECOND = 100
@@ -59,8 +59,8 @@ class Night:
 
 
 HEAP_KB = 20480
-"""What the process grows by in its first seconds of such a load without any slow client: not theirs. In a short run
-with few of them it is as much as all they cost; 42 to 62 MiB were seen before they came, 70 at the peak either way."""
+"""What the process took to fill the log, has given back or not, and takes again: not theirs. In a short run with few of
+them it is as much as all they cost; 31 to 65 MiB of its own were seen before they came, 57 to 77 at the peak."""
 
 NIGHTS = {
     "streams": Night(STREAM_WAYS, 300, STREAM_BYTES, 1.0, 25.0, None),
@@ -97,7 +97,7 @@ async def sleep_through(server: ServerProcess, night: Night) -> None:
     ):
         await asyncio.sleep(night.measured_s / 4)
         before_s = await latency(crowd, night.measured_s)
-        before_kb = resident_kb(server.pid)
+        before_kb = own_kb(server.pid)
         begun = time.monotonic()
         dormitory = await asyncio.to_thread(Dormitory, server.port, ROOM, epoch, night.ways, night.count)
         came_s = time.monotonic() - begun
@@ -144,7 +144,7 @@ async def watch(crowd: Crowd, dormitory: Dormitory, pid: int, let_go_s: float) -
     deadline = time.monotonic() + 3 * let_go_s
     while dormitory.awake:
         assert time.monotonic() < deadline, f"{dormitory.awake} are still there: {still_there(dormitory)}"
-        peak_kb = max(peak_kb, resident_kb(pid))
+        peak_kb = max(peak_kb, own_kb(pid))
         dormitory.turn()
         await asyncio.sleep(0.05)
     return percentile(crowd.seen.latencies, 0.99), peak_kb

@@ -11,7 +11,7 @@ import pytest
 
 from tests.stream.test_resume import say
 from tests.support import raw
-from tests.support.server import ServerProcess, resident_kb
+from tests.support.server import ServerProcess, own_kb
 
 BIG = "x" * 7_900
 
@@ -49,10 +49,10 @@ def test_hundred_sleeping_readers_cost_little_memory(tmp_path: Path) -> None:
             raw.read_until(sock, raw.is_caught_up(raw.TRANSPORTS[0]))
             sleepers.append(sock)
         say(server, "heavy", *[BIG] * 50)
-        before = resident_kb(server.pid)
+        before = own_kb(server.pid)
         for _ in range(10):
             say(server, "heavy", *[BIG] * 50)  # 4 MB in all; a queue for each reader would be 400 MB
-        grown = resident_kb(server.pid) - before
+        grown = own_kb(server.pid) - before
         for sock in sleepers:
             sock.close()
         assert grown < 100 * 100, f"{grown} KB for 100 readers"

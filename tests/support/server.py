@@ -118,7 +118,7 @@ class ServerProcess:
         assert kind is not None or code == 0, f"the server ended with {code}\n{self.log}"
 
 
-def resident_kb(pid: int) -> int:
+def own_kb(pid: int) -> int:
     """The memory that a process has taken for itself. Its share of the files that others map too is not in it: that
     grows when one of them ends."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
