@@ -19,6 +19,7 @@ from tests.fault.test_storm import log_of
 from tests.fault.transports import STREAMS
 from tests.support import raw
 from tests.support.server import ServerProcess, own_kb
+from tests.support.tries import first_good
 
 HEALTHY = 100
 PER_SECOND = 100
@@ -33,8 +34,15 @@ PAGE_BYTES = 320 * 1024
 NOISE_S = 0.05
 """Latencies below this are the machine's, which does other things too."""
 
+SLOWER = 2.0
+"""In a long night the 99th percentile of the healthy ones is at most so many times what it is without slow ones."""
+
 SHORT_STALLED_S = 4
-"""What the server waits for a slow one in a short run. Whoever waited for one would wait for that long."""
+"""What the server waits for a slow one in a short run. Whoever waited for one would wait for that long; half of it, in
+one of three tries, is out of reach of a busy machine, which may stand still for a second or two, but not each time.
+
+How much slower the healthy ones become is judged by the long nights only: a server that spent 50 ms of everybody's time
+on each slow one had a 99th percentile of 1.9 s with 300 streams and of 0.3 s with 200 pages, which noise has too."""
 
 RESUMING = 20
 """Of each way that can be resumed, so many sleepers wake up in the end and read the rest."""
@@ -44,18 +52,13 @@ _log = logging.getLogger("parlour.fault")
 
 @dataclass(frozen=True)
 class Night:
-    """How many slow clients of which ways there are, for how long the healthy ones are measured without them.
-
-    `slower` is by how much the 99th percentile of the healthy ones may be longer. None: a short run on a busy machine
-    only sees that nobody waits for a slow one.
-    """
+    """How many slow clients of which ways there are, for how long the healthy ones are measured without them."""
 
     ways: Sequence[Way]
     count: int
     bytes_each: int
     measured_s: float
     let_go_s: float
-    slower: float | None
 
 
 HEAP_KB = 20480
@@ -63,20 +66,24 @@ HEAP_KB = 20480
 them it is as much as all they cost; 31 to 65 MiB of its own were seen before they came, 57 to 77 at the peak."""
 
 NIGHTS = {
-    "streams": Night(STREAM_WAYS, 300, STREAM_BYTES, 1.0, 25.0, None),
-    "pages": Night(PAGE_WAYS, 200, PAGE_BYTES, 1.0, 25.0, None),
+    "streams": Night(STREAM_WAYS, 300, STREAM_BYTES, 1.0, 25.0),
+    "pages": Night(PAGE_WAYS, 200, PAGE_BYTES, 1.0, 25.0),
 }
 COUNT = int(os.environ.get("PARLOUR_TEST_SLEEPERS", "10000"))
 LONG_NIGHTS = {
-    "streams": Night(STREAM_WAYS, COUNT, STREAM_BYTES, 15.0, 60.0, 2.0),
-    "pages": Night(PAGE_WAYS, COUNT // 5, PAGE_BYTES, 15.0, 60.0, 2.0),
+    "streams": Night(STREAM_WAYS, COUNT, STREAM_BYTES, 15.0, 60.0),
+    "pages": Night(PAGE_WAYS, COUNT // 5, PAGE_BYTES, 15.0, 60.0),
 }
 
 
 @pytest.mark.parametrize("night", NIGHTS.values(), ids=NIGHTS)
 def test_slow_clients_cost_little_and_are_let_go(tmp_path: Path, night: Night) -> None:
-    with ServerProcess(tmp_path / "data", "--stalled-s", str(SHORT_STALLED_S)) as server:
-        uvloop.run(sleep_through(server, night))
+    def one(number: int) -> float:
+        with ServerProcess(tmp_path / f"data-{number}", "--stalled-s", str(SHORT_STALLED_S)) as server:
+            _, during_s = uvloop.run(sleep_through(server, night))
+        return during_s
+
+    assert first_good(one, lambda during_s: during_s < SHORT_STALLED_S / 2) < SHORT_STALLED_S / 2
 
 
 @pytest.mark.long
@@ -84,11 +91,15 @@ def test_slow_clients_cost_little_and_are_let_go(tmp_path: Path, night: Night) -
 @pytest.mark.parametrize("night", LONG_NIGHTS.values(), ids=LONG_NIGHTS)
 def test_thousands_of_slow_clients_cost_little_and_are_let_go(tmp_path: Path, night: Night) -> None:
     with ServerProcess(tmp_path / "data") as server:
-        uvloop.run(sleep_through(server, night))
+        before_s, during_s = uvloop.run(sleep_through(server, night))
+    assert during_s < max(SLOWER * before_s, NOISE_S)
 
 
-async def sleep_through(server: ServerProcess, night: Night) -> None:
-    """Measure without the slow ones and with them, until the last of them is let go."""
+async def sleep_through(server: ServerProcess, night: Night) -> tuple[float, float]:
+    """Measure without the slow ones and with them, until the last of them is let go.
+
+    Gives the 99th percentile of the healthy ones before and during that.
+    """
     epoch = str(log_of(server, ROOM)["epoch"])
     fill(server)
     async with (
@@ -102,7 +113,7 @@ async def sleep_through(server: ServerProcess, night: Night) -> None:
         dormitory = await asyncio.to_thread(Dormitory, server.port, ROOM, epoch, night.ways, night.count)
         came_s = time.monotonic() - begun
         try:
-            during, peak_kb = await watch(crowd, dormitory, server.pid, night.let_go_s)
+            during_s, peak_kb = await watch(crowd, dormitory, server.pid, night.let_go_s)
             await wake(crowd, dormitory.sleepers, int(str(log_of(server, ROOM)["head_seq"])))
         finally:
             dormitory.close()
@@ -115,11 +126,11 @@ async def sleep_through(server: ServerProcess, night: Night) -> None:
     _log.info(
         "%d slow ones came in %.1f s and cost %.1f KiB each (%d to %d MiB); p99 of %d healthy ones %.1f ms before, %.1f"
         " ms during", night.count, came_s, each / 1024, before_kb // 1024, peak_kb // 1024, HEALTHY, before_s * 1000,
-        during * 1000,
+        during_s * 1000,
     )  # fmt: skip
     check(dormitory, night)
     assert each <= night.bytes_each
-    assert during < (SHORT_STALLED_S if night.slower is None else max(night.slower * before_s, NOISE_S))
+    return before_s, during_s
 
 
 def fill(server: ServerProcess) -> None:
