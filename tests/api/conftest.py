@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.server import ANSWER_S, ServerProcess
+from tests.support.server import ServerProcess
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +19,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 @pytest.fixture(scope="module")
 def http(server: ServerProcess) -> Iterator[httpx.Client]:
     """A client that sends nothing of its own accord but Host, and Accept: */* as curl does."""
-    with httpx.Client(base_url=server.url, timeout=ANSWER_S) as client:
+    with server.client() as client:
         client.headers = httpx.Headers({"Accept": "*/*"})
         yield client

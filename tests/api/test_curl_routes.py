@@ -17,6 +17,7 @@ import pytest
 
 from parlour.http.router import Route
 from parlour.schema.commands import Op
+from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 from tests.support.table import TABLE, name
 
@@ -149,7 +150,7 @@ def pages(url: str) -> Iterator[tuple[str, Page]]:
     for path in PAGES:
         address = url + path.replace(" ", "%20")
         command = f"curl --silent {AS_BROWSER} {shlex.quote(address)}"
-        answer = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True, timeout=30)
+        answer = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True, timeout=PATIENCE_S)
         yield path, Page(answer.stdout)
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from parlour.http.router import Route
 from tests.support import raw
-from tests.support.server import ANSWER_S, ServerProcess
+from tests.support.patience import PATIENCE_S
+from tests.support.server import ServerProcess
 from tests.support.table import TABLE, name
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -24,7 +25,7 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     options = ("--access", "members", "--allowed-origins", ALLOWED_ORIGIN)
     with (
         ServerProcess(tmp_path_factory.mktemp("members") / "data", *options) as running,
-        httpx.Client(base_url=running.url, headers={"Accept": "application/json"}, timeout=ANSWER_S) as client,
+        running.client(headers={"Accept": "application/json"}) as client,
     ):
         yield client
 
@@ -99,9 +100,7 @@ def test_pages_of_other_sites_may_say_nothing(
 ) -> None:
     host = f"127.0.0.1:{open_server.port}"
     headers = {name: value.replace("{host}", host) for name, value in headers.items()}
-    with httpx.Client(
-        base_url=open_server.url, headers={"Accept": "application/json"} | headers, timeout=ANSWER_S
-    ) as http:
+    with open_server.client(headers={"Accept": "application/json"} | headers) as http:
         before = http.get("/api/v1/rooms/lobby").json()["head_seq"]
         for method, path in WRITES:
             answer = http.request(method, path, json={"text": "Hello"})
@@ -140,7 +139,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     )
     with (
         ServerProcess(tmp_path_factory.mktemp("slow") / "data", *options, rate_limits=True) as running,
-        httpx.Client(base_url=running.url, headers={"Accept": "application/json"}, timeout=ANSWER_S) as client,
+        running.client(headers={"Accept": "application/json"}) as client,
     ):
         yield client
 
@@ -235,7 +234,7 @@ def test_what_one_peer_may_another_may_not_with_the_same_head(tmp_path: Path) ->
 
     def status(family: socket.AddressFamily, address: str | tuple[str, int]) -> bytes:
         with socket.socket(family) as line:
-            line.settimeout(raw.TIMEOUT_S)
+            line.settimeout(PATIENCE_S)
             line.connect(address)
             line.sendall(head)
             return line.recv(65536)[9:12]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.server import ANSWER_S, ServerProcess
+from tests.support.server import ServerProcess
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -18,7 +18,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     rates = ("--sends-per-s", "0.01", "--sends-burst", "1", "--history-per-s", "0.01", "--history-burst", "2")
     with (
         ServerProcess(tmp_path_factory.mktemp("strict") / "data", *rates, rate_limits=True) as running,
-        httpx.Client(base_url=running.url, headers=BROWSER, timeout=ANSWER_S) as client,
+        running.client(headers=BROWSER) as client,
     ):
         yield client
 

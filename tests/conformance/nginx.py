@@ -12,11 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT
 
 CONFIG = Path(__file__).with_name("nginx.conf")
 SITE = "127.0.0.77"
-TIMEOUT_S = 30
 
 
 class Seen(NamedTuple):
@@ -62,7 +62,7 @@ def nginx(directory: Path, port: int) -> Iterator[Nginx]:
             yield running
         finally:
             process.terminate()
-            process.wait(TIMEOUT_S)
+            process.wait(PATIENCE_S)
 
 
 def _deployed(running: Nginx, port: int) -> str:
@@ -97,7 +97,7 @@ def connected(address: Path | int) -> Iterator[socket.socket]:
         (socket.AF_UNIX, str(address)) if isinstance(address, Path) else (socket.AF_INET, ("127.0.0.1", address))
     )
     with socket.socket(family) as sock:
-        sock.settimeout(TIMEOUT_S)
+        sock.settimeout(PATIENCE_S)
         sock.connect(place)
         yield sock
 
@@ -140,4 +140,4 @@ def _witness(address: Path, seen: list[Seen]) -> Iterator[None]:
             yield
         finally:
             exchange(address, b"STOP / HTTP/1.1\r\n\r\n")
-            thread.join(TIMEOUT_S)
+            thread.join(PATIENCE_S)

@@ -12,7 +12,8 @@ from httpx_sse import connect_sse
 from websockets.sync.client import unix_connect
 
 from tests.conformance.nginx import SITE, connected, nginx
-from tests.support.server import ANSWER_S, ServerProcess
+from tests.support.patience import PATIENCE_S
+from tests.support.server import ServerProcess
 
 HOST = "chat.example.org"
 
@@ -34,7 +35,7 @@ def site(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture
 def http(site: Path) -> Iterator[httpx.Client]:
     with httpx.Client(
-        transport=httpx.HTTPTransport(uds=str(site)), base_url=f"http://{HOST}", timeout=ANSWER_S
+        transport=httpx.HTTPTransport(uds=str(site)), base_url=f"http://{HOST}", timeout=PATIENCE_S
     ) as client:
         yield client
 
@@ -62,7 +63,7 @@ def test_a_long_log_is_caught_up_with(http: httpx.Client, site: Path) -> None:
             sender.send(json.dumps({"op": "send", "text": "x" * 500, "key": f"key-{number:08d}"}))
         acks = 0
         while acks < 2000:
-            acks += json.loads(sender.recv(30))["type"] == "ack"
+            acks += json.loads(sender.recv(PATIENCE_S))["type"] == "ack"
     with http.stream("GET", "/long?follow=1&format=ndjson&since=0") as stream:
         seqs = []
         for line in stream.iter_lines():
@@ -79,10 +80,10 @@ def test_a_websocket_goes_through_both_ways(site: Path) -> None:
         unix_connect(str(site), f"ws://{HOST}/socket") as other,
     ):
         for socket in (one, other):
-            assert json.loads(socket.recv(30))["type"] == "caught_up"
+            assert json.loads(socket.recv(PATIENCE_S))["type"] == "caught_up"
         one.send('{"op":"send","text":"through","key":"key-0001"}')
-        assert json.loads(other.recv(30))["text"] == "through"
-        assert {json.loads(one.recv(30))["type"] for _ in range(2)} == {"message", "ack"}
+        assert json.loads(other.recv(PATIENCE_S))["text"] == "through"
+        assert {json.loads(one.recv(PATIENCE_S))["type"] for _ in range(2)} == {"message", "ack"}
 
 
 def test_a_long_poll_is_answered_when_somebody_writes(http: httpx.Client, site: Path) -> None:
@@ -96,7 +97,7 @@ def test_a_long_poll_is_answered_when_somebody_writes(http: httpx.Client, site: 
 
 def test_who_is_asking_is_known_and_what_they_claim_is_not_believed(server: ServerProcess, site: Path) -> None:
     visitor = httpx.HTTPTransport(local_address="127.0.0.88")
-    with httpx.Client(transport=visitor, base_url=f"http://{SITE}:{server.port}", timeout=ANSWER_S) as client:
+    with httpx.Client(transport=visitor, base_url=f"http://{SITE}:{server.port}", timeout=PATIENCE_S) as client:
         claims = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Host": "evil.example", "Forwarded": "for=203.0.113.9"}
         assert client.get("/whoever", headers=claims).status_code == 200
         assert client.get("/healthz").status_code == 200  # the line about the one before is written by now

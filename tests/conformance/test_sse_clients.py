@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser
 
@@ -16,7 +15,7 @@ from tests.conformance.hostile_texts import HOSTILE
 from tests.conformance.sse_clients import Follower, chromium_tab, httpx_sse, messages, npm_eventsource
 from tests.support.browser import chromium
 from tests.support.inprocess import InProcess
-from tests.support.server import ANSWER_S, ServerProcess
+from tests.support.server import ServerProcess
 
 CLOCK_MS = 10
 """So much earlier a timer may seem to ring: clocks are read in milliseconds, and rounded."""
@@ -39,7 +38,7 @@ class Story:
 
     def say(self, *texts: str) -> None:
         """Post messages, and wait until every client has shown the last."""
-        with httpx.Client(base_url=self.server.url, timeout=ANSWER_S) as client:
+        with self.server.client() as client:
             for text in texts:
                 answer = client.post("/story", json={"text": text})
                 assert answer.status_code == 201, answer.text

@@ -14,6 +14,7 @@ import websocket
 
 from tests.conformance.hostile_texts import HOSTILE
 from tests.conformance.npm_packages import NPM, install
+from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 
 Heard: TypeAlias = tuple[str, str | int]
@@ -80,7 +81,7 @@ class Pypi:
 
 @contextmanager
 def websocket_client(url: str) -> Iterator[Talker]:
-    connection = websocket.create_connection(url, timeout=30)
+    connection = websocket.create_connection(url, timeout=PATIENCE_S)
     try:
         yield Pypi(connection)
     finally:

@@ -14,7 +14,8 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Log, Stored
 from parlour.schema.events import By, Event, decode_event
 from parlour.store.memory import MemoryStore
-from tests.support.stores import BOB, PATIENCE_S, CountedIds, HandClock, append, draft, open_sqlite
+from tests.support.patience import PATIENCE_S
+from tests.support.stores import BOB, CountedIds, HandClock, append, draft, open_sqlite
 
 TEXTS = [
     "Grüße aus Köln",

@@ -11,6 +11,7 @@ from typing import cast
 
 from tests.fault.transports import STREAMS, Stream
 from tests.support import raw
+from tests.support.patience import PATIENCE_S
 
 EVENT = re.compile(rb'"seq":([0-9]+),"type":"message","at":"[^"]*","by":\{[^}]*\},"text":"([0-9.]*)')
 BYE = re.compile(rb'"reconnect_after_ms":([0-9]+)')
@@ -221,7 +222,7 @@ class Crowd:
     async def __aexit__(self, *_: object) -> None:
         self.is_wanted = False
         self.cut()
-        await until(lambda: not any(member.is_live for member in self.members), 30)
+        await until(lambda: not any(member.is_live for member in self.members), PATIENCE_S)
         for task in self._tasks:
             task.cancel()
 

@@ -15,14 +15,14 @@ from tests.fault.readers import LongPoll, Page, Reader, StreamReading, decode_pa
 from tests.fault.senders import HttpSender, Sender, WebSocketSender
 from tests.fault.transports import STREAMS
 from tests.support import raw
+from tests.support.patience import PATIENCE_S
 
 HTTP_SENDERS = 6
 WEBSOCKET_SENDERS = 2
 ROOMS = ("red", "green", "blue")
 
 LOOK_S = 0.01
-PATIENCE_S = 30
-"""How often a condition is looked at, and after how long without it a test has failed."""
+"""How often a condition is looked at."""
 
 _log = logging.getLogger("parlour.fault")
 

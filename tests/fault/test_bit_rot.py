@@ -33,6 +33,7 @@ from tests.fault.rot import (
     trial,
     walk,
 )
+from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT
 
 TRIALS = 40
@@ -97,7 +98,7 @@ def test_a_refusal_is_a_line_and_an_exit_code(made: list[Original], tmp_path: Pa
     (data / file).write_bytes(content[: len(content) // 2])
     serve = [sys.executable, "-m", "parlour", "serve", "--port", "0", "--data", str(data)]
     done = subprocess.run(
-        serve, env={"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True, timeout=30, check=False
+        serve, env={"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert (done.returncode, done.stdout) == (CANNOT_START, "")
     (line,) = done.stderr.splitlines()

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-import httpx
 import pytest
 
 from parlour.store.sqlite.check import check
@@ -21,7 +20,7 @@ from tests.fault.clocks import WallClock
 from tests.fault.listeners import Listener, listen, say
 from tests.fault.load import Load, read_pages
 from tests.support import raw
-from tests.support.server import ANSWER_S, ServerProcess
+from tests.support.server import ServerProcess
 
 HOUR_S = 3600
 YEAR_S = 365 * 24 * HOUR_S
@@ -170,7 +169,7 @@ def test_deadlines_and_rates_do_not_look_at_the_wall_clock(tmp_path: Path) -> No
         half = sockets.enter_context(raw.connected(server.port))
         request = raw.post("/lobby", b"in two halves", "Connection: close", f"Cookie: {slow['Cookie']}")
         half.sendall(request[:20])
-        with httpx.Client(base_url=server.url, timeout=ANSWER_S) as http:
+        with server.client() as http:
             while http.post("/lobby", content="quick").status_code != 429:
                 pass
             clock.shift(YEAR_S)
@@ -199,7 +198,7 @@ def test_deadlines_and_rates_do_not_look_at_the_wall_clock(tmp_path: Path) -> No
 def test_retention_drops_nothing_for_a_clock_that_was_set_forward(tmp_path: Path) -> None:
     """docs/storage.md#retention: what cannot be undone waits until the jump has lasted for a day."""
     server = ServerProcess(tmp_path / "data", "--retention-days", "1")
-    with WallClock(tmp_path) as clock, clock.start(server), httpx.Client(base_url=server.url, timeout=ANSWER_S) as http:
+    with WallClock(tmp_path) as clock, clock.start(server), server.client() as http:
         for number in range(10):
             assert http.post("/lobby", content=f"message {number}").status_code == 201
         clock.shift(YEAR_S)

@@ -22,6 +22,7 @@ from tests.fault.readers import LongPoll, Reader, StreamReading
 from tests.fault.storm import REQUESTS, Line, Seat, copies
 from tests.fault.transports import STREAMS
 from tests.support import raw
+from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 
 KEYS = 1000
@@ -38,7 +39,6 @@ REPEATED = 3
 MEAN_BYTES = 20_000
 """After which the proxy cuts: some fifty answers."""
 
-PATIENCE_S = 30
 KINDS = (*REQUESTS, *REQUESTS, "websocket", "websocket", "websocket")
 """The lines of one seat."""
 

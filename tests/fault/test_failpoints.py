@@ -20,6 +20,7 @@ from parlour.store.sqlite.check import check
 from tests.fault.deaths import EXIT_STORAGE_FAILED, At, Death, injecting, live_through, start_under
 from tests.fault.load import Load
 from tests.support import raw
+from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT, ServerProcess
 
 WAL = "parlour.db-wal"
@@ -145,7 +146,7 @@ def die_at_start(server: ServerProcess, syscall: str, count: int, path: str) -> 
         listening = process.stdout.readline()
         if listening:
             process.terminate()  # strace passes it on
-        process.wait(30)
+        process.wait(PATIENCE_S)
     return not listening
 
 

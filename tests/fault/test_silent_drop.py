@@ -24,8 +24,9 @@ from tests.checker.invariants import violations
 from tests.fault.load import Load
 from tests.fault.relay import LossyBus
 from tests.support import raw
+from tests.support.patience import PATIENCE_S
 from tests.support.recorder import Recorder, encode_nothing, encode_seqs
-from tests.support.stores import PATIENCE_S, CountedIds, HandClock, append, draft
+from tests.support.stores import CountedIds, HandClock, append, draft
 
 HEALED_S = 15
 ACKS = 600

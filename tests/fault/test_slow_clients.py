@@ -18,6 +18,7 @@ from tests.fault.sleepers import PAGE_WAYS, STREAM_WAYS, Dormitory, Sleeper, Way
 from tests.fault.test_storm import log_of
 from tests.fault.transports import STREAMS
 from tests.support import raw
+from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess, own_kb
 from tests.support.tries import first_good
 
@@ -119,7 +120,7 @@ async def sleep_through(server: ServerProcess, night: Night) -> tuple[float, flo
             dormitory.close()
         await talker.stop()
         head = int(str(log_of(server, ROOM)["head_seq"]))
-        await until(lambda: all(member.seq == head for member in crowd.members), 30)
+        await until(lambda: all(member.seq == head for member in crowd.members), PATIENCE_S)
         assert crowd.seen.faults == []
         assert all(member.connections == 1 for member in crowd.members), "a healthy one was let go"
     each = max(0, peak_kb - before_kb - HEAP_KB) * 1024 / night.count
@@ -186,5 +187,5 @@ async def wake(crowd: Crowd, sleepers: list[Sleeper], head: int) -> None:
             assert 0 < member.seq < head, "the room was not larger than the buffers"
             woken.append(member)
     await asyncio.gather(*[member.connect() for member in woken])
-    await until(lambda: all(member.seq >= head for member in woken), 30)
+    await until(lambda: all(member.seq >= head for member in woken), PATIENCE_S)
     crowd.members += woken

@@ -21,6 +21,7 @@ from tests.fault.deaths import injecting
 from tests.fault.load import Load
 from tests.fault.volumes import VOLUMES, Volume
 from tests.support import raw
+from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT, ServerProcess
 
 ROUNDS = 3
@@ -175,7 +176,7 @@ def refuse(disk: Volume, server: ServerProcess) -> None:
     """A start ends with its exit code and one line that names the place."""
     serve = [sys.executable, "-m", "parlour", "serve", "--port", "0", "--data", str(server.data)]
     done = subprocess.run(
-        serve, env={"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True, timeout=30, check=False
+        serve, env={"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert (done.returncode, done.stdout) == (CANNOT_START, ""), done
     (line,) = done.stderr.splitlines()

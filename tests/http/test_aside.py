@@ -8,6 +8,7 @@ from functools import partial
 
 from parlour.http.aside import APART_S, LONGEST_S, Aside
 from tests.support.inprocess import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 GRAIN_S = 0.002
 """A timer of the loop may ring so much earlier."""

@@ -12,7 +12,8 @@ import pytest
 from parlour.core.names import RESERVED
 from tests.meta.test_source import TEXTS
 from tests.support.examples import Example, check, examples, run
-from tests.support.server import ANSWER_S, ServerProcess
+from tests.support.patience import PATIENCE_S
+from tests.support.server import ServerProcess
 
 PROTOCOL = TEXTS[Path("docs/protocol.md")]
 STORY = list(examples(PROTOCOL))
@@ -27,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 def epoch_of(server: ServerProcess) -> str:
-    epoch: str = httpx.get(f"{server.url}/api/v1", timeout=ANSWER_S).json()["epoch"]
+    epoch: str = httpx.get(f"{server.url}/api/v1", timeout=PATIENCE_S).json()["epoch"]
     return epoch
 
 

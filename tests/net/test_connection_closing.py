@@ -13,7 +13,8 @@ import pytest
 from parlour.config import Settings
 from parlour.core.limits import Limits
 from parlour.net.progress import LINGER_S
-from tests.support.inprocess import PATIENCE_S, InProcess, LoopFactory, Scripted
+from tests.support.inprocess import InProcess, LoopFactory, Scripted
+from tests.support.patience import PATIENCE_S
 from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.talk import Client
 

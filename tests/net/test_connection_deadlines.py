@@ -11,7 +11,8 @@ import pytest
 from parlour.core.limits import Limits
 from parlour.net.connection import Connection
 from parlour.net.progress import LINGER_S
-from tests.support.inprocess import PATIENCE_S, InProcess, LoopFactory, Scripted, Setup
+from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
+from tests.support.patience import PATIENCE_S
 from tests.support.raw import head
 from tests.support.talk import Client
 

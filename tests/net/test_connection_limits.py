@@ -14,7 +14,8 @@ import pytest
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.net.connection import Connection
-from tests.support.inprocess import PATIENCE_S, InProcess, Scripted, Setup
+from tests.support.inprocess import InProcess, Scripted, Setup
+from tests.support.patience import PATIENCE_S
 from tests.support.raw import head
 from tests.support.talk import Answer, Client
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.net.deadlines import Wheel
-from tests.support.inprocess import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 
 class Clock:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from parlour.net.drain import Drain
-from tests.support.inprocess import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 
 class Conn:

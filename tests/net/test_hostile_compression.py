@@ -12,7 +12,8 @@ import pytest
 
 from parlour.config import Settings
 from tests.net.test_hostile_websockets import CONTINUATION, TEXT, close_code, frame, opened, send_all
-from tests.support.inprocess import PATIENCE_S, InProcess
+from tests.support.inprocess import InProcess
+from tests.support.patience import PATIENCE_S
 from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.talk import Client
 

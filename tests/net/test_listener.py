@@ -17,7 +17,7 @@ import uvloop
 
 from parlour.net import listener as listening
 from parlour.net.listener import Listener, ListenError, accept_on, open_listeners
-from tests.support.inprocess import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 HERE = Path(__file__).parent
 

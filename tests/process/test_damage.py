@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from tests.support import raw
-from tests.support.server import ANSWER_S, ServerProcess
+from tests.support.patience import PATIENCE_S
+from tests.support.server import ServerProcess
 
 DAMAGED = 60
 READABLE = [seq for seq in range(1, 101) if seq != DAMAGED]
@@ -21,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     server = ServerProcess(tmp_path_factory.mktemp("damage") / "data")
     with server:
         for seq in range(1, 101):
-            httpx.post(f"{server.url}/lobby", content=f"message {seq}", timeout=ANSWER_S).raise_for_status()
+            httpx.post(f"{server.url}/lobby", content=f"message {seq}", timeout=PATIENCE_S).raise_for_status()
     connection = apsw.Connection(str(server.data / "parlour.db"))
     connection.execute(
         "UPDATE events SET body = CAST(replace(body, 'message', 'massage') AS BLOB) WHERE id & 0xfff = ?", (DAMAGED,)
@@ -34,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def http(server: ServerProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=ANSWER_S) as http:
+    with server.client() as http:
         yield http
 
 

@@ -13,9 +13,8 @@ import pytest
 
 from tests.support import raw
 from tests.support.certificates import make_certificate
+from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT, ServerProcess
-
-TIMEOUT_S = 30
 
 
 def serve(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -26,7 +25,7 @@ def serve(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         env=environment | {"PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=PATIENCE_S,
         check=False,
     )
 

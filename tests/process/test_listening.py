@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import raw
+from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT
 from tests.support.talk import Client
-
-TIMEOUT_S = 30
 
 AS_A_SERVICE = """
 import os, sys
@@ -46,7 +45,7 @@ def started(*command: str | Path, inherit: socket.socket | None = None) -> tuple
 def stopped(process: subprocess.Popen[str]) -> str:
     """End a server gracefully; gives its log."""
     process.terminate()
-    _, log = process.communicate(timeout=TIMEOUT_S)
+    _, log = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, log
     return log
 

@@ -22,12 +22,12 @@ import uvloop
 from parlour import RunningServer, start_server_async
 from tests.support import raw
 from tests.support.certificates import make_certificate
+from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
 
 CONNECTIONS = 1000
 ADDRESSES = 10
-PATIENCE_S = 30
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with no time (socket(7)): closing is a reset, as when a client vanishes."""
 

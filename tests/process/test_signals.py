@@ -14,10 +14,10 @@ import pytest
 
 from tests.support import raw
 from tests.support.certificates import make_certificate
+from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
 
-PATIENCE_S = 30
 SIZES = {
     "connections", "addresses", "channels", "idle_channels", "ring_bytes", "subscriptions", "waiters", "reads",
     "catching_up", "shares_behind", "repaired", "rates_of_connecting", "rates_of_senders", "rates_of_addresses",

@@ -13,8 +13,7 @@ import uvloop
 
 from parlour.watchdog import Watchdog
 from tests.support.inprocess import LoopFactory
-
-PATIENCE_S = 30
+from tests.support.patience import PATIENCE_S
 
 READ = r"test_watchdog\.py:\d+ data_received$"
 """How the calls of a hold end that is the read of this test."""

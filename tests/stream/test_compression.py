@@ -9,15 +9,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, PerMessageDeflate
 from websockets.sync.client import ClientConnection, connect
 
 from parlour.config import Settings
 from tests.support.inprocess import InProcess
-from tests.support.raw import TIMEOUT_S, UPGRADE, head, post, ws_frame
-from tests.support.server import ANSWER_S, ServerProcess
+from tests.support.patience import PATIENCE_S
+from tests.support.raw import UPGRADE, head, post, ws_frame
+from tests.support.server import ServerProcess
 from tests.support.talk import Client
 
 LONG = "The same words again, and again. " * 100
@@ -67,7 +67,7 @@ def next_message(client: Client) -> tuple[bytes, bytes]:
 
 
 def send(server: ServerProcess, room: str, *texts: str) -> None:
-    with httpx.Client(base_url=server.url, timeout=ANSWER_S) as http:
+    with server.client() as http:
         for text in texts:
             assert http.post(f"/{room}", json={"text": text, "name": "alice"}).status_code == 201
 
@@ -148,7 +148,7 @@ def ws(server: ServerProcess, path: str = "/lobby") -> str:
 
 def message(connection: ClientConnection) -> dict[str, Any]:
     while True:
-        item: dict[str, Any] = json.loads(connection.recv(TIMEOUT_S))
+        item: dict[str, Any] = json.loads(connection.recv(PATIENCE_S))
         if item["type"] in ("message", "error"):
             return item
 
@@ -161,7 +161,7 @@ def test_a_client_of_others_sends_and_hears_compressed(server: ServerProcess, ro
         assert isinstance(extension, PerMessageDeflate)
         if path == "/api/v1/stream":
             connection.send(json.dumps({"op": "subscribe", "room": room}))
-            assert json.loads(connection.recv(TIMEOUT_S))["type"] == "subscribed"
+            assert json.loads(connection.recv(PATIENCE_S))["type"] == "subscribed"
         for text in (SHORT, LONG, "κόσμε 🜁 " * 500, "\\\"' \t" * 300 + "."):
             connection.send(json.dumps({"op": "send", "room": room, "text": text}))
             assert message(connection)["text"] == text
@@ -175,7 +175,7 @@ def test_many_pipelined_sends_are_all_stored(server: ServerProcess, room: str) -
     with connect(ws(server, f"/{room}")) as connection:
         for number in range(300):
             connection.send(json.dumps({"op": "send", "text": str(number)}))
-        items = [json.loads(connection.recv(TIMEOUT_S)) for _ in range(601)]
+        items = [json.loads(connection.recv(PATIENCE_S)) for _ in range(601)]
         assert [item["text"] for item in items if item["type"] == "message"] == [str(number) for number in range(300)]
         assert [item["seq"] for item in items if item["type"] == "ack"] == list(range(1, 301))
 

@@ -14,6 +14,7 @@ from parlour.hub.hub import Hub
 from parlour.store.memory import MemoryStore
 from parlour.stream.live import Start
 from parlour.stream.websocket import WebSocketSession
+from tests.support.patience import PATIENCE_S
 from tests.support.raw import ws_frame
 from tests.support.stores import CountedIds, HandClock
 
@@ -71,7 +72,7 @@ class House:
         return sink.session
 
     async def at_rest(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while self.hub.sizes()["reads"]:
                 await asyncio.sleep(0)
 

@@ -16,8 +16,9 @@ from parlour.store.sqlite.store import SqliteStore
 from parlour.stream.live import Start
 from parlour.stream.websocket import WebSocketSession
 from tests.fault.crowd import until
+from tests.support.patience import PATIENCE_S
 from tests.support.raw import ws_frame
-from tests.support.stores import PATIENCE_S, CountedIds, HandClock
+from tests.support.stores import CountedIds, HandClock
 
 LIMITS = Limits()
 PING, PONG = b"\x89\x00", ws_frame(b"", 10)

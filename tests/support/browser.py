@@ -9,6 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.support.patience import PATIENCE_S
+
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -19,9 +21,6 @@ _ARGUMENTS = [
     "--disable-sync",
 ]
 
-PATIENCE_MS = 30_000
-"""Far beyond what anything takes: a test that gets here has failed."""
-
 _LINE_IS_DOWN = ("net::ERR_CONNECTION_REFUSED", "net::ERR_CONNECTION_RESET", "WebSocket connection to")
 """What Chromium itself writes to the console while a server is away."""
 
@@ -31,7 +30,7 @@ def chromium() -> Iterator[Browser]:
     """A running browser. Raises AssertionError if the machine has none."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert path is not None, "these tests need Chromium"
-    expect.set_options(PATIENCE_MS)
+    expect.set_options(1000 * PATIENCE_S)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         yield browser
@@ -47,7 +46,7 @@ class Person:
 
     def __init__(self, browser: Browser, **options: Any) -> None:
         self.context = browser.new_context(**{"viewport": {"width": 1000, "height": 700}, "locale": "en-GB", **options})
-        self.context.set_default_timeout(PATIENCE_MS)
+        self.context.set_default_timeout(1000 * PATIENCE_S)
         self.complaints: list[str] = []
         self.page: Page = self.context.new_page()
         self.page.on("console", self._console)

@@ -7,8 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-WAIT_S = 30
-"""Far beyond what any of them takes."""
+from tests.support.patience import PATIENCE_S
 
 PLACE = "localhost:8080"
 """Where the server of the documents is."""
@@ -75,7 +74,7 @@ def run(example: Example, address: str, epoch: str) -> str:
     """
     command = example.command.replace(PLACE, address).replace("k3f9", epoch).replace("curl ", "curl -sS ", 1)
     if not example.is_open:
-        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=WAIT_S, check=False)
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert (done.returncode, done.stderr) == (0, ""), command
         return plain(done.stdout, epoch)
     output: list[str] = []

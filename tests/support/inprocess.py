@@ -35,13 +35,11 @@ from parlour.net.listener import Listener, accept_on, open_listeners
 from parlour.net.proxies import TrustedProxies
 from parlour.net.server import Server
 from parlour.wire.http1 import RequestHead
+from tests.support.patience import PATIENCE_S
 from tests.support.talk import Client
 from tests.support.tries import first_good
 
 T = TypeVar("T")
-
-PATIENCE_S = 30
-"""Far beyond what anything takes: a test that gets here has failed."""
 
 HOLD_S = 0.05
 """No turn of the loop may keep its thread busy for longer, in CPU time."""

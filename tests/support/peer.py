@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from tests.support.patience import PATIENCE_S
+
 Step = bytes | Callable[[socket.socket], None]
 """The whole answer to one request, after which the connection is closed; or what to do with the connection instead."""
 
@@ -89,7 +91,7 @@ class Peer:
     ) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(30)
+        self._thread.join(PATIENCE_S)
 
     def _run(self) -> None:
         while True:
@@ -98,7 +100,7 @@ class Peer:
             except OSError:
                 return
             with connection:
-                connection.settimeout(30)
+                connection.settimeout(PATIENCE_S)
                 if self._steps:
                     self.asked.append(_read(connection))
                     step = self._steps.pop(0)

@@ -10,13 +10,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
+
+import httpx
+
+from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
-
-START_S = 30
-STOP_S = 30
-ANSWER_S = 30
-"""Far beyond what each of them takes: a test that gets here has failed."""
 
 
 class ServerProcess:
@@ -40,6 +40,10 @@ class ServerProcess:
     def url(self) -> str:
         """Where it listens, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
+
+    def client(self, **options: Any) -> httpx.Client:
+        """A client of it that waits as long as a test does; the options are those of httpx.Client."""
+        return httpx.Client(base_url=self.url, timeout=PATIENCE_S, **options)
 
     @property
     def pid(self) -> int:
@@ -69,7 +73,7 @@ class ServerProcess:
             )
         output = self.process.stdout
         assert output is not None
-        line = output.readline() if select.select([output], [], [], START_S)[0] else ""
+        line = output.readline() if select.select([output], [], [], PATIENCE_S)[0] else ""
         if not line.startswith("Listening on "):
             self.kill()
             raise AssertionError(f"the server did not start: {line!r}\n{self.log}")
@@ -94,11 +98,11 @@ class ServerProcess:
         assert self.process is not None, "the server is not running"
         process, self.process = self.process, None
         try:
-            return process.wait(STOP_S)
+            return process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise AssertionError(f"the server did not stop in {STOP_S} s\n{self.log}") from None
+            raise AssertionError(f"the server did not stop in {PATIENCE_S} s\n{self.log}") from None
         finally:
             if process.stdout is not None:
                 process.stdout.close()

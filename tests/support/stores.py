@@ -11,9 +11,7 @@ from parlour.chat.ports import Store
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.store.sqlite import SqliteStore
-
-PATIENCE_S = 30
-"""Far beyond what anything takes: a test that gets here has failed."""
+from tests.support.patience import PATIENCE_S as PATIENCE_S  # the tests of the hub have it from here
 
 ALICE = Author("u_alice", "alice", "member")
 BOB = Author("u_bob", "bob", "guest")

@@ -19,9 +19,9 @@ from typing import Self
 
 import pyte
 
+from tests.support.patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 30.0
-"""Far beyond what anything takes: a test that gets here has failed."""
 
 
 def parlour_command(*arguments: str) -> list[str]:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser
 
 from tests.support.browser import Person, chromium
-from tests.support.server import ANSWER_S, ServerProcess
+from tests.support.server import ServerProcess
 
 Visit = Callable[..., Person]
 
@@ -50,7 +49,7 @@ def room() -> str:
 @pytest.fixture
 def say(server: ServerProcess) -> Iterator[Callable[..., int]]:
     """Send a message as somebody else's program: `say(room, text, name)` gives its seq."""
-    with httpx.Client(base_url=server.url, timeout=ANSWER_S) as client:
+    with server.client() as client:
 
         def send(room: str, text: str, name: str = "curl") -> int:
             answer = client.post(f"/{room}", json={"text": text, "name": name})

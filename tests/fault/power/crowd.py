@@ -11,6 +11,7 @@ from random import Random
 
 from tests.fault.power.server import RecordedServer
 from tests.support import raw
+from tests.support.patience import PATIENCE_S
 from tests.support.talk import Answer, Client
 
 SIZES = (0, 10, 10, 100, 100, 400, 3000, 9000)
@@ -18,7 +19,6 @@ SIZES = (0, 10, 10, 100, 100, 400, 3000, 9000)
 
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
-PATIENCE_S = 30
 
 _SEQ = re.compile(rb'"seq":(\d+)')
 

@@ -15,7 +15,8 @@ from parlour.store.sqlite import SqliteStore
 from parlour.store.sqlite.gather import DOUBT_BATCHES, MAX_WAIT_S, Gather
 from parlour.store.sqlite.store import BATCH_DRAFTS, QUEUE_DRAFTS
 from tests.support.faulty_disk import FaultyDisk
-from tests.support.stores import PATIENCE_S, HandClock, append, draft, open_sqlite
+from tests.support.patience import PATIENCE_S
+from tests.support.stores import HandClock, append, draft, open_sqlite
 
 
 def sizes(store: SqliteStore) -> list[int]:

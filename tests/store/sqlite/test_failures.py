@@ -17,7 +17,8 @@ from parlour.schema.events import decode_event
 from parlour.store.sqlite import SqliteStore, retention
 from parlour.store.sqlite.check import check
 from tests.support.faulty_disk import FaultyDisk, small_disk
-from tests.support.stores import PATIENCE_S, Fatal, HandClock, append, draft, open_sqlite
+from tests.support.patience import PATIENCE_S
+from tests.support.stores import Fatal, HandClock, append, draft, open_sqlite
 
 
 def outcome(answer: Appended | BaseException) -> str:

@@ -14,6 +14,7 @@ import pytest
 from parlour.core.errors import Refusal
 from parlour.store.sqlite import readers
 from parlour.store.sqlite.readers import Readers
+from tests.support.patience import PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Counted:
 
     def run(self, connection: apsw.Connection) -> str:
         self.runs.append(self.name)
-        assert self.gate.wait(30)
+        assert self.gate.wait(PATIENCE_S)
         return self.name
 
 

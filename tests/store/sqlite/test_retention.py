@@ -10,7 +10,8 @@ import pytest
 from parlour.core.event import Log
 from parlour.store.sqlite import SqliteStore, retention
 from parlour.store.sqlite.check import check
-from tests.support.stores import PATIENCE_S, HandClock, append, draft, open_sqlite
+from tests.support.patience import PATIENCE_S
+from tests.support.stores import HandClock, append, draft, open_sqlite
 
 DAY = 86_400_000
 

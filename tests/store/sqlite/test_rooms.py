@@ -14,7 +14,8 @@ from parlour.chat.ports import RoomSummary
 from parlour.core.event import Log
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite import SqliteStore, recent, retention
-from tests.support.stores import PATIENCE_S, CountedIds, HandClock, append, draft, open_sqlite
+from tests.support.patience import PATIENCE_S
+from tests.support.stores import CountedIds, HandClock, append, draft, open_sqlite
 
 DAY = 86_400_000
 
