@@ -7,7 +7,6 @@ import time
 from functools import partial
 
 from parlour.http.aside import APART_S, LONGEST_S, Aside
-from tests.support.inprocess import PATIENCE_S
 from tests.support.patience import PATIENCE_S
 
 GRAIN_S = 0.002

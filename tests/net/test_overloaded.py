@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import select
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from parlour.http.aside import LONGEST_S
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
+from tests.support.patience import PATIENCE_S
 from tests.support.raw import head
 
 FULL, FAST = head("GET", "/full"), head("GET", "/fast")
@@ -29,8 +28,8 @@ def server(new_loop: LoopFactory) -> Iterator[InProcess]:
 @pytest.fixture
 def for_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits does so for longer than any test: what happens all the same does not wait."""
-    monkeypatch.setattr("parlour.stream.aside.APART_S", HOUR_S)
-    monkeypatch.setattr("parlour.stream.aside.LONGEST_S", HOUR_S)
+    monkeypatch.setattr("parlour.http.aside.APART_S", HOUR_S)
+    monkeypatch.setattr("parlour.http.aside.LONGEST_S", HOUR_S)
 
 
 @pytest.mark.parametrize("behind", [b"", FAST], ids=["alone", "with what is sent behind it"])
@@ -81,8 +80,22 @@ def test_a_stop_does_not_wait_for_who_is_not_heard(server: InProcess, is_gone: b
         assert is_gone or client.rest() == b""
 
 
-def test_a_stop_answers_what_came_while_nobody_listened(new_loop: LoopFactory) -> None:
-    with crowded(new_loop) as server, server.client() as client:
+@pytest.mark.usefixtures("for_an_hour")
+def test_who_is_no_proxy_waits_where_there_are_some(new_loop: LoopFactory) -> None:
+    setup = Setup(proxies=("198.51.100.1",))
+    with (
+        InProcess(Scripted(), setup, new_loop=new_loop) as server,
+        server.client() as refused,
+        server.client() as other,
+    ):
+        assert refused.send(FULL + FAST).answer().status == 503
+        assert other.send(FAST).answer().status == 200
+        assert select.select([refused.sock], [], [], 0)[0] == []
+
+
+@pytest.mark.usefixtures("for_an_hour")
+def test_a_stop_answers_what_came_while_nobody_listened(server: InProcess) -> None:
+    with server.client() as client:
         assert client.send(FULL).answer().status == 503
         client.send(FAST)
         stop = asyncio.run_coroutine_threadsafe(server.server.drain.run(lambda: None, 20), server.server.loop)
