@@ -12,9 +12,9 @@ import apsw
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.connection import check_library, open_reader
 from parlour.store.sqlite.errors import StoreError
+from parlour.store.sqlite.files import DATABASE, refuse_links
 from parlour.store.sqlite.identity import is_identity
 from parlour.store.sqlite.migrate import applied, check_applied
-from parlour.store.sqlite.private import DATABASE, refuse_links
 from parlour.store.sqlite.verify import Problem, RoomRow, room_problems
 from parlour.store.sqlite.wal import WriteAheadLog
 

@@ -13,6 +13,7 @@ from parlour.store.identity import Identity
 from parlour.store.sqlite.connection import check_library, open_reader, open_writer
 from parlour.store.sqlite.directory import DataDirectory, sync_directory
 from parlour.store.sqlite.errors import Damaged, StoreError
+from parlour.store.sqlite.files import WAL, WAL_INDEX
 from parlour.store.sqlite.identity import identity_of
 from parlour.store.sqlite.index import LogIndex
 from parlour.store.sqlite.migrate import migrate
@@ -88,7 +89,7 @@ def _refuse_damage(log: WriteAheadLog, connection: apsw.Connection) -> None:
 
 def _damaged(what: str) -> Damaged:
     return Damaged(
-        f"{what}. Restore a backup; or keep a copy of the directory, move parlour.db-wal and parlour.db-shm out of it"
+        f"{what}. Restore a backup; or keep a copy of the directory, move {WAL} and {WAL_INDEX} out of it"
         " to go on without what is in them, and see with `parlour check` what is left."
     )
 

@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from parlour.store.sqlite.errors import Damaged, DirectoryInUse
-from parlour.store.sqlite.private import DATABASE, LOCK, MARKER, make_private, refuse_links
+from parlour.store.sqlite.files import DATABASE, LOCK, MARKER, WAL, make_private, refuse_links
 
 _CLEAN = b"clean\n"
 """In the lock after a clean end: there is a database, and all of it is in its file."""
@@ -102,7 +102,7 @@ def _is_emptied(path: Path, had_a_database: bool) -> bool:
 
     It may be empty after a first start that did not end cleanly; but its first page is synced before there is a log.
     """
-    database, log = path / DATABASE, path / f"{DATABASE}-wal"
+    database, log = path / DATABASE, path / WAL
     if not database.exists() or database.stat().st_size:
         return False
     return had_a_database or (log.exists() and log.stat().st_size > 0)

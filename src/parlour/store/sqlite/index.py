@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import apsw
 
+from parlour.store.sqlite.files import WAL_INDEX
+
 _COPY = struct.Struct("=16xI12x8s8x")
 """Frames and salts, in one of two copies (sqlite.org/walformat.html §2.1); behind both, what the database has."""
 
@@ -27,11 +29,6 @@ class Known(NamedTuple):
     frames: int
     moved: int
     salts: bytes
-
-
-def index_path(database: Path) -> Path:
-    """Where SQLite keeps it."""
-    return database.with_name(database.name + "-shm")
 
 
 def known(start: bytes) -> Known:
@@ -52,7 +49,7 @@ class LogIndex:
     """
 
     def __init__(self, database: Path) -> None:
-        self._handle = os.open(index_path(database), os.O_RDONLY | os.O_CLOEXEC)
+        self._handle = os.open(database.with_name(WAL_INDEX), os.O_RDONLY | os.O_CLOEXEC)
 
     def empty_log(self, connection: apsw.Connection) -> None:
         """Move the whole log into the database, then shorten it to nothing. Blocks. Raises apsw.Error.

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import apsw
 
-from parlour.store.sqlite.index import START_BYTES, index_path, known
+from parlour.store.sqlite.files import WAL, WAL_INDEX
+from parlour.store.sqlite.index import START_BYTES, known
 
 _MAGIC = b"\x37\x7f\x06"
 _HEADER_BYTES = 32
@@ -34,8 +35,8 @@ class WriteAheadLog:
 
     def __init__(self, database: Path) -> None:
         self._database = database
-        self._path = database.with_name(database.name + "-wal")
-        self._index_path = index_path(database)
+        self._path = database.with_name(WAL)
+        self._index_path = database.with_name(WAL_INDEX)
         self._index = _start(self._index_path, START_BYTES)
         self._first = _start(self._path, _HEADER_BYTES + _FRAME.size)[_HEADER_BYTES:]  # the head of the first frame
         is_still = self._index == _start(self._index_path, START_BYTES)  # what a running server has changes

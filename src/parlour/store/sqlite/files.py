@@ -1,4 +1,6 @@
-"""Keeps the files of a data directory what they have to be: files that lie there, and that only their owner opens."""
+"""Names the files of a data directory, and keeps them what they have to be: files that lie there and that only their
+owner opens.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,14 @@ from pathlib import Path
 from parlour.store.sqlite.errors import StoreError
 
 DATABASE = "parlour.db"
+WAL = f"{DATABASE}-wal"
+WAL_INDEX = f"{DATABASE}-shm"
+"""As SQLite names them after the database."""
+
 LOCK = "lock"
 MARKER = "verify-at-start"
 
-_MESSAGES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
+_MESSAGES = (DATABASE, WAL, WAL_INDEX)
 _FILES = (*_MESSAGES, LOCK, MARKER)
 
 _OTHERS = 0o077
