@@ -13,7 +13,7 @@ from parlour.store.identity import Identity
 from parlour.store.sqlite.connection import check_library, open_reader, open_writer
 from parlour.store.sqlite.directory import DataDirectory, sync_directory
 from parlour.store.sqlite.errors import Damaged, StoreError
-from parlour.store.sqlite.files import WAL, WAL_INDEX
+from parlour.store.sqlite.files import WAL, WAL_INDEX, make_private
 from parlour.store.sqlite.identity import identity_of
 from parlour.store.sqlite.index import LogIndex
 from parlour.store.sqlite.migrate import migrate
@@ -46,9 +46,8 @@ def open_database(path: Path, ids: Ids) -> Database:
         directory = DataDirectory.hold(path)
     except OSError as error:
         raise StoreError(f"{path} cannot be used: {error}.") from error
-    if directory.made_private:
-        names = ", ".join(directory.made_private)
-        _log.warning("others could read or change these files in %s; they no longer can: %s", path, names)
+    if names := make_private(path):
+        _log.warning("others could read or change these files in %s; they no longer can: %s", path, ", ".join(names))
     connections: list[apsw.Connection] = []
     index: LogIndex | None = None
     try:

@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from parlour.store.sqlite.errors import Damaged, DirectoryInUse
-from parlour.store.sqlite.files import DATABASE, LOCK, MARKER, WAL, make_private, refuse_links
+from parlour.store.sqlite.files import DATABASE, LOCK, MARKER, WAL, refuse_links
 
 _CLEAN = b"clean\n"
 """In the lock after a clean end: there is a database, and all of it is in its file."""
@@ -26,13 +26,11 @@ class DataDirectory:
 
     The marker file `verify-at-start` exists while the directory is held and is removed by `release(clean=True)` alone:
     found at the next start, it says that the last run did not end cleanly and the log is to be verified.
-    `made_private` names the files that others could open until now.
     """
 
-    def __init__(self, path: Path, lock: int, made_private: list[str], *, ended_cleanly: bool) -> None:
+    def __init__(self, path: Path, lock: int, *, ended_cleanly: bool) -> None:
         self.path = path
         self.database = path / DATABASE
-        self.made_private = made_private
         self.ended_cleanly = ended_cleanly
         self._lock = lock
 
@@ -57,7 +55,6 @@ class DataDirectory:
                 raise Damaged(f"{path / DATABASE} is empty and was not: restore a backup, or remove it to begin anew.")
             if (path / DATABASE).exists():  # what it may not write SQLite opens for reading, until the first message
                 os.close(os.open(path / DATABASE, _OPEN))
-            made_private = make_private(path)
             _write(lock, f"{os.getpid()}\n".encode())
             marker = path / MARKER
             ended_cleanly = not marker.exists()
@@ -68,7 +65,7 @@ class DataDirectory:
         except BaseException:
             os.close(lock)
             raise
-        return cls(path, lock, made_private, ended_cleanly=ended_cleanly)
+        return cls(path, lock, ended_cleanly=ended_cleanly)
 
     def release(self, *, clean: bool) -> None:
         """Let go. `clean`: everything acknowledged is in the database file, so the next start need not verify it."""
