@@ -26,7 +26,7 @@ _SEQ = re.compile(rb'"seq":(\d+)')
 class Crowd:
     """Senders of one server over as many of its lives as it gets; one of them follows a room on a WebSocket.
 
-    `acked` and `refused` are what the server said, and `indexes` what SQLite's index of the log was after a round.
+    `acked` and `refused` are what the server said, and `indexes` what SQLite's WAL-index was after a round.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ from tests.support.stores import CountedIds, HandClock, append, draft
 
 LOG = "-wal"
 INDEX = "-shm"
-"""SQLite's index of the log lives in shared memory; a cut leaves of its file what it was at any time since it was
+"""SQLite's WAL-index lives in shared memory; a cut leaves of its file what it was at any time since it was
 synced, or rubbish."""
 
 RETRIES = 3
@@ -51,7 +51,7 @@ class Found:
 class Cut(NamedTuple):
     """A moment of a record, the disk then, and what had been told: `told` has the JSON where it was shown.
 
-    `indexed` is what had been told when the index was synced last.
+    `indexed` is what had been told when the WAL-index was synced last.
     """
 
     moment: int
@@ -76,7 +76,7 @@ class Verdict:
 class Judge:
     """Compares images with one history, of whose end `whole` is what was found. Opens them below `scratch`.
 
-    `indexes` are what the file of the index was after these events had been acknowledged.
+    `indexes` are what the file of the WAL-index was after these events had been acknowledged.
     """
 
     def __init__(self, scratch: Path) -> None:
@@ -95,7 +95,7 @@ class Judge:
 
     async def open(self, found: Image, index: bytes = b"") -> Found:
         """Start on an image, read everything, try keys again, go on writing, end, and check."""
-        is_empty = not any(found[path] for path in found if path.endswith(LOG))  # then an index of before is a trap
+        is_empty = not any(found[path] for path in found if path.endswith(LOG))  # then a WAL-index of before is a trap
         mark = digest(found | {INDEX: index} if is_empty else found)
         if mark not in self._known:
             opened = await _open(write(found, self.scratch / "image", index) / DATA)
@@ -104,7 +104,7 @@ class Judge:
         return self._known[mark]
 
     def index(self, cut: Cut, random: Random) -> bytes:
-        """What a cut may leave of the index."""
+        """What a cut may leave of the WAL-index."""
         rubbish = [b"", bytes(32768), random.randbytes(32768), random.randbytes(1000)]
         earlier = [index for acked, index in self.indexes if acked <= cut.told.keys() and not acked <= cut.indexed]
         return random.choice(earlier if earlier and random.random() < 0.5 else rubbish)

@@ -59,7 +59,7 @@ async def test_a_log_that_was_not_damaged_is_taken_as_it_is(tmp_path: Path) -> N
 
 
 async def test_a_log_whose_last_transaction_was_cut_short_is_taken_up_to_there(tmp_path: Path) -> None:
-    """A power cut amid a write: nobody was told that it is stored. The index of before it may be there, or none."""
+    """A power cut amid a write: nobody was told that it is stored. The WAL-index of before it may be there, or none."""
     directory = await killed(tmp_path, 10)
     log = directory / f"{DATABASE}-wal"
     last = transactions(log.read_bytes())[-1]
@@ -120,7 +120,7 @@ async def test_a_head_that_was_torn_when_the_log_was_begun_anew_costs_nothing(tm
     ("size", "message"), [(-1, "is damaged at frame"), (-FRAME, "is damaged at frame"), (32, "holds nothing")]
 )
 async def test_what_the_index_knows_of_is_missed(tmp_path: Path, size: int, message: str) -> None:
-    """SQLite writes the index after the sync; a kill leaves it."""
+    """SQLite writes the WAL-index after the sync; a kill leaves it."""
     directory = await killed(tmp_path, 10)
     log = directory / f"{DATABASE}-wal"
     log.write_bytes(log.read_bytes()[:size])

@@ -71,7 +71,7 @@ def check(directory: Path) -> Report:
     finally:
         connection.close()
         if damage:
-            log.restore_index()
+            log.restore_wal_index()
 
 
 def _check(connection: apsw.Connection, database: Path) -> Report:

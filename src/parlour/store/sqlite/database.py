@@ -15,10 +15,10 @@ from parlour.store.sqlite.directory import DataDirectory, sync_directory
 from parlour.store.sqlite.errors import Damaged, StoreError
 from parlour.store.sqlite.files import WAL, WAL_INDEX, make_private
 from parlour.store.sqlite.identity import identity_of
-from parlour.store.sqlite.index import LogIndex
 from parlour.store.sqlite.migrate import migrate
 from parlour.store.sqlite.verify import recent_problems
 from parlour.store.sqlite.wal import WriteAheadLog
+from parlour.store.sqlite.wal_index import WalIndex
 
 _log = logging.getLogger("parlour.store")
 
@@ -29,11 +29,11 @@ READERS = 2
 class Database(NamedTuple):
     """An open data directory. A connection may be handed to another thread, but is used by one at a time.
 
-    `log_index` is closed after the connections.
+    `wal_index` is closed after the connections.
     """
 
     directory: DataDirectory
-    log_index: LogIndex
+    wal_index: WalIndex
     writer: apsw.Connection
     readers: list[apsw.Connection]
     identity: Identity
@@ -49,7 +49,7 @@ def open_database(path: Path, ids: Ids) -> Database:
     if names := make_private(path):
         _log.warning("others could read or change these files in %s; they no longer can: %s", path, ", ".join(names))
     connections: list[apsw.Connection] = []
-    index: LogIndex | None = None
+    wal_index: WalIndex | None = None
     try:
         log = WriteAheadLog(directory.database)
         if loss := log.loss():
@@ -59,17 +59,17 @@ def open_database(path: Path, ids: Ids) -> Database:
         _refuse_damage(log, writer)
         migrate(writer)
         identity = identity_of(writer, ids)
-        index = LogIndex(directory.database)
+        wal_index = WalIndex(directory.database)
         if not directory.ended_cleanly:
-            _recover(writer, index, identity.epoch)
+            _recover(writer, wal_index, identity.epoch)
         sync_directory(path)
         connections.extend(open_reader(directory.database) for _ in range(READERS))
-        return Database(directory, index, writer, connections[1:], identity)
+        return Database(directory, wal_index, writer, connections[1:], identity)
     except BaseException as error:
         for connection in connections:
             connection.close()
-        if index is not None:
-            index.close()
+        if wal_index is not None:
+            wal_index.close()
         # A new database that is empty still must not look like one that was emptied.
         directory.release(clean=directory.ended_cleanly and directory.database.stat().st_size > 0)
         if isinstance(error, apsw.Error):
@@ -82,7 +82,7 @@ def _refuse_damage(log: WriteAheadLog, connection: apsw.Connection) -> None:
     if damage := log.damage(connection):
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         connection.close()
-        log.restore_index()
+        log.restore_wal_index()
         raise _damaged(damage)
 
 
@@ -93,13 +93,13 @@ def _damaged(what: str) -> Damaged:
     )
 
 
-def _recover(connection: apsw.Connection, index: LogIndex, epoch: str) -> None:
+def _recover(connection: apsw.Connection, wal_index: WalIndex, epoch: str) -> None:
     """Make durable what an unclean end left behind, then look at it.
 
     After a failed sync the system may hold pages of the WAL as clean that never reached the disk, and would sync them
     "successfully" for ever. So everything in the WAL is written anew, to the database, and synced there, before any of
     it is shown to anybody. A damaged event is logged and stays unreadable; the rest is served.
     """
-    index.empty_log(connection)
+    wal_index.empty_log(connection)
     for problem in recent_problems(connection, epoch):
         _log.error("%s", problem)

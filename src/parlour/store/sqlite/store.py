@@ -85,7 +85,7 @@ class SqliteStore:
         self._closing: asyncio.Task[None] | None = None
         retention = Retention(retention_days, clock) if retention_days else None
         events = EventLog(database.writer, self.epoch)
-        self._writer = Writer(database.writer, database.log_index, events, retention, self, self._loop)
+        self._writer = Writer(database.writer, database.wal_index, events, retention, self, self._loop)
         self._readers = Readers(database.readers, self._loop)
 
     @classmethod

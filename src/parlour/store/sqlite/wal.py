@@ -2,8 +2,8 @@
 
 After the first frame that does not verify (sqlite.org/fileformat2.html §4) SQLite sees the end of the log, and what
 comes behind it is gone without a word. But only the last transaction can be cut short: all before it were synced. So
-the log is damaged if two transactions or more lie behind its end, or if the index, which SQLite writes after the sync
-and which survives a kill, knows of more frames. If there is no frame at all, the index alone can tell.
+the log is damaged if two transactions or more lie behind its end, or if the WAL-index, which SQLite writes after the
+sync and which survives a kill, knows of more frames. If there is no frame at all, the WAL-index alone can tell.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import apsw
 
 from parlour.store.sqlite.files import WAL, WAL_INDEX
-from parlour.store.sqlite.index import START_BYTES, known
+from parlour.store.sqlite.wal_index import START_BYTES, header_of
 
 _MAGIC = b"\x37\x7f\x06"
 _HEADER_BYTES = 32
@@ -37,22 +37,22 @@ class WriteAheadLog:
         self._database = database
         self._path = database.with_name(WAL)
         self._index_path = database.with_name(WAL_INDEX)
-        self._index = _start(self._index_path, START_BYTES)
+        self._index_start = _start(self._index_path, START_BYTES)
         self._first = _start(self._path, _HEADER_BYTES + _FRAME.size)[_HEADER_BYTES:]  # the head of the first frame
-        is_still = self._index == _start(self._index_path, START_BYTES)  # what a running server has changes
-        self._known = known(self._index if is_still else b"")
+        is_still = self._index_start == _start(self._index_path, START_BYTES)  # what a running server has changes
+        self._index_header = header_of(self._index_start if is_still else b"")
 
     def loss(self) -> str:
         """What it does not hold any more, in a sentence; empty if nothing is known to be lost.
 
-        From its first transaction on a log has a frame. We empty it only when the index on the disk says that the
-        database has everything (`LogIndex.empty_log`), and SQLite removes the index before the log. So if a log has no
-        frame, and the index beside it speaks of some that the database has not, something else has emptied it.
+        From its first transaction on a log has a frame. We empty it only when the WAL-index on the disk says that the
+        database has everything (`WalIndex.empty_log`), and SQLite removes the WAL-index before the log. So if a log has
+        no frame, and the WAL-index beside it speaks of some that the database has not, something else has emptied it.
         """
         has_frame = len(self._first) == _FRAME.size and any(_FRAME.unpack(self._first)[2])
-        if has_frame or self._known.frames <= self._known.moved:
+        if has_frame or self._index_header.frames <= self._index_header.backfilled:
             return ""
-        lost = self._known.frames - self._known.moved
+        lost = self._index_header.frames - self._index_header.backfilled
         return f"{self._path} holds nothing, but {self._index_path} knows of {lost} pages that were only there"
 
     def damage(self, connection: apsw.Connection) -> str:
@@ -75,7 +75,7 @@ class WriteAheadLog:
             if self._is_in_database(frames, salts, page_size):
                 return ""  # it was torn when the log was begun anew, or is of no use any more
         behind = sum(frame.is_commit and frame.salts == salts for frame in frames[valid:])
-        if behind < 2 and (self._known.salts != salts or self._known.frames <= valid):
+        if behind < 2 and (self._index_header.salts != salts or self._index_header.frames <= valid):
             return ""
         return f"{self._path} is damaged at frame {valid + 1}: stored messages behind it cannot be read"
 
@@ -96,10 +96,10 @@ class WriteAheadLog:
                     return False
         return True
 
-    def restore_index(self) -> None:
+    def restore_wal_index(self) -> None:
         """Put back what SQLite has forgotten, so that the next look finds the same."""
         with self._index_path.open("r+b") as file:
-            file.write(self._index)
+            file.write(self._index_start)
 
     def _frames(self, page_size: int) -> list[_Frame]:
         frames = []

@@ -17,14 +17,14 @@ from parlour.core.event import Answer, Draft
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.batch import EventLog, Outcome
 from parlour.store.sqlite.failures import Verdict, after_failure, judge
-from parlour.store.sqlite.index import LogIndex
 from parlour.store.sqlite.retention import Retention, Trimmed
+from parlour.store.sqlite.wal_index import WalIndex
 
 _log = logging.getLogger("parlour.store")
 
 CHECKPOINT_PAGES = 2000
 """8 MB: often enough for a small WAL, seldom enough to fold many commits of a hot page into one write. It also stays
-below 4062 frames, so that the WAL index keeps its first 32 KiB and no commit has to grow a file but the WAL."""
+below 4062 frames, so that the WAL-index keeps its first 32 KiB and no commit has to grow a file but the WAL."""
 
 IDLE_S = 1.0
 """After this long without a batch the WAL is moved into the database, so that a start has little to recover."""
@@ -71,7 +71,7 @@ class Writer:
     def __init__(
         self,
         connection: apsw.Connection,
-        index: LogIndex,
+        wal_index: WalIndex,
         events: EventLog,
         retention: Retention | None,
         owner: Owner,
@@ -79,7 +79,7 @@ class Writer:
     ) -> None:
         self.jobs: SimpleQueue[Batch | Wait | None] = SimpleQueue()
         self._connection = connection
-        self._index = index
+        self._wal_index = wal_index
         self._events = events
         self._retention = retention
         self._owner = owner
@@ -234,7 +234,7 @@ class Writer:
         self._wal_pages = 0
         try:
             if is_last:
-                self._index.empty_log(self._connection)
+                self._wal_index.empty_log(self._connection)
             else:
                 self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error as error:
@@ -257,5 +257,5 @@ class Writer:
         except Exception as error:
             _log.error("the database could not be closed: %s", error)
         finally:
-            self._index.close()
+            self._wal_index.close()
             self._tell(self._owner.stopped, clean)
