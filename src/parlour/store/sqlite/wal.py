@@ -53,7 +53,7 @@ class WriteAheadLog:
         if has_frame or self._index_header.frames <= self._index_header.backfilled:
             return ""
         lost = self._index_header.frames - self._index_header.backfilled
-        return f"{self._path} holds nothing, but {self._index_path} knows of {lost} pages that were only there"
+        return f"{self._path} holds nothing, but {self._index_path} knows of {lost} frames that were only there"
 
     def damage(self, connection: apsw.Connection) -> str:
         """What is wrong with it, in a sentence; empty if nothing is known to be. Raises apsw.Error.
