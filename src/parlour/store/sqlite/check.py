@@ -43,7 +43,8 @@ def check(directory: Path) -> Report:
     """Check the database of `directory`: SQLite's own structure, migrations, and every event of every room.
 
     Takes a read transaction per room, so a running server goes on; what it stores meanwhile is not looked at. Blocks
-    for about a second per 100,000 events. Raises StoreError if there is nothing that could be checked.
+    for about a second per 100,000 events. Raises StoreError if there is nothing that could be checked, or for a
+    symbolic link in place of a file.
     """
     check_library()
     refuse_links(directory)
