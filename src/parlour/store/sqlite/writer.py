@@ -230,13 +230,10 @@ class Writer:
         if self._wal_pages >= pages:
             self._checkpoint()
 
-    def _checkpoint(self, *, is_last: bool = False) -> None:
+    def _checkpoint(self) -> None:
         self._wal_pages = 0
         try:
-            if is_last:
-                self._wal_index.empty_log(self._connection)
-            else:
-                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error as error:
             self._idle_error("checkpoint", error)
 
@@ -247,11 +244,17 @@ class Writer:
         if verdict is Verdict.UNKNOWN:
             self._fail(error)
 
+    def _finish_log(self) -> None:
+        try:
+            self._wal_index.empty_log(self._connection)
+        except apsw.Error as error:
+            self._idle_error("the last checkpoint", error)
+
     def _stop(self) -> None:
         clean = False
         try:
             if not self._failed:
-                self._checkpoint(is_last=True)
+                self._finish_log()
             self._connection.close()
             clean = not self._failed
         except Exception as error:
