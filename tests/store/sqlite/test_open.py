@@ -108,6 +108,48 @@ async def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.usefixtures("never_idle", "impatient")
+@pytest.mark.parametrize("is_behind", [False, True])
+async def test_an_end_is_clean_if_the_database_file_alone_has_everything(tmp_path: Path, is_behind: bool) -> None:
+    """Another program that reads an older state keeps what is newer in the log."""
+    store = await open_sqlite(tmp_path)
+    await append(store, draft("one"))
+    with reading(tmp_path):
+        if is_behind:
+            await append(store, draft("two"))
+        head = (await store.log("lobby")).head_seq
+        await store.close()
+        assert (tmp_path / "verify-at-start").exists() == is_behind
+        assert is_behind or stored_without_log(tmp_path) == head
+    store = await open_sqlite(tmp_path)
+    assert (await store.log("lobby")).head_seq == head
+    await store.close()
+    assert not (tmp_path / "verify-at-start").exists()
+    assert stored_without_log(tmp_path) == head
+
+
+@contextmanager
+def reading(directory: Path) -> Iterator[None]:
+    """Hold a read transaction, as another program may."""
+    reader = apsw.Connection(str(directory / "parlour.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM events").fetchall()
+    try:
+        yield
+    finally:
+        reader.close()
+
+
+def stored_without_log(directory: Path) -> int:
+    """How many events the database file has, whatever lies beside it."""
+    address = f"file:{directory / 'parlour.db'}?immutable=1"
+    alone = apsw.Connection(address, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    count = alone.execute("SELECT count(*) FROM events").get
+    alone.close()
+    assert isinstance(count, int)
+    return count
+
+
 def test_other_data_has_another_epoch_and_secret() -> None:
     ids = CountedIds()
     made = [new_identity(ids) for _ in range(50)]

@@ -58,7 +58,10 @@ class WalIndex:
         self._handle = os.open(database.with_name(WAL_INDEX), os.O_RDONLY | os.O_CLOEXEC)
 
     def empty_log(self, connection: apsw.Connection) -> None:
-        """Move the whole log into the database, then shorten it to nothing. Blocks. Raises apsw.Error.
+        """Move the whole log into the database, then shorten it to nothing. Blocks.
+
+        Raises apsw.Error; of its kinds BusyError if another program reads an older state for longer than SQLite waits,
+        so that the database does not get everything. One that reads the newest state only keeps the log as it is.
 
         In between, the WAL-index on the disk comes to know that nothing is missing, or a power cut could leave it as it
         was before: beside an empty log that looks like a loss (`WriteAheadLog.loss`).
@@ -66,7 +69,8 @@ class WalIndex:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
         with suppress(OSError):  # the messages do not need it, only whether that look can be trusted after a power cut
             os.fsync(self._handle)
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        with suppress(apsw.BusyError):
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -62,7 +62,7 @@ class Owner(Protocol):
         """The disk has failed, or the writer itself: every later batch is refused. Called once, after what met it."""
 
     def stopped(self, clean: bool) -> None:
-        """The thread has ended; `clean` if all that was stored is in the database file and synced."""
+        """The thread has ended; `clean` if all that was stored is in the database file, synced, or lacks room there."""
 
 
 class Writer:
@@ -244,19 +244,24 @@ class Writer:
         if verdict is Verdict.UNKNOWN:
             self._fail(error)
 
-    def _finish_log(self) -> None:
+    def _finish_log(self) -> bool:
+        """Empty the log. Gives whether that is a clean end: not after a failure, nor if somebody reads an older state.
+
+        A full disk does not count against it: the log is whole, and a start that recovers it would need the room.
+        """
         try:
             self._wal_index.empty_log(self._connection)
         except apsw.Error as error:
             self._idle_error("the last checkpoint", error)
+            return not self._failed and not isinstance(error, apsw.BusyError)
+        return True
 
     def _stop(self) -> None:
         clean = False
         try:
-            if not self._failed:
-                self._finish_log()
+            is_finished = not self._failed and self._finish_log()
             self._connection.close()
-            clean = not self._failed
+            clean = is_finished
         except Exception as error:
             _log.error("the database could not be closed: %s", error)
         finally:
