@@ -121,6 +121,9 @@ async def test_an_end_is_clean_if_the_database_file_alone_has_everything(tmp_pat
         await store.close()
         assert (tmp_path / "verify-at-start").exists() == is_behind
         assert is_behind or stored_without_log(tmp_path) == head
+        if is_behind:
+            with pytest.raises(StoreError, match=r"parlour\.db is in use by another program"):
+                await open_sqlite(tmp_path)
     store = await open_sqlite(tmp_path)
     assert (await store.log("lobby")).head_seq == head
     await store.close()

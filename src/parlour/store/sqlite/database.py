@@ -72,6 +72,8 @@ def open_database(path: Path, ids: Ids) -> Database:
             wal_index.close()
         # A new database that is empty still must not look like one that was emptied.
         directory.release(clean=directory.ended_cleanly and directory.database.stat().st_size > 0)
+        if isinstance(error, apsw.BusyError):
+            raise StoreError(f"{directory.database} is in use by another program: end that first.") from error
         if isinstance(error, apsw.Error):
             raise Damaged(f"{directory.database} cannot be opened: {error}.") from error
         raise
