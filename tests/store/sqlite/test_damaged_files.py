@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,6 +101,13 @@ async def test_a_damaged_log_is_refused_again_and_again_and_left_alone(tmp_path:
 @pytest.mark.parametrize("torn", range(13, 32))
 async def test_a_head_that_was_torn_when_the_log_was_begun_anew_costs_nothing(tmp_path: Path, torn: int) -> None:
     """All that is behind it is in the database by then."""
+    directory = await torn_at(tmp_path, torn)
+    assert check(directory).is_ok
+    assert await opens_with(directory) == 10
+
+
+async def torn_at(tmp_path: Path, torn: int) -> Path:
+    """A directory whose log a power cut left amid the header of a new one."""
     directory = await killed(tmp_path, 10)
     connection = apsw.Connection(str(directory / DATABASE))
     connection.pragma("schema_version")
@@ -112,8 +121,22 @@ async def test_a_head_that_was_torn_when_the_log_was_begun_anew_costs_nothing(tm
     connection.close()
     log.write_bytes(after[:torn] + before[torn:])
     (directory / f"{DATABASE}-shm").unlink()
-    assert check(directory).is_ok
-    assert await opens_with(directory) == 10
+    return directory
+
+
+async def test_a_look_at_a_torn_head_leaves_sqlite_its_locks(tmp_path: Path) -> None:
+    """Without them another program thinks that it is the last to close the database, and removes the log."""
+    directory = await torn_at(tmp_path, 20)
+    store = await open_sqlite(directory)
+    assert is_locked(directory / DATABASE)
+    await store.close()
+    assert not is_locked(directory / DATABASE)
+
+
+def is_locked(database: Path) -> bool:
+    """Whether another process could not lock what SQLite locks to close it as the last one (SHARED_FIRST, os.h)."""
+    lock = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)"
+    return b"BlockingIOError" in subprocess.run([sys.executable, "-c", lock, database], capture_output=True).stderr
 
 
 @pytest.mark.parametrize(
