@@ -90,5 +90,7 @@ def test_a_person_who_follows_is_told_in_words(server: ServerProcess) -> None:
     assert text.index("message 59") < text.index("-- damaged") < text.index("message 61")
 
 
-def test_the_log_names_it_once(server: ServerProcess) -> None:
+def test_the_log_names_it_once(server: ServerProcess, http: httpx.Client) -> None:
+    for _ in range(2):
+        assert http.get("/lobby/60").status_code == 503
     assert server.log.count("Event 60 of room lobby is damaged") == 1
