@@ -91,8 +91,8 @@ def _refuse_damage(log: WriteAheadLog, connection: apsw.Connection) -> None:
 def _damaged(what: str) -> Damaged:
     return Damaged(
         f"{what}. Restore a backup; or keep a copy of the directory, move {WAL} and {WAL_INDEX} out of it"
-        " to go on without what is in them, and see with `parlour check` what is left. (Beside a backup that was put back"
-        " they belong to the database before it: move them away.)"
+        " to go on without what is in them, and see with `parlour check` what is left. (Beside a backup that was put"
+        " back they belong to the database before it: move them away.)"
     )
 
 
