@@ -253,7 +253,7 @@ class WebSocketSession(LiveSession):
         first = b"" if self._gave_up else text_frame(encode(Subscribed(room, channel.cursor)))
         try:
             self.enter(channel, start, first)
-        except Exception:
+        except Exception:  # whatever broke: a peer that was told nothing would wait for a room that never comes
             log.exception("subscribe_failed")
             if self.sink is not None:
                 self.sink.abort()
