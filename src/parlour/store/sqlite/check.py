@@ -69,6 +69,8 @@ def check(directory: Path) -> Report:
         return _check(connection, database)
     except _DAMAGE as error:
         return _unreadable(database, f"SQLite: {error}")
+    except (apsw.ReadOnlyError, apsw.CantOpenError) as error:  # SQLite has to write to read what is in a log
+        raise StoreError(f"{directory} may not be written, and has a log: check a copy of it ({error}).") from error
     finally:
         connection.close()
         if damage:
