@@ -39,7 +39,7 @@ RESPONSES: dict[str, tuple[bytes, int, str, str]] = {
     "help": (head("GET", "/help"), 200, NO_ACTIVE_CONTENT, "no-store"),
     "robots": (head("GET", "/robots.txt"), 200, NO_ACTIVE_CONTENT, "public, max-age=86400"),
     "icon": (head("GET", "/favicon.ico"), 200, NO_ACTIVE_CONTENT, "public, max-age=86400"),
-    "script": (head("GET", "/static/app.js"), 200, NO_ACTIVE_CONTENT, "no-cache"),
+    "script": (head("GET", "/static/room.js"), 200, NO_ACTIVE_CONTENT, "no-cache"),
     "refusal": (head("GET", "/lobby?limit=x"), 400, NO_ACTIVE_CONTENT, "no-store"),
     "refusal as a page": (head("GET", "/admin", HTML), 404, CSP, "no-store"),
     "refusal as JSON": (head("GET", "/a/b/c", "Accept: application/json"), 404, NO_ACTIVE_CONTENT, "no-store"),

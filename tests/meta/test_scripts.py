@@ -12,7 +12,7 @@ import pytest
 
 from tests.meta.test_source import ROOT
 
-SCRIPTS = ["chat_server", "parlour", "run_tests", "tools/lock", "tools/environment.sh"]
+SCRIPTS = ["chat_server", "parlour", "run_tests", "tools/lock", "tools/bundle", "tools/environment.sh"]
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -59,7 +59,7 @@ def test_guests_of_a_members_server_get_401_with_a_challenge(closed: ServerProce
 
 
 @pytest.mark.parametrize(
-    "target", ["/help", "/healthz", "/readyz", "/limits", "/static/style.css", "/api/v1", "/api", "/robots.txt"]
+    "target", ["/help", "/healthz", "/readyz", "/limits", "/static/room.css", "/api/v1", "/api", "/robots.txt"]
 )
 def test_what_is_no_conversation_is_open_to_all(closed: ServerProcess, target: str) -> None:
     assert raw.status(raw.exchange(closed.port, raw.head("GET", target, "Connection: close"))) == 200

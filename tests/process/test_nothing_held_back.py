@@ -70,7 +70,9 @@ def test_a_server_without_a_network_does_everything_and_looks_for_none(tmp_path:
         assert re.findall(r"^\d+: (\S+):", inside(server, "ip", "-o", "link"), re.MULTILINE) == ["lo"]
         for arguments in (("-d", "hello"), ("-H", "Accept: text/html"), ("-H", "Accept: application/json")):
             inside(server, "curl", "-sS", "--fail", *arguments, f"{server.url}/lobby")
-        inside(server, "curl", "-sS", "--fail", f"{server.url}/", f"{server.url}/static/app.js", f"{server.url}/readyz")
+        inside(
+            server, "curl", "-sS", "--fail", f"{server.url}/", f"{server.url}/static/room.js", f"{server.url}/readyz"
+        )
         # A room in which nobody speaks, for as long as the clocks of the server need to come round.
         page = json.loads(inside(server, "curl", "-sS", f"{server.url}/idle?format=json&since=0&wait=4"))
         assert page["events"] == []

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from parlour.ui.assets import ASSETS
 from parlour.ui.timeline import HUES
 
-STYLE = ASSETS["style.css"].body.decode()
-STYLES = [asset.body.decode() for name, asset in ASSETS.items() if name.endswith(".css")]
+STATIC = Path(__file__).parents[2] / "src" / "parlour" / "ui" / "static"
+STYLE = (STATIC / "style.css").read_text("utf-8")
+STYLES = [path.read_text("utf-8") for path in STATIC.glob("*.css")]
 LIGHT, DARK = (
     STYLE.split("@media (prefers-color-scheme: dark)", 1)[0],
     STYLE.split("(prefers-color-scheme: dark)", 1)[1],
@@ -64,3 +65,8 @@ def test_style_when_read_is_short_and_says_what_it_is_for() -> None:
     for style in STYLES:
         assert len(style.splitlines()) < 300
         assert style.startswith("/*")
+
+
+def test_style_of_the_page_is_made_of_all_styles() -> None:
+    imported = re.findall(r'^@import "\./([a-z-]+\.css)";$', (STATIC / "room.css").read_text("utf-8"), re.MULTILINE)
+    assert sorted([*imported, "room.css"]) == sorted(path.name for path in STATIC.glob("*.css"))

@@ -10,9 +10,11 @@ from parlour.api.pages import room_location
 from parlour.api.reading import parse_api_reading
 from parlour.core.errors import Refusal
 from parlour.core.limits import limit_rows
+from parlour.http.codings import choose_coding
 from parlour.http.negotiate import wants_json
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response, field_line
+from parlour.http.validators import is_known, weak
 from parlour.schema.server import ServerInfo
 from parlour.ui.assets import ASSETS
 
@@ -70,8 +72,9 @@ class Info:
         """`GET /static/<file>`: a file of the web page; its address carries its hash, so it never changes."""
         name = request.params["file"]
         asset = ASSETS.get(name)
-        is_current = asset is not None and request.query_string == b"v=" + asset.etag.encode()
-        # During an upgrade an old address must not be tied to new content for a year.
+        is_current = asset is not None and request.query_string == b"v=" + asset.version.encode()
+        # During an update an old address (of a page that came just before) gets the new content, which works, but
+        # must not be tied to it for a year.
         return self._asset(request, name, _IMMUTABLE if is_current else _REVALIDATED)
 
     async def icon(self, request: Request) -> Response:
@@ -95,8 +98,15 @@ class Info:
         asset = ASSETS.get(name)
         if asset is None:
             raise Refusal("not_found", "There is no such file.")
-        etag = f'"{asset.etag}"'.encode()
-        fields = field_line(b"ETag", etag)
-        if request.field(b"if-none-match") == etag:
+        etag, body = f'"{asset.version}"'.encode(), asset.body
+        fields = b""
+        if asset.encoded:
+            fields = field_line(b"Vary", b"Accept-Encoding")
+            coding = choose_coding(request.field(b"accept-encoding"), asset.encoded)
+            if coding is not None:
+                etag, body = weak(etag), asset.encoded[coding]
+                fields += field_line(b"Content-Encoding", coding.encode())
+        fields += field_line(b"ETag", etag)
+        if is_known(request.field(b"if-none-match"), etag):
             return Response(304, fields=fields, cache=cache)
-        return Response(body=asset.body, content_type=asset.content_type.encode(), fields=fields, cache=cache)
+        return Response(body=body, content_type=asset.content_type.encode(), fields=fields, cache=cache)

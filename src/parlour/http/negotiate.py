@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 FORMATS: Mapping[str, bytes] = {
@@ -39,10 +39,10 @@ def _choose(accept: bytes, offers: tuple[str, ...]) -> str | None:
     best: str | None = None
     best_rank = (0.0, 0)
     for offer in offers:
-        quality, specificity = _quality(FORMATS[offer], ranges)
+        weight, specificity = _quality(FORMATS[offer], ranges)
         # A browser that names text/html at q=1 also sends */*; between equal q the more exact range is meant.
-        if quality > 0 and (quality, specificity) > best_rank:
-            best, best_rank = offer, (quality, specificity)
+        if weight > 0 and (weight, specificity) > best_rank:
+            best, best_rank = offer, (weight, specificity)
     return best
 
 
@@ -60,22 +60,28 @@ def _media_range(part: bytes) -> tuple[bytes, float] | None:
     media, *parameters = (piece.strip() for piece in part.split(b";"))
     if media.count(b"/") != 1:
         return None
-    quality = 1.0
+    weight = quality(parameters)
+    return None if weight is None else (media, weight)
+
+
+def quality(parameters: Iterable[bytes]) -> float | None:
+    """The weight among the parameters of a list's member, in lower case; 1.0 without one, None if it is malformed."""
+    weight = 1.0
     for parameter in parameters:
         name, _, value = parameter.partition(b"=")
         if name.strip() == b"q":
             if not _QUALITY.fullmatch(value.strip()):
                 return None
-            quality = float(value)
-    return media, quality
+            weight = float(value)
+    return weight
 
 
 def _quality(offer: bytes, ranges: list[tuple[bytes, float]]) -> tuple[float, int]:
     """The quality of the most specific range that covers an offer, and that specificity (3 exact, 2 type/*, 1 */*)."""
     wildcard = offer.partition(b"/")[0] + b"/*"
     found = (0.0, 0)
-    for media, quality in ranges:
+    for media, weight in ranges:
         specificity = 3 if media == offer else 2 if media == wildcard else 1 if media == b"*/*" else 0
         if specificity > found[1]:
-            found = (quality, specificity)
+            found = (weight, specificity)
     return found

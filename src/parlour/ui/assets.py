@@ -15,40 +15,46 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
 }
-_REFERENCE = re.compile(r'((?:\bfrom |\bimport |"src": )")(?:\./)?([a-z-]+\.(?:js|svg))"')
-"""Where one file names another: an import in a module (our own style: double quotes), an icon in the manifest."""
+_CODINGS = {"br": ".br", "gzip": ".gz"}
+"""Content-Encoding to the end of the name of the file that has it."""
+
+_ICON = re.compile(r'(?<="src": ")\./(icon\.svg)(?=")')
+"""Where the manifest names the icon."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file, as it is sent. `etag` is an opaque name of the content, without the quotes of the header field."""
+    """One file, as it is sent. `version` is an opaque name of the content; `encoded` has it by Content-Encoding."""
 
     body: bytes
     content_type: str
-    etag: str
+    version: str
+    encoded: Mapping[str, bytes]
 
 
 def _load() -> Mapping[str, Asset]:
-    """All files of `static`; references between them carry the version of what they refer to."""
-    sources = {item.name: item.read_text("utf-8") for item in (files(__package__) / "static").iterdir()}
-    done: dict[str, Asset] = {}
+    """Script and style as `tools/bundle` made them of the modules in `static`; icon and manifest as they are there."""
+    own = files(__package__)
+    bundle = {item.name: item.read_bytes() for item in (own / "bundle").iterdir()}
+    loaded: dict[str, Asset] = {}
 
-    def load(name: str) -> Asset:
-        if name not in done:
-            body = _REFERENCE.sub(lambda ref: f'{ref[1]}./{ref[2]}?v={load(ref[2]).etag}"', sources[name]).encode()
-            etag = hashlib.sha256(body).hexdigest()[:16]
-            done[name] = Asset(body, _TYPES[name[name.rindex(".") :]], etag)
-        return done[name]
+    def load(name: str, body: bytes) -> None:
+        encoded = {coding: bundle[name + end] for coding, end in _CODINGS.items() if name + end in bundle}
+        version = hashlib.sha256(body).hexdigest()[:16]
+        loaded[name] = Asset(body, _TYPES[name[name.rindex(".") :]], version, encoded)
 
-    for name in sorted(sources):
-        load(name)
-    return done
+    for name in ("room.js", "room.css"):
+        load(name, bundle[name])
+    load("icon.svg", (own / "static" / "icon.svg").read_bytes())
+    manifest = (own / "static" / "manifest.webmanifest").read_text("utf-8")
+    load("manifest.webmanifest", _ICON.sub(rf"./\1?v={loaded['icon.svg'].version}", manifest).encode())
+    return loaded
 
 
 ASSETS: Mapping[str, Asset] = _load()
-"""File name to file. Served at `/static/<name>`; with `?v=<etag>` the answer never changes."""
+"""File name to file. Served at `/static/<name>`; with `?v=<version>` the answer never changes."""
 
 
 def asset_url(name: str) -> str:
-    """The address of a file at its present version: `/static/app.js?v=…`. Raises KeyError for an unknown name."""
-    return f"/static/{quote(name)}?v={ASSETS[name].etag}"
+    """The address of a file at its present version: `/static/room.js?v=…`. Raises KeyError for an unknown name."""
+    return f"/static/{quote(name)}?v={ASSETS[name].version}"

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from parlour.core.text import MAX_TEXT_BYTES
 from parlour.schema.events import Event
 from parlour.ui import templates
-from parlour.ui.assets import ASSETS, asset_url
+from parlour.ui.assets import asset_url
 from parlour.ui.markup import Markup
 from parlour.ui.timeline import LIST_BREAK, render_timeline
 
@@ -22,16 +22,8 @@ CSP = (
 """The Content-Security-Policy of every page made here: our own files and sockets, no HTML ever made from strings."""
 
 
-_STYLE = templates.STYLE(address=asset_url("style.css"))
-_ROOM_HEAD = Markup().join(
-    [templates.STYLE(address=asset_url(name)) for name in ("frame.css", "messages.css", "composer.css")]
-    + [
-        templates.PRELOAD(address=asset_url(name))
-        for name in sorted(ASSETS)
-        if name.endswith(".js") and name != "app.js"
-    ]
-    + [templates.SCRIPT(address=asset_url("app.js"))]
-)
+_STYLE = templates.STYLE(address=asset_url("room.css"))
+_SCRIPT = templates.SCRIPT(address=asset_url("room.js"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +83,7 @@ def render_room(page: RoomPage, timeline: Markup | None = None) -> bytes:
         newer="" if live else templates.NEWER(path=path, newer=page.newer),
         composer=_composer(page, path) if page.can_post else templates.CLOSED(),
     )
-    return _document(page.room, body, _ROOM_HEAD)
+    return _document(page.room, body, _STYLE + _SCRIPT)
 
 
 def render_error(
@@ -100,14 +92,14 @@ def render_error(
     """The HTML document of an error in the same style: `home` is where its one link leads, if it has one."""
     way = "" if home is None else templates.WAY_HOME(home=home, label=home_label)
     body = templates.ERROR(status=status, title=title, detail=detail, way=way)
-    return _document(title, body, Markup())
+    return _document(title, body, _STYLE)
 
 
 def _document(title: str, body: Markup, head: Markup) -> bytes:
     return templates.DOCUMENT(
         title=title,
         body=body,
-        head=_STYLE + head,
+        head=head,
         icon=asset_url("icon.svg"),
         manifest=asset_url("manifest.webmanifest"),
     ).encode()
