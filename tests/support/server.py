@@ -23,16 +23,24 @@ class ServerProcess:
     """`parlour serve` on a free port of 127.0.0.1, with its data in `data` and its standard error in `<data>.log`.
 
     Limits of rate are off unless `rate_limits` is true; `options` are further arguments of the command. The port of the
-    first start is kept by later ones, so that clients can come back. `under` is a command that becomes the server. As a
-    context manager it starts and stops.
+    first start is kept by later ones, so that clients can come back. `under` is a command that becomes the server, and
+    `stderr` a descriptor that takes the place of the log file. As a context manager it starts and stops.
     """
 
-    def __init__(self, data: Path, *options: str, rate_limits: bool = False, under: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *options: str,
+        rate_limits: bool = False,
+        under: Sequence[str] = (),
+        stderr: int | None = None,
+    ) -> None:
         self.data = data
         self.log_file = data.with_name(data.name + ".log")
         self.options = options
         self.rate_limits = rate_limits
         self.under = under
+        self.stderr = stderr
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
 
@@ -67,7 +75,7 @@ class ServerProcess:
                 [*self.under, *command, "--rate-limits", limits, *self.options],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=log if self.stderr is None else self.stderr,
                 text=True,
                 env=environment | {"PYTHONPATH": str(ROOT / "src")},
             )
