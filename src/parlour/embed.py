@@ -19,6 +19,7 @@ from parlour.chat.posting import Sender
 from parlour.config import SETTINGS, Settings, load, show
 from parlour.core.event import Appended
 from parlour.net.connection import Connection
+from parlour.outlet import open_standard_descriptors
 from parlour.process import run
 
 handle_client = Connection
@@ -74,6 +75,7 @@ def start_server(port: int = 8080, **settings: object) -> int:
     TypeError for an unknown setting and ConfigError for a wrong value.
     """
     checked = _settings(port, settings)
+    open_standard_descriptors()
     if not logging.getLogger().handlers:
         log.configure(checked.log_format, checked.log_level)
     return run(checked)

@@ -1,5 +1,7 @@
 """Structured logs on standard error: an event name and fields, one line a record, as text or as JSON.
 
+Nobody who logs waits for standard error: the lines go through `parlour.outlet`.
+
 Fields are named by the caller and never hold message bodies or secrets. What a peer may have written comes out with
 control characters, line breaks and directional marks escaped, so a line is a line and a terminal stays as it was.
 """
@@ -9,13 +11,18 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from typing import Literal, TextIO
 
+from parlour.outlet import STDERR, Outlet
+
 LogFormat = Literal["text", "json"]
 
 DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
+
+_log = logging.getLogger("parlour.log")
 
 _FIELDS = "parlour_fields"
 _MAX_VALUE = 2000
@@ -37,15 +44,54 @@ def event(
 
 
 def configure(log_format: LogFormat = "text", level: str = "info", stream: TextIO | None = None) -> None:
-    """Send every logger of the process to `stream` (standard error by default) in this format. Replaces what was."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    """Send every logger of the process to standard error in this format, or to `stream`. Replaces what was.
+
+    To standard error goes also what Python would write there itself, past the log: warnings and uncaught errors.
+    """
+    handler = _OutletHandler(STDERR) if stream is None else logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
-    logging.raiseExceptions = False  # a full disk or closed pipe under the log is no reason for a traceback a line
+    logging.raiseExceptions = False  # a line that cannot be formatted is no reason for a traceback
+    if stream is None:
+        _log_what_python_writes()
+
+
+class _OutletHandler(logging.Handler):
+    """Formats a record where it is logged, and has another thread write it."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        super().__init__()
+        self._outlet = outlet
+        outlet.dropped = self._dropped
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._outlet.put(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        self._outlet.flush()
+
+    def _dropped(self, count: int) -> str:
+        meaning = f"{count} lines were dropped while stderr was not read"
+        fields = {_FIELDS: {"count": count, "meaning": meaning}}
+        return self.format(_log.makeRecord(_log.name, WARNING, "", 0, "log_lines_dropped", (), None, extra=fields))
+
+
+def _log_what_python_writes() -> None:
+    logging.captureWarnings(True)
+    sys.excepthook = lambda _kind, error, _tb: event(_log, "uncaught", ERROR, error=error)
+    threading.excepthook = lambda found: event(
+        _log, "uncaught", ERROR, error=found.exc_value, thread=found.thread.name if found.thread else None
+    )
+    sys.unraisablehook = lambda found: event(
+        _log, "unraisable", ERROR, error=found.exc_value, where=found.err_msg or "", object=repr(found.object)
+    )
 
 
 class TextFormatter(logging.Formatter):

@@ -20,6 +20,7 @@ from parlour.diagnostics import report, trace_allocations
 from parlour.log import ERROR, WARNING, event
 from parlour.net.listener import ListenError
 from parlour.net.tls import TlsError
+from parlour.outlet import STDERR, STDOUT
 from parlour.store.sqlite.errors import StoreError
 from parlour.version import __version__
 from parlour.watchdog import Watchdog
@@ -44,7 +45,7 @@ def run(settings: Settings) -> int:
     try:
         return uvloop.run(_serve(settings), debug=settings.debug)
     except (StoreError, ListenError, TlsError) as error:
-        print(f"parlour: {error}", file=sys.stderr)  # noqa: T201
+        STDERR.put(f"parlour: {error}")
         return EXIT_CANNOT_START
 
 
@@ -138,7 +139,7 @@ def _banner(app: App) -> None:
     settings = app.settings
     _say_who_may_come(app)
     for url in app.urls:
-        print(f"Listening on {url}", flush=True)  # noqa: T201
+        STDOUT.put(f"Listening on {url}")
     event(
         _log,
         "started",

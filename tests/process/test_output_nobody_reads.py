@@ -74,14 +74,6 @@ def stopped_terminal() -> Iterator[tuple[int, int]]:
 UNREAD = {each.__name__: each for each in (pipe, non_blocking_pipe, socket_pair, stopped_terminal)}
 
 
-STUCK = [
-    each
-    if each is non_blocking_pipe
-    else pytest.param(each, marks=pytest.mark.xfail(strict=True, reason="the loop waits"))
-    for each in UNREAD.values()
-]
-
-
 @contextmanager
 def full_disk() -> Iterator[int]:
     writer = os.open("/dev/full", os.O_WRONLY)
@@ -117,7 +109,7 @@ def serves_and_stops(server: ServerProcess) -> None:
     assert server.stop() == 0
 
 
-@pytest.mark.parametrize("unread", STUCK, ids=UNREAD)
+@pytest.mark.parametrize("unread", UNREAD.values(), ids=UNREAD)
 def test_it_serves_and_stops_while_nobody_reads_its_log(
     unread: Callable[[], AbstractContextManager[tuple[int, int]]], tmp_path: Path
 ) -> None:
@@ -133,13 +125,11 @@ def test_it_serves_and_stops_while_its_log_cannot_be_written(
         serves_and_stops(server)
 
 
-@pytest.mark.xfail(strict=True, reason="the event loop waits for standard error")
 def test_with_debug_the_watchdog_does_not_wait_for_the_log_either(tmp_path: Path) -> None:
     with pipe() as (_, writer), ServerProcess(tmp_path / "data", *ACCESS, "--debug", "on", stderr=writer) as server:
         serves_and_stops(server)
 
 
-@pytest.mark.xfail(strict=True, reason="the event loop waits for standard error")
 def test_a_server_that_cannot_start_ends_though_it_cannot_say_why(tmp_path: Path) -> None:
     with pipe() as (_, writer), socket.create_server(("127.0.0.1", 0)) as taken:
         os.set_blocking(writer, False)
@@ -168,7 +158,6 @@ raise KeyError("uncaught")
 """
 
 
-@pytest.mark.xfail(strict=True, reason="Python writes past the log")
 def test_what_python_itself_would_write_goes_through_the_log() -> None:
     """Warnings, errors of threads and of finalizers, and the error that ends the process: a line of JSON each."""
     command = [sys.executable, "-c", PAST_THE_LOG]
@@ -200,7 +189,6 @@ class Lines:
         return rows
 
 
-@pytest.mark.xfail(strict=True, reason="the event loop waits for standard error")
 def test_dropped_lines_are_counted_and_said_when_the_log_is_read_again(tmp_path: Path) -> None:
     asked = 2 * LIMIT_BYTES // len(LONG_PATH)
     with pipe() as (reader, writer), ServerProcess(tmp_path / "data", *ACCESS, stderr=writer) as server:
@@ -217,7 +205,6 @@ def test_dropped_lines_are_counted_and_said_when_the_log_is_read_again(tmp_path:
     assert [row["path"] for row in after] == ["/healthz"]
 
 
-@pytest.mark.xfail(strict=True, reason="the event loop waits for standard error")
 def test_a_log_on_a_full_disk_goes_on_where_it_stopped_when_there_is_room(tmp_path: Path) -> None:
     """The kernel takes half of a line, then no more; later the other half and what came after it."""
     with tmpfs(tmp_path / "disk") as disk:
