@@ -1,0 +1,175 @@
+"""A proxy between a browser and the server that does to a line what real ones do: each fault can be set at any time."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Coroutine
+from typing import Any, Self
+
+from tests.support.patience import PATIENCE_S
+
+UPGRADE = re.compile(rb"^(?:Upgrade|Connection):[^\n]*\n", re.IGNORECASE | re.MULTILINE)
+PIECE = 65536
+
+
+class BadProxy:
+    """Forwards to `port` of 127.0.0.1, one request a connection. As a context manager it listens on its own `port`.
+
+    `upgrades` says what becomes of opening handshakes of WebSockets: "pass"; "strip" (the server is asked without
+    Upgrade); "swallow" (the line opens, and nothing comes over it); "hang" (never answered); or a status such as "403"
+    that the proxy answers with. `holds_streams` keeps back what is answered to requests for streams until their end,
+    head included. `refuses` are status and Retry-After that requests other than those for a page are answered with.
+    While `is_frozen` nothing passes in either direction on any connection, and none is closed.
+
+    `requests` are the first lines of all requests so far.
+    """
+
+    def __init__(self, port: int, *, upgrades: str = "pass", holds_streams: bool = False) -> None:
+        self.port = 0
+        self.upgrades = upgrades
+        self.holds_streams = holds_streams
+        self.refuses: tuple[int, int] | None = None
+        self.requests: list[str] = []
+        self._to = port
+        self._passes = threading.Event()
+        self._passes.set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._lines: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def is_frozen(self) -> bool:
+        return not self._passes.is_set()
+
+    @is_frozen.setter
+    def is_frozen(self, frozen: bool) -> None:
+        if frozen:
+            self._passes.clear()
+        else:
+            self._passes.set()
+
+    def forget_lines(self) -> None:
+        """From now on nothing passes on the connections of now, though none is closed; new ones are as good as ever."""
+        self._run(self._forget())
+
+    def asked(self, *words: str) -> list[str]:
+        """The requests so far that have all these words in their first line."""
+        return [line for line in self.requests if all(word in line for word in words)]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._run(self._listen())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE_S)
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for line in self._lines:
+            line.cancel()
+        await asyncio.gather(*self._lines, return_exceptions=True)
+
+    async def _forget(self) -> None:
+        for line in self._lines:
+            line.set_name("forgotten")
+
+    def _accepted(self, reader: StreamReader, writer: StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer), name="line")
+        self._lines.add(task)
+        task.add_done_callback(self._lines.discard)
+
+    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        line = asyncio.current_task()
+        assert line is not None
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            first, _, rest = head.partition(b"\r\n")
+            self.requests.append(first.decode("latin-1"))
+            is_upgrade = re.search(rb"^upgrade: *websocket", rest, re.IGNORECASE | re.MULTILINE) is not None
+            if self.refuses is not None and b"text/html" not in head:
+                await self._refuse(writer, *self.refuses)
+            elif is_upgrade and self.upgrades == "hang":
+                await self._until_gone(reader)
+            elif is_upgrade and self.upgrades.isdecimal():
+                await self._refuse(writer, int(self.upgrades))
+            else:
+                passes_upgrade = is_upgrade and self.upgrades != "strip"
+                if not passes_upgrade:
+                    head = b"\r\n".join((first, b"Connection: close", UPGRADE.sub(b"", rest)))
+                holds = not passes_upgrade and self.holds_streams and b"format=sse" in first
+                await self._forward(line, head, reader, writer, holds, is_upgrade and self.upgrades == "swallow")
+        except (OSError, EOFError):
+            pass
+        finally:
+            writer.transport.abort()
+
+    async def _refuse(self, writer: StreamWriter, status: int, retry_after: int | None = None) -> None:
+        field = "" if retry_after is None else f"Retry-After: {retry_after}\r\n"
+        writer.write(f"HTTP/1.1 {status} No\r\n{field}Connection: close\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+
+    async def _until_gone(self, reader: StreamReader) -> None:
+        while await reader.read(PIECE):
+            pass
+
+    async def _forward(
+        self,
+        line: asyncio.Task[None],
+        head: bytes,
+        reader: StreamReader,
+        writer: StreamWriter,
+        holds: bool,
+        swallows: bool,
+    ) -> None:
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", self._to)
+        to_server.write(head)
+        if swallows:
+            writer.write(await from_server.readuntil(b"\r\n\r\n"))
+        ways = (
+            asyncio.create_task(self._copy(line, reader, to_server)),
+            asyncio.create_task(self._copy(line, from_server, None if swallows else writer, holds)),
+        )
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            to_server.transport.abort()
+
+    async def _copy(
+        self, line: asyncio.Task[None], reader: StreamReader, writer: StreamWriter | None, holds: bool = False
+    ) -> None:
+        held = b""
+        while data := await reader.read(PIECE):
+            while self.is_frozen or line.get_name() == "forgotten":
+                await asyncio.sleep(0.01)
+            if holds:
+                held += data
+            elif writer is not None:
+                writer.write(data)
+                await writer.drain()
+        if writer is not None:
+            writer.write(held)
+            await writer.drain()
