@@ -21,7 +21,14 @@ _ARGUMENTS = [
     "--disable-sync",
 ]
 
-_LINE_IS_DOWN = ("net::ERR_CONNECTION_REFUSED", "net::ERR_CONNECTION_RESET", "WebSocket connection to")
+_LINE_IS_DOWN = (
+    "net::ERR_CONNECTION_REFUSED",
+    "net::ERR_CONNECTION_RESET",
+    "net::ERR_EMPTY_RESPONSE",
+    "net::ERR_INCOMPLETE_CHUNKED_ENCODING",
+    "net::ERR_INTERNET_DISCONNECTED",
+    "WebSocket connection to",
+)
 """What Chromium itself writes to the console while a server is away."""
 
 

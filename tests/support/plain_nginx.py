@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.patience import PATIENCE_S
@@ -26,7 +25,7 @@ http {{
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
     server {{
-        listen 127.0.0.1:{own};
+        listen 127.0.0.1:{own} reuseport;
         location / {{
             proxy_pass http://127.0.0.1:{port};
             proxy_set_header Host $http_host;
@@ -42,18 +41,24 @@ def plain_nginx(directory: Path, port: int) -> Iterator[str]:
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
     assert program is not None, "this test needs nginx"
     directory.mkdir(exist_ok=True)
-    # It takes over a listening socket as it does in an upgrade, so the kernel can choose the port.
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        own = listener.getsockname()[1]
+    with socket.socket() as reserved:  # bound, but without listening: what connects comes to nginx
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reserved.bind(("127.0.0.1", 0))
+        own = reserved.getsockname()[1]
         config = directory / "nginx.conf"
         config.write_text(CONFIG.format(directory=directory, own=own, port=port))
-        process = subprocess.Popen(
-            [program, "-p", directory, "-c", config, "-e", directory / "error.log"],
-            env={**os.environ, "NGINX": f"{listener.fileno()};"},
-            pass_fds=[listener.fileno()],
-        )
-    try:
-        yield f"http://127.0.0.1:{own}"
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
+        process = subprocess.Popen([program, "-p", directory, "-c", config, "-e", directory / "error.log"])
+        try:
+            _await(own, process)
+            yield f"http://127.0.0.1:{own}"
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+
+
+def _await(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until it listens."""
+    while True:
+        assert process.poll() is None, "nginx did not start"
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return

@@ -81,27 +81,6 @@ def test_line_when_it_is_down_is_shown_as_it_is(visit: Visit, own_server: Server
     expect(alice.page.locator("#connection a")).to_be_hidden()
 
 
-def test_line_when_nothing_is_heard_for_forty_seconds_is_taken_up_again(visit: Visit, say: Say, room: str) -> None:
-    alice = visit("/lobby")
-    alice.page.clock.install()
-    lines: list[str] = []
-    alice.page.on("websocket", lambda socket: lines.append(socket.url))
-    alice.page.goto(f"/{room}")
-    alice.wait_for_line("live")
-    alice.page.clock.fast_forward(30_000)  # the clock goes on by itself, too: some seconds for a slow machine
-    say(room, "just in time")
-    alice.see("just in time")
-    alice.page.clock.fast_forward(30_000)
-    assert len(lines) == 1
-    alice.page.clock.fast_forward(30_000)
-    alice.page.clock.fast_forward(15_000)
-    alice.wait_for_line("live")
-    say(room, "on the new line")
-    alice.see("just in time", "on the new line")
-    assert len(lines) == 2
-    assert lines[1].endswith(".1"), "resumed after the first message"
-
-
 def test_message_when_the_page_is_reloaded_before_it_was_sent_is_sent_once(
     visit: Visit, own_server: ServerProcess
 ) -> None:

@@ -1,19 +1,21 @@
-// What the page asks of the server: addresses, history and the list of rooms (docs/protocol.md#reading).
+// What the page asks of the server: addresses, history, the list of rooms, and messages where no WebSocket passes.
 
 const PAGE = 50;
 const ROOMS = 20;
 const TIMEOUT_MS = 15000;
+const LONGEST_WAIT_MS = 300000; // whatever a proxy says
 
 export const roomPath = (room) => `/${encodeURIComponent(room)}`;
 
 export const eventPath = (room, seq) => `${roomPath(room)}/${seq}`;
 
-/** Where the live events after a cursor come from. */
-export function socketAddress(room, epoch, lastSeq) {
+/** Where the live events of a room come from, after a cursor; further parameters say how. */
+export function liveAddress({ room, epoch, lastSeq }, parameters = {}) {
   const address = new URL(roomPath(room), window.location.href);
-  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-  address.searchParams.set("since", `${epoch}.${lastSeq}`);
-  return address.href;
+  for (const [name, value] of Object.entries({ ...parameters, since: `${epoch}.${lastSeq}` })) {
+    address.searchParams.set(name, value);
+  }
+  return address;
 }
 
 /** A page of history, the newest or the one before a seq; rejects when there is none to be had. */
@@ -28,6 +30,34 @@ export async function history(room, before = null) {
 export async function activeRooms() {
   const { rooms } = await get(`/api/v1/rooms?limit=${ROOMS}`);
   return rooms.map(({ room, active_at: at }) => ({ room, at }));
+}
+
+/** Send a message by POST: the item that a WebSocket would answer with; rejects when there is no answer. */
+export async function post(room, { text, key, name }) {
+  const response = await fetch(roomPath(room), {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: JSON.stringify({ text, key, ...(name ? { name } : {}) }),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  if (response.ok) return { type: "ack", key, seq: (await response.json()).seq };
+  const { code, detail, field, waitMs } = await refusalOf(response);
+  return { type: "error", key, code, detail, field, retry_after_ms: waitMs };
+}
+
+/**
+ * What an answer says that is a refusal: {status, code, detail, field, waitMs, problem}. One that is not of the server
+ * but of something on the way has no code of its own: it passes by itself if its status says so.
+ */
+export async function refusalOf(response) {
+  const { status } = response;
+  const seconds = Number(response.headers.get("Retry-After") ?? NaN);
+  const waitMs = Number.isFinite(seconds) ? Math.min(1000 * seconds, LONGEST_WAIT_MS) : undefined;
+  const isProblem = (response.headers.get("Content-Type") ?? "").startsWith("application/problem+json");
+  const problem = isProblem ? await response.json() : null;
+  const passes = status === 408 || status === 429 || status >= 500;
+  const code = problem?.code ?? (status === 429 ? "rate_limited" : passes ? "unanswered" : "refused_on_the_way");
+  return { status, code, detail: problem?.detail ?? `Answered on the way with ${status}.`, field: problem?.field, waitMs, problem };
 }
 
 async function get(address) {

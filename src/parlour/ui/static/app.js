@@ -1,7 +1,8 @@
 // Brings the page to life: one state, what changes it, and what a change sets in motion.
 
-import { history, socketAddress } from "./api.js";
+import { history } from "./api.js";
 import { Composer } from "./composer.js";
+import { Connection } from "./connection.js";
 import { Live } from "./live.js";
 import { lasting, passing } from "./memory.js";
 import { RoomList } from "./rooms.js";
@@ -26,7 +27,7 @@ function goLive() {
     if (state.outbox !== old.outbox) passing.set(`outbox:${room}`, state.outbox);
     if (state.mine !== old.mine) lasting.set("mine", state.mine);
     if (state.messages !== old.messages) hear();
-    if (state.line !== old.line) view.renderLine(shownLine(old, state));
+    if (state.line !== old.line) connection.render(state.line);
     if (state.gap && !old.gap) live.reconnect();
     if (state.reset && !old.reset) startOver();
     sender.pump(state);
@@ -39,14 +40,16 @@ function goLive() {
   };
 
   const live = new Live({
-    address: () => socketAddress(room, state.epoch, state.lastSeq),
+    place: () => ({ room, epoch: state.epoch, lastSeq: state.lastSeq }),
+    memory: passing,
     onItem: (item) => {
       const action = actionOf(item);
       if (action) dispatch(action);
     },
-    onLine: (line) => dispatch({ type: "line", line }),
+    onLine: (line, trouble) => dispatch({ type: "line", line, trouble }),
   });
   const sender = new Sender({ live, dispatch });
+  const connection = new Connection();
 
   const renderSoon = () => {
     if (isRenderDue) return;
@@ -116,11 +119,6 @@ function showPast() {
   const view = new View();
   view.render(view.read({ mine: lasting.get("mine", []) }));
   view.leave();
-}
-
-/** While a broken line is being taken up again the words stay: the reader wants to know whether it works, not how. */
-function shownLine(old, state) {
-  return state.line === "connecting" && old.line !== "connecting" ? "retrying" : state.line;
 }
 
 /** Offer to copy the commands, where the browser lets a page do that. */

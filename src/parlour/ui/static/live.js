@@ -1,9 +1,20 @@
-// The line to the room: one WebSocket that comes back by itself, from the last event seen.
+// The line to the room: it comes back by itself, from the last event seen, by whatever transport passes.
+
+import { begin, failed, patience, restart, worked } from "./choice.js";
+import { openPoll } from "./poll.js";
+import { openSocket } from "./socket.js";
+import { openStream } from "./stream.js";
+import { watchWaking } from "./wake.js";
 
 const FIRST_DELAY_MS = 500;
 const MAX_DELAY_MS = 15000;
 const SILENCE_MS = 40000; // a heartbeat comes every 20 to 25 s; nothing in 40 s means that nobody is there
 const CHECK_MS = 5000;
+const ANSWER_MS = 4000; // to be asked and say nothing so long is to be gone
+const DOUBT_MS = 1000; // and after this long it is said that nothing is known
+const FRESH_MS = 1000; // what was heard so recently need not be asked
+
+const OPEN = { socket: openSocket, stream: openStream, poll: openPoll };
 
 /** How long to wait before an attempt, counted from 0: exponential with full jitter, so that a crowd spreads out. */
 export function backoff(attempt, random = Math.random) {
@@ -11,89 +22,153 @@ export function backoff(attempt, random = Math.random) {
 }
 
 export class Live {
-  #address;
+  #place;
   #onItem;
   #onLine;
-  #socket = null;
+  #remember;
+  #choice;
+  #line = null;
+  #isHeard = false; // anything, by this line
+  #isLive = false; // caught up
+  #heard = 0; // when
   #attempt = 0;
-  #timer = 0;
-  #heard = 0;
+  #timer = 0; // to the next attempt
+  #due = 0; // the time that this line has to say something
+  #doubt = 0; // while it is asked
+  #isInDoubt = false; // and that has been said
   #notBefore = 0;
+  #trouble = null;
 
-  /** `address()` is asked at each attempt; `onItem(item)` gets every frame, `onLine(line)` each change of the line. */
-  constructor({ address, onItem, onLine }) {
-    this.#address = address;
+  /**
+   * `place()` is asked for {room, epoch, lastSeq} at each attempt; `onItem(item)` gets all that comes, whatever brings
+   * it; `onLine(line, trouble)` each change: connecting, live, asking (does it live?), or retrying, with the code of
+   * what is wrong or null. `memory` keeps the transport for the visit.
+   */
+  constructor({ place, onItem, onLine, memory }) {
+    this.#place = place;
     this.#onItem = onItem;
     this.#onLine = onLine;
+    this.#choice = begin(memory.get("transport", null));
+    this.#remember = (transport) => memory.set("transport", transport);
   }
 
   start() {
-    window.addEventListener("online", () => this.#hurry());
-    window.addEventListener("offline", () => this.#check());
-    window.addEventListener("pageshow", () => this.#hurry());
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#hurry());
+    watchWaking(() => this.ask());
+    window.addEventListener("offline", () => this.ask());
     setInterval(() => this.#check(), CHECK_MS);
     this.#connect();
   }
 
   /** Send an operation; false if there is no line. */
   send(operation) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify(operation));
+    if (!this.#isHeard) return false;
+    this.#line.send(operation);
     return true;
+  }
+
+  /** Find out now whether there is a line; if none, try to get one. */
+  ask() {
+    if (!this.#line) {
+      if (performance.now() >= this.#notBefore) this.retry();
+    } else if (!this.#isHeard) {
+      // Its time runs, but timers of a frozen page do not.
+      if (performance.now() - this.#heard > patience(this.#choice)) this.#lost(this.#line, {});
+    } else if (performance.now() - this.#heard > FRESH_MS && !this.#doubt) {
+      if (this.#line.ask()) {
+        this.#expectAnswer();
+      } else {
+        this.#choice = restart(this.#choice);
+        this.#connect(ANSWER_MS);
+      }
+    }
+  }
+
+  /** Try now, whatever the server said about when. */
+  retry() {
+    if (!this.#line) this.#connect();
+    else this.ask();
   }
 
   /** Drop the line and take it up again from the cursor of then. */
   reconnect() {
-    if (this.#socket) this.#lost(this.#socket);
+    if (this.#line) this.#lost(this.#line, {});
   }
 
-  #connect() {
-    clearTimeout(this.#timer);
-    this.#timer = 0;
+  #connect(patienceMs = patience(this.#choice)) {
+    this.#drop();
     this.#heard = performance.now();
-    this.#onLine("connecting");
-    const socket = new WebSocket(this.#address());
-    this.#socket = socket;
-    socket.onmessage = ({ data }) => this.#received(socket, data);
-    socket.onclose = () => this.#lost(socket);
+    this.#onLine("connecting", this.#trouble);
+    const line = OPEN[this.#choice.next](this.#place(), {
+      onItem: (item) => this.#received(line, item),
+      onEnd: (end) => this.#lost(line, end),
+    });
+    this.#line = line;
+    this.#due = setTimeout(() => this.#lost(line, {}), patienceMs);
   }
 
-  #received(socket, data) {
-    if (socket !== this.#socket) return;
+  #received(line, item) {
+    if (line !== this.#line) return;
     this.#heard = performance.now();
-    let item;
-    try {
-      item = JSON.parse(data);
-    } catch {
-      this.#lost(socket);
-      return;
+    if (this.#isInDoubt) this.#onLine("live", null);
+    this.#stopExpecting();
+    if (!this.#isHeard) {
+      this.#isHeard = true;
+      this.#choice = worked(this.#choice);
+      this.#remember(this.#choice.first);
     }
-    if (item.type === "caught_up") this.#attempt = 0;
-    if (item.type === "bye") this.#notBefore = performance.now() + (item.reconnect_after_ms ?? 0);
+    if (item.type === "caught_up") {
+      this.#isLive = true;
+      this.#attempt = 0;
+      this.#trouble = null;
+    }
+    if (item.type === "bye") {
+      this.#notBefore = performance.now() + (item.reconnect_after_ms ?? 0);
+      this.#trouble = "draining";
+    }
     this.#onItem(item);
   }
 
-  #lost(socket) {
-    if (socket !== this.#socket) return;
-    this.#socket = null;
-    socket.onclose = null;
-    socket.close();
-    this.#onLine(navigator.onLine ? "retrying" : "offline");
+  #lost(line, end) {
+    if (line !== this.#line) return;
+    this.#choice = failed(this.#choice, { heard: this.#isHeard, isRefused: end.isRefused ?? false });
+    this.#drop();
+    if (this.#choice.atOnce) {
+      this.#connect();
+      return;
+    }
+    this.#trouble = end.code ?? (this.#trouble === "draining" ? this.#trouble : null);
+    if (end.waitMs) this.#notBefore = performance.now() + end.waitMs;
+    this.#onLine("retrying", this.#trouble);
     const asked = Math.max(0, this.#notBefore - performance.now());
-    this.#notBefore = 0;
     this.#timer = setTimeout(() => this.#connect(), asked + backoff(this.#attempt));
     this.#attempt += 1;
   }
 
-  /** The world has changed for the better: try now. */
-  #hurry() {
-    if (this.#timer) this.#connect();
-    else this.#check();
+  #drop() {
+    clearTimeout(this.#timer);
+    this.#stopExpecting();
+    this.#line?.close();
+    this.#line = null;
+    this.#isHeard = this.#isLive = false;
+  }
+
+  #expectAnswer() {
+    const line = this.#line;
+    this.#due = setTimeout(() => this.#lost(line, {}), ANSWER_MS);
+    this.#doubt = setTimeout(() => {
+      this.#isInDoubt = this.#isLive;
+      if (this.#isInDoubt) this.#onLine("asking", null);
+    }, DOUBT_MS);
+  }
+
+  #stopExpecting() {
+    clearTimeout(this.#due);
+    clearTimeout(this.#doubt);
+    this.#doubt = 0;
+    this.#isInDoubt = false;
   }
 
   #check() {
-    if (this.#socket && performance.now() - this.#heard > SILENCE_MS) this.#lost(this.#socket);
-    if (this.#timer) this.#onLine(navigator.onLine ? "retrying" : "offline");
+    if (this.#isHeard && performance.now() - this.#heard > SILENCE_MS) this.#lost(this.#line, {});
   }
 }

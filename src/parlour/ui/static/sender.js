@@ -1,6 +1,7 @@
 // Brings the outbox to the server: one message at a time, in order, with the same key until it is acknowledged.
 
-const ANSWER_MS = 15000; // longer without an answer, and the line is taken for dead
+const DOUBT_MS = 5000; // without an answer so long, and the line is asked whether it lives
+const ANSWER_MS = 15000; // and so long, and it is dropped all the same
 
 export class Sender {
   #live;
@@ -16,7 +17,7 @@ export class Sender {
   /** Do what the outbox asks for now; called after every change of the state. */
   pump(state) {
     const next = state.outbox.find((item) => item.status === "pending" || item.status === "held");
-    if (state.line !== "live") {
+    if (state.line !== "live" && state.line !== "asking") {
       this.#forget();
     } else if (this.#inFlight !== null && next?.key === this.#inFlight.key && next.status === this.#inFlight.status) {
       return; // waiting for its answer, or for its time
@@ -32,7 +33,10 @@ export class Sender {
   #send({ key, text, name }) {
     if (!this.#live.send({ op: "send", text, key, ...(name ? { name } : {}) })) return;
     this.#inFlight = { key, status: "pending" };
-    this.#timer = setTimeout(() => this.#live.reconnect(), ANSWER_MS);
+    this.#timer = setTimeout(() => {
+      this.#live.ask();
+      this.#timer = setTimeout(() => this.#live.reconnect(), ANSWER_MS - DOUBT_MS);
+    }, DOUBT_MS);
   }
 
   #hold({ key, waitMs }) {

@@ -8,7 +8,7 @@ const TRIM_AT = KEEP + 500;
 /** Refusals that pass by themselves: the same message is sent again with the same key (docs/protocol.md#sending). */
 const PASSING = new Set([
   "rate_limited", "too_many_connections", "overloaded", "draining", "storage_unavailable", "storage_full",
-  "internal", "outcome_unknown",
+  "internal", "outcome_unknown", "unanswered",
 ]);
 
 const HOLD_MS = 3000;
@@ -26,7 +26,7 @@ export function begin({ room, epoch, firstSeq, lastSeq, messages = [], outbox = 
   const waiting = outbox.filter((item) => item.status !== "stored");
   return messages.reduce(settle, {
     room, epoch, firstSeq, lastSeq, messages, mine, outbox: waiting,
-    line: "connecting", gap: false, reset: false, unread: 0, newFrom: null, attentive: true,
+    line: "connecting", trouble: null, gap: false, reset: false, unread: 0, newFrom: null, attentive: true,
   });
 }
 
@@ -73,7 +73,11 @@ const reducers = {
   /** The events after the last one, up to `seq`, cannot be had any more. */
   skip: (state, { seq }) => ({ ...state, lastSeq: Math.max(state.lastSeq, seq) }),
 
-  line: (state, { line }) => line === "connecting" ? { ...state, line, gap: false, reset: false } : { ...state, line },
+  /** The line is connecting, live, asking (whether it is) or retrying; `trouble` is the code of what is wrong, or null. */
+  line: (state, { line, trouble = null }) => {
+    const next = { ...state, line, trouble };
+    return line === "connecting" ? { ...next, gap: false, reset: false } : next;
+  },
 
   attention: (state, { attentive }) => {
     if (attentive === state.attentive) return state;

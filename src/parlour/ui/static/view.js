@@ -7,7 +7,6 @@ import { dayOf } from "./times.js";
 
 const NEAR_END_PX = 60;
 const NEAR_START_PX = 600;
-const WORDS = { connecting: "Connecting…", live: "Live", retrying: "Reconnecting…", offline: "Offline" };
 
 export class View {
   #parts = {};
@@ -15,7 +14,7 @@ export class View {
   #state = null;
 
   constructor() {
-    for (const id of ["scroller", "messages", "outbox", "older", "start", "empty", "jump", "connection"]) {
+    for (const id of ["scroller", "messages", "outbox", "older", "start", "empty", "jump"]) {
       this.#parts[id] = document.getElementById(id);
     }
   }
@@ -85,14 +84,6 @@ export class View {
     const words = unread ? `${unread} new ${unread === 1 ? "message" : "messages"}` : "Jump to latest";
     if (jump.textContent !== words) jump.textContent = words;
     jump.classList.toggle("unread", unread > 0);
-  }
-
-  renderLine(line) {
-    const { connection } = this.#parts;
-    if (connection.dataset.state === line) return;
-    connection.dataset.state = line;
-    connection.querySelector(".words").textContent = WORDS[line];
-    connection.querySelector("a").hidden = true;
   }
 
   /** Nothing new will come: there is nothing to jump to. */

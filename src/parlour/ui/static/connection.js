@@ -1,0 +1,38 @@
+// The word at the top that says how the line is. A break that is mended within a second is not worth a word.
+
+const GRACE_MS = 1000;
+const WORDS = {
+  connecting: "Connecting…", live: "Live", asking: "Checking…", retrying: "Reconnecting…", offline: "Offline",
+};
+
+export class Connection {
+  #node = document.getElementById("connection");
+  #line = "connecting";
+  #timer = 0;
+
+  constructor() {
+    for (const name of ["online", "offline"]) window.addEventListener(name, () => this.render(this.#line));
+    this.#show("connecting");
+  }
+
+  /** The line is now as state.js has it. Where the browser knows of no network, nothing is called live. */
+  render(line) {
+    this.#line = line;
+    clearTimeout(this.#timer);
+    if (!navigator.onLine) this.#show("offline");
+    else if (line === "live" || line === "asking") this.#show(line);
+    else this.#timer = setTimeout(() => this.#show(this.#word), GRACE_MS);
+  }
+
+  /** While a broken line is being taken up again the word stays: it says whether it works, not how. */
+  get #word() {
+    return this.#node.dataset.state === "connecting" ? this.#line : "retrying";
+  }
+
+  #show(state) {
+    if (this.#node.dataset.state === state) return;
+    this.#node.dataset.state = state;
+    this.#node.querySelector(".words").textContent = WORDS[state];
+    this.#node.querySelector("a").hidden = true;
+  }
+}

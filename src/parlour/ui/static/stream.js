@@ -1,0 +1,33 @@
+// A line of server-sent events, and POST to send, for where a WebSocket does not pass.
+
+import { liveAddress, refusalOf } from "./api.js";
+import { sendingBy } from "./posted.js";
+
+/** Open a line after a cursor; what it has is said in socket.js. Read by fetch, which tells why it was refused. */
+export function openStream(place, { onItem, onEnd }) {
+  const aborter = new AbortController();
+  const say = (item) => aborter.signal.aborted || onItem(item);
+  follow(liveAddress(place, { format: "sse" }), aborter.signal, say)
+    .catch((error) => ({ isRefused: error instanceof TypeError })) // there is nobody at the other end
+    .then((end) => aborter.signal.aborted || onEnd(end));
+  return { send: sendingBy(place.room, say), ask: () => false, close: () => aborter.abort() };
+}
+
+async function follow(address, signal, onItem) {
+  const response = await fetch(address, { headers: { Accept: "text/event-stream" }, cache: "no-store", signal });
+  if (!response.ok) {
+    const refusal = await refusalOf(response);
+    return { ...refusal, isRefused: refusal.code !== "refused_on_the_way" };
+  }
+  if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) return {};
+  const lines = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = ""; ;) {
+    const { value, done } = await lines.read();
+    if (done) return {};
+    const whole = (rest + value).split("\n");
+    rest = whole.pop();
+    for (const line of whole) {
+      if (line.startsWith("data:")) onItem(JSON.parse(line.slice("data:".length)));
+    }
+  }
+}
