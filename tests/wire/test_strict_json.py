@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -278,3 +279,45 @@ def test_any_doubled_key_is_found_however_it_is_spelled(pairs: dict[str, int], d
 def _utf16(text: str) -> list[int]:
     encoded = text.encode("utf-16-be")
     return [int.from_bytes(encoded[index : index + 2], "big") for index in range(0, len(encoded), 2)]
+
+
+_SLOW = pytest.mark.xfail(strict=True, reason="a string that does not end is read again from each escaped quote")
+
+PUMPED = [
+    pytest.param(b'{"text":"', b'\\"', b'\\q"}', marks=_SLOW),
+    pytest.param(b'{"text":"', b'\\"', b'\\ud800"}', marks=_SLOW),
+    pytest.param(b'{"text":"', b'\\"', b'\xff"}', marks=_SLOW),
+    (b'{"text":"', b'\\"', b""),
+    (b'{"text":"', b'\\"', b"\\"),
+    (b'{"text":"', b"\\\\", b"\\q"),
+    (b'{"text":"', b'" ', b""),
+    (b'{"text":"a"', b" ", b"x"),
+    (b'{"', b'\\"', b'":1}'),
+    (b'{"a":', b"0.9", b"}"),
+    (b'{"a":0.', b"9", b"x"),
+    (b'{"a":', b"-", b"}"),
+    (b'{"', b" - at `$", b'":1}'),
+    (b'{"', b"` - at `$.", b'":1}'),
+    (b'{"flag":"', b" - at `$", b'"}'),
+]
+"""Documents with a beginning, a part that is repeated as often as a body can hold it, and an end that breaks them."""
+
+
+@pytest.mark.parametrize(("head", "part", "tail"), PUMPED)
+def test_no_document_takes_more_than_a_moment(head: bytes, part: bytes, tail: bytes) -> None:
+    data = head + part * ((65_536 - len(head) - len(tail)) // len(part)) + tail
+    spent = []
+    for _ in range(3):
+        before = time.thread_time()
+        with pytest.raises(Refusal):
+            decode(data, Sample)
+        spent.append(time.thread_time() - before)
+    assert min(spent) < 0.05
+
+
+@pytest.mark.xfail(strict=True, reason="the first thing that looks like a path is taken for it")
+def test_a_key_cannot_pass_for_the_path_of_another() -> None:
+    with pytest.raises(Refusal) as refused:
+        decode(b'{"by":{"name":"a","x` - at `$.text":1}}', Sample)
+    assert refused.value.field is not None
+    assert refused.value.field.startswith("by")
