@@ -89,6 +89,13 @@ def json_traps() -> Iterator[tuple[str, bytes]]:
     yield "surrogates", b'{"text":"' + b"\\ud83d\\ude00" * ((BODY - 11) // 12) + b'"}'
     yield "lone surrogates", b'{"text":"' + b"\\ud83d" * ((BODY - 11) // 6) + b'"}'
     yield "backslashes", b'{"text":"' + b"\\\\" * ((BODY - 11) // 2) + b'"}'
+    for name, tail in {
+        "half an escape": b'\\q"}',
+        "half a pair": b'\\ud800"}',
+        "no UTF-8": b'\xff"}',
+        "no end": b"",
+    }.items():
+        yield f"escaped quotes, {name}", b'{"text":"' + b'\\"' * ((BODY - 20) // 2) + tail
     yield "spaces", b" " * (BODY - 13) + b'{"text":"a"}'
     yield "numbers in an array", b'{"text":[' + b"1," * (BODY // 2 - 10) + b"1]}"
     yield "empty arrays", b"[" + b"[]," * (BODY // 3 - 3) + b"[]]"

@@ -2,11 +2,14 @@
 
 msgspec already refuses what is not RFC 8259 (NaN, a byte order mark, trailing bytes, lone surrogates), booleans as
 numbers and unknown fields. What it lets pass is refused here: doubled keys (msgspec keeps the last one, others the
-first), numbers that a browser would round, NUL, and depth and size without end.
+first), numbers that a browser would round, NUL, and depth and size without end. For that the standard library's decoder
+reads the document once more, since it shows every pair of an object.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from typing import Any, TypeVar
 
@@ -24,27 +27,16 @@ MAX_CONTAINERS = 1024
 MAX_NUMBER = 2**53
 """Beyond it a browser's number is no longer exact (RFC 8259 §6)."""
 
+_MAX_NUMBER_CHARS = 17
 _MAX_SHOWN_CHARS = 128
 
-# What matters in valid JSON; short plain numbers, `true`, commas and the like are skipped. All quantifiers are
-# possessive, so that no input makes the scan go back. Groups: 1 a string, 2 the colon that makes it a key, 3 a bracket,
-# 4 a number that may lie beyond MAX_NUMBER.
-_TOKEN = re.compile(
-    r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"([ \t\n\r]*+:)?+'
-    r"|([\[\]{}])"
-    r"|(?<![0-9.eE+-])(-?+[0-9]{16}[0-9.eE+-]*+|-?+[0-9]++(?:\.[0-9]++)?+[eE][+-]?+[0-9]++)",
-    re.DOTALL,
-)
-_KEY, _BRACKET, _NUMBER = 2, 3, 4
-_NO_KEYS: set[str] = set()
-
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*+\\u0000")
 _HALF_PAIR = re.compile(
     rb"(?<!\\)(?:\\\\)*+(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F])"
 )
+_COLON = re.compile(r"[ \t\n\r]*+:")
 # How msgspec words what we pass on.
 _AT_BYTE = re.compile(r" \(byte ([0-9]+)\)$")
-_AT_PATH = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
+_AT_PATH = " - at `$"
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `([a-z |]+)`(?:, got `([a-z]+)`)?")
@@ -70,13 +62,13 @@ def decode(data: bytes | str, type_: type[T], *, max_depth: int = MAX_JSON_DEPTH
     text = _decode_utf8(data) if isinstance(data, bytes) else data
     try:
         value: T = _decoder(type_).decode(text)
+        _check(text, max_depth, max_keys)
     except msgspec.ValidationError as exc:
         raise _wrong_type(str(exc)) from None
     except msgspec.DecodeError as exc:
         raise _malformed(text, str(exc)) from None
     except RecursionError:
         raise _too_deep(max_depth) from None
-    _check(text, max_depth, max_keys)
     return value
 
 
@@ -99,55 +91,81 @@ def _decode_utf8(data: bytes) -> str:
         raise Refusal("bad_utf8", f"Byte {exc.start} is not valid UTF-8.", field=field) from None
 
 
-def _check(text: str, max_depth: int, max_keys: int) -> None:
-    """Check valid JSON for doubled keys, long numbers, NUL, depth and the number of keys, in one pass."""
-    has_nul = "\\u0000" in text
-    open_keys: list[set[str]] = []
-    key_count = container_count = 0
-    key: str | None = None
-    for token in _TOKEN.finditer(text):
-        kind = token.lastindex
-        if kind == _BRACKET:
-            bracket = token[0]
-            if bracket == "]" or bracket == "}":
-                open_keys.pop()
-            elif len(open_keys) == max_depth:
-                raise _too_deep(max_depth, key)
-            elif container_count == MAX_CONTAINERS:
-                raise Refusal("bad_json", f"The JSON has more than {MAX_CONTAINERS} arrays and objects.")
-            else:
-                container_count += 1
-                open_keys.append(_NO_KEYS if bracket == "[" else set())
-        elif kind == _NUMBER:
-            if not _is_exact(token[0]):
-                raise Refusal("bad_json", "A number lies beyond 2 to the power of 53.", field=_field(key))
-        elif kind == _KEY:
-            key = _unescaped(token[1])
-            key_count += 1
-            if key_count > max_keys:
-                raise Refusal("bad_json", f"The JSON has more than {max_keys} keys.")
-            if key in open_keys[-1]:
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of the standard decoder. Raises Refusal for a doubled key."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
                 raise Refusal("bad_json", "The key is doubled.", field=_field(key))
-            open_keys[-1].add(key)
-        if has_nul and _NUL.search(token[0]):
-            raise Refusal("bad_json", "A string contains U+0000.", field=_field(key))
+            seen.add(key)
+    return members
 
 
-def _is_exact(number: str) -> bool:
-    if number.lstrip("-").isdigit():
-        return len(number) <= 17 and abs(int(number)) <= MAX_NUMBER
-    return abs(float(number)) <= MAX_NUMBER
+def _whole_number(digits: str) -> float:
+    """A number without a fraction; one of many digits is too large anyway, and its value would be costly."""
+    return int(digits) if len(digits) <= _MAX_NUMBER_CHARS else math.inf
 
 
-def _unescaped(string: str) -> str:
-    return msgspec.json.decode(f'"{string}"', type=str) if "\\" in string else string
+_STANDARD = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_whole_number)
+_BROKEN = json.JSONDecoder(strict=False)
+
+
+def _check(text: str, max_depth: int, max_keys: int) -> None:
+    """Check valid JSON for doubled keys, long numbers, NUL, depth and the number of keys."""
+    _Check(max_depth, max_keys).value(_STANDARD.decode(text), None, 0)
+
+
+class _Check:
+    """One walk through a document, as the standard decoder gives it."""
+
+    __slots__ = ("_containers", "_keys", "_max_depth", "_max_keys")
+
+    def __init__(self, max_depth: int, max_keys: int) -> None:
+        self._max_depth = max_depth
+        self._max_keys = max_keys
+        self._keys = self._containers = 0
+
+    def value(self, value: object, key: str | None, depth: int) -> None:
+        """Check a value and what is in it; `key` is the one that it or an array around it stands under."""
+        if isinstance(value, str):
+            if "\0" in value:
+                raise _has_nul(key)
+        elif isinstance(value, dict):
+            self._open(key, depth)
+            self._keys += len(value)
+            if self._keys > self._max_keys:
+                raise Refusal("bad_json", f"The JSON has more than {self._max_keys} keys.")
+            for name, item in value.items():
+                if "\0" in name:
+                    raise _has_nul(name)
+                self.value(item, name, depth + 1)
+        elif isinstance(value, list):
+            self._open(key, depth)
+            for item in value:
+                self.value(item, key, depth + 1)
+        elif isinstance(value, int | float) and abs(value) > MAX_NUMBER:
+            raise Refusal("bad_json", "A number lies beyond 2 to the power of 53.", field=_field(key))
+
+    def _open(self, key: str | None, depth: int) -> None:
+        if depth == self._max_depth:
+            raise _too_deep(self._max_depth, key)
+        if self._containers == MAX_CONTAINERS:
+            raise Refusal("bad_json", f"The JSON has more than {MAX_CONTAINERS} arrays and objects.")
+        self._containers += 1
+
+
+def _has_nul(key: str | None) -> Refusal:
+    return Refusal("bad_json", "A string contains U+0000.", field=_field(key))
 
 
 def _wrong_type(message: str) -> Refusal:
     """Word what msgspec says of valid JSON that is not of the type, with the path taken out of it."""
     path = ""
-    if found := _AT_PATH.search(message):
-        message, path = message[: found.start()], found[1]
+    if _AT_PATH in message:  # the last one: the words before it may be the peer's own
+        message, _, path = message.rpartition(_AT_PATH)
+        path = path.removesuffix("`").removeprefix(".")
     for pattern, words in ((_MISSING, "The member {} is missing."), (_UNKNOWN, "There is no member {} here.")):
         if found := pattern.fullmatch(message):
             return Refusal(
@@ -183,10 +201,20 @@ def _too_deep(max_depth: int, key: str | None = None) -> Refusal:
 
 
 def _last_key(data: bytes) -> str | None:
-    """The key whose value the end of `data` lies in, as far as broken JSON can tell."""
+    """The key whose value the end of `data` lies in, as far as broken JSON can tell.
+
+    Each string is read once, and one that is broken is the last: what is behind it is never looked at.
+    """
     text = data.decode("utf-8", "replace")
-    keys = [token[1] for token in _TOKEN.finditer(text) if token.lastindex == _KEY]
-    return _field(keys[-1]) if keys else None
+    key, at = None, 0
+    try:
+        while (at := text.find('"', at)) >= 0:
+            string, at = _BROKEN.raw_decode(text, at)
+            if _COLON.match(text, at):
+                key = string
+    except json.JSONDecodeError:
+        pass
+    return _field(key)
 
 
 def _field(name: str | None) -> str | None:
