@@ -123,25 +123,23 @@ def test_a_script_says_every_text(room: Room, body: str) -> None:
     assert room.said() == list(TEXTS.values()), answer
 
 
-MEND = pytest.mark.xfail(strict=True, reason="a form is cut at &, and what no form sends is decoded as one")
-
 STORED = None
 """As it was typed."""
 
-TYPED: list[object] = [
+TYPED: list[tuple[str, str | None]] = [
     ("Hello", STORED),
     ("Hello World", STORED),
-    pytest.param("Tom & Jerry at 5+5", "bad_form", marks=MEND),
-    pytest.param("what is 5+5", "bad_form", marks=MEND),
-    pytest.param("100%", STORED, marks=MEND),
-    pytest.param("100% of 50%", STORED, marks=MEND),
-    pytest.param("50%20or so", "bad_form", marks=MEND),
+    ("Tom & Jerry at 5+5", "bad_form"),
+    ("what is 5+5", "bad_form"),
+    ("100%", STORED),
+    ("100% of 50%", STORED),
+    ("50%20or so", "bad_form"),
     ("\"double\" 'single' `back`", STORED),
     ("it's", STORED),
     ("one\ntwo", STORED),
     ("https://ci.example/?a=1", STORED),
-    pytest.param("see https://ci.example/?a=1&text=foo", "bad_form", marks=MEND),
-    pytest.param("see https://ci.example/?a=1&name=foo", "bad_form", marks=MEND),
+    ("see https://ci.example/?a=1&text=foo", "bad_form"),
+    ("see https://ci.example/?a=1&name=foo", "bad_form"),
     ("🙂 👩\u200d🚀", STORED),
     ("Grüße, 你好", STORED),
     ("@home", STORED),
@@ -171,7 +169,6 @@ def test_what_is_typed_behind_message_is_kept_or_refused(
 WHOLE = [text for text in TEXTS.values() if not text.startswith("message=")]
 
 
-@MEND
 def test_what_is_typed_without_a_field_is_the_text(room: Room) -> None:
     answers = [curl("--data-raw", text, room.url) for text in WHOLE]
     assert room.said() == WHOLE, answers
@@ -184,7 +181,6 @@ def test_latin_1_is_refused_and_not_guessed(room: Room) -> None:
     assert room.said() == []
 
 
-@MEND
 def test_the_advice_of_a_refusal_helps(room: Room) -> None:
     text = "Tom & Jerry at 5+5"
     answer = curl("-d", f"message={text}", room.url)
@@ -193,7 +189,6 @@ def test_the_advice_of_a_refusal_helps(room: Room) -> None:
     assert room.said() == [text]
 
 
-@MEND
 @pytest.mark.parametrize(
     ("body", "field"),
     [({"message": "hi", "title": "Alarm"}, "title"), ({"csrf": "x", "message": "hi"}, "csrf")],
@@ -207,7 +202,6 @@ def test_a_field_that_is_not_known_is_named(room: Room, body: dict[str, str], fi
     assert room.said() == []
 
 
-@MEND
 def test_the_line_break_at_the_end_of_a_file_is_not_said(room: Room, tmp_path: Path) -> None:
     (tmp_path / "form.txt").write_text("name=bob&message=Tom+%26+Jerry\n")
     curl("--data-binary", f"@{tmp_path / 'form.txt'}", room.url)

@@ -1,4 +1,4 @@
-"""Forms and queries are decoded exactly or refused; a body that names no text field is the text itself."""
+"""Multipart forms and queries are decoded exactly or refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.core.errors import Refusal
-from parlour.wire.forms import decode_multipart, decode_urlencoded, form_or_text, media_type, parse_query
+from parlour.wire.forms import decode_multipart, known_fields, media_type, parse_query
 
 PAIRS = [
     (b"", []),
@@ -57,65 +57,38 @@ BAD_PAIRS = [
 @pytest.mark.parametrize(("raw", "pairs"), PAIRS)
 def test_pairs_are_decoded_in_order(raw: bytes, pairs: list[tuple[str, str]]) -> None:
     assert parse_query(raw) == pairs
-    assert decode_urlencoded(raw) == pairs
 
 
 @pytest.mark.parametrize(("raw", "field"), BAD_PAIRS)
 def test_bad_pairs_are_refused_with_their_field(raw: bytes, field: str | None) -> None:
-    for decode, code in ((parse_query, "bad_parameter"), (decode_urlencoded, "bad_form")):
-        with pytest.raises(Refusal) as refused:
-            decode(raw)
-        assert refused.value.code == code
-        assert refused.value.field == field
+    with pytest.raises(Refusal) as refused:
+        parse_query(raw)
+    assert refused.value.code == "bad_parameter"
+    assert refused.value.field == field
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), max_size=64))
 def test_what_urlencode_writes_is_read_back(pairs: list[tuple[str, str]]) -> None:
     wanted = [(name, value) for name, value in pairs if "\0" not in name + value]
-    assert decode_urlencoded(urlencode(wanted).encode()) == wanted
+    assert parse_query(urlencode(wanted).encode()) == wanted
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_pairs_or_a_refusal(raw: bytes) -> None:
     try:
-        pairs: object = decode_urlencoded(raw)
+        pairs: object = parse_query(raw)
     except Refusal as refusal:
         pairs = refusal.code
-    assert isinstance(pairs, list) or pairs == "bad_form"
+    assert isinstance(pairs, list) or pairs == "bad_parameter"
 
 
-@pytest.mark.parametrize(
-    ("data", "text"),
-    [
-        (b"hello", "hello"),
-        (b"", ""),
-        (b"100% sure + more", "100% sure + more"),
-        (b"%41", "%41"),
-        (b"a=b", "a=b"),
-        (b"a & b", "a & b"),
-        (b"texts=1", "texts=1"),
-        (b"my text=1", "my text=1"),
-        (b"subtext=1&mymessage=2", "subtext=1&mymessage=2"),
-        ("grüße".encode(), "grüße"),
-        (b"a\0b", "a\0b"),  # refused later, as any text with NUL
-        (b"&" * 100, "&" * 100),
-        (b"https://example.org/?q=1&x=2", "https://example.org/?q=1&x=2"),
-    ],
-)
-def test_a_form_that_names_no_text_is_the_text_byte_for_byte(data: bytes, text: str) -> None:
-    assert form_or_text(data) == text
-
-
-def test_a_form_that_names_a_text_is_a_form() -> None:
-    assert form_or_text(b"message=Hello+there") == [("message", "Hello there")]
-    assert form_or_text(b"text=a%20b&room=dev") == [("text", "a b"), ("room", "dev")]
-    assert form_or_text(b"room=dev&text=") == [("room", "dev"), ("text", "")]
-    with pytest.raises(Refusal) as refused:
-        form_or_text(b"message=100%")
-    assert refused.value.code == "bad_form"
-    with pytest.raises(Refusal) as refused:
-        form_or_text(b"hello \xff")
-    assert refused.value.code == "bad_utf8"
+def test_fields_are_known_and_given_once() -> None:
+    known = frozenset({"a", "b"})
+    assert known_fields([("a", "1"), ("b", "")], known) == {"a": "1", "b": ""}
+    for pairs, field in (([("a", "1"), ("c", "")], "c"), ([("a", "1"), ("a", "1")], "a")):
+        with pytest.raises(Refusal) as refused:
+            known_fields(pairs, known)
+        assert (refused.value.code, refused.value.field) == ("bad_form", field)
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,15 @@ from parlour.core.text import decode_text
 from parlour.http.negotiate import wants_json
 from parlour.http.request import Request
 from parlour.schema.commands import PostMessage, SendMessage
-from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, form_or_text
+from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, known_fields
 from parlour.wire.strict_json import decode
+from parlour.wire.typed_forms import read_typed_form
 
 DEFAULT_ROOM = "lobby"
 """Where a message goes that names no room."""
 
-_FIELDS = frozenset({"message", "text", "room", "name", "key"})
+_TEXTS = frozenset({"message", "text"})
+_FIELDS = _TEXTS | {"room", "name", "key"}
 _TEXT_TOO = (URLENCODED, b"application/octet-stream")
 """What clients label text with that know nothing of it."""
 _PARAMETERS = frozenset({"name"})
@@ -152,19 +154,12 @@ def _from_api_json(request: Request) -> _Written:
 
 def _from_form(request: Request) -> _Written:
     """The message of a form; but what `curl -d` labels a form may be the text itself."""
-    pairs: list[tuple[str, str]] | str
     if request.media_type == URLENCODED:
-        pairs = form_or_text(request.body)
+        fields = read_typed_form(_without_final_break(request.body), _FIELDS, _TEXTS)
+        if isinstance(fields, str):
+            return fields, None, None, None
     else:
-        pairs = decode_multipart(request.field(b"content-type") or b"", request.body)
-    if isinstance(pairs, str):
-        return _without_final_break(pairs), None, None, None
-    fields: dict[str, str] = {}
-    for name, value in pairs:
-        if name in fields:
-            raise Refusal("bad_form", f"The field {name!r} is given twice.", field=name[:64])
-        if name in _FIELDS:
-            fields[name] = value
+        fields = known_fields(decode_multipart(request.field(b"content-type") or b"", request.body), _FIELDS)
     if "message" in fields and "text" in fields:
         raise Refusal("bad_form", "Give message or text, not both.", field="text")
     text = fields.get("message", fields.get("text"))
@@ -176,12 +171,12 @@ def _from_form(request: Request) -> _Written:
 
 
 def _from_raw(request: Request) -> _Written:
-    return _without_final_break(decode_text(request.body)), None, None, None
+    return decode_text(_without_final_break(request.body)), None, None, None
 
 
-def _without_final_break(text: str) -> str:
+def _without_final_break(body: bytes) -> bytes:
     """`echo hello | curl -T - …` means hello: the line break that ends a file is not part of what it says."""
-    return text[:-2] if text.endswith("\r\n") else text[:-1] if text.endswith("\n") else text
+    return body[:-2] if body.endswith(b"\r\n") else body[:-1] if body.endswith(b"\n") else body
 
 
 def _agree(inside: str | None, outside: str, field: str) -> str:

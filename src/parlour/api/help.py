@@ -12,7 +12,7 @@ SAY SOMETHING
   curl -d 'hello' {origin}/lobby
   curl -d 'hello' '{origin}/lobby?name=alice'
   curl -X POST {origin}/send -d 'message=Hello'          (room=lobby unless you say room=...)
-  curl --data-urlencode 'message=50% & more' {origin}/lobby   (escaped text needs message= before it)
+  curl --data-urlencode 'message=5+5 & more' {origin}/lobby   (any text at all; it needs message= before it)
   uptime | curl -T - -X POST {origin}/lobby
   curl -H 'Content-Type: application/json' -d '{{"text":"hello","name":"alice"}}' {origin}/lobby
   The answer 201 comes when the message is safe on disk. A refusal says so and nothing is stored.

@@ -1,7 +1,7 @@
-"""Forms and query strings, decoded strictly: what one reader could take for something else is refused.
+"""Multipart forms and query strings, decoded strictly: what one reader could take for something else is refused.
 
-Three kinds of input: `application/x-www-form-urlencoded` (WHATWG URL §5.1), `multipart/form-data` (RFC 7578, text
-fields only) and the query of a request target. And one habit: `curl -d hello host/lobby` labels its body as a form.
+The query of a request target is encoded as urlencoded forms are (WHATWG URL §5.1); of `multipart/form-data` (RFC 7578)
+only text fields are taken.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached, Push
 
 from parlour.core.errors import Refusal
 from parlour.core.limits import MAX_FORM_FIELDS, MAX_FORM_PARTS
-from parlour.core.text import decode_text, visible
+from parlour.core.text import visible
 
 _MAX_PART_HEADERS = 4
 _MAX_PART_HEADER_BYTES = 1024
@@ -40,30 +40,22 @@ def parse_query(raw: bytes) -> Pairs:
     return _decode_pairs(raw, "bad_parameter") if raw else []
 
 
-def form_or_text(data: bytes) -> Pairs | str:
-    """Decode an urlencoded body; without a field named `message` or `text` it is the text itself, byte for byte.
-
-    Raises Refusal("bad_form") for a bad form, ("bad_utf8") for a bad text.
-    """
-    return decode_urlencoded(data) if _names_a_text(data) else decode_text(data)
-
-
-def decode_urlencoded(data: bytes) -> Pairs:
-    """Decode an urlencoded body into pairs in their order.
-
-    Raises Refusal("bad_form") for a broken escape, invalid UTF-8, NUL or more than 64 fields.
-    """
-    return _decode_pairs(data, "bad_form") if data else []
-
-
 def media_type(content_type: bytes) -> bytes:
     """The type and subtype of a Content-Type, in lower case, without its parameters (RFC 9110 §8.3.1)."""
     return content_type.partition(b";")[0].strip(b" \t").lower()
 
 
-def _names_a_text(data: bytes) -> bool:
-    """Whether a body has a field named `message` or `text`. Names are compared as sent: no client escapes letters."""
-    return any(data.startswith(name) or b"&" + name in data for name in (b"message=", b"text="))
+def known_fields(pairs: Pairs, known: frozenset[str], hint: str = "") -> dict[str, str]:
+    """The fields of a form by name. Raises Refusal("bad_form"), with the hint, for one that is unknown or repeated."""
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in known:
+            shown, names = shown_field(name), ", ".join(sorted(known))
+            raise Refusal("bad_form", f"There is no field {shown} here; known are {names}. {hint}".strip(), field=shown)
+        if name in fields:
+            raise Refusal("bad_form", f"The field {name} is given twice. {hint}".strip(), field=name)
+        fields[name] = value
+    return fields
 
 
 def _decode_pairs(data: bytes, code: str) -> Pairs:
@@ -73,32 +65,37 @@ def _decode_pairs(data: bytes, code: str) -> Pairs:
     for part in data.split(b"&"):
         if part:
             name, _, value = part.partition(b"=")
-            decoded = _decode(name, code, None)
-            pairs.append((decoded, _decode(value, code, decoded)))
+            decoded = decode_value(name, code, None)
+            pairs.append((decoded, decode_value(value, code, decoded)))
     return pairs
 
 
-def _decode(raw: bytes, code: str, field: str | None) -> str:
+def decode_value(raw: bytes, code: str, field: str | None) -> str:
+    """Decode the value (or the name) of `field` by the standard.
+
+    Raises Refusal(code) for a broken escape, invalid UTF-8 or NUL.
+    """
     if b"+" in raw:
         raw = raw.replace(b"+", b" ")
     if b"%" in raw:
         if _BAD_ESCAPE.search(raw):
-            raise Refusal(code, "A % is not followed by two hexadecimal digits.", field=_shown(field))
+            raise Refusal(code, "A % is not followed by two hexadecimal digits.", field=shown_field(field))
         raw = unquote_to_bytes(raw)
-    return _text(raw, code, field)
+    return plain_value(raw, code, field)
 
 
-def _text(raw: bytes, code: str, field: str | None) -> str:
+def plain_value(raw: bytes, code: str, field: str | None) -> str:
+    """A value that is not encoded. Raises Refusal(code) for invalid UTF-8 or NUL."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise Refusal(code, "A field is not valid UTF-8.", field=_shown(field)) from None
+        raise Refusal(code, "A field is not valid UTF-8.", field=shown_field(field)) from None
     if "\0" in text:
-        raise Refusal(code, "A field contains U+0000.", field=_shown(field))
+        raise Refusal(code, "A field contains U+0000.", field=shown_field(field))
     return text
 
 
-def _shown(field: str | None) -> str | None:
+def shown_field(field: str | None) -> str | None:
     """Make a peer's own words short and safe to show."""
     return visible(field[:_MAX_SHOWN_CHARS]) if field else None
 
@@ -130,7 +127,7 @@ def decode_multipart(content_type: bytes, data: bytes) -> Pairs:
                 if isinstance(event, MultipartSegment):
                     name, value = _field_name(event), b""
                 elif event is None:
-                    pairs.append((name, _text(value, "bad_form", name)))
+                    pairs.append((name, plain_value(value, "bad_form", name)))
                 else:
                     value += event
     except ParserLimitReached:
@@ -153,9 +150,11 @@ def _check_edges(data: bytes, boundary: bytes) -> None:
 def _field_name(part: MultipartSegment) -> str:
     name = str(part.name)
     if part.filename is not None:
-        raise Refusal("unsupported_media_type", "Files are not accepted here; send text fields.", field=_shown(name))
+        raise Refusal(
+            "unsupported_media_type", "Files are not accepted here; send text fields.", field=shown_field(name)
+        )
     if len({header for header, _ in part.headerlist}) != len(part.headerlist):
-        raise Refusal("bad_form", "A part of the form repeats a header.", field=_shown(name))
+        raise Refusal("bad_form", "A part of the form repeats a header.", field=shown_field(name))
     if (part.charset or "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise Refusal("bad_form", "The fields of a form are in UTF-8.", field=_shown(name))
+        raise Refusal("bad_form", "The fields of a form are in UTF-8.", field=shown_field(name))
     return name

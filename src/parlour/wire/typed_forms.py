@@ -1,0 +1,67 @@
+"""Bodies labelled as urlencoded forms: those of forms and programs, and what people type behind `curl -d`.
+
+curl labels everything that `-d` sends as a form and encodes nothing. So the body may be the text itself, or a form with
+values as they were typed. What could be taken either way is refused: guessing would cut or change the text.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from parlour.core.errors import Refusal
+from parlour.core.limits import MAX_FORM_FIELDS
+from parlour.core.text import decode_text
+from parlour.wire.forms import decode_value, known_fields, plain_value, shown_field
+
+_HOW = "To send any text as it is: curl --data-urlencode 'message=…'"
+
+# What encoders leave as it is: the standard's (WHATWG URL §1.3) `*-._`, and `!'()~` of JavaScript, Python and .NET.
+_ENCODED = re.compile(rb"(?:[A-Za-z0-9*._~!'()+-]++|%[0-9A-Fa-f]{2})*+")
+_ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
+# The beginning of a query in an address: an & behind it rather belongs to the address.
+_QUERY = re.compile(rb"=|\?(?!\s|\Z)")
+
+
+def read_typed_form(data: bytes, fields: frozenset[str], texts: frozenset[str]) -> dict[str, str] | str:
+    """Read a body as a form, or give the text that it is.
+
+    It is a form if one of its fields is among `texts`, and it begins with one of `fields` or is encoded from the first
+    byte to the last. Values are decoded by the standard where an encoder can have written them, and taken as they stand
+    where none can. Raises Refusal("bad_form") where a value could be meant in both ways, and for fields that are
+    unknown or repeated; ("bad_utf8") for a bad text.
+    """
+    parts = [part.partition(b"=") for part in data.split(b"&", MAX_FORM_FIELDS)]
+    names = [_name(raw) if equals else None for raw, equals, _ in parts]
+    if texts.isdisjoint(names) or not (names[0] in fields or _is_encoded(parts)):
+        return decode_text(data)
+    pairs: list[tuple[str, str]] = []
+    for name, (_, _, raw) in zip(names, parts, strict=True):
+        if name is None:
+            detail = f"A part between two & is no field, so the text would be cut there. {_HOW}"
+            raise Refusal("bad_form", detail, field=shown_field(pairs[-1][0]))
+        pairs.append((name, _value(name, raw, is_last=len(pairs) == len(parts) - 1)))
+    return known_fields(pairs, fields, _HOW)
+
+
+def _name(raw: bytes) -> str:
+    if b"%" in raw or b"+" in raw:
+        raw = unquote_to_bytes(raw.replace(b"+", b" "))
+    return raw.decode("utf-8", "replace")
+
+
+def _is_encoded(parts: list[tuple[bytes, bytes, bytes]]) -> bool:
+    """Whether an encoder can have written all of it."""
+    return all(equals and _ENCODED.fullmatch(raw) and _ENCODED.fullmatch(value) for raw, equals, value in parts)
+
+
+def _value(name: str, raw: bytes, *, is_last: bool) -> str:
+    if _ENCODED.fullmatch(raw):
+        return decode_value(raw, "bad_form", name)
+    if b"+" in raw or _ESCAPE.search(raw):
+        detail = f"Whether the + and % in it are encoded or meant as they stand cannot be told. {_HOW}"
+        raise Refusal("bad_form", detail, field=name)
+    if not is_last and _QUERY.search(raw):
+        detail = f"Whether the & behind it ends the field or belongs to the text cannot be told. {_HOW}"
+        raise Refusal("bad_form", detail, field=name)
+    return plain_value(raw, "bad_form", name)
