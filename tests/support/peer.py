@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,6 +93,13 @@ class Peer:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(PATIENCE_S)
+
+    def wait_for_a_request(self, method: str = "") -> None:
+        """Return when a request with this method has been read."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not any(asked.line.startswith(method) for asked in list(self.asked)):
+            assert time.monotonic() < deadline, f"no request {method}: {self.asked}"
+            time.sleep(0.01)
 
     def _run(self) -> None:
         while True:
