@@ -38,4 +38,7 @@ def remember(file: Path, cursor: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        print("usage: bot.py URL FILE", file=sys.stderr)
+        sys.exit(2)
     main(sys.argv[1], Path(sys.argv[2]))

@@ -33,4 +33,8 @@ async def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 8080))
+    words = sys.argv[1:] or ["8080"]
+    if len(words) > 1 or not words[0].isdecimal() or int(words[0]) > 65535:
+        print("usage: embedded.py [PORT]", file=sys.stderr)
+        sys.exit(2)
+    asyncio.run(main(int(words[0])))

@@ -84,6 +84,16 @@ def test_send_lines_again_with_the_same_key_stores_nothing_twice(server: ServerP
     assert texts(server, "lines") == ["one", "two", "three", "four"]
 
 
+def test_send_lines_says_once_that_it_is_slowed(tmp_path: Path) -> None:
+    options = ("--sends-per-s", "10", "--sends-burst", "1")
+    with ServerProcess(tmp_path / "data", *options, rate_limits=True) as slow:
+        done = run("send", f"{slow.url}/slow", "--lines", typed=b"one\ntwo\nthree\n")
+    assert (done.returncode, done.stdout) == (0, b"slow/1\nslow/2\nslow/3\n")
+    assert done.stderr.count(b"\n") == 1
+    assert b"more slowly" in done.stderr
+    assert b"rate_limited" in done.stderr
+
+
 def test_refusal_ends_with_1_and_its_reason(server: ServerProcess) -> None:
     blank = run("send", f"{server.url}/refused", " ")
     long = run("send", f"{server.url}/refused", typed=b"x" * 20_000)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from parlour.client import Backoff, Busy, Client, OutcomeUnknown, Refused, Sent, Unreachable
+from parlour.client import Backoff, Busy, Client, ClientError, OutcomeUnknown, Refused, Sent, Unreachable
 from parlour.client import transport as transport_module
 from parlour.core.errors import Refusal
 from tests.support.peer import Peer, Step, answer, nobody, reset, silence, then
@@ -122,6 +122,21 @@ def test_retry_after_beyond_the_deadline_ends_at_once() -> None:
         with pytest.raises(Busy) as caught:
             room.send("hi")
         assert caught.value.retry_after_s == 60.0
+
+
+def test_rate_is_obeyed_to_the_second_and_told() -> None:
+    """However often: a batch is not slowed more than the server asks for."""
+    waits: list[tuple[str, float]] = []
+
+    def note(error: ClientError, wait_s: float) -> None:
+        assert isinstance(error, Busy)
+        waits.append((error.code, wait_s))
+
+    slowed = problem(429, "rate_limited", Retry_After="1")
+    slow = Backoff(base_s=1000.0, cap_s=1000.0)
+    with Peer(slowed, slowed, STORED) as peer, Client(f"{peer.url}/lobby", backoff=slow) as room:
+        assert room.send("hi", on_wait=note) == Sent("lobby", 7, False)
+    assert waits == [("rate_limited", 1.0)] * 2
 
 
 def test_nobody_listening_is_unreachable() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import click
 
@@ -39,7 +38,7 @@ def chat(url: Room, name: str | None, last: int, timeout_s: float, plain: bool) 
         with endings():
             name = None if name is None else display_name(name)
             client = Client(url, name=name, token=token(), backoff=INTERACTIVE)
-            is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+            is_terminal = os.isatty(0) and os.isatty(1)
             look = Look(short=is_terminal, colour=wants_colour(is_terminal))
             if is_terminal and not plain and os.environ.get("TERM") != "dumb":
                 from parlour.cli.terminal.conversation import Conversation

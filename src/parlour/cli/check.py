@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from parlour.cli.streams import say, write_line
 from parlour.store.sqlite import check as whole
 from parlour.store.sqlite.errors import StoreError
 
@@ -28,14 +29,15 @@ def check(directory: Path, as_json: bool) -> int:
     """Verify every stored event, also while the server runs.
 
     Looks at the structure of the database, the numbering of every room and the checksum of every event.
-    Exit code: 0 all is well, 1 something is damaged (each problem is one line), 2 there is nothing to check.
+    Exit code: 0 all is well, 1 something is damaged (each problem is one line), 2 there is nothing to check,
+    6 the report cannot be written.
     """
     try:
         report = whole.check(directory)
     except StoreError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}")
         return CANNOT_OPEN
-    click.echo(_json(report) if as_json else _text(report))
+    write_line(_json(report) if as_json else _text(report))
     return 0 if report.is_ok else DAMAGED
 
 

@@ -7,13 +7,16 @@ codes of their own (`cli/output.py`, `cli/check.py`); 130 is interrupted, for al
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 import click
 
+from parlour.cli.streams import EXIT_OUTPUT, OutputFailed, complain, let_go, occupy_standard_descriptors
 from parlour.version import __version__
 
 STARTED_AS_ENV = "PARLOUR_STARTED_AS"
@@ -30,6 +33,9 @@ _COMMANDS = {
     "check": "Check the stored data for damage.",
 }
 """Name and one line of help of every command; module and function carry the same name."""
+
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+"""What click meets when it prints help, or a version, to where nothing can be written."""
 
 _HELP = ["-h", "--help"]
 
@@ -74,14 +80,30 @@ def _run(arguments: list[str], started_as: str | None) -> Any:
 
 def main() -> None:
     """Run the command line and exit. A command's callback returns its exit code, or None for 0."""
+    occupy_standard_descriptors()
     arguments = sys.argv[1:]
     if arguments[:1] == ["help"]:  # what people try first
         arguments = [*arguments[1:], "--help"]
     try:
         code = _run(arguments, os.environ.pop(STARTED_AS_ENV, None))
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = EXIT_INTERRUPTED
+    except OutputFailed as error:
+        code = _unwritten(error)
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        code = _unwritten(OutputFailed(error))
+    let_go()
     sys.exit(code or 0)
+
+
+def _unwritten(error: OutputFailed) -> int:
+    if error.is_unread:
+        return 0
+    complain(str(error))
+    return EXIT_OUTPUT

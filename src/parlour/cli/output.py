@@ -1,32 +1,36 @@
-"""What the client commands share: exit codes, where words for people go, and a standard output that may go away."""
+"""What the client commands share: exit codes, and how every error becomes one."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import NoReturn
 
 import click
 
 from parlour.cli import light_httpx  # noqa: F401 (before httpx)
-from parlour.client import ClientError, OutcomeUnknown, Refused, Room, parse_room
+from parlour.cli.streams import EXIT_OUTPUT, InputFailed, OutputFailed, complain, say
+from parlour.client import ClientError, OutcomeUnknown, ProxyUnusable, Refused, Room, parse_room
 from parlour.client.transport import check_token
 from parlour.core.errors import Refusal
 from parlour.core.text import visible
 
 EXIT_REFUSED = 1
+EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 EXIT_UNKNOWN = 4
 EXIT_GAP = 5
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
 
 TOKEN_ENV = "PARLOUR_TOKEN"  # noqa: S105 (a name, not a secret)
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 refused by the server; 2 wrong usage; 3 no answer within --timeout; "
     "4 the message may or may not be stored (the same text with the printed --key settles it); "
-    "5 events are missing (tail --strict); 130 interrupted."
+    "5 events are missing (tail --strict); 6 standard output could not be written, what was to be sent is stored; "
+    "130 interrupted."
 )
 
 
@@ -45,12 +49,6 @@ def token() -> str | None:
         return check_token(value) if value else None
     except ValueError as exc:
         raise click.UsageError(f"{TOKEN_ENV}: {exc}") from exc
-
-
-def complain(text: str) -> None:
-    """Say something to the person, on standard error."""
-    with suppress(OSError):  # a closed window
-        print(f"parlour: {visible(text)}", file=sys.stderr, flush=True)
 
 
 def exit_code(error: ClientError) -> int:
@@ -81,10 +79,25 @@ def endings() -> Iterator[None]:
         raise Stop(exit_code(exc)) from exc
     except Refusal as exc:  # core's own checks, made before anything was sent
         raise click.UsageError(visible(exc.detail)) from exc
-    except BrokenPipeError as exc:
-        # The interpreter flushes standard output once more at exit; give it somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise Stop(0) from exc
+    except KeyboardInterrupt as exc:
+        if os.isatty(2):
+            say("")  # behind the ^C that the terminal has shown
+        raise Stop(EXIT_INTERRUPTED) from exc
+    except ProxyUnusable as exc:
+        raise click.UsageError(visible(str(exc))) from exc
+    except InputFailed as exc:
+        complain(str(exc))
+        raise Stop(EXIT_USAGE) from exc
+    except OutputFailed as exc:
+        raise Stop(output_code(exc, str(exc))) from exc
+
+
+def output_code(failure: OutputFailed | None, text: str) -> int:
+    """The code for an output that failed, after `text` has been said about it; 0 where there is nothing to say."""
+    if failure is None or failure.is_unread:
+        return 0
+    complain(text)
+    return EXIT_OUTPUT
 
 
 def describe(error: ClientError, key: str | None = None) -> str:
@@ -101,15 +114,3 @@ def fail(code: int, text: str) -> NoReturn:
     """Say why and stop."""
     complain(text)
     raise Stop(code)
-
-
-def write_line(line: str) -> None:
-    """One line (or several) to standard output, at once: whoever reads a pipe wants it now."""
-    write(f"{line}\n".encode())
-
-
-def write(data: bytes) -> None:
-    """All the bytes to standard output, at once."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(1, view) :]

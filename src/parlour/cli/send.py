@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import sys
-from typing import BinaryIO
+import os
+from typing import NoReturn
 
 import click
 
 from parlour.cli.output import (
     EXIT_CODES,
+    EXIT_INTERRUPTED,
     EXIT_REFUSED,
     Stop,
     address,
-    complain,
     describe,
     endings,
     exit_code,
     fail,
+    output_code,
     token,
-    write_line,
 )
-from parlour.client import Client, ClientError, Room, new_key
+from parlour.cli.streams import OutputFailed, complain, lines_of, read_all, write_line
+from parlour.client import Busy, Client, ClientError, Room, Sent, new_key
 from parlour.core.names import check_key, display_name
 
 MAX_INPUT_BYTES = 1024 * 1024
@@ -37,7 +38,11 @@ MAX_INPUT_BYTES = 1024 * 1024
 @click.argument("text", nargs=-1)
 @click.option("--name", envvar="PARLOUR_NAME", help="Display name; without one the server gives you one.")
 @click.option("--key", help="Idempotency key, 8 to 64 of A-Za-z0-9_-: a second run with it stores nothing twice.")
-@click.option("--file", type=click.File("rb"), help="Read the text from a file; - is standard input.")
+@click.option(
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="Read the text from a file; - is standard input.",
+)
 @click.option("--lines", is_flag=True, help="Send every line as a message of its own; with --key, line 3 has KEY-3.")
 @click.option(
     "--timeout",
@@ -53,51 +58,97 @@ def send(
     text: tuple[str, ...],
     name: str | None,
     key: str | None,
-    file: BinaryIO | None,
+    file: str | None,
     lines: bool,
     timeout_s: float,
 ) -> int:
     """Run the command; returns the exit code."""
     if text and (file is not None or lines):
         raise click.UsageError("TEXT is one message; --file and --lines read their input instead.")
-    source = sys.stdin.buffer if file is None else file
     try:
         with endings():
             name = None if name is None else display_name(name)
             key = new_key() if key is None else check_key(key)
             with Client(url, name=name, token=token(), timeout_s=timeout_s) as client:
-                if lines:
-                    _send_lines(client, source, key)
-                else:
-                    write_line(str(client.send(" ".join(text) if text else _whole(source), key=key)))
+                return _Sending(client, key).run(" ".join(text) if text else None, _open(file), lines=lines)
     except Stop as stop:
         return stop.code
-    return 0
 
 
-def _whole(source: BinaryIO) -> str:
+def _open(file: str | None) -> int:
+    """The descriptor to read from."""
+    if file is None or file == "-":
+        return 0
+    try:
+        return os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as exc:
+        raise click.UsageError(f"{click.format_filename(file)} cannot be read: {exc.strerror}.") from exc
+
+
+class _Sending:
+    """Messages on their way, each with a receipt; what has been sent does not depend on whether one can be printed."""
+
+    def __init__(self, client: Client, key: str) -> None:
+        self._client = client
+        self._key = key
+        self._failure: OutputFailed | None = None
+        self._has_waited = False
+
+    def run(self, text: str | None, source: int, *, lines: bool) -> int:
+        """Send the text, or what can be read from `source`. Returns the exit code; raises Stop."""
+        if lines:
+            return self._send_lines(source)
+        text = _whole(source) if text is None else text
+        try:
+            sent = self._client.send(text, key=self._key)
+        except KeyboardInterrupt:
+            self._interrupted("interrupted; it is unknown whether the message was stored; send it again")
+        self._give(sent)
+        return output_code(self._failure, f"stored as {sent}, but {self._failure}")
+
+    def _send_lines(self, source: int) -> int:
+        """Every line in order; the first that fails ends it, and the same command with the same key goes on there."""
+        sent: Sent | None = None
+        number = 0
+        try:
+            for number, raw in enumerate(lines_of(source), 1):
+                line = _decode(raw).rstrip("\r\n")
+                if line.strip():
+                    sent = self._client.send(line, key=f"{self._key}-{number}", on_wait=self._slowed)
+                    self._give(sent)
+        except ClientError as exc:
+            complain(f"line {number}: {describe(exc, self._key)}")
+            if number > 1:
+                complain(f"to go on, give the same input with --key {self._key}: no line is stored twice")
+            raise Stop(exit_code(exc)) from exc
+        except KeyboardInterrupt:
+            self._interrupted(f"interrupted at line {number or 1}; to go on, give the same input")
+        return output_code(self._failure, f"stored up to {sent}, but {self._failure}")
+
+    def _give(self, sent: Sent) -> None:
+        if self._failure is None:
+            try:
+                write_line(str(sent))
+            except OutputFailed as exc:
+                self._failure = exc
+
+    def _slowed(self, error: ClientError, wait_s: float) -> None:
+        """Say once why this takes its time."""
+        if isinstance(error, Busy) and not self._has_waited:
+            self._has_waited = True
+            complain(f"going on more slowly, as the server asks: {error} ({error.code})")
+
+    def _interrupted(self, text: str) -> NoReturn:
+        complain(f"{text} with --key {self._key}: nothing is stored twice")
+        raise Stop(EXIT_INTERRUPTED)
+
+
+def _whole(source: int) -> str:
     """All of the input as one text, without the line break that ends a file."""
-    raw = source.read(MAX_INPUT_BYTES + 1)
+    raw = read_all(source, MAX_INPUT_BYTES)
     if len(raw) > MAX_INPUT_BYTES:
         fail(EXIT_REFUSED, f"the input has more than {MAX_INPUT_BYTES} bytes; no message is so long")
     return _decode(raw).removesuffix("\n").removesuffix("\r")
-
-
-def _send_lines(client: Client, source: BinaryIO, key: str) -> None:
-    """Every line in order; the first that fails ends it, and the same command with the same key goes on from there."""
-    number = 0
-    while raw := source.readline(MAX_INPUT_BYTES):
-        number += 1
-        line = _decode(raw).rstrip("\r\n")
-        if not line.strip():
-            continue
-        try:
-            write_line(str(client.send(line, key=f"{key}-{number}")))
-        except ClientError as exc:
-            complain(f"line {number}: {describe(exc, key)}")
-            if number > 1:
-                complain(f"to go on, give the same input with --key {key}: no line is stored twice")
-            raise Stop(exit_code(exc)) from exc
 
 
 def _decode(raw: bytes) -> str:

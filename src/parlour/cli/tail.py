@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import sys
 
 import click
 
-from parlour.cli.output import EXIT_CODES, EXIT_GAP, Stop, address, complain, endings, fail, token, write, write_line
+from parlour.cli.output import EXIT_CODES, EXIT_GAP, Stop, address, endings, fail, token
+from parlour.cli.streams import complain, write, write_line
 from parlour.cli.terminal.look import Look, wants_colour
 from parlour.client import CaughtUp, Client, Event, Feed, Lost, Reset, Room
 from parlour.client.items import Line
@@ -48,7 +49,7 @@ def tail(
     try:
         with endings(), Client(url, token=token(), timeout_s=timeout_s) as client:
             feed = client.follow(since, last=50 if last is None else last)
-            _print(feed, Printer(as_json, is_terminal=sys.stdout.isatty()), follow=follow, strict=strict)
+            _print(feed, Printer(as_json, is_terminal=os.isatty(1)), follow=follow, strict=strict)
     except Stop as stop:
         return stop.code
     return 0

@@ -4,6 +4,7 @@ from parlour.client.backoff import INTERACTIVE, Backoff
 from parlour.client.client import Client, Page, Sent, new_key
 from parlour.client.errors import Busy, ClientError, OutcomeUnknown, Refused, Unreachable
 from parlour.client.feed import Feed, Lost
+from parlour.client.proxies import ProxyUnusable
 from parlour.client.room import Room, parse_room
 from parlour.schema.events import CaughtUp, Event, Reset, Typing
 
@@ -19,6 +20,7 @@ __all__ = [
     "Lost",
     "OutcomeUnknown",
     "Page",
+    "ProxyUnusable",
     "Refused",
     "Reset",
     "Room",

@@ -23,8 +23,10 @@ class _Problem(msgspec.Struct):
 _decode_problem = msgspec.json.Decoder(_Problem).decode
 
 
-def failure(status: int, retry_after: str | None, location: str | None, body: bytes) -> Refused | OutcomeUnknown:
-    """Judge an answer that is not the one hoped for.
+def failure(
+    status: int, retry_after: str | None, location: str | None, body: bytes, *, through: str = ""
+) -> Refused | OutcomeUnknown:
+    """Judge an answer that is not the one hoped for; `through` is added where a proxy may have answered itself.
 
     3xx, 4xx, and 5xx that say `"stored":false`, stored nothing. Any other answer, a 2xx without a receipt included (a
     hotel's login page), leaves the outcome open.
@@ -34,7 +36,7 @@ def failure(status: int, retry_after: str | None, location: str | None, body: by
     except (msgspec.DecodeError, UnicodeDecodeError):
         problem = _Problem()
     wait_s = _seconds(retry_after)
-    detail = visible(problem.detail) or f"The server answered {status}."
+    detail = visible(problem.detail) or f"The server answered {status}{through}."
     code = visible(problem.code) or f"http_{status}"
     if 300 <= status < 400:
         return Refused(

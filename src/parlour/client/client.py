@@ -6,6 +6,7 @@ import json
 import random
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -16,7 +17,7 @@ from parlour.client.backoff import Backoff
 from parlour.client.errors import TEMPORARY, ClientError, OutcomeUnknown
 from parlour.client.feed import Feed
 from parlour.client.room import Room, parse_room
-from parlour.client.transport import ANSWER_S, Transport, judge
+from parlour.client.transport import ANSWER_S, Transport
 from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.names import check_key
 from parlour.schema.events import Event, decode_event
@@ -46,6 +47,9 @@ class Page(msgspec.Struct, frozen=True):
     head_seq: int
 
 
+OnWait = Callable[[ClientError, float], None]
+"""Told of the error of an attempt and the seconds until the next one."""
+
 _decode_page = msgspec.json.Decoder(Page).decode
 
 
@@ -54,7 +58,8 @@ class Client:
 
     `address` is `http://host:port/room` (see `parse_room` for what else it may be, and for the ValueError it raises).
     `name` is the display name of a guest, `token` a secret that is sent as `Authorization: Bearer`. Every method tries
-    again until it has an answer, at most for `timeout_s` seconds: 0 is one attempt, `math.inf` is for ever.
+    again until it has an answer, at most for `timeout_s` seconds: 0 is one attempt, `math.inf` is for ever. Requests go
+    through the proxy that the environment names; raises ProxyUnusable (a ValueError) where that cannot be used.
     """
 
     def __init__(
@@ -70,7 +75,7 @@ class Client:
         self.name = name
         self.timeout_s = timeout_s
         self._backoff = Backoff() if backoff is None else backoff
-        self._transport = Transport(token)
+        self._transport = Transport(self.room.server, token)
 
     def __enter__(self) -> Self:
         return self
@@ -85,26 +90,33 @@ class Client:
         self._transport.close()
 
     def send(
-        self, text: str, *, key: str | None = None, name: str | None = None, timeout_s: float | None = None
+        self,
+        text: str,
+        *,
+        key: str | None = None,
+        name: str | None = None,
+        timeout_s: float | None = None,
+        on_wait: OnWait | None = None,
     ) -> Sent:
         """Send one message and give its receipt: then it is on disk.
 
         All attempts carry one idempotency key (`key`, or a fresh one), so the message is stored at most once. Raises
         Refused when the server stored nothing and says why, Unreachable when nothing was sent in time, OutcomeUnknown
-        (with the key) when the message may have been stored. Raises core's Refusal for a malformed key.
+        (with the key) when the message may have been stored. Raises core's Refusal for a malformed key. `on_wait` is
+        called before each wait, with the error of the attempt and the seconds until the next one.
         """
         key = new_key() if key is None else check_key(key)
         name = self.name if name is None else name
         content = json.dumps({"text": text} if name is None else {"text": text, "name": name}).encode()
         headers = {"Content-Type": _JSON, "Accept": _JSON, "Idempotency-Key": key}
-        attempts = _Attempts(self._backoff, self.timeout_s if timeout_s is None else timeout_s)
+        attempts = _Attempts(self._backoff, self.timeout_s if timeout_s is None else timeout_s, on_wait)
         unknown = False
         while True:
             try:
                 return self._send_once(headers, content, attempts.answer_s)
             except ClientError as exc:
                 unknown = unknown or isinstance(exc, OutcomeUnknown)
-                if isinstance(exc, TEMPORARY) and attempts.wait(exc.retry_after_s):
+                if isinstance(exc, TEMPORARY) and attempts.wait(exc):
                     continue
                 if unknown:
                     # An attempt that failed for certain says nothing about an earlier one whose answer was lost.
@@ -133,7 +145,7 @@ class Client:
             try:
                 return self._page_once(params, attempts.answer_s)
             except TEMPORARY as exc:
-                if not attempts.wait(exc.retry_after_s):
+                if not attempts.wait(exc):
                     raise
 
     def follow(self, since: Cursor | str | int | None = None, *, last: int = 0, timeout_s: float | None = None) -> Feed:
@@ -154,14 +166,14 @@ class Client:
             except (msgspec.DecodeError, UnicodeDecodeError) as exc:
                 raise OutcomeUnknown("the receipt cannot be read") from exc
             return Sent(event.room, event.seq, response.headers.get("idempotent-replay") == "true")
-        raise judge(response)
+        raise self._transport.judge(response)
 
     def _page_once(self, params: dict[str, str], answer_s: float) -> Page:
         response = self._transport.request(
             "GET", self.room.url, headers={"Accept": _JSON}, params=params, answer_s=answer_s
         )
         if response.status_code != 200:
-            raise judge(response)
+            raise self._transport.judge(response)
         try:
             return _decode_page(response.content)
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
@@ -176,7 +188,8 @@ def new_key() -> str:
 class _Attempts:
     """Counts the attempts of one call and sleeps between them, until its time is over."""
 
-    def __init__(self, backoff: Backoff, timeout_s: float) -> None:
+    def __init__(self, backoff: Backoff, timeout_s: float, on_wait: OnWait | None = None) -> None:
+        self._on_wait = on_wait
         self._backoff = backoff
         self._timeout_s = timeout_s
         self._deadline = time.monotonic() + timeout_s
@@ -189,12 +202,19 @@ class _Attempts:
             return ANSWER_S
         return min(ANSWER_S, max(1.0, self._deadline - time.monotonic()))
 
-    def wait(self, at_least_s: float) -> bool:
+    def wait(self, error: ClientError) -> bool:
         """Sleep before the next attempt; False when there is no time for one."""
         left_s = self._deadline - time.monotonic()
-        if left_s <= at_least_s:
+        if left_s <= error.retry_after_s:
             return False
-        delay_s = self._backoff.delay_s(self._failed, random.random(), at_least_s)  # noqa: S311 (jitter, no secret)
-        time.sleep(min(delay_s, left_s))
-        self._failed += 1
+        if error.is_paced:
+            delay_s = error.retry_after_s
+        else:
+            fraction = random.random()  # noqa: S311 (jitter, no secret)
+            delay_s = self._backoff.delay_s(self._failed, fraction, error.retry_after_s)
+            self._failed += 1
+        delay_s = min(delay_s, left_s)
+        if self._on_wait is not None:
+            self._on_wait(error, delay_s)
+        time.sleep(delay_s)
         return True

@@ -6,10 +6,12 @@ from __future__ import annotations
 class ClientError(Exception):
     """Anything that keeps the client from doing what it was asked; `str()` is a sentence for a person.
 
-    `retry_after_s` is how long the server asked to be left alone, 0.0 if it did not.
+    `retry_after_s` is how long the server asked to be left alone, 0.0 if it did not. `is_paced`: it is a rate that was
+    met, which is this client's own. Nothing has failed, and there is no crowd to be spread out.
     """
 
     retry_after_s = 0.0
+    is_paced = False
 
 
 class Refused(ClientError):
@@ -30,6 +32,7 @@ class Busy(Refused):
     def __init__(self, code: str, detail: str, status: int, retry_after_s: float) -> None:
         super().__init__(code, detail, status)
         self.retry_after_s = retry_after_s
+        self.is_paced = status == 429 and retry_after_s > 0.0
 
 
 class Unreachable(ClientError):

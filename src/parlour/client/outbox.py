@@ -91,8 +91,10 @@ class Outbox:
             except TEMPORARY as exc:
                 unknown = unknown or isinstance(exc, OutcomeUnknown)
                 self._report(Waiting(draft, exc))
-                delay_s = self._backoff.delay_s(attempt, random.random(), exc.retry_after_s)  # noqa: S311 (jitter)
-                self._hurry.wait(delay_s)
+                if exc.is_paced:
+                    self._hurry.wait(exc.retry_after_s)
+                    continue
+                self._hurry.wait(self._backoff.delay_s(attempt, random.random(), exc.retry_after_s))  # noqa: S311
                 attempt += 1
             except ClientError as exc:
                 return Rejected(draft, OutcomeUnknown(str(exc), draft.key) if unknown else exc)

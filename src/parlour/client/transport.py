@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import httpx
 
 from parlour.client.answers import failure
 from parlour.client.errors import ClientError, OutcomeUnknown, Refused, Unreachable
+from parlour.client.proxies import proxy_for
 from parlour.version import __version__
 
 CONNECT_S = 5.0
@@ -35,20 +37,28 @@ def check_token(token: str) -> str:
 
 
 class Transport:
-    """The connections to one server. May be used by several threads.
+    """The connections to one server (`scheme://host[:port]`). May be used by several threads.
+
+    They go through the proxy that the environment names, if it does. Raises ProxyUnusable where it cannot be used.
 
     Cookies are not kept: a guest is known by address and name, and a cookie that came between two attempts would make
     the second one another author's, whose key has not been seen yet.
     """
 
-    def __init__(self, token: str | None) -> None:
+    def __init__(self, server: str, token: str | None) -> None:
         headers = {"User-Agent": f"parlour/{__version__}", "Accept-Encoding": "identity"}
         if token is not None:
             headers["Authorization"] = f"Bearer {check_token(token)}"
+        proxy = proxy_for(server, os.environ)
+        self._through = "" if proxy is None else f", through the proxy {proxy}"
         self._http = httpx.Client(
             headers=headers,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            limits=httpx.Limits(keepalive_expiry=60.0),  # under the 75 s after which the server closes
+            # A transport of our own, or httpx would read the environment in its way.
+            transport=httpx.HTTPTransport(
+                proxy=None if proxy is None else proxy.url,
+                limits=httpx.Limits(keepalive_expiry=60.0),  # under the 75 s after which the server closes
+            ),
         )
 
     def close(self) -> None:
@@ -71,7 +81,7 @@ class Transport:
         """
         timeout = httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s))
         with (
-            _endings(),
+            _endings(self._through),
             self._http.stream(
                 method, url, headers=dict(headers), params=params, content=content, timeout=timeout
             ) as response,
@@ -93,30 +103,35 @@ class Transport:
         """
         timeout = httpx.Timeout(min(answer_s, SILENCE_S), connect=min(answer_s, CONNECT_S))
         with (
-            _endings(),
+            _endings(self._through),
             self._http.stream("GET", url, headers=dict(headers), params=params, timeout=timeout) as response,
         ):
             if response.status_code != 200:
                 response.read()
-                raise judge(response)
+                raise self.judge(response)
             response.request.extensions["timeout"]["read"] = SILENCE_S  # read when the body is begun
             yield response.iter_raw()
 
-
-def judge(response: httpx.Response) -> Refused | OutcomeUnknown:
-    """The error that an answer stands for."""
-    headers = response.headers
-    return failure(response.status_code, headers.get("retry-after"), headers.get("location"), response.content)
+    def judge(self, response: httpx.Response) -> Refused | OutcomeUnknown:
+        """The error that an answer stands for."""
+        headers = response.headers
+        return failure(
+            response.status_code,
+            headers.get("retry-after"),
+            headers.get("location"),
+            response.content,
+            through=self._through,
+        )
 
 
 @contextmanager
-def _endings() -> Iterator[None]:
+def _endings(through: str) -> Iterator[None]:
     try:
         yield
     except _NEVER_SENT as exc:
-        raise Unreachable(_reason(exc)) from exc
+        raise Unreachable(f"{_reason(exc)}{through}") from exc
     except httpx.TransportError as exc:
-        raise OutcomeUnknown(_reason(exc)) from exc
+        raise OutcomeUnknown(f"{_reason(exc)}{through}") from exc
     except httpx.InvalidURL as exc:
         raise ClientError(f"the address cannot be used: {exc}") from exc
 

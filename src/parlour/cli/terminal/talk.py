@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from parlour.cli.output import EXIT_UNKNOWN, complain, describe, exit_code
+from parlour.cli.output import EXIT_UNKNOWN, describe, exit_code
+from parlour.cli.streams import InputFailed, complain
 from parlour.cli.terminal.look import Look
 from parlour.client import CaughtUp, Client, ClientError, Event, Lost, OutcomeUnknown, Reset
 from parlour.client.items import Item
@@ -39,7 +40,9 @@ class Typed(NamedTuple):
 
 
 class EndOfInput(NamedTuple):
-    """There will be no more lines to send."""
+    """There will be no more lines to send, because of `failure` if the input could not be read."""
+
+    failure: InputFailed | None = None
 
 
 _Inbox = Item | Lost | Report | ClientError | Typed | EndOfInput
@@ -73,7 +76,9 @@ class Talk:
         self.unsent: dict[str, Draft] = {}
         self.error: ClientError | None = None
         self.has_ended = False
+        self.input_failure: InputFailed | None = None
         self.rejected_code = 0
+        self.trouble = ""
         self._look = look
         self._echoes = echoes
         self._title = title
@@ -149,6 +154,7 @@ class Talk:
                 self._has_missed = True
                 yield self._remark(_RESETS.get(item.reason, f"some messages are missing here ({item.reason})"))
             case Lost():
+                self.trouble = item.reason
                 if not self._is_lost:
                     self._is_lost = True
                     yield self._remark("reconnecting…" if self._has_caught_up else "connecting…")
@@ -160,6 +166,7 @@ class Talk:
                 self.say(item.text)
             case EndOfInput():
                 self.has_ended = True
+                self.input_failure = item.failure
 
     def _remark(self, text: str) -> Shown:
         return Shown(self._look.remark(text), is_remark=True)
