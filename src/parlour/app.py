@@ -8,7 +8,7 @@ import resource
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from parlour.api.application import Api
 from parlour.api.context import Context
@@ -19,9 +19,10 @@ from parlour.bus.local import LocalBus
 from parlour.chat.guests import Guests
 from parlour.chat.ports import Store
 from parlour.chat.posting import Posting, Rates
+from parlour.chat.reading import ReadingRates
 from parlour.clock import SystemClock, SystemIds
 from parlour.config import Settings
-from parlour.core.limits import Buckets
+from parlour.core.limits import Limits
 from parlour.http.aside import Aside
 from parlour.http.router import Router
 from parlour.hub.heads import HeadCheck
@@ -43,6 +44,9 @@ _log = logging.getLogger("parlour")
 DESCRIPTORS_SHARE = 0.8
 """Of the descriptors a process may have, connections take at most this part; the rest is for files and accepting."""
 
+ADDRESS_SHARE = 0.5
+"""Of the connections that the server can hold, one address has at most this part, whatever the setting says."""
+
 
 @dataclass(slots=True)
 class App:
@@ -53,7 +57,7 @@ class App:
     hub: Hub
     posting: Posting
     rates: Rates | None
-    reads: Buckets | None
+    reads: ReadingRates | None
     server: Server
     wheel: Wheel
     tls: ServerTls | None
@@ -129,7 +133,7 @@ async def _open_store(settings: Settings, on_fatal: Callable[[BaseException], No
 
 def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: list[Listener]) -> App:
     """Everything between the store and the sockets."""
-    clock, ids, limits = SystemClock(), SystemIds(), settings.limits()
+    clock, ids, limits = SystemClock(), SystemIds(), _limits(settings)
     bus = LocalBus()
     fan_out = FanOut()
     hub = Hub(store, fan_out.gather)
@@ -141,7 +145,7 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
     drain = Drain(ids.fraction, limits.reconnect_spread_s)
     guests = Guests(store.secret)
     rates = Rates(limits) if settings.rate_limits else None
-    reads = Buckets(limits.history_per_s, limits.history_burst) if settings.rate_limits else None
+    reads = ReadingRates(limits, clock) if settings.rate_limits else None
     posting = Posting(store, guests, clock, access=settings.access, rates=rates)
     context = Context(
         store=store,
@@ -164,6 +168,13 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
     )
     server = _server(settings, context, wheel, drain, fan_out)
     return App(settings, store, hub, posting, rates, reads, server, wheel, tls, listeners)
+
+
+def _limits(settings: Settings) -> Limits:
+    """The limits in force on this machine."""
+    limits = settings.limits()
+    share = max(1, int(_max_connections() * ADDRESS_SHARE))
+    return replace(limits, address_connections=min(limits.address_connections, share))
 
 
 def _server(settings: Settings, context: Context, wheel: Wheel, drain: Drain, fan_out: FanOut) -> Server:

@@ -135,7 +135,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     options = (
         *("--sends-per-s", "0.01", "--sends-burst", "3"),
         *("--room-sends-per-s", "0.01", "--room-sends-burst", "5"),
-        *("--history-per-s", "0.01", "--history-burst", "8"),
+        *("--history-ms-per-s", "0.1", "--history-burst-ms", "1"),
     )
     with (
         ServerProcess(tmp_path_factory.mktemp("slow") / "data", *options, rate_limits=True) as running,

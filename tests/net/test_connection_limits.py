@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from parlour.core.errors import Refusal
+from parlour.core.addresses import SITE, AddressCounts
 from parlour.core.limits import Limits
 from parlour.net.connection import Connection
 from tests.support.inprocess import InProcess, Scripted, Setup
@@ -41,7 +41,7 @@ def opened(server: InProcess, clients: ExitStack, count: int, source: str = "") 
 def refused(server: InProcess, source: str = "") -> Answer:
     """The answer to a connection that is one too many."""
     with server.client(source=source) as client:
-        answer = client.answer()
+        answer = client.send(WHO).answer()
         assert client.rest() == b""
         return answer
 
@@ -84,7 +84,7 @@ def test_trusted_proxy_is_not_limited(clients: ExitStack) -> None:
     setup = Setup(Limits(address_connections=2), proxies=("127.0.0.0/24",), limit_addresses=True)
     with InProcess(Scripted(), setup) as server:
         opened(server, clients, 5)
-        assert server.call(lambda: server.server._per_address) == {}
+        assert server.call(server.server.sizes)["addresses"] == 0
 
 
 # --- who is there ---
@@ -151,10 +151,9 @@ def test_tcp_peer_that_is_gone_before_it_is_accepted_is_not_taken_for_the_unix_s
         addresses: list[str] = []
         opened = server.server.opened
 
-        def note(connection: Connection) -> Refusal | None:
-            refusal = opened(connection)
+        def note(connection: Connection) -> None:
+            opened(connection)
             addresses.append(connection.address)
-            return refusal
 
         server.server.opened = note  # type: ignore[method-assign]  # it is gone before it could be asked for
         go_on.set()
@@ -168,18 +167,43 @@ def test_refused_connections_take_nobody_s_place(clients: ExitStack) -> None:
     with InProcess(Scripted(), setup) as server:
         opened(server, clients, 2)
         for _ in range(20):  # each has been answered and lingers
-            clients.enter_context(server.client()).answer()
+            clients.enter_context(server.client()).send(WHO).answer()
         opened(server, clients, 2, OTHER)
 
 
-def test_refused_connections_beyond_those_that_linger_are_cut(
+def test_of_too_many_refused_connections_the_oldest_are_cut(
     clients: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Those who ask for nothing must not keep others from hearing why they are refused."""
     monkeypatch.setattr("parlour.net.server.LINGERING", 3)
     with InProcess(Scripted(), Setup(Limits(address_connections=1), limit_addresses=True)) as server:
         opened(server, clients, 1)
-        for _ in range(3):
-            assert clients.enter_context(server.client()).answer().status == 429
-        with suppress(ConnectionResetError):
-            assert clients.enter_context(server.client()).rest() == b""
+        silent = [clients.enter_context(server.client()) for _ in range(6)]
+        for _ in range(6):
+            assert clients.enter_context(server.client()).send(WHO).answer().status == 429
+        for client in silent:
+            with suppress(ConnectionResetError):
+                assert client.rest() == b""
+        server.settle(lambda: len(server.server.refused) <= 3)
         opened(server, clients, 1, OTHER)
+
+
+def test_who_is_refused_and_asks_for_nothing_is_told_why(clients: ExitStack) -> None:
+    with InProcess(Scripted(), Setup(Limits(address_connections=1), limit_addresses=True)) as server:
+        opened(server, clients, 1)
+        silent = clients.enter_context(server.client())
+        server.settle(lambda: len(server.server.refused) == 1)
+        server.wind(2 * Limits().header_read_s)
+        assert silent.answer().status == 429
+
+
+def test_a_site_of_ipv6_has_a_bound_however_many_networks_it_has() -> None:
+    counts = AddressCounts(2)
+    networks = [f"2001:db8:1:{number:x}::/64" for number in range(100)]
+    entered = [key for key in networks for _ in range(3) if counts.enter(key)]
+    assert entered == [key for key in networks[:SITE] for _ in range(2)]
+    assert counts.enter("2001:db8:2::/64"), "another site"
+    assert counts.enter("192.0.2.1")
+    for key in [*entered, "2001:db8:2::/64", "192.0.2.1"]:
+        counts.leave(key)
+    assert len(counts) == 0

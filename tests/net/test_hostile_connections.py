@@ -142,7 +142,7 @@ def test_connections_opened_and_dropped_at_once_leave_nothing_behind(chat: InPro
     with chat.client() as healthy:
         say(healthy, "still here")
     chat.settle(lambda: not chat.server.drain.connections)
-    assert chat.call(lambda: chat.server._per_address) == {}
+    assert chat.call(chat.server.sizes)["addresses"] == 0
 
 
 def test_largest_inputs_hold_the_loop_briefly(chat: InProcess) -> None:

@@ -1,4 +1,4 @@
-"""A browser in terms of the protocol: up to six connections, what a page names is fetched once, and a WebSocket a tab."""
+"""A browser in terms of the protocol: six connections, what pages name is fetched once, and a WebSocket a tab."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Api:
                 body = problem(refusal, is_read=head.method in SAFE_METHODS)
                 return Response(refusal.kind.status, body, PROBLEM, refusal_fields(refusal))
             if choose(head.get(b"accept"), ("text", "html")) == "html":
-                return self._pages.error(refusal, head.target)
+                return self._pages.error(refusal, head.target, is_read=head.method in SAFE_METHODS)
         return Response(refusal.kind.status, error_line(refusal).encode() + b"\n", TEXT, refusal_fields(refusal))
 
 

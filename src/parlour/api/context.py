@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from parlour.chat.guests import Guests
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.posting import Posting
-from parlour.core.limits import Buckets, Limits
+from parlour.chat.reading import ReadingRates
+from parlour.core.limits import Limits
 from parlour.core.permissions import Access
 from parlour.http.aside import Aside
 from parlour.hub.hub import Hub
@@ -28,8 +29,8 @@ class Context:
     ids: Ids
     limits: Limits
     access: Access
-    reads: Buckets | None
-    """The rate of history pages per address; None when nobody is slowed down."""
+    reads: ReadingRates | None
+    """What the reading of an address may take; None when nobody is slowed down."""
     allowed_origins: frozenset[str]
     hosts: frozenset[str] | None
     """Names the server answers to, beside those of the machine itself; None answers to all."""

@@ -70,12 +70,12 @@ class Front:
         """
         try:
             message = _shown_again(request)
-            self._guard.limit_reading(request)
+            bill = self._guard.limit_reading(request)
         except Refusal:
             return None
         channel = await self._context.hub.open(message.room)
         try:
             events = await page_before(self._context.hub, channel, channel.head + 1, SHOWN)
-            return await self._pages.room(request, channel, events, refused=Refused(refusal, message))
+            return await self._pages.room(request, channel, events, bill, refused=Refused(refusal, message))
         finally:
             channel.release()

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from parlour.api.context import Context
 from parlour.chat.posting import Sender
+from parlour.chat.reading import REQUEST_S, Bill
 from parlour.core.errors import Refusal
 from parlour.core.permissions import may_read
 from parlour.http.request import Request
@@ -96,13 +97,16 @@ class Guard:
         elif request.field(b"sec-fetch-site") not in (None, b"same-origin", b"none"):
             raise Refusal("cross_origin", "Pages of other sites may not do this here.")
 
-    def limit_reading(self, request: Request) -> None:
-        """Count one page of history. Raises Refusal("rate_limited")."""
-        reads = self._context.reads
-        if reads is not None:
-            wait = reads.take(request.peer.key, self._context.clock.monotonic())
-            if wait > 0.0:
-                raise Refusal("rate_limited", "History is read faster than the rate allows.", retry_after=wait)
+    def limit_reading(self, request: Request) -> Bill:
+        """Begin to count what reading takes. Raises Refusal("rate_limited") for an address that has had its share."""
+        bill = self.bill(request)
+        bill.check()
+        bill.add(REQUEST_S)
+        return bill
+
+    def bill(self, request: Request) -> Bill:
+        """What reading will take, for one that is slowed down rather than refused."""
+        return Bill(self._context.reads, request.peer.key)
 
     def sender(self, request: Request) -> Sender:
         """The seat of a guest: the browser session if there is one, else the address."""

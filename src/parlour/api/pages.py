@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
@@ -10,7 +9,8 @@ from urllib.parse import quote, unquote_to_bytes
 from parlour.api.bodies import Message
 from parlour.api.context import Context
 from parlour.api.guard import Guard
-from parlour.api.refusals import refusal_fields
+from parlour.api.refusals import refusal_fields, retry_after_s
+from parlour.chat.reading import Bill
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.core.names import room_name
@@ -18,6 +18,7 @@ from parlour.core.permissions import may_post
 from parlour.http.request import Request
 from parlour.http.response import HTML, Response, field_line
 from parlour.hub.channel import Channel
+from parlour.hub.hub import Hub
 from parlour.schema.events import Event, decode_event
 from parlour.ui.markup import Markup
 from parlour.ui.page import CSP, RoomPage, render_error, render_room
@@ -25,6 +26,9 @@ from parlour.ui.timeline import LIST_BREAK, render_timeline
 
 SHOWN_ROOMS = 20
 ROOMS_FRESH_S = 2.0
+
+AGAIN_WITHIN_S = 5
+"""A browser whose page was refused for a while asks again at a random moment of so many seconds after that."""
 
 SLICE_CHARS = 32768
 """HTML of a timeline that is rendered before others have their turn: hostile texts take 10 to 20 ms for so much."""
@@ -51,6 +55,7 @@ class Pages:
         request: Request,
         channel: Channel,
         events: Sequence[Stored],
+        bill: Bill,
         *,
         refused: Refused | None = None,
     ) -> Response:
@@ -76,9 +81,14 @@ class Pages:
             newer=last if last < channel.head else None,
             rooms=await self._active_rooms(),
         )
+        with bill.reserved(sum([len(event.json) for event in events])):
+            timeline = await _timeline(page.events, bill, self._context.hub)
+            began = bill.began()
+            body = render_room(page, timeline)
+            bill.charge(began, len(body))
         return Response(
             200 if refused is None else refused.refusal.kind.status,
-            render_room(page, await _timeline(page.events)),
+            body,
             HTML,
             self._fields(request, cookie, refused),
             policy=CSP.encode(),
@@ -108,30 +118,38 @@ class Pages:
             self._rooms = [(room.room, room.active_at) for room in summaries]
         return self._rooms
 
-    def error(self, refusal: Refusal, target: bytes) -> Response:
+    def error(self, refusal: Refusal, target: bytes, *, is_read: bool) -> Response:
         """A refusal as a page; it leads back to the room that the request was about, if that is a room.
 
-        Where only members may read it leads nowhere: every room would answer the same.
+        Where only members may read it leads nowhere: every room would answer the same. What may work a little later is
+        tried again by the browser itself, if that was only to be read: a form that is sent again would be empty.
         """
         if refusal.code == "login_required":
             body = render_error(refusal.kind.status, "For members only", refusal.detail, home=None)
             return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
         room = _room_of(target)
         home, label = ("/", "Go to the front room") if room is None else (f"/{quote(room, safe='')}", f"Go to /{room}")
-        body = render_error(refusal.kind.status, refusal.kind.title, refusal.detail, home=home, home_label=label)
+        again_s = None
+        if is_read and refusal.kind.retry == "after":  # those refused in the same second do not come back in one
+            again_s = retry_after_s(refusal) + int(self._context.ids.fraction() * AGAIN_WITHIN_S)
+        body = render_error(
+            refusal.kind.status, refusal.kind.title, refusal.detail, home=home, home_label=label, again_s=again_s
+        )
         return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
 
 
-async def _timeline(events: Sequence[Event]) -> Markup:
+async def _timeline(events: Sequence[Event], bill: Bill, hub: Hub) -> Markup:
     """The timeline of a page, rendered in slices: the longest pages take a hundred times as long as one may."""
     rows: list[Markup] = []
-    size = 0
+    began, size = bill.began(), 0
     for row in render_timeline(events):
         rows.append(row)
         size += len(row)
         if size > SLICE_CHARS:
-            size = 0
-            await asyncio.sleep(0)
+            bill.charge(began)
+            await hub.turn()
+            began, size = bill.began(), 0
+    bill.charge(began)
     return LIST_BREAK.join(rows)
 
 

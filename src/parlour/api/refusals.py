@@ -12,12 +12,17 @@ _CHALLENGE = b'Bearer realm="parlour"'
 instead of showing the page."""
 
 
+def retry_after_s(refusal: Refusal) -> int:
+    """After how many whole seconds it may be tried again."""
+    return max(1, math.ceil(refusal.retry_after or 1))
+
+
 def refusal_fields(refusal: Refusal) -> bytes:
     """What its status demands (RFC 9110 §15.5.2, §15.5.6, §15.6.4; RFC 6585 §4)."""
     status = refusal.kind.status
     fields = b""
     if refusal.retry_after is not None or refusal.kind.retry == "after":
-        fields += field_line(b"Retry-After", b"%d" % max(1, math.ceil(refusal.retry_after or 1)))
+        fields += field_line(b"Retry-After", b"%d" % retry_after_s(refusal))
     if status == 405 and refusal.extra is not None:
         fields += field_line(b"Allow", str(refusal.extra["allow"]).encode())
     elif status == 401:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from parlour.api.messages import room_path
 from parlour.api.pages import Pages
 from parlour.api.reading import DEFAULT_LIMIT, Reading, parse_api_reading, parse_reading
 from parlour.api.streams import Streams, asks_for_websocket
+from parlour.chat.reading import Bill
 from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
@@ -21,6 +21,7 @@ from parlour.http.request import Request
 from parlour.http.response import JSON, NDJSON, OpenResponse, Reply, Response, Upgrade, field_line
 from parlour.hub.channel import Channel
 from parlour.hub.history import PAGE_BYTES, cursor_gone, one_event, page_after, page_before
+from parlour.hub.hub import Hub
 from parlour.hub.subscription import PAGE_BYTES as SLICE_BYTES
 from parlour.schema.events import encode
 from parlour.schema.pages import RoomInfo, RoomList
@@ -64,11 +65,14 @@ class Rooms:
     async def list(self, request: Request) -> Response:
         """`GET /api/v1/rooms`: rooms with events, most recently active first."""
         reading = parse_api_reading(request, "limit")
-        self._guard.limit_reading(request)
+        bill = self._guard.limit_reading(request)
         limit, epoch = reading.page_limit, self._context.store.epoch
         found = await self._context.store.rooms(limit + 1)  # one more than is shown says whether there are more
+        began = bill.began()
         rooms = [RoomInfo(room.room, epoch, *room.log, room.active_at) for room in found[:limit]]
-        return Response(body=encode(RoomList(rooms, len(found) > limit)), content_type=JSON)
+        body = encode(RoomList(rooms, len(found) > limit))
+        bill.charge(began, len(body))
+        return Response(body=body, content_type=JSON)
 
     async def describe(self, request: Request) -> Response:
         """`GET /api/v1/rooms/<room>`: the extent of a room's log."""
@@ -82,8 +86,7 @@ class Rooms:
     # --- pages ---
 
     async def _page(self, request: Request, room: str, reading: Reading, path: str) -> Response:
-        if not reading.wait_s:
-            self._guard.limit_reading(request)
+        bill = self._guard.limit_reading(request)
         channel = await self._context.hub.open(room)
         try:
             if reading.wait_s:
@@ -91,18 +94,21 @@ class Rooms:
                     reading = replace(reading, since=Cursor(None, channel.head))
                 assert reading.since is not None
                 self._check_cursor(channel, reading.since)
-                if channel.head > reading.since.seq:
-                    self._guard.limit_reading(request)  # one that has to wait is no burden
                 await wait_for_news(channel, reading.since.seq, reading.wait_s, self._context.wheel)
             events = await self._events(channel, reading)
+            bill.check()  # others of this address may have had much meanwhile
             if reading.format == "html":
-                return await self._pages.room(request, channel, events)
+                return await self._pages.room(request, channel, events, bill)
+            if reading.format == "text":
+                return Response(body=await _text_page(events, bill, self._context.hub))
+            began = bill.began()
             if reading.format == "json":
                 named = "" if request.parameter("format") is None else "&format=json"
-                return _json_page(channel, reading, events, path, named)
-            if reading.format == "ndjson":
-                return Response(body=b"".join([event.json + b"\n" for event in events]), content_type=NDJSON)
-            return Response(body=await _text_page(events))
+                page = _json_page(channel, reading, events, path, named)
+            else:
+                page = Response(body=b"".join([event.json + b"\n" for event in events]), content_type=NDJSON)
+            bill.charge(began, len(page.body))
+            return page
         finally:
             channel.release()
 
@@ -138,7 +144,7 @@ class Rooms:
         return await self._event(request, room_name(request.params["room"]), seq, parse_api_reading(request))
 
     async def _event(self, request: Request, room: str, seq: int, reading: Reading) -> Response:
-        self._guard.limit_reading(request)
+        bill = self._guard.limit_reading(request)
         hub = self._context.hub
         channel = await hub.open(room)
         try:
@@ -155,7 +161,10 @@ class Rooms:
             event = await one_event(hub, channel, seq)
             if reading.format == "json":
                 return Response(body=event.json + b"\n", content_type=JSON)
-            return Response(body=stored_line(event).encode())
+            began = bill.began()
+            line = stored_line(event).encode()
+            bill.charge(began, len(event.json))
+            return Response(body=line)
         finally:
             channel.release()
 
@@ -177,16 +186,19 @@ class Rooms:
         return self._streams.websocket(request, opening, [(await self._context.hub.open(room), start)], room)
 
 
-async def _text_page(events: Sequence[Stored]) -> bytes:
+async def _text_page(events: Sequence[Stored], bill: Bill, hub: Hub) -> bytes:
     """Events as lines, written in slices: a page of hostile texts takes ten times as long as one may hold the loop."""
     lines: list[bytes] = []
-    size = 0
-    for event in events:
-        lines.append(stored_line(event).encode())
-        size += len(event.json)
-        if size > SLICE_BYTES:
-            size = 0
-            await asyncio.sleep(0)
+    with bill.reserved(sum([len(event.json) for event in events])):
+        began, size = bill.began(), 0
+        for event in events:
+            lines.append(stored_line(event).encode())
+            size += len(event.json)
+            if size > SLICE_BYTES:
+                bill.charge(began, size)
+                await hub.turn()
+                began, size = bill.began(), 0
+        bill.charge(began, size)
     return b"".join(lines)
 
 

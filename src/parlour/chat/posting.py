@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from parlour.chat.guests import Guests
 from parlour.chat.ports import Clock, Store
+from parlour.core.addresses import AddressBuckets
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.core.limits import Buckets, Limits
@@ -34,10 +35,11 @@ class Rates:
 
     def __init__(self, limits: Limits) -> None:
         self._sender = Buckets(limits.sends_per_s, limits.sends_burst)
-        self._address = Buckets(limits.address_sends_per_s, limits.address_sends_burst)
+        self._address = AddressBuckets(limits.address_sends_per_s, limits.address_sends_burst)
         self._room = Buckets(limits.room_sends_per_s, limits.room_sends_burst)
         # The bursts are small: a sign that comes late says nothing any more.
         self._typing = Buckets(limits.typing_per_s, 3)
+        self._address_typing = AddressBuckets(limits.address_typing_per_s, 10)
         self._room_typing = Buckets(limits.room_typing_per_s, 10)
 
     def take(self, author: Author, address: str, room: str, now: float) -> None:
@@ -55,9 +57,13 @@ class Rates:
         for buckets, key, _ in counted:
             buckets.spend(key, now)
 
-    def may_type(self, address: str, room: str, now: float) -> bool:
+    def may_type(self, author: Author, address: str, room: str, now: float) -> bool:
         """Count a sign of typing, which goes to everybody in the room at no cost to who gives it."""
-        return self._typing.take(f"{address} {room}", now) == 0.0 and self._room_typing.take(room, now) == 0.0
+        return (
+            self._typing.take(f"{author.id} {room}", now) == 0.0
+            and self._address_typing.take(address, now) == 0.0
+            and self._room_typing.take(room, now) == 0.0
+        )
 
     def sizes(self) -> dict[str, int]:
         """How many senders, addresses and rooms are remembered, and how many of those in which somebody is typing."""
@@ -66,6 +72,7 @@ class Rates:
             "rates_of_addresses": len(self._address),
             "rates_of_rooms": len(self._room),
             "rates_of_typing": len(self._typing),
+            "rates_of_typing_addresses": len(self._address_typing),
             "rates_of_typing_rooms": len(self._room_typing),
         }
 
@@ -90,7 +97,7 @@ class Posting:
         if not may_post(author.kind, self._access):
             raise Refusal("login_required", "Only members may post here.")
         rates, address = self._rates, sender.address
-        if rates is None or address is None or rates.may_type(address, room, self._clock.monotonic()):
+        if rates is None or address is None or rates.may_type(author, address, room, self._clock.monotonic()):
             return author
         return None
 

@@ -92,16 +92,23 @@ class Limits:
     # rates and connections
     sends_per_s: float = _limit(2.0, "Messages of one sender, on average.")
     sends_burst: int = _limit(10, "Messages of one sender at once.")
-    address_sends_per_s: float = _limit(20.0, "Messages from one address, on average: shared behind a router.")
-    address_sends_burst: int = _limit(60, "Messages from one address at once.")
+    address_sends_per_s: float = _limit(30.0, "Messages from one address, on average: a class may share it.")
+    address_sends_burst: int = _limit(120, "Messages from one address at once.")
     room_sends_per_s: float = _limit(100.0, "Messages to one room, on average.")
     room_sends_burst: int = _limit(300, "Messages to one room at once.")
-    typing_per_s: float = _limit(1.0, "Signs of typing from one address to one room, on average.")
+    typing_per_s: float = _limit(1.0, "Signs of typing of one sender in one room, on average.")
+    address_typing_per_s: float = _limit(5.0, "Signs of typing from one address, on average.")
     room_typing_per_s: float = _limit(10.0, "Signs of typing shown in one room, on average.")
-    history_per_s: float = _limit(20.0, "Pages and streams of history for one address, on average.")
-    history_burst: int = _limit(60, "Pages and streams of history for one address at once.")
-    address_connections: int = _limit(64, "Open connections from one address (IPv6: one /64).")
-    address_new_per_10_s: int = _limit(64, "New connections from one address in ten seconds.")
+    history_ms_per_s: float = _limit(
+        100.0, "Milliseconds of the server's time that each second of reading may take for one address, on average."
+    )
+    history_burst_ms: int = _limit(
+        2000, "Milliseconds of the server's time that reading may take for one address at once."
+    )
+    address_connections: int = _limit(
+        1024, "Open connections from one address; never more than half of what the server can hold."
+    )
+    address_new_per_10_s: int = _limit(1000, "New connections from one address in ten seconds.")
 
 
 class LimitRow(NamedTuple):
@@ -165,11 +172,11 @@ class Buckets:
         wait = (full_at if full_at > now else now) + self._interval - now - self._burst_s
         return wait if wait > _ROUNDING_S else 0.0
 
-    def spend(self, key: str, now: float) -> None:
-        """Take one token that `wait` has said is there."""
+    def spend(self, key: str, now: float, tokens: float = 1.0) -> None:
+        """Take tokens, whether they are there or not: what is owed is waited for by the next `take`."""
         table = self._full_at
         full_at = table.get(key)
-        table[key] = (full_at if full_at is not None and full_at > now else now) + self._interval
+        table[key] = (full_at if full_at is not None and full_at > now else now) + self._interval * tokens
         if full_at is not None:
             table.move_to_end(key)
         elif len(table) > self._capacity:

@@ -141,6 +141,18 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def turn(self) -> asyncio.Future[None]:
+        """Resolved in a later turn of the loop, for one caller in each: for those who make much at once, in slices."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def come() -> int:
+            if not turn.done():
+                turn.set_result(None)
+            return PAGES
+
+        self.turns.take(come)
+        return turn
+
     def end_waits(self) -> None:
         """Let every request that waits for news go without, now and from now on: the server is stopping."""
         self.is_ending = True

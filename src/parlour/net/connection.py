@@ -80,13 +80,8 @@ class Connection(asyncio.Protocol):
         self.write = self.transport.write
         self.transport.set_write_buffer_limits(high=self.server.limits.in_flight_bytes)
         self._decoder = self.server.decoder()
-        refusal = self.server.opened(self)
-        if refusal is not None and self.server.is_crowded:
-            self.abort()
-        elif refusal is not None:
-            self._refuse(refusal, None)
-        else:
-            self.server.wheel.set(self, self.server.limits.header_read_s)
+        self.server.opened(self)
+        self.server.wheel.set(self, self.server.limits.header_read_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone; whoever still works for it is told."""
@@ -112,7 +107,10 @@ class Connection(asyncio.Protocol):
             exchange.cancel()
             self._close()
         elif self._decoder is not None:
-            if self._head is None and self._decoder.is_between:
+            refused = self.server.refused.get(self)
+            if refused is not None:  # and has asked for nothing yet
+                self._refuse(refused, self._head)
+            elif self._head is None and self._decoder.is_between:
                 self._close()
             else:
                 self._refuse(Refusal("request_timeout", "The request did not arrive in time."), self._head)
@@ -198,6 +196,8 @@ class Connection(asyncio.Protocol):
             if head is None:
                 self._await_bytes(HEAD if not decoder.is_between else NOTHING)
                 return False
+            if server.refused and (refused := server.refused.get(self)) is not None:
+                raise refused
             try:
                 if head.note is None:
                     head.note = server.application.admit(head)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from typing import Any, cast
 
+from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
-from parlour.core.limits import Buckets, Limits
+from parlour.core.limits import Limits
 from parlour.http.application import Application
 from parlour.http.aside import Aside
 from parlour.http.request import Peer
@@ -27,7 +28,7 @@ from parlour.wire.http1_head import head_parser
 log = logging.getLogger("parlour.net")
 
 LINGERING = 100
-"""Refused connections that may linger to have their refusal read; those beyond are cut at once."""
+"""Refused connections that may linger to ask and have their refusal read; beyond that, the oldest is cut."""
 
 
 OnAnswer = Callable[[str, str, int, float, str], None]
@@ -72,14 +73,15 @@ class Server:
         self._parse_head = head_parser(self._head_limits)
         self.loop = asyncio.get_running_loop()
         self.drain = drain
-        self.refused: set[Connection] = set()
+        self.refused: dict[Connection, Refusal] = {}
+        """Connections that are one too many, oldest first, and why: whatever they ask is answered so."""
         self.aside = aside
         self.behind_proxy = proxies is not None
         self._proxies = proxies
         self._max_connections = max_connections
         self._limit_addresses = limit_addresses
-        self._per_address: dict[str, int] = {}
-        self._new = Buckets(limits.address_new_per_10_s / 10, limits.address_new_per_10_s)
+        self._open = AddressCounts(limits.address_connections)
+        self._new = AddressBuckets(limits.address_new_per_10_s / 10, limits.address_new_per_10_s)
         self._date = b""
         self._date_second = 0
 
@@ -89,45 +91,42 @@ class Server:
 
     # --- registry ---
 
-    def opened(self, connection: Connection) -> Refusal | None:
-        """Register a connection; a Refusal says that it is one too many."""
+    def opened(self, connection: Connection) -> None:
+        """Register a connection. One that is one too many is `refused`: it may ask, so that it is answered as it wants.
+
+        Those that are refused take nobody's place.
+        """
         self.drain.opened(connection)
         connection.address = address = _peer_address(connection.transport)
-        key = self._key(address)
-        if key is not None:
-            self._per_address[key] = self._per_address.get(key, 0) + 1
-        refusal = self._refusal(key)
+        refusal = self._refusal(self._key(address))
         if refusal is not None:
-            self.refused.add(connection)
-        return refusal
+            self.refused[connection] = refusal
+            if len(self.refused) > LINGERING:
+                oldest = next(iter(self.refused))
+                self.refused[oldest] = self.refused.pop(
+                    oldest
+                )  # it goes with this turn of the loop; the next comes first
+                oldest.abort()
 
     def _refusal(self, key: str | None) -> Refusal | None:
-        """Why there is one connection too many. Those that are refused and still linger take nobody's place."""
+        """Why there is one connection too many; None if there is not, and then it has been counted."""
         if len(self.drain.connections) - len(self.refused) > self._max_connections:
             return Refusal("overloaded", "The server has as many connections as it can hold.", retry_after=5)
         if key is None:
             return None
-        if self._per_address[key] > self.limits.address_connections:
-            return Refusal("too_many_connections", "Close some connections first.", retry_after=5)
         wait = self._new.take(key, self.loop.time())
         if wait > 0.0:
-            return Refusal("too_many_connections", "Connections are opened too fast.", retry_after=wait)
+            return Refusal("too_many_connections", "Your address opens connections too fast.", retry_after=wait)
+        if not self._open.enter(key):
+            detail = f"Your address has {self._open.most} connections open: that is all it may have."
+            return Refusal("too_many_connections", detail, retry_after=5)
         return None
-
-    @property
-    def is_crowded(self) -> bool:
-        """Whether so many refused connections linger that the next ones are cut at once."""
-        return len(self.refused) > LINGERING
 
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
         self.drain.closed(connection)
-        self.refused.discard(connection)
-        key = self._key(connection.address)
-        if key is not None:
-            count = self._per_address.pop(key) - 1
-            if count:
-                self._per_address[key] = count
+        if self.refused.pop(connection, None) is None and (key := self._key(connection.address)) is not None:
+            self._open.leave(key)
 
     def _key(self, address: str) -> str | None:
         """What the connections of a peer are counted by; None for one that may have as many as there are."""
@@ -147,7 +146,7 @@ class Server:
         """How many connections there are, and how many addresses are remembered for them."""
         return {
             "connections": len(self.drain.connections),
-            "addresses": len(self._per_address),
+            "addresses": len(self._open),
             "rates_of_connecting": len(self._new),
         }
 

@@ -87,12 +87,22 @@ def render_room(page: RoomPage, timeline: Markup | None = None) -> bytes:
 
 
 def render_error(
-    status: int, title: str, detail: str, *, home: str | None = "/", home_label: str = "Go to the front room"
+    status: int,
+    title: str,
+    detail: str,
+    *,
+    home: str | None = "/",
+    home_label: str = "Go to the front room",
+    again_s: int | None = None,
 ) -> bytes:
-    """The HTML document of an error in the same style: `home` is where its one link leads, if it has one."""
+    """The HTML document of an error in the same style: `home` is where its one link leads, if it has one.
+
+    After `again_s` seconds the browser loads the same address again, without a script.
+    """
     way = "" if home is None else templates.WAY_HOME(home=home, label=home_label)
-    body = templates.ERROR(status=status, title=title, detail=detail, way=way)
-    return _document(title, body, _STYLE)
+    again = "" if again_s is None else templates.AGAIN(seconds=again_s)
+    body = templates.ERROR(status=status, title=title, detail=detail, again=again, way=way)
+    return _document(title, body, _STYLE if again_s is None else _STYLE + templates.REFRESH(seconds=again_s))
 
 
 def _document(title: str, body: Markup, head: Markup) -> bytes:

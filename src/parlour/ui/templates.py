@@ -122,7 +122,10 @@ ERROR = Template("""\
 <p class="status">{status}</p>
 <h1>{title}</h1>
 <p>{detail}</p>
-{way}</main>
+{again}{way}</main>
 </body>""")
+
+AGAIN = Template("<p>This page tries again by itself in {seconds} seconds.</p>\n")
+REFRESH = Template('<meta http-equiv="refresh" content="{seconds}">\n')
 
 WAY_HOME = Template('<p><a href="{home}">{label}</a></p>\n')

@@ -1,0 +1,88 @@
+"""What reading costs the server, and the address that pays for it: time, because no count of pages or bytes says it.
+
+A page of short texts takes a millisecond; as many bytes of characters that cannot be seen take a hundred times as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import thread_time
+
+from parlour.chat.ports import Clock
+from parlour.core.addresses import AddressBuckets
+from parlour.core.errors import Refusal
+from parlour.core.limits import Limits
+
+REQUEST_S = 0.0003
+"""What a request counts for, beside what is made for it."""
+
+BYTE_S = 5e-9
+"""What a byte counts for, beside the time that the event loop takes for it: it is read from the disk, and sent."""
+
+WORST_BYTE_S = 250e-9
+"""What the slowest texts take to be shown, by the byte of their JSON: a page may take so much until it is known."""
+
+
+class ReadingRates:
+    """The time that may be taken for the reading of each address."""
+
+    __slots__ = ("_buckets", "_clock")
+
+    def __init__(self, limits: Limits, clock: Clock) -> None:
+        self._buckets = AddressBuckets(limits.history_ms_per_s, limits.history_burst_ms)  # a token is a millisecond
+        self._clock = clock
+
+    def wait(self, address: str) -> float:
+        """Seconds until the address may be served again; 0.0 if it may be now."""
+        return self._buckets.wait(address, self._clock.monotonic())
+
+    def spend(self, address: str, seconds: float) -> None:
+        """Count what has been taken; less than nothing gives it back."""
+        self._buckets.spend(address, self._clock.monotonic(), seconds * 1000)
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+
+class Bill:
+    """What one request or stream takes, and its address pays. Without rates nobody pays.
+
+    `began` before something is made, and `charge` after it, with nothing awaited in between.
+    """
+
+    __slots__ = ("_address", "_rates")
+
+    def __init__(self, rates: ReadingRates | None, address: str) -> None:
+        self._rates = rates
+        self._address = address
+
+    def check(self) -> None:
+        """Raises Refusal("rate_limited") where more has been taken than the address may have."""
+        if self._rates is not None and (wait := self._rates.wait(self._address)) > 0.0:
+            raise Refusal("rate_limited", "Your address reads more than the rate allows.", retry_after=wait)
+
+    def began(self) -> float:
+        """The time from which `charge` counts."""
+        return 0.0 if self._rates is None else thread_time()
+
+    def charge(self, began: float, size: int = 0) -> float:
+        """Count the time since `began` and so many bytes. Returns the seconds to wait before more is taken."""
+        if self._rates is None:
+            return 0.0
+        self._rates.spend(self._address, thread_time() - began + size * BYTE_S)
+        return self._rates.wait(self._address)
+
+    def add(self, seconds: float) -> None:
+        """Count so much; less than nothing gives it back."""
+        if self._rates is not None:
+            self._rates.spend(self._address, seconds)
+
+    @contextmanager
+    def reserved(self, size: int) -> Iterator[None]:
+        """Until it is known, a page of so many bytes counts as the worst there is: many are made at the same time."""
+        self.add(size * WORST_BYTE_S)
+        try:
+            yield
+        finally:
+            self.add(-size * WORST_BYTE_S)

@@ -1,0 +1,87 @@
+"""What counts for an address: of IPv6, where one subscriber may own a whole site, also for the network around it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv6Address
+
+from parlour.core.limits import Buckets
+
+SITE_BITS = 48
+"""The network around a /64 that one subscriber may have been given (RFC 6177 §2): 65,536 of them."""
+
+SITE = 8
+"""So many times what one /64 may have, a site may."""
+
+
+@lru_cache(maxsize=4096)
+def _site(key: str) -> str | None:
+    """The site of an address, by its key (`net.proxies.address_key`); None for what is no IPv6 network."""
+    if not key.endswith("/64"):
+        return None
+    return f"{IPv6Address(int(IPv6Address(key[:-3])) >> 80 << 80)}/{SITE_BITS}"
+
+
+class AddressBuckets:
+    """`Buckets` by address, with one for each site as well."""
+
+    __slots__ = ("_addresses", "_sites")
+
+    def __init__(self, per_second: float, burst: int) -> None:
+        self._addresses = Buckets(per_second, burst)
+        self._sites = Buckets(per_second * SITE, burst * SITE)
+
+    def take(self, key: str, now: float) -> float:
+        """See `Buckets.take`."""
+        wait = self.wait(key, now)
+        if wait == 0.0:
+            self.spend(key, now)
+        return wait
+
+    def wait(self, key: str, now: float) -> float:
+        """See `Buckets.wait`."""
+        wait = self._addresses.wait(key, now)
+        site = _site(key)
+        return wait if site is None else max(wait, self._sites.wait(site, now))
+
+    def spend(self, key: str, now: float, tokens: float = 1.0) -> None:
+        """See `Buckets.spend`."""
+        self._addresses.spend(key, now, tokens)
+        site = _site(key)
+        if site is not None:
+            self._sites.spend(site, now, tokens)
+
+    def __len__(self) -> int:
+        return len(self._addresses) + len(self._sites)
+
+
+class AddressCounts:
+    """How many of something each address has at the moment: at most `most`, a site eight times that."""
+
+    __slots__ = ("_counts", "most")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._counts: dict[str, int] = {}
+
+    def enter(self, key: str) -> bool:
+        """Count one more; False, and it is not counted, if that would be one too many."""
+        counts, site = self._counts, _site(key)
+        count = counts.get(key, 0)
+        if count >= self.most or (site is not None and counts.get(site, 0) >= self.most * SITE):
+            return False
+        counts[key] = count + 1
+        if site is not None:
+            counts[site] = counts.get(site, 0) + 1
+        return True
+
+    def leave(self, key: str) -> None:
+        """One less, of those that `enter` has counted."""
+        site = _site(key)
+        for counted in (key,) if site is None else (key, site):
+            count = self._counts.pop(counted) - 1
+            if count:
+                self._counts[counted] = count
+
+    def __len__(self) -> int:
+        return len(self._counts)
