@@ -5,20 +5,53 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.support.browser import Person, chromium
+from tests.support.firefox import Firefox, firefox
+from tests.support.modules import serving_modules
 from tests.support.server import ServerProcess
 
 Visit = Callable[..., Person]
+
+Engine = Callable[..., Any]
+"""Runs a JavaScript function in a browser, where `import("./links.js")` works; values pass as JSON."""
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def firefox_browser() -> Iterator[Firefox]:
+    with firefox() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def modules() -> Iterator[str]:
+    with serving_modules() as address:
+        yield address
+
+
+@pytest.fixture(params=["chromium", "firefox"])
+def engine(request: pytest.FixtureRequest, modules: str) -> Iterator[Engine]:
+    if request.param == "firefox":
+        running: Firefox = request.getfixturevalue("firefox_browser")
+        with running.tab() as tab:
+            tab.goto(modules)
+            yield tab.evaluate
+    else:
+        browser: Browser = request.getfixturevalue("browser")
+        page = browser.new_page()
+        page.goto(modules)
+        yield lambda function, *values: page.evaluate(f"(values) => ({function})(...values)", list(values))
+        page.close()
 
 
 @pytest.fixture(scope="session")
