@@ -1,4 +1,4 @@
-"""Firefox for tests, driven over WebDriver BiDi: one process, tabs with a profile of their own, and their complaints."""
+"""Firefox for tests, driven over WebDriver BiDi: one process, a profile for each tab, and its complaints."""
 
 from __future__ import annotations
 

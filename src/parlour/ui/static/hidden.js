@@ -7,10 +7,9 @@ const HOSTILE =
   "\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e00ff}";
 const RUN = new RegExp(`(${FLAG})|[${HOSTILE}]+`, "gu");
 const JOINER = /^[\u200c\u200d]/;
-const JOINING_SCRIPT = /[\u0600-\u0dff\u0f00-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc]$/u;
-const EMOJI_PART = "[\\u{1f000}-\\u{1fbff}\\u2190-\\u27ff\\u2900-\\u2bff\\ufe0f]";
-const ENDS_IN_EMOJI = new RegExp(`${EMOJI_PART}$`, "u");
-const BEGINS_WITH_EMOJI = new RegExp(`^${EMOJI_PART}`, "u");
+// By code point: in a pattern, a class beyond U+FFFF before `$` finds nothing in some browsers.
+const JOINING_SCRIPTS = [[0x600, 0xdff], [0xf00, 0x109f], [0x1780, 0x18af], [0xfb50, 0xfdff], [0xfe70, 0xfefc]];
+const EMOJI_PARTS = [[0x1f000, 0x1fbff], [0x2190, 0x27ff], [0x2900, 0x2bff], [0xfe0f, 0xfe0f]];
 const PICTURE = /<U\+([0-9A-F]+)>|([\u2400-\u241f])|\u2421/g;
 
 /** The text in pieces {text, isPicture}, in order: as it is, or the pictures of what cannot be seen. */
@@ -47,8 +46,17 @@ function picture(char) {
 /** Whether a joiner stands where scripts and emoji need it. */
 function joins(text, index) {
   if (!JOINER.test(text[index])) return false;
-  const before = text.slice(Math.max(0, index - 2), index);
-  if (JOINING_SCRIPT.test(before)) return true;
-  const after = text.slice(index + 1, index + 3);
-  return text[index] === "\u200d" && ENDS_IN_EMOJI.test(before) && BEGINS_WITH_EMOJI.test(after);
+  const before = codeBefore(text, index);
+  if (isIn(JOINING_SCRIPTS, before)) return true;
+  return text[index] === "\u200d" && isIn(EMOJI_PARTS, before) && isIn(EMOJI_PARTS, text.codePointAt(index + 1));
+}
+
+/** The code point that ends before an index; undefined at the start. */
+function codeBefore(text, index) {
+  const pair = text.codePointAt(index - 2);
+  return pair > 0xffff ? pair : text.codePointAt(index - 1);
+}
+
+function isIn(ranges, code) {
+  return ranges.some(([first, last]) => first <= code && code <= last);
 }
