@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from parlour.core.errors import Refusal
@@ -12,6 +12,8 @@ from parlour.core.names import is_emoji_part
 
 MAX_TEXT_BYTES = 16 * 1024
 MAX_TEXT_LINES = 400
+MAX_PICTURES = 100
+"""Characters of a text that are shown by a picture each, such as `<U+202E>`; those after them are counted."""
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x85\u2028\u2029]")
 _BLANK = re.compile(
@@ -92,29 +94,57 @@ class Shown(NamedTuple):
 
 
 def shown(text: str) -> Iterator[Shown]:
-    """Cut a text for a page: what is shown as it is, with its tabs and line breaks, and the pictures of `visible`."""
-    done = 0
-    for match in () if text.isascii() and text.isprintable() else _HOSTILE_IN_LINES.finditer(text):
-        kept = _kept(match)
-        start = match.start() + kept
-        if start == match.end():
-            continue
-        if start > done:
-            yield Shown(text[done:start], False)
-        done = match.end()
-        yield Shown(text[start:done].translate(_PICTURES), True)
-    if done < len(text):
-        yield Shown(text[done:], False)
+    """Cut a text for a page: what is shown as it is, with its tabs and line breaks, and the pictures of `visible`.
+
+    The first hundred hidden characters have pictures; the others are left out, and the last part says how many.
+    """
+    pictures = Pictures()
+    yield from pictures.cut(text)
+    if pictures.rest:
+        yield Shown(pictures.rest, True)
 
 
-def shown_as(text: str, picture: Callable[[str], str]) -> str:
-    """The parts of `shown` as one text, with what `picture` makes of those that are pictures."""
+class Pictures:
+    """The pictures of one text, which may come in pieces: of thousands, each would be an element of somebody's page."""
 
-    def show(match: re.Match[str]) -> str:
-        run, kept = match[0], _kept(match)
-        return run if kept == len(run) else run[:kept] + picture(run[kept:].translate(_PICTURES))
+    __slots__ = ("_left", "_more")
 
-    return _HOSTILE_IN_LINES.sub(show, text)
+    def __init__(self) -> None:
+        self._left = MAX_PICTURES
+        self._more = 0
+
+    def cut(self, text: str) -> Iterator[Shown]:
+        """Cut the next piece of the text; no two parts that are no pictures follow each other."""
+        seen: list[str] = []  # since the last picture
+        done = 0
+        for match in () if text.isascii() and text.isprintable() else _HOSTILE_IN_LINES.finditer(text):
+            start = match.start() + _kept(match)
+            if start == match.end():
+                continue
+            seen.append(text[done:start])
+            done = match.end()
+            pictures = self._draw(text[start:done])
+            if pictures:
+                before = "".join(seen)
+                seen.clear()
+                if before:
+                    yield Shown(before, False)
+                yield Shown(pictures, True)
+        seen.append(text[done:])
+        after = "".join(seen)
+        if after:
+            yield Shown(after, False)
+
+    @property
+    def rest(self) -> str:
+        """What stands for the characters that were left out, empty if there are none; to be asked for at the end."""
+        return f"<+{self._more} hidden character{'s' if self._more > 1 else ''}>" if self._more else ""
+
+    def _draw(self, run: str) -> str:
+        drawn = run[: self._left]
+        self._left -= len(drawn)
+        self._more += len(run) - len(drawn)
+        return drawn.translate(_PICTURES)
 
 
 def _pictures(match: re.Match[str]) -> str:
@@ -163,13 +193,16 @@ def text_line(at: str, name: str, text: str) -> str:
     """Show a message as curl users read it: `2026-11-22T06:41:23Z alice: Hello`, without a newline at the end.
 
     `at` is the event's time (`2026-11-22T06:41:23.123Z`). Further lines of the text are indented by two spaces, so
-    that none can pass for another message; tabs become four spaces; nothing left in it can move a cursor.
+    that none can pass for another message; tabs become four spaces; nothing left in it can move a cursor. What hides in
+    the text is shown as `shown` shows it: the line is at most some eight hundred characters longer for it.
     """
     if not (text.isascii() and text.isprintable()):
         if "\t" in text:
             text = text.replace("\t", "    ")
         if not text.isascii():
             text = limit_marks(text)
-        lines = text.replace("\r\n", "\n").split("\n")
-        text = "\n  ".join([_HOSTILE.sub(_pictures, line) for line in lines])
+        text = text.replace("\r\n", "\n")
+        if _HOSTILE_IN_LINES.search(text):
+            text = "".join([part.text for part in shown(text)])
+        text = text.replace("\n", "\n  ")
     return f"{at[:19]}Z {visible(name)}: {text}"

@@ -23,7 +23,7 @@ class Piece(NamedTuple):
 
 # Spaces, controls and what turns or hides text end an address, so that it cannot show one place and lead to another.
 _STOP = (
-    r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000"
+    r"\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000"
     r"\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff<>\"'`{}|\\^"
 )
 _ADDRESS = re.compile(rf"[hH][tT][tT][pP][sS]?://[^{_STOP}/?#@\[\]]+(?:[/?#][^{_STOP}]*)?")

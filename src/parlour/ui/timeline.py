@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from urllib.parse import quote
 
-from parlour.core.text import shown_as
+from parlour.core.text import Pictures
 from parlour.schema.events import Event
 from parlour.ui.links import pieces
 from parlour.ui.markup import Markup, Template, escape
@@ -73,23 +73,21 @@ def _message(event: Event, at: datetime, continues: bool) -> Markup:
 
 def render_text(text: str) -> Markup:
     """A text with its addresses as links and pictures of what cannot be seen; white space is kept by the style."""
-    text = text.replace("\r\n", "\n")
-    return Markup().join(
-        _LINK(address=piece.text, text=_shown(piece.text)) if piece.is_link else _shown(piece.text)
-        for piece in pieces(text)
-    )
-
-
-def _shown(text: str) -> Markup:
-    if text.isascii() and text.isprintable():
-        return escape(text)
-    # What escaping adds is neither hidden nor joins anything, so that it can come first, and once for the whole text.
-    return Markup(shown_as(str(escape(text)), _hidden))  # noqa: S704  # escaped, and spans of ours
+    pictures = Pictures()
+    html: list[Markup] = []
+    for piece in pieces(text.replace("\r\n", "\n")):
+        if piece.is_link:
+            html.append(_LINK(address=piece.text, text=piece.text))
+        else:
+            html += [_hidden(part.text) if part.is_picture else escape(part.text) for part in pictures.cut(piece.text)]
+    if pictures.rest:
+        html.append(_hidden(pictures.rest))
+    return Markup("").join(html)
 
 
 @lru_cache(maxsize=1024)
-def _hidden(pictures: str) -> str:
-    return str(_HIDDEN(pictures=pictures))
+def _hidden(pictures: str) -> Markup:
+    return _HIDDEN(pictures=pictures)
 
 
 def initial(name: str) -> str:

@@ -1,5 +1,6 @@
 // Characters that cannot be seen but act or lie, shown as pictures; the twin of `shown` in core/text.py.
 
+const MAX_PICTURES = 100;
 const FLAG = "\\u{1f3f4}[\\u{e0030}-\\u{e0039}\\u{e0061}-\\u{e007a}]{1,6}\\u{e007f}";
 const HOSTILE =
   "\\0-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180e\\u200b-\\u200f\\u2028-\\u202e" +
@@ -14,18 +15,49 @@ const PICTURE = /<U\+([0-9A-F]+)>|([\u2400-\u241f])|\u2421/g;
 
 /** The text in pieces {text, isPicture}, in order: as it is, or the pictures of what cannot be seen. */
 export function shown(text) {
-  const found = [];
-  let done = 0;
-  for (const match of text.matchAll(RUN)) {
-    const end = match.index + match[0].length;
-    const start = match[1] ? end : match.index + Number(joins(text, match.index));
-    if (start === end) continue;
-    if (start > done) found.push({ text: text.slice(done, start), isPicture: false });
-    found.push({ text: [...text.slice(start, end)].map(picture).join(""), isPicture: true });
-    done = end;
+  const pictures = new Pictures();
+  return [...pictures.cut(text), ...pictures.rest];
+}
+
+/** The pictures of one text, which may come in pieces: a hundred, and the number of those after them. */
+export class Pictures {
+  #left = MAX_PICTURES;
+  #more = 0;
+
+  /** The next piece of the text, cut; no two pieces that are no pictures follow each other. */
+  cut(text) {
+    const found = [];
+    let seen = ""; // since the last picture
+    let done = 0;
+    for (const match of text.matchAll(RUN)) {
+      const end = match.index + match[0].length;
+      const start = match[1] ? end : match.index + Number(joins(text, match.index));
+      if (start === end) continue;
+      seen += text.slice(done, start);
+      done = end;
+      const pictures = this.#draw([...text.slice(start, end)]);
+      if (pictures === "") continue;
+      if (seen !== "") found.push({ text: seen, isPicture: false });
+      found.push({ text: pictures, isPicture: true });
+      seen = "";
+    }
+    seen += text.slice(done);
+    if (seen !== "") found.push({ text: seen, isPicture: false });
+    return found;
   }
-  if (done < text.length) found.push({ text: text.slice(done), isPicture: false });
-  return found;
+
+  /** The piece, if any, that stands for what was left out; to be asked for at the end. */
+  get rest() {
+    const words = this.#more === 1 ? "hidden character" : "hidden characters";
+    return this.#more === 0 ? [] : [{ text: `<+${this.#more} ${words}>`, isPicture: true }];
+  }
+
+  #draw(run) {
+    const drawn = run.slice(0, this.#left);
+    this.#left -= drawn.length;
+    this.#more += run.length - drawn.length;
+    return drawn.map(picture).join("");
+  }
 }
 
 /** What pictures stand for. */

@@ -3,7 +3,7 @@
 const MAX_ADDRESSES = 50;
 const MAX_ADDRESS_CHARS = 2000;
 const STOP =
-  "\\x00-\\x20\\x7f-\\xa0\\xad\\u034f\\u061c\\u115f\\u1160\\u1680\\u180e\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f" +
+  "\\x00-\\x20\\x7f-\\xa0\\xad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180e\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f" +
   "\\u2800\\u3000\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\u{e0000}-\\u{e0fff}<>\"'`{}|\\\\^";
 const ADDRESS = new RegExp(`[hH][tT][tT][pP][sS]?://[^${STOP}/?#@\\[\\]]+(?:[/?#][^${STOP}]*)?`, "gu");
 const WHOLE = /^[A-Za-z]+:\/\/[^:/?#]+(?::[0-9]{1,5})?(?:[/?#].*)?$/u;

@@ -1,7 +1,7 @@
 // The rows of a timeline as DOM nodes; the twins of those that timeline.py renders. Text is only ever a text node.
 
 import { eventPath } from "./api.js";
-import { pictured, shown } from "./hidden.js";
+import { pictured, Pictures } from "./hidden.js";
 import { pieces } from "./links.js";
 import { hue, initial } from "./rows.js";
 import { clockTime, dayLabel, fullTime } from "./times.js";
@@ -81,17 +81,16 @@ const makers = {
 };
 
 function textNode(text) {
+  const pictures = new Pictures();
   const parts = pieces(text.replaceAll("\r\n", "\n")).flatMap(({ text: part, isLink }) => isLink
-    ? element("a", { href: part, rel: "noopener noreferrer nofollow" }, ...shownNodes(part))
-    : shownNodes(part));
-  return element("div", { class: "text", dir: "auto" }, ...parts);
+    ? element("a", { href: part, rel: "noopener noreferrer nofollow" }, part)
+    : pictures.cut(part).map(shownNode));
+  return element("div", { class: "text", dir: "auto" }, ...parts, ...pictures.rest.map(shownNode));
 }
 
-/** Text as nodes; the pictures of what cannot be seen do not take part in finding its direction. */
-function shownNodes(text) {
-  return shown(text).map(({ text: part, isPicture }) => isPicture
-    ? element("span", { class: "hidden-char", dir: "ltr" }, part)
-    : part);
+/** Text as a node; the pictures of what cannot be seen do not take part in finding its direction. */
+function shownNode({ text, isPicture }) {
+  return isPicture ? element("span", { class: "hidden-char", dir: "ltr" }, text) : text;
 }
 
 function setText(node, text) {
