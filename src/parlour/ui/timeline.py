@@ -76,8 +76,8 @@ def render_text(text: str) -> Markup:
     pictures = Pictures()
     html: list[Markup] = []
     for piece in pieces(text.replace("\r\n", "\n")):
-        if piece.is_link:
-            html.append(_LINK(address=piece.text, text=piece.text))
+        if piece.address is not None:
+            html.append(_LINK(address=piece.address, text=piece.text))
         else:
             html += [_hidden(part.text) if part.is_picture else escape(part.text) for part in pictures.cut(piece.text)]
     if pictures.rest:

@@ -22,11 +22,11 @@ function keys(messages, newFrom = null) {
 
 test("a text that is full of addresses has the first fifty as links", () => {
   const found = pieces("https://example.net ".repeat(60));
-  assert.equal(found.filter((piece) => piece.isLink).length, 50);
+  assert.equal(found.filter((piece) => piece.address !== null).length, 50);
   assert.equal(found.at(-1).text, ` ${"https://example.net ".repeat(10)}`);
   const address = (length) => `https://a.net/${"🦊".repeat(length - 14)}`;
-  assert.deepEqual(pieces(address(2000)).map((piece) => piece.isLink), [true]);
-  assert.deepEqual(pieces(address(2001)).map((piece) => piece.isLink), [false]);
+  assert.deepEqual(pieces(address(2000)).map((piece) => piece.address !== null), [true]);
+  assert.deepEqual(pieces(address(2001)).map((piece) => piece.address !== null), [false]);
 });
 
 test("finding addresses takes linear time", () => {

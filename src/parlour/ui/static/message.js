@@ -82,8 +82,8 @@ const makers = {
 
 function textNode(text) {
   const pictures = new Pictures();
-  const parts = pieces(text.replaceAll("\r\n", "\n")).flatMap(({ text: part, isLink }) => isLink
-    ? element("a", { href: part, rel: "noopener noreferrer nofollow" }, part)
+  const parts = pieces(text.replaceAll("\r\n", "\n")).flatMap(({ text: part, address }) => address !== null
+    ? element("a", { href: address, rel: "noopener noreferrer nofollow" }, part)
     : pictures.cut(part).map(shownNode));
   return element("div", { class: "text", dir: "auto" }, ...parts, ...pictures.rest.map(shownNode));
 }
