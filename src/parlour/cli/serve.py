@@ -12,7 +12,6 @@ import click
 
 from parlour import log
 from parlour.config import CONFIG_ENV, SETTINGS, ConfigError, Loaded, Setting, load, show, unknown_variables
-from parlour.outlet import open_standard_descriptors
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +47,6 @@ def _serve(config: Path | None, show_settings: bool, **flags: str | tuple[str, .
         click.echo(_as_toml(loaded), nl=False)
         return 0
     settings = loaded.settings
-    open_standard_descriptors()
     log.configure(settings.log_format, settings.log_level)
     for name in unknown_variables(os.environ):
         log.event(_log, "unknown_variable", log.WARNING, name=name)
