@@ -75,8 +75,14 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        os.close(self.master)
+        self.close_window()
         os.close(self.device)
+
+    def close_window(self) -> None:
+        """Take the terminal away from the program, which is told by SIGHUP; nothing can be read or typed any more."""
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
 
     @property
     def lines(self) -> list[str]:
@@ -125,7 +131,7 @@ class Terminal:
         return termios.tcgetattr(self.device) == self.modes
 
     def _read(self, wait_s: float) -> bool:
-        if not select.select([self.master], [], [], wait_s)[0]:
+        if self.master < 0 or not select.select([self.master], [], [], wait_s)[0]:
             return False
         data = os.read(self.master, 65536)
         self.output += data
