@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import math
+import os
 import resource
 import signal
 import sys
@@ -34,6 +35,9 @@ EXIT_STORAGE_FAILED = 74
 
 _GC_THRESHOLD = 50_000
 _SWITCH_INTERVAL_S = 0.0005
+
+_BANNER_S = 0.2
+"""How long the log waits for the banner, which on a terminal should stand above it."""
 
 
 def run(settings: Settings) -> int:
@@ -69,7 +73,10 @@ async def _serve(settings: Settings) -> int:
 
 
 class _Signals:
-    """SIGTERM and SIGINT drain, a second one hurries; SIGHUP reads certificates again; SIGUSR1 reports.
+    """SIGTERM and SIGINT drain, a second one hurries; SIGUSR1 reports.
+
+    SIGHUP means two things. It ends a server whose terminal was closed, unless it is ignored at the start, as nohup(1)
+    has it. Otherwise it was sent by hand or by a service manager, and the certificate is read again.
 
     Handled from before the start, which may take a while (a log is verified): none of them is then deadly, and a stop
     is remembered. `ended` is the exit code.
@@ -78,9 +85,10 @@ class _Signals:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.app: App | None = None
         self.ended: asyncio.Future[int] = loop.create_future()
+        self._ends_with_terminal = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         loop.add_signal_handler(signal.SIGINT, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         loop.add_signal_handler(signal.SIGUSR1, self._report)
 
     def end(self, code: int) -> None:
@@ -93,13 +101,25 @@ class _Signals:
             self.app.server.drain.hurry()
         self.end(EXIT_OK)
 
-    def _reload(self) -> None:
-        if self.app is not None and self.app.tls is not None:
-            self.app.tls.reload()
+    def _hang_up(self) -> None:
+        tls = None if self.app is None else self.app.tls
+        if self._ends_with_terminal and not (tls is not None and _has_terminal()):
+            self._stop()
+        elif tls is not None:
+            tls.reload()
 
     def _report(self) -> None:
         if self.app is not None:
             report(self.app)
+
+
+def _has_terminal() -> bool:
+    """Whether the process has a controlling terminal; it loses it when that is closed (tty(4))."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
@@ -140,6 +160,7 @@ def _banner(app: App) -> None:
     _say_who_may_come(app)
     for url in app.urls:
         STDOUT.put(f"Listening on {url}")
+    STDOUT.flush(_BANNER_S)
     event(
         _log,
         "started",

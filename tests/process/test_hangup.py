@@ -38,7 +38,6 @@ def is_served(port: int) -> bool:
     return raw.status(answer) == 200
 
 
-@pytest.mark.xfail(strict=True, reason="a hangup only reads certificates")
 def test_closing_the_window_ends_the_server_gracefully(tmp_path: Path) -> None:
     with Terminal(serve(tmp_path / "data")) as terminal:
         port = port_of(terminal)
@@ -50,7 +49,6 @@ def test_closing_the_window_ends_the_server_gracefully(tmp_path: Path) -> None:
         assert not is_served(port)
 
 
-@pytest.mark.xfail(strict=True, reason="a hangup only reads certificates")
 def test_closing_the_window_of_a_shell_ends_a_server_in_its_background(tmp_path: Path) -> None:
     """The shell passes the signal on."""
     with Terminal(["bash", "--norc", "-i"]) as shell:
@@ -62,7 +60,6 @@ def test_closing_the_window_of_a_shell_ends_a_server_in_its_background(tmp_path:
             assert b'"type":"bye"' in stream.rest()
 
 
-@pytest.mark.xfail(strict=True, reason="a hangup only reads certificates")
 def test_a_hangup_by_hand_ends_a_server_in_a_terminal_too(tmp_path: Path) -> None:
     with Terminal(serve(tmp_path / "data")) as terminal:
         port_of(terminal)
@@ -80,11 +77,7 @@ def test_under_nohup_it_survives_the_window(tmp_path: Path) -> None:
         assert terminal.wait_for_end() == 0
 
 
-@pytest.mark.parametrize(
-    "before",
-    [pytest.param([], marks=pytest.mark.xfail(strict=True, reason="it lives on")), NOHUP],
-    ids=["in a terminal", "under nohup"],
-)
+@pytest.mark.parametrize("before", [[], NOHUP], ids=["in a terminal", "under nohup"])
 def test_with_a_certificate_a_hangup_by_hand_reads_it_again(before: list[str], tmp_path: Path) -> None:
     cert, key = make_certificate(tmp_path, "one")
     with Terminal([*before, *serve(tmp_path / "data", "--tls-cert", str(cert), "--tls-key", str(key))]) as terminal:

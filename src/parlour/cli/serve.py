@@ -75,7 +75,7 @@ serve = _Serve(
     "serve",
     callback=_serve,
     help="Run the server. It prints `Listening on …` when it accepts connections; SIGTERM stops it gracefully, "
-    "SIGHUP reads the certificate again.",
+    "SIGHUP reads the certificate again; closing the terminal it runs in stops it, unless it was started with nohup.",
     params=[
         *(_option(row) for row in SETTINGS),
         click.Option(
