@@ -13,6 +13,10 @@ HELLO = (
 ).encode()
 CASES = [
     (HELLO, Event("lobby", 1, "message", "2026-11-22T06:41:23.123Z", By("g_1", "älice", "guest"), "Hello \u2028")),
+    (  # as older servers stored it
+        HELLO.replace(b"\\u2028", "\u2028".encode()),
+        Event("lobby", 1, "message", "2026-11-22T06:41:23.123Z", By("g_1", "älice", "guest"), "Hello \u2028"),
+    ),
     (b'{"type":"caught_up","room":"lobby","cursor":"e.1","new":[1]}', CaughtUp("lobby", "e.1")),
     (
         b'{"type":"reset","room":"lobby","reason":"r","epoch":"f","first_seq":1,"head_seq":3}',

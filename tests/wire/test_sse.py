@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlour.schema.events import By, Event, decode_event, encode
+from parlour.schema.events import By, Event, decode_event
+from parlour.schema.json_line import encode
 from parlour.wire.sse import COMMENT, ServerSentEvent, SSEParser, StreamTooLong, event, retry
 
 Events = list[ServerSentEvent]

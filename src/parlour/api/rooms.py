@@ -23,7 +23,7 @@ from parlour.hub.channel import Channel
 from parlour.hub.history import PAGE_BYTES, cursor_gone, one_event, page_after, page_before
 from parlour.hub.hub import Hub
 from parlour.hub.subscription import PAGE_BYTES as SLICE_BYTES
-from parlour.schema.events import encode
+from parlour.schema.json_line import encode
 from parlour.schema.pages import RoomInfo, RoomList
 from parlour.schema.pages import page as encode_page
 from parlour.stream.encoding import stored_line

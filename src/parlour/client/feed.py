@@ -16,7 +16,8 @@ from parlour.client.room import Room
 from parlour.client.timeline import Gap, Timeline
 from parlour.client.transport import ANSWER_S, Transport
 from parlour.core.cursor import Cursor
-from parlour.schema.events import Bye, Heartbeat, encode
+from parlour.schema.events import Bye, Heartbeat
+from parlour.schema.json_line import encode
 
 STEADY_S = 10.0
 """A connection that held this long was a good one: the next attempt is a first one again."""

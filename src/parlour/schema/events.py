@@ -67,11 +67,7 @@ class Typing(msgspec.Struct, frozen=True, tag="typing"):
 Control = CaughtUp | Reset | Heartbeat | Bye | Typing
 """The items that carry no seq."""
 
-_ENCODER = msgspec.json.Encoder()
 _EVENT_DECODER = msgspec.json.Decoder(Event)
-
-encode = _ENCODER.encode
-"""Any of these values as JSON bytes without a newline."""
 
 decode_event = _EVENT_DECODER.decode
 """An `Event` from its JSON bytes; raises msgspec.DecodeError, UnicodeDecodeError."""

@@ -9,8 +9,7 @@ import msgspec
 from parlour.core.event import Stored
 from parlour.schema.events import Event
 from parlour.schema.fields import Epoch, HeadSeq, RoomName, Seq, Time
-
-_encode = msgspec.json.Encoder().encode
+from parlour.schema.json_line import encode
 
 
 class RoomInfo(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -56,11 +55,11 @@ def page(
 ) -> bytes:
     """Encode a `Page`: the events oldest first, as stored; `next` and `prev` are the addresses of its neighbours."""
     return b'{"room":%b,"epoch":%b,"events":[%b],"first_seq":%d,"head_seq":%d,"next":%b,"prev":%b}' % (
-        _encode(room),
-        _encode(epoch),
+        encode(room),
+        encode(epoch),
         b",".join([event.json for event in events]),
         first_seq,
         head_seq,
-        _encode(next),
-        _encode(prev),
+        encode(next),
+        encode(prev),
     )

@@ -11,8 +11,7 @@ from msgspec import Meta
 from parlour.core.errors import Refusal
 from parlour.core.text import visible
 from parlour.schema.fields import Epoch, HeadSeq, RoomName, Seq
-
-_encode = msgspec.json.Encoder().encode
+from parlour.schema.json_line import encode
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,7 +58,7 @@ def problem(refusal: Refusal, *, is_read: bool = False) -> bytes:
             retry_after=None if wait is None else math.ceil(wait * 1000) / 1000,
         )
     )
-    return _encode(members if refusal.extra is None else refusal.extra | members)
+    return encode(members if refusal.extra is None else refusal.extra | members)
 
 
 def error_line(refusal: Refusal) -> str:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from parlour.core.errors import Refusal
 from parlour.core.event import Draft
-from parlour.schema.events import By, Event, decode_event, encode
+from parlour.schema.events import By, Event, decode_event
+from parlour.schema.json_line import encode
 
 
 def at_text(at_ms: int) -> str:

@@ -11,7 +11,8 @@ from parlour.core.event import Stored
 from parlour.core.text import text_line
 from parlour.hub.channel import Channel
 from parlour.hub.subscription import Encoder
-from parlour.schema.events import Bye, CaughtUp, Control, Heartbeat, Reset, decode_event, encode
+from parlour.schema.events import Bye, CaughtUp, Control, Heartbeat, Reset, decode_event
+from parlour.schema.json_line import encode
 from parlour.wire import sse
 from parlour.wire.chunks_out import chunk
 from parlour.wire.deflate import SMALL_WINDOW_BITS, WINDOW_BITS, deflated_frame

@@ -30,7 +30,8 @@ from parlour.schema.commands import (
     UnsubscribeOp,
     decode_op,
 )
-from parlour.schema.events import By, Bye, Typing, encode
+from parlour.schema.events import By, Bye, Typing
+from parlour.schema.json_line import encode
 from parlour.stream.encoding import WEBSOCKET, WEBSOCKET_DEFLATED
 from parlour.stream.live import LOOKS, LiveSession, Start
 from parlour.wire.deflate import DeflateReader
