@@ -134,3 +134,9 @@ def test_anything_is_an_operation_or_a_refusal(data: str | bytes) -> None:
     except Refusal as refusal:
         code = refusal.code
     assert code in ("bad_op", "bad_json", "bad_utf8")
+
+
+def test_an_operation_says_where_a_name_belongs() -> None:
+    with pytest.raises(Refusal) as refused:
+        decode_op(b'{"op":"send","text":"x","username":"ci"}')
+    assert refused.value.detail == "There is no member username here; what it says goes into name."

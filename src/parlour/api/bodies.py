@@ -12,9 +12,8 @@ from parlour.core.names import room_name
 from parlour.core.text import decode_text
 from parlour.http.negotiate import wants_json
 from parlour.http.request import Request
-from parlour.schema.commands import PostMessage, SendMessage
+from parlour.schema.commands import PostMessage, SendMessage, decode_message
 from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, known_fields
-from parlour.wire.strict_json import decode
 from parlour.wire.typed_forms import read_typed_form
 
 DEFAULT_ROOM = "lobby"
@@ -25,6 +24,19 @@ _FIELDS = _TEXTS | {"room", "name", "key"}
 _TEXT_TOO = (URLENCODED, b"application/octet-stream")
 """What clients label text with that know nothing of it."""
 _PARAMETERS = frozenset({"name"})
+
+
+_FIELDS_OF_OTHERS = frozenset(
+    [
+        *(b"title", b"x-title", b"ti", b"t", b"message", b"x-message", b"m", b"tags", b"x-tags", b"tag", b"ta"),
+        *(b"click", b"x-click", b"attach", b"x-attach", b"filename", b"x-filename", b"actions", b"x-actions"),
+        *(b"delay", b"x-delay", b"at", b"x-at", b"in", b"x-in", b"email", b"x-email", b"call", b"x-call"),
+    ]
+)
+"""Header fields that are a part of the message for ntfy, or say what shall become of it (https://docs.ntfy.sh/publish).
+
+Its `Priority` is not among them: browsers send a field of that name (RFC 9218).
+"""
 
 
 @dataclass(slots=True)
@@ -106,6 +118,7 @@ class _Manner:
 def _manner(request: Request) -> _Manner:
     """Find out how a body is read that comes with such a head. Raises Refusal when it is not."""
     _refuse_compressed(request)
+    _refuse_content_elsewhere(request)
     refuse_unknown(request, _PARAMETERS)
     header = request.field(b"idempotency-key")
     key = None if header is None else header.decode("latin-1")
@@ -142,13 +155,22 @@ def _refuse_compressed(request: Request) -> None:
         raise Refusal("unsupported_media_type", "Compressed bodies are not read.")
 
 
+def _refuse_content_elsewhere(request: Request) -> None:
+    """A header field that means nothing here is harmless, unless it carries what somebody wants to say."""
+    found = _FIELDS_OF_OTHERS.intersection(request.head.values)
+    if found:
+        name = min(found).decode().title()
+        detail = f"The header field {name} would be dropped: a message is its text. Write it into the text."
+        raise Refusal("bad_request", detail, field=name)
+
+
 def _from_json(request: Request) -> _Written:
-    command = decode(request.body, SendMessage)
+    command = decode_message(request.body, SendMessage)
     return command.text, command.room, command.name, command.key
 
 
 def _from_api_json(request: Request) -> _Written:
-    command = decode(request.body, PostMessage)
+    command = decode_message(request.body, PostMessage)
     return command.text, None, command.name, command.key
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 
 from parlour.core.errors import Refusal
 from parlour.schema.fields import CursorText, DisplayName, Key, RoomName, Seq, Text
 from parlour.wire.strict_json import decode
+
+_INSTEAD = {
+    **dict.fromkeys(("message", "content", "body", "msg", "title", "subject"), "text"),
+    **dict.fromkeys(("username", "user", "nick", "author", "sender", "display_name"), "name"),
+    **dict.fromkeys(("channel", "topic"), "room"),
+}
+"""What other services (Slack, Discord, ntfy, Apprise, Gotify, Matrix) call what has a member of its own here."""
 
 
 class PostMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,6 +33,14 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     room: RoomName | None = None
     key: Key | None = None
     name: DisplayName | None = None
+
+
+Message = TypeVar("Message", PostMessage, SendMessage)
+
+
+def decode_message(data: bytes, type_: type[Message]) -> Message:
+    """Decode the body of a request. Raises Refusal("bad_utf8"), ("bad_json") with the field."""
+    return decode(data, type_, instead=_INSTEAD)
 
 
 class _Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op"):
@@ -82,7 +97,7 @@ def decode_op(data: bytes | str) -> Op:
     """
     try:
         # A union is no class, which is what mypy takes type[T] for; msgspec decodes both.
-        return decode(data, cast("type[Op]", Op))
+        return decode(data, cast("type[Op]", Op), instead=_INSTEAD)
     except Refusal as refusal:
         if refusal.code == "bad_json" and refusal.field == "op":
             known = "send, typing, read, ping, subscribe and unsubscribe"

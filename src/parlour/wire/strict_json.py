@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -51,10 +52,17 @@ _TYPE_WORDS = {
 }
 
 
-def decode(data: bytes | str, type_: type[T], *, max_depth: int = MAX_JSON_DEPTH, max_keys: int = MAX_JSON_KEYS) -> T:
+def decode(
+    data: bytes | str,
+    type_: type[T],
+    *,
+    instead: Mapping[str, str] | None = None,
+    max_depth: int = MAX_JSON_DEPTH,
+    max_keys: int = MAX_JSON_KEYS,
+) -> T:
     """Decode one JSON document into `type_`: a msgspec Struct with `forbid_unknown_fields`, or a union of such.
 
-    `data` is UTF-8, or text that was decoded from it.
+    `data` is UTF-8, or text that was decoded from it. `instead` names the members in which others say the same.
     `max_depth` counts open arrays and objects, `max_keys` the keys of all objects together. Time is linear in the
     input. Raises Refusal("bad_utf8"), or ("bad_json") whose `field` is the path of the offending field (`by.name`)
     where there is one.
@@ -64,7 +72,7 @@ def decode(data: bytes | str, type_: type[T], *, max_depth: int = MAX_JSON_DEPTH
         value: T = _decoder(type_).decode(text)
         _check(text, max_depth, max_keys)
     except msgspec.ValidationError as exc:
-        raise _wrong_type(str(exc)) from None
+        raise _wrong_type(str(exc), type_, instead or {}) from None
     except msgspec.DecodeError as exc:
         raise _malformed(text, str(exc)) from None
     except RecursionError:
@@ -160,21 +168,34 @@ def _has_nul(key: str | None) -> Refusal:
     return Refusal("bad_json", "A string contains U+0000.", field=_field(key))
 
 
-def _wrong_type(message: str) -> Refusal:
+def _wrong_type(message: str, type_: type[Any], instead: Mapping[str, str]) -> Refusal:
     """Word what msgspec says of valid JSON that is not of the type, with the path taken out of it."""
     path = ""
     if _AT_PATH in message:  # the last one: the words before it may be the peer's own
         message, _, path = message.rpartition(_AT_PATH)
         path = path.removesuffix("`").removeprefix(".")
-    for pattern, words in ((_MISSING, "The member {} is missing."), (_UNKNOWN, "There is no member {} here.")):
-        if found := pattern.fullmatch(message):
-            return Refusal(
-                "bad_json", words.format(_shown(found[1])), field=_field(f"{path}.{found[1]}" if path else found[1])
-            )
+    if found := _MISSING.fullmatch(message):
+        return Refusal("bad_json", f"The member {_shown(found[1])} is missing.", field=_below(path, found[1]))
+    if found := _UNKNOWN.fullmatch(message):
+        known: tuple[str, ...] = () if path else getattr(type_, "__struct_encode_fields__", ())
+        advice = _advice(found[1], known, instead)
+        return Refusal("bad_json", f"There is no member {_shown(found[1])} here{advice}.", field=_below(path, found[1]))
     detail = "The value is not one of those known here."
     if found := _EXPECTED.fullmatch(message):
         detail = f"Expected {_in_words(found[1])}" + (f", not {_in_words(found[2])}." if found[2] else ".")
     return Refusal("bad_json", detail, field=_field(path))
+
+
+def _advice(name: str, known: tuple[str, ...], instead: Mapping[str, str]) -> str:
+    """What to send for an unknown member of a type with these members; those of a union are not listed."""
+    meant = instead.get(name)
+    if meant is not None and (not known or meant in known):
+        return f"; what it says goes into {meant}"
+    return f"; known are {', '.join(sorted(known))}" if known else ""
+
+
+def _below(path: str, name: str) -> str | None:
+    return _field(f"{path}.{name}" if path else name)
 
 
 def _in_words(types: str) -> str:
