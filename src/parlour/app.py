@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from parlour.api.application import Api
 from parlour.api.context import Context
@@ -24,6 +25,7 @@ from parlour.clock import SystemClock, SystemIds
 from parlour.config import Settings
 from parlour.core.limits import Limits
 from parlour.http.aside import Aside
+from parlour.http.request import Site
 from parlour.http.router import Router
 from parlour.hub.heads import HeadCheck
 from parlour.hub.hub import Hub
@@ -178,8 +180,9 @@ def _limits(settings: Settings) -> Limits:
 
 
 def _server(settings: Settings, context: Context, wheel: Wheel, drain: Drain, fan_out: FanOut) -> Server:
+    site = None if settings.public_url is None else _site(settings.public_url)
     return Server(
-        _api(context),
+        _api(context, "" if site is None else site.prefix),
         wheel,
         drain,
         limits=context.limits,
@@ -189,13 +192,19 @@ def _server(settings: Settings, context: Context, wheel: Wheel, drain: Drain, fa
         on_answer=_log_answer if settings.access_log else None,
         fan_out=fan_out,
         aside=context.aside,
+        site=site,
     )
 
 
-def _api(context: Context) -> Api:
+def _site(public_url: str) -> Site:
+    parts = urlsplit(public_url)
+    return Site(f"{parts.scheme}://{parts.netloc}", parts.path)
+
+
+def _api(context: Context, base: str) -> Api:
     guard = Guard(context)
     pages = Pages(context, guard)
-    return Api(Router(routes(context, guard, pages)), guard, pages)
+    return Api(Router(routes(context, guard, pages)), guard, pages, base)
 
 
 def _hosts(settings: Settings, listeners: Sequence[Listener]) -> frozenset[str] | None:
@@ -204,11 +213,14 @@ def _hosts(settings: Settings, listeners: Sequence[Listener]) -> frozenset[str] 
     A page of any site can have its own name resolve to 127.0.0.1 and then read and write what listens there (DNS
     rebinding). A server that only this machine can reach therefore answers to the machine's own names alone.
     """
+    public: frozenset[str] = frozenset()
+    if settings.public_url is not None:
+        public = frozenset({urlsplit(settings.public_url).hostname or ""})
     if settings.allowed_hosts:
-        return None if "*" in settings.allowed_hosts else frozenset(settings.allowed_hosts)
+        return None if "*" in settings.allowed_hosts else public.union(settings.allowed_hosts)
     if settings.trusted_proxies or not all(listener.is_loopback for listener in listeners):
         return None
-    return frozenset()
+    return public
 
 
 def _max_connections() -> int:

@@ -16,7 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from parlour.config_kinds import Kind, choice, integer, items, number, parse_host, parse_origin, path, switch
+from parlour.config_kinds import (
+    Kind,
+    choice,
+    integer,
+    items,
+    number,
+    parse_host,
+    parse_origin,
+    path,
+    public_url,
+    switch,
+)
 from parlour.core.limits import Limits
 from parlour.net.proxies import UNIX, parse_networks
 
@@ -59,7 +70,7 @@ def _proxy(value: str) -> str:
 
 
 def _host_name(value: str) -> str:
-    return value if value == "*" else parse_host(value).lower()
+    return value if value == "*" else parse_host(value).lower().removesuffix(".")
 
 
 _HOSTS = items("HOST", "host names or addresses, or none", parse_host)
@@ -108,14 +119,22 @@ class Settings:
         "Listening",
         _PROXIES,
         (),
-        "Peers whose X-Forwarded-For, -Proto and -Host are believed; `unix` means those on the Unix socket.",
+        "Peers whose X-Forwarded-For, -Proto, -Host and -Prefix are believed; `unix` means those on the Unix socket.",
+    )
+    public_url: str | None = _row(
+        "Listening",
+        public_url("URL"),
+        None,
+        "Where people reach this server, perhaps below a path (`https://example.org/chat`): what begins every address"
+        " that it gives. Without it that is what the client or a trusted proxy calls it.",
     )
     allowed_hosts: tuple[str, ...] = _row(
         "Listening",
         _HOST_NAMES,
         (),
-        "Names clients may call this server by (Host); `*` is any. Without it a server that listens on loopback only,"
-        " behind no trusted proxy, answers to localhost and loopback addresses; others answer to any name.",
+        "Names clients may call this server by (Host, and X-Forwarded-Host of a trusted proxy), beside that of the"
+        " public URL; `*` is any. Without it a server that listens on loopback only, behind no trusted proxy, answers"
+        " to localhost and loopback addresses; others answer to any name.",
     )
     allowed_origins: tuple[str, ...] = _row(
         "Listening",

@@ -10,6 +10,8 @@ from socket import inet_aton
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from parlour.core.base_path import base_path
+
 _WHOLE = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 _DECIMAL = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
 
@@ -103,6 +105,19 @@ def parse_origin(value: str) -> str:
     if parts.port is None or parts.port == _DEFAULT_PORTS[parts.scheme]:
         return f"{parts.scheme}://{shown}"
     return f"{parts.scheme}://{shown}:{parts.port}"
+
+
+def parse_public_url(value: str) -> str:
+    """Where people reach the server: an origin, and perhaps the path below which it is. No slash at its end."""
+    parts = urlsplit(value)
+    if parts.query or parts.fragment or value.endswith(("?", "#")):
+        raise ValueError
+    return parse_origin(f"{parts.scheme}://{parts.netloc}") + base_path(parts.path)
+
+
+def public_url(name: str) -> Kind:
+    """An address as `parse_public_url` reads it."""
+    return Kind(name, "an address such as https://example.org/chat", parse_public_url)
 
 
 _HOST = re.compile(r"[0-9A-Za-z_.:%-]{1,253}", re.ASCII)

@@ -50,7 +50,7 @@ COMMANDS = {
     "GET /readyz": ("{url}/readyz", "ready\n"),
     "GET /static/{file}": ("{url}/static/icon.svg", "<svg"),
     "GET /favicon.ico": ("{url}/favicon.ico", "<svg"),
-    "GET /manifest.webmanifest": ("{url}/manifest.webmanifest", '"name"'),
+    "GET /manifest.webmanifest": ("-L {url}/manifest.webmanifest", '"name"'),
     "GET /robots.txt": ("{url}/robots.txt", "Disallow: /"),
     "GET /api": ("{url}/api", "curl "),
     "GET /api/v1/openapi.json": ("{url}/api/v1/openapi.json", '"openapi":"3.1'),

@@ -11,10 +11,6 @@ from tests.support.server import ServerProcess
 
 NAME = "chat.example"
 
-pytestmark = pytest.mark.xfail(
-    reason="addresses begin at the root, and X-Forwarded-Host wins over Host"
-)  # most of them
-
 
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:

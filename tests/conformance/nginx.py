@@ -46,14 +46,14 @@ class Nginx(NamedTuple):
 
 
 @contextmanager
-def nginx(directory: Path, port: int) -> Iterator[Nginx]:
-    """Run nginx with its files in `directory`; our server is at `port` of 127.0.0.1."""
+def nginx(directory: Path, port: int, site: str = "nginx.conf") -> Iterator[Nginx]:
+    """Run nginx with its files in `directory` and a `site` of ours; our server is at `port` of 127.0.0.1."""
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
     assert program is not None, "this test needs nginx"
     running = Nginx(directory / "reader.sock", directory / "deployed.sock", directory / "forwarded.log", [])
     config = directory / "nginx.conf"
     config.write_text(
-        CONFIG.read_text().replace("{deployed}", _deployed(running, port)).replace("{directory}", str(directory))
+        CONFIG.read_text().replace("{deployed}", _deployed(running, port, site)).replace("{directory}", str(directory))
     )
     with _witness(directory / "witness.sock", running.seen):
         process = subprocess.Popen([program, "-p", directory, "-c", config, "-e", directory / "error.log"])
@@ -65,12 +65,12 @@ def nginx(directory: Path, port: int) -> Iterator[Nginx]:
             process.wait(PATIENCE_S)
 
 
-def _deployed(running: Nginx, port: int) -> str:
-    """The file that we tell people to use, listening without TLS, and with a log."""
-    text = (ROOT / "deploy" / "nginx.conf").read_text()
+def _deployed(running: Nginx, port: int, site: str) -> str:
+    """A file that we tell people to use, listening without TLS, and with a log."""
+    text = (ROOT / "deploy" / site).read_text()
     text = re.sub(r"ssl_certificate.*\n", "", text)
     for said, here in (
-        ("location / {", "location / { proxy_set_header X-Request-ID $request_id;"),
+        ("proxy_http_version 1.1;", "proxy_http_version 1.1; proxy_set_header X-Request-ID $request_id;"),
         ("server 127.0.0.1:8080;", f"server 127.0.0.1:{port};"),
         (
             "listen 443 ssl;",

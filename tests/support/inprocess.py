@@ -103,7 +103,7 @@ class Scripted:
         assert route is not None
         return route.handler(request)
 
-    def render(self, refusal: Refusal, head: RequestHead | None) -> Response:
+    def render(self, refusal: Refusal, head: RequestHead | None, prefix: str) -> Response:
         return Response(refusal.kind.status, refusal.code.encode())
 
     # --- handlers ---

@@ -94,7 +94,7 @@ class Visitor:
         place = re.search(r'data-epoch="(\w+)".*?data-last="(\d+)"', html, re.DOTALL)
         assert place is not None, "the page does not say where it ends"
         live = await self.live(f"{path}?since={place[1]}.{place[2]}")
-        return live and all(answer is not None and answer.status in (200, 304) for answer in got)
+        return live and all(answer is not None and answer.status in (200, 304, 308) for answer in got)
 
     async def get(self, path: str, fields: str = "") -> Got | None:
         """Ask for something on a connection that is free, or a new one; None if there was no answer."""

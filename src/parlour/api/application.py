@@ -10,6 +10,7 @@ from parlour.api.bodies import is_json_type
 from parlour.api.guard import SAFE_METHODS, Guard
 from parlour.api.pages import Pages
 from parlour.api.refusals import refusal_fields
+from parlour.core.base_path import inside
 from parlour.core.errors import Refusal
 from parlour.http.later import Later
 from parlour.http.negotiate import choose, wants_json
@@ -29,8 +30,10 @@ _ASTERISK = Match("*", {}, {})
 class Api:
     """Implements `http.application.Application`."""
 
-    def __init__(self, router: Router, guard: Guard, pages: Pages) -> None:
+    def __init__(self, router: Router, guard: Guard, pages: Pages, base: str) -> None:
+        """`base` is the path below which everything is (`Site.prefix`); requests come with or without it."""
         self._router = router
+        self._base = base
         self._guard = guard
         self._pages = pages
 
@@ -38,7 +41,7 @@ class Api:
         """Find the route of a request. Raises Refusal (not_found, method_not_allowed, bad_request)."""
         if head.target == b"*":
             return Admission(_ASTERISK, None)
-        match = self._router.match(head.target.partition(b"?")[0])
+        match = self._router.match(self._path(head))
         return Admission(match, None if head.method == "OPTIONS" else match.route(head.method))
 
     def handle(self, request: Request) -> Reply | Later | Coroutine[Any, Any, Reply]:
@@ -51,23 +54,29 @@ class Api:
         self._guard.check(request, route)
         return route.handler(request)
 
-    def render(self, refusal: Refusal, head: RequestHead | None) -> Response:
+    def _path(self, head: RequestHead) -> bytes:
+        """The path of a request as the routes have it. A proxy that names a prefix has taken it away already."""
+        path = head.target.partition(b"?")[0]
+        return inside(self._base, path) if self._base and head.get(b"x-forwarded-prefix") is None else path
+
+    def render(self, refusal: Refusal, head: RequestHead | None, prefix: str) -> Response:
         """A refusal as problem+json, as a page, or as one plain line, by what the client asked for."""
         if head is not None:
-            if _asks_for_json(head):
-                body = problem(refusal, is_read=head.method in SAFE_METHODS)
+            path = self._path(head)
+            if _asks_for_json(head, path):
+                body = problem(refusal, prefix, is_read=head.method in SAFE_METHODS)
                 return Response(refusal.kind.status, body, PROBLEM, refusal_fields(refusal))
             if choose(head.get(b"accept"), ("text", "html")) == "html":
-                return self._pages.error(refusal, head.target, is_read=head.method in SAFE_METHODS)
+                return self._pages.error(refusal, path, prefix, is_read=head.method in SAFE_METHODS)
         return Response(refusal.kind.status, error_line(refusal).encode() + b"\n", TEXT, refusal_fields(refusal))
 
 
-def _asks_for_json(head: RequestHead) -> bool:
+def _asks_for_json(head: RequestHead, path: bytes) -> bool:
     """Whether the client reads JSON: it says so, or has begun to speak it and asks for nothing else.
 
     The query is compared as sent, because it may be what the refusal is about; no client escapes letters.
     """
-    path, _, query = head.target.partition(b"?")
+    query = head.target.partition(b"?")[2]
     if not _JSON_FORMATS.isdisjoint(query.split(b"&")):
         return True
     accept = head.get(b"accept")

@@ -20,6 +20,9 @@ _COOKIE = "parlour_guest"
 _SECURE_COOKIE = "__Host-parlour_guest"
 """Browsers keep others from setting a __Host- cookie (RFC 6265bis §4.1.3.2), but accept it over HTTPS only."""
 
+_SECURE_COOKIE_BELOW = "__Secure-parlour_guest"
+"""A __Host- cookie is one of the whole site; a server below a path has its own, and sees no other's."""
+
 _TOKEN_CHARS = 22
 
 _FOR_MEMBERS = "This server is for members only, and has no accounts yet: guests can neither read nor write here."
@@ -32,7 +35,7 @@ NAME_COOKIE = "parlour_name"
 def _is_called(host: str, names: frozenset[str]) -> bool:
     """Whether a Host value is one of our names or of the machine itself; a client that sends none is no browser."""
     name = host.removesuffix("]").lower() if host.endswith("]") else host.rpartition(":")[0].lower() or host.lower()
-    name = name.strip("[]")
+    name = name.strip("[]").removesuffix(".")
     if not host or name in names or name == "localhost" or name.endswith(".localhost"):
         return True
     try:
@@ -52,6 +55,10 @@ def _plain_token(request: Request) -> str | None:
 
 def _secure_token(request: Request) -> str | None:
     return _whole_token(request.cookie(_SECURE_COOKIE))
+
+
+def _secure_token_below(request: Request) -> str | None:
+    return _whole_token(request.cookie(_SECURE_COOKIE_BELOW))
 
 
 def _whole_token(token: str | None) -> str | None:
@@ -76,13 +83,21 @@ class Guard:
             admission.passed = request.peer
 
     def _check(self, request: Request, route: Route) -> None:
-        hosts = self._context.hosts
-        if hosts is not None and not _is_called(request.host, hosts) and not request.peer.address.startswith("unix:"):
-            raise Refusal("misdirected", "This server does not answer to that name (--allowed-hosts).", field="Host")
+        self._check_name(request)
         if not route.public and not may_read("guest", self._context.access):
             raise Refusal("login_required", _FOR_MEMBERS)
         if request.method not in SAFE_METHODS or request.head.upgrade is not None:
             self._check_origin(request)
+
+    def _check_name(self, request: Request) -> None:
+        """Answer to our own names alone; what a proxy says that it was called counts beside Host, not instead."""
+        names = self._context.hosts
+        if names is None or request.peer.address.startswith("unix:"):
+            return
+        called = {"Host": request.head.host.decode("ascii", "replace"), "X-Forwarded-Host": request.peer.host}
+        for field, host in called.items():
+            if host is not None and not _is_called(host, names):
+                raise Refusal("misdirected", "This server does not answer to that name (--allowed-hosts).", field=field)
 
     def _check_origin(self, request: Request) -> None:
         """Refuse what a page of another site sends in the name of its visitor (CSRF, WebSocket hijacking)."""
@@ -91,7 +106,7 @@ class Guard:
             text = origin.decode("latin-1")
             # The scheme is not compared: a proxy that ends TLS may not tell us that it did.
             authority = text.partition("://")[2]
-            is_own = authority != "" and authority == request.host
+            is_own = authority != "" and (authority == request.host or text == request.origin)
             if not is_own and text not in self._context.allowed_origins:
                 raise Refusal("cross_origin", "Pages of other sites may not do this here.")
         elif request.field(b"sec-fetch-site") not in (None, b"same-origin", b"none"):
@@ -119,9 +134,10 @@ class Guard:
             return self.sender(request).seat, None
         token = self._context.ids.token()
         secure = request.peer.scheme == "https"
-        name = _SECURE_COOKIE if secure else _COOKIE
+        prefix = request.peer.prefix
+        name = (_SECURE_COOKIE_BELOW if prefix else _SECURE_COOKIE) if secure else _COOKIE
         flags = "; Secure" if secure else ""
-        cookie = f"{name}={token}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}"
+        cookie = f"{name}={token}; Path={prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}"
         return _session_seat(token), cookie.encode()
 
     def remembered_name(self, request: Request) -> str:
@@ -131,4 +147,6 @@ class Guard:
     def _token(self, request: Request) -> str | None:
         if request.field(b"cookie") is None:
             return None
-        return request.noted(_secure_token if request.peer.scheme == "https" else _plain_token)
+        if request.peer.scheme != "https":
+            return request.noted(_plain_token)
+        return request.noted(_secure_token_below if request.peer.prefix else _secure_token)

@@ -16,7 +16,7 @@ from parlour.http.request import Request
 from parlour.http.response import JSON, Response, field_line
 from parlour.http.validators import is_known, weak
 from parlour.schema.server import ServerInfo
-from parlour.ui.assets import ASSETS
+from parlour.ui.assets import ASSETS, asset_url
 
 _IMMUTABLE = b"public, max-age=31536000, immutable"
 _REVALIDATED = b"no-cache"
@@ -31,7 +31,7 @@ class Info:
 
     async def help(self, request: Request) -> Response:
         """`GET /help`: the page a curl user needs."""
-        return Response(body=help_text(request.origin, self._context.limits).encode())
+        return Response(body=help_text(request.base_url, self._context.limits).encode())
 
     async def limits(self, request: Request) -> Response:
         """`GET /limits`: every limit in force."""
@@ -82,17 +82,18 @@ class Info:
         return self._asset(request, "icon.svg", _FOR_A_DAY)
 
     async def manifest(self, request: Request) -> Response:
-        """`GET /manifest.webmanifest`: what a phone needs to keep the page on its home screen."""
-        return self._asset(request, "manifest.webmanifest", _FOR_A_DAY)
+        """`GET /manifest.webmanifest`: it is among the other files, and names its neighbours from there."""
+        place = request.peer.prefix + asset_url("manifest.webmanifest")
+        return Response(308, fields=field_line(b"Location", place.encode()), cache=_REVALIDATED)
 
     async def robots(self, request: Request) -> Response:
         """`GET /robots.txt`: conversations are not for search engines."""
-        return Response(body=b"User-agent: *\nDisallow: /\n", cache=_FOR_A_DAY)
+        return Response(body=f"User-agent: *\nDisallow: {request.peer.prefix}/\n".encode(), cache=_FOR_A_DAY)
 
     async def go(self, request: Request) -> Response:
         """`GET /?room=NAME`: the form that leads to another room."""
         room = request.parameter("room") or ""
-        return Response(303, fields=field_line(b"Location", room_location(room)))
+        return Response(303, fields=field_line(b"Location", room_location(room, request.peer.prefix)))
 
     def _asset(self, request: Request, name: str, cache: bytes) -> Response:
         asset = ASSETS.get(name)

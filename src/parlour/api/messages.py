@@ -22,16 +22,16 @@ def is_browser_form(request: Request) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def room_path(room: str) -> bytes:
-    """The address of a room, percent-encoded (RFC 3986 §2.1)."""
-    return b"/" + quote(room, safe="").encode()
+def room_path(prefix: str, room: str) -> bytes:
+    """The path of a room, percent-encoded (RFC 3986 §2.1), for a client who sees the server below `prefix`."""
+    return f"{prefix}/{quote(room, safe='')}".encode()
 
 
-def _see_room(room: str, name: str | None) -> Response:
+def _see_room(prefix: str, room: str, name: str | None) -> Response:
     """Back to the page after a form, which then knows the name again (RFC 9110 §15.4.4)."""
-    fields = field_line(b"Location", room_path(room) + b"#latest")
+    fields = field_line(b"Location", room_path(prefix, room) + b"#latest")
     if name is not None:
-        cookie = f"{NAME_COOKIE}={quote(name, safe='')}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
+        cookie = f"{NAME_COOKIE}={quote(name, safe='')}; Path={prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax"
         fields += field_line(b"Set-Cookie", cookie.encode())
     return Response(303, fields=fields)
 
@@ -39,10 +39,11 @@ def _see_room(room: str, name: str | None) -> Response:
 class Receipt(Later):
     """What a sender gets once the message is on disk: where it is, and for programs the event itself."""
 
-    __slots__ = ("_as_json", "room")
+    __slots__ = ("_as_json", "_prefix", "room")
 
-    def __init__(self, room: str, as_json: bool) -> None:
+    def __init__(self, room: str, as_json: bool, prefix: str) -> None:
         self.room = room
+        self._prefix = prefix
         self._as_json = as_json
 
     def stored(self, answer: Answer) -> None:
@@ -51,7 +52,7 @@ class Receipt(Later):
             self.answer(answer)
             return
         room, seq = self.room, answer.seq
-        fields = b"Location: %b/%d\r\n" % (room_path(room), seq)  # nothing in it needs to be looked at
+        fields = b"Location: %b/%d\r\n" % (room_path(self._prefix, room), seq)  # nothing in it needs to be looked at
         if answer.replay:
             fields += b"Idempotent-Replay: true\r\n"
         if self._as_json:
@@ -76,12 +77,12 @@ class Messages:
         message = read_message(request)
         sender = self._guard.sender(request)
         await self._posting.posted(sender, message.room, message.text, key=message.key, name=message.name)
-        return _see_room(message.room, message.name)
+        return _see_room(request.peer.prefix, message.room, message.name)
 
     def put(self, request: Request) -> Receipt:
         """`PUT /<room>/<key>`: the idempotency key is in the path."""
         if "." in request.params["item"]:  # `curl -T notes.txt host/lobby/` adds the name of the file
-            address = request.origin + room_path(request.params["room"]).decode()
+            address = request.origin + room_path(request.peer.prefix, request.params["room"]).decode()
             detail = f"A key has no dot. A file is sent as a message by: curl -T FILE -X POST {address}"
             raise Refusal("bad_key", detail, field="key")
         return self._put(request, read_message(request))
@@ -102,7 +103,7 @@ class Messages:
         return self._put(request, read_api_message(request))
 
     def _post(self, request: Request, message: Message) -> Receipt:
-        receipt = Receipt(message.room, message.as_json)
+        receipt = Receipt(message.room, message.as_json, request.peer.prefix)
         sender = self._guard.sender(request)
         self._posting.post(sender, message.room, message.text, receipt.stored, key=message.key, name=message.name)
         return receipt

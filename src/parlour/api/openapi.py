@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from parlour.core.limits import Limits, limit_rows
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response, field_line
 from parlour.http.router import Route
+from parlour.http.validators import is_known
 from parlour.schema import commands, events, fields, pages, problems, server
 from parlour.schema.commands import Ack, OpError, PongReply, Subscribed, Unsubscribed
 from parlour.schema.commands import Op as AnyOp
@@ -61,26 +63,27 @@ class OpenApi:
         self._table = table
         self._limits = context.limits
         self._version = context.version
-        self._made: tuple[bytes, bytes] | None = None
+        self._made = lru_cache(maxsize=4)(self._make)  # one for each prefix that proxies put before our paths
 
     async def document(self, request: Request) -> Response:
         """`GET /api/v1/openapi.json`."""
         parse_api_reading(request)
-        if self._made is None:
-            body = msgspec.json.encode(describe(self._table, self._limits, self._version))
-            self._made = body, b'"%b"' % hashlib.sha256(body).hexdigest()[:20].encode()
-        body, etag = self._made
-        if request.field(b"if-none-match") == etag:
+        body, etag = self._made(request.peer.prefix)
+        if is_known(request.field(b"if-none-match"), etag):
             return Response(304, fields=field_line(b"ETag", etag), cache=b"no-cache")
         return Response(body=body, content_type=JSON, fields=field_line(b"ETag", etag), cache=b"no-cache")
 
+    def _make(self, prefix: str) -> tuple[bytes, bytes]:
+        body = msgspec.json.encode(describe(self._table, self._limits, self._version, prefix))
+        return body, b'"%b"' % hashlib.sha256(body).hexdigest()[:20].encode()
+
     async def page(self, request: Request) -> Response:
         """`GET /api`."""
-        return Response(body=reference(request.origin).encode())
+        return Response(body=reference(request.base_url).encode())
 
 
-def describe(table: Iterable[Route], limits: Limits, version: str) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of the routes under `/api/v1`.
+def describe(table: Iterable[Route], limits: Limits, version: str, prefix: str = "") -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the routes under `/api/v1` of a server whose paths begin with `prefix`.
 
     Raises ValueError when a route has no operation or an operation no route.
     """
@@ -103,7 +106,7 @@ def describe(table: Iterable[Route], limits: Limits, version: str) -> dict[str, 
             "description": ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/", "description": "The server that gave you this document."}],
+        "servers": [{"url": prefix or "/", "description": "The server that gave you this document."}],
         "tags": [
             {"name": "messages", "description": "Reading a room and speaking in it."},
             {"name": "rooms", "description": "Which rooms there are."},

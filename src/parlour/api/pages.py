@@ -72,7 +72,8 @@ class Pages:
             head_seq=channel.head,
             guest_name=author.name,
             form_key=self._form_key(refused),
-            base_url=request.origin,
+            base_url=request.base_url,
+            prefix=request.peer.prefix,
             can_post=may_post(author.kind, self._context.access),
             error=refused.refusal.detail if refused is not None else None,
             draft=refused.message.text if refused is not None else "",
@@ -82,7 +83,7 @@ class Pages:
             rooms=await self._active_rooms(),
         )
         with bill.reserved(sum([len(event.json) for event in events])):
-            timeline = await _timeline(page.events, bill, self._context.hub)
+            timeline = await _timeline(page.events, page.prefix, bill, self._context.hub)
             began = bill.began()
             body = render_room(page, timeline)
             bill.charge(began, len(body))
@@ -118,31 +119,38 @@ class Pages:
             self._rooms = [(room.room, room.active_at) for room in summaries]
         return self._rooms
 
-    def error(self, refusal: Refusal, target: bytes, *, is_read: bool) -> Response:
+    def error(self, refusal: Refusal, path: bytes, prefix: str, *, is_read: bool) -> Response:
         """A refusal as a page; it leads back to the room that the request was about, if that is a room.
+
+        `path` is as the routes have it; `prefix` is what the client has before it.
 
         Where only members may read it leads nowhere: every room would answer the same. What may work a little later is
         tried again by the browser itself, if that was only to be read: a form that is sent again would be empty.
         """
         if refusal.code == "login_required":
-            body = render_error(refusal.kind.status, "For members only", refusal.detail, home=None)
+            body = render_error(refusal.kind.status, "For members only", refusal.detail, home=None, prefix=prefix)
             return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
-        room = _room_of(target)
-        home, label = ("/", "Go to the front room") if room is None else (f"/{quote(room, safe='')}", f"Go to /{room}")
+        room = _room_of(path)
         again_s = None
         if is_read and refusal.kind.retry == "after":  # those refused in the same second do not come back in one
             again_s = retry_after_s(refusal) + int(self._context.ids.fraction() * AGAIN_WITHIN_S)
         body = render_error(
-            refusal.kind.status, refusal.kind.title, refusal.detail, home=home, home_label=label, again_s=again_s
+            refusal.kind.status,
+            refusal.kind.title,
+            refusal.detail,
+            prefix=prefix,
+            home=f"{prefix}/" if room is None else f"{prefix}/{quote(room, safe='')}",
+            home_label="Go to the front room" if room is None else f"Go to /{room}",
+            again_s=again_s,
         )
         return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
 
 
-async def _timeline(events: Sequence[Event], bill: Bill, hub: Hub) -> Markup:
+async def _timeline(events: Sequence[Event], prefix: str, bill: Bill, hub: Hub) -> Markup:
     """The timeline of a page, rendered in slices: the longest pages take a hundred times as long as one may."""
     rows: list[Markup] = []
     began, size = bill.began(), 0
-    for row in render_timeline(events):
+    for row in render_timeline(events, prefix):
         rows.append(row)
         size += len(row)
         if size > SLICE_CHARS:
@@ -153,14 +161,13 @@ async def _timeline(events: Sequence[Event], bill: Bill, hub: Hub) -> Markup:
     return LIST_BREAK.join(rows)
 
 
-def _room_of(target: bytes) -> str | None:
-    path = target.partition(b"?")[0]
+def _room_of(path: bytes) -> str | None:
     try:
         return room_name(unquote_to_bytes(path.split(b"/")[1]).decode())
     except (IndexError, UnicodeDecodeError, Refusal):
         return None
 
 
-def room_location(raw: str) -> bytes:
+def room_location(raw: str, prefix: str) -> bytes:
     """Where `GET /?room=NAME` leads. Raises Refusal("bad_room_name")."""
-    return ("/" + quote(room_name(raw.strip().lstrip("#/")), safe="")).encode()
+    return (prefix + "/" + quote(room_name(raw.strip().lstrip("#/")), safe="")).encode()

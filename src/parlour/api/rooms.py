@@ -104,7 +104,7 @@ class Rooms:
             began = bill.began()
             if reading.format == "json":
                 named = "" if request.parameter("format") is None else "&format=json"
-                page = _json_page(channel, reading, events, path, named)
+                page = _json_page(channel, reading, events, request.peer.prefix + path, named)
             else:
                 page = Response(body=b"".join([event.json + b"\n" for event in events]), content_type=NDJSON)
             bill.charge(began, len(page.body))
@@ -156,7 +156,7 @@ class Rooms:
                 # The page around it, scrolled to it: only a redirect can name a place in a page.
                 before = seq + DEFAULT_LIMIT // 2
                 around = "" if before > channel.head else f"?before={before}"
-                place = b"%b%b#m%d" % (room_path(room), around.encode(), seq)
+                place = b"%b%b#m%d" % (room_path(request.peer.prefix, room), around.encode(), seq)
                 return Response(303, fields=field_line(b"Location", place))
             event = await one_event(hub, channel, seq)
             if reading.format == "json":

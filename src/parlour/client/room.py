@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
+from parlour.core.base_path import base_path
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 
@@ -13,7 +14,9 @@ DEFAULT_ROOM = "lobby"
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A room on a server. `server` is `scheme://host[:port]`, `name` the canonical name of the room."""
+    """A room on a server. `server` is `scheme://host[:port]` and the path below which it is, if it is below one
+    (`https://example.org/chat`); `name` is the canonical name of the room.
+    """
 
     server: str
     name: str
@@ -25,9 +28,11 @@ class Room:
 
 
 def parse_room(address: str) -> Room:
-    """Read `http://host:port/lobby`. Without a scheme it is http, without a room it is `lobby`.
+    """Read `http://host:port/lobby`. Without a scheme it is http, without a path the room is `lobby`.
 
-    Raises ValueError with a sentence for a person: another scheme, no host, a bad port, more than one path segment,
+    The last segment of the path is the room; what is before it is where the server is (`https://example.org/chat/lobby`).
+
+    Raises ValueError with a sentence for a person: another scheme, no host, a bad port, the address of a message,
     anything after the path, or a name that no room can have. A name and password are refused, because addresses end
     up in histories and process lists.
     """
@@ -46,13 +51,27 @@ def parse_room(address: str) -> Room:
         raise ValueError("The address of a room ends with its name; leave out what follows ? or #.")
     host = f"[{host}]" if ":" in host else host
     server = f"{parts.scheme}://{host}" + ("" if port is None else f":{port}")
-    return Room(server, _name(parts.path))
+    before, _, segment = parts.path.removesuffix("/").rpartition("/")
+    return Room(server + _base(before, parts.path), _name(segment or DEFAULT_ROOM))
 
 
-def _name(path: str) -> str:
-    segment = path.strip("/") or DEFAULT_ROOM
-    if "/" in segment:
-        raise ValueError("The address of a room has one name after the host, such as http://host:port/lobby.")
+def _base(before: str, path: str) -> str:
+    last = path.rpartition("/")[2]
+    if before and last.isascii() and last.isdigit():
+        raise ValueError(
+            f"This looks like the address of message {last} in a room; that of the room ends before it."
+            f" (A room called {last} below a path is written with a slash at its end.)"
+        )
+    try:
+        return base_path(before + "/" if before else "")
+    except ValueError:
+        raise ValueError(
+            "The address of a room ends with its name, such as http://host:port/lobby; a path before that"
+            " has letters, digits and . _ ~ - only."
+        ) from None
+
+
+def _name(segment: str) -> str:
     try:
         return room_name(unquote(segment, errors="strict"))
     except UnicodeDecodeError as exc:

@@ -21,5 +21,8 @@ class Application(Protocol):
     def handle(self, request: Request) -> Reply | Later | Coroutine[Any, Any, Reply]:
         """Answer a complete request, now or later. Raises Refusal, and so does the coroutine."""
 
-    def render(self, refusal: Refusal, head: RequestHead | None) -> Response:
-        """The response for a refusal; without a head the request could not even be read."""
+    def render(self, refusal: Refusal, head: RequestHead | None, prefix: str) -> Response:
+        """The response for a refusal; without a head the request could not even be read.
+
+        `prefix` is that of `Peer`: a refusal may come before anybody knows who asks.
+        """

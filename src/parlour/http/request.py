@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Site(NamedTuple):
+    """Where clients are told that this server is, whatever they or a proxy call it (`--public-url`).
+
+    `origin` is such as `https://example.org`, `prefix` such as `/chat`, or empty.
+    """
+
+    origin: str
+    prefix: str
+
+
 class Peer(NamedTuple):
     """Who is at the other end, after trusted proxies have been heard (net/proxies.py).
 
@@ -26,6 +36,10 @@ class Peer(NamedTuple):
     scheme: str
     host: str | None = None
     """The authority that the client asked a proxy for; None where the Host field holds."""
+    prefix: str = ""
+    """The path below which the client sees this server, such as `/chat`: every address that it is given has it."""
+    site: Site | None = None
+    """Where the server is by its settings; None where it is what the client asked for."""
 
 
 class Admission:
@@ -114,8 +128,14 @@ class Request:
 
     @property
     def origin(self) -> str:
-        """The origin of this server as the client addressed it, for example `http://localhost:8080`."""
-        return f"{self.peer.scheme}://{self.host}"
+        """The origin of this server, `http://localhost:8080`: as it was configured, or as the client addressed it."""
+        site = self.peer.site
+        return site.origin if site is not None else f"{self.peer.scheme}://{self.host}"
+
+    @property
+    def base_url(self) -> str:
+        """What the address of everything here begins with, without a slash at its end: `https://example.org/chat`."""
+        return self.origin + self.peer.prefix
 
 
 def _query(request: Request) -> dict[str, list[str]]:

@@ -207,7 +207,7 @@ class Connection(asyncio.Protocol):
                 decoder.next_body(0)
                 self._begin()
                 self._head = None
-                self._respond(self.server.render(refusal, head), head)
+                self._respond(self.server.render(refusal, head, self.address), head)
                 return True
             if self._peer is None or server.behind_proxy:
                 self._peer = server.peer(self.address, head, not self.transport.can_write_eof())
@@ -266,7 +266,7 @@ class Connection(asyncio.Protocol):
         head = self._head
         assert head is not None
         self._exchange = self._head = None
-        reply = self.server.render(outcome, head) if isinstance(outcome, BaseException) else outcome
+        reply = self.server.render(outcome, head, self.address) if isinstance(outcome, BaseException) else outcome
         if self.transport.is_closing():
             if not isinstance(reply, Response):
                 reply.session.closed()
@@ -347,7 +347,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal, head: RequestHead | None) -> None:
         """Answer a request that cannot be read to its end, and close."""
-        response = self.server.render(refusal, head)
+        response = self.server.render(refusal, head, self.address)
         head_only = head is not None and head.method == "HEAD"
         self.write(encode(response, date=self.server.date(), keep_alive=False, head_only=head_only))
         self._report(response.status, head)

@@ -1,4 +1,4 @@
-"""Who is really asking: client address, scheme and host behind trusted proxies, and the key addresses are counted by.
+"""Who is really asking, and where, behind trusted proxies; and the key that addresses are counted by.
 
 `X-Forwarded-*` can be written by anybody, so it is believed only from peers listed in `trusted_proxies`, and of the
 addresses in it only the rightmost one that no trusted proxy has, the last one written by a machine we trust.
@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address, ip_network
+
+from parlour.core.base_path import base_path
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -84,6 +86,15 @@ class TrustedProxies:
         if not self.trusts(peer_ip):
             return peer_ip, None, None
         return self._client(peer_ip, x_forwarded_for), _scheme(x_forwarded_proto), _host(x_forwarded_host)
+
+    def prefix(self, peer_ip: str, x_forwarded_prefix: bytes | None) -> str:
+        """The path under which the client sees this server, as the nearest proxy says it; empty if none does."""
+        if x_forwarded_prefix is None or not self.trusts(peer_ip):
+            return ""
+        try:
+            return base_path(_last(x_forwarded_prefix).decode("ascii"))
+        except ValueError:
+            return ""
 
     def _client(self, peer_ip: str, lines: Sequence[bytes]) -> str:
         """The rightmost untrusted address; if all are trusted, the leftmost, where the chain begins."""

@@ -15,7 +15,7 @@ from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.http.application import Application
 from parlour.http.aside import Aside
-from parlour.http.request import Peer
+from parlour.http.request import Peer, Site
 from parlour.http.response import Response
 from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
@@ -55,6 +55,7 @@ class Server:
         on_answer: OnAnswer | None = None,
         fan_out: FanOut,
         aside: Aside,
+        site: Site | None = None,
     ) -> None:
         self.application = application
         self.wheel = wheel
@@ -78,6 +79,7 @@ class Server:
         self.aside = aside
         self.behind_proxy = proxies is not None
         self._proxies = proxies
+        self._site = site
         self._max_connections = max_connections
         self._limit_addresses = limit_addresses
         self._open = AddressCounts(limits.address_connections)
@@ -156,13 +158,13 @@ class Server:
         """The receiving half of a new connection."""
         return RequestDecoder(self._head_limits, self._parse_head)
 
-    def render(self, fault: BaseException, head: RequestHead | None) -> Response:
+    def render(self, fault: BaseException, head: RequestHead | None, address: str) -> Response:
         """What a handler or a decoder raised, as the application shows it; if that fails too, in the plainest words."""
         if not isinstance(fault, Refusal):
             log.error("handler_failed", exc_info=fault)
             fault = Refusal("internal")
         try:
-            return self.application.render(fault, head)
+            return self.application.render(fault, head, self.prefix(address, head))
         except Exception:
             log.exception("refusal_not_rendered")
             return Response(fault.kind.status, f"error: {fault.detail} ({fault.code})\n".encode())
@@ -181,14 +183,23 @@ class Server:
         """Who is asking, after trusted proxies have been heard."""
         scheme = "https" if tls else "http"
         if self._proxies is not None:
+            prefix = self.prefix(address, head)
             address, told_scheme, told_host = self._proxies.resolve(
                 address,
                 head.get_all(b"x-forwarded-for"),
                 head.get(b"x-forwarded-proto"),
                 head.get(b"x-forwarded-host"),
             )
-            return Peer(address, address_key(address), told_scheme or scheme, told_host)
-        return Peer(address, address_key(address), scheme)
+            return Peer(address, address_key(address), told_scheme or scheme, told_host, prefix, self._site)
+        return Peer(address, address_key(address), scheme, None, self.prefix(address, head), self._site)
+
+    def prefix(self, address: str, head: RequestHead | None) -> str:
+        """The path below which a peer sees this server: the configured one, or what a trusted proxy says."""
+        if self._site is not None:
+            return self._site.prefix
+        if self._proxies is None or head is None:
+            return ""
+        return self._proxies.prefix(address, head.get(b"x-forwarded-prefix"))
 
     def date(self) -> bytes:
         """The value of the Date field, made once a second (RFC 9110 §6.6.1)."""

@@ -40,15 +40,15 @@ class CursorGone(Problem, frozen=True, omit_defaults=True, kw_only=True):
     head_seq: HeadSeq
 
 
-def problem(refusal: Refusal, *, is_read: bool = False) -> bytes:
-    """Encode a `Problem`, with the members of `refusal.extra` beside its own.
+def problem(refusal: Refusal, prefix: str = "", *, is_read: bool = False) -> bytes:
+    """Encode a `Problem`, with the members of `refusal.extra` beside its own; `prefix` is that of the server's paths.
 
     With `is_read` it refuses a request that stores nothing anyway, so that `stored` would say nothing.
     """
     kind, wait = refusal.kind, refusal.retry_after
     members = msgspec.to_builtins(
         Problem(
-            type=f"/help#{kind.code}",
+            type=f"{prefix}/help#{kind.code}",
             title=kind.title,
             status=kind.status,
             code=kind.code,

@@ -22,10 +22,6 @@ CSP = (
 """The Content-Security-Policy of every page made here: our own files and sockets, no HTML ever made from strings."""
 
 
-_STYLE = templates.STYLE(address=asset_url("room.css"))
-_SCRIPT = templates.SCRIPT(address=asset_url("room.js"))
-
-
 @dataclass(frozen=True, slots=True)
 class RoomPage:
     """What a room's page shows. Everything is plain text: escaping is done here.
@@ -34,8 +30,8 @@ class RoomPage:
     `before=` of the page before this one, `newer` the `since=` of the page after it: a page with a newer one is a look
     into the past and does not go live. `guest_name` is what the server calls a guest without a name, `name` what this
     one chose. `form_key` is the idempotency key of the form: a fresh one, except that the key of a form whose outcome
-    is unknown comes back together with its `draft`. `base_url` has no slash at its end. `rooms` are names and the
-    times of their newest events.
+    is unknown comes back together with its `draft`. `base_url` is what the address of every room begins with, and
+    `prefix` the path in it, both without a slash at the end. `rooms` are names and the times of their newest events.
     """
 
     room: str
@@ -47,6 +43,7 @@ class RoomPage:
     form_key: str
     base_url: str
     can_post: bool
+    prefix: str = ""
     error: str | None = None
     draft: str = ""
     name: str = ""
@@ -57,11 +54,12 @@ class RoomPage:
 
 def render_room(page: RoomPage, timeline: Markup | None = None) -> bytes:
     """The HTML document of a room, in UTF-8. `timeline` is that of its events, if it has been rendered already."""
-    path = quote(page.room, safe="")
+    path = _path(page, page.room)
     live = page.newer is None
     body = templates.ROOM(
         room=page.room,
         path=path,
+        prefix=page.prefix,
         epoch=page.epoch,
         first=page.first_seq,
         last=page.events[-1].seq if page.events else page.first_seq - 1,
@@ -72,18 +70,18 @@ def render_room(page: RoomPage, timeline: Markup | None = None) -> bytes:
         state="still" if live else "past",
         state_words="Not live." if live else "Reading the past.",
         state_link="Refresh" if live else "Latest messages",
-        icon=asset_url("icon.svg"),
+        icon=page.prefix + asset_url("icon.svg"),
         rooms=_rooms(page),
-        address=f"{page.base_url}/{path}",
+        address=f"{page.base_url}/{quote(page.room, safe='')}",
         older=page.older or 0,
         no_older=_hidden(page.older is None),
         no_start=_hidden(page.older is not None or not page.events),
         no_empty=_hidden(page.head_seq > 0),
-        timeline=LIST_BREAK.join(render_timeline(page.events)) if timeline is None else timeline,
+        timeline=LIST_BREAK.join(render_timeline(page.events, page.prefix)) if timeline is None else timeline,
         newer="" if live else templates.NEWER(path=path, newer=page.newer),
         composer=_composer(page, path) if page.can_post else templates.CLOSED(),
     )
-    return _document(page.room, body, _STYLE + _SCRIPT)
+    return _document(page.room, body, page.prefix, ["room.css", "room.js"])
 
 
 def render_error(
@@ -91,6 +89,7 @@ def render_error(
     title: str,
     detail: str,
     *,
+    prefix: str = "",
     home: str | None = "/",
     home_label: str = "Go to the front room",
     again_s: int | None = None,
@@ -102,17 +101,24 @@ def render_error(
     way = "" if home is None else templates.WAY_HOME(home=home, label=home_label)
     again = "" if again_s is None else templates.AGAIN(seconds=again_s)
     body = templates.ERROR(status=status, title=title, detail=detail, again=again, way=way)
-    return _document(title, body, _STYLE if again_s is None else _STYLE + templates.REFRESH(seconds=again_s))
+    refresh = "" if again_s is None else templates.REFRESH(seconds=again_s)
+    return _document(title, body, prefix, ["room.css"], refresh)
 
 
-def _document(title: str, body: Markup, head: Markup) -> bytes:
+def _document(title: str, body: Markup, prefix: str, needed: Sequence[str], further: Markup | str = "") -> bytes:
+    loads = {name: templates.SCRIPT if name.endswith(".js") else templates.STYLE for name in needed}
     return templates.DOCUMENT(
         title=title,
         body=body,
-        head=head,
-        icon=asset_url("icon.svg"),
-        manifest=asset_url("manifest.webmanifest"),
+        head=Markup().join(load(address=prefix + asset_url(name)) for name, load in loads.items()) + further,
+        icon=prefix + asset_url("icon.svg"),
+        manifest=prefix + asset_url("manifest.webmanifest"),
     ).encode()
+
+
+def _path(page: RoomPage, room: str) -> str:
+    """The path of a room, as the reader's browser asks for it."""
+    return f"{page.prefix}/{quote(room, safe='')}"
 
 
 def _composer(page: RoomPage, path: str) -> Markup:
@@ -134,7 +140,7 @@ def _rooms(page: RoomPage) -> Markup:
         rooms.insert(0, (page.room, page.events[-1].at if page.events else None))
     items = Markup("\n").join(
         templates.ROOMS_ITEM(
-            path=quote(room, safe=""),
+            path=_path(page, room),
             room=room,
             current=Markup(' aria-current="page"') if room == page.room else "",
             when=_when(active_at),

@@ -16,6 +16,7 @@ DOCUMENT = Template("""\
 <meta name="color-scheme" content="light dark">
 <meta name="theme-color" content="#faf8f5" media="(prefers-color-scheme: light)">
 <meta name="theme-color" content="#171412" media="(prefers-color-scheme: dark)">
+<meta name="robots" content="noindex, nofollow">
 <meta name="application-name" content="Parlour">
 <title>{title} · Parlour</title>
 <link rel="icon" type="image/svg+xml" href="{icon}">
@@ -30,18 +31,18 @@ SCRIPT = Template('<script type="module" src="{address}"></script>\n')
 
 ROOM = Template("""\
 <body class="chat" data-room="{room}" data-epoch="{epoch}" data-first="{first}" data-last="{last}" \
-data-live="{live}" data-limit="{limit}">
+data-live="{live}" data-limit="{limit}" data-prefix="{prefix}">
 <a class="skip" href="#{target}">Skip to {target_label}</a>
 <header class="bar">
-<a class="brand" href="/" title="Parlour"><img src="{icon}" alt="Parlour" width="28" height="28"></a>
+<a class="brand" href="{prefix}/" title="Parlour"><img src="{icon}" alt="Parlour" width="28" height="28"></a>
 <h1 class="room-name"><span class="slash" aria-hidden="true">/</span><bdi>{room}</bdi></h1>
 <p class="connection" id="connection" role="status" data-state="{state}"><span class="dot"></span>\
-<span class="words">{state_words}</span> <a href="/{path}">{state_link}</a></p>
+<span class="words">{state_words}</span> <a href="{path}">{state_link}</a></p>
 <button class="menu" type="button" popovertarget="side">Rooms</button>
 </header>
 <aside class="side" id="side" popover aria-label="Rooms">
 <button class="close" type="button" popovertarget="side" popovertargetaction="hide">Close</button>
-{rooms}<form class="go" action="/" method="get">
+{rooms}<form class="go" action="{prefix}/" method="get">
 <label for="room">Go to a room</label>
 <span class="joined"><input id="room" name="room" required maxlength="64" placeholder="any-name" autocapitalize="none" \
 autocomplete="off" spellcheck="false"><button type="submit">Go</button></span>
@@ -50,13 +51,13 @@ autocomplete="off" spellcheck="false"><button type="submit">Go</button></span>
 <h2 id="terminal">From a terminal</h2>
 <p class="command"><code>curl -d hello <bdi>{address}</bdi></code></p>
 <p class="command"><code>curl -N '<bdi>{address}</bdi>?follow=1'</code></p>
-<p><a href="/help">More about curl</a></p>
+<p><a href="{prefix}/help">More about curl</a></p>
 </section>
 </aside>
 <main class="room">
 <div class="scroller" id="scroller" role="region" aria-label="Messages" tabindex="0">
 <div class="timeline">
-<p class="edge" id="older"{no_older}><a href="/{path}?before={older}">Older messages</a></p>
+<p class="edge" id="older"{no_older}><a href="{path}?before={older}">Older messages</a></p>
 <p class="edge" id="start"{no_start}>This is where <b><bdi>{room}</bdi></b> begins.</p>
 <div class="empty" id="empty"{no_empty}>
 <p class="empty-title">Nothing here yet</p>
@@ -74,7 +75,7 @@ autocomplete="off" spellcheck="false"><button type="submit">Go</button></span>
 </body>""")
 
 NEWER = Template("""\
-<p class="edge"><a href="/{path}?since={newer}">Newer messages</a> · <a href="/{path}">Latest messages</a></p>
+<p class="edge"><a href="{path}?since={newer}">Newer messages</a> · <a href="{path}">Latest messages</a></p>
 """)
 
 ROOMS = Template("""\
@@ -86,13 +87,13 @@ ROOMS = Template("""\
 </nav>
 """)
 
-ROOMS_ITEM = Template('<li><a href="/{path}"{current}><bdi>{room}</bdi> {when}</a></li>')
+ROOMS_ITEM = Template('<li><a href="{path}"{current}><bdi>{room}</bdi> {when}</a></li>')
 ROOMS_TIME = Template('<time datetime="{at}" title="{full} UTC">{short}</time>')
 
 COMPOSER = Template("""\
 <div class="foot">
 <button class="jump" id="jump" type="button" hidden>Jump to latest</button>
-<form class="composer" id="composer" method="post" action="/{path}">
+<form class="composer" id="composer" method="post" action="{path}">
 {error}<input type="hidden" name="key" value="{key}">
 <label class="unseen" for="message">Message to <bdi>{room}</bdi></label>
 <textarea id="message" name="message" required rows="1" dir="auto" autocomplete="off" enterkeyhint="send" \

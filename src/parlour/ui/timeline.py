@@ -22,7 +22,7 @@ _DAY = Template('<li class="day"><time datetime="{date}">{label}</time></li>')
 _MESSAGE = Template(
     '<li class="message hue-{hue}{cont}" id="m{seq}" data-seq="{seq}" data-author="{author}" data-kind="{kind}"'
     '{key}><span class="avatar" aria-hidden="true">{initial}</span><p class="meta">'
-    '<b class="name"><bdi>{name}</bdi></b>{badge} <a class="when" href="/{room}/{seq}">'
+    '<b class="name"><bdi>{name}</bdi></b>{badge} <a class="when" href="{prefix}/{room}/{seq}">'
     '<time datetime="{at}" title="{full} UTC">{time}</time></a></p><div class="text" dir="auto">{text}</div></li>'
 )
 _KEY = Template(' data-key="{key}"')
@@ -36,8 +36,11 @@ LIST_BREAK = Markup("\n")
 """What stands between the list items."""
 
 
-def render_timeline(events: Iterable[Event]) -> Iterator[Markup]:
-    """The list items of the messages among `events` (other types are not shown), with their days in UTC."""
+def render_timeline(events: Iterable[Event], prefix: str) -> Iterator[Markup]:
+    """The list items of the messages among `events` (other types are not shown), with their days in UTC.
+
+    `prefix` is what the paths of links begin with, such as `/chat`, or empty.
+    """
     previous: Event | None = None
     before = datetime.min.replace(tzinfo=UTC)
     for event in events:
@@ -48,11 +51,11 @@ def render_timeline(events: Iterable[Event]) -> Iterator[Markup]:
         if new_day:
             yield _DAY(date=at.date().isoformat(), label=f"{at:%A}, {at.day} {at:%B} {at.year}, UTC")
         continues = not new_day and previous is not None and previous.by == event.by and at - before < GROUP_GAP
-        yield _message(event, at, continues)
+        yield _message(event, at, continues, prefix)
         previous, before = event, at
 
 
-def _message(event: Event, at: datetime, continues: bool) -> Markup:
+def _message(event: Event, at: datetime, continues: bool, prefix: str) -> Markup:
     return _MESSAGE(
         hue=hue(event.by.id),
         cont=" cont" if continues else "",
@@ -63,6 +66,7 @@ def _message(event: Event, at: datetime, continues: bool) -> Markup:
         initial=initial(event.by.name),
         name=event.by.name,
         badge="" if event.by.kind == "guest" else _BADGE(kind=event.by.kind),
+        prefix=prefix,
         room=quote(event.room, safe=""),
         at=event.at,
         full=f"{at:%Y-%m-%d %H:%M:%S}",

@@ -5,7 +5,10 @@ const ROOMS = 20;
 const TIMEOUT_MS = 15000;
 const LONGEST_WAIT_MS = 300000; // whatever a proxy says
 
-export const roomPath = (room) => `/${encodeURIComponent(room)}`;
+/** What every path here begins with: where the server is below another one, such as `/chat`. */
+const prefix = () => document.body.dataset.prefix;
+
+export const roomPath = (room) => `${prefix()}/${encodeURIComponent(room)}`;
 
 export const eventPath = (room, seq) => `${roomPath(room)}/${seq}`;
 
@@ -28,7 +31,7 @@ export async function history(room, before = null) {
 
 /** The rooms {room, at} that were active last; rejects when they cannot be had. */
 export async function activeRooms() {
-  const { rooms } = await get(`/api/v1/rooms?limit=${ROOMS}`);
+  const { rooms } = await get(`${prefix()}/api/v1/rooms?limit=${ROOMS}`);
   return rooms.map(({ room, active_at: at }) => ({ room, at }));
 }
 

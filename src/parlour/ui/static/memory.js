@@ -11,7 +11,7 @@ export class Memory {
   /** The value of a name, or `fallback` if there is none or it cannot be read. */
   get(name, fallback) {
     try {
-      return JSON.parse(this.#open().getItem(`parlour:${name}`)) ?? fallback;
+      return JSON.parse(this.#open().getItem(keyOf(name))) ?? fallback;
     } catch {
       return fallback;
     }
@@ -20,13 +20,16 @@ export class Memory {
   /** Keep a value; an empty one (null, "", []) is forgotten. */
   set(name, value) {
     try {
-      if (value === null || value.length === 0) this.#open().removeItem(`parlour:${name}`);
-      else this.#open().setItem(`parlour:${name}`, JSON.stringify(value));
+      if (value === null || value.length === 0) this.#open().removeItem(keyOf(name));
+      else this.#open().setItem(keyOf(name), JSON.stringify(value));
     } catch {
       // Full or forbidden: it is a comfort, not a promise.
     }
   }
 }
+
+/** Servers below different paths of one site share its stores: each has names of its own. */
+const keyOf = (name) => `parlour${document.body.dataset.prefix}:${name}`;
 
 /** As long as the browser keeps it. */
 export const lasting = new Memory(() => window.localStorage);
