@@ -23,6 +23,7 @@ from parlour.chat.posting import Posting, Rates
 from parlour.chat.reading import ReadingRates
 from parlour.clock import SystemClock, SystemIds
 from parlour.config import Settings
+from parlour.core.addresses import AddressCounts
 from parlour.core.limits import Limits
 from parlour.http.aside import Aside
 from parlour.http.request import Site
@@ -60,6 +61,7 @@ class App:
     posting: Posting
     rates: Rates | None
     reads: ReadingRates | None
+    places: AddressCounts | None
     server: Server
     wheel: Wheel
     tls: ServerTls | None
@@ -100,7 +102,8 @@ class App:
         """How much there is of everything that can grow (for SIGUSR1)."""
         rates = {} if self.rates is None else self.rates.sizes()
         reads = 0 if self.reads is None else len(self.reads)
-        return {**self.server.sizes(), **self.hub.sizes(), **rates, "rates_of_reading": reads}
+        places = 0 if self.places is None else self.places.total
+        return {**self.server.sizes(), **self.hub.sizes(), **rates, "rates_of_reading": reads, "places": places}
 
 
 async def start(settings: Settings, on_fatal: Callable[[BaseException], None]) -> App:
@@ -148,6 +151,7 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
     guests = Guests(store.secret)
     rates = Rates(limits) if settings.rate_limits else None
     reads = ReadingRates(limits, clock) if settings.rate_limits else None
+    places = AddressCounts(limits.address_streams) if settings.rate_limits else None
     posting = Posting(store, guests, clock, access=settings.access, rates=rates)
     context = Context(
         store=store,
@@ -160,6 +164,7 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
         limits=limits,
         access=settings.access,
         reads=reads,
+        places=places,
         allowed_origins=frozenset(settings.allowed_origins),
         hosts=_hosts(settings, listeners),
         websocket_compression=settings.websocket_compression,
@@ -169,14 +174,18 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
         version=__version__,
     )
     server = _server(settings, context, wheel, drain, fan_out)
-    return App(settings, store, hub, posting, rates, reads, server, wheel, tls, listeners)
+    return App(settings, store, hub, posting, rates, reads, places, server, wheel, tls, listeners)
 
 
 def _limits(settings: Settings) -> Limits:
     """The limits in force on this machine."""
     limits = settings.limits()
     share = max(1, int(_max_connections() * ADDRESS_SHARE))
-    return replace(limits, address_connections=min(limits.address_connections, share))
+    return replace(
+        limits,
+        address_connections=min(limits.address_connections, share),
+        address_streams=min(limits.address_streams, share),
+    )
 
 
 def _server(settings: Settings, context: Context, wheel: Wheel, drain: Drain, fan_out: FanOut) -> Server:

@@ -214,6 +214,7 @@ class Settings:
     history_ms_per_s: float = _limit("history_ms_per_s", 0, 100_000)
     history_burst_ms: int = _limit("history_burst_ms", 1, 1_000_000)
     address_connections: int = _limit("address_connections", 1, 1_000_000)
+    address_streams: int = _limit("address_streams", 1, 1_000_000)
     address_new_per_10_s: int = _limit("address_new_per_10_s", 1, 1_000_000)
     connection_requests: int = _limit("connection_requests", 1, 1_000_000_000)
     stream_rooms: int = _limit("stream_rooms", 1, 10_000)

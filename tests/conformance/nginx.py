@@ -18,6 +18,10 @@ from tests.support.server import ROOT
 CONFIG = Path(__file__).with_name("nginx.conf")
 SITE = "127.0.0.77"
 
+OPEN, ASKED = 32, 400
+"""What one client may have open, and may ask at once, in place of the numbers that we tell people to use. Who comes by
+the Unix socket has no address to count by."""
+
 
 class Seen(NamedTuple):
     """A request as somebody has read it; `id` is what nginx called it, if it came from there."""
@@ -71,10 +75,14 @@ def _deployed(running: Nginx, port: int, site: str) -> str:
     text = re.sub(r"ssl_certificate.*\n", "", text)
     for said, here in (
         ("proxy_http_version 1.1;", "proxy_http_version 1.1; proxy_set_header X-Request-ID $request_id;"),
+        ("limit_conn parlour_open 1024;", f"limit_conn parlour_open {OPEN};"),
+        ("rate=100r/s;", "rate=1r/m;"),
+        ("burst=2000 nodelay;", f"burst={ASKED} nodelay;"),
         ("server 127.0.0.1:8080;", f"server 127.0.0.1:{port};"),
         (
             "listen 443 ssl;",
-            f"listen unix:{running.deployed}; listen {SITE}:{port}; access_log {running.log} forwarded;",
+            f"listen unix:{running.deployed}; listen {SITE}:{port}; listen [::1]:{port};"
+            f" access_log {running.log} forwarded;",
         ),
     ):
         assert said in text, said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 from httpx_sse import connect_sse
 from websockets.sync.client import unix_connect
 
-from tests.conformance.nginx import SITE, connected, nginx
+from tests.conformance.nginx import ASKED, OPEN, SITE, connected, nginx
 from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 
@@ -100,6 +101,52 @@ def test_who_is_asking_is_known_and_what_they_claim_is_not_believed(server: Serv
     with httpx.Client(transport=visitor, base_url=f"http://{SITE}:{server.port}", timeout=PATIENCE_S) as client:
         claims = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Host": "evil.example", "Forwarded": "for=203.0.113.9"}
         assert client.get("/whoever", headers=claims).status_code == 200
-        assert client.get("/healthz").status_code == 200  # the line about the one before is written by now
+        while "path=/whoever" not in server.log:  # lines are written beside the answers
+            assert client.get("/healthz", headers={"Host": HOST}).status_code in (200, 429)
     (line,) = [line for line in server.log.splitlines() if "path=/whoever" in line]
     assert line.endswith("address=127.0.0.88")
+
+
+def visitor(server: ServerProcess, source: str, site: str = SITE) -> httpx.Client:
+    """Somebody at an address of this machine."""
+    transport = httpx.HTTPTransport(local_address=source, limits=httpx.Limits(max_connections=None))
+    return httpx.Client(transport=transport, base_url=f"http://{site}:{server.port}", timeout=PATIENCE_S)
+
+
+@pytest.mark.usefixtures("site")
+def test_one_client_may_not_have_too_much_open(server: ServerProcess) -> None:
+    with visitor(server, "127.0.0.90") as greedy, visitor(server, "127.0.0.91") as other, ExitStack() as stack:
+        for _ in range(OPEN):
+            stream = stack.enter_context(greedy.stream("GET", "/open?follow=1&format=ndjson"))
+            assert stream.status_code == 200
+        refused = greedy.get("/open")
+        assert (refused.status_code, refused.headers["retry-after"], refused.headers["refresh"]) == (429, "5", "5")
+        assert refused.text.startswith("error: ")
+        assert other.get("/open").status_code == 200
+
+
+@pytest.mark.usefixtures("site")
+def test_one_client_may_not_ask_too_often(server: ServerProcess) -> None:
+    for source, site, others in (("127.0.0.92", SITE, "127.0.0.93"), ("::1", "[::1]", "127.0.0.94")):
+        with visitor(server, source, site) as greedy, visitor(server, others) as other:
+            statuses = [greedy.get("/healthz", headers={"Host": HOST}).status_code for _ in range(ASKED + 2)]
+            assert statuses == [200] * (ASKED + 1) + [429], source
+            assert other.get("/healthz").status_code == 200
+
+
+@pytest.mark.usefixtures("site")
+def test_the_server_counts_what_a_client_has_open_behind_the_proxy(tmp_path: Path) -> None:
+    options = ("--trusted-proxies", "127.0.0.1", "--address-streams", "3")
+    with (
+        ServerProcess(tmp_path / "data", *options, rate_limits=True) as limited,
+        nginx(tmp_path, limited.port),
+        visitor(limited, "127.0.0.95") as greedy,
+        visitor(limited, "127.0.0.96") as other,
+        ExitStack() as stack,
+    ):
+        for _ in range(3):
+            stack.enter_context(greedy.stream("GET", "/open?follow=1&format=ndjson"))
+        for path in ("/open?follow=1", "/open?format=json&wait=5", "/open?format=sse", "/api/v1/stream?room=a"):
+            assert greedy.get(path).status_code == 429, path
+        with other.stream("GET", "/open?follow=1&format=ndjson") as stream:
+            assert stream.status_code == 200

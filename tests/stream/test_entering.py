@@ -12,7 +12,7 @@ from parlour.core.limits import Limits
 from parlour.http.aside import Aside
 from parlour.hub.hub import Hub
 from parlour.store.memory import MemoryStore
-from parlour.stream.live import Start
+from parlour.stream.live import NOBODY, Start
 from parlour.stream.websocket import WebSocketSession
 from tests.support.patience import PATIENCE_S
 from tests.support.raw import ws_frame
@@ -67,7 +67,15 @@ class House:
         posting = Posting(self.hub.store, Guests(b"secret"), clock, access="open", rates=None)
         starts = [(await self.hub.open(room), Start()) for room in rooms]
         sink.session = WebSocketSession(
-            self.hub, posting, Sender("seat", None), starts, room=None, limits=Limits(), clock=clock, aside=Aside()
+            self.hub,
+            posting,
+            Sender("seat", None),
+            starts,
+            NOBODY,
+            room=None,
+            limits=Limits(),
+            clock=clock,
+            aside=Aside(),
         )
         return sink.session
 

@@ -13,7 +13,7 @@ from parlour.hub.hub import Hub
 from parlour.net.deadlines import Wheel
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite.store import SqliteStore
-from parlour.stream.live import Start
+from parlour.stream.live import NOBODY, Start
 from parlour.stream.websocket import WebSocketSession
 from tests.fault.crowd import until
 from tests.support.patience import PATIENCE_S
@@ -45,7 +45,15 @@ class Line:
         store = store or MemoryStore(self.clock, CountedIds())
         posting = Posting(store, Guests(b"secret"), self.clock, access="open", rates=None)
         self.session = WebSocketSession(
-            Hub(store), posting, Sender("seat", None), [], room=None, limits=LIMITS, clock=self.clock, aside=Aside()
+            Hub(store),
+            posting,
+            Sender("seat", None),
+            [],
+            NOBODY,
+            room=None,
+            limits=LIMITS,
+            clock=self.clock,
+            aside=Aside(),
         )
         self.session.started(self)
 

@@ -168,6 +168,7 @@ class InProcess:
         self.port = 0
         self.errors: list[dict[str, Any]] = []
         self.server: Server
+        self.app: App | None = None
         self.loop: asyncio.AbstractEventLoop
         self._application = application
         self._settings = settings
@@ -315,6 +316,7 @@ class InProcess:
         self.loop.set_exception_handler(lambda _loop, context: self.errors.append(context))
         self._ending = self.loop.create_future()
         app, application = await self._build()
+        self.app = app
         setup = self.setup
         self.server = Server(
             application,

@@ -33,6 +33,7 @@ def every_route() -> list[Route]:
         limits=Limits(),
         access="open",
         reads=None,
+        places=None,
         allowed_origins=frozenset(),
         hosts=None,
         draining=lambda: False,

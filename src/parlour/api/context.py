@@ -9,6 +9,7 @@ from parlour.chat.guests import Guests
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.posting import Posting
 from parlour.chat.reading import ReadingRates
+from parlour.core.addresses import AddressCounts
 from parlour.core.limits import Limits
 from parlour.core.permissions import Access
 from parlour.http.aside import Aside
@@ -31,6 +32,8 @@ class Context:
     access: Access
     reads: ReadingRates | None
     """What the reading of an address may take; None when nobody is slowed down."""
+    places: AddressCounts | None
+    """The streams, WebSockets and waiting long-polls that each address has open; None when nobody is limited."""
     allowed_origins: frozenset[str]
     hosts: frozenset[str] | None
     """Names the server answers to, beside those of the machine itself; None answers to all."""

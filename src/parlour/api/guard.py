@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from parlour.api.context import Context
 from parlour.chat.posting import Sender
-from parlour.chat.reading import REQUEST_S, Bill
+from parlour.chat.reading import REQUEST_S, Bill, Place
 from parlour.core.errors import Refusal
 from parlour.core.permissions import may_read
 from parlour.http.request import Request
@@ -122,6 +122,10 @@ class Guard:
     def bill(self, request: Request) -> Bill:
         """What reading will take, for one that is slowed down rather than refused."""
         return Bill(self._context.reads, request.peer.key)
+
+    def place(self, request: Request) -> Place:
+        """Count what stays open for a client. Raises Refusal("too_many_connections")."""
+        return Place(self._context.places, request.peer.key)
 
     def sender(self, request: Request) -> Sender:
         """The seat of a guest: the browser session if there is one, else the address."""

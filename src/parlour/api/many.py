@@ -6,6 +6,7 @@ from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.api.reading import refuse_unknown
 from parlour.api.streams import Streams, asks_for_websocket
+from parlour.chat.reading import REQUEST_S
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
@@ -27,12 +28,15 @@ class Many:
 
     def __init__(self, context: Context, guard: Guard) -> None:
         self._context = context
+        self._guard = guard
         self._streams = Streams(context, guard)
 
     async def stream(self, request: Request) -> Reply:
         """`GET /api/v1/stream`: subscribe by `?room=` (SSE) or by operations (WebSocket)."""
         if asks_for_websocket(request):
-            return self._streams.websocket(request, self._streams.handshake(request), [], None)
+            opening = self._streams.handshake(request)
+            with self._guard.place(request) as place:
+                return self._streams.websocket(request, opening, [], None, place)
         refuse_unknown(request, _PARAMETERS)
         if request.parameter("format") not in (None, "sse"):
             raise Refusal("bad_parameter", "format is sse here.", field="format")
@@ -43,16 +47,18 @@ class Many:
         if len(encode_cursors(self._context.store.epoch, dict.fromkeys(rooms, MAX_SEQ))) > MAX_ID_BYTES:
             raise Refusal("bad_parameter", "The names of these rooms are too long for one stream.", field="room")
         starts = self._starts(request, rooms)
+        self._guard.limit_reading(request).add(REQUEST_S * len(rooms))
         channels: list[tuple[Channel, Start]] = []
-        try:
-            for room in rooms:
-                channel = await self._context.hub.open(room)
-                channels.append((channel, starts[room]))
-        except BaseException:
-            for channel, _ in channels:
-                channel.release()
-            raise
-        return self._streams.many(request, channels)
+        with self._guard.place(request) as place:
+            try:
+                for room in rooms:
+                    channel = await self._context.hub.open(room)
+                    channels.append((channel, starts[room]))
+            except BaseException:
+                for channel, _ in channels:
+                    channel.release()
+                raise
+            return self._streams.many(request, channels, place)
 
     def _starts(self, request: Request, rooms: list[str]) -> dict[str, Start]:
         """Where to begin in each room: at its cursor if the client brought one, else at the head."""

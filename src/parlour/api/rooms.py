@@ -94,7 +94,9 @@ class Rooms:
                     reading = replace(reading, since=Cursor(None, channel.head))
                 assert reading.since is not None
                 self._check_cursor(channel, reading.since)
-                await wait_for_news(channel, reading.since.seq, reading.wait_s, self._context.wheel)
+                if channel.head <= reading.since.seq:
+                    with self._guard.place(request):
+                        await wait_for_news(channel, reading.since.seq, reading.wait_s, self._context.wheel)
             events = await self._events(channel, reading)
             bill.check()  # others of this address may have had much meanwhile
             if reading.format == "html":
@@ -176,14 +178,17 @@ class Rooms:
         if tail is None:
             # A person who follows wants to see what was said; a program that has no cursor starts at the head.
             tail = DEFAULT_LIMIT if reading.format == "text" else 0
-        channel = await self._context.hub.open(room)
-        return self._streams.one(request, channel, reading.format, Start(reading.since, tail))
+        with self._guard.place(request) as place:
+            channel = await self._context.hub.open(room)
+            return self._streams.one(request, channel, reading.format, Start(reading.since, tail), place)
 
     async def _websocket(self, request: Request, room: str) -> Upgrade:
         opening = self._streams.handshake(request)
         since = request.parameter("since")
         start = Start(None if since is None else parse_cursor(since))
-        return self._streams.websocket(request, opening, [(await self._context.hub.open(room), start)], room)
+        with self._guard.place(request) as place:
+            channel = await self._context.hub.open(room)
+            return self._streams.websocket(request, opening, [(channel, start)], room, place)
 
 
 async def _text_page(events: Sequence[Stored], bill: Bill, hub: Hub) -> bytes:

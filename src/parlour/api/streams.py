@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from parlour.api.context import Context
 from parlour.api.guard import Guard
+from parlour.chat.reading import Place
 from parlour.http.request import Request
 from parlour.http.response import NDJSON, SSE, TEXT, OpenResponse, Upgrade
 from parlour.hub.channel import Channel
 from parlour.stream.follow import Terms, follow, follow_many
-from parlour.stream.live import Start
+from parlour.stream.live import Payer, Start
 from parlour.stream.websocket import WebSocketSession
 from parlour.wire.deflate import agree
 from parlour.wire.websocket import handshake
@@ -34,22 +35,23 @@ class Opening(NamedTuple):
 
 
 class Streams:
-    """Makes the sessions. Ownership of the opened channels goes to them."""
+    """Makes the sessions. Ownership of the opened channels, and of the places of the address, goes to them."""
 
     def __init__(self, context: Context, guard: Guard) -> None:
         self._context = context
         self._guard = guard
 
-    def one(self, request: Request, channel: Channel, format_: str, start: Start) -> OpenResponse:
+    def one(self, request: Request, channel: Channel, format_: str, start: Start, place: Place) -> OpenResponse:
         """One room as `text`, `ndjson` or `sse`."""
         terms = self._terms(request)
-        session = follow(self._context.hub, channel, format_, start, terms)
+        session = follow(self._context.hub, channel, format_, start, self._payer(request, place), terms)
         return OpenResponse(session, CONTENT_TYPES[format_], terms.in_chunks)
 
-    def many(self, request: Request, starts: Sequence[tuple[Channel, Start]]) -> OpenResponse:
+    def many(self, request: Request, starts: Sequence[tuple[Channel, Start]], place: Place) -> OpenResponse:
         """Many rooms as server-sent events."""
         terms = self._terms(request)
-        return OpenResponse(follow_many(self._context.hub, starts, terms), SSE, terms.in_chunks)
+        session = follow_many(self._context.hub, starts, self._payer(request, place), terms)
+        return OpenResponse(session, SSE, terms.in_chunks)
 
     def handshake(self, request: Request) -> Opening:
         """Answer an opening handshake. Raises Refusal (bad_upgrade, upgrade_required)."""
@@ -60,7 +62,12 @@ class Streams:
         return Opening(handshake(request.field, agreed.answer), agreed.bits)
 
     def websocket(
-        self, request: Request, opening: Opening, starts: Sequence[tuple[Channel, Start]], room: str | None
+        self,
+        request: Request,
+        opening: Opening,
+        starts: Sequence[tuple[Channel, Start]],
+        room: str | None,
+        place: Place,
     ) -> Upgrade:
         """A WebSocket whose handshake is answered: bound to a room, or (None) open to subscriptions."""
         context = self._context
@@ -69,6 +76,7 @@ class Streams:
             context.posting,
             self._guard.sender(request),
             starts,
+            self._payer(request, place),
             room=room,
             limits=context.limits,
             clock=context.clock,
@@ -76,6 +84,9 @@ class Streams:
             window_bits=opening.window_bits,
         )
         return Upgrade(session, opening.head)
+
+    def _payer(self, request: Request, place: Place) -> Payer:
+        return Payer(self._guard.bill(request), place.keep())
 
     def _terms(self, request: Request) -> Terms:
         limits = self._context.limits

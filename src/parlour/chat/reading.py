@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import thread_time
+from types import TracebackType
+from typing import Self
 
 from parlour.chat.ports import Clock
-from parlour.core.addresses import AddressBuckets
+from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 
@@ -45,6 +47,43 @@ class ReadingRates:
         return len(self._buckets)
 
 
+class Place:
+    """What a stream, a WebSocket or a long-poll that waits takes of those its address may have open.
+
+    As a context manager it is given back at the end, unless somebody keeps it and gives it back with `leave`.
+    """
+
+    __slots__ = ("_address", "_counts")
+
+    def __init__(self, counts: AddressCounts | None, address: str) -> None:
+        """Without counts everybody has a place. Raises Refusal("too_many_connections") where none is left."""
+        if counts is not None and not counts.enter(address):
+            detail = f"Your address has {counts.most} streams and waiting requests open: that is all it may have."
+            raise Refusal("too_many_connections", detail, retry_after=5)
+        self._counts = counts
+        self._address = address
+
+    def leave(self) -> None:
+        """Give it back; it can be given back once."""
+        counts, self._counts = self._counts, None
+        if counts is not None:
+            counts.leave(self._address)
+
+    def keep(self) -> Place:
+        """The same place, for the one who will give it back; this one gives back nothing any more."""
+        kept = Place(None, self._address)
+        kept._counts, self._counts = self._counts, None
+        return kept
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave()
+
+
 class Bill:
     """What one request or stream takes, and its address pays. Without rates nobody pays.
 
@@ -59,19 +98,21 @@ class Bill:
 
     def check(self) -> None:
         """Raises Refusal("rate_limited") where more has been taken than the address may have."""
-        if self._rates is not None and (wait := self._rates.wait(self._address)) > 0.0:
+        if (wait := self.wait()) > 0.0:
             raise Refusal("rate_limited", "Your address reads more than the rate allows.", retry_after=wait)
+
+    def wait(self) -> float:
+        """Seconds until more may be taken; 0.0 if it may be now."""
+        return 0.0 if self._rates is None else self._rates.wait(self._address)
 
     def began(self) -> float:
         """The time from which `charge` counts."""
         return 0.0 if self._rates is None else thread_time()
 
-    def charge(self, began: float, size: int = 0) -> float:
-        """Count the time since `began` and so many bytes. Returns the seconds to wait before more is taken."""
-        if self._rates is None:
-            return 0.0
-        self._rates.spend(self._address, thread_time() - began + size * BYTE_S)
-        return self._rates.wait(self._address)
+    def charge(self, began: float, size: int = 0) -> None:
+        """Count the time since `began` and so many bytes."""
+        if self._rates is not None:
+            self._rates.spend(self._address, thread_time() - began + size * BYTE_S)
 
     def add(self, seconds: float) -> None:
         """Count so much; less than nothing gives it back."""
@@ -86,3 +127,7 @@ class Bill:
             yield
         finally:
             self.add(-size * WORST_BYTE_S)
+
+
+FREE = Bill(None, "")
+"""Of those for whom nobody pays."""

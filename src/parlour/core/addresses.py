@@ -83,5 +83,10 @@ class AddressCounts:
             if count:
                 self._counts[counted] = count
 
+    @property
+    def total(self) -> int:
+        """How many there are, of all addresses together."""
+        return sum(count for key, count in self._counts.items() if not key.endswith(f"/{SITE_BITS}"))
+
     def __len__(self) -> int:
         return len(self._counts)

@@ -108,6 +108,9 @@ class Limits:
     address_connections: int = _limit(
         1024, "Open connections from one address; never more than half of what the server can hold."
     )
+    address_streams: int = _limit(
+        512, "Streams, WebSockets and waiting long-polls open at an address, also by way of a trusted proxy."
+    )
     address_new_per_10_s: int = _limit(1000, "New connections from one address in ten seconds.")
 
 

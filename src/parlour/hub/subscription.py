@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from parlour.chat.ports import DamagedEvents
+from parlour.chat.reading import FREE, Bill
 from parlour.core.event import Stored
 from parlour.schema.events import Control, Reset
 
@@ -67,12 +69,14 @@ class Subscription:
     """A reader's place. While it is live the channel writes to it directly and `seq` is not kept up to date.
 
     `sink` receives encoded batches. Between `pause` and `resume` nothing is written: the subscription leaves the
-    fan-out and keeps only its cursor; afterwards it is caught up from the ring or the store, page by page.
+    fan-out and keeps only its cursor; afterwards it is caught up from the ring or the store, page by page. These are
+    on the `bill` of its address: one that has had its share waits.
     """
 
-    __slots__ = ("_announced", "_live", "_paused", "_reading", "_seq", "channel", "encoder", "reader", "sink")
+    __slots__ = ("_announced", "_bill", "_live", "_paused", "_reading", "_seq", "channel", "encoder", "reader", "sink")
 
-    def __init__(self, channel: Channel, encoder: Encoder, sink: Sink, reader: Reader) -> None:
+    def __init__(self, channel: Channel, encoder: Encoder, sink: Sink, reader: Reader, bill: Bill = FREE) -> None:
+        self._bill = bill
         self.channel = channel
         self.encoder = encoder
         self.sink = sink
@@ -143,6 +147,10 @@ class Subscription:
                     self._announced = True
                     self.reader.caught_up(self)
                 break
+            if (wait := self._bill.wait()) > 0.0:
+                self._go_on_later(wait)
+                break
+            began = self._bill.began()
             page = channel.replay(self.encoder, self._seq)
             if page is None:
                 self._reading = True
@@ -150,15 +158,19 @@ class Subscription:
                 break
             self._seq, data = page
             self.sink.write(data)
+            self._bill.charge(began, len(data))
             pages += 1 + (len(data) // COSTLY_BYTES if self.encoder.is_costly else 0)
             if self._seq != channel.head:
                 self._go_on_later()
                 break
         return pages
 
-    def _go_on_later(self) -> None:
+    def _go_on_later(self, wait: float = 0.0) -> None:
         self._reading = True
-        self.channel.turns.take(self._go_on)
+        if wait > 0.0:
+            asyncio.get_running_loop().call_later(wait, self.channel.turns.take, self._go_on)
+        else:
+            self.channel.turns.take(self._go_on)
 
     def _go_on(self) -> int:
         """The others have had their turn."""
@@ -179,7 +191,10 @@ class Subscription:
             # A reading thread can be quicker than the word of the commit: what is newer than the head comes with that.
             events = events[: self.channel.head - self._seq]
             self._seq = events[-1].seq
-            self.sink.write(self.encoder.events(self.channel, events))
+            began = self._bill.began()
+            data = self.encoder.events(self.channel, events)
+            self.sink.write(data)
+            self._bill.charge(began, len(data))
             self._pump()
         else:
             # The log was trimmed under a reader that was too slow for the retention horizon.

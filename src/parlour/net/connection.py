@@ -281,6 +281,8 @@ class Connection(asyncio.Protocol):
             if self._decoder is None:  # something of it is out
                 self.abort()
             else:
+                if not isinstance(reply, Response):
+                    reply.session.closed()
                 self._refuse(Refusal("internal"), head)
 
     def _open(self, reply: OpenResponse | Upgrade, head: RequestHead) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from parlour.chat.reading import FREE, Bill, Place
 from parlour.core.cursor import Cursor
 from parlour.http.session import Sink
 from parlour.hub.channel import Channel
@@ -26,20 +28,41 @@ class Start:
     tail: int = 0
 
 
+class Payer(NamedTuple):
+    """Who pays for a session: the bill of its address, and what it takes of those that may be open."""
+
+    bill: Bill
+    place: Place
+
+
+NOBODY = Payer(FREE, Place(None, ""))
+"""Pays for a session that is on nobody's bill."""
+
+
 class LiveSession:
     """A `Session` that reads rooms, and the `Reader` of its subscriptions.
 
-    `places` are opened channels (`Hub.open`); the session releases them. While the peer does not take its bytes every
-    subscription stands still with a cursor; a peer that takes nothing for `stalled_s` is let go.
+    `starts` are opened channels (`Hub.open`); the session releases them, and gives back the place of its address. While
+    the peer does not take its bytes every subscription stands still with a cursor; a peer that takes nothing for
+    `stalled_s` is let go.
     """
 
     __slots__ = (
-        "_looks", "_places", "_starts", "_stuck_at", "encoder", "hub", "paused_by_peer", "pulse_s", "sink", "stalled_s",
+        "_kept", "_looks", "_places", "_starts", "_stuck_at", "bill", "encoder", "hub", "paused_by_peer", "pulse_s",
+        "sink", "stalled_s",
     )  # fmt: skip
 
     def __init__(
-        self, hub: Hub, encoder: Encoder, starts: Sequence[tuple[Channel, Start]], *, pulse_s: float, stalled_s: float
+        self,
+        hub: Hub,
+        encoder: Encoder,
+        starts: Sequence[tuple[Channel, Start]],
+        payer: Payer,
+        *,
+        pulse_s: float,
+        stalled_s: float,
     ) -> None:
+        self.bill, self._kept = payer
         self.hub = hub
         self.encoder = encoder
         self.pulse_s = pulse_s
@@ -116,6 +139,7 @@ class LiveSession:
     def closed(self) -> None:
         """The connection is gone."""
         self.sink = None
+        self._kept.leave()
         for channel, _ in self._starts:
             channel.release()
         self._starts = ()
@@ -147,7 +171,7 @@ class LiveSession:
     def enter(self, channel: Channel, start: Start, first: bytes = b"") -> None:
         """Take a place in an opened room, and write `first` ahead of what comes from there."""
         assert self.sink is not None
-        place = Subscription(channel, self.encoder, self.sink, self)
+        place = Subscription(channel, self.encoder, self.sink, self, self.bill)
         self._places = (*self._places, place)
         if self.paused_by_peer:
             place.pause()

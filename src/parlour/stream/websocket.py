@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from parlour.chat.ports import Clock
 from parlour.chat.posting import Posting, Sender
+from parlour.chat.reading import REQUEST_S
 from parlour.core.cursor import parse_cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer
@@ -33,7 +34,7 @@ from parlour.schema.commands import (
 from parlour.schema.events import By, Bye, Typing
 from parlour.schema.json_line import encode
 from parlour.stream.encoding import WEBSOCKET, WEBSOCKET_DEFLATED
-from parlour.stream.live import LOOKS, LiveSession, Start
+from parlour.stream.live import LOOKS, LiveSession, Payer, Start
 from parlour.wire.deflate import DeflateReader
 from parlour.wire.websocket import FrameReader, Ping, Pong, Text, close_frame, ping_frame, pong_frame, text_frame
 
@@ -71,6 +72,7 @@ class WebSocketSession(LiveSession):
         posting: Posting,
         sender: Sender,
         starts: Sequence[tuple[Channel, Start]],
+        payer: Payer,
         *,
         room: str | None,
         limits: Limits,
@@ -79,7 +81,7 @@ class WebSocketSession(LiveSession):
         window_bits: int | None = None,
     ) -> None:
         encoder = WEBSOCKET if window_bits is None else WEBSOCKET_DEFLATED[window_bits]
-        super().__init__(hub, encoder, starts, pulse_s=limits.websocket_ping_s, stalled_s=limits.stalled_s)
+        super().__init__(hub, encoder, starts, payer, pulse_s=limits.websocket_ping_s, stalled_s=limits.stalled_s)
         self._posting = posting
         self._sender = sender
         self._room = room
@@ -236,6 +238,8 @@ class WebSocketSession(LiveSession):
             raise Refusal("bad_op", "This connection is subscribed to that room already.", field="room")
         if self.rooms + len(self._opening) >= self._limits.stream_rooms:
             raise Refusal("bad_op", f"One connection takes {self._limits.stream_rooms} rooms.", field="room")
+        self.bill.check()
+        self.bill.add(REQUEST_S)
         start = self._opening[room] = Start(None if op.since is None else parse_cursor(str(op.since)))
         self.hub.spawn(self._open(room, start))
 
