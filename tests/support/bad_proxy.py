@@ -21,8 +21,8 @@ class BadProxy:
     `upgrades` says what becomes of opening handshakes of WebSockets: "pass"; "strip" (the server is asked without
     Upgrade); "swallow" (the line opens, and nothing comes over it); "hang" (never answered); or a status such as "403"
     that the proxy answers with. `holds_streams` keeps back what is answered to requests for streams until their end,
-    head included. `refuses` are status and Retry-After that requests other than those for a page are answered with.
-    While `is_frozen` nothing passes in either direction on any connection, and none is closed.
+    head included. `refuses` are status and Retry-After that everything but pages and their parts is answered with,
+    `refuses_parts` those for the parts. While `is_frozen` nothing passes in either direction on any connection, and none is closed.
 
     `requests` are the first lines of all requests so far.
     """
@@ -32,6 +32,7 @@ class BadProxy:
         self.upgrades = upgrades
         self.holds_streams = holds_streams
         self.refuses: tuple[int, int] | None = None
+        self.refuses_parts: tuple[int, int] | None = None
         self.requests: list[str] = []
         self._to = port
         self._passes = threading.Event()
@@ -107,8 +108,10 @@ class BadProxy:
             first, _, rest = head.partition(b"\r\n")
             self.requests.append(first.decode("latin-1"))
             is_upgrade = re.search(rb"^upgrade: *websocket", rest, re.IGNORECASE | re.MULTILINE) is not None
-            if self.refuses is not None and b"text/html" not in head:
-                await self._refuse(writer, *self.refuses)
+            is_part = b"/static/" in first
+            refusal = self.refuses_parts if is_part else None if b"text/html" in rest else self.refuses
+            if refusal is not None:
+                await self._refuse(writer, *refusal)
             elif is_upgrade and self.upgrades == "hang":
                 await self._until_gone(reader)
             elif is_upgrade and self.upgrades.isdecimal():

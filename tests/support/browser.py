@@ -48,25 +48,39 @@ class Person:
     """Somebody with a browser: a profile of their own with one page, which `page` is.
 
     `complaints` collects errors on the console, uncaught exceptions, dialogs and violations of the page's policy;
-    what the browser says about a server that is away is left out. `options` are those of a Playwright context.
+    what the browser says about a server that is away is left out. Dialogs are answered with "no", or with "yes" if
+    `answers_dialogs` is true. `asked_to_stay` counts the times that leaving a page asked first; the person leaves.
+    `options` are those of a Playwright context.
     """
 
     def __init__(self, browser: Browser, **options: Any) -> None:
         self.context = browser.new_context(**{"viewport": {"width": 1000, "height": 700}, "locale": "en-GB", **options})
         self.context.set_default_timeout(1000 * PATIENCE_S)
         self.complaints: list[str] = []
+        self.answers_dialogs = False
+        self.asked_to_stay = 0
+        self.context.on("page", self._opened)
         self.page: Page = self.context.new_page()
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
-        self.page.on("dialog", self._dialog)
+
+    def _opened(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
+        page.on("dialog", self._dialog)
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not any(words in message.text for words in _LINE_IS_DOWN):
             self.complaints.append(f"{message.type}: {message.text}")
 
     def _dialog(self, dialog: Any) -> None:
+        if dialog.type == "beforeunload":
+            self.asked_to_stay += 1
+            dialog.accept()
+            return
         self.complaints.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
+        if self.answers_dialogs:
+            dialog.accept()
+        else:
+            dialog.dismiss()
 
     def wait_for_line(self, state: str) -> None:
         """Wait until the page says that its line is in this state."""

@@ -35,6 +35,12 @@ def visitors(browser: Browser) -> Iterator[Callable[[str], Person]]:
     assert [words for person in people for words in person.complaints if "Failed to load resource" not in words] == []
 
 
+@pytest.fixture
+def own_room(server: ServerProcess, room: str) -> str:
+    """The address of a room."""
+    return f"{server.url}/{room}"
+
+
 def _stored(server: ServerProcess, room: str) -> list[str]:
     page = httpx.get(f"{server.url}/{room}?format=json&limit=1000&since=0", timeout=PATIENCE_S).json()
     return [event["text"] for event in page["events"]]
@@ -112,3 +118,157 @@ def test_line_when_nothing_is_heard_for_forty_seconds_is_taken_up_again(
         first, second = proxy.asked("GET", f"{room}?since=")
         assert first.partition(" HTTP")[0].endswith(".0")
         assert second.partition(" HTTP")[0].endswith(".1"), "resumed after the first message"
+
+
+@pytest.mark.parametrize("upgrades", ["pass", "502"], ids=["socket", "stream"])
+@pytest.mark.parametrize(
+    "woken",
+    [
+        "document.dispatchEvent(new Event('visibilitychange'))",
+        "document.dispatchEvent(new Event('resume'))",
+        "window.dispatchEvent(new Event('focus'))",
+        "window.dispatchEvent(new Event('online'))",
+        "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))",
+    ],
+    ids=["visible", "resumed", "focused", "online", "shown again"],
+)
+def test_page_when_it_is_woken_on_a_dead_line_finds_that_out_at_once(
+    visitors: Callable[[str], Person], server: ServerProcess, say: Say, room: str, upgrades: str, woken: str
+) -> None:
+    with BadProxy(server.port, upgrades=upgrades) as proxy:
+        alice = visitors(proxy.url)
+        alice.page.clock.install()
+        alice.page.goto(f"{proxy.url}/{room}")
+        alice.wait_for_line("live")
+        proxy.forget_lines()
+        say(room, "meanwhile")
+        alice.page.clock.run_for(2000)
+        assert alice.texts == []
+        alice.page.evaluate(woken)
+        if upgrades == "pass":
+            alice.page.clock.run_for(1500)
+            expect(alice.page.locator("#connection .words")).not_to_have_text("Live")
+            alice.page.clock.run_for(4000)
+        alice.see("meanwhile")
+        alice.wait_for_line("live")
+
+
+def test_page_when_its_browser_knows_no_network_is_not_live(visitors: Callable[[str], Person], own_room: str) -> None:
+    alice = visitors(own_room)
+    alice.wait_for_line("live")
+    alice.context.set_offline(True)
+    alice.wait_for_line("offline")
+    alice.context.set_offline(False)
+    alice.wait_for_line("live")
+
+
+@pytest.mark.parametrize("upgrades", ["pass", "502"], ids=["socket", "stream"])
+def test_message_when_it_is_sent_on_a_dead_line_is_stored_once_and_soon(
+    visitors: Callable[[str], Person], server: ServerProcess, room: str, upgrades: str
+) -> None:
+    with BadProxy(server.port, upgrades=upgrades) as proxy:
+        alice = visitors(proxy.url)
+        alice.page.clock.install()
+        alice.page.goto(f"{proxy.url}/{room}")
+        alice.wait_for_line("live")
+        proxy.forget_lines()
+        alice.write("into the dark", name="Alice")
+        alice.page.clock.run_for(10_000)
+        alice.see("into the dark")
+        expect(alice.page.locator("#outbox li")).to_have_count(0)
+    assert _stored(server, room) == ["into the dark"]
+
+
+@pytest.mark.xfail(strict=True, reason="there is no strip")
+def test_strip_when_there_is_no_line_says_what_waits_after_five_seconds_and_goes_when_all_is_well(
+    visit: Callable[..., Person], own_server: ServerProcess
+) -> None:
+    alice = visit("/lobby", at=own_server)
+    page, strip = alice.page, alice.page.locator("#strip")
+    page.clock.install()
+    page.goto("/lobby")
+    alice.wait_for_line("live")
+    page.evaluate(
+        """() => {
+            window.said = [];
+            const node = document.getElementById("said");
+            new MutationObserver(() => window.said.push(node.textContent)).observe(node, { childList: true });
+        }"""
+    )
+    own_server.kill()
+    alice.wait_for_line("retrying")
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 0.01)
+    expect(strip).to_be_hidden()
+    page.clock.run_for(6000)
+    expect(strip.locator(".words")).to_have_text("Can’t reach the server.")
+    expect(strip.locator(".discard")).to_be_hidden()
+    alice.write("one", name="Alice")
+    expect(strip.locator(".words")).to_have_text("Can’t reach the server. 1 message waits.")
+    alice.write("two")
+    expect(strip.locator(".words")).to_have_text("Can’t reach the server. 2 messages wait.")
+    expect(page.locator("#message")).to_be_enabled()
+    assert page.evaluate("window.said") == ["Can’t reach the server."]
+    own_server.start()
+    page.clock.resume()
+    strip.locator(".retry").click()
+    alice.see("one", "two")
+    expect(strip).to_be_hidden()
+    assert page.evaluate("window.said") == ["Can’t reach the server.", "Connected again."]
+    assert page.evaluate("document.activeElement.id") == "message"
+
+
+@pytest.mark.xfail(strict=True, reason="there is no strip")
+def test_everything_that_waits_when_discarded_is_gone(visit: Callable[..., Person], own_server: ServerProcess) -> None:
+    alice = visit("/lobby", at=own_server)
+    own_server.kill()
+    alice.wait_for_line("retrying")
+    alice.write("one", name="Alice")
+    alice.write("two")
+    alice.answers_dialogs = True
+    alice.page.click("#strip .discard")
+    expect(alice.page.locator("#outbox li")).to_have_count(0)
+    assert alice.complaints.pop() == "dialog: Discard what has not been sent (2)?"
+    assert alice.page.evaluate("Object.keys(localStorage).filter((name) => name.includes('outbox'))") == []
+    own_server.start()
+    alice.page.reload()
+    alice.wait_for_line("live")
+    alice.see()
+
+
+@pytest.mark.xfail(strict=True, reason="there is no strip")
+@pytest.mark.parametrize("width", [320, 360, 1440])
+def test_strip_when_it_is_shown_covers_nothing_and_fits(
+    visit: Callable[..., Person], own_server: ServerProcess, width: int
+) -> None:
+    alice = visit("/lobby", at=own_server, viewport={"width": width, "height": 640})
+    own_server.kill()
+    alice.wait_for_line("retrying")
+    for number in range(12):
+        alice.write(f"number {number}", name="Alice")
+    alice.page.wait_for_selector("#strip:not([hidden])")
+    strip, composer, scroller = (
+        alice.page.locator(name).bounding_box() for name in ("#strip", "#composer", "#scroller")
+    )
+    assert strip is not None
+    assert composer is not None
+    assert scroller is not None
+    assert scroller["y"] + scroller["height"] <= strip["y"]
+    assert strip["y"] + strip["height"] <= composer["y"]
+    assert composer["y"] + composer["height"] <= 640
+    assert strip["x"] >= 0
+    assert strip["x"] + strip["width"] <= width
+    assert alice.page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("refusal", [429, 503])
+def test_page_when_everything_is_refused_for_a_while_comes_back_by_itself(
+    visitors: Callable[[str], Person], server: ServerProcess, room: str, refusal: int
+) -> None:
+    with BadProxy(server.port) as proxy:
+        proxy.refuses = (refusal, 1)
+        alice = visitors(f"{proxy.url}/{room}")
+        alice.page.wait_for_selector("#connection[data-state=connecting]")
+        alice.write("first", name="Alice")
+        proxy.refuses = None
+        alice.see("first")
+        alice.wait_for_line("live")
