@@ -22,7 +22,7 @@ class BadProxy:
     Upgrade); "swallow" (the line opens, and nothing comes over it); "hang" (never answered); or a status such as "403"
     that the proxy answers with. `holds_streams` keeps back what is answered to requests for streams until their end,
     head included. `refuses` are status and Retry-After that everything but pages and their parts is answered with,
-    `refuses_parts` those for the parts. While `is_frozen` nothing passes in either direction on any connection, and none is closed.
+    `refuses_parts` those for the parts.
 
     `requests` are the first lines of all requests so far.
     """
@@ -35,8 +35,6 @@ class BadProxy:
         self.refuses_parts: tuple[int, int] | None = None
         self.requests: list[str] = []
         self._to = port
-        self._passes = threading.Event()
-        self._passes.set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._lines: set[asyncio.Task[None]] = set()
@@ -46,17 +44,6 @@ class BadProxy:
     def url(self) -> str:
         """Where it listens, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def is_frozen(self) -> bool:
-        return not self._passes.is_set()
-
-    @is_frozen.setter
-    def is_frozen(self, frozen: bool) -> None:
-        if frozen:
-            self._passes.clear()
-        else:
-            self._passes.set()
 
     def forget_lines(self) -> None:
         """From now on nothing passes on the connections of now, though none is closed; new ones are as good as ever."""
@@ -166,7 +153,7 @@ class BadProxy:
     ) -> None:
         held = b""
         while data := await reader.read(PIECE):
-            while self.is_frozen or line.get_name() == "forgotten":
+            while line.get_name() == "forgotten":
                 await asyncio.sleep(0.01)
             if holds:
                 held += data

@@ -179,7 +179,6 @@ def test_message_when_it_is_sent_on_a_dead_line_is_stored_once_and_soon(
     assert _stored(server, room) == ["into the dark"]
 
 
-@pytest.mark.xfail(strict=True, reason="there is no strip")
 def test_strip_when_there_is_no_line_says_what_waits_after_five_seconds_and_goes_when_all_is_well(
     visit: Callable[..., Person], own_server: ServerProcess
 ) -> None:
@@ -217,7 +216,6 @@ def test_strip_when_there_is_no_line_says_what_waits_after_five_seconds_and_goes
     assert page.evaluate("document.activeElement.id") == "message"
 
 
-@pytest.mark.xfail(strict=True, reason="there is no strip")
 def test_everything_that_waits_when_discarded_is_gone(visit: Callable[..., Person], own_server: ServerProcess) -> None:
     alice = visit("/lobby", at=own_server)
     own_server.kill()
@@ -235,7 +233,6 @@ def test_everything_that_waits_when_discarded_is_gone(visit: Callable[..., Perso
     alice.see()
 
 
-@pytest.mark.xfail(strict=True, reason="there is no strip")
 @pytest.mark.parametrize("width", [320, 360, 1440])
 def test_strip_when_it_is_shown_covers_nothing_and_fits(
     visit: Callable[..., Person], own_server: ServerProcess, width: int

@@ -42,7 +42,6 @@ def _another_tab(person: Person, path: str = "/lobby") -> Page:
     return person.page
 
 
-@pytest.mark.xfail(strict=True, reason="outbox and draft die with the tab")
 def test_messages_and_draft_when_the_tab_is_closed_come_back_with_the_next_and_are_sent_once(
     visit: Visit, own_server: ServerProcess
 ) -> None:
@@ -69,7 +68,6 @@ def test_messages_and_draft_when_the_tab_is_closed_come_back_with_the_next_and_a
     assert _log(own_server) == ["number 0", "number 1", "number 2"]
 
 
-@pytest.mark.xfail(strict=True, reason="outbox and draft die with the tab")
 def test_messages_when_their_tab_is_closed_are_taken_over_by_a_tab_that_is_open(
     visit: Visit, own_server: ServerProcess
 ) -> None:
@@ -91,7 +89,6 @@ def test_messages_when_their_tab_is_closed_are_taken_over_by_a_tab_that_is_open(
     assert sorted(_log(own_server)) == ["from tab 1", "from tab 2"]
 
 
-@pytest.mark.xfail(strict=True, reason="outbox and draft die with the tab")
 def test_tabs_that_both_have_messages_waiting_send_each_of_them_once(visit: Visit, own_server: ServerProcess) -> None:
     alice = visit("/lobby", at=own_server)
     tabs = [alice.page, _another_tab(alice)]
@@ -116,7 +113,6 @@ def test_tabs_that_both_have_messages_waiting_send_each_of_them_once(visit: Visi
         ]
 
 
-@pytest.mark.xfail(strict=True, reason="outbox and draft die with the tab")
 def test_message_when_it_has_waited_for_days_is_not_sent_before_somebody_looks(
     visit: Visit, server: ServerProcess, room: str
 ) -> None:
@@ -137,7 +133,6 @@ def test_message_when_it_has_waited_for_days_is_not_sent_before_somebody_looks(
     alice.see("2 days ago")
 
 
-@pytest.mark.xfail(strict=True, reason="nobody is asked")
 def test_browser_when_a_message_waits_asks_before_closing_and_not_before_or_after(
     visit: Visit, own_server: ServerProcess
 ) -> None:
@@ -163,7 +158,6 @@ def test_browser_when_a_message_waits_asks_before_closing_and_not_before_or_afte
     assert alice.asked_to_stay == 1
 
 
-@pytest.mark.xfail(strict=True, reason="nobody is asked")
 @pytest.mark.parametrize("storage", [FORBIDDEN, FULL], ids=["forbidden", "full"])
 def test_page_when_the_browser_keeps_nothing_works_and_asks_before_a_draft_is_lost(
     browser: Browser, server: ServerProcess, room: str, storage: str
@@ -184,7 +178,6 @@ def test_page_when_the_browser_keeps_nothing_works_and_asks_before_a_draft_is_lo
     assert alice.complaints == []
 
 
-@pytest.mark.xfail(strict=True, reason="a draft is a tab's own")
 def test_draft_when_it_is_sent_in_one_tab_is_gone_in_the_other(visit: Visit, room: str) -> None:
     alice = visit(f"/{room}")
     first = alice.page
@@ -203,7 +196,6 @@ def test_draft_when_it_is_sent_in_one_tab_is_gone_in_the_other(visit: Visit, roo
     expect(third.locator("#message")).to_have_value("")
 
 
-@pytest.mark.xfail(strict=True, reason="each message is refused for the name of all")
 def test_name_when_it_is_refused_is_told_once_at_its_field_and_the_messages_wait_for_another(
     visit: Visit, server: ServerProcess, room: str
 ) -> None:

@@ -36,7 +36,7 @@ data-live="{live}" data-limit="{limit}" data-prefix="{prefix}">
 <header class="bar">
 <a class="brand" href="{prefix}/" title="Parlour"><img src="{icon}" alt="Parlour" width="28" height="28"></a>
 <h1 class="room-name"><span class="slash" aria-hidden="true">/</span><bdi>{room}</bdi></h1>
-<p class="connection" id="connection" role="status" data-state="{state}"><span class="dot"></span>\
+<p class="connection" id="connection" data-state="{state}"><span class="dot"></span>\
 <span class="words">{state_words}</span> <a href="{path}">{state_link}</a></p>
 <button class="menu" type="button" popovertarget="side">Rooms</button>
 </header>
@@ -70,7 +70,14 @@ autocomplete="off" spellcheck="false"><button type="submit">Go</button></span>
 {newer}<span id="latest"></span>
 </div>
 </div>
+<div class="foot">
+<button class="jump" id="jump" type="button" hidden>Jump to latest</button>
+<p class="unseen" id="said" role="status"></p>
+<div class="strip" id="strip" role="group" aria-label="Connection" hidden><span class="words"></span>
+<button class="retry" type="button">Retry</button>
+<button class="discard" type="button" hidden>Discard all</button></div>
 {composer}
+</div>
 </main>
 </body>""")
 
@@ -91,8 +98,6 @@ ROOMS_ITEM = Template('<li><a href="{path}"{current}><bdi>{room}</bdi> {when}</a
 ROOMS_TIME = Template('<time datetime="{at}" title="{full} UTC">{short}</time>')
 
 COMPOSER = Template("""\
-<div class="foot">
-<button class="jump" id="jump" type="button" hidden>Jump to latest</button>
 <form class="composer" id="composer" method="post" action="{path}">
 {error}<input type="hidden" name="key" value="{key}">
 <label class="unseen" for="message">Message to <bdi>{room}</bdi></label>
@@ -106,14 +111,10 @@ spellcheck="false" dir="auto">
 <span class="hint" id="hint"></span>
 <button class="send" type="submit">Send</button>
 </div>
-</form>
-</div>""")
+</form>""")
 
 CLOSED = Template("""\
-<div class="foot">
-<button class="jump" id="jump" type="button" hidden>Jump to latest</button>
-<p class="closed" id="closed" tabindex="-1">You can read this room, but only members may write in it.</p>
-</div>""")
+<p class="closed" id="closed" tabindex="-1">You can read this room, but only members may write in it.</p>""")
 
 REFUSED = Template('<p class="refused" id="refused" role="alert">{reason}</p>\n')
 

@@ -10,6 +10,7 @@ const FIXTURES = new URL("../../fixtures/timelines/", import.meta.url);
 const shown = {
   seqs: (state) => state.messages.map((event) => event.seq),
   outbox: (state) => state.outbox.map((item) => [item.key, item.status]),
+  names: (state) => state.outbox.map((item) => item.name),
   waits: (state) => state.outbox.map((item) => item.waitMs),
   hasOlder,
 };

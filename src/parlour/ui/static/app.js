@@ -3,11 +3,14 @@
 import { history } from "./api.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
+import { Keep } from "./keep.js";
+import { askBeforeLeaving } from "./leave.js";
 import { Live } from "./live.js";
 import { lasting, passing } from "./memory.js";
 import { RoomList } from "./rooms.js";
 import { Sender } from "./sender.js";
 import { actionOf, hasOlder, reduce } from "./state.js";
+import { Strip, waitingIn } from "./strip.js";
 import { View } from "./view.js";
 
 const RENDER_HIDDEN_MS = 200; // a tab in the background gets no animation frames, but its title must count
@@ -16,7 +19,7 @@ const RENDER_HIDDEN_MS = 200; // a tab in the background gets no animation frame
 function goLive() {
   const view = new View();
   const { room, limit } = document.body.dataset;
-  let state = view.read({ outbox: passing.get(`outbox:${room}`, []), mine: lasting.get("mine", []) });
+  let state = view.read({ mine: lasting.get("mine", []) });
   let isRenderDue = false;
   let isLoading = false;
 
@@ -24,14 +27,23 @@ function goLive() {
     const old = state;
     state = reduce(state, action);
     if (state === old) return;
-    if (state.outbox !== old.outbox) passing.set(`outbox:${room}`, state.outbox);
+    if (state.outbox !== old.outbox) keep.save(state.outbox);
+    if (state.refusedName !== old.refusedName) composer?.renderName(state.refusedName);
     if (state.mine !== old.mine) lasting.set("mine", state.mine);
     if (state.messages !== old.messages) hear();
     if (state.line !== old.line) connection.render(state.line);
+    showWaiting();
     if (state.gap && !old.gap) live.reconnect();
     if (state.reset && !old.reset) startOver();
     sender.pump(state);
     renderSoon();
+  };
+
+  /** What waits, and whether it would be lost with the tab. */
+  const showWaiting = () => {
+    strip.render(state, keep.isKept);
+    const isUnkept = composer?.isUnkept || (state.outbox.length > 0 && !keep.isKept);
+    askBeforeLeaving(isUnkept || waitingIn(state.outbox).length > 0);
   };
 
   const hear = () => {
@@ -50,6 +62,21 @@ function goLive() {
   });
   const sender = new Sender({ live, dispatch });
   const connection = new Connection();
+  const keep = new Keep({
+    room,
+    onFound: (items) => dispatch({ type: "found", items }),
+    onTaken: () => dispatch({ type: "taken" }),
+  });
+  const strip = new Strip({
+    onRetry: () => {
+      for (const { key, status } of state.outbox) if (status === "held") dispatch({ type: "retry", key });
+      live.retry();
+    },
+    onDiscard: () => {
+      const { length } = waitingIn(state.outbox);
+      if (window.confirm(`Discard what has not been sent (${length})?`)) dispatch({ type: "discardAll" });
+    },
+  });
 
   const renderSoon = () => {
     if (isRenderDue) return;
@@ -91,10 +118,16 @@ function goLive() {
   };
 
   const form = document.getElementById("composer");
-  const composer = form && new Composer(form, room, Number(limit), ({ text, name }) => {
-    dispatch({ type: "compose", key: crypto.getRandomValues(new Uint32Array(4)).join("-"), text, name, at: Date.now() });
-    view.render(state);
-    view.toEnd();
+  const composer = form && new Composer(form, room, Number(limit), {
+    onSend: ({ text, name }) => {
+      dispatch({ type: "rename", name });
+      const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
+      dispatch({ type: "compose", key, text, name, at: Date.now() });
+      view.render(state);
+      view.toEnd();
+    },
+    onName: (name) => dispatch({ type: "rename", name }),
+    onDraft: () => showWaiting(),
   });
 
   hear();
@@ -109,8 +142,10 @@ function goLive() {
     },
   });
   document.addEventListener("visibilitychange", lookAround);
+  for (const name of ["online", "offline"]) window.addEventListener(name, showWaiting);
   lookAround();
   composer?.focus();
+  keep.start();
   live.start();
 }
 

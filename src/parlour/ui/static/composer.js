@@ -1,6 +1,7 @@
-// The form as a composer: Enter sends, what was typed survives a reload, the name is remembered.
+// The form as a composer: Enter sends, and what was typed outlives the tab.
 
-import { lasting, passing } from "./memory.js";
+import { Draft } from "./draft.js";
+import { NameField } from "./name.js";
 
 const COUNT_FROM = 0.9; // of the limit
 
@@ -11,20 +12,22 @@ export class Composer {
   #text;
   #name;
   #hint;
-  #room;
   #limit;
+  #draft;
   #enterSends = !window.matchMedia("(hover: none) and (pointer: coarse)").matches;
 
-  /** Take over the form of a room, for texts of `limit` bytes; `onSend({text, name})` gets what is written. */
-  constructor(form, room, limit, onSend) {
+  /**
+   * Take over the form of a room, for texts of `limit` bytes: `onSend({text, name})` gets what is written,
+   * `onName(name)` every other name, `onDraft()` is told that `isUnkept` may have changed.
+   */
+  constructor(form, room, limit, { onSend, onName, onDraft }) {
     this.#form = form;
     this.#text = form.elements.namedItem("message");
-    this.#name = form.elements.namedItem("name");
+    this.#name = new NameField(form, onName);
     this.#hint = form.querySelector("#hint");
-    this.#room = room;
     this.#limit = limit;
-    this.#text.value ||= passing.get(`draft:${room}`, "");
-    this.#name.value ||= lasting.get("name", "");
+    this.#draft = new Draft(room, { onGone: (text) => this.#dropped(text), onSaved: onDraft });
+    this.#text.value ||= this.#draft.begin();
     this.#text.enterKeyHint = this.#enterSends ? "send" : "enter";
     this.#listen(onSend);
     this.#showHint();
@@ -37,7 +40,17 @@ export class Composer {
 
   /** The name that the next message will carry. */
   get name() {
-    return this.#name.value.trim();
+    return this.#name.value;
+  }
+
+  /** Whether closing the tab now would lose something that was typed. */
+  get isUnkept() {
+    return this.#text.value !== "" && !this.#draft.isKept;
+  }
+
+  /** Say why the server does not take a name ({name, detail}), or (null) that all is well. */
+  renderName(refused) {
+    this.#name.render(refused);
   }
 
   /** Take a text back to be changed, before what is being written now. */
@@ -60,7 +73,6 @@ export class Composer {
       event.preventDefault();
       this.#form.requestSubmit();
     });
-    this.#name.addEventListener("change", () => lasting.set("name", this.name));
   }
 
   #send(onSend) {
@@ -70,7 +82,7 @@ export class Composer {
       return;
     }
     const name = this.name;
-    lasting.set("name", name);
+    this.#name.remember();
     this.#text.value = "";
     this.#changed();
     this.#form.querySelector("#refused")?.remove();
@@ -79,7 +91,14 @@ export class Composer {
   }
 
   #changed() {
-    passing.set(`draft:${this.#room}`, this.#text.value);
+    this.#draft.write(this.#text.value);
+    this.#showHint();
+  }
+
+  /** Another tab has sent or dropped what both began with. */
+  #dropped(text) {
+    if (this.#text.value !== text) return;
+    this.#text.value = "";
     this.#showHint();
   }
 

@@ -1,5 +1,7 @@
 // What this browser remembers between pages; a browser that forbids it is served all the same.
 
+const MAX_CHARS = 1_000_000; // a value; browsers give all rooms of a server some five million together
+
 /** Values under a prefix in one of the browser's stores, as JSON. `open` gives the store and may throw. */
 export class Memory {
   #open;
@@ -17,14 +19,36 @@ export class Memory {
     }
   }
 
-  /** Keep a value; an empty one (null, "", []) is forgotten. */
+  /** Keep a value; false if that cannot be, and then the one before is still there. An empty one (null, "", []) goes. */
   set(name, value) {
     try {
-      if (value === null || value.length === 0) this.#open().removeItem(keyOf(name));
-      else this.#open().setItem(keyOf(name), JSON.stringify(value));
+      const store = this.#open();
+      const json = value === null || value.length === 0 ? null : JSON.stringify(value);
+      if (json?.length > MAX_CHARS) return false;
+      if (json === null) store.removeItem(keyOf(name));
+      else store.setItem(keyOf(name), json);
+      return true;
     } catch {
-      // Full or forbidden: it is a comfort, not a promise.
+      return value === null || value.length === 0; // full or forbidden: and what was never kept has gone
     }
+  }
+
+  /** The names that are kept and begin so. */
+  names(beginning) {
+    try {
+      const whole = keyOf(beginning);
+      const keys = Object.keys(this.#open()).filter((key) => key.startsWith(whole));
+      return keys.map((key) => key.slice(keyOf("").length));
+    } catch {
+      return [];
+    }
+  }
+
+  /** Call `onChange(value)` when another tab has kept another value of a name, or (null) forgotten it. */
+  watch(name, onChange) {
+    window.addEventListener("storage", ({ key, newValue }) => {
+      if (key === keyOf(name)) onChange(newValue === null ? null : this.get(name, null));
+    });
   }
 }
 

@@ -52,8 +52,11 @@ function readText(node) {
 }
 
 /** A message that is on its way: {key, text, name, at, status, detail}. The buttons tell their `data-act`. */
-export function outgoingNode(item) {
-  const status = { pending: "Sending…", held: "Will be sent again", stored: "Sent", failed: "Not sent" }[item.status];
+export function outgoingNode(item, isLive) {
+  const status = {
+    pending: isLive ? "Sending…" : "Waiting…", held: "Will be sent again", nameless: "Waiting for another name",
+    stored: "Sent", failed: "Not sent",
+  }[item.status];
   return element("li", { class: `message outgoing ${item.status}`, "data-key": item.key },
     element("span", { class: "avatar", "aria-hidden": "true" }, initial(item.name) || "…"),
     element("p", { class: "meta" },

@@ -17,8 +17,9 @@ const HOLD_MS = 3000;
  * The state before anything happened.
  *
  * `messages` ascend by seq; `lastSeq` is the last event seen, of whatever type. `outbox` holds what was written here
- * and is not in the log yet: {key, text, name, at, status, detail, waitMs}, status one of
- * pending (to be sent), held (to be sent again after waitMs), failed (refused for good), stored (acknowledged).
+ * and is not in the log yet: {key, text, name, at, status, code, detail, waitMs}, status one of
+ * pending (to be sent), held (to be sent again after waitMs), nameless (to be sent under another name), failed (refused
+ * for good), stored (acknowledged). `refusedName` is {name, detail} of the name that the server does not take, or null.
  * `mine` are the ids this browser has been seen to write as. `gap` asks for a new connection from `lastSeq`, `reset` for
  * the newest page of history first. What an earlier life of the page had acknowledged or shows already is not waiting.
  */
@@ -26,7 +27,7 @@ export function begin({ room, epoch, firstSeq, lastSeq, messages = [], outbox = 
   const waiting = outbox.filter((item) => item.status !== "stored");
   return messages.reduce(settle, {
     room, epoch, firstSeq, lastSeq, messages, mine, outbox: waiting,
-    line: "connecting", trouble: null, gap: false, reset: false, unread: 0, newFrom: null, attentive: true,
+    line: "connecting", trouble: null, gap: false, reset: false, unread: 0, newFrom: null, attentive: true, refusedName: null,
   });
 }
 
@@ -36,7 +37,7 @@ export function actionOf(item) {
   switch (item.type) {
     case "ack": return { type: "ack", key: item.key, seq: item.seq };
     case "error": return item.key ? {
-      type: "refused", key: item.key, code: item.code, detail: item.detail, retryAfterMs: item.retry_after_ms,
+      type: "refused", key: item.key, code: item.code, detail: item.detail, field: item.field ?? null, retryAfterMs: item.retry_after_ms,
     } : null;
     case "caught_up": return { type: "line", line: "live" };
     // What is damaged is damaged in the newest page too: go on behind it.
@@ -84,22 +85,45 @@ const reducers = {
     return { ...state, attentive, unread: attentive ? 0 : state.unread, newFrom: attentive ? state.newFrom : null };
   },
 
-  compose: (state, { key, text, name, at }) => ({
-    ...state, newFrom: null, outbox: [...state.outbox, { key, text, name, at, status: "pending" }],
-  }),
+  compose: (state, { key, text, name, at }) => {
+    const status = state.refusedName?.name === name ? "nameless" : "pending";
+    return { ...state, newFrom: null, outbox: [...state.outbox, { key, text, name, at, status }] };
+  },
 
   ack: (state, { key, seq }) => seq <= state.lastSeq
     ? { ...state, outbox: state.outbox.filter((item) => item.key !== key) }
     : change(state, key, { status: "stored", detail: undefined }),
 
-  refused: (state, { key, code, detail, retryAfterMs }) => PASSING.has(code)
-    ? change(state, key, { status: "held", detail, waitMs: retryAfterMs ?? HOLD_MS })
-    : change(state, key, { status: "failed", detail }),
+  refused: (state, { key, code, detail, field, retryAfterMs }) => {
+    if (field === "name") return refuseName(state, key, detail);
+    return PASSING.has(code)
+      ? change(state, key, { status: "held", code, detail, waitMs: retryAfterMs ?? HOLD_MS })
+      : change(state, key, { status: "failed", detail });
+  },
+
+  /** The name is now another one: what waits for one is sent under it. */
+  rename: (state, { name }) => {
+    if (state.refusedName === null || name === state.refusedName.name) return state;
+    const named = (item) => (item.status === "nameless" ? { ...item, name, status: "pending" } : item);
+    return { ...state, refusedName: null, outbox: state.outbox.map(named) };
+  },
+
+  /** What a tab that was closed had left here: before what is written now, since it is older. */
+  found: (state, { items }) => {
+    const left = items.filter(({ key }) => !state.outbox.some((item) => item.key === key));
+    const waiting = left.map((item) => (item.status === "failed" ? item : { ...item, status: "pending" }));
+    return state.messages.reduce(settle, { ...state, outbox: [...waiting, ...state.outbox] });
+  },
+
+  /** Another tab has taken over what waited here. */
+  taken: (state) => ({ ...state, outbox: state.outbox.filter(({ status }) => status === "stored") }),
 
   /** Send again; under another `name` if one is given, which only what was refused for good may get. */
   retry: (state, { key, name }) => change(state, key, {
     status: "pending", detail: undefined, waitMs: undefined, ...(name === undefined ? {} : { name }),
   }),
+
+  discardAll: (state) => ({ ...reducers.taken(state), refusedName: null }),
 
   discard: (state, { key }) => ({ ...state, outbox: state.outbox.filter((item) => item.key !== key) }),
 };
@@ -120,6 +144,16 @@ function isMessage(event) {
 
 function change(state, key, values) {
   return { ...state, outbox: state.outbox.map((item) => (item.key === key ? { ...item, ...values } : item)) };
+}
+
+/** Of many messages under a name that the server does not take, one is refused; the others wait with it. */
+function refuseName(state, key, detail) {
+  const refused = state.outbox.find((item) => item.key === key);
+  if (refused === undefined) return state;
+  const { name } = refused;
+  const isHit = (item) => item.name === name && (item.status === "pending" || item.status === "held");
+  const outbox = state.outbox.map((item) => (isHit(item) ? { ...item, status: "nameless", detail: undefined } : item));
+  return { ...state, refusedName: { name, detail }, outbox };
 }
 
 /** Add a new message, and count it for a reader who is not looking. */

@@ -12,6 +12,7 @@ export class View {
   #parts = {};
   #title = document.title;
   #state = null;
+  #wasLive = false;
 
   constructor() {
     for (const id of ["scroller", "messages", "outbox", "older", "start", "empty", "jump"]) {
@@ -20,14 +21,14 @@ export class View {
   }
 
   /** The state that the server rendered. Its days are those of UTC, so they go: the reader has days of their own. */
-  read({ outbox, mine }) {
+  read({ mine }) {
     for (const day of this.#parts.messages.querySelectorAll(".day")) day.remove();
     const { room, epoch, first, last } = document.body.dataset;
     const messages = [...this.#parts.messages.querySelectorAll("li[data-seq]")].map((node) => {
       node.dataset.row = `m${node.dataset.seq}`;
       return readMessage(node, room);
     });
-    return begin({ room, epoch, firstSeq: Number(first), lastSeq: Number(last), messages, outbox, mine });
+    return begin({ room, epoch, firstSeq: Number(first), lastSeq: Number(last), messages, mine });
   }
 
   /** What the reader does: `onPlace()` after scrolling, `onAct(act, key)` for a button of a message on its way. */
@@ -67,8 +68,10 @@ export class View {
     if (state.messages !== old?.messages || state.newFrom !== old.newFrom || state.mine !== old.mine) {
       this.#renderMessages(state);
     }
-    if (state.outbox !== old?.outbox) {
-      this.#parts.outbox.replaceChildren(...state.outbox.map((item) => outgoingNode(item)));
+    const isLive = state.line === "live" || state.line === "asking";
+    if (state.outbox !== old?.outbox || isLive !== this.#wasLive) {
+      this.#wasLive = isLive;
+      this.#parts.outbox.replaceChildren(...state.outbox.map((item) => outgoingNode(item, isLive)));
     }
     if (place === null) this.toEnd();
     else this.#parts.scroller.scrollTop += place.node.getBoundingClientRect().top - place.top;

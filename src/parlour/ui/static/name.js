@@ -1,0 +1,46 @@
+// The field for the name: remembered, and told there what is wrong with it.
+
+import { lasting } from "./memory.js";
+
+export class NameField {
+  #input;
+  #error = null;
+
+  /** `onChange(name)` gets every name that was typed, once it is. */
+  constructor(form, onChange) {
+    this.#input = form.elements.namedItem("name");
+    this.#input.value ||= lasting.get("name", "");
+    this.#input.addEventListener("change", () => {
+      this.remember();
+      onChange(this.value);
+    });
+  }
+
+  get value() {
+    return this.#input.value.trim();
+  }
+
+  remember() {
+    lasting.set("name", this.value);
+  }
+
+  /** Say why the server does not take a name ({name, detail}), or (null) that all is well. */
+  render(refused) {
+    if (refused === null) {
+      this.#error?.remove();
+      this.#error = null;
+      for (const name of ["aria-invalid", "aria-errormessage"]) this.#input.removeAttribute(name);
+      return;
+    }
+    if (lasting.get("name", "") === refused.name) lasting.set("name", null);
+    if (this.#error === null) {
+      this.#error = document.createElement("p");
+      Object.assign(this.#error, { id: "name-refused", className: "refused" });
+      this.#error.setAttribute("role", "alert");
+      this.#input.closest(".below").before(this.#error);
+      this.#input.setAttribute("aria-invalid", "true");
+      this.#input.setAttribute("aria-errormessage", this.#error.id);
+    }
+    this.#error.textContent = refused.detail;
+  }
+}

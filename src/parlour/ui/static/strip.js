@@ -1,0 +1,79 @@
+// The one place that says what is wrong with the line and what waits for it: after five seconds, and until it is well.
+
+const AFTER_MS = 5000;
+
+const WORDS = {
+  offline: "You are offline.",
+  draining: "The server is restarting.",
+  rate_limited: "The server asks to slow down.",
+  too_many_connections: "The server asks to slow down.",
+  overloaded: "The server is busy.",
+  storage_unavailable: "The server cannot store messages now.",
+  storage_full: "The server’s disk is full.",
+  login_required: "Only members can come in here.",
+  cross_origin: "The server does not take this page for its own.",
+};
+const AWAY = "Can’t reach the server.";
+const SLOW = "Sending takes longer than usual.";
+
+/** The words about a state of state.js: what is wrong, and how much waits. `isKept`: it would outlive the tab. */
+export function stripWords({ line, trouble, outbox }, isOnline, isKept) {
+  const waiting = waitingIn(outbox);
+  const isLive = line === "live" || line === "asking";
+  const code = isLive ? waiting.find((item) => item.status === "held")?.code : trouble;
+  const wrong = isOnline ? WORDS[code] ?? (isLive ? SLOW : AWAY) : WORDS.offline;
+  if (waiting.length === 0) return wrong;
+  const waits = waiting.length === 1 ? "1 message waits" : `${waiting.length} messages wait`;
+  return `${wrong} ${waits}${isKept ? "." : ": keep this page open."}`;
+}
+
+/** What is to be sent, and would be if the line were well. */
+export function waitingIn(outbox) {
+  return outbox.filter(({ status }) => status === "pending" || status === "held");
+}
+
+export class Strip {
+  #node = document.getElementById("strip");
+  #said = document.getElementById("said");
+  #lineBroke = null; // when, or null
+  #waitBegan = null;
+  #timer = 0;
+
+  /** `onRetry()` and `onDiscard()` are its buttons. */
+  constructor({ onRetry, onDiscard }) {
+    this.#node.querySelector(".retry").addEventListener("click", () => onRetry());
+    this.#node.querySelector(".discard").addEventListener("click", () => onDiscard());
+  }
+
+  render(state, isKept, now = performance.now()) {
+    clearTimeout(this.#timer);
+    const isWell = state.line === "live" && navigator.onLine;
+    const waits = waitingIn(state.outbox).length;
+    this.#lineBroke = isWell ? null : this.#lineBroke ?? now;
+    this.#waitBegan = waits ? this.#waitBegan ?? now : null;
+    const [since] = [this.#lineBroke, this.#waitBegan].filter((at) => at !== null).sort((a, b) => a - b);
+    if (since === undefined) {
+      this.#hide();
+    } else if (now - since < AFTER_MS) {
+      this.#timer = setTimeout(() => this.render(state, isKept), AFTER_MS - (now - since));
+    } else {
+      this.#show(stripWords(state, navigator.onLine, isKept), waits > 0);
+    }
+  }
+
+  #show(words, canDiscard) {
+    const text = this.#node.querySelector(".words");
+    if (text.textContent !== words) text.textContent = words;
+    this.#node.querySelector(".discard").hidden = !canDiscard;
+    if (this.#node.hidden) this.#said.textContent = words; // spoken once, not at each change
+    this.#node.hidden = false;
+  }
+
+  #hide() {
+    if (this.#node.hidden) return;
+    const hadFocus = this.#node.contains(document.activeElement);
+    this.#node.hidden = true;
+    this.#said.textContent = "Connected again.";
+    if (hadFocus) document.getElementById("message")?.focus();
+  }
+}
