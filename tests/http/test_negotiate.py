@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from parlour.http.negotiate import FORMATS, choose, wants_json
 
+broken = pytest.mark.xfail(strict=True, reason="text wins the tie")
+
 FIREFOX = b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
@@ -31,6 +33,13 @@ FIREFOX = b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
         (b"application/pdf", None),
         (b"text/html;q=0", None),
         (b"*/*;q=0", None),
+        pytest.param(b"text/html, text/plain, */*;q=0.01", "html", marks=broken),  # lynx
+        pytest.param(b"text/plain, text/html", "html", marks=broken),
+        (b"text/plain, text/html;q=0.9", "text"),
+        (b"text/plain, text/*", "text"),
+        (b"text/*", "text"),
+        (b"text/plain, */*", "text"),
+        (b"application/json, text/html, text/plain;q=0.9", "html"),
         (b"text/html;q=.2, application/json;q=0.1999", "html"),  # more than the grammar has, but in use
         (b"text/html ; level=1 ; q=0.2 , application/json;q=0.1", "html"),
     ],
