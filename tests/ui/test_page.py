@@ -159,6 +159,9 @@ def test_room_when_empty_invites_to_begin_it() -> None:
     assert "hidden" not in _only(empty, "div", id="empty")
     assert "hidden" in _only(empty, "p", id="start")
     assert "hidden" in _only(sample_page(), "div", id="empty")
+    assert "Nothing here yet" in text_of(empty)
+    assert "This is where" not in text_of(empty)
+    assert "Nothing here yet" not in text_of(sample_page())  # browsers in a terminal know no `hidden`
 
 
 def test_room_when_it_is_shown_is_in_the_list_of_rooms_also_before_its_first_message() -> None:

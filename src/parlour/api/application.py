@@ -13,7 +13,7 @@ from parlour.api.refusals import refusal_fields
 from parlour.core.base_path import inside
 from parlour.core.errors import Refusal
 from parlour.http.later import Later
-from parlour.http.negotiate import choose, wants_json
+from parlour.http.negotiate import accepted, choose, wants_json
 from parlour.http.request import Admission, Request
 from parlour.http.response import PROBLEM, TEXT, Reply, Response, field_line
 from parlour.http.router import Match, Router
@@ -66,7 +66,7 @@ class Api:
             if _asks_for_json(head, path):
                 body = problem(refusal, prefix, is_read=head.method in SAFE_METHODS)
                 return Response(refusal.kind.status, body, PROBLEM, refusal_fields(refusal))
-            if choose(head.get(b"accept"), ("text", "html")) == "html":
+            if choose(accepted(head), ("text", "html")) == "html":
                 return self._pages.error(refusal, path, prefix, is_read=head.method in SAFE_METHODS)
         return Response(refusal.kind.status, error_line(refusal).encode() + b"\n", TEXT, refusal_fields(refusal))
 

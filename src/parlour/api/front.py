@@ -13,7 +13,7 @@ from parlour.api.messages import Messages, Receipt, is_browser_form
 from parlour.api.pages import Pages, Refused
 from parlour.api.rooms import Rooms
 from parlour.core.errors import Refusal
-from parlour.http.negotiate import choose
+from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
 from parlour.http.response import Reply, Response
 from parlour.hub.history import page_before
@@ -44,7 +44,7 @@ class Front:
         """`GET /`: the lobby for browsers, help for curl, the index of the API for programs."""
         if request.parameter("room") is not None:
             return await self._info.go(request)
-        chosen = choose(request.field(b"accept"), ("text", "html", "json"))
+        chosen = choose(accepted(request.head), ("text", "html", "json"))
         if chosen == "html":
             return await self._rooms.read_room(request, DEFAULT_ROOM)
         return await (self._info.version(request) if chosen == "json" else self._info.help(request))

@@ -11,14 +11,14 @@ from parlour.api.guard import NAME_COOKIE, Guard
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer
 from parlour.http.later import Later
-from parlour.http.negotiate import choose
+from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
 from parlour.http.response import JSON, TEXT, Response, field_line
 
 
 def is_browser_form(request: Request) -> bool:
     """Whether a person without scripts has pressed the button: a form, from a client that wants to see a page."""
-    return is_form(request) and choose(request.field(b"accept"), ("text", "html", "json")) == "html"
+    return is_form(request) and choose(accepted(request.head), ("text", "html", "json")) == "html"
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,7 @@ from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
 from parlour.core.limits import MAX_PAGE_EVENTS, MAX_WAIT_S
 from parlour.core.text import visible
-from parlour.http.negotiate import choose
+from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
 
 DEFAULT_LIMIT = 50
@@ -91,7 +91,7 @@ def _format(request: Request, offers: tuple[str, ...]) -> str:
         if named not in offers:
             raise Refusal("bad_parameter", f"format is one of {', '.join(offers)}.", field="format")
         return named
-    chosen = choose(request.field(b"accept"), offers)
+    chosen = choose(accepted(request.head), offers)
     if chosen is None:
         raise Refusal("not_acceptable", f"There is {', '.join(offers)}; ask with Accept or format=.")
     return chosen

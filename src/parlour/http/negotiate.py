@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from parlour.wire.http1 import RequestHead
+
 FORMATS: Mapping[str, bytes] = {
     "text": b"text/plain",
     "html": b"text/html",
@@ -18,8 +20,21 @@ FORMATS: Mapping[str, bytes] = {
 # RFC 9110 §12.4.2 has a digit and at most three decimals; `.2` and more decimals are in use; what float() reads is not.
 _QUALITY = re.compile(rb"0(?:\.[0-9]*)?|\.[0-9]+|1(?:\.0*)?")
 
+_PAGE = ("text", "html", 3)
+
+_PAGE_BROWSERS = re.compile(rb"Links \(|ELinks/")
+"""Browsers whose Accept is `*/*`, which is what programs send."""
+
 REMEMBERED_BYTES = 256
 """Longer values are read anew each time: strangers choose them."""
+
+
+def accepted(head: RequestHead) -> bytes | None:
+    """The Accept value of a request, with text/html in it where a browser says `*/*` and means pages."""
+    accept = head.get(b"accept")
+    if accept == b"*/*" and _PAGE_BROWSERS.match(head.get(b"user-agent") or b""):
+        return b"text/html, */*"
+    return accept
 
 
 def choose(accept: bytes | None, offers: tuple[str, ...] = tuple(FORMATS)) -> str | None:
@@ -40,9 +55,11 @@ def _choose(accept: bytes, offers: tuple[str, ...]) -> str | None:
     best_rank = (0.0, 0)
     for offer in offers:
         weight, specificity = _quality(FORMATS[offer], ranges)
-        # A browser that names text/html at q=1 also sends */*; between equal q the more exact range is meant.
-        if weight > 0 and (weight, specificity) > best_rank:
-            best, best_rank = offer, (weight, specificity)
+        # A browser that names text/html at q=1 also sends */*; between equal q the more exact range is meant. And who
+        # names text/html beside text/plain shows pages (lynx): text is what is left of one.
+        rank = (weight, specificity)
+        if weight > 0 and (rank > best_rank or (rank == best_rank and (best, offer, specificity) == _PAGE)):
+            best, best_rank = offer, rank
     return best
 
 

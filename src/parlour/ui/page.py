@@ -73,10 +73,9 @@ def render_room(page: RoomPage, timeline: Markup | None = None) -> bytes:
         icon=page.prefix + asset_url("icon.svg"),
         rooms=_rooms(page),
         address=f"{page.base_url}/{quote(page.room, safe='')}",
-        older=page.older or 0,
-        no_older=_hidden(page.older is None),
-        no_start=_hidden(page.older is not None or not page.events),
-        no_empty=_hidden(page.head_seq > 0),
+        older=_no_edge("older") if page.older is None else templates.OLDER(path=path, older=page.older),
+        start=_no_edge("start") if page.older is not None or not page.events else templates.START(room=page.room),
+        empty=templates.NOT_EMPTY() if page.head_seq > 0 else templates.EMPTY(),
         timeline=LIST_BREAK.join(render_timeline(page.events, page.prefix)) if timeline is None else timeline,
         newer="" if live else templates.NEWER(path=path, newer=page.newer),
         composer=_composer(page, path) if page.can_post else templates.CLOSED(),
@@ -157,5 +156,5 @@ def _when(active_at: str | None) -> Markup:
     return templates.ROOMS_TIME(at=active_at, full=f"{at:%Y-%m-%d %H:%M:%S}", short=f"{at.day} {at:%b}, {at:%H:%M}")
 
 
-def _hidden(is_hidden: bool) -> Markup:
-    return Markup(" hidden") if is_hidden else Markup()
+def _no_edge(edge: str) -> Markup:
+    return templates.NO_EDGE(edge=edge)

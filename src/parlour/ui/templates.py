@@ -57,12 +57,9 @@ autocomplete="off" spellcheck="false"><button type="submit">Go</button></span>
 <main class="room">
 <div class="scroller" id="scroller" role="region" aria-label="Messages" tabindex="0">
 <div class="timeline">
-<p class="edge" id="older"{no_older}><a href="{path}?before={older}">Older messages</a></p>
-<p class="edge" id="start"{no_start}>This is where <b><bdi>{room}</bdi></b> begins.</p>
-<div class="empty" id="empty"{no_empty}>
-<p class="empty-title">Nothing here yet</p>
-<p>Say hello: the first message makes the room. Everyone who opens this address is in it.</p>
-</div>
+{older}
+{start}
+{empty}
 <ol class="messages" id="messages">
 {timeline}
 </ol>
@@ -71,7 +68,6 @@ autocomplete="off" spellcheck="false"><button type="submit">Go</button></span>
 </div>
 </div>
 <div class="foot">
-<button class="jump" id="jump" type="button" hidden>Jump to latest</button>
 <p class="unseen" id="said" role="status"></p>
 <div class="strip" id="strip" role="group" aria-label="Connection" hidden><span class="words"></span>
 <button class="retry" type="button">Retry</button>
@@ -80,6 +76,17 @@ autocomplete="off" spellcheck="false"><button type="submit">Go</button></span>
 </div>
 </main>
 </body>""")
+
+# Browsers in a terminal know no `hidden`: what does not hold has no words (static/edges.js).
+OLDER = Template('<p class="edge" id="older"><a href="{path}?before={older}">Older messages</a></p>')
+START = Template('<p class="edge" id="start">This is where <b><bdi>{room}</bdi></b> begins.</p>')
+EMPTY = Template("""\
+<div class="empty" id="empty">
+<p class="empty-title">Nothing here yet</p>
+<p>Say hello: the first message makes the room. Everyone who opens this address is in it.</p>
+</div>""")
+NO_EDGE = Template('<p class="edge" id="{edge}" hidden></p>')
+NOT_EMPTY = Template('<div class="empty" id="empty" hidden></div>')
 
 NEWER = Template("""\
 <p class="edge"><a href="{path}?since={newer}">Newer messages</a> · <a href="{path}">Latest messages</a></p>

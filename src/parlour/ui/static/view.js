@@ -1,5 +1,6 @@
 // The timeline on the screen: makes the page agree with the state, and keeps the reader's place while doing so.
 
+import { bold, jumpButton, link, showEdge } from "./edges.js";
 import { outgoingNode, readMessage, rowNode, updateRow } from "./message.js";
 import { rows } from "./rows.js";
 import { begin, hasOlder } from "./state.js";
@@ -15,9 +16,11 @@ export class View {
   #wasLive = false;
 
   constructor() {
-    for (const id of ["scroller", "messages", "outbox", "older", "start", "empty", "jump"]) {
+    for (const id of ["scroller", "messages", "outbox", "older", "start", "empty"]) {
       this.#parts[id] = document.getElementById(id);
     }
+    this.#parts.jump = jumpButton();
+    document.querySelector(".foot").prepend(this.#parts.jump);
   }
 
   /** The state that the server rendered. Its days are those of UTC, so they go: the reader has days of their own. */
@@ -113,9 +116,10 @@ export class View {
       else messages.insertBefore(node, next);
     }
     for (const node of nodes.values()) node.remove();
-    older.hidden = !hasOlder(state);
-    start.hidden = hasOlder(state) || state.messages.length === 0;
-    empty.hidden = state.lastSeq > 0;
+    const { room } = state;
+    showEdge(older, hasOlder(state), () => [link(`/${encodeURIComponent(room)}`, "Older messages")]);
+    showEdge(start, !hasOlder(state) && state.messages.length > 0, () => ["This is where ", bold(room), " begins."]);
+    showEdge(empty, state.lastSeq === 0, () => []);
   }
 
   /** The first message in sight and where it is, to put it back there. */
