@@ -92,7 +92,7 @@ def browse(browser: str, url: str, home: Path, *, types: str = "") -> Terminal:
     editor = home / "editor"
     editor.write_text(f"#!/bin/sh\nprintf %s '{types}' >\"$1\"\n")
     editor.chmod(0o755)
-    environment = {"LANG": "C.UTF-8", "TERM": "vt100", "HOME": str(home), "EDITOR": str(editor)}
+    environment = {"LANG": "C.UTF-8", "TERM": "vt100", "HOME": str(home), "EDITOR": str(editor), "LINES": "60"}
     terminal = Terminal([browser, *_OPTIONS[browser], url], environment, rows=60)
     if browser == "links":
         wait_for(terminal, "Welcome to links")
