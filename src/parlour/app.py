@@ -26,6 +26,7 @@ from parlour.config import Settings
 from parlour.core.addresses import AddressCounts
 from parlour.core.limits import Limits
 from parlour.http.aside import Aside
+from parlour.http.compression import Compressor
 from parlour.http.request import Site
 from parlour.http.router import Router
 from parlour.hub.heads import HeadCheck
@@ -66,6 +67,7 @@ class App:
     wheel: Wheel
     tls: ServerTls | None
     listeners: list[Listener]
+    compressor: Compressor
     _accepting: list[asyncio.AbstractServer] = field(default_factory=list)
 
     @property
@@ -92,6 +94,7 @@ class App:
         self.wheel.stop()
         await self.hub.close()
         await self.store.close()
+        self.compressor.close()
         return left
 
     def _begin_stop(self) -> None:
@@ -173,8 +176,9 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
         aside=Aside(),
         version=__version__,
     )
-    server = _server(settings, context, wheel, drain, fan_out)
-    return App(settings, store, hub, posting, rates, reads, places, server, wheel, tls, listeners)
+    compressor = Compressor()
+    server = _server(settings, context, wheel, drain, fan_out, compressor)
+    return App(settings, store, hub, posting, rates, reads, places, server, wheel, tls, listeners, compressor)
 
 
 def _limits(settings: Settings) -> Limits:
@@ -188,10 +192,12 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _server(settings: Settings, context: Context, wheel: Wheel, drain: Drain, fan_out: FanOut) -> Server:
+def _server(
+    settings: Settings, context: Context, wheel: Wheel, drain: Drain, fan_out: FanOut, compressor: Compressor
+) -> Server:
     site = None if settings.public_url is None else _site(settings.public_url)
     return Server(
-        _api(context, "" if site is None else site.prefix),
+        _api(context, compressor, "" if site is None else site.prefix),
         wheel,
         drain,
         limits=context.limits,
@@ -210,10 +216,10 @@ def _site(public_url: str) -> Site:
     return Site(f"{parts.scheme}://{parts.netloc}", parts.path)
 
 
-def _api(context: Context, base: str) -> Api:
+def _api(context: Context, compressor: Compressor, base: str) -> Api:
     guard = Guard(context)
     pages = Pages(context, guard)
-    return Api(Router(routes(context, guard, pages)), guard, pages, base)
+    return Api(Router(routes(context, guard, pages)), guard, pages, compressor, base)
 
 
 def _hosts(settings: Settings, listeners: Sequence[Listener]) -> frozenset[str] | None:

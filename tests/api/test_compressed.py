@@ -10,8 +10,6 @@ import pytest
 
 from tests.support.server import ServerProcess
 
-pytestmark = pytest.mark.xfail(reason="answers are sent as they are")  # most of them
-
 BROWSER = "gzip, deflate, br, zstd"
 
 
@@ -48,7 +46,7 @@ LARGE = {
     "limits as JSON": ("/api/v1/limits", "*/*"),
     "the description": ("/api/v1/openapi.json", "*/*"),
     "the reference": ("/api", "*/*"),
-    "an error for people": ("/lobby/999", "text/html"),
+    "an error for people": (f"/{'x' * 60}/999", "text/html"),
 }
 
 
@@ -85,7 +83,6 @@ def test_page_of_a_room_when_compressed_is_a_fifth_and_whole(told: httpx.Client)
     assert abs(len(page) - len(plain.content)) < 200, "but for the name of the guest and the key of the form"
     assert page.endswith(b"</html>\n")
     assert len(coded.content) < len(page) / 5
-    assert "set-cookie" in coded.headers
 
 
 @pytest.mark.parametrize(
@@ -110,7 +107,12 @@ def test_answer_when_it_is_small_is_as_it_is(told: httpx.Client, path: str) -> N
 def test_stream_is_never_compressed(told: httpx.Client, query: str) -> None:
     with told.stream("GET", f"/lobby?{query}", headers={"Accept-Encoding": BROWSER}) as answer:
         assert "content-encoding" not in answer.headers
-        assert b"Message 0" in next(answer.iter_raw())
+        received = b""
+        for piece in answer.iter_raw():
+            received += piece
+            if b"Message 59" in received:
+                break
+        assert b"Message 0 " in received
 
 
 def test_description_when_the_client_has_it_is_not_sent_again(told: httpx.Client) -> None:
@@ -142,6 +144,6 @@ def test_answer_that_a_script_of_another_site_causes_shows_nothing_by_its_size(
     told: httpx.Client, fields: dict[str, str], compressed: bool
 ) -> None:
     """What such a script has the visitor ask for, often, is measured by who can see its length (BREACH)."""
-    for path, accept in (("/lobby", "text/html"), ("/lobby?format=json", "*/*"), ("/lobby/999", "text/html")):
+    for path, accept in (("/lobby", "text/html"), ("/lobby?format=json", "*/*"), (f"/{'x' * 60}/999", "text/html")):
         answer = _ask(told, path, BROWSER, accept=accept, **fields)
         assert ("content-encoding" in answer.headers) is compressed

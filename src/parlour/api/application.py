@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Coroutine
+from types import CoroutineType
 from typing import Any
 
 from parlour.api.bodies import is_json_type
@@ -12,10 +13,11 @@ from parlour.api.pages import Pages
 from parlour.api.refusals import refusal_fields
 from parlour.core.base_path import inside
 from parlour.core.errors import Refusal
+from parlour.http.compression import Compressor, compress, is_worth_it, mark, wants_gzip
 from parlour.http.later import Later
 from parlour.http.negotiate import accepted, choose, wants_json
 from parlour.http.request import Admission, Request
-from parlour.http.response import PROBLEM, TEXT, Reply, Response, field_line
+from parlour.http.response import HTML, PROBLEM, TEXT, Reply, Response, field_line
 from parlour.http.router import Match, Router
 from parlour.schema.problems import error_line, problem
 from parlour.wire.forms import media_type
@@ -30,12 +32,13 @@ _ASTERISK = Match("*", {}, {})
 class Api:
     """Implements `http.application.Application`."""
 
-    def __init__(self, router: Router, guard: Guard, pages: Pages, base: str) -> None:
+    def __init__(self, router: Router, guard: Guard, pages: Pages, compressor: Compressor, base: str) -> None:
         """`base` is the path below which everything is (`Site.prefix`); requests come with or without it."""
         self._router = router
         self._base = base
         self._guard = guard
         self._pages = pages
+        self._compressor = compressor
 
     def admit(self, head: RequestHead) -> Admission:
         """Find the route of a request. Raises Refusal (not_found, method_not_allowed, bad_request)."""
@@ -52,7 +55,20 @@ class Api:
             allow = match.allow if match.routes else "GET, HEAD, OPTIONS, POST, PUT"
             return Response(204, fields=field_line(b"Allow", allow.encode()))
         self._guard.check(request, route)
-        return route.handler(request)
+        outcome = route.handler(request)
+        return self._coded(request, outcome) if type(outcome) is CoroutineType else outcome
+
+    async def _coded(self, request: Request, handler: Coroutine[Any, Any, Reply]) -> Reply:
+        """What a handler answers, compressed where that is wanted and worth it; the reader pays for that, too."""
+        reply = await handler
+        if isinstance(reply, Response) and is_worth_it(reply):
+            done = None
+            if wants_gzip(request.field):
+                done = await self._compressor.compress(reply.body, is_shared=reply.content_type != HTML)
+            if done is not None:
+                self._guard.bill(request).add(done.seconds)
+            mark(reply, None if done is None else done.body)
+        return reply
 
     def _path(self, head: RequestHead) -> bytes:
         """The path of a request as the routes have it. A proxy that names a prefix has taken it away already."""
@@ -61,6 +77,12 @@ class Api:
 
     def render(self, refusal: Refusal, head: RequestHead | None, prefix: str) -> Response:
         """A refusal as problem+json, as a page, or as one plain line, by what the client asked for."""
+        response = self._refused(refusal, head, prefix)
+        if head is not None and is_worth_it(response):
+            mark(response, compress(response.body).body if wants_gzip(head.get) else None)
+        return response
+
+    def _refused(self, refusal: Refusal, head: RequestHead | None, prefix: str) -> Response:
         if head is not None:
             path = self._path(head)
             if _asks_for_json(head, path):

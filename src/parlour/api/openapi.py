@@ -75,7 +75,7 @@ class OpenApi:
 
     def _make(self, prefix: str) -> tuple[bytes, bytes]:
         body = msgspec.json.encode(describe(self._table, self._limits, self._version, prefix))
-        return body, b'"%b"' % hashlib.sha256(body).hexdigest()[:20].encode()
+        return body, b'W/"%b"' % hashlib.sha256(body).hexdigest()[:20].encode()
 
     async def page(self, request: Request) -> Response:
         """`GET /api`."""
