@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from parlour.client.answers import failure
 from parlour.client.items import MAX_LINE_BYTES, LineReader, decode_item
 from parlour.schema.events import By, Bye, CaughtUp, Event, Heartbeat, Reset
 
@@ -69,3 +70,11 @@ def test_line_without_an_end_is_an_error() -> None:
     assert list(reader.feed(b"x" * MAX_LINE_BYTES)) == []
     with pytest.raises(ValueError, match="more than"):
         list(reader.feed(b"x"))
+
+
+@pytest.mark.xfail(strict=True, raises=RecursionError, reason="the decoder gives up in another way")
+@pytest.mark.parametrize("raw", [b'{"a":' * 60_000, b'{"type":"x","a":' + b"[" * 5000 + b"]" * 5000 + b"}"])
+def test_a_line_that_is_nested_without_end_is_not_json(raw: bytes) -> None:
+    with pytest.raises(ValueError, match="not JSON"):
+        decode_item(raw)
+    assert "answered 400" in str(failure(400, None, None, raw))

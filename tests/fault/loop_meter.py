@@ -7,6 +7,7 @@ import socket
 import time
 from typing import NamedTuple
 
+from tests.fault.growth import Cost
 from tests.support.inprocess import InProcess
 
 LOOK_S = 0.001
@@ -44,6 +45,20 @@ class LoopMeter:
     def _take(self) -> float:
         longest, self._longest = self._longest, 0.0
         return longest
+
+    def _begin(self) -> float:
+        self._longest = 0.0
+        return time.thread_time()
+
+    def _end(self) -> tuple[float, float]:
+        return self._longest, time.thread_time()
+
+    def cost(self, data: bytes) -> Cost:
+        """What the loop's thread spends on bytes that come on a new connection, which is closed behind them."""
+        begun = self._server.call(self._begin)
+        pump(self._server.port, data)
+        longest, ended = self._server.call(self._end)
+        return Cost(longest, ended - begun)
 
     def feed(self, name: str, data: bytes, *, is_stream: bool = False) -> Hold:
         """Send bytes on a new connection and read what comes, as `pump` does."""
