@@ -72,7 +72,6 @@ def test_line_without_an_end_is_an_error() -> None:
         list(reader.feed(b"x"))
 
 
-@pytest.mark.xfail(strict=True, raises=RecursionError, reason="the decoder gives up in another way")
 @pytest.mark.parametrize("raw", [b'{"a":' * 60_000, b'{"type":"x","a":' + b"[" * 5000 + b"]" * 5000 + b"}"])
 def test_a_line_that_is_nested_without_end_is_not_json(raw: bytes) -> None:
     with pytest.raises(ValueError, match="not JSON"):

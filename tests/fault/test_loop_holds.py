@@ -1,4 +1,7 @@
-"""Promise 7: no single input holds the event loop for longer than 50 ms of CPU time, whatever it is."""
+"""Promise 7: none of the inputs that were thought of holds the event loop for longer than 50 ms of CPU time.
+
+They are whole situations: pages, replays, herds, pipelines. Those that a parser chokes on: test_pumped_inputs.py.
+"""
 
 from __future__ import annotations
 

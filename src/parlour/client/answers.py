@@ -33,7 +33,7 @@ def failure(
     """
     try:
         problem = _decode_problem(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         problem = _Problem()
     wait_s = _seconds(retry_after)
     detail = visible(problem.detail) or f"The server answered {status}{through}."

@@ -35,17 +35,22 @@ class Line(NamedTuple):
 class LineReader:
     """Cuts a stream into lines, wherever the network has cut it before."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_begun", "_size")
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._begun: list[bytes] = []
+        self._size = 0
 
     def feed(self, data: bytes) -> Iterator[Line]:
         """Give the lines that are complete now. Raises ValueError for a line that is too long or not JSON."""
-        *lines, rest = (self._rest + data).split(b"\n") if self._rest else data.split(b"\n")
-        if len(rest) > MAX_LINE_BYTES:
+        *lines, rest = data.split(b"\n")
+        if lines:
+            lines[0] = b"".join([*self._begun, lines[0]])
+            self._begun, self._size = [], 0
+        self._begun.append(rest)  # joined only when its end has come, or a slow line would cost its square
+        self._size += len(rest)
+        if self._size > MAX_LINE_BYTES:
             raise ValueError(f"the server sent a line of more than {MAX_LINE_BYTES} bytes")
-        self._rest = rest
         for raw in lines:
             if raw.strip():
                 item = decode_item(raw)
@@ -68,7 +73,7 @@ def decode_item(raw: bytes) -> Item | None:
         if raw.lstrip()[:1] != b"{":
             raise ValueError("the server sent a line that is not an object") from exc
         return _newer(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise ValueError("the server sent a line that is not JSON") from exc
 
 

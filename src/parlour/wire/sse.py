@@ -57,7 +57,8 @@ class SSEParser:
 
     __slots__ = (
         "_after_cr",
-        "_buffer",
+        "_begun",
+        "_begun_size",
         "_data",
         "_data_size",
         "_id",
@@ -70,7 +71,8 @@ class SSEParser:
 
     def __init__(self, *, max_bytes: int = 1024 * 1024, last_id: str = "") -> None:
         self._max_bytes = max_bytes
-        self._buffer = b""
+        self._begun: list[bytes] = []
+        self._begun_size = 0
         self._started = False
         self._after_cr = False
         self._data: list[str] = []
@@ -82,19 +84,25 @@ class SSEParser:
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """Take the next bytes; gives the events that they complete. An event without its blank line never appears."""
-        buffer = self._buffer + data
         if not self._started:
-            if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(buffer):
-                self._buffer = buffer
+            data = b"".join([*self._begun, data])
+            self._begun, self._begun_size = [], 0
+            if len(data) < 3 and b"\xef\xbb\xbf".startswith(data):
+                self._begun = [data]
                 return []
-            buffer = buffer.removeprefix(b"\xef\xbb\xbf")  # one byte order mark, at the very beginning only
+            data = data.removeprefix(b"\xef\xbb\xbf")  # one byte order mark, at the very beginning only
             self._started = True
+        ends_in_cr = data.endswith(b"\r") if data else self._after_cr
         if self._after_cr:
-            buffer = buffer.removeprefix(b"\n")  # the other half of a CRLF; the CR has ended its line already
-        if data:
-            self._after_cr = buffer.endswith(b"\r")
-        *lines, self._buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        if len(self._buffer) > self._max_bytes:
+            data = data.removeprefix(b"\n")  # the other half of a CRLF; the CR has ended its line already
+        self._after_cr = ends_in_cr
+        *lines, rest = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        if lines:
+            lines[0] = b"".join([*self._begun, lines[0]])
+            self._begun, self._begun_size = [], 0
+        self._begun.append(rest)  # joined only when its end has come, or a slow line would cost its square
+        self._begun_size += len(rest)
+        if self._begun_size > self._max_bytes:
             raise StreamTooLong(f"a line is longer than {self._max_bytes} bytes")
         events = []
         for line in lines:

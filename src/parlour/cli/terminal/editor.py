@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from parlour.cli.terminal.columns import columns, first_cluster, fitting_end, fitting_start, last_cluster
 from parlour.cli.terminal.keys import Key, Token
 from parlour.core.text import MAX_TEXT_BYTES, visible
-
-_LAST_WORD = re.compile(r"\S*\s*\Z")
 
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 _SAVE, _RESTORE = "\x1b7", "\x1b8"
@@ -61,7 +57,8 @@ class Editor:
         elif key is Key.ERASE_REST:
             self.after = ""
         elif key is Key.ERASE_WORD:
-            self.before = _LAST_WORD.sub("", self.before)
+            words = self.before.rstrip()
+            self.before = words.removesuffix(words.rsplit(None, 1)[-1]) if words else ""
 
 
 def render(prompt: str, editor: Editor, width: int) -> str:

@@ -75,6 +75,8 @@ class KeyReader:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._rest = ""
         self._pasting = False
+        self._searched = 0
+        """How much of the rest has no end of the paste in it."""
 
     def feed(self, data: bytes) -> Iterator[Token]:
         """Give the keys and texts that are complete now, in order."""
@@ -109,10 +111,12 @@ class KeyReader:
 
     def _pasted(self, text: str, at: int) -> tuple[Token | None, int]:
         """Everything up to the end mark, as one text."""
-        end = text.find(PASTE_ENDS, at)
+        end = text.find(PASTE_ENDS, at + self._searched)
+        if end < 0 and len(text) - at < MAX_PASTE_CHARS:
+            self._searched = max(0, len(text) - at - len(PASTE_ENDS))
+            return None, at
+        self._searched = 0
         if end < 0:
-            if len(text) - at < MAX_PASTE_CHARS:
-                return None, at
             self._pasting = False
             return _clean(text[at : at + MAX_PASTE_CHARS]), len(text)
         self._pasting = False
