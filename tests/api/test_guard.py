@@ -243,3 +243,34 @@ def test_what_one_peer_may_another_may_not_with_the_same_head(tmp_path: Path) ->
         for _ in range(2):
             assert status(socket.AF_UNIX, path) == b"200"
             assert status(socket.AF_INET, ("127.0.0.1", server.port)) == b"421"
+
+
+@pytest.mark.xfail(strict=True, reason="not so yet")
+def test_only_a_cookie_that_the_server_made_is_a_seat(open_server: ServerProcess) -> None:
+    """Whoever could choose the cookie could choose to be somebody who used to have it."""
+
+    def author(cookie: str) -> str:
+        with open_server.client(headers={"Accept": "application/json", "Cookie": cookie}) as http:
+            by: dict[str, str] = http.post("/seats", content="hi").json()["by"]
+        return by["id"]
+
+    with open_server.client(headers={"Accept": "text/html"}) as http:
+        cookie = http.get("/seats").headers["set-cookie"].partition(";")[0]
+        assert "set-cookie" not in http.get("/seats", headers={"Cookie": cookie}).headers
+        http.cookies.clear()
+        name, _, value = cookie.partition("=")
+        token, _, seal = value.partition(".")
+        nobody, somebody = author("x=y"), author(cookie)
+        assert somebody != nobody
+        for made_up in (
+            token,
+            "A" * 22,
+            f"{'A' * 22}.{seal}",
+            f"{token}.{'A' * 22}",
+            f"{token}.",
+            f"{seal}.{token}",
+            f"{value}=",
+        ):
+            assert author(f"{name}={made_up}") == nobody, made_up
+            assert "set-cookie" in http.get("/seats", headers={"Cookie": f"{name}={made_up}"}).headers
+            http.cookies.clear()

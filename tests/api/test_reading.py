@@ -376,3 +376,16 @@ def test_a_slash_at_the_end_changes_nothing(http: httpx.Client, room: str) -> No
     http.post(f"/{room}/", content=b"hello")
     assert http.get(f"/{room}/").text == http.get(f"/{room}").text != ""
     assert http.get(f"/{room}//").status_code == 404
+
+
+@pytest.mark.xfail(strict=True, reason="not so yet")
+def test_go_to_a_room_takes_what_people_type_and_gives_it_back_where_it_is_none(http: httpx.Client) -> None:
+    led = http.get("/", params={"room": "Class 7B"}, headers={"Accept": BROWSER})
+    assert (led.status_code, led.headers["location"]) == (303, "/class-7b")
+    site = str(http.base_url).rstrip("/")
+    assert http.get("/", params={"room": f"{site}/dev"}).headers["location"] == "/dev"
+    refused = http.get("/", params={"room": '"?!<b>'}, headers={"Accept": BROWSER})
+    assert refused.status_code == 400
+    assert 'value="&#34;?!&lt;b&gt;"' in refused.text
+    assert "Go to a room" in refused.text
+    assert http.get("/", params={"room": "?!"}, headers={"Accept": "*/*"}).text.startswith("error: ")

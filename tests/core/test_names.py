@@ -347,3 +347,23 @@ def test_a_bad_key_is_refused(key: str) -> None:
         check_key(key)
     assert refused.value.code == "bad_key"
     assert refused.value.field == "key"
+
+
+@pytest.mark.xfail(strict=True, reason="not so yet")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "می\u200cخواهم",  # Persian: I want
+        "نامه\u200cای",
+        "क्\u200dष",  # Devanagari: a half form
+        "ക്\u200dഷ",
+        "ශ්\u200dරී",  # Sinhala: Sri
+        "col·lecció",
+        "צה״ל",
+        "ロック・バンド",
+    ],
+)
+def test_joiners_and_points_stand_where_they_belong(name: str) -> None:
+    assert room_name(name) == name
+    assert room_name(room_name(name)) == room_name(name)
+    assert display_name(name) == name
