@@ -378,7 +378,6 @@ def test_a_slash_at_the_end_changes_nothing(http: httpx.Client, room: str) -> No
     assert http.get(f"/{room}//").status_code == 404
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 def test_go_to_a_room_takes_what_people_type_and_gives_it_back_where_it_is_none(http: httpx.Client) -> None:
     led = http.get("/", params={"room": "Class 7B"}, headers={"Accept": BROWSER})
     assert (led.status_code, led.headers["location"]) == (303, "/class-7b")

@@ -349,7 +349,6 @@ def test_a_bad_key_is_refused(key: str) -> None:
     assert refused.value.field == "key"
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 @pytest.mark.parametrize(
     "name",
     [
@@ -367,3 +366,40 @@ def test_joiners_and_points_stand_where_they_belong(name: str) -> None:
     assert room_name(name) == name
     assert room_name(room_name(name)) == room_name(name)
     assert display_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ad\u200cmin",
+        "ad\u200dmin",
+        "a\u200c",
+        "\u200ca",
+        "می\u200c\u200cخواهم",
+        "می\u200c",
+        "\u200cمی",
+        "د\u200cر",  # these two are not joined anyway
+        "क\u200dष",
+        "क्\u200d\u200dष",
+        "中\u200c文",
+    ],
+)
+def test_joiners_that_nobody_would_see_are_refused(name: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        room_name(name)
+    assert caught.value.kind.code == "bad_room_name"
+    with pytest.raises(Refusal) as caught:
+        display_name(name)
+    assert caught.value.kind.code in ("bad_name", "reserved_name")
+
+
+@pytest.mark.parametrize("name", ["a·b", "·", "a״b", "a・b", "l·"])
+def test_points_of_spelling_are_none_elsewhere(name: str) -> None:
+    with pytest.raises(Refusal):
+        room_name(name)
+
+
+def test_joiner_makes_nobody_a_guest_without_a_name() -> None:
+    for name in ("guest\u094d\u200c-abcd", "ad\u094d\u200dmin"):
+        with pytest.raises(Refusal):
+            display_name(name)

@@ -164,8 +164,8 @@ async def test_all_goes_on_whatever_the_wall_clock_shows_again_and_again(tmp_pat
 def test_deadlines_and_rates_do_not_look_at_the_wall_clock(tmp_path: Path) -> None:
     """A wait is as long as it was asked to be; a year gone by fills no bucket, and a year back empties none."""
     server = ServerProcess(tmp_path / "data", *RATES, rate_limits=True)
-    slow, other = ({"Cookie": f"parlour_guest={letter * 22}"} for letter in "AB")
     with WallClock(tmp_path) as clock, clock.start(server), ExitStack() as sockets:
+        slow, other = ({"Cookie": f"parlour_guest={raw.guest_cookie(server.port)}"} for _ in range(2))
         half = sockets.enter_context(raw.connected(server.port))
         request = raw.post("/lobby", b"in two halves", "Connection: close", f"Cookie: {slow['Cookie']}")
         half.sendall(request[:20])

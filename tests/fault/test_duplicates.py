@@ -43,7 +43,7 @@ KINDS = (*REQUESTS, *REQUESTS, "websocket", "websocket", "websocket")
 """The lines of one seat."""
 
 NAME = "twin"
-SEATS = (Seat(NAME, "A" * 22), Seat(NAME, "B" * 22), Seat(NAME, ""))
+SEATS = (Seat(NAME, "one"), Seat(NAME, "another"), Seat(NAME, ""))
 """Three authors of one name, who use the same keys in the same rooms: only the seat tells them apart."""
 
 _log = logging.getLogger("parlour.fault")
@@ -172,7 +172,8 @@ def read_log(shared: Shared) -> list[Entry]:
 def seated(port: int) -> tuple[str, list[Seat]]:
     """The epoch, and the seats with the authors that they are."""
     seats = []
-    for seat in SEATS:
+    for known in SEATS:
+        seat = known._replace(cookie=raw.guest_cookie(port)) if known.cookie else known
         fields = ["Accept: application/json", "Connection: close"]
         fields += [f"Cookie: parlour_guest={seat.cookie}"] if seat.cookie else []
         answer = raw.exchange(port, raw.post(f"/before?name={seat.name}", b"Who am I?", *fields))

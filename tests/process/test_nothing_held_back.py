@@ -158,8 +158,7 @@ def all_at_once(server: ServerProcess, requests: Sequence[bytes]) -> list[bytes]
 
 def stranger(number: int) -> bytes:
     body = json.dumps({"text": f"I am {number}", "name": f"stranger {number}"}).encode()
-    cookie = f"Cookie: parlour_guest={number:022}"
-    return raw.post(f"/room-{number}", body, "Content-Type: application/json", "Accept: application/json", cookie)
+    return raw.post(f"/room-{number}", body, "Content-Type: application/json", "Accept: application/json")
 
 
 def test_thousands_come_without_registration_to_rooms_of_their_own_and_all_is_kept(tmp_path: Path) -> None:

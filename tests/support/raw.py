@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -160,3 +161,11 @@ def is_caught_up(transport: Transport) -> Callable[[bytes], bool]:
         )
 
     return check
+
+
+def guest_cookie(port: int) -> str:
+    """A fresh seat of a guest, as the value of its cookie."""
+    page = exchange(port, head("GET", "/lobby", "Accept: text/html", "Connection: close"))
+    found = re.search(rb"Set-Cookie: parlour_guest=([^;]+);", page)
+    assert found is not None, page[:500]
+    return str(found[1], "ascii")

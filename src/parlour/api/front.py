@@ -42,12 +42,22 @@ class Front:
 
     async def home(self, request: Request) -> Reply:
         """`GET /`: the lobby for browsers, help for curl, the index of the API for programs."""
-        if request.parameter("room") is not None:
-            return await self._info.go(request)
+        typed = request.parameter("room")
+        if typed is not None:
+            return await self._go(request, typed)
         chosen = choose(accepted(request.head), ("text", "html", "json"))
         if chosen == "html":
             return await self._rooms.read_room(request, DEFAULT_ROOM)
         return await (self._info.version(request) if chosen == "json" else self._info.help(request))
+
+    async def _go(self, request: Request, typed: str) -> Response:
+        """`GET /?room=NAME`; a person whose words are no room's name gets them back, to mend them."""
+        try:
+            return await self._info.go(request)
+        except Refusal as refusal:
+            if choose(accepted(request.head), ("text", "html", "json")) != "html":
+                raise
+            return self._pages.error(refusal, b"/", request.peer.prefix, is_read=True, typed=typed)
 
     def post(self, request: Request) -> Receipt | Coroutine[Any, Any, Response]:
         """`POST /send`, POST and PUT to `/<room>`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from urllib.parse import unquote
 
@@ -23,7 +23,11 @@ _SECURE_COOKIE = "__Host-parlour_guest"
 _SECURE_COOKIE_BELOW = "__Secure-parlour_guest"
 """A __Host- cookie is one of the whole site; a server below a path has its own, and sees no other's."""
 
-_TOKEN_CHARS = 22
+_COOKIE_CHARS = 45
+"""A token, a dot and its seal; nothing longer is looked at."""
+
+_OWN_SITE = (b"same-origin", b"none")
+"""Our own page, or no page at all: typed, a bookmark (Fetch Metadata §2.3)."""
 
 _FOR_MEMBERS = "This server is for members only, and has no accounts yet: guests can neither read nor write here."
 
@@ -49,24 +53,18 @@ def _sender(token: str | None, key: str) -> Sender:
     return Sender(_session_seat(token) if token else f"address:{key}", key)
 
 
-def _plain_token(request: Request) -> str | None:
-    return _whole_token(request.cookie(_COOKIE))
-
-
-def _secure_token(request: Request) -> str | None:
-    return _whole_token(request.cookie(_SECURE_COOKIE))
-
-
-def _secure_token_below(request: Request) -> str | None:
-    return _whole_token(request.cookie(_SECURE_COOKIE_BELOW))
-
-
-def _whole_token(token: str | None) -> str | None:
-    return token if token is not None and len(token) == _TOKEN_CHARS else None
-
-
 def _session_seat(token: str) -> str:
     return f"session:{token}"
+
+
+def _is_own(origin: str, request: Request) -> bool:
+    """Whether a page of this server asks, by its Origin alone, as browsers do that send no Sec-Fetch-Site."""
+    scheme, _, authority = origin.partition("://")
+    if origin == request.origin:
+        return True
+    # Over plain HTTP the scheme is not known: a proxy that ends TLS may not tell us that it did.
+    schemes = ("https",) if request.peer.scheme == "https" else ("http", "https")
+    return scheme in schemes and authority != "" and authority == request.host
 
 
 class Guard:
@@ -74,6 +72,10 @@ class Guard:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        # Noted with a head by these: bound once, so that they are the same each time.
+        self._plain_token = partial(self._token_in, _COOKIE)
+        self._secure_token = partial(self._token_in, _SECURE_COOKIE)
+        self._secure_token_below = partial(self._token_in, _SECURE_COOKIE_BELOW)
 
     def check(self, request: Request, route: Route) -> None:
         """Let a request through to its handler. Raises Refusal."""
@@ -102,14 +104,12 @@ class Guard:
     def _check_origin(self, request: Request) -> None:
         """Refuse what a page of another site sends in the name of its visitor (CSRF, WebSocket hijacking)."""
         origin = request.field(b"origin")
-        if origin is not None:
-            text = origin.decode("latin-1")
-            # The scheme is not compared: a proxy that ends TLS may not tell us that it did.
-            authority = text.partition("://")[2]
-            is_own = authority != "" and (authority == request.host or text == request.origin)
-            if not is_own and text not in self._context.allowed_origins:
-                raise Refusal("cross_origin", "Pages of other sites may not do this here.")
-        elif request.field(b"sec-fetch-site") not in (None, b"same-origin", b"none"):
+        if origin is not None and origin.decode("latin-1") in self._context.allowed_origins:
+            return
+        site = request.field(b"sec-fetch-site")
+        # Browsers know best, also behind a proxy that changes Host and for forms of pages that tell no referrer.
+        is_own = origin is None or _is_own(origin.decode("latin-1"), request) if site is None else site in _OWN_SITE
+        if not is_own:
             raise Refusal("cross_origin", "Pages of other sites may not do this here.")
 
     def limit_reading(self, request: Request) -> Bill:
@@ -141,7 +141,8 @@ class Guard:
         prefix = request.peer.prefix
         name = (_SECURE_COOKIE_BELOW if prefix else _SECURE_COOKIE) if secure else _COOKIE
         flags = "; Secure" if secure else ""
-        cookie = f"{name}={token}; Path={prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}"
+        value = self._context.guests.sealed(token)
+        cookie = f"{name}={value}; Path={prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}"
         return _session_seat(token), cookie.encode()
 
     def remembered_name(self, request: Request) -> str:
@@ -152,5 +153,10 @@ class Guard:
         if request.field(b"cookie") is None:
             return None
         if request.peer.scheme != "https":
-            return request.noted(_plain_token)
-        return request.noted(_secure_token_below if request.peer.prefix else _secure_token)
+            return request.noted(self._plain_token)
+        return request.noted(self._secure_token_below if request.peer.prefix else self._secure_token)
+
+    def _token_in(self, name: str, request: Request) -> str | None:
+        """What a sealed cookie stands for; it depends on the cookie alone, not on when it is asked."""
+        cookie = request.cookie(name)
+        return None if cookie is None or len(cookie) != _COOKIE_CHARS else self._context.guests.token_of(cookie)

@@ -93,7 +93,7 @@ class Info:
     async def go(self, request: Request) -> Response:
         """`GET /?room=NAME`: the form that leads to another room."""
         room = request.parameter("room") or ""
-        return Response(303, fields=field_line(b"Location", room_location(room, request.peer.prefix)))
+        return Response(303, fields=field_line(b"Location", room_location(room, request.origin, request.peer.prefix)))
 
     def _asset(self, request: Request, name: str, cache: bytes) -> Response:
         asset = ASSETS.get(name)

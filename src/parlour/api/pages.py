@@ -15,6 +15,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.core.names import room_name
 from parlour.core.permissions import may_post
+from parlour.core.typed_room import room_as_typed
 from parlour.http.request import Request
 from parlour.http.response import HTML, Response, field_line
 from parlour.hub.channel import Channel
@@ -119,10 +120,11 @@ class Pages:
             self._rooms = [(room.room, room.active_at) for room in summaries]
         return self._rooms
 
-    def error(self, refusal: Refusal, path: bytes, prefix: str, *, is_read: bool) -> Response:
+    def error(self, refusal: Refusal, path: bytes, prefix: str, *, is_read: bool, typed: str | None = None) -> Response:
         """A refusal as a page; it leads back to the room that the request was about, if that is a room.
 
-        `path` is as the routes have it; `prefix` is what the client has before it.
+        `path` is as the routes have it; `prefix` is what the client has before it. `typed` is what a room was asked for
+        with, to be mended there.
 
         Where only members may read it leads nowhere: every room would answer the same. What may work a little later is
         tried again by the browser itself, if that was only to be read: a form that is sent again would be empty.
@@ -142,6 +144,7 @@ class Pages:
             home=f"{prefix}/" if room is None else f"{prefix}/{quote(room, safe='')}",
             home_label="Go to the front room" if room is None else f"Go to /{room}",
             again_s=again_s,
+            typed=typed,
         )
         return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
 
@@ -168,6 +171,6 @@ def _room_of(path: bytes) -> str | None:
         return None
 
 
-def room_location(raw: str, prefix: str) -> bytes:
+def room_location(typed: str, site: str, prefix: str) -> bytes:
     """Where `GET /?room=NAME` leads. Raises Refusal("bad_room_name")."""
-    return (prefix + "/" + quote(room_name(raw.strip().lstrip("#/")), safe="")).encode()
+    return (prefix + "/" + quote(room_as_typed(typed, site, prefix), safe="")).encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from base64 import b32encode
+from base64 import b32encode, urlsafe_b64encode
 from functools import lru_cache
 
 from parlour.core.event import Author
@@ -23,7 +23,24 @@ class Guests:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self._seal_key = hmac.digest(secret, b"the seal of a guest's cookie", hashlib.sha256)
         self.author = lru_cache(maxsize=4096)(self._author)
+
+    def sealed(self, token: str) -> str:
+        """The cookie for a seat: its token, and what shows that this server made it."""
+        return f"{token}.{self._seal(token)}"
+
+    def token_of(self, cookie: str) -> str | None:
+        """The token of a cookie that this server has sealed; None for one that somebody made up.
+
+        It stands for a guest and nothing more: no account is ever known by it.
+        """
+        token, _, seal = cookie.partition(".")
+        return token if cookie.isascii() and hmac.compare_digest(seal, self._seal(token)) else None
+
+    def _seal(self, token: str) -> str:
+        digest = hmac.digest(self._seal_key, token.encode(), hashlib.sha256)
+        return urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()  # 128 bits
 
     def newcomer(self, seat: str) -> Author:
         """The author of a seat that has just been made up: not remembered, or visitors would push out regulars."""

@@ -2,7 +2,8 @@
 
 A room name is compared after NFKC case folding, so that `Lobby`, `lobby` and `ＬＯＢＢＹ` are one room. It consists of
 letters and decimal digits of any script and `-`, `_`, `.`; a letter may carry up to four combining marks, because many
-scripts cannot be written without them (`हिन्दी`, `ไทย`). Characters that cannot be seen are refused even where Unicode
+scripts cannot be written without them (`हिन्दी`, `ไทย`), and joiners and points of spelling stand where they belong
+(`می‌خواهم`, `col·lecció`). Characters that cannot be seen are refused even where Unicode
 calls them letters.
 """
 
@@ -13,6 +14,7 @@ import unicodedata
 from functools import lru_cache
 
 from parlour.core.errors import Refusal
+from parlour.core.joiners import JOINERS, may_join, may_stand
 from parlour.core.marks import MAX_MARKS, is_mark
 from parlour.core.posing import poses_as_guest, poses_as_staff
 
@@ -74,8 +76,10 @@ def _canonical_room(raw: str) -> str:
     if not _is_letter_or_digit(name[0]):
         raise _bad_room(f"A room name begins with a letter or a digit, not with {character(name[0])}.")
     marks = MAX_MARKS  # none before the first letter
-    for char in name:
-        if char in "-_.":
+    for index, char in enumerate(name):
+        if char in JOINERS and may_join(name, index):
+            pass  # part of the letter before it
+        elif char in "-_." or may_stand(name, index):
             marks = MAX_MARKS
         elif _is_letter_or_digit(char):
             marks = MAX_MARKS if char.isdecimal() else 0
@@ -115,8 +119,8 @@ def display_name(raw: str) -> str:
 
     Raises Refusal("bad_name") for a name that is blank, longer than 64 code points or contains what cannot be seen or
     disturbs its surroundings (controls, format and bidi characters, line separators, colons, piles of marks),
-    ("reserved_name") for one that poses as the server, its staff or a guest without a name. A zero-width joiner is
-    allowed between emoji only.
+    ("reserved_name") for one that poses as the server, its staff or a guest without a name. Zero-width joiners are
+    allowed between emoji, and where they belong to the script (`core/joiners.py`).
     """
     if len(raw) > _MAX_RAW_CHARS:
         raise _bad_name(f"A display name has at most {MAX_NAME_CHARS} characters.")
@@ -165,8 +169,9 @@ def _can_be_seen(char: str) -> bool:
 def _may_be_shown(name: str, index: int) -> bool:
     char = name[index]
     before = name[index - 1] if index else ""
-    if char == _JOINER:
-        return is_emoji_part(before) and is_emoji_part(name[index + 1 : index + 2])
+    if char in JOINERS:
+        is_emoji = char == _JOINER and is_emoji_part(before) and is_emoji_part(name[index + 1 : index + 2])
+        return is_emoji or may_join(name, index)
     if "\ufe00" <= char <= "\ufe0f":  # presentation: as emoji or as text
         return before != "" and (
             unicodedata.category(before) == "So" or before in "0123456789#*" or is_emoji_part(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from parlour.core.joiners import JOINERS
 from parlour.core.marks import is_mark
 
 _WORDS = """
@@ -51,7 +52,7 @@ def _plain(folded: str) -> str:
     if folded.isascii():
         return folded
     apart = unicodedata.normalize("NFD", folded)
-    return "".join(_latin(char) for char in apart if not is_mark(char))
+    return "".join(_latin(char) for char in apart if not is_mark(char) and char not in JOINERS)
 
 
 def _latin(char: str) -> str:

@@ -72,6 +72,7 @@ def render_room(page: RoomPage, timeline: Markup | None = None) -> bytes:
         state_link="Refresh" if live else "Latest messages",
         icon=page.prefix + asset_url("icon.svg"),
         rooms=_rooms(page),
+        go=templates.GO(prefix=page.prefix, typed=""),
         address=f"{page.base_url}/{quote(page.room, safe='')}",
         older=_no_edge("older") if page.older is None else templates.OLDER(path=path, older=page.older),
         start=_no_edge("start") if page.older is not None or not page.events else templates.START(room=page.room),
@@ -92,14 +93,17 @@ def render_error(
     home: str | None = "/",
     home_label: str = "Go to the front room",
     again_s: int | None = None,
+    typed: str | None = None,
 ) -> bytes:
     """The HTML document of an error in the same style: `home` is where its one link leads, if it has one.
 
-    After `again_s` seconds the browser loads the same address again, without a script.
+    After `again_s` seconds the browser loads the same address again, without a script. `typed` is what was asked for
+    where a room is chosen, to be mended.
     """
     way = "" if home is None else templates.WAY_HOME(home=home, label=home_label)
+    go = "" if typed is None else templates.GO(prefix=prefix, typed=typed)
     again = "" if again_s is None else templates.AGAIN(seconds=again_s)
-    body = templates.ERROR(status=status, title=title, detail=detail, again=again, way=way)
+    body = templates.ERROR(status=status, title=title, detail=detail, again=again, way=way, go=go)
     refresh = "" if again_s is None else templates.REFRESH(seconds=again_s)
     return _document(title, body, prefix, ["room.css"], refresh)
 

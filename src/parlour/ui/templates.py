@@ -42,12 +42,7 @@ data-live="{live}" data-limit="{limit}" data-prefix="{prefix}">
 </header>
 <aside class="side" id="side" popover aria-label="Rooms">
 <button class="close" type="button" popovertarget="side" popovertargetaction="hide">Close</button>
-{rooms}<form class="go" action="{prefix}/" method="get">
-<label for="room">Go to a room</label>
-<span class="joined"><input id="room" name="room" required maxlength="64" placeholder="any-name" autocapitalize="none" \
-autocomplete="off" spellcheck="false"><button type="submit">Go</button></span>
-</form>
-<section class="terminal" aria-labelledby="terminal">
+{rooms}{go}<section class="terminal" aria-labelledby="terminal">
 <h2 id="terminal">From a terminal</h2>
 <p class="command"><code>curl -d hello <bdi>{address}</bdi></code></p>
 <p class="command"><code>curl -N '<bdi>{address}</bdi>?follow=1'</code></p>
@@ -131,8 +126,16 @@ ERROR = Template("""\
 <p class="status">{status}</p>
 <h1>{title}</h1>
 <p>{detail}</p>
-{again}{way}</main>
+{go}{again}{way}</main>
 </body>""")
+
+GO = Template("""\
+<form class="go" action="{prefix}/" method="get">
+<label for="room">Go to a room</label>
+<span class="joined"><input id="room" name="room" required maxlength="2048" placeholder="any-name" value="{typed}" \
+autocapitalize="none" autocomplete="off" spellcheck="false"><button type="submit">Go</button></span>
+</form>
+""")
 
 AGAIN = Template("<p>This page tries again by itself in {seconds} seconds.</p>\n")
 REFRESH = Template('<meta http-equiv="refresh" content="{seconds}">\n')

@@ -1,0 +1,26 @@
+"""What people type where a room is asked for, as the name that they mean."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from parlour.core.names import room_name
+
+_SPACES = re.compile(r"\s+")
+_MAX_CHARS = 2048
+
+
+def room_as_typed(typed: str, site: str, prefix: str = "") -> str:
+    """The room that is meant by `Class 7B`, `#dev`, `/dev` or the address of a room on this server.
+
+    `site` is the origin of this server (`http://host:port`), `prefix` the path that it is reached below. Spaces become
+    hyphens. Raises Refusal("bad_room_name", "reserved_name") where no room is meant.
+    """
+    text = typed[:_MAX_CHARS].strip()
+    host = urlsplit(site).netloc
+    for beginning in (site, host):
+        if text.lower().startswith(f"{beginning.lower()}/"):
+            path = text[len(beginning) :].partition("?")[0].partition("#")[0].removeprefix(prefix).lstrip("/")
+            return room_name(unquote(path.partition("/")[0]))
+    return room_name(_SPACES.sub("-", text.lstrip("#/").rstrip("/").strip()))
