@@ -66,6 +66,9 @@ def test_browser_finds_everything_and_stays_inside(alice: Person, request: pytes
     page.reload()
     expect(page.locator("#messages .text").last).to_have_text("Hello")
     expect(page.locator("#name")).to_have_value("Alice")
+    kept = page.evaluate("[...Object.keys(localStorage), ...Object.keys(sessionStorage)]") if scripted else []
+    assert [name for name in kept if not name.startswith("parlour/chat:")] == [], "others of the site have their own"
+    assert bool(kept) is scripted
     page.locator("#messages .when").last.click()
     expect(page.locator("#messages .text").last).to_have_text("Hello")
     page.goto(f"/chat/{room}")
