@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
@@ -107,3 +108,33 @@ class Person:
     def texts(self) -> list[str]:
         """The texts of the messages in the log now."""
         return [text or "" for text in self.page.locator("#messages .text").all_text_contents()]
+
+
+class ChromiumTab:
+    """A tab of Chromium with the methods that one of Firefox has (`tests/support/firefox.py`), for tests of both."""
+
+    def __init__(self, person: Person) -> None:
+        self._page = person.page
+        self.complaints = person.complaints
+
+    def resize(self, width: int, height: int) -> None:
+        self._page.set_viewport_size({"width": width, "height": height})
+
+    def goto(self, url: str) -> None:
+        self._page.goto(url)
+
+    def evaluate(self, function: str, *arguments: Any) -> Any:
+        return self._page.evaluate(f"(values) => ({function})(...values)", list(arguments))
+
+    def wait_for(self, function: str, *arguments: Any) -> None:
+        self._page.wait_for_function(f"(values) => ({function})(...values)", arg=list(arguments))
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self._page.keyboard.press(key)
+
+    def click(self, x: float, y: float) -> None:
+        self._page.mouse.click(x, y)
+
+    def screenshot(self, path: Path) -> None:
+        self._page.screenshot(path=path)

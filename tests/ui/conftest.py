@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.browser import Person, chromium
-from tests.support.firefox import Firefox, firefox
+from tests.support.browser import ChromiumTab, Person, chromium
+from tests.support.firefox import Firefox, Tab, firefox
 from tests.support.modules import serving_modules
 from tests.support.server import ServerProcess
 
 Visit = Callable[..., Person]
+
+AnyTab = ChromiumTab | Tab
+
+Say = Callable[..., int]
 
 Engine = Callable[..., Any]
 """Runs a JavaScript function in a browser, where `import("./links.js")` works; values pass as JSON."""
@@ -40,18 +44,24 @@ def modules() -> Iterator[str]:
 
 
 @pytest.fixture(params=["chromium", "firefox"])
-def engine(request: pytest.FixtureRequest, modules: str) -> Iterator[Engine]:
+def tab(request: pytest.FixtureRequest) -> Iterator[AnyTab]:
+    """A tab of somebody new, in each browser; nothing may have been complained about in the end."""
     if request.param == "firefox":
         running: Firefox = request.getfixturevalue("firefox_browser")
         with running.tab() as tab:
-            tab.goto(modules)
-            yield tab.evaluate
+            yield tab
+            assert tab.complaints == []
     else:
-        browser: Browser = request.getfixturevalue("browser")
-        page = browser.new_page()
-        page.goto(modules)
-        yield lambda function, *values: page.evaluate(f"(values) => ({function})(...values)", list(values))
-        page.close()
+        person = Person(request.getfixturevalue("browser"))
+        yield ChromiumTab(person)
+        person.context.close()
+        assert person.complaints == []
+
+
+@pytest.fixture
+def engine(tab: AnyTab, modules: str) -> Engine:
+    tab.goto(modules)
+    return tab.evaluate
 
 
 @pytest.fixture(scope="session")
