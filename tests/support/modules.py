@@ -16,6 +16,16 @@ STATIC = Path(__file__).parents[2] / "src" / "parlour" / "ui" / "static"
 class _Files(SimpleHTTPRequestHandler):
     extensions_map = {".js": "text/javascript", "": "text/html; charset=utf-8"}  # noqa: RUF012  # as in the standard library
 
+    def do_GET(self) -> None:
+        """Send a file, or for `/` a page that asks for nothing else, not even an icon."""
+        if self.path == "/":
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b'<!doctype html><link rel="icon" href="data:,">')
+        else:
+            super().do_GET()
+
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
 

@@ -48,7 +48,6 @@ CASES = [
 
 
 @pytest.mark.parametrize("is_live", [True, False], ids=["live", "from the server"])
-@pytest.mark.xfail(strict=True, reason="the first letter of a message turns all of it")
 def test_paragraph_when_shown_has_its_own_direction_beside_its_author(
     tab: AnyTab, server: ServerProcess, say: Say, room: str, *, is_live: bool
 ) -> None:

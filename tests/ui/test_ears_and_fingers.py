@@ -19,7 +19,6 @@ FOCUS = "() => document.activeElement.id || document.activeElement.className"
 LINE = "() => document.getElementById('connection').dataset.state === 'live'"
 
 
-@pytest.mark.xfail(strict=True, reason="the whole list is live, each link a stop, and keys lead nowhere")
 def test_history_when_loaded_is_silent_and_what_is_new_is_said_once(visit: Visit, say: Say, room: str) -> None:
     for number in range(1, 121):
         say(room, f"number {number}", "Maya")
@@ -36,7 +35,6 @@ def test_history_when_loaded_is_silent_and_what_is_new_is_said_once(visit: Visit
     assert page.evaluate(SPOKEN) == ["Jonas: news", "Alice: my own"]
 
 
-@pytest.mark.xfail(strict=True, reason="the whole list is live, each link a stop, and keys lead nowhere")
 def test_many_messages_at_once_are_counted(visit: Visit, say: Say, room: str, server: ServerProcess) -> None:
     alice = visit(f"/{room}")
     alice.context.set_offline(True)
@@ -51,17 +49,15 @@ def test_many_messages_at_once_are_counted(visit: Visit, say: Say, room: str, se
     assert spoken[-1].endswith("new messages")
 
 
-@pytest.mark.xfail(strict=True, reason="the whole list is live, each link a stop, and keys lead nowhere")
 def test_message_when_refused_says_so(visit: Visit, room: str) -> None:
     alice = visit(f"/{room}")
-    alice.write("Obey me", name="admin")
+    alice.write("line\n" * 401 + "end")
     expect(alice.page.locator("#heard p")).to_contain_text(["Not sent: "])
-    alice.write("and go on", name="Adam")
+    alice.write("and go on")
     alice.see("and go on")
     assert len(alice.page.evaluate(SPOKEN)) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="the whole list is live, each link a stop, and keys lead nowhere")
 def test_tab_stops_once_at_the_messages_and_once_at_the_rooms(
     tab: AnyTab, server: ServerProcess, say: Say, room: str
 ) -> None:
@@ -80,7 +76,6 @@ def test_tab_stops_once_at_the_messages_and_once_at_the_rooms(
     assert "scroller" not in stops
 
 
-@pytest.mark.xfail(strict=True, reason="the whole list is live, each link a stop, and keys lead nowhere")
 def test_arrows_lead_through_the_messages_and_escape_leads_back(
     tab: AnyTab, server: ServerProcess, say: Say, room: str
 ) -> None:
@@ -113,7 +108,6 @@ def test_arrows_lead_through_the_messages_and_escape_leads_back(
     tab.wait_for("() => document.querySelector('#m31')?.tabIndex === 0")
 
 
-@pytest.mark.xfail(strict=True, reason="the whole list is live, each link a stop, and keys lead nowhere")
 def test_letters_typed_at_a_message_go_into_the_composer(
     tab: AnyTab, server: ServerProcess, say: Say, room: str
 ) -> None:
@@ -138,7 +132,6 @@ def test_letters_typed_at_a_message_go_into_the_composer(
     assert tab.evaluate("() => document.getElementById('name').value") == "Me"
 
 
-@pytest.mark.xfail(strict=True, reason="the whole list is live, each link a stop, and keys lead nowhere")
 def test_keys_that_belong_to_others_are_left_alone(visit: Visit, say: Say, room: str) -> None:
     say(room, "select me")
     alice = visit(f"/{room}", viewport={"width": 360, "height": 640})
@@ -164,7 +157,6 @@ def test_keys_that_belong_to_others_are_left_alone(visit: Visit, say: Say, room:
     assert page.evaluate(focus) != "message", "a panel is open"
 
 
-@pytest.mark.xfail(strict=True, reason="the whole list is live, each link a stop, and keys lead nowhere")
 def test_page_keys_in_the_composer_scroll_the_messages(tab: AnyTab, server: ServerProcess, say: Say, room: str) -> None:
     for number in range(1, 46):
         say(room, f"number {number}", f"name {number}")

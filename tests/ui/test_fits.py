@@ -70,7 +70,6 @@ def _outside(tab: AnyTab, state: str) -> list[str]:
     return found
 
 
-@pytest.mark.xfail(strict=True, reason="what stands in the bar sticks out; low windows have no place for messages")
 def test_page_in_every_state_and_size_fits(tab: AnyTab, server: ServerProcess, paths: dict[str, str]) -> None:
     found: list[str] = []
     for state, path in paths.items():
@@ -81,7 +80,6 @@ def test_page_in_every_state_and_size_fits(tab: AnyTab, server: ServerProcess, p
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["live", "without scripts"])
-@pytest.mark.xfail(strict=True, reason="what stands in the bar sticks out; low windows have no place for messages")
 def test_page_at_every_size_shows_the_name_the_messages_and_the_composer(
     visit: Visit, paths: dict[str, str], *, scripts: bool
 ) -> None:
@@ -111,7 +109,7 @@ def test_form_when_refused_fits_too(visit: Visit, room: str) -> None:
 
 def test_message_that_is_refused_or_on_its_way_fits_too(visit: Visit, say: Say, room: str) -> None:
     person = visit(f"/{room}")
-    person.write("x" * 500, name="admin")
+    person.write("x" * 500 + "\nline" * 400)
     person.page.wait_for_selector("#outbox .failed")
     for width, height in SIZES:
         person.page.set_viewport_size({"width": width, "height": height})

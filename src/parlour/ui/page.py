@@ -74,9 +74,7 @@ def render_room(page: RoomPage, timeline: Markup | None = None) -> bytes:
         rooms=_rooms(page),
         go=templates.GO(prefix=page.prefix, typed=""),
         address=f"{page.base_url}/{quote(page.room, safe='')}",
-        older=_no_edge("older") if page.older is None else templates.OLDER(path=path, older=page.older),
-        start=_no_edge("start") if page.older is not None or not page.events else templates.START(room=page.room),
-        empty=templates.NOT_EMPTY() if page.head_seq > 0 else templates.EMPTY(),
+        edge=_edge(page, path),
         timeline=LIST_BREAK.join(render_timeline(page.events, page.prefix)) if timeline is None else timeline,
         newer="" if live else templates.NEWER(path=path, newer=page.newer),
         composer=_composer(page, path) if page.can_post else templates.CLOSED(),
@@ -160,5 +158,10 @@ def _when(active_at: str | None) -> Markup:
     return templates.ROOMS_TIME(at=active_at, full=f"{at:%Y-%m-%d %H:%M:%S}", short=f"{at.day} {at:%b}, {at:%H:%M}")
 
 
-def _no_edge(edge: str) -> Markup:
-    return templates.NO_EDGE(edge=edge)
+def _edge(page: RoomPage, path: str) -> Markup:
+    """What stands above the messages: the way to older ones, or that there are none."""
+    if page.older is not None:
+        return templates.OLDER(path=path, older=page.older)
+    if page.events:
+        return templates.START(room=page.room)
+    return templates.EMPTY() if page.head_seq == 0 else Markup()

@@ -52,9 +52,7 @@ data-live="{live}" data-limit="{limit}" data-prefix="{prefix}">
 <main class="room">
 <div class="scroller" id="scroller" role="region" aria-label="Messages" tabindex="0">
 <div class="timeline">
-{older}
-{start}
-{empty}
+<div id="edge">{edge}</div>
 <ol class="messages" id="messages">
 {timeline}
 </ol>
@@ -72,7 +70,7 @@ data-live="{live}" data-limit="{limit}" data-prefix="{prefix}">
 </main>
 </body>""")
 
-# Browsers in a terminal know no `hidden`: what does not hold has no words (static/edges.js).
+# What stands above the messages, one of them or none: browsers in a terminal know no `hidden` (static/edge.js).
 OLDER = Template('<p class="edge" id="older"><a href="{path}?before={older}">Older messages</a></p>')
 START = Template('<p class="edge" id="start">This is where <b><bdi>{room}</bdi></b> begins.</p>')
 EMPTY = Template("""\
@@ -80,8 +78,6 @@ EMPTY = Template("""\
 <p class="empty-title">Nothing here yet</p>
 <p>Say hello: the first message makes the room. Everyone who opens this address is in it.</p>
 </div>""")
-NO_EDGE = Template('<p class="edge" id="{edge}" hidden></p>')
-NOT_EMPTY = Template('<div class="empty" id="empty" hidden></div>')
 
 NEWER = Template("""\
 <p class="edge"><a href="{path}?since={newer}">Newer messages</a> · <a href="{path}">Latest messages</a></p>

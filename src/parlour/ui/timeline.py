@@ -21,15 +21,15 @@ GROUP_GAP = timedelta(minutes=5)
 _DAY = Template('<li class="day"><time datetime="{date}">{label}</time></li>')
 _MESSAGE = Template(
     '<li class="message hue-{hue}{cont}" id="m{seq}" data-seq="{seq}" data-author="{author}" data-kind="{kind}"'
-    '{key}><span class="avatar" aria-hidden="true">{initial}</span><p class="meta">'
+    '{key}><span class="avatar" aria-hidden="true" data-initial="{initial}"></span><p class="meta">'
     '<b class="name"><bdi>{name}</bdi></b>{badge} <a class="when" href="{prefix}/{room}/{seq}">'
     '<time datetime="{at}" title="{full} UTC">{time}</time></a></p><div class="text" dir="auto">{text}</div></li>'
 )
 _KEY = Template(' data-key="{key}"')
 _BADGE = Template(' <span class="badge">{kind}</span>')
-_LINK = Template('<a href="{address}" rel="noopener noreferrer nofollow">{text}</a>')
+# Both have a direction of their own, or they would take part in finding that of the paragraph around them.
+_LINK = Template('<a href="{address}" dir="ltr" rel="noopener noreferrer nofollow">{text}</a>')
 _HIDDEN = Template('<span class="hidden-char" dir="ltr">{pictures}</span>')
-"""A direction of its own, or it would take part in finding that of the text (`dir=auto`)."""
 
 
 LIST_BREAK = Markup("\n")

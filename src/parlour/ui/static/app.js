@@ -4,6 +4,7 @@ import { history } from "./api.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Keep } from "./keep.js";
+import { listenToKeys } from "./keys.js";
 import { askBeforeLeaving } from "./leave.js";
 import { Live } from "./live.js";
 import { lasting, passing } from "./memory.js";
@@ -13,6 +14,7 @@ import { actionOf, hasOlder, reduce } from "./state.js";
 import { Strip, waitingIn } from "./strip.js";
 import { View } from "./view.js";
 
+const MINUTE_MS = 60_000;
 const RENDER_HIDDEN_MS = 200; // a tab in the background gets no animation frames, but its title must count
 
 /** A page of the present: follows the room. */
@@ -112,7 +114,7 @@ function goLive() {
   };
 
   const lookAround = () => {
-    dispatch({ type: "attention", attentive: document.visibilityState === "visible" && view.isAtEnd });
+    dispatch({ type: "attention", attentive: isLookedAt() && view.isAtEnd });
     view.renderPlace();
     if (view.isNearStart && !view.isAtEnd) loadOlder();
   };
@@ -141,8 +143,15 @@ function goLive() {
       dispatch(act === "retry" ? { type: "retry", key, name: composer.name } : { type: "discard", key });
     },
   });
+  listenToKeys({
+    text: form?.elements.namedItem("message"),
+    scroller: document.getElementById("scroller"),
+    toEnd: () => view.toEnd(),
+  });
   document.addEventListener("visibilitychange", lookAround);
   for (const name of ["online", "offline"]) window.addEventListener(name, showWaiting);
+  for (const change of ["focus", "blur"]) window.addEventListener(change, lookAround);
+  setInterval(() => view.renderDays(), MINUTE_MS);
   lookAround();
   composer?.focus();
   keep.start();
@@ -154,6 +163,12 @@ function showPast() {
   const view = new View();
   view.render(view.read({ mine: lasting.get("mine", []) }));
   view.leave();
+  setInterval(() => view.renderDays(), MINUTE_MS);
+}
+
+/** A window in sight is not looked at while somebody works in another one. */
+function isLookedAt() {
+  return document.visibilityState === "visible" && document.hasFocus();
 }
 
 /** Offer to copy the commands, where the browser lets a page do that. */

@@ -24,13 +24,19 @@ export function rowNode(row, mine) {
 
 /** Bring a node up to date with its row: what depends on the neighbours, the reader's clock and who the reader is. */
 export function updateRow(node, row, mine) {
-  if (row.kind === "day") setText(node.firstElementChild, dayLabel(row.at));
+  if (row.kind === "day") updateDay(node);
   if (row.kind !== "message") return;
   node.classList.toggle("cont", row.continues);
   node.classList.toggle("mine", mine.includes(row.event.by.id));
   const time = node.querySelector("time");
   setText(time, clockTime(row.at));
   if (time.title !== fullTime(row.at)) time.title = fullTime(row.at);
+}
+
+/** Say which day it is as seen from now: yesterday's "Today" is "Yesterday". */
+export function updateDay(node) {
+  const time = node.firstElementChild;
+  setText(time, dayLabel(new Date(`${time.dateTime}T12:00`)));
 }
 
 /** The event that a server-rendered message shows. */
@@ -58,7 +64,7 @@ export function outgoingNode(item, isLive) {
     stored: "Sent", failed: "Not sent",
   }[item.status];
   return element("li", { class: `message outgoing ${item.status}`, "data-key": item.key },
-    element("span", { class: "avatar", "aria-hidden": "true" }, initial(item.name) || "…"),
+    element("span", { class: "avatar", "aria-hidden": "true", "data-initial": initial(item.name) || "…" }),
     element("p", { class: "meta" },
       element("b", { class: "name" }, element("bdi", {}, item.name || "You")), " ",
       element("span", { class: "status" }, item.detail ? `${status}: ${item.detail}` : status)),
@@ -74,7 +80,7 @@ const makers = {
   new: () => element("li", { class: "new" }, element("span", {}, "New")),
   message: ({ event, at }) => element("li",
     { class: `message hue-${hue(event.by.id)}`, id: `m${event.seq}`, "data-seq": event.seq },
-    element("span", { class: "avatar", "aria-hidden": "true" }, initial(event.by.name)),
+    element("span", { class: "avatar", "aria-hidden": "true", "data-initial": initial(event.by.name) }),
     element("p", { class: "meta" },
       element("b", { class: "name" }, element("bdi", {}, event.by.name)),
       event.by.kind === "guest" ? null : element("span", { class: "badge" }, event.by.kind), " ",
@@ -86,12 +92,11 @@ const makers = {
 function textNode(text) {
   const pictures = new Pictures();
   const parts = pieces(text.replaceAll("\r\n", "\n")).flatMap(({ text: part, address }) => address !== null
-    ? element("a", { href: address, rel: "noopener noreferrer nofollow" }, part)
+    ? element("a", { href: address, dir: "ltr", rel: "noopener noreferrer nofollow" }, part)
     : pictures.cut(part).map(shownNode));
   return element("div", { class: "text", dir: "auto" }, ...parts, ...pictures.rest.map(shownNode));
 }
 
-/** Text as a node; the pictures of what cannot be seen do not take part in finding its direction. */
 function shownNode({ text, isPicture }) {
   return isPicture ? element("span", { class: "hidden-char", dir: "ltr" }, text) : text;
 }

@@ -2,6 +2,7 @@
 
 import { activeRooms, roomPath } from "./api.js";
 import { element } from "./message.js";
+import { hold, Roving } from "./roving.js";
 import { ago, fullTime } from "./times.js";
 
 const LOOK_MS = 20000;
@@ -30,6 +31,7 @@ export class RoomList {
   #list = document.querySelector(".rooms");
   #here = { room: document.body.dataset.room, at: null };
   #nodes = new Map();
+  #roving;
   #rooms = [];
   #asked = performance.now(); // the server's own list is fresh
 
@@ -43,6 +45,9 @@ export class RoomList {
   }
 
   start() {
+    this.#roving = new Roving(this.#list, {
+      selector: "a", rest: (links) => links.find((link) => link.ariaCurrent) ?? links[0],
+    });
     setInterval(() => this.#look(), LOOK_MS);
     document.addEventListener("visibilitychange", () => this.#look());
     this.#list.addEventListener("mouseleave", () => this.#render());
@@ -84,13 +89,16 @@ export class RoomList {
     this.#nodes = new Map(rooms.map(({ room }, index) => [room, nodes[index]]));
     const before = [...this.#list.children];
     const isSame = nodes.length === before.length && nodes.every((node, index) => node === before[index]);
-    if (!isSame) this.#list.replaceChildren(...nodes);
+    if (isSame) return;
+    this.#list.replaceChildren(...nodes);
+    this.#roving.refresh();
   }
 
   #node(room) {
     const current = room === this.#here.room ? { "aria-current": "page" } : {};
-    return element("li", {},
-      element("a", { href: roomPath(room), ...current }, element("bdi", {}, room), " ", element("time")));
+    const link = element("a", { href: roomPath(room), ...current }, element("bdi", {}, room), " ", element("time"));
+    hold(link);
+    return element("li", {}, link);
   }
 }
 

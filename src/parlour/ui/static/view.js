@@ -1,9 +1,11 @@
 // The timeline on the screen: makes the page agree with the state, and keeps the reader's place while doing so.
 
-import { bold, jumpButton, link, showEdge } from "./edges.js";
-import { outgoingNode, readMessage, rowNode, updateRow } from "./message.js";
+import { Announcer, spoken } from "./announcer.js";
+import { renderEdge } from "./edge.js";
+import { element, outgoingNode, readMessage, rowNode, updateDay, updateRow } from "./message.js";
+import { hold, Roving } from "./roving.js";
 import { rows } from "./rows.js";
-import { begin, hasOlder } from "./state.js";
+import { begin } from "./state.js";
 import { dayOf } from "./times.js";
 
 const NEAR_END_PX = 60;
@@ -13,14 +15,19 @@ export class View {
   #parts = {};
   #title = document.title;
   #state = null;
+  #roving;
+  #announcer = null;
   #wasLive = false;
 
   constructor() {
-    for (const id of ["scroller", "messages", "outbox", "older", "start", "empty"]) {
+    const jump = element("button", { class: "jump", id: "jump", type: "button", hidden: "" }, "Jump to latest");
+    document.querySelector(".foot").prepend(jump);
+    for (const id of ["scroller", "messages", "outbox", "edge", "jump"]) {
       this.#parts[id] = document.getElementById(id);
     }
-    this.#parts.jump = jumpButton();
-    document.querySelector(".foot").prepend(this.#parts.jump);
+    this.#roving = new Roving(this.#parts.messages, {
+      selector: ".message", rest: (items) => items.at(-1), name: nameOf,
+    });
   }
 
   /** The state that the server rendered. Its days are those of UTC, so they go: the reader has days of their own. */
@@ -36,10 +43,11 @@ export class View {
 
   /** What the reader does: `onPlace()` after scrolling, `onAct(act, key)` for a button of a message on its way. */
   listen({ onPlace, onAct, onOlder }) {
-    const { scroller, jump, outbox, older } = this.#parts;
+    const { scroller, jump, outbox, edge } = this.#parts;
     scroller.addEventListener("scroll", () => onPlace(), { passive: true });
     jump.addEventListener("click", () => this.toEnd());
-    older.addEventListener("click", (event) => {
+    edge.addEventListener("click", (event) => {
+      if (!event.target.closest("#older a")) return;
       event.preventDefault();
       onOlder();
     });
@@ -76,6 +84,8 @@ export class View {
       this.#wasLive = isLive;
       this.#parts.outbox.replaceChildren(...state.outbox.map((item) => outgoingNode(item, isLive)));
     }
+    renderEdge(this.#parts.edge, state);
+    this.#announcer?.hear(state);
     if (place === null) this.toEnd();
     else this.#parts.scroller.scrollTop += place.node.getBoundingClientRect().top - place.top;
     this.renderPlace();
@@ -99,12 +109,16 @@ export class View {
 
   /** New messages are spoken from here on; what was there before is not. */
   announce() {
-    this.#parts.scroller.setAttribute("role", "log");
-    this.#parts.scroller.setAttribute("aria-live", "polite");
+    this.#announcer = new Announcer(this.#state);
+  }
+
+  /** Call the days what they are by now. */
+  renderDays() {
+    for (const day of this.#parts.messages.querySelectorAll(".day")) updateDay(day);
   }
 
   #renderMessages(state) {
-    const { messages, older, start, empty } = this.#parts;
+    const { messages, scroller } = this.#parts;
     const nodes = new Map([...messages.children].map((node) => [node.dataset.row, node]));
     let next = messages.firstElementChild;
     for (const row of rows(state.messages, state.newFrom, dayOf)) {
@@ -112,14 +126,13 @@ export class View {
       nodes.delete(row.key);
       if (known) updateRow(known, row, state.mine);
       const node = known ?? rowNode(row, state.mine);
+      if (!known && row.kind === "message") hold(node);
       if (node === next) next = node.nextElementSibling;
       else messages.insertBefore(node, next);
     }
     for (const node of nodes.values()) node.remove();
-    const { room } = state;
-    showEdge(older, hasOlder(state), () => [link(`/${encodeURIComponent(room)}`, "Older messages")]);
-    showEdge(start, !hasOlder(state) && state.messages.length > 0, () => ["This is where ", bold(room), " begins."]);
-    showEdge(empty, state.lastSeq === 0, () => []);
+    this.#roving.refresh();
+    scroller.tabIndex = state.messages.length ? -1 : 0; // what has a stop inside needs none
   }
 
   /** The first message in sight and where it is, to put it back there. */
@@ -129,4 +142,10 @@ export class View {
     const node = [...messages.children].find((child) => child.getBoundingClientRect().bottom > top) ?? scroller;
     return { node, top: node.getBoundingClientRect().top };
   }
+}
+
+/** What a screen reader says of a message that it gets to. */
+function nameOf(node) {
+  const [name, time, text] = [".name", "time", ".text"].map((part) => node.querySelector(part).textContent);
+  return `${name}, ${time}: ${spoken(text)}`;
 }

@@ -1,0 +1,28 @@
+// What stands above the messages: the way to older ones, or that there are none; the twin of `_edge` in page.py.
+
+import { roomPath } from "./api.js";
+import { element } from "./message.js";
+import { hasOlder } from "./state.js";
+
+const makers = {
+  older: ({ room, messages }) => element("p", { class: "edge", id: "older" },
+    element("a", { href: `${roomPath(room)}?before=${messages[0].seq}` }, "Older messages")),
+  start: ({ room }) => element("p", { class: "edge", id: "start" },
+    "This is where ", element("b", {}, element("bdi", {}, room)), " begins."),
+  empty: () => element("div", { class: "empty", id: "empty" },
+    element("p", { class: "empty-title" }, "Nothing here yet"),
+    element("p", {}, "Say hello: the first message makes the room. Everyone who opens this address is in it.")),
+};
+
+/** Make the place above the messages agree with the state. */
+export function renderEdge(place, state) {
+  const kind = kindOf(state);
+  if (kind === (place.firstElementChild?.id ?? null)) return;
+  place.replaceChildren(...(kind === null ? [] : [makers[kind](state)]));
+}
+
+function kindOf(state) {
+  if (hasOlder(state)) return "older";
+  if (state.messages.length > 0) return "start";
+  return state.lastSeq === 0 && state.outbox.length === 0 ? "empty" : null;
+}
