@@ -37,7 +37,7 @@ from parlour.net.drain import Drain
 from parlour.net.fanout import FanOut
 from parlour.net.listener import Listener, accept_on, open_listeners
 from parlour.net.proxies import TrustedProxies
-from parlour.net.server import Server
+from parlour.net.server import LINGERING, Server
 from parlour.net.tls import ServerTls
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite import SqliteStore
@@ -47,6 +47,11 @@ _log = logging.getLogger("parlour")
 
 DESCRIPTORS_SHARE = 0.8
 """Of the descriptors a process may have, connections take at most this part; the rest is for files and accepting."""
+
+DESCRIPTORS_KEPT = 64
+"""Descriptors for the database, its files while they are checked, and the loop: about 30 are in use when nobody is
+connected. Beside them those of refused connections that linger are not given away. If none were left for accepting, the
+listening socket would be lost."""
 
 ADDRESS_SHARE = 0.5
 """Of the connections that the server can hold, one address has at most this part, whatever the setting says."""
@@ -77,9 +82,10 @@ class App:
 
     async def accept(self) -> None:
         """Begin to accept connections."""
-        tls = None if self.tls is None else self.tls.context
-        limits = self.server.limits
-        self._accepting = [await accept_on(listener, self.server, tls, limits) for listener in self.listeners]
+        tcp = self.server if self.tls is None else self.server.behind_tls(self.tls.context)
+        self._accepting = [
+            await accept_on(listener, tcp if listener.path is None else self.server) for listener in self.listeners
+        ]
 
     def stop_accepting(self) -> None:
         """Refuse new connections; the open ones stay."""
@@ -241,7 +247,9 @@ def _hosts(settings: Settings, listeners: Sequence[Listener]) -> frozenset[str] 
 def _max_connections() -> int:
     """What the limit of descriptors leaves for connections."""
     descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return sys.maxsize if descriptors == resource.RLIM_INFINITY else int(descriptors * DESCRIPTORS_SHARE)
+    if descriptors == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(1, min(int(descriptors * DESCRIPTORS_SHARE), descriptors - DESCRIPTORS_KEPT - LINGERING))
 
 
 def _log_answer(method: str, path: str, status: int, seconds: float, address: str) -> None:

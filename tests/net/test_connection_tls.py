@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import ssl
 from collections.abc import Callable, Iterator
@@ -63,16 +62,6 @@ def test_everything_works_over_tls(chat: InProcess, trusting: ssl.SSLContext) ->
         assert b"https://localhost" in sender.send(head("GET", "/help")).answer().body
 
 
-def test_plain_text_to_a_tls_port_is_dropped_and_others_notice_nothing(
-    server: InProcess, trusting: ssl.SSLContext
-) -> None:
-    with server.client() as plain, server.client(trusting) as client:
-        plain.send(head("GET", "/fast"))
-        with contextlib.suppress(ConnectionResetError):
-            assert b"HTTP/1.1 2" not in plain.rest()
-        assert client.send(head("GET", "/fast")).answer().status == 200
-
-
 def test_refusal_is_read_by_a_tls_client_that_is_still_sending(server: InProcess, trusting: ssl.SSLContext) -> None:
     with server.client(trusting) as client:
         client.send(head("POST", "/post", "Content-Length: 1000000"))
@@ -125,16 +114,6 @@ def hasty(certificate: tuple[Path, Path], new_loop: LoopFactory) -> Callable[[Li
     return lambda limits: InProcess(Scripted(), Setup(limits=limits, tls=tls), new_loop=new_loop)
 
 
-def test_handshake_that_takes_longer_than_the_limit_is_cut_off(hasty: Callable[[Limits], InProcess]) -> None:
-    with (
-        hasty(Limits(tls_handshake_s=SHORT_S)) as server,
-        server.client() as client,
-        contextlib.suppress(ConnectionResetError),
-    ):
-        client.sock.settimeout(SOON * Limits().tls_handshake_s)
-        assert client.rest() == b""
-
-
 def test_end_of_tls_that_takes_longer_than_the_limit_is_cut_off(
     hasty: Callable[[Limits], InProcess], trusting: ssl.SSLContext
 ) -> None:
@@ -144,17 +123,3 @@ def test_end_of_tls_that_takes_longer_than_the_limit_is_cut_off(
         server.settle(lambda: connection._closing)
         server.call(connection.transport.close)
         server.settle(lambda: not server.server.drain.connections, SOON * Limits().stalled_s)
-
-
-def test_many_half_shaken_hands_keep_nobody_waiting(server: InProcess, trusting: ssl.SSLContext) -> None:
-    """They never become connections of ours: the handshake has its own deadline."""
-    half = [server.client() for _ in range(100)]
-    try:
-        for client in half:
-            client.send(b"\x16\x03\x01\x02\x00\x01")
-        with server.client(trusting) as client:
-            assert client.send(head("GET", "/fast")).answer().status == 200
-            assert server.connections() == 1
-    finally:
-        for client in half:
-            client.sock.close()

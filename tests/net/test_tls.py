@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 import uvloop
 
-from parlour.net.listener import Listener, accept_on, open_listeners
+from parlour.net.listener import Listener, open_listeners
 from parlour.net.tls import ServerTls, TlsError
 from tests.support.certificates import make_certificate
 
@@ -53,7 +53,7 @@ def test_a_new_certificate_is_served_after_a_reload_and_a_bad_one_is_not(
     async def scenario() -> None:
         tls = ServerTls(cert, key)
         (listener,) = open_listeners(["127.0.0.1"], 0, environ={})
-        server = await accept_on(listener, Echo, tls.context)
+        server = await asyncio.get_running_loop().create_server(Echo, sock=listener.sock, ssl=tls.context)
         try:
             first = await shake_hands(listener, one[0])
             assert first.selected_alpn_protocol() == "http/1.1"

@@ -194,7 +194,8 @@ class InProcess:
         async def find() -> Connection:
             while True:
                 for connection in self.server.drain.connections:
-                    assert isinstance(connection, Connection)
+                    if not isinstance(connection, Connection):
+                        continue  # in its TLS handshake
                     peer = connection.transport.get_extra_info("peername")
                     if peer and peer[1] == port:
                         return connection
@@ -270,7 +271,7 @@ class InProcess:
         self.loop.call_soon_threadsafe(self._ending.set_result, None)
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
-        assert kind is not None or self.errors == []
+        assert kind is not None or self.errors == [], self.errors
 
     def _another(self) -> InProcess:
         """One that is made as this one was, with a database of its own."""
@@ -331,7 +332,8 @@ class InProcess:
         )
         listeners = open_listeners(["127.0.0.1"], 0, setup.unix_socket, environ={})
         self.port = listeners[0].sock.getsockname()[1]
-        accepting = [await accept_on(listener, self.server, setup.tls, setup.limits) for listener in listeners]
+        tcp = self.server if setup.tls is None else self.server.behind_tls(setup.tls)
+        accepting = [await accept_on(each, tcp if each.path is None else self.server) for each in listeners]
         self._started.set_result(None)
         await self._ending
         await self._end(app, listeners, accepting)

@@ -19,6 +19,7 @@ from parlour.net.kernel import cut, unread
 from parlour.wire.http1 import RequestDecoder, RequestHead
 
 if TYPE_CHECKING:
+    from parlour.net.handshake import Handshake
     from parlour.net.server import Server
 
 log = logging.getLogger("parlour.net")
@@ -46,13 +47,14 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_advancing", "_began", "_closing", "_cork", "_decoder", "_eof", "_exchange", "_head",
+        "_advancing", "_began", "_closing", "_cork", "_decoder", "_eof", "_exchange", "_handshake", "_head",
         "_held", "_paused", "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket",
         "descriptor", "due", "server", "transport", "untaken_then", "write",
     )  # fmt: skip
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, handshake: Handshake | None = None) -> None:
         self.server = server
+        self._handshake = handshake  # whose place it takes, over TLS
         self.due = self.bucket = 0
         self.address = ""
         self.descriptor = -1  # of a stream that may be written to past its transport (net/fanout.py)
@@ -80,7 +82,11 @@ class Connection(asyncio.Protocol):
         self.write = self.transport.write
         self.transport.set_write_buffer_limits(high=self.server.limits.in_flight_bytes)
         self._decoder = self.server.decoder()
-        self.server.opened(self)
+        handshake, self._handshake = self._handshake, None
+        if handshake is None:
+            self.server.opened(self)
+        else:
+            self.server.encrypted(handshake, self)
         self.server.wheel.set(self, self.server.limits.header_read_s)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -10,15 +10,12 @@ import asyncio
 import contextlib
 import os
 import socket
-import ssl
 import stat
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EPERM
 from ipaddress import ip_address
 from pathlib import Path
-
-from parlour.core.limits import Limits
 
 BACKLOG = 4096
 """Connections the kernel may hold for us; it cuts this down to net.core.somaxconn, whose default is the same."""
@@ -33,8 +30,6 @@ KEEPALIVE_PROBES = 4
 
 NOTSENT_LOWAT_BYTES = 65536
 """Unsent bytes the kernel keeps for a connection: what waits longer stays with us, where it can still be replaced."""
-
-_DEFAULT_LIMITS = Limits()
 
 _MAX_UNIX_PATH_BYTES = 107  # unix(7): sun_path is 108 bytes with its final zero; macOS says 103 by itself
 _FIRST_INHERITED_FD = 3  # sd_listen_fds(3): SD_LISTEN_FDS_START
@@ -105,29 +100,15 @@ def open_listeners(
     return listeners
 
 
-async def accept_on(
-    listener: Listener,
-    factory: Callable[[], asyncio.Protocol],
-    tls: ssl.SSLContext | None = None,
-    limits: Limits = _DEFAULT_LIMITS,
-) -> asyncio.AbstractServer:
-    """Accept connections on the running loop; over TLS if a context is given, except on Unix sockets.
+async def accept_on(listener: Listener, factory: Callable[[], asyncio.Protocol]) -> asyncio.AbstractServer:
+    """Accept connections on the running loop.
 
-    Of the limits those of TLS count. Closing the server stops accepting and leaves the connections; the listener is
-    still to be closed.
+    Closing the server stops accepting and leaves the connections; the listener is still to be closed.
     """
     loop = asyncio.get_running_loop()
     if listener.path is not None:
         return await loop.create_unix_server(factory, sock=listener.sock, backlog=BACKLOG)
-    return await loop.create_server(
-        factory,
-        sock=listener.sock,
-        backlog=BACKLOG,
-        ssl=tls,
-        ssl_handshake_timeout=limits.tls_handshake_s if tls else None,
-        # From our close on, and with it the peer reads what is not sent yet: it has the time of a slow reader.
-        ssl_shutdown_timeout=limits.stalled_s if tls else None,
-    )
+    return await loop.create_server(factory, sock=listener.sock, backlog=BACKLOG)
 
 
 def inherited_listeners(environ: MutableMapping[str, str]) -> list[Listener]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
@@ -21,7 +22,9 @@ from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.fanout import FanOut
+from parlour.net.handshake import Handshake
 from parlour.net.proxies import UNIX_PEER, TrustedProxies, address_key
+from parlour.net.refusals import RefusalLog
 from parlour.wire.http1 import HeadLimits, RequestDecoder, RequestHead
 from parlour.wire.http1_head import head_parser
 
@@ -74,13 +77,14 @@ class Server:
         self._parse_head = head_parser(self._head_limits)
         self.loop = asyncio.get_running_loop()
         self.drain = drain
-        self.refused: dict[Connection, Refusal] = {}
+        self.refused: dict[Connection | Handshake, Refusal] = {}
         """Connections that are one too many, oldest first, and why: whatever they ask is answered so."""
         self.aside = aside
         self.behind_proxy = proxies is not None
         self._proxies = proxies
         self._site = site
         self._max_connections = max_connections
+        self._refusals = {code: RefusalLog(wheel) for code in ("overloaded", "too_many_connections")}
         self._limit_addresses = limit_addresses
         self._open = AddressCounts(limits.address_connections)
         self._new = AddressBuckets(limits.address_new_per_10_s / 10, limits.address_new_per_10_s)
@@ -93,7 +97,11 @@ class Server:
 
     # --- registry ---
 
-    def opened(self, connection: Connection) -> None:
+    def behind_tls(self, context: ssl.SSLContext) -> Callable[[], Handshake]:
+        """What makes the protocols of new connections of a TLS port."""
+        return lambda: Handshake(self, context)
+
+    def opened(self, connection: Connection | Handshake) -> None:
         """Register a connection. One that is one too many is `refused`: it may ask, so that it is answered as it wants.
 
         Those that are refused take nobody's place.
@@ -103,6 +111,7 @@ class Server:
         refusal = self._refusal(self._key(address))
         if refusal is not None:
             self.refused[connection] = refusal
+            self._refusals[refusal.code].refused(refusal, address)
             if len(self.refused) > LINGERING:
                 oldest = next(iter(self.refused))
                 self.refused[oldest] = self.refused.pop(
@@ -124,7 +133,16 @@ class Server:
             return Refusal("too_many_connections", detail, retry_after=5)
         return None
 
-    def closed(self, connection: Connection) -> None:
+    def encrypted(self, handshake: Handshake, connection: Connection) -> None:
+        """A connection takes the place of its handshake, and is counted as that was."""
+        connection.address = handshake.address
+        refusal = self.refused.pop(handshake, None)
+        if refusal is not None:
+            self.refused[connection] = refusal
+        self.drain.opened(connection)
+        self.drain.closed(handshake)
+
+    def closed(self, connection: Connection | Handshake) -> None:
         """Forget a connection."""
         self.drain.closed(connection)
         if self.refused.pop(connection, None) is None and (key := self._key(connection.address)) is not None:
@@ -141,7 +159,7 @@ class Server:
     def table(self) -> Iterator[dict[str, object]]:
         """What every connection is doing (for SIGUSR1)."""
         for connection in list(self.drain.connections):
-            assert isinstance(connection, Connection)
+            assert isinstance(connection, Connection | Handshake)
             yield connection.describe()
 
     def sizes(self) -> dict[str, int]:
