@@ -12,16 +12,20 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 
 import uvloop
 
 from parlour.app import App, start
+from parlour.chat.ports import Store
 from parlour.config import Settings
+from parlour.core.errors import Refusal
 from parlour.diagnostics import report, trace_allocations
 from parlour.log import ERROR, WARNING, event
 from parlour.net.listener import ListenError
 from parlour.net.tls import TlsError
 from parlour.outlet import STDERR, STDOUT
+from parlour.store.sqlite.batch import AHEAD_MEANING, AHEAD_MS
 from parlour.store.sqlite.errors import StoreError
 from parlour.version import __version__
 from parlour.watchdog import Watchdog
@@ -65,6 +69,7 @@ async def _serve(settings: Settings) -> int:
     with _watched(loop) if settings.debug else nullcontext():
         _tune_collector()
         _banner(app)
+        await _say_what_is_ahead(app.store)
         code = await signals.ended
         event(_log, "stopping", connections=len(app.server.drain.connections))
         left = await app.stop(0 if code else None)
@@ -173,6 +178,18 @@ def _banner(app: App) -> None:
     )
     if settings.store == "memory":
         event(_log, "nothing_is_kept", WARNING, meaning="--store memory forgets all messages at the end")
+
+
+async def _say_what_is_ahead(store: Store) -> None:
+    """Name the room whose newest message is furthest ahead of the clock: one of the two has been set wrong."""
+    try:
+        newest = await store.rooms(1)
+    except Refusal:  # it will be said where it is asked for
+        return
+    for room in newest:
+        ahead_s = (datetime.fromisoformat(room.active_at) - datetime.now(UTC)).total_seconds()
+        if ahead_s * 1000 > AHEAD_MS:
+            event(_log, "room_ahead_of_the_clock", WARNING, room=room.room, ahead_s=int(ahead_s), meaning=AHEAD_MEANING)
 
 
 def _say_who_may_come(app: App) -> None:

@@ -193,6 +193,31 @@ def test_deadlines_and_rates_do_not_look_at_the_wall_clock(tmp_path: Path) -> No
         assert server.stop() == 0
 
 
+def test_a_room_that_saw_a_clock_ahead_is_named_in_the_log_and_at_the_start(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path / "data", "--log-format", "json")
+    with WallClock(tmp_path) as clock, clock.start(server):
+        with server.client() as http:
+            clock.shift(YEAR_S)
+            assert http.post("/future", content="next year").status_code == 201
+            clock.shift(0)
+            for room in ("/lobby", "/future", "/future"):
+                assert http.post(room, content="today").status_code == 201
+        assert server.stop() == 0
+        assert ahead(server) == [("future", True)]
+        clock.start(server)
+        with server.client() as http:
+            assert http.post("/lobby", content="today").status_code == 201
+        assert server.stop() == 0
+        assert ahead(server) == [("future", True)] * 2
+
+
+def ahead(server: ServerProcess) -> list[tuple[str, bool]]:
+    """The rooms that the log calls ahead of the clock, and whether by about a year."""
+    rows = [json.loads(line) for line in server.log.splitlines()]
+    found = [row for row in rows if row["event"] == "room_ahead_of_the_clock"]
+    return [(row["room"], YEAR_S - HOUR_S < row["ahead_s"] <= YEAR_S) for row in found]
+
+
 @pytest.mark.long
 @pytest.mark.timeout(400)
 def test_retention_drops_nothing_for_a_clock_that_was_set_forward(tmp_path: Path) -> None:

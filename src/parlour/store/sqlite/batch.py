@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,13 +12,23 @@ import apsw
 from parlour.chat.ports import Commit
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft, Stored
+from parlour.log import WARNING, event
 from parlour.store.encoding import at_text, check_same_content, event_json
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.recent import Tip
 from parlour.store.sqlite.rows import checksum, room_crc
 
+_log = logging.getLogger("parlour.store")
+
 ROOMS_CACHED = 4096
 """Heads of rooms kept at hand; a room that is not costs two more steps, once."""
+
+AHEAD_MS = 60_000
+"""A room whose newest event is this far ahead of the clock has seen another clock; less is a step of NTP."""
+
+SAY_AHEAD_EVERY_S = 3600.0
+
+AHEAD_MEANING = "new messages carry the time of its newest one until the clock has reached it: set the clock right"
 
 
 class Outcome(NamedTuple):
@@ -48,6 +60,7 @@ class EventLog:
         self._connection = connection
         self._epoch = epoch
         self._rooms: dict[str, _Room] = {}
+        self._said_ahead = -SAY_AHEAD_EVERY_S
 
     def append(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
         """Store a batch; when this returns, it is on disk. Raises apsw.Error: then no event of the batch is visible.
@@ -142,6 +155,7 @@ class EventLog:
         for draft in drafts:
             room = self._rooms[draft.room]
             if room.at_ms > at_ms or at_ms != now_ms:  # the clock went back: a room's time stands still
+                self._say_ahead(draft.room, room.at_ms - now_ms)
                 at_ms = max(now_ms, room.at_ms)
                 at = at_text(at_ms)
             room.at_ms = at_ms
@@ -154,6 +168,13 @@ class EventLog:
             except KeyError:
                 added[draft.room] = [Stored(seq, body)]
         return rows, answers, added
+
+    def _say_ahead(self, name: str, ahead_ms: int) -> None:
+        """Tell the operator that the clock must have been wrong, now or before; seldom, since it may last for years."""
+        now = time.monotonic()
+        if ahead_ms > AHEAD_MS and now - self._said_ahead >= SAY_AHEAD_EVERY_S:
+            self._said_ahead = now
+            event(_log, "room_ahead_of_the_clock", WARNING, room=name, ahead_s=ahead_ms // 1000, meaning=AHEAD_MEANING)
 
     def _insert(self, rows: list[apsw.SQLiteValue]) -> None:
         statement, missing = sql.insert_events(len(rows) // sql.COLUMNS)
