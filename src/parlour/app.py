@@ -18,6 +18,7 @@ from parlour.api.pages import Pages
 from parlour.api.routes import routes
 from parlour.bus.local import LocalBus
 from parlour.chat.guests import Guests
+from parlour.chat.new_rooms import NewRooms
 from parlour.chat.ports import Store
 from parlour.chat.posting import Posting, Rates
 from parlour.chat.reading import ReadingRates
@@ -66,6 +67,7 @@ class App:
     hub: Hub
     posting: Posting
     rates: Rates | None
+    new_rooms: NewRooms
     reads: ReadingRates | None
     places: AddressCounts | None
     server: Server
@@ -109,7 +111,7 @@ class App:
 
     def sizes(self) -> dict[str, int]:
         """How much there is of everything that can grow (for SIGUSR1)."""
-        rates = {} if self.rates is None else self.rates.sizes()
+        rates = {} if self.rates is None else {**self.rates.sizes(), **self.new_rooms.sizes()}
         reads = 0 if self.reads is None else len(self.reads)
         places = 0 if self.places is None else self.places.total
         return {**self.server.sizes(), **self.hub.sizes(), **rates, "rates_of_reading": reads, "places": places}
@@ -161,7 +163,8 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
     rates = Rates(limits) if settings.rate_limits else None
     reads = ReadingRates(limits, clock) if settings.rate_limits else None
     places = AddressCounts(limits.address_streams) if settings.rate_limits else None
-    posting = Posting(store, guests, clock, access=settings.access, rates=rates)
+    new_rooms = NewRooms(limits)
+    posting = Posting(store, guests, clock, access=settings.access, rates=rates, new_rooms=new_rooms)
     context = Context(
         store=store,
         hub=hub,
@@ -172,6 +175,7 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
         ids=ids,
         limits=limits,
         access=settings.access,
+        new_rooms=new_rooms,
         reads=reads,
         places=places,
         allowed_origins=frozenset(settings.allowed_origins),
@@ -184,7 +188,9 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
     )
     compressor = Compressor()
     server = _server(settings, context, wheel, drain, fan_out, compressor)
-    return App(settings, store, hub, posting, rates, reads, places, server, wheel, tls, listeners, compressor)
+    return App(
+        settings, store, hub, posting, rates, new_rooms, reads, places, server, wheel, tls, listeners, compressor
+    )
 
 
 def _limits(settings: Settings) -> Limits:

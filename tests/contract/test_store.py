@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ import pytest
 
 from parlour.chat.ports import Commit, Store
 from parlour.core.errors import Refusal
-from parlour.core.event import Appended, Log, Stored
+from parlour.core.event import Appended, Draft, Log, Stored
 from parlour.schema.events import By, Event, decode_event
 from parlour.store.memory import MemoryStore
 from tests.support.patience import PATIENCE_S
@@ -334,3 +335,17 @@ async def test_closing_finishes_what_is_queued_and_refuses_the_rest(store: Store
     await store.close()
     assert [seq for commit in heard for seq in seqs(commit.events)] == list(range(1, 1001))
     assert await refused(store) == "draining"
+
+
+async def test_a_draft_that_may_not_make_its_room_is_answered_with_its_refusal(store: Store) -> None:
+    def bound(key: str | None = None) -> Draft:
+        return replace(draft("hello", "made", key), if_first=Refusal("rate_limited", retry_after=3))
+
+    with pytest.raises(Refusal) as caught:
+        await append(store, bound())
+    assert caught.value.code == "rate_limited"
+    assert await store.log("made") == Log(1, 0)
+    assert await store.rooms(10) == []
+    first = await append(store, draft("hello", "made", "key-00001"))
+    assert (await append(store, bound())).seq == first.seq + 1
+    assert (await append(store, bound("key-00001"))).replay

@@ -7,6 +7,7 @@ from parlour.api.guard import Guard
 from parlour.api.pages import Pages
 from parlour.api.routes import routes
 from parlour.chat.guests import Guests
+from parlour.chat.new_rooms import NewRooms
 from parlour.chat.posting import Posting
 from parlour.clock import SystemClock, SystemIds
 from parlour.core.limits import Limits
@@ -32,6 +33,7 @@ def every_route() -> list[Route]:
         ids=ids,
         limits=Limits(),
         access="open",
+        new_rooms=NewRooms(Limits()),
         reads=None,
         places=None,
         allowed_origins=frozenset(),

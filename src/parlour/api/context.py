@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from parlour.chat.guests import Guests
+from parlour.chat.new_rooms import NewRooms
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.posting import Posting
 from parlour.chat.reading import ReadingRates
@@ -30,6 +31,7 @@ class Context:
     ids: Ids
     limits: Limits
     access: Access
+    new_rooms: NewRooms
     reads: ReadingRates | None
     """What the reading of an address may take; None when nobody is slowed down."""
     places: AddressCounts | None

@@ -10,6 +10,7 @@ from parlour.api.bodies import Message
 from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.api.refusals import refusal_fields, retry_after_s
+from parlour.chat.new_rooms import LOOKED_AT
 from parlour.chat.reading import Bill
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
@@ -116,7 +117,7 @@ class Pages:
         now = self._context.clock.monotonic()
         if now >= self._rooms_until:
             self._rooms_until = now + ROOMS_FRESH_S
-            summaries = await self._context.store.rooms(SHOWN_ROOMS)
+            summaries = self._context.new_rooms.listed(await self._context.store.rooms(LOOKED_AT))[:SHOWN_ROOMS]
             self._rooms = [(room.room, room.active_at) for room in summaries]
         return self._rooms
 

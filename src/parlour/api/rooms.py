@@ -12,6 +12,7 @@ from parlour.api.messages import room_path
 from parlour.api.pages import Pages
 from parlour.api.reading import DEFAULT_LIMIT, Reading, parse_api_reading, parse_reading
 from parlour.api.streams import Streams, asks_for_websocket
+from parlour.chat.new_rooms import LOOKED_AT
 from parlour.chat.reading import Bill
 from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
@@ -67,8 +68,9 @@ class Rooms:
         reading = parse_api_reading(request, "limit")
         bill = self._guard.limit_reading(request)
         limit, epoch = reading.page_limit, self._context.store.epoch
-        found = await self._context.store.rooms(limit + 1)  # one more than is shown says whether there are more
+        found = await self._context.store.rooms(LOOKED_AT)  # more than are ever shown
         began = bill.began()
+        found = self._context.new_rooms.listed(found)
         rooms = [RoomInfo(room.room, epoch, *room.log, room.active_at) for room in found[:limit]]
         body = encode(RoomList(rooms, len(found) > limit))
         bill.charge(began, len(body))

@@ -84,7 +84,8 @@ class Store(Protocol):
 
         The answer is the durable event. A draft whose `(room, author.id, key)` is stored already (or queued: then both
         get the same event) is answered from the log with `replay=True` and stores nothing; other content (type or text)
-        under that key is answered with Refusal("key_reused"). Other answers: Refusal("storage_full") and
+        under that key is answered with Refusal("key_reused"). A draft that would make its room is answered with
+        `if_first`, where it has one. Other answers: Refusal("storage_full") and
         ("storage_unavailable") when nothing was stored, Refusal("outcome_unknown") when a sync failed: then no append
         succeeds any more, and one with a key stays unknown too, because it may be the repeat of a stored one.
 

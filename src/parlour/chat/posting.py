@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from parlour.chat.guests import Guests
+from parlour.chat.new_rooms import NewRooms
 from parlour.chat.ports import Clock, Store
-from parlour.core.addresses import AddressBuckets
+from parlour.core.addresses import SITE, AddressBuckets, site_of
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.core.limits import Buckets, Limits
@@ -35,7 +36,8 @@ class Rates:
 
     def __init__(self, limits: Limits) -> None:
         self._sender = Buckets(limits.sends_per_s, limits.sends_burst)
-        self._address = AddressBuckets(limits.address_sends_per_s, limits.address_sends_burst)
+        self._address = Buckets(limits.address_sends_per_s, limits.address_sends_burst)
+        self._site = Buckets(limits.address_sends_per_s * SITE, limits.address_sends_burst * SITE)
         self._room = Buckets(limits.room_sends_per_s, limits.room_sends_burst)
         # The bursts are small: a sign that comes late says nothing any more.
         self._typing = Buckets(limits.typing_per_s, 3)
@@ -45,11 +47,14 @@ class Rates:
     def take(self, author: Author, address: str, room: str, now: float) -> None:
         """Count one message. Raises Refusal("rate_limited") with the time to wait."""
         # Names cost nothing to a guest, so an address has a rate too: wider, because classrooms share one.
-        counted = (
+        counted: tuple[tuple[Buckets, str, str], ...] = (
             (self._sender, author.id, "You send more"),
             (self._address, address, "Your address sends more"),
             (self._room, room, "This room is sent more"),
         )
+        site = site_of(address)
+        if site is not None:  # not by AddressBuckets: every message of IPv4 would pay for its calls
+            counted += ((self._site, site, "Your network sends more"),)
         for buckets, key, what in counted:  # all first: a refusal counts nowhere
             wait = buckets.wait(key, now)
             if wait > 0.0:
@@ -69,7 +74,7 @@ class Rates:
         """How many senders, addresses and rooms are remembered, and how many of those in which somebody is typing."""
         return {
             "rates_of_senders": len(self._sender),
-            "rates_of_addresses": len(self._address),
+            "rates_of_addresses": len(self._address) + len(self._site),
             "rates_of_rooms": len(self._room),
             "rates_of_typing": len(self._typing),
             "rates_of_typing_addresses": len(self._address_typing),
@@ -80,12 +85,22 @@ class Rates:
 class Posting:
     """Posts messages. `rates` None means that nobody is slowed down."""
 
-    def __init__(self, store: Store, guests: Guests, clock: Clock, *, access: Access, rates: Rates | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        guests: Guests,
+        clock: Clock,
+        *,
+        access: Access,
+        rates: Rates | None,
+        new_rooms: NewRooms | None = None,
+    ) -> None:
         self._store = store
         self._guests = guests
         self._clock = clock
         self._access = access
         self._rates = rates
+        self._new_rooms = new_rooms
 
     def author(self, sender: Sender, name: str | None) -> Author:
         """Who the sender is under a display name. Raises Refusal("bad_name")."""
@@ -122,7 +137,17 @@ class Posting:
             raise Refusal("login_required", "Only members may post here.")
         draft = Draft(room, author, check_text(text), None if key is None else check_key(key))
         if self._rates is not None and sender.address is not None:
-            self._rates.take(author, sender.address, draft.room, self._clock.monotonic())
+            now = self._clock.monotonic()
+            self._rates.take(author, sender.address, draft.room, now)
+            new_rooms = self._new_rooms
+            if new_rooms is not None and room not in new_rooms.known:
+                done = new_rooms.count(draft, sender.address, done, now)
+                try:
+                    self._store.append(draft, done)
+                except Refusal:
+                    new_rooms.not_queued(draft, sender.address, now)
+                    raise
+                return
         self._store.append(draft, done)
 
     def posted(

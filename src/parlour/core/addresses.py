@@ -15,7 +15,7 @@ SITE = 8
 
 
 @lru_cache(maxsize=4096)
-def _site(key: str) -> str | None:
+def site_of(key: str) -> str | None:
     """The site of an address, by its key (`net.proxies.address_key`); None for what is no IPv6 network."""
     if not key.endswith("/64"):
         return None
@@ -41,13 +41,13 @@ class AddressBuckets:
     def wait(self, key: str, now: float) -> float:
         """See `Buckets.wait`."""
         wait = self._addresses.wait(key, now)
-        site = _site(key)
+        site = site_of(key)
         return wait if site is None else max(wait, self._sites.wait(site, now))
 
     def spend(self, key: str, now: float, tokens: float = 1.0) -> None:
         """See `Buckets.spend`."""
         self._addresses.spend(key, now, tokens)
-        site = _site(key)
+        site = site_of(key)
         if site is not None:
             self._sites.spend(site, now, tokens)
 
@@ -66,7 +66,7 @@ class AddressCounts:
 
     def enter(self, key: str) -> bool:
         """Count one more; False, and it is not counted, if that would be one too many."""
-        counts, site = self._counts, _site(key)
+        counts, site = self._counts, site_of(key)
         count = counts.get(key, 0)
         if count >= self.most or (site is not None and counts.get(site, 0) >= self.most * SITE):
             return False
@@ -77,7 +77,7 @@ class AddressCounts:
 
     def leave(self, key: str) -> None:
         """One less, of those that `enter` has counted."""
-        site = _site(key)
+        site = site_of(key)
         for counted in (key,) if site is None else (key, site):
             count = self._counts.pop(counted) - 1
             if count:

@@ -32,6 +32,8 @@ class Draft:
     text: str
     key: str | None = None
     type: str = "message"
+    if_first: Refusal | None = None
+    """What the store answers, and nothing is stored, if the room does not exist yet; None makes the room."""
 
 
 class Stored(NamedTuple):

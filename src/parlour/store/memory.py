@@ -72,6 +72,8 @@ class MemoryStore:
             earlier = self._keys[identity]
             check_same_content(draft, earlier.json)
             return Appended(*earlier, replay=True)
+        if draft.if_first is not None and draft.room not in self._events:
+            raise draft.if_first
         log = self._events[draft.room]
         at_ms = max(self._clock.now_ms(), self._active_ms.get(draft.room, 0))
         stored = Stored(len(log) + 1, event_json(draft, len(log) + 1, at_text(at_ms)))

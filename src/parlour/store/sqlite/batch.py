@@ -111,9 +111,13 @@ class EventLog:
         fresh: list[int] = []  # indices of drafts to store
         first: dict[tuple[str, str, str], int] = {}  # where a key is used first in this batch
         for index, draft in enumerate(drafts):
-            if self._find(draft.room) is None and not self._create(draft.room):
-                answers[index] = Refusal("storage_full", "No more rooms can be made.")
-                continue
+            if self._find(draft.room) is None:
+                if draft.if_first is not None:
+                    answers[index] = draft.if_first
+                    continue
+                if not self._create(draft.room):
+                    answers[index] = Refusal("storage_full", "No more rooms can be made.")
+                    continue
             if draft.key is not None:
                 answers[index] = self._earlier(draft)
                 if (
