@@ -11,15 +11,17 @@ from parlour.core.text import MAX_TEXT_BYTES
 from parlour.schema.events import Event
 from parlour.ui import templates
 from parlour.ui.assets import asset_url
+from parlour.ui.loader import LOADER, LOADER_SOURCE
 from parlour.ui.markup import Markup
 from parlour.ui.timeline import LIST_BREAK, render_timeline
 
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self';"
-    " form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none';"
+    f"default-src 'none'; script-src 'self' {LOADER_SOURCE}; style-src 'self'; img-src 'self'; connect-src 'self';"
+    " manifest-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none';"
     " require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""The Content-Security-Policy of every page made here: our own files and sockets, no HTML ever made from strings."""
+"""The Content-Security-Policy of every page made here: our own files, sockets and the loader by its hash, no HTML ever
+made from strings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ def _document(title: str, body: Markup, prefix: str, needed: Sequence[str], furt
     return templates.DOCUMENT(
         title=title,
         body=body,
-        head=Markup().join(load(address=prefix + asset_url(name)) for name, load in loads.items()) + further,
+        head=Markup().join(load(address=prefix + asset_url(name), loader=LOADER) for name, load in loads.items())
+        + further,
         icon=prefix + asset_url("icon.svg"),
         manifest=prefix + asset_url("manifest.webmanifest"),
     ).encode()

@@ -27,7 +27,7 @@ DOCUMENT = Template("""\
 """)
 
 STYLE = Template('<link rel="stylesheet" href="{address}">\n')
-SCRIPT = Template('<script type="module" src="{address}"></script>\n')
+SCRIPT = Template('<link rel="modulepreload" href="{address}">\n<script type="module">{loader}</script>\n')
 
 ROOM = Template("""\
 <body class="chat" data-room="{room}" data-epoch="{epoch}" data-first="{first}" data-last="{last}" \

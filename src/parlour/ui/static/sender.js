@@ -8,6 +8,7 @@ export class Sender {
   #dispatch;
   #inFlight = null;
   #timer = 0;
+  #unseen = 0;
 
   constructor({ live, dispatch }) {
     this.#live = live;
@@ -16,6 +17,7 @@ export class Sender {
 
   /** Do what the outbox asks for now; called after every change of the state. */
   pump(state) {
+    this.#watchUnseen(state.outbox.some((item) => item.status === "stored"));
     const next = state.outbox.find((item) => item.status === "pending" || item.status === "held");
     if (state.line !== "live" && state.line !== "asking") {
       this.#forget();
@@ -37,6 +39,16 @@ export class Sender {
       this.#live.ask();
       this.#timer = setTimeout(() => this.#live.reconnect(), ANSWER_MS - DOUBT_MS);
     }, DOUBT_MS);
+  }
+
+  /** What the server has stored comes back as an event. If it does not, the half of the line that listens is dead. */
+  #watchUnseen(isUnseen) {
+    if (!isUnseen) {
+      clearInterval(this.#unseen);
+      this.#unseen = 0;
+    } else if (!this.#unseen) {
+      this.#unseen = setInterval(() => this.#live.ask(), DOUBT_MS);
+    }
   }
 
   #hold({ key, waitMs }) {

@@ -1,0 +1,38 @@
+"""The one script inside a page: it brings in script and style, and asks again for what was refused or lost."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import sha256
+
+from parlour.ui.markup import Markup
+
+# A file could be refused as well. A part is asked for again after a second or two, then at growing intervals up to a
+# minute. The fragment makes another module of the same address: a browser may remember that the first did not come.
+LOADER = Markup("""
+const link = (rel) => document.querySelector(`link[rel=${rel}]`);
+const untilLoaded = (load, tries = 0) => load(tries).catch(() => {
+  setTimeout(untilLoaded, 1000 * (1 + Math.random()) * Math.min(2 ** tries, 30), load, tries + 1);
+});
+untilLoaded(async (tries) => {
+  if (link("stylesheet").sheet?.cssRules.length) return;
+  if (tries === 0) throw new Error("refused");
+  await new Promise((loaded, failed) => {
+    Object.assign(link("stylesheet"), { onload: loaded, onerror: failed });
+    link("stylesheet").href += "";
+  });
+});
+untilLoaded(async (tries) => {
+  const { href } = link("modulepreload");
+  try {
+    await import(tries ? `${href}#${tries}` : href);
+  } catch (error) {
+    if (!document.documentElement.classList.contains("scripted")) throw error;
+    reportError(error);
+  }
+});
+""")
+"""The text of the script."""
+
+LOADER_SOURCE = f"'sha256-{b64encode(sha256(LOADER.encode()).digest()).decode()}'"
+"""What a Content-Security-Policy calls it (CSP3 §2.3.1)."""
