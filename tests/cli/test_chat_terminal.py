@@ -332,3 +332,17 @@ def test_modes_while_typing(server: ServerProcess) -> None:
         flags = termios.tcgetattr(alice.device)[LFLAG]
         assert flags & termios.ISIG
         assert not flags & (termios.ICANON | termios.ECHO)
+
+
+@pytest.mark.xfail(strict=True, reason="not so yet")
+def test_text_that_is_too_long_stays_to_be_mended(server: ServerProcess) -> None:
+    with chat(server, "mend", "alice") as alice:
+        ready(alice)
+        alice.type("\x1b[200~" + "\r".join(f"line {number}" for number in range(450)) + "\x1b[201~")
+        alice.wait_for(lambda: prompt(alice).endswith("line 449"))
+        alice.type("\r")
+        alice.wait_for("not sent")
+        alice.wait_for(lambda: prompt(alice).endswith("line 449"))
+        alice.type("\x15short\r")
+        alice.wait_for("alice: short")
+        assert said(alice) == ["alice: short"]

@@ -304,3 +304,22 @@ def test_chat_ends_although_its_input_stays_open(nobody: str) -> None:
 def test_help_names_the_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     parlour.main([command, "--help"], standalone_mode=False)
     assert "130 interrupted" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.xfail(strict=True, reason="not so yet")
+def test_receipt_of_a_hostile_server_is_harmless() -> None:
+    event = {
+        "room": "\x1b[2J\x9b",
+        "seq": 1,
+        "type": "message",
+        "at": "x",
+        "by": {"id": "g", "name": "a", "kind": "guest"},
+        "text": "hi",
+    }
+    redirect = answer(302, Location="/\x1b[2J")
+    with Peer(answer(201, json.dumps(event).encode()), redirect) as peer:
+        sent, led = run("send", f"{peer.url}/x", "hi"), run("send", f"{peer.url}/x", "hi")
+    assert (sent.returncode, led.returncode) == (0, 1)
+    for process in (sent, led):
+        assert b"\x1b" not in process.stdout + process.stderr
+        assert b"\xc2\x9b" not in process.stdout + process.stderr
