@@ -334,7 +334,6 @@ def test_modes_while_typing(server: ServerProcess) -> None:
         assert not flags & (termios.ICANON | termios.ECHO)
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
 def test_text_that_is_too_long_stays_to_be_mended(server: ServerProcess) -> None:
     with chat(server, "mend", "alice") as alice:
         ready(alice)

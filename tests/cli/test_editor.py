@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.cli.terminal.columns import columns
-from parlour.cli.terminal.editor import Editor, render
+from parlour.cli.terminal.editor import MAX_CHARS, Editor, render
 from parlour.cli.terminal.keys import Key, KeyReader, Token
-from parlour.core.text import MAX_TEXT_BYTES
 
 WIDTH = 20
 
@@ -62,8 +61,8 @@ def test_enter_gives_the_whole_line_wherever_the_cursor_is() -> None:
 
 
 def test_line_is_bounded() -> None:
-    editor = typed("x" * MAX_TEXT_BYTES, "y")
-    assert editor.press(Key.ENTER) == "x" * MAX_TEXT_BYTES
+    editor = typed("x" * MAX_CHARS, "y")
+    assert editor.press(Key.ENTER) == "x" * MAX_CHARS
 
 
 @pytest.mark.parametrize(
@@ -111,3 +110,50 @@ def test_shorter_line_leaves_nothing_of_the_longer_one() -> None:
 
 def test_columns_of_wide_and_combining_characters() -> None:
     assert [columns(text) for text in ("abc", "日本", "e\u0301", "👩", "\u200d", "ｶ")] == [3, 4, 1, 2, 0, 1]
+
+
+def keys_of(data: str) -> list[Token]:
+    return list(KeyReader().feed(data.encode()))
+
+
+@pytest.mark.parametrize(
+    ("typed_bytes", "line"),
+    [
+        ("one two\x1bbX", "one Xtwo"),
+        ("one two\x1b[1;5DX", "one Xtwo"),
+        ("one two\x1b[1;5D\x1b[1;5DX", "Xone two"),
+        ("one two\x01\x1bfX", "oneX two"),
+        ("one two\x01\x1b[1;5CX", "oneX two"),
+        ("one two\x01\x1bdX", "X two"),
+        ("one two\x1b\x7fX", "one X"),
+        ("one two\x17\x01\x19", "twoone "),
+        ("one two\x15X\x19", "Xone two"),
+        ("one\x1bzX", "onezX"),
+        ("🇩🇪🇫🇷\x7f", "🇩🇪"),
+        ("🇩🇪🇫🇷\x02\x7f", "🇫🇷"),
+        ("x👩‍👩‍👧‍👦\x7f", "x"),
+        ("x👍🏽\x7f", "x"),
+        ("நி\x7f", ""),
+    ],
+)
+def test_keys_of_every_shell(typed_bytes: str, line: str) -> None:
+    editor = typed(*keys_of(typed_bytes))
+    assert editor.before + editor.after == line
+
+
+@pytest.mark.parametrize(
+    ("typed_bytes", "line"),
+    [
+        ("one\rtwo\r\x1b[A", "two"),
+        ("one\rtwo\r\x1b[A\x1b[A\x1b[A", "one"),
+        ("one\rtwo\rhalf\x1b[A\x1b[B", "half"),
+        ("one\r\x10X", "oneX"),
+        ("one\r\x10\x0e", ""),
+        ("ab\x1b\rcd\x1b[AX", "abX\ncd"),
+        ("ab\x1b\rcd\x1b[A\x1b[BX", "ab\ncdX"),
+        ("abc\x1b\rd\x1b[AX", "aXbc\nd"),
+    ],
+)
+def test_up_and_down_lead_through_the_text_and_what_was_sent(typed_bytes: str, line: str) -> None:
+    editor = typed(*keys_of(typed_bytes))
+    assert editor.before + editor.after == line

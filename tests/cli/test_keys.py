@@ -21,7 +21,7 @@ CASES: list[tuple[bytes, list[Token]]] = [
         b"\x1b[H\x1b[F\x1b[1~\x1b[4~\x01\x05\x1b[3~",
         [Key.HOME, Key.END, Key.HOME, Key.END, Key.HOME, Key.END, Key.DELETE],
     ),
-    (b"\x1b[A\x1b[1;5C\x1b[15~\x1b[?1;2c\x00\x1ax", ["x"]),
+    (b"\x1b[5~\x1b[1;2P\x1b[15~\x1b[?1;2c\x00\x1ax", ["x"]),
     (b"\x1b\rx", ["\n", "x"]),
     (b"\x1bx", ["x"]),
     (b"\x1b\x1b[Cx", [Key.RIGHT, "x"]),

@@ -306,7 +306,20 @@ def test_help_names_the_exit_codes(command: str, capsys: pytest.CaptureFixture[s
     assert "130 interrupted" in " ".join(capsys.readouterr().out.split())
 
 
-@pytest.mark.xfail(strict=True, reason="not so yet")
+@pytest.mark.parametrize("text", ["-1 for that", "-1", "-hello", "--5 degrees", "--nmae"])
+def test_text_that_begins_with_a_hyphen_is_told_how(nobody: str, text: str) -> None:
+    done = run("send", nobody, text)
+    assert done.returncode == 2
+    assert b"parlour send URL -- " in done.stderr
+
+
+def test_options_may_have_values_that_begin_with_a_hyphen(server: ServerProcess) -> None:
+    url = f"{server.url}/hyphens"
+    assert run("send", url, "--name", "-a-", "--", "-1 for that").returncode == 0
+    assert run("send", url, "--file", "-", typed=b"-2").returncode == 0
+    assert texts(server, "hyphens") == ["-1 for that", "-2"]
+
+
 def test_receipt_of_a_hostile_server_is_harmless() -> None:
     event = {
         "room": "\x1b[2J\x9b",
@@ -316,7 +329,7 @@ def test_receipt_of_a_hostile_server_is_harmless() -> None:
         "by": {"id": "g", "name": "a", "kind": "guest"},
         "text": "hi",
     }
-    redirect = answer(302, Location="/\x1b[2J")
+    redirect = answer(302, Location="/\x9b2J")
     with Peer(answer(201, json.dumps(event).encode()), redirect) as peer:
         sent, led = run("send", f"{peer.url}/x", "hi"), run("send", f"{peer.url}/x", "hi")
     assert (sent.returncode, led.returncode) == (0, 1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from typing import NoReturn
 
 import click
@@ -23,12 +25,35 @@ from parlour.cli.output import (
 from parlour.cli.streams import OutputFailed, complain, lines_of, read_all, write_line
 from parlour.client import Busy, Client, ClientError, Room, Sent, new_key
 from parlour.core.names import check_key, display_name
+from parlour.core.text import visible
 
 MAX_INPUT_BYTES = 1024 * 1024
 """More than any server takes as one message."""
 
 
+class _Command(click.Command):
+    """A text may begin with a hyphen: what looks like an unknown option is told how it can be one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = args[: args.index("--")] if "--" in args else args
+        takes_value = {name for param in self.params if not getattr(param, "is_flag", True) for name in param.opts}
+        for before, word in zip(["", *words], words, strict=False):
+            if re.match("-[^-].", word) and before not in takes_value:  # also -hello, which is not -h
+                raise _hint(f"There is no option {visible(word)}", word)
+        try:
+            return super().parse_args(ctx, list(args))
+        except click.NoSuchOption as exc:
+            raise _hint(f"There is no option {visible(exc.option_name)}", exc.option_name) from exc
+
+
+def _hint(text: str, word: str) -> click.UsageError:
+    return click.UsageError(
+        f"{text}. A text that begins with - stands behind --: parlour send URL -- {shlex.quote(word)}"
+    )
+
+
 @click.command(
+    cls=_Command,
     epilog=EXIT_CODES,
     help="Send a message to the room at URL (http://host:port/room, without a room the lobby): TEXT, or standard input "
     "when there is no TEXT. Prints where it is (lobby/42) when the server has it on disk, and tries again with the "
@@ -128,7 +153,7 @@ class _Sending:
     def _give(self, sent: Sent) -> None:
         if self._failure is None:
             try:
-                write_line(str(sent))
+                write_line(visible(str(sent)))
             except OutputFailed as exc:
                 self._failure = exc
 

@@ -24,17 +24,34 @@ def _char_columns(char: str) -> int:
 
 
 def last_cluster(text: str) -> int:
-    """The length, in code points, of what Backspace should erase: the last letter with its marks, or a joined emoji."""
+    """The length, in code points, of what Backspace should erase: the last letter with its marks, or a whole emoji."""
     at = len(text) - 1
-    while at > 0 and (_char_columns(text[at]) == 0 or text[at - 1] == _JOINER):
+    while at > 0 and (_belongs(text[at]) or text[at - 1] == _JOINER or _splits_flag(text, at)):
         at -= 1
     return len(text) - max(at, 0)
+
+
+def _belongs(char: str) -> bool:
+    """Whether a character is a part of the one before it: a mark, a joiner, a skin tone."""
+    return _char_columns(char) == 0 or unicodedata.category(char) == "Mc" or "\U0001f3fb" <= char <= "\U0001f3ff"
+
+
+def _splits_flag(text: str, at: int) -> bool:
+    """Whether a flag goes on here: the letters of flags come in pairs (Unicode Standard Annex 29, GB12)."""
+    begin = at
+    while begin > 0 and _is_flag_letter(text[begin - 1]):
+        begin -= 1
+    return _is_flag_letter(text[at]) and (at - begin) % 2 == 1
+
+
+def _is_flag_letter(char: str) -> bool:
+    return "\U0001f1e6" <= char <= "\U0001f1ff"
 
 
 def first_cluster(text: str) -> int:
     """The length, in code points, of the first letter with its marks, or of a joined emoji."""
     at = 1
-    while at < len(text) and (_char_columns(text[at]) == 0 or text[at - 1] == _JOINER):
+    while at < len(text) and (_belongs(text[at]) or text[at - 1] == _JOINER or _splits_flag(text, at)):
         at += 1
     return min(at, len(text))
 

@@ -14,6 +14,7 @@ from parlour.cli.terminal.tty import Terminal
 from parlour.client import Client
 from parlour.core.errors import Refusal
 from parlour.core.names import display_name
+from parlour.core.text import check_text
 
 MAX_UNSENT = 1000
 """Lines that wait for the server; more would be a pasted file, not a conversation."""
@@ -50,6 +51,7 @@ class Conversation:
                         break
                     said = [line for token in self._keys.feed(typed) for line in self._press(token)]
                     said += [shown.text for shown in self._talk.take()]
+                    said += self._take_back()
                     self._show(said)
         finally:
             code = self._talk.farewell()  # when the terminal has been given back
@@ -84,8 +86,7 @@ class Conversation:
         if not line.startswith("/") or line.startswith("//"):
             if len(self._talk.unsent) >= MAX_UNSENT:
                 return (self._look.remark(f"not sent, {MAX_UNSENT} lines are waiting already: {line[:60]}"),)
-            self._talk.say(line.removeprefix("/"))
-            return ()
+            return self._say(line.removeprefix("/"))
         if command == "/quit":
             return self._leave()
         if command == "/help":
@@ -95,6 +96,27 @@ class Conversation:
         return (
             self._look.remark(f"there is no {command}; /help lists what there is, // sends a line beginning with /"),
         )
+
+    def _say(self, text: str) -> Iterable[str]:
+        try:
+            check_text(text)
+        except Refusal as refusal:  # as the server would; the text stays to be mended
+            if refusal.kind.code != "blank_text":
+                self._editor.before = text
+            return (self._look.remark(f"not sent, refused: {refusal.detail} ({refusal.kind.code})"),)
+        self._talk.say(text)
+        return ()
+
+    def _take_back(self) -> Iterable[str]:
+        """Put what the server has refused back where it was typed, or where Up finds it."""
+        refused, self._talk.refused = self._talk.refused, []
+        for text in refused:
+            self._editor.remember(text)
+        if refused and self._editor.is_empty:
+            self._mark()
+            self._editor.before = refused[-1]
+            return ()
+        return (self._look.remark("Up brings it back"),) if refused else ()
 
     def _rename(self, name: str) -> str:
         try:

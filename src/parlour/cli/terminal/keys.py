@@ -21,6 +21,12 @@ class Key(Enum):
     ERASE_LINE = auto()
     ERASE_WORD = auto()
     ERASE_REST = auto()
+    ERASE_NEXT_WORD = auto()
+    WORD_LEFT = auto()
+    WORD_RIGHT = auto()
+    UP = auto()
+    DOWN = auto()
+    YANK = auto()
     REDRAW = auto()
     LEAVE = auto()
 
@@ -40,8 +46,11 @@ _CONTROLS = {
     "\x7f": Key.BACKSPACE,
     "\x0b": Key.ERASE_REST,  # Ctrl-K
     "\x0c": Key.REDRAW,  # Ctrl-L
+    "\x0e": Key.DOWN,  # Ctrl-N
+    "\x10": Key.UP,  # Ctrl-P
     "\x15": Key.ERASE_LINE,  # Ctrl-U
     "\x17": Key.ERASE_WORD,  # Ctrl-W
+    "\x19": Key.YANK,  # Ctrl-Y
 }
 _SEQUENCES = {
     "[C": Key.RIGHT,
@@ -57,6 +66,28 @@ _SEQUENCES = {
     "[4~": Key.END,
     "[8~": Key.END,
     "[3~": Key.DELETE,
+    "[A": Key.UP,
+    "OA": Key.UP,
+    "[B": Key.DOWN,
+    "OB": Key.DOWN,
+    "[1;5C": Key.WORD_RIGHT,  # with Ctrl
+    "[1;3C": Key.WORD_RIGHT,  # with Alt
+    "[5C": Key.WORD_RIGHT,
+    "Oc": Key.WORD_RIGHT,
+    "[1;5D": Key.WORD_LEFT,
+    "[1;3D": Key.WORD_LEFT,
+    "[5D": Key.WORD_LEFT,
+    "Od": Key.WORD_LEFT,
+    "[3;5~": Key.ERASE_NEXT_WORD,
+}
+_WITH_ALT: dict[str, Token] = {
+    "\r": "\n",
+    "\n": "\n",
+    "b": Key.WORD_LEFT,
+    "f": Key.WORD_RIGHT,
+    "d": Key.ERASE_NEXT_WORD,
+    "\x7f": Key.ERASE_WORD,
+    "\x08": Key.ERASE_WORD,
 }
 _SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O[@-~])")
 """A control sequence (ECMA-48 §5.4) or a key of the application keypad."""
@@ -105,8 +136,8 @@ class KeyReader:
             return _SEQUENCES.get(match[1]), match.end()
         if _SEQUENCE_BEGUN.fullmatch(text, at):
             return None, at
-        if text[at + 1] == "\r":
-            return "\n", at + 2
+        if text[at + 1] in _WITH_ALT:
+            return _WITH_ALT[text[at + 1]], at + 2
         return None, at + 1
 
     def _pasted(self, text: str, at: int) -> tuple[Token | None, int]:

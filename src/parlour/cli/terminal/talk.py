@@ -79,6 +79,7 @@ class Talk:
         self.input_failure: InputFailed | None = None
         self.rejected_code = 0
         self.trouble = ""
+        self.refused: list[str] = []
         self._look = look
         self._echoes = echoes
         self._title = title
@@ -210,6 +211,7 @@ class Talk:
             why = "it is unknown whether this was stored"
         else:
             why = f"not sent, {describe(report.error)}"
+            self.refused.append(draft.text)
         excerpt = draft.text if len(draft.text) <= 60 else f"{draft.text[:60]}…"
         yield self._remark(f"{why}: {excerpt}")
 
