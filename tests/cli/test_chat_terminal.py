@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import termios
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from parlour.client import Client
-from tests.support.peer import nobody
+from tests.support.peer import Peer, answer, nobody, stream
 from tests.support.server import ServerProcess
 from tests.support.terminal import Terminal, parlour_command
 
@@ -345,3 +346,17 @@ def test_text_that_is_too_long_stays_to_be_mended(server: ServerProcess) -> None
         alice.type("\x15short\r")
         alice.wait_for("alice: short")
         assert said(alice) == ["alice: short"]
+
+
+def test_text_that_the_server_refuses_comes_back_to_be_mended() -> None:
+    refusal = answer(400, b'{"code":"bad_text","detail":"No.","stored":false}')
+    begun = stream(b'{"type":"caught_up","room":"lobby","cursor":"k.0"}')
+
+    def by_method(connection: socket.socket) -> None:
+        connection.sendall(refusal if peer.asked[-1].line.startswith("POST") else begun)
+
+    with Peer(*[by_method] * 1000) as peer, Terminal(parlour_command("chat", f"{peer.url}/lobby")) as alice:
+        alice.wait_for("/help for help")
+        alice.type("carefully written\r")
+        alice.wait_for("bad_text")
+        alice.wait_for(lambda: prompt(alice).endswith("> carefully written"))
