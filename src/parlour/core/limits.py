@@ -91,7 +91,7 @@ class Limits:
 
     # rates and connections
     sends_per_s: float = _limit(2.0, "Messages of one sender, on average.")
-    sends_burst: int = _limit(10, "Messages of one sender at once.")
+    sends_burst: int = _limit(40, "Messages of one sender at once: the lines of a report, one by one.")
     address_sends_per_s: float = _limit(30.0, "Messages from one address, on average: a class may share it.")
     address_sends_burst: int = _limit(120, "Messages from one address at once.")
     room_sends_per_s: float = _limit(100.0, "Messages to one room, on average.")
