@@ -286,3 +286,26 @@ def test_page_when_its_script_and_style_are_refused_for_a_while_asks_for_them_ag
         alice.wait_for_line("live")
         alice.page.wait_for_function(STYLED)
         assert alice.page.input_value("#message") == "typed meanwhile"
+
+
+@pytest.mark.xfail(strict=True, reason="six streams are all the connections that a browser opens to a host")
+def test_tabs_when_they_are_many_and_go_by_stream_leave_connections_for_the_one_that_is_looked_at(
+    visitors: Callable[[str], Person], server: ServerProcess, room: str
+) -> None:
+    with BadProxy(server.port, upgrades="502") as proxy:
+        alice = visitors("about:blank")
+        alice.context.add_init_script(
+            "Object.defineProperty(document, 'hidden', { get: () => window.isHidden ?? false })"
+        )
+        for number in range(7):
+            alice.page = alice.context.new_page()
+            alice.page.goto(f"{proxy.url}/{room}")
+            alice.wait_for_line("live")
+            alice.page.evaluate("() => { window.isHidden = true; }")
+            alice.page.wait_for_function(
+                "() => performance.getEntriesByType('resource').some(({ name }) => name.includes('wait=0'))"
+            )
+            assert len(proxy.asked("format=sse")) == number + 1
+        alice.page.evaluate("() => { window.isHidden = false; document.dispatchEvent(new Event('visibilitychange')); }")
+        alice.write("there", name="Alice")
+        alice.see("there")
