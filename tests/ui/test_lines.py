@@ -288,7 +288,6 @@ def test_page_when_its_script_and_style_are_refused_for_a_while_asks_for_them_ag
         assert alice.page.input_value("#message") == "typed meanwhile"
 
 
-@pytest.mark.xfail(strict=True, reason="six streams are all the connections that a browser opens to a host")
 def test_tabs_when_they_are_many_and_go_by_stream_leave_connections_for_the_one_that_is_looked_at(
     visitors: Callable[[str], Person], server: ServerProcess, room: str
 ) -> None:

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { begin, failed, patience, TRANSPORTS, worked } from "../../../src/parlour/ui/static/choice.js";
+import { begin, failed, patience, rest, restart, TRANSPORTS, worked } from "../../../src/parlour/ui/static/choice.js";
 
 const MUTE = { heard: false, isRefused: false };
 const REFUSED = { heard: false, isRefused: true };
@@ -61,4 +61,13 @@ test("a server that is away is asked twice a round, and what passed before is no
 test("a transport that nobody knows is not remembered", () => {
   assert.equal(begin("telegraph").first, "socket");
   assert.equal(begin(["stream"]).first, "socket");
+});
+
+test("a stream that nobody looks at gives way to polls, and comes back", () => {
+  const { choice } = round(begin(null), ["stream", "poll"]);
+  const resting = worked(rest(choice));
+  assert.equal(resting.next, "poll");
+  assert.equal(restart(resting).next, "stream");
+  assert.equal(rest(worked(begin(null))), null);
+  assert.equal(rest(resting), null);
 });

@@ -44,6 +44,14 @@ export function restart(choice) {
   return { ...choice, next: choice.first, atOnce: false };
 }
 
+/**
+ * The choice while nobody looks: a browser has six connections to a host on HTTP/1.1, and every stream takes one (a
+ * WebSocket does not), so the tabs in the background leave them to the one in front. Null where there is nothing to leave.
+ */
+export function rest(choice) {
+  return choice.next === "stream" ? { ...choice, next: "poll", atOnce: false } : null;
+}
+
 /** How long the next attempt may take, in ms. */
 export function patience(choice) {
   return choice.known.includes(choice.next) ? PATIENCE_WITH_KNOWN_MS : PATIENCE_MS[choice.next];

@@ -1,6 +1,6 @@
 // The line to the room: it comes back by itself, from the last event seen, by whatever transport passes.
 
-import { begin, failed, patience, restart, worked } from "./choice.js";
+import { begin, failed, patience, rest, restart, worked } from "./choice.js";
 import { openPoll } from "./poll.js";
 import { openSocket } from "./socket.js";
 import { openStream } from "./stream.js";
@@ -169,6 +169,13 @@ export class Live {
   }
 
   #check() {
-    if (this.#isHeard && performance.now() - this.#heard > SILENCE_MS) this.#lost(this.#line, {});
+    if (!this.#isHeard) return;
+    const resting = document.hidden ? rest(this.#choice) : null;
+    if (resting) {
+      this.#choice = resting;
+      this.#connect();
+    } else if (performance.now() - this.#heard > SILENCE_MS && !(document.hidden && this.#choice.next === "poll")) {
+      this.#lost(this.#line, {}); // polls in the background come when the browser lets them
+    }
   }
 }

@@ -5,6 +5,7 @@ import { sendingBy } from "./posted.js";
 
 const WAIT_S = 25; // proxies give up after 30 to 60 s
 const PAUSE_MS = 500; // a busy room is asked twice a second, and tells what has gathered
+const HIDDEN_PAUSE_MS = 20000; // and a tab that nobody looks at asks without waiting: it holds no connection
 const REFUSED_MS = 5000;
 
 /** Open a line after a cursor; what it has is said in socket.js. */
@@ -21,7 +22,7 @@ async function ask(place, signal, onItem) {
   const headers = { Accept: "application/json" };
   let { lastSeq } = place;
   for (let isAtHead = false; ;) {
-    const address = liveAddress({ ...place, lastSeq }, { format: "json", wait: isAtHead ? WAIT_S : 0 });
+    const address = liveAddress({ ...place, lastSeq }, { format: "json", wait: isAtHead && !document.hidden ? WAIT_S : 0 });
     const response = await fetch(address, { headers, cache: "no-store", signal });
     if (!response.ok) {
       const refusal = await refusalOf(response);
@@ -40,8 +41,17 @@ async function ask(place, signal, onItem) {
     isAtHead = events.length === 0 || lastSeq >= head;
     if (wasAtHead) onItem({ type: "heartbeat" });
     else if (isAtHead) onItem({ type: "caught_up", room: place.room, cursor: `${place.epoch}.${lastSeq}` });
-    if (isAtHead) await pause(PAUSE_MS);
+    if (isAtHead) await pause(document.hidden ? HIDDEN_PAUSE_MS : PAUSE_MS);
   }
 }
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/** Wait, but no longer than until the page is shown or hidden. */
+const pause = (ms) => new Promise((resolve) => {
+  const end = () => {
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", end);
+    resolve();
+  };
+  const timer = setTimeout(end, ms);
+  document.addEventListener("visibilitychange", end);
+});
