@@ -22,11 +22,11 @@ from parlour.store.sqlite.check import check
 from parlour.store.sqlite.errors import StoreError
 from tests.support import raw
 from tests.support.inprocess import InProcess
+from tests.support.records import as_image
 from tests.support.server import ServerProcess
 
 DATABASE = "parlour.db"
 WAL = "parlour.db-wal"
-INDEX = "parlour.db-shm"
 PAGE = 4096
 ROOMS = ("red", "green", "blue")
 ANOTHER = "yellow"
@@ -68,7 +68,11 @@ class Original:
 
     def files(self) -> list[str]:
         """What can be damaged."""
-        return [name for name in (DATABASE, WAL) if (self.path / name).exists()]
+        return [name for name in (DATABASE, WAL) if _size(self.path / name)]
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def originals(directory: Path) -> list[Original]:
@@ -80,7 +84,7 @@ def originals(directory: Path) -> list[Original]:
     with server:
         _fill(server.port, 0)
         known = _read(server.port)
-    made = [Original("clean", shutil.copytree(server.data, directory / "clean"), *known)]
+    made = [Original("clean", as_image(server.data, directory / "clean"), *known)]
     with server:
         with _no_checkpoint(server.data):
             _fill(server.port, 1)
@@ -109,7 +113,7 @@ def _no_checkpoint(data: Path) -> Iterator[None]:
 def _copy(server: ServerProcess, to: Path, known: tuple[str, dict[str, dict[int, bytes]]]) -> Original:
     os.kill(server.pid, signal.SIGSTOP)
     try:
-        return Original(to.name, shutil.copytree(server.data, to), *known)
+        return Original(to.name, as_image(server.data, to), *known)
     finally:
         os.kill(server.pid, signal.SIGCONT)
 
@@ -248,7 +252,7 @@ def as_process(data: Path) -> Iterator[int]:
 def trial(original: Original, file: str, kind: str, random: Random, scratch: Path, serve: Serve) -> Found:
     """Damage a copy of a directory, look at it with `parlour check`, serve it, and read all that it gives."""
     shutil.rmtree(scratch, ignore_errors=True)
-    shutil.copytree(original.path, scratch)
+    as_image(original.path, scratch)
     data = bytearray((scratch / file).read_bytes())
     KINDS[kind](data, random)
     (scratch / file).write_bytes(data)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -18,7 +17,6 @@ import pytest
 from parlour.store.sqlite.check import check
 from tests.fault.rot import (
     DATABASE,
-    INDEX,
     KINDS,
     WAL,
     Found,
@@ -34,6 +32,7 @@ from tests.fault.rot import (
     walk,
 )
 from tests.support.patience import PATIENCE_S
+from tests.support.records import RECORD, as_image
 from tests.support.server import ROOT
 
 TRIALS = 40
@@ -93,7 +92,7 @@ def test_damage_is_refused_or_named_and_never_served_in_many_trials(
 @pytest.mark.parametrize("file", [DATABASE, WAL])
 def test_a_refusal_is_a_line_and_an_exit_code(made: list[Original], tmp_path: Path, file: str) -> None:
     data = tmp_path / "data"
-    shutil.copytree(made[1 if file == WAL else 0].path, data)
+    as_image(made[1 if file == WAL else 0].path, data)
     content = (data / file).read_bytes()
     (data / file).write_bytes(content[: len(content) // 2])
     serve = [sys.executable, "-m", "parlour", "serve", "--port", "0", "--data", str(data)]
@@ -109,13 +108,13 @@ def test_a_refusal_is_a_line_and_an_exit_code(made: list[Original], tmp_path: Pa
 @pytest.mark.parametrize("left", [None, 0, 100], ids=["removed", "no byte of it", "zeros"])
 def test_a_log_cut_to_nothing_is_missed(made: list[Original], tmp_path: Path, left: int | None) -> None:
     data = tmp_path / "data"
-    shutil.copytree(made[1].path, data)
+    as_image(made[1].path, data)
     (data / WAL).unlink()
     if left is not None:
         (data / WAL).write_bytes(bytes(left))
     for serve in (in_process, as_process):
         assert WAL in str(check(data).problems[0])
-        with pytest.raises(Refused, match="holds nothing"), serve(data):
+        with pytest.raises(Refused, match="has lost stored messages"), serve(data):
             pass
 
 
@@ -123,9 +122,9 @@ def test_without_its_damaged_log_a_database_is_what_it_was_before(made: list[Ori
     """The way out that the refusal names."""
     original = made[1]
     data = tmp_path / "data"
-    shutil.copytree(original.path, data)
+    as_image(original.path, data)
     (data / WAL).unlink()
-    (data / INDEX).unlink()
+    (data / RECORD).unlink()
     assert check(data).is_ok
     with in_process(data) as port:
         for room, stored in original.events.items():
@@ -139,7 +138,7 @@ def altered(original: Original, scratch: Path, text: bytes) -> Iterator[Path]:
     data = (original.path / DATABASE).read_bytes()
     for found in re.finditer(rb'(?<!")' + text, data):
         copy = scratch / f"{text.decode()}-{found.start()}"
-        shutil.copytree(original.path, copy)
+        as_image(original.path, copy)
         changed = bytearray(data)
         changed[found.end() - 1] ^= 1
         (copy / DATABASE).write_bytes(changed)

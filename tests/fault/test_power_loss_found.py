@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from tests.fault.power.crowd import Crowd
-from tests.fault.power.history import a_failed_sync, first_life, next_life, recorded
+from tests.fault.power.history import a_failed_sync, first_life, recorded
 from tests.fault.power.judge import Verdict, walk
 from tests.fault.power.operations import Operation, Record, Sync, Told
 from tests.fault.power.server import DATA, PLAIN
@@ -66,17 +66,6 @@ async def test_a_record_of_a_server_that_syncs_less_or_later_is_found_out(tmp_pa
         for name, broken in BROKEN.items():
             found[name] = is_found_out(await walk(broken(record), history.judge, Random(6), 2, until=LOST))
     assert found == dict.fromkeys(BROKEN, True)
-
-
-async def test_an_index_that_is_not_synced_before_its_log_is_emptied_is_found_out(tmp_path: Path) -> None:
-    """It speaks of a log that was there: the next start refuses to go on without that."""
-    with recorded(tmp_path / "disk") as history:
-        crowd = Crowd(history.server, Random(10), senders=4)
-        first_life(history.server, crowd)
-        next_life(history.server, crowd)
-        record = lying(f"{WAL.removesuffix('-wal')}-shm")(await history.end(crowd))
-        verdict = await walk(record, history.judge, Random(10), 2, until="holds nothing")
-    assert any("holds nothing" in violation for violation in verdict.violations)
 
 
 def is_found_out(verdict: Verdict) -> bool:

@@ -81,7 +81,6 @@ def in_place_of_the_old_file(copy: Path, data: Path) -> None:
 COPIES = [into_the_emptied_directory, over_the_old_file, in_place_of_the_old_file]
 
 
-@pytest.mark.xfail(strict=True, reason="a restored copy is not noticed")
 @pytest.mark.parametrize("put", COPIES)
 def test_a_copy_of_the_database_that_is_put_back_resets_every_old_cursor(
     tmp_path: Path, put: Callable[[Path, Path], None]
@@ -129,7 +128,6 @@ def unpacked(kept: Path, data: Path) -> None:
 DIRECTORIES = [copied_back, copied_over, copied_over_with_all_attributes, unpacked]
 
 
-@pytest.mark.xfail(strict=True, reason="a restored copy is not noticed")
 @pytest.mark.parametrize("put", DIRECTORIES)
 def test_a_copy_of_a_stopped_directory_that_is_put_back_resets_every_old_cursor(
     tmp_path: Path, put: Callable[[Path, Path], None]
@@ -164,7 +162,6 @@ def test_guests_stay_who_they_are_and_repeats_are_repeats(tmp_path: Path) -> Non
         assert texts(server) == ["once"]
 
 
-@pytest.mark.xfail(strict=True, reason="a restored copy is not noticed")
 @pytest.mark.parametrize("transport", ["sse", "tail", "long-poll"])
 def test_a_reader_that_comes_back_with_its_cursor_is_told(tmp_path: Path, transport: str) -> None:
     server = ServerProcess(tmp_path / "data")
@@ -308,7 +305,6 @@ def test_retention_between_two_starts_changes_no_epoch(tmp_path: Path) -> None:
     assert SAID not in server.log
 
 
-@pytest.mark.xfail(strict=True, reason="a restored copy is not noticed")
 def test_a_log_that_was_put_beside_another_database_is_refused(tmp_path: Path) -> None:
     """After a kill the log of the old database lies there; SQLite would replay it into the copy, and ruin it."""
     server = ServerProcess(tmp_path / "data")
@@ -347,7 +343,6 @@ def until_moved(server: ServerProcess) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.xfail(strict=True, reason="a restored copy is not noticed")
 def test_messages_that_are_gone_after_a_kill_are_missed(tmp_path: Path) -> None:
     """Log and WAL-index removed together: nothing beside the record could tell."""
     server = ServerProcess(tmp_path / "data")

@@ -52,7 +52,7 @@ def deliver_before_the_commit() -> Replaced:
     writers: dict[EventLog, Writer] = {}
 
     def remember(self: Writer, *arguments: Any) -> None:
-        writers[arguments[1]] = self
+        writers[arguments[2]] = self
         make(self, *arguments)
 
     def show(log: EventLog, drafts: Sequence[Draft], now_ms: int) -> Any:

@@ -7,9 +7,12 @@ Each life of the server has a directory of its own, made of what the last one le
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -17,8 +20,9 @@ from tests.checker.history import Entry
 from tests.fault.client import content, decode_item
 from tests.fault.power.disk import Disk as Model
 from tests.fault.power.images import FATES, Image, image
-from tests.fault.power.operations import Create, Operation, Record, Remove, Sync, Truncate, Write
+from tests.fault.power.operations import Create, Operation, Record, Remove, Rename, Sync, Truncate, Write
 from tests.simulation.loop import Thread, World
+from tests.support.records import adopt
 
 SYNC_S = (5e-5, 5e-4, 5e-3)
 SLOW_SYNC_S = (0.5, 5.0)
@@ -40,6 +44,7 @@ class Disk(apsw.VFS):
         self.on_failed_sync: Callable[[], object] | None = None
         self.directory = root / "life-0"
         self._prefix = f"{self.directory}/"
+        self.files = Files(self)
         self.did: Counter[str] = Counter()
         self._root = root
         self._lives = self._copies = 0
@@ -101,16 +106,20 @@ class Disk(apsw.VFS):
                 self.apply(Remove(name))
         self.sync("")
 
+    def sync_file(self, path: Path) -> None:
+        """Stands for the function of this name in `parlour.store.sqlite.directory`."""
+        self.sync(path.name, may_fail=False)
+
     def apply(self, operation: Operation) -> None:
         """Tell the model."""
         self._model.apply(operation)
 
-    def sync(self, name: str) -> None:
+    def sync(self, name: str, *, may_fail: bool = True) -> None:
         """Sync a file, or the directory (""). Raises apsw.IOError when it fails."""
         self.did["sync"] += 1
         since = self._model.moment
         self._wait(self.world.random.choice(SLOW_SYNC_S if self.is_slow else SYNC_S))
-        if self.on_failed_sync is not None and name:
+        if self.on_failed_sync is not None and name and may_fail:
             self.on_failed_sync()
             self.on_failed_sync = None
             self.did["failed sync"] += 1
@@ -163,6 +172,59 @@ class Disk(apsw.VFS):
         return path.startswith(self._prefix)
 
 
+class Files:
+    """Stands for `os` where the program writes a file without SQLite: the record."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._paths: dict[int, str] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def open(self, path: Path, flags: int, mode: int = 0o777) -> int:
+        handle = os.open(path, flags, mode)
+        if flags & os.O_CREAT and self._disk.is_present(str(path)):
+            self._paths[handle] = str(path)
+            self._disk.apply(Create(path.name))
+        return handle
+
+    def pwrite(self, handle: int, data: bytes, offset: int) -> int:
+        name = self._name(handle)
+        if name and self._disk.write(name, offset, data, os.fstat(handle).st_size) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return os.pwrite(handle, data, offset)
+
+    def fsync(self, handle: int) -> None:
+        if name := self._name(handle):
+            self._disk.sync(name, may_fail=False)
+
+    def rename(self, path: Path, to: Path) -> None:
+        os.rename(path, to)
+        self._paths = {handle: str(to) if at == str(path) else at for handle, at in self._paths.items()}
+        if self._disk.is_present(str(to)):
+            self._disk.apply(Rename(path.name, to.name))
+
+    def unlink(self, path: Path) -> None:
+        os.unlink(path)
+        if self._disk.is_present(str(path)):
+            self._disk.apply(Remove(path.name))
+
+    def close(self, handle: int) -> None:
+        self._paths.pop(handle, None)
+        os.close(handle)
+
+    def close_all(self) -> None:
+        """As the system does for a process that is gone."""
+        for handle in list(self._paths):
+            self.close(handle)
+
+    def _name(self, handle: int) -> str:
+        """The name of a file of this life; that of a life that is over is written no more."""
+        path = self._paths.get(handle, "")
+        return Path(path).name if self._disk.is_present(path) else ""
+
+
 class _File(apsw.VFSFile):
     """A file of SQLite. That of a life that is over writes no more."""
 
@@ -202,3 +264,4 @@ def _write(directory: Path, files: Image) -> None:
         (directory / name).write_bytes(data)
     if not files:
         directory.rmdir()
+    adopt(directory)

@@ -26,7 +26,7 @@ from parlour.hub import group, hub, share
 from parlour.net import server as net_server
 from parlour.net.listener import Listener
 from parlour.process import EXIT_STORAGE_FAILED
-from parlour.store.sqlite import database, directory, readers, retention, writer
+from parlour.store.sqlite import database, directory, readers, record, retention, writer
 from parlour.store.sqlite.directory import DataDirectory
 from parlour.stream import live
 from tests.fault import client as fault_client
@@ -199,6 +199,7 @@ class Machine:
         for held in self._held:
             os.close(held._lock)  # as the system does for a process that is gone
         self._held.clear()
+        self.disk.files.close_all()
         self.network.lose_machine(silent=silent)
 
     # --- the system ---
@@ -215,8 +216,8 @@ class Machine:
                 machine._held.append(held)
                 return held
 
-            def release(self, *, clean: bool) -> None:
-                super().release(clean=clean)
+            def release(self) -> None:
+                super().release()
                 machine._held.remove(self)
 
         return [
@@ -236,6 +237,9 @@ class Machine:
             (share, "PAGE_BYTES", 300),  # and much for those whose encoding is dear
             (directory, "sync_directory", self.disk.sync_directory),
             (database, "sync_directory", self.disk.sync_directory),
+            (database, "sync_file", self.disk.sync_file),
+            (record, "sync_directory", self.disk.sync_directory),
+            (record, "os", self.disk.files),
             (database, "DataDirectory", Held),
             (app, "open_listeners", lambda *_: [Listener(cast(socket.socket, _Socket()))]),
             (fault_client, "time", clients),

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-from tests.fault.power.operations import Create, Operation, Record, Remove, Sync, Truncate, Write
+from tests.fault.power.operations import Create, Operation, Record, Remove, Rename, Sync, Truncate, Write
 
 PAGE = 4096
 """What the system writes back as a whole, or finds that it could not."""
@@ -171,6 +171,11 @@ class Disk:
             case Remove(path):
                 parent, name = self._place(path)
                 parent.name(name).put(self.moment, None)
+            case Rename(path, to):
+                moved = self._find(path)
+                for place, found in ((to, moved), (path, None)):
+                    parent, name = self._place(place)
+                    parent.name(name).put(self.moment, found)
         self.moment += 1
 
     def files(self) -> Iterator[File]:

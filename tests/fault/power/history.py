@@ -75,7 +75,7 @@ def passed(verdict: Verdict) -> Verdict:
 
 
 BATCH = "fdatasync:error=EIO:when=12"
-CHECKPOINT = "fdatasync:error=EIO:when=14"
+CHECKPOINT = "fdatasync:error=EIO:when=16"
 """Syncs that fail. They are counted by thread: no other thread than the writer's comes so far."""
 
 

@@ -24,6 +24,7 @@ from tests.fault.power.disk import Disk
 from tests.fault.power.images import FATES, Image, Kept, digest, image
 from tests.fault.power.operations import Listening, Record, Sync, Told, Write
 from tests.fault.power.server import DATA, snapshot
+from tests.support.records import adopt
 from tests.support.stores import CountedIds, HandClock, append, draft
 
 LOG = "-wal"
@@ -214,6 +215,7 @@ def write(found: Image, root: Path, index: bytes = b"") -> Path:
         else:
             (root / path).touch(mode=0o600)  # as the server made it: a start complains of one that others may read
             (root / path).write_bytes(index if path.endswith(INDEX) else content)
+    adopt(root / DATA)
     return root
 
 

@@ -47,6 +47,14 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
+class Rename:
+    """A file has another name, in the place of what had it."""
+
+    path: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """Somebody was told that events are there, by acknowledgements or by showing them.
 
@@ -61,7 +69,7 @@ class Listening:
     """The server accepts connections: from here on its epoch is known to clients."""
 
 
-Operation = Write | Truncate | Sync | Create | Remove | Told | Listening
+Operation = Write | Truncate | Sync | Create | Remove | Rename | Told | Listening
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
-from tests.fault.power.operations import Create, Listening, Operation, Remove, Sync, Told, Truncate, Write
+from tests.fault.power.operations import Create, Listening, Operation, Remove, Rename, Sync, Told, Truncate, Write
 
 _CHANGES = "write,writev,pwrite64,pwritev,pwritev2,ftruncate,truncate,fallocate,copy_file_range,sendfile"
 _SYNCS = "fsync,fdatasync,sync_file_range"
@@ -102,6 +102,8 @@ class Parser:
             return Create(paths[0], is_directory=name == "mkdir")
         if name in ("unlink", "rmdir"):
             return Remove(paths[0])
+        if name == "rename" and len(paths) == 2:
+            return Rename(*paths)
         raise NotImplementedError(f"{name}({arguments!r}) is not part of the model")
 
     def _output(self, at: int, arguments: bytes, result: bytes) -> None:

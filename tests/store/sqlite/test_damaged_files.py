@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from parlour.store.sqlite import StoreError
+from parlour.store.sqlite import SqliteStore, StoreError
 from parlour.store.sqlite.check import check
-from parlour.store.sqlite.wal import WriteAheadLog
+from parlour.store.sqlite.record import End
+from tests.support.patience import PATIENCE_S
+from tests.support.records import RECORD, adopt, position_of, set_ended
 from tests.support.stores import append, draft, open_sqlite
 
 pytestmark = pytest.mark.usefixtures("never_idle")  # what is in the log stays there
@@ -22,16 +25,32 @@ DATABASE = "parlour.db"
 FRAME = 24 + 4096
 
 
-async def killed(directory: Path, texts: int) -> Path:
-    """A directory as a kill leaves it, every message in a transaction of its own and none in the database yet."""
-    store = await open_sqlite(directory / "running")
+async def killed(directory: Path, texts: int, recorded: int | None = None) -> Path:
+    """A directory as a kill leaves it, every message in a transaction of its own and none in the database yet.
+
+    With `recorded` the record is that of so many messages, as a power cut may leave it.
+    """
+    running, copy = directory / "running", directory / "killed"
+    store = await open_sqlite(running)
+    records = []
     for number in range(texts):
         await append(store, draft(f"text {number}"))
-    copy = directory / "killed"
-    shutil.copytree(directory / "running", copy)
+        records.append(await read_record_of(store, running))
+    shutil.copytree(running, copy)
     (copy / "lock").unlink()
+    (copy / RECORD).write_bytes(records[(recorded or texts) - 1])
+    adopt(copy)
     await store.close()
     return copy
+
+
+async def read_record_of(store: SqliteStore, directory: Path) -> bytes:
+    """The bytes of the record, once it has the newest message."""
+    head = (await store.log("lobby")).head_seq
+    async with asyncio.timeout(PATIENCE_S):
+        while position_of(directory).event & 0xFFF != head:  # senders do not wait for it
+            await asyncio.sleep(0)
+    return (directory / RECORD).read_bytes()
 
 
 async def opens_with(directory: Path) -> int:
@@ -61,8 +80,8 @@ async def test_a_log_that_was_not_damaged_is_taken_as_it_is(tmp_path: Path) -> N
 
 
 async def test_a_log_whose_last_transaction_was_cut_short_is_taken_up_to_there(tmp_path: Path) -> None:
-    """A power cut amid a write: nobody was told that it is stored. The WAL-index of before it may be there, or none."""
-    directory = await killed(tmp_path, 10)
+    """A power cut amid a write: nobody was told that it is stored, and the record does not speak of it."""
+    directory = await killed(tmp_path, 10, recorded=9)
     log = directory / f"{DATABASE}-wal"
     last = transactions(log.read_bytes())[-1]
     change(log, last + 24, bytes(100))
@@ -71,31 +90,47 @@ async def test_a_log_whose_last_transaction_was_cut_short_is_taken_up_to_there(t
     assert await opens_with(directory) == 9
 
 
-DAMAGE: dict[str, Callable[[bytes], tuple[int, bytes]]] = {
-    "a page amid it": lambda log: (transactions(log)[4] + 24, bytes(100)),
-    "the head of a frame": lambda log: (transactions(log)[4] + 8, b"\xff"),
-    "its first bytes": lambda log: (0, bytes(32)),
-    "its salts": lambda log: (16, b"\xff\xff"),
-    "its first page": lambda log: (0, bytes(4096)),
+DAMAGE: dict[str, tuple[int, Callable[[bytes], tuple[int, bytes]]]] = {
+    "a page amid it": (4, lambda log: (transactions(log)[4] + 24, bytes(100))),
+    "the head of a frame": (4, lambda log: (transactions(log)[4] + 8, b"\xff")),
+    "its last page": (9, lambda log: (transactions(log)[-1] + 24, bytes(100))),
+    "its first bytes": (0, lambda log: (0, bytes(32))),
+    "its salts": (0, lambda log: (16, b"\xff\xff")),
+    "its first page": (0, lambda log: (0, bytes(4096))),
 }
+"""How many messages lie before it, and what is written where."""
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
 async def test_a_damaged_log_is_refused_again_and_again_and_left_alone(tmp_path: Path, kind: str) -> None:
     directory = await killed(tmp_path, 10)
-    (directory / f"{DATABASE}-shm").unlink()
     log = directory / f"{DATABASE}-wal"
-    change(log, *DAMAGE[kind](log.read_bytes()))
-    before = log.read_bytes()
+    left, damage = DAMAGE[kind]
+    change(log, *damage(log.read_bytes()))
+    await is_refused_and_left_alone(directory)
+    (directory / RECORD).unlink()
+    assert await opens_with(directory) == left, "what lies before the damage"
+    assert check(directory).is_ok
+
+
+async def is_refused_and_left_alone(directory: Path) -> None:
+    """Again and again, by a start and by a check, with a sentence that says what to do."""
+    before = contents(directory)
     for _ in range(2):
         (problem,) = check(directory).problems
-        assert problem.what.startswith(f"{log} is damaged at frame ")
-        with pytest.raises(StoreError, match=r"is damaged at frame .* move parlour.db-wal and parlour.db-shm out"):
+        assert problem.what.startswith(f"{directory / DATABASE} has lost stored messages")
+        with pytest.raises(
+            StoreError, match=r"the last is event 10 of (room lobby|a room that is gone): .* move parlour.position out"
+        ):
             await open_sqlite(directory)
-        assert log.read_bytes() == before
-    log.unlink()
-    (directory / f"{DATABASE}-shm").unlink()
-    assert await opens_with(directory) == 0, "what had been moved into the database by then"
+        assert contents(directory) == before
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """All that counts: SQLite makes its index anew, and a log without a byte."""
+    others = ("lock", f"{DATABASE}-shm")
+    files = (path for path in directory.iterdir() if path.name not in others and path.stat().st_size)
+    return {path.name: path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize("torn", range(13, 32))
@@ -139,18 +174,12 @@ def is_locked(database: Path) -> bool:
     return b"BlockingIOError" in subprocess.run([sys.executable, "-c", lock, database], capture_output=True).stderr
 
 
-@pytest.mark.parametrize(
-    ("size", "message"), [(-1, "is damaged at frame"), (-FRAME, "is damaged at frame"), (32, "holds nothing")]
-)
-async def test_what_the_index_knows_of_is_missed(tmp_path: Path, size: int, message: str) -> None:
-    """SQLite writes the WAL-index after the sync; a kill leaves it."""
+@pytest.mark.parametrize("size", [-1, -FRAME, 32])
+async def test_a_log_that_was_cut_short_is_refused_again_and_again(tmp_path: Path, size: int) -> None:
     directory = await killed(tmp_path, 10)
     log = directory / f"{DATABASE}-wal"
     log.write_bytes(log.read_bytes()[:size])
-    for _ in range(2):
-        assert not check(directory).is_ok
-        with pytest.raises(StoreError, match=message):
-            await open_sqlite(directory)
+    await is_refused_and_left_alone(directory)
 
 
 EMPTY: dict[str, Callable[[Path], object]] = {
@@ -161,18 +190,17 @@ EMPTY: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.parametrize("has_index", [True, False], ids=["beside its index", "with its index"])
 @pytest.mark.parametrize("kind", EMPTY)
-async def test_a_log_that_holds_nothing_any_more_is_refused_again_and_again(tmp_path: Path, kind: str) -> None:
+async def test_a_log_that_holds_nothing_any_more_is_refused_again_and_again(
+    tmp_path: Path, kind: str, has_index: bool
+) -> None:
     directory = await killed(tmp_path, 10)
-    log = directory / f"{DATABASE}-wal"
-    EMPTY[kind](log)
-    for _ in range(2):
-        (problem,) = check(directory).problems
-        assert problem.what.startswith(f"{log} holds nothing")
-        with pytest.raises(StoreError, match=r"holds nothing.* move parlour.db-wal and parlour.db-shm out"):
-            await open_sqlite(directory)
-    log.unlink(missing_ok=True)
-    (directory / f"{DATABASE}-shm").unlink()
+    EMPTY[kind](directory / f"{DATABASE}-wal")
+    if not has_index:
+        (directory / f"{DATABASE}-shm").unlink()
+    await is_refused_and_left_alone(directory)
+    (directory / RECORD).unlink()
     assert await opens_with(directory) == 0, "what had been moved into the database by then"
 
 
@@ -195,17 +223,7 @@ async def test_a_database_that_another_program_has_closed_has_no_log_and_misses_
     connection = apsw.Connection(str(directory / DATABASE))
     connection.pragma("schema_version")
     connection.close()
-    assert sorted(path.name for path in directory.iterdir()) == [DATABASE, "verify-at-start"]
-    assert await opens_with(directory) == 10
-
-
-async def test_an_index_of_another_log_says_nothing(tmp_path: Path) -> None:
-    directory = await killed(tmp_path, 10)
-    index = directory / f"{DATABASE}-shm"
-    other = bytearray(index.read_bytes())
-    other[32] = other[80] = other[32] ^ 0xFF
-    other[16:20] = other[64:68] = (10_000).to_bytes(4, "little")
-    index.write_bytes(other)
+    assert sorted(path.name for path in directory.iterdir()) == [DATABASE, RECORD]
     assert await opens_with(directory) == 10
 
 
@@ -213,10 +231,7 @@ async def test_a_log_that_a_server_is_writing_is_whole(tmp_path: Path) -> None:
     store = await open_sqlite(tmp_path)
     for number in range(50):
         await append(store, draft(f"text {number}"))
-        log = WriteAheadLog(tmp_path / DATABASE)
-        connection = apsw.Connection(str(tmp_path / DATABASE), flags=apsw.SQLITE_OPEN_READONLY)
-        assert log.damage(connection) == ""
-        connection.close()
+        assert check(tmp_path).is_ok
     await store.close()
 
 
@@ -234,7 +249,7 @@ async def test_an_emptied_database_is_refused_again_and_again(tmp_path: Path) ->
 async def test_an_emptied_database_whose_log_is_there_is_refused(tmp_path: Path) -> None:
     """SQLite would remove the log."""
     directory = await killed(tmp_path, 3)
-    (directory / "lock").touch()
+    (directory / RECORD).unlink()
     log = (directory / f"{DATABASE}-wal").read_bytes()
     (directory / DATABASE).write_bytes(b"")
     with pytest.raises(StoreError, match="is empty and was not"):
@@ -304,7 +319,7 @@ async def test_a_value_whose_type_was_damaged_is_a_damaged_event(tmp_path: Path,
     connection.execute(f"UPDATE events SET body = {value} WHERE id & 0xff = 3")  # noqa: S608
     connection.close()
     assert 3 in [problem.seq for problem in check(tmp_path).problems]
-    (tmp_path / "verify-at-start").touch()
+    set_ended(tmp_path, End.UNKNOWN)
     store = await open_sqlite(tmp_path)
     assert [event.seq for event in await store.after("lobby", 0, 2)] == [1, 2]
     await store.close()

@@ -16,8 +16,10 @@ from parlour.core.event import Appended, Draft
 from parlour.schema.events import decode_event
 from parlour.store.sqlite import SqliteStore, retention
 from parlour.store.sqlite.check import check
+from parlour.store.sqlite.record import End
 from tests.support.faulty_disk import FaultyDisk, small_disk
 from tests.support.patience import PATIENCE_S
+from tests.support.records import ended
 from tests.support.stores import Fatal, HandClock, append, draft, open_sqlite
 
 
@@ -66,7 +68,7 @@ async def test_a_failed_sync_ends_all_storing(tmp_path: Path, reopened: bool) ->
     assert len(fatal.errors) == 1
     assert isinstance(fatal.errors[0], apsw.IOError)
     assert [event.seq for commit in heard for event in commit.events] == [1]
-    assert (tmp_path / "verify-at-start").exists()
+    assert ended(tmp_path) is End.UNKNOWN
 
     store = await open_sqlite(tmp_path)
     retried = await send(store, *(draft(f"struck {i}", key=f"struck-{i}") for i in range(3)))
@@ -76,7 +78,7 @@ async def test_a_failed_sync_ends_all_storing(tmp_path: Path, reopened: bool) ->
     assert [decode_event(event.json).text for event in events] == ["good", "struck 0", "struck 1", "struck 2"]
     await store.close()
     assert check(tmp_path).is_ok
-    assert not (tmp_path / "verify-at-start").exists()
+    assert ended(tmp_path) is End.WHOLE
 
 
 @pytest.mark.usefixtures("never_idle")
@@ -84,6 +86,7 @@ async def test_what_a_failed_sync_left_is_written_anew_before_it_is_served(tmp_p
     """Pages that a failed sync left in the system's cache look clean: a later sync alone would not save them."""
     with FaultyDisk() as disk:
         store = await open_sqlite(tmp_path, fatal=Fatal())
+        assert await send(store, draft("good")) == ["stored"]  # with which the log begins
         disk.sync_fails["-wal"] = apsw.SQLITE_IOERR_FSYNC
         assert await send(store, draft("struck")) == ["outcome_unknown"]
         await store.close()
@@ -105,7 +108,7 @@ async def test_a_failed_checkpoint_stops_the_store_without_an_append(tmp_path: P
         assert await send(store, draft()) == ["storage_unavailable"]
         await store.close()
     assert len(fatal.errors) == 1
-    assert (tmp_path / "verify-at-start").exists()
+    assert ended(tmp_path) is End.UNKNOWN
 
 
 @pytest.mark.usefixtures("never_idle")
@@ -241,7 +244,7 @@ async def test_a_mistake_in_the_writer_ends_all_storing_and_hangs_nobody(
         await store.close()
     assert [str(error) for error in fatal.errors] == ["broken on purpose"]
     assert "broken on purpose" in caplog.text
-    assert (tmp_path / "verify-at-start").exists()
+    assert ended(tmp_path) is End.UNKNOWN
     store = await open_sqlite(tmp_path)
     assert (await store.log("lobby")).head_seq == 1
     await store.close()

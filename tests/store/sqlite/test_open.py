@@ -31,6 +31,8 @@ from parlour.store.sqlite.errors import (
     SettingRefused,
     SqliteTooOld,
 )
+from parlour.store.sqlite.record import End
+from tests.support.records import ended, set_ended
 from tests.support.stores import CountedIds, Fatal, HandClock, append, draft, open_sqlite
 
 ROOT = Path(__file__).parents[3]
@@ -56,11 +58,11 @@ async def test_the_directory_is_private_and_made_when_needed(tmp_path: Path) -> 
     store = await open_sqlite(directory)
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert (directory / "lock").read_text() == f"{os.getpid()}\n"
-    assert (directory / "verify-at-start").exists()
+    assert ended(directory) is End.UNKNOWN
     await append(store, draft())
     assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
     await store.close()
-    assert sorted(path.name for path in directory.iterdir()) == ["lock", "parlour.db"]
+    assert sorted(path.name for path in directory.iterdir()) == ["lock", "parlour.db", "parlour.position"]
 
 
 async def test_a_database_of_another_user_is_refused_not_opened_for_reading_only() -> None:
@@ -72,7 +74,7 @@ async def test_a_database_of_another_user_is_refused_not_opened_for_reading_only
         (directory / "parlour.db").chmod(0o444)
         with powerless(directory), pytest.raises(StoreError, match=r"Permission denied: .*parlour\.db"):
             await open_sqlite(directory)
-        assert sorted(os.listdir(place)) == ["lock", "parlour.db"]
+        assert sorted(os.listdir(place)) == ["lock", "parlour.db", "parlour.position"]
 
 
 @contextmanager
@@ -82,7 +84,7 @@ def powerless(directory: Path) -> Iterator[None]:
         yield
         return
     nobody = 65534
-    for path in (directory, directory / "lock"):
+    for path in (directory, directory / "lock", directory / "parlour.position"):
         os.chown(path, nobody, -1)
     os.seteuid(nobody)
     try:
@@ -119,7 +121,7 @@ async def test_an_end_is_clean_if_the_database_file_alone_has_everything(tmp_pat
             await append(store, draft("two"))
         head = (await store.log("lobby")).head_seq
         await store.close()
-        assert (tmp_path / "verify-at-start").exists() == is_behind
+        assert ended(tmp_path) is (End.UNKNOWN if is_behind else End.WHOLE)
         assert is_behind or stored_without_log(tmp_path) == head
         if is_behind:
             with pytest.raises(StoreError, match=r"parlour\.db is in use by another program"):
@@ -127,7 +129,7 @@ async def test_an_end_is_clean_if_the_database_file_alone_has_everything(tmp_pat
     store = await open_sqlite(tmp_path)
     assert (await store.log("lobby")).head_seq == head
     await store.close()
-    assert not (tmp_path / "verify-at-start").exists()
+    assert ended(tmp_path) is End.WHOLE
     assert stored_without_log(tmp_path) == head
 
 
@@ -238,7 +240,7 @@ async def test_a_damaged_tail_is_reported_at_the_start_after_a_bad_end(
     await _altered(tmp_path, "UPDATE events SET checksum = checksum + 1 WHERE id & 0xffff = 4")
     await (await open_sqlite(tmp_path)).close()
     assert not caplog.records
-    (tmp_path / "verify-at-start").touch()
+    set_ended(tmp_path, End.UNKNOWN)
     await (await open_sqlite(tmp_path)).close()
     assert [record.getMessage() for record in caplog.records] == ["room lobby, event 4: its checksum does not match"]
 

@@ -11,9 +11,10 @@ import pytest
 
 from parlour.store.sqlite import StoreError
 from parlour.store.sqlite.check import check
+from tests.support.records import adopt
 from tests.support.stores import append, draft, open_sqlite
 
-FILES = ["lock", "parlour.db", "parlour.db-shm", "parlour.db-wal", "verify-at-start"]
+FILES = ["lock", "parlour.db", "parlour.db-shm", "parlour.db-wal", "parlour.position"]
 
 
 async def killed(directory: Path) -> Path:
@@ -21,6 +22,7 @@ async def killed(directory: Path) -> Path:
     store = await open_sqlite(directory / "running")
     await append(store, draft())
     copy = Path(shutil.copytree(directory / "running", directory / "killed"))
+    adopt(copy)
     await store.close()
     assert sorted(os.listdir(copy)) == FILES
     return copy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import apsw
 
@@ -56,9 +56,11 @@ class _Room:
 class EventLog:
     """Appends batches through the one read-write connection. Not thread-safe: belongs to the writer thread."""
 
-    def __init__(self, connection: apsw.Connection, epoch: str) -> None:
+    def __init__(self, connection: apsw.Connection, seed: str) -> None:
+        """`seed` is what checksums start from."""
+        self.newest = (0, 0)  # id and checksum of the last event stored
         self._connection = connection
-        self._epoch = epoch
+        self._seed = seed
         self._rooms: dict[str, _Room] = {}
         self._said_ahead = -SAY_AHEAD_EVERY_S
 
@@ -103,6 +105,7 @@ class EventLog:
     def _append_at_once(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
         rows, answers, added = self._number(drafts, now_ms)
         self._insert(rows)
+        self._note(rows)
         return self._outcome(answers, added)
 
     def _append_one_by_one(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
@@ -130,6 +133,7 @@ class EventLog:
         if fresh:
             self._insert(rows)
         self._connection.execute("COMMIT")
+        self._note(rows)
         for index, answer in zip(fresh, stored, strict=True):
             answers[index] = answer
         for index, draft in enumerate(drafts):
@@ -180,6 +184,10 @@ class EventLog:
             self._said_ahead = now
             event(_log, "room_ahead_of_the_clock", WARNING, room=name, ahead_s=ahead_ms // 1000, meaning=AHEAD_MEANING)
 
+    def _note(self, rows: list[apsw.SQLiteValue]) -> None:
+        if rows:
+            self.newest = cast("tuple[int, int]", (rows[-sql.COLUMNS], rows[-1]))
+
     def _insert(self, rows: list[apsw.SQLiteValue]) -> None:
         statement, missing = sql.insert_events(len(rows) // sql.COLUMNS)
         self._connection.execute(statement, rows + [None] * missing)
@@ -191,7 +199,7 @@ class EventLog:
             if row is not None:
                 number, first_seq, newest = row
                 at_ms = self._connection.execute(sql.TIME_OF, (newest,)).get
-                room = _Room(number, first_seq, newest & sql.SEQ_MASK, at_ms, room_crc(self._epoch, name))
+                room = _Room(number, first_seq, newest & sql.SEQ_MASK, at_ms, room_crc(self._seed, name))
                 self._rooms[name] = room
         return room
 
@@ -200,7 +208,7 @@ class EventLog:
             number = self._connection.execute(sql.CREATE_ROOM, (name,)).get
         except apsw.ConstraintError:  # CHECK: the numbers are used up
             return False
-        self._rooms[name] = _Room(number, 1, 0, 0, room_crc(self._epoch, name))
+        self._rooms[name] = _Room(number, 1, 0, 0, room_crc(self._seed, name))
         return True
 
     def _earlier(self, draft: Draft) -> Answer | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,12 @@ import apsw
 
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.connection import check_library, open_reader
+from parlour.store.sqlite.continuity import Look
 from parlour.store.sqlite.errors import StoreError
-from parlour.store.sqlite.files import DATABASE, refuse_links
-from parlour.store.sqlite.identity import is_identity
+from parlour.store.sqlite.files import DATABASE, refuse_strange_files
+from parlour.store.sqlite.identity import is_identity, seed_of
 from parlour.store.sqlite.migrate import applied, check_applied
 from parlour.store.sqlite.verify import Problem, RoomRow, room_problems
-from parlour.store.sqlite.wal import WriteAheadLog
 
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError)
 
@@ -47,14 +48,17 @@ def check(directory: Path) -> Report:
     symbolic link in place of a file.
     """
     check_library()
-    refuse_links(directory)
+    refuse_strange_files(directory)
     database = directory / DATABASE
     if not database.is_file():
         raise StoreError(f"There is no {DATABASE} in {directory}.")
-    if not database.stat().st_size:
+    try:
+        look = Look(directory, os.O_RDONLY)
+    except OSError as error:
+        raise StoreError(f"{directory} cannot be read: {error}.") from error
+    if look.is_empty:
         return _unreadable(database, "it is empty")
-    log = WriteAheadLog(database)
-    if loss := log.loss():
+    if loss := look.loss():
         return _unreadable(database, loss)
     try:
         connection = open_reader(database)
@@ -62,10 +66,9 @@ def check(directory: Path) -> Report:
         return _unreadable(database, f"SQLite: {error}")
     except apsw.Error as error:
         raise StoreError(f"{database} cannot be opened: {error}.") from error
-    damage = ""
     try:
-        if damage := log.damage(connection):
-            return _unreadable(database, damage)
+        if missing := look.missing(connection):
+            return _unreadable(database, missing)
         return _check(connection, database)
     except _DAMAGE as error:
         return _unreadable(database, f"SQLite: {error}")
@@ -73,8 +76,6 @@ def check(directory: Path) -> Report:
         raise StoreError(f"{directory} may not be written, and has a log: check a copy of it ({error}).") from error
     finally:
         connection.close()
-        if damage:
-            log.restore_wal_index()
 
 
 def _check(connection: apsw.Connection, database: Path) -> Report:
@@ -85,11 +86,12 @@ def _check(connection: apsw.Connection, database: Path) -> Report:
             f"{database} has schema {schema} of an older version: start the server once to bring it forward."
         )
     epoch = connection.execute(sql.GET_META, ("epoch",)).get
+    seed = seed_of(connection)
     problems = list(_structure(connection))
     if not is_identity(connection):
         problems.append(Problem("the epoch or the secret is damaged"))
     rooms = events = 0
-    for count, found in _rooms(connection, epoch):
+    for count, found in _rooms(connection, seed):
         rooms += 1
         events += count
         problems += found
@@ -105,7 +107,7 @@ def _structure(connection: apsw.Connection) -> Iterator[Problem]:
         yield Problem(f"event with id {row[0]} belongs to no room or lies before the room's first")
 
 
-def _rooms(connection: apsw.Connection, epoch: str) -> Iterator[tuple[int, list[Problem]]]:
+def _rooms(connection: apsw.Connection, seed: str) -> Iterator[tuple[int, list[Problem]]]:
     """Of each room the number of events looked at, and the problems."""
     number = 0
     while True:
@@ -114,7 +116,7 @@ def _rooms(connection: apsw.Connection, epoch: str) -> Iterator[tuple[int, list[
         if row is None:
             return
         room = RoomRow._make(cast("tuple[int, str, int, int]", row))
-        found = list(room_problems(connection, epoch, room))
+        found = list(room_problems(connection, seed, room))
         connection.execute("COMMIT")
         number = room.number
         is_countable = isinstance(room.first_seq, int)  # damage can change the type of a value

@@ -12,8 +12,11 @@ from parlour.store.sqlite.migrate import check_applied
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL that two connections write and checkpoint at once (sqlite.org/wal.html, §WAL-reset)."""
 
+BUSY_MS = 5000
+"""Only a foreign process can hold a lock against us, and it is waited for so long."""
+
 _EVERYWHERE: dict[str, int | str] = {
-    "busy_timeout": 5000,  # ms; only a foreign process can hold a lock against us
+    "busy_timeout": BUSY_MS,
     "mmap_size": 0,  # a disk error must come back as an error code, not as SIGBUS
     "foreign_keys": 1,
     "trusted_schema": 0,
@@ -43,16 +46,23 @@ def check_library() -> None:
 def open_writer(database: Path) -> apsw.Connection:
     """The read-write connection; makes the file if needed.
 
-    Raises NotOurs, SchemaTooNew or MigrationChanged before anything is changed; SettingRefused, apsw.Error.
+    To close it leaves the log as it is, until `keep_log` is called with False. Raises NotOurs, SchemaTooNew or
+    MigrationChanged before anything is changed; SettingRefused, apsw.Error.
     """
     connection = apsw.Connection(str(database))
     try:
+        keep_log(connection, True)
         check_applied(connection)
         _apply(connection, _WRITER)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def keep_log(connection: apsw.Connection, is_kept: bool) -> None:
+    """Say whether the log stays when the last connection is closed, or is moved into the database and removed."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(is_kept))
 
 
 def open_reader(database: Path) -> apsw.Connection:

@@ -1,24 +1,26 @@
-"""Opens a data directory for writing: holds it, migrates, finds or makes the identity, verifies after a bad end."""
+"""Opens a data directory for writing: holds it, refuses or accepts what is there, and verifies it after a bad end."""
 
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import NamedTuple
 
 import apsw
 
 from parlour.chat.ports import Ids
-from parlour.store.identity import Identity
-from parlour.store.sqlite.connection import check_library, open_reader, open_writer
-from parlour.store.sqlite.directory import DataDirectory, sync_directory
+from parlour.store.sqlite import statements as sql
+from parlour.store.sqlite.checkpoints import empty_log
+from parlour.store.sqlite.connection import check_library, keep_log, open_reader, open_writer
+from parlour.store.sqlite.continuity import Look
+from parlour.store.sqlite.directory import OPEN, DataDirectory, sync_directory, sync_file
 from parlour.store.sqlite.errors import Damaged, StoreError
-from parlour.store.sqlite.files import WAL, WAL_INDEX, make_private
-from parlour.store.sqlite.identity import identity_of
+from parlour.store.sqlite.files import DATABASE, WAL, make_private
+from parlour.store.sqlite.identity import Kept, begin_epoch, identity_of
 from parlour.store.sqlite.migrate import migrate
-from parlour.store.sqlite.verify import recent_problems
-from parlour.store.sqlite.wal import WriteAheadLog
-from parlour.store.sqlite.wal_index import WalIndex
+from parlour.store.sqlite.record import End, FileId, Position, Record
+from parlour.store.sqlite.verify import recent_problems, recent_rooms
 
 _log = logging.getLogger("parlour.store")
 
@@ -27,16 +29,13 @@ READERS = 2
 
 
 class Database(NamedTuple):
-    """An open data directory. A connection may be handed to another thread, but is used by one at a time.
-
-    `wal_index` is closed after the connections.
-    """
+    """An open data directory. A connection may be handed to another thread, but is used by one at a time."""
 
     directory: DataDirectory
-    wal_index: WalIndex
+    record: Record
     writer: apsw.Connection
     readers: list[apsw.Connection]
-    identity: Identity
+    identity: Kept
 
 
 def open_database(path: Path, ids: Ids) -> Database:
@@ -45,64 +44,77 @@ def open_database(path: Path, ids: Ids) -> Database:
     try:
         directory = DataDirectory.hold(path)
     except OSError as error:
-        raise StoreError(f"{path} cannot be used: {error}.") from error
+        raise _unusable(path, error) from error
     if names := make_private(path):
         _log.warning("others could read or change these files in %s; they no longer can: %s", path, ", ".join(names))
     connections: list[apsw.Connection] = []
-    wal_index: WalIndex | None = None
     try:
-        log = WriteAheadLog(directory.database)
-        if loss := log.loss():
-            raise _damaged(loss)
-        writer = open_writer(directory.database)
-        connections.append(writer)
-        _refuse_damage(log, writer)
-        migrate(writer)
-        identity = identity_of(writer, ids)
-        wal_index = WalIndex(directory.database)
-        if not directory.ended_cleanly:
-            _recover(writer, wal_index, identity.epoch)
-        sync_directory(path)
-        connections.extend(open_reader(directory.database) for _ in range(READERS))
-        return Database(directory, wal_index, writer, connections[1:], identity)
+        return _open(directory, ids, connections)
     except BaseException as error:
         for connection in connections:
             connection.close()
-        if wal_index is not None:
-            wal_index.close()
-        # A new database that is empty still must not look like one that was emptied.
-        directory.release(clean=directory.ended_cleanly and directory.database.stat().st_size > 0)
+        directory.release()
         if isinstance(error, apsw.BusyError):
-            raise StoreError(f"{directory.database} is in use by another program: end that first.") from error
+            raise StoreError(f"{path / DATABASE} is in use by another program: end that first.") from error
         if isinstance(error, apsw.Error):
-            raise Damaged(f"{directory.database} cannot be opened: {error}.") from error
+            raise Damaged(f"{path / DATABASE} cannot be opened: {error}.") from error
+        if isinstance(error, OSError):
+            raise _unusable(path, error) from error
         raise
 
 
-def _refuse_damage(log: WriteAheadLog, connection: apsw.Connection) -> None:
-    """Raise Damaged, everything left as it was, if stored messages would be dropped without a word."""
-    if damage := log.damage(connection):
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        connection.close()
-        log.restore_wal_index()
-        raise _damaged(damage)
+def _unusable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"{path} cannot be used: {error}.")
 
 
-def _damaged(what: str) -> Damaged:
-    return Damaged(
-        f"{what}. Restore a backup; or keep a copy of the directory, move {WAL} and {WAL_INDEX} out of it"
-        " to go on without what is in them, and see with `parlour check` what is left. (Beside a backup that was put"
-        " back they belong to the database before it: move them away.)"
-    )
+def _open(directory: DataDirectory, ids: Ids, connections: list[apsw.Connection]) -> Database:
+    """Open it with these connections, the writer first; what was opened is in there if this fails."""
+    path = directory.path / DATABASE
+    look = Look(directory.path)
+    if loss := look.loss():
+        raise Damaged(f"{loss}.")
+    database = look.database or _create(path)
+    sync_directory(directory.path)
+    writer = open_writer(path)
+    connections.append(writer)
+    if missing := look.missing(writer):
+        raise Damaged(f"{missing}.")
+    reason = look.reason(writer)
+    migrate(writer)
+    identity = identity_of(writer, ids)
+    event = (0, 0) if reason or look.found is None else (look.found.position.event, look.found.position.checksum)
+    if look.end is End.UNKNOWN:
+        event = _recover(writer, directory.path / WAL, identity.seed)  # after a power cut the record may be older
+    if reason:
+        identity = begin_epoch(writer, identity, ids)
+        if look.found is not None or writer.execute(sql.HAS_EVENTS).get:  # not after a first start that was cut short
+            _log.warning("a new epoch begins: %s", reason)
+    connections.extend(open_reader(path) for _ in range(READERS))
+    record = Record(directory.path, Position(identity.epoch, *event, look.checkpoints, End.UNKNOWN, database))
+    keep_log(writer, False)
+    return Database(directory, record, writer, connections[1:], identity)
 
 
-def _recover(connection: apsw.Connection, wal_index: WalIndex, epoch: str) -> None:
-    """Make durable what an unclean end left behind, then look at it.
+def _create(database: Path) -> FileId:
+    """Make an empty file: SQLite would make it readable to all, and the log and its index take its mode."""
+    handle = os.open(database, OPEN | os.O_CREAT, 0o600)
+    try:
+        return FileId.of(handle)
+    finally:
+        os.close(handle)
+
+
+def _recover(connection: apsw.Connection, log: Path, seed: str) -> tuple[int, int]:
+    """Make durable what an unclean end left behind, then look at it. Gives the id and checksum of the newest event.
 
     After a failed sync the system may hold pages of the WAL as clean that never reached the disk, and would sync them
     "successfully" for ever. So everything in the WAL is written anew, to the database, and synced there, before any of
     it is shown to anybody. A damaged event is logged and stays unreadable; the rest is served.
     """
-    wal_index.empty_log(connection)
-    for problem in recent_problems(connection, epoch):
+    empty_log(connection)
+    sync_file(log)  # what a power cut leaves of an older form of it would be replayed into the database
+    rooms = recent_rooms(connection)
+    for problem in recent_problems(connection, seed, rooms):
         _log.error("%s", problem)
+    found = connection.execute(sql.ONE_EVENT, (rooms[0].newest,)).get if rooms else None
+    return (rooms[0].newest, found[0]) if found else (0, 0)

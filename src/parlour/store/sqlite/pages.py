@@ -30,7 +30,7 @@ class LogOf:
 class After:
     """See `Store.after`; `seq` is not negative."""
 
-    epoch: str
+    seed: str
     room: str
     seq: int
     limit: int
@@ -46,7 +46,7 @@ class After:
         wanted = min(self.limit, (newest & sql.SEQ_MASK) - oldest + 1)
         if wanted <= 0:
             return []
-        events = _parse(lines, room_crc(self.epoch, self.room))
+        events = _parse(lines, room_crc(self.seed, self.room))
         if events is None or found != wanted or events[0].seq != oldest:
             return _salvage(connection, self, number, range(oldest, oldest + wanted))
         return events
@@ -56,7 +56,7 @@ class After:
 class Before:
     """See `Store.before`; `seq` is not negative."""
 
-    epoch: str
+    seed: str
     room: str
     seq: int
     limit: int
@@ -72,7 +72,7 @@ class Before:
         wanted = min(self.limit, end - first)
         if wanted <= 0:
             return []
-        events = _parse(lines, room_crc(self.epoch, self.room))
+        events = _parse(lines, room_crc(self.seed, self.room))
         if events is None or found != wanted or events[-1].seq != end - 1:
             return _salvage(connection, self, number, range(end - 1, end - wanted - 1, -1))
         return events
@@ -126,7 +126,7 @@ def _salvage(connection: apsw.Connection, page: After | Before, number: int, seq
 
     Gives the events, oldest first, if the limit of bytes comes before any bad one. Raises BadRows.
     """
-    start = room_crc(page.epoch, page.room)
+    start = room_crc(page.seed, page.room)
     good: list[Stored] = []
     bad: list[int] = []
     what, total = "", 0

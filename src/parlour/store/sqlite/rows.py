@@ -22,13 +22,13 @@ class BadRows(Exception):
         super().__init__(f"{those} of room {room} {'is' if first == last else 'are'} damaged: {what}.")
 
 
-def room_crc(epoch: str, room: str) -> int:
-    """What the checksums of a room start from."""
-    return crc32(f"{epoch}/{room}".encode())
+def room_crc(seed: str, room: str) -> int:
+    """What the checksums of a room start from; `seed` is that of the database (`identity.py`)."""
+    return crc32(f"{seed}/{room}".encode())
 
 
 def checksum(start: int, seq: int, body: bytes) -> int:
-    """CRC-32 of `body`, started from its place: another epoch, room or seq gives another value for the same bytes.
+    """CRC-32 of `body`, started from its place: another database, room or seq gives another value for the same bytes.
 
     -1, which no row has, for what is no bytes: damage can change the type of a value too.
     """

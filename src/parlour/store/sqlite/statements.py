@@ -46,6 +46,10 @@ def insert_events(count: int) -> tuple[str, int]:
     return sql, (size - count) * COLUMNS
 
 
+NEWEST_OF = "SELECT max(id) FROM events WHERE id BETWEEN ? AND ?"
+NAME_OF = "SELECT name FROM rooms WHERE room_no = ?"
+HAS_EVENTS = "SELECT EXISTS (SELECT 1 FROM events)"
+
 ONE_EVENT = "SELECT checksum, body FROM events WHERE id = ?"
 
 # A page is one step and one value: "seq checksum body" lines, which need no escaping because JSON has no raw newline.
@@ -95,7 +99,7 @@ ORDER BY events.at_ms DESC, rooms.name LIMIT ?
 """
 
 GET_META = "SELECT value FROM meta WHERE name = ?"
-SET_META = "INSERT INTO meta (name, value) VALUES (?, ?)"
+SET_META = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
 
 PROBE = "INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', random())"
 """The smallest change; a new value each time, because SQLite does not write what is there already."""

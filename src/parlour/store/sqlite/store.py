@@ -61,7 +61,7 @@ class SqliteStore:
         retention_days: int,
         queue_bytes: int,
     ) -> None:
-        self.epoch, self.secret = database.identity
+        self.epoch, self.secret, self._seed = database.identity
         self._loop = asyncio.get_running_loop()
         self._directory = database.directory
         self._clock = clock
@@ -81,11 +81,11 @@ class SqliteStore:
         self._held = self._postponed = False  # `_postponed`: `_next` runs once nobody holds
         self._commits = 0  # what changed the logs: reads are shared only between two changes
         self._drained: Future[None] = self._loop.create_future()
-        self._stopped: Future[bool] = self._loop.create_future()
+        self._stopped: Future[None] = self._loop.create_future()
         self._closing: asyncio.Task[None] | None = None
         retention = Retention(retention_days, clock) if retention_days else None
-        events = EventLog(database.writer, self.epoch)
-        self._writer = Writer(database.writer, database.wal_index, events, retention, self, self._loop)
+        events = EventLog(database.writer, self._seed)
+        self._writer = Writer(database.writer, database.record, events, retention, self, self._loop)
         self._readers = Readers(database.readers, self._loop)
 
     @classmethod
@@ -225,9 +225,9 @@ class SqliteStore:
         self._settle()
         self._on_fatal(error)
 
-    def stopped(self, clean: bool) -> None:
+    def stopped(self) -> None:
         """Note that the writer's thread has ended."""
-        self._stopped.set_result(clean)
+        self._stopped.set_result(None)
 
     def _settle(self) -> None:
         if not self._in_flight and not self._drained.done():
@@ -239,12 +239,12 @@ class SqliteStore:
 
     async def after(self, room: str, seq: int, limit: int, max_bytes: int = 262144) -> list[Stored]:
         """See `Store.after`."""
-        query = After(self.epoch, room, min(max(seq, 0), MAX_SEQ), limit, max_bytes)
+        query = After(self._seed, room, min(max(seq, 0), MAX_SEQ), limit, max_bytes)
         return await self._readers.read(self._commits, query)
 
     async def before(self, room: str, seq: int, limit: int, max_bytes: int = 1048576) -> list[Stored]:
         """See `Store.before`."""
-        query = Before(self.epoch, room, min(max(seq, 0), MAX_SEQ), limit, max_bytes)
+        query = Before(self._seed, room, min(max(seq, 0), MAX_SEQ), limit, max_bytes)
         return await self._readers.read(self._commits, query)
 
     async def rooms(self, limit: int) -> list[RoomSummary]:
@@ -276,5 +276,5 @@ class SqliteStore:
         await self._drained
         await self._readers.close()
         self._writer.jobs.put(None)
-        clean = await self._stopped
-        await asyncio.to_thread(self._directory.release, clean=clean)
+        await self._stopped
+        self._directory.release()

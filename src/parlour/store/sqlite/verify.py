@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
 import apsw
@@ -41,21 +41,26 @@ class RoomRow(NamedTuple):
 _Row = tuple[int, int, str, str | None, bytes, int]
 
 
-def recent_problems(connection: apsw.Connection, epoch: str) -> Iterator[Problem]:
-    """Verify the last RECENT_EVENTS of the RECENT_ROOMS that were active last. Raises apsw.Error."""
+def recent_rooms(connection: apsw.Connection) -> list[RoomRow]:
+    """The RECENT_ROOMS that were active last, the last one first. Raises apsw.Error."""
     rooms = connection.execute(sql.RECENT_ROOMS, (RECENT_ROOMS,)).fetchall()
-    for room in map(RoomRow._make, cast("list[tuple[int, str, int, int]]", rooms)):
-        yield from room_problems(connection, epoch, room, (room.newest & sql.SEQ_MASK) - RECENT_EVENTS + 1)
+    return [RoomRow._make(row) for row in cast("list[tuple[int, str, int, int]]", rooms)]
 
 
-def room_problems(connection: apsw.Connection, epoch: str, room: RoomRow, from_seq: int = 0) -> Iterator[Problem]:
+def recent_problems(connection: apsw.Connection, seed: str, rooms: Sequence[RoomRow]) -> Iterator[Problem]:
+    """Verify the last RECENT_EVENTS of each of these rooms. Raises apsw.Error."""
+    for room in rooms:
+        yield from room_problems(connection, seed, room, (room.newest & sql.SEQ_MASK) - RECENT_EVENTS + 1)
+
+
+def room_problems(connection: apsw.Connection, seed: str, room: RoomRow, from_seq: int = 0) -> Iterator[Problem]:
     """Verify the events from `from_seq` to the newest: density, checksums, columns, times. Raises apsw.Error."""
     if not (isinstance(room.name, str) and isinstance(room.first_seq, int)):  # STRICT holds for what is written only
         yield Problem("the row of the room is damaged", str(room.name), 0)
         return
     from_seq = max(from_seq, room.first_seq)
     base = room.number << sql.SEQ_BITS
-    start = room_crc(epoch, room.name)
+    start = room_crc(seed, room.name)
     expected, latest = from_seq, 0
     for row in connection.execute(sql.EVENTS_FROM, (base | from_seq, room.newest)):
         event_id, at_ms, author, key, body, crc = cast("_Row", row)

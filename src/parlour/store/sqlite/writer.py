@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from asyncio import AbstractEventLoop
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -16,9 +16,11 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Draft
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.batch import EventLog, Outcome
+from parlour.store.sqlite.checkpoints import Checkpoints
+from parlour.store.sqlite.connection import keep_log
 from parlour.store.sqlite.failures import Verdict, after_failure, judge
+from parlour.store.sqlite.record import End, Record
 from parlour.store.sqlite.retention import Retention, Trimmed
-from parlour.store.sqlite.wal_index import WalIndex
 
 _log = logging.getLogger("parlour.store")
 
@@ -61,8 +63,8 @@ class Owner(Protocol):
     def failed(self, error: BaseException) -> None:
         """The disk has failed, or the writer itself: every later batch is refused. Called once, after what met it."""
 
-    def stopped(self, clean: bool) -> None:
-        """The thread has ended; `clean` if all that was stored is in the database file, synced, or lacks room there."""
+    def stopped(self) -> None:
+        """The thread has ended."""
 
 
 class Writer:
@@ -71,7 +73,7 @@ class Writer:
     def __init__(
         self,
         connection: apsw.Connection,
-        wal_index: WalIndex,
+        record: Record,
         events: EventLog,
         retention: Retention | None,
         owner: Owner,
@@ -79,12 +81,12 @@ class Writer:
     ) -> None:
         self.jobs: SimpleQueue[Batch | Wait | None] = SimpleQueue()
         self._connection = connection
-        self._wal_index = wal_index
+        self._record = record
+        self._checkpoints = Checkpoints(connection)
         self._events = events
         self._retention = retention
         self._owner = owner
         self._tell = loop.call_soon_threadsafe
-        self._wal_pages = 0
         self._trouble: Verdict | None = None  # what the last batch met
         self._failed = False
         self._in_hand: Batch | None = None  # the batch that has no answer yet
@@ -135,6 +137,7 @@ class Writer:
         else:
             self._trouble = None
             self._deliver(outcome)
+            self._record.stored(*self._events.newest)  # senders do not wait for it
             self._checkpoint_if(CHECKPOINT_PAGES)
             if self._retention is not None and self._retention.is_late() and not self._failed:
                 self._retain(self._retention)
@@ -150,7 +153,7 @@ class Writer:
             return
         self._refuse(batch, "storage_full" if verdict is Verdict.FULL else "storage_unavailable")
         if verdict is Verdict.FULL:
-            self._checkpoint()  # room in the WAL is room for the next batch
+            self._move(self._checkpoints.move)  # room in the WAL is room for the next batch
 
     def _refuse(self, batch: Batch, code: str) -> None:
         """Answer a batch of which nothing was stored; a repeat of what was stored before is answered from the log."""
@@ -180,14 +183,14 @@ class Writer:
     def _fail(self, error: BaseException) -> None:
         self._failed = True
         # Closing the last connection would checkpoint, which is to write and sync after all.
-        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        keep_log(self._connection, True)
         self._tell(self._owner.failed, error)
 
     def _rest(self) -> float | None:
         """Seconds until there is something to do without a job; None: never."""
         if self._failed:
             return None
-        times = [IDLE_S] if self._wal_pages or self._trouble is Verdict.FULL else []
+        times = [IDLE_S] if self._checkpoints.is_due or self._trouble is Verdict.FULL else []
         if self._retention is not None:
             times.append(self._retention.due_in())
         return min(times, default=None)
@@ -199,7 +202,7 @@ class Writer:
         elif self._trouble is Verdict.FULL:
             self._probe()
         else:
-            self._checkpoint()
+            self._move(self._checkpoints.empty)
 
     def _probe(self) -> None:
         """Try whether a full disk has room again: perhaps nobody sends, because we said that we are not ready."""
@@ -210,7 +213,7 @@ class Writer:
         else:
             self._trouble = None
             self._tell(self._owner.has_room)
-            self._checkpoint()
+            self._move(self._checkpoints.move)
 
     def _retain(self, retention: Retention) -> None:
         try:
@@ -224,16 +227,13 @@ class Writer:
             self._checkpoint_if(CHECKPOINT_PAGES)
 
     def _checkpoint_if(self, pages: int) -> None:
-        """Checkpoint if this many pages may be in the WAL. Between batches: an answer never waits for one."""
-        written, _ = self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)
-        self._wal_pages += written
-        if self._wal_pages >= pages:
-            self._checkpoint()
+        """Checkpoint if this many pages are in the WAL. Between batches: an answer never waits for one."""
+        if self._checkpoints.pages >= pages:
+            self._move(self._checkpoints.move)
 
-    def _checkpoint(self) -> None:
-        self._wal_pages = 0
+    def _move(self, checkpoint: Callable[[Record], None]) -> None:
         try:
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            checkpoint(self._record)
         except apsw.Error as error:
             self._idle_error("checkpoint", error)
 
@@ -244,26 +244,26 @@ class Writer:
         if verdict is Verdict.UNKNOWN:
             self._fail(error)
 
-    def _finish_log(self) -> bool:
-        """Empty the log. Gives whether that is a clean end: not after a failure, nor if somebody reads an older state.
+    def _finish_log(self) -> End:
+        """Empty the log. Says how the run ends: not well after a failure, nor if somebody reads an older state.
 
         A full disk does not count against it: the log is whole, and a start that recovers it would need the room.
         """
         try:
-            self._wal_index.empty_log(self._connection)
+            self._checkpoints.finish(self._record)
         except apsw.Error as error:
             self._idle_error("the last checkpoint", error)
-            return not self._failed and not isinstance(error, apsw.BusyError)
-        return True
+            return End.UNKNOWN if self._failed or isinstance(error, apsw.BusyError) else End.WITH_LOG
+        return End.WHOLE
 
     def _stop(self) -> None:
-        clean = False
+        end = End.UNKNOWN
         try:
-            is_finished = not self._failed and self._finish_log()
+            found = End.UNKNOWN if self._failed else self._finish_log()
             self._connection.close()
-            clean = is_finished
+            end = found
         except Exception as error:
             _log.error("the database could not be closed: %s", error)
         finally:
-            self._wal_index.close()
-            self._tell(self._owner.stopped, clean)
+            self._record.close(end)
+            self._tell(self._owner.stopped)

@@ -1,0 +1,184 @@
+"""The record beside the database, `parlour.position`: how far the database had come, and which files both of them are.
+
+Every batch updates it without a sync: a kill leaves the newest one, a power cut that of the last sync or a later one.
+So a record is never ahead of its database, unless something else than a server has changed one of them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from contextlib import suppress
+from enum import IntEnum
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+from parlour.store.sqlite.directory import sync_directory
+from parlour.store.sqlite.files import FRESH_RECORD, RECORD
+
+SLOT_BYTES = 512
+"""What a disk writes as a whole. There are two slots, written in turns: a torn one leaves the other."""
+
+_MAGIC = b"parlour1"
+_SLOT = struct.Struct("<8sQ16sQIIIIQIQ")
+_CHECKSUM = struct.Struct("<I")
+
+_GET_GENERATION = 0x80087601
+"""FS_IOC_GETVERSION of Linux on 64-bit machines (ioctl_iflags(2))."""
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class FileId(NamedTuple):
+    """A file as its file system knows it: a copy has another one.
+
+    ext4 and xfs use the number of a removed file again, with another generation. Other file systems do not tell the
+    generation (0); btrfs, tmpfs and APFS never use a number again.
+    """
+
+    inode: int
+    generation: int
+
+    @classmethod
+    def of(cls, handle: int) -> FileId:
+        """That of an open file."""
+        generation = bytearray(8)
+        with suppress(OSError):
+            fcntl.ioctl(handle, _GET_GENERATION, generation)
+        return cls(os.fstat(handle).st_ino, int.from_bytes(generation[:4], "little"))
+
+
+class End(IntEnum):
+    """How the last run ended."""
+
+    UNKNOWN = 0
+    """It runs, or was killed, or its disk failed: the next start verifies what came last."""
+    WITH_LOG = 1
+    """In good order, but the log could not be moved into the database: the disk was full."""
+    WHOLE = 2
+    """In good order, and the database file alone has everything."""
+
+
+class Position(NamedTuple):
+    """How far a database has come.
+
+    `event` is the id of the last event of the newest batch (0: not known), and `checksum` that of its row.
+    `checkpoints` is how many the database file itself has been through, at least (see `checkpoints.py`).
+    """
+
+    epoch: str
+    event: int
+    checksum: int
+    checkpoints: int
+    end: End
+    database: FileId
+
+
+class Found(NamedTuple):
+    """A record that can be read. `is_own`: it is in the file that it was written to, not in a copy."""
+
+    position: Position
+    is_own: bool
+
+
+def read_record(directory: Path) -> Found | None:
+    """The record of a directory; None if there is none, or no slot of it verifies. Raises OSError."""
+    try:
+        handle = os.open(directory / RECORD, _READ)
+    except FileNotFoundError:
+        return None
+    try:
+        slots = (unpack(os.pread(handle, SLOT_BYTES, at)) for at in (0, SLOT_BYTES))
+        newest = max((slot for slot in slots if slot is not None), key=lambda slot: slot[0], default=None)
+        return None if newest is None else Found(newest[1], newest[2] == FileId.of(handle))
+    finally:
+        os.close(handle)
+
+
+def pack(number: int, position: Position, itself: FileId) -> bytes:
+    """A slot: the one with the highest number counts. `itself` is the file that it is for."""
+    epoch, event, checksum, checkpoints, end, database = position
+    slot = _SLOT.pack(
+        _MAGIC, number, epoch.encode(), event, checksum, checkpoints, end,
+        database.generation, database.inode, itself.generation, itself.inode,
+    )  # fmt: skip
+    return slot + _CHECKSUM.pack(crc32(slot))
+
+
+def unpack(slot: bytes) -> tuple[int, Position, FileId] | None:
+    """What `pack` was given; None if it is not whole."""
+    body, checksum = slot[: _SLOT.size], slot[_SLOT.size : _SLOT.size + _CHECKSUM.size]
+    if not body.startswith(_MAGIC) or _CHECKSUM.pack(crc32(body)) != checksum:
+        return None
+    _, number, epoch, event, crc, checkpoints, end, *ids = _SLOT.unpack(body)
+    database, itself = FileId(ids[1], ids[0]), FileId(ids[3], ids[2])
+    return number, Position(epoch.rstrip(b"\0").decode(), event, crc, checkpoints, End(end), database), itself
+
+
+class Record:
+    """The record of a running server. Every start makes a new file, and so does every end in good order.
+
+    So a copy that is written over it, into the same file, still speaks of another one. Belongs to one thread at a time.
+    """
+
+    def __init__(self, directory: Path, position: Position) -> None:
+        """Put a new record in place of what is there, synced. Raises OSError."""
+        self._directory = directory
+        self._position = position
+        self._number = 0
+        self._handle, self._itself = self._create()
+
+    def stored(self, event: int, checksum: int) -> None:
+        """A batch has been stored, and ends with this event."""
+        self._position = self._position._replace(event=event, checksum=checksum)
+        self._write()
+
+    def moved(self, checkpoints: int) -> None:
+        """The database file has been through so many checkpoints, synced. Syncs."""
+        self._position = self._position._replace(checkpoints=checkpoints)
+        self._write()
+        self._sync()
+
+    def close(self, end: End) -> None:
+        """Say how the run has ended, synced, and let go."""
+        if end is not End.UNKNOWN:
+            self._position = self._position._replace(end=end)
+            replaced = self._handle
+            try:
+                self._handle, self._itself = self._create()
+            except OSError:  # a full disk; but what is there can be written over
+                self._write()
+                self._sync()
+            else:
+                os.close(replaced)
+        os.close(self._handle)
+
+    def _create(self) -> tuple[int, FileId]:
+        fresh = self._directory / FRESH_RECORD
+        with suppress(FileNotFoundError):
+            os.unlink(fresh)
+        handle = os.open(fresh, _CREATE, 0o600)
+        try:
+            itself = FileId.of(handle)
+            os.pwrite(handle, pack(0, self._position, itself).ljust(2 * SLOT_BYTES, b"\0"), 0)
+            os.fsync(handle)
+            os.rename(fresh, self._directory / RECORD)
+            sync_directory(self._directory)
+        except BaseException:
+            os.close(handle)
+            raise
+        self._number = 0
+        return handle, itself
+
+    def _write(self) -> None:
+        self._number += 1
+        with suppress(OSError):  # the messages do not need it
+            slot = pack(self._number, self._position, self._itself)
+            os.pwrite(self._handle, slot, self._number % 2 * SLOT_BYTES)
+
+    def _sync(self) -> None:
+        with suppress(OSError):
+            os.fsync(self._handle)
