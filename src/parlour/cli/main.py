@@ -31,6 +31,8 @@ _COMMANDS = {
     "send": "Send a message, or standard input line by line.",
     "tail": "Print what is said in a room.",
     "check": "Check the stored data for damage.",
+    "backup": "Copy the stored data, also from a running server.",
+    "restore": "Put a backup into a new data directory.",
 }
 """Name and one line of help of every command; module and function carry the same name."""
 

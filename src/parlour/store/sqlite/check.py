@@ -60,6 +60,11 @@ def check(directory: Path) -> Report:
         return _unreadable(database, "it is empty")
     if loss := look.loss():
         return _unreadable(database, loss)
+    return check_database(database, look)
+
+
+def check_database(database: Path, look: Look | None = None) -> Report:
+    """Check one file, and whether it has all that the record beside it knows of. Raises StoreError as `check`."""
     try:
         connection = open_reader(database)
     except _DAMAGE as error:
@@ -67,13 +72,14 @@ def check(directory: Path) -> Report:
     except apsw.Error as error:
         raise StoreError(f"{database} cannot be opened: {error}.") from error
     try:
-        if missing := look.missing(connection):
+        if look is not None and (missing := look.missing(connection)):
             return _unreadable(database, missing)
         return _check(connection, database)
     except _DAMAGE as error:
         return _unreadable(database, f"SQLite: {error}")
     except (apsw.ReadOnlyError, apsw.CantOpenError) as error:  # SQLite has to write to read what is in a log
-        raise StoreError(f"{directory} may not be written, and has a log: check a copy of it ({error}).") from error
+        where = database.parent
+        raise StoreError(f"{where} may not be written, and has a log: check a copy of it ({error}).") from error
     finally:
         connection.close()
 

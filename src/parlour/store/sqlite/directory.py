@@ -31,7 +31,7 @@ class DataDirectory:
         Raises DirectoryInUse, StoreError for files that are not what they have to be, and OSError as the system gives
         it.
         """
-        _make(path.resolve())
+        make_directory(path.resolve())
         refuse_strange_files(path)
         refuse_other_writers(path)
         lock = os.open(path / LOCK, OPEN | os.O_CREAT, 0o600)
@@ -51,8 +51,8 @@ class DataDirectory:
         os.close(self._lock)
 
 
-def _make(path: Path) -> None:
-    """Make a directory and the parents that it lacks, each name on the disk before the next one comes."""
+def make_directory(path: Path) -> None:
+    """Make a directory (mode 0700) and the parents that it lacks, each on the disk before the next. Raises OSError."""
     missing = list(takewhile(lambda each: not os.path.lexists(each), (path, *path.parents)))
     there = missing[-1].parent if missing else path
     if not there.is_dir():

@@ -1,0 +1,37 @@
+"""`parlour backup`: one checked file out of a data directory, while its server runs or when it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from parlour.cli.check import CANNOT_OPEN, DAMAGED
+from parlour.cli.progress import show
+from parlour.store.sqlite.backup import back_up
+from parlour.store.sqlite.errors import Damaged, StoreError
+
+
+@click.command("backup")
+@click.argument("dest", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("parlour-data"),
+    show_default=True,
+    help="The data directory.",
+)
+def backup(dest: Path, directory: Path) -> int:
+    """Copy the stored data into the file DEST, also while the server runs.
+
+    The copy is of one moment, is checked like `parlour check` does, and gets its name when it is whole and on the disk.
+    Exit code: 0 done, 1 the data is damaged, 2 it could not be copied; then there is no DEST.
+    """
+    try:
+        report = back_up(directory, dest, show)
+    except StoreError as error:
+        click.echo(f"error: {error}", err=True)
+        return DAMAGED if isinstance(error, Damaged) else CANNOT_OPEN
+    click.echo(f"{dest}: {report.rooms} rooms, {report.events} events, epoch {report.epoch}")
+    return 0

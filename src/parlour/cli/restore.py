@@ -1,0 +1,37 @@
+"""`parlour restore`: a backup into a new data directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from parlour.cli.check import CANNOT_OPEN, DAMAGED
+from parlour.cli.progress import show
+from parlour.store.sqlite import backup as copies
+from parlour.store.sqlite.errors import Damaged, StoreError
+
+
+@click.command("restore")
+@click.argument("src", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("parlour-data"),
+    show_default=True,
+    help="The data directory to make; it may exist and be empty.",
+)
+def restore(src: Path, directory: Path) -> int:
+    """Put the backup SRC into a new data directory, checked like `parlour check` does.
+
+    The first start there begins a new epoch: readers are told that the numbers they know are not to be relied on.
+    Exit code: 0 done, 1 the backup is damaged, 2 it could not be put there; then nothing is there.
+    """
+    try:
+        report = copies.restore(src, directory, show)
+    except StoreError as error:
+        click.echo(f"error: {error}", err=True)
+        return DAMAGED if isinstance(error, Damaged) else CANNOT_OPEN
+    click.echo(f"{directory}: {report.rooms} rooms, {report.events} events; the first start begins a new epoch")
+    return 0

@@ -1,0 +1,123 @@
+"""Makes a backup of the database of a server, also of one that runs, and puts one into a new data directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import apsw
+
+from parlour.store.sqlite.check import Report, check_database
+from parlour.store.sqlite.connection import check_library, open_copy, open_reader
+from parlour.store.sqlite.directory import make_directory, sync_directory, sync_file
+from parlour.store.sqlite.errors import Damaged, StoreError
+from parlour.store.sqlite.files import DATABASE, refuse_strange_files
+from parlour.store.sqlite.migrate import migrate
+
+STEP_PAGES = 2000
+"""8 MB a step: often enough to say how far it is."""
+
+Progress = Callable[[int, int], None]
+"""Is told how many pages are left, and how many there are."""
+
+
+def back_up(directory: Path, to: Path, progress: Progress) -> Report:
+    """Copy the database of `directory` to the file `to`, which must not exist, and check the copy. Blocks.
+
+    The copy is of one moment: it is made in one read transaction, so what a running server stores meanwhile neither
+    gets into it nor makes it begin again; that server keeps its log for so long. Gives what the check of the copy
+    found, which has no problems. Raises StoreError (Damaged for a database that is not whole): then there is no `to`.
+    """
+    check_library()
+    refuse_strange_files(directory)
+    if not (directory / DATABASE).is_file():
+        raise StoreError(f"There is no {DATABASE} in {directory}.")
+    with _said(directory / DATABASE):
+        source = open_reader(directory / DATABASE)
+        try:
+            return _copy(source, directory / DATABASE, to, progress)
+        finally:
+            source.close()
+
+
+def restore(backup: Path, directory: Path, progress: Progress) -> Report:
+    """Copy a backup into a directory that is empty or does not exist, and check it. Blocks.
+
+    The first start there begins a new epoch. Raises StoreError (Damaged for a backup that is not whole): then nothing
+    is in the directory.
+    """
+    check_library()
+    if not backup.is_file():
+        raise StoreError(f"{backup} is no file.")
+    if not backup.stat().st_size:
+        raise Damaged(f"{backup} is empty.")
+    for suffix in ("-wal", "-journal"):
+        log = backup.with_name(backup.name + suffix)
+        if log.exists() and log.stat().st_size:
+            raise StoreError(f"{backup} has a log, {log.name}: a backup has none. Make one with `parlour backup`.")
+    if directory.exists() and any(directory.iterdir()):
+        raise StoreError(f"{directory} is not empty: name another directory, or move what is there out of it first.")
+    with _said(backup):
+        make_directory(directory.resolve())
+        source = open_copy(backup)
+        try:
+            return _copy(source, backup, directory / DATABASE, progress, is_brought_forward=True)
+        finally:
+            source.close()
+
+
+@contextmanager
+def _said(name: Path) -> Iterator[None]:
+    """Turn what the system or SQLite say into a StoreError."""
+    try:
+        yield
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise Damaged(f"{name} cannot be read: {error}.") from error
+    except (apsw.Error, OSError) as error:
+        raise StoreError(f"{name} could not be copied: {error}.") from error
+
+
+def _copy(
+    source: apsw.Connection, name: Path, to: Path, progress: Progress, *, is_brought_forward: bool = False
+) -> Report:
+    """Write it under another name, check it, sync it, then give it its name."""
+    if os.path.lexists(to):
+        raise StoreError(f"{to} exists: name a file that does not.")
+    partial = to.with_name(f".{to.name}.{os.getpid()}")
+    os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    try:
+        _pages(source, partial, progress, is_brought_forward)
+        report = check_database(partial)
+        if not report.is_ok:
+            raise Damaged(f"{name} is damaged: {report.problems[0]}. `parlour check` names all of it.")
+        sync_file(partial)
+        if os.path.lexists(to):
+            raise StoreError(f"{to} has been made meanwhile: name a file that does not exist.")
+        os.rename(partial, to)
+        sync_directory(to.parent)
+    except BaseException:
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            partial.with_name(partial.name + suffix).unlink(missing_ok=True)
+        raise
+    return replace(report, database=to)
+
+
+def _pages(source: apsw.Connection, to: Path, progress: Progress, is_brought_forward: bool) -> None:
+    copy = apsw.Connection(str(to))
+    try:
+        copy.pragma("synchronous", 0)  # it is synced as a whole
+        source.execute("BEGIN")
+        source.pragma("schema_version")  # from here on it is the state of this moment
+        with copy.backup("main", source, "main") as backup:
+            while not backup.done:
+                backup.step(STEP_PAGES)
+                progress(backup.remaining, backup.page_count)
+        source.execute("COMMIT")
+        if is_brought_forward:
+            migrate(copy)
+        copy.pragma("journal_mode", "delete")  # so that the file alone can be read where nothing may be written
+    finally:
+        copy.close()
