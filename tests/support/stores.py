@@ -13,9 +13,6 @@ from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.store.sqlite import SqliteStore
 from tests.support.patience import PATIENCE_S as PATIENCE_S  # the tests of the hub have it from here
 
-_starts = itertools.count(0, 1000)
-"""Of the ids of stores, as those of two processes differ."""
-
 ALICE = Author("u_alice", "alice", "member")
 BOB = Author("u_bob", "bob", "guest")
 
@@ -82,11 +79,16 @@ def append(store: Store, draft: Draft) -> Future[Appended]:
 
 
 async def open_sqlite(
-    directory: Path, *, clock: HandClock | None = None, fatal: Fatal | None = None, **options: int
+    directory: Path,
+    *,
+    clock: HandClock | None = None,
+    fatal: Fatal | None = None,
+    ids: CountedIds | None = None,
+    **options: int,
 ) -> SqliteStore:
     """A SqliteStore; without `fatal` a disk failure fails the test through the loop's exception handler."""
     return await SqliteStore.open(
-        directory, clock=clock or HandClock(), ids=CountedIds(next(_starts)), on_fatal=fatal or _unexpected, **options
+        directory, clock=clock or HandClock(), ids=ids or CountedIds(), on_fatal=fatal or _unexpected, **options
     )
 
 

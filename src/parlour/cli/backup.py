@@ -8,6 +8,7 @@ import click
 
 from parlour.cli.check import CANNOT_OPEN, DAMAGED
 from parlour.cli.progress import show
+from parlour.cli.streams import say, write_line
 from parlour.store.sqlite.backup import back_up
 from parlour.store.sqlite.errors import Damaged, StoreError
 
@@ -31,7 +32,7 @@ def backup(dest: Path, directory: Path) -> int:
     try:
         report = back_up(directory, dest, show)
     except StoreError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}")
         return DAMAGED if isinstance(error, Damaged) else CANNOT_OPEN
-    click.echo(f"{dest}: {report.rooms} rooms, {report.events} events, epoch {report.epoch}")
+    write_line(f"{dest}: {report.rooms} rooms, {report.events} events, epoch {report.epoch}")
     return 0

@@ -8,6 +8,7 @@ import click
 
 from parlour.cli.check import CANNOT_OPEN, DAMAGED
 from parlour.cli.progress import show
+from parlour.cli.streams import say, write_line
 from parlour.store.sqlite import backup as copies
 from parlour.store.sqlite.errors import Damaged, StoreError
 
@@ -31,7 +32,7 @@ def restore(src: Path, directory: Path) -> int:
     try:
         report = copies.restore(src, directory, show)
     except StoreError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}")
         return DAMAGED if isinstance(error, Damaged) else CANNOT_OPEN
-    click.echo(f"{directory}: {report.rooms} rooms, {report.events} events; the first start begins a new epoch")
+    write_line(f"{directory}: {report.rooms} rooms, {report.events} events; the first start begins a new epoch")
     return 0

@@ -11,7 +11,6 @@ from pathlib import Path
 import apsw
 import msgspec
 import pytest
-from click.testing import CliRunner
 
 from parlour.chat.ports import DamagedEvents
 from parlour.cli.check import check as command
@@ -228,27 +227,30 @@ async def test_flipped_bytes_in_the_file_are_never_served_as_good(
     assert refused
 
 
-async def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
+async def test_the_command_tells_by_its_exit_code(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def run(*options: str) -> tuple[int, str]:
+        code = command.main(["--data", str(tmp_path), *options], "check", standalone_mode=False)
+        return code, "".join(capfd.readouterr())
+
     await make(tmp_path)
-    run = CliRunner().invoke
-    fine = run(command, ["--data", str(tmp_path)], standalone_mode=False)
-    assert fine.return_value == 0
-    assert "2 rooms, 20 events" in fine.output
-    assert fine.output.endswith("ok\n")
+    code, said = run()
+    assert code == 0
+    assert "2 rooms, 20 events" in said
+    assert said.endswith("ok\n")
 
     connection = apsw.Connection(str(tmp_path / "parlour.db"))
     connection.execute(BODY)
     connection.close()
-    bad = run(command, ["--data", str(tmp_path)], standalone_mode=False)
-    assert bad.return_value == 1
-    assert "damaged: room lobby, event 5: its checksum does not match" in bad.output
-    report = msgspec.json.decode(run(command, ["--data", str(tmp_path), "--json"], standalone_mode=False).output)
+    code, said = run()
+    assert code == 1
+    assert "damaged: room lobby, event 5: its checksum does not match" in said
+    report = msgspec.json.decode(run("--json")[1])
     assert report["ok"] is False
     assert report["problems"][0] == {"room": "lobby", "seq": 5, "what": "its checksum does not match"}
 
     (tmp_path / "parlour.db").write_bytes(b"rubbish" * 1000)
-    assert run(command, ["--data", str(tmp_path)], standalone_mode=False).return_value == 1
+    assert run()[0] == 1
     (tmp_path / "parlour.db").unlink()
-    nothing = run(command, ["--data", str(tmp_path)], standalone_mode=False)
-    assert nothing.return_value == 2
-    assert "There is no parlour.db" in nothing.output
+    code, said = run()
+    assert code == 2
+    assert "There is no parlour.db" in said

@@ -12,20 +12,28 @@ from pathlib import Path
 import apsw
 import pytest
 
-from parlour.store.sqlite import StoreError
+from parlour.store.sqlite import SqliteStore, StoreError
 from parlour.store.sqlite.check import check
 from parlour.store.sqlite.record import SLOT_BYTES, End
 from tests.support.records import RECORD, as_image, ended, id_of, position_of, rewrite, set_ended
-from tests.support.stores import HandClock, append, draft, open_sqlite
+from tests.support.stores import CountedIds, HandClock, append, draft, open_sqlite
 
 ROOT = Path(__file__).parents[3]
 SAID = "a new epoch begins"
 DATABASE = "parlour.db"
 
 
+_starts = itertools.count(0, 1000)
+
+
+async def opened(directory: Path, clock: HandClock | None = None) -> SqliteStore:
+    """A store of another process: its ids are others."""
+    return await open_sqlite(directory, clock=clock, ids=CountedIds(next(_starts)))
+
+
 async def made(directory: Path, texts: int = 3) -> str:
     """Store some messages and end; gives the epoch."""
-    store = await open_sqlite(directory)
+    store = await opened(directory)
     for number in range(texts):
         await append(store, draft(f"text {number}", key=f"key-{number:04}"))
     await store.close()
@@ -33,14 +41,14 @@ async def made(directory: Path, texts: int = 3) -> str:
 
 
 async def epoch_after_a_start(directory: Path) -> str:
-    store = await open_sqlite(directory)
+    store = await opened(directory)
     await store.close()
     assert check(directory).is_ok
     return store.epoch
 
 
 async def test_a_record_says_how_the_run_ended_and_what_came_last(tmp_path: Path) -> None:
-    store = await open_sqlite(tmp_path)
+    store = await opened(tmp_path)
     assert ended(tmp_path) is End.UNKNOWN
     await append(store, draft("one", "first"))
     await append(store, draft("two", "second"))
@@ -54,7 +62,7 @@ async def test_every_start_and_every_end_makes_a_new_file(tmp_path: Path) -> Non
     """A copy that is written into the old one would otherwise look like the old one."""
     found = []
     for _ in range(3):
-        store = await open_sqlite(tmp_path)
+        store = await opened(tmp_path)
         found.append(id_of(tmp_path / RECORD))
         await store.close()
         found.append(id_of(tmp_path / RECORD))
@@ -109,7 +117,7 @@ async def test_a_record_that_a_power_cut_left_behind_changes_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     running = tmp_path / "running"
-    store = await open_sqlite(running)
+    store = await opened(running)
     record = (running / RECORD).read_bytes()
     for number in range(5):
         await append(store, draft(f"text {number}"))
@@ -132,7 +140,7 @@ async def test_a_database_that_is_older_than_the_record_is_refused_or_begins_an_
         assert await epoch_after_a_start(tmp_path) != epoch
         return
     with pytest.raises(StoreError, match=r"lost stored messages, of which the last is event 5 of room lobby"):
-        await open_sqlite(tmp_path)
+        await opened(tmp_path)
 
 
 async def test_a_copy_in_another_file_begins_an_epoch_also_after_a_kill(tmp_path: Path) -> None:
@@ -157,7 +165,7 @@ async def test_a_database_that_was_removed_begins_anew_and_that_is_said(
 async def test_a_start_that_was_cut_short_before_there_was_a_record_says_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await (await open_sqlite(tmp_path)).close()
+    await (await opened(tmp_path)).close()
     (tmp_path / RECORD).unlink()
     await epoch_after_a_start(tmp_path)
     assert not caplog.records
@@ -174,7 +182,7 @@ async def test_data_of_the_first_schema_is_taken_up_with_a_new_epoch(
     (tmp_path / DATABASE).chmod(0o600)
     if is_left:
         (tmp_path / "lock").write_text("clean\n")
-    store = await open_sqlite(tmp_path, clock=HandClock())
+    store = await opened(tmp_path, clock=HandClock())
     assert store.epoch != "nmr52b"
     assert store.secret.hex() == "c27b34b9046639fdd6dd2559e4a2927631210f04e149554be2e957a6d689e1a4"
     assert (await append(store, draft("text 2", key="key-0002"))).replay
@@ -193,12 +201,12 @@ async def test_an_altered_secret_of_the_first_schema_is_refused(tmp_path: Path) 
     database.execute("UPDATE meta SET value = randomblob(32) WHERE name = 'secret'")
     database.close()
     with pytest.raises(StoreError, match="lost its epoch or its secret"):
-        await open_sqlite(tmp_path)
+        await opened(tmp_path)
 
 
 async def test_an_idle_server_empties_its_log(tmp_path: Path) -> None:
     """Nothing that is of no use any more is replayed, whatever becomes of it."""
-    store = await open_sqlite(tmp_path)
+    store = await opened(tmp_path)
     await append(store, draft("text"))
     while not position_of(tmp_path).checkpoints:
         await asyncio.sleep(0.01)

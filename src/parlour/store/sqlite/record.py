@@ -29,6 +29,7 @@ _GET_GENERATION = 0x80087601
 """FS_IOC_GETVERSION of Linux on 64-bit machines (ioctl_iflags(2))."""
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_WRITE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -91,11 +92,16 @@ def read_record(directory: Path) -> Found | None:
     except FileNotFoundError:
         return None
     try:
-        slots = (unpack(os.pread(handle, SLOT_BYTES, at)) for at in (0, SLOT_BYTES))
-        newest = max((slot for slot in slots if slot is not None), key=lambda slot: slot[0], default=None)
+        newest = max(_slots(handle), key=lambda slot: slot[0], default=None)
         return None if newest is None else Found(newest[1], newest[2] == FileId.of(handle))
     finally:
         os.close(handle)
+
+
+def _slots(handle: int) -> list[tuple[int, Position, FileId]]:
+    """Those that are whole."""
+    found = (unpack(os.pread(handle, SLOT_BYTES, at)) for at in (0, SLOT_BYTES))
+    return [slot for slot in found if slot is not None]
 
 
 def pack(number: int, position: Position, itself: FileId) -> bytes:
@@ -129,7 +135,14 @@ class Record:
         self._directory = directory
         self._position = position
         self._number = 0
-        self._handle, self._itself = self._create()
+        try:
+            self._handle, self._itself = self._create()
+        except OSError:  # no room, or no inode, for a new file; but what is there can be written over
+            self._handle = os.open(directory / RECORD, _WRITE)
+            self._itself = FileId.of(self._handle)
+            self._number = max((slot[0] for slot in _slots(self._handle)), default=0)
+            self._write()
+            self._sync()
 
     def stored(self, event: int, checksum: int) -> None:
         """A batch has been stored, and ends with this event."""
