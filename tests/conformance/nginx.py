@@ -50,14 +50,16 @@ class Nginx(NamedTuple):
 
 
 @contextmanager
-def nginx(directory: Path, port: int, site: str = "nginx.conf") -> Iterator[Nginx]:
+def nginx(directory: Path, port: int, site: str = "nginx.conf", asked: int = ASKED) -> Iterator[Nginx]:
     """Run nginx with its files in `directory` and a `site` of ours; our server is at `port` of 127.0.0.1."""
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
     assert program is not None, "this test needs nginx"
     running = Nginx(directory / "reader.sock", directory / "deployed.sock", directory / "forwarded.log", [])
     config = directory / "nginx.conf"
     config.write_text(
-        CONFIG.read_text().replace("{deployed}", _deployed(running, port, site)).replace("{directory}", str(directory))
+        CONFIG.read_text()
+        .replace("{deployed}", _deployed(running, port, site, asked))
+        .replace("{directory}", str(directory))
     )
     with _witness(directory / "witness.sock", running.seen):
         process = subprocess.Popen([program, "-p", directory, "-c", config, "-e", directory / "error.log"])
@@ -69,7 +71,7 @@ def nginx(directory: Path, port: int, site: str = "nginx.conf") -> Iterator[Ngin
             process.wait(PATIENCE_S)
 
 
-def _deployed(running: Nginx, port: int, site: str) -> str:
+def _deployed(running: Nginx, port: int, site: str, asked: int) -> str:
     """A file that we tell people to use, listening without TLS, and with a log."""
     text = (ROOT / "deploy" / site).read_text()
     text = re.sub(r"ssl_certificate.*\n", "", text)
@@ -77,7 +79,7 @@ def _deployed(running: Nginx, port: int, site: str) -> str:
         ("proxy_http_version 1.1;", "proxy_http_version 1.1; proxy_set_header X-Request-ID $request_id;"),
         ("limit_conn parlour_open 1024;", f"limit_conn parlour_open {OPEN};"),
         ("rate=100r/s;", "rate=1r/m;"),
-        ("burst=2000 nodelay;", f"burst={ASKED} nodelay;"),
+        ("burst=2000 nodelay;", f"burst={asked} nodelay;"),
         ("server 127.0.0.1:8080;", f"server 127.0.0.1:{port};"),
         (
             "listen 443 ssl;",

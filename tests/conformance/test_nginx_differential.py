@@ -90,7 +90,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
     with pytest.MonkeyPatch.context() as patch, InProcess(settings=settings) as server:
         patch.setattr(RequestDecoder, "next_body", noted)
-        with nginx(directory, server.port) as running:
+        with nginx(directory, server.port, asked=1_000_000) as running:  # all cases come from one client
             yield Pair(server, running, ours)
 
 
