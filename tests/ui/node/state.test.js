@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { actionOf, begin, hasOlder, KEEP, reduce } from "../../../src/parlour/ui/static/state.js";
+import { actionOf, begin, hasOlder, KEEP, reduce, weight } from "../../../src/parlour/ui/static/state.js";
 
 const FIXTURES = new URL("../../fixtures/timelines/", import.meta.url);
 
@@ -65,5 +65,22 @@ test("a page that is open for days keeps a bounded number of messages", () => {
     assert.ok(state.messages.length <= 1.5 * KEEP);
   }
   assert.equal(state.messages.at(-1).seq, 4 * KEEP);
+  assert.ok(hasOlder(state));
+});
+
+test("long messages count for more than short ones in what is kept", () => {
+  let state = begin({ room: "lobby", epoch: "k3f9", firstSeq: 1, lastSeq: 0 });
+  const say = (text) => {
+    const event = { seq: state.lastSeq + 1, type: "message", text, by: { id: "g_b" } };
+    state = reduce(state, { type: "event", event });
+    assert.ok(state.messages.reduce((sum, message) => sum + weight(message), 0) <= 1.5 * KEEP);
+    assert.equal(state.messages.at(-1), event);
+  };
+  for (let count = 0; count < 380; count += 1) say("\u200b".repeat(5461));
+  assert.ok(state.messages.length < 150);
+  for (let count = 0; count < 100; count += 1) say("x".repeat(16384));
+  assert.ok(state.messages.length < 50);
+  for (let count = 0; count < 2 * KEEP; count += 1) say("short");
+  assert.ok(state.messages.length >= KEEP);
   assert.ok(hasOlder(state));
 });

@@ -1,9 +1,10 @@
 // What a room's page knows, as a pure function of what happened: no DOM, no clock, no network.
 
-/** Messages kept in the page while the reader is at the end; older ones are loaded again when asked for. */
+/** Weight of the messages kept in the page while the reader is at the end; older ones are loaded again on demand. */
 export const KEEP = 1000;
 
 const TRIM_AT = KEEP + 500;
+const CHARS_OF_WEIGHT = 500;
 
 /** Refusals that pass by themselves: the same message is sent again with the same key (docs/protocol.md#sending). */
 const PASSING = new Set([
@@ -176,7 +177,19 @@ function isEcho(state, event) {
   return event.key !== undefined && state.outbox.some((item) => item.key === event.key && item.text === event.text);
 }
 
+/** What a message costs to show: 1, and 1 more for each 500 characters, which may be an element every few of them. */
+export function weight({ text }) {
+  return 1 + Math.floor(text.length / CHARS_OF_WEIGHT);
+}
+
 function trim(state) {
-  if (!state.attentive || state.messages.length <= TRIM_AT) return state;
-  return { ...state, messages: state.messages.slice(-KEEP) };
+  const { messages } = state;
+  if (!state.attentive || messages.reduce((sum, message) => sum + weight(message), 0) <= TRIM_AT) return state;
+  let first = messages.length - 1; // the newest stays, whatever it weighs
+  let kept = weight(messages[first]);
+  while (first > 0 && kept + weight(messages[first - 1]) <= KEEP) {
+    first -= 1;
+    kept += weight(messages[first]);
+  }
+  return { ...state, messages: messages.slice(first) };
 }
