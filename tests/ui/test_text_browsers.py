@@ -53,7 +53,7 @@ def test_room_is_a_page_with_a_form_and_links(server: ServerProcess, browser: st
         "alice",
     ):
         assert words in shown
-    for words in ("number 10.", "Nothing here yet", "This is where", "Jump to latest", "Newer messages"):
+    for words in ("number 10.", "Nothing here yet", "This is where", "Jump to latest", "Newer messages", "Discard"):
         assert words not in shown
     shown = dump(browser, f"{server.url}/{room}?before=11")
     for words in ("number 1.", "number 10.", "This is where", "Newer messages"):

@@ -62,9 +62,7 @@ data-live="{live}" data-limit="{limit}" data-prefix="{prefix}">
 </div>
 <div class="foot">
 <p class="unseen" id="said" role="status"></p>
-<div class="strip" id="strip" role="group" aria-label="Connection" hidden><span class="words"></span>
-<button class="retry" type="button">Retry</button>
-<button class="discard" type="button" hidden>Discard all</button></div>
+<div class="strip" id="strip" role="group" aria-label="Connection" hidden><span class="words"></span></div>
 {composer}
 </div>
 </main>

@@ -32,6 +32,15 @@ export function waitingIn(outbox) {
   return outbox.filter(({ status }) => status === "pending" || status === "held");
 }
 
+function button(name, words, onClick) {
+  const node = document.createElement("button");
+  node.type = "button";
+  node.className = name;
+  node.textContent = words;
+  node.addEventListener("click", () => onClick());
+  return node;
+}
+
 export class Strip {
   #node = document.getElementById("strip");
   #said = document.getElementById("said");
@@ -41,8 +50,8 @@ export class Strip {
 
   /** `onRetry()` and `onDiscard()` are its buttons. */
   constructor({ onRetry, onDiscard }) {
-    this.#node.querySelector(".retry").addEventListener("click", () => onRetry());
-    this.#node.querySelector(".discard").addEventListener("click", () => onDiscard());
+    // Made here, because browsers in a terminal know no `hidden` and would show them.
+    this.#node.append(button("retry", "Retry", onRetry), " ", button("discard", "Discard all", onDiscard));
   }
 
   render(state, isKept, now = performance.now()) {
