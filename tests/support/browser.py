@@ -33,16 +33,27 @@ _LINE_IS_DOWN = (
 """What Chromium itself writes to the console while a server is away."""
 
 
+_running: list[Browser] = []
+"""The one that runs, if one does: Playwright drives no second one from the same thread."""
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A running browser. Raises AssertionError if the machine has none."""
+    """A running browser, the same for whoever asks meanwhile. Raises AssertionError if the machine has none."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert path is not None, "these tests need Chromium"
+    if _running:
+        yield _running[0]
+        return
     expect.set_options(1000 * PATIENCE_S)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
-        yield browser
-        browser.close()
+        _running.append(browser)
+        try:
+            yield browser
+        finally:
+            _running.clear()
+            browser.close()
 
 
 class Person:
