@@ -11,6 +11,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft, Log, Stored
 from parlour.store.encoding import at_text, check_same_content, event_json
 from parlour.store.identity import new_identity
+from parlour.store.times import time_of_next
 
 
 class MemoryStore:
@@ -75,7 +76,7 @@ class MemoryStore:
         if draft.if_first is not None and draft.room not in self._events:
             raise draft.if_first
         log = self._events[draft.room]
-        at_ms = max(self._clock.now_ms(), self._active_ms.get(draft.room, 0))
+        at_ms = time_of_next(self._clock.now_ms(), self._active_ms.get(draft.room, 0))
         stored = Stored(len(log) + 1, event_json(draft, len(log) + 1, at_text(at_ms)))
         log.append(stored)
         self._active_ms[draft.room] = at_ms

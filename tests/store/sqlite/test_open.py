@@ -100,7 +100,7 @@ async def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
     await append(store, draft("two", "dev"))
     before = (store.epoch, store.secret, await store.rooms(10), await store.after("lobby", 0, 10))
     await store.close()
-    clock.ms -= 86_400_000
+    clock.ms -= 3_000_000
     store = await open_sqlite(tmp_path, clock=clock)
     assert (store.epoch, store.secret, await store.rooms(10), await store.after("lobby", 0, 10)) == before
     assert await append(store, draft("one", key="key-0001")) == first._replace(replay=True)

@@ -110,3 +110,19 @@ async def test_without_retention_everything_stays(tmp_path: Path) -> None:
     store = await open_sqlite(tmp_path, clock=clock)
     assert await store.log("lobby") == Log(1, 5)
     await store.close()
+
+
+async def test_times_of_a_wrong_clock_drop_nothing_early_and_keep_nothing_for_ever(tmp_path: Path) -> None:
+    clock = HandClock()
+    right = clock.ms
+    store = await open_sqlite(tmp_path, clock=clock)
+    for days in (0, 400, 1, 11, -90, 12, 400):  # the clock was ahead twice, and once far behind
+        clock.ms = right + days * DAY
+        await append(store, draft(f"day {days}", "lobby"))
+    await store.close()
+    for now, first_seq in ((13, 3 + 1), (21.5, 6), (30, 7)):
+        clock.ms = right + int(now * DAY)
+        store = await open_sqlite(tmp_path, clock=clock, retention_days=10)
+        await until(store, "lobby", Log(first_seq, 7))
+        await store.close()
+    assert check(tmp_path).problems == []

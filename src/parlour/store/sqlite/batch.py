@@ -17,6 +17,7 @@ from parlour.store.encoding import at_text, check_same_content, event_json
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.recent import Tip
 from parlour.store.sqlite.rows import checksum, room_crc
+from parlour.store.times import time_of_next
 
 _log = logging.getLogger("parlour.store")
 
@@ -28,7 +29,10 @@ AHEAD_MS = 60_000
 
 SAY_AHEAD_EVERY_S = 3600.0
 
-AHEAD_MEANING = "new messages carry the time of its newest one until the clock has reached it: set the clock right"
+AHEAD_MEANING = (
+    "the clock was wrong when its newest message came, or is now; if by more than an hour, new messages take the time"
+    " of the clock, else that of the newest one until the clock has reached it"
+)
 
 
 class Outcome(NamedTuple):
@@ -162,9 +166,9 @@ class EventLog:
         at_ms, at = now_ms, at_text(now_ms)
         for draft in drafts:
             room = self._rooms[draft.room]
-            if room.at_ms > at_ms or at_ms != now_ms:  # the clock went back: a room's time stands still
+            if room.at_ms > at_ms or at_ms != now_ms:  # the clock has been set back
                 self._say_ahead(draft.room, room.at_ms - now_ms)
-                at_ms = max(now_ms, room.at_ms)
+                at_ms = time_of_next(now_ms, room.at_ms)
                 at = at_text(at_ms)
             room.at_ms = at_ms
             room.head = seq = room.head + 1

@@ -85,13 +85,14 @@ class Retention:
     def step(self, connection: apsw.Connection) -> Trimmed | None:
         """Delete at most EVENTS_PER_STEP events of one room, or look at ROOMS_PER_STEP rooms. Raises apsw.Error."""
         self._next = time.monotonic() + ROUND_PAUSE_S  # also if this step fails, say because the disk is full
-        before = self._now_ms() - self._keep_ms
+        now_ms = self._now_ms()
         found = connection.execute(sql.ROOMS_FROM, (self._room, ROOMS_PER_STEP)).fetchall()
         rooms = cast(list[tuple[int, int, int]], found)  # STRICT tables hold what they declare
         trimmed = None
         for number, first_seq, head_id in rooms:
             expired = connection.execute(
-                sql.EXPIRED, ((number << sql.SEQ_BITS) | first_seq, head_id, EVENTS_PER_STEP, before)
+                sql.EXPIRED,
+                ((number << sql.SEQ_BITS) | first_seq, head_id, EVENTS_PER_STEP, now_ms - self._keep_ms, now_ms),
             ).get
             if expired is not None:
                 with connection:

@@ -110,9 +110,13 @@ SELECT room_no, first_seq,
 FROM rooms WHERE room_no > ? ORDER BY room_no LIMIT ?
 """
 
-# The times of a room never go back, so what has expired is a run at its beginning.
+# What has expired is a run at the beginning of a room. The clock may have been wrong: an event that seems older than
+# one before it goes with that one, and one from the future (?5 is now) with the next that is not.
 EXPIRED = """
-SELECT max(id) FROM (SELECT id, at_ms FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3) WHERE at_ms < ?4
+SELECT max(id) FROM (
+  SELECT id, at_ms, max(CASE WHEN at_ms <= ?5 THEN at_ms END) OVER (ORDER BY id) AS latest
+  FROM (SELECT id, at_ms FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)
+) WHERE latest < ?4 AND at_ms <= ?5
 """
 
 DROP_EVENTS = "DELETE FROM events WHERE id > ? AND id <= ?"
