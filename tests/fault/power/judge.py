@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -235,7 +236,10 @@ async def _open(directory: Path) -> Found:
     logger.addHandler(complaints)
     try:
         store = await SqliteStore.open(
-            directory, clock=HandClock(), ids=CountedIds(), on_fatal=lambda error: found.problems.append(str(error))
+            directory,
+            clock=HandClock(time.time_ns() // 1_000_000),
+            ids=CountedIds(),
+            on_fatal=lambda error: found.problems.append(str(error)),
         )
         try:
             await _read(store, found)
