@@ -14,9 +14,9 @@ import unicodedata
 from functools import lru_cache
 
 from parlour.core.errors import Refusal
+from parlour.core.impersonation import impersonated
 from parlour.core.joiners import JOINERS, may_join, may_stand
 from parlour.core.marks import MAX_MARKS, is_mark
-from parlour.core.posing import poses_as_guest, poses_as_staff
 
 MAX_NAME_CHARS = 64
 """Code points of a room or display name in its canonical form."""
@@ -119,7 +119,7 @@ def display_name(raw: str) -> str:
 
     Raises Refusal("bad_name") for a name that is blank, longer than 64 code points or contains what cannot be seen or
     disturbs its surroundings (controls, format and bidi characters, line separators, colons, piles of marks),
-    ("reserved_name") for one that poses as the server, its staff or a guest without a name. Zero-width joiners are
+    ("reserved_name") for one that impersonates the server, its staff or a guest without a name. Zero-width joiners are
     allowed between emoji, and where they belong to the script (`core/joiners.py`).
     """
     if len(raw) > _MAX_RAW_CHARS:
@@ -143,21 +143,20 @@ def _display_name(raw: str) -> str:
             raise _bad_name(f"A display name has at most {MAX_MARKS} marks on one letter.")
         if not _may_be_shown(name, index):
             raise _bad_name(f"A display name may not contain {character(char)} there.")
-    _refuse_posing(_fold(name))
+    _refuse_impersonation(name)
     return name
 
 
-def _refuse_posing(folded: str) -> None:
-    if poses_as_staff(folded):
-        raise _posing("This name would pose as the server or its staff; choose another one.")
-    if poses_as_guest(folded):
-        raise _posing("Names like guest-abcd are given to guests without a name; choose another one, or send no name.")
+def _refuse_impersonation(name: str) -> None:
+    whom = impersonated(name)
+    if whom is not None:
+        raise Refusal("reserved_name", _IMPERSONATED[whom], field="name")
 
 
-def _posing(detail: str) -> Refusal:
-    return Refusal("reserved_name", detail, field="name")
-
-
+_IMPERSONATED = {
+    "staff": "This name could be taken for the server or its staff; choose another one.",
+    "guest": "Names like guest-abcd are given to guests without a name; choose another one, or send no name.",
+}
 _SPACES = re.compile("[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _JOINER = "\u200d"
 
