@@ -191,7 +191,7 @@ def test_a_browser_whose_form_is_refused_gets_its_text_back(http: httpx.Client, 
     answer = http.post(f"/{room}", data=form, headers={"Accept": "text/html"})
     assert (answer.status_code, answer.headers["content-type"]) == (400, "text/html; charset=utf-8")
     assert "My &lt;long&gt; thought" in answer.text
-    assert "pose as the server" in answer.text
+    assert "taken for the server" in answer.text
     assert log(http, room) == []
 
 

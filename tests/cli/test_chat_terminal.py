@@ -195,7 +195,7 @@ def test_commands(server: ServerProcess) -> None:
         ready(alice)
         alice.type("/help\r/name system\r/name carol\r/frob\r   \r//quit is a command\r")
         alice.wait_for("carol: /quit is a command")
-        for remark in ("Alt-Enter", "pose as the server", "you are carol now", "there is no /frob"):
+        for remark in ("Alt-Enter", "taken for the server", "you are carol now", "there is no /frob"):
             alice.wait_for(remark)
         alice.wait_for(lambda: prompt(alice) == "carol>")
         assert said(alice) == ["carol: /quit is a command"]

@@ -136,7 +136,7 @@ def test_refused_message_comes_back_with_the_reason(server: ServerProcess, brows
     room = f"{browser}-refused"
     with browse(browser, f"{server.url}/{room}", tmp_path, types="kept words") as terminal:
         write(terminal, browser, "kept words", name="admin")
-        wait_for(terminal, "pose as the server")
+        wait_for(terminal, "taken for the server")
         wait_for(terminal, "kept words")
     with Client(f"{server.url}/{room}") as client:
         assert client.history().events == []

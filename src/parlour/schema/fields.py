@@ -42,7 +42,8 @@ DisplayName = Annotated[
     str,
     Meta(
         description=f"A display name: up to {MAX_NAME_CHARS} characters without controls, invisible characters and "
-        "colons, at least one of them visible. It may not pose as the server or its staff.",
+        "colons, at least one of them visible. It may not be confusable with a name of the server, its staff or a "
+        "guest without a name.",
         examples=["alice"],
         extra_json_schema={
             "minLength": 1,
