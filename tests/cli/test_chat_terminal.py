@@ -360,3 +360,23 @@ def test_text_that_the_server_refuses_comes_back_to_be_mended() -> None:
         alice.type("carefully written\r")
         alice.wait_for("bad_text")
         alice.wait_for(lambda: prompt(alice).endswith("> carefully written"))
+
+
+@pytest.mark.xfail(strict=True, reason="the terminal breaks lines, wherever its edge is")
+def test_lines_break_at_spaces_and_go_on_below_the_text(server: ServerProcess) -> None:
+    long = "https://example.org/" + "a" * 30
+    with Terminal(parlour_command("chat", f"{server.url}/narrow", "--name", "alice"), columns=40) as terminal:
+        terminal.wait_for("narrow on")
+        wait_for_prompt(terminal, "alice> ")
+        for text in ("The second migration is over, and nobody has noticed", f"see {long} there"):
+            with Client(f"{server.url}/narrow", name="bob") as bob:
+                bob.send(text)
+        terminal.wait_for(lambda: any("there" in row for row in terminal.lines))
+        rows = [row.rstrip() for row in terminal.lines]
+        first = next(at for at, row in enumerate(rows) if "bob: The" in row)
+        assert [row[6:] if row[2:3] == ":" else row for row in rows[first : first + 4]] == [
+            "bob: The second migration is over,",
+            "  and nobody has noticed",
+            "bob: see https://example.org/aaaaa",
+            "aaaaaaaaaaaaaaaaaaaaaaaaa there",
+        ]
