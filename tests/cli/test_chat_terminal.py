@@ -362,7 +362,6 @@ def test_text_that_the_server_refuses_comes_back_to_be_mended() -> None:
         alice.wait_for(lambda: prompt(alice).endswith("> carefully written"))
 
 
-@pytest.mark.xfail(strict=True, reason="the terminal breaks lines, wherever its edge is")
 def test_lines_break_at_spaces_and_go_on_below_the_text(server: ServerProcess) -> None:
     long = "https://example.org/" + "a" * 30
     with Terminal(parlour_command("chat", f"{server.url}/narrow", "--name", "alice"), columns=40) as terminal:

@@ -11,6 +11,7 @@ from parlour.cli.terminal.keys import Key, KeyReader, Token
 from parlour.cli.terminal.look import Look
 from parlour.cli.terminal.talk import Talk
 from parlour.cli.terminal.tty import Terminal
+from parlour.cli.terminal.wrapping import wrap
 from parlour.client import Client
 from parlour.core.errors import Refusal
 from parlour.core.names import display_name
@@ -133,13 +134,14 @@ class Conversation:
 
     def _show(self, lines: Iterable[str]) -> None:
         """Put lines above the line being typed, in one write, so that nothing flickers."""
-        above = "".join([f"{line}\n" for line in lines])
+        width = self._terminal.columns()
+        above = "".join([f"{wrap(line, width)}\n" for line in lines])
         if not above and not self._is_stale:
             return
         self._is_stale = False
         if above:
             above = f"\r{ERASE_TO_END}{above}"
-        self._terminal.write(above + render(self._prompt(), self._editor, self._terminal.columns()))
+        self._terminal.write(above + render(self._prompt(), self._editor, width))
 
     def _prompt(self) -> str:
         name = f"{self._talk.name}> " if self._talk.name else "> "
