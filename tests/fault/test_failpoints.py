@@ -124,7 +124,7 @@ STARTS = [
     *[("fdatasync", count, "") for count in (1, 2, 3, 4)],
     ("fsync", 1, ""),
 ]
-"""Calls of a start on a new directory: marker, database, migrations, identity."""
+"""Calls of a start on a new directory: database, migrations, identity, record."""
 
 RECOVERIES = [
     *[("pwrite64", count, DATABASE) for count in (1, 2, 3, 5)],

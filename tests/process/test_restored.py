@@ -263,7 +263,7 @@ def test_no_healthy_end_changes_the_epoch(tmp_path: Path, way: Callable[[ServerP
 
 @pytest.mark.timeout(400)  # some seconds, on a machine that does nothing else
 def test_no_kill_at_any_moment_changes_the_epoch(tmp_path: Path) -> None:
-    """Also a kill amid a start."""
+    """Also a kill during a start."""
     random = Random(1)
     server = ServerProcess(tmp_path / "data")
     with server:
@@ -271,7 +271,7 @@ def test_no_kill_at_any_moment_changes_the_epoch(tmp_path: Path) -> None:
         epoch = epoch_of(server)
     for number in range(12):
         if random.random() < 0.5:
-            killed_amid_its_start(server, random.uniform(0.0, 0.6))
+            killed_during_its_start(server, random.uniform(0.0, 0.6))
         server.start()
         assert epoch_of(server) == epoch
         say(server, *(f"{number}.{each}" for each in range(random.randrange(4))))
@@ -281,7 +281,7 @@ def test_no_kill_at_any_moment_changes_the_epoch(tmp_path: Path) -> None:
     assert SAID not in server.log
 
 
-def killed_amid_its_start(server: ServerProcess, after_s: float) -> None:
+def killed_during_its_start(server: ServerProcess, after_s: float) -> None:
     command = [sys.executable, "-m", "parlour", "serve", "--port", "0", "--data", str(server.data)]
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={"PYTHONPATH": str(ROOT / "src")}

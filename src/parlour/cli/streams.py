@@ -1,4 +1,4 @@
-"""Standard input and output as descriptors: closed, full, slow or gone, each a case of its own and none a surprise."""
+"""Reads and writes standard input, output and error as descriptors that may be closed, full, slow or gone."""
 
 from __future__ import annotations
 

@@ -102,9 +102,9 @@ class Server:
         return lambda: Handshake(self, context)
 
     def opened(self, connection: Connection | Handshake) -> None:
-        """Register a connection. One that is one too many is `refused`: it may ask, so that it is answered as it wants.
+        """Register a connection. A surplus one is `refused`: its first request is answered with the reason.
 
-        Those that are refused take nobody's place.
+        Refused connections do not count for the limits.
         """
         self.drain.opened(connection)
         connection.address = address = _peer_address(connection.transport)
@@ -114,9 +114,8 @@ class Server:
             self._refusals[refusal.code].refused(refusal, address)
             if len(self.refused) > LINGERING:
                 oldest = next(iter(self.refused))
-                self.refused[oldest] = self.refused.pop(
-                    oldest
-                )  # it goes with this turn of the loop; the next comes first
+                # To the end: it is lost only in a later turn of the loop, and the next one to cut has to come first.
+                self.refused[oldest] = self.refused.pop(oldest)
                 oldest.abort()
 
     def _refusal(self, key: str | None) -> Refusal | None:

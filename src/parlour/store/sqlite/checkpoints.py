@@ -33,7 +33,7 @@ class Checkpoints:
         return self._pages
 
     def move(self, record: Record) -> None:
-        """Move what no reader keeps in the log, which the next batch begins anew if that is all. Raises apsw.Error."""
+        """Move what no reader needs in the log; if that is all, the next batch overwrites it. Raises apsw.Error."""
         self._count_on()
         log, moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         self.is_due = True
@@ -59,9 +59,10 @@ class Checkpoints:
             self._connection.set_busy_timeout(BUSY_MS)
 
     def finish(self, record: Record) -> None:
-        """Do what `empty_log` does; then count it, which a reader of the newest state must not turn into an older one.
+        """Do what `empty_log` does, then count it.
 
-        Raises as that.
+        Not before: the count is a write, and would make a reader of the newest state one of an older state. Raises
+        apsw.Error as `empty_log`.
         """
         empty_log(self._connection)
         self.empty(record)

@@ -114,7 +114,7 @@ class Look:
 
 
 def _has(connection: apsw.Connection, position: Position) -> bool:
-    """Whether a database has come so far. One that cannot be read there is damaged, which is another matter."""
+    """Whether a database has come as far as this; true also where it cannot be read, which is damage."""
     first = position.event & ~sql.SEQ_MASK
     if not position.event:
         return True
