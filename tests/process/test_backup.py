@@ -178,6 +178,25 @@ def test_damage_is_not_copied(tmp_path: Path, data: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
 
 
+def test_what_a_lost_log_held_is_missed_and_nothing_is_copied(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path / "data")
+    with server:
+        say(server, "1", "2", "3")
+        server.kill()
+    (server.data / "parlour.db-wal").write_bytes(b"")
+    done = parlour("backup", tmp_path / "copy.db", "--data", server.data)
+    assert (done.returncode, "has lost stored messages" in done.stderr) == (DAMAGED, True), done
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_a_directory_that_is_not_empty_is_named_with_what_is_there(tmp_path: Path, data: Path) -> None:
+    assert parlour("backup", tmp_path / "copy.db", "--data", data).returncode == 0
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".left").touch()
+    done = parlour("restore", tmp_path / "copy.db", "--data", tmp_path / "new")
+    assert (done.returncode, "not empty (.left)" in done.stderr) == (REFUSED, True), done
+
+
 @pytest.mark.parametrize("kind", ["rubbish", "empty", "another program's", "newer", "cut", "a log beside it"])
 def test_what_is_no_backup_is_not_restored(tmp_path: Path, data: Path, kind: str) -> None:
     source, target = tmp_path / "source.db", tmp_path / "target"

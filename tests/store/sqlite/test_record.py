@@ -58,6 +58,15 @@ async def test_a_record_says_how_the_run_ended_and_what_came_last(tmp_path: Path
     assert position.database == id_of(tmp_path / DATABASE)
 
 
+async def test_a_run_that_stores_nothing_keeps_what_came_last(tmp_path: Path) -> None:
+    await made(tmp_path)
+    before = position_of(tmp_path)
+    store = await opened(tmp_path)
+    assert (await append(store, draft("text 2", key="key-0002"))).replay
+    await store.close()
+    assert position_of(tmp_path)[:3] == before[:3]
+
+
 async def test_every_start_and_every_end_makes_a_new_file(tmp_path: Path) -> None:
     """A copy that is written into the old one would otherwise look like the old one."""
     found = []

@@ -12,6 +12,7 @@ import apsw
 
 from parlour.store.sqlite.check import Report, check_database
 from parlour.store.sqlite.connection import check_library, open_copy, open_reader
+from parlour.store.sqlite.continuity import Look
 from parlour.store.sqlite.directory import make_directory, sync_directory, sync_file
 from parlour.store.sqlite.errors import Damaged, StoreError
 from parlour.store.sqlite.files import DATABASE, refuse_strange_files
@@ -29,15 +30,21 @@ def back_up(directory: Path, to: Path, progress: Progress) -> Report:
 
     The copy is of one moment: it is made in one read transaction, so what a running server stores meanwhile neither
     gets into it nor makes it begin again; that server keeps its log for so long. Gives what the check of the copy
-    found, which has no problems. Raises StoreError (Damaged for a database that is not whole): then there is no `to`.
+    found, which has no problems. Raises StoreError (Damaged for a database that is not whole, or lacks messages that
+    were stored): then there is no `to`.
     """
     check_library()
     refuse_strange_files(directory)
     if not (directory / DATABASE).is_file():
         raise StoreError(f"There is no {DATABASE} in {directory}.")
     with _said(directory / DATABASE):
+        look = Look(directory, os.O_RDONLY)
+        if loss := look.loss():
+            raise Damaged(f"{loss}.")
         source = open_reader(directory / DATABASE)
         try:
+            if missing := look.missing(source):
+                raise Damaged(f"{missing}.")
             return _copy(source, directory / DATABASE, to, progress)
         finally:
             source.close()
@@ -50,6 +57,20 @@ def restore(backup: Path, directory: Path, progress: Progress) -> Report:
     is in the directory.
     """
     check_library()
+    with _said(backup):
+        _refuse_no_backup(backup)
+        if directory.exists() and (there := sorted(os.listdir(directory))):
+            what = f"{directory} is not empty ({', '.join(there[:3])})"
+            raise StoreError(f"{what}: name another directory, or move what is there out of it first.")
+        make_directory(directory.resolve())
+        source = open_copy(backup)
+        try:
+            return _copy(source, backup, directory / DATABASE, progress, is_brought_forward=True)
+        finally:
+            source.close()
+
+
+def _refuse_no_backup(backup: Path) -> None:
     if not backup.is_file():
         raise StoreError(f"{backup} is no file.")
     if not backup.stat().st_size:
@@ -58,15 +79,6 @@ def restore(backup: Path, directory: Path, progress: Progress) -> Report:
         log = backup.with_name(backup.name + suffix)
         if log.exists() and log.stat().st_size:
             raise StoreError(f"{backup} has a log, {log.name}: a backup has none. Make one with `parlour backup`.")
-    if directory.exists() and any(directory.iterdir()):
-        raise StoreError(f"{directory} is not empty: name another directory, or move what is there out of it first.")
-    with _said(backup):
-        make_directory(directory.resolve())
-        source = open_copy(backup)
-        try:
-            return _copy(source, backup, directory / DATABASE, progress, is_brought_forward=True)
-        finally:
-            source.close()
 
 
 @contextmanager

@@ -62,7 +62,7 @@ class EventLog:
 
     def __init__(self, connection: apsw.Connection, seed: str) -> None:
         """`seed` is what checksums start from."""
-        self.newest = (0, 0)  # id and checksum of the last event stored
+        self.newest = (0, 0)  # id and checksum of the last event that was stored since the start
         self._connection = connection
         self._seed = seed
         self._rooms: dict[str, _Room] = {}

@@ -137,7 +137,8 @@ class Writer:
         else:
             self._trouble = None
             self._deliver(outcome)
-            self._record.stored(*self._events.newest)  # senders do not wait for it
+            if outcome.commits:  # a batch of repeats stores nothing
+                self._record.stored(*self._events.newest)  # senders do not wait for it
             self._checkpoint_if(CHECKPOINT_PAGES)
             if self._retention is not None and self._retention.is_late() and not self._failed:
                 self._retain(self._retention)
