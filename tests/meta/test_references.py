@@ -73,6 +73,18 @@ def test_every_test_that_a_document_names_exists() -> None:
     assert [place for place in named if not (ROOT / place[1]).exists()] == []
 
 
+def test_every_test_that_strangers_led_to_exists() -> None:
+    page = TEXTS[Path("docs/evidence/strangers.md")]
+    cells = [row.rsplit(" | ", 1)[1] for row in page.splitlines() if row.startswith("| ") and "`tests/" in row]
+    assert len(cells) > 100
+    missing = []
+    for cell in cells:
+        for path, functions in re.findall(r"`(tests/[\w/]+\.py)`((?::? ?,? ?`test_\w+`)*)", cell):
+            defined = names_in(Path(path))
+            missing += [f"{path}: {name}" for name in re.findall(r"`(test_\w+)`", functions) if name not in defined]
+    assert missing == []
+
+
 def test_every_decision_is_in_the_index() -> None:
     folder = Path("docs/decisions")
     index = TEXTS[folder / "README.md"]

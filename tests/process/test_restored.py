@@ -249,19 +249,17 @@ def test_no_healthy_end_changes_the_epoch(tmp_path: Path, way: Callable[[ServerP
     try:
         say(server, "1", "2", "3")
         epoch = epoch_of(server)
-        for _ in range(3):
-            way(server)
-            server.start()
-            assert epoch_of(server) == epoch
-            assert page(server, f"{epoch}.3").status_code == 200
-            if way is moved:
-                break
+        way(server)
+        server.start()
+        assert epoch_of(server) == epoch
+        assert page(server, f"{epoch}.3").status_code == 200
     finally:
         server.stop()
     assert SAID not in (tmp_path / "data.log").read_text()
 
 
-@pytest.mark.timeout(400)  # some seconds, on a machine that does nothing else
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_no_kill_at_any_moment_changes_the_epoch(tmp_path: Path) -> None:
     """Also a kill during a start."""
     random = Random(1)
@@ -269,7 +267,7 @@ def test_no_kill_at_any_moment_changes_the_epoch(tmp_path: Path) -> None:
     with server:
         say(server, "0")
         epoch = epoch_of(server)
-    for number in range(12):
+    for number in range(50):
         if random.random() < 0.5:
             killed_during_its_start(server, random.uniform(0.0, 0.6))
         server.start()
