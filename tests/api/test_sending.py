@@ -289,6 +289,66 @@ def test_compressed_bodies_are_not_read(http: httpx.Client, room: str) -> None:
     assert (answer.status_code, log(http, room)) == (415, [])
 
 
+@pytest.mark.parametrize(
+    "coding",
+    [
+        "identity",
+        pytest.param("Identity", marks=pytest.mark.xfail(strict=True, reason="compared with case")),
+        pytest.param("IDENTITY", marks=pytest.mark.xfail(strict=True, reason="compared with case")),
+    ],
+)
+def test_a_body_that_is_said_to_be_as_it_is_is_read(http: httpx.Client, room: str, coding: str) -> None:
+    answer = http.post(f"/{room}", content=b"Hello", headers={"Content-Encoding": coding})
+    assert (answer.status_code, len(log(http, room))) == (201, 1)
+
+
+@pytest.mark.xfail(strict=True, reason="the field is ignored")
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_a_part_of_something_is_no_message(http: httpx.Client, room: str, method: str) -> None:
+    path = f"/{room}/some-key-1" if method == "PUT" else f"/{room}"
+    head = {"Content-Range": "bytes 0-4/100", "Accept": "application/json"}
+    answer = http.request(method, path, content=b"Hello", headers=head)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+    assert log(http, room) == []
+
+
+UTF_8_NAMES = [
+    *("utf-8", "UTF-8", "Utf-8", "utf8", '"utf-8"', '"UTF8"', "'utf-8'", "us-ascii", "US-ASCII", "ascii"),
+    *("utf-8; format=flowed", 'utf-8; x="; charset=gbk"', "utf-8 ; charset=UTF8", ""),
+]
+OTHER_NAMES = [
+    *("gbk", "GB18030", "utf-16", "UTF-16LE", "iso-2022-jp", "windows-1251", "iso-8859-1", "latin1", "utf-7", "bogus"),
+    *('"gbk"', '"g\\bk"', "'gbk'", "utf-8; charset=gbk", "gbk; charset=utf-8", 'x"', '"gbk', " gbk"),
+]
+BODIES = {
+    "text/plain": "Ӏ".encode(),  # the bytes D3 80, which are one character in GBK too
+    "application/octet-stream": b"Hello",
+    FORM: b"message=%D3%80",
+    JSON: b'{"text":"Hello"}',
+    "multipart/form-data; boundary=cut": parts(message="Hello"),
+}
+
+
+@pytest.mark.parametrize("charset", UTF_8_NAMES)
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", FORM, JSON])
+def test_a_body_may_say_that_it_is_in_utf_8(http: httpx.Client, room: str, kind: str, charset: str) -> None:
+    answer = http.post(f"/{room}", content=BODIES[kind], headers={"Content-Type": f"{kind}; charset={charset}"})
+    assert answer.status_code == 201, answer.text
+
+
+@pytest.mark.xfail(strict=True, reason="the parameter is ignored")
+@pytest.mark.parametrize("charset", OTHER_NAMES)
+@pytest.mark.parametrize("kind", BODIES)
+def test_a_body_in_another_encoding_is_refused_and_not_read_as_utf_8(
+    http: httpx.Client, room: str, kind: str, charset: str
+) -> None:
+    first, _, rest = kind.partition(";")
+    head = {"Content-Type": f"{first}; Charset={charset}" + (f";{rest}" if rest else ""), "Accept": "application/json"}
+    answer = http.post(f"/{room}", content=BODIES[kind], headers=head)
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert log(http, room) == []
+
+
 def test_a_body_in_chunks_is_a_body(http: httpx.Client, room: str) -> None:
     answer = http.post(f"/{room}", content=iter([b"Hel", b"lo", b"\n"]))
     assert answer.status_code == 201

@@ -161,6 +161,30 @@ def test_multipart_text_fields_are_decoded(data: bytes, pairs: list[tuple[str, s
     assert decode_multipart(b'Multipart/Form-Data; charset=utf-8; BOUNDARY="XX"', data) == pairs
 
 
+@pytest.mark.parametrize("encoding", ["7bit", "8bit", "8BIT", "binary", "Binary"])
+def test_a_part_that_is_not_encoded_may_say_so(encoding: str) -> None:
+    data = part("text", "grüße=41".encode(), f"Content-Transfer-Encoding: {encoding}\r\n") + b"--XX--"
+    assert decode_multipart(TYPE, data) == [("text", "grüße=41")]
+
+
+@pytest.mark.xfail(strict=True, reason="the field is ignored")
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Content-Transfer-Encoding: base64",
+        "content-transfer-encoding: BASE64",
+        "Content-Transfer-Encoding: quoted-printable",
+        "Content-Transfer-Encoding: x-uuencode",
+        "Content-Transfer-Encoding: 8bit, base64",
+        "Content-Encoding: gzip",
+    ],
+)
+def test_a_part_that_is_encoded_is_refused_and_not_taken_for_what_it_says(head: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        decode_multipart(TYPE, part("text", b"aGVsbG8=", f"{head}\r\n") + b"--XX--")
+    assert (refused.value.code, refused.value.field) == ("bad_form", "text")
+
+
 @pytest.mark.parametrize(("data", "code"), BAD_MULTIPARTS)
 def test_bad_multipart_is_refused(data: bytes, code: str) -> None:
     with pytest.raises(Refusal) as refused:
