@@ -143,7 +143,6 @@ def test_the_document_is_sent_again_only_when_it_has_changed(http: httpx.Client)
     assert other.content == first.content
 
 
-@pytest.mark.xfail(strict=True, reason="the 304 has none")
 def test_caches_hear_the_same_of_the_document_whether_it_has_changed_or_not(http: httpx.Client) -> None:
     first = http.get("/api/v1/openapi.json")
     again = http.get("/api/v1/openapi.json", headers={"If-None-Match": first.headers["etag"]})

@@ -13,6 +13,7 @@ from parlour.core.text import decode_text
 from parlour.http.negotiate import wants_json
 from parlour.http.request import Request
 from parlour.schema.commands import PostMessage, SendMessage, decode_message
+from parlour.wire.charsets import is_utf_8
 from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, known_fields
 from parlour.wire.typed_forms import read_typed_form
 
@@ -117,7 +118,8 @@ class _Manner:
 
 def _manner(request: Request) -> _Manner:
     """Find out how a body is read that comes with such a head. Raises Refusal when it is not."""
-    _refuse_compressed(request)
+    _refuse_coded(request)
+    _refuse_piece(request)
     _refuse_content_elsewhere(request)
     refuse_unknown(request, _PARAMETERS)
     header = request.field(b"idempotency-key")
@@ -134,7 +136,7 @@ def _manner(request: Request) -> _Manner:
 
 
 def _api_manner(request: Request) -> _Manner:
-    _refuse_compressed(request)
+    _refuse_coded(request)
     if not is_json(request):
         raise Refusal("unsupported_media_type", "The API takes application/json.")
     return replace(_manner(request), read=_from_api_json)
@@ -150,9 +152,18 @@ def _reader(kind: bytes) -> Callable[[Request], _Written]:
     return _from_raw
 
 
-def _refuse_compressed(request: Request) -> None:
-    if request.field(b"content-encoding") not in (None, b"identity"):
+def _refuse_coded(request: Request) -> None:
+    """Of bytes that are compressed, or in another encoding, another text would be stored."""
+    if (request.field(b"content-encoding") or b"identity").lower() != b"identity":
         raise Refusal("unsupported_media_type", "Compressed bodies are not read.")
+    if not is_utf_8(request.field(b"content-type") or b""):
+        raise Refusal("unsupported_media_type", "A message is in UTF-8; this one says that it is in another encoding.")
+
+
+def _refuse_piece(request: Request) -> None:
+    """RFC 9110 §14.5: what is a piece of something must not be stored as the whole."""
+    if request.field(b"content-range") is not None:
+        raise Refusal("bad_request", "A message is sent whole, without Content-Range.", field="Content-Range")
 
 
 def _refuse_content_elsewhere(request: Request) -> None:

@@ -70,7 +70,8 @@ class OpenApi:
         parse_api_reading(request)
         body, etag = self._made(request.peer.prefix)
         if is_known(request.field(b"if-none-match"), etag):
-            return Response(304, fields=field_line(b"ETag", etag), cache=b"no-cache")
+            fields = field_line(b"ETag", etag) + field_line(b"Vary", b"Accept-Encoding")
+            return Response(304, fields=fields, cache=b"no-cache")
         return Response(body=body, content_type=JSON, fields=field_line(b"ETag", etag), cache=b"no-cache")
 
     def _make(self, prefix: str) -> tuple[bytes, bytes]:

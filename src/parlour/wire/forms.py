@@ -14,10 +14,13 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached, Push
 from parlour.core.errors import Refusal
 from parlour.core.limits import MAX_FORM_FIELDS, MAX_FORM_PARTS
 from parlour.core.text import visible
+from parlour.wire.charsets import is_utf_8_name
 
 _MAX_PART_HEADERS = 4
 _MAX_PART_HEADER_BYTES = 1024
 _MAX_SHOWN_CHARS = 64
+_AS_IT_IS = ("7bit", "8bit", "binary")
+"""Transfer encodings that change nothing (RFC 2045 §6.2). RFC 7578 §4.7 has none in HTTP, but curl can send others."""
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 URLENCODED = b"application/x-www-form-urlencoded"
@@ -103,8 +106,8 @@ def shown_field(field: str | None) -> str | None:
 def decode_multipart(content_type: bytes, data: bytes) -> Pairs:
     """Decode a multipart body into pairs in their order.
 
-    Raises Refusal("bad_form") for broken framing, invalid UTF-8, NUL or more than 8 parts; ("unsupported_media_type")
-    for a file.
+    Raises Refusal("bad_form") for broken framing, invalid UTF-8, NUL, parts that are encoded, or more than 8 of them;
+    ("unsupported_media_type") for a file.
     """
     parameters = content_type[content_type.index(b";") :] if b";" in content_type else b""
     found = _BOUNDARY.fullmatch(parameters)
@@ -155,6 +158,8 @@ def _field_name(part: MultipartSegment) -> str:
         )
     if len({header for header, _ in part.headerlist}) != len(part.headerlist):
         raise Refusal("bad_form", "A part of the form repeats a header.", field=shown_field(name))
-    if (part.charset or "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+    if not is_utf_8_name(part.charset or ""):
         raise Refusal("bad_form", "The fields of a form are in UTF-8.", field=shown_field(name))
+    if part.header("Content-Transfer-Encoding", "8bit").lower() not in _AS_IT_IS or part.header("Content-Encoding"):
+        raise Refusal("bad_form", "Parts of a form are not decoded: send the field as it is.", field=shown_field(name))
     return name
