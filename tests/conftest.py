@@ -1,10 +1,17 @@
-"""What all tests share: no signals of whoever started them, and properties that are judged by what is true of them."""
+"""What all tests share: no signals of whoever started them, coroutines that run in any order with browsers, and
+properties that are judged by what is true of them."""
 
 from __future__ import annotations
 
+import inspect
 import signal
+from collections.abc import Generator
+from contextlib import AbstractContextManager, nullcontext
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.loops import no_loop_running
 
 # Started in the background by a shell, the tests inherit that SIGINT is ignored, and so would every program they start
 # and interrupt. A handler of Python's own is not inherited: those programs begin with the default.
@@ -15,3 +22,26 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # for a fifth of a second would fail a property that holds.
 settings.register_profile("parlour", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("parlour")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    with _loop_for(item):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    with _loop_for(item):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    with _loop_for(item):
+        yield
+
+
+def _loop_for(item: pytest.Item) -> AbstractContextManager[None]:
+    """A test that is a coroutine needs a loop of its own, though a browser of tests before it may still be there."""
+    return no_loop_running() if inspect.iscoroutinefunction(getattr(item, "obj", None)) else nullcontext()

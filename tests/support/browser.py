@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,12 +48,14 @@ def chromium() -> Iterator[Browser]:
         return
     expect.set_options(1000 * PATIENCE_S)
     with sync_playwright() as playwright:
+        loop = asyncio.get_running_loop()
         browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         _running.append(browser)
         try:
             yield browser
         finally:
             _running.clear()
+            asyncio._set_running_loop(loop)  # the test that ends may have had one of its own (tests/support/loops.py)
             browser.close()
 
 
