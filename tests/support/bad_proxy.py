@@ -74,9 +74,12 @@ class BadProxy:
     async def _close(self) -> None:
         assert self._server is not None
         self._server.close()
-        for line in self._lines:
-            line.cancel()
-        await asyncio.gather(*self._lines, return_exceptions=True)
+        # A connection that has just come may become a line only now.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for line in self._lines:
+                line.cancel()
+            await asyncio.wait(others)
+        await asyncio.sleep(0)  # what was aborted is closed
 
     async def _forget(self) -> None:
         for line in self._lines:
@@ -86,6 +89,7 @@ class BadProxy:
         task = asyncio.create_task(self._serve(reader, writer), name="line")
         self._lines.add(task)
         task.add_done_callback(self._lines.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())  # also if it was cancelled before it began
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         line = asyncio.current_task()
@@ -111,8 +115,6 @@ class BadProxy:
                 await self._forward(line, head, reader, writer, holds, is_upgrade and self.upgrades == "swallow")
         except (OSError, EOFError):
             pass
-        finally:
-            writer.transport.abort()
 
     async def _refuse(self, writer: StreamWriter, status: int, retry_after: int | None = None) -> None:
         field = "" if retry_after is None else f"Retry-After: {retry_after}\r\n"
