@@ -3,7 +3,7 @@
 import { lasting } from "./memory.js";
 
 const ROLL_CALL_MS = 500; // a tab that is there answers at once
-const AGAIN_MS = 5000; // a page that is reloaded may still be there when its next life asks for it
+const AGAIN_MS = 5000; // a tab may have died without a word, and one that is reloaded may still have answered
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** A message that has waited so long is not sent before its writer has looked at it again. */
@@ -27,6 +27,7 @@ export class Keep {
   #onTaken;
   #calls;
   #answered = new Set();
+  #isCalling = false;
   #count = 0;
 
   /** Whether what waits here would outlive the tab. */
@@ -53,7 +54,7 @@ export class Keep {
     window.addEventListener("pageshow", () => this.look());
     document.addEventListener("visibilitychange", () => document.hidden || this.look());
     this.look();
-    setTimeout(() => this.look(), AGAIN_MS);
+    setInterval(() => this.look(), AGAIN_MS);
   }
 
   /** Keep the outbox as it is now. What has been stored need not be. */
@@ -67,10 +68,12 @@ export class Keep {
   look() {
     if (this.isKept && this.#count > 0 && lasting.get(this.#own, null) === null) this.#taken();
     const others = lasting.names(`outbox:${this.#room}:`).filter((name) => name !== this.#own);
-    if (others.length === 0) return;
+    if (others.length === 0 || this.#isCalling) return;
+    this.#isCalling = true;
     this.#answered.clear();
     for (const name of others) this.#calls?.postMessage({ call: name });
     setTimeout(() => {
+      this.#isCalling = false;
       for (const name of others) if (!this.#answered.has(name)) this.#take(name);
     }, ROLL_CALL_MS);
   }
@@ -78,7 +81,7 @@ export class Keep {
   #heard({ call, here, gone }) {
     if (call === this.#own) this.#calls.postMessage({ here: call });
     if (here) this.#answered.add(here);
-    if (gone) this.look();
+    if (gone) this.#take(gone); // without a call: it could still answer
   }
 
   #take(name) {
