@@ -302,7 +302,6 @@ def test_rooms_are_listed_by_their_last_word(http: httpx.Client, room: str) -> N
     assert rooms[0]["active_at"] >= rooms[1]["active_at"]
 
 
-@pytest.mark.xfail(strict=True, reason="the list is kept for two seconds")
 def test_a_page_lists_a_room_that_has_just_been_made(http: httpx.Client, room: str) -> None:
     for made in (f"{room}-first", f"{room}-second"):
         http.post(f"/{made}", content=b"Hello")

@@ -27,7 +27,8 @@ from parlour.ui.page import CSP, RoomPage, render_error, render_room
 from parlour.ui.timeline import LIST_BREAK, render_timeline
 
 SHOWN_ROOMS = 20
-ROOMS_FRESH_S = 2.0
+FEW_ROOMS, ROOMS_FRESH_S = 100, 2.0
+"""The list at the side is made anew for each page (30 microseconds) where there are few rooms, else after so long."""
 
 AGAIN_WITHIN_S = 5
 """A browser whose page was refused for a while asks again at a random moment of so many seconds after that."""
@@ -113,11 +114,14 @@ class Pages:
         return self._context.ids.token()
 
     async def _active_rooms(self) -> Sequence[tuple[str, str]]:
-        """The rooms for the list at the side; they may be a little old, for pages are asked for often."""
+        """The rooms for the list at the side; if they are many, they may be a little old."""
         now = self._context.clock.monotonic()
         if now >= self._rooms_until:
             self._rooms_until = now + ROOMS_FRESH_S
-            summaries = self._context.new_rooms.listed(await self._context.store.rooms(LOOKED_AT))[:SHOWN_ROOMS]
+            found = await self._context.store.rooms(LOOKED_AT)
+            if len(found) <= FEW_ROOMS:
+                self._rooms_until = now
+            summaries = self._context.new_rooms.listed(found)[:SHOWN_ROOMS]
             self._rooms = [(room.room, room.active_at) for room in summaries]
         return self._rooms
 
