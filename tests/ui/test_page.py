@@ -214,6 +214,12 @@ def test_room_when_its_name_needs_it_is_percent_encoded_in_addresses() -> None:
     assert "/café" not in document
 
 
+def test_every_button_works_without_a_script() -> None:
+    """Browsers in a terminal know neither popovers nor `hidden`."""
+    buttons = [attributes for tag, attributes in parse(sample_page(error="no", older=1)) if tag == "button"]
+    assert [button["type"] for button in buttons] == ["submit"] * len(buttons)
+
+
 def test_every_control_when_rendered_has_a_label() -> None:
     document = sample_page(error="no", older=1)
     elements = parse(document)

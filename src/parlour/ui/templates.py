@@ -38,10 +38,10 @@ data-live="{live}" data-limit="{limit}" data-prefix="{prefix}">
 <h1 class="room-name"><span class="slash" aria-hidden="true">/</span><bdi>{room}</bdi></h1>
 <p class="connection" id="connection" data-state="{state}"><span class="dot"></span>\
 <span class="words">{state_words}</span> <a href="{path}">{state_link}</a></p>
-<button class="menu" type="button" popovertarget="side">Rooms</button>
+<a class="menu" href="#side">Rooms</a>
 </header>
-<aside class="side" id="side" popover aria-label="Rooms">
-<button class="close" type="button" popovertarget="side" popovertargetaction="hide">Close</button>
+<aside class="side" id="side" aria-label="Rooms">
+<a class="close" href="#{target}">Close</a>
 {rooms}{go}<section class="terminal" aria-labelledby="terminal">
 <h2 id="terminal">From a terminal</h2>
 <p class="command"><code>curl -d hello <bdi>{address}</bdi></code></p>

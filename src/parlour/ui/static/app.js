@@ -8,6 +8,7 @@ import { listenToKeys } from "./keys.js";
 import { askBeforeLeaving } from "./leave.js";
 import { Live } from "./live.js";
 import { lasting, passing } from "./memory.js";
+import { makePopover } from "./panel.js";
 import { RoomList } from "./rooms.js";
 import { Sender } from "./sender.js";
 import { actionOf, hasOlder, reduce } from "./state.js";
@@ -188,6 +189,7 @@ function offerCopying() {
 }
 
 document.documentElement.classList.add("scripted");
+makePopover();
 const roomList = new RoomList();
 roomList.start();
 offerCopying();
