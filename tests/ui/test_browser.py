@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from parlour.core.text import shown
 from tests.support.browser import Person
@@ -412,3 +412,20 @@ def _overflow(person: Person) -> int:
             (node) => node.scrollWidth - node.clientWidth))"""
     )
     return found
+
+
+@pytest.mark.xfail(strict=True, reason="the commands have the address that the proxy hands on")
+def test_commands_when_a_proxy_hides_its_port_have_the_address_that_the_reader_has(
+    visit: Visit, server: ServerProcess, room: str
+) -> None:
+    alice = visit("/healthz", live=False)
+    inner, outer = server.url, f"{server.url.rpartition(':')[0]}:1"
+
+    def hide(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace(f"{inner}/{room}", f"{outer}/{room}"))
+
+    alice.page.route(f"**/{room}", hide)
+    alice.page.goto(f"/{room}")
+    expect(alice.page.locator(".command code").first).to_have_text(f"curl -d hello {inner}/{room}")
+    expect(alice.page.locator(".command code").last).to_have_text(f"curl -N '{inner}/{room}?follow=1'")

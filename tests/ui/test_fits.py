@@ -59,6 +59,7 @@ def paths(server: ServerProcess) -> dict[str, str]:
         "live": f"/{room}", "past": f"/{room}?before=40", "deep link": f"/{room}/12", "deep link, live": f"/{room}/72",
         "long name": f"/{LONG}", "long name, past": f"/{LONG}/12", "empty": "/fits-empty",
         "no such event": f"/{room}/999", "gone": f"/{room}?since=9999", "bad name": "/" + "%C3%A9" * 80,
+        "room to be mended": "/?room=%2F%2F%2F", "long room to be mended": "/?room=" + "M%C3%BC+%26+" * 60,
     }  # fmt: skip
 
 
@@ -70,6 +71,7 @@ def _outside(tab: AnyTab, state: str) -> list[str]:
     return found
 
 
+@pytest.mark.xfail(strict=True, reason="the form of an error page is wider than a phone")
 def test_page_in_every_state_and_size_fits(tab: AnyTab, server: ServerProcess, paths: dict[str, str]) -> None:
     found: list[str] = []
     for state, path in paths.items():
@@ -114,3 +116,19 @@ def test_message_that_is_refused_or_on_its_way_fits_too(visit: Visit, say: Say, 
     for width, height in SIZES:
         person.page.set_viewport_size({"width": width, "height": height})
         assert person.page.evaluate(OUTSIDE) == [], width
+
+
+@pytest.mark.xfail(strict=True, reason="the form of an error page has no style yet")
+def test_parts_of_an_error_page_stand_apart(tab: AnyTab, server: ServerProcess, paths: dict[str, str]) -> None:
+    tab.goto(server.url + paths["room to be mended"])
+    for width, height in SIZES:
+        tab.resize(width, height)
+        boxes = tab.evaluate(
+            """() => [...document.querySelectorAll(".card > *:not(.status, h1), .card label, .joined")]
+                .map((node) => node.getBoundingClientRect()).map(({ top, bottom }) => ({ top, bottom }))"""
+        )
+        words, form, label, field, way = boxes
+        assert label["top"] == pytest.approx(form["top"], abs=1)
+        for above, below, least in ((words, form, 12), (label, field, 4), (form, way, 12)):
+            assert below["top"] - above["bottom"] >= least, (width, boxes)
+    tab.complaints[:] = [said for said in tab.complaints if "status of 4" not in said]

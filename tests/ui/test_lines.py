@@ -239,6 +239,23 @@ def test_everything_that_waits_when_discarded_is_gone(visit: Callable[..., Perso
     alice.see()
 
 
+@pytest.mark.xfail(strict=True, reason="what was refused goes with what waits")
+def test_message_that_was_refused_stays_when_all_that_waits_is_discarded(
+    visit: Callable[..., Person], own_server: ServerProcess
+) -> None:
+    alice = visit("/lobby", at=own_server)
+    alice.write("line\n" * 401 + "end", name="Alice")
+    expect(alice.page.locator("#outbox .failed")).to_have_count(1)
+    own_server.kill()
+    alice.wait_for_line("retrying")
+    alice.write("one")
+    alice.answers_dialogs = True
+    alice.page.click("#strip .discard")
+    expect(alice.page.locator("#outbox li")).to_have_count(1)
+    expect(alice.page.locator("#outbox .failed")).to_have_count(1)
+    assert alice.complaints.pop() == "dialog: Discard what has not been sent (1)?"
+
+
 @pytest.mark.parametrize("width", [320, 360, 1440])
 def test_strip_when_it_is_shown_covers_nothing_and_fits(
     visit: Callable[..., Person], own_server: ServerProcess, width: int
