@@ -414,7 +414,6 @@ def _overflow(person: Person) -> int:
     return found
 
 
-@pytest.mark.xfail(strict=True, reason="the commands have the address that the proxy hands on")
 def test_commands_when_a_proxy_hides_its_port_have_the_address_that_the_reader_has(
     visit: Visit, server: ServerProcess, room: str
 ) -> None:

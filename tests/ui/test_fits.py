@@ -71,7 +71,6 @@ def _outside(tab: AnyTab, state: str) -> list[str]:
     return found
 
 
-@pytest.mark.xfail(strict=True, reason="the form of an error page is wider than a phone")
 def test_page_in_every_state_and_size_fits(tab: AnyTab, server: ServerProcess, paths: dict[str, str]) -> None:
     found: list[str] = []
     for state, path in paths.items():
@@ -118,7 +117,6 @@ def test_message_that_is_refused_or_on_its_way_fits_too(visit: Visit, say: Say, 
         assert person.page.evaluate(OUTSIDE) == [], width
 
 
-@pytest.mark.xfail(strict=True, reason="the form of an error page has no style yet")
 def test_parts_of_an_error_page_stand_apart(tab: AnyTab, server: ServerProcess, paths: dict[str, str]) -> None:
     tab.goto(server.url + paths["room to be mended"])
     for width, height in SIZES:

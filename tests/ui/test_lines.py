@@ -239,7 +239,6 @@ def test_everything_that_waits_when_discarded_is_gone(visit: Callable[..., Perso
     alice.see()
 
 
-@pytest.mark.xfail(strict=True, reason="what was refused goes with what waits")
 def test_message_that_was_refused_stays_when_all_that_waits_is_discarded(
     visit: Callable[..., Person], own_server: ServerProcess
 ) -> None:

@@ -1,4 +1,4 @@
-"""A page of the past has the composer of the live one: its name, its draft and its keys; what is sent goes to the end."""
+"""A page of the past has the composer of the live one: its name, draft and keys; what it sends is seen at the end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ def _everything() -> list[str]:
     return [f"number {number}" for number in range(1, ROWS + 1)]
 
 
-@pytest.mark.xfail(strict=True, reason="a page of the past has no composer of its own yet")
 def test_message_when_it_is_written_in_the_past_is_sent_under_the_same_name_and_seen_at_the_end(
     zoe: Person, room: str
 ) -> None:
@@ -43,7 +42,6 @@ def test_message_when_it_is_written_in_the_past_is_sent_under_the_same_name_and_
     assert zoe.asked_to_stay == 0
 
 
-@pytest.mark.xfail(strict=True, reason="a page of the past has no composer of its own yet")
 def test_draft_when_it_was_begun_in_the_past_is_there_at_the_end_and_back_again(zoe: Person, room: str) -> None:
     zoe.page.keyboard.type("half a thought")
     assert zoe.page.input_value("#message") == "half a thought"
@@ -55,7 +53,6 @@ def test_draft_when_it_was_begun_in_the_past_is_there_at_the_end_and_back_again(
     assert zoe.asked_to_stay == 0
 
 
-@pytest.mark.xfail(strict=True, reason="a page of the past has no composer of its own yet")
 def test_message_when_the_browser_keeps_nothing_is_sent_from_the_past_all_the_same(
     visit: Visit, say: Say, room: str
 ) -> None:
@@ -72,7 +69,6 @@ def test_message_when_the_browser_keeps_nothing_is_sent_from_the_past_all_the_sa
     assert alice.asked_to_stay == 0
 
 
-@pytest.mark.xfail(strict=True, reason="the browser's own check of the form is in the way")
 def test_enter_in_an_empty_composer_says_nothing(visit: Visit, room: str) -> None:
     alice = visit(f"/{room}")
     alice.page.evaluate("() => document.addEventListener('invalid', () => { window.scolded = true; }, true)")

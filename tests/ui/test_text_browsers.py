@@ -62,7 +62,6 @@ def test_room_is_a_page_with_a_form_and_links(server: ServerProcess, browser: st
         assert words not in shown
 
 
-@pytest.mark.xfail(strict=True, reason="Links shows the address of the script as a link")
 def test_room_offers_no_link_that_is_for_machines(server: ServerProcess) -> None:
     for browser in BROWSERS:
         shown = dump(browser, f"{server.url}/{browser}-machines")

@@ -23,7 +23,7 @@ from parlour.hub.channel import Channel
 from parlour.hub.hub import Hub
 from parlour.schema.events import Event, decode_event
 from parlour.ui.markup import Markup
-from parlour.ui.page import CSP, RoomPage, render_error, render_room
+from parlour.ui.page import CSP, RoomPage, early, render_error, render_room
 from parlour.ui.timeline import LIST_BREAK, render_timeline
 
 SHOWN_ROOMS = 20
@@ -94,7 +94,7 @@ class Pages:
             200 if refused is None else refused.refusal.kind.status,
             body,
             HTML,
-            self._fields(request, cookie, refused),
+            self._fields(request, cookie, refused) + field_line(b"Link", early(page.prefix)),
             policy=CSP.encode(),
         )
 

@@ -10,22 +10,22 @@ from parlour.ui.markup import Markup
 # A file could be refused as well. A part is asked for again after a second or two, then at growing intervals up to a
 # minute. The fragment makes another module of the same address: a browser may remember that the first did not come.
 LOADER = Markup("""
-const link = (rel) => document.querySelector(`link[rel=${rel}]`);
+const style = document.querySelector("link[rel=stylesheet]");
+const { address } = document.querySelector("script[data-address]").dataset;
 const untilLoaded = (load, tries = 0) => load(tries).catch(() => {
   setTimeout(untilLoaded, 1000 * (1 + Math.random()) * Math.min(2 ** tries, 30), load, tries + 1);
 });
 untilLoaded(async (tries) => {
-  if (link("stylesheet").sheet?.cssRules.length) return;
+  if (style.sheet?.cssRules.length) return;
   if (tries === 0) throw new Error("refused");
   await new Promise((loaded, failed) => {
-    Object.assign(link("stylesheet"), { onload: loaded, onerror: failed });
-    link("stylesheet").href += "";
+    Object.assign(style, { onload: loaded, onerror: failed });
+    style.href += "";
   });
 });
 untilLoaded(async (tries) => {
-  const { href } = link("modulepreload");
   try {
-    await import(tries ? `${href}#${tries}` : href);
+    await import(tries ? `${address}#${tries}` : address);
   } catch (error) {
     if (!document.documentElement.classList.contains("scripted")) throw error;
     reportError(error);

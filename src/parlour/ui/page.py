@@ -108,6 +108,11 @@ def render_error(
     return _document(title, body, prefix, ["room.css"], refresh)
 
 
+def early(prefix: str) -> bytes:
+    """What the `Link` field of a room's page says: a browser may fetch the script while it reads (RFC 8288 §3)."""
+    return f"<{prefix}{asset_url('room.js')}>; rel=modulepreload".encode()
+
+
 def _document(title: str, body: Markup, prefix: str, needed: Sequence[str], further: Markup | str = "") -> bytes:
     loads = {name: templates.SCRIPT if name.endswith(".js") else templates.STYLE for name in needed}
     return templates.DOCUMENT(

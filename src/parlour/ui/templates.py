@@ -27,7 +27,8 @@ DOCUMENT = Template("""\
 """)
 
 STYLE = Template('<link rel="stylesheet" href="{address}">\n')
-SCRIPT = Template('<link rel="modulepreload" href="{address}">\n<script type="module">{loader}</script>\n')
+# The address is no `<link>`: Links shows that as the first link of the page.
+SCRIPT = Template('<script type="module" data-address="{address}">{loader}</script>\n')
 
 ROOM = Template("""\
 <body class="chat" data-room="{room}" data-epoch="{epoch}" data-first="{first}" data-last="{last}" \

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { actionOf, begin, hasOlder, KEEP, reduce, weight } from "../../../src/parlour/ui/static/state.js";
+import { actionOf, begin, hasOlder, reduce } from "../../../src/parlour/ui/static/state.js";
+import { KEEP, weight } from "../../../src/parlour/ui/static/trim.js";
 
 const FIXTURES = new URL("../../fixtures/timelines/", import.meta.url);
 

@@ -3,16 +3,18 @@
 import { history } from "./api.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
-import { Keep } from "./keep.js";
+import { Keep, newKey } from "./keep.js";
 import { listenToKeys } from "./keys.js";
 import { askBeforeLeaving } from "./leave.js";
 import { Live } from "./live.js";
 import { lasting, passing } from "./memory.js";
 import { makePopover } from "./panel.js";
+import { showPast } from "./past.js";
 import { RoomList } from "./rooms.js";
 import { Sender } from "./sender.js";
-import { actionOf, hasOlder, reduce } from "./state.js";
-import { Strip, waitingIn } from "./strip.js";
+import { actionOf, hasOlder, reduce, waitingIn } from "./state.js";
+import { Strip } from "./strip.js";
+import { correctAddresses, offerCopying } from "./terminal.js";
 import { View } from "./view.js";
 
 const MINUTE_MS = 60_000;
@@ -124,8 +126,7 @@ function goLive() {
   const composer = form && new Composer(form, room, Number(limit), {
     onSend: ({ text, name }) => {
       dispatch({ type: "rename", name });
-      const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
-      dispatch({ type: "compose", key, text, name, at: Date.now() });
+      dispatch({ type: "compose", key: newKey(), text, name, at: Date.now() });
       view.render(state);
       view.toEnd();
     },
@@ -159,39 +160,16 @@ function goLive() {
   live.start();
 }
 
-/** A page of the past: only its times become the reader's. */
-function showPast() {
-  const view = new View();
-  view.render(view.read({ mine: lasting.get("mine", []) }));
-  view.leave();
-  setInterval(() => view.renderDays(), MINUTE_MS);
-}
-
 /** A window in sight is not looked at while somebody works in another one. */
 function isLookedAt() {
   return document.visibilityState === "visible" && document.hasFocus();
-}
-
-/** Offer to copy the commands, where the browser lets a page do that. */
-function offerCopying() {
-  if (!navigator.clipboard) return;
-  for (const code of document.querySelectorAll(".command code")) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "copy";
-    button.textContent = "Copy";
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(code.textContent);
-      button.textContent = "Copied";
-    });
-    code.after(button);
-  }
 }
 
 document.documentElement.classList.add("scripted");
 makePopover();
 const roomList = new RoomList();
 roomList.start();
+correctAddresses();
 offerCopying();
 if (document.body.dataset.live === "yes") goLive();
 else showPast();

@@ -22,6 +22,7 @@ export class Composer {
    */
   constructor(form, room, limit, { onSend, onName, onDraft }) {
     this.#form = form;
+    form.noValidate = true; // nothing to send is no mistake
     this.#text = form.elements.namedItem("message");
     this.#name = new NameField(form, onName);
     this.#hint = form.querySelector("#hint");

@@ -20,6 +20,16 @@ export function revived(items, now) {
   });
 }
 
+/** The idempotency key of a new message. */
+export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+
+const newName = (room) => `outbox:${room}:${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
+
+/** Leave a message of a room for the next live page, which sends it; false if the browser does not keep it. */
+export function leaveBehind(room, item) {
+  return lasting.set(newName(room), [item]);
+}
+
 export class Keep {
   #room;
   #own;
@@ -36,7 +46,7 @@ export class Keep {
   /** For a room: `onFound(items)` gets what another tab has left, `onTaken()` is told if one has taken over what is here. */
   constructor({ room, onFound, onTaken }) {
     this.#room = room;
-    this.#own = `outbox:${room}:${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
+    this.#own = newName(room);
     this.#onFound = onFound;
     this.#onTaken = onTaken;
   }

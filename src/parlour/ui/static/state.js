@@ -1,10 +1,6 @@
 // What a room's page knows, as a pure function of what happened: no DOM, no clock, no network.
 
-/** Weight of the messages kept in the page while the reader is at the end; older ones are loaded again on demand. */
-export const KEEP = 1000;
-
-const TRIM_AT = KEEP + 500;
-const CHARS_OF_WEIGHT = 500;
+import { trim } from "./trim.js";
 
 /** Refusals that pass by themselves: the same message is sent again with the same key (docs/protocol.md#sending). */
 const PASSING = new Set([
@@ -124,7 +120,11 @@ const reducers = {
     status: "pending", detail: undefined, waitMs: undefined, ...(name === undefined ? {} : { name }),
   }),
 
-  discardAll: (state) => ({ ...reducers.taken(state), refusedName: null }),
+  /** Forget what waits. What was refused stays: the reader was not asked about it. */
+  discardAll: (state) => {
+    const waiting = new Set(waitingIn(state.outbox));
+    return { ...state, outbox: state.outbox.filter((item) => !waiting.has(item)) };
+  },
 
   discard: (state, { key }) => ({ ...state, outbox: state.outbox.filter((item) => item.key !== key) }),
 };
@@ -137,6 +137,11 @@ export function reduce(state, action) {
 /** Whether there are messages before the first one shown. */
 export function hasOlder(state) {
   return state.messages.length > 0 && state.messages[0].seq > state.firstSeq;
+}
+
+/** What is to be sent, and would be if the line were well. */
+export function waitingIn(outbox) {
+  return outbox.filter(({ status }) => status === "pending" || status === "held");
 }
 
 function isMessage(event) {
@@ -175,21 +180,4 @@ function settle(state, event) {
 /** Nobody else can have the key before the event is published, but later anyone can repeat it: so the text counts too. */
 function isEcho(state, event) {
   return event.key !== undefined && state.outbox.some((item) => item.key === event.key && item.text === event.text);
-}
-
-/** What a message costs to show: 1, and 1 more for each 500 characters, which may be an element every few of them. */
-export function weight({ text }) {
-  return 1 + Math.floor(text.length / CHARS_OF_WEIGHT);
-}
-
-function trim(state) {
-  const { messages } = state;
-  if (!state.attentive || messages.reduce((sum, message) => sum + weight(message), 0) <= TRIM_AT) return state;
-  let first = messages.length - 1; // the newest stays, whatever it weighs
-  let kept = weight(messages[first]);
-  while (first > 0 && kept + weight(messages[first - 1]) <= KEEP) {
-    first -= 1;
-    kept += weight(messages[first]);
-  }
-  return { ...state, messages: messages.slice(first) };
 }

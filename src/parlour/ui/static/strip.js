@@ -1,5 +1,7 @@
 // The one place that says what is wrong with the line and what waits for it: after five seconds, and until it is well.
 
+import { waitingIn } from "./state.js";
+
 const AFTER_MS = 5000;
 
 const WORDS = {
@@ -25,11 +27,6 @@ export function stripWords({ line, trouble, outbox }, isOnline, isKept) {
   if (waiting.length === 0) return wrong;
   const waits = waiting.length === 1 ? "1 message waits" : `${waiting.length} messages wait`;
   return `${wrong} ${waits}${isKept ? "." : ": keep this page open."}`;
-}
-
-/** What is to be sent, and would be if the line were well. */
-export function waitingIn(outbox) {
-  return outbox.filter(({ status }) => status === "pending" || status === "held");
 }
 
 function button(name, words, onClick) {

@@ -1,0 +1,38 @@
+// A page of the past: its times are the reader's, and what is written in it is sent from the live page.
+
+import { roomPath } from "./api.js";
+import { Composer } from "./composer.js";
+import { leaveBehind, newKey } from "./keep.js";
+import { listenToKeys } from "./keys.js";
+import { askBeforeLeaving } from "./leave.js";
+import { lasting } from "./memory.js";
+import { View } from "./view.js";
+
+const MINUTE_MS = 60_000;
+
+/** Show a page that does not follow the room. */
+export function showPast() {
+  const view = new View();
+  const { room, limit } = document.body.dataset;
+  view.render(view.read({ mine: lasting.get("mine", []) }));
+  view.leave();
+  setInterval(() => view.renderDays(), MINUTE_MS);
+
+  const form = document.getElementById("composer");
+  const text = form?.elements.namedItem("message");
+  const composer = form && new Composer(form, room, Number(limit), {
+    onSend: (message) => {
+      const item = { ...message, key: newKey(), at: Date.now(), status: "pending" };
+      if (leaveBehind(room, item)) {
+        window.location.assign(roomPath(room));
+      } else { // then as a browser without scripts does
+        text.value = message.text;
+        askBeforeLeaving(false);
+        form.submit();
+      }
+    },
+    onName: () => {},
+    onDraft: () => askBeforeLeaving(composer?.isUnkept ?? false),
+  });
+  listenToKeys({ text, scroller: document.getElementById("scroller"), toEnd: () => view.toEnd() });
+}
