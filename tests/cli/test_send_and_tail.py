@@ -239,15 +239,18 @@ def test_closed_pipe_ends_quietly(server: ServerProcess) -> None:
         tail.stderr.close()
 
 
+@pytest.mark.xfail(strict=True, reason="a feed goes on at the head after a reset")
 def test_gap_is_said_and_ends_with_5_when_it_may_not_be(server: ServerProcess) -> None:
     url = f"{server.url}/gap"
     with Client(url, name="a") as client:
         client.send("one")
     said = run("tail", url, "--since", "zz.7")
-    assert (said.returncode, said.stdout) == (0, b"")
+    assert said.returncode == 0
+    assert said.stdout.endswith(b" a: one\n")
     assert b"epoch_changed" in said.stderr
-    seen = run("tail", url, "--since", "zz.7", "--json")
-    assert json.loads(seen.stdout)["type"] == "reset"
+    assert said.stderr.count(b"\n") == 1
+    seen = [json.loads(line) for line in run("tail", url, "--since", "zz.7", "--json").stdout.splitlines()]
+    assert [(item["type"], item.get("text")) for item in seen] == [("reset", None), ("message", "one")]
     assert run("tail", url, "--since", "zz.7", "--strict").returncode == 5
 
 

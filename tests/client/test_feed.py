@@ -115,6 +115,55 @@ def test_reset_is_passed_on_and_moves_the_cursor() -> None:
     assert peer.asked[1].line == "GET /lobby?follow=1&since=f.4 HTTP/1.1"
 
 
+def reset_line(reason: str, epoch: str, first_seq: int, head_seq: int) -> bytes:
+    return b'{"type":"reset","room":"lobby","reason":"%b","epoch":"%b","first_seq":%d,"head_seq":%d}' % (
+        reason.encode(),
+        epoch.encode(),
+        first_seq,
+        head_seq,
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="a feed goes on at the head after a reset")
+def test_after_a_restore_the_newest_events_of_the_new_log_are_read() -> None:
+    replaced = then(
+        stream(reset_line("epoch_changed", "f", 1, 5), b'{"type":"caught_up","room":"lobby","cursor":"f.5"}'), silence
+    )
+    with Peer(replaced, stream(line(4), line(5), line(6))) as peer, follower(peer) as client:
+        feed = client.follow("e.9", last=2)
+        got = read(iter(feed), 6)
+    assert [type(item) for item in got] == [Reset, Event, Event, Event]
+    assert seqs(got) == [4, 5, 6]
+    assert peer.asked[1].line == "GET /lobby?follow=1&since=f.3 HTTP/1.1"
+
+
+@pytest.mark.xfail(strict=True, reason="a feed goes on at the head after a reset")
+def test_what_is_kept_behind_a_gap_is_read_whole_also_over_broken_connections() -> None:
+    gap = then(stream(reset_line("below_retention", "e", 30, 33), caught_up(33)), silence)
+    with Peer(gap, stream(line(30), line(31)), stream(line(32), line(33), line(34))) as peer, follower(peer) as client:
+        got = read(iter(client.follow("e.9")), 34)
+    assert [type(item) for item in got] == [Reset, Event, Event, Lost, Event, Event, Event]
+    assert seqs(got) == [30, 31, 32, 33, 34]
+
+
+def test_behind_damage_the_stream_goes_on_by_itself() -> None:
+    with (
+        Peer(stream(reset_line("damaged", "e", 13, 12), line(13), line(14))) as peer,
+        follower(peer) as client,
+    ):
+        got = read(iter(client.follow("e.9")), 14)
+    assert [type(item) for item in got] == [Reset, Event, Event]
+
+
+@pytest.mark.xfail(strict=True, reason="a feed goes on at the head after a reset")
+def test_two_logs_that_take_turns_are_not_asked_without_a_pause() -> None:
+    """Two servers behind one address, for example."""
+    turns = [stream(reset_line("epoch_changed", epoch, 1, 5)) for epoch in ("f", "g", "f", "g")]
+    with Peer(*turns, stream(line(5))) as peer, follower(peer) as client:
+        got = read(iter(client.follow("e.9", last=1)), 5)
+    assert [type(item) for item in got] == [Reset, Reset, Lost, Reset, Lost, Reset, Lost, Event]
+
+
 def test_lines_keep_the_bytes_of_the_server_with_fields_unknown_here() -> None:
     raw = line(1)[:-1] + b',"mood":"new"}'
     with Peer(stream(raw)) as peer, follower(peer) as client:

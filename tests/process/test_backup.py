@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import apsw
 import httpx
@@ -68,6 +69,54 @@ def test_a_backup_of_a_running_server_is_restored_with_a_new_epoch(tmp_path: Pat
         say(server, "new 4")
         assert texts(server) == ["1", "2", "3", "new 4"]
     assert server.log.count("a new epoch begins") == 1
+
+
+@pytest.mark.xfail(strict=True, reason="a feed goes on at the head after a reset")
+@pytest.mark.parametrize("command", [("tail", "--follow"), ("tail", "--follow", "--json"), ("chat", "--plain")])
+def test_a_reader_that_was_there_before_reads_the_restored_room(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """While it waits for the server to come back, others speak already."""
+    copy = tmp_path / "copy.db"
+    server = ServerProcess(tmp_path / "data")
+    with server:
+        say(server, "m1", "m2", "m3")
+        assert parlour("backup", copy, "--data", server.data).returncode == 0
+        say(server, "m4", "m5", "m6")
+        name, *options = command
+        reader = subprocess.Popen(
+            [sys.executable, "-m", "parlour", name, f"{server.url}/lobby", *options],
+            env=ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert reader.stdout is not None
+        try:
+            shown = until(reader.stdout, "m6")
+            server.stop()
+            server.data = tmp_path / "new"
+            assert parlour("restore", copy, "--data", server.data).returncode == 0
+            server.start()
+            say(server, "NEW4", "NEW5")
+            shown = until(reader.stdout, "NEW5")
+            say(server, "NEW6")
+            shown += until(reader.stdout, "NEW6")
+        finally:
+            reader.kill()
+            reader.communicate()
+    said = [text for line in shown for text in ("m1", "m2", "m3", "m4", "NEW4", "NEW5", "NEW6") if text in line]
+    assert said == ["m1", "m2", "m3", "NEW4", "NEW5", "NEW6"]
+    assert sum("data was replaced" in line or '"epoch_changed"' in line for line in shown) == 1 + ("--json" in command)
+
+
+def until(output: IO[str], text: str) -> list[str]:
+    """The lines of a program up to the one that has the text."""
+    lines = []
+    for line in output:
+        lines.append(line)
+        if text in line:
+            return lines
+    raise AssertionError(f"ended without {text}: {lines}")
 
 
 @contextmanager
