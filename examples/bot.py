@@ -25,7 +25,7 @@ def main(address: str, cursor_file: Path) -> None:
             if isinstance(item, Event) and item.type == "message" and item.by.name != NAME and item.text:
                 room.send(f"{item.by.name} said: {item.text}", key=f"echo-to-{item.seq}")
             elif isinstance(item, Reset):
-                print(f"the log was reset ({item.reason}); going on at {item.head_seq}", file=sys.stderr)
+                print(f"the log was reset ({item.reason}); going on after {feed.cursor}", file=sys.stderr)
             if feed.cursor is not None:
                 remember(cursor_file, str(feed.cursor))
 

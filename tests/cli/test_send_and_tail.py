@@ -239,7 +239,6 @@ def test_closed_pipe_ends_quietly(server: ServerProcess) -> None:
         tail.stderr.close()
 
 
-@pytest.mark.xfail(strict=True, reason="a feed goes on at the head after a reset")
 def test_gap_is_said_and_ends_with_5_when_it_may_not_be(server: ServerProcess) -> None:
     url = f"{server.url}/gap"
     with Client(url, name="a") as client:

@@ -124,7 +124,6 @@ def reset_line(reason: str, epoch: str, first_seq: int, head_seq: int) -> bytes:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="a feed goes on at the head after a reset")
 def test_after_a_restore_the_newest_events_of_the_new_log_are_read() -> None:
     replaced = then(
         stream(reset_line("epoch_changed", "f", 1, 5), b'{"type":"caught_up","room":"lobby","cursor":"f.5"}'), silence
@@ -137,7 +136,6 @@ def test_after_a_restore_the_newest_events_of_the_new_log_are_read() -> None:
     assert peer.asked[1].line == "GET /lobby?follow=1&since=f.3 HTTP/1.1"
 
 
-@pytest.mark.xfail(strict=True, reason="a feed goes on at the head after a reset")
 def test_what_is_kept_behind_a_gap_is_read_whole_also_over_broken_connections() -> None:
     gap = then(stream(reset_line("below_retention", "e", 30, 33), caught_up(33)), silence)
     with Peer(gap, stream(line(30), line(31)), stream(line(32), line(33), line(34))) as peer, follower(peer) as client:
@@ -155,7 +153,6 @@ def test_behind_damage_the_stream_goes_on_by_itself() -> None:
     assert [type(item) for item in got] == [Reset, Event, Event]
 
 
-@pytest.mark.xfail(strict=True, reason="a feed goes on at the head after a reset")
 def test_two_logs_that_take_turns_are_not_asked_without_a_pause() -> None:
     """Two servers behind one address, for example."""
     turns = [stream(reset_line("epoch_changed", epoch, 1, 5)) for epoch in ("f", "g", "f", "g")]

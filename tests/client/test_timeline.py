@@ -62,7 +62,6 @@ def test_caught_up_without_a_readable_cursor_is_an_error() -> None:
         Timeline("lobby").take(CaughtUp("lobby", "e.-1"))
 
 
-@pytest.mark.xfail(strict=True, reason="a feed goes on at the head after a reset")
 @pytest.mark.parametrize(
     ("reason", "extent", "last", "place"),
     [

@@ -71,7 +71,6 @@ def test_a_backup_of_a_running_server_is_restored_with_a_new_epoch(tmp_path: Pat
     assert server.log.count("a new epoch begins") == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a feed goes on at the head after a reset")
 @pytest.mark.parametrize("command", [("tail", "--follow"), ("tail", "--follow", "--json"), ("chat", "--plain")])
 def test_a_reader_that_was_there_before_reads_the_restored_room(tmp_path: Path, command: tuple[str, ...]) -> None:
     """While it waits for the server to come back, others speak already."""

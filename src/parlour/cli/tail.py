@@ -80,10 +80,7 @@ def _print(feed: Feed, printer: Printer, *, follow: bool, strict: bool) -> None:
         if isinstance(item, Event):
             printer.show(line)
         elif isinstance(item, Reset):
-            place = f"the log has {item.first_seq} to {item.head_seq}"
-            if item.reason == "damaged":
-                place = f"the log goes on after {item.head_seq}"
-            text = f"events are missing here ({item.reason}); {place}"
+            text = _gap(item)
             if strict:
                 fail(EXIT_GAP, text)
             complain(text)
@@ -91,6 +88,18 @@ def _print(feed: Feed, printer: Printer, *, follow: bool, strict: bool) -> None:
                 printer.show(line)
         elif isinstance(item, CaughtUp) and not follow:
             return
+
+
+def _gap(reset: Reset) -> str:
+    """One line about a reset; what is still there comes behind it."""
+    if reset.reason == "damaged":
+        return f"events are missing here (damaged); the log goes on after {reset.head_seq}"
+    extent = f"{reset.first_seq} to {reset.head_seq}"
+    if reset.reason == "epoch_changed":
+        return f"the server's data was replaced (epoch_changed); what follows is from the new log, which has {extent}"
+    if reset.reason == "cursor_ahead":
+        return f"the log ends before this position (cursor_ahead); what follows is from {extent}"
+    return f"events are missing here ({reset.reason}); the log has {extent}"
 
 
 def harmless_json(raw: bytes) -> bytes:

@@ -16,7 +16,7 @@ from parlour.client.room import Room
 from parlour.client.timeline import Gap, Timeline
 from parlour.client.transport import ANSWER_S, Transport
 from parlour.core.cursor import Cursor
-from parlour.schema.events import Bye, Heartbeat
+from parlour.schema.events import Bye, Heartbeat, Reset
 from parlour.schema.json_line import encode
 
 STEADY_S = 10.0
@@ -38,6 +38,8 @@ class Feed:
 
     Iterating gives `Event`s, and between them what a reader may want to know: `CaughtUp` when the replay has reached
     the head, `Reset` in place of events that cannot be had any more, `Typing`, and `Lost` when the connection breaks.
+    After a `Reset` come the events that are still there: all that are kept behind a gap; the `last` newest ones where
+    the log was replaced, and their numbers may be lower than those before.
     `cursor` is the position after the last item given: kept somewhere, it resumes there. The iteration ends only by an
     error: Refused when the server says no; and Unreachable, Busy or OutcomeUnknown when the first connection does not
     come about within `timeout_s`. After that the feed comes back for ever.
@@ -55,12 +57,13 @@ class Feed:
     ) -> None:
         self._transport = transport
         self._room = room
-        self._timeline = Timeline(room.name, cursor)
+        self._timeline = Timeline(room.name, cursor, last=last)
         self._last = last
         self._backoff = backoff
         self._deadline = time.monotonic() + timeout_s
         self._least_answer_s = ANSWER_S if timeout_s == 0.0 else 1.0  # a last attempt gets a fair chance
         self._has_connected = False
+        self._rereads = False
         self._bye_s = 0.0
         self._hurry = threading.Event()
 
@@ -84,8 +87,11 @@ class Feed:
         while True:
             began = time.monotonic()
             self._bye_s = 0.0
+            had_reset, self._rereads = self._rereads, False
             try:
                 yield from self._connection()
+                if self._rereads and not had_reset:  # two logs that answer by turns are not asked without a pause
+                    continue
                 reason, at_least_s = "the server has ended the stream", self._bye_s
             except TEMPORARY as exc:
                 if self._is_too_late():
@@ -119,6 +125,13 @@ class Feed:
                             return
                         if not isinstance(item, Heartbeat):
                             yield line if item is line.item else Line(encode(item), item)
+                        if isinstance(item, Reset) and self._is_before(item.head_seq):
+                            self._rereads = True  # this stream goes on at the head: another one begins at the cursor
+                            return
+
+    def _is_before(self, head: int) -> bool:
+        cursor = self._timeline.cursor
+        return cursor is not None and cursor.seq < head
 
     def _is_too_late(self) -> bool:
         """Whether the first connection has not come about in its time."""

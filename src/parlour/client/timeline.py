@@ -7,6 +7,9 @@ from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
 from parlour.schema.events import CaughtUp, Event, Heartbeat, Reset, Typing
 
+ANOTHER_LOG = frozenset({"epoch_changed", "cursor_ahead"})
+"""Reasons of a `reset` after which the numbers that a reader knows mean nothing (docs/protocol.md#resume)."""
+
 
 class Gap(Exception):
     """The stream has left something out: reconnect with the cursor, which still stands before the gap."""
@@ -16,13 +19,15 @@ class Timeline:
     """Sees every item of every connection, in order of arrival, and lets each event through exactly once.
 
     `cursor` is the position to resume from; None until the first event or `caught_up`, when no position was given.
+    After a `reset` it stands before the events that can still be read: `last` of them where the log is another one.
     """
 
-    __slots__ = ("_behind", "_gap", "cursor", "room")
+    __slots__ = ("_behind", "_gap", "_last", "cursor", "room")
 
-    def __init__(self, room: str, cursor: Cursor | None = None) -> None:
+    def __init__(self, room: str, cursor: Cursor | None = None, *, last: int = 0) -> None:
         self.room = room
         self.cursor = cursor
+        self._last = last
         self._behind = False
         self._gap: tuple[Cursor, int] | None = None
 
@@ -40,7 +45,10 @@ class Timeline:
             case Reset():
                 if item.room != self.room:
                     return ()
-                self._move(Cursor(item.epoch, item.head_seq))
+                kept = item.first_seq - 1
+                # Nothing tells which events of another log are new to this reader: it begins as if it were new itself.
+                start = max(kept, item.head_seq - self._last) if item.reason in ANOTHER_LOG else kept
+                self._move(Cursor(item.epoch, start))
             case Heartbeat():
                 self._heartbeat(item.heads.get(self.room, 0))
             case Typing() if item.room != self.room:

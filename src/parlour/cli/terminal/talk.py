@@ -13,14 +13,15 @@ from parlour.cli.terminal.look import Look
 from parlour.client import CaughtUp, Client, ClientError, Event, Lost, OutcomeUnknown, Reset
 from parlour.client.items import Item
 from parlour.client.outbox import Delivered, Draft, Outbox, Rejected, Report, Waiting
+from parlour.client.timeline import ANOTHER_LOG
 
 _INBOX_ITEMS = 1024
 """Above this the reading thread waits, and so, in the end, does the server."""
 
 _RESETS = {
-    "epoch_changed": "the server's data was replaced; what was said meanwhile may be missing here",
+    "epoch_changed": "the server's data was replaced; what follows is from the new log",
     "below_retention": "older messages are not kept any more; some are missing here",
-    "cursor_ahead": "the server has fewer messages than were shown here",
+    "cursor_ahead": "the server has fewer messages than were shown here; what follows is from its log as it is now",
     "damaged": "the server cannot read some messages any more; they are missing here",
     "no_longer_member": "this room may not be read any more",
 }
@@ -152,6 +153,8 @@ class Talk:
                 yield from self._caught_up(item)
             case Reset():
                 self._seen_seq = item.head_seq
+                if item.reason in ANOTHER_LOG:  # numbers of the old one may never come
+                    self._due_seq = min(self._due_seq, item.head_seq)
                 self._has_missed = True
                 yield self._remark(_RESETS.get(item.reason, f"some messages are missing here ({item.reason})"))
             case Lost():
