@@ -36,6 +36,7 @@ from parlour.log import event
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.fanout import FanOut
+from parlour.net.large import LargeAnswers
 from parlour.net.listener import Listener, accept_on, open_listeners
 from parlour.net.proxies import TrustedProxies
 from parlour.net.server import LINGERING, Server
@@ -219,6 +220,7 @@ def _server(
         on_answer=_log_answer if settings.access_log else None,
         fan_out=fan_out,
         aside=context.aside,
+        large=LargeAnswers() if settings.rate_limits else LargeAnswers(of_client=None),
         site=site,
     )
 

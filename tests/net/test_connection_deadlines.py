@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from parlour.core.limits import Limits
+from parlour.net import progress
 from parlour.net.connection import Connection
 from parlour.net.progress import LINGER_S
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
@@ -134,7 +135,7 @@ def test_large_answer_waits_for_a_slow_reader_as_long_as_it_reads(server: InProc
         assert client.head().status == 200
         read = 0
         while read < size:
-            held = server.call(connection.buffered)
+            held = server.call(progress.left, connection)
             piece = min(500_000, size - read)
             assert len(client.read(piece)) == piece
             read += piece
@@ -146,7 +147,7 @@ def test_large_answer_waits_for_a_slow_reader_as_long_as_it_reads(server: InProc
 
 def has_less(connection: Connection, size: int) -> bool:
     """Whether fewer bytes are waiting to be sent."""
-    return connection.buffered() < size
+    return progress.left(connection) < size
 
 
 def test_large_answer_to_a_peer_that_does_not_read_is_given_up(server: InProcess) -> None:
@@ -177,7 +178,7 @@ def test_small_answer_to_a_peer_that_does_not_read_is_given_up(server: InProcess
             server.settle(lambda: connection._eof)
         elif ending == "closing":
             client.send(head("GET", "/fast", "Connection: close"))
-            server.settle(lambda: connection._closing)
+            server.settle(lambda: connection.is_closing)
         server.wind(LIMITS.stalled_s - 1)
         assert server.connections() == 1
         server.wind((LIMITS.keep_alive_s if ending == "idle" else 0) + LIMITS.stalled_s + LINGER_S + 2 * SLACK_S)
@@ -195,7 +196,7 @@ def test_last_answer_reaches_a_reader_who_takes_longer_than_we_linger(server: In
     with narrow(server) as client:
         connection = server.connection(client)
         client.send(head("GET", f"/page/{size}", "Connection: close"))
-        server.settle(lambda: connection._closing)
+        server.settle(lambda: connection.is_closing)
         assert server.call(connection.buffered) == 0
         server.wind(LINGER_S + SLACK_S)
         server.settle(lambda: not server.server.drain.connections)

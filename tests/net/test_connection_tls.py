@@ -78,7 +78,7 @@ def test_last_answer_to_a_tls_client_that_reads_late_comes_whole(server: InProce
     with server.client(trusting) as client:
         client.send(head("GET", f"/page/{size}", "Connection: close"))
         connection = server.connection(client)
-        server.settle(lambda: connection._closing)
+        server.settle(lambda: connection.is_closing)
         server.wind(server.setup.limits.stalled_s - 1)
         assert len(client.answer().body) == size
         assert client.rest() == b""
@@ -88,7 +88,7 @@ def test_tls_client_that_does_not_read_its_last_answer_is_given_up(server: InPro
     with server.client(trusting) as client:
         client.send(head("GET", "/page/20000000", "Connection: close"))
         connection = server.connection(client)
-        server.settle(lambda: connection._closing)
+        server.settle(lambda: connection.is_closing)
         server.wind(2 * server.setup.limits.stalled_s + 4)
         server.settle(lambda: not server.server.drain.connections)
 
@@ -120,6 +120,6 @@ def test_end_of_tls_that_takes_longer_than_the_limit_is_cut_off(
     with hasty(Limits(stalled_s=SHORT_S)) as server, server.client(trusting) as client:
         client.send(head("GET", "/page/20000000", "Connection: close"))
         connection = server.connection(client)
-        server.settle(lambda: connection._closing)
+        server.settle(lambda: connection.is_closing)
         server.call(connection.transport.close)
         server.settle(lambda: not server.server.drain.connections, SOON * Limits().stalled_s)

@@ -175,7 +175,7 @@ def test_client_that_sends_without_reading_is_not_read_from(chat: InProcess) -> 
         connection = chat.connection(client)
         thread = threading.Thread(target=send_all, args=(client, ws_frame(message) * 5_000_000))
         thread.start()
-        chat.settle(lambda: connection._paused)
+        chat.settle(lambda: connection.is_paused)
         for number in range(50):  # time for much more to come
             assert other.send(post("/other", b"number %d" % number)).answer().status == 201
         assert chat.call(connection.buffered) < 400_000
@@ -191,7 +191,7 @@ def test_client_that_reads_late_gets_every_answer(chat: InProcess) -> None:
         connection = chat.connection(client)
         thread = threading.Thread(target=send_all, args=(client, ws_frame(b'{"op":"send","text":"hello"}') * count))
         thread.start()
-        chat.settle(lambda: connection._paused)
+        chat.settle(lambda: connection.is_paused)
         for _ in range(count):
             client.read_until(b'"ack"')
         thread.join(PATIENCE_S)

@@ -31,6 +31,7 @@ from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.fanout import FanOut
+from parlour.net.large import ALL_BYTES, CLIENT_BYTES, LargeAnswers
 from parlour.net.listener import Listener, accept_on, open_listeners
 from parlour.net.proxies import TrustedProxies
 from parlour.net.server import Server
@@ -60,6 +61,8 @@ class Setup:
     limit_addresses: bool = False
     tls: ssl.SSLContext | None = None
     unix_socket: Path | None = None
+    client_bytes: int | None = CLIENT_BYTES
+    all_bytes: int = ALL_BYTES
 
 
 class Scripted:
@@ -329,6 +332,7 @@ class InProcess:
             limit_addresses=setup.limit_addresses,
             fan_out=app.server.fan_out if app is not None else FanOut(),
             aside=Aside(),
+            large=LargeAnswers(setup.client_bytes, setup.all_bytes),
         )
         listeners = open_listeners(["127.0.0.1"], 0, setup.unix_socket, environ={})
         self.port = listeners[0].sock.getsockname()[1]

@@ -56,7 +56,10 @@ class AddressBuckets:
 
 
 class AddressCounts:
-    """How many of something each address has at the moment: at most `most`, a site eight times that."""
+    """How many of something each address has at the moment: at most `most`, a site eight times that.
+
+    Who has none may have one that is larger than that.
+    """
 
     __slots__ = ("_counts", "most")
 
@@ -64,22 +67,23 @@ class AddressCounts:
         self.most = most
         self._counts: dict[str, int] = {}
 
-    def enter(self, key: str) -> bool:
-        """Count one more; False, and it is not counted, if that would be one too many."""
+    def enter(self, key: str, size: int = 1) -> bool:
+        """Count one more, or one of that size; False, and it is not counted, if that would be too many."""
         counts, site = self._counts, site_of(key)
         count = counts.get(key, 0)
-        if count >= self.most or (site is not None and counts.get(site, 0) >= self.most * SITE):
+        of_site = 0 if site is None else counts.get(site, 0)
+        if (count and count + size > self.most) or (of_site and of_site + size > self.most * SITE):
             return False
-        counts[key] = count + 1
+        counts[key] = count + size
         if site is not None:
-            counts[site] = counts.get(site, 0) + 1
+            counts[site] = of_site + size
         return True
 
-    def leave(self, key: str) -> None:
-        """One less, of those that `enter` has counted."""
+    def leave(self, key: str, size: int = 1) -> None:
+        """One less, of those that `enter` has counted with that size."""
         site = site_of(key)
         for counted in (key,) if site is None else (key, site):
-            count = self._counts.pop(counted) - 1
+            count = self._counts.pop(counted) - size
             if count:
                 self._counts[counted] = count
 

@@ -74,10 +74,13 @@ class Upgrade:
 Reply = Response | OpenResponse | Upgrade
 
 
-def encode(response: Response, *, date: bytes, keep_alive: bool, head_only: bool = False) -> bytes:
-    """The bytes of a complete response (RFC 9112 §4); `date` is an IMF-fixdate."""
+def encode(response: Response, *, date: bytes, keep_alive: bool, head_only: bool = False, minor: int = 1) -> bytes:
+    """The bytes of a complete response to HTTP/1.`minor` (RFC 9112 §4); `date` is an IMF-fixdate."""
     status, body, extra = response.status, response.body, response.fields
-    start = _start(status, date, response.cache, response.policy, keep_alive)
+    persistence = b"Connection: close\r\n"
+    if keep_alive:
+        persistence = b"" if minor else b"Connection: keep-alive\r\n"
+    start = _start(status, date, response.cache, response.policy, persistence)
     if status == 204 or status == 304:
         return b"%b%b\r\n" % (start, extra)
     content = (start, response.content_type, len(body), extra, b"" if head_only else body)
@@ -85,13 +88,13 @@ def encode(response: Response, *, date: bytes, keep_alive: bool, head_only: bool
 
 
 @lru_cache(maxsize=64)
-def _start(status: int, date: bytes, cache: bytes, policy: bytes | None, keep_alive: bool) -> bytes:
+def _start(status: int, date: bytes, cache: bytes, policy: bytes | None, persistence: bytes) -> bytes:
     """The part of a head that is the same in many responses of a second."""
     return b"%bDate: %b\r\nCache-Control: %b\r\n%b%b" % (
         _STATUS_LINES[status],
         date,
         cache,
-        b"" if keep_alive else b"Connection: close\r\n",
+        persistence,
         SECURITY_FIELDS if policy is None else _page_fields(policy),
     )
 

@@ -16,6 +16,7 @@ from parlour.net import progress
 from parlour.net.cork import Cork
 from parlour.net.exchange import Exchange
 from parlour.net.kernel import cut, unread
+from parlour.net.large import LargeAnswer
 from parlour.wire.http1 import RequestDecoder, RequestHead
 
 if TYPE_CHECKING:
@@ -47,15 +48,15 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_advancing", "_began", "_closing", "_cork", "_decoder", "_eof", "_exchange", "_handshake", "_head",
-        "_held", "_paused", "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket",
-        "descriptor", "due", "server", "transport", "untaken_then", "write",
+        "_advancing", "_began", "_cork", "_decoder", "_eof", "_exchange", "_handshake", "_head", "_held",
+        "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket",
+        "descriptor", "due", "is_closing", "is_paused", "large", "server", "transport", "untaken_then", "write",
     )  # fmt: skip
 
     def __init__(self, server: Server, handshake: Handshake | None = None) -> None:
         self.server = server
         self._handshake = handshake  # whose place it takes, over TLS
-        self.due = self.bucket = 0
+        self.due = self.bucket = self.untaken_then = 0  # the last for net/progress.py
         self.address = ""
         self.descriptor = -1  # of a stream that may be written to past its transport (net/fanout.py)
         self._decoder: RequestDecoder | None = None
@@ -64,13 +65,12 @@ class Connection(asyncio.Protocol):
         self._session: Session | None = None
         self._cork: Cork | None = None
         self._peer: Peer | None = None
+        self.large: LargeAnswer | None = None  # the writing is paused while something of it is left
         self._remaining = server.limits.connection_requests
-        self._paused = self._closing = self._eof = self._advancing = False
+        self.is_paused = self.is_closing = self._eof = self._advancing = self._held = False
         self._waiting_for = NOTHING
         self._began = 0.0  # when the request was there, for the access log
-        self.untaken_then = 0  # when the peer was looked at last (net/progress.py)
         self._unread = b""
-        self._held = False
         self.transport: asyncio.Transport
         self.write: Callable[[bytes], None]
 
@@ -96,6 +96,8 @@ class Connection(asyncio.Protocol):
         session, self._session = self._session, None
         exchange, self._exchange = self._exchange, None
         self._decoder = None
+        if self.large is not None:
+            self.large.leave()
         self.write = self.transport.write  # a method of our own would be a cycle, for the collector to find
         if session is not None:
             session.closed()
@@ -106,7 +108,7 @@ class Connection(asyncio.Protocol):
         """The deadline on the wheel has passed (RFC 9110 §15.5.9 for a request that did not arrive)."""
         if self._session is not None:
             self._session.wake()
-        elif self._closing or self._paused:
+        elif self.is_closing or self.is_paused:
             progress.check(self)
         elif self._exchange is not None:  # a long-poll whose client has closed its side: it has gone
             exchange, self._exchange = self._exchange, None
@@ -129,10 +131,10 @@ class Connection(asyncio.Protocol):
             self._feed_session(data)
             return
         decoder = self._decoder
-        if decoder is None or self._closing:
+        if decoder is None or self.is_closing:
             return  # what comes after a refusal is read and dropped, so that the peer gets to read the answer
         decoder.feed(data)
-        if self._exchange is None and not self._paused and not self._advancing:
+        if self._exchange is None and not self.is_paused and not self._advancing:
             self._advance()
         elif decoder.buffered > READ_AHEAD:
             self.transport.pause_reading()  # until more bytes are needed
@@ -151,12 +153,12 @@ class Connection(asyncio.Protocol):
 
     def _feed_more(self) -> None:
         """Go on with what was read, then with reading, unless the peer does not take the answers."""
-        if self._session is None or self._paused or self._held or self.transport.is_closing():
+        if self._session is None or self.is_paused or self._held or self.transport.is_closing():
             return
         data, self._unread = self._unread, b""
         if data:
             self._feed_session(data)
-        if not (self._unread or self._paused or self._held or self._eof):
+        if not (self._unread or self.is_paused or self._held or self._eof):
             self.transport.resume_reading()
 
     def eof_received(self) -> bool:
@@ -168,14 +170,16 @@ class Connection(asyncio.Protocol):
             self.server.wheel.set(self, GONE_S)
         elif not self._advancing:
             self._advance()
-        return not self._closing and not self.transport.is_closing() and self.transport.can_write_eof()
+        if self.large is not None:
+            return self.large.outlives_eof(self)
+        return not self.is_closing and not self.transport.is_closing() and self.transport.can_write_eof()
 
     def _advance(self) -> None:
         """Take the steps that the bytes at hand allow: a few in this turn of the loop, others are waiting too."""
         self._advancing = True
         try:
             for _ in range(self.server.limits.pipelined_requests):
-                must_wait = self._exchange is not None or self._closing or self._paused or self._held
+                must_wait = self._exchange is not None or self.is_closing or self.is_paused or self._held
                 if must_wait or not self._take_request():
                     break
             else:
@@ -322,16 +326,19 @@ class Connection(asyncio.Protocol):
             or (self._eof and not more)
             or head.upgrade == b"websocket"  # refused: what follows may be meant as frames, not as requests
         )
-        data = encode(response, date=server.date(), keep_alive=keep_alive, head_only=head.method == "HEAD")
-        if keep_alive and head.minor == 0:
-            data = data.replace(b"\r\n", b"\r\nConnection: keep-alive\r\n", 1)
-        self.write(data)
+        head_only = head.method == "HEAD"
+        data = encode(response, date=server.date(), keep_alive=keep_alive, head_only=head_only, minor=head.minor)
+        if len(data) <= server.limits.in_flight_bytes or response.status != 200 or self._peer is None:
+            self.write(data)
+        elif (refusal := server.large.write(self, self._peer.key, data)) is not None:
+            self._respond(server.render(refusal, head, self.address), head)
+            return
         if server.on_answer is not None:
             self._report(response.status, head)
         if not keep_alive:
             self._finish()
             return
-        if self._paused:
+        if self.is_paused:
             progress.watch(self)
         elif response.status == 503 and not server.is_proxy(self.address):  # that sends here for whoever comes next
             self._stand_aside()
@@ -343,8 +350,7 @@ class Connection(asyncio.Protocol):
 
     def _stand_aside(self) -> None:
         """Hear no more of the peer for a moment: many that ask again at once would keep the loop from all else."""
-        self._held = True
-        self.transport.pause_reading()
+        self.hold(True)
         self.server.aside.wait(self._come_back)
 
     def _come_back(self) -> None:
@@ -374,11 +380,13 @@ class Connection(asyncio.Protocol):
         """
         transport = self.transport
         self._uncork()
-        self._closing = True
+        self.is_closing = True
         self._decoder = None
         progress.look_soon(self)
         if not self._eof:
             transport.resume_reading()
+        if self.large is not None:
+            return  # it comes here again behind that
         if transport.is_closing() or self._eof or not (unread or transport.can_write_eof()):
             transport.close()
         elif transport.can_write_eof():
@@ -386,10 +394,11 @@ class Connection(asyncio.Protocol):
 
     def _close(self) -> None:
         """Close a connection on which nothing is under way, once everything is written."""
-        self._closing = True
+        self.is_closing = True
         self._decoder = None
         progress.look_soon(self)
-        self.transport.close()
+        if self.large is None:
+            self.transport.close()
 
     def _hand_over(self, session: Session, first: bytes) -> None:
         """From here the bytes belong to a session, behind the `first` ones."""
@@ -401,7 +410,7 @@ class Connection(asyncio.Protocol):
         self.write(first)
         session.started(self)
         self._uncork()
-        if self._paused:
+        if self.is_paused:
             session.paused()
         if self.server.drain.is_draining:
             self.drain(self.server.drain.reconnect_after_ms())
@@ -453,14 +462,16 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """More is in flight than the peer takes."""
-        self._paused = True
+        self.is_paused = True
         if self._session is not None:
             self._session.paused()
             self.transport.pause_reading()  # what it asks for would pile up
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
-        self._paused = False
+        self.is_paused = False
+        if self.large is not None:
+            self.large.write_on(self)
         if self._session is not None:
             self._session.resumed()
             self._feed_more()
@@ -486,4 +497,4 @@ class Connection(asyncio.Protocol):
     def describe(self) -> dict[str, object]:
         """A row of the connection table (SIGUSR1)."""
         state = type(self._session).__name__ if self._session else "busy" if self._exchange else "idle"
-        return {"address": self.address, "state": state, "buffered": self.buffered(), "paused": self._paused}
+        return {"address": self.address, "state": state, "buffered": progress.left(self), "paused": self.is_paused}

@@ -21,7 +21,7 @@ def untaken(transport: asyncio.Transport) -> int:
     """
     buffered = transport.get_write_buffer_size()
     if not transport.can_write_eof():
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # of a socket that is closed already
             answer = ioctl(transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
             buffered += int.from_bytes(answer, sys.byteorder)
     return buffered

@@ -14,9 +14,14 @@ LINGER_S = 2
 """After the last answer the peer gets this long to read it and close, before the connection is cut."""
 
 
+def left(connection: Connection) -> int:
+    """Bytes that were answered and that the peer does not have."""
+    return untaken(connection.transport) + (0 if connection.large is None else connection.large.left)
+
+
 def watch(connection: Connection) -> None:
     """Have it looked at after a while, by `check`."""
-    connection.untaken_then = untaken(connection.transport)
+    connection.untaken_then = left(connection)
     connection.server.wheel.set(connection, connection.server.limits.stalled_s)
 
 
@@ -29,10 +34,10 @@ def look_soon(connection: Connection) -> None:
 def check(connection: Connection) -> None:
     """The peer has an answer to read: cut it off when it took nothing since the last look."""
     transport = connection.transport
-    left = untaken(transport)
-    if 0 < left < connection.untaken_then:
+    bytes_left = left(connection)
+    if 0 < bytes_left < connection.untaken_then:
         watch(connection)
-    elif left:
+    elif bytes_left:
         connection.abort()
     elif transport.is_closing():  # TLS: the peer says nothing to our close
         transport.abort()  # no reset: what the kernel has, it may still deliver

@@ -23,6 +23,7 @@ from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.fanout import FanOut
 from parlour.net.handshake import Handshake
+from parlour.net.large import LargeAnswers
 from parlour.net.proxies import UNIX_PEER, TrustedProxies, address_key
 from parlour.net.refusals import RefusalLog
 from parlour.wire.http1 import HeadLimits, RequestDecoder, RequestHead
@@ -58,6 +59,7 @@ class Server:
         on_answer: OnAnswer | None = None,
         fan_out: FanOut,
         aside: Aside,
+        large: LargeAnswers,
         site: Site | None = None,
     ) -> None:
         self.application = application
@@ -80,6 +82,7 @@ class Server:
         self.refused: dict[Connection | Handshake, Refusal] = {}
         """Connections that are one too many, oldest first, and why: whatever they ask is answered so."""
         self.aside = aside
+        self.large = large
         self.behind_proxy = proxies is not None
         self._proxies = proxies
         self._site = site
@@ -167,6 +170,7 @@ class Server:
             "connections": len(self.drain.connections),
             "addresses": len(self._open),
             "rates_of_connecting": len(self._new),
+            "large_answers_bytes": self.large.total,
         }
 
     # --- for connections ---
