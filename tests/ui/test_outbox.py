@@ -136,6 +136,28 @@ def test_message_when_it_has_waited_for_days_is_not_sent_before_somebody_looks(
     alice.see("2 days ago")
 
 
+@pytest.mark.xfail(strict=True, reason="one such value, and the page never goes live")
+@pytest.mark.parametrize("value", ["{}", "5", '"abc"', "[null]", '[{"at":9e15}]'])
+def test_page_when_anything_else_stands_in_its_store_goes_live_and_sends(visit: Visit, room: str, value: str) -> None:
+    alice = visit(f"/{room}")
+    alice.page.evaluate(
+        """([room, value]) => {
+            const names = [`outbox:${room}:1-1`, "outbox:elsewhere:1-1", `draft:${room}`, "draft:elsewhere", "mine"];
+            for (const name of names) localStorage.setItem(`parlour:${name}`, value);
+            if (value !== '"abc"') localStorage.setItem("parlour:name", value);
+            for (const name of ["transport", `draft:${room}`]) sessionStorage.setItem(`parlour:${name}`, value);
+        }""",
+        [room, value],
+    )
+    alice.page.reload()
+    alice.wait_for_line("live")
+    assert alice.page.input_value("#name") == ""
+    alice.page.fill("#message", "")
+    alice.write("hello", name="Alice")
+    alice.see("hello")
+    assert alice.page.evaluate("Object.keys(localStorage).filter((name) => name.includes('outbox'))") == []
+
+
 def test_browser_when_a_message_waits_asks_before_closing_and_not_before_or_after(
     visit: Visit, own_server: ServerProcess
 ) -> None:
