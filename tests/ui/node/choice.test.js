@@ -20,21 +20,21 @@ function round(choice, passing, away = false) {
 }
 
 test("the first that passes is found in one round", () => {
-  assert.deepEqual(round(begin(null), TRANSPORTS).tried, ["socket"]);
-  assert.deepEqual(round(begin(null), ["stream", "poll"]).tried, ["socket", "stream"]);
-  assert.deepEqual(round(begin(null), ["poll"]).tried, ["socket", "stream", "poll"]);
-  assert.deepEqual(round(begin(null), []).tried, ["socket", "stream", "poll"]);
+  assert.deepEqual(round(begin(""), TRANSPORTS).tried, ["socket"]);
+  assert.deepEqual(round(begin(""), ["stream", "poll"]).tried, ["socket", "stream"]);
+  assert.deepEqual(round(begin(""), ["poll"]).tried, ["socket", "stream", "poll"]);
+  assert.deepEqual(round(begin(""), []).tried, ["socket", "stream", "poll"]);
 });
 
 test("without a WebSocket the line is there within three seconds, and one that is known has more time", () => {
-  assert.ok(patience(begin(null)) < 3000);
-  const known = worked(begin(null));
-  assert.ok(patience(known) > 3 * patience(begin(null)));
+  assert.ok(patience(begin("")) < 3000);
+  const known = worked(begin(""));
+  assert.ok(patience(known) > 3 * patience(begin("")));
 });
 
 test("what has passed begins the next rounds, and those of the next page of the visit", () => {
   for (const passing of [["stream", "poll"], ["poll"]]) {
-    const { choice } = round(begin(null), passing);
+    const { choice } = round(begin(""), passing);
     assert.equal(choice.first, passing[0]);
     assert.deepEqual(round(failed(choice, BROKEN), passing).tried, [passing[0]]);
     assert.deepEqual(round(begin(choice.first), passing).tried, [passing[0]]);
@@ -42,7 +42,7 @@ test("what has passed begins the next rounds, and those of the next page of the 
 });
 
 test("on another network the WebSocket that had passed is left, and tried again on every new line", () => {
-  const home = worked(begin(null));
+  const home = worked(begin(""));
   const { choice, tried } = round(failed(home, BROKEN), ["stream"]);
   assert.deepEqual(tried, ["socket", "stream"]);
   assert.equal(choice.first, "socket");
@@ -64,10 +64,10 @@ test("a transport that nobody knows is not remembered", () => {
 });
 
 test("a stream that nobody looks at gives way to polls, and comes back", () => {
-  const { choice } = round(begin(null), ["stream", "poll"]);
+  const { choice } = round(begin(""), ["stream", "poll"]);
   const resting = worked(rest(choice));
   assert.equal(resting.next, "poll");
   assert.equal(restart(resting).next, "stream");
-  assert.equal(rest(worked(begin(null))), null);
+  assert.equal(rest(worked(begin(""))), null);
   assert.equal(rest(resting), null);
 });

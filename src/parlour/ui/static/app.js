@@ -12,6 +12,7 @@ import { makePopover } from "./panel.js";
 import { showPast } from "./past.js";
 import { RoomList } from "./rooms.js";
 import { Sender } from "./sender.js";
+import * as shapes from "./shapes.js";
 import { actionOf, hasOlder, reduce, waitingIn } from "./state.js";
 import { Strip } from "./strip.js";
 import { correctAddresses, offerCopying } from "./terminal.js";
@@ -24,7 +25,7 @@ const RENDER_HIDDEN_MS = 200; // a tab in the background gets no animation frame
 function goLive() {
   const view = new View();
   const { room, limit } = document.body.dataset;
-  let state = view.read({ mine: lasting.get("mine", []) });
+  let state = view.read({ mine: lasting.get("mine", shapes.ids) });
   let isRenderDue = false;
   let isLoading = false;
 

@@ -16,7 +16,7 @@ const PATIENCE_WITH_KNOWN_MS = 10000;
  *
  * `first` is the transport that a round of attempts begins with, `next` the one to try now, `known` are those that have
  * worked in this page, `atOnce` says that the next attempt belongs to the same round and need not wait. `remembered` is
- * what an earlier page of this visit had as `first`, or null.
+ * what an earlier page of this visit had as `first`, or empty.
  */
 export function begin(remembered) {
   const first = TRANSPORTS.includes(remembered) ? remembered : TRANSPORTS[0];

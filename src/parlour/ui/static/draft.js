@@ -1,6 +1,7 @@
 // What is being written, kept while it is written: it outlives the tab, and another tab of the room begins with it.
 
 import { lasting, passing } from "./memory.js";
+import * as shapes from "./shapes.js";
 
 const PAUSE_MS = 500;
 
@@ -22,8 +23,8 @@ export class Draft {
   constructor(room, { onGone, onSaved }) {
     this.#name = `draft:${room}`;
     this.#onSaved = onSaved;
-    lasting.watch(this.#name, (value) => {
-      if (value !== null || this.#isOwn) return;
+    lasting.watch(this.#name, () => {
+      if (this.#isOwn) return;
       onGone(this.#text);
       this.#text = "";
       passing.set(this.#name, null);
@@ -34,7 +35,7 @@ export class Draft {
 
   /** What to begin with: of this tab's earlier life, or of the tab that wrote last. */
   begin() {
-    this.#text = passing.get(this.#name, "") || lasting.get(this.#name, {}).text || "";
+    this.#text = passing.get(this.#name, shapes.text) || lasting.get(this.#name, shapes.draft).text;
     return this.#text;
   }
 

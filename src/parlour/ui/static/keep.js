@@ -1,6 +1,7 @@
 // The outbox outlives its tab: each tab keeps its own in the browser, and what a closed one has left is taken over.
 
 import { lasting } from "./memory.js";
+import * as shapes from "./shapes.js";
 
 const ROLL_CALL_MS = 500; // a tab that is there answers at once
 const AGAIN_MS = 5000; // a tab may have died without a word, and one that is reloaded may still have answered
@@ -53,7 +54,7 @@ export class Keep {
 
   start() {
     this.#forgetOld();
-    lasting.watch(this.#own, (value) => value === null && this.#taken());
+    lasting.watch(this.#own, () => this.#taken());
     try {
       this.#calls = new BroadcastChannel(`parlour:outbox:${this.#room}`);
       this.#calls.onmessage = ({ data }) => this.#heard(data);
@@ -76,7 +77,7 @@ export class Keep {
 
   /** See what closed tabs have left. */
   look() {
-    if (this.isKept && this.#count > 0 && lasting.get(this.#own, null) === null) this.#taken();
+    if (this.isKept && this.#count > 0 && !lasting.has(this.#own)) this.#taken();
     const others = lasting.names(`outbox:${this.#room}:`).filter((name) => name !== this.#own);
     if (others.length === 0 || this.#isCalling) return;
     this.#isCalling = true;
@@ -95,7 +96,7 @@ export class Keep {
   }
 
   #take(name) {
-    const items = lasting.get(name, []);
+    const items = lasting.get(name, shapes.outbox);
     if (items.length) this.#onFound(revived(items, Date.now()));
     lasting.set(name, null); // after they are kept as our own
   }
@@ -107,10 +108,10 @@ export class Keep {
 
   #forgetOld() {
     for (const name of lasting.names("outbox:")) {
-      if (revived(lasting.get(name, []), Date.now()).length === 0) lasting.set(name, null);
+      if (revived(lasting.get(name, shapes.outbox), Date.now()).length === 0) lasting.set(name, null);
     }
     for (const name of lasting.names("draft:")) {
-      if (!(Date.now() - lasting.get(name, {}).at < FORGET_MS)) lasting.set(name, null);
+      if (Date.now() - lasting.get(name, shapes.draft).at >= FORGET_MS) lasting.set(name, null);
     }
   }
 }

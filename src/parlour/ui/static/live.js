@@ -2,6 +2,7 @@
 
 import { begin, failed, patience, rest, restart, worked } from "./choice.js";
 import { openPoll } from "./poll.js";
+import * as shapes from "./shapes.js";
 import { openSocket } from "./socket.js";
 import { openStream } from "./stream.js";
 import { watchWaking } from "./wake.js";
@@ -48,7 +49,7 @@ export class Live {
     this.#place = place;
     this.#onItem = onItem;
     this.#onLine = onLine;
-    this.#choice = begin(memory.get("transport", null));
+    this.#choice = begin(memory.get("transport", shapes.text));
     this.#remember = (transport) => memory.set("transport", transport);
   }
 

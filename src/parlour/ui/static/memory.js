@@ -10,13 +10,14 @@ export class Memory {
     this.#open = open;
   }
 
-  /** The value of a name, or `fallback` if there is none or it cannot be read. */
-  get(name, fallback) {
-    try {
-      return JSON.parse(this.#open().getItem(keyOf(name))) ?? fallback;
-    } catch {
-      return fallback;
-    }
+  /** The value of a name, in the shape that it must have (shapes.js), which says what there is if it has none. */
+  get(name, shape) {
+    return shape(this.#read(name));
+  }
+
+  /** Whether there is anything under a name. */
+  has(name) {
+    return this.#read(name) !== null;
   }
 
   /** Keep a value; false if that cannot be, and then the one before is still there. An empty one (null, "", []) goes. */
@@ -44,11 +45,19 @@ export class Memory {
     }
   }
 
-  /** Call `onChange(value)` when another tab has kept another value of a name, or (null) forgotten it. */
-  watch(name, onChange) {
+  /** Call `onGone()` when another tab has forgotten a name. */
+  watch(name, onGone) {
     window.addEventListener("storage", ({ key, newValue }) => {
-      if (key === keyOf(name)) onChange(newValue === null ? null : this.get(name, null));
+      if (key === keyOf(name) && newValue === null) onGone();
     });
+  }
+
+  #read(name) {
+    try {
+      return JSON.parse(this.#open().getItem(keyOf(name)));
+    } catch {
+      return null; // forbidden, or not JSON
+    }
   }
 }
 

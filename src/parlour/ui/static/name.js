@@ -1,6 +1,7 @@
 // The field for the name: remembered, and told there what is wrong with it.
 
 import { lasting } from "./memory.js";
+import * as shapes from "./shapes.js";
 
 export class NameField {
   #input;
@@ -9,7 +10,7 @@ export class NameField {
   /** `onChange(name)` gets every name that was typed, once it is. */
   constructor(form, onChange) {
     this.#input = form.elements.namedItem("name");
-    this.#input.value ||= lasting.get("name", "");
+    this.#input.value ||= lasting.get("name", shapes.text);
     this.#input.addEventListener("change", () => {
       this.remember();
       onChange(this.value);
@@ -32,7 +33,7 @@ export class NameField {
       for (const name of ["aria-invalid", "aria-errormessage"]) this.#input.removeAttribute(name);
       return;
     }
-    if (lasting.get("name", "") === refused.name) lasting.set("name", null);
+    if (lasting.get("name", shapes.text) === refused.name) lasting.set("name", null);
     if (this.#error === null) {
       this.#error = document.createElement("p");
       Object.assign(this.#error, { id: "name-refused", className: "refused" });

@@ -6,6 +6,7 @@ import { leaveBehind, newKey } from "./keep.js";
 import { listenToKeys } from "./keys.js";
 import { askBeforeLeaving } from "./leave.js";
 import { lasting } from "./memory.js";
+import * as shapes from "./shapes.js";
 import { View } from "./view.js";
 
 const MINUTE_MS = 60_000;
@@ -14,7 +15,7 @@ const MINUTE_MS = 60_000;
 export function showPast() {
   const view = new View();
   const { room, limit } = document.body.dataset;
-  view.render(view.read({ mine: lasting.get("mine", []) }));
+  view.render(view.read({ mine: lasting.get("mine", shapes.ids) }));
   view.leave();
   setInterval(() => view.renderDays(), MINUTE_MS);
 
