@@ -1,0 +1,40 @@
+"""A page whose log cannot be continued says so, where that happened, for as long as it is open."""
+
+from __future__ import annotations
+
+import shutil
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.server import ServerProcess
+from tests.ui.conftest import Visit
+from tests.ui.test_ears_and_fingers import SPOKEN
+
+REPLACED = "The server’s data was replaced: some messages may be missing here."
+
+
+def _say(server: ServerProcess, text: str) -> None:
+    httpx.post(f"{server.url}/lobby", json={"text": text, "name": "Maya"}).raise_for_status()
+
+
+@pytest.mark.xfail(strict=True, reason="the page only says that it is connected again")
+def test_page_when_the_data_was_replaced_says_so_once_and_goes_on_saying_so(
+    visit: Visit, own_server: ServerProcess
+) -> None:
+    _say(own_server, "before")
+    alice = visit("/lobby", at=own_server)
+    alice.see("before")
+    own_server.kill()
+    alice.wait_for_line("retrying")
+    shutil.rmtree(own_server.data)
+    own_server.start()
+    _say(own_server, "another world")
+    alice.see("another world")
+    rows = alice.page.locator("#messages > li:not(.day)")
+    expect(rows).to_contain_text(["another world", REPLACED])
+    _say(own_server, "and on")
+    alice.see("another world", "and on")
+    expect(rows).to_contain_text(["another world", REPLACED, "and on"])
+    assert alice.page.evaluate(SPOKEN).count(REPLACED) == 1
