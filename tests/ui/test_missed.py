@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 
 import httpx
-import pytest
 from playwright.sync_api import expect
 
 from tests.support.server import ServerProcess
@@ -19,7 +18,6 @@ def _say(server: ServerProcess, text: str) -> None:
     httpx.post(f"{server.url}/lobby", json={"text": text, "name": "Maya"}).raise_for_status()
 
 
-@pytest.mark.xfail(strict=True, reason="the page only says that it is connected again")
 def test_page_when_the_data_was_replaced_says_so_once_and_goes_on_saying_so(
     visit: Visit, own_server: ServerProcess
 ) -> None:

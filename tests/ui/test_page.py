@@ -149,7 +149,6 @@ def test_page_when_scripts_are_off_has_a_form_that_posts_and_links_that_lead_on(
     assert _only(document, "form", action="/")["method"] == "get"
 
 
-@pytest.mark.xfail(strict=True, reason="the title is that of any page")
 def test_page_when_a_form_was_refused_says_so_first() -> None:
     assert "<title>Not sent · lobby · Parlour</title>" in sample_page(error="Too long")
     assert "<title>lobby · Parlour</title>" in sample_page()

@@ -139,18 +139,16 @@ def test_message_is_sent_by_the_form_and_seen(server: ServerProcess, browser: st
         assert [(event.by.name, event.text) for event in alice.history().events][1] == ("ted", "hi there")
 
 
-@pytest.mark.xfail(strict=True, reason="rows are numbered, the day is the first")
 @pytest.mark.parametrize("browser", BROWSERS)
 def test_messages_have_no_numbers_that_are_not_theirs(server: ServerProcess, browser: str) -> None:
     with Client(f"{server.url}/{browser}-counts", name="alice") as alice:
         for text in ("hello", "and again"):
             alice.send(text)
-    shown = dump(browser, f"{server.url}/{browser}-counts")
+    shown = dump(browser, f"{server.url}/{browser}-counts").partition("References")[0]  # Lynx numbers links, at the end
     assert "and again" in shown
     assert re.findall(r"(?<!\w)\d+\. ", shown) == []
 
 
-@pytest.mark.xfail(strict=True, reason="the reason is the last thing of the page")
 @pytest.mark.parametrize("browser", BROWSERS)
 def test_refused_message_comes_back_with_the_reason(server: ServerProcess, browser: str, tmp_path: Path) -> None:
     room = f"{browser}-refused"

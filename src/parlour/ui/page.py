@@ -81,7 +81,8 @@ def render_room(page: RoomPage, timeline: Markup | None = None) -> bytes:
         newer="" if live else templates.NEWER(path=path, newer=page.newer),
         composer=_composer(page, path) if page.can_post else templates.CLOSED(),
     )
-    return _document(page.room, body, page.prefix, ["room.css", "room.js"])
+    title = page.room if page.error is None else f"Not sent · {page.room}"
+    return _document(title, body, page.prefix, ["room.css", "room.js"])
 
 
 def render_error(

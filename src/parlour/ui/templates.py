@@ -30,6 +30,7 @@ STYLE = Template('<link rel="stylesheet" href="{address}">\n')
 # The address is no `<link>`: Links shows that as the first link of the page.
 SCRIPT = Template('<script type="module" data-address="{address}">{loader}</script>\n')
 
+# Messages are no <ol>: browsers in a terminal would number them, and days too.
 ROOM = Template("""\
 <body class="chat" data-room="{room}" data-epoch="{epoch}" data-first="{first}" data-last="{last}" \
 data-live="{live}" data-limit="{limit}" data-prefix="{prefix}">
@@ -54,9 +55,9 @@ data-live="{live}" data-limit="{limit}" data-prefix="{prefix}">
 <div class="scroller" id="scroller" role="region" aria-label="Messages" tabindex="0">
 <div class="timeline">
 <div id="edge">{edge}</div>
-<ol class="messages" id="messages">
+<ul class="messages" id="messages">
 {timeline}
-</ol>
+</ul>
 <ol class="messages" id="outbox" aria-label="Being sent" aria-live="off"></ol>
 {newer}<span id="latest"></span>
 </div>

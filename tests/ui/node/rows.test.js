@@ -76,3 +76,12 @@ test("the wait before an attempt grows to 15 s and is spread over all of it", ()
   assert.equal(backoff(99, () => 1), 15000);
   assert.equal(backoff(99, () => 0), 0);
 });
+
+test("what may be missing stands behind the message it came after, also where there is none", () => {
+  const missed = { reason: "damaged", after: 2 };
+  const keysOf = (seqs) => rows(seqs.map((seq) => message(seq, "2026-11-22T10:00:00.000Z")), null, utcDay, missed)
+    .map((row) => (row.continues ? `${row.key}+` : row.key));
+  assert.deepEqual(keysOf([]), ["missed-2"]);
+  assert.deepEqual(keysOf([1, 2]), ["day-2026-11-22", "m1", "m2+", "missed-2"]);
+  assert.deepEqual(keysOf([2, 5, 6]), ["day-2026-11-22", "m2", "missed-2", "m5", "m6+"]);
+});

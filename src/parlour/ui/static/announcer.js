@@ -2,6 +2,7 @@
 
 import { shown } from "./hidden.js";
 import { element } from "./message.js";
+import { missedWords } from "./missed.js";
 
 const AT_ONCE = 5; // more than these in one go are counted: nobody wants to hear a whole night's talk
 const KEPT = 20;
@@ -21,6 +22,7 @@ export class Announcer {
   hear(state) {
     const old = this.#state;
     this.#state = state;
+    if (state.missed !== old.missed) this.#say(missedWords(state.missed.reason));
     if (state.epoch !== old.epoch) return; // another log
     const fresh = state.messages.filter(({ seq }) => seq > old.lastSeq);
     if (fresh.length > AT_ONCE) this.#say(`${fresh.length} new messages`);

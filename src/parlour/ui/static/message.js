@@ -3,6 +3,7 @@
 import { eventPath } from "./api.js";
 import { pictured, Pictures } from "./hidden.js";
 import { pieces } from "./links.js";
+import { missedWords } from "./missed.js";
 import { hue, initial } from "./rows.js";
 import { clockTime, dayLabel, fullTime } from "./times.js";
 
@@ -78,6 +79,7 @@ export function outgoingNode(item, isLive) {
 const makers = {
   day: ({ day }) => element("li", { class: "day" }, element("time", { datetime: day })),
   new: () => element("li", { class: "new" }, element("span", {}, "New")),
+  missed: ({ reason }) => element("li", { class: "missed" }, missedWords(reason)),
   message: ({ event, at }) => element("li",
     { class: `message hue-${hue(event.by.id)}`, id: `m${event.seq}`, "data-seq": event.seq },
     element("span", { class: "avatar", "aria-hidden": "true", "data-initial": initial(event.by.name) }),

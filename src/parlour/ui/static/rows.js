@@ -4,25 +4,31 @@ const GROUP_GAP_MS = 5 * 60 * 1000;
 const HUES = 12;
 
 /**
- * Rows {key, kind: "day" | "new" | "message", …} of messages that ascend by seq.
+ * Rows {key, kind: "day" | "new" | "missed" | "message", …} of messages that ascend by seq.
  *
  * `dayOf(date)` names the day of a Date as the reader counts days (`2026-11-22`). A message row has `continues`: the
- * message before it is of the same sender, day and moment, so one heading is enough.
+ * message before it is of the same sender, day and moment, so one heading is enough. `missed` ({reason, after} or null) stands behind the message `after`.
  */
-export function rows(messages, newFrom, dayOf) {
+export function rows(messages, newFrom, dayOf, missed = null) {
   const result = [];
+  const gap = missed && { key: `missed-${missed.after}`, kind: "missed", reason: missed.reason };
+  let isGapDue = gap !== null;
   let before = null;
   for (const event of messages) {
+    const isBehindGap = isGapDue && event.seq > missed.after;
+    if (isBehindGap) result.push(gap);
+    isGapDue &&= !isBehindGap;
     const at = new Date(event.at);
     const day = dayOf(at);
     const isNewDay = before === null || day !== before.day;
     if (isNewDay) result.push({ key: `day-${day}`, kind: "day", at, day });
     const isNew = newFrom !== null && event.seq >= newFrom && (before === null || before.event.seq < newFrom);
     if (isNew) result.push({ key: "new", kind: "new" });
-    const continues = !isNewDay && !isNew && sameSender(before.event.by, event.by) && at - before.at < GROUP_GAP_MS;
+    const continues = !isNewDay && !isNew && !isBehindGap && sameSender(before.event.by, event.by) && at - before.at < GROUP_GAP_MS;
     result.push({ key: `m${event.seq}`, kind: "message", event, at, continues });
     before = { event, at, day };
   }
+  if (isGapDue) result.push(gap);
   return distinct(result);
 }
 

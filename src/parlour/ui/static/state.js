@@ -18,13 +18,15 @@ const HOLD_MS = 3000;
  * pending (to be sent), held (to be sent again after waitMs), nameless (to be sent under another name), failed (refused
  * for good), stored (acknowledged). `refusedName` is {name, detail} of the name that the server does not take, or null.
  * `mine` are the ids this browser has been seen to write as. `gap` asks for a new connection from `lastSeq`, `reset` for
- * the newest page of history first. What an earlier life of the page had acknowledged or shows already is not waiting.
+ * the newest page of history first, for `reason`; `missed` is {reason, after} of the last time that something may be
+ * missing, with the seq it stands after, or null. What an earlier life of the page had acknowledged or shows already is not waiting.
  */
 export function begin({ room, epoch, firstSeq, lastSeq, messages = [], outbox = [], mine = [] }) {
   const waiting = outbox.filter((item) => item.status !== "stored");
   return messages.reduce(settle, {
     room, epoch, firstSeq, lastSeq, messages, mine, outbox: waiting,
-    line: "connecting", trouble: null, gap: false, reset: false, unread: 0, newFrom: null, attentive: true, refusedName: null,
+    line: "connecting", trouble: null, gap: false, reset: false, reason: null, missed: null,
+    unread: 0, newFrom: null, attentive: true, refusedName: null,
   });
 }
 
@@ -38,7 +40,7 @@ export function actionOf(item) {
     } : null;
     case "caught_up": return { type: "line", line: "live" };
     // What is damaged is damaged in the newest page too: go on behind it.
-    case "reset": return item.reason === "damaged" ? { type: "skip", seq: item.head_seq } : { type: "reset" };
+    case "reset": return item.reason === "damaged" ? { type: "skip", seq: item.head_seq } : { type: "reset", reason: item.reason };
     default: return null;
   }
 }
@@ -59,17 +61,21 @@ const reducers = {
 
   /** The newest page instead of everything before: the answer to a reset. */
   history: (state, { epoch, firstSeq, headSeq, events }) => {
+    const lastSeq = events.length ? events[events.length - 1].seq : headSeq;
     const fresh = {
-      ...state, epoch, firstSeq, lastSeq: events.length ? events[events.length - 1].seq : headSeq,
+      ...state, epoch, firstSeq, lastSeq, missed: { reason: state.reason, after: lastSeq },
       messages: events.filter(isMessage), reset: false, gap: false, unread: 0, newFrom: null,
     };
     return events.reduce(settle, fresh);
   },
 
-  reset: (state) => ({ ...state, reset: true }),
+  reset: (state, { reason }) => ({ ...state, reset: true, reason }),
 
   /** The events after the last one, up to `seq`, cannot be had any more. */
-  skip: (state, { seq }) => ({ ...state, lastSeq: Math.max(state.lastSeq, seq) }),
+  skip: (state, { seq }) => {
+    const lastSeq = Math.max(state.lastSeq, seq);
+    return { ...state, lastSeq, missed: { reason: "damaged", after: lastSeq } };
+  },
 
   /** The line is connecting, live, asking (whether it is) or retrying; `trouble` is the code of what is wrong, or null. */
   line: (state, { line, trouble = null }) => {

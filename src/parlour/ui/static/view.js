@@ -13,7 +13,7 @@ const NEAR_START_PX = 600;
 
 export class View {
   #parts = {};
-  #title = document.title;
+  #title = `${document.body.dataset.room} · Parlour`; // without "Not sent"
   #state = null;
   #roving;
   #announcer = null;
@@ -76,9 +76,8 @@ export class View {
     // In another epoch the same numbers are other messages.
     if (old && state.epoch !== old.epoch) this.#parts.messages.replaceChildren();
     const place = this.isAtEnd ? null : this.#place();
-    if (state.messages !== old?.messages || state.newFrom !== old.newFrom || state.mine !== old.mine) {
-      this.#renderMessages(state);
-    }
+    const parts = ["messages", "newFrom", "mine", "missed"];
+    if (parts.some((part) => state[part] !== old?.[part])) this.#renderMessages(state);
     const isLive = state.line === "live" || state.line === "asking";
     if (state.outbox !== old?.outbox || isLive !== this.#wasLive) {
       this.#wasLive = isLive;
@@ -121,7 +120,7 @@ export class View {
     const { messages, scroller } = this.#parts;
     const nodes = new Map([...messages.children].map((node) => [node.dataset.row, node]));
     let next = messages.firstElementChild;
-    for (const row of rows(state.messages, state.newFrom, dayOf)) {
+    for (const row of rows(state.messages, state.newFrom, dayOf, state.missed)) {
       const known = nodes.get(row.key);
       nodes.delete(row.key);
       if (known) updateRow(known, row, state.mine);
