@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
@@ -126,11 +127,17 @@ def test_a_script_says_every_text(room: Room, body: str) -> None:
 STORED = None
 """As it was typed."""
 
-TYPED: list[tuple[str, str | None]] = [
+_LATER = pytest.mark.xfail(strict=True, reason="texts of refusals")
+TYPED: list[Any] = [
     ("Hello", STORED),
     ("Hello World", STORED),
     ("Tom & Jerry at 5+5", "bad_form"),
     ("what is 5+5", "bad_form"),
+    pytest.param("C++", "bad_form", marks=_LATER),
+    pytest.param("5+5", "bad_form", marks=_LATER),
+    pytest.param("+1", "bad_form", marks=_LATER),
+    pytest.param("+", "bad_form", marks=_LATER),
+    ("AT&T rocks", "bad_form"),
     ("100%", STORED),
     ("100% of 50%", STORED),
     ("50%20or so", "bad_form"),
@@ -164,6 +171,29 @@ def test_what_is_typed_behind_message_is_kept_or_refused(
     assert (f"({code}: " in answer) is (code is not STORED), answer
     if code == "bad_form":
         assert "curl --data-urlencode 'message=…'" in answer
+
+
+@pytest.mark.xfail(strict=True, reason="texts of refusals")
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("message=AT&T rocks", "`&` separates fields, so this text would be cut at `&T rocks`. To send"),
+        ("message=https://x.org/?a=1&b=2", "`&` separates fields, so this text would be cut at `&b=2`. To send"),
+        ("message=x & name=bob", 'There is no field " name" here'),
+        ("message=C++", "Whether `+` means a plus or a space cannot be told. To send"),
+        ("message=50%20or so", "Whether `%20` is encoded or meant as it stands cannot be told. To send"),
+        (f"message=a=b&{'x' * 99}", f"cut at `&{'x' * 24}…`. To send"),
+    ],
+)
+def test_a_refusal_names_what_is_in_the_way(room: Room, body: str, sentence: str) -> None:
+    assert sentence in curl("-d", body, room.url)
+    assert room.said() == []
+
+
+def test_a_plus_of_other_clients_is_a_space_by_the_standard(room: Room) -> None:
+    for agent in ("Mozilla/5.0", "python-httpx/1", "mycurl/1"):
+        room.http.post(room.url, content="message=a+b", headers={"Content-Type": FORM, "User-Agent": agent})
+    assert room.said() == ["a b"] * 3
 
 
 WHOLE = [text for text in TEXTS.values() if not text.startswith("message=")]
@@ -203,7 +233,7 @@ def test_a_field_that_is_not_known_is_named(room: Room, body: dict[str, str], fi
 
 
 def test_the_line_break_at_the_end_of_a_file_is_not_said(room: Room, tmp_path: Path) -> None:
-    (tmp_path / "form.txt").write_text("name=bob&message=Tom+%26+Jerry\n")
+    (tmp_path / "form.txt").write_text("name=bob&message=Tom%20%26%20Jerry\n")
     curl("--data-binary", f"@{tmp_path / 'form.txt'}", room.url)
     run("wget", "-q", "-O", "-", "--post-file", str(tmp_path / "form.txt"), room.url)
     assert room.said() == ["Tom & Jerry", "Tom & Jerry"]
