@@ -67,7 +67,6 @@ def test_page_names_nothing_outside(http: httpx.Client) -> None:
     assert "/chat/lobby/1" in _addresses(page)
 
 
-@pytest.mark.xfail(strict=True, reason="texts of refusals")
 @pytest.mark.parametrize("path", ["/rooms", "/admin", "/nothing/at/all"])
 def test_where_nothing_is_the_way_to_the_help_is_of_this_server(http: httpx.Client, path: str) -> None:
     assert "GET /chat/help shows" in http.get(path).text
@@ -77,7 +76,6 @@ def test_where_nothing_is_the_way_to_the_help_is_of_this_server(http: httpx.Clie
     assert "GET " not in page
 
 
-@pytest.mark.xfail(strict=True, reason="texts of refusals")
 def test_a_wrong_room_in_the_address_can_be_mended_on_the_page(http: httpx.Client) -> None:
     for path in ("/Class%207B", "/Class%207B/3", "/?room=!Class 7B"):
         answer = http.get(path, headers=BROWSER)

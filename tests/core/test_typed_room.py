@@ -38,7 +38,6 @@ def test_address_below_a_path() -> None:
     assert room_as_typed("https://example.org/chat/dev", "https://example.org", "/chat") == "dev"
 
 
-@pytest.mark.xfail(strict=True, reason="texts of refusals")
 @pytest.mark.parametrize("path", ["/chatter", "/chatter/dev", "/dev", "/"])
 def test_an_address_beside_the_path_is_no_room(path: str) -> None:
     with pytest.raises(Refusal, match="below"):

@@ -18,7 +18,7 @@ from parlour.http.later import Later
 from parlour.http.negotiate import accepted, choose, wants_json
 from parlour.http.request import Admission, Request
 from parlour.http.response import HTML, PROBLEM, TEXT, Reply, Response, field_line
-from parlour.http.router import Match, Router
+from parlour.http.router import NOTHING_HERE, Match, Router
 from parlour.schema.problems import error_line, problem
 from parlour.wire.forms import media_type
 from parlour.wire.http1 import RequestHead
@@ -86,11 +86,19 @@ class Api:
         if head is not None:
             path = self._path(head)
             if _asks_for_json(head, path):
-                body = problem(refusal, prefix, is_read=head.method in SAFE_METHODS)
+                body = problem(_with_help(refusal, prefix), prefix, is_read=head.method in SAFE_METHODS)
                 return Response(refusal.kind.status, body, PROBLEM, refusal_fields(refusal))
             if choose(accepted(head), ("text", "html")) == "html":
                 return self._pages.error(refusal, path, prefix, is_read=head.method in SAFE_METHODS)
-        return Response(refusal.kind.status, error_line(refusal).encode() + b"\n", TEXT, refusal_fields(refusal))
+        line = error_line(_with_help(refusal, prefix))
+        return Response(refusal.kind.status, line.encode() + b"\n", TEXT, refusal_fields(refusal))
+
+
+def _with_help(refusal: Refusal, prefix: str) -> Refusal:
+    """The same refusal; where nothing is there, it says where the help is."""
+    if refusal.detail != NOTHING_HERE:
+        return refusal
+    return Refusal(refusal.code, f"{NOTHING_HERE} GET {prefix}/help shows what there is.")
 
 
 def _asks_for_json(head: RequestHead, path: bytes) -> bool:

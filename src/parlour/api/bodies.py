@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from parlour.api.reading import refuse_unknown
@@ -15,7 +17,7 @@ from parlour.http.request import Request
 from parlour.schema.commands import PostMessage, SendMessage, decode_message
 from parlour.wire.charsets import is_utf_8
 from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, known_fields
-from parlour.wire.typed_forms import read_typed_form
+from parlour.wire.typed_forms import PLUS_OF_CURL, PLUS_OF_ENCODERS, PLUS_OF_WGET, read_typed_form
 
 DEFAULT_ROOM = "lobby"
 """Where a message goes that names no room."""
@@ -127,7 +129,7 @@ def _manner(request: Request) -> _Manner:
     as_json = is_json(request) or wants_json(request.field(b"accept"))
     room = request.params.get("room")
     return _Manner(
-        _reader(request.media_type),
+        _reader(request),
         None if room is None else room_name(room),
         key,
         request.parameter("name"),
@@ -142,10 +144,14 @@ def _api_manner(request: Request) -> _Manner:
     return replace(_manner(request), read=_from_api_json)
 
 
-def _reader(kind: bytes) -> Callable[[Request], _Written]:
+def _reader(request: Request) -> Callable[[Request], _Written]:
+    kind = request.media_type
     if is_json_type(kind):
         return _from_json
-    if kind in (URLENCODED, MULTIPART):
+    if kind == URLENCODED:
+        agent = (request.field(b"user-agent") or b"").partition(b"/")[0]
+        return _TYPED.get(agent, _from_form)
+    if kind == MULTIPART:
         return _from_form
     if kind and not kind.startswith(b"text/") and kind not in _TEXT_TOO:
         raise Refusal("unsupported_media_type", "A message is text: text/plain, a form or application/json.")
@@ -185,10 +191,10 @@ def _from_api_json(request: Request) -> _Written:
     return command.text, None, command.name, command.key
 
 
-def _from_form(request: Request) -> _Written:
+def _from_form(request: Request, plus: re.Pattern[bytes] = PLUS_OF_ENCODERS) -> _Written:
     """The message of a form; but what `curl -d` labels a form may be the text itself."""
     if request.media_type == URLENCODED:
-        fields = read_typed_form(_without_final_break(request.body), _FIELDS, _TEXTS)
+        fields = read_typed_form(_without_final_break(request.body), _FIELDS, _TEXTS, plus)
         if isinstance(fields, str):
             return fields, None, None, None
     else:
@@ -201,6 +207,13 @@ def _from_form(request: Request) -> _Written:
     # Browsers send the line breaks of a text area as CR LF (WHATWG HTML, multipart and urlencoded form data).
     text = text.replace("\r\n", "\n")
     return text, fields.get("room") or None, fields.get("name") or None, fields.get("key") or None
+
+
+_TYPED: Mapping[bytes, Callable[[Request], _Written]] = {
+    b"curl": partial(_from_form, plus=PLUS_OF_CURL),
+    b"Wget": partial(_from_form, plus=PLUS_OF_WGET),
+}
+"""Readers of what people type, by how the `User-Agent` begins: there a `+` is not always a space."""
 
 
 def _from_raw(request: Request) -> _Written:

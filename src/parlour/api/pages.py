@@ -138,6 +138,8 @@ class Pages:
             body = render_error(refusal.kind.status, "For members only", refusal.detail, home=None, prefix=prefix)
             return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
         room = _room_of(path)
+        if typed is None and is_read and refusal.code == "bad_room_name":
+            typed = _first_segment(path)
         again_s = None
         if is_read and refusal.kind.retry == "after":  # those refused in the same second do not come back in one
             again_s = retry_after_s(refusal) + int(self._context.ids.fraction() * AGAIN_WITHIN_S)
@@ -170,9 +172,17 @@ async def _timeline(events: Sequence[Event], prefix: str, bill: Bill, hub: Hub) 
 
 
 def _room_of(path: bytes) -> str | None:
+    segment = _first_segment(path)
     try:
-        return room_name(unquote_to_bytes(path.split(b"/")[1]).decode())
-    except (IndexError, UnicodeDecodeError, Refusal):
+        return None if segment is None else room_name(segment)
+    except Refusal:
+        return None
+
+
+def _first_segment(path: bytes) -> str | None:
+    try:
+        return unquote_to_bytes(path.split(b"/")[1]).decode()
+    except (IndexError, UnicodeDecodeError):
         return None
 
 

@@ -20,6 +20,7 @@ from parlour.core.event import Stored
 from parlour.core.names import room_name
 from parlour.http.request import Request
 from parlour.http.response import JSON, NDJSON, OpenResponse, Reply, Response, Upgrade, field_line
+from parlour.http.router import NOTHING_HERE
 from parlour.hub.channel import Channel
 from parlour.hub.history import PAGE_BYTES, cursor_gone, one_event, page_after, page_before
 from parlour.hub.hub import Hub
@@ -220,7 +221,7 @@ def _room(request: Request) -> str:
     except Refusal as refusal:
         if refusal.code != "reserved_name":
             raise
-        raise Refusal("not_found", "There is nothing at this address. GET /help shows what there is.") from None
+        raise Refusal("not_found", NOTHING_HERE) from None
 
 
 def _event_number(item: str) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
+from parlour.core.base_path import inside
+from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 
 _SPACES = re.compile(r"\s+")
@@ -21,6 +23,11 @@ def room_as_typed(typed: str, site: str, prefix: str = "") -> str:
     host = urlsplit(site).netloc
     for beginning in (site, host):
         if text.lower().startswith(f"{beginning.lower()}/"):
-            path = text[len(beginning) :].partition("?")[0].partition("#")[0].removeprefix(prefix).lstrip("/")
-            return room_name(unquote(path.partition("/")[0]))
+            path = text[len(beginning) :].partition("?")[0].partition("#")[0]
+            below = inside(prefix, path.encode("utf-8", "replace")).decode()
+            if prefix and below == path:
+                raise Refusal(
+                    "bad_room_name", f"The rooms of this server are below {beginning}{prefix}/.", field="room"
+                )
+            return room_name(unquote(below.lstrip("/").partition("/")[0]))
     return room_name(_SPACES.sub("-", text.lstrip("#/").rstrip("/").strip()))

@@ -16,6 +16,9 @@ from parlour.http.response import Reply
 REMEMBERED_BYTES = 256
 """Longer paths are matched anew each time: strangers choose them."""
 
+NOTHING_HERE = "There is nothing at this address."
+"""Clients that read text or JSON are also told where the help is (api/application.py)."""
+
 Handler = Callable[[Request], Reply | Later | Coroutine[Any, Any, Reply]]
 """Answers at once, later, or as a coroutine for which nothing of asyncio's tasks is needed (net/exchange.py)."""
 
@@ -93,7 +96,7 @@ class Router:
                 params = _params(pattern, segments)
                 if params is not None:
                     return Match("/" + "/".join(segments), routes, params)
-        raise Refusal("not_found", "There is nothing at this address. GET /help shows what there is.")
+        raise Refusal("not_found", NOTHING_HERE)
 
 
 def _params(pattern: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, str] | None:

@@ -54,7 +54,8 @@ def known_fields(pairs: Pairs, known: frozenset[str], hint: str = "") -> dict[st
     for name, value in pairs:
         if name not in known:
             shown, names = shown_field(name), ", ".join(sorted(known))
-            raise Refusal("bad_form", f"There is no field {shown} here; known are {names}. {hint}".strip(), field=shown)
+            detail = f'There is no field "{shown or ""}" here; known are {names}. {hint}'.strip()
+            raise Refusal("bad_form", detail, field=shown)
         if name in fields:
             raise Refusal("bad_form", f"The field {name} is given twice. {hint}".strip(), field=name)
         fields[name] = value

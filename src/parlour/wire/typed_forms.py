@@ -11,25 +11,35 @@ from urllib.parse import unquote_to_bytes
 
 from parlour.core.errors import Refusal
 from parlour.core.limits import MAX_FORM_FIELDS
-from parlour.core.text import decode_text
+from parlour.core.text import decode_text, visible
 from parlour.wire.forms import decode_value, known_fields, plain_value, shown_field
 
 _HOW = "To send any text as it is: curl --data-urlencode 'message=…'"
 
 # What encoders leave as it is: the standard's (WHATWG URL §1.3) `*-._`, and `!'()~` of JavaScript, Python and .NET.
 _ENCODED = re.compile(rb"(?:[A-Za-z0-9*._~!'()+-]++|%[0-9A-Fa-f]{2})*+")
+PLUS_OF_ENCODERS = _ENCODED
+PLUS_OF_CURL = re.compile(rb"(?=[^%]*+%|(?!\+)(?![^%]*\+\Z))(?:[A-Za-z0-9._~+-]++|%[0-9A-Fa-f]{2})*+")
+"""`--data-urlencode` leaves `-._~` as they are and writes a space as `+`; but `C++` and `+1` were rather typed
+behind `-d` than encoded from a text that begins or ends with a space."""
+PLUS_OF_WGET = re.compile(rb"[^+]*+")
+"""Wget encodes nothing: a `+` was typed, or encoded by somebody else."""
 _ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
 # The beginning of a query in an address: an & behind it rather belongs to the address.
 _QUERY = re.compile(rb"=|\?(?!\s|\Z)")
+_MAX_SHOWN_BYTES = 24
 
 
-def read_typed_form(data: bytes, fields: frozenset[str], texts: frozenset[str]) -> dict[str, str] | str:
+def read_typed_form(
+    data: bytes, fields: frozenset[str], texts: frozenset[str], plus: re.Pattern[bytes] = _ENCODED
+) -> dict[str, str] | str:
     """Read a body as a form, or give the text that it is.
 
     It is a form if one of its fields is among `texts`, and it begins with one of `fields` or is encoded from the first
     byte to the last. Values are decoded by the standard where an encoder can have written them, and taken as they stand
-    where none can. Raises Refusal("bad_form") where a value could be meant in both ways, and for fields that are
-    unknown or repeated; ("bad_utf8") for a bad text.
+    where none can. `plus` is what the client can have written with a `+` for a space. Raises Refusal("bad_form") where
+    a value could be meant in both ways, or has another `+`, and for fields that are unknown or repeated;
+    ("bad_utf8") for a bad text.
     """
     parts = [part.partition(b"=") for part in data.split(b"&", MAX_FORM_FIELDS)]
     names = [_name(raw) if equals else None for raw, equals, _ in parts]
@@ -38,9 +48,9 @@ def read_typed_form(data: bytes, fields: frozenset[str], texts: frozenset[str]) 
     pairs: list[tuple[str, str]] = []
     for name, (_, _, raw) in zip(names, parts, strict=True):
         if name is None:
-            detail = f"A part between two & is no field, so the text would be cut there. {_HOW}"
-            raise Refusal("bad_form", detail, field=shown_field(pairs[-1][0]))
-        pairs.append((name, _value(name, raw, is_last=len(pairs) == len(parts) - 1)))
+            raise _cut(pairs[-1][0], parts[len(pairs)])
+        following = parts[len(pairs) + 1] if len(pairs) + 1 < len(parts) else None
+        pairs.append((name, _value(name, raw, following, plus)))
     return known_fields(pairs, fields, _HOW)
 
 
@@ -55,13 +65,24 @@ def _is_encoded(parts: list[tuple[bytes, bytes, bytes]]) -> bool:
     return all(equals and _ENCODED.fullmatch(raw) and _ENCODED.fullmatch(value) for raw, equals, value in parts)
 
 
-def _value(name: str, raw: bytes, *, is_last: bool) -> str:
-    if _ENCODED.fullmatch(raw):
+def _value(name: str, raw: bytes, following: tuple[bytes, bytes, bytes] | None, plus: re.Pattern[bytes]) -> str:
+    is_encoded = _ENCODED.fullmatch(raw) is not None
+    if b"+" in raw and not plus.fullmatch(raw):
+        raise Refusal("bad_form", f"Whether `+` means a plus or a space cannot be told. {_HOW}", field=name)
+    if is_encoded:
         return decode_value(raw, "bad_form", name)
-    if b"+" in raw or _ESCAPE.search(raw):
-        detail = f"Whether the + and % in it are encoded or meant as they stand cannot be told. {_HOW}"
+    escape = _ESCAPE.search(raw)
+    if escape is not None:
+        detail = f"Whether `{escape[0].decode()}` is encoded or meant as it stands cannot be told. {_HOW}"
         raise Refusal("bad_form", detail, field=name)
-    if not is_last and _QUERY.search(raw):
-        detail = f"Whether the & behind it ends the field or belongs to the text cannot be told. {_HOW}"
-        raise Refusal("bad_form", detail, field=name)
+    if following is not None and _QUERY.search(raw):
+        raise _cut(name, following)
     return plain_value(raw, "bad_form", name)
+
+
+def _cut(name: str, following: tuple[bytes, bytes, bytes]) -> Refusal:
+    """The refusal of a value that may go on behind its `&`."""
+    rest = b"".join(following)
+    shown = visible(rest[:_MAX_SHOWN_BYTES].decode("utf-8", "ignore")) + ("…" if len(rest) > _MAX_SHOWN_BYTES else "")
+    detail = f"`&` separates fields, so this text would be cut at `&{shown}`. {_HOW}"
+    return Refusal("bad_form", detail, field=shown_field(name))
