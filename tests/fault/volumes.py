@@ -78,6 +78,22 @@ def ext4(path: Path) -> Iterator[Volume]:
 
 
 @contextmanager
+def overlay(path: Path) -> Iterator[Volume]:
+    """A layer over another, as a container without a volume has it. It tells no generation of an inode, and gives the
+    number of a removed file to the next one.
+    """
+    path.mkdir()
+    with ext4(path.with_name(f"{path.name}-layers")) as below:
+        layers = {name: below.path / name for name in ("lowerdir", "upperdir", "workdir")}
+        for layer in layers.values():
+            layer.mkdir()
+        options = ",".join(f"{name}={layer}" for name, layer in layers.items())
+        subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", path], check=True)
+        with _mounted(path) as volume:
+            yield volume
+
+
+@contextmanager
 def _mounted(path: Path) -> Iterator[Volume]:
     try:
         yield Volume(path)
@@ -91,3 +107,5 @@ if os.geteuid() == 0:
     VOLUMES["tmpfs"] = tmpfs
     if Path("/dev/loop-control").exists():
         VOLUMES["ext4"] = ext4
+LAYERED = VOLUMES | ({"overlay": overlay} if "ext4" in VOLUMES else {})
+"""The same, and one on top of another."""
