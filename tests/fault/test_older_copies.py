@@ -17,7 +17,6 @@ from tests.support.server import ServerProcess
 DAY_S = 24 * 3600
 
 LATEST = pytest.mark.xfail(strict=True, reason="after a kill the record names what is the latest by the clock")
-REUSED = pytest.mark.xfail(strict=True, reason="an overlay tells no generation")
 
 
 @pytest.fixture
@@ -88,7 +87,7 @@ def test_a_copy_that_is_put_back_after_a_kill_and_a_start_is_told_whatever_the_c
 
 
 @pytest.mark.parametrize("is_over", [True, False], ids=["over", "afresh"])
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[REUSED] * (kind == "overlay")) for kind in LAYERED])
+@pytest.mark.parametrize("kind", LAYERED)
 def test_a_directory_that_is_copied_back_is_told_on_every_file_system(tmp_path: Path, kind: str, is_over: bool) -> None:
     """Also where the file that comes next gets the number of the one that was removed."""
     kept = tmp_path / "kept"

@@ -7,7 +7,8 @@ import shutil
 import time
 from pathlib import Path
 
-from parlour.store.sqlite.record import SLOT_BYTES, End, FileId, Position, pack, read_record, unpack
+from parlour.store.sqlite.file_id import FileId
+from parlour.store.sqlite.record import SLOT_BYTES, End, Position, pack, read_record, unpack
 
 DATABASE = "parlour.db"
 RECORD = "parlour.position"

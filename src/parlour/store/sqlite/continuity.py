@@ -13,8 +13,9 @@ import apsw
 
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.directory import OPEN
+from parlour.store.sqlite.file_id import FileId
 from parlour.store.sqlite.files import DATABASE, RECORD, WAL, WAL_INDEX
-from parlour.store.sqlite.record import End, FileId, Position, read_record
+from parlour.store.sqlite.record import End, Position, read_record
 
 _USER_VERSION = slice(60, 64)
 """In the header of a database (sqlite.org/fileformat2.html §1.3)."""

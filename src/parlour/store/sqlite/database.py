@@ -16,10 +16,11 @@ from parlour.store.sqlite.connection import check_library, keep_log, open_reader
 from parlour.store.sqlite.continuity import Look
 from parlour.store.sqlite.directory import OPEN, DataDirectory, sync_directory, sync_file
 from parlour.store.sqlite.errors import Damaged, StoreError
+from parlour.store.sqlite.file_id import FileId
 from parlour.store.sqlite.files import DATABASE, WAL, make_private
 from parlour.store.sqlite.identity import Kept, begin_epoch, identity_of
 from parlour.store.sqlite.migrate import migrate
-from parlour.store.sqlite.record import End, FileId, Position, Record
+from parlour.store.sqlite.record import End, Position, Record
 from parlour.store.sqlite.verify import recent_problems, recent_rooms
 
 _log = logging.getLogger("parlour.store")

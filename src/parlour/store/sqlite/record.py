@@ -6,7 +6,6 @@ So a record is never ahead of its database, unless something else than a server 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import struct
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from parlour.store.sqlite.directory import sync_directory
+from parlour.store.sqlite.file_id import FileId
 from parlour.store.sqlite.files import FRESH_RECORD, RECORD
 
 SLOT_BYTES = 512
@@ -25,31 +25,9 @@ _MAGIC = b"parlour1"
 _SLOT = struct.Struct("<8sQ16sQIIIIQIQ")
 _CHECKSUM = struct.Struct("<I")
 
-_GET_GENERATION = 0x80087601
-"""FS_IOC_GETVERSION of Linux on 64-bit machines (ioctl_iflags(2))."""
-
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-class FileId(NamedTuple):
-    """A file as its file system knows it: a copy has another one.
-
-    ext4 and xfs use the number of a removed file again, with another generation. Other file systems do not tell the
-    generation (0); btrfs, tmpfs and APFS never use a number again.
-    """
-
-    inode: int
-    generation: int
-
-    @classmethod
-    def of(cls, handle: int) -> FileId:
-        """That of an open file."""
-        generation = bytearray(8)
-        with suppress(OSError):
-            fcntl.ioctl(handle, _GET_GENERATION, generation)
-        return cls(os.fstat(handle).st_ino, int.from_bytes(generation[:4], "little"))
 
 
 class End(IntEnum):
