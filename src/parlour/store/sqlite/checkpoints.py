@@ -1,7 +1,8 @@
 """Moves the write-ahead log into the database, and counts that in the database itself.
 
 The count is SQLite's `user_version`, in the first bytes of the file. It goes up right before a checkpoint, so a copy
-from before has a lower one than the file from then on: beside that copy, the log of the file is known to be another's.
+from before has a lower one than the file from then on, whatever its events and their times are. The record has the
+count too: it tells such a copy from the file, and beside that copy the log of the file is known to be another's.
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ from parlour.store.sqlite.record import Record
 
 
 class Checkpoints:
-    """The checkpoints of one connection. `is_due`: the log has something that the database has not, or is not empty."""
+    """The checkpoints of one connection. `is_due`: the log has something that the database has not, or is not empty.
+
+    The first one is always counted: what the last run left in the log may have been moved without that.
+    """
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.is_due = False
         self._connection = connection
         self._count: int = connection.pragma("user_version")
         self._pages = 0
+        self._is_counted = False
 
     @property
     def pages(self) -> int:
@@ -68,8 +73,9 @@ class Checkpoints:
         self.empty(record)
 
     def _count_on(self) -> None:
-        if not self.pages:
-            return  # this was counted before, when a reader was in the way
+        if self._is_counted and not self.pages:
+            return  # when a reader was in the way
+        self._is_counted = False
         try:
             self._connection.pragma("user_version", self._count + 1)
         except apsw.Error as error:
@@ -77,6 +83,7 @@ class Checkpoints:
                 raise
         else:
             self._count += 1
+            self._is_counted = True
         self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)  # the count is no reason for another one
         self._pages = 0
 

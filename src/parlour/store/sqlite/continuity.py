@@ -98,7 +98,7 @@ class Look:
             return f"{DATABASE} was gone"
         if connection.execute(sql.GET_META, ("epoch",)).get != position.epoch:
             return f"{DATABASE} is not the one that {RECORD} speaks of"
-        if not _has(connection, position):
+        if self.checkpoints < position.checkpoints or not _has(connection, position):
             return f"{DATABASE} is older than {RECORD}: a copy was put in its place"
         if not self.found.is_own:
             return "the directory was copied"

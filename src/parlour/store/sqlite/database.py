@@ -11,7 +11,7 @@ import apsw
 
 from parlour.chat.ports import Ids
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.checkpoints import empty_log
+from parlour.store.sqlite.checkpoints import Checkpoints, empty_log
 from parlour.store.sqlite.connection import check_library, keep_log, open_reader, open_writer
 from parlour.store.sqlite.continuity import Look
 from parlour.store.sqlite.directory import OPEN, DataDirectory, sync_directory, sync_file
@@ -34,6 +34,7 @@ class Database(NamedTuple):
 
     directory: DataDirectory
     record: Record
+    checkpoints: Checkpoints
     writer: apsw.Connection
     readers: list[apsw.Connection]
     identity: Kept
@@ -85,15 +86,18 @@ def _open(directory: DataDirectory, ids: Ids, connections: list[apsw.Connection]
     identity = identity_of(writer, ids)
     event = (0, 0) if reason or look.found is None else (look.found.position.event, look.found.position.checksum)
     if look.end is End.UNKNOWN:
-        event = _recover(writer, directory.path / WAL, identity.seed)  # after a power cut the record may be older
+        _recover(writer, directory.path / WAL, identity.seed)
     if reason:
         identity = begin_epoch(writer, identity, ids)
         if look.found is not None or writer.execute(sql.HAS_EVENTS).get:  # not after a first start that was cut short
             _log.warning("a new epoch begins: %s", reason)
     connections.extend(open_reader(path) for _ in range(READERS))
     record = Record(directory.path, Position(identity.epoch, *event, look.checkpoints, End.UNKNOWN, database))
+    checkpoints = Checkpoints(writer)
+    if look.end is End.UNKNOWN:
+        checkpoints.empty(record)  # the record may be older than what came last; no earlier copy has this count
     keep_log(writer, False)
-    return Database(directory, record, writer, connections[1:], identity)
+    return Database(directory, record, checkpoints, writer, connections[1:], identity)
 
 
 def _create(database: Path) -> FileId:
@@ -105,8 +109,8 @@ def _create(database: Path) -> FileId:
         os.close(handle)
 
 
-def _recover(connection: apsw.Connection, log: Path, seed: str) -> tuple[int, int]:
-    """Make durable what an unclean end left behind, then look at it. Gives the id and checksum of the newest event.
+def _recover(connection: apsw.Connection, log: Path, seed: str) -> None:
+    """Make durable what an unclean end left behind, then look at it.
 
     After a failed sync the system may hold pages of the WAL as clean that never reached the disk, and would sync them
     "successfully" for ever. So everything in the WAL is written anew, to the database, and synced there, before any of
@@ -114,8 +118,5 @@ def _recover(connection: apsw.Connection, log: Path, seed: str) -> tuple[int, in
     """
     empty_log(connection)
     sync_file(log)  # what a power cut leaves of an older form of it would be replayed into the database
-    rooms = recent_rooms(connection)
-    for problem in recent_problems(connection, seed, rooms):
+    for problem in recent_problems(connection, seed, recent_rooms(connection)):
         _log.error("%s", problem)
-    found = connection.execute(sql.ONE_EVENT, (rooms[0].newest,)).get if rooms else None
-    return (rooms[0].newest, found[0]) if found else (0, 0)

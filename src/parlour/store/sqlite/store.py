@@ -85,7 +85,9 @@ class SqliteStore:
         self._closing: asyncio.Task[None] | None = None
         retention = Retention(retention_days, clock) if retention_days else None
         events = EventLog(database.writer, self._seed)
-        self._writer = Writer(database.writer, database.record, events, retention, self, self._loop)
+        self._writer = Writer(
+            database.writer, database.record, database.checkpoints, events, retention, self, self._loop
+        )
         self._readers = Readers(database.readers, self._loop)
 
     @classmethod

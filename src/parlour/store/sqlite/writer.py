@@ -74,6 +74,7 @@ class Writer:
         self,
         connection: apsw.Connection,
         record: Record,
+        checkpoints: Checkpoints,
         events: EventLog,
         retention: Retention | None,
         owner: Owner,
@@ -82,7 +83,7 @@ class Writer:
         self.jobs: SimpleQueue[Batch | Wait | None] = SimpleQueue()
         self._connection = connection
         self._record = record
-        self._checkpoints = Checkpoints(connection)
+        self._checkpoints = checkpoints
         self._events = events
         self._retention = retention
         self._owner = owner
