@@ -90,12 +90,17 @@ async def test_a_log_whose_last_transaction_was_cut_short_is_taken_up_to_there(t
     assert await opens_with(directory) == 9
 
 
+def inverted(log: bytes, at: int) -> tuple[int, bytes]:
+    """Another byte than is there, whatever that is."""
+    return at, bytes([log[at] ^ 0xFF])
+
+
 DAMAGE: dict[str, tuple[int, Callable[[bytes], tuple[int, bytes]]]] = {
     "a page amid it": (4, lambda log: (transactions(log)[4] + 24, bytes(100))),
-    "the head of a frame": (4, lambda log: (transactions(log)[4] + 8, b"\xff")),
+    "the head of a frame": (4, lambda log: inverted(log, transactions(log)[4] + 8)),
     "its last page": (9, lambda log: (transactions(log)[-1] + 24, bytes(100))),
     "its first bytes": (0, lambda log: (0, bytes(32))),
-    "its salts": (0, lambda log: (16, b"\xff\xff")),
+    "its salts": (0, lambda log: inverted(log, 16)),
     "its first page": (0, lambda log: (0, bytes(4096))),
 }
 """How many messages lie before it, and what is written where."""
