@@ -15,6 +15,7 @@ from parlour.core.text import decode_text, visible
 from parlour.wire.forms import decode_value, known_fields, plain_value, shown_field
 
 _HOW = "To send any text as it is: curl --data-urlencode 'message=…'"
+_HOW_AT_THE_ENDS = f"{_HOW}; one that begins or ends with a space: curl -H 'Content-Type: text/plain' -d '…'"
 
 # What encoders leave as it is: the standard's (WHATWG URL §1.3) `*-._`, and `!'()~` of JavaScript, Python and .NET.
 _ENCODED = re.compile(rb"(?:[A-Za-z0-9*._~!'()+-]++|%[0-9A-Fa-f]{2})*+")
@@ -68,7 +69,7 @@ def _is_encoded(parts: list[tuple[bytes, bytes, bytes]]) -> bool:
 def _value(name: str, raw: bytes, following: tuple[bytes, bytes, bytes] | None, plus: re.Pattern[bytes]) -> str:
     is_encoded = _ENCODED.fullmatch(raw) is not None
     if b"+" in raw and not plus.fullmatch(raw):
-        raise Refusal("bad_form", f"Whether `+` means a plus or a space cannot be told. {_HOW}", field=name)
+        raise Refusal("bad_form", f"Whether `+` means a plus or a space cannot be told. {_HOW_AT_THE_ENDS}", field=name)
     if is_encoded:
         return decode_value(raw, "bad_form", name)
     escape = _ESCAPE.search(raw)

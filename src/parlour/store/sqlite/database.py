@@ -92,6 +92,8 @@ def _open(directory: DataDirectory, ids: Ids, connections: list[apsw.Connection]
         if look.found is not None or writer.execute(sql.HAS_EVENTS).get:  # not after a first start that was cut short
             _log.warning("a new epoch begins: %s", reason)
     connections.extend(open_reader(path) for _ in range(READERS))
+    for reader in connections[1:]:
+        reader.pragma("schema_version")  # to read is to open the log: no descriptor is added later
     record = Record(directory.path, Position(identity.epoch, *event, look.checkpoints, End.UNKNOWN, database))
     checkpoints = Checkpoints(writer)
     if look.end is End.UNKNOWN:
