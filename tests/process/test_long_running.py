@@ -168,8 +168,9 @@ def test_after_a_thousand_connections_everything_is_as_before(tmp_path: Path, is
         before = visitor.sizes()
         for number in range(CONNECTIONS):
             visitor.visit(number)
-        # Two kinds of visitors leave a message, which stays in the ring of its room: one or two objects.
-        after = visitor.sizes(before["gc_objects"] + CONNECTIONS // 4, before["descriptors"])
+        # Two kinds of visitors leave a message: one or two objects in the ring of its room, four in the list of rooms.
+        messages = 2 * CONNECTIONS // len(KINDS)
+        after = visitor.sizes(before["gc_objects"] + 6 * messages, before["descriptors"])
     nothing = {"connections": 0, "addresses": 0, "subscriptions": 0, "waiters": 0, "reads": 0, "repaired": 0}
     assert {name: after[name] for name in nothing} == nothing
     assert all(after[name] <= ADDRESSES for name in after if name.startswith("rates_of_"))

@@ -83,8 +83,8 @@ class LargeAnswer:
         if not self.left:
             self.leave()
             connection.large = None
-            if connection.is_closing:
-                connection.close()
+            if connection.is_closing:  # not now: asyncio may be in its own writing, and would lose the connection twice
+                connection.server.loop.call_soon(connection.close)
 
     def outlives_eof(self, connection: Connection) -> bool:
         """Whether the connection can stay when the peer closes its side. Over TLS it cannot: all is written now."""
