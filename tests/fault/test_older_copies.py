@@ -48,8 +48,10 @@ def backed_up(server: ServerProcess, to: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [copied, backed_up])
-@pytest.mark.parametrize("ahead_s", [60, 400 * DAY_S, -400 * DAY_S])
-@pytest.mark.parametrize("is_idle", [True, False], ids=["idle", "at-once"])
+@pytest.mark.parametrize("ahead_s", [60, 400 * DAY_S, pytest.param(-400 * DAY_S, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "is_idle", [pytest.param(True, marks=pytest.mark.long, id="idle"), pytest.param(False, id="at-once")]
+)
 def test_a_copy_that_is_put_back_after_a_kill_and_a_start_is_told_whatever_the_clock_showed(
     tmp_path: Path, clock: WallClock, make: Callable[[ServerProcess, Path], None], ahead_s: int, is_idle: bool
 ) -> None:

@@ -71,7 +71,14 @@ def test_a_backup_of_a_running_server_is_restored_with_a_new_epoch(tmp_path: Pat
     assert server.log.count("a new epoch begins") == 1
 
 
-@pytest.mark.parametrize("command", [("tail", "--follow"), ("tail", "--follow", "--json"), ("chat", "--plain")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tail", "--follow"),
+        pytest.param(("tail", "--follow", "--json"), marks=pytest.mark.long),
+        pytest.param(("chat", "--plain"), marks=pytest.mark.long),
+    ],
+)
 def test_a_reader_that_was_there_before_reads_the_restored_room(tmp_path: Path, command: tuple[str, ...]) -> None:
     """While it waits for the server to come back, others speak already."""
     copy = tmp_path / "copy.db"

@@ -255,7 +255,9 @@ def test_message_that_was_refused_stays_when_all_that_waits_is_discarded(
     assert alice.complaints.pop() == "dialog: Discard what has not been sent (1)?"
 
 
-@pytest.mark.parametrize("width", [320, 360, 1440])
+@pytest.mark.parametrize(
+    "width", [320, pytest.param(360, marks=pytest.mark.long), pytest.param(1440, marks=pytest.mark.long)]
+)
 def test_strip_when_it_is_shown_covers_nothing_and_fits(
     visit: Callable[..., Person], own_server: ServerProcess, width: int
 ) -> None:
@@ -308,6 +310,7 @@ def test_page_when_its_script_and_style_are_refused_for_a_while_asks_for_them_ag
         assert alice.page.input_value("#message") == "typed meanwhile"
 
 
+@pytest.mark.long
 def test_tabs_when_they_are_many_and_go_by_stream_leave_connections_for_the_one_that_is_looked_at(
     visitors: Callable[[str], Person], server: ServerProcess, room: str
 ) -> None:

@@ -68,7 +68,7 @@ def test_messages_and_draft_when_the_tab_is_closed_come_back_with_the_next_and_a
     assert _log(own_server) == ["number 0", "number 1", "number 2"]
 
 
-@pytest.mark.parametrize("says_so", [True, False])
+@pytest.mark.parametrize("says_so", [pytest.param(True, marks=pytest.mark.long), False])
 def test_messages_when_their_tab_is_closed_are_taken_over_by_a_tab_that_is_open(
     visit: Visit, own_server: ServerProcess, *, says_so: bool
 ) -> None:
