@@ -28,7 +28,7 @@ from parlour.ui.timeline import LIST_BREAK, render_timeline
 
 SHOWN_ROOMS = 20
 FEW_ROOMS, ROOMS_FRESH_S = 100, 2.0
-"""The list at the side is made anew for each page (30 microseconds) where there are few rooms, else after so long."""
+"""The list at the side is made again for each page (30 microseconds) where there are few rooms, else after so long."""
 
 AGAIN_WITHIN_S = 5
 """A browser whose page was refused for a while asks again at a random moment of so many seconds after that."""
