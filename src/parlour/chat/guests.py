@@ -27,7 +27,7 @@ class Guests:
         self.author = lru_cache(maxsize=4096)(self._author)
 
     def sealed(self, token: str) -> str:
-        """The cookie for a seat: its token, and what shows that this server made it."""
+        """The value of a guest's cookie: the token, a dot, and a seal that shows that this server made it."""
         return f"{token}.{self._seal(token)}"
 
     def token_of(self, cookie: str) -> str | None:

@@ -14,7 +14,7 @@ MAX_LINE_BYTES = 256 * 1024
 """A longer line is read in pieces, which the server refuses; this bounds our memory, not the message."""
 
 EXIT_OUTPUT = 6
-"""What was to be done is done, but could not be written to standard output."""
+"""The exit code of a command that did its work and could not write its output."""
 
 _READ_BYTES = 65536
 

@@ -23,7 +23,7 @@ def base_path(text: str) -> str:
 
 
 def inside(base: str, path: bytes) -> bytes:
-    """What is behind the base in a path that begins with it, as a path; other paths as they are."""
+    """A path without the base that it begins with; other paths as they are."""
     start = base.encode()
     if not base or not path.startswith(start):
         return path

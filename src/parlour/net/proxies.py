@@ -1,4 +1,4 @@
-"""Who is really asking, and where, behind trusted proxies; and the key that addresses are counted by.
+"""The client and the address that trusted proxies tell of, and the key by which addresses are counted.
 
 `X-Forwarded-*` can be written by anybody, so it is believed only from peers listed in `trusted_proxies`, and of the
 addresses in it only the rightmost one that no trusted proxy has, the last one written by a machine we trust.
