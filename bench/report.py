@@ -6,7 +6,6 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.servers import ALL
 
 if TYPE_CHECKING:
     from bench.scenarios import Medians, Scenario
@@ -128,8 +127,7 @@ def markdown(results: Results, scenarios: list[Scenario]) -> str:
 
 def _heading(results: Results) -> str:
     facts = [f"- {name.replace('_', ' ')}: {value}" for name, value in results.machine.items()]
-    keeps = {server.name: server.keeps for server in ALL}
-    facts += [f"- {name} {version}; stores: {keeps[name]}" for name, version in results.versions.items()]
+    facts += [f"- {name} {version}" for name, version in results.versions.items()]
     return "\n".join([f"# Benchmarks of {results.date} ({results.mode})", "", *facts, ""])
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import random
 import re
 import resource
 import shutil
@@ -30,10 +31,9 @@ BUN = BUILD / "node_modules" / "@oven" / "bun-linux-x64" / "bin" / "bun"
 PEERS_PYTHON = BUILD / "venv" / "bin" / "python"
 NATS_SERVER = BUILD / "venv" / "bin" / "nats-server"
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-
 SERVER_CORE = 0
 START_DEADLINE_S = 20.0
+LOWEST_PORT = 15_000
 STOP_DEADLINE_S = 15.0
 
 
@@ -49,6 +49,7 @@ class Server:
     probe: bytes = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"  # what it answers once it serves
     load: tuple[str, ...] = ()  # further arguments of the generator, for this server
     announces: bool = True  # prints "Listening on http://127.0.0.1:<port>"; otherwise it is given a free port
+    tree: Path = ROOT  # the checkout whose code runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,31 @@ class Running:
         return sum(_pss_kib(pid) for pid in self.pids())
 
 
-def _python() -> str:
-    own = BUILD / "server" / "bin" / "python"
-    return str(own) if own.exists() else sys.executable
+def _environment(tree: Path) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(tree / "src")}
 
 
-def _parlour(folder: Path, _port: int) -> list[str]:
-    return [_python(), "-m", "parlour", "serve", "--port", "0", "--data", str(folder / "data"), "--rate-limits", "off"]
+def parlour_of(tree: Path, name: str) -> Server:
+    """Return the Parlour of a checkout in which `bench/prepare` ran."""
+    own = tree / "bench" / "build" / "server" / "bin" / "python"
+    python = str(own) if own.exists() else sys.executable
+    unlimited = ["--rate-limits", "off", "--connection-requests", "1000000000"]  # as the generator posts, so fast
+    serve = [python, "-m", "parlour", "serve", "--port", "0", *unlimited, "--data"]
+    about = (
+        "import sys, parlour, uvloop; whose = 'the system' if sys.base_prefix == '/usr' else 'another'; "
+        "print(parlour.__version__, 'uvloop', uvloop.__version__, 'on Python', sys.version.split()[0], 'of', whose)"
+    )
+
+    def version() -> str:
+        return f"{_commit(tree)} {_output(python, '-c', about, tree=tree)}"
+
+    return Server(
+        name, "synced before the answer", lambda folder, _port: [*serve, str(folder / "data")], version, tree=tree
+    )
+
+
+def _commit(tree: Path) -> str:
+    return _output("git", "-C", str(tree), "describe", "--always", "--dirty")
 
 
 def _configured(file: str, folder: Path, port: int) -> str:
@@ -89,8 +108,10 @@ def _nchan(folder: Path, port: int) -> list[str]:
     return ["nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", _configured("nchan.conf", folder, port)]
 
 
-def _output(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT).stdout.strip()
+def _output(*command: str, tree: Path = ROOT) -> str:
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, env=_environment(tree)
+    ).stdout.strip()
 
 
 def _npm_version(package: str) -> str:
@@ -112,17 +133,7 @@ def _installed(*packages: str) -> str:
     return _output(str(PEERS_PYTHON), "-c", script, *packages)
 
 
-PARLOUR = Server(
-    "Parlour",
-    "synced before the answer",
-    _parlour,
-    lambda: _output(
-        _python(),
-        "-c",
-        "import sys, parlour, uvloop; whose = 'the system' if sys.base_prefix == '/usr' else 'another'; "
-        "print(parlour.__version__, 'uvloop', uvloop.__version__, 'on Python', sys.version.split()[0], 'of', whose)",
-    ),
-)
+PARLOUR = parlour_of(ROOT, "Parlour")
 FLOOR = Server(
     "C send() loop", "nothing", lambda _folder, _port: [str(BUILD / "floor")], lambda: _output("cc", "-dumpversion")
 )
@@ -218,8 +229,8 @@ def started(server: Server) -> Iterator[Running]:
     with log.open("w") as output:
         process = subprocess.Popen(
             server.command(folder, port),
-            cwd=ROOT,
-            env=ENVIRONMENT,
+            cwd=server.tree,
+            env=_environment(server.tree),
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
@@ -255,9 +266,12 @@ def _await_port(process: subprocess.Popen[str], given: int, probe: bytes, log: P
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of 127.0.0.1 that is free now, and that the kernel will not give to a connection meanwhile."""
+    first_for_connections = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(LOWEST_PORT, first_for_connections)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def _answers(port: int, words: bytes) -> bool:

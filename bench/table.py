@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import generator, latency, machine
 from bench.report import Results, doubts, faults, markdown, number
 from bench.scenarios import SCENARIOS, Scenario
-from bench.servers import ALL, BENCH, BUILD, PARLOUR, Server, started
+from bench.servers import ALL, BENCH, BUILD, PARLOUR, Server, parlour_of, started
 from bench.soak import soak
 
 QUIET_SHARE = 0.03
@@ -41,7 +41,7 @@ def run_once(scenario: Scenario, server: Server, pace: Pace) -> generator.Figure
             return generator.start(running)
         if scenario.kind == "idle":
             return generator.idle(running, list(scenario.arguments[1:]), int(scenario.arguments[0]))
-        own = (*server.load, *(scenario.own_arguments if server is PARLOUR else ()))
+        own = (*server.load, *(scenario.own_arguments if server.name.startswith(PARLOUR.name) else ()))
         timing = ("--warm-up", str(pace.warm_up_s), "--seconds", str(pace.seconds))
         if scenario.kind == "slow":
             return generator.slow(running, [*scenario.arguments[1:], *own, *timing], int(scenario.arguments[0]))
@@ -128,21 +128,33 @@ def keep(results: Results, page: str) -> Path:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description="Measure Parlour beside its peers.")
     parser.add_argument("--quick", action="store_true", help="one short round: a few minutes, for orientation only")
-    parser.add_argument("--only", action="append", metavar="NAME", help="scenarios whose name starts so (repeatable)")
+    parser.add_argument("--only", action="append", metavar="NAME", help="a scenario, or all whose name starts so (repeatable)")
     parser.add_argument("--servers", help="names, separated by commas; default: all")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="length of each measured window")
     parser.add_argument("--soak-seconds", type=float, help="length of a soak, with --only soak; default: 600")
     parser.add_argument("--discard", action="store_true", help="print the table without keeping it in bench/results")
+    parser.add_argument(
+        "--before", type=Path, metavar="TREE", help="a checkout of an earlier commit, prepared too, beside this one"
+    )
     parser.add_argument("--list", action="store_true", help="name the scenarios and servers, and stop")
     return parser.parse_args()
 
 
 def chosen(only: list[str], *, quick: bool) -> list[Scenario]:
-    """Return the scenarios whose name starts with one of `only`; without such, those of a quick or of a full table."""
+    """Return the scenarios that `only` names; without such, those of a quick or of a full table.
+
+    The name of a scenario is that one alone, anything else all whose name starts so.
+    """
     if only:
-        return [each for each in SCENARIOS if each.name.startswith(tuple(only))]
+        names = {each.name for each in SCENARIOS}
+        starts = tuple(each for each in only if each not in names)
+        return [each for each in SCENARIOS if each.name in only or each.name.startswith(starts)]
     return [each for each in SCENARIOS if not each.apart and (each.quick or not quick)]
+
+
+def _with(before: Server, servers: tuple[Server, ...]) -> tuple[Server, ...]:
+    return (before, *servers) if PARLOUR in servers else servers
 
 
 def main() -> None:
@@ -154,6 +166,10 @@ def main() -> None:
     names = asked.servers.split(",") if asked.servers else [each.name for each in ALL]
     servers = [each for each in ALL if each.name in names]
     scenarios = [each for each in chosen(asked.only or [], quick=asked.quick) if {*each.servers} & {*servers}]
+    if asked.before:
+        before = parlour_of(asked.before.resolve(), f"{PARLOUR.name} before")
+        servers.insert(0, before)
+        scenarios = [dataclasses.replace(each, servers=_with(before, each.servers)) for each in scenarios]
     if not (BUILD / "load").exists():
         sys.exit("run bench/prepare first")
     pace = QUICK if asked.quick else FULL
@@ -166,7 +182,7 @@ def main() -> None:
             file=sys.stderr,
         )
     now = datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%d %H:%M")
-    results = Results(now, "quick" if asked.quick else "full", about, {each.name: each.version() for each in servers})
+    results = Results(now, "quick" if asked.quick else "full", about, {each.name: f"{each.version()}; stores: {each.keeps}" for each in servers})
     measure(results, scenarios, servers, pace)
     page = markdown(results, scenarios)
     print(f"\n{page}")
