@@ -137,9 +137,10 @@ class Writer:
             self._answer([Refusal("internal") for _ in batch.drafts])
         else:
             self._trouble = None
-            self._deliver(outcome)
             if outcome.commits:  # a batch of repeats stores nothing
-                self._record.stored(*self._events.newest)  # senders do not wait for it
+                # Before the loop is woken: afterwards the two threads would wait for each other's GIL.
+                self._record.stored(*self._events.newest)
+            self._deliver(outcome)
             self._checkpoint_if(CHECKPOINT_PAGES)
             if self._retention is not None and self._retention.is_late() and not self._failed:
                 self._retain(self._retention)
