@@ -6,7 +6,6 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-
 if TYPE_CHECKING:
     from bench.scenarios import Medians, Scenario
 

@@ -109,9 +109,7 @@ def _nchan(folder: Path, port: int) -> list[str]:
 
 
 def _output(*command: str, tree: Path = ROOT) -> str:
-    return subprocess.run(
-        command, check=True, capture_output=True, text=True, env=_environment(tree)
-    ).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=_environment(tree)).stdout.strip()
 
 
 def _npm_version(package: str) -> str:

@@ -128,7 +128,9 @@ def keep(results: Results, page: str) -> Path:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description="Measure Parlour beside its peers.")
     parser.add_argument("--quick", action="store_true", help="one short round: a few minutes, for orientation only")
-    parser.add_argument("--only", action="append", metavar="NAME", help="a scenario, or all whose name starts so (repeatable)")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="a scenario, or all whose name starts so (repeatable)"
+    )
     parser.add_argument("--servers", help="names, separated by commas; default: all")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="length of each measured window")
@@ -182,7 +184,12 @@ def main() -> None:
             file=sys.stderr,
         )
     now = datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%d %H:%M")
-    results = Results(now, "quick" if asked.quick else "full", about, {each.name: f"{each.version()}; stores: {each.keeps}" for each in servers})
+    results = Results(
+        now,
+        "quick" if asked.quick else "full",
+        about,
+        {each.name: f"{each.version()}; stores: {each.keeps}" for each in servers},
+    )
     measure(results, scenarios, servers, pace)
     page = markdown(results, scenarios)
     print(f"\n{page}")
