@@ -7,13 +7,12 @@ import re
 from pathlib import Path
 
 from tests.meta.test_documents import anchors
-from tests.meta.test_source import MODULES, ROOT, TEXTS
+from tests.meta.test_source import ROOT, TEXTS
 
 PACKAGE = Path("src/parlour")
 ARCHITECTURE = TEXTS[Path("docs/architecture.md")]
 
 _PAGE = re.compile(r"docs/([\w./-]+\.md)(?:#([\w-]+))?")
-_ROW = re.compile(r"^\| `?([\w/ ]+?)`? \| [^|]* \| ([^|]*) \|$", re.MULTILINE)
 _FILE = re.compile(r"`([\w/]+\.py)`")
 _FUNCTIONS = re.compile(r"`([\w/]+\.py)`\s+\(((?:`[\w.]+`(?:,\s+)?)+)\)")
 _TEST = re.compile(r"`(tests/[\w/.]+)`")
@@ -29,19 +28,6 @@ def test_what_the_code_refers_to_in_the_documents_is_there() -> None:
             if page not in TEXTS or (fragment and fragment not in anchors(page)):
                 dead.append(f"{path}: docs/{name}#{fragment}")
     assert dead == []
-
-
-def test_every_module_has_its_place_in_the_architecture_and_every_place_its_module() -> None:
-    there = {str(path.relative_to(PACKAGE).with_suffix("")) for path in MODULES if path.name != "__init__.py"}
-    table = ARCHITECTURE.partition("## Where a thing is")[2].partition("\n## ")[0]
-    named = set()
-    for folder, modules in _ROW.findall(table):
-        # A module is named at the beginning of its entry; what else is in code there explains it.
-        for entry in modules.split(" · "):
-            leading = re.match(r"(?:(?:, | and )?`(\w+)`)+", entry.strip())
-            for name in re.findall(r"`(\w+)`", leading[0]) if leading else ():
-                named.add(name if folder == "top level" else f"{folder}/{name}")
-    assert named == there
 
 
 def names_in(path: Path) -> set[str]:
