@@ -181,7 +181,6 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
         places=places,
         allowed_origins=frozenset(settings.allowed_origins),
         hosts=_hosts(settings, listeners),
-        websocket_compression=settings.websocket_compression,
         hsts_seconds=settings.hsts_seconds,
         draining=lambda: drain.is_draining,
         aside=Aside(),

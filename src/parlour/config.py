@@ -183,12 +183,6 @@ class Settings:
     access_log: bool = _row(
         "Operation", switch, False, "Write a log line for every answer, refusals included; without queries and bodies."
     )
-    websocket_compression: bool = _row(
-        "Operation",
-        switch,
-        False,
-        "Compress messages of 1 KiB and more on WebSockets that offer permessage-deflate, for lines paid by the byte.",
-    )
     debug: bool = _row("Operation", switch, False, "Check the event loop for slow callbacks; costs speed.")
     drain_seconds: float = _row(
         "Operation",

@@ -1,7 +1,7 @@
 """A WebSocket that says back what it hears, for the suites of others: the production one, with its limits lifted.
 
 Route, guard, handshake, connection, session and frames are those of the server. Different are three things: a message
-is echoed instead of obeyed, binary ones are admitted, and no limit of size, number or rate is reached.
+is echoed instead of carried out, binary ones are admitted, and no limit of size, number or rate is reached.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 from parlour.core.limits import Limits
 from parlour.http.session import Sink
 from parlour.stream.websocket import WebSocketSession
-from parlour.wire.deflate import DeflateReader, compressed_frame
 from parlour.wire.websocket import BINARY, TEXT, Binary, FrameReader, Received, text_frame
 
 TARGET = "/api/v1/stream"
@@ -41,11 +40,6 @@ def lifted(limits: Limits) -> Limits:
     )
 
 
-def echo(payload: bytes, window_bits: int | None) -> bytes:
-    """A message as it was; compressed if that was agreed, short ones too: the suite cannot take them in another way."""
-    return text_frame(payload) if window_bits is None else compressed_frame(payload, window_bits)
-
-
 def as_binary(frame: bytes) -> bytes:
     """The same frame with the other type of message."""
     return bytes([frame[0] ^ TEXT ^ BINARY]) + frame[1:]
@@ -64,41 +58,20 @@ class EchoReader(FrameReader):
         received = super().feed(data)
         for item in received:
             if isinstance(item, Binary):
-                self._sink.write(as_binary(echo(item.data, None)))
-        return received
-
-
-class CompressedEchoReader(DeflateReader):
-    """The same where compression was agreed."""
-
-    __slots__ = ("_sink", "_window_bits")
-
-    def __init__(self, sink: Sink, window_bits: int) -> None:
-        super().__init__(**READS_ALL)
-        self._sink = sink
-        self._window_bits = window_bits
-
-    def feed(self, data: bytes) -> list[Received]:
-        received = super().feed(data)
-        for item in received:
-            if isinstance(item, Binary):
-                self._sink.write(as_binary(echo(item.data, self._window_bits)))
+                self._sink.write(as_binary(text_frame(item.data)))
         return received
 
 
 class EchoSession(WebSocketSession):
     """A session whose only operation is to repeat a message; takes the place of the real one in `api/streams.py`."""
 
-    def __init__(self, *arguments: Any, limits: Limits, window_bits: int | None, **others: Any) -> None:
-        super().__init__(*arguments, limits=lifted(limits), window_bits=window_bits, **others)
-        self._window_bits = window_bits
+    def __init__(self, *arguments: Any, limits: Limits, **others: Any) -> None:
+        super().__init__(*arguments, limits=lifted(limits), **others)
 
     def _new_reader(self) -> FrameReader:
         assert self.sink is not None
-        return (
-            EchoReader(self.sink) if self._window_bits is None else CompressedEchoReader(self.sink, self._window_bits)
-        )
+        return EchoReader(self.sink)
 
     def _obey(self, message: str) -> None:
         if self.sink is not None:
-            self.sink.write(echo(message.encode(), self._window_bits))
+            self.sink.write(text_frame(message.encode()))

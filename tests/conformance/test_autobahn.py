@@ -21,29 +21,15 @@ AT_ONCE = 4
 """Cases under way together: some of them wait for a second to see that nothing comes."""
 
 COMPRESSION = ["12.*", "13.*"]
-GROUPS = [*(f"12.{number}" for number in range(1, 6)), *(f"13.{number}" for number in range(1, 8))]
-"""Of compression: five texts, and seven kinds of offers. Each has 18 cases of 1000 messages, of 16 B to 128 KiB."""
-
-QUICK = [f"{group}.{case}" for group, case in zip(GROUPS, (1, 4, 2, 11, 3, 1, 4, 2, 5, 3, 4, 11), strict=True)]
-
 UNDEFINED = dict.fromkeys(("7.1.6", "7.13.1", "7.13.2"), ("INFORMATIONAL", "INFORMATIONAL"))
 """Cases for which no behaviour is asked for; all others are passed to the letter."""
 
 
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    yield from echoing(tmp_path, monkeypatch, False)
-
-
-@pytest.fixture
-def compressing_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    yield from echoing(tmp_path, monkeypatch, True)
-
-
-def echoing(folder: Path, monkeypatch: pytest.MonkeyPatch, compression: bool) -> Iterator[str]:
     """The address of a server that says back what it hears."""
     monkeypatch.setattr("parlour.api.streams.WebSocketSession", EchoSession)
-    settings = Settings(port=0, data=folder / "data", rate_limits=False, websocket_compression=compression)
+    settings = Settings(port=0, data=tmp_path / "data", rate_limits=False)
     with InProcess(settings=settings) as server:
         yield f"ws://127.0.0.1:{server.port}{TARGET}"
 
@@ -72,17 +58,3 @@ async def test_compression_is_declined_and_the_connection_goes_on_without(url: s
     found = await verdicts(url, cases=COMPRESSION)
     assert len(found) == 216
     assert but(found, ("UNIMPLEMENTED", "OK")) == {}
-
-
-async def test_a_case_of_each_group_is_passed_strictly_with_compression_on(compressing_url: str) -> None:
-    found = await verdicts(compressing_url, cases=QUICK)
-    assert sorted(found) == sorted(QUICK)
-    assert but(found) == {}
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-async def test_every_case_is_passed_strictly_with_compression_on(compressing_url: str) -> None:
-    found = await verdicts(compressing_url, cases=["*"])
-    assert len(found) == 517
-    assert but(found) == UNDEFINED

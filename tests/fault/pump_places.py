@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -62,7 +61,6 @@ SOCKET_FIELDS = (
     *("Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"),
     *("Upgrade", "Connection", "Origin"),
 )
-DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
 
 
 def head_with(method: str, target: bytes, *lines: bytes) -> bytes:
@@ -169,9 +167,8 @@ def bodies() -> Iterator[Place]:
 
 
 def sockets() -> Iterator[Place]:
-    """WebSockets: frames, operations, and both compressed."""
+    """WebSockets: frames, and operations."""
     room, many = head("GET", "/lobby", *UPGRADE), head("GET", MANY, *UPGRADE)
-    compressed = head("GET", "/lobby", *UPGRADE, DEFLATE)
     yield Place("frames", pumps.FRAMES, BODY, lambda value: room + value)
     yield Place("operations in a room", pumps.JSON, BODY - 1, lambda value: room + ws_frame(value))
     yield Place("operations in many rooms", pumps.JSON, BODY - 1, lambda value: many + ws_frame(value))
@@ -180,12 +177,6 @@ def sockets() -> Iterator[Place]:
         pumps.JSON,
         BODY - 1,
         lambda value: room + fragments(value),
-    )
-    yield Place(
-        "compressed operations",
-        pumps.JSON,
-        BODY - 1,
-        lambda value: compressed + compressed_frame(value),
     )
 
 
@@ -200,14 +191,6 @@ def fragments(value: bytes) -> bytes:
             for n, piece in enumerate(pieces)
         ]
     )
-
-
-def compressed_frame(value: bytes) -> bytes:
-    """A message as RFC 7692 §7.2.1 compresses it."""
-    deflate = zlib.compressobj(wbits=-15)
-    data = deflate.compress(value) + deflate.flush(zlib.Z_SYNC_FLUSH)
-    frame = ws_frame(data[:-4])
-    return bytes([frame[0] | 0x40]) + frame[1:]
 
 
 def texts() -> Iterator[Place]:

@@ -51,7 +51,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
         data=tmp_path_factory.mktemp("pumped") / "data",
         store="memory",
         rate_limits=False,
-        websocket_compression=True,
     )
     with InProcess(settings=settings, setup=Setup(proxies=("127.0.0.1",))) as server:
         yield server

@@ -42,7 +42,6 @@ class Context:
     draining: Callable[[], bool]
     aside: Aside
     version: str
-    websocket_compression: bool = False
     """Whether WebSockets that offer it get longer messages compressed."""
     hsts_seconds: int = 0
     """How long browsers shall use this host over HTTPS only (RFC 6797); 0 says nothing."""

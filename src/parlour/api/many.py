@@ -15,6 +15,7 @@ from parlour.http.response import Reply
 from parlour.hub.channel import Channel
 from parlour.stream.follow import encode_cursors, parse_cursors
 from parlour.stream.live import Start
+from parlour.wire.websocket import handshake
 
 MAX_SSE_ROOMS = 32
 MAX_ID_BYTES = 7168
@@ -34,7 +35,7 @@ class Many:
     async def stream(self, request: Request) -> Reply:
         """`GET /api/v1/stream`: subscribe by `?room=` (SSE) or by operations (WebSocket)."""
         if asks_for_websocket(request):
-            opening = self._streams.handshake(request)
+            opening = handshake(request.field)
             with self._guard.place(request) as place:
                 return self._streams.websocket(request, opening, [], None, place)
         refuse_unknown(request, _PARAMETERS)

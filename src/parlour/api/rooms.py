@@ -31,6 +31,7 @@ from parlour.schema.pages import page as encode_page
 from parlour.stream.encoding import stored_line
 from parlour.stream.live import Start
 from parlour.stream.long_poll import wait_for_news
+from parlour.wire.websocket import handshake
 
 HTML_BYTES = 131072
 """Events of an HTML page, as JSON: pictures of what cannot be seen make it up to fifteen times as long."""
@@ -186,7 +187,7 @@ class Rooms:
             return self._streams.one(request, channel, reading.format, Start(reading.since, tail), place)
 
     async def _websocket(self, request: Request, room: str) -> Upgrade:
-        opening = self._streams.handshake(request)
+        opening = handshake(request.field)
         since = request.parameter("since")
         start = Start(None if since is None else parse_cursor(since))
         with self._guard.place(request) as place:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from parlour.api.context import Context
 from parlour.api.guard import Guard
@@ -14,8 +13,6 @@ from parlour.hub.channel import Channel
 from parlour.stream.follow import Terms, follow, follow_many
 from parlour.stream.live import Payer, Start
 from parlour.stream.websocket import WebSocketSession
-from parlour.wire.deflate import agree
-from parlour.wire.websocket import handshake
 
 CONTENT_TYPES = {"text": TEXT, "ndjson": NDJSON, "sse": SSE}
 RETRY_MS = 1000, 4000
@@ -25,13 +22,6 @@ RETRY_MS = 1000, 4000
 def asks_for_websocket(request: Request) -> bool:
     """Whether a request is an opening handshake, which is a GET (RFC 6455 §4.1)."""
     return request.head.upgrade == b"websocket" and request.method == "GET"
-
-
-class Opening(NamedTuple):
-    """The answer to an opening handshake: its bytes, and the window of the compression that it agrees to, if any."""
-
-    head: bytes
-    window_bits: int | None
 
 
 class Streams:
@@ -53,23 +43,15 @@ class Streams:
         session = follow_many(self._context.hub, starts, self._payer(request, place), terms)
         return OpenResponse(session, SSE, terms.in_chunks)
 
-    def handshake(self, request: Request) -> Opening:
-        """Answer an opening handshake. Raises Refusal (bad_upgrade, upgrade_required)."""
-        offers = request.field(b"sec-websocket-extensions") if self._context.websocket_compression else None
-        agreed = None if offers is None else agree(offers)
-        if agreed is None:
-            return Opening(handshake(request.field), None)
-        return Opening(handshake(request.field, agreed.answer), agreed.bits)
-
     def websocket(
         self,
         request: Request,
-        opening: Opening,
+        opening: bytes,
         starts: Sequence[tuple[Channel, Start]],
         room: str | None,
         place: Place,
     ) -> Upgrade:
-        """A WebSocket whose handshake is answered: bound to a room, or (None) open to subscriptions."""
+        """A WebSocket, bound to a room or (None) open to subscriptions; `opening` answers its handshake."""
         context = self._context
         session = WebSocketSession(
             context.hub,
@@ -81,9 +63,8 @@ class Streams:
             limits=context.limits,
             clock=context.clock,
             aside=self._context.aside,
-            window_bits=opening.window_bits,
         )
-        return Upgrade(session, opening.head)
+        return Upgrade(session, opening)
 
     def _payer(self, request: Request, place: Place) -> Payer:
         return Payer(self._guard.bill(request), place.keep())

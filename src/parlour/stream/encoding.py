@@ -15,7 +15,6 @@ from parlour.schema.events import Bye, CaughtUp, Control, Heartbeat, Reset, deco
 from parlour.schema.json_line import encode
 from parlour.wire import sse
 from parlour.wire.chunks_out import chunk
-from parlour.wire.deflate import SMALL_WINDOW_BITS, WINDOW_BITS, deflated_frame
 from parlour.wire.websocket import text_frame
 
 _NAMES = {kind: kind.__struct_config__.tag for kind in Control.__args__}
@@ -74,15 +73,6 @@ def _websocket_events(_channel: Channel, events: Sequence[Stored]) -> bytes:
     return b"".join([text_frame(json) for _, json in events])
 
 
-def _deflated(bits: int) -> Encoder:
-    """Events compressed for readers who agreed to a window; control items are short, and go as they are."""
-
-    def events(_channel: Channel, events: Sequence[Stored]) -> bytes:
-        return b"".join([deflated_frame(json, bits) for _, json in events])
-
-    return Encoder(events, _websocket_control)
-
-
 def _websocket_control(item: Control) -> bytes:
     return text_frame(encode(item))
 
@@ -102,7 +92,6 @@ def chunked(encoder: Encoder) -> Encoder:
 
 
 WEBSOCKET = Encoder(_websocket_events, _websocket_control)
-WEBSOCKET_DEFLATED = {bits: _deflated(bits) for bits in (SMALL_WINDOW_BITS, WINDOW_BITS)}
 SSE = Encoder(_sse_events, _sse_control)
 NDJSON = Encoder(_ndjson_events, _ndjson_control)
 TEXT = Encoder(_text_events, _text_control, is_costly=True)

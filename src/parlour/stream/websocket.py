@@ -33,9 +33,8 @@ from parlour.schema.commands import (
 )
 from parlour.schema.events import By, Bye, Typing
 from parlour.schema.json_line import encode
-from parlour.stream.encoding import WEBSOCKET, WEBSOCKET_DEFLATED
+from parlour.stream.encoding import WEBSOCKET
 from parlour.stream.live import LOOKS, LiveSession, Payer, Start
-from parlour.wire.deflate import DeflateReader
 from parlour.wire.websocket import FrameReader, Ping, Pong, Text, close_frame, ping_frame, pong_frame, text_frame
 
 log = logging.getLogger("parlour.stream")
@@ -57,7 +56,6 @@ MAX_UNANSWERED = 256
 class WebSocketSession(LiveSession):
     """One WebSocket. With `room` it reads that room and operations mean it; without, rooms are subscribed to.
 
-    `window_bits` is what was agreed on for compression (`wire/deflate.py`); None is without, either way.
     An idle one holds no frame reader: it is made when bytes come and dropped at a frame border.
     """
 
@@ -78,10 +76,8 @@ class WebSocketSession(LiveSession):
         limits: Limits,
         clock: Clock,
         aside: Aside,
-        window_bits: int | None = None,
     ) -> None:
-        encoder = WEBSOCKET if window_bits is None else WEBSOCKET_DEFLATED[window_bits]
-        super().__init__(hub, encoder, starts, payer, pulse_s=limits.websocket_ping_s, stalled_s=limits.stalled_s)
+        super().__init__(hub, WEBSOCKET, starts, payer, pulse_s=limits.websocket_ping_s, stalled_s=limits.stalled_s)
         self._posting = posting
         self._sender = sender
         self._room = room
@@ -132,8 +128,7 @@ class WebSocketSession(LiveSession):
 
     def _new_reader(self) -> FrameReader:
         limits = self._limits
-        kind = FrameReader if self.encoder is WEBSOCKET else DeflateReader
-        return kind(
+        return FrameReader(
             max_frame=limits.websocket_frame_bytes,
             max_message=limits.websocket_message_bytes,
             max_fragments=limits.websocket_fragments,

@@ -1,7 +1,7 @@
 """WebSocket (RFC 6455) on the server's side: the handshake, frames out as ready bytes, frames in as values.
 
-No subprotocol is ever negotiated; the one extension there is has a module of its own (`wire/deflate.py`). The reader is
-ours rather than the `websockets` library's (which the tests hold against it): docs/decisions/0004-websocket-codec.md.
+No subprotocol and no extension is ever negotiated. The reader is ours rather than the `websockets` library's (which the
+tests hold against it): docs/decisions/0004-websocket-codec.md.
 """
 
 from __future__ import annotations
@@ -32,12 +32,11 @@ NO_STATUS = 1005
 """Stands for a close frame without a code; never sent (RFC 6455 §7.4.1)."""
 
 
-def handshake(get: Callable[[bytes], bytes | None], extensions: bytes = b"") -> bytes:
+def handshake(get: Callable[[bytes], bytes | None]) -> bytes:
     """Give the whole 101 response to an opening handshake (RFC 6455 §4.2); the caller has checked method and version.
 
-    `get` finds a header field by its lower-case name; `extensions` are those that were agreed on. Raises
-    Refusal("upgrade_required") for another WebSocket version (its `extra` names the header field to answer with),
-    ("bad_upgrade") for everything else that is wrong.
+    `get` finds a header field by its lower-case name. Raises Refusal("upgrade_required") for another WebSocket version
+    (its `extra` names the header field to answer with), ("bad_upgrade") for everything else that is wrong.
     """
     if b"websocket" not in _tokens(get(b"upgrade")):
         raise Refusal("bad_upgrade", "The Upgrade header does not ask for websocket.")
@@ -60,7 +59,7 @@ def handshake(get: Callable[[bytes], bytes | None], extensions: bytes = b"") -> 
         b"Upgrade: websocket\r\n"
         b"Connection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: %b\r\n"
-        b"%b\r\n" % (accept_key(key), extensions and b"Sec-WebSocket-Extensions: %b\r\n" % extensions)
+        b"\r\n" % accept_key(key)
     )
 
 
@@ -162,8 +161,8 @@ _shared_limits = lru_cache(_Limits)
 """Equal limits are one object, so that they cost a reader nothing."""
 
 
-class Violation(Exception):
-    """A rule was broken: the close code to send, and the reason. Readers raise and catch it; `feed` does not."""
+class _Violation(Exception):
+    """A rule was broken: the close code to send, and the reason. The reader raises and catches it; `feed` does not."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(code, reason)
@@ -171,7 +170,7 @@ class Violation(Exception):
         self.reason = reason
 
 
-class Message:
+class _Message:
     """A data message of which some bytes are still to come; `size` is the payload that its heads have announced."""
 
     __slots__ = ("data", "fragments", "is_text", "size", "validator")
@@ -184,17 +183,17 @@ class Message:
         self.validator = codecs.getincrementaldecoder("utf-8")("strict") if is_text else None
 
     def add(self, piece: bytes) -> None:
-        """Take the next bytes of the payload. Raises Violation, and UnicodeDecodeError."""
+        """Take the next bytes of the payload. Raises UnicodeDecodeError."""
         self.data += piece
         if self.validator is not None:
             self.validator.decode(piece)  # fails on the first byte that cannot be UTF-8 (RFC 6455 §8.1)
 
     def finish(self) -> Received:
-        """The message, all of whose bytes have come. Raises Violation, and UnicodeDecodeError."""
+        """The message, all of whose bytes have come. Raises UnicodeDecodeError."""
         return Text(self.data.decode("utf-8")) if self.is_text else Binary(bytes(self.data))
 
 
-class Frame:
+class _Frame:
     """A frame whose head has been read and whose payload has not ended."""
 
     __slots__ = ("is_final", "mask", "opcode", "payload", "remaining")
@@ -240,8 +239,8 @@ class FrameReader:
     ) -> None:
         self._limits = _shared_limits(max_frame, max_message, max_fragments, max_controls, allows_binary)
         self._head = b""  # the bytes of a frame's head that have come
-        self._frame: Frame | None = None
-        self._message: Message | None = None
+        self._frame: _Frame | None = None
+        self._message: _Message | None = None
         self._out = b""
         self.is_closed = False
         """After `Closed` or `Failed`: whatever comes is ignored (RFC 6455 §1.4, §7.1.7)."""
@@ -263,7 +262,7 @@ class FrameReader:
             return received
         try:
             self._read(data, received)
-        except Violation as broken:
+        except _Violation as broken:
             self._fail(broken.code, broken.reason, received)
         except UnicodeDecodeError:
             self._fail(1007, "not valid UTF-8", received)
@@ -320,7 +319,7 @@ class FrameReader:
                 elif not self._frame.is_final or self._frame.opcode == CONTINUATION:
                     fragments += 1
                 if controls > self._limits.controls or fragments > 4 * self._limits.fragments:
-                    raise Violation(1008, "too many control frames or fragments")
+                    raise _Violation(1008, "too many control frames or fragments")
             frame = self._frame
             piece = data[position : position + frame.remaining]
             position += len(piece)
@@ -343,7 +342,7 @@ class FrameReader:
             self._head += piece
             position += len(piece)
         head, self._head = self._head, b""
-        self._frame = Frame(head[0] & 0x0F, head[0] >= _FIN, head[-4:], _payload_size(head))
+        self._frame = _Frame(head[0] & 0x0F, head[0] >= _FIN, head[-4:], _payload_size(head))
         self._begin_frame(self._frame)
         return position
 
@@ -358,57 +357,54 @@ class FrameReader:
             return 2
         size = head[1] & 0x7F
         if head[1] < _FIN:
-            raise Violation(1002, "a client's frames are masked")
+            raise _Violation(1002, "a client's frames are masked")
         if opcode >= CLOSE and size > _MAX_CONTROL_BYTES:
-            raise Violation(1002, "a control frame carries at most 125 bytes")
+            raise _Violation(1002, "a control frame carries at most 125 bytes")
         return {126: 8, 127: 14}.get(size, 6)
 
     def _check_first(self, first: int, opcode: int) -> None:
         if first & 0x70:
-            raise Violation(1002, "no extension was negotiated: the reserved bits are 0")
+            raise _Violation(1002, "no extension was negotiated: the reserved bits are 0")
         if opcode >= CLOSE:
             if opcode > PONG:
-                raise Violation(1002, "a reserved opcode")
+                raise _Violation(1002, "a reserved opcode")
             if first < _FIN:
-                raise Violation(1002, "control frames are not fragmented")
+                raise _Violation(1002, "control frames are not fragmented")
         elif opcode == CONTINUATION:
             if self._message is None:
-                raise Violation(1002, "nothing to continue")
+                raise _Violation(1002, "nothing to continue")
         elif opcode > BINARY:
-            raise Violation(1002, "a reserved opcode")
+            raise _Violation(1002, "a reserved opcode")
         elif self._message is not None:
-            raise Violation(1002, "the message before has not ended")
+            raise _Violation(1002, "the message before has not ended")
         elif opcode == BINARY and not self._limits.allows_binary:
-            raise Violation(1003, "messages are text")
+            raise _Violation(1003, "messages are text")
 
-    def _begin_frame(self, frame: Frame) -> None:
+    def _begin_frame(self, frame: _Frame) -> None:
         """Check a whole head against the limits, before any of the payload is kept."""
         if frame.opcode >= CLOSE:
             return
         limits = self._limits
         if frame.remaining > limits.frame:
-            raise Violation(1009, f"a frame carries at most {limits.frame} bytes")
+            raise _Violation(1009, f"a frame carries at most {limits.frame} bytes")
         message = self._message
         if message is None:
-            message = self._message = self._new_message(frame)
+            message = self._message = _Message(frame.opcode == TEXT)
         else:
             message.fragments += 1
         message.size += frame.remaining
         if message.size > limits.message:
-            raise Violation(1009, f"a message has at most {limits.message} bytes")
+            raise _Violation(1009, f"a message has at most {limits.message} bytes")
         if message.fragments > limits.fragments:
-            raise Violation(1008, f"a message has at most {limits.fragments} fragments")
+            raise _Violation(1008, f"a message has at most {limits.fragments} fragments")
 
-    def _new_message(self, frame: Frame) -> Message:
-        return Message(frame.opcode == TEXT)
-
-    def _take(self, frame: Frame, clear: bytes) -> None:
+    def _take(self, frame: _Frame, clear: bytes) -> None:
         if frame.opcode >= CLOSE:
             frame.payload += clear
         elif self._message is not None:
             self._message.add(clear)
 
-    def _end_frame(self, frame: Frame, received: list[Received]) -> None:
+    def _end_frame(self, frame: _Frame, received: list[Received]) -> None:
         if frame.opcode == PING:
             received.append(Ping(frame.payload))
         elif frame.opcode == PONG:
@@ -429,7 +425,7 @@ def _payload_size(head: bytes) -> int:
     if len(head) == 6:
         return head[1] & 0x7F
     if size < (126 if len(head) == 8 else 65536) or size >= 1 << 63:
-        raise Violation(1002, "the payload length is not minimal")
+        raise _Violation(1002, "the payload length is not minimal")
     return size
 
 
@@ -439,7 +435,7 @@ def _parse_close(payload: bytes) -> Closed:
         return Closed(NO_STATUS, "")
     code = int.from_bytes(payload[:2], "big")
     if len(payload) == 1 or not (code in _CLOSE_CODES or 3000 <= code <= 4999):
-        raise Violation(1002, "not a close code")
+        raise _Violation(1002, "not a close code")
     return Closed(code, payload[2:].decode("utf-8"))
 
 
