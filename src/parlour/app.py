@@ -26,10 +26,10 @@ from parlour.clock import SystemClock, SystemIds
 from parlour.config import Settings
 from parlour.core.addresses import AddressCounts
 from parlour.core.limits import Limits
-from parlour.http.aside import Aside
 from parlour.http.compression import Compressor
 from parlour.http.request import Site
 from parlour.http.router import Router
+from parlour.http.throttle import Throttle
 from parlour.hub.heads import HeadCheck
 from parlour.hub.hub import Hub
 from parlour.log import event
@@ -183,7 +183,7 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
         hosts=_hosts(settings, listeners),
         hsts_seconds=settings.hsts_seconds,
         draining=lambda: drain.is_draining,
-        aside=Aside(),
+        throttle=Throttle(),
         version=__version__,
     )
     compressor = Compressor()
@@ -218,7 +218,7 @@ def _server(
         limit_addresses=settings.rate_limits,
         on_answer=_log_answer if settings.access_log else None,
         fan_out=fan_out,
-        aside=context.aside,
+        throttle=context.throttle,
         large=LargeAnswers() if settings.rate_limits else LargeAnswers(of_client=None),
         site=site,
     )

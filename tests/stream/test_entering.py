@@ -9,7 +9,7 @@ import pytest
 from parlour.chat.guests import Guests
 from parlour.chat.posting import Posting, Sender
 from parlour.core.limits import Limits
-from parlour.http.aside import Aside
+from parlour.http.throttle import Throttle
 from parlour.hub.hub import Hub
 from parlour.store.memory import MemoryStore
 from parlour.stream.live import NOBODY, Start
@@ -75,7 +75,7 @@ class House:
             room=None,
             limits=Limits(),
             clock=clock,
-            aside=Aside(),
+            throttle=Throttle(),
         )
         return sink.session
 

@@ -8,7 +8,7 @@ from parlour.chat.guests import Guests
 from parlour.chat.ports import Store
 from parlour.chat.posting import Posting, Sender
 from parlour.core.limits import Limits
-from parlour.http.aside import Aside
+from parlour.http.throttle import Throttle
 from parlour.hub.hub import Hub
 from parlour.net.deadlines import Wheel
 from parlour.store.memory import MemoryStore
@@ -53,7 +53,7 @@ class Line:
             room=None,
             limits=LIMITS,
             clock=self.clock,
-            aside=Aside(),
+            throttle=Throttle(),
         )
         self.session.started(self)
 

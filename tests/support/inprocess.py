@@ -22,11 +22,11 @@ from parlour.config import Settings
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.http.application import Application
-from parlour.http.aside import Aside
-from parlour.http.later import Later
+from parlour.http.deferred import DeferredResponse
 from parlour.http.request import Admission, Request
 from parlour.http.response import Reply, Response, field_line
 from parlour.http.router import Route, Router
+from parlour.http.throttle import Throttle
 from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
@@ -61,6 +61,7 @@ class Setup:
     limit_addresses: bool = False
     tls: ssl.SSLContext | None = None
     unix_socket: Path | None = None
+    throttle: Throttle = field(default_factory=Throttle)
     client_bytes: int | None = CLIENT_BYTES
     all_bytes: int = ALL_BYTES
 
@@ -101,7 +102,7 @@ class Scripted:
         match = self._router.match(head.target.partition(b"?")[0])
         return Admission(match, match.route(head.method))
 
-    def handle(self, request: Request) -> Reply | Later | Coroutine[Any, Any, Reply]:
+    def handle(self, request: Request) -> Reply | DeferredResponse | Coroutine[Any, Any, Reply]:
         route = request.admission.route
         assert route is not None
         return route.handler(request)
@@ -131,10 +132,10 @@ class Scripted:
     async def _page(self, request: Request) -> Response:
         return Response(body=b"x" * int(request.params["size"]))
 
-    def _post(self, request: Request) -> Later:
-        later = Later()
-        asyncio.get_running_loop().call_soon(later.answer, Response(body=str(len(request.body)).encode()))
-        return later
+    def _post(self, request: Request) -> DeferredResponse:
+        deferred = DeferredResponse()
+        asyncio.get_running_loop().call_soon(deferred.answer, Response(body=str(len(request.body)).encode()))
+        return deferred
 
     async def _who(self, request: Request) -> Response:
         return Response(body=f"{request.peer.address} {request.origin}".encode())
@@ -331,7 +332,7 @@ class InProcess:
             max_connections=setup.max_connections,
             limit_addresses=setup.limit_addresses,
             fan_out=app.server.fan_out if app is not None else FanOut(),
-            aside=Aside(),
+            throttle=setup.throttle,
             large=LargeAnswers(setup.client_bytes, setup.all_bytes),
         )
         listeners = open_listeners(["127.0.0.1"], 0, setup.unix_socket, environ={})

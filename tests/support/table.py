@@ -11,8 +11,8 @@ from parlour.chat.new_rooms import NewRooms
 from parlour.chat.posting import Posting
 from parlour.clock import SystemClock, SystemIds
 from parlour.core.limits import Limits
-from parlour.http.aside import Aside
 from parlour.http.router import Route
+from parlour.http.throttle import Throttle
 from parlour.hub.hub import Hub
 from parlour.net.deadlines import Wheel
 from parlour.store.memory import MemoryStore
@@ -39,7 +39,7 @@ def every_route() -> list[Route]:
         allowed_origins=frozenset(),
         hosts=None,
         draining=lambda: False,
-        aside=Aside(),
+        throttle=Throttle(),
         version="1",
     )
     guard = Guard(context)

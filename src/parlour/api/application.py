@@ -14,7 +14,7 @@ from parlour.api.refusals import refusal_fields
 from parlour.core.base_path import inside
 from parlour.core.errors import Refusal
 from parlour.http.compression import Compressor, compress, is_worth_it, mark, wants_gzip
-from parlour.http.later import Later
+from parlour.http.deferred import DeferredResponse
 from parlour.http.negotiate import accepted, choose, wants_json
 from parlour.http.request import Admission, Request
 from parlour.http.response import HTML, PROBLEM, TEXT, Reply, Response, field_line
@@ -47,7 +47,7 @@ class Api:
         match = self._router.match(self._path(head))
         return Admission(match, None if head.method == "OPTIONS" else match.route(head.method))
 
-    def handle(self, request: Request) -> Reply | Later | Coroutine[Any, Any, Reply]:
+    def handle(self, request: Request) -> Reply | DeferredResponse | Coroutine[Any, Any, Reply]:
         """Answer a complete request. Raises Refusal."""
         route = request.admission.route
         if route is None:

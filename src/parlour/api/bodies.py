@@ -79,17 +79,17 @@ def read_message(request: Request) -> Message:
     Its room is that of the address, or for `/send` that of the body, or `lobby`. `Idempotency-Key` and `?name=` serve
     requests whose body has no place for them; contradicting values are refused.
     """
-    return _read(request, request.noted(_manner))
+    return _read(request, request.cached(_manner))
 
 
 def read_api_message(request: Request) -> Message:
     """The message of a request to the versioned API: JSON only, and only the address names the room. Raises Refusal."""
-    return _read(request, request.noted(_api_manner))
+    return _read(request, request.cached(_api_manner))
 
 
 def read_draft(request: Request) -> Message:
     """What a message says whose room is refused, as one for the room of the address or `lobby`. Raises Refusal."""
-    manner = request.noted(_manner)
+    manner = request.cached(_manner)
     text, _, name, key = manner.read(request)
     return Message(text, manner.room or DEFAULT_ROOM, name, key, manner.as_json)
 

@@ -13,7 +13,7 @@ from parlour.chat.reading import ReadingRates
 from parlour.core.addresses import AddressCounts
 from parlour.core.limits import Limits
 from parlour.core.permissions import Access
-from parlour.http.aside import Aside
+from parlour.http.throttle import Throttle
 from parlour.hub.hub import Hub
 from parlour.stream.long_poll import Deadlines
 
@@ -40,7 +40,7 @@ class Context:
     hosts: frozenset[str] | None
     """Names the server answers to, beside those of the machine itself; None answers to all."""
     draining: Callable[[], bool]
-    aside: Aside
+    throttle: Throttle
     version: str
     """Whether WebSockets that offer it get longer messages compressed."""
     hsts_seconds: int = 0

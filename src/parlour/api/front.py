@@ -61,7 +61,7 @@ class Front:
 
     def post(self, request: Request) -> Receipt | Coroutine[Any, Any, Response]:
         """`POST /send`, POST and PUT to `/<room>`."""
-        return self._form(request) if request.noted(is_browser_form) else self._messages.post(request)
+        return self._form(request) if request.cached(is_browser_form) else self._messages.post(request)
 
     async def _form(self, request: Request) -> Response:
         try:

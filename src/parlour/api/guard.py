@@ -153,8 +153,8 @@ class Guard:
         if request.field(b"cookie") is None:
             return None
         if request.peer.scheme != "https":
-            return request.noted(self._plain_token)
-        return request.noted(self._secure_token_below if request.peer.prefix else self._secure_token)
+            return request.cached(self._plain_token)
+        return request.cached(self._secure_token_below if request.peer.prefix else self._secure_token)
 
     def _token_in(self, name: str, request: Request) -> str | None:
         """What a sealed cookie stands for; it depends on the cookie alone, not on when it is asked."""

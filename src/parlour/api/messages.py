@@ -10,7 +10,7 @@ from parlour.api.context import Context
 from parlour.api.guard import NAME_COOKIE, Guard
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer
-from parlour.http.later import Later
+from parlour.http.deferred import DeferredResponse
 from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
 from parlour.http.response import JSON, TEXT, Response, field_line
@@ -36,7 +36,7 @@ def _see_room(prefix: str, room: str, name: str | None) -> Response:
     return Response(303, fields=fields)
 
 
-class Receipt(Later):
+class Receipt(DeferredResponse):
     """What a sender gets once the message is on disk: where it is, and for programs the event itself."""
 
     __slots__ = ("_as_json", "_prefix", "room")

@@ -62,7 +62,7 @@ class Streams:
             room=room,
             limits=context.limits,
             clock=context.clock,
-            aside=self._context.aside,
+            throttle=self._context.throttle,
         )
         return Upgrade(session, opening)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 
-from parlour.http.negotiate import REMEMBERED_BYTES, quality
+from parlour.http.negotiate import CACHED_BYTES, quality
 
 CODINGS = ("br", "gzip")
 """What an answer can be compressed with, the best first: between equal wishes the first wins."""
@@ -23,7 +23,7 @@ def choose_coding(accept_encoding: bytes | None, offers: Collection[str] = CODIN
     """
     if not accept_encoding:
         return None
-    wishes = (_remembered if len(accept_encoding) <= REMEMBERED_BYTES else _wishes)(accept_encoding)
+    wishes = (_cached if len(accept_encoding) <= CACHED_BYTES else _wishes)(accept_encoding)
     for coding in wishes:
         if coding is None or coding in offers:
             return coding
@@ -45,4 +45,4 @@ def _wishes(accept_encoding: bytes) -> tuple[str | None, ...]:
     return (*sorted(better, key=lambda coding: -wanted[coding]), None)
 
 
-_remembered = lru_cache(maxsize=512)(_wishes)
+_cached = lru_cache(maxsize=512)(_wishes)

@@ -25,8 +25,8 @@ _PAGE = ("text", "html", 3)
 _PAGE_BROWSERS = re.compile(rb"Links \(|ELinks/")
 """Browsers whose Accept is `*/*`, which is what programs send."""
 
-REMEMBERED_BYTES = 256
-"""Longer values are read anew each time: strangers choose them."""
+CACHED_BYTES = 256
+"""Longer values are parsed each time: strangers choose them."""
 
 
 def accepted(head: RequestHead) -> bytes | None:
@@ -44,7 +44,7 @@ def choose(accept: bytes | None, offers: tuple[str, ...] = tuple(FORMATS)) -> st
     """
     if accept is None:
         return offers[0]
-    return (_remembered if len(accept) <= REMEMBERED_BYTES else _choose)(accept, offers)
+    return (_cached if len(accept) <= CACHED_BYTES else _choose)(accept, offers)
 
 
 def _choose(accept: bytes, offers: tuple[str, ...]) -> str | None:
@@ -63,7 +63,7 @@ def _choose(accept: bytes, offers: tuple[str, ...]) -> str | None:
     return best
 
 
-_remembered = lru_cache(maxsize=512)(_choose)
+_cached = lru_cache(maxsize=512)(_choose)
 
 
 def wants_json(accept: bytes | None) -> bool:

@@ -1,4 +1,4 @@
-"""A request as a handler sees it: complete, bounded, and with its peer already resolved."""
+"""A request as a handler gets it: complete, bounded, and with its peer already resolved."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 class Site(NamedTuple):
-    """Where clients are told that this server is, whatever they or a proxy call it (`--public-url`).
+    """The address that clients are given for this server, whatever they or a proxy call it (`--public-url`).
 
-    `origin` is such as `https://example.org`, `prefix` such as `/chat`, or empty.
+    `origin` is like `https://example.org`; `prefix` is like `/chat`, or empty.
     """
 
     origin: str
@@ -26,7 +26,7 @@ class Site(NamedTuple):
 
 
 class Peer(NamedTuple):
-    """Who is at the other end, after trusted proxies have been heard (net/proxies.py).
+    """The client at the other end, as trusted proxies tell of it (net/proxies.py).
 
     `address` is for logs, `key` for limits (an IPv6 client counts by its /64), `scheme` is `http` or `https`.
     """
@@ -35,27 +35,27 @@ class Peer(NamedTuple):
     key: str
     scheme: str
     host: str | None = None
-    """The authority that the client asked a proxy for; None where the Host field holds."""
+    """The authority that the client asked a proxy for; None if the Host field is right."""
     prefix: str = ""
-    """The path below which the client sees this server, such as `/chat`: every address that it is given has it."""
+    """The path under which the client sees this server, such as `/chat`; every address it is given starts with it."""
     site: Site | None = None
-    """Where the server is by its settings; None where it is what the client asked for."""
+    """Where the server is by its settings; None if it is what the client asked for."""
 
 
 class Admission:
-    """Where a head leads, and what has been found out about it: a client sends the same head again and again.
+    """The route of a request head, and what was computed from that head: clients send the same head again and again.
 
-    All requests with an equal head share it. `route` is None for OPTIONS, which every address answers; `passed` is the
-    peer whom the guard has let through with this head. (It does not hold the head, which holds it.)
+    All requests with an equal head share one. `route` is None for OPTIONS, which every address answers; `passed` is the
+    peer that the guard has let through with this head. The head refers to its admission, never the other way round.
     """
 
-    __slots__ = ("match", "notes", "passed", "route")
+    __slots__ = ("cached", "match", "passed", "route")
 
     def __init__(self, match: Match, route: Route | None) -> None:
         self.match = match
         self.route = route
         self.passed: Peer | None = None
-        self.notes: dict[Callable[[Request], Any], Any] = {}
+        self.cached: dict[Callable[[Request], Any], Any] = {}
 
 
 class Request:
@@ -76,27 +76,27 @@ class Request:
         self.body = body
         self.peer = peer
 
-    def noted(self, find: Callable[[Request], T]) -> T:
-        """What `find` says of a request by its head and path alone, asked once for all that have the same.
+    def cached(self, compute: Callable[[Request], T]) -> T:
+        """`compute(self)`, which may use head and path only: computed once for all requests with an equal head.
 
-        What it raises is raised each time. Nobody may change what he gets.
+        An exception is raised each time. The result is shared: nobody may change it.
         """
-        notes = self.admission.notes
+        cached = self.admission.cached
         try:
-            note: T = notes[find]
+            value: T = cached[compute]
         except KeyError:
-            note = notes[find] = find(self)
-        return note
+            value = cached[compute] = compute(self)
+        return value
 
     @property
     def query_string(self) -> bytes:
-        """What stands behind the question mark, as it was sent."""
+        """The part of the target after the question mark, as it was sent."""
         return self.head.target.partition(b"?")[2]
 
     @property
     def query(self) -> dict[str, list[str]]:
         """All query parameters, in order. Raises Refusal("bad_parameter") for a malformed query."""
-        return self.noted(_query)
+        return self.cached(_query)
 
     def parameter(self, name: str) -> str | None:
         """The one value of a query parameter, or None. Raises Refusal("bad_parameter") when it is repeated."""
@@ -108,7 +108,7 @@ class Request:
         return values[0]
 
     def cookie(self, name: str) -> str | None:
-        """The value of a cookie; the first of equal names wins (RFC 6265 §5.4). It is looked for each time."""
+        """The value of a cookie; the first of equal names wins (RFC 6265 §5.4). Parsed at every call."""
         for line in self.head.get_all(b"cookie"):
             for pair in line.decode("latin-1").split(";"):
                 found, separator, value = pair.strip().partition("=")
@@ -119,7 +119,7 @@ class Request:
     @property
     def media_type(self) -> bytes:
         """The media type of the body, in lower case, without parameters; empty if none was given."""
-        return self.noted(_media_type)
+        return self.cached(_media_type)
 
     @property
     def host(self) -> str:
@@ -134,7 +134,7 @@ class Request:
 
     @property
     def base_url(self) -> str:
-        """What the address of everything here begins with, without a slash at its end: `https://example.org/chat`."""
+        """The start of every address on this server, without a final slash: `https://example.org/chat`."""
         return self.origin + self.peer.prefix
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from parlour.core.errors import Refusal
-from parlour.http.later import Later
+from parlour.http.deferred import DeferredResponse
 from parlour.http.request import Request
 from parlour.http.response import Reply
 
@@ -19,7 +19,7 @@ REMEMBERED_BYTES = 256
 NOTHING_HERE = "There is nothing at this address."
 """Clients that read text or JSON are also told where the help is (api/application.py)."""
 
-Handler = Callable[[Request], Reply | Later | Coroutine[Any, Any, Reply]]
+Handler = Callable[[Request], Reply | DeferredResponse | Coroutine[Any, Any, Reply]]
 """Answers at once, later, or as a coroutine for which nothing of asyncio's tasks is needed (net/exchange.py)."""
 
 

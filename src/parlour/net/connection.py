@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from parlour.core.errors import Refusal
-from parlour.http.later import Later
+from parlour.http.deferred import DeferredResponse
 from parlour.http.request import Admission, Peer, Request
 from parlour.http.response import OpenResponse, Reply, Response, Upgrade, encode, encode_open
 from parlour.http.session import Session
@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self.descriptor = -1  # of a stream that may be written to past its transport (net/fanout.py)
         self._decoder: RequestDecoder | None = None
         self._head: RequestHead | None = None
-        self._exchange: Exchange[Reply] | Later | None = None
+        self._exchange: Exchange[Reply] | DeferredResponse | None = None
         self._session: Session | None = None
         self._cork: Cork | None = None
         self._peer: Peer | None = None
@@ -209,8 +209,8 @@ class Connection(asyncio.Protocol):
             if server.refused and (refused := server.refused.get(self)) is not None:
                 raise refused
             try:
-                if head.note is None:
-                    head.note = server.application.admit(head)
+                if head.cached is None:
+                    head.cached = server.application.admit(head)
             except Refusal as refusal:
                 if head.content_length or head.chunked:
                     raise  # a body that nobody wants is not read: the connection ends here
@@ -221,7 +221,7 @@ class Connection(asyncio.Protocol):
                 return True
             if self._peer is None or server.behind_proxy:
                 self._peer = server.peer(self.address, head, not self.transport.can_write_eof())
-        admission: Admission = head.note
+        admission: Admission = head.cached
         assert self._peer is not None
         route = admission.route
         body = decoder.next_body(0 if route is None else route.max_body)
@@ -241,7 +241,7 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             self._answer(error)
             return
-        if isinstance(outcome, Later):
+        if isinstance(outcome, DeferredResponse):
             self._exchange = outcome
             outcome.then(self._answer)
         elif isinstance(outcome, Response | OpenResponse | Upgrade):
@@ -341,17 +341,17 @@ class Connection(asyncio.Protocol):
         if self.is_paused:
             progress.watch(self)
         elif response.status == 503 and not server.is_proxy(self.address):  # that sends here for whoever comes next
-            self._stand_aside()
+            self._be_throttled()
         elif not more:
             self._await_bytes(NOTHING)
         elif not self._advancing:
             self._advancing = True
             server.loop.call_soon(self._advance)  # not from here: a pipeline must not become a recursion
 
-    def _stand_aside(self) -> None:
+    def _be_throttled(self) -> None:
         """Hear no more of the peer for a moment: many that ask again at once would keep the loop from all else."""
         self.hold(True)
-        self.server.aside.wait(self._come_back)
+        self.server.throttle.delay(self._come_back)
 
     def _come_back(self) -> None:
         if self._held and self._session is None:  # a stop may have called it back before

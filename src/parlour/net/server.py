@@ -15,9 +15,9 @@ from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.http.application import Application
-from parlour.http.aside import Aside
 from parlour.http.request import Peer, Site
 from parlour.http.response import Response
+from parlour.http.throttle import Throttle
 from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
@@ -58,7 +58,7 @@ class Server:
         limit_addresses: bool,
         on_answer: OnAnswer | None = None,
         fan_out: FanOut,
-        aside: Aside,
+        throttle: Throttle,
         large: LargeAnswers,
         site: Site | None = None,
     ) -> None:
@@ -81,7 +81,7 @@ class Server:
         self.drain = drain
         self.refused: dict[Connection | Handshake, Refusal] = {}
         """Connections that are one too many, oldest first, and why: whatever they ask is answered so."""
-        self.aside = aside
+        self.throttle = throttle
         self.large = large
         self.behind_proxy = proxies is not None
         self._proxies = proxies

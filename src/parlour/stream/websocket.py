@@ -13,7 +13,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Answer
 from parlour.core.limits import Buckets, Limits
 from parlour.core.names import room_name
-from parlour.http.aside import Aside
+from parlour.http.throttle import Throttle
 from parlour.hub.channel import Channel
 from parlour.hub.hub import Hub
 from parlour.schema.commands import (
@@ -60,8 +60,23 @@ class WebSocketSession(LiveSession):
     """
 
     __slots__ = (
-        "_aside", "_asked", "_begun_at", "_clock", "_gave_up", "_heard", "_is_aside", "_last", "_limits", "_opening",
-        "_pinged", "_pings", "_posting", "_reader", "_room", "_sender", "_unanswered",
+        "_asked",
+        "_begun_at",
+        "_clock",
+        "_gave_up",
+        "_heard",
+        "_is_throttled",
+        "_last",
+        "_limits",
+        "_opening",
+        "_pinged",
+        "_pings",
+        "_posting",
+        "_reader",
+        "_room",
+        "_sender",
+        "_throttle",
+        "_unanswered",
     )  # fmt: skip
 
     def __init__(
@@ -75,7 +90,7 @@ class WebSocketSession(LiveSession):
         room: str | None,
         limits: Limits,
         clock: Clock,
-        aside: Aside,
+        throttle: Throttle,
     ) -> None:
         super().__init__(hub, WEBSOCKET, starts, payer, pulse_s=limits.websocket_ping_s, stalled_s=limits.stalled_s)
         self._posting = posting
@@ -90,8 +105,8 @@ class WebSocketSession(LiveSession):
         self._heard = True
         self._gave_up = False  # the close frame for a slow peer is written
         self._pinged = False
-        self._aside = aside
-        self._is_aside = False
+        self._throttle = throttle
+        self._is_throttled = False
         self._unanswered = 0  # sends on their way to the disk
         self._last: bytes | None = None  # what ends the connection once they are answered
         self._opening: dict[str, Start] = {}  # rooms that are subscribed to, but whose log is still looked for
@@ -160,7 +175,7 @@ class WebSocketSession(LiveSession):
         except Refusal as refusal:
             self._say(_error(key, refusal))
             if refusal.code == "overloaded":
-                self._stand_aside()
+                self._be_throttled()
             is_free = refusal.kind.status >= 500  # that the disk is busy or full is not the peer's doing
         if not is_free and not self._may_ask():
             self._close(POLICY, "too many operations")
@@ -190,7 +205,7 @@ class WebSocketSession(LiveSession):
 
         def done(answer: Answer) -> None:
             self._unanswered -= 1
-            if self._unanswered == MAX_UNANSWERED - 1 and self.sink is not None and not self._is_aside:
+            if self._unanswered == MAX_UNANSWERED - 1 and self.sink is not None and not self._is_throttled:
                 self.sink.hold(False)
             if isinstance(answer, Refusal):
                 self._say(_error(op.key, answer))
@@ -204,15 +219,15 @@ class WebSocketSession(LiveSession):
         if self._unanswered == MAX_UNANSWERED and self.sink is not None:
             self.sink.hold(True)
 
-    def _stand_aside(self) -> None:
+    def _be_throttled(self) -> None:
         """Hear no more of the peer for a moment: there is no room for it now."""
-        if self.sink is not None and not self._is_aside:
-            self._is_aside = True
+        if self.sink is not None and not self._is_throttled:
+            self._is_throttled = True
             self.sink.hold(True)
-            self._aside.wait(self._come_back)
+            self._throttle.delay(self._end_throttle)
 
-    def _come_back(self) -> None:
-        self._is_aside = False
+    def _end_throttle(self) -> None:
+        self._is_throttled = False
         if self.sink is not None and self._unanswered < MAX_UNANSWERED:
             self.sink.hold(False)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from parlour.core.errors import Refusal
 from parlour.wire.chunked import ChunkedDecoder
 from parlour.wire.http1_head import (
-    REMEMBERED_BYTES,
+    CACHED_BYTES,
     HeadLimits,
     RequestHead,
     RequestLine,
@@ -53,7 +53,7 @@ class RequestDecoder:
     ) -> None:
         """`parse_head` is a `head_parser` of these limits; connections of one server share theirs."""
         self._limits = limits
-        self._short = min(REMEMBERED_BYTES, limits.head)
+        self._short = min(CACHED_BYTES, limits.head)
         self._parse_head = parse_head or head_parser(limits)
         self._fresh: bytes | None = None  # came while nothing was held; read where it is, from `_at` on
         self._at = 0

@@ -32,8 +32,8 @@ class RequestHead:
     case, values without surrounding white space; values may hold any byte above 0x7f.
     `values` has them by name, repeated ones combined. `host` is in lower case with the port as sent, and empty if an
     HTTP/1.0 client sent none. `upgrade` is the Upgrade value in lower case if Connection lists `upgrade`.
-    `expects_continue`: the client waits for `100 Continue` before it sends the content. `note` is a place for what the
-    reader of a head finds out about it; it is not part of the request.
+    `expects_continue`: the client waits for `100 Continue` before it sends the content. `cached` is not part of the
+    request: the owner of the decoder keeps there what it computed from this head.
     """
 
     method: str
@@ -47,7 +47,7 @@ class RequestHead:
     keep_alive: bool
     expects_continue: bool
     upgrade: bytes | None
-    note: Any = None
+    cached: Any = None
 
     def get(self, name: bytes) -> bytes | None:
         """The value of a field, repeated ones combined with commas (RFC 9110 §5.3); `name` is in lower case."""
@@ -83,12 +83,12 @@ _HOST = re.compile(_AUTHORITY)
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")  # 18 digits fit in any peer's 63 bits; no leading zero: some read octal
 _CODINGS = re.compile(rb"(?:%b[ \t]*+,[ \t]*+)++chunked" % _TOKEN)
 
-REMEMBERED_BYTES = 1024
-"""Longer heads are read anew each time. With what is noted on it one takes 2.3 KiB when it is a program's, 5 when it is
-a browser's, 10 at most."""
+CACHED_BYTES = 1024
+"""Longer heads are parsed each time. A cached head with everything computed from it takes 2.3 KiB for a program, 5 KiB
+for a browser, 10 KiB at most."""
 
-REMEMBERED_HEADS = 2048
-"""A head has a room's name in it, and a thousand rooms in turn must not push each other out."""
+CACHED_HEADS = 2048
+"""A head contains a room's name, so a thousand rooms in turn must not evict each other."""
 
 _TEXT = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 """What a field line may contain (RFC 9110 §5.5): tab, space, visible ASCII, and opaque bytes above it."""
@@ -188,11 +188,11 @@ def parse_fields(line: RequestLine, block: bytearray, limits: HeadLimits) -> Req
 
 
 def head_parser(limits: HeadLimits) -> Callable[[bytes], RequestHead]:
-    """A function that reads a whole head of at most `REMEMBERED_BYTES`: first line and fields, each with its line end.
+    """A cached function that parses a whole head of at most `CACHED_BYTES`: first line and fields with their line ends.
 
-    A client sends much the same head with every request of a connection, so most have just been read. What is
-    remembered depends on the bytes alone; a refusal is not remembered. One for each reader of heads, because of their
-    notes. Raises Refusal like the two parts.
+    A client sends much the same head with every request of a connection, so most heads are in the cache. The result
+    depends on the bytes alone; a refusal is not cached. Each server has its own, because of `RequestHead.cached`.
+    Raises Refusal like the two parts.
     """
 
     def parse(head: bytes) -> RequestHead:
@@ -202,7 +202,7 @@ def head_parser(limits: HeadLimits) -> Callable[[bytes], RequestHead]:
             raise Refusal("uri_too_long", f"The first line is longer than {limits.request_line} bytes.")
         return parse_fields(parse_request_line(buffer, end), buffer[end + 2 :], limits)
 
-    return lru_cache(maxsize=REMEMBERED_HEADS)(parse)
+    return lru_cache(maxsize=CACHED_HEADS)(parse)
 
 
 def _field_fault(block: bytes) -> Refusal:

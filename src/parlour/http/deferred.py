@@ -1,4 +1,4 @@
-"""An answer that one callback will bring: what a sender waits for, at a fraction of the price of a coroutine."""
+"""A response that a callback brings later. It costs a fraction of what a coroutine does, so posts use it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from parlour.core.errors import Refusal
 from parlour.http.response import Reply
 
 
-class Later:
-    """Returned by a handler in place of a reply; whoever has the reply calls `answer`, once, and not at once."""
+class DeferredResponse:
+    """Returned by a handler in place of a reply. Whoever gets the reply calls `answer` once, in a later callback."""
 
     __slots__ = ("_done",)
 
     def then(self, done: Callable[[Reply | Refusal], None]) -> None:
-        """Say who is to be given the answer; called once, before anything else."""
+        """Set who receives the reply. Called once, before anything else."""
         self._done: Callable[[Reply | Refusal], None] | None = done
 
     def answer(self, reply: Reply | Refusal) -> None:
-        """Give the answer to who waits for it, if anybody does still."""
+        """Give the reply to the one who waits for it; does nothing after `cancel`."""
         done, self._done = self._done, None
         if done is not None:
             done(reply)
 
     def cancel(self) -> None:
-        """Nobody waits any more."""
+        """Forget who waits: the client is gone."""
         self._done = None

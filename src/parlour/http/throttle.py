@@ -1,0 +1,40 @@
+"""Delays peers that were refused because the server is overloaded, each a little longer than the one before.
+
+Refusing a message costs the loop nearly as much as storing it. Peers that send on without reading would otherwise keep
+the loop busy with refusals, while the disk gets one batch per turn of the loop however long that turn is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+STEP_S = 0.004
+"""Each peer that is delayed already adds this much to the delay of the next one."""
+
+LONGEST_S = 1.0
+"""No delay is longer than the time after which the refusal says to try again."""
+
+
+class Throttle:
+    """Counts the peers that are delayed. All methods are called on the event loop.
+
+    The server has one: for WebSockets that were told `overloaded` and for connections that were answered 503.
+    """
+
+    __slots__ = ("_count", "_longest_s", "_step_s")
+
+    def __init__(self, step_s: float = STEP_S, longest_s: float = LONGEST_S) -> None:
+        self._step_s = step_s
+        self._longest_s = longest_s
+        self._count = 0
+
+    def delay(self, resume: Callable[[], None]) -> None:
+        """Call `resume` once, when this peer may be heard again."""
+        self._count += 1
+        seconds = min(self._longest_s, self._count * self._step_s)
+        asyncio.get_running_loop().call_later(seconds, self._end, resume)
+
+    def _end(self, resume: Callable[[], None]) -> None:
+        self._count -= 1
+        resume()
