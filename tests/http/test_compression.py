@@ -10,8 +10,8 @@ from time import thread_time
 
 import pytest
 
-from parlour.http.compression import AT_ONCE_BYTES, KEPT_BYTES, MIN_BYTES, WAITING, Compressor, is_worth_it, mark
-from parlour.http.response import Response, field_line
+from parlour.http.compression import AT_ONCE_BYTES, KEPT_BYTES, MIN_BYTES, VARY, WAITING, Compressor, is_worth_it, mark
+from parlour.http.response import Response
 
 WORDS = [b"room", b"event", b"cursor", b"seq", b"message", b"stored", b"reader", b"hub", b"page"]
 
@@ -88,10 +88,10 @@ async def test_what_is_kept_is_bounded_and_the_least_used_goes(compressor: Compr
 def test_only_what_is_large_enough_and_was_not_chosen_by_coding_is_worth_it() -> None:
     assert is_worth_it(Response(body=b"x" * MIN_BYTES))
     assert not is_worth_it(Response(body=b"x" * (MIN_BYTES - 1)))
-    assert not is_worth_it(Response(body=b"x" * MIN_BYTES, fields=field_line(b"Vary", b"Accept-Encoding")))
+    assert not is_worth_it(Response(body=b"x" * MIN_BYTES, fields=(VARY,)))
 
 
 def test_answer_that_does_not_get_smaller_stays_as_it_is() -> None:
     response = Response(body=b"short")
     mark(response, b"longer than before")
-    assert (response.body, response.fields) == (b"short", b"Vary: Accept-Encoding\r\n")
+    assert (response.body, response.fields) == (b"short", (VARY,))

@@ -23,8 +23,9 @@ from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.http.application import Application
 from parlour.http.deferred import DeferredResponse
+from parlour.http.fields import FieldName
 from parlour.http.request import Admission, Request
-from parlour.http.response import Reply, Response, field_line
+from parlour.http.response import Reply, Response
 from parlour.http.router import Route, Router
 from parlour.http.throttle import Throttle
 from parlour.net.connection import Connection
@@ -145,7 +146,7 @@ class Scripted:
 
     async def _split(self, request: Request) -> Response:
         await asyncio.sleep(0)
-        return Response(fields=field_line(b"X-Split", b"a\r\nSet-Cookie: b"))
+        return Response(fields=((FieldName.LOCATION, b"a\r\nSet-Cookie: b"),))
 
     async def _unwritable(self, request: Request) -> Response:
         await asyncio.sleep(0)

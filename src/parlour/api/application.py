@@ -15,9 +15,10 @@ from parlour.core.base_path import inside
 from parlour.core.errors import Refusal
 from parlour.http.compression import Compressor, compress, is_worth_it, mark, wants_gzip
 from parlour.http.deferred import DeferredResponse
+from parlour.http.fields import FieldName
 from parlour.http.negotiate import accepted, choose, wants_json
 from parlour.http.request import Admission, Request
-from parlour.http.response import HTML, PROBLEM, TEXT, Reply, Response, field_line
+from parlour.http.response import HTML, PROBLEM, TEXT, Reply, Response
 from parlour.http.router import NOTHING_HERE, Match, Router
 from parlour.schema.problems import error_line, problem
 from parlour.wire.forms import media_type
@@ -53,7 +54,7 @@ class Api:
         if route is None:
             match = request.admission.match
             allow = match.allow if match.routes else "GET, HEAD, OPTIONS, POST, PUT"
-            return Response(204, fields=field_line(b"Allow", allow.encode()))
+            return Response(204, fields=((FieldName.ALLOW, allow.encode()),))
         self._guard.check(request, route)
         outcome = route.handler(request)
         return self._coded(request, outcome) if type(outcome) is CoroutineType else outcome

@@ -11,9 +11,11 @@ from parlour.api.reading import parse_api_reading
 from parlour.core.errors import Refusal
 from parlour.core.limits import limit_rows
 from parlour.http.codings import choose_coding
+from parlour.http.compression import VARY
+from parlour.http.fields import FieldName, Fields
 from parlour.http.negotiate import wants_json
 from parlour.http.request import Request
-from parlour.http.response import JSON, Response, field_line
+from parlour.http.response import JSON, Response
 from parlour.http.validators import is_known, weak
 from parlour.schema.server import ServerInfo
 from parlour.ui.assets import ASSETS, asset_url
@@ -84,7 +86,7 @@ class Info:
     async def manifest(self, request: Request) -> Response:
         """`GET /manifest.webmanifest`: it is among the other files, and names its neighbours from there."""
         place = request.peer.prefix + asset_url("manifest.webmanifest")
-        return Response(308, fields=field_line(b"Location", place.encode()), cache=_REVALIDATED)
+        return Response(308, fields=((FieldName.LOCATION, place.encode()),), cache=_REVALIDATED)
 
     async def robots(self, request: Request) -> Response:
         """`GET /robots.txt`: conversations are not for search engines."""
@@ -93,21 +95,22 @@ class Info:
     async def go(self, request: Request) -> Response:
         """`GET /?room=NAME`: the form that leads to another room."""
         room = request.parameter("room") or ""
-        return Response(303, fields=field_line(b"Location", room_location(room, request.origin, request.peer.prefix)))
+        location = room_location(room, request.origin, request.peer.prefix)
+        return Response(303, fields=((FieldName.LOCATION, location),))
 
     def _asset(self, request: Request, name: str, cache: bytes) -> Response:
         asset = ASSETS.get(name)
         if asset is None:
             raise Refusal("not_found", "There is no such file.")
         etag, body = f'"{asset.version}"'.encode(), asset.body
-        fields = b""
+        fields: Fields = ()
         if asset.encoded:
-            fields = field_line(b"Vary", b"Accept-Encoding")
+            fields = (VARY,)
             coding = choose_coding(request.field(b"accept-encoding"), asset.encoded)
             if coding is not None:
                 etag, body = weak(etag), asset.encoded[coding]
-                fields += field_line(b"Content-Encoding", coding.encode())
-        fields += field_line(b"ETag", etag)
+                fields += ((FieldName.CONTENT_ENCODING, coding.encode()),)
+        fields += ((FieldName.ETAG, etag),)
         if is_known(request.field(b"if-none-match"), etag):
             return Response(304, fields=fields, cache=cache)
         return Response(body=body, content_type=asset.content_type.encode(), fields=fields, cache=cache)

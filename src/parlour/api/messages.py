@@ -11,9 +11,12 @@ from parlour.api.guard import NAME_COOKIE, Guard
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer
 from parlour.http.deferred import DeferredResponse
+from parlour.http.fields import FieldName, Fields
 from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
-from parlour.http.response import JSON, TEXT, Response, field_line
+from parlour.http.response import JSON, TEXT, Response
+
+_LOCATION = FieldName.LOCATION  # looked up once: every message takes it
 
 
 def is_browser_form(request: Request) -> bool:
@@ -29,10 +32,10 @@ def room_path(prefix: str, room: str) -> bytes:
 
 def _see_room(prefix: str, room: str, name: str | None) -> Response:
     """Back to the page after a form, which then knows the name again (RFC 9110 §15.4.4)."""
-    fields = field_line(b"Location", room_path(prefix, room) + b"#latest")
+    fields: Fields = ((FieldName.LOCATION, room_path(prefix, room) + b"#latest"),)
     if name is not None:
         cookie = f"{NAME_COOKIE}={quote(name, safe='')}; Path={prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax"
-        fields += field_line(b"Set-Cookie", cookie.encode())
+        fields += ((FieldName.SET_COOKIE, cookie.encode()),)
     return Response(303, fields=fields)
 
 
@@ -52,9 +55,9 @@ class Receipt(DeferredResponse):
             self.answer(answer)
             return
         room, seq = self.room, answer.seq
-        fields = b"Location: %b/%d\r\n" % (room_path(self._prefix, room), seq)  # nothing in it needs to be looked at
+        fields: Fields = ((_LOCATION, b"%b/%d" % (room_path(self._prefix, room), seq)),)
         if answer.replay:
-            fields += b"Idempotent-Replay: true\r\n"
+            fields += ((FieldName.IDEMPOTENT_REPLAY, b"true"),)
         if self._as_json:
             self.answer(Response(201, answer.json + b"\n", JSON, fields))
         else:

@@ -15,8 +15,10 @@ from parlour.api.reading import parse_api_reading
 from parlour.api.reference import reference
 from parlour.core.errors import ERRORS
 from parlour.core.limits import Limits, limit_rows
+from parlour.http.compression import VARY
+from parlour.http.fields import FieldName
 from parlour.http.request import Request
-from parlour.http.response import JSON, Response, field_line
+from parlour.http.response import JSON, Response
 from parlour.http.router import Route
 from parlour.http.validators import is_known
 from parlour.schema import commands, events, fields, pages, problems, server
@@ -70,9 +72,8 @@ class OpenApi:
         parse_api_reading(request)
         body, etag = self._made(request.peer.prefix)
         if is_known(request.field(b"if-none-match"), etag):
-            fields = field_line(b"ETag", etag) + field_line(b"Vary", b"Accept-Encoding")
-            return Response(304, fields=fields, cache=b"no-cache")
-        return Response(body=body, content_type=JSON, fields=field_line(b"ETag", etag), cache=b"no-cache")
+            return Response(304, fields=((FieldName.ETAG, etag), VARY), cache=b"no-cache")
+        return Response(body=body, content_type=JSON, fields=((FieldName.ETAG, etag),), cache=b"no-cache")
 
     def _make(self, prefix: str) -> tuple[bytes, bytes]:
         body = msgspec.json.encode(describe(self._table, self._limits, self._version, prefix))

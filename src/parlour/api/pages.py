@@ -17,8 +17,9 @@ from parlour.core.event import Stored
 from parlour.core.names import room_name
 from parlour.core.permissions import may_post
 from parlour.core.typed_room import room_as_typed
+from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
-from parlour.http.response import HTML, Response, field_line
+from parlour.http.response import HTML, Response
 from parlour.hub.channel import Channel
 from parlour.hub.hub import Hub
 from parlour.schema.events import Event, decode_event
@@ -94,17 +95,17 @@ class Pages:
             200 if refused is None else refused.refusal.kind.status,
             body,
             HTML,
-            self._fields(request, cookie, refused) + field_line(b"Link", early(page.prefix)),
+            (*self._fields(request, cookie, refused), (FieldName.LINK, early(page.prefix))),
             policy=CSP.encode(),
         )
 
-    def _fields(self, request: Request, cookie: bytes | None, refused: Refused | None) -> bytes:
+    def _fields(self, request: Request, cookie: bytes | None, refused: Refused | None) -> Fields:
         """The header fields of a room's page: a seat for who has none, HTTPS from now on, what a refusal demands."""
-        fields = field_line(b"Vary", b"Accept, Cookie")
+        fields: Fields = ((FieldName.VARY, b"Accept, Cookie"),)
         if cookie is not None:
-            fields += field_line(b"Set-Cookie", cookie)
+            fields += ((FieldName.SET_COOKIE, cookie),)
         if self._context.hsts_seconds and request.peer.scheme == "https":
-            fields += field_line(b"Strict-Transport-Security", b"max-age=%d" % self._context.hsts_seconds)
+            fields += ((FieldName.STRICT_TRANSPORT_SECURITY, b"max-age=%d" % self._context.hsts_seconds),)
         return fields if refused is None else fields + refusal_fields(refused.refusal)
 
     def _form_key(self, refused: Refused | None) -> str:

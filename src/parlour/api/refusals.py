@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from parlour.core.errors import Refusal
-from parlour.http.response import field_line
+from parlour.http.fields import FieldName, Fields
 
 _CHALLENGE = b'Bearer realm="parlour"'
 """No `Basic`, as long as there are no accounts: for that a browser asks for a name and a password, which nobody has,
@@ -17,16 +17,16 @@ def retry_after_s(refusal: Refusal) -> int:
     return max(1, math.ceil(refusal.retry_after or 1))
 
 
-def refusal_fields(refusal: Refusal) -> bytes:
+def refusal_fields(refusal: Refusal) -> Fields:
     """What its status demands (RFC 9110 §15.5.2, §15.5.6, §15.6.4; RFC 6585 §4)."""
     status = refusal.kind.status
-    fields = b""
+    fields: Fields = ()
     if refusal.retry_after is not None or refusal.kind.retry == "after":
-        fields += field_line(b"Retry-After", b"%d" % retry_after_s(refusal))
+        fields += ((FieldName.RETRY_AFTER, b"%d" % retry_after_s(refusal)),)
     if status == 405 and refusal.extra is not None:
-        fields += field_line(b"Allow", str(refusal.extra["allow"]).encode())
+        fields += ((FieldName.ALLOW, str(refusal.extra["allow"]).encode()),)
     elif status == 401:
-        fields += field_line(b"WWW-Authenticate", _CHALLENGE)
+        fields += ((FieldName.WWW_AUTHENTICATE, _CHALLENGE),)
     elif status == 426:
-        fields += field_line(b"Upgrade", b"websocket") + field_line(b"Sec-WebSocket-Version", b"13")
+        fields += ((FieldName.UPGRADE, b"websocket"), (FieldName.SEC_WEBSOCKET_VERSION, b"13"))
     return fields

@@ -18,8 +18,9 @@ from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.core.names import room_name
+from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
-from parlour.http.response import JSON, NDJSON, OpenResponse, Reply, Response, Upgrade, field_line
+from parlour.http.response import JSON, NDJSON, OpenResponse, Reply, Response, Upgrade
 from parlour.http.router import NOTHING_HERE
 from parlour.hub.channel import Channel
 from parlour.hub.history import PAGE_BYTES, cursor_gone, one_event, page_after, page_before
@@ -163,7 +164,7 @@ class Rooms:
                 before = seq + DEFAULT_LIMIT // 2
                 around = "" if before > channel.head else f"?before={before}"
                 place = b"%b%b#m%d" % (room_path(request.peer.prefix, room), around.encode(), seq)
-                return Response(303, fields=field_line(b"Location", place))
+                return Response(303, fields=((FieldName.LOCATION, place),))
             event = await one_event(hub, channel, seq)
             if reading.format == "json":
                 return Response(body=event.json + b"\n", content_type=JSON)
@@ -250,8 +251,8 @@ def _json_page(channel: Channel, reading: Reading, events: Sequence[Stored], pat
     kept = named if reading.limit is None else f"&limit={reading.limit}{named}"
     following = f"{path}?since={epoch}.{newest}{kept}"
     previous = f"{path}?before={epoch}.{first}{kept}" if first is not None and first > channel.first_seq else None
-    fields = field_line(b"Link", f'<{following}>; rel="next"'.encode())
+    fields: Fields = ((FieldName.LINK, f'<{following}>; rel="next"'.encode()),)
     if previous is not None:
-        fields += field_line(b"Link", f'<{previous}>; rel="prev"'.encode())
+        fields += ((FieldName.LINK, f'<{previous}>; rel="prev"'.encode()),)
     body = encode_page(channel.room, epoch, events, channel.first_seq, channel.head, following, previous)
     return Response(body=body, content_type=JSON, fields=fields)

@@ -12,7 +12,8 @@ from time import thread_time
 from typing import NamedTuple
 
 from parlour.http.codings import choose_coding
-from parlour.http.response import Response, field_line
+from parlour.http.fields import FieldName
+from parlour.http.response import Response
 
 MIN_BYTES = 1024
 """A smaller answer fits into one packet as it is."""
@@ -32,8 +33,8 @@ _LEVEL = 4
 _GZIP = 31
 """zlib's number for a window of 32 KiB with gzip's frame around it."""
 
-_VARY = field_line(b"Vary", b"Accept-Encoding")
-_CODED = field_line(b"Content-Encoding", b"gzip") + _VARY
+VARY = (FieldName.VARY, b"Accept-Encoding")
+_GZIPPED = (FieldName.CONTENT_ENCODING, b"gzip")
 
 
 class Compressed(NamedTuple):
@@ -58,16 +59,16 @@ def wants_gzip(field: Callable[[bytes], bytes | None]) -> bool:
 
 def is_worth_it(response: Response) -> bool:
     """Whether an answer is large enough, and its handler has not chosen a coding itself."""
-    return len(response.body) >= MIN_BYTES and _VARY not in response.fields
+    return len(response.body) >= MIN_BYTES and VARY not in response.fields
 
 
 def mark(response: Response, compressed: bytes | None) -> None:
     """Put the compressed body, if there is one and it is smaller, in place of the other, and say what was done."""
     if compressed is not None and len(compressed) < len(response.body):
         response.body = compressed
-        response.fields += _CODED
+        response.fields += (_GZIPPED, VARY)
     else:
-        response.fields += _VARY
+        response.fields += (VARY,)
 
 
 def compress(body: bytes) -> Compressed:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 
+from parlour.http.fields import FieldName, Fields, encode_fields
 from parlour.http.session import Session
 
 TEXT = b"text/plain; charset=utf-8"
@@ -28,27 +28,19 @@ _NO_ACTIVE_CONTENT = b"Content-Security-Policy: default-src 'none'; frame-ancest
 
 SECURITY_FIELDS = _FOR_ALL + _NO_ACTIVE_CONTENT
 
-_UNSAFE_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-
-
-def field_line(name: bytes, value: bytes) -> bytes:
-    """One line of a head (RFC 9110 §5). Raises ValueError for a control character, which could end it early."""
-    if _UNSAFE_VALUE.search(value):
-        raise ValueError(f"control character in a header value: {value!r}")
-    return b"%b: %b\r\n" % (name, value)
-
 
 @dataclass(slots=True)
 class Response:
-    """A complete response. `fields` are further lines of the head, made by `field_line`; the usual ones are added.
+    """A complete response. `fields` are sent beside those that every response has.
 
-    `cache` is the value of Cache-Control; what a chat answers is never stored unless the handler says so.
+    `cache` is the value of Cache-Control: no cache keeps an answer unless the handler allows it. `policy` is the
+    Content-Security-Policy of a page.
     """
 
     status: int = 200
     body: bytes = b""
     content_type: bytes = TEXT
-    fields: bytes = b""
+    fields: Fields = ()
     cache: bytes = b"no-store"
     policy: bytes | None = None
     close: bool = False
@@ -75,37 +67,46 @@ Reply = Response | OpenResponse | Upgrade
 
 
 def encode(response: Response, *, date: bytes, keep_alive: bool, head_only: bool = False, minor: int = 1) -> bytes:
-    """The bytes of a complete response to HTTP/1.`minor` (RFC 9112 §4); `date` is an IMF-fixdate."""
-    status, body, extra = response.status, response.body, response.fields
+    """The bytes of a complete response to HTTP/1.`minor` (RFC 9112 §4); `date` is an IMF-fixdate.
+
+    Raises ValueError for a control character in the value of a field.
+    """
+    status, body, fields = response.status, response.body, response.fields
+    extra = encode_fields(fields) if fields else b""
     persistence = b"Connection: close\r\n"
     if keep_alive:
         persistence = b"" if minor else b"Connection: keep-alive\r\n"
     start = _start(status, date, response.cache, response.policy, persistence)
     if status == 204 or status == 304:
         return b"%b%b\r\n" % (start, extra)
-    content = (start, response.content_type, len(body), extra, b"" if head_only else body)
-    return b"%bContent-Type: %b\r\nContent-Length: %d\r\n%b\r\n%b" % content
+    content = (start, _content_type(response.content_type), len(body), extra, b"" if head_only else body)
+    return b"%b%bContent-Length: %d\r\n%b\r\n%b" % content
+
+
+@lru_cache(maxsize=64)
+def _content_type(value: bytes) -> bytes:
+    return encode_fields(((FieldName.CONTENT_TYPE, value),))
 
 
 @lru_cache(maxsize=64)
 def _start(status: int, date: bytes, cache: bytes, policy: bytes | None, persistence: bytes) -> bytes:
     """The part of a head that is the same in many responses of a second."""
-    return b"%bDate: %b\r\nCache-Control: %b\r\n%b%b" % (
+    return b"%bDate: %b\r\n%b%b%b" % (
         _STATUS_LINES[status],
         date,
-        cache,
+        encode_fields(((FieldName.CACHE_CONTROL, cache),)),
         persistence,
         SECURITY_FIELDS if policy is None else _page_fields(policy),
     )
 
 
 def encode_open(response: OpenResponse, *, date: bytes) -> bytes:
-    """The head of an open-ended response. It asks proxies not to hold back what they are given."""
+    """The head of an open-ended response. It asks proxies to pass on every byte at once."""
     return b"".join((
         _STATUS_LINES[200],
-        b"Date: ", date,
-        b"\r\nContent-Type: ", response.content_type,
-        b"\r\nCache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n",
+        b"Date: ", date, b"\r\n",
+        _content_type(response.content_type),
+        b"Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n",
         b"Connection: close\r\n",
         b"Transfer-Encoding: chunked\r\n" if response.chunked else b"",
         SECURITY_FIELDS,
@@ -118,5 +119,5 @@ def _page_fields(policy: bytes) -> bytes:
     return (
         _FOR_ALL.replace(b"no-referrer", b"same-origin")
         + b"Cross-Origin-Opener-Policy: same-origin\r\nPermissions-Policy: camera=(), geolocation=(), microphone=()\r\n"
-        + b"Content-Security-Policy: %b\r\n" % policy
+        + encode_fields(((FieldName.CONTENT_SECURITY_POLICY, policy),))
     )
