@@ -19,6 +19,7 @@ from parlour.api.routes import routes
 from parlour.bus.local import LocalBus
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
+from parlour.chat.policies import Policies
 from parlour.chat.ports import Store
 from parlour.chat.posting import Posting, Rates
 from parlour.chat.reading import ReadingRates
@@ -30,6 +31,7 @@ from parlour.http.compression import Compressor
 from parlour.http.request import Site
 from parlour.http.router import Router
 from parlour.http.throttle import Throttle
+from parlour.hub.door import Door
 from parlour.hub.heads import HeadCheck
 from parlour.hub.hub import Hub
 from parlour.log import event
@@ -165,17 +167,19 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
     reads = ReadingRates(limits, clock) if settings.rate_limits else None
     places = AddressCounts(limits.address_streams) if settings.rate_limits else None
     new_rooms = NewRooms(limits)
-    posting = Posting(store, guests, clock, access=settings.access, rates=rates, new_rooms=new_rooms)
+    policies = Policies(settings.access)
+    posting = Posting(store, guests, clock, policies=policies, rates=rates, new_rooms=new_rooms)
     context = Context(
         store=store,
         hub=hub,
+        door=Door(hub, policies),
         posting=posting,
         guests=guests,
         wheel=wheel,
         clock=clock,
         ids=ids,
         limits=limits,
-        access=settings.access,
+        policies=policies,
         new_rooms=new_rooms,
         reads=reads,
         places=places,

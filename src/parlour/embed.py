@@ -15,8 +15,8 @@ from types import TracebackType
 
 from parlour import log
 from parlour.app import App, start
-from parlour.chat.posting import Sender
 from parlour.config import SETTINGS, Settings, load, show
+from parlour.core.actor import PROGRAM
 from parlour.core.event import Appended
 from parlour.net.connection import Connection
 from parlour.outlet import open_standard_descriptors
@@ -101,8 +101,7 @@ async def send_message(server: RunningServer, room: str, text: str, *, name: str
 
     The sender is a guest of this process under the given name; nobody limits its rate. Raises Refusal.
     """
-    sender = Sender(seat="process", address=None)
-    return await server.app.posting.posted(sender, room, text, name=name, key=key)
+    return await server.app.posting.posted(PROGRAM, room, text, name=name, key=key)
 
 
 def _settings(port: int, given: dict[str, object]) -> Settings:

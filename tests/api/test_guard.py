@@ -254,17 +254,17 @@ def test_what_one_peer_may_another_may_not_with_the_same_head(tmp_path: Path) ->
             assert status(socket.AF_INET, ("127.0.0.1", server.port)) == b"421"
 
 
-def test_only_a_cookie_that_the_server_made_is_a_seat(open_server: ServerProcess) -> None:
+def test_only_a_cookie_that_the_server_made_makes_a_guest(open_server: ServerProcess) -> None:
     """Whoever could choose the cookie could choose to be somebody who used to have it."""
 
     def author(cookie: str) -> str:
         with open_server.client(headers={"Accept": "application/json", "Cookie": cookie}) as http:
-            by: dict[str, str] = http.post("/seats", content="hi").json()["by"]
+            by: dict[str, str] = http.post("/guests", content="hi").json()["by"]
         return by["id"]
 
     with open_server.client(headers={"Accept": "text/html"}) as http:
-        cookie = http.get("/seats").headers["set-cookie"].partition(";")[0]
-        assert "set-cookie" not in http.get("/seats", headers={"Cookie": cookie}).headers
+        cookie = http.get("/guests").headers["set-cookie"].partition(";")[0]
+        assert "set-cookie" not in http.get("/guests", headers={"Cookie": cookie}).headers
         http.cookies.clear()
         name, _, value = cookie.partition("=")
         token, _, seal = value.partition(".")
@@ -280,5 +280,5 @@ def test_only_a_cookie_that_the_server_made_is_a_seat(open_server: ServerProcess
             f"{value}=",
         ):
             assert author(f"{name}={made_up}") == nobody, made_up
-            assert "set-cookie" in http.get("/seats", headers={"Cookie": f"{name}={made_up}"}).headers
+            assert "set-cookie" in http.get("/guests", headers={"Cookie": f"{name}={made_up}"}).headers
             http.cookies.clear()

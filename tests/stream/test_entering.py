@@ -7,9 +7,11 @@ import asyncio
 import pytest
 
 from parlour.chat.guests import Guests
-from parlour.chat.posting import Posting, Sender
+from parlour.chat.policies import Policies
+from parlour.chat.posting import Posting
 from parlour.core.limits import Limits
 from parlour.http.throttle import Throttle
+from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.store.memory import MemoryStore
 from parlour.stream.live import NOBODY, Start
@@ -63,13 +65,13 @@ class House:
         self.hub = Hub(MemoryStore(HandClock(), CountedIds()))
 
     async def session(self, sink: EndingSink, *rooms: str) -> WebSocketSession:
-        clock = HandClock()
-        posting = Posting(self.hub.store, Guests(b"secret"), clock, access="open", rates=None)
+        clock, policies = HandClock(), Policies("open")
+        posting = Posting(self.hub.store, Guests(b"secret"), clock, policies=policies, rates=None)
         starts = [(await self.hub.open(room), Start()) for room in rooms]
         sink.session = WebSocketSession(
             self.hub,
+            Door(self.hub, policies),
             posting,
-            Sender("seat", None),
             starts,
             NOBODY,
             room=None,

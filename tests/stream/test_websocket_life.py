@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from parlour.chat.guests import Guests
+from parlour.chat.policies import Policies
 from parlour.chat.ports import Store
-from parlour.chat.posting import Posting, Sender
+from parlour.chat.posting import Posting
 from parlour.core.limits import Limits
 from parlour.http.throttle import Throttle
+from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.net.deadlines import Wheel
 from parlour.store.memory import MemoryStore
@@ -43,11 +45,12 @@ class Line:
         self.due = self.bucket = 0
         self.holds: list[bool] = []
         store = store or MemoryStore(self.clock, CountedIds())
-        posting = Posting(store, Guests(b"secret"), self.clock, access="open", rates=None)
+        hub, policies = Hub(store), Policies("open")
+        posting = Posting(store, Guests(b"secret"), self.clock, policies=policies, rates=None)
         self.session = WebSocketSession(
-            Hub(store),
+            hub,
+            Door(hub, policies),
             posting,
-            Sender("seat", None),
             [],
             NOBODY,
             room=None,

@@ -8,11 +8,13 @@ from parlour.api.pages import Pages
 from parlour.api.routes import routes
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
+from parlour.chat.policies import Policies
 from parlour.chat.posting import Posting
 from parlour.clock import SystemClock, SystemIds
 from parlour.core.limits import Limits
 from parlour.http.router import Route
 from parlour.http.throttle import Throttle
+from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.net.deadlines import Wheel
 from parlour.store.memory import MemoryStore
@@ -23,16 +25,18 @@ def every_route() -> list[Route]:
     clock, ids = SystemClock(), SystemIds()
     store = MemoryStore(clock, ids)
     guests = Guests(store.secret)
+    hub, policies = Hub(store), Policies("open")
     context = Context(
         store=store,
-        hub=Hub(store),
-        posting=Posting(store, guests, clock, access="open", rates=None),
+        hub=hub,
+        door=Door(hub, policies),
+        posting=Posting(store, guests, clock, policies=policies, rates=None),
         guests=guests,
         wheel=Wheel(clock.monotonic),
         clock=clock,
         ids=ids,
         limits=Limits(),
-        access="open",
+        policies=policies,
         new_rooms=NewRooms(Limits()),
         reads=None,
         places=None,

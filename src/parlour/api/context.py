@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
+from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.posting import Posting
 from parlour.chat.reading import ReadingRates
 from parlour.core.addresses import AddressCounts
 from parlour.core.limits import Limits
-from parlour.core.permissions import Access
 from parlour.http.throttle import Throttle
+from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.stream.long_poll import Deadlines
 
@@ -24,13 +25,14 @@ class Context:
 
     store: Store
     hub: Hub
+    door: Door
     posting: Posting
     guests: Guests
     wheel: Deadlines
     clock: Clock
     ids: Ids
     limits: Limits
-    access: Access
+    policies: Policies
     new_rooms: NewRooms
     reads: ReadingRates | None
     """What the reading of an address may take; None when nobody is slowed down."""

@@ -16,7 +16,6 @@ from parlour.core.errors import Refusal
 from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
 from parlour.http.response import Reply, Response
-from parlour.hub.history import page_before
 
 SHOWN = 50
 
@@ -83,9 +82,10 @@ class Front:
             bill = self._guard.limit_reading(request)
         except Refusal:
             return None
-        channel = await self._context.hub.open(message.room)
+        actor, door = self._guard.actor(request), self._context.door
+        channel = await door.open(actor, message.room, "read")
         try:
-            events = await page_before(self._context.hub, channel, channel.head + 1, SHOWN)
+            events = await door.before(actor, channel, channel.head + 1, SHOWN)
             return await self._pages.room(request, channel, events, bill, refused=Refused(refusal, message))
         finally:
             channel.release()

@@ -1,4 +1,4 @@
-"""Who asks, from which page, and how fast: decided once, before any handler."""
+"""Checks every request before its handler: who asks, from which page, under which name, and how fast."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from ipaddress import ip_address
 from urllib.parse import unquote
 
 from parlour.api.context import Context
-from parlour.chat.posting import Sender
 from parlour.chat.reading import REQUEST_S, Bill, Place
+from parlour.core.actor import Actor, guest
 from parlour.core.errors import Refusal
-from parlour.core.permissions import may_read
 from parlour.http.request import Request
 from parlour.http.router import Route
 
@@ -29,8 +28,6 @@ _COOKIE_CHARS = 45
 _OWN_SITE = (b"same-origin", b"none")
 """Our own page, or no page at all: typed, a bookmark (Fetch Metadata §2.3)."""
 
-_FOR_MEMBERS = "This server is for members only, and has no accounts yet: guests can neither read nor write here."
-
 NAME_COOKIE = "parlour_name"
 """The display name, for browsers without scripts; it identifies nobody."""
 
@@ -48,15 +45,6 @@ def _is_called(host: str, names: frozenset[str]) -> bool:
         return False
 
 
-@lru_cache(maxsize=4096)
-def _sender(token: str | None, key: str) -> Sender:
-    return Sender(_session_seat(token) if token else f"address:{key}", key)
-
-
-def _session_seat(token: str) -> str:
-    return f"session:{token}"
-
-
 def _is_own(origin: str, request: Request) -> bool:
     """Whether a page of this server asks, by its Origin alone, as browsers do that send no Sec-Fetch-Site."""
     scheme, _, authority = origin.partition("://")
@@ -72,7 +60,7 @@ class Guard:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        # Noted with a head by these: bound once, so that they are the same each time.
+        # Keys of what is cached with a head: bound once, so that they are the same each time.
         self._plain_token = partial(self._token_in, _COOKIE)
         self._secure_token = partial(self._token_in, _SECURE_COOKIE)
         self._secure_token_below = partial(self._token_in, _SECURE_COOKIE_BELOW)
@@ -86,8 +74,8 @@ class Guard:
 
     def _check(self, request: Request, route: Route) -> None:
         self._check_name(request)
-        if not route.public and not may_read("guest", self._context.access):
-            raise Refusal("login_required", _FOR_MEMBERS)
+        if not route.public:
+            self._context.policies.require(self.actor(request), "read", None)
         if request.method not in SAFE_METHODS or request.head.upgrade is not None:
             self._check_origin(request)
 
@@ -127,15 +115,14 @@ class Guard:
         """Count what stays open for a client. Raises Refusal("too_many_connections")."""
         return Place(self._context.places, request.peer.key)
 
-    def sender(self, request: Request) -> Sender:
-        """The seat of a guest: the browser session if there is one, else the address."""
-        token = None if request.field(b"cookie") is None else self._token(request)
-        return _sender(token, request.peer.key)
+    def actor(self, request: Request) -> Actor:
+        """Who asks: a guest with the cookie of a browser session, else by the address."""
+        return guest(self._token(request), request.peer.key)
 
-    def page_seat(self, request: Request) -> tuple[str, bytes | None]:
-        """The seat from which the forms of a page will be sent, with a Set-Cookie value where it is a new one."""
+    def page_actor(self, request: Request) -> tuple[Actor, bytes | None]:
+        """Who will send the forms of a page, with a Set-Cookie value where that is a new guest."""
         if self._token(request) is not None:
-            return self.sender(request).seat, None
+            return self.actor(request), None
         token = self._context.ids.token()
         secure = request.peer.scheme == "https"
         prefix = request.peer.prefix
@@ -143,7 +130,7 @@ class Guard:
         flags = "; Secure" if secure else ""
         value = self._context.guests.sealed(token)
         cookie = f"{name}={value}; Path={prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}"
-        return _session_seat(token), cookie.encode()
+        return guest(token, request.peer.key), cookie.encode()
 
     def remembered_name(self, request: Request) -> str:
         """The display name a browser used last in a form; empty if none."""

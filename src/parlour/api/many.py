@@ -49,11 +49,12 @@ class Many:
             raise Refusal("bad_parameter", "The names of these rooms are too long for one stream.", field="room")
         starts = self._starts(request, rooms)
         self._guard.limit_reading(request).add(REQUEST_S * len(rooms))
+        actor = self._guard.actor(request)
         channels: list[tuple[Channel, Start]] = []
         with self._guard.place(request) as place:
             try:
                 for room in rooms:
-                    channel = await self._context.hub.open(room)
+                    channel = await self._context.door.open(actor, room, "read")
                     channels.append((channel, starts[room]))
             except BaseException:
                 for channel, _ in channels:

@@ -78,8 +78,8 @@ class Messages:
     async def form(self, request: Request) -> Response:
         """The same for a browser without scripts: back to the page once the message is stored."""
         message = read_message(request)
-        sender = self._guard.sender(request)
-        await self._posting.posted(sender, message.room, message.text, key=message.key, name=message.name)
+        actor = self._guard.actor(request)
+        await self._posting.posted(actor, message.room, message.text, key=message.key, name=message.name)
         return _see_room(request.peer.prefix, message.room, message.name)
 
     def put(self, request: Request) -> Receipt:
@@ -107,6 +107,6 @@ class Messages:
 
     def _post(self, request: Request, message: Message) -> Receipt:
         receipt = Receipt(message.room, message.as_json, request.peer.prefix)
-        sender = self._guard.sender(request)
-        self._posting.post(sender, message.room, message.text, receipt.stored, key=message.key, name=message.name)
+        actor = self._guard.actor(request)
+        self._posting.post(actor, message.room, message.text, receipt.stored, key=message.key, name=message.name)
         return receipt

@@ -11,11 +11,12 @@ from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.api.refusals import refusal_fields, retry_after_s
 from parlour.chat.new_rooms import LOOKED_AT
+from parlour.chat.ports import RoomSummary
 from parlour.chat.reading import Bill
+from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
-from parlour.core.event import Stored
+from parlour.core.event import AuthorKind, Stored
 from parlour.core.names import room_name
-from parlour.core.permissions import may_post
 from parlour.core.typed_room import room_as_typed
 from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
@@ -51,7 +52,7 @@ class Pages:
     def __init__(self, context: Context, guard: Guard) -> None:
         self._context = context
         self._guard = guard
-        self._rooms: Sequence[tuple[str, str]] = ()
+        self._rooms: dict[AuthorKind, Sequence[RoomSummary]] = {}
         self._rooms_until = 0.0
 
     async def room(
@@ -64,9 +65,9 @@ class Pages:
         refused: Refused | None = None,
     ) -> Response:
         """The page of a room that shows these events; after a refused form with its reason and what was written."""
-        seat, cookie = self._guard.page_seat(request)
+        actor, cookie = self._guard.page_actor(request)
         guests = self._context.guests
-        author = guests.author(seat, None) if cookie is None else guests.newcomer(seat)
+        author = guests.author(actor, None) if cookie is None else guests.newcomer(actor)
         first, last = (events[0].seq, events[-1].seq) if events else (channel.head + 1, channel.head)
         page = RoomPage(
             room=channel.room,
@@ -78,13 +79,13 @@ class Pages:
             form_key=self._form_key(refused),
             base_url=request.base_url,
             prefix=request.peer.prefix,
-            can_post=may_post(author.kind, self._context.access),
+            can_post=self._context.policies.may(actor, "post", channel.room),
             error=refused.refusal.detail if refused is not None else None,
             draft=refused.message.text if refused is not None else "",
             name=(refused.message.name or "") if refused is not None else self._guard.remembered_name(request),
             older=first if first > channel.first_seq else None,
             newer=last if last < channel.head else None,
-            rooms=await self._active_rooms(),
+            rooms=await self._active_rooms(actor),
         )
         with bill.reserved(sum([len(event.json) for event in events])):
             timeline = await _timeline(page.events, page.prefix, bill, self._context.hub)
@@ -100,7 +101,7 @@ class Pages:
         )
 
     def _fields(self, request: Request, cookie: bytes | None, refused: Refused | None) -> Fields:
-        """The header fields of a room's page: a seat for who has none, HTTPS from now on, what a refusal demands."""
+        """The header fields of a room's page: a cookie for a new guest, HTTPS from now on, what a refusal demands."""
         fields: Fields = ((FieldName.VARY, b"Accept, Cookie"),)
         if cookie is not None:
             fields += ((FieldName.SET_COOKIE, cookie),)
@@ -114,17 +115,20 @@ class Pages:
             return refused.message.key
         return self._context.ids.token()
 
-    async def _active_rooms(self) -> Sequence[tuple[str, str]]:
-        """The rooms for the list at the side; if they are many, they may be a little old."""
-        now = self._context.clock.monotonic()
+    async def _active_rooms(self, actor: Actor) -> Sequence[tuple[str, str]]:
+        """The rooms for the list at the side, with the time of the newest event; many may be a little old."""
+        context, now = self._context, self._context.clock.monotonic()
         if now >= self._rooms_until:
-            self._rooms_until = now + ROOMS_FRESH_S
-            found = await self._context.store.rooms(LOOKED_AT)
-            if len(found) <= FEW_ROOMS:
-                self._rooms_until = now
-            summaries = self._context.new_rooms.listed(found)[:SHOWN_ROOMS]
-            self._rooms = [(room.room, room.active_at) for room in summaries]
-        return self._rooms
+            self._rooms = {}
+        rooms = self._rooms.get(actor.kind)
+        if rooms is None:
+            found = await context.door.rooms(actor, LOOKED_AT)
+            rooms = context.new_rooms.listed(found)[: 2 * SHOWN_ROOMS]  # some of them may be closed meanwhile
+            if len(found) > FEW_ROOMS:
+                self._rooms_until = now + ROOMS_FRESH_S
+                self._rooms[actor.kind] = rooms
+        may = context.policies.may
+        return [(each.room, each.active_at) for each in rooms if may(actor, "read", each.room)][:SHOWN_ROOMS]
 
     def error(self, refusal: Refusal, path: bytes, prefix: str, *, is_read: bool, typed: str | None = None) -> Response:
         """A refusal as a page; it leads back to the room that the request was about, if that is a room.

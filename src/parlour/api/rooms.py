@@ -14,6 +14,7 @@ from parlour.api.reading import DEFAULT_LIMIT, Reading, parse_api_reading, parse
 from parlour.api.streams import Streams, asks_for_websocket
 from parlour.chat.new_rooms import LOOKED_AT
 from parlour.chat.reading import Bill
+from parlour.core.actor import Actor
 from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
@@ -23,7 +24,7 @@ from parlour.http.request import Request
 from parlour.http.response import JSON, NDJSON, OpenResponse, Reply, Response, Upgrade
 from parlour.http.router import NOTHING_HERE
 from parlour.hub.channel import Channel
-from parlour.hub.history import PAGE_BYTES, cursor_gone, one_event, page_after, page_before
+from parlour.hub.history import PAGE_BYTES, cursor_gone
 from parlour.hub.hub import Hub
 from parlour.hub.subscription import PAGE_BYTES as SLICE_BYTES
 from parlour.schema.json_line import encode
@@ -71,7 +72,7 @@ class Rooms:
         reading = parse_api_reading(request, "limit")
         bill = self._guard.limit_reading(request)
         limit, epoch = reading.page_limit, self._context.store.epoch
-        found = await self._context.store.rooms(LOOKED_AT)  # more than are ever shown
+        found = await self._context.door.rooms(self._guard.actor(request), LOOKED_AT)  # more than are ever shown
         began = bill.began()
         found = self._context.new_rooms.listed(found)
         rooms = [RoomInfo(room.room, epoch, *room.log, room.active_at) for room in found[:limit]]
@@ -84,7 +85,7 @@ class Rooms:
         room = room_name(request.params["room"])
         parse_api_reading(request)
         self._guard.limit_reading(request)
-        log = await self._context.store.log(room)
+        log = await self._context.door.extent(self._guard.actor(request), room)
         info = RoomInfo(room, self._context.store.epoch, log.first_seq, log.head_seq)
         return Response(body=encode(info), content_type=JSON)
 
@@ -92,7 +93,8 @@ class Rooms:
 
     async def _page(self, request: Request, room: str, reading: Reading, path: str) -> Response:
         bill = self._guard.limit_reading(request)
-        channel = await self._context.hub.open(room)
+        actor = self._guard.actor(request)
+        channel = await self._context.door.open(actor, room, "read")
         try:
             if reading.wait_s:
                 if reading.since is None:  # no cursor yet: whatever comes next
@@ -102,7 +104,7 @@ class Rooms:
                 if channel.head <= reading.since.seq:
                     with self._guard.place(request):
                         await wait_for_news(channel, reading.since.seq, reading.wait_s, self._context.wheel)
-            events = await self._events(channel, reading)
+            events = await self._events(actor, channel, reading)
             bill.check()  # others of this address may have had much meanwhile
             if reading.format == "html":
                 return await self._pages.room(request, channel, events, bill)
@@ -119,17 +121,17 @@ class Rooms:
         finally:
             channel.release()
 
-    async def _events(self, channel: Channel, reading: Reading) -> Sequence[Stored]:
-        hub, limit = self._context.hub, reading.page_limit
+    async def _events(self, actor: Actor, channel: Channel, reading: Reading) -> Sequence[Stored]:
+        door, limit = self._context.door, reading.page_limit
         max_bytes = HTML_BYTES if reading.format == "html" else PAGE_BYTES
         if reading.since is not None:
             self._check_cursor(channel, reading.since)
-            return await page_after(hub, channel, reading.since.seq, limit, max_bytes)
+            return await door.after(actor, channel, reading.since.seq, limit, max_bytes)
         if reading.before is not None:
             if reading.before.epoch not in (None, channel.epoch):
                 self._check_cursor(channel, reading.before)
-            return await page_before(hub, channel, reading.before.seq, limit, max_bytes)
-        return await page_before(hub, channel, channel.head + 1, limit, max_bytes)
+            return await door.before(actor, channel, reading.before.seq, limit, max_bytes)
+        return await door.before(actor, channel, channel.head + 1, limit, max_bytes)
 
     def _check_cursor(self, channel: Channel, cursor: Cursor) -> None:
         """Raises Refusal("cursor_gone"), with the members of a `reset`, where the log cannot be continued."""
@@ -152,8 +154,8 @@ class Rooms:
 
     async def _event(self, request: Request, room: str, seq: int, reading: Reading) -> Response:
         bill = self._guard.limit_reading(request)
-        hub = self._context.hub
-        channel = await hub.open(room)
+        actor, door = self._guard.actor(request), self._context.door
+        channel = await door.open(actor, room, "read")
         try:
             if seq > channel.head:
                 raise Refusal("not_found", f"There is no event {seq} yet: {channel.extent}.")
@@ -165,7 +167,7 @@ class Rooms:
                 around = "" if before > channel.head else f"?before={before}"
                 place = b"%b%b#m%d" % (room_path(request.peer.prefix, room), around.encode(), seq)
                 return Response(303, fields=((FieldName.LOCATION, place),))
-            event = await one_event(hub, channel, seq)
+            event = await door.event(actor, channel, seq)
             if reading.format == "json":
                 return Response(body=event.json + b"\n", content_type=JSON)
             began = bill.began()
@@ -184,7 +186,7 @@ class Rooms:
             # A person who follows wants to see what was said; a program that has no cursor starts at the head.
             tail = DEFAULT_LIMIT if reading.format == "text" else 0
         with self._guard.place(request) as place:
-            channel = await self._context.hub.open(room)
+            channel = await self._context.door.open(self._guard.actor(request), room, "read")
             return self._streams.one(request, channel, reading.format, Start(reading.since, tail), place)
 
     async def _websocket(self, request: Request, room: str) -> Upgrade:
@@ -192,7 +194,7 @@ class Rooms:
         since = request.parameter("since")
         start = Start(None if since is None else parse_cursor(since))
         with self._guard.place(request) as place:
-            channel = await self._context.hub.open(room)
+            channel = await self._context.door.open(self._guard.actor(request), room, "read")
             return self._streams.websocket(request, opening, [(channel, start)], room, place)
 
 

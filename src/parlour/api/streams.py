@@ -11,7 +11,7 @@ from parlour.http.request import Request
 from parlour.http.response import NDJSON, SSE, TEXT, OpenResponse, Upgrade
 from parlour.hub.channel import Channel
 from parlour.stream.follow import Terms, follow, follow_many
-from parlour.stream.live import Payer, Start
+from parlour.stream.live import Client, Start
 from parlour.stream.websocket import WebSocketSession
 
 CONTENT_TYPES = {"text": TEXT, "ndjson": NDJSON, "sse": SSE}
@@ -34,13 +34,13 @@ class Streams:
     def one(self, request: Request, channel: Channel, format_: str, start: Start, place: Place) -> OpenResponse:
         """One room as `text`, `ndjson` or `sse`."""
         terms = self._terms(request)
-        session = follow(self._context.hub, channel, format_, start, self._payer(request, place), terms)
+        session = follow(self._context.hub, channel, format_, start, self._client(request, place), terms)
         return OpenResponse(session, CONTENT_TYPES[format_], terms.in_chunks)
 
     def many(self, request: Request, starts: Sequence[tuple[Channel, Start]], place: Place) -> OpenResponse:
         """Many rooms as server-sent events."""
         terms = self._terms(request)
-        session = follow_many(self._context.hub, starts, self._payer(request, place), terms)
+        session = follow_many(self._context.hub, starts, self._client(request, place), terms)
         return OpenResponse(session, SSE, terms.in_chunks)
 
     def websocket(
@@ -55,10 +55,10 @@ class Streams:
         context = self._context
         session = WebSocketSession(
             context.hub,
+            context.door,
             context.posting,
-            self._guard.sender(request),
             starts,
-            self._payer(request, place),
+            self._client(request, place),
             room=room,
             limits=context.limits,
             clock=context.clock,
@@ -66,8 +66,8 @@ class Streams:
         )
         return Upgrade(session, opening)
 
-    def _payer(self, request: Request, place: Place) -> Payer:
-        return Payer(self._guard.bill(request), place.keep())
+    def _client(self, request: Request, place: Place) -> Client:
+        return Client(self._guard.actor(request), self._guard.bill(request), place.keep())
 
     def _terms(self, request: Request) -> Terms:
         limits = self._context.limits

@@ -7,6 +7,7 @@ import hmac
 from base64 import b32encode, urlsafe_b64encode
 from functools import lru_cache
 
+from parlour.core.actor import Actor
 from parlour.core.event import Author
 from parlour.core.names import display_name
 
@@ -15,16 +16,17 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz"
 
 
 class Guests:
-    """Derives authors from a server secret: the same seat and name give the same author, also after a restart.
+    """Derives authors from a server secret: the same actor and name give the same author, also after a restart.
 
-    A seat is what a guest cannot easily change and others cannot guess or share: a session cookie, else an address. The
-    name is part of the identity, so that two people behind one address are two authors once they say who they are.
+    The `id` of an actor is what a guest cannot easily change and others cannot guess or share: a session cookie, else
+    an address. The name is part of the identity, so that two people behind one address are two authors once they say
+    who they are.
     """
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._seal_key = hmac.digest(secret, b"the seal of a guest's cookie", hashlib.sha256)
-        self.author = lru_cache(maxsize=4096)(self._author)
+        self._remembered = lru_cache(maxsize=4096)(self._derive)
 
     def sealed(self, token: str) -> str:
         """The value of a guest's cookie: the token, a dot, and a seal that shows that this server made it."""
@@ -42,14 +44,17 @@ class Guests:
         digest = hmac.digest(self._seal_key, token.encode(), hashlib.sha256)
         return urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()  # 128 bits
 
-    def newcomer(self, seat: str) -> Author:
-        """The author of a seat that has just been made up: not remembered, or visitors would push out regulars."""
-        return self._author(seat, None)
+    def author(self, actor: Actor, name: str | None) -> Author:
+        """The author an actor posts as, under a chosen display name or a made-up one. Raises Refusal("bad_name")."""
+        return self._remembered(actor.id, name)
 
-    def _author(self, seat: str, name: str | None) -> Author:
-        """The author for a seat, with a chosen display name or a made-up one. Raises Refusal("bad_name")."""
+    def newcomer(self, actor: Actor) -> Author:
+        """The author of a guest whose cookie is new: not remembered, or visitors would push out regulars."""
+        return self._derive(actor.id, None)
+
+    def _derive(self, actor_id: str, name: str | None) -> Author:
         chosen = None if name is None else display_name(name)
-        digest = hmac.digest(self._secret, f"{seat}\0{chosen or ''}".encode(), hashlib.sha256)
+        digest = hmac.digest(self._secret, f"{actor_id}\0{chosen or ''}".encode(), hashlib.sha256)
         if chosen is None:
             chosen = "guest-" + "".join([_LETTERS[byte % len(_LETTERS)] for byte in digest[16:20]])
         return Author("g_" + b32encode(digest[:10]).decode().lower(), chosen, "guest")

@@ -15,7 +15,7 @@ from parlour.hub.channel import Channel
 from parlour.hub.hub import Hub
 from parlour.hub.subscription import Encoder
 from parlour.stream.encoding import STREAMS, chunked, many_sse
-from parlour.stream.live import LiveSession, Payer, Start
+from parlour.stream.live import Client, LiveSession, Start
 from parlour.wire.chunks_out import LAST_CHUNK, chunk
 from parlour.wire.sse import retry
 
@@ -45,11 +45,11 @@ class FollowSession(LiveSession):
         hub: Hub,
         encoder: Encoder,
         starts: Sequence[tuple[Channel, Start]],
-        payer: Payer,
+        client: Client,
         terms: Terms,
         first: bytes = b"",
     ) -> None:
-        super().__init__(hub, encoder, starts, payer, pulse_s=terms.pulse_s, stalled_s=terms.stalled_s)
+        super().__init__(hub, encoder, starts, client, pulse_s=terms.pulse_s, stalled_s=terms.stalled_s)
         self._chunked = terms.in_chunks
         self._first = chunk(first) if terms.in_chunks and first else first
 
@@ -68,14 +68,14 @@ class FollowSession(LiveSession):
             super().finish()
 
 
-def follow(hub: Hub, channel: Channel, format_: str, start: Start, payer: Payer, terms: Terms) -> FollowSession:
+def follow(hub: Hub, channel: Channel, format_: str, start: Start, client: Client, terms: Terms) -> FollowSession:
     """Follow one room as `sse`, `ndjson` or `text`. Ownership of the opened channel goes to the session."""
     encoder = STREAMS[format_][terms.in_chunks]
     first = retry(terms.retry_ms) if format_ == "sse" else b""
-    return FollowSession(hub, encoder, [(channel, start)], payer, terms, first)
+    return FollowSession(hub, encoder, [(channel, start)], client, terms, first)
 
 
-def follow_many(hub: Hub, starts: Sequence[tuple[Channel, Start]], payer: Payer, terms: Terms) -> FollowSession:
+def follow_many(hub: Hub, starts: Sequence[tuple[Channel, Start]], client: Client, terms: Terms) -> FollowSession:
     """Follow many rooms as SSE; every `id:` carries all cursors, so that `Last-Event-ID` resumes all of them."""
     epoch = hub.store.epoch
     positions = {channel.room: _position(channel, start.cursor) for channel, start in starts}
@@ -87,7 +87,7 @@ def follow_many(hub: Hub, starts: Sequence[tuple[Channel, Start]], payer: Payer,
     encoder = many_sse(event_id)
     if terms.in_chunks:
         encoder = chunked(encoder)
-    return FollowSession(hub, encoder, starts, payer, terms, retry(terms.retry_ms))
+    return FollowSession(hub, encoder, starts, client, terms, retry(terms.retry_ms))
 
 
 def _position(channel: Channel, cursor: Cursor | None) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from parlour.chat.reading import FREE, Bill, Place
+from parlour.core.actor import Actor, guest
 from parlour.core.cursor import Cursor
 from parlour.http.session import Sink
 from parlour.hub.channel import Channel
@@ -28,15 +29,16 @@ class Start:
     tail: int = 0
 
 
-class Payer(NamedTuple):
-    """Who pays for a session: the bill of its address, and what it takes of those that may be open."""
+class Client(NamedTuple):
+    """For whom a session is: the actor, the bill of its address, and what it takes of those that may be open."""
 
+    actor: Actor
     bill: Bill
     place: Place
 
 
-NOBODY = Payer(FREE, Place(None, ""))
-"""Pays for a session that is on nobody's bill."""
+NOBODY = Client(guest(None, ""), FREE, Place(None, ""))
+"""A guest whose address is counted nowhere."""
 
 
 class LiveSession:
@@ -48,8 +50,8 @@ class LiveSession:
     """
 
     __slots__ = (
-        "_kept", "_looks", "_places", "_starts", "_stuck_at", "bill", "encoder", "hub", "paused_by_peer", "pulse_s",
-        "sink", "stalled_s",
+        "_kept", "_looks", "_places", "_starts", "_stuck_at", "actor", "bill", "encoder", "hub", "paused_by_peer",
+        "pulse_s", "sink", "stalled_s",
     )  # fmt: skip
 
     def __init__(
@@ -57,12 +59,12 @@ class LiveSession:
         hub: Hub,
         encoder: Encoder,
         starts: Sequence[tuple[Channel, Start]],
-        payer: Payer,
+        client: Client,
         *,
         pulse_s: float,
         stalled_s: float,
     ) -> None:
-        self.bill, self._kept = payer
+        self.actor, self.bill, self._kept = client
         self.hub = hub
         self.encoder = encoder
         self.pulse_s = pulse_s

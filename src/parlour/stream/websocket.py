@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from parlour.chat.ports import Clock
-from parlour.chat.posting import Posting, Sender
+from parlour.chat.posting import Posting
 from parlour.chat.reading import REQUEST_S
 from parlour.core.cursor import parse_cursor
 from parlour.core.errors import Refusal
@@ -15,6 +15,7 @@ from parlour.core.limits import Buckets, Limits
 from parlour.core.names import room_name
 from parlour.http.throttle import Throttle
 from parlour.hub.channel import Channel
+from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.schema.commands import (
     Ack,
@@ -34,7 +35,7 @@ from parlour.schema.commands import (
 from parlour.schema.events import By, Bye, Typing
 from parlour.schema.json_line import encode
 from parlour.stream.encoding import WEBSOCKET
-from parlour.stream.live import LOOKS, LiveSession, Payer, Start
+from parlour.stream.live import LOOKS, Client, LiveSession, Start
 from parlour.wire.websocket import FrameReader, Ping, Pong, Text, close_frame, ping_frame, pong_frame, text_frame
 
 log = logging.getLogger("parlour.stream")
@@ -63,6 +64,7 @@ class WebSocketSession(LiveSession):
         "_asked",
         "_begun_at",
         "_clock",
+        "_door",
         "_gave_up",
         "_heard",
         "_is_throttled",
@@ -74,7 +76,6 @@ class WebSocketSession(LiveSession):
         "_posting",
         "_reader",
         "_room",
-        "_sender",
         "_throttle",
         "_unanswered",
     )  # fmt: skip
@@ -82,19 +83,19 @@ class WebSocketSession(LiveSession):
     def __init__(
         self,
         hub: Hub,
+        door: Door,
         posting: Posting,
-        sender: Sender,
         starts: Sequence[tuple[Channel, Start]],
-        payer: Payer,
+        client: Client,
         *,
         room: str | None,
         limits: Limits,
         clock: Clock,
         throttle: Throttle,
     ) -> None:
-        super().__init__(hub, WEBSOCKET, starts, payer, pulse_s=limits.websocket_ping_s, stalled_s=limits.stalled_s)
+        super().__init__(hub, WEBSOCKET, starts, client, pulse_s=limits.websocket_ping_s, stalled_s=limits.stalled_s)
+        self._door = door
         self._posting = posting
-        self._sender = sender
         self._room = room
         self._limits = limits
         self._pings: Buckets | None = None
@@ -214,7 +215,7 @@ class WebSocketSession(LiveSession):
             if self._last is not None and not self._unanswered:
                 self._end_with(self._last)
 
-        self._posting.post(self._sender, room, op.text, done, key=op.key, name=op.name)
+        self._posting.post(self.actor, room, op.text, done, key=op.key, name=op.name)
         self._unanswered += 1
         if self._unanswered == MAX_UNANSWERED and self.sink is not None:
             self.sink.hold(True)
@@ -236,7 +237,7 @@ class WebSocketSession(LiveSession):
         place = self.place(room) if room is not None else None
         if place is None:
             raise Refusal("bad_op", "Subscribe to the room first.", field="room")
-        author = self._posting.typing(self._sender, place.channel.room, op.name)
+        author = self._posting.typing(self.actor, place.channel.room, op.name)
         if author is not None:
             place.channel.flash(Typing(place.channel.room, By(author.id, author.name, author.kind)))
 
@@ -255,7 +256,7 @@ class WebSocketSession(LiveSession):
 
     async def _open(self, room: str, start: Start) -> None:
         try:
-            channel = await self.hub.open(room)
+            channel = await self._door.open(self.actor, room, "read")
         except Refusal as refusal:
             if self._opening.get(room) is start:
                 del self._opening[room]
