@@ -27,6 +27,7 @@ import uvloop
 
 from parlour.chat.ports import Commit
 from parlour.core.event import Author, Draft
+from parlour.core.payloads import Message
 from parlour.store.sqlite import SqliteStore, gather
 
 AUTHOR = Author("u_7QkZk1pRkV", "alice", "member")
@@ -82,7 +83,7 @@ async def cost(store: SqliteStore, size: int, keyed: bool) -> tuple[float, float
                 all_stored.set_result(None)  # noqa: B023 - the round ends before the next begins
 
         for key in keys:
-            store.append(Draft("lobby", AUTHOR, TEXT, key), stored)
+            store.append(Draft("lobby", AUTHOR, Message(TEXT), key), stored)
         await all_stored
     millions = rounds * size / 1e6
     return (time.process_time() - cpu) / millions, (time.perf_counter() - wall) / millions
@@ -105,7 +106,7 @@ class Sender:
     def _send(self) -> None:
         self._line.recv(100)
         self._begun = time.perf_counter()
-        self._store.append(Draft("lobby", AUTHOR, TEXT), self._answered)
+        self._store.append(Draft("lobby", AUTHOR, Message(TEXT)), self._answered)
 
     def _answered(self, _: object) -> None:
         self.times.append(time.perf_counter() - self._begun)

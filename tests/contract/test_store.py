@@ -12,9 +12,10 @@ import pytest
 
 from parlour.chat.ports import Commit, Store
 from parlour.core.errors import Refusal
-from parlour.core.event import Appended, Draft, Log, Stored
+from parlour.core.event import Appended, Draft, Log, Policy, PolicyChanged, Stored
+from parlour.core.payloads import Message, Settings
+from parlour.schema.event_json import at_text, payload_of
 from parlour.schema.events import By, Event, decode_event
-from parlour.store.encoding import at_text
 from parlour.store.memory import MemoryStore
 from tests.support.patience import PATIENCE_S
 from tests.support.stores import BOB, CountedIds, HandClock, append, draft, open_sqlite
@@ -73,7 +74,7 @@ async def test_an_event_is_the_draft_with_its_place_and_time(store: Store, clock
         "lobby", 1, "message", "2026-11-22T06:41:23.007Z", By("u_alice", "alice", "member"), "Hello", "key-0001"
     )
     assert list(msgspec.json.decode(answer.json)) == ["room", "seq", "type", "at", "by", "text", "key"]
-    assert await store.after("lobby", 0, 10) == [Stored(1, answer.json)]
+    assert await store.after("lobby", 0, 10) == [Stored(1, answer.json, "message")]
 
 
 async def test_a_room_without_events_is_an_empty_log(store: Store) -> None:
@@ -361,3 +362,50 @@ async def test_a_draft_that_may_not_make_its_room_is_answered_with_its_refusal(s
     first = await append(store, draft("hello", "made", "key-00001"))
     assert (await append(store, bound())).seq == first.seq + 1
     assert (await append(store, bound("key-00001"))).replay
+
+
+async def test_an_event_carries_its_type_and_the_event_it_is_about(store: Store) -> None:
+    """In what a listener hears and in pages, beside the JSON that says the same."""
+    heard = listen(store)
+    await append(store, draft("hello"))
+    await append(store, Draft("lobby", BOB, Settings("members"), "key-0001", ref=1))
+    events = await store.after("lobby", 0, 10)
+    assert [(event.type, event.ref, payload_of(event)) for event in events] == [
+        ("message", None, Message("hello")), ("settings", 1, Settings("members")),
+    ]  # fmt: skip
+    assert [event for commit in heard for event in commit.events] == events == await store.before("lobby", 9, 9)
+    assert list(msgspec.json.decode(events[1].json)) == ["room", "seq", "type", "at", "by", "ref", "access", "key"]
+
+
+@pytest.mark.parametrize("changed", [{"ref": 2}, {"payload": Settings("open")}, {"payload": Message("members")}])
+async def test_another_payload_or_ref_under_a_key_is_refused(store: Store, changed: dict[str, object]) -> None:
+    first = Draft("lobby", BOB, Settings("members"), "key-0001", ref=1)
+    await append(store, first)
+    with pytest.raises(Refusal, match="key_reused"):
+        await append(store, replace(first, **changed))  # type: ignore[arg-type]
+    assert (await append(store, replace(first))).replay
+
+
+async def test_a_draft_that_was_judged_before_the_newest_policy_is_not_stored(store: Store) -> None:
+    """The answer says what to judge by; a draft for which nobody had to be permitted is stored all the same."""
+    judged = replace(draft("hello", key="key-0001"), judged_at=0)
+    assert (await append(store, judged)).seq == 1
+    answers = await asyncio.gather(
+        append(store, replace(draft("before"), judged_at=0)),
+        append(store, Draft("lobby", BOB, Settings("members"))),
+        append(store, replace(draft("after"), judged_at=0)),
+        append(store, judged),
+        append(store, draft("by the server itself")),
+        append(store, replace(draft("judged again"), judged_at=3)),
+        append(store, replace(draft("elsewhere", "dev"), judged_at=0)),
+        return_exceptions=True,
+    )
+    found = [answer.policy if isinstance(answer, PolicyChanged) else answer.seq for answer in answers]  # type: ignore[union-attr]
+    assert found == [2, 3, Policy(3, "members"), Policy(3, "members"), 4, 5, 1]
+    assert await store.log("lobby") == Log(1, 5, Policy(3, "members"))
+    assert await store.log("dev") == Log(1, 1)
+    assert [room.log.policy.seq for room in await store.rooms(10)] == [0, 3]
+    await append(store, Draft("lobby", BOB, Settings("open"), judged_at=3))
+    with pytest.raises(PolicyChanged):
+        await append(store, replace(draft("late"), judged_at=5))
+    assert (await store.log("lobby")).policy == Policy(6, "open")

@@ -227,9 +227,9 @@ async def test_rooms_without_readers_are_forgotten_within_their_bound(
 
 def test_ring_is_bounded_by_count_and_by_bytes() -> None:
     ring = Ring()
-    ring.extend([Stored(seq, b"x" * 10) for seq in range(1, 3 * MAX_EVENTS)])
+    ring.extend([Stored(seq, b"x" * 10, "message") for seq in range(1, 3 * MAX_EVENTS)])
     assert len(ring.events) == MAX_EVENTS
-    ring.replace([Stored(seq, b"x" * 16_000) for seq in range(1, 100)])
+    ring.replace([Stored(seq, b"x" * 16_000, "message") for seq in range(1, 100)])
     assert ring.size <= 262144
     assert ring.size == sum(len(event.json) + OVERHEAD for event in ring.events)
     assert ring.events[-1].seq == 99
@@ -238,7 +238,7 @@ def test_ring_is_bounded_by_count_and_by_bytes() -> None:
 def test_ring_pages_are_exact_or_absent() -> None:
     ring = Ring()
     assert ring.after(0, 10, 1000) is None
-    ring.extend([Stored(seq, b"12345") for seq in range(11, 21)])
+    ring.extend([Stored(seq, b"12345", "message") for seq in range(11, 21)])
     assert ring.after(9, 10, 1000) is None
     assert [event.seq for event in ring.after(10, 3, 1000) or ()] == [11, 12, 13]
     assert [event.seq for event in ring.after(17, 10, 1000) or ()] == [18, 19, 20]

@@ -20,7 +20,15 @@ def test_an_empty_page() -> None:
 
 def test_events_keep_their_own_bytes() -> None:
     odd = b'{"seq" : 7,"text":"\\u00e9"}'
-    body = page("lobby", "k", [Stored(6, b'{"seq":6}'), Stored(7, odd)], 1, 9, "/lobby?since=k.7", "/lobby?before=k.6")
+    body = page(
+        "lobby",
+        "k",
+        [Stored(6, b'{"seq":6}', "message"), Stored(7, odd, "message")],
+        1,
+        9,
+        "/lobby?since=k.7",
+        "/lobby?before=k.6",
+    )
     assert b'"events":[{"seq":6},' + odd + b"]" in body
     assert json.loads(body)["next"] == "/lobby?since=k.7"
     assert json.loads(body)["prev"] == "/lobby?before=k.6"
@@ -28,7 +36,7 @@ def test_events_keep_their_own_bytes() -> None:
 
 @given(st.text(), st.lists(st.dictionaries(st.text(), st.text(), max_size=2), max_size=4), st.none() | st.text())
 def test_a_page_is_valid_json_whatever_is_in_it(room: str, events: list[dict[str, str]], following: str | None) -> None:
-    stored = [Stored(seq, msgspec.json.encode(event)) for seq, event in enumerate(events, 1)]
+    stored = [Stored(seq, msgspec.json.encode(event), "message") for seq, event in enumerate(events, 1)]
     assert json.loads(page(room, "k", stored, 1, len(events), following, None)) == {
         "room": room,
         "epoch": "k",

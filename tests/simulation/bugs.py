@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 
 from parlour.chat.ports import Commit
-from parlour.core.event import Draft
+from parlour.core.event import Draft, Stored
 from parlour.hub.channel import Channel
 from parlour.hub.subscription import Page, Subscription
 from parlour.store.sqlite import connection, failures, writer
@@ -55,12 +55,12 @@ def deliver_before_the_commit() -> Replaced:
         writers[arguments[2]] = self
         make(self, *arguments)
 
-    def show(log: EventLog, drafts: Sequence[Draft], now_ms: int) -> Any:
-        rows, answers, added = number(log, drafts, now_ms)
+    def show(log: EventLog, drafts: Sequence[Draft], now_ms: int, added: dict[str, list[Stored]]) -> Any:
+        rows, answers = number(log, drafts, now_ms, added)
         store: Any = writers[log]._owner
         for listener in store._listeners:
             store._loop.call_soon(listener, [Commit(room, events) for room, events in added.items()])
-        return rows, answers, added
+        return rows, answers
 
     return [(Writer, "__init__", remember), (EventLog, "_number", show)]
 

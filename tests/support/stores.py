@@ -10,6 +10,7 @@ from pathlib import Path
 from parlour.chat.ports import Store
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft
+from parlour.core.payloads import Message
 from parlour.store.sqlite import SqliteStore
 from tests.support.patience import PATIENCE_S as PATIENCE_S  # the tests of the hub have it from here
 
@@ -56,7 +57,7 @@ class Fatal:
 
 
 def draft(text: str = "hello", room: str = "lobby", key: str | None = None, author: Author = ALICE) -> Draft:
-    return Draft(room, author, text, key)
+    return Draft(room, author, Message(text), key)
 
 
 def append(store: Store, draft: Draft) -> Future[Appended]:

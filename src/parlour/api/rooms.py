@@ -75,7 +75,9 @@ class Rooms:
         found = await self._context.door.rooms(self._guard.actor(request), LOOKED_AT)  # more than are ever shown
         began = bill.began()
         found = self._context.new_rooms.listed(found)
-        rooms = [RoomInfo(room.room, epoch, *room.log, room.active_at) for room in found[:limit]]
+        rooms = [
+            RoomInfo(room.room, epoch, room.log.first_seq, room.log.head_seq, room.active_at) for room in found[:limit]
+        ]
         body = encode(RoomList(rooms, len(found) > limit))
         bill.charge(began, len(body))
         return Response(body=body, content_type=JSON)

@@ -83,9 +83,10 @@ class Store(Protocol):
         by then ignores it, for a draft cannot be taken back.
 
         The answer is the durable event. A draft whose `(room, author.id, key)` is stored already (or queued: then both
-        get the same event) is answered from the log with `replay=True` and stores nothing; other content (type or text)
-        under that key is answered with Refusal("key_reused"). A draft that would make its room is answered with
-        `if_first`, where it has one. Other answers: Refusal("storage_full") and
+        get the same event) is answered from the log with `replay=True` and stores nothing; other content (type, payload
+        or ref) under that key is answered with Refusal("key_reused"). A draft that would make its room is answered with
+        `if_first`, where it has one; one that was judged before the newest policy event of its room, repeat or not,
+        with `PolicyChanged`. Other answers: Refusal("storage_full") and
         ("storage_unavailable") when nothing was stored, Refusal("outcome_unknown") when a sync failed: then no append
         succeeds any more, and one with a key stays unknown too, because it may be the repeat of a stored one.
 
@@ -94,7 +95,7 @@ class Store(Protocol):
         """
 
     async def log(self, room: str) -> Log:
-        """The extent of a room's log; Log(1, 0) for a room that has no events."""
+        """The extent of a room's log and its policy; Log(1, 0) for a room that has no events."""
 
     async def after(self, room: str, seq: int, limit: int, max_bytes: int = 262144) -> list[Stored]:
         """Events with a greater seq than `seq`, oldest first, at most `limit`.

@@ -16,6 +16,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.core.limits import Buckets, Limits
 from parlour.core.names import check_key, room_name
+from parlour.core.payloads import Message
 from parlour.core.text import check_text
 
 
@@ -117,7 +118,7 @@ class Posting:
         """
         self._policies.require(actor, "post", room)
         author = self._guests.author(actor, name)
-        draft = Draft(room, author, check_text(text), None if key is None else check_key(key))
+        draft = Draft(room, author, Message(check_text(text)), None if key is None else check_key(key))
         address = actor.address
         if self._rates is not None and address is not None:
             now = self._clock.monotonic()

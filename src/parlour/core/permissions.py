@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from parlour.core.event import AuthorKind
-
-Access = Literal["open", "members"]
-"""`open`: whoever reaches the server may come in. `members`: only those with an account."""
+from parlour.core.payloads import Access as Access
 
 Right = Literal["read", "post"]
 """`read`: see the events of a room, and that it exists. `post`: add to it; the first message makes the room."""

@@ -29,11 +29,10 @@ class Ring:
         ring = self.events
         size = self.size
         ring.extend(events)
-        for _, json in events:
+        for _, json, _, _ in events:
             size += len(json) + OVERHEAD
         while len(ring) > MAX_EVENTS or (size > MAX_BYTES and len(ring) > 1):
-            _, json = ring.popleft()
-            size -= len(json) + OVERHEAD
+            size -= len(ring.popleft().json) + OVERHEAD
         self.size = size
 
     def drop_below(self, seq: int) -> None:

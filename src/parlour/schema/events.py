@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from parlour.core.event import AuthorKind
+from parlour.core.payloads import Access
 from parlour.schema.fields import CursorText, DisplayName, Epoch, HeadSeq, Key, RoomName, Seq, Text, Time
 
 
@@ -26,6 +27,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     by: By
     text: Text | None = None
     key: Key | None = None
+    ref: Seq | None = None
+    access: Access | None = None
 
 
 class CaughtUp(msgspec.Struct, frozen=True, tag="caught_up"):

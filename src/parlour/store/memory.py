@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 
 from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
 from parlour.core.errors import Refusal
-from parlour.core.event import Answer, Appended, Draft, Log, Stored
-from parlour.store.encoding import at_text, check_same_content, event_json
+from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, PolicyChanged, Stored
+from parlour.core.payloads import Settings
+from parlour.schema.event_json import at_text, event_json
 from parlour.store.identity import new_identity
+from parlour.store.repeats import repeated
 from parlour.store.times import time_of_next
 
 
@@ -22,7 +24,8 @@ class MemoryStore:
         self._clock = clock
         self._events: defaultdict[str, list[Stored]] = defaultdict(list)
         self._active_ms: dict[str, int] = {}
-        self._keys: dict[tuple[str, str, str], Stored] = {}
+        self._policies: dict[str, Policy] = {}
+        self._keys: dict[tuple[str, str, str], int] = {}
         self._queue: list[tuple[Draft, Callable[[Answer], None]]] = []
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []
         self._held = False
@@ -54,12 +57,7 @@ class MemoryStore:
             return
         batch, self._queue = self._queue, []
         added: dict[str, list[Stored]] = {}
-        answers: list[Answer] = []
-        for draft, _ in batch:
-            try:
-                answers.append(self._store(draft, added))
-            except Refusal as refusal:
-                answers.append(refusal)
+        answers = [self._store(draft, added) for draft, _ in batch]
         if added:
             commits = [Commit(room, events) for room, events in added.items()]
             for listener in self._listeners:
@@ -67,27 +65,31 @@ class MemoryStore:
         for (_, done), answer in zip(batch, answers, strict=True):
             done(answer)
 
-    def _store(self, draft: Draft, added: dict[str, list[Stored]]) -> Appended:
+    def _store(self, draft: Draft, added: dict[str, list[Stored]]) -> Answer:
+        policy = self._policies.get(draft.room, NO_POLICY)
+        if draft.judged_at is not None and draft.judged_at < policy.seq:
+            return PolicyChanged(policy)
         identity = None if draft.key is None else (draft.room, draft.author.id, draft.key)
         if identity is not None and identity in self._keys:
-            earlier = self._keys[identity]
-            check_same_content(draft, earlier.json)
-            return Appended(*earlier, replay=True)
+            return repeated(draft, self._events[draft.room][self._keys[identity] - 1])
         if draft.if_first is not None and draft.room not in self._events:
-            raise draft.if_first
+            return draft.if_first
         log = self._events[draft.room]
+        seq = len(log) + 1
         at_ms = time_of_next(self._clock.now_ms(), self._active_ms.get(draft.room, 0))
-        stored = Stored(len(log) + 1, event_json(draft, len(log) + 1, at_text(at_ms)))
+        stored = Stored(seq, event_json(draft, seq, at_text(at_ms)), draft.type, draft.ref)
         log.append(stored)
         self._active_ms[draft.room] = at_ms
         if identity is not None:
-            self._keys[identity] = stored
+            self._keys[identity] = seq
+        if isinstance(draft.payload, Settings):
+            self._policies[draft.room] = Policy(seq, draft.payload.access)
         added.setdefault(draft.room, []).append(stored)
-        return Appended(*stored, replay=False)
+        return Appended(seq, stored.json, replay=False)
 
     async def log(self, room: str) -> Log:
         """See `Store.log`."""
-        return Log(1, len(self._events.get(room, ())))
+        return Log(1, len(self._events.get(room, ())), self._policies.get(room, NO_POLICY))
 
     async def after(self, room: str, seq: int, limit: int, max_bytes: int = 262144) -> list[Stored]:
         """See `Store.after`."""

@@ -37,11 +37,11 @@ def _sse_item(item: Control, event_id: str) -> bytes:
 def _sse_events(channel: Channel, events: Sequence[Stored]) -> bytes:
     epoch = channel.epoch.encode()
     # As `sse.event` writes them, which takes six times as long.
-    return b"".join([b"id: %b.%d\ndata: %b\n\n" % (epoch, seq, json) for seq, json in events])
+    return b"".join([b"id: %b.%d\ndata: %b\n\n" % (epoch, seq, json) for seq, json, _, _ in events])
 
 
 def _ndjson_events(_channel: Channel, events: Sequence[Stored]) -> bytes:
-    return b"".join([json + b"\n" for _, json in events])
+    return b"".join([json + b"\n" for _, json, _, _ in events])
 
 
 def _ndjson_control(item: Control) -> bytes:
@@ -70,7 +70,7 @@ def _text_control(item: Control) -> bytes:
 
 
 def _websocket_events(_channel: Channel, events: Sequence[Stored]) -> bytes:
-    return b"".join([text_frame(json) for _, json in events])
+    return b"".join([text_frame(json) for _, json, _, _ in events])
 
 
 def _websocket_control(item: Control) -> bytes:
@@ -111,7 +111,7 @@ def many_sse(events_id: Callable[[str, int], bytes]) -> Encoder:
 
     def events(channel: Channel, events: Sequence[Stored]) -> bytes:
         room = channel.room
-        return b"".join([b"id: %b\ndata: %b\n\n" % (events_id(room, seq), json) for seq, json in events])
+        return b"".join([b"id: %b\ndata: %b\n\n" % (events_id(room, seq), json) for seq, json, _, _ in events])
 
     def control(item: Control) -> bytes:
         if isinstance(item, CaughtUp):

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Author, Draft
+from parlour.core.payloads import Message
 from parlour.schema.events import decode_event
 from parlour.store.sqlite import SqliteStore, StoreError
 from parlour.store.sqlite.check import check
@@ -289,4 +290,4 @@ async def _go_on(store: SqliteStore, found: Found) -> None:
 
 def _draft(event: bytes) -> Draft:
     found = decode_event(event)
-    return Draft(found.room, Author(found.by.id, found.by.name, found.by.kind), found.text or "", found.key)
+    return Draft(found.room, Author(found.by.id, found.by.name, found.by.kind), Message(found.text or ""), found.key)

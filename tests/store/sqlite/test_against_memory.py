@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parlour.core.errors import Refusal
-from parlour.core.event import Author, Draft
+from parlour.core.event import Author, Draft, PolicyChanged
+from parlour.core.payloads import Message, Settings
 from parlour.store.memory import MemoryStore
 from tests.support.stores import ALICE, BOB, CountedIds, HandClock, append, open_sqlite
 
@@ -19,9 +20,10 @@ drafts = st.builds(
     Draft,
     room=st.sampled_from(ROOMS),
     author=st.sampled_from((ALICE, BOB, Author("u_bot", 'Bot "7"', "bot"))),
-    text=st.sampled_from(("a", "b", "ünïcode ✓", "x" * 300)),
+    payload=st.sampled_from((*map(Message, ("a", "b", "ünïcode ✓", "x" * 300)), Settings("open"), Settings("members"))),
     key=st.none() | st.sampled_from(("key-0001", "key-0002", "key-0003")),
-    type=st.sampled_from(("message", "message", "edit")),
+    ref=st.none() | st.integers(1, 3),
+    judged_at=st.none() | st.integers(0, 20),
 )
 places = st.integers(-2, 40) | st.sampled_from((2**36 - 1,))
 reads = st.tuples(
@@ -73,6 +75,8 @@ async def play(directory: Path, history: list[object]) -> None:
 
 
 def comparable(answer: object) -> object:
+    if isinstance(answer, PolicyChanged):
+        return answer.policy
     return (answer.code, answer.field, answer.extra) if isinstance(answer, Refusal) else answer
 
 

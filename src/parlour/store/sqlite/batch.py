@@ -9,11 +9,13 @@ from typing import NamedTuple, cast
 
 import apsw
 
+from parlour import log
 from parlour.chat.ports import Commit
 from parlour.core.errors import Refusal
-from parlour.core.event import Answer, Appended, Draft, Stored
-from parlour.log import WARNING, event
-from parlour.store.encoding import at_text, check_same_content, event_json
+from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Policy, PolicyChanged, Stored
+from parlour.core.payloads import Settings
+from parlour.schema.event_json import at_text, event_json
+from parlour.store.repeats import repeated
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.recent import Tip
 from parlour.store.sqlite.rows import checksum, room_crc
@@ -46,15 +48,17 @@ class Outcome(NamedTuple):
 class _Room:
     """The end of one room's log."""
 
-    __slots__ = ("at_ms", "base", "crc", "first_seq", "head", "number")
+    __slots__ = ("at_ms", "base", "crc", "first_seq", "head", "number", "policy", "policy_seq")
 
-    def __init__(self, number: int, first_seq: int, head: int, at_ms: int, crc: int) -> None:
+    def __init__(self, number: int, first_seq: int, head: int, at_ms: int, crc: int, policy: Policy) -> None:
         self.number = number
         self.base = number << sql.SEQ_BITS
         self.first_seq = first_seq
         self.head = head
         self.at_ms = at_ms
         self.crc = crc
+        self.policy = policy
+        self.policy_seq = policy.seq  # at hand: every draft asks for it
 
 
 class EventLog:
@@ -72,22 +76,31 @@ class EventLog:
         """Store a batch; when this returns, it is on disk. Raises apsw.Error: then no event of the batch is visible.
 
         The fast way is one INSERT in autocommit, so one step of SQLite: each step gives the GIL away and must win it
-        back. A new room or a repeated key makes the batch take the slow way, which is the same in many steps.
+        back. A new room, a repeated key or a new policy makes the batch take the slow way, which is the same in many
+        steps.
         """
         while len(self._rooms) > ROOMS_CACHED:
             del self._rooms[next(iter(self._rooms))]
         try:
-            if all(self._find(room) is not None for room in {draft.room for draft in drafts}):
+            if self._is_plain(drafts):
                 try:
                     return self._append_at_once(drafts, now_ms)
                 except apsw.ConstraintError:  # a repeated key; the statement has been rolled back
                     self._forget(drafts)
-            return self._append_one_by_one(drafts, now_ms)
+            return self._append_in_steps(drafts, now_ms)
         except BaseException:
             self._forget(drafts)
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+
+    def _is_plain(self, drafts: Sequence[Draft]) -> bool:
+        """Whether all rooms exist, and no draft sets a policy or was judged before the newest."""
+        for draft in drafts:
+            room = self._find(draft.room)
+            if room is None or draft.payload.__class__ is Settings or _is_outdated(draft, room):
+                return False
+        return True
 
     def answers_without_storing(self, drafts: Sequence[Draft], refusal: Refusal) -> list[Answer]:
         """The answers to a batch that could not be stored: repeats find their event, the rest are refused.
@@ -107,62 +120,80 @@ class EventLog:
             room.first_seq = first_seq
 
     def _append_at_once(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
-        rows, answers, added = self._number(drafts, now_ms)
+        added: dict[str, list[Stored]] = {}
+        rows, answers = self._number(drafts, now_ms, added)
         self._insert(rows)
         self._note(rows)
         return self._outcome(answers, added)
 
-    def _append_one_by_one(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
+    def _append_in_steps(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
         self._connection.execute("BEGIN IMMEDIATE")
-        answers: list[Answer | None] = [None] * len(drafts)
-        fresh: list[int] = []  # indices of drafts to store
-        first: dict[tuple[str, str, str], int] = {}  # where a key is used first in this batch
-        for index, draft in enumerate(drafts):
-            if self._find(draft.room) is None:
-                if draft.if_first is not None:
-                    answers[index] = draft.if_first
-                    continue
-                if not self._create(draft.room):
-                    answers[index] = Refusal("storage_full", "No more rooms can be made.")
-                    continue
-            if draft.key is not None:
-                answers[index] = self._earlier(draft)
-                if (
-                    answers[index] is not None
-                    or first.setdefault((draft.room, draft.author.id, draft.key), index) != index
-                ):
-                    continue
-            fresh.append(index)
-        rows, stored, added = self._number([drafts[index] for index in fresh], now_ms)
-        if fresh:
-            self._insert(rows)
+        answers: list[Answer] = []
+        added: dict[str, list[Stored]] = {}
+        run: list[Draft] = []  # drafts to be stored at once
+        keys: set[tuple[str, str, str]] = set()  # theirs
+        last: list[apsw.SQLiteValue] = []
+
+        def store() -> None:
+            nonlocal last
+            if run:
+                last, stored = self._number(run, now_ms, added)
+                self._insert(last)
+                answers.extend(stored)
+                run.clear()
+                keys.clear()
+
+        for draft in drafts:
+            key = None if draft.key is None else (draft.room, draft.author.id, draft.key)
+            if key in keys:
+                store()  # so that the repeat finds it
+            answer = self._answer_without_storing(draft)
+            if answer is not None:
+                store()  # the answers are in the order of the drafts
+                answers.append(answer)
+                continue
+            run.append(draft)
+            if key is not None:
+                keys.add(key)
+            if isinstance(draft.payload, Settings):
+                store()
+                self._set_policy(self._rooms[draft.room], draft.payload)
+        store()
         self._connection.execute("COMMIT")
-        self._note(rows)
-        for index, answer in zip(fresh, stored, strict=True):
-            answers[index] = answer
-        for index, draft in enumerate(drafts):
-            if answers[index] is None and draft.key is not None:
-                original = answers[first[draft.room, draft.author.id, draft.key]]
-                answers[index] = _replay(draft, original)
-        done = [answer for answer in answers if answer is not None]
-        assert len(done) == len(drafts), "a draft without an answer"
-        return self._outcome(done, added)
+        self._note(last)
+        return self._outcome(answers, added)
+
+    def _answer_without_storing(self, draft: Draft) -> Answer | None:
+        """The answer to a draft that is not stored: a refusal, or the event that has its key. None: store it."""
+        room = self._find(draft.room)
+        if room is None:
+            if draft.if_first is not None:
+                return draft.if_first
+            return None if self._create(draft.room) else Refusal("storage_full", "No more rooms can be made.")
+        if _is_outdated(draft, room):
+            return PolicyChanged(room.policy)
+        return None if draft.key is None else self._earlier(draft)
+
+    def _set_policy(self, room: _Room, settings: Settings) -> None:
+        """The newest event of a room sets its policy."""
+        room.policy = Policy(room.head, settings.access)
+        room.policy_seq = room.head
+        self._connection.execute(sql.SET_POLICY, (*room.policy, room.number))
 
     def _outcome(self, answers: Sequence[Answer], added: dict[str, list[Stored]]) -> Outcome:
         commits, tips = [], []
         for name, events in added.items():
             room = self._rooms[name]
             commits.append(Commit(name, events))
-            tips.append(Tip(name, room.first_seq, room.head, room.at_ms))
+            tips.append(Tip(name, room.first_seq, room.head, room.at_ms, room.policy))
         return Outcome(answers, commits, tips)
 
     def _number(
-        self, drafts: Sequence[Draft], now_ms: int
-    ) -> tuple[list[apsw.SQLiteValue], list[Answer], dict[str, list[Stored]]]:
-        """Give each draft its place and time: the rows to insert, the answers, and the events of each room."""
+        self, drafts: Sequence[Draft], now_ms: int, added: dict[str, list[Stored]]
+    ) -> tuple[list[apsw.SQLiteValue], list[Answer]]:
+        """Give each draft its place and time: the rows to insert, and the answers; adds the events to their rooms."""
         rows: list[apsw.SQLiteValue] = []
         answers: list[Answer] = []
-        added: dict[str, list[Stored]] = {}
         at_ms, at = now_ms, at_text(now_ms)
         for draft in drafts:
             room = self._rooms[draft.room]
@@ -173,24 +204,28 @@ class EventLog:
             room.at_ms = at_ms
             room.head = seq = room.head + 1
             body = event_json(draft, seq, at)
-            rows += (room.base | seq, at_ms, draft.author.id, draft.key, body, checksum(room.crc, seq, body))
+            author, key, name, ref = draft.author.id, draft.key, draft.payload.type, draft.ref
+            rows += (room.base | seq, at_ms, author, key, body, checksum(room.crc, seq, body), name, ref)
             answers.append(Appended(seq, body, False))
+            event = Stored(seq, body, name, ref)
             try:
-                added[draft.room].append(Stored(seq, body))
+                added[draft.room].append(event)
             except KeyError:
-                added[draft.room] = [Stored(seq, body)]
-        return rows, answers, added
+                added[draft.room] = [event]
+        return rows, answers
 
     def _say_ahead(self, name: str, ahead_ms: int) -> None:
         """Tell the operator that the clock must have been wrong, now or before; seldom, since it may last for years."""
         now = time.monotonic()
         if ahead_ms > AHEAD_MS and now - self._said_ahead >= SAY_AHEAD_EVERY_S:
             self._said_ahead = now
-            event(_log, "room_ahead_of_the_clock", WARNING, room=name, ahead_s=ahead_ms // 1000, meaning=AHEAD_MEANING)
+            log.event(
+                _log, "room_ahead_of_the_clock", log.WARNING, room=name, ahead_s=ahead_ms // 1000, meaning=AHEAD_MEANING
+            )
 
     def _note(self, rows: list[apsw.SQLiteValue]) -> None:
         if rows:
-            self.newest = cast("tuple[int, int]", (rows[-sql.COLUMNS], rows[-1]))
+            self.newest = cast("tuple[int, int]", (rows[-sql.COLUMNS], rows[sql.CHECKSUM - sql.COLUMNS]))
 
     def _insert(self, rows: list[apsw.SQLiteValue]) -> None:
         statement, missing = sql.insert_events(len(rows) // sql.COLUMNS)
@@ -201,9 +236,10 @@ class EventLog:
         if room is None:
             row = self._connection.execute(sql.FIND_ROOM, (name,)).get
             if row is not None:
-                number, first_seq, newest = row
+                number, first_seq, newest, *policy = row
                 at_ms = self._connection.execute(sql.TIME_OF, (newest,)).get
-                room = _Room(number, first_seq, newest & sql.SEQ_MASK, at_ms, room_crc(self._seed, name))
+                crc = room_crc(self._seed, name)
+                room = _Room(number, first_seq, newest & sql.SEQ_MASK, at_ms, crc, Policy(*policy))
                 self._rooms[name] = room
         return room
 
@@ -212,7 +248,7 @@ class EventLog:
             number = self._connection.execute(sql.CREATE_ROOM, (name,)).get
         except apsw.ConstraintError:  # CHECK: the numbers are used up
             return False
-        self._rooms[name] = _Room(number, 1, 0, 0, room_crc(self._seed, name))
+        self._rooms[name] = _Room(number, 1, 0, 0, room_crc(self._seed, name), NO_POLICY)
         return True
 
     def _earlier(self, draft: Draft) -> Answer | None:
@@ -221,11 +257,11 @@ class EventLog:
         row = self._connection.execute(sql.FIND_KEY, (room.number, draft.author.id, draft.key)).get
         if row is None:
             return None
-        event_id, crc, body = row
+        event_id, crc, body, name, ref = row
         seq = event_id & sql.SEQ_MASK
         if crc != checksum(room.crc, seq, body):
             return Refusal("storage_unavailable", f"Event {seq} of room {draft.room} is damaged.")
-        return _replay(draft, Appended(seq, body, False))
+        return repeated(draft, Stored(seq, body, name, ref))
 
     def _forget(self, drafts: Sequence[Draft]) -> None:
         """Drop what was numbered but not stored; the heads are read again from the log."""
@@ -233,11 +269,5 @@ class EventLog:
             self._rooms.pop(draft.room, None)
 
 
-def _replay(draft: Draft, earlier: Answer | None) -> Answer:
-    if not isinstance(earlier, Appended):
-        return earlier or Refusal("internal")
-    try:
-        check_same_content(draft, earlier.json)
-    except Refusal as refusal:
-        return refusal
-    return Appended(earlier.seq, earlier.json, True)
+def _is_outdated(draft: Draft, room: _Room) -> bool:
+    return draft.judged_at is not None and draft.judged_at < room.policy_seq

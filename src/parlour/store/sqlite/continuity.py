@@ -123,7 +123,7 @@ def _has(connection: apsw.Connection, position: Position) -> bool:
         newest = connection.execute(sql.NEWEST_OF, (first, first | sql.SEQ_MASK)).get
         if newest is None or newest < position.event:
             return False
-        row = connection.execute(sql.ONE_EVENT, (position.event,)).get
+        crc = connection.execute(sql.CHECKSUM_OF, (position.event,)).get
     except apsw.CorruptError:
         return True
-    return row is None or row[0] == position.checksum
+    return crc is None or crc == position.checksum

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import cast
 
 import apsw
 
-from parlour.core.event import Log, Stored
+from parlour.core.event import Log, Policy, Stored
+from parlour.core.payloads import Access
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.recent import Tip
 from parlour.store.sqlite.rows import BadRows, checksum, room_crc
@@ -23,7 +25,10 @@ class LogOf:
     def run(self, connection: apsw.Connection) -> Log:
         """The extent of the log."""
         row = connection.execute(sql.FIND_ROOM, (self.room,)).get
-        return Log(1, 0) if row is None else Log(row[1], row[2] & sql.SEQ_MASK)
+        if row is None:
+            return Log(1, 0)
+        _, first_seq, newest, policy_seq, access = row
+        return Log(first_seq, newest & sql.SEQ_MASK, Policy(policy_seq, access))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class Rooms:
     def run(self, connection: apsw.Connection) -> list[Tip]:
         """The rooms, most recently active first."""
         rows = connection.execute(sql.ROOMS, (self.limit,)).fetchall()
-        return [Tip._make(row) for row in cast("list[tuple[str, int, int, int]]", rows)]
+        return [Tip(*row[:4], Policy(*row[4:])) for row in cast("list[tuple[str, int, int, int, int, Access]]", rows)]
 
 
 def _page(
@@ -97,26 +102,26 @@ def _page(
     try:
         row: tuple[int, int, int, int, bytes | None] | None = connection.execute(statement, arguments).get
     except apsw.CorruptError:
-        row = connection.execute(sql.FIND_ROOM, arguments[:1]).get
-        return None if row is None else (*row[:3], 0, None)
+        room = connection.execute(sql.FIND_ROOM, arguments[:1]).get
+        return None if room is None else (*room[:3], 0, None)
     return row
 
 
 def _parse(lines: bytes | None, start: int) -> list[Stored] | None:
-    """Events from "seq checksum body" lines; None if any is damaged or they are not consecutive."""
+    """Events from "seq checksum type ref body" lines; None if any is damaged or they are not consecutive."""
     if lines is None:
         return None
     events = []
     last = 0
     for line in lines.split(b"\n"):
         try:
-            number, crc, body = line.split(b" ", 2)
+            number, crc, name, ref, body = line.split(b" ", 4)
             seq = int(number)
             if int(crc) != checksum(start, seq, body) or (last and seq != last + 1):
                 return None
         except ValueError:
             return None
-        events.append(Stored(seq, body))
+        events.append(Stored(seq, body, intern(str(name, "ascii")), int(ref) if ref else None))
         last = seq
     return events
 
@@ -131,28 +136,28 @@ def _salvage(connection: apsw.Connection, page: After | Before, number: int, seq
     bad: list[int] = []
     what, total = "", 0
     for seq in seqs:
-        body, wrong = _row(connection, start, number, seq)
-        total += len(body)
-        if wrong:
-            what = what or wrong
+        found = _row(connection, start, number, seq)
+        if isinstance(found, str):
+            what = what or found
             bad.append(seq)
-        elif bad or (total > page.max_bytes and good):
+            continue
+        total += len(found.json)
+        if bad or (total > page.max_bytes and good):
             break
-        else:
-            good.append(Stored(seq, body))
+        good.append(found)
     good.sort()
     if bad:
         raise BadRows(page.room, min(bad), max(bad), what, good)
     return good
 
 
-def _row(connection: apsw.Connection, start: int, number: int, seq: int) -> tuple[bytes, str]:
-    """The JSON of an event and what is wrong with it; then it is empty."""
+def _row(connection: apsw.Connection, start: int, number: int, seq: int) -> Stored | str:
+    """An event, or what is wrong with it."""
     try:
         row = connection.execute(sql.ONE_EVENT, ((number << sql.SEQ_BITS) | seq,)).get
     except apsw.CorruptError:
-        return b"", "it cannot be read"
+        return "it cannot be read"
     if row is None:
-        return b"", "it is missing"
-    crc, body = row
-    return (body, "") if crc == checksum(start, seq, body) else (b"", "its checksum does not match")
+        return "it is missing"
+    crc, body, name, ref = row
+    return Stored(seq, body, name, ref) if crc == checksum(start, seq, body) else "its checksum does not match"

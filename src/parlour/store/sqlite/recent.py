@@ -7,26 +7,27 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from parlour.chat.ports import RoomSummary
-from parlour.core.event import Log
-from parlour.store.encoding import at_text
+from parlour.core.event import NO_POLICY, Log, Policy
+from parlour.schema.event_json import at_text
 
 KEPT = 1024
 """Rooms that are kept: a few more than any list shows."""
 
 
 class Tip(NamedTuple):
-    """The end of a room's log: its extent, and the time of its newest event in milliseconds since 1970."""
+    """The end of a room's log: its extent, the time of its newest event in milliseconds since 1970, its policy."""
 
     room: str
     first_seq: int
     head_seq: int
     at_ms: int
+    policy: Policy = NO_POLICY
 
 
 @lru_cache(2 * KEPT)  # most are the same in the next list, and a thousand take the event loop some milliseconds
 def summary(tip: Tip) -> RoomSummary:
     """The same for a list."""
-    return RoomSummary(tip.room, Log(tip.first_seq, tip.head_seq), at_text(tip.at_ms))
+    return RoomSummary(tip.room, Log(tip.first_seq, tip.head_seq, tip.policy), at_text(tip.at_ms))
 
 
 class RecentRooms:

@@ -11,17 +11,18 @@ SEQ_MASK = (1 << SEQ_BITS) - 1
 
 FIND_ROOM = """
 SELECT room_no, first_seq,
-  (SELECT max(id) FROM events WHERE id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1)
+  (SELECT max(id) FROM events WHERE id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1), policy_seq, access
 FROM rooms WHERE name = ?
 """
-"""The number, oldest seq and newest event id (null if none) of a room."""
+"""The number, oldest seq, newest event id (null if none) and policy of a room."""
 
 TIME_OF = "SELECT at_ms FROM events WHERE id = ?"
 
 CREATE_ROOM = "INSERT INTO rooms (name) VALUES (?) RETURNING room_no"
+SET_POLICY = "UPDATE rooms SET policy_seq = ?, access = ? WHERE room_no = ?"
 
 FIND_KEY = """
-SELECT id, checksum, body FROM events
+SELECT id, checksum, body, type, ref FROM events
 WHERE id >> 36 = ? AND author = ? AND key = ? AND key IS NOT NULL
 """
 
@@ -30,18 +31,20 @@ INSERT_SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 """An INSERT for every size of a batch would keep 22 MB of compiled statements; these keep about one. The last is the
 largest batch."""
 
-COLUMNS = 6
+COLUMNS = 8
+CHECKSUM = 5
+"""Of a row of events: how many columns it has, and which of them is the checksum."""
 
 
 @cache
 def insert_events(count: int) -> tuple[str, int]:
-    """One statement for `count` rows (id, at_ms, author, key, body, checksum), so that a batch is one step.
+    """One statement for `count` rows (id, at_ms, author, key, body, checksum, type, ref), so that a batch is one step.
 
     Also returns how many NULLs must follow the values: the statement has the next of INSERT_SIZES, and rows without an
     id are skipped.
     """
     size = next(size for size in INSERT_SIZES if size >= count)
-    values = ",".join(["(?,?,?,?,?,?)"] * size)
+    values = ",".join(["(?,?,?,?,?,?,?,?)"] * size)
     sql = f"INSERT INTO events SELECT * FROM (VALUES {values}) WHERE column1 NOTNULL"  # noqa: S608 (no value inside)
     return sql, (size - count) * COLUMNS
 
@@ -50,9 +53,13 @@ NEWEST_OF = "SELECT max(id) FROM events WHERE id BETWEEN ? AND ?"
 NAME_OF = "SELECT name FROM rooms WHERE room_no = ?"
 HAS_EVENTS = "SELECT EXISTS (SELECT 1 FROM events)"
 
-ONE_EVENT = "SELECT checksum, body FROM events WHERE id = ?"
+CHECKSUM_OF = "SELECT checksum FROM events WHERE id = ?"
+"""Also for the database of an older version, before it is brought forward."""
 
-# A page is one step and one value: "seq checksum body" lines, which need no escaping because JSON has no raw newline.
+ONE_EVENT = "SELECT checksum, body, type, ref FROM events WHERE id = ?"
+
+# A page is one step and one value: "seq checksum type ref body" lines, which need no escaping because JSON has no raw
+# newline.
 # `sizes` finds where the limits fall from the lengths alone, without loading bodies.
 # Columns: room_no, first_seq, newest id, how many events the limit covers, the lines. No row: no such room.
 PAGE_AFTER = """
@@ -66,8 +73,9 @@ WITH
 SELECT room_no, first_seq,
   (SELECT max(id) FROM events WHERE id BETWEEN base AND base + (1 << 36) - 1),
   (SELECT count(*) FROM sizes),
-  CAST((SELECT group_concat((id & ((1 << 36) - 1)) || ' ' || checksum || ' ' || CAST(body AS TEXT), char(10)) FROM (
-    SELECT id, checksum, body FROM events
+  CAST((SELECT group_concat((id & ((1 << 36) - 1)) || ' ' || checksum || ' ' || type || ' '
+    || coalesce(ref, '') || ' ' || CAST(body AS TEXT), char(10)) FROM (
+    SELECT id, checksum, type, ref, body FROM events
     WHERE id > base + ?2 AND id <= (SELECT coalesce(max(id) FILTER (WHERE total <= ?4), min(id)) FROM sizes)
     ORDER BY id)) AS BLOB)
 FROM room
@@ -84,15 +92,16 @@ WITH
 SELECT room_no, first_seq,
   (SELECT max(id) FROM events WHERE id BETWEEN base AND base + (1 << 36) - 1),
   (SELECT count(*) FROM sizes),
-  CAST((SELECT group_concat((id & ((1 << 36) - 1)) || ' ' || checksum || ' ' || CAST(body AS TEXT), char(10)) FROM (
-    SELECT id, checksum, body FROM events
+  CAST((SELECT group_concat((id & ((1 << 36) - 1)) || ' ' || checksum || ' ' || type || ' '
+    || coalesce(ref, '') || ' ' || CAST(body AS TEXT), char(10)) FROM (
+    SELECT id, checksum, type, ref, body FROM events
     WHERE id < base + ?2 AND id >= (SELECT coalesce(min(id) FILTER (WHERE total <= ?4), max(id)) FROM sizes)
     ORDER BY id)) AS BLOB)
 FROM room
 """
 
 ROOMS = """
-SELECT rooms.name, rooms.first_seq, events.id & ((1 << 36) - 1), events.at_ms
+SELECT rooms.name, rooms.first_seq, events.id & ((1 << 36) - 1), events.at_ms, policy_seq, access
 FROM rooms JOIN events ON events.id =
   (SELECT max(id) FROM events AS newest WHERE newest.id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1)
 ORDER BY events.at_ms DESC, rooms.name LIMIT ?
@@ -122,7 +131,9 @@ SELECT max(id) FROM (
 DROP_EVENTS = "DELETE FROM events WHERE id > ? AND id <= ?"
 RAISE_FIRST = "UPDATE rooms SET first_seq = ? WHERE room_no = ? RETURNING name"
 
-EVENTS_FROM = "SELECT id, at_ms, author, key, body, checksum FROM events WHERE id >= ? AND id <= ? ORDER BY id"
+EVENTS_FROM = """
+SELECT id, at_ms, author, key, body, checksum, type, ref FROM events WHERE id >= ? AND id <= ? ORDER BY id
+"""
 
 RECENT_ROOMS = """
 SELECT room_no, name, first_seq, events.id

@@ -8,7 +8,6 @@ from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from sys import getsizeof
 
 from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
 from parlour.core.cursor import MAX_SEQ
@@ -38,7 +37,7 @@ QUEUE_DRAFTS = 4096
 """What may wait for the disk at most; on a slow one it is less (`Pace`), so that who is let in is answered soon."""
 
 DRAFT_OVERHEAD = 256
-"""Bytes that a queued draft takes beside its text."""
+"""Bytes that a queued draft takes beside its payload."""
 
 
 _Entry = tuple[Draft, Callable[[Answer], None], int]
@@ -119,7 +118,7 @@ class SqliteStore:
 
     def append(self, draft: Draft, done: Callable[[Answer], None]) -> None:
         """See `Store.append`."""
-        size = getsizeof(draft.text) + DRAFT_OVERHEAD
+        size = draft.payload.size() + DRAFT_OVERHEAD
         if self._refusal is not None:
             if self._refusal == "storage_unavailable":
                 raise after_failure(draft)

@@ -7,8 +7,8 @@ from typing import NamedTuple, cast
 
 import apsw
 
+from parlour.schema.event_json import at_text
 from parlour.schema.events import decode_event
-from parlour.store.encoding import at_text
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.rows import checksum, room_crc
 from parlour.store.times import HOUR_MS
@@ -39,7 +39,7 @@ class RoomRow(NamedTuple):
     newest: int
 
 
-_Row = tuple[int, int, str, str | None, bytes, int]
+_Row = tuple[int, int, str, str | None, bytes, int, str, int | None]
 
 
 def recent_rooms(connection: apsw.Connection) -> list[RoomRow]:
@@ -64,13 +64,13 @@ def room_problems(connection: apsw.Connection, seed: str, room: RoomRow, from_se
     start = room_crc(seed, room.name)
     expected, latest = from_seq, 0
     for row in connection.execute(sql.EVENTS_FROM, (base | from_seq, room.newest)):
-        event_id, at_ms, author, key, body, crc = cast("_Row", row)
+        event_id, at_ms, author, key, body, crc, name, ref = cast("_Row", row)
         seq = event_id & sql.SEQ_MASK
         if seq > expected:
             yield Problem(_missing(expected, seq - 1), room.name, expected)
         if crc != checksum(start, seq, body):
             yield Problem("its checksum does not match", room.name, seq)
-        elif not _agree(room.name, seq, at_ms, author, key, body):
+        elif not _agree((room.name, seq, name, author, ref, key), at_ms, body):
             yield Problem("its columns differ from its text", room.name, seq)
         elif at_ms < latest <= at_ms + HOUR_MS:  # by more: the clock was set right
             yield Problem("its time is before that of the event before it", room.name, seq)
@@ -85,11 +85,10 @@ def _missing(first: int, last: int) -> str:
     return "it is missing" if first == last else f"it is missing, and all to event {last}"
 
 
-def _agree(room: str, seq: int, at_ms: int, author: str, key: str | None, body: bytes) -> bool:
+def _agree(columns: tuple[object, ...], at_ms: int, body: bytes) -> bool:
     try:
         event = decode_event(body)
         at = at_text(at_ms)
     except (TypeError, ValueError, OverflowError):  # no event, or no time there ever was
         return False
-    found = (event.room, event.seq, event.at, event.by.id, event.key)
-    return found == (room, seq, at, author, key)
+    return (event.room, event.seq, event.type, event.by.id, event.ref, event.key) == columns and event.at == at

@@ -1,0 +1,58 @@
+"""The one place that decides how an event becomes JSON: its place, its time and its author, its payload, its key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import astuple, fields
+
+from parlour.core.event import Draft, Stored
+from parlour.core.payloads import PAYLOADS, Payload, Redacted
+from parlour.schema.events import By, decode_event
+from parlour.schema.json_line import encode
+
+
+def at_text(at_ms: int) -> str:
+    """Milliseconds since 1970 as `2026-11-22T06:41:23.123Z`."""
+    seconds, millis = divmod(at_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
+
+
+def _event_class(payload: type[Payload]) -> Any:
+    """The class of a whole event with this payload: a flat object is encoded in one go."""
+    place: list[Any] = [("room", str), ("seq", int), ("type", str), ("at", str), ("by", By), ("ref", int | None, None)]
+    middle = [(field.name, field.type | None, None) for field in fields(payload)]
+    return msgspec.defstruct(payload.__name__, [*place, *middle, ("key", str | None, None)], omit_defaults=True)
+
+
+_CLASSES = {payload: _event_class(payload) for payload in PAYLOADS.values()}
+_DECODERS = {name: msgspec.json.Decoder(payload) for name, payload in PAYLOADS.items()}
+
+
+def event_json(draft: Draft, seq: int, at: str) -> bytes:
+    """The event that a draft becomes, as JSON bytes without a newline inside."""
+    author, payload = draft.author, draft.payload
+    by = By(author.id, author.name, author.kind)
+    make = _CLASSES[payload.__class__]
+    return encode(make(draft.room, seq, payload.type, at, by, draft.ref, *astuple(payload), draft.key))
+
+
+def tombstone(event: Stored) -> Stored:
+    """What stays of an event when what it says is removed: who, when, and the key, so that a retry still finds it."""
+    old = decode_event(event.json)
+    json = encode(_CLASSES[Redacted](old.room, old.seq, Redacted.type, old.at, old.by, key=old.key))
+    return Stored(event.seq, json, Redacted.type)
+
+
+def payload_of(event: Stored) -> Payload:
+    """What a stored event says. Raises msgspec.DecodeError, KeyError for a type that this version does not know."""
+    return _DECODERS[event.type].decode(event.json)
+
+
+def is_repeat(draft: Draft, event: Stored) -> bool:
+    """Whether a draft says what the event stored under its key says; of a tombstone that cannot be told any more."""
+    if event.type == Redacted.type:
+        return True
+    return event.type == draft.type and event.ref == draft.ref and payload_of(event) == draft.payload
