@@ -10,17 +10,16 @@ from itertools import islice
 
 import pytest
 
-from parlour.client import Backoff, CaughtUp, Client, Event, Lost, OutcomeUnknown, Refused, Reset, Unreachable
+from parlour.client import Backoff, Bounds, CaughtUp, Client, Event, Lost, OutcomeUnknown, Refused, Reset, Unreachable
 from parlour.client.items import Item
-from parlour.client.transport import SILENCE_S
 from parlour.core.errors import Refusal
 from tests.support.peer import Peer, Step, answer, nobody, reset, silence, stream, then
 
 QUICK = Backoff(base_s=0.001, cap_s=0.002)
 
 
-def follower(peer: Peer) -> Client:
-    return Client(f"{peer.url}/lobby", backoff=QUICK)
+def follower(peer: Peer, silence_s: float = 20.0) -> Client:
+    return Client(f"{peer.url}/lobby", backoff=QUICK, bounds=Bounds(silence_s=silence_s))
 
 
 def line(seq: int) -> bytes:
@@ -63,12 +62,11 @@ def seqs(items: list[Item | Lost]) -> list[int]:
         then(stream(line(1), line(2)), silence),
     ],
 )
-def test_feed_resumes_from_its_cursor_without_gap_or_repeat(trouble: Step, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The second stream is to speak within it, also on a machine that stands still now and then.
-    monkeypatch.setattr("parlour.client.transport.SILENCE_S", 4.0)
+def test_feed_resumes_from_its_cursor_without_gap_or_repeat(trouble: Step) -> None:
     with (
         Peer(trouble, stream(line(2), line(3), line(4), caught_up(4))) as peer,
-        follower(peer) as client,
+        # The second stream is to speak within it, also on a machine that stands still now and then.
+        follower(peer, silence_s=4.0) as client,
     ):
         feed = client.follow("e.0")
         items = iter(feed)
@@ -200,13 +198,10 @@ def test_what_is_no_chat_server_is_given_up_at_the_deadline_too(stranger: Step) 
     began = time.monotonic()
     with Peer(*[stranger] * 1000) as peer, follower(peer) as client, pytest.raises(OutcomeUnknown):
         list(client.follow(timeout_s=0.05))
-    assert time.monotonic() - began < SILENCE_S / 3, "silence was waited for as on a stream that has begun"
+    assert time.monotonic() - began < Bounds().silence_s / 3, "silence was waited for as on a stream that has begun"
 
 
-def test_silence_is_long_on_a_stream_that_has_begun_whatever_the_first_connection_had(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("parlour.client.transport.SILENCE_S", 20)
+def test_silence_is_long_on_a_stream_that_has_begun_whatever_the_first_connection_had() -> None:
     late = threading.Event()
 
     def begins_and_waits(connection: socket.socket) -> None:

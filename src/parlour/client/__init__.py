@@ -6,11 +6,13 @@ from parlour.client.errors import Busy, ClientError, OutcomeUnknown, Refused, Un
 from parlour.client.feed import Feed, Lost
 from parlour.client.proxies import ProxyUnusable
 from parlour.client.room import Room, parse_room
+from parlour.client.transport import Bounds
 from parlour.schema.events import CaughtUp, Event, Reset, Typing
 
 __all__ = [
     "INTERACTIVE",
     "Backoff",
+    "Bounds",
     "Busy",
     "CaughtUp",
     "Client",

@@ -17,7 +17,7 @@ from parlour.client.backoff import Backoff
 from parlour.client.errors import TEMPORARY, ClientError, OutcomeUnknown
 from parlour.client.feed import Feed
 from parlour.client.room import Room, parse_room
-from parlour.client.transport import ANSWER_S, Transport
+from parlour.client.transport import Bounds, Transport
 from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.names import check_key
 from parlour.schema.events import Event, decode_event
@@ -70,12 +70,14 @@ class Client:
         token: str | None = None,
         timeout_s: float = 30.0,
         backoff: Backoff | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self.room = parse_room(address) if isinstance(address, str) else address
         self.name = name
         self.timeout_s = timeout_s
         self._backoff = Backoff() if backoff is None else backoff
-        self._transport = Transport(self.room.server, token)
+        self._bounds = Bounds() if bounds is None else bounds
+        self._transport = Transport(self.room.server, token, self._bounds)
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +111,7 @@ class Client:
         name = self.name if name is None else name
         content = json.dumps({"text": text} if name is None else {"text": text, "name": name}).encode()
         headers = {"Content-Type": _JSON, "Accept": _JSON, "Idempotency-Key": key}
-        attempts = _Attempts(self._backoff, self.timeout_s if timeout_s is None else timeout_s, on_wait)
+        attempts = self._attempts(timeout_s, on_wait)
         unknown = False
         while True:
             try:
@@ -140,7 +142,7 @@ class Client:
             params["since"] = str(since)
         if before is not None:
             params["before"] = str(before)
-        attempts = _Attempts(self._backoff, self.timeout_s if timeout_s is None else timeout_s)
+        attempts = self._attempts(timeout_s)
         while True:
             try:
                 return self._page_once(params, attempts.answer_s)
@@ -157,6 +159,10 @@ class Client:
         cursor = since if isinstance(since, Cursor) or since is None else parse_cursor(str(since))
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         return Feed(self._transport, self.room, cursor, last=last, backoff=self._backoff, timeout_s=timeout_s)
+
+    def _attempts(self, timeout_s: float | None, on_wait: OnWait | None = None) -> _Attempts:
+        timeout_s = self.timeout_s if timeout_s is None else timeout_s
+        return _Attempts(self._backoff, timeout_s, self._bounds.answer_s, on_wait)
 
     def _send_once(self, headers: dict[str, str], content: bytes, answer_s: float) -> Sent:
         response = self._transport.request("POST", self.room.url, headers=headers, content=content, answer_s=answer_s)
@@ -188,7 +194,8 @@ def new_key() -> str:
 class _Attempts:
     """Counts the attempts of one call and sleeps between them, until its time is over."""
 
-    def __init__(self, backoff: Backoff, timeout_s: float, on_wait: OnWait | None = None) -> None:
+    def __init__(self, backoff: Backoff, timeout_s: float, answer_s: float, on_wait: OnWait | None) -> None:
+        self._answer_s = answer_s
         self._on_wait = on_wait
         self._backoff = backoff
         self._timeout_s = timeout_s
@@ -199,8 +206,8 @@ class _Attempts:
     def answer_s(self) -> float:
         """How long this attempt may wait for its answer; a last one gets a fair chance."""
         if self._timeout_s == 0.0:
-            return ANSWER_S
-        return min(ANSWER_S, max(1.0, self._deadline - time.monotonic()))
+            return self._answer_s
+        return min(self._answer_s, max(1.0, self._deadline - time.monotonic()))
 
     def wait(self, error: ClientError) -> bool:
         """Sleep before the next attempt; False when there is no time for one."""

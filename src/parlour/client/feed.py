@@ -14,7 +14,7 @@ from parlour.client.errors import TEMPORARY, OutcomeUnknown
 from parlour.client.items import Item, Line, LineReader
 from parlour.client.room import Room
 from parlour.client.timeline import Gap, Timeline
-from parlour.client.transport import ANSWER_S, Transport
+from parlour.client.transport import Transport
 from parlour.core.cursor import Cursor
 from parlour.schema.events import Bye, Heartbeat, Reset
 from parlour.schema.json_line import encode
@@ -61,7 +61,8 @@ class Feed:
         self._last = last
         self._backoff = backoff
         self._deadline = time.monotonic() + timeout_s
-        self._least_answer_s = ANSWER_S if timeout_s == 0.0 else 1.0  # a last attempt gets a fair chance
+        # A last attempt gets a fair chance.
+        self._least_answer_s = transport.bounds.answer_s if timeout_s == 0.0 else 1.0
         self._has_connected = False
         self._rereads = False
         self._bye_s = 0.0

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
@@ -15,18 +16,26 @@ from parlour.client.errors import ClientError, OutcomeUnknown, Refused, Unreacha
 from parlour.client.proxies import proxy_for
 from parlour.version import __version__
 
-CONNECT_S = 5.0
-ANSWER_S = 10.0
-"""A server that has not answered a send in this time is asked again with the same key."""
-SILENCE_S = 45.0
-"""A stream carries a sign of life every 20 s: after two missed ones it is dead, whatever the socket says."""
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
-"""The longest page of history is a thousand events of 16 KiB, as JSON."""
-
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long one request waits, in seconds, and how many bytes it reads."""
+
+    connect_s: float = 5.0
+
+    answer_s: float = 10.0
+    """A server that has not answered a send in this time is asked again with the same key."""
+
+    silence_s: float = 45.0
+    """A stream carries a heartbeat every 20 s: after two missed ones it is dead, whatever the socket says."""
+
+    max_answer_bytes: int = 64 * 1024 * 1024
+    """The longest page of history is a thousand events of 16 KiB, as JSON."""
 
 
 def check_token(token: str) -> str:
@@ -45,7 +54,8 @@ class Transport:
     the second one another author's, whose key has not been seen yet.
     """
 
-    def __init__(self, server: str, token: str | None) -> None:
+    def __init__(self, server: str, token: str | None, bounds: Bounds) -> None:
+        self.bounds = bounds
         headers = {"User-Agent": f"parlour/{__version__}", "Accept-Encoding": "identity"}
         if token is not None:
             headers["Authorization"] = f"Bearer {check_token(token)}"
@@ -73,13 +83,13 @@ class Transport:
         headers: Mapping[str, str],
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
-        answer_s: float = ANSWER_S,
+        answer_s: float,
     ) -> httpx.Response:
         """Send one request and read the whole answer, of any status, waiting at most `answer_s` for each part of it.
 
         Raises Unreachable when nothing was sent, OutcomeUnknown when no complete answer came.
         """
-        timeout = httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s))
+        timeout = httpx.Timeout(answer_s, connect=min(self.bounds.connect_s, answer_s))
         with (
             _endings(self._through),
             self._http.stream(
@@ -89,7 +99,7 @@ class Transport:
             body = bytearray()
             for chunk in response.iter_raw():
                 body += chunk
-                if len(body) > MAX_ANSWER_BYTES:
+                if len(body) > self.bounds.max_answer_bytes:
                     raise OutcomeUnknown("the server's answer does not end")
             return httpx.Response(response.status_code, headers=response.headers, content=bytes(body))
 
@@ -101,7 +111,7 @@ class Transport:
 
         Raises what `request` raises, Refused, and ends as the stream ends.
         """
-        timeout = httpx.Timeout(min(answer_s, SILENCE_S), connect=min(answer_s, CONNECT_S))
+        timeout = httpx.Timeout(min(answer_s, self.bounds.silence_s), connect=min(answer_s, self.bounds.connect_s))
         with (
             _endings(self._through),
             self._http.stream("GET", url, headers=dict(headers), params=params, timeout=timeout) as response,
@@ -109,7 +119,7 @@ class Transport:
             if response.status_code != 200:
                 response.read()
                 raise self.judge(response)
-            response.request.extensions["timeout"]["read"] = SILENCE_S  # read when the body is begun
+            response.request.extensions["timeout"]["read"] = self.bounds.silence_s  # read when the body is begun
             yield response.iter_raw()
 
     def judge(self, response: httpx.Response) -> Refused | OutcomeUnknown:
