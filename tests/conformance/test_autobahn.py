@@ -1,6 +1,6 @@
 """Autobahn's cases for WebSockets (all 517, run by kosoku) against the server's own WebSocket, which echoes for them.
 
-docs/evidence/conformance.md has the figures.
+docs/evidence.md has the figures.
 """
 
 from __future__ import annotations

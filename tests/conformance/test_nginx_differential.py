@@ -1,6 +1,6 @@
 """The same bytes to nginx and to the server: we never read a request where nginx reads none, or another one.
 
-Where they differ we read less: docs/evidence/conformance.md says what and why.
+Where they differ we read less: docs/evidence.md says what and why.
 """
 
 from __future__ import annotations

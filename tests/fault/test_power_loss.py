@@ -1,6 +1,6 @@
 """Promise 1 through a power cut: whatever a disk loses that was not synced, nothing that anybody was told is lost.
 
-The method is described in docs/evidence/power-loss.md. The long run takes PARLOUR_POWER_SEEDS (numbers, separated by
+The method is described in docs/evidence.md. The long run takes PARLOUR_POWER_SEEDS (numbers, separated by
 blanks) and PARLOUR_POWER_ROUNDS from the environment.
 """
 

@@ -60,7 +60,7 @@ def test_every_test_that_a_document_names_exists() -> None:
 
 
 def test_every_test_that_strangers_led_to_exists() -> None:
-    page = TEXTS[Path("docs/evidence/strangers.md")]
+    page = TEXTS[Path("docs/strangers.md")]
     cells = [row.rsplit(" | ", 1)[1] for row in page.splitlines() if row.startswith("| ") and "`tests/" in row]
     assert len(cells) > 100
     missing = []
