@@ -8,20 +8,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.server import ROOT, ServerProcess
 
 COMMAND = (sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
-def test_the_api_keeps_to_its_document(tmp_path: Path) -> None:
+@pytest.mark.parametrize("examples", [5, pytest.param(50, marks=pytest.mark.long)])
+def test_the_api_keeps_to_its_document(tmp_path: Path, examples: int) -> None:
     with ServerProcess(tmp_path / "data") as server:
         run = subprocess.run(
             [
                 *COMMAND,
                 *("--no-color", "--config-file", str(CONFIG), "run", f"{server.url}/api/v1/openapi.json"),
                 *("--exclude-by", "/x-streaming == true", "--checks", "all"),
-                *("--phases", "examples,coverage,fuzzing,stateful"),
+                *("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(examples)),
             ],
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},

@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,15 @@ POINTS: dict[str, list[Death]] = {
 }
 
 
-@pytest.mark.parametrize("deaths", POINTS.values(), ids=POINTS.keys())
+def some_and_all(points: dict[str, list[Death]]) -> list[Any]:
+    """Every third death of each kind for the default run, all of them for the long one."""
+    return [
+        *[pytest.param(deaths[::3], id=kind) for kind, deaths in points.items()],
+        *[pytest.param(deaths, id=f"{kind}-all", marks=pytest.mark.long) for kind, deaths in points.items()],
+    ]
+
+
+@pytest.mark.parametrize("deaths", some_and_all(POINTS))
 async def test_nothing_acknowledged_is_lost_when_the_server_is_killed_at_a_point(
     tmp_path: Path, deaths: list[Death]
 ) -> None:
@@ -56,7 +65,7 @@ FAILURES: dict[str, list[Death]] = {
 }
 
 
-@pytest.mark.parametrize("deaths", FAILURES.values(), ids=FAILURES.keys())
+@pytest.mark.parametrize("deaths", some_and_all(FAILURES))
 async def test_a_failed_disk_is_unknown_ends_the_process_and_is_settled_by_the_retry(
     tmp_path: Path, deaths: list[Death]
 ) -> None:
@@ -150,22 +159,30 @@ def die_at_start(server: ServerProcess, syscall: str, count: int, path: str) -> 
     return not listening
 
 
-def test_a_first_start_that_was_killed_anywhere_is_taken_up_by_the_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize("starts", [STARTS[::4], pytest.param(STARTS, marks=pytest.mark.long)], ids=["some", "all"])
+def test_a_first_start_that_was_killed_anywhere_is_taken_up_by_the_next(
+    tmp_path: Path, starts: list[tuple[str, int, str]]
+) -> None:
     hits = 0
-    for syscall, count, path in STARTS:
+    for syscall, count, path in starts:
         server = ServerProcess(tmp_path / f"{syscall}-{count}")
         hits += die_at_start(server, syscall, count, path)
         with server:
             assert say(server.port, "first-one", "hello")[0] == 201
         assert check(server.data).is_ok
-    assert hits >= len(STARTS) // 2, "the points do not exist any more"
+    assert hits >= len(starts) // 2, "the points do not exist any more"
 
 
-def test_a_recovery_that_was_killed_anywhere_is_taken_up_by_the_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "recoveries", [RECOVERIES[::2], pytest.param(RECOVERIES, marks=pytest.mark.long)], ids=["some", "all"]
+)
+def test_a_recovery_that_was_killed_anywhere_is_taken_up_by_the_next(
+    tmp_path: Path, recoveries: list[tuple[str, int, str]]
+) -> None:
     expected = []
     hits = 0
     with ServerProcess(tmp_path / "data") as server:
-        for round_number, (syscall, count, path) in enumerate(RECOVERIES):
+        for round_number, (syscall, count, path) in enumerate(recoveries):
             for number in range(20):
                 text = f"{round_number}.{number}"
                 assert say(server.port, f"recovery-{round_number}-{number}", text)[0] == 201
@@ -176,4 +193,4 @@ def test_a_recovery_that_was_killed_anywhere_is_taken_up_by_the_next(tmp_path: P
         answer = raw.exchange(server.port, raw.head("GET", "/lobby?format=json&limit=1000", "Connection: close"))
         assert [event["text"] for event in json.loads(raw.body(answer))["events"]] == expected
     assert check(server.data).is_ok
-    assert hits >= len(RECOVERIES) - 1, "the points do not exist any more"
+    assert hits >= len(recoveries) - 1, "the points do not exist any more"

@@ -47,11 +47,19 @@ def backed_up(server: ServerProcess, to: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("make", [copied, backed_up])
-@pytest.mark.parametrize("ahead_s", [60, 400 * DAY_S, pytest.param(-400 * DAY_S, marks=pytest.mark.long)])
-@pytest.mark.parametrize(
-    "is_idle", [pytest.param(True, marks=pytest.mark.long, id="idle"), pytest.param(False, id="at-once")]
-)
+CASES = [(copied, 60, False), (backed_up, 400 * DAY_S, False)]
+"""How the copy is made, how far the clock was ahead before it, whether the log is moved into the database after it."""
+
+LONG_CASES = [
+    pytest.param(make, ahead_s, is_idle, marks=pytest.mark.long)
+    for make in (copied, backed_up)
+    for ahead_s in (60, 400 * DAY_S, -400 * DAY_S)
+    for is_idle in (True, False)
+    if (make, ahead_s, is_idle) not in CASES
+]
+
+
+@pytest.mark.parametrize(("make", "ahead_s", "is_idle"), [*CASES, *LONG_CASES])
 def test_a_copy_that_is_put_back_after_a_kill_and_a_start_is_told_whatever_the_clock_showed(
     tmp_path: Path, clock: WallClock, make: Callable[[ServerProcess, Path], None], ahead_s: int, is_idle: bool
 ) -> None:
@@ -84,8 +92,15 @@ def test_a_copy_that_is_put_back_after_a_kill_and_a_start_is_told_whatever_the_c
     assert server.log.count(SAID) == 1
 
 
-@pytest.mark.parametrize("is_over", [True, False], ids=["over", "afresh"])
-@pytest.mark.parametrize("kind", LAYERED)
+@pytest.mark.parametrize(
+    ("kind", "is_over"),
+    [
+        pytest.param(kind, is_over, marks=marks, id=f"{kind}-{'over' if is_over else 'afresh'}")
+        for kind in LAYERED
+        for is_over in (True, False)
+        for marks in [() if is_over == (kind == "tmpfs") else pytest.mark.long]  # each kind once in the default run
+    ],
+)
 def test_a_directory_that_is_copied_back_is_told_on_every_file_system(tmp_path: Path, kind: str, is_over: bool) -> None:
     """Also where the file that comes next gets the number of the one that was removed."""
     kept = tmp_path / "kept"

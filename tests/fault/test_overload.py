@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,15 +24,12 @@ from tests.fault.probe import Probe
 from tests.fault.test_storm import log_of
 from tests.fault.torrent import ACKNOWLEDGED, OVERLOADED, Fates, Flow, Ledger, Torrent, slow_disk
 from tests.support.server import ServerProcess, own_kb
-from tests.support.tries import first_good
 
 ROOM = "flooded"
 TEXT_BYTES = 1000
-CALM = 8
-"""Connections that send one message after the other: they find how much there is room for."""
+FLOOD = 80
+"""Connections that send one message after the other."""
 
-MANY = 64
-FLOOD = 10 * CALM
 WEBSOCKETS = 24
 """With 256 messages under way on each."""
 
@@ -77,29 +74,15 @@ def test_more_than_the_rate_is_refused_and_the_rate_is_kept(tmp_path: Path) -> N
         uvloop.run(over_the_rate(server, 2.0))
 
 
-def test_more_than_the_disk_takes_waits_its_turn_or_is_refused(tmp_path: Path) -> None:
-    assert missed_in_three_tries(tmp_path, lambda server, _: over_the_capacity(server, 0.5, 2.0, share=0.4)) == []
+def test_more_than_the_disk_takes_is_stored_or_refused_and_nothing_else(tmp_path: Path) -> None:
+    """How fast all that goes says how busy the machine is: the long floods below judge it."""
+    with ServerProcess(tmp_path / "data") as server:
+        uvloop.run(over_the_capacity(server, 1.0))
 
 
-def test_who_sends_on_regardless_does_not_keep_others_from_being_stored(tmp_path: Path) -> None:
-    missed = missed_in_three_tries(
-        tmp_path, lambda server, directory: more_than_can_be_answered(server, directory, 0.5, 2.0, share=0.35)
-    )
-    assert missed == []
-
-
-def missed_in_three_tries(
-    tmp_path: Path, measure: Callable[[ServerProcess, Path], Coroutine[None, None, list[str]]]
-) -> list[str]:
-    """What short floods, each of a new server, have missed: nothing, if one of them has missed nothing."""
-
-    def one(number: int) -> list[str]:
-        directory = tmp_path / f"try-{number}"
-        directory.mkdir()
-        with ServerProcess(directory / "data") as server:
-            return uvloop.run(measure(server, directory))
-
-    return first_good(one, lambda missed: not missed)
+def test_senders_that_ignore_refusals_are_refused_honestly_and_others_are_stored(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        uvloop.run(more_than_can_be_answered(server, tmp_path, 0.25, 1.0))
 
 
 @pytest.mark.long
@@ -116,16 +99,14 @@ def test_ten_times_too_much_for_a_long_time(tmp_path: Path) -> None:
     assert missed == []  # only here: a miss early on must not hide the other figures
 
 
-async def more_than_can_be_answered(
-    server: ServerProcess, directory: Path, calm_s: float, flood_s: float, *, share: float
-) -> list[str]:
-    """Ten times the peak, by those who do not listen to refusals. Gives what was not as it should be."""
+async def more_than_can_be_answered(server: ServerProcess, directory: Path, calm_s: float, flood_s: float) -> None:
+    """Offer ten times the peak by senders that ignore refusals, and hold what they were told against the log."""
     torrent = Torrent(directory, server.port, ROOM, SIZE)
     warm, best = [await torrent.flood(tag, PEAK, calm_s) for tag in "wp"]
     fates = await torrent.flood("f", CROWD._replace(window=64, rate=10 * best.accepted), flood_s)
     _log.info("peak %.0f/s; %s", best.accepted, fates)
     await hold_to_the_log(server, shared_of(server, "nobody"), [warm, best, fates])
-    return [] if fates.accepted >= share * best.accepted else ["goodput"]
+    assert fates.accepted > 0
 
 
 class Flooded(NamedTuple):
@@ -247,42 +228,23 @@ async def over_the_rate(server: ServerProcess, seconds: float) -> None:
     await judge(server, tide)
 
 
-async def over_the_capacity(server: ServerProcess, calm_s: float, flood_s: float, *, share: float) -> list[str]:
-    """Find out what the server takes, then offer more, as much as senders can that wait; all on one room.
-
-    Gives what was not as it should be.
-    """
+async def over_the_capacity(server: ServerProcess, seconds: float) -> None:
+    """Offer one room more than the server takes: some senders wait for each answer, others pile up messages."""
     tide = tide_of(server)
-    peak, _ = await calm(tide, calm_s, MANY)
-    _, before_s = await calm(tide, calm_s, CALM)
     begun = time.monotonic()
     posters: list[Flooder] = [HttpFlooder(tide, number) for number in range(FLOOD)]
-    await flood(tide, [*posters, *[WebSocketFlooder(tide, number) for number in range(WEBSOCKETS)]], flood_s)
+    await flood(tide, [*posters, *[WebSocketFlooder(tide, number) for number in range(WEBSOCKETS)]], seconds)
     took = time.monotonic() - begun
-    accepted = [send for send in tide.sends if send.outcome == "ack" and send.sent_at >= begun]
-    goodput = len(accepted) / took
+    accepted = [send for send in tide.sends if send.outcome == "ack"]
     alone = percentile([s.done_at - s.sent_at for s in accepted if s.proc.startswith("Http")], 0.99)
     piled = percentile([s.done_at - s.sent_at for s in accepted if s.proc.startswith("Web")], 0.99)
     refused = Counter(send.code for send in tide.sends if send.outcome != "ack")
     _log.info(
-        "peak %.0f messages/s (p99 of few senders %.0f ms); flooded %.0f/s accepted, p99 %.0f ms for who waits for each"
-        " answer, %.0f ms for who does not, refused: %s",
-        peak, before_s * 1000, goodput, alone * 1000, piled * 1000, dict(refused),
+        "%.0f/s accepted, p99 %.0f ms for senders that wait for each answer, %.0f ms for the others, refused: %s",
+        len(accepted) / took, alone * 1000, piled * 1000, dict(refused),
     )  # fmt: skip
     assert set(refused) <= {"overloaded"}  # where the 16 MiB that may wait are not enough
     await judge(server, tide)
-    held = {"goodput": goodput >= share * peak, "p99 of the accepted": alone <= max(ACCEPTED_S, SLOWER * before_s)}
-    return [what for what, is_held in held.items() if not is_held]
-
-
-async def calm(tide: Tide, seconds: float, senders: int) -> tuple[float, float]:
-    """Messages a second and the 99th percentile of their acknowledgement, with so many senders."""
-    begun = time.monotonic()
-    first = len(tide.sends) + FLOOD  # names that nobody has yet
-    await flood(tide, [HttpFlooder(tide, first + number) for number in range(senders)], seconds)
-    took = time.monotonic() - begun
-    acks = tide.since(begun, "ack")
-    return len(acks) / took, percentile(acks, 0.99)
 
 
 async def flood(tide: Tide, flooders: Sequence[Flooder], seconds: float) -> None:

@@ -103,12 +103,11 @@ def test_not_modified_carries_them_too(server: ServerProcess) -> None:
 
 
 def test_full_server_carries_them_too(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The answer to a connection that nobody reads a request from."""
     data = tmp_path_factory.mktemp("full") / "data"
     with ServerProcess(data, "--address-connections", "1", rate_limits=True) as server:
         with Client.to(server.port) as one, Client.to(server.port) as two:
             assert one.send(head("GET", "/healthz")).answer().status == 200
-            found = two.answer()
+            found = two.send(head("GET", "/lobby")).answer()
         assert found.status == 429
         assert ALWAYS.items() <= found.fields.items()
         assert int(found.fields["retry-after"]) >= 1

@@ -18,8 +18,8 @@ from tests.simulation.bugs import BUGS, Bug
 from tests.simulation.simulation import ACKS, Result, simulate
 from tests.support.server import ROOT
 
-SEEDS = 200
-PARTS = 8
+SEEDS = 100
+PARTS = 4
 LONG_SEEDS = int(os.environ.get("PARLOUR_TEST_SEEDS", "10000"))
 LONG_FIRST = int(os.environ.get("PARLOUR_TEST_FIRST_SEED", "1000"))
 LONG_ACKS = int(os.environ.get("PARLOUR_TEST_ACKS", "60"))

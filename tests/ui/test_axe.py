@@ -42,8 +42,15 @@ def _violations(person: Person, axe: str, **options: Any) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("width", [320, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 320),
+        ("dark", 1440),
+        pytest.param("light", 1440, marks=pytest.mark.long),
+        pytest.param("dark", 320, marks=pytest.mark.long),
+    ],
+)
 def test_page_in_every_state_has_nothing_that_axe_finds(
     visit: Visit, room: str, axe: str, scheme: str, width: int
 ) -> None:

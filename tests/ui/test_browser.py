@@ -47,7 +47,7 @@ def test_server_when_killed_and_started_again_costs_no_message_and_repeats_none(
 ) -> None:
     alice, bob = visit("/lobby", at=own_server), visit("/lobby", at=own_server)
     said = []
-    for round_ in range(3):
+    for round_ in range(2):
         alice.write(f"before {round_}", name="Alice")
         said.append(f"before {round_}")
         bob.see(*said)
@@ -190,10 +190,10 @@ def test_reader_when_scrolled_up_keeps_the_place_and_is_told_of_what_is_new(visi
 
 
 def test_sender_when_too_fast_waits_and_everything_arrives_in_order(visit: Visit, tmp_path: Path, room: str) -> None:
-    rates = ("--sends-per-s", "0.5", "--sends-burst", "3")  # which the slowest browser can be too fast for
+    rates = ("--sends-per-s", "0.5", "--sends-burst", "2")  # which the slowest browser can be too fast for
     with ServerProcess(tmp_path / "limited", *rates, rate_limits=True) as limited:
         alice = visit(f"/{room}", at=limited)
-        texts = [f"number {number}" for number in range(7)]
+        texts = [f"number {number}" for number in range(5)]
         for text in texts:
             alice.write(text)
         alice.page.wait_for_selector("#outbox .held")
