@@ -12,7 +12,7 @@ import pytest
 
 from parlour.chat.ports import Commit, Store
 from parlour.core.errors import Refusal
-from parlour.core.event import Appended, Draft, Log, Policy, PolicyChanged, Stored
+from parlour.core.event import Appended, Draft, Log, Policy, Stored
 from parlour.core.payloads import Message, Settings
 from parlour.schema.event_json import at_text, payload_of
 from parlour.schema.events import By, Event, decode_event
@@ -386,26 +386,35 @@ async def test_another_payload_or_ref_under_a_key_is_refused(store: Store, chang
     assert (await append(store, replace(first))).replay
 
 
-async def test_a_draft_that_was_judged_before_the_newest_policy_is_not_stored(store: Store) -> None:
-    """The answer says what to judge by; a draft for which nobody had to be permitted is stored all the same."""
-    judged = replace(draft("hello", key="key-0001"), judged_at=0)
-    assert (await append(store, judged)).seq == 1
+async def test_a_draft_is_judged_again_by_a_policy_that_is_newer_than_its_judgement(store: Store) -> None:
+    """In its place in the log; a draft for which nobody had to be permitted is stored all the same."""
+
+    def judge(policy: Policy) -> Refusal | None:
+        return Refusal("login_required", str(policy.seq)) if policy.access == "members" else None
+
+    def judged(text: str, at: int, room: str = "lobby", key: str | None = None) -> Draft:
+        return replace(draft(text, room, key), judged_at=at, judge=judge)
+
+    assert (await append(store, judged("hello", 0, key="key-0001"))).seq == 1
     answers = await asyncio.gather(
-        append(store, replace(draft("before"), judged_at=0)),
+        append(store, judged("before", 0)),
         append(store, Draft("lobby", BOB, Settings("members"))),
-        append(store, replace(draft("after"), judged_at=0)),
-        append(store, judged),
+        append(store, judged("after", 0)),
+        append(store, judged("hello", 0, key="key-0001")),
         append(store, draft("by the server itself")),
-        append(store, replace(draft("judged again"), judged_at=3)),
-        append(store, replace(draft("elsewhere", "dev"), judged_at=0)),
+        append(store, judged("by a member", 3)),
+        append(store, judged("elsewhere", 0, "dev")),
+        append(store, Draft("lobby", BOB, Settings("open"))),
+        append(store, judged("after it is open again", 0)),
+        append(store, judged("hello", 0, key="key-0001")),
         return_exceptions=True,
     )
-    found = [answer.policy if isinstance(answer, PolicyChanged) else answer.seq for answer in answers]  # type: ignore[union-attr]
-    assert found == [2, 3, Policy(3, "members"), Policy(3, "members"), 4, 5, 1]
-    assert await store.log("lobby") == Log(1, 5, Policy(3, "members"))
+    found = [answer.detail if isinstance(answer, Refusal) else answer.seq for answer in answers]  # type: ignore[union-attr]
+    assert found == [2, 3, "3", "3", 4, 5, 1, 6, 7, 1]
+    assert await store.log("lobby") == Log(1, 7, Policy(6, "open"))
     assert await store.log("dev") == Log(1, 1)
-    assert [room.log.policy.seq for room in await store.rooms(10)] == [0, 3]
-    await append(store, Draft("lobby", BOB, Settings("open"), judged_at=3))
-    with pytest.raises(PolicyChanged):
-        await append(store, replace(draft("late"), judged_at=5))
-    assert (await store.log("lobby")).policy == Policy(6, "open")
+    assert [room.log.policy.seq for room in await store.rooms(10)] == [0, 6]
+    await append(store, Draft("lobby", BOB, Settings("members")))
+    with pytest.raises(Refusal, match="login_required: 8"):
+        await append(store, judged("late", 7))
+    assert (await store.log("lobby")).policy == Policy(8, "members")

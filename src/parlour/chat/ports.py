@@ -86,7 +86,7 @@ class Store(Protocol):
         get the same event) is answered from the log with `replay=True` and stores nothing; other content (type, payload
         or ref) under that key is answered with Refusal("key_reused"). A draft that would make its room is answered with
         `if_first`, where it has one; one that was judged before the newest policy event of its room, repeat or not,
-        with `PolicyChanged`. Other answers: Refusal("storage_full") and
+        with what `judge` says of that (see `Draft`). Other answers: Refusal("storage_full") and
         ("storage_unavailable") when nothing was stored, Refusal("outcome_unknown") when a sync failed: then no append
         succeeds any more, and one with a key stays unknown too, because it may be the repeat of a stored one.
 

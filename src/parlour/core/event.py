@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -20,6 +21,17 @@ class Author:
     kind: AuthorKind
 
 
+class Policy(NamedTuple):
+    """Who may use a room: what its newest policy event, which has the seq `seq`, says. `seq` 0: there was none yet."""
+
+    seq: int
+    access: Access
+
+
+NO_POLICY = Policy(0, "open")
+"""That of a room in which nobody has set one."""
+
+
 @dataclass(slots=True)
 class Draft:
     """An event that has been validated and permitted, but not yet stored; read-only (a frozen class is slower).
@@ -36,9 +48,11 @@ class Draft:
     judged_at: int | None = None
     """The seq of the room's newest policy event (0: none) when the author was permitted to make this one.
 
-    The store answers with `PolicyChanged`, and stores nothing, if the room has a newer one. None: nobody's permission
-    was needed.
+    If the room has a newer one when the draft's turn comes, the store asks `judge` again, of that policy, and answers
+    with the refusal, repeat or not. None: nobody's permission was needed.
     """
+    judge: Callable[[Policy], Refusal | None] | None = None
+    """Why the author may not make this event under a policy, or None if they may; pure, called on any thread."""
     if_first: Refusal | None = None
     """What the store answers, and nothing is stored, if the room does not exist yet; None makes the room."""
 
@@ -46,6 +60,12 @@ class Draft:
     def type(self) -> str:
         """The type of the event."""
         return self.payload.type
+
+    def judged_by(self, policy: Policy) -> Refusal | None:
+        """Why the event may not be stored under the newest policy of its room; None if it may."""
+        if self.judged_at is None or self.judged_at >= policy.seq or self.judge is None:
+            return None
+        return self.judge(policy)
 
 
 class Stored(NamedTuple):
@@ -66,30 +86,6 @@ class Appended(NamedTuple):
     seq: int
     json: bytes
     replay: bool
-
-
-class Policy(NamedTuple):
-    """Who may use a room: what its newest policy event, which has the seq `seq`, says. `seq` 0: there was none yet."""
-
-    seq: int
-    access: Access
-
-
-NO_POLICY = Policy(0, "open")
-"""That of a room in which nobody has set one."""
-
-
-class PolicyChanged(Refusal):
-    """A draft was judged before the room's newest policy event: judge it again by `policy`.
-
-    Verbs do that; a client sees this as Refusal("overloaded"), and only if the policy changes time and again.
-    """
-
-    __slots__ = ("policy",)
-
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-        super().__init__("overloaded", "Who may use this room is being changed: try again.", retry_after=1)
 
 
 Answer: TypeAlias = Appended | Refusal

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
 from parlour.core.errors import Refusal
-from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, PolicyChanged, Stored
+from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, Stored
 from parlour.core.payloads import Settings
 from parlour.schema.event_json import at_text, event_json
 from parlour.store.identity import new_identity
@@ -66,9 +66,9 @@ class MemoryStore:
             done(answer)
 
     def _store(self, draft: Draft, added: dict[str, list[Stored]]) -> Answer:
-        policy = self._policies.get(draft.room, NO_POLICY)
-        if draft.judged_at is not None and draft.judged_at < policy.seq:
-            return PolicyChanged(policy)
+        refusal = draft.judged_by(self._policies.get(draft.room, NO_POLICY))
+        if refusal is not None:
+            return refusal
         identity = None if draft.key is None else (draft.room, draft.author.id, draft.key)
         if identity is not None and identity in self._keys:
             return repeated(draft, self._events[draft.room][self._keys[identity] - 1])

@@ -12,7 +12,7 @@ import apsw
 from parlour import log
 from parlour.chat.ports import Commit
 from parlour.core.errors import Refusal
-from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Policy, PolicyChanged, Stored
+from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Policy, Stored
 from parlour.core.payloads import Settings
 from parlour.schema.event_json import at_text, event_json
 from parlour.store.repeats import repeated
@@ -170,8 +170,8 @@ class EventLog:
             if draft.if_first is not None:
                 return draft.if_first
             return None if self._create(draft.room) else Refusal("storage_full", "No more rooms can be made.")
-        if _is_outdated(draft, room):
-            return PolicyChanged(room.policy)
+        if _is_outdated(draft, room) and (refusal := draft.judged_by(room.policy)) is not None:
+            return refusal
         return None if draft.key is None else self._earlier(draft)
 
     def _set_policy(self, room: _Room, settings: Settings) -> None:
