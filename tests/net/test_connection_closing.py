@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +14,6 @@ from parlour.net.progress import LINGER_S
 from tests.support.inprocess import InProcess, LoopFactory, Scripted
 from tests.support.patience import PATIENCE_S
 from tests.support.raw import UPGRADE, head, post, ws_frame
-from tests.support.talk import Client
 
 FAST = head("GET", "/fast")
 
@@ -38,12 +35,6 @@ def chat(tmp_path: Path, new_loop: LoopFactory) -> Iterator[InProcess]:
     settings = Settings(port=0, data=tmp_path / "data", rate_limits=False)
     with InProcess(settings=settings, new_loop=new_loop) as server:
         yield server
-
-
-def vanish(client: Client) -> None:
-    """End the connection with a reset."""
-    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    client.sock.close()
 
 
 # --- half-close ---
@@ -101,7 +92,7 @@ def test_handler_of_a_client_that_vanishes_is_cancelled(server: InProcess, appli
     with server.client() as client:
         client.send(head("GET", "/slow/a") + FAST)
         assert application.begun.get(timeout=PATIENCE_S) == "a"
-        vanish(client)
+        client.reset()
         assert application.cancelled.get(timeout=PATIENCE_S) == "a"
         server.settle(lambda: not server.server.drain.connections)
 
@@ -129,7 +120,7 @@ def test_clients_that_send_and_hang_up_have_sent(chat: InProcess) -> None:
         for number in range(100):
             client = chat.client().send(post("/lobby", b"number %d!" % number))
             if number % 2:
-                vanish(client)
+                client.reset()
             else:
                 client.sock.close()
         sure = set(range(0, 100, 2))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -152,8 +151,7 @@ def close(_server: InProcess, client: Client) -> None:
 
 
 def reset(_server: InProcess, client: Client) -> None:
-    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    client.sock.close()
+    client.reset()
 
 
 def stall(server: InProcess, client: Client) -> None:

@@ -71,10 +71,11 @@ class Scripted:
     """An application whose handlers are finished by the test.
 
     `/fast` answers at once, `/slow/<name>` when `finish` is called, `/page/<size>` with so many bytes, `/post` with the
-    size of its body, `/who` with what is known of the peer, `/full` with `overloaded`, `/broken` raises.
+    size of its body, `/who` with what is known of the peer, `/full` with `overloaded`, `/broken` raises. `routes` are
+    further handlers of a test.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *routes: Route) -> None:
         self.begun: queue.Queue[str] = queue.Queue()
         """The names of the slow requests, in the order of their beginning."""
         self.cancelled: queue.Queue[str] = queue.Queue()
@@ -90,6 +91,7 @@ class Scripted:
                 Route("GET", "/broken", self._broken),
                 Route("GET", "/split", self._split),
                 Route("GET", "/unwritable", self._unwritable),
+                *routes,
             ]
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -53,6 +54,11 @@ class Client:
         """Send nothing more."""
         self.sock.shutdown(socket.SHUT_WR)
         return self
+
+    def reset(self) -> None:
+        """End the connection with a reset, as one that breaks."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
 
     def read_until(self, mark: bytes) -> bytes:
         """Take everything up to and including a mark. Raises EOFError, with what came, if it never does."""

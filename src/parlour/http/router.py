@@ -20,7 +20,7 @@ NOTHING_HERE = "There is nothing at this address."
 """Clients that read text or JSON are also told where the help is (api/application.py)."""
 
 Handler = Callable[[Request], Reply | DeferredResponse | Coroutine[Any, Any, Reply]]
-"""Answers at once, later, or as a coroutine for which nothing of asyncio's tasks is needed (net/exchange.py)."""
+"""Answers at once, by a callback, or as a coroutine, which runs as an ordinary asyncio task."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
-"""One object per connection: bytes in, one exchange at a time, bytes out; later perhaps a stream or a WebSocket."""
+"""One object per connection: bytes in, one request at a time, bytes out; later perhaps a stream or a WebSocket."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+import sys
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, cast
 
 from parlour.core.errors import Refusal
 from parlour.http.deferred import DeferredResponse
@@ -14,7 +15,6 @@ from parlour.http.response import OpenResponse, Reply, Response, Upgrade, encode
 from parlour.http.session import Session
 from parlour.net import progress
 from parlour.net.cork import Cork
-from parlour.net.exchange import Exchange
 from parlour.net.kernel import cut, unread
 from parlour.net.large import LargeAnswer
 from parlour.wire.http1 import RequestDecoder, RequestHead
@@ -40,6 +40,19 @@ GONE_S = 1
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+if sys.version_info >= (3, 12):
+
+    def start_task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine as a task, and its part before the first wait at once."""
+        return asyncio.Task(work, loop=loop, eager_start=True)
+
+else:
+
+    def start_task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine as a task, from the next turn of the loop on."""
+        return loop.create_task(work)
+
+
 class Connection(asyncio.Protocol):
     """The per-connection protocol. It serves as the `Sink` of the session that takes it over.
 
@@ -48,7 +61,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_advancing", "_began", "_cork", "_decoder", "_eof", "_exchange", "_handshake", "_head", "_held",
+        "_advancing", "_answering", "_began", "_cork", "_decoder", "_eof", "_handshake", "_head", "_held",
         "_peer", "_remaining", "_session", "_unread", "_waiting_for", "address", "bucket",
         "descriptor", "due", "is_closing", "is_paused", "large", "server", "transport", "untaken_then", "write",
     )  # fmt: skip
@@ -61,7 +74,7 @@ class Connection(asyncio.Protocol):
         self.descriptor = -1  # of a stream that may be written to past its transport (net/fanout.py)
         self._decoder: RequestDecoder | None = None
         self._head: RequestHead | None = None
-        self._exchange: Exchange[Reply] | DeferredResponse | None = None
+        self._answering: asyncio.Task[None] | DeferredResponse | None = None  # what `_head` waits for
         self._session: Session | None = None
         self._cork: Cork | None = None
         self._peer: Peer | None = None
@@ -94,15 +107,13 @@ class Connection(asyncio.Protocol):
         self.server.wheel.discard(self)
         self.server.closed(self)
         session, self._session = self._session, None
-        exchange, self._exchange = self._exchange, None
-        self._decoder = None
+        self._decoder = self._head = None
+        self._cancel_answer()
         if self.large is not None:
             self.large.leave()
         self.write = self.transport.write  # a method of our own would be a cycle, for the collector to find
         if session is not None:
             session.closed()
-        if exchange is not None:
-            exchange.cancel()
 
     def expire(self) -> None:
         """The deadline on the wheel has passed (RFC 9110 §15.5.9 for a request that did not arrive)."""
@@ -110,9 +121,9 @@ class Connection(asyncio.Protocol):
             self._session.wake()
         elif self.is_closing or self.is_paused:
             progress.check(self)
-        elif self._exchange is not None:  # a long-poll whose client has closed its side: it has gone
-            exchange, self._exchange = self._exchange, None
-            exchange.cancel()
+        elif self._answering is not None:  # a long-poll whose client has closed its side: it has gone
+            self._head = None
+            self._cancel_answer()
             self._close()
         elif self._decoder is not None:
             refused = self.server.refused.get(self)
@@ -134,7 +145,7 @@ class Connection(asyncio.Protocol):
         if decoder is None or self.is_closing:
             return  # what comes after a refusal is read and dropped, so that the peer gets to read the answer
         decoder.feed(data)
-        if self._exchange is None and not self.is_paused and not self._advancing:
+        if self._answering is None and not self.is_paused and not self._advancing:
             self._advance()
         elif decoder.buffered > READ_AHEAD:
             self.transport.pause_reading()  # until more bytes are needed
@@ -166,7 +177,7 @@ class Connection(asyncio.Protocol):
         self._eof = True
         if self._session is not None:
             self._session.ended()
-        elif self._exchange is not None and self._head is not None and self._head.method in ("GET", "HEAD"):
+        elif self._answering is not None and self._head is not None and self._head.method in ("GET", "HEAD"):
             self.server.wheel.set(self, GONE_S)
         elif not self._advancing:
             self._advance()
@@ -179,7 +190,7 @@ class Connection(asyncio.Protocol):
         self._advancing = True
         try:
             for _ in range(self.server.limits.pipelined_requests):
-                must_wait = self._exchange is not None or self.is_closing or self.is_paused or self._held
+                must_wait = self._answering is not None or self.is_closing or self.is_paused or self._held
                 if must_wait or not self._take_request():
                     break
             else:
@@ -195,7 +206,7 @@ class Connection(asyncio.Protocol):
         self._advancing = False
 
     def _take_request(self) -> bool:
-        """Start the next exchange; False when it, or more bytes, must be waited for. Raises Refusal."""
+        """Start on the next request; False when it, or more bytes, must be waited for. Raises Refusal."""
         decoder = self._decoder
         if decoder is None:
             return False
@@ -232,7 +243,7 @@ class Connection(asyncio.Protocol):
             return False
         self._begin()
         self._handle(Request(head, admission, body, self._peer), head)
-        return self._exchange is None
+        return self._answering is None
 
     def _handle(self, request: Request, head: RequestHead) -> None:
         """Have a request answered: now, by a callback, or by a coroutine."""
@@ -242,13 +253,33 @@ class Connection(asyncio.Protocol):
             self._answer(error)
             return
         if isinstance(outcome, DeferredResponse):
-            self._exchange = outcome
+            self._answering = outcome
             outcome.then(self._answer)
         elif isinstance(outcome, Response | OpenResponse | Upgrade):
             self._answer(outcome)
         else:
-            self._exchange = exchange = Exchange(outcome, self._answer)
-            exchange.start()
+            task = start_task(self.server.loop, self._run(outcome))
+            if not task.done():
+                self._answering = task
+
+    async def _run(self, handler: Coroutine[Any, Any, Reply]) -> None:
+        """Answer with what a coroutine returns or raises; the task of a request runs this."""
+        try:
+            reply = await handler
+        except asyncio.CancelledError as error:
+            if self._head is None:  # cancelled by us: nobody waits for the answer
+                raise
+            self._answer(error)
+        except Exception as error:
+            self._answer(error)
+        else:
+            self._answer(reply)
+
+    def _cancel_answer(self) -> None:
+        """The client is gone: end what works for it."""
+        answering, self._answering = self._answering, None
+        if answering is not None:
+            answering.cancel()
 
     def _begin(self) -> None:
         """A request is there as a whole."""
@@ -274,10 +305,9 @@ class Connection(asyncio.Protocol):
     def _answer(self, outcome: Reply | BaseException) -> None:
         """A handler has finished."""
         head = self._head
-        assert head is not None
-        self._exchange = self._head = None
+        self._answering = self._head = None
         reply = self.server.render(outcome, head, self.address) if isinstance(outcome, BaseException) else outcome
-        if self.transport.is_closing():
+        if head is None or self.transport.is_closing():
             if not isinstance(reply, Response):
                 reply.session.closed()
             return
@@ -483,7 +513,7 @@ class Connection(asyncio.Protocol):
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way: no request, no stream."""
-        return self._session is None and self._exchange is None and self._head is None
+        return self._session is None and self._answering is None and self._head is None
 
     def drain(self, reconnect_after_ms: int) -> None:
         """The server is going down: finish what is under way, then close."""
@@ -496,5 +526,5 @@ class Connection(asyncio.Protocol):
 
     def describe(self) -> dict[str, object]:
         """A row of the connection table (SIGUSR1)."""
-        state = type(self._session).__name__ if self._session else "busy" if self._exchange else "idle"
+        state = type(self._session).__name__ if self._session else "busy" if self._answering else "idle"
         return {"address": self.address, "state": state, "buffered": progress.left(self), "paused": self.is_paused}
