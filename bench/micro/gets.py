@@ -24,7 +24,7 @@ from parlour.embed import RunningServer, send_message
 CONNECTIONS, WAVES, RUNS = 64, 50, 20
 
 TARGETS = {
-    "no coroutine: /healthz": "/healthz",
+    "nothing: /healthz": "/healthz",
     "a page of 10, JSON": "/lobby?format=json&limit=10",
     "a page of 100, JSON": "/lobby?format=json&limit=100",
     "a page of 100, text": "/lobby?format=text&limit=100",
