@@ -506,7 +506,8 @@ class Connection(asyncio.Protocol):
             self._session.resumed()
             self._feed_more()
         elif not self._advancing:
-            self._advance()
+            self._advancing = True
+            self.server.loop.call_soon(self._advance)  # not now: asyncio fails when closed within its own writing
 
     # --- drain ---
 
