@@ -61,7 +61,6 @@ class Counting(asyncio.Transport):
         """Nothing is read."""
 
 
-
 class Wave:
     """Connections that ask all at once, and a future for when each has its answer."""
 
