@@ -33,7 +33,7 @@ SAMPLE = RoomPage(
 
 def sample_page(**changes: Any) -> str:
     """The sample room's document with some values of its RoomPage changed."""
-    return render_room(replace(SAMPLE, **changes)).decode("utf-8")
+    return "".join(render_room(replace(SAMPLE, **changes)))
 
 
 class _Elements(HTMLParser):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -23,10 +24,8 @@ from parlour.http.request import Request
 from parlour.http.response import HTML, Response
 from parlour.hub.channel import Channel
 from parlour.hub.hub import Hub
-from parlour.schema.events import Event, decode_event
-from parlour.ui.markup import Markup
+from parlour.schema.events import decode_event
 from parlour.ui.page import CSP, RoomPage, early, render_error, render_room
-from parlour.ui.timeline import LIST_BREAK, render_timeline
 
 SHOWN_ROOMS = 20
 FEW_ROOMS, ROOMS_FRESH_S = 100, 2.0
@@ -36,7 +35,11 @@ AGAIN_WITHIN_S = 5
 """A browser whose page was refused for a while asks again at a random moment of so many seconds after that."""
 
 SLICE_CHARS = 32768
-"""HTML of a timeline that is rendered before others have their turn: hostile texts take 10 to 20 ms for so much."""
+"""HTML of a page that is rendered before others have their turn: hostile texts take 10 to 20 ms for so much."""
+
+
+MESSAGE_PIECES = 32
+"""A template gives so many pieces for a message, or some more."""
 
 
 class Refused(NamedTuple):
@@ -88,10 +91,7 @@ class Pages:
             rooms=await self._active_rooms(actor),
         )
         with bill.reserved(sum([len(event.json) for event in events])):
-            timeline = await _timeline(page.events, page.prefix, bill, self._context.hub)
-            began = bill.began()
-            body = render_room(page, timeline)
-            bill.charge(began, len(body))
+            body = await _rendered(page, bill, self._context.hub)
         return Response(
             200 if refused is None else refused.refusal.kind.status,
             body,
@@ -161,19 +161,20 @@ class Pages:
         return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
 
 
-async def _timeline(events: Sequence[Event], prefix: str, bill: Bill, hub: Hub) -> Markup:
-    """The timeline of a page, rendered in slices: the longest pages take a hundred times as long as one may."""
-    rows: list[Markup] = []
+async def _rendered(page: RoomPage, bill: Bill, hub: Hub) -> bytes:
+    """The document, rendered in slices: the longest pages take a hundred times as long as one may."""
+    pieces, done = render_room(page), list[str]()
     began, size = bill.began(), 0
-    for row in render_timeline(events, prefix):
-        rows.append(row)
-        size += len(row)
+    while some := list(islice(pieces, MESSAGE_PIECES)):
+        done += some
+        size += sum(map(len, some))
         if size > SLICE_CHARS:
             bill.charge(began)
             await hub.turn()
             began, size = bill.began(), 0
-    bill.charge(began)
-    return LIST_BREAK.join(rows)
+    body = "".join(done).encode()
+    bill.charge(began, len(body))
+    return body
 
 
 def _room_of(path: bytes) -> str | None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from base64 import b64encode
 from hashlib import sha256
 
-from parlour.ui.markup import Markup
-
 # A file could be refused as well. A part is asked for again after a second or two, then at growing intervals up to a
 # minute. The fragment makes another module of the same address: a browser may remember that the first did not come.
-LOADER = Markup("""
+LOADER = """
 const style = document.querySelector("link[rel=stylesheet]");
 const { address } = document.querySelector("script[data-address]").dataset;
 const untilLoaded = (load, tries = 0) => load(tries).catch(() => {
@@ -31,7 +29,7 @@ untilLoaded(async (tries) => {
     reportError(error);
   }
 });
-""")
+"""
 """The text of the script."""
 
 LOADER_SOURCE = f"'sha256-{b64encode(sha256(LOADER.encode()).digest()).decode()}'"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 from urllib.parse import quote
 
 from parlour.core.text import MAX_TEXT_BYTES
 from parlour.schema.events import Event
-from parlour.ui import templates
 from parlour.ui.assets import asset_url
 from parlour.ui.loader import LOADER, LOADER_SOURCE
-from parlour.ui.markup import Markup
-from parlour.ui.timeline import LIST_BREAK, render_timeline
+from parlour.ui.templates import TEMPLATES
+from parlour.ui.timeline import timeline
 
 CSP = (
     f"default-src 'none'; script-src 'self' {LOADER_SOURCE}; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -26,7 +26,7 @@ made from strings."""
 
 @dataclass(frozen=True, slots=True)
 class RoomPage:
-    """What a room's page shows. Everything is plain text: escaping is done here.
+    """What a room's page shows. Everything is plain text: the template escapes it.
 
     `events` are consecutive, oldest first; `first_seq` and `head_seq` are the extent of the log. `older` is the
     `before=` of the page before this one, `newer` the `since=` of the page after it: a page with a newer one is a look
@@ -53,36 +53,42 @@ class RoomPage:
     newer: int | None = None
     rooms: Sequence[tuple[str, str]] = ()
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the page ends with the newest event."""
+        return self.newer is None
 
-def render_room(page: RoomPage, timeline: Markup | None = None) -> bytes:
-    """The HTML document of a room, in UTF-8. `timeline` is that of its events, if it has been rendered already."""
-    path = _path(page, page.room)
-    live = page.newer is None
-    body = templates.ROOM(
-        room=page.room,
-        path=path,
+    @property
+    def last_seq(self) -> int:
+        """The seq of the newest event that the page shows."""
+        return self.events[-1].seq if self.events else self.first_seq - 1
+
+
+class _Listed(NamedTuple):
+    """A room in the list at the side: `active_at` is None before its first event, the other times are shown (UTC)."""
+
+    name: str
+    path: str
+    active_at: str | None
+    full_time: str = ""
+    time: str = ""
+
+
+def render_room(page: RoomPage) -> Iterator[str]:
+    """The HTML document of a room, in pieces of at most some hundred KiB, which are made as they are asked for."""
+    address = quote(page.room, safe="")
+    return TEMPLATES["room.html"].generate(
+        title=page.room if page.error is None else f"Not sent · {page.room}",
+        page=page,
         prefix=page.prefix,
-        epoch=page.epoch,
-        first=page.first_seq,
-        last=page.events[-1].seq if page.events else page.first_seq - 1,
-        live="yes" if live else "no",
+        path=f"{page.prefix}/{address}",
+        address=f"{page.base_url}/{address}",
         limit=MAX_TEXT_BYTES,
-        target="message" if page.can_post else "scroller",
-        target_label="writing" if page.can_post else "the messages",
-        state="still" if live else "past",
-        state_words="Not live." if live else "Reading the past.",
-        state_link="Refresh" if live else "Latest messages",
-        icon=page.prefix + asset_url("icon.svg"),
-        rooms=_rooms(page),
-        go=templates.GO(prefix=page.prefix, typed=""),
-        address=f"{page.base_url}/{quote(page.room, safe='')}",
-        edge=_edge(page, path),
-        timeline=LIST_BREAK.join(render_timeline(page.events, page.prefix)) if timeline is None else timeline,
-        newer="" if live else templates.NEWER(path=path, newer=page.newer),
-        composer=_composer(page, path) if page.can_post else templates.CLOSED(),
+        loader=LOADER,
+        rooms=[_listed(page, name, active_at) for name, active_at in _rooms(page)],
+        timeline=timeline(page.events, page.prefix),
+        typed="",
     )
-    title = page.room if page.error is None else f"Not sent · {page.room}"
-    return _document(title, body, page.prefix, ["room.css", "room.js"])
 
 
 def render_error(
@@ -101,12 +107,20 @@ def render_error(
     After `again_s` seconds the browser loads the same address again, without a script. `typed` is what was asked for
     where a room is chosen, to be mended.
     """
-    way = "" if home is None else templates.WAY_HOME(home=home, label=home_label)
-    go = "" if typed is None else templates.GO(prefix=prefix, typed=typed)
-    again = "" if again_s is None else templates.AGAIN(seconds=again_s)
-    body = templates.ERROR(status=status, title=title, detail=detail, again=again, way=way, go=go)
-    refresh = "" if again_s is None else templates.REFRESH(seconds=again_s)
-    return _document(title, body, prefix, ["room.css"], refresh)
+    return (
+        TEMPLATES["error.html"]
+        .render(
+            status=status,
+            title=title,
+            detail=detail,
+            prefix=prefix,
+            home=home,
+            home_label=home_label,
+            again_s=again_s,
+            typed=typed,
+        )
+        .encode()
+    )
 
 
 def early(prefix: str) -> bytes:
@@ -114,63 +128,16 @@ def early(prefix: str) -> bytes:
     return f"<{prefix}{asset_url('room.js')}>; rel=modulepreload".encode()
 
 
-def _document(title: str, body: Markup, prefix: str, needed: Sequence[str], further: Markup | str = "") -> bytes:
-    loads = {name: templates.SCRIPT if name.endswith(".js") else templates.STYLE for name in needed}
-    return templates.DOCUMENT(
-        title=title,
-        body=body,
-        head=Markup().join(load(address=prefix + asset_url(name), loader=LOADER) for name, load in loads.items())
-        + further,
-        icon=prefix + asset_url("icon.svg"),
-        manifest=prefix + asset_url("manifest.webmanifest"),
-    ).encode()
+def _rooms(page: RoomPage) -> Sequence[tuple[str, str | None]]:
+    """The rooms at the side; the one that is shown is always among them, also before its first message."""
+    if page.room in dict(page.rooms):
+        return page.rooms
+    return [(page.room, page.events[-1].at if page.events else None), *page.rooms]
 
 
-def _path(page: RoomPage, room: str) -> str:
-    """The path of a room, as the reader's browser asks for it."""
-    return f"{page.prefix}/{quote(room, safe='')}"
-
-
-def _composer(page: RoomPage, path: str) -> Markup:
-    return templates.COMPOSER(
-        path=path,
-        room=page.room,
-        key=page.form_key,
-        draft=page.draft,
-        name=page.name,
-        guest_name=page.guest_name,
-        error="" if page.error is None else templates.REFUSED(reason=page.error),
-    )
-
-
-def _rooms(page: RoomPage) -> Markup:
-    """The list of rooms; the one that is shown is in it always, also before its first message."""
-    rooms: list[tuple[str, str | None]] = [*page.rooms]
-    if page.room not in dict(rooms):
-        rooms.insert(0, (page.room, page.events[-1].at if page.events else None))
-    items = Markup("\n").join(
-        templates.ROOMS_ITEM(
-            path=_path(page, room),
-            room=room,
-            current=Markup(' aria-current="page"') if room == page.room else "",
-            when=_when(active_at),
-        )
-        for room, active_at in rooms
-    )
-    return templates.ROOMS(items=items)
-
-
-def _when(active_at: str | None) -> Markup:
+def _listed(page: RoomPage, name: str, active_at: str | None) -> _Listed:
+    path = f"{page.prefix}/{quote(name, safe='')}"
     if active_at is None:
-        return Markup("<time></time>")
+        return _Listed(name, path, None)
     at = datetime.fromisoformat(active_at).astimezone(UTC)
-    return templates.ROOMS_TIME(at=active_at, full=f"{at:%Y-%m-%d %H:%M:%S}", short=f"{at.day} {at:%b}, {at:%H:%M}")
-
-
-def _edge(page: RoomPage, path: str) -> Markup:
-    """What stands above the messages: the way to older ones, or that there are none."""
-    if page.older is not None:
-        return templates.OLDER(path=path, older=page.older)
-    if page.events:
-        return templates.START(room=page.room)
-    return templates.EMPTY() if page.head_seq == 0 else Markup()
+    return _Listed(name, path, active_at, f"{at:%Y-%m-%d %H:%M:%S}", f"{at.day} {at:%b}, {at:%H:%M}")

@@ -1,16 +1,16 @@
-"""The messages of a page as HTML: days, senders, texts; `static/rows.js` and `static/message.js` are their twins."""
+"""The messages of a page: days, senders, texts; `static/rows.js` and `static/message.js` are their twins."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 from parlour.core.text import Pictures
 from parlour.schema.events import Event
 from parlour.ui.links import pieces
-from parlour.ui.markup import Markup, Template, escape
+from parlour.ui.templates import TEMPLATES
 
 HUES = 12
 """Sender colours in style.css (`.hue-0` …)."""
@@ -18,26 +18,34 @@ HUES = 12
 GROUP_GAP = timedelta(minutes=5)
 """Messages of one sender that follow each other faster share one heading."""
 
-_DAY = Template('<li class="day"><time datetime="{date}">{label}</time></li>')
-_MESSAGE = Template(
-    '<li class="message hue-{hue}{cont}" id="m{seq}" data-seq="{seq}" data-author="{author}" data-kind="{kind}"'
-    '{key}><span class="avatar" aria-hidden="true" data-initial="{initial}"></span><p class="meta">'
-    '<b class="name"><bdi>{name}</bdi></b>{badge} <a class="when" href="{prefix}/{room}/{seq}">'
-    '<time datetime="{at}" title="{full} UTC">{time}</time></a></p><div class="text" dir="auto">{text}</div></li>'
-)
-_KEY = Template(' data-key="{key}"')
-_BADGE = Template(' <span class="badge">{kind}</span>')
-# Both have a direction of their own, or they would take part in finding that of the paragraph around them.
-_LINK = Template('<a href="{address}" dir="ltr" rel="noopener noreferrer nofollow">{text}</a>')
-_HIDDEN = Template('<span class="hidden-char" dir="ltr">{pictures}</span>')
+
+class Part(NamedTuple):
+    """A part of a text: what is shown, and where it leads or whether it is a picture of what cannot be seen."""
+
+    text: str
+    address: str | None = None
+    is_picture: bool = False
 
 
-LIST_BREAK = Markup("\n")
-"""What stands between the list items."""
+class Row(NamedTuple):
+    """A message, as `pages/timeline.html` shows it; times are UTC."""
+
+    event: Event
+    day: str | None
+    """The date, of the first message of a day; None for the others."""
+    day_name: str
+    is_continued: bool
+    """It shares the heading of the message before."""
+    hue: int
+    initial: str
+    path: str
+    full_time: str
+    time: str
+    parts: Iterable[Part]
 
 
-def render_timeline(events: Iterable[Event], prefix: str) -> Iterator[Markup]:
-    """The list items of the messages among `events` (other types are not shown), with their days in UTC.
+def timeline(events: Iterable[Event], prefix: str) -> Iterator[Row]:
+    """The messages among `events`, which are consecutive and oldest first; other types are not shown.
 
     `prefix` is what the paths of links begin with, such as `/chat`, or empty.
     """
@@ -47,51 +55,39 @@ def render_timeline(events: Iterable[Event], prefix: str) -> Iterator[Markup]:
         if event.type != "message" or event.text is None:
             continue
         at = datetime.fromisoformat(event.at).astimezone(UTC)
-        new_day = previous is None or at.date() != before.date()
-        if new_day:
-            yield _DAY(date=at.date().isoformat(), label=f"{at:%A}, {at.day} {at:%B} {at.year}, UTC")
-        continues = not new_day and previous is not None and previous.by == event.by and at - before < GROUP_GAP
-        yield _message(event, at, continues, prefix)
+        is_first = previous is None or at.date() != before.date()
+        yield Row(
+            event=event,
+            day=at.date().isoformat() if is_first else None,
+            day_name=f"{at:%A}, {at.day} {at:%B} {at.year}, UTC" if is_first else "",
+            is_continued=not is_first and previous is not None and previous.by == event.by and at - before < GROUP_GAP,
+            hue=hue(event.by.id),
+            initial=initial(event.by.name),
+            path=f"{prefix}/{quote(event.room, safe='')}/{event.seq}",
+            full_time=f"{at:%Y-%m-%d %H:%M:%S}",
+            time=f"{at:%H:%M}",
+            parts=text_parts(event.text),
+        )
         previous, before = event, at
 
 
-def _message(event: Event, at: datetime, continues: bool, prefix: str) -> Markup:
-    return _MESSAGE(
-        hue=hue(event.by.id),
-        cont=" cont" if continues else "",
-        seq=event.seq,
-        author=event.by.id,
-        kind=event.by.kind,
-        key="" if event.key is None else _KEY(key=event.key),
-        initial=initial(event.by.name),
-        name=event.by.name,
-        badge="" if event.by.kind == "guest" else _BADGE(kind=event.by.kind),
-        prefix=prefix,
-        room=quote(event.room, safe=""),
-        at=event.at,
-        full=f"{at:%Y-%m-%d %H:%M:%S}",
-        time=f"{at:%H:%M}",
-        text=render_text(event.text or ""),
-    )
-
-
-def render_text(text: str) -> Markup:
+def text_parts(text: str) -> Iterator[Part]:
     """A text with its addresses as links and pictures of what cannot be seen; white space is kept by the style."""
     pictures = Pictures()
-    html: list[Markup] = []
     for piece in pieces(text.replace("\r\n", "\n")):
         if piece.address is not None:
-            html.append(_LINK(address=piece.address, text=piece.text))
+            yield Part(piece.text, piece.address)
         else:
-            html += [_hidden(part.text) if part.is_picture else escape(part.text) for part in pictures.cut(piece.text)]
+            for part in pictures.cut(piece.text):
+                yield Part(part.text, None, part.is_picture)
     if pictures.rest:
-        html.append(_hidden(pictures.rest))
-    return Markup("").join(html)
+        yield Part(pictures.rest, None, True)
 
 
-@lru_cache(maxsize=1024)
-def _hidden(pictures: str) -> Markup:
-    return _HIDDEN(pictures=pictures)
+def render_text(text: str) -> str:
+    """The HTML of a text."""
+    html: str = TEMPLATES["text.html"].module.text(text_parts(text))  # type: ignore[attr-defined]  # its macro
+    return html
 
 
 def initial(name: str) -> str:

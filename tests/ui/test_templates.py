@@ -1,0 +1,24 @@
+"""Templates: a value is escaped unless it is markup, and none can be forgotten."""
+
+from __future__ import annotations
+
+import pytest
+from jinja2 import UndefinedError
+from markupsafe import Markup
+
+from parlour.ui.templates import TEMPLATES
+
+
+def test_template_when_filled_escapes_text_and_keeps_markup_and_numbers() -> None:
+    go = TEMPLATES["go.html"].render
+    for typed, value in (("<b>&\"'", "&lt;b&gt;&amp;&#34;&#39;"), (Markup("&nbsp;"), "&nbsp;"), (7, "7")):
+        assert f'value="{value}"' in go(prefix="", typed=typed)
+
+
+def test_template_when_a_value_is_missing_fails() -> None:
+    with pytest.raises(UndefinedError):
+        TEMPLATES["go.html"].render(prefix="")
+
+
+def test_template_when_a_value_looks_like_a_template_shows_it() -> None:
+    assert 'value="{{ prefix }}{% raw %}"' in TEMPLATES["go.html"].render(prefix="", typed="{{ prefix }}{% raw %}")
