@@ -16,7 +16,7 @@ def test_flags_win_over_the_environment_over_the_file_over_the_table(tmp_path: P
     environ = {"PARLOUR_PORT": "2", "PARLOUR_DRAIN_SECONDS": "2.5", "PARLOUR_ACCESS": "", "HOME": "/"}
     settings, sources = load({"port": "3", "data": None}, environ, file)
     assert (settings.port, sources["port"]) == (3, "--port")
-    assert (settings.drain_seconds, sources["drain_seconds"]) == (2.5, "PARLOUR_DRAIN_SECONDS")
+    assert (settings.limits.drain_s, sources["drain_seconds"]) == (2.5, "PARLOUR_DRAIN_SECONDS")
     assert (settings.host, sources["host"]) == (("::1", "127.0.0.1"), f"host in {file}")
     assert (settings.rate_limits, settings.access, sources["access"]) == (False, "open", "default")
     assert load({}, {"PARLOUR_CONFIG": str(file)}).settings.port == 1
@@ -26,7 +26,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     settings = load({}, {}).settings
     assert settings == Settings()
     assert (settings.host, settings.data, settings.store) == (("127.0.0.1",), Path("parlour-data"), "sqlite")
-    assert (settings.access, settings.rate_limits, settings.drain_seconds) == ("open", True, 30.0)
+    assert (settings.access, settings.rate_limits, settings.limits.drain_s) == ("open", True, 30.0)
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.port = 1  # type: ignore[misc]
 
@@ -54,10 +54,9 @@ def test_defaults_are_those_of_the_contract() -> None:
     ],
 )
 def test_values_are_read(name: str, text: str, value: object) -> None:
-    settings = load({name: text}, {}).settings
-    assert getattr(settings, name) == value
     row = next(row for row in SETTINGS if row.name == name)
-    assert getattr(load({name: show(row, value)}, {}).settings, name) == value, "what is shown can be typed again"
+    assert load({name: text}, {}).settings.value(row) == value
+    assert load({name: show(row, value)}, {}).settings.value(row) == value, "what is shown can be typed again"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +133,7 @@ def test_misspelt_variables_are_noticed() -> None:
 
 
 def test_tuned_limits_reach_the_table_of_limits() -> None:
-    limits = load({"sends_burst": "7", "drain_seconds": "3", "keep_alive_s": "9.5"}, {}).settings.limits()
+    limits = load({"sends_burst": "7", "drain_seconds": "3", "keep_alive_s": "9.5"}, {}).settings.limits
     assert (limits.sends_burst, limits.drain_s, limits.keep_alive_s) == (7, 3.0, 9.5)
 
 

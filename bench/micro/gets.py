@@ -19,6 +19,7 @@ import uvloop
 
 from parlour.app import App, start
 from parlour.config import Settings
+from parlour.core.limits import Limits
 from parlour.embed import RunningServer, send_message
 
 CONNECTIONS, WAVES, RUNS = 64, 50, 20
@@ -90,7 +91,7 @@ class Wave:
 
 async def main() -> None:
     print(f"Python {platform.python_version()}, uvloop {version('uvloop')}, {platform.platform()}")
-    settings = Settings(port=0, store="memory", rate_limits=False, connection_requests=1_000_000_000)
+    settings = Settings(port=0, store="memory", rate_limits=False, limits=Limits(connection_requests=1_000_000_000))
     app = await start(settings, lambda error: None)
     async with RunningServer(app, asyncio.get_running_loop().create_future()) as server:
         for number in range(100):

@@ -199,7 +199,7 @@ def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: l
 
 def _limits(settings: Settings) -> Limits:
     """The limits in force on this machine."""
-    limits = settings.limits()
+    limits = settings.limits
     share = max(1, int(_max_connections() * ADDRESS_SHARE))
     return replace(
         limits,

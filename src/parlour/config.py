@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -28,7 +28,7 @@ from parlour.config_kinds import (
     public_url,
     switch,
 )
-from parlour.core.limits import Limits
+from parlour.core.limits import Limits, limit_rows
 from parlour.net.proxies import UNIX, parse_networks
 
 ENV_PREFIX = "PARLOUR_"
@@ -51,6 +51,8 @@ class Setting:
     section: str
     help: str
     unit: str
+    limit: str | None = None
+    """The limit that it sets (`core/limits.py`), if it sets one."""
 
     @property
     def flag(self) -> str:
@@ -84,16 +86,6 @@ _DATA = Path("parlour-data")
 def _row(section: str, kind: Kind, default: object, help: str, unit: str = "") -> Any:  # noqa: A002
     """A field of `Settings` together with its row of the table."""
     return dataclasses.field(default=default, metadata={"row": (section, kind, help, unit)})
-
-
-_LIMITS = {field.name: field for field in dataclasses.fields(Limits)}
-
-
-def _limit(name: str, low: int, high: int, unit: str = "") -> Any:
-    """A field of `Settings` that tunes the limit of the same name."""
-    field = _LIMITS[name]
-    kind = number(low or 0.01, high) if isinstance(field.default, float) else integer(low, high)
-    return _row("Limits", kind, field.default, field.metadata["help"], unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,56 +176,31 @@ class Settings:
         "Operation", switch, False, "Write a log line for every answer, refusals included; without queries and bodies."
     )
     debug: bool = _row("Operation", switch, False, "Check the event loop for slow callbacks; costs speed.")
-    drain_seconds: float = _row(
-        "Operation",
-        number(0, 3600),
-        _LIMITS["drain_s"].default,
-        "How long a stop waits for connections to end.",
-        "seconds",
-    )
+    limits: Limits = Limits()
+    """Those that have bounds in its table are rows of `SETTINGS` too."""
 
-    # Limits
-    sends_per_s: float = _limit("sends_per_s", 0, 100_000)
-    sends_burst: int = _limit("sends_burst", 1, 100_000)
-    address_sends_per_s: float = _limit("address_sends_per_s", 0, 100_000)
-    address_sends_burst: int = _limit("address_sends_burst", 1, 100_000)
-    room_sends_per_s: float = _limit("room_sends_per_s", 0, 100_000)
-    room_sends_burst: int = _limit("room_sends_burst", 1, 100_000)
-    address_new_rooms_per_s: float = _limit("address_new_rooms_per_s", 0, 100_000)
-    address_new_rooms_burst: int = _limit("address_new_rooms_burst", 1, 100_000)
-    new_rooms_per_s: float = _limit("new_rooms_per_s", 0, 100_000)
-    new_rooms_burst: int = _limit("new_rooms_burst", 1, 1_000_000)
-    typing_per_s: float = _limit("typing_per_s", 0, 100_000)
-    address_typing_per_s: float = _limit("address_typing_per_s", 0, 100_000)
-    room_typing_per_s: float = _limit("room_typing_per_s", 0, 100_000)
-    websocket_ops_per_s: float = _limit("websocket_ops_per_s", 0, 100_000)
-    websocket_ops_burst: int = _limit("websocket_ops_burst", 1, 100_000)
-    websocket_controls_per_s: int = _limit("websocket_controls_per_s", 1, 100_000)
-    history_ms_per_s: float = _limit("history_ms_per_s", 0, 100_000)
-    history_burst_ms: int = _limit("history_burst_ms", 1, 1_000_000)
-    address_connections: int = _limit("address_connections", 1, 1_000_000)
-    address_streams: int = _limit("address_streams", 1, 1_000_000)
-    address_new_per_10_s: int = _limit("address_new_per_10_s", 1, 1_000_000)
-    connection_requests: int = _limit("connection_requests", 1, 1_000_000_000)
-    stream_rooms: int = _limit("stream_rooms", 1, 10_000)
-    keep_alive_s: float = _limit("keep_alive_s", 1, 3600, "seconds")
-    stalled_s: float = _limit("stalled_s", 1, 3600, "seconds")
-
-    def limits(self) -> Limits:
-        """The limits in force."""
-        tuned = {row.name: getattr(self, row.name) for row in SETTINGS if row.name in _LIMITS}
-        return Limits(drain_s=self.drain_seconds, **tuned)
+    def value(self, row: Setting) -> object:
+        """What a row of `SETTINGS` is set to."""
+        return getattr(self.limits, row.limit) if row.limit else getattr(self, row.name)
 
 
-def _table() -> tuple[Setting, ...]:
-    rows = []
+def _table() -> Iterator[Setting]:
     for field in dataclasses.fields(Settings):
-        section, kind, help_text, unit = field.metadata["row"]
-        rows.append(Setting(field.name, kind, field.default, section, help_text, unit))
-    return tuple(rows)
+        if "row" in field.metadata:
+            section, kind, help_text, unit = field.metadata["row"]
+            yield Setting(field.name, kind, field.default, section, help_text, unit)
+    for limit in limit_rows(Limits()):
+        if limit.bounds is not None:
+            least, most = limit.bounds
+            kind = number(least, most) if isinstance(limit.value, float) else integer(int(least), int(most))
+            name = _SETTING_NAMES.get(limit.name, limit.name)
+            yield Setting(name, kind, limit.value, "Limits", limit.help, limit.unit, limit.name)
 
 
-SETTINGS: tuple[Setting, ...] = _table()
+_SETTING_NAMES = {"drain_s": "drain_seconds"}
+"""Limits whose setting has another name."""
+
+SETTINGS: tuple[Setting, ...] = tuple(_table())
 """The table, in the order of the documentation."""
 
 
@@ -271,7 +238,8 @@ def load(
             sources[row.name] = "default"
             continue
         values[row.name] = _parse(row, text, sources[row.name])
-    settings = Settings(**values)  # type: ignore[arg-type]  # each value was made by its row's kind
+    limits = {row.limit: values.pop(row.name) for row in SETTINGS if row.limit and row.name in values}
+    settings = Settings(limits=Limits(**limits), **values)  # type: ignore[arg-type]  # made by their rows' kinds
     _check_together(settings, sources)
     return Loaded(settings, sources)
 

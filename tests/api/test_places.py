@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parlour.config import Settings
+from parlour.core.limits import Limits
 from parlour.net.connection import Connection
 from tests.support.inprocess import InProcess, Setup
 from tests.support.raw import UPGRADE, head, post, ws_frame
@@ -36,9 +37,8 @@ KINDS = {
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
     """A server at which each client may have four things open; the second believes no proxy."""
     data = tmp_path_factory.mktemp("places") / "data"
-    rates = Settings(
-        data=data, port=0, address_streams=MOST, history_ms_per_s=10_000, sends_burst=10_000, address_sends_burst=10_000
-    )
+    limits = Limits(address_streams=MOST, history_ms_per_s=10_000, sends_burst=10_000, address_sends_burst=10_000)
+    rates = Settings(data=data, port=0, limits=limits)
     with InProcess(settings=rates, setup=Setup(proxies=request.param)) as server:
         yield server
 
@@ -172,7 +172,7 @@ def test_what_fails_before_it_is_open_takes_no_place(server: InProcess, monkeypa
 
 
 def test_a_stop_gives_all_places_back(tmp_path: Path) -> None:
-    settings = Settings(data=tmp_path / "data", port=0, address_streams=20)
+    settings = Settings(data=tmp_path / "data", port=0, limits=Limits(address_streams=20))
     with InProcess(settings=settings) as server, ExitStack() as stack:
         for kind in KINDS:
             opened(server, stack, kind)

@@ -112,7 +112,7 @@ def test_shown_settings_are_a_file_that_gives_the_same_settings(tmp_path: Path) 
     file.write_text(done.stdout, encoding="utf-8")
     settings = load({}, {}, file).settings
     assert (settings.host, settings.port) == (("::1", "127.0.0.1", "localhost"), 0)
-    assert (settings.data, settings.debug, settings.sends_per_s) == (Path('a "b" é'), True, 3.0)
+    assert (settings.data, settings.debug, settings.limits.sends_per_s) == (Path('a "b" é'), True, 3.0)
     assert parlour("serve", "--show-settings", "--config", str(file)).returncode == 0
 
 

@@ -196,7 +196,7 @@ async def test_settings_are_taken_as_text_or_as_values(tmp_path: Path) -> None:
     }  # fmt: skip
     async with await start_server_async(0, data=str(tmp_path / "chat"), **settings) as server:
         assert path.is_socket()
-        assert server.app.settings.drain_seconds == 0.5
+        assert server.app.settings.limits.drain_s == 0.5
         assert not server.app.settings.rate_limits
         assert server.app.settings.trusted_proxies == ("10.0.0.0/8", "unix")
 

@@ -194,7 +194,7 @@ of it says how many there may be, or how often."""
 def test_every_limit_on_how_much_there_may_be_is_a_setting(name: str) -> None:
     setting = next(row for row in SETTINGS if row.name == OTHER_NAMES.get(name, name))
     more = 10 * getattr(Limits(), name)
-    assert getattr(load({setting.name: f"{more:g}"}, {}).settings.limits(), name) == more
+    assert getattr(load({setting.name: f"{more:g}"}, {}).settings.limits, name) == more
 
 
 def test_what_is_fixed_is_the_form_of_a_single_thing() -> None:

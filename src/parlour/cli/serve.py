@@ -62,7 +62,7 @@ def _as_toml(loaded: Loaded) -> str:
     for section, rows in groupby(SETTINGS, key=lambda row: row.section):
         lines.append(f"# {section}")
         for row in rows:
-            value = getattr(loaded.settings, row.name)
+            value = loaded.settings.value(row)
             plain = value if isinstance(value, bool | int | float) else show(row, value)
             text = json.dumps(list(value) if isinstance(value, tuple) else plain, ensure_ascii=False)
             absent = "# " if value is None else ""

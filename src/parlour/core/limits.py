@@ -29,6 +29,11 @@ def _limit(default: float, reason: str) -> Any:
     return field(default=default, metadata={"help": reason})
 
 
+def _setting(default: float, least: float, most: float, reason: str) -> Any:
+    """Declare a row that is also a setting of the server (`config.py`), from `least` to `most`."""
+    return field(default=default, metadata={"help": reason, "bounds": (least, most)})
+
+
 def _rule(value: float, reason: str) -> Any:
     """Declare a row that is the same on every server; `value` is the constant that those who enforce it use."""
     return field(default=value, init=False, metadata={"help": reason})
@@ -54,8 +59,8 @@ class Limits:
     header_read_s: float = _limit(10.0, "From the first byte of a request to the end of its header.")
     body_read_s: float = _limit(15.0, "From the end of the header to the end of the body.")
     tls_handshake_s: float = _limit(10.0, "The TLS handshake.")
-    keep_alive_s: float = _limit(75.0, "An idle connection waits this long for its next request.")
-    connection_requests: int = _limit(10_000, "Requests on one connection.")
+    keep_alive_s: float = _setting(75.0, 1, 3600, "An idle connection waits this long for its next request.")
+    connection_requests: int = _setting(10_000, 1, 1_000_000_000, "Requests on one connection.")
     pipelined_requests: int = _limit(8, "Requests of a pipeline begun in one turn, before others have theirs.")
 
     # messages
@@ -72,50 +77,60 @@ class Limits:
     websocket_message_s: float = _limit(
         30.0, "A WebSocket message has ended this long after its first byte; looked at every 15 s."
     )
-    websocket_controls_per_s: int = _limit(10, "Pings and pongs a WebSocket client may send each second.")
-    websocket_ops_per_s: float = _limit(20.0, "Operations of one WebSocket that store nothing, on average.")
-    websocket_ops_burst: int = _limit(200, "Operations of one WebSocket that store nothing, at once.")
+    websocket_controls_per_s: int = _setting(10, 1, 100_000, "Pings and pongs a WebSocket client may send each second.")
+    websocket_ops_per_s: float = _setting(
+        20.0, 0.01, 100_000, "Operations of one WebSocket that store nothing, on average."
+    )
+    websocket_ops_burst: int = _setting(200, 1, 100_000, "Operations of one WebSocket that store nothing, at once.")
     websocket_ping_s: float = _limit(25.0, "A WebSocket is pinged this often.")
     websocket_pong_s: float = _limit(10.0, "A pinged WebSocket sends something within this time, or is closed.")
-    stream_rooms: int = _limit(100, "Rooms on one connection.")
+    stream_rooms: int = _setting(100, 1, 10_000, "Rooms on one connection.")
 
     # streams
-    stream_comment_s: float = _limit(20.0, "A silent stream carries a sign of life this often.")
+    stream_comment_s: float = _limit(20.0, "A silent stream carries a heartbeat this often.")
     long_poll_s: float = _rule(MAX_WAIT_S, "The longest `wait`: many proxies cut at 60 s.")
     in_flight_bytes: int = _limit(
         64 * KIB, "Sent to a reader and not yet taken by it, before it is left with its cursor only."
     )
-    stalled_s: float = _limit(30.0, "A reader that takes nothing for so long is closed.")
-    drain_s: float = _limit(30.0, "From SIGTERM to exit.")
+    stalled_s: float = _setting(30.0, 1, 3600, "A reader that takes nothing for so long is closed.")
+    drain_s: float = _setting(30.0, 0, 3600, "From SIGTERM to exit.")
     reconnect_spread_s: float = _limit(15.0, "Clients are told to come back at a random moment within this time.")
 
     # rates and connections
-    sends_per_s: float = _limit(2.0, "Messages of one sender, on average.")
-    sends_burst: int = _limit(40, "Messages of one sender at once: the lines of a report, one by one.")
-    address_sends_per_s: float = _limit(30.0, "Messages from one address, on average: a class may share it.")
-    address_sends_burst: int = _limit(120, "Messages from one address at once.")
-    room_sends_per_s: float = _limit(100.0, "Messages to one room, on average.")
-    room_sends_burst: int = _limit(300, "Messages to one room at once.")
-    address_new_rooms_per_s: float = _limit(0.5, "New rooms from one address, on average.")
-    address_new_rooms_burst: int = _limit(40, "New rooms from one address at once.")
-    new_rooms_per_s: float = _limit(10.0, "New rooms from all addresses together, on average.")
-    new_rooms_burst: int = _limit(600, "New rooms from all addresses together at once.")
-    typing_per_s: float = _limit(1.0, "Signs of typing of one sender in one room, on average.")
-    address_typing_per_s: float = _limit(5.0, "Signs of typing from one address, on average.")
-    room_typing_per_s: float = _limit(10.0, "Signs of typing shown in one room, on average.")
-    history_ms_per_s: float = _limit(
-        100.0, "Milliseconds of the server's time that each second of reading may take for one address, on average."
+    sends_per_s: float = _setting(2.0, 0.01, 100_000, "Messages of one sender, on average.")
+    sends_burst: int = _setting(40, 1, 100_000, "Messages of one sender at once: the lines of a report, one by one.")
+    address_sends_per_s: float = _setting(
+        30.0, 0.01, 100_000, "Messages from one address, on average: a class may share it."
     )
-    history_burst_ms: int = _limit(
-        2000, "Milliseconds of the server's time that reading may take for one address at once."
+    address_sends_burst: int = _setting(120, 1, 100_000, "Messages from one address at once.")
+    room_sends_per_s: float = _setting(100.0, 0.01, 100_000, "Messages to one room, on average.")
+    room_sends_burst: int = _setting(300, 1, 100_000, "Messages to one room at once.")
+    address_new_rooms_per_s: float = _setting(0.5, 0.01, 100_000, "New rooms from one address, on average.")
+    address_new_rooms_burst: int = _setting(40, 1, 100_000, "New rooms from one address at once.")
+    new_rooms_per_s: float = _setting(10.0, 0.01, 100_000, "New rooms from all addresses together, on average.")
+    new_rooms_burst: int = _setting(600, 1, 1_000_000, "New rooms from all addresses together at once.")
+    typing_per_s: float = _setting(1.0, 0.01, 100_000, "Signs of typing of one sender in one room, on average.")
+    address_typing_per_s: float = _setting(5.0, 0.01, 100_000, "Signs of typing from one address, on average.")
+    room_typing_per_s: float = _setting(10.0, 0.01, 100_000, "Signs of typing shown in one room, on average.")
+    history_ms_per_s: float = _setting(
+        100.0,
+        0.01,
+        100_000,
+        "Milliseconds of the server's time that each second of reading may take for one address, on average.",
     )
-    address_connections: int = _limit(
-        1024, "Open connections from one address; never more than half of what the server can hold."
+    history_burst_ms: int = _setting(
+        2000, 1, 1_000_000, "Milliseconds of the server's time that reading may take for one address at once."
     )
-    address_streams: int = _limit(
-        512, "Streams, WebSockets and waiting long-polls open at an address, also by way of a trusted proxy."
+    address_connections: int = _setting(
+        1024, 1, 1_000_000, "Open connections from one address; never more than half of what the server can hold."
     )
-    address_new_per_10_s: int = _limit(1000, "New connections from one address in ten seconds.")
+    address_streams: int = _setting(
+        512,
+        1,
+        1_000_000,
+        "Streams, WebSockets and waiting long-polls open at an address, also by way of a trusted proxy.",
+    )
+    address_new_per_10_s: int = _setting(1000, 1, 1_000_000, "New connections from one address in ten seconds.")
 
 
 class LimitRow(NamedTuple):
@@ -125,6 +140,8 @@ class LimitRow(NamedTuple):
     value: int | float
     unit: str
     help: str
+    bounds: tuple[float, float] | None
+    """Between which it can be set; None where it is the same on every server."""
 
 
 _UNITS = {"bytes": "bytes", "chars": "characters", "s": "seconds", "lines": "lines"}
@@ -133,7 +150,8 @@ _UNITS = {"bytes": "bytes", "chars": "characters", "s": "seconds", "lines": "lin
 def limit_rows(limits: Limits) -> list[LimitRow]:
     """Every limit with its value in force, in the order of the table; `unit` is empty for a count or a rate."""
     return [
-        LimitRow(row.name, getattr(limits, row.name), _unit(row.name), row.metadata["help"]) for row in fields(limits)
+        LimitRow(row.name, getattr(limits, row.name), _unit(row.name), row.metadata["help"], row.metadata.get("bounds"))
+        for row in fields(limits)
     ]
 
 
