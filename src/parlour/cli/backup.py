@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from parlour.cli.check import CANNOT_OPEN, DAMAGED
+from parlour.cli.data import CANNOT_OPEN, DAMAGED, data_option
 from parlour.cli.progress import show
 from parlour.cli.streams import say, write_line
 from parlour.store.sqlite.backup import back_up
@@ -15,14 +15,7 @@ from parlour.store.sqlite.errors import Damaged, StoreError
 
 @click.command("backup")
 @click.argument("dest", type=click.Path(path_type=Path))
-@click.option(
-    "--data",
-    "directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("parlour-data"),
-    show_default=True,
-    help="The data directory.",
-)
+@data_option()
 def backup(dest: Path, directory: Path) -> int:
     """Copy the stored data into the file DEST, also while the server runs.
 

@@ -7,23 +7,14 @@ from pathlib import Path
 import click
 import msgspec
 
+from parlour.cli.data import CANNOT_OPEN, DAMAGED, data_option
 from parlour.cli.streams import say, write_line
 from parlour.store.sqlite import check as whole
 from parlour.store.sqlite.errors import StoreError
 
-DAMAGED = 1
-CANNOT_OPEN = 2
-
 
 @click.command("check")
-@click.option(
-    "--data",
-    "directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("parlour-data"),
-    show_default=True,
-    help="The data directory.",
-)
+@data_option()
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def check(directory: Path, as_json: bool) -> int:
     """Verify every stored event, also while the server runs.

@@ -2,7 +2,7 @@
 
 Exit codes of the server: 0 done, 2 wrong usage or settings, 3 it cannot start (address taken, data unusable), 74 the
 disk failed while it was storing (whether the last messages are stored shows at the next start). The other commands have
-codes of their own (`cli/output.py`, `cli/check.py`); 130 is interrupted, for all.
+codes of their own (`cli/output.py`, `cli/data.py`); 130 is interrupted, for all.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from parlour.cli.check import CANNOT_OPEN, DAMAGED
+from parlour.cli.data import CANNOT_OPEN, DAMAGED, data_option
 from parlour.cli.progress import show
 from parlour.cli.streams import say, write_line
 from parlour.store.sqlite import backup as copies
@@ -15,14 +15,7 @@ from parlour.store.sqlite.errors import Damaged, StoreError
 
 @click.command("restore")
 @click.argument("src", type=click.Path(path_type=Path))
-@click.option(
-    "--data",
-    "directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("parlour-data"),
-    show_default=True,
-    help="The data directory to make; it may exist and be empty.",
-)
+@data_option("The data directory to make; it may exist and be empty.")
 def restore(src: Path, directory: Path) -> int:
     """Put the backup SRC into a new data directory, checked like `parlour check` does.
 
