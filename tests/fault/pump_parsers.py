@@ -18,7 +18,6 @@ from parlour.core.errors import Refusal
 from parlour.core.text import shown, text_line, visible
 from parlour.ui.links import pieces
 from parlour.ui.timeline import render_text
-from parlour.wire.sse import SSEParser
 from tests.fault import pumps
 from tests.fault.growth import Cost
 from tests.fault.pumps import Grammar, Pump
@@ -53,12 +52,6 @@ def in_pieces(data: bytes, size: int) -> Iterator[bytes]:
     return (data[at : at + size] for at in range(0, len(data), size))
 
 
-def read_events(data: bytes, piece: int) -> None:
-    parser = SSEParser()
-    for part in in_pieces(data, piece):
-        parser.feed(part)
-
-
 def read_lines(data: bytes, piece: int) -> None:
     reader = LineReader()
     for part in in_pieces(data, piece):
@@ -90,8 +83,6 @@ def parsers() -> list[Parser]:
     """All of them."""
     stream = pumps.STREAM
     return [
-        Parser("server-sent events", stream, 64 * KIB, lambda data: read_events(data, len(data))),
-        Parser("server-sent events in pieces", stream, 64 * KIB, lambda data: read_events(data, 512), is_cut=True),
         Parser("lines of a stream", stream, 64 * KIB, lambda data: read_lines(data, len(data))),
         Parser("lines of a stream in pieces", stream, 64 * KIB, lambda data: read_lines(data, 512), is_cut=True),
         Parser("an event", pumps.JSON, 64 * KIB, lambda data: read_lines(data.replace(b"\n", b"") + b"\n", 1 << 20)),
