@@ -6,10 +6,10 @@ import re
 import unicodedata
 from functools import cache
 
+from parlour.core.joiners import JOINERS
+
 MAX_MARKS = 4
 """Combining marks in a row: a Tibetan stack needs four; more is only used to paint over other lines."""
-
-_JOINERS = "\u200c\u200d"
 
 
 def is_mark(char: str) -> bool:
@@ -31,7 +31,7 @@ def _piles() -> re.Pattern[str]:
     blocks = (range(0x0300, 0x3100), range(0xA600, 0xAC00), range(0xFB00, 0xFE30))
     marks = "".join(chr(code) for block in blocks for code in block if is_mark(chr(code)))
     marks += "\U000101f0-\U0001e9ff\U000e0100-\U000e01ef"
-    return re.compile(f"[{marks}][{marks}{_JOINERS}]{{{MAX_MARKS},}}+")
+    return re.compile(f"[{marks}][{marks}{JOINERS}]{{{MAX_MARKS},}}+")
 
 
 def _limit(match: re.Match[str]) -> str:
@@ -43,7 +43,7 @@ def _limit(match: re.Match[str]) -> str:
     for char in pile:
         if is_mark(char):
             count += 1
-        elif char not in _JOINERS:
+        elif char not in JOINERS:
             kept.append(_surplus(count))
             count = 0
         if count <= MAX_MARKS:

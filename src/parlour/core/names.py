@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from parlour.core.errors import Refusal
 from parlour.core.impersonation import impersonated
-from parlour.core.joiners import JOINERS, may_join, may_stand
+from parlour.core.joiners import JOINERS, is_emoji_part, joins_emoji, may_join, may_stand
 from parlour.core.marks import MAX_MARKS, is_mark
 
 MAX_NAME_CHARS = 64
@@ -158,7 +158,6 @@ _IMPERSONATED = {
     "guest": "Names like guest-abcd are given to guests without a name; choose another one, or send no name.",
 }
 _SPACES = re.compile("[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-_JOINER = "\u200d"
 
 
 def _can_be_seen(char: str) -> bool:
@@ -169,8 +168,7 @@ def _may_be_shown(name: str, index: int) -> bool:
     char = name[index]
     before = name[index - 1] if index else ""
     if char in JOINERS:
-        is_emoji = char == _JOINER and is_emoji_part(before) and is_emoji_part(name[index + 1 : index + 2])
-        return is_emoji or may_join(name, index)
+        return joins_emoji(name, index) or may_join(name, index)
     if "\ufe00" <= char <= "\ufe0f":  # presentation: as emoji or as text
         return before != "" and (
             unicodedata.category(before) == "So" or before in "0123456789#*" or is_emoji_part(before)
@@ -180,19 +178,6 @@ def _may_be_shown(name: str, index: int) -> bool:
     if char == " ":
         return True
     return (is_mark(char) and char not in _INVISIBLE) or _can_be_seen(char)
-
-
-def is_emoji_part(char: str) -> bool:
-    """Whether a character may stand beside a joiner in an emoji: a pictograph, a skin tone or the emoji selector.
-
-    Blocks, not categories: a Python older than the emoji knows it as unassigned.
-    """
-    return (
-        "\U0001f000" <= char <= "\U0001fbff"
-        or "\u2190" <= char <= "\u27ff"
-        or "\u2900" <= char <= "\u2bff"
-        or char == "\ufe0f"
-    )
 
 
 def _bad_name(detail: str) -> Refusal:

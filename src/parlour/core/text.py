@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from parlour.core.errors import Refusal
+from parlour.core.joiners import JOINERS, may_stay
 from parlour.core.marks import limit_marks
-from parlour.core.names import is_emoji_part
 
 MAX_TEXT_BYTES = 16 * 1024
 MAX_TEXT_LINES = 400
@@ -71,7 +71,6 @@ _UNSEEN = (
 )
 _HOSTILE = re.compile(f"{_FLAG}|[\0-\x1f{_UNSEEN}]++")
 _HOSTILE_IN_LINES = re.compile(f"{_FLAG}|[\0-\x08\x0b-\x1f{_UNSEEN}]++")
-_JOINERS = "\u200c\u200d"
 
 
 def visible(text: str) -> str:
@@ -150,7 +149,7 @@ class Pictures:
 def _pictures(match: re.Match[str]) -> str:
     """The pictures of a run of hostile characters; a run costs little more than one."""
     run = match[0]
-    if len(run) == 1 and run not in _JOINERS:
+    if len(run) == 1 and run not in JOINERS:
         return _PICTURES[ord(run)]  # most are, and a text may have thousands of them
     kept = _kept(match)
     return run[:kept] + run[kept:].translate(_PICTURES)
@@ -160,7 +159,7 @@ def _kept(match: re.Match[str]) -> int:
     """How many characters of the run stay as they are: all of a flag, a joiner at the start where it joins."""
     if match[1] is not None:
         return len(match[1])
-    return int(match[0][0] in _JOINERS and _joins(match.string, match.start()))
+    return int(match[0][0] in JOINERS and may_stay(match.string, match.start()))
 
 
 class _Pictures(dict[int, str]):
@@ -177,16 +176,6 @@ class _Pictures(dict[int, str]):
 
 
 _PICTURES = _Pictures()
-
-
-def _joins(text: str, index: int) -> bool:
-    before = text[index - 1] if index else ""
-    # Scripts whose spelling needs joiners and non-joiners: Arabic and Indic ones and their neighbours.
-    if "\u0600" <= before <= "\u18af" and (before <= "\u0dff" or "\u0f00" <= before <= "\u109f" or before >= "\u1780"):
-        return True
-    if "\ufb50" <= before <= "\ufdff" or "\ufe70" <= before <= "\ufefc":
-        return True
-    return text[index] == "\u200d" and is_emoji_part(before) and is_emoji_part(text[index + 1 : index + 2])
 
 
 def text_line(at: str, name: str, text: str) -> str:
