@@ -110,6 +110,7 @@ def test_shorter_line_leaves_nothing_of_the_longer_one() -> None:
 
 def test_columns_of_wide_and_combining_characters() -> None:
     assert [columns(text) for text in ("abc", "日本", "e\u0301", "👩", "\u200d", "ｶ")] == [3, 4, 1, 2, 0, 1]
+    assert [columns(text) for text in ("👩\u200d🚀", "🇩🇪", "❤\ufe0f")] == [2, 2, 2], "one emoji each"
 
 
 def keys_of(data: str) -> list[Token]:

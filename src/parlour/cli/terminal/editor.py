@@ -151,10 +151,10 @@ def render(prompt: str, editor: Editor, width: int) -> str:
     """
     width = max(width - 1, 1)  # the last column is left free for the cursor
     prompt = fitting_start(visible(prompt), width // 2)
-    room = width - columns(prompt)
+    free = width - columns(prompt)
     after = _shown(editor.after)
-    before = fitting_end(_shown(editor.before), room * 2 // 3 if after else room)
-    after = fitting_start(after, room - columns(before))
+    before = fitting_end(_shown(editor.before), free * 2 // 3 if after else free)
+    after = fitting_start(after, free - columns(before))
     tail = f"{_SAVE}{after}{ERASE_TO_END}{_RESTORE}" if after else ERASE_TO_END
     return f"\r{_NO_WRAP}{prompt}{before}{tail}{_WRAP}"
 

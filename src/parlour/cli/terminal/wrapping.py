@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from parlour.cli.terminal.columns import columns
+from parlour.cli.terminal.columns import characters, columns
 
 _INDENT = "  "
 """Before what goes on: as before the further lines of a message, which can so be told from another message."""
@@ -44,7 +44,7 @@ def _columns(text: str) -> int:
 
 def _end(used: int, text: str, width: int) -> int:
     """The columns used of the last row when the terminal has written the text after `used` columns."""
-    for char in _COLOUR.sub("", text):
-        size = columns(char)
+    for character in characters(_COLOUR.sub("", text)):
+        size = columns(character)
         used = size if used + size > width else used + size
     return used
