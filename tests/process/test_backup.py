@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -45,12 +46,18 @@ def texts(server: ServerProcess) -> list[str]:
         return [event["text"] for event in http.get("/lobby?format=json&since=0&limit=1000").json()["events"]]
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a server that has ended, with three messages."""
-    with ServerProcess(tmp_path / "data") as server:
+    with ServerProcess(tmp_path_factory.mktemp("ended") / "data") as server:
         say(server, "1", "2", "3")
     return server.data
+
+
+@pytest.fixture
+def data(ended: Path, tmp_path: Path) -> Path:
+    """A copy of that for one test."""
+    return shutil.copytree(ended, tmp_path / "data")
 
 
 def test_a_backup_of_a_running_server_is_restored_with_a_new_epoch(tmp_path: Path) -> None:

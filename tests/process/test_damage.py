@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 
 DAMAGED = 60
@@ -20,9 +19,9 @@ READABLE = [seq for seq in range(1, 101) if seq != DAMAGED]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     server = ServerProcess(tmp_path_factory.mktemp("damage") / "data")
-    with server:
+    with server, server.client() as http:
         for seq in range(1, 101):
-            httpx.post(f"{server.url}/lobby", content=f"message {seq}", timeout=PATIENCE_S).raise_for_status()
+            http.post("/lobby", content=f"message {seq}").raise_for_status()
     connection = apsw.Connection(str(server.data / "parlour.db"))
     connection.execute(
         "UPDATE events SET body = CAST(replace(body, 'message', 'massage') AS BLOB) WHERE id & 0xfff = ?", (DAMAGED,)
@@ -93,4 +92,5 @@ def test_a_person_who_follows_is_told_in_words(server: ServerProcess) -> None:
 def test_the_log_names_it_once(server: ServerProcess, http: httpx.Client) -> None:
     for _ in range(2):
         assert http.get("/lobby/60").status_code == 503
+    server.stop()
     assert server.log.count("Event 60 of room lobby is damaged") == 1

@@ -66,6 +66,7 @@ class Transport:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             # A transport of our own, or httpx would read the environment in its way.
             transport=httpx.HTTPTransport(
+                verify=server.startswith("https:"),  # to read the certificates takes 20 ms, and nothing needs them here
                 proxy=None if proxy is None else proxy.url,
                 limits=httpx.Limits(keepalive_expiry=60.0),  # under the 75 s after which the server closes
             ),
