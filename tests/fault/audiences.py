@@ -1,4 +1,4 @@
-"""Inputs that are little to say and much to hear: one message, or a hundred, that very many wait for."""
+"""Small inputs with many readers: one message, or a hundred, that hundreds of connections wait for."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ ROOMS = [f"full-{number}" for number in range(200)]
 CLOSE = ws_frame(b"\x03\xe8", 8)
 
 
-class Herd(NamedTuple):
-    """So many who ask, each for something else until it begins anew, and the input that all of them are given.
+class Audience(NamedTuple):
+    """`size` connections that read, and the input `data` that all of them are given.
 
-    Each is there when it has been told `is_there` for all of its `rooms`. The input comes on a connection of its own,
-    or from the first of the herd.
+    They take turns with the requests in `asks`. Each is ready when it has been told `is_there` for all of its `rooms`.
+    The input comes on a connection of its own, or from the first reader.
     """
 
     name: str
@@ -39,50 +39,50 @@ class Herd(NamedTuple):
     is_one_of_them: bool = False
 
     def measure(self, meter: LoopMeter, port: int) -> Hold:
-        """What the loop was held by until all have heard the last of it."""
+        """Measure how long the loop is held until every reader has the last message."""
         name = f"{self.name}, for {self.size}"
         with ExitStack() as stack:
-            herd = [stack.enter_context(Client.to(port)) for _ in range(self.size)]
-            for number, client in enumerate(herd):
+            audience = [stack.enter_context(Client.to(port)) for _ in range(self.size)]
+            for number, client in enumerate(audience):
                 client.send(self.asks[number % len(self.asks)])
-            for client in herd:
+            for client in audience:
                 for _ in range(self.rooms):
                     client.read_until(self.is_there)
             if self.is_one_of_them:
                 hold = meter.begin(name)
-                herd[0].send(self.data)
+                audience[0].send(self.data)
             else:
                 hold = meter.feed(name, self.data)
-            for client in herd:
+            for client in audience:
                 client.read_until(LAST.encode())
             return meter.more(hold)
 
 
-def herds(size: int, texts: Sequence[str]) -> Iterator[Herd]:
+def audiences(size: int, texts: Sequence[str]) -> Iterator[Audience]:
     """One message for a room, on every transport; and hostile texts for one who reads them as text."""
-    words = post("/herd", LAST.encode(), TEXT)
+    words = post("/audience", LAST.encode(), TEXT)
     for transport in raw.TRANSPORTS[:3]:
-        yield Herd(transport.name, size, [transport.request("herd", 0)], words)
-    yield Herd("long-poll", size, [head("GET", "/herd?format=json&wait=55")], words, rooms=0)
+        yield Audience(transport.name, size, [transport.request("audience", 0)], words)
+    yield Audience("long-poll", size, [head("GET", "/audience?format=json&wait=55")], words, rooms=0)
     for name in texts:
         ops = b"".join([op(op="send", room="live", text=TEXTS[name]) for _ in range(16)])
         data = upgrade(MANY) + ops + op(op="send", room="live", text=LAST) + CLOSE
-        yield Herd(f"live text: {name}", 1, [head("GET", "/live?follow=1&limit=1")], data, is_there=b"\r\n\r\n")
+        yield Audience(f"live text: {name}", 1, [head("GET", "/live?follow=1&limit=1")], data, is_there=b"\r\n\r\n")
 
 
-def herds_of_many_rooms(size: int) -> Iterator[Herd]:
+def audiences_of_many_rooms(size: int) -> Iterator[Audience]:
     """A message for each of many full rooms at once; and streams of several rooms, which share no bytes."""
     halves = ROOMS[:100], ROOMS[100:]
     read = [upgrade(MANY) + b"".join([op(op="subscribe", room=room) for room in half]) for half in halves]
     # Those that come first are a batch by themselves; in the next one are the rest, and all that the reader reads.
     words = b"".join([op(op="send", room=room, text=LAST) for room in (*halves[1], *halves[0])])
-    yield Herd("200 rooms", 2 * SHARE, read, upgrade(MANY) + words + CLOSE, 100)
-    yield Herd("200 rooms, from a reader", 2 * SHARE, read, words, 100, is_one_of_them=True)
+    yield Audience("200 rooms", 2 * SHARE, read, upgrade(MANY) + words + CLOSE, 100)
+    yield Audience("200 rooms, from a reader", 2 * SHARE, read, words, 100, is_one_of_them=True)
     polls = [head("GET", f"/{room}?format=json&wait=55") for room in ROOMS]
-    yield Herd("200 rooms, long-poll", size, polls, upgrade(MANY) + words + CLOSE, rooms=0)
+    yield Audience("200 rooms, long-poll", size, polls, upgrade(MANY) + words + CLOSE, rooms=0)
     query = "&".join([f"room={room}" for room in ROOMS[:31]])
     streams = [head("GET", f"{MANY}?{query}", "Accept: text/event-stream")]
     last = op(op="send", room=ROOMS[0], text=LAST) + CLOSE
-    yield Herd("streams of 31 rooms", size, streams, upgrade(MANY) + last, 31)
+    yield Audience("streams of 31 rooms", size, streams, upgrade(MANY) + last, 31)
     small = b"".join([op(op="send", room=ROOMS[0], text=f"{number}") for number in range(199)])
-    yield Herd("200 messages, streams of 31 rooms", SHARE, streams, upgrade(MANY) + small + last, 31)
+    yield Audience("200 messages, streams of 31 rooms", SHARE, streams, upgrade(MANY) + small + last, 31)

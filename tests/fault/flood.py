@@ -31,9 +31,11 @@ RETRY_AFTER = re.compile(rb"(?i)\r\nretry-after: [1-9][0-9]*\r\n")
 
 
 @dataclass
-class Tide:
-    """What a flood of texts of `size` bytes in one room has come to. `faults` are answers that a refusal must not be
-    like."""
+class Flood:
+    """A flood of texts of `size` bytes in one room, with every attempt and its outcome.
+
+    `faults` are refusals that do not say what they have to say.
+    """
 
     shared: Shared
     size: int
@@ -55,11 +57,13 @@ class Flooder(asyncio.Protocol):
 
     window = 1
 
-    def __init__(self, tide: Tide, number: int) -> None:
-        self._tide = tide
+    def __init__(self, flood: Flood, number: int) -> None:
+        self._flood = flood
         self._name = f"{type(self).__name__}-{number}"
         self._made = 0
-        self._sample = make_message(tide.shared.rooms[0], "", "x" * tide.size)  # all say the same, under their own keys
+        self._sample = make_message(
+            flood.shared.rooms[0], "", "x" * flood.size
+        )  # all say the same, under their own keys
         self._waiting: deque[tuple[Message, float]] = deque()
         self._data = b""
         self._transport: asyncio.Transport | None = None
@@ -68,12 +72,12 @@ class Flooder(asyncio.Protocol):
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
-        """Flood until the tide turns and everything is answered."""
+        """Send until the flood is over and everything is answered."""
         await self._connect()
         await self.gone
 
     async def _connect(self) -> None:
-        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._tide.shared.port)
+        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._flood.shared.port)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -81,7 +85,7 @@ class Flooder(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         for message, sent_at in self._waiting:
             self._note(message, sent_at, LOST_FATE)
-        if self._is_asked_to_close and not self._waiting and not self._tide.is_over:
+        if self._is_asked_to_close and not self._waiting and not self._flood.is_over:
             self._is_asked_to_close = False
             self._again = asyncio.get_running_loop().create_task(self._connect())
         elif not self.gone.done():
@@ -91,7 +95,7 @@ class Flooder(asyncio.Protocol):
         """Fill the window; end when there is nothing more to wait for."""
         assert self._transport is not None
         requests = []
-        while len(self._waiting) < self.window and not self._tide.is_over:
+        while len(self._waiting) < self.window and not self._flood.is_over:
             self._made += 1
             message = self._sample._replace(key=f"{self._name}-{self._made:06}")
             self._waiting.append((message, time.monotonic()))
@@ -105,12 +109,12 @@ class Flooder(asyncio.Protocol):
         raise NotImplementedError
 
     def _note(self, message: Message, sent_at: float, fate: Fate) -> None:
-        self._tide.shared.note(self._name, self._name, self._name, message, sent_at, fate)
+        self._flood.shared.note(self._name, self._name, self._name, message, sent_at, fate)
 
     def _judge(self, message: Message, sent_at: float, fate: Fate, *, is_told: bool) -> None:
         """Note an answer; `is_told` is whether a refusal says when to come back."""
         if fate.outcome != "ack" and not (is_told and fate.outcome == "known_fail"):
-            self._tide.faults.append(f"{fate.code} without saying when to come back, or that it is not stored")
+            self._flood.faults.append(f"{fate.code} without saying when to come back, or that it is not stored")
         self._note(message, sent_at, fate)
 
 
@@ -148,8 +152,8 @@ class WebSocketFlooder(Flooder):
 
     window = 256
 
-    def __init__(self, tide: Tide, number: int) -> None:
-        super().__init__(tide, number)
+    def __init__(self, flood: Flood, number: int) -> None:
+        super().__init__(flood, number)
         self._frames: Frames | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -17,8 +17,8 @@ MSS = 536
 RECEIVE_BYTES = 2304
 """What a narrow line looks like to the server: its own kernel takes some tens of kilobytes for it, not megabytes."""
 
-SIP = 10
-"""Bytes that the thirsty half reads each second; the others read nothing at all."""
+TRICKLE_BYTES = 10
+"""Bytes that half of the clients read each second; the others read nothing."""
 
 
 class Way(NamedTuple):
@@ -40,14 +40,14 @@ PAGE_WAYS = (
 )
 
 
-class Sleeper:
-    """One of them. `asked_s` is when it asked, `closed_s` when the server had enough of it, on a monotonic clock."""
+class SlowClient:
+    """One connection. `asked_s` is when it asked, `closed_s` when the server closed it, on a monotonic clock."""
 
-    __slots__ = ("asked_s", "closed_s", "data", "is_thirsty", "sock", "way")
+    __slots__ = ("asked_s", "closed_s", "data", "is_trickling", "sock", "way")
 
-    def __init__(self, port: int, room: str, epoch: str, way: Way, is_thirsty: bool) -> None:
+    def __init__(self, port: int, room: str, epoch: str, way: Way, is_trickling: bool) -> None:
         self.way = way
-        self.is_thirsty = is_thirsty
+        self.is_trickling = is_trickling
         self.data = b""
         self.closed_s = 0.0
         self.sock = socket.socket()
@@ -59,7 +59,7 @@ class Sleeper:
         self.asked_s = time.monotonic()
         self.sock.send(way.request(room, epoch))
 
-    def sip(self, size: int = SIP) -> None:
+    def trickle(self, size: int = TRICKLE_BYTES) -> None:
         """Read a little of what is there."""
         with suppress(OSError):
             self.data += self.sock.recv(size)
@@ -72,42 +72,42 @@ class Sleeper:
         return len(seqs)
 
 
-class Dormitory:
-    """All sleepers, as many of every way; half of each take a sip now and then."""
+class SlowClients:
+    """As many slow clients of every way; half of each read a trickle."""
 
     def __init__(self, port: int, room: str, epoch: str, ways: Sequence[Way], count: int) -> None:
         kinds = len(ways)
-        self.sleepers = [Sleeper(port, room, epoch, ways[n % kinds], n // kinds % 2 == 1) for n in range(count)]
-        self._by_descriptor = {sleeper.sock.fileno(): sleeper for sleeper in self.sleepers}
+        self.clients = [SlowClient(port, room, epoch, ways[n % kinds], n // kinds % 2 == 1) for n in range(count)]
+        self._by_descriptor = {client.sock.fileno(): client for client in self.clients}
         self._poller = select.epoll()
         for descriptor in self._by_descriptor:
             self._poller.register(descriptor, select.EPOLLRDHUP)
-        self._sipped = 0.0
+        self._trickled = 0.0
 
     @property
-    def awake(self) -> int:
+    def connected(self) -> int:
         """How many the server still serves."""
-        return sum(not sleeper.closed_s for sleeper in self.sleepers)
+        return sum(not client.closed_s for client in self.clients)
 
-    def turn(self) -> None:
-        """See who has been closed; let the thirsty half drink once a second."""
+    def look(self) -> None:
+        """Note which connections the server has closed; let half of the others read once a second."""
         now = time.monotonic()
-        for descriptor, _ in self._poller.poll(0, len(self.sleepers)):
+        for descriptor, _ in self._poller.poll(0, len(self.clients)):
             self._close(self._by_descriptor[descriptor], now)
-        if now - self._sipped >= 1.0:
-            self._sipped = now
-            for sleeper in self.sleepers:
-                if not sleeper.closed_s and sleeper.is_thirsty:
-                    sleeper.sip()
+        if now - self._trickled >= 1.0:
+            self._trickled = now
+            for client in self.clients:
+                if not client.closed_s and client.is_trickling:
+                    client.trickle()
 
-    def _close(self, sleeper: Sleeper, now: float) -> None:
-        sleeper.closed_s = now
-        self._poller.unregister(sleeper.sock)
-        sleeper.sip(1 << 16)
-        sleeper.sock.close()
+    def _close(self, client: SlowClient, now: float) -> None:
+        client.closed_s = now
+        self._poller.unregister(client.sock)
+        client.trickle(1 << 16)
+        client.sock.close()
 
     def close(self) -> None:
         """Close what is left."""
-        for sleeper in self.sleepers:
-            sleeper.sock.close()
+        for client in self.clients:
+            client.sock.close()
         self._poller.close()

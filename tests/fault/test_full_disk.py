@@ -75,6 +75,7 @@ def test_a_server_is_ready_again_without_a_send_when_there_is_room(
         while status_of(server.port, "/readyz") != 200:
             assert time.monotonic() < until
         assert raw.status(post(server.port, "lobby", "after", "after-it")) == 201
+        server.stop()
         assert server.log.count("a batch of") == 1, "the log of a full disk fills the disk"
 
 

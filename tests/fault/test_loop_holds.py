@@ -1,6 +1,6 @@
 """Promise 7: none of the inputs that were thought of holds the event loop for longer than 50 ms of CPU time.
 
-They are whole situations: pages, replays, herds, pipelines. Those that a parser chokes on: test_pumped_inputs.py.
+They are whole situations: pages, replays, audiences, pipelines. Those that a parser chokes on: test_pumped_inputs.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from parlour.config import Settings
 from parlour.watchdog import SLOW_S
 from tests.conformance.http1_cases import CASES
 from tests.fault import inputs
-from tests.fault.herds import Herd, herds, herds_of_many_rooms
+from tests.fault.audiences import Audience, audiences, audiences_of_many_rooms
 from tests.fault.inputs import TEXTS
 from tests.fault.loop_meter import Hold, LoopMeter, pump
 from tests.support.inprocess import InProcess
@@ -36,9 +36,9 @@ TRIES = 3
 HOSTILE = ("bidi", "joiners")
 """The texts that cost most as text or as HTML; the long run takes all of them."""
 
-HERD = 300
-LONG_HERD = 2000
-LONGER_HERD = 6000
+AUDIENCE = 300
+LONG_AUDIENCE = 2000
+LONGER_AUDIENCE = 6000
 """So many long-polls, or streams of several rooms, would hold the loop if they were all served in one turn."""
 
 PIPELINE = 65536
@@ -79,9 +79,9 @@ class Sweep:
         for name, data in named:
             self._note(lambda name=name, data=data: self._meter.feed(name, data, is_stream=is_stream))  # type: ignore[misc]
 
-    def feed_herd(self, herd: Herd) -> None:
+    def feed_audience(self, audience: Audience) -> None:
         """Measure an input that many wait for."""
-        self._note(lambda: herd.measure(self._meter, self.port))
+        self._note(lambda: audience.measure(self._meter, self.port))
 
     def _note(self, measure: Callable[[], Hold]) -> None:
         hold = measure()
@@ -99,7 +99,7 @@ class Sweep:
         assert worst[0].seconds < SLOW_S, worst
 
 
-def sweep_all(sweep: Sweep, herd: int, pipeline: int, times: tuple[int, ...]) -> None:
+def sweep_all(sweep: Sweep, audience: int, pipeline: int, times: tuple[int, ...]) -> None:
     """Feed everything."""
     sweep.feed((case.name, case.data) for case in CASES)
     sweep.feed(inputs.bodies())
@@ -113,8 +113,8 @@ def sweep_all(sweep: Sweep, herd: int, pipeline: int, times: tuple[int, ...]) ->
         sweep.feed(inputs.many_rooms(names, sweep.epoch), is_stream=True)
     sweep.feed([("list of rooms", head("GET", "/api/v1/rooms?limit=1000") * 8)])
     sweep.feed(inputs.websockets([f"room-{number}" for number in range(1200)]))
-    for each in herds(herd, sweep.texts):
-        sweep.feed_herd(each)
+    for each in audiences(audience, sweep.texts):
+        sweep.feed_audience(each)
 
 
 @pytest.fixture
@@ -126,18 +126,18 @@ def server(tmp_path: Path) -> Iterator[InProcess]:
 @pytest.mark.timeout(300)
 def test_no_input_holds_the_loop(server: InProcess) -> None:
     sweep = Sweep(server, HOSTILE)
-    sweep_all(sweep, HERD, PIPELINE, (1,))
+    sweep_all(sweep, AUDIENCE, PIPELINE, (1,))
     assert len(sweep.holds) > 850
     sweep.check()
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("size", "every"), [(HERD, 3), pytest.param(LONGER_HERD, 1, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("size", "every"), [(AUDIENCE, 3), pytest.param(LONGER_AUDIENCE, 1, marks=pytest.mark.long)])
 def test_no_batch_for_many_rooms_holds_the_loop(server: InProcess, size: int, every: int) -> None:
     """The default run has a message for many rooms, and one for streams of many rooms; the long one has all cases."""
     sweep = Sweep(server, ())
-    for herd in itertools.islice(herds_of_many_rooms(size), 0, None, every):
-        sweep.feed_herd(herd)
+    for audience in itertools.islice(audiences_of_many_rooms(size), 0, None, every):
+        sweep.feed_audience(audience)
     sweep.check()
 
 
@@ -145,5 +145,5 @@ def test_no_batch_for_many_rooms_holds_the_loop(server: InProcess, size: int, ev
 @pytest.mark.timeout(1800)
 def test_no_input_holds_the_loop_with_every_text_and_longer_pipelines(server: InProcess) -> None:
     sweep = Sweep(server, tuple(TEXTS))
-    sweep_all(sweep, LONG_HERD, LONG_PIPELINE, (1, 8))
+    sweep_all(sweep, LONG_AUDIENCE, LONG_PIPELINE, (1, 8))
     sweep.check()

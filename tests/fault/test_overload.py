@@ -18,7 +18,7 @@ import uvloop
 from tests.checker.invariants import violations
 from tests.fault.client import Shared
 from tests.fault.crowd import percentile, until
-from tests.fault.flood import Flooder, HttpFlooder, Tide, WebSocketFlooder
+from tests.fault.flood import Flood, Flooder, HttpFlooder, WebSocketFlooder
 from tests.fault.load import read_all, read_pages
 from tests.fault.probe import Probe
 from tests.fault.test_storm import log_of
@@ -211,63 +211,63 @@ def shared_of(server: ServerProcess, room: str) -> Shared:
 
 async def over_the_rate(server: ServerProcess, seconds: float) -> None:
     """The room takes 100 messages a second; it is offered as many as come."""
-    tide = tide_of(server)
+    flood = flood_of(server)
     begun = time.monotonic()
-    await flood(tide, [HttpFlooder(tide, number) for number in range(FLOOD)], seconds)
+    await run_flood(flood, [HttpFlooder(flood, number) for number in range(FLOOD)], seconds)
     took = time.monotonic() - begun
-    accepted = len(tide.since(begun, "ack"))
-    refused = Counter(send.code for send in tide.sends if send.outcome != "ack")
+    accepted = len(flood.since(begun, "ack"))
+    refused = Counter(send.code for send in flood.sends if send.outcome != "ack")
     _log.info(
         "%.0f messages/s offered, %.0f/s accepted (p99 %.0f ms), refused: %s",
-        len(tide.sends) / took, accepted / took, percentile(tide.since(begun, "ack"), 0.99) * 1000,
+        len(flood.sends) / took, accepted / took, percentile(flood.since(begun, "ack"), 0.99) * 1000,
         dict(refused),
     )  # fmt: skip
     assert set(refused) == {"rate_limited"}
     assert sum(refused.values()) >= accepted, "that was no flood"
     assert 0.8 * 100 * seconds <= accepted <= 100 + 100 * (took + 0.5)
-    await judge(server, tide)
+    await judge(server, flood)
 
 
 async def over_the_capacity(server: ServerProcess, seconds: float) -> None:
     """Offer one room more than the server takes: some senders wait for each answer, others pile up messages."""
-    tide = tide_of(server)
+    flood = flood_of(server)
     begun = time.monotonic()
-    posters: list[Flooder] = [HttpFlooder(tide, number) for number in range(FLOOD)]
-    await flood(tide, [*posters, *[WebSocketFlooder(tide, number) for number in range(WEBSOCKETS)]], seconds)
+    posters: list[Flooder] = [HttpFlooder(flood, number) for number in range(FLOOD)]
+    await run_flood(flood, [*posters, *[WebSocketFlooder(flood, number) for number in range(WEBSOCKETS)]], seconds)
     took = time.monotonic() - begun
-    accepted = [send for send in tide.sends if send.outcome == "ack"]
+    accepted = [send for send in flood.sends if send.outcome == "ack"]
     alone = percentile([s.done_at - s.sent_at for s in accepted if s.proc.startswith("Http")], 0.99)
     piled = percentile([s.done_at - s.sent_at for s in accepted if s.proc.startswith("Web")], 0.99)
-    refused = Counter(send.code for send in tide.sends if send.outcome != "ack")
+    refused = Counter(send.code for send in flood.sends if send.outcome != "ack")
     _log.info(
         "%.0f/s accepted, p99 %.0f ms for senders that wait for each answer, %.0f ms for the others, refused: %s",
         len(accepted) / took, alone * 1000, piled * 1000, dict(refused),
     )  # fmt: skip
     assert set(refused) <= {"overloaded"}  # where the 16 MiB that may wait are not enough
-    await judge(server, tide)
+    await judge(server, flood)
 
 
-async def flood(tide: Tide, flooders: Sequence[Flooder], seconds: float) -> None:
+async def run_flood(flood: Flood, flooders: Sequence[Flooder], seconds: float) -> None:
     """Let them flood for so long, then answer what is under way."""
-    tide.is_over = False
+    flood.is_over = False
     gc.disable()  # it would walk over all that has been written down, and stand still for seconds
     try:
         running = asyncio.gather(*[flooder.run() for flooder in flooders])
         await asyncio.sleep(seconds)
-        tide.is_over = True
+        flood.is_over = True
         await asyncio.wait_for(running, 60)
     finally:
         gc.enable()
 
 
-def tide_of(server: ServerProcess) -> Tide:
-    return Tide(shared_of(server, ROOM), TEXT_BYTES)
+def flood_of(server: ServerProcess) -> Flood:
+    return Flood(shared_of(server, ROOM), TEXT_BYTES)
 
 
-async def judge(server: ServerProcess, tide: Tide) -> None:
+async def judge(server: ServerProcess, flood: Flood) -> None:
     """What was acknowledged is stored, once, where it was said to be; what was refused is not."""
-    assert tide.faults == []
-    history = tide.shared.history
-    history.log = await asyncio.to_thread(read_all, tide.shared)
+    assert flood.faults == []
+    history = flood.shared.history
+    history.log = await asyncio.to_thread(read_all, flood.shared)
     assert violations(history)[:3] == []
     await until(lambda: server.process is not None and server.process.poll() is None, 1)
