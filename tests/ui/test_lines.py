@@ -67,7 +67,10 @@ def test_page_behind_nginx_that_passes_no_websocket_is_live_and_says_nothing_of_
         expect(alice.page.locator("#strip")).to_be_hidden()
 
 
-@pytest.mark.parametrize("upgrades", ["strip", "400", "403", "426", "502", "swallow", "hang"])
+@pytest.mark.parametrize(
+    "upgrades",
+    ["strip", "403", "hang", *[pytest.param(way, marks=pytest.mark.long) for way in ("400", "426", "502", "swallow")]],
+)
 def test_page_when_a_proxy_does_not_pass_its_websocket_is_live_without_and_remembers_it_for_the_visit(
     visitors: Callable[[str], Person], server: ServerProcess, say: Say, room: str, upgrades: str
 ) -> None:
@@ -122,17 +125,26 @@ def test_line_when_nothing_is_heard_for_forty_seconds_is_taken_up_again(
         assert second.partition(" HTTP")[0].endswith(".1"), "resumed after the first message"
 
 
-@pytest.mark.parametrize("upgrades", ["pass", "502"], ids=["socket", "stream"])
+WAKING = {
+    "visible": "document.dispatchEvent(new Event('visibilitychange'))",
+    "resumed": "document.dispatchEvent(new Event('resume'))",
+    "focused": "window.dispatchEvent(new Event('focus'))",
+    "online": "window.dispatchEvent(new Event('online'))",
+    "shown again": "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))",
+}
+
+
 @pytest.mark.parametrize(
-    "woken",
+    ("upgrades", "woken"),
     [
-        "document.dispatchEvent(new Event('visibilitychange'))",
-        "document.dispatchEvent(new Event('resume'))",
-        "window.dispatchEvent(new Event('focus'))",
-        "window.dispatchEvent(new Event('online'))",
-        "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))",
+        *[pytest.param("pass", event, id=f"socket-{name}") for name, event in WAKING.items()],
+        pytest.param("502", WAKING["visible"], id="stream-visible"),
+        *[
+            pytest.param("502", event, id=f"stream-{name}", marks=pytest.mark.long)
+            for name, event in WAKING.items()
+            if name != "visible"
+        ],
     ],
-    ids=["visible", "resumed", "focused", "online", "shown again"],
 )
 def test_page_when_it_is_woken_on_a_dead_line_finds_that_out_at_once(
     visitors: Callable[[str], Person], server: ServerProcess, say: Say, room: str, upgrades: str, woken: str
