@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
+from parlour.api.operations import OPERATIONS  # noqa: E402
 from parlour.api.reference import reference  # noqa: E402
 from parlour.config import SETTINGS, Setting, show  # noqa: E402
 from parlour.core.errors import ERRORS, ErrorKind  # noqa: E402
@@ -93,8 +94,8 @@ def _error(kind: ErrorKind) -> str:
 
 def api_page() -> str:
     """docs/api.md, from the table of operations; a server says the same at `/api`, with its own address."""
-    title, _, rest = reference("http://127.0.0.1:8080").partition("\n")
-    return f"{title}\n\n{_GENERATED.format(source='src/parlour/api/operations.py')}{rest}"
+    title, _, rest = reference(OPERATIONS, "http://127.0.0.1:8080").partition("\n")
+    return f"{title}\n\n{_GENERATED.format(source='the files in src/parlour/api')}{rest}"
 
 
 def modules_page() -> str:

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from parlour.api.application import Api
 from parlour.api.context import Context
 from parlour.api.guard import Guard
+from parlour.api.operations import endpoints
 from parlour.api.pages import Pages
-from parlour.api.routes import routes
 from parlour.bus.local import LocalBus
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
@@ -29,7 +29,6 @@ from parlour.core.addresses import AddressCounts
 from parlour.core.limits import Limits
 from parlour.http.compression import Compressor
 from parlour.http.request import Site
-from parlour.http.router import Router
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.heads import HeadCheck
@@ -236,7 +235,7 @@ def _site(public_url: str) -> Site:
 def _api(context: Context, compressor: Compressor, base: str) -> Api:
     guard = Guard(context)
     pages = Pages(context, guard)
-    return Api(Router(routes(context, guard, pages)), guard, pages, compressor, base)
+    return Api(endpoints(context, guard, pages), guard, pages, compressor, base)
 
 
 def _hosts(settings: Settings, listeners: Sequence[Listener]) -> frozenset[str] | None:

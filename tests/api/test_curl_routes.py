@@ -1,6 +1,7 @@
-"""Promise 5 from the route table: curl can use every address, and every page works with what HTML alone does.
+"""Promise 5 from the rows: curl can use every address, and every page works with what HTML alone does.
 
-A route that is added without a command here fails, and so does a page whose form cannot be filled in and sent by hand.
+The example in the row of each operation is carried out here. A page whose form cannot be filled in and sent by hand
+fails too.
 """
 
 from __future__ import annotations
@@ -15,47 +16,44 @@ from typing import get_args
 
 import pytest
 
-from parlour.http.router import Route
+from parlour.api.operation import Operation
+from parlour.api.reference import example
 from parlour.schema.commands import Op
 from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 from tests.support.table import TABLE, name
 
 LOBBY = "lobby"
-KEY = "route-key-1"
 
-COMMANDS = {
-    "GET /": ("{url}/", "PARLOUR - a room is a URL"),
-    "POST /send": ("-d message=Hello {url}/send", "lobby/"),
-    "GET /{room}": ("{url}/lobby", "curl: message 1\n"),
-    "POST /{room}": ("-d Hello {url}/lobby", "lobby/"),
-    "PUT /{room}": ("-T {file} {url}/lobby", "lobby/"),
-    "GET /{room}/{item}": ("{url}/lobby/1", "curl: message 1\n"),
-    "PUT /{room}/{item}": ("-T {file} {url}/lobby/" + KEY, "lobby/"),
-    "GET /api/v1/rooms": ("{url}/api/v1/rooms", '"room":"lobby"'),
-    "GET /api/v1/rooms/{room}": ("{url}/api/v1/rooms/lobby", '"head_seq":'),
-    "GET /api/v1/rooms/{room}/messages": ("{url}/api/v1/rooms/lobby/messages", '"text":"message 1"'),
-    "POST /api/v1/rooms/{room}/messages": ('--json \'{{"text":"Hi"}}\' {url}/api/v1/rooms/lobby/messages', '"seq":'),
-    "GET /api/v1/rooms/{room}/messages/{item}": ("{url}/api/v1/rooms/lobby/messages/1", '"text":"message 1"'),
-    "PUT /api/v1/rooms/{room}/messages/{item}": (
-        '--json \'{{"text":"Hi"}}\' -X PUT {url}/api/v1/rooms/lobby/messages/' + KEY + "2",
-        '"seq":',
-    ),
-    "GET /api/v1/stream": ("-N '{url}/api/v1/stream?room=lobby&since={epoch};lobby=0'", '"text":"message 1"'),
-    "GET /api/v1": ("{url}/api/v1", '"epoch":'),
-    "GET /help": ("{url}/help", "LISTEN"),
-    "GET /limits": ("{url}/limits", "room_sends_per_s"),
-    "GET /api/v1/limits": ("{url}/api/v1/limits", '"room_sends_per_s":'),
-    "GET /healthz": ("{url}/healthz", "ok\n"),
-    "GET /readyz": ("{url}/readyz", "ready\n"),
-    "GET /static/{file}": ("{url}/static/icon.svg", "<svg"),
-    "GET /favicon.ico": ("{url}/favicon.ico", "<svg"),
-    "GET /manifest.webmanifest": ("-L {url}/manifest.webmanifest", '"name"'),
-    "GET /robots.txt": ("{url}/robots.txt", "Disallow: /"),
-    "GET /api": ("{url}/api", "curl "),
-    "GET /api/v1/openapi.json": ("{url}/api/v1/openapi.json", '"openapi":"3.1'),
+MARKS = {
+    "GET /": "PARLOUR - a room is a URL",
+    "POST /send": "lobby/",
+    "GET /{room}": "curl: message 1\n",
+    "POST /{room}": "lobby/",
+    "PUT /{room}": "lobby/",
+    "GET /{room}/{item}": "curl: message 1\n",
+    "PUT /{room}/{item}": "lobby/",
+    "GET /api/v1/rooms": '"room":"lobby"',
+    "GET /api/v1/rooms/{room}": '"head_seq":',
+    "GET /api/v1/rooms/{room}/messages": '"text":"message 1"',
+    "POST /api/v1/rooms/{room}/messages": '"seq":',
+    "GET /api/v1/rooms/{room}/messages/{item}": '"text":"message 1"',
+    "PUT /api/v1/rooms/{room}/messages/{item}": '"seq":',
+    "GET /api/v1/stream": '"text":"message 1"',
+    "GET /api/v1": '"epoch":',
+    "GET /help": "LISTEN",
+    "GET /limits": "room_sends_per_s",
+    "GET /api/v1/limits": '"room_sends_per_s":',
+    "GET /healthz": "ok\n",
+    "GET /readyz": "ready\n",
+    "GET /static/{file}": "<svg",
+    "GET /favicon.ico": "<svg",
+    "GET /manifest.webmanifest": '"name"',
+    "GET /robots.txt": "Disallow: /",
+    "GET /api": "curl ",
+    "GET /api/v1/openapi.json": '"openapi":"3.1',
 }
-"""What is typed after `curl` for each row of the table, and what is in the answer."""
+"""What is in the answer to the example of each operation."""
 
 INSTEAD = {
     "send": "POST /{room}",
@@ -63,7 +61,7 @@ INSTEAD = {
     "subscribe": "GET /api/v1/stream",
     "unsubscribe": "GET /api/v1/stream",
 }
-"""The route that does without a WebSocket what an operation does with one."""
+"""The operation of HTTP that does without a WebSocket what an operation does with one."""
 
 WEBSOCKET_ALONE = {"typing", "read"}
 """A sign of typing passes with the moment; a read position is refused, because it belongs to an account."""
@@ -90,23 +88,18 @@ def url(server: ServerProcess) -> str:
     return server.url
 
 
-@pytest.mark.parametrize("route", TABLE, ids=map(name, TABLE))
-def test_every_route_is_used_with_curl_alone(url: str, route: Route, tmp_path: Path) -> None:
-    arguments, mark = COMMANDS[name(route)]
+@pytest.mark.parametrize("operation", TABLE, ids=map(name, TABLE))
+def test_every_operation_is_used_with_curl_alone(url: str, operation: Operation, tmp_path: Path) -> None:
+    mark = MARKS[operation.name]
     file = tmp_path / "message.txt"
     file.write_text("from a file\n")
-    is_stream = "-N" in arguments
     epoch = re.search('"epoch":"([^"]+)"', curl(f"{url}/api/v1"))
     assert epoch is not None
-    command = arguments.format(url=url, file=file, epoch=epoch[1])
-    assert mark in curl(command, stop_at=mark if is_stream else "")
+    command = example(operation, url, epoch=epoch[1], file=str(file))
+    assert mark in curl(command, stop_at=mark if "-N" in command else "")
 
 
-def test_every_command_is_of_a_route() -> None:
-    assert set(COMMANDS) == set(map(name, TABLE))
-
-
-def test_every_operation_of_a_websocket_has_a_route_that_does_the_same() -> None:
+def test_every_operation_of_a_websocket_has_one_of_http_that_does_the_same() -> None:
     operations = {op.__struct_config__.tag for op in get_args(Op)}
     assert operations == INSTEAD.keys() | WEBSOCKET_ALONE
     assert set(INSTEAD.values()) <= set(map(name, TABLE))

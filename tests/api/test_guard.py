@@ -9,11 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from parlour.http.router import Route
 from tests.support import raw
 from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
-from tests.support.table import TABLE, name
+from tests.support.table import TABLE
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 ALLOWED_ORIGIN = "https://chat.example.org"
@@ -30,19 +29,8 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.mark.parametrize("route", TABLE, ids=map(name, TABLE))
-def test_a_server_for_members_shows_guests_the_public_addresses_only(members: httpx.Client, route: Route) -> None:
-    path = route.pattern.replace("{room}", "lobby").replace("{item}", "12345678").replace("{file}", "room.css")
-    answer = members.request(route.method, path, json={"text": "Hello"} if route.max_body else None)
-    if route.public:
-        assert answer.status_code in (200, 304, 308), answer.text
-    else:
-        assert (answer.status_code, answer.json()["code"]) == (401, "login_required")
-        assert answer.headers["www-authenticate"] == 'Bearer realm="parlour"'
-
-
 def test_the_public_addresses_tell_nothing_that_was_said() -> None:
-    public = {route.pattern for route in TABLE if route.public}
+    public = {operation.path for operation in TABLE if operation.right is None}
     assert public == {
         "/api", "/api/v1", "/api/v1/limits", "/api/v1/openapi.json", "/favicon.ico", "/healthz", "/help", "/limits",
         "/manifest.webmanifest", "/readyz", "/robots.txt", "/static/{file}",

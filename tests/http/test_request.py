@@ -6,7 +6,7 @@ import pytest
 
 from parlour.core.errors import Refusal
 from parlour.http.request import Admission, Peer, Request
-from parlour.http.router import Match
+from parlour.http.response import Response
 from parlour.wire.http1 import RequestDecoder
 
 PEER = Peer("127.0.0.1", "127.0.0.1", "https")
@@ -18,7 +18,7 @@ def request(target: str = "/lobby", *fields: str) -> Request:
     decoder.feed("".join([line + "\r\n" for line in lines]).encode("latin-1") + b"\r\n")
     head = decoder.next_head()
     assert head is not None
-    return Request(head, Admission(Match("/lobby", {}, {}), None), b"", PEER)
+    return Request(head, Admission(lambda _: Response(), {}, 0, None), b"", PEER)
 
 
 def test_query_keeps_order_and_parameter_takes_one_value_only() -> None:

@@ -7,21 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.core.errors import Refusal
-from parlour.http.request import Request
-from parlour.http.response import Response
-from parlour.http.router import Route, Router
+from parlour.http.router import Router
 
 
-async def handler(request: Request) -> Response:
-    return Response()
-
-
-def router(*patterns: str) -> Router:
+def router(*patterns: str) -> Router[str]:
+    """One whose rows are the patterns themselves."""
     rows = [pattern.split(" ") for pattern in patterns]
-    return Router([Route(method, path, handler) for method, path in rows])
+    return Router([(method, path, f"{method} {path}") for method, path in rows])
 
 
-def refusal(found: Router, path: bytes) -> str:
+def refusal(found: Router[str], path: bytes) -> str:
     with pytest.raises(Refusal) as caught:
         found.match(path)
     return caught.value.code
@@ -57,12 +52,20 @@ def test_path_that_is_not_utf_8_is_refused(path: bytes) -> None:
 
 def test_methods_are_listed_for_those_who_ask_for_another() -> None:
     match = router("GET /{room}", "POST /{room}").match(b"/lobby")
-    assert match.route("HEAD").method == "GET"
+    assert match.row("HEAD") == "GET /{room}"
     assert match.allow == "GET, HEAD, OPTIONS, POST"
     with pytest.raises(Refusal) as caught:
-        match.route("DELETE")
+        match.row("DELETE")
     assert (caught.value.code, caught.value.extra) == ("method_not_allowed", {"allow": match.allow})
     assert router("POST /x").match(b"/x").allow == "OPTIONS, POST"
+
+
+def test_a_handshake_gets_the_row_that_answers_it_and_is_a_plain_get_elsewhere() -> None:
+    found = router("GET /{room}", "WEBSOCKET /{room}", "GET /help")
+    assert found.match(b"/lobby").row("GET", is_handshake=True) == "WEBSOCKET /{room}"
+    assert found.match(b"/lobby").row("GET") == "GET /{room}"
+    assert found.match(b"/help").row("GET", is_handshake=True) == "GET /help"
+    assert found.match(b"/lobby").allow == "GET, HEAD, OPTIONS"
 
 
 def test_row_that_stands_twice_is_a_mistake() -> None:

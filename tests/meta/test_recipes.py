@@ -18,6 +18,6 @@ def test_what_the_recipes_name_is_there(place: str) -> None:
     assert (ROOT / place).exists()
 
 
-def test_no_room_can_have_the_address_of_a_route() -> None:
-    first = {route.pattern.split("/")[1] for route in TABLE} - {"", "{room}"}
+def test_no_room_can_have_the_address_of_an_operation() -> None:
+    first = {operation.path.split("/")[1] for operation in TABLE} - {"", "{room}"}
     assert first <= RESERVED

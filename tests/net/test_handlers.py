@@ -14,7 +14,6 @@ import pytest
 from parlour.core.errors import Refusal
 from parlour.http.request import Request
 from parlour.http.response import Response
-from parlour.http.router import Route
 from parlour.net.connection import Connection
 from tests.support.inprocess import InProcess, LoopFactory, Scripted
 from tests.support.patience import PATIENCE_S
@@ -27,7 +26,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 def serve(handler: Handler, new_loop: LoopFactory) -> InProcess:
     """A server that answers `GET /it` with this handler, beside those of `Scripted`."""
-    return InProcess(Scripted(Route("GET", "/it", handler)), new_loop=new_loop)
+    return InProcess(Scripted(("GET", "/it", handler)), new_loop=new_loop)
 
 
 def is_busy(connection: Connection) -> bool:

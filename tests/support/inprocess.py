@@ -8,7 +8,7 @@ import queue
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,9 +24,9 @@ from parlour.core.limits import Limits
 from parlour.http.application import Application
 from parlour.http.deferred import DeferredResponse
 from parlour.http.fields import FieldName
-from parlour.http.request import Admission, Request
-from parlour.http.response import Reply, Response
-from parlour.http.router import Route, Router
+from parlour.http.request import Admission, Handler, Outcome, Request
+from parlour.http.response import Response
+from parlour.http.router import Router
 from parlour.http.throttle import Throttle
 from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
@@ -75,22 +75,22 @@ class Scripted:
     further handlers of a test.
     """
 
-    def __init__(self, *routes: Route) -> None:
+    def __init__(self, *routes: tuple[str, str, Handler]) -> None:
         self.begun: queue.Queue[str] = queue.Queue()
         """The names of the slow requests, in the order of their beginning."""
         self.cancelled: queue.Queue[str] = queue.Queue()
         self._waiting: dict[str, asyncio.Future[None]] = {}
-        self._router = Router(
+        self._router = Router[Handler](
             [
-                Route("GET", "/fast", self._fast),
-                Route("GET", "/slow/{name}", self._slow),
-                Route("GET", "/page/{size}", self._page),
-                Route("POST", "/post", self._post, max_body=65536),
-                Route("GET", "/who", self._who),
-                Route("GET", "/full", self._full),
-                Route("GET", "/broken", self._broken),
-                Route("GET", "/split", self._split),
-                Route("GET", "/unwritable", self._unwritable),
+                ("GET", "/fast", self._fast),
+                ("GET", "/slow/{name}", self._slow),
+                ("GET", "/page/{size}", self._page),
+                ("POST", "/post", self._post),
+                ("GET", "/who", self._who),
+                ("GET", "/full", self._full),
+                ("GET", "/broken", self._broken),
+                ("GET", "/split", self._split),
+                ("GET", "/unwritable", self._unwritable),
                 *routes,
             ]
         )
@@ -103,12 +103,10 @@ class Scripted:
 
     def admit(self, head: RequestHead) -> Admission:
         match = self._router.match(head.target.partition(b"?")[0])
-        return Admission(match, match.route(head.method))
+        return Admission(match.row(head.method), match.params, 65536 if head.method == "POST" else 0, None)
 
-    def handle(self, request: Request) -> Reply | DeferredResponse | Coroutine[Any, Any, Reply]:
-        route = request.admission.route
-        assert route is not None
-        return route.handler(request)
+    def handle(self, request: Request) -> Outcome:
+        return request.admission.handler(request)
 
     def render(self, refusal: Refusal, head: RequestHead | None, prefix: str) -> Response:
         return Response(refusal.kind.status, refusal.code.encode())

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from functools import partial
 from types import CoroutineType
 from typing import Any
 
 from parlour.api.bodies import is_json_type
 from parlour.api.guard import SAFE_METHODS, Guard
+from parlour.api.operations import Endpoint
 from parlour.api.pages import Pages
 from parlour.api.refusals import refusal_fields
 from parlour.core.base_path import inside
 from parlour.core.errors import Refusal
 from parlour.http.compression import Compressor, compress, is_worth_it, mark, wants_gzip
-from parlour.http.deferred import DeferredResponse
 from parlour.http.fields import FieldName
 from parlour.http.negotiate import accepted, choose, wants_json
-from parlour.http.request import Admission, Request
+from parlour.http.request import Admission, Outcome, Request
 from parlour.http.response import HTML, PROBLEM, TEXT, Reply, Response
-from parlour.http.router import NOTHING_HERE, Match, Router
+from parlour.http.router import NOTHING_HERE, Router
 from parlour.schema.problems import error_line, problem
 from parlour.wire.forms import media_type
 from parlour.wire.http1 import RequestHead
@@ -27,36 +28,38 @@ from parlour.wire.http1 import RequestHead
 log = logging.getLogger("parlour.api")
 
 _JSON_FORMATS = {b"format=json", b"format=ndjson"}
-_ASTERISK = Match("*", {}, {})
+_ALL_METHODS = "GET, HEAD, OPTIONS, POST, PUT"
 
 
 class Api:
     """Implements `http.application.Application`."""
 
-    def __init__(self, router: Router, guard: Guard, pages: Pages, compressor: Compressor, base: str) -> None:
+    def __init__(
+        self, endpoints: Sequence[Endpoint], guard: Guard, pages: Pages, compressor: Compressor, base: str
+    ) -> None:
         """`base` is the path below which everything is (`Site.prefix`); requests come with or without it."""
-        self._router = router
+        self._router = Router([(each.operation.method, each.operation.path, each) for each in endpoints])
         self._base = base
         self._guard = guard
         self._pages = pages
         self._compressor = compressor
 
     def admit(self, head: RequestHead) -> Admission:
-        """Find the route of a request. Raises Refusal (not_found, method_not_allowed, bad_request)."""
+        """Find the operation of a request. Raises Refusal (not_found, method_not_allowed, bad_request)."""
         if head.target == b"*":
-            return Admission(_ASTERISK, None)
+            return Admission(partial(_options, _ALL_METHODS), {}, 0, None)
         match = self._router.match(self._path(head))
-        return Admission(match, None if head.method == "OPTIONS" else match.route(head.method))
+        if head.method == "OPTIONS":
+            return Admission(partial(_options, match.allow), match.params, 0, None)
+        is_handshake = head.upgrade == b"websocket" and head.method == "GET"
+        endpoint = match.row(head.method, is_handshake=is_handshake)
+        return Admission(endpoint.handler, match.params, endpoint.max_body, endpoint.operation.right)
 
-    def handle(self, request: Request) -> Reply | DeferredResponse | Coroutine[Any, Any, Reply]:
+    def handle(self, request: Request) -> Outcome:
         """Answer a complete request. Raises Refusal."""
-        route = request.admission.route
-        if route is None:
-            match = request.admission.match
-            allow = match.allow if match.routes else "GET, HEAD, OPTIONS, POST, PUT"
-            return Response(204, fields=((FieldName.ALLOW, allow.encode()),))
-        self._guard.check(request, route)
-        outcome = route.handler(request)
+        if request.method != "OPTIONS":  # that tells nothing, and every address answers it
+            self._guard.check(request)
+        outcome = request.admission.handler(request)
         return self._coded(request, outcome) if type(outcome) is CoroutineType else outcome
 
     async def _coded(self, request: Request, handler: Coroutine[Any, Any, Reply]) -> Reply:
@@ -93,6 +96,10 @@ class Api:
                 return self._pages.error(refusal, path, prefix, is_read=head.method in SAFE_METHODS)
         line = error_line(_with_help(refusal, prefix))
         return Response(refusal.kind.status, line.encode() + b"\n", TEXT, refusal_fields(refusal))
+
+
+def _options(allow: str, _: Request) -> Response:
+    return Response(204, fields=((FieldName.ALLOW, allow.encode()),))
 
 
 def _with_help(refusal: Refusal, prefix: str) -> Refusal:

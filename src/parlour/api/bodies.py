@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
-from parlour.api.reading import refuse_unknown
+from msgspec import Struct
+
+from parlour.api.parameters import DISPLAY_NAME, KEY, Header
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 from parlour.core.text import decode_text
@@ -25,9 +27,7 @@ DEFAULT_ROOM = "lobby"
 _TEXTS = frozenset({"message", "text"})
 _FIELDS = _TEXTS | {"room", "name", "key"}
 _TEXT_TOO = (URLENCODED, b"application/octet-stream")
-"""What clients label text with that know nothing of it."""
-_PARAMETERS = frozenset({"name"})
-
+"""Media types that clients send with any text."""
 
 _FIELDS_OF_OTHERS = frozenset(
     [
@@ -54,6 +54,13 @@ class Message:
     """Whether the receipt should be JSON: the request was, or asked for it."""
 
 
+class SendOptions(Struct, frozen=True, kw_only=True):
+    """What a request says about a message outside its body."""
+
+    name: Annotated[str | None, DISPLAY_NAME, "The display name, for a body without one."] = None
+    key: Annotated[str | None, KEY, Header("Idempotency-Key"), "The key, for a body without one."] = None
+
+
 _Written: TypeAlias = tuple[str, str | None, str | None, str | None]
 """What a body says: text, room, name and key."""
 
@@ -73,75 +80,60 @@ def is_json_type(media_type: bytes) -> bool:
     return media_type.endswith((b"/json", b"+json"))
 
 
-def read_message(request: Request) -> Message:
+def read_message(request: Request, options: SendOptions, room: str | None) -> Message:
     """The message of a request: JSON, a form, or a raw body which is the text itself. Raises Refusal.
 
-    Its room is that of the address, or for `/send` that of the body, or `lobby`. `Idempotency-Key` and `?name=` serve
-    requests whose body has no place for them; contradicting values are refused.
+    `room` is that of the address; where there is none (`/send`) the body names it, or it is `lobby`. Values in the
+    body and outside it must not contradict each other.
     """
-    return _read(request, request.cached(_manner))
+    return _read(request, request.cached(_format), options, room)
 
 
-def read_api_message(request: Request) -> Message:
+def read_json_message(request: Request, options: SendOptions, room: str) -> Message:
     """The message of a request to the versioned API: JSON only, and only the address names the room. Raises Refusal."""
-    return _read(request, request.cached(_api_manner))
+    return _read(request, request.cached(_json_format), options, room)
 
 
-def read_draft(request: Request) -> Message:
-    """What a message says whose room is refused, as one for the room of the address or `lobby`. Raises Refusal."""
-    manner = request.cached(_manner)
-    text, _, name, key = manner.read(request)
-    return Message(text, manner.room or DEFAULT_ROOM, name, key, manner.as_json)
+def read_draft(request: Request, room: str | None) -> Message:
+    """The content of a message whose room is refused, as one for the room of the address or `lobby`. Raises Refusal."""
+    format_ = request.cached(_format)
+    text, _, name, key = format_.read(request)
+    return Message(text, room or DEFAULT_ROOM, name, key, format_.as_json)
 
 
-def _read(request: Request, manner: _Manner) -> Message:
-    text, room, name, key = manner.read(request)
-    if room is not None:
-        room = room_name(room)
-        if manner.room is not None and manner.room != room:
+def _read(request: Request, format_: _BodyFormat, options: SendOptions, room: str | None) -> Message:
+    text, named, name, key = format_.read(request)
+    if named is not None:
+        named = room_name(named)
+        if room is not None and room != named:
             raise Refusal("bad_parameter", "The body names another room than the address.", field="room")
-    if manner.key is not None:
-        key = _agree(key, manner.key, "key")
-    if manner.name is not None:
-        name = _agree(name, manner.name, "name")
-    return Message(text, room or manner.room or DEFAULT_ROOM, name, key, manner.as_json)
+    if options.key is not None:
+        key = _agree(key, options.key, "key")
+    if options.name is not None:
+        name = _agree(name, options.name, "name")
+    return Message(text, room or named or DEFAULT_ROOM, name, key, format_.as_json)
 
 
-@dataclass(frozen=True, slots=True)
-class _Manner:
-    """What the head of a request says of the message in its body."""
+class _BodyFormat(NamedTuple):
+    """How the body of a request is read, and whether its receipt is JSON: both follow from the head."""
 
     read: Callable[[Request], _Written]
-    room: str | None
-    key: str | None
-    name: str | None
     as_json: bool
 
 
-def _manner(request: Request) -> _Manner:
-    """Find out how a body is read that comes with such a head. Raises Refusal when it is not."""
+def _format(request: Request) -> _BodyFormat:
+    """Find out how the body is read. Raises Refusal for a head that no message can have."""
     _refuse_coded(request)
     _refuse_piece(request)
     _refuse_content_elsewhere(request)
-    refuse_unknown(request, _PARAMETERS)
-    header = request.field(b"idempotency-key")
-    key = None if header is None else header.decode("latin-1")
-    as_json = is_json(request) or wants_json(request.field(b"accept"))
-    room = request.params.get("room")
-    return _Manner(
-        _reader(request),
-        None if room is None else room_name(room),
-        key,
-        request.parameter("name"),
-        as_json,
-    )
+    return _BodyFormat(_reader(request), is_json(request) or wants_json(request.field(b"accept")))
 
 
-def _api_manner(request: Request) -> _Manner:
+def _json_format(request: Request) -> _BodyFormat:
     _refuse_coded(request)
     if not is_json(request):
         raise Refusal("unsupported_media_type", "The API takes application/json.")
-    return replace(_manner(request), read=_from_api_json)
+    return _format(request)._replace(read=_from_api_json)
 
 
 def _reader(request: Request) -> Callable[[Request], _Written]:

@@ -10,8 +10,8 @@ from parlour.api.context import Context
 from parlour.chat.reading import REQUEST_S, Bill, Place
 from parlour.core.actor import Actor, guest
 from parlour.core.errors import Refusal
+from parlour.core.permissions import Right
 from parlour.http.request import Request
-from parlour.http.router import Route
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -65,17 +65,17 @@ class Guard:
         self._secure_token = partial(self._token_in, _SECURE_COOKIE)
         self._secure_token_below = partial(self._token_in, _SECURE_COOKIE_BELOW)
 
-    def check(self, request: Request, route: Route) -> None:
+    def check(self, request: Request) -> None:
         """Let a request through to its handler. Raises Refusal."""
         admission = request.admission
         if admission.passed != request.peer:  # no rule looks at anything else than head, route and peer
-            self._check(request, route)
+            self._check(request, admission.right)
             admission.passed = request.peer
 
-    def _check(self, request: Request, route: Route) -> None:
+    def _check(self, request: Request, right: Right | None) -> None:
         self._check_name(request)
-        if not route.public:
-            self._context.policies.require(self.actor(request), "read", None)
+        if right is not None:
+            self._context.policies.require(self.actor(request), right, None)
         if request.method not in SAFE_METHODS or request.head.upgrade is not None:
             self._check_origin(request)
 

@@ -1,13 +1,18 @@
-"""Sending: `POST /send`, POST and PUT to `/<room>`, `PUT /<room>/<key>` and the API's twins: one path behind all."""
+"""Sending: one way behind all addresses that take a message, from programs, curl and browsers without scripts."""
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from functools import lru_cache
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from parlour.api.bodies import Message, is_form, read_api_message, read_message
-from parlour.api.context import Context
-from parlour.api.guard import NAME_COOKIE, Guard
+from parlour.api.bodies import Message, SendOptions, is_form, read_draft, read_json_message, read_message
+from parlour.api.guard import NAME_COOKIE
+from parlour.api.operation import Link, Operation, Success, WholeBody
+from parlour.api.pages import Refused
+from parlour.api.parameters import KEY, ROOM
+from parlour.api.resource import Resource
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer
 from parlour.http.deferred import DeferredResponse
@@ -15,8 +20,75 @@ from parlour.http.fields import FieldName, Fields
 from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
 from parlour.http.response import JSON, TEXT, Response
+from parlour.schema.commands import PostMessage
+from parlour.schema.events import Event
+
+SHOWN = 50
+"""Events on the page that a refused form is answered with."""
 
 _LOCATION = FieldName.LOCATION  # looked up once: every message takes it
+
+
+class RoomSendOptions(SendOptions, frozen=True, kw_only=True):
+    """The same where the address names the room."""
+
+    room: Annotated[str, ROOM, "The room."]
+
+
+class PutOptions(RoomSendOptions, frozen=True, kw_only=True):
+    """The same where the address ends with the key."""
+
+    item: Annotated[str, KEY, "The idempotency key."]
+
+
+POST_MESSAGE = Operation(
+    "POST",
+    "/api/v1/rooms/{room}/messages",
+    "Say something",
+    id="postMessage",
+    tag="messages",
+    help="Answered when the message is on disk, and shown to nobody before that. With a key the request may be "
+    "repeated until it is answered. The room comes into being with its first message.",
+    right="post",
+    rate="sending",
+    parameters=RoomSendOptions,
+    body=WholeBody(PostMessage),
+    answers=(
+        Success(
+            201,
+            "The message is on disk. The body is the event as every reader sees it; a repeat gets the same answer.",
+            Event,
+            always=("Location",),
+            sometimes=("Idempotent-Replay",),
+            links={
+                "event": Link(
+                    "getEvent", {"room": "$response.body#/room", "item": "$response.body#/seq"}, "The stored event."
+                )
+            },
+        ),
+    ),
+    refusals=(
+        *("not_found", "bad_json", "bad_utf8", "bad_text", "blank_text", "text_too_long", "unsupported_media_type"),
+        *("key_reused", "outcome_unknown", "draining", "storage_unavailable", "storage_full"),
+    ),
+    example='--json \'{"text":"Hi"}\' {url}/api/v1/rooms/lobby/messages',
+)
+
+PUT_MESSAGE = Operation(
+    "PUT",
+    "/api/v1/rooms/{room}/messages/{item}",
+    "Say something under a key",
+    id="putMessage",
+    tag="messages",
+    help="The same as POST with the key in the path: repeat it until it is answered; it is stored once.",
+    right="post",
+    rate="sending",
+    parameters=PutOptions,
+    body=POST_MESSAGE.body,
+    answers=POST_MESSAGE.answers,
+    refusals=POST_MESSAGE.refusals,
+    example='-X PUT --json \'{"text":"Hi"}\' {url}/api/v1/rooms/lobby/messages/build-1842-done',
+)
 
 
 def is_browser_form(request: Request) -> bool:
@@ -28,15 +100,6 @@ def is_browser_form(request: Request) -> bool:
 def room_path(prefix: str, room: str) -> bytes:
     """The path of a room, percent-encoded (RFC 3986 §2.1), for a client who sees the server below `prefix`."""
     return f"{prefix}/{quote(room, safe='')}".encode()
-
-
-def _see_room(prefix: str, room: str, name: str | None) -> Response:
-    """Back to the page after a form, which then knows the name again (RFC 9110 §15.4.4)."""
-    fields: Fields = ((FieldName.LOCATION, room_path(prefix, room) + b"#latest"),)
-    if name is not None:
-        cookie = f"{NAME_COOKIE}={quote(name, safe='')}; Path={prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax"
-        fields += ((FieldName.SET_COOKIE, cookie.encode()),)
-    return Response(303, fields=fields)
 
 
 class Receipt(DeferredResponse):
@@ -64,49 +127,119 @@ class Receipt(DeferredResponse):
             self.answer(Response(201, f"{room}/{seq}\n".encode(), TEXT, fields))
 
 
-class Messages:
-    """The handlers of sending. None is a coroutine: this is the path that has to be fast."""
+class Messages(Resource):
+    """The handlers of sending. Those of programs are no coroutines: this is the path that has to be fast."""
 
-    def __init__(self, context: Context, guard: Guard) -> None:
-        self._posting = context.posting
-        self._guard = guard
+    @POST_MESSAGE
+    def post_json(self, request: Request, options: RoomSendOptions) -> Receipt:
+        """JSON in, JSON out."""
+        return self._post(request, read_json_message(request, options, options.room))
 
-    def post(self, request: Request) -> Receipt:
-        """`POST /send`, POST and PUT to `/<room>`."""
-        return self._post(request, read_message(request))
+    @PUT_MESSAGE
+    def put_json(self, request: Request, options: PutOptions) -> Receipt:
+        """The same under a key."""
+        return self._put(request, options, read_json_message(request, options, options.room))
 
-    async def form(self, request: Request) -> Response:
-        """The same for a browser without scripts: back to the page once the message is stored."""
-        message = read_message(request)
-        actor = self._guard.actor(request)
-        await self._posting.posted(actor, message.room, message.text, key=message.key, name=message.name)
-        return _see_room(request.peer.prefix, message.room, message.name)
+    @POST_MESSAGE.short("POST", "/{room}", "Say something, in any format", example="-d Hello {url}/lobby")
+    @POST_MESSAGE.short("PUT", "/{room}", "The same, for `curl -T`", example="-T {file} {url}/lobby")
+    def post(self, request: Request, options: RoomSendOptions) -> Receipt | Coroutine[Any, Any, Response]:
+        """A text, a form or JSON; a browser without scripts gets a page."""
+        return self._any(request, options, options.room)
 
-    def put(self, request: Request) -> Receipt:
-        """`PUT /<room>/<key>`: the idempotency key is in the path."""
-        if "." in request.params["item"]:  # `curl -T notes.txt host/lobby/` adds the name of the file
+    @POST_MESSAGE.short(
+        "POST",
+        "/send",
+        "Say something, in the room that the body names",
+        parameters=SendOptions,
+        example="-d message=Hello {url}/send",
+    )
+    def send(self, request: Request, options: SendOptions) -> Receipt | Coroutine[Any, Any, Response]:
+        """The same with the room in the body; without one it is `lobby`."""
+        return self._any(request, options, None)
+
+    @PUT_MESSAGE.short(
+        "PUT",
+        "/{room}/{item}",
+        "Say something under a key, in any format",
+        example="-T {file} {url}/lobby/build-1843-done",
+    )
+    def put(self, request: Request, options: PutOptions) -> Receipt:
+        """A text, a form or JSON under a key."""
+        if "." in options.item:  # `curl -T notes.txt host/lobby/` adds the name of the file
             address = request.origin + room_path(request.peer.prefix, request.params["room"]).decode()
             detail = f"A key has no dot. A file is sent as a message by: curl -T FILE -X POST {address}"
             raise Refusal("bad_key", detail, field="key")
-        return self._put(request, read_message(request))
+        return self._put(request, options, read_message(request, options, options.room))
 
-    def _put(self, request: Request, message: Message) -> Receipt:
-        key = request.params["item"]
-        if message.key is not None and message.key != key:
+    # --- the one way ---
+
+    def _put(self, request: Request, options: PutOptions, message: Message) -> Receipt:
+        if message.key is not None and message.key != options.item:
             raise Refusal("bad_parameter", "The request names another key than the address.", field="key")
-        message.key = key
+        message.key = options.item
         return self._post(request, message)
-
-    def api_post(self, request: Request) -> Receipt:
-        """`POST /api/v1/rooms/<room>/messages`: JSON in, JSON out."""
-        return self._post(request, read_api_message(request))
-
-    def api_put(self, request: Request) -> Receipt:
-        """`PUT /api/v1/rooms/<room>/messages/<key>`."""
-        return self._put(request, read_api_message(request))
 
     def _post(self, request: Request, message: Message) -> Receipt:
         receipt = Receipt(message.room, message.as_json, request.peer.prefix)
         actor = self._guard.actor(request)
-        self._posting.post(actor, message.room, message.text, receipt.stored, key=message.key, name=message.name)
+        self._context.posting.post(
+            actor, message.room, message.text, receipt.stored, key=message.key, name=message.name
+        )
         return receipt
+
+    # --- forms of browsers without scripts, which want to see a page whatever happens ---
+
+    def _any(self, request: Request, options: SendOptions, room: str | None) -> Receipt | Coroutine[Any, Any, Response]:
+        if request.cached(is_browser_form):
+            return self._form(request, options, room)
+        return self._post(request, read_message(request, options, room))
+
+    async def _form(self, request: Request, options: SendOptions, room: str | None) -> Response:
+        try:
+            message = read_message(request, options, room)
+            actor = self._guard.actor(request)
+            await self._context.posting.posted(actor, message.room, message.text, key=message.key, name=message.name)
+        except Refusal as refusal:
+            page = await self._show_again(request, options, room, refusal)
+            if page is None:
+                raise
+            return page
+        return _see_room(request.peer.prefix, message.room, message.name)
+
+    async def _show_again(
+        self, request: Request, options: SendOptions, room: str | None, refusal: Refusal
+    ) -> Response | None:
+        """After a refused form: the page again, with the reason, and what had been written still in the box.
+
+        It counts as a page of history. None for who reads those too fast. (It does not raise the refusal again: an
+        exception raised by a frame that holds it is a cycle, left to the collector.)
+        """
+        try:
+            message = _written(request, options, room)
+            bill = self._guard.limit_reading(request)
+        except Refusal:
+            return None
+        actor, door = self._guard.actor(request), self._context.door
+        channel = await door.open(actor, message.room, "read")
+        try:
+            events = await door.before(actor, channel, channel.head + 1, SHOWN)
+            return await self._pages.room(request, channel, events, bill, refused=Refused(refusal, message))
+        finally:
+            channel.release()
+
+
+def _written(request: Request, options: SendOptions, room: str | None) -> Message:
+    """What is put back into the box of a refused form, and the room whose page is shown. Raises Refusal."""
+    try:
+        return read_message(request, options, room)
+    except Refusal:
+        return read_draft(request, room)
+
+
+def _see_room(prefix: str, room: str, name: str | None) -> Response:
+    """Back to the page after a form, which then knows the name again (RFC 9110 §15.4.4)."""
+    fields: Fields = ((FieldName.LOCATION, room_path(prefix, room) + b"#latest"),)
+    if name is not None:
+        cookie = f"{NAME_COOKIE}={quote(name, safe='')}; Path={prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax"
+        fields += ((FieldName.SET_COOKIE, cookie.encode()),)
+    return Response(303, fields=fields)

@@ -1,33 +1,22 @@
-"""`/api/v1/openapi.json` and `/api`: the versioned API described for programs and for people, from the code itself."""
+"""The OpenAPI document: the operations that have an id, described for programs."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
-from parlour.api.context import Context
-from parlour.api.operations import ANY_REQUEST, HEADERS, OPERATIONS, Answer, Operation, Parameter, refusals_of
-from parlour.api.reading import parse_api_reading
-from parlour.api.reference import reference
+from parlour.api.operation import ANY_REQUEST, Operation, Success
+from parlour.api.parameters import Parameter
 from parlour.core.errors import ERRORS
 from parlour.core.limits import Limits, limit_rows
-from parlour.http.compression import VARY
-from parlour.http.fields import FieldName
-from parlour.http.request import Request
-from parlour.http.response import JSON, Response
-from parlour.http.router import Route
-from parlour.http.validators import is_known
 from parlour.schema import commands, events, fields, pages, problems, server
 from parlour.schema.commands import Ack, OpError, PongReply, Subscribed, Unsubscribed
 from parlour.schema.commands import Op as AnyOp
 from parlour.schema.events import Bye, CaughtUp, Event, Heartbeat, Reset, Typing
 from parlour.schema.problems import CursorGone, Problem
-
-PREFIX = "/api/v1"
 
 ABOUT = """\
 A room is an append-only log of events, numbered `seq` = 1, 2, 3 … without a hole. A cursor (`k3f9.42`, or `42`) says
@@ -58,46 +47,26 @@ _SENT_BY_CLIENT = tuple(AnyOp.__args__)
 _SENT_BY_SERVER = (Event, CaughtUp, Reset, Heartbeat, Bye, Typing, Ack, OpError, PongReply, Subscribed, Unsubscribed)
 
 
-class OpenApi:
-    """The two handlers. The document is made when it is first asked for."""
-
-    def __init__(self, table: Sequence[Route], context: Context) -> None:
-        self._table = table
-        self._limits = context.limits
-        self._version = context.version
-        self._made = lru_cache(maxsize=4)(self._make)  # one for each prefix that proxies put before our paths
-
-    async def document(self, request: Request) -> Response:
-        """`GET /api/v1/openapi.json`."""
-        parse_api_reading(request)
-        body, etag = self._made(request.peer.prefix)
-        if is_known(request.field(b"if-none-match"), etag):
-            return Response(304, fields=((FieldName.ETAG, etag), VARY), cache=b"no-cache")
-        return Response(body=body, content_type=JSON, fields=((FieldName.ETAG, etag),), cache=b"no-cache")
-
-    def _make(self, prefix: str) -> tuple[bytes, bytes]:
-        body = msgspec.json.encode(describe(self._table, self._limits, self._version, prefix))
-        return body, b'W/"%b"' % hashlib.sha256(body).hexdigest()[:20].encode()
-
-    async def page(self, request: Request) -> Response:
-        """`GET /api`."""
-        return Response(body=reference(request.base_url).encode())
+HEADERS: Mapping[str, tuple[Any, str]] = {
+    "Location": (str, "The permanent link of the event, as a path."),
+    "Idempotent-Replay": (Literal["true"], "The message had been stored by an earlier request with this key."),
+    "Link": (str, 'The pages beside this one: rel="next" and, unless the log begins here, rel="prev" (RFC 8288).'),
+    "ETag": (str, "Changes when the document does."),
+    "Retry-After": (Annotated[int, Meta(ge=1)], "Seconds to wait before the request may be repeated."),
+    "WWW-Authenticate": (str, "How to say who one is."),
+    "Upgrade": (str, "The protocol spoken here."),
+    "Sec-WebSocket-Version": (Literal["13"], "The version of it."),
+}
+"""Response header fields by name: type and meaning."""
 
 
-def describe(table: Iterable[Route], limits: Limits, version: str, prefix: str = "") -> dict[str, Any]:
-    """The OpenAPI 3.1 document of the routes under `/api/v1` of a server whose paths begin with `prefix`.
-
-    Raises ValueError when a route has no operation or an operation no route.
-    """
-    routes = {(route.method, route.pattern): route for route in table if f"{route.pattern}/".startswith(f"{PREFIX}/")}
-    operations = {(operation.method, operation.pattern): operation for operation in OPERATIONS}
-    if routes.keys() != operations.keys():
-        raise ValueError(f"routes and operations differ: {sorted(routes.keys() ^ operations.keys())}")
-    schemas = _Schemas()
+def describe(operations: Iterable[Operation], limits: Limits, version: str, prefix: str = "") -> dict[str, Any]:
+    """The OpenAPI 3.1 document of a server whose paths begin with `prefix`."""
+    rows = [operation for operation in operations if operation.id]
+    schemas = _Schemas(rows)
     paths: dict[str, dict[str, Any]] = {}
-    for key, operation in operations.items():
-        described = _operation(operation, routes[key].public, schemas)
-        paths.setdefault(operation.pattern, {})[operation.method.lower()] = described
+    for row in rows:
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, schemas)
     _name_limits(paths, limits)
     return {
         "openapi": "3.1.0",
@@ -123,9 +92,9 @@ def describe(table: Iterable[Route], limits: Limits, version: str, prefix: str =
 class _Schemas:
     """JSON Schemas of types, from msgspec, with everything that has a name under `components`."""
 
-    def __init__(self) -> None:
-        types = [answer.type for operation in OPERATIONS for answer in operation.answers]
-        types += [operation.body for operation in OPERATIONS]
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        types = [answer.type for operation in operations for answer in operation.answers]
+        types += [operation.body.type for operation in operations if operation.body is not None]
         structs = {type_ for type_ in types if isinstance(type_, type) and issubclass(type_, msgspec.Struct)}
         structs |= {Problem, CursorGone, *_SENT_BY_CLIENT, *_SENT_BY_SERVER}
         ordered = sorted(structs, key=lambda struct: struct.__name__)
@@ -164,9 +133,9 @@ def _absent_not_null(schema: dict[str, Any]) -> None:
             schema["properties"][name] = only
 
 
-def _operation(operation: Operation, public: bool, schemas: _Schemas) -> dict[str, Any]:
+def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     responses = {str(answer.status): _answer(answer, schemas) for answer in operation.answers}
-    for status, codes in refusals_of(operation, public).items():
+    for status, codes in operation.refusals_by_status().items():
         responses[str(status)] = (
             {"$ref": f"#/components/responses/{codes[0]}"}
             if len(codes) == 1 and codes[0] in ANY_REQUEST
@@ -177,15 +146,15 @@ def _operation(operation: Operation, public: bool, schemas: _Schemas) -> dict[st
         "tags": [operation.tag],
         "summary": operation.summary,
         "description": operation.help or operation.summary,
-        "parameters": [_parameter(parameter, schemas) for parameter in operation.parameters],
+        "parameters": [_parameter(row, schemas) for row in (operation.parser.rows if operation.parser else ())],
         "responses": dict(sorted(responses.items())),
     }
     if operation.body is not None:
         described["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": schemas.of(operation.body), "examples": _BODY_EXAMPLES}},
+            "content": {"application/json": {"schema": schemas.of(operation.body.type), "examples": _BODY_EXAMPLES}},
         }
-    if operation.is_stream:
+    if any(answer.media == "text/event-stream" for answer in operation.answers):
         described["x-streaming"] = True
         described["x-websocket"] = {
             "client": {"oneOf": [schemas.of(type_) for type_ in _SENT_BY_CLIENT]},
@@ -201,7 +170,7 @@ _BODY_EXAMPLES = {
 
 
 def _parameter(parameter: Parameter, schemas: _Schemas) -> dict[str, Any]:
-    schema = schemas.of(parameter.type)
+    schema = schemas.of(parameter.kind.schema)
     described = {
         "name": parameter.name,
         "in": parameter.place,
@@ -216,7 +185,7 @@ def _header(name: str, required: bool) -> dict[str, Any]:
     return {"description": help_, "required": required, "schema": msgspec.json.schema(type_)}
 
 
-def _answer(answer: Answer, schemas: _Schemas) -> dict[str, Any]:
+def _answer(answer: Success, schemas: _Schemas) -> dict[str, Any]:
     described: dict[str, Any] = {"description": answer.help}
     headers = {name: _header(name, True) for name in answer.always} | {
         name: _header(name, False) for name in answer.sometimes
@@ -265,7 +234,7 @@ def _shared_refusals() -> dict[str, Any]:
 
 def _name_limits(paths: dict[str, dict[str, Any]], limits: Limits) -> None:
     """Give the answer of `getLimits` a member for each limit."""
-    content = paths[f"{PREFIX}/limits"]["get"]["responses"]["200"]["content"]
+    content = paths["/api/v1/limits"]["get"]["responses"]["200"]["content"]
     rows = limit_rows(limits)
     content["application/json"]["schema"] = {
         "type": "object",

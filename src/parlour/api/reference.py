@@ -1,9 +1,15 @@
-"""The versioned API for people: the table behind the OpenAPI document, in Markdown that reads as plain text."""
+"""The operations for people, in Markdown that reads as plain text: `docs/api.md`, and `/api` of a server."""
 
 from __future__ import annotations
 
-from parlour.api.operations import ANY_REQUEST, OPERATIONS, Operation, Parameter
+from collections.abc import Sequence
+from typing import get_args
+
+from parlour.api.operation import ANY_REQUEST, Operation
+from parlour.api.parameters import Parameter
 from parlour.core.errors import ERRORS
+from parlour.core.event import AuthorKind
+from parlour.core.permissions import Access, may
 
 _HEAD = """\
 # The versioned API
@@ -13,46 +19,83 @@ Everything under `{origin}/api/v1`, in JSON. The description for programs (OpenA
 
 """
 
-_EXAMPLES = """\
-## Try it
+_SHORT = """\
+## Short addresses
 
-    curl {origin}/api/v1/rooms
-    curl -H 'Content-Type: application/json' -d '{{"text":"Hello","name":"alice"}}' \\
-        {origin}/api/v1/rooms/lobby/messages
-    curl '{origin}/api/v1/rooms/lobby/messages?since=0&limit=10'
-    curl '{origin}/api/v1/rooms/lobby/messages?since=1&wait=30'
-    curl {origin}/api/v1/rooms/lobby/messages/1
-    curl -N '{origin}/api/v1/stream?room=lobby&room=dev'
+Each stands for an operation above and takes more formats, or belongs to the web page.
 
 """
 
+_MATRIX = """\
+## Who may do what
 
-def reference(origin: str) -> str:
+What the server answers to each kind of actor: *yes* it is answered, *401* it is refused with `login_required`. A server
+is `open` or for `members` (`--access`); so is each room.
+
+"""
+
+KINDS: tuple[AuthorKind, ...] = get_args(AuthorKind)
+ACCESSES: tuple[Access, ...] = get_args(Access)
+
+
+def reference(operations: Sequence[Operation], origin: str) -> str:
     """The page; `origin` is where this server is, such as `http://127.0.0.1:8080`."""
     always = ", ".join(f"`{code}`" for code in ANY_REQUEST)
+    described = [operation for operation in operations if operation.id]
     return (
         _HEAD.format(origin=origin)
-        + _EXAMPLES.format(origin=origin)
-        + "".join([_operation(operation) for operation in OPERATIONS])
-        + "## Refusals\n\n"
+        + "".join([_operation(operation, origin) for operation in described])
+        + _SHORT
+        + "".join([_short(operation, origin) for operation in operations if not operation.id])
+        + "\n"
+        + _MATRIX
+        + _matrix(operations)
+        + "\n## Refusals\n\n"
         + "`application/problem+json`, with `code`, `detail` and, where they apply, `stored`, `field`, `retry_after`.\n"
         + f"Beside the codes named above every request can meet {always}.\n\n"
         + "".join([f"- {kind.status} `{kind.code}`: {kind.title}.\n" for kind in ERRORS.values()])
     )
 
 
-def _operation(operation: Operation) -> str:
-    lines = [f"## {operation.method} {operation.pattern}", "", f"{operation.summary}. {operation.help}".strip(), ""]
-    lines += [_parameter(parameter) for parameter in operation.parameters]
+def example(operation: Operation, origin: str, *, epoch: str = "k3f9", file: str = "message.txt") -> str:
+    """The command with which curl uses an operation, without the word curl; empty for a WebSocket."""
+    return operation.example.replace("{url}", origin).replace("{epoch}", epoch).replace("{file}", file)
+
+
+def is_allowed(operation: Operation, kind: AuthorKind, access: Access) -> bool:
+    """Whether a server with this access lets this kind of actor use an operation."""
+    return operation.right is None or may(kind, operation.right, access)
+
+
+def _operation(operation: Operation, origin: str) -> str:
+    lines = [f"## {operation.name}", "", f"{operation.summary}. {operation.help}".strip(), ""]
+    lines += [_parameter(row) for row in (operation.parser.rows if operation.parser else ())]
     if operation.body is not None:
-        members = ", ".join(f"`{name}`" for name in operation.body.__struct_fields__)
+        members = ", ".join(f"`{name}`" for name in operation.body.type.__struct_fields__)
         lines.append(f"- body: JSON with {members}; only the first is required.")
     lines += [f"- {answer.status}: {answer.help}" for answer in operation.answers]
-    if operation.refusals:
-        lines.append(f"- refusals: {', '.join(f'`{code}`' for code in operation.refusals)}")
+    if refusals := operation.specific_refusals():
+        lines.append(f"- refusals: {', '.join(f'`{code}`' for code in refusals)}")
+    lines += ["", f"    curl {example(operation, origin)}"]
     return "\n".join(lines) + "\n\n"
 
 
-def _parameter(parameter: Parameter) -> str:
-    place = {"path": "in the path", "query": "parameter", "header": "header field"}[parameter.place]
-    return f"- `{parameter.name}` ({place}): {parameter.help}"
+def _parameter(row: Parameter) -> str:
+    place = {"path": "in the path", "query": "parameter", "header": "header field"}[row.place]
+    return f"- `{row.name}` ({place}): {row.help}"
+
+
+def _short(operation: Operation, origin: str) -> str:
+    stands_for = f" Short for {operation.long_for}." if operation.long_for else ""
+    typed = f" `curl {example(operation, origin)}`" if operation.example else ""
+    return f"- `{operation.name}`: {operation.summary}.{stands_for}{typed}\n"
+
+
+def _matrix(operations: Sequence[Operation]) -> str:
+    columns = [(access, kind) for access in ACCESSES for kind in KINDS]
+    head = " | ".join(f"{access}: {kind}" for access, kind in columns)
+    lines = [f"| operation | right | {head} |", "|---" * (len(columns) + 2) + "|"]
+    for operation in operations:
+        cells = ["yes" if is_allowed(operation, kind, access) else "401" for access, kind in columns]
+        lines.append(f"| `{operation.name}` | {operation.right or 'public'} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

@@ -19,11 +19,6 @@ RETRY_MS = 1000, 4000
 """An EventSource that was cut off comes back at its own random moment between these."""
 
 
-def asks_for_websocket(request: Request) -> bool:
-    """Whether a request is an opening handshake, which is a GET (RFC 6455 §4.1)."""
-    return request.head.upgrade == b"websocket" and request.method == "GET"
-
-
 class Streams:
     """Makes the sessions. Ownership of the opened channels, and of the places of the address, goes to them."""
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Protocol
 
 from parlour.core.errors import Refusal
-from parlour.http.deferred import DeferredResponse
-from parlour.http.request import Admission, Request
-from parlour.http.response import Reply, Response
+from parlour.http.request import Admission, Outcome, Request
+from parlour.http.response import Response
 from parlour.wire.http1 import RequestHead
 
 
@@ -18,7 +16,7 @@ class Application(Protocol):
     def admit(self, head: RequestHead) -> Admission:
         """Find what a request is for, before its body arrives. Raises Refusal: the body is then not wanted."""
 
-    def handle(self, request: Request) -> Reply | DeferredResponse | Coroutine[Any, Any, Reply]:
+    def handle(self, request: Request) -> Outcome:
         """Answer a complete request, now or later. Raises Refusal, and so does the coroutine."""
 
     def render(self, refusal: Refusal, head: RequestHead | None, prefix: str) -> Response:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from parlour.core.errors import Refusal
+from parlour.core.permissions import Right
+from parlour.http.deferred import DeferredResponse
+from parlour.http.response import Reply
 from parlour.wire.forms import media_type, parse_query
 from parlour.wire.http1 import RequestHead
-
-if TYPE_CHECKING:
-    from parlour.http.router import Match, Route
 
 T = TypeVar("T")
 
@@ -43,17 +43,20 @@ class Peer(NamedTuple):
 
 
 class Admission:
-    """The route of a request head, and what was computed from that head: clients send the same head again and again.
+    """How a request is handled, and what was computed from its head: clients send the same head again and again.
 
-    All requests with an equal head share one. `route` is None for OPTIONS, which every address answers; `passed` is the
-    peer that the guard has let through with this head. The head refers to its admission, never the other way round.
+    All requests with an equal head share one. A body has at most `max_body` bytes, and none is expected where that is
+    0; `right` is what the actor needs, None where the answer is public; `passed` is the peer that the guard has let
+    through with this head. The head refers to its admission, never the other way round.
     """
 
-    __slots__ = ("cached", "match", "passed", "route")
+    __slots__ = ("cached", "handler", "max_body", "params", "passed", "right")
 
-    def __init__(self, match: Match, route: Route | None) -> None:
-        self.match = match
-        self.route = route
+    def __init__(self, handler: Handler, params: Mapping[str, str], max_body: int, right: Right | None) -> None:
+        self.handler = handler
+        self.params = params
+        self.max_body = max_body
+        self.right = right
         self.passed: Peer | None = None
         self.cached: dict[Callable[[Request], Any], Any] = {}
 
@@ -71,7 +74,7 @@ class Request:
         self.head = head
         self.admission = admission
         self.method = head.method
-        self.params: Mapping[str, str] = admission.match.params
+        self.params: Mapping[str, str] = admission.params
         self.field: Callable[[bytes], bytes | None] = head.values.get
         self.body = body
         self.peer = peer
@@ -148,3 +151,10 @@ def _query(request: Request) -> dict[str, list[str]]:
 
 def _media_type(request: Request) -> bytes:
     return media_type(request.field(b"content-type") or b"")
+
+
+Outcome: TypeAlias = Reply | DeferredResponse | Coroutine[Any, Any, Reply]
+"""An answer: at once, by a callback, or from a coroutine."""
+
+Handler: TypeAlias = Callable[[Request], Outcome]
+"""Answers a request. It raises Refusal, and so does its coroutine."""

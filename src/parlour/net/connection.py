@@ -234,8 +234,7 @@ class Connection(asyncio.Protocol):
                 self._peer = server.peer(self.address, head, not self.transport.can_write_eof())
         admission: Admission = head.cached
         assert self._peer is not None
-        route = admission.route
-        body = decoder.next_body(0 if route is None else route.max_body)
+        body = decoder.next_body(admission.max_body)
         if body is None:
             if head.expects_continue and self._waiting_for != BODY and head.minor >= 1:
                 self.write(CONTINUE)

@@ -1,0 +1,100 @@
+"""One event of a room, at an address that stays."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from parlour.api.history import RoomOptions
+from parlour.api.messages import room_path
+from parlour.api.operation import Link, Operation, Success
+from parlour.api.parameters import DEFAULT_LIMIT, Format, JsonOfRoom, Kind, Offers
+from parlour.api.resource import Resource
+from parlour.core.cursor import MAX_SEQ, Cursor, parse_cursor
+from parlour.core.errors import Refusal
+from parlour.http.fields import FieldName
+from parlour.http.request import Request
+from parlour.http.response import JSON, Response
+from parlour.schema.events import Event
+from parlour.stream.encoding import stored_line
+
+
+def _event_number(text: str, _: str) -> int:
+    try:
+        cursor = parse_cursor(text)
+    except Refusal:
+        cursor = Cursor(None, 0)
+    if cursor.seq == 0 or cursor.epoch is not None:
+        raise Refusal("not_found", "Below a room there are its events, by number: /lobby/42.")
+    return cursor.seq
+
+
+_EVENT = Kind(Annotated[int, Meta(ge=1, le=MAX_SEQ)], _event_number, ("not_found",))
+
+
+class EventOptions(JsonOfRoom, frozen=True, kw_only=True):
+    """Which event is wanted."""
+
+    item: Annotated[int, _EVENT, "The number of the event, its `seq`."]
+
+
+class ShortEventOptions(RoomOptions, frozen=True, kw_only=True):
+    """The same at the short address; those of the room are allowed too, and mean nothing."""
+
+    item: Annotated[int, _EVENT, "The number of the event, its `seq`."]
+    format: Annotated[Format, Offers(["text", "html", "json"]), "The format, instead of `Accept`."] = "text"
+
+
+GET_EVENT = Operation(
+    "GET",
+    "/api/v1/rooms/{room}/messages/{item}",
+    "One event",
+    id="getEvent",
+    tag="messages",
+    right="read",
+    rate="reading",
+    parameters=EventOptions,
+    answers=(
+        Success(
+            200, "The event.", Event, links={"room": Link("getRoom", {"room": "$response.body#/room"}, "Its room.")}
+        ),
+    ),
+    refusals=("gone", "storage_unavailable"),
+    example="{url}/api/v1/rooms/lobby/messages/1",
+)
+
+
+class Events(Resource):
+    """The handlers of single events."""
+
+    @GET_EVENT
+    @GET_EVENT.short(
+        "GET", "/{room}/{item}", "The permanent link of an event", parameters=ShortEventOptions, example="{url}/lobby/1"
+    )
+    async def event(self, request: Request, options: EventOptions | ShortEventOptions) -> Response:
+        """One event; for browsers the page around it."""
+        bill = self._guard.bill(request)
+        actor, door = self._guard.actor(request), self._context.door
+        room, seq = options.room, options.item
+        channel = await door.open(actor, room, "read")
+        try:
+            if seq > channel.head:
+                raise Refusal("not_found", f"There is no event {seq} yet: {channel.extent}.")
+            if seq < channel.first_seq:
+                raise Refusal("gone", f"The log of this room begins at {channel.first_seq}.")
+            if options.format == "html":
+                # The page around it, scrolled to it: only a redirect can name a place in a page.
+                before = seq + DEFAULT_LIMIT // 2
+                around = "" if before > channel.head else f"?before={before}"
+                place = b"%b%b#m%d" % (room_path(request.peer.prefix, room), around.encode(), seq)
+                return Response(303, fields=((FieldName.LOCATION, place),))
+            event = await door.event(actor, channel, seq)
+            if options.format == "json":
+                return Response(body=event.json + b"\n", content_type=JSON)
+            began = bill.began()
+            line = stored_line(event).encode()
+            bill.charge(began, len(event.json))
+            return Response(body=line)
+        finally:
+            channel.release()

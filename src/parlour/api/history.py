@@ -1,0 +1,303 @@
+"""Reading a room: pages, long-polls, streams and WebSockets at one address, by what the client asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+from urllib.parse import quote
+
+from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
+
+from parlour.api.operation import Link, Operation, Success
+from parlour.api.parameters import (
+    CURSOR,
+    DEFAULT_LIMIT,
+    Format,
+    Header,
+    JsonOfRoom,
+    Kind,
+    Limit,
+    Offers,
+    Parameters,
+)
+from parlour.api.resource import Resource
+from parlour.api.rooms import NEWER
+from parlour.chat.reading import Bill
+from parlour.core.actor import Actor
+from parlour.core.cursor import Cursor, parse_cursor
+from parlour.core.errors import Refusal
+from parlour.core.event import Stored
+from parlour.core.limits import MAX_WAIT_S
+from parlour.core.names import room_name
+from parlour.http.fields import FieldName, Fields
+from parlour.http.request import Request
+from parlour.http.response import JSON, NDJSON, OpenResponse, Reply, Response, Upgrade
+from parlour.http.router import NOTHING_HERE, WEBSOCKET
+from parlour.hub.channel import Channel
+from parlour.hub.history import PAGE_BYTES, cursor_gone
+from parlour.hub.hub import Hub
+from parlour.hub.subscription import PAGE_BYTES as SLICE_BYTES
+from parlour.schema.fields import RoomName
+from parlour.schema.pages import Page
+from parlour.schema.pages import page as encode_page
+from parlour.stream.encoding import stored_line
+from parlour.stream.live import Start
+from parlour.stream.long_poll import wait_for_news
+from parlour.wire.websocket import handshake
+
+HTML_BYTES = 131072
+"""Events of an HTML page, as JSON: pictures of what cannot be seen make it up to fifteen times as long."""
+
+
+def _shown_room(text: str, _: str) -> str:
+    """The room in a short address. A name that the server needs itself is no room: nothing is there."""
+    try:
+        return room_name(text)
+    except Refusal as refusal:
+        if refusal.code != "reserved_name":
+            raise
+        raise Refusal("not_found", NOTHING_HERE) from None
+
+
+_SHOWN_ROOM = Kind(RoomName, _shown_room, ("bad_room_name", "not_found"))
+
+
+class PageOptions(JsonOfRoom, frozen=True, kw_only=True):
+    """Which part of a log is wanted."""
+
+    since: Annotated[Cursor | None, CURSOR, "Events after this cursor, oldest first."] = None
+    before: Annotated[Cursor | None, CURSOR, "The newest events before this cursor; not together with `since`."] = None
+    limit: Limit = None
+    wait: Annotated[
+        int,
+        Meta(ge=0, le=MAX_WAIT_S),
+        "With `since`: wait so many seconds for an event, if there is none yet. Not together with `before`.",
+    ] = 0
+
+    def __post_init__(self) -> None:
+        """Raises Refusal("bad_parameter") for parameters that do not go together."""
+        if self.since is not None and self.before is not None:
+            raise Refusal("bad_parameter", "Give since or before, not both.", field="before")
+        if self.wait and self.format != "json":
+            raise Refusal("bad_parameter", "wait= goes with JSON; the others use follow=1.", field="wait")
+        if self.before is not None and self.wait:
+            raise Refusal("bad_parameter", "before= is for pages.", field="before")
+
+    @property
+    def path(self) -> str:
+        """The address of the log."""
+        return f"/api/v1/rooms/{quote(self.room, safe='')}/messages"
+
+
+class RoomOptions(PageOptions, frozen=True, kw_only=True):
+    """The same at the short address, which has every format and can be followed."""
+
+    room: Annotated[str, _SHOWN_ROOM, "The room."]
+    format: Annotated[Format, Offers(["text", "html", "json", "ndjson", "sse"]), "The format, instead of `Accept`."] = (
+        "text"
+    )
+    follow: Annotated[bool, "1: go on with what comes, as text, NDJSON or server-sent events."] = False
+    name: Annotated[str | None, "Means nothing here: it is in addresses that people send to."] = None
+    last_event_id: Annotated[
+        str | None, Header("Last-Event-ID"), "With server-sent events, in place of `since` and `before`."
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Raises Refusal (bad_parameter, bad_cursor)."""
+        if self.format == "sse" and self.last_event_id:
+            # It is newer than the address (WHATWG HTML §9.2.3).
+            force_setattr(self, "since", parse_cursor(self.last_event_id, "Last-Event-ID"))
+            force_setattr(self, "before", None)
+        if self.follow and self.format not in ("text", "ndjson", "sse"):
+            raise Refusal(
+                "bad_parameter", "follow=1 goes with text, ndjson and sse; JSON readers use wait=.", field="follow"
+            )
+        super().__post_init__()
+        if self.before is not None and (self.follow or self.format == "sse"):
+            raise Refusal("bad_parameter", "before= is for pages.", field="before")
+
+    @property
+    def path(self) -> str:
+        """The address of the room."""
+        return f"/{quote(self.room, safe='')}"
+
+
+class SocketOptions(Struct, frozen=True, kw_only=True):
+    """Where a WebSocket of one room begins."""
+
+    room: Annotated[str, _SHOWN_ROOM, "The room."]
+    since: Annotated[Cursor | None, CURSOR, "Events after this cursor; without it, from now on."] = None
+
+
+_OF_LOBBY = Parameters(RoomOptions, "/{room}")
+
+GET_MESSAGES = Operation(
+    "GET",
+    "/api/v1/rooms/{room}/messages",
+    "A page of a room's log, or a long-poll",
+    id="getMessages",
+    tag="messages",
+    help="Without a cursor the newest events. Follow `next` to hear everything once: it continues where the page "
+    "ended.",
+    right="read",
+    rate="reading",
+    parameters=PageOptions,
+    answers=(
+        Success(
+            200,
+            "The page; empty if there is nothing in the range.",
+            Page,
+            always=("Link",),
+            links={
+                "newer": NEWER,
+                "oldest": Link(
+                    "getEvent",
+                    {"room": "$response.body#/room", "item": "$response.body#/events/0/seq"},
+                    "The first event of the page.",
+                ),
+            },
+        ),
+    ),
+    refusals=("not_found", "cursor_gone", "storage_unavailable"),
+    example="'{url}/api/v1/rooms/lobby/messages?since=0&limit=10'",
+)
+
+
+class History(Resource):
+    """The handlers of reading a room."""
+
+    async def lobby(self, request: Request, room: str) -> Reply:
+        """A room at the address `/`. It is counted as reading here, since `/` is not always read."""
+        options = _OF_LOBBY(request, room=room)
+        self._guard.limit_reading(request)
+        return await self.room(request, options)
+
+    @GET_MESSAGES.short("GET", "/{room}", "A room, in any format", parameters=RoomOptions, example="{url}/lobby")
+    async def room(self, request: Request, options: RoomOptions) -> Reply:
+        """A page, a long-poll or a stream."""
+        if options.format == "sse" or options.follow:
+            return await self._stream(request, options)
+        return await self.page(request, options)
+
+    # --- pages ---
+
+    @GET_MESSAGES
+    async def page(self, request: Request, options: PageOptions) -> Response:
+        """A page, after a wait if it would be empty and the client asks for that."""
+        bill = self._guard.bill(request)
+        actor = self._guard.actor(request)
+        since = options.since
+        channel = await self._context.door.open(actor, options.room, "read")
+        try:
+            if options.wait:
+                if since is None:  # no cursor yet: whatever comes next
+                    since = Cursor(None, channel.head)
+                _check_cursor(channel, since)
+                if channel.head <= since.seq:
+                    with self._guard.place(request):
+                        await wait_for_news(channel, since.seq, options.wait, self._context.wheel)
+            events = await self._events(actor, channel, since, options)
+            bill.check()  # others of this address may have had much meanwhile
+            if options.format == "html":
+                return await self._pages.room(request, channel, events, bill)
+            if options.format == "text":
+                return Response(body=await _text_page(events, bill, self._context.hub))
+            began = bill.began()
+            if options.format == "json":
+                page = _json_page(request, channel, since, options, events)
+            else:
+                page = Response(body=b"".join([event.json + b"\n" for event in events]), content_type=NDJSON)
+            bill.charge(began, len(page.body))
+            return page
+        finally:
+            channel.release()
+
+    async def _events(
+        self, actor: Actor, channel: Channel, since: Cursor | None, options: PageOptions
+    ) -> Sequence[Stored]:
+        door, limit, before = self._context.door, options.limit or DEFAULT_LIMIT, options.before
+        max_bytes = HTML_BYTES if options.format == "html" else PAGE_BYTES
+        if since is not None:
+            _check_cursor(channel, since)
+            return await door.after(actor, channel, since.seq, limit, max_bytes)
+        if before is not None:
+            if before.epoch not in (None, channel.epoch):
+                _check_cursor(channel, before)
+            return await door.before(actor, channel, before.seq, limit, max_bytes)
+        return await door.before(actor, channel, channel.head + 1, limit, max_bytes)
+
+    # --- streams ---
+
+    async def _stream(self, request: Request, options: RoomOptions) -> OpenResponse:
+        tail = options.limit
+        if tail is None:
+            # A person who follows wants to see what was said; a program that has no cursor starts at the head.
+            tail = DEFAULT_LIMIT if options.format == "text" else 0
+        with self._guard.place(request) as place:
+            channel = await self._context.door.open(self._guard.actor(request), options.room, "read")
+            return self._streams.one(request, channel, options.format, Start(options.since, tail), place)
+
+    @GET_MESSAGES.short(
+        WEBSOCKET,
+        "/{room}",
+        "A room, live both ways",
+        parameters=SocketOptions,
+        ignores_unknown=True,
+        rate=None,
+        example="",
+    )
+    async def websocket(self, request: Request, options: SocketOptions) -> Upgrade:
+        """A WebSocket of one room."""
+        opening = handshake(request.field)
+        with self._guard.place(request) as place:
+            channel = await self._context.door.open(self._guard.actor(request), options.room, "read")
+            start = Start(options.since)
+            return self._streams.websocket(request, opening, [(channel, start)], options.room, place)
+
+
+def _check_cursor(channel: Channel, cursor: Cursor) -> None:
+    """Raises Refusal("cursor_gone"), with the members of a `reset`, where the log cannot be continued."""
+    reason = channel.gap(cursor)
+    if reason is not None:
+        raise cursor_gone(channel, reason)
+
+
+async def _text_page(events: Sequence[Stored], bill: Bill, hub: Hub) -> bytes:
+    """Events as lines, written in slices: a page of hostile texts takes ten times as long as one may hold the loop."""
+    lines: list[bytes] = []
+    with bill.reserved(sum([len(event.json) for event in events])):
+        began, size = bill.began(), 0
+        for event in events:
+            lines.append(stored_line(event).encode())
+            size += len(event.json)
+            if size > SLICE_BYTES:
+                bill.charge(began, size)
+                await hub.turn()
+                began, size = bill.began(), 0
+        bill.charge(began, size)
+    return b"".join(lines)
+
+
+def _json_page(
+    request: Request, channel: Channel, since: Cursor | None, options: PageOptions, events: Sequence[Stored]
+) -> Response:
+    """A page with the addresses of the pages beside it, in the body and as Link fields (RFC 8288).
+
+    Who asked with `format=json` in the address is led to JSON again.
+    """
+    epoch, path = channel.epoch, request.peer.prefix + options.path
+    first = events[0].seq if events else None
+    asked = channel.head if since is None else since.seq
+    if options.before is not None:
+        asked = min(max(options.before.seq - 1, 0), channel.head)  # nothing is below: what comes next begins there
+    newest = events[-1].seq if events else asked
+    limit = "" if options.limit is None else f"&limit={options.limit}"
+    kept = limit + ("" if request.parameter("format") is None else "&format=json")
+    following = f"{path}?since={epoch}.{newest}{kept}"
+    previous = f"{path}?before={epoch}.{first}{kept}" if first is not None and first > channel.first_seq else None
+    fields: Fields = ((FieldName.LINK, f'<{following}>; rel="next"'.encode()),)
+    if previous is not None:
+        fields += ((FieldName.LINK, f'<{previous}>; rel="prev"'.encode()),)
+    body = encode_page(channel.room, epoch, events, channel.first_seq, channel.head, following, previous)
+    return Response(body=body, content_type=JSON, fields=fields)

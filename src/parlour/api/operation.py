@@ -1,0 +1,143 @@
+"""An operation as one row: what it is called, takes, answers and refuses, and who may use it.
+
+The row is a decorator and stands above its handler. Routing, parsing, the guard, the OpenAPI document, `docs/api.md`
+and the permission matrix are made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from msgspec import Struct
+
+from parlour.api.parameters import Parameters
+from parlour.core.errors import ERRORS
+from parlour.core.limits import Limits
+from parlour.core.permissions import Right
+from parlour.http.router import WEBSOCKET
+
+JSON = "application/json"
+
+ANY_REQUEST = (
+    "bad_request", "bad_framing", "bad_host", "request_timeout", "too_large", "uri_too_long", "expectation_failed",
+    "too_many_connections", "headers_too_large", "internal", "not_implemented", "overloaded", "http_version",
+)  # fmt: skip
+"""The refusals that every request can meet, before anybody has looked at what it is for."""
+
+H = TypeVar("H", bound=Callable[..., Any])
+
+
+class Link(NamedTuple):
+    """What an answer tells about another operation: its id, and its parameters as expressions (OAS 3.1 §4.8.20.3)."""
+
+    operation: str
+    parameters: Mapping[str, str]
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """An answer. Every one of the header fields in `always` is there, those in `sometimes` may be."""
+
+    status: int
+    help: str
+    type: Any = None
+    media: str = JSON
+    always: tuple[str, ...] = ()
+    sometimes: tuple[str, ...] = ()
+    links: Mapping[str, Link] | None = None
+
+
+class WholeBody(NamedTuple):
+    """A body that arrives whole, of at most `body_bytes` (core/limits.py), before the handler is called."""
+
+    type: type[Struct]
+    """What it is in JSON."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One row. `method` is one of HTTP, or `WEBSOCKET` for the handshake of one; `path` has `{parameters}`."""
+
+    method: str
+    path: str
+    summary: str
+    _: KW_ONLY
+    right: Right | None
+    """What the actor needs; None where the answer is public."""
+    parameters: type[Struct] | None = None
+    """What the handler is called with, beside the request."""
+    ignores_unknown: bool = False
+    """Whether parameters that the type does not have are ignored rather than refused."""
+    rate: Literal["reading", "sending"] | None = None
+    """`reading` is counted before the handler; `sending` when the room and the author of a message are known."""
+    body: WholeBody | None = None
+    """None: there is no body, and one that comes is refused."""
+    example: str = ""
+    """What follows `curl`, but for a WebSocket.
+
+    `{url}` is where the server is, `{epoch}` its epoch, `{file}` the name of a file.
+    """
+    id: str = ""
+    """The name in the OpenAPI document, which describes those that have one."""
+    tag: str = ""
+    help: str = ""
+    answers: tuple[Success, ...] = ()
+    refusals: tuple[str, ...] = ()
+    """Codes beside those that follow from the rest of the row, and those that every request can meet."""
+    long_for: str = ""
+    """For a short address: the method and path of the operation that it stands for."""
+
+    def __call__(self, handler: H) -> H:
+        """Declare that a method of a resource answers this operation."""
+        vars(handler).setdefault("operations", []).append(self)
+        return handler
+
+    def short(self, method: str, path: str, summary: str, **changes: Any) -> Operation:
+        """The row of another address for the same: with the right, rate, body and parameters of this one, or others."""
+        return replace(
+            self, method=method, path=path, summary=summary, id="", answers=(), long_for=self.name, **changes
+        )
+
+    @property
+    def name(self) -> str:
+        """`GET /{room}`."""
+        return f"{self.method} {self.path}"
+
+    @cached_property
+    def parser(self) -> Parameters[Struct] | None:
+        """Makes the parameters of a request."""
+        if self.parameters is None:
+            return None
+        return Parameters(self.parameters, self.path, ignores_unknown=self.ignores_unknown)
+
+    def max_body(self, limits: Limits) -> int:
+        """How many bytes a body may have."""
+        return 0 if self.body is None else limits.body_bytes
+
+    def refusals_by_status(self) -> dict[int, list[str]]:
+        """All codes that it can be refused with, by status."""
+        codes = {*ANY_REQUEST, *self.specific_refusals()}
+        by_status: dict[int, list[str]] = {}
+        for kind in ERRORS.values():
+            if kind.code in codes:
+                by_status.setdefault(kind.status, []).append(kind.code)
+        return by_status
+
+    def specific_refusals(self) -> list[str]:
+        """The codes that not every request can meet, in the order of the error table."""
+        codes = {*self.refusals, *(() if self.parser is None else self.parser.refusals)}
+        codes |= {"login_required"} if self.right is not None else set()
+        codes |= {"rate_limited"} if self.rate is not None else set()
+        codes |= {"cross_origin"} if self.method in ("POST", "PUT", "PATCH", "DELETE", WEBSOCKET) else set()
+        return [code for code in ERRORS if code in codes]
+
+
+def rows(resource: type) -> Iterator[tuple[Operation, str]]:
+    """The operations of a resource, in the order of the file, each with the name of the method that answers it."""
+    for name, function in vars(resource).items():
+        for operation in reversed(getattr(function, "operations", ())):  # decorators are called from the lowest up
+            yield operation, name

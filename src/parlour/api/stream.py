@@ -1,0 +1,99 @@
+"""Many rooms on one connection, as server-sent events or as a WebSocket."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Struct
+
+from parlour.api.operation import Operation, Success
+from parlour.api.parameters import ROOM, Header
+from parlour.api.resource import Resource
+from parlour.chat.reading import REQUEST_S
+from parlour.core.cursor import MAX_SEQ
+from parlour.core.errors import Refusal
+from parlour.http.request import Request
+from parlour.http.response import OpenResponse, Upgrade
+from parlour.http.router import WEBSOCKET
+from parlour.hub.channel import Channel
+from parlour.stream.follow import encode_cursors, parse_cursors
+from parlour.stream.live import Start
+from parlour.wire.websocket import handshake
+
+MAX_SSE_ROOMS = 32
+MAX_ID_BYTES = 7168
+"""Every `id:` carries all cursors and comes back as one header field, of at most 8 KiB."""
+
+
+class StreamOptions(Struct, frozen=True, kw_only=True):
+    """The rooms of a stream, and where it continues."""
+
+    room: Annotated[list[str], ROOM, "A room to follow; 1 to 32 of them."]
+    since: Annotated[str | None, "Where to continue, as the `id` of an event; without it, from now on."] = None
+    last_event_id: Annotated[str | None, Header("Last-Event-ID"), "The same, and wins over `since`."] = None
+    format: Annotated[Literal["sse"], "May say what is answered anyway."] = "sse"
+
+
+FOLLOW_ROOMS = Operation(
+    "GET",
+    "/api/v1/stream",
+    "Follow many rooms on one connection",
+    id="followRooms",
+    tag="stream",
+    help="As server-sent events: name the rooms; each event's `id` holds the cursors of all of them, and "
+    "`Last-Event-ID` continues there. As WebSocket (`Upgrade: websocket`): subscribe with operations; see "
+    "`x-websocket`. Either way nothing is skipped or repeated; what cannot be continued begins with a `reset`.",
+    right="read",
+    rate="reading",
+    parameters=StreamOptions,
+    answers=(
+        Success(200, "Server-sent events without an end.", str, "text/event-stream"),
+        Success(101, "From here on WebSocket."),
+    ),
+    refusals=("bad_cursor", "bad_upgrade", "cross_origin", "upgrade_required", "storage_unavailable"),
+    example="-N '{url}/api/v1/stream?room=lobby&since={epoch};lobby=0'",
+)
+
+
+class Stream(Resource):
+    """The handlers of many rooms."""
+
+    @FOLLOW_ROOMS
+    async def events(self, request: Request, options: StreamOptions) -> OpenResponse:
+        """Server-sent events of the rooms that the address names."""
+        rooms = list(dict.fromkeys(options.room))
+        most = min(MAX_SSE_ROOMS, self._context.limits.stream_rooms)
+        if not 1 <= len(rooms) <= most:
+            raise Refusal("bad_parameter", f"Name 1 to {most} rooms with room=.", field="room")
+        if len(encode_cursors(self._context.store.epoch, dict.fromkeys(rooms, MAX_SEQ))) > MAX_ID_BYTES:
+            raise Refusal("bad_parameter", "The names of these rooms are too long for one stream.", field="room")
+        starts = _starts(options, rooms)
+        self._guard.bill(request).add(REQUEST_S * len(rooms))
+        actor = self._guard.actor(request)
+        channels: list[tuple[Channel, Start]] = []
+        with self._guard.place(request) as place:
+            try:
+                for room in rooms:
+                    channel = await self._context.door.open(actor, room, "read")
+                    channels.append((channel, starts[room]))
+            except BaseException:
+                for channel, _ in channels:
+                    channel.release()
+                raise
+            return self._streams.many(request, channels, place)
+
+    @FOLLOW_ROOMS.short(WEBSOCKET, "/api/v1/stream", "The same as a WebSocket", parameters=None, rate=None, example="")
+    def websocket(self, request: Request) -> Upgrade:
+        """A WebSocket that is open to subscriptions."""
+        opening = handshake(request.field)
+        with self._guard.place(request) as place:
+            return self._streams.websocket(request, opening, [], None, place)
+
+
+def _starts(options: StreamOptions, rooms: list[str]) -> dict[str, Start]:
+    """Where to begin in each room: at its cursor if the client brought one, else at the head."""
+    if options.last_event_id:
+        cursors = parse_cursors(options.last_event_id, "Last-Event-ID")
+    else:
+        cursors = {} if options.since is None else parse_cursors(options.since, "since")
+    return {room: Start(cursors.get(room)) for room in rooms}

@@ -1,0 +1,75 @@
+"""The permission matrix of docs/api.md, asked of real servers: operations, kinds of actor, access, ways in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from parlour.api.operation import Operation
+from parlour.api.operations import OPERATIONS
+from parlour.api.reference import is_allowed
+from parlour.core.permissions import Access
+from parlour.http.router import WEBSOCKET
+from tests.support import raw
+from tests.support.server import ServerProcess
+from tests.support.talk import Client
+
+Servers = Mapping[Access, ServerProcess]
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    data = tmp_path_factory.mktemp("permissions")
+    with ServerProcess(data / "open") as open_, ServerProcess(data / "members", "--access", "members") as members:
+        yield {"open": open_, "members": members}
+
+
+def guest_by_address(server: ServerProcess) -> list[str]:
+    return []
+
+
+def guest_with_a_cookie(server: ServerProcess) -> list[str]:
+    """The cookie that a page gave; a server for members gives none, and takes none."""
+    with server.client(headers={"Accept": "text/html"}) as http:
+        cookie = http.get("/lobby").headers.get("set-cookie", "parlour_guest=AAAAAAAAAAAAAAAAAAAAAA.A")
+    return [f"Cookie: {cookie.partition(';')[0]}"]
+
+
+WAYS_IN = {"address": guest_by_address, "cookie": guest_with_a_cookie}
+"""All are guests: nobody else can come in over the network, as long as there are no accounts."""
+
+VALUES = {"room": "lobby", "item": "12345678", "file": "room.css"}
+
+
+def asked(operation: Operation, *fields: str) -> bytes:
+    """A request for an operation, with a body where it takes one."""
+    path = re.sub(r"\{(\w+)\}", lambda found: VALUES[found[1]], operation.path)
+    fields += ("Accept: application/json",)
+    if operation.method == WEBSOCKET:
+        return raw.head("GET", path, *raw.UPGRADE, *fields)
+    if operation.body is None:
+        return raw.head(operation.method, path, *fields)
+    request = raw.post(path, b'{"text":"Hello"}', "Content-Type: application/json", *fields)
+    return request.replace(b"POST", operation.method.encode(), 1)
+
+
+@pytest.mark.parametrize("way", WAYS_IN)
+@pytest.mark.parametrize("access", ["open", "members"])
+@pytest.mark.parametrize("operation", OPERATIONS, ids=[operation.name for operation in OPERATIONS])
+def test_the_server_answers_as_the_matrix_says(
+    servers: Servers, operation: Operation, access: Access, way: str
+) -> None:
+    server = servers[access]
+    with Client.to(server.port) as client:
+        client.send(asked(operation, *WAYS_IN[way](server)))
+        if is_allowed(operation, "guest", access):
+            status = client.head().status
+            assert status not in (401, 403)
+            assert status < 500
+        else:
+            found = client.answer()
+            assert found.status == 401
+            assert found.fields["www-authenticate"] == 'Bearer realm="parlour"'
+            assert b'"code":"login_required"' in found.body
