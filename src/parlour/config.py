@@ -218,11 +218,8 @@ def load(
 ) -> Loaded:
     """Put the settings together. `flags` has the text given on the command line by setting name, None if not given.
 
-    Values of lists are joined by commas. Without `config_file` the one named by `PARLOUR_CONFIG` is read, if any.
-    An empty variable counts as absent. Raises ConfigError.
+    Values of lists are joined by commas. An empty variable counts as absent. Raises ConfigError.
     """
-    if config_file is None and environ.get(CONFIG_ENV):
-        config_file = Path(environ[CONFIG_ENV])
     in_file = {} if config_file is None else _read_file(config_file)
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
@@ -304,7 +301,7 @@ def _toml_text(value: object, source: str) -> str:
 
 
 def _check_together(settings: Settings, sources: Mapping[str, str]) -> None:
-    """What no single value shows. Raises ConfigError."""
+    """Check what only several values together show. Raises ConfigError."""
     if (settings.tls_cert is None) != (settings.tls_key is None):
         given = "tls_cert" if settings.tls_cert else "tls_key"
         raise ConfigError(f"{sources[given]}: a certificate and its key are given together, as tls_cert and tls_key.")

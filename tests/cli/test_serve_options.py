@@ -113,7 +113,9 @@ def test_shown_settings_are_a_file_that_gives_the_same_settings(tmp_path: Path) 
     settings = load({}, {}, file).settings
     assert (settings.host, settings.port) == (("::1", "127.0.0.1", "localhost"), 0)
     assert (settings.data, settings.debug, settings.limits.sends_per_s) == (Path('a "b" é'), True, 3.0)
-    assert parlour("serve", "--show-settings", "--config", str(file)).returncode == 0
+    for named in (parlour("serve", "--show-settings", "--config", str(file)),
+                  parlour("serve", "--show-settings", PARLOUR_CONFIG=str(file))):  # fmt: skip
+        assert f"sends_per_s = 3.0  # sends_per_s in {file}\n" in named.stdout
 
 
 def test_the_server_does_not_load_the_libraries_of_the_client() -> None:

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 
 def show(left: int, pages: int) -> None:
-    """Write the share that is done over what was written before; all done, take it away."""
+    """Write how many per cent are done over what was written before; remove it when all is done."""
     with suppress(OSError, ValueError):  # a terminal that is gone is no reason to stop
         if sys.stderr.isatty():
-            share = f"\r{100 * (pages - left) // max(pages, 1):3} %" if left else "\r     \r"
-            print(share, end="", file=sys.stderr, flush=True)
+            percent = f"\r{100 * (pages - left) // max(pages, 1):3} %" if left else "\r     \r"
+            print(percent, end="", file=sys.stderr, flush=True)

@@ -81,6 +81,7 @@ serve = _Serve(
         click.Option(
             ["--config"],
             type=click.Path(path_type=Path, dir_okay=False),
+            envvar=CONFIG_ENV,
             help=f"TOML file with settings; {CONFIG_ENV} names one too.",
         ),
         click.Option(["--show-settings"], is_flag=True, help="Print the settings in force and where they came from."),

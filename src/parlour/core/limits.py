@@ -1,6 +1,7 @@
 """The limits that clients can plan by, once, each with its unit and reason; and the arithmetic of rates.
 
-`GET /limits` is made from `Limits`. Bounds that nobody meets who means well are constants beside what enforces them.
+`GET /limits` is made from `Limits`, and so are the settings that tune them. Bounds that no well-meaning client reaches
+are constants beside the code that enforces them.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Limits:
     websocket_message_bytes: int = _limit(64 * KIB, "One WebSocket message, all fragments together.")
     websocket_fragments: int = _limit(16, "Fragments of one WebSocket message.")
     websocket_message_s: float = _limit(
-        30.0, "A WebSocket message has ended this long after its first byte; looked at every 15 s."
+        30.0, "A WebSocket message has ended this long after its first byte; checked every 15 s."
     )
     websocket_controls_per_s: int = _setting(10, 1, 100_000, "Pings and pongs a WebSocket client may send each second.")
     websocket_ops_per_s: float = _setting(
@@ -161,7 +162,7 @@ def _unit(name: str) -> str:
 
 
 _ROUNDING_S = 1e-6
-"""Sums of seconds are not exact: who waits as long as told is never refused again for a rounding error."""
+"""Sums of seconds are not exact: a client that waits as long as it was told is not refused for a rounding error."""
 
 
 class Buckets:

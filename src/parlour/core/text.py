@@ -1,4 +1,4 @@
-"""What a message may contain, and how text that others wrote is shown on a terminal without obeying it."""
+"""What a message may contain, and how text from others is shown on a terminal without acting on it."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def shown(text: str) -> Iterator[Shown]:
 
 
 class Pictures:
-    """The pictures of one text, which may come in pieces: of thousands, each would be an element of somebody's page."""
+    """The pictures of one text, which may come in pieces; at most MAX_PICTURES, since each is an element of a page."""
 
     __slots__ = ("_left", "_more")
 

@@ -47,8 +47,8 @@ def pieces(text: str) -> Iterator[Piece]:
     """Cut a text into addresses and what is between them, in a time that grows with its length.
 
     An address begins with `http://`, `https://` or `www.` (and leads to `https://www.` then). It has no user name in it
-    (`https://bank.example@evil.example` poses). What belongs to the sentence around it is not part of it: punctuation
-    at its end, a quote that closes, a bracket that was not opened inside.
+    (`https://bank.example@evil.example` leads to the second). What belongs to the sentence around it is not part of it:
+    punctuation at its end, a quote that closes, a bracket that was not opened inside.
     """
     done = looked = 0
     for _ in range(MAX_ADDRESSES):

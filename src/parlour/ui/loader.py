@@ -5,8 +5,9 @@ from __future__ import annotations
 from base64 import b64encode
 from hashlib import sha256
 
-# A file could be refused as well. A part is asked for again after a second or two, then at growing intervals up to a
-# minute. The fragment makes another module of the same address: a browser may remember that the first did not come.
+# It is inside the page because a request for a file may be refused. Script and style are asked for again after a second
+# or two, then at growing intervals up to a minute. The fragment makes another module of the same address: a browser may
+# remember that the first did not come.
 LOADER = """
 const style = document.querySelector("link[rel=stylesheet]");
 const { address } = document.querySelector("script[data-address]").dataset;
