@@ -17,8 +17,7 @@ from typing import cast
 
 import uvloop
 
-from parlour.hub.group import one_by_one
-from parlour.hub.share import Write
+from parlour.hub.writable import Write, one_by_one
 from parlour.net.fanout import FanOut
 
 ROUNDS = 60
@@ -66,7 +65,7 @@ async def main(count: int) -> None:
         await asyncio.sleep(0.01)
     ways: dict[str, Write] = {
         "by their transports": one_by_one([line.by_transport for line in lines]),
-        "by one call into C": fan_out.gather(lines),
+        "by one call into C": fan_out.make_write(lines),
     }
     spent: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):

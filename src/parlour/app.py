@@ -16,11 +16,10 @@ from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.api.operations import endpoints
 from parlour.api.pages import Pages
-from parlour.bus.local import LocalBus
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.policies import Policies
-from parlour.chat.ports import Store
+from parlour.chat.ports import Relay, Store
 from parlour.chat.posting import Posting, Rates
 from parlour.chat.reading import ReadingRates
 from parlour.clock import SystemClock, SystemIds
@@ -33,6 +32,7 @@ from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.heads import HeadCheck
 from parlour.hub.hub import Hub
+from parlour.hub.tuning import Tuning
 from parlour.log import event
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
@@ -42,6 +42,7 @@ from parlour.net.listener import Listener, accept_on, open_listeners
 from parlour.net.proxies import TrustedProxies
 from parlour.net.server import LINGERING, Server
 from parlour.net.tls import ServerTls
+from parlour.relay.local import LocalRelay
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite import SqliteStore
 from parlour.version import __version__
@@ -119,11 +120,18 @@ class App:
         return {**self.server.sizes(), **self.hub.sizes(), **rates, "rates_of_reading": reads, "places": places}
 
 
-async def start(settings: Settings, on_fatal: Callable[[BaseException], None]) -> App:
+async def start(
+    settings: Settings,
+    on_fatal: Callable[[BaseException], None],
+    *,
+    relay: Relay | None = None,
+    tuning: Tuning | None = None,
+) -> App:
     """Build the object graph and accept connections.
 
-    `on_fatal` is called when messages can no longer be stored: the process should end. Raises StoreError, ListenError
-    and TlsError, each with a text for the person who started it; then nothing is left open.
+    `on_fatal` is called when messages can no longer be stored: the process should end. Without `relay` commits stay in
+    this process; `tuning` is that of the hub. Raises StoreError, ListenError and TlsError, each with a text for the
+    person who started it; then nothing is left open.
     """
     tls = ServerTls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     async with AsyncExitStack() as undo:  # of what was opened, should a later step fail
@@ -132,7 +140,7 @@ async def start(settings: Settings, on_fatal: Callable[[BaseException], None]) -
             undo.callback(listener.close)
         store = await _open_store(settings, on_fatal)
         undo.push_async_callback(store.close)
-        app = _build(settings, store, tls, listeners)
+        app = _build(settings, store, tls, listeners, relay or LocalRelay(), tuning)
         app.wheel.start(app.server.loop)
         undo.callback(app.wheel.stop)
         await app.accept()
@@ -149,17 +157,24 @@ async def _open_store(settings: Settings, on_fatal: Callable[[BaseException], No
     )
 
 
-def _build(settings: Settings, store: Store, tls: ServerTls | None, listeners: list[Listener]) -> App:
+def _build(
+    settings: Settings,
+    store: Store,
+    tls: ServerTls | None,
+    listeners: list[Listener],
+    relay: Relay,
+    tuning: Tuning | None,
+) -> App:
     """Everything between the store and the sockets."""
     clock, ids, limits = SystemClock(), SystemIds(), _limits(settings)
-    bus = LocalBus()
     fan_out = FanOut()
-    hub = Hub(store, fan_out.gather)
-    store.on_commit(bus.publish)
-    bus.listen(hub.deliver)
+    hub = Hub(store, fan_out.make_write, tuning)
+    store.on_commit(relay.publish)
+    relay.listen(hub.deliver)
     store.on_trim(hub.trim)
     wheel = Wheel(clock.monotonic)
-    HeadCheck(hub, wheel).start()
+    if relay.may_lose:
+        HeadCheck(hub, wheel).start()
     drain = Drain(ids.fraction, limits.reconnect_spread_s)
     guests = Guests(store.secret)
     rates = Rates(limits) if settings.rate_limits else None

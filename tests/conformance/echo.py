@@ -11,7 +11,7 @@ from typing import Any
 
 from parlour.core.limits import Limits
 from parlour.http.session import Sink
-from parlour.stream.websocket import WebSocketSession
+from parlour.stream.websocket import Common, WebSocketSession
 from parlour.wire.websocket import BINARY, TEXT, Binary, FrameReader, Received, text_frame
 
 TARGET = "/api/v1/stream"
@@ -65,13 +65,13 @@ class EchoReader(FrameReader):
 class EchoSession(WebSocketSession):
     """A session whose only operation is to repeat a message; takes the place of the real one in `api/streams.py`."""
 
-    def __init__(self, *arguments: Any, limits: Limits, **others: Any) -> None:
-        super().__init__(*arguments, limits=lifted(limits), **others)
+    def __init__(self, common: Common, *arguments: Any, **others: Any) -> None:
+        super().__init__(replace(common, limits=lifted(common.limits)), *arguments, **others)
 
     def _new_reader(self) -> FrameReader:
         assert self.sink is not None
         return EchoReader(self.sink)
 
-    def _obey(self, message: str) -> None:
+    def _dispatch(self, message: str) -> None:
         if self.sink is not None:
             self.sink.write(text_frame(message.encode()))

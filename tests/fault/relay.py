@@ -1,4 +1,4 @@
-"""A bus that does everything the port allows: loses commits, repeats them, and brings them late and out of order."""
+"""A relay that does everything the port allows: loses commits, repeats them, and brings them late and out of order."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from random import Random
 
 from parlour.chat.ports import Commit
 
-SHARES = {"lost": 0.1, "repeated": 0.1, "delayed": 0.2}
+RATES = {"lost": 0.1, "repeated": 0.1, "delayed": 0.2}
 LATEST_S = 0.2
 """How late a delayed commit may come; others have overtaken it by then."""
 
 
-class LossyBus:
-    """Implements `chat.ports.Bus`, badly. `fates` counts what became of the commits; `is_dead` loses all of them."""
+class LossyRelay:
+    """Implements `chat.ports.Relay`, badly. `fates` counts what became of the commits; `is_dead` loses all of them."""
 
-    def __init__(self, random: Random, shares: Mapping[str, float] = SHARES) -> None:
+    may_lose = True
+
+    def __init__(self, random: Random, rates: Mapping[str, float] = RATES) -> None:
         self.fates: Counter[str] = Counter()
         self.is_dead = False
         self._random = random
-        self._shares = shares
+        self._rates = rates
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []
 
     def publish(self, commits: Sequence[Commit]) -> None:
@@ -47,8 +49,8 @@ class LossyBus:
 
     def _fate(self) -> str:
         chance = self._random.random()
-        for fate, share in self._shares.items():
-            if chance < share:
+        for fate, rate in self._rates.items():
+            if chance < rate:
                 return fate
-            chance -= share
+            chance -= rate
         return "brought"

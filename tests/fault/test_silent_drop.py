@@ -1,4 +1,4 @@
-"""Promise 3, from within: what the relay or the fan-out loses is made good, also where no later event shows the gap."""
+"""Promise 3, from within: what the relay or the fan-out loses is repaired, also where no later event shows the gap."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from parlour import app
 from parlour.chat.ports import Commit
 from parlour.config import Settings
 from parlour.core.event import Stored
-from parlour.hub.channel import Channel
+from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
-from parlour.hub.subscription import Encoder
 from parlour.store.memory import MemoryStore
 from tests.checker.invariants import violations
 from tests.fault.load import Load
-from tests.fault.relay import LossyBus
+from tests.fault.relay import LossyRelay
 from tests.support import raw
 from tests.support.patience import PATIENCE_S
 from tests.support.recorder import Recorder, encode_nothing, encode_seqs
@@ -36,11 +35,10 @@ _log = logging.getLogger("parlour.fault")
 
 
 @asynccontextmanager
-async def server_on(bus: LossyBus, data: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[app.App]:
-    """The whole program on this loop, with `bus` in place of its own."""
-    patch.setattr(app, "LocalBus", lambda: bus)
+async def server_on(relay: LossyRelay, data: Path) -> AsyncIterator[app.App]:
+    """The whole program on this loop, with this relay."""
     died: list[BaseException] = []
-    running = await app.start(Settings(port=0, data=data, rate_limits=False), died.append)
+    running = await app.start(Settings(port=0, data=data, rate_limits=False), died.append, relay=relay)
     try:
         yield running
     finally:
@@ -54,14 +52,14 @@ def port(running: app.App) -> int:
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_readers_of_every_transport_get_everything_in_order_once_over_a_relay_that_loses_and_shuffles(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+    tmp_path: Path, seed: int
 ) -> None:
-    bus = LossyBus(Random(seed))
-    async with server_on(bus, tmp_path / "data", monkeypatch) as running:
+    relay = LossyRelay(Random(seed))
+    async with server_on(relay, tmp_path / "data") as running:
         load = await asyncio.to_thread(Load, port(running), seed)
         async with load:
             await load.until_acks(ACKS)
-            bus.is_dead = True
+            relay.is_dead = True
             await load.fall_silent()
             begun = time.monotonic()
             heads = {room: (await running.store.log(room)).head_seq for room in load.shared.rooms}
@@ -72,8 +70,8 @@ async def test_readers_of_every_transport_get_everything_in_order_once_over_a_re
     assert violations(load.shared.history, HEALED_S) == []
     assert sum(reader.resets for reader in load.readers) == 0
     assert healed_s < HEALED_S
-    assert repaired >= bus.fates["lost"] > 0
-    _log.info("%s, %d repaired, healed after %.1f s: %s", dict(bus.fates), repaired, healed_s, load.figures(0, 0.0))
+    assert repaired >= relay.fates["lost"] > 0
+    _log.info("%s, %d repaired, healed after %.1f s: %s", dict(relay.fates), repaired, healed_s, load.figures(0, 0.0))
 
 
 STREAMS = {
@@ -86,24 +84,24 @@ LIVE = {"text": b"first"}
 
 
 async def test_the_last_event_of_a_room_comes_too_though_nothing_follows_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     """D9 of the delivery contract: the server looks after itself, and the heartbeat never says more than was shown."""
-    bus = LossyBus(Random(1), shares={})
-    async with server_on(bus, tmp_path / "data", monkeypatch) as running, Clients(port(running)) as clients:
+    relay = LossyRelay(Random(1), rates={})
+    async with server_on(relay, tmp_path / "data") as running, Clients(port(running)) as clients:
         for room in ("lobby", "warm"):
             await clients.ask(raw.post(f"/{room}", b"first"), b"/1\n")
         await clients.ask(raw.head("GET", "/warm"), b"first")  # kept in memory from here on, and read by nobody
         readers = [await clients.ask(request, LIVE.get(name, b"caught_up")) for name, request in STREAMS.items()]
         readers.append(await clients.ask(raw.head("GET", "/lobby?format=json&since=1&wait=55"), b""))
-        bus.is_dead = True
+        relay.is_dead = True
         for room in ("lobby", "warm"):
             await clients.ask(raw.post(f"/{room}", b"the last"), b"/2\n")
         async with asyncio.timeout(HEALED_S):
             await asyncio.gather(*[reader.readuntil(b"the last") for reader in readers])
             while b"the last" not in await clients.page("/warm"):
                 await asyncio.sleep(0.05)
-        assert running.sizes()["repaired"] == bus.fates["lost"] == 2
+        assert running.sizes()["repaired"] == relay.fates["lost"] == 2
 
 
 class Clients:
@@ -143,7 +141,7 @@ async def say(store: MemoryStore, count: int) -> None:
 
 
 async def enter(hub: Hub) -> Recorder:
-    return Recorder().enter(await hub.open("lobby"), since=0)
+    return await Recorder(hub).follow(0)
 
 
 class Late(MemoryStore):
@@ -162,7 +160,7 @@ class Late(MemoryStore):
 
 
 @pytest.mark.parametrize("lost", [[1], [2], [1, 2], [1, 3], [0, 2]])
-async def test_what_is_lost_while_a_room_is_loaded_is_made_good(lost: list[int]) -> None:
+async def test_what_is_lost_while_a_room_is_loaded_is_repaired(lost: list[int]) -> None:
     """What comes meanwhile is kept, and may have holes."""
     store = Late()
     hub = Hub(store)
@@ -187,21 +185,21 @@ async def test_what_is_lost_while_a_room_is_loaded_is_made_good(lost: list[int])
     await store.close()
 
 
-async def test_reader_that_could_not_be_shown_an_event_is_sent_away_and_not_left_with_a_hole(
+async def test_reader_that_could_not_be_shown_an_event_is_disconnected_and_not_left_with_a_hole(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = MemoryStore(HandClock(), CountedIds())
     hub = Hub(store)
     store.on_commit(hub.deliver)
 
-    def fails_at_3(channel: Channel, events: Sequence[Stored]) -> bytes:
+    def fails_at_3(room: str, epoch: str, events: Sequence[Stored]) -> bytes:
         if any(event.seq == 3 for event in events):
             raise ValueError("broken on purpose")
-        return encode_seqs(channel, events)
+        return encode_seqs(room, epoch, events)
 
-    broken = Recorder(breaks_at=3).enter(await hub.open("lobby"), since=0)
-    unspeakable = Recorder().enter(await hub.open("lobby"), since=0, encoder=Encoder(fails_at_3, encode_nothing))
-    whole = Recorder().enter(await hub.open("lobby"), since=0)
+    broken = await Recorder(hub, breaks_at=3).follow(0)
+    unspeakable = await Recorder(hub, encoder=Encoder(fails_at_3, encode_nothing)).follow(0)
+    whole = await Recorder(hub).follow(0)
     for _ in range(5):
         await say(store, 1)
     assert whole.seqs == [1, 2, 3, 4, 5]

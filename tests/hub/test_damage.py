@@ -15,7 +15,7 @@ from parlour.hub.channel import Channel
 from parlour.hub.history import one_event, page_after, page_before
 from parlour.hub.hub import Hub
 from parlour.store.sqlite import SqliteStore
-from tests.hub.test_hub import settle
+from tests.support.memory_hub import until
 from tests.support.recorder import Recorder
 from tests.support.stores import append, draft, open_sqlite
 
@@ -40,8 +40,8 @@ class Room:
         connection.close()
 
     async def follow(self, since: int) -> Recorder:
-        reader = Recorder().enter(await self.hub.open("lobby"), since)
-        await settle(lambda: bool(reader.notes) and reader.notes[-1].startswith("caught_up"))
+        reader = await Recorder(self.hub).follow(since)
+        await until(lambda: bool(reader.notes) and reader.notes[-1].startswith("caught_up"))
         return reader
 
 
@@ -121,7 +121,7 @@ async def test_a_reset_for_damage_says_where_it_ends(room: Room) -> None:
     assert (reset.first_seq, reset.head_seq) == (8, 7)
 
 
-async def test_what_the_relay_lost_and_the_disk_damaged_is_told_to_who_is_live(tmp_path: Path) -> None:
+async def test_a_live_reader_is_told_of_what_the_relay_lost_and_the_disk_damaged(tmp_path: Path) -> None:
     store = await open_sqlite(tmp_path)
     room = Room(store, tmp_path)
     reader = await room.follow(since=0)
@@ -132,7 +132,7 @@ async def test_what_the_relay_lost_and_the_disk_damaged_is_told_to_who_is_live(t
     room.damage(3, 4)
     store.on_commit(room.hub.deliver)
     await room.say(1)
-    await settle(lambda: len(reader.seqs) == 5 and len(reader.notes) == 3)
+    await until(lambda: len(reader.seqs) == 5 and len(reader.notes) == 3)
     await room.say(1)
     assert reader.seqs == [1, 2, 5, 6, 7, 8]
     assert reader.notes[:2] == ["caught_up 0", "reset damaged"]

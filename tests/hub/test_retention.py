@@ -14,7 +14,7 @@ from parlour.core.event import Log, Stored
 from parlour.hub.history import one_event, page_after, page_before
 from parlour.hub.hub import Hub
 from parlour.store.sqlite import SqliteStore, retention
-from tests.hub.test_hub import settle
+from tests.support.memory_hub import until
 from tests.support.recorder import Recorder
 from tests.support.stores import PATIENCE_S, HandClock, append, draft, open_sqlite
 
@@ -77,7 +77,7 @@ async def test_a_room_in_memory_drops_what_the_store_drops(told: Ageing) -> None
     await told.say(1300)
     channel = await told.hub.open("lobby")
     await told.age(Log(1300, 1300))
-    await settle(lambda: channel.first_seq == 1300)
+    await until(lambda: channel.first_seq == 1300)
     assert seqs(list(channel.ring.events)) == [1300]
     assert channel.gap(Cursor(None, 5)) == "below_retention"
     assert channel.gap(Cursor(None, 1299)) is None
@@ -95,10 +95,10 @@ async def test_what_is_kept_stays_in_memory(told: Ageing) -> None:
     size = told.hub.sizes()["ring_bytes"]
     told.clock.ms += DAY * 3 // 4
     await told.until(Log(21, 30))
-    await settle(lambda: channel.first_seq == 21)
+    await until(lambda: channel.first_seq == 21)
     assert seqs(list(channel.ring.events)) == list(range(21, 31))
     assert 0 < told.hub.sizes()["ring_bytes"] < size
-    reader = Recorder().enter(channel, since=20)
+    reader = await Recorder(told.hub).follow(20)
     await told.say(1)
     assert reader.seqs == list(range(21, 32))
 
@@ -130,11 +130,13 @@ async def test_a_drop_while_a_room_is_loaded_is_not_forgotten(told: Ageing) -> N
 async def test_a_reader_behind_what_is_dropped_is_told(told: Ageing) -> None:
     await told.say(100)
     channel = await told.hub.open("lobby")
-    reader = Recorder().enter(channel, since=10, paused=True)
+    reader = Recorder(told.hub)
+    reader.pause()
+    await reader.follow(10)
     await told.age(Log(100, 100))
-    await settle(lambda: channel.first_seq == 100)  # the notice comes a moment after the drop
-    reader.drained(room=1000)
-    await settle(lambda: bool(reader.notes))
+    await until(lambda: channel.first_seq == 100)  # the notice comes a moment after the drop
+    reader.drained(takes=1000)
+    await until(lambda: bool(reader.notes))
     await told.say(1)
     assert reader.notes == ["reset below_retention", "caught_up 100"]
     assert reader.seqs == [101]
@@ -145,5 +147,5 @@ async def test_the_bytes_of_idle_rooms_are_counted_anew(told: Ageing) -> None:
     channel = await told.hub.open("lobby")
     channel.release()
     await told.age(Log(50, 50))
-    await settle(lambda: channel.first_seq == 50)
+    await until(lambda: channel.first_seq == 50)
     assert told.hub._idle_bytes == channel.ring.size

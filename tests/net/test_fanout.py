@@ -145,7 +145,7 @@ def test_every_reader_gets_every_byte_once_and_in_order(library: Path, run: Call
         fan_out = FanOut(library)
         assert fan_out.send is not None
         place = await open_place(fan_out, receive_buffer=4096 if seed % 2 else 0)
-        write = fan_out.gather(place.lines)
+        write = fan_out.make_write(place.lines)
         for number in range(200):
             size = chance.choice((1, 300, 300, 300, 20_000, 200_000 if number % 20 == 0 else 300))
             batch = b"%06d" % number + chance.randbytes(size)
@@ -172,7 +172,7 @@ def test_what_waits_in_a_transport_is_not_overtaken_though_the_kernel_has_room_a
     async def main() -> None:
         fan_out = FanOut(library)
         place = await open_place(fan_out, receive_buffer=4096)
-        write = fan_out.gather(place.lines)
+        write = fan_out.make_write(place.lines)
         slow = place.lines[0]
         slow.say(b"x" * 3_000_000)  # more than the kernel takes
         await asyncio.sleep(0)
@@ -193,7 +193,7 @@ def test_a_peer_that_is_gone_costs_the_others_nothing_and_is_found_out(library: 
     async def main() -> None:
         fan_out = FanOut(library)
         place = await open_place(fan_out)
-        write = fan_out.gather(place.lines)
+        write = fan_out.make_write(place.lines)
         write(b"first")  # from here on past the transports
         place.peers[3].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         place.peers[3].close()
@@ -260,7 +260,7 @@ async def test_few_are_written_to_as_well(library: Path, count: int) -> None:
     place = await open_place(FanOut(library), count)
     for line in place.lines:
         line.given += b"hello"
-    place.lines[0].fan_out.gather(place.lines)(b"hello")
+    place.lines[0].fan_out.make_write(place.lines)(b"hello")
     await place.read_all()
     assert place.taken == [b"hello"] * count
     await close(place)
@@ -273,7 +273,7 @@ async def test_without_a_library_everyone_is_written_to_by_transport(tmp_path: P
         assert [line.descriptor for line in place.lines] == [-1] * LINES
         for line in place.lines:
             line.given += b"hello"
-        fan_out.gather(place.lines)(b"hello")
+        fan_out.make_write(place.lines)(b"hello")
         await place.read_all()
         assert place.taken == [b"hello"] * LINES
         await close(place)

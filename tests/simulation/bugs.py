@@ -12,8 +12,8 @@ import apsw
 
 from parlour.chat.ports import Commit
 from parlour.core.event import Draft, Stored
-from parlour.hub.channel import Channel
-from parlour.hub.subscription import Page, Subscription
+from parlour.hub.channel import Channel, ReadResult
+from parlour.hub.reader import CatchUp
 from parlour.store.sqlite import connection, failures, writer
 from parlour.store.sqlite.batch import EventLog, Outcome
 from parlour.store.sqlite.failures import Verdict
@@ -90,45 +90,41 @@ def forget_the_keys() -> Replaced:
 
 def replay_from_the_next() -> Replaced:
     """Who resumes is given what comes after the event after the cursor."""
-    start = Subscription.start
+    start = CatchUp.start
 
-    def one_off(self: Subscription, seq: int) -> None:
+    def one_off(self: CatchUp, seq: int) -> None:
         start(self, min(seq + 1, self.channel.head))
 
-    return [(Subscription, "start", one_off)]
+    return [(CatchUp, "start", one_off)]
 
 
 def forget_what_a_slow_reader_missed() -> Replaced:
     """Who could not be written to goes on with what is live."""
-    resume = Subscription.resume
+    resume = CatchUp.resume
 
-    def jump(self: Subscription) -> None:
-        self._seq = self.channel.head
+    def jump(self: CatchUp) -> None:
+        self.seq = self.channel.head
         resume(self)
 
-    return [(Subscription, "resume", jump)]
+    return [(CatchUp, "resume", jump)]
 
 
 def show_what_is_newer_than_the_head() -> Replaced:
     """A page that was read before the word of the commit came is shown as it is. (This one was real.)"""
-    read = Subscription._read
+    read = CatchUp._read
 
-    def whole(self: Subscription, events: Page) -> None:
-        if (
-            isinstance(events, list)
-            and events
-            and events[-1].seq > self.channel.head
-            and self.reader
-            and not self._paused
-        ):
-            self._reading = False
-            self._seq = events[-1].seq
-            self.sink.write(self.encoder.events(self.channel, events))
-            self._pump()
+    def whole(self: CatchUp, events: ReadResult) -> None:
+        reader, channel = self._reader, self.channel
+        is_newer = isinstance(events, list) and events and events[-1].seq > channel.head
+        if isinstance(events, list) and is_newer and reader is not None and not reader.is_paused:
+            self._is_waiting = False
+            self.seq = events[-1].seq
+            self._write(reader, 0.0, reader.encoder.events(channel.room, channel.epoch, events))
+            self._advance()
         else:
             read(self, events)
 
-    return [(Subscription, "_read", whole)]
+    return [(CatchUp, "_read", whole)]
 
 
 def go_on_after_a_failed_sync() -> Replaced:

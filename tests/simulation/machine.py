@@ -2,7 +2,7 @@
 
 The program is started by its own `start`, with every part that decides: connections, API, hub, streams, store, SQLite.
 Replaced is only what it asks of the system, name by name in `Machine._replaced`: threads and queues, clocks, chance,
-sockets to listen on, and the sync of a directory. One number is smaller, so that few readers make a large room.
+sockets to listen on, and the sync of a directory. The hub is tuned so that few readers make a large room.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import os
 import socket
 from asyncio import Future
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -21,14 +21,14 @@ import apsw
 
 from parlour import app, clock
 from parlour.app import App
+from parlour.chat.ports import Relay
 from parlour.config import Settings
-from parlour.hub import group, hub, share
+from parlour.hub.tuning import Tuning
 from parlour.net import server as net_server
 from parlour.net.listener import Listener
 from parlour.process import EXIT_STORAGE_FAILED
 from parlour.store.sqlite import database, directory, readers, record, retention, writer
 from parlour.store.sqlite.directory import DataDirectory
-from parlour.stream import live
 from tests.fault import client as fault_client
 from tests.fault import readers as fault_readers
 from tests.fault import senders as fault_senders
@@ -40,6 +40,9 @@ Replaced = Sequence[tuple[Any, str, Any]]
 """Modules or classes, a name in each, and what stands there instead."""
 
 EXIT_KILLED = -9
+
+TUNING = Tuning(chunk_readers=2, writes_per_slice=1, writes_at_once=3, encoded_at_once=4, costly_write_bytes=75)
+"""The few readers of a simulation are a large room, more than one iteration writes to, and costly to encode for."""
 
 BEGIN_MS = 1_795_000_000_000
 DAY_MS = 86_400_000
@@ -91,7 +94,18 @@ class _Socket:
 class Machine:
     """One server after another on the same disk. Used in `with machine.booted():`."""
 
-    def __init__(self, world: World, network: Network, disk: Disk, replaced: Replaced) -> None:
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        disk: Disk,
+        replaced: Replaced,
+        *,
+        tuning: Tuning,
+        make_relay: Callable[[], Relay | None],
+    ) -> None:
+        self.tuning = tuning
+        self.make_relay = make_relay
         self.world = world
         self.network = network
         self.disk = disk
@@ -145,7 +159,7 @@ class Machine:
 
         settings = Settings(data=self.disk.directory, rate_limits=False, retention_days=self.retention_days)
         try:
-            self.app = running = await app.start(settings, on_fatal)
+            self.app = running = await app.start(settings, on_fatal, relay=self.make_relay(), tuning=self.tuning)
             self._stop = code
             self.world.trace("the server listens")
             started.set_result(running)
@@ -229,12 +243,6 @@ class Machine:
             (clock, "secrets", system),
             (retention, "time", system),
             (net_server, "time", system),
-            (live, "random", system),
-            (group, "SHARE", 2),  # the few readers of a simulation are a large room too
-            (hub, "ROUND", 1),
-            (hub, "AT_ONCE", 3),  # and more than one turn writes to
-            (share, "ENCODED", 4),
-            (share, "PAGE_BYTES", 300),  # and much for those whose encoding is dear
             (directory, "sync_directory", self.disk.sync_directory),
             (database, "sync_directory", self.disk.sync_directory),
             (database, "sync_file", self.disk.sync_file),

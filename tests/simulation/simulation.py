@@ -22,11 +22,11 @@ from typing import Any
 import apsw
 import msgspec
 
-from parlour import app, config
+from parlour import config
 from parlour.app import App
+from parlour.chat.ports import Relay
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
-from parlour.hub import channel, hub, ring
 from parlour.process import EXIT_CANNOT_START
 from parlour.store.sqlite import store, writer
 from parlour.store.sqlite.errors import StoreError
@@ -34,11 +34,11 @@ from tests.checker.history import CaughtUp, Entry, History, Opened, Reading, Rec
 from tests.checker.invariants import violations
 from tests.fault.client import Shared
 from tests.fault.readers import WAIT_S
-from tests.fault.relay import LossyBus
+from tests.fault.relay import LossyRelay
 from tests.simulation.clients import Crowd, read_all
 from tests.simulation.disk import Disk
 from tests.simulation.loop import SimulatedLoop, World
-from tests.simulation.machine import DAY_MS, Machine, Replaced
+from tests.simulation.machine import DAY_MS, TUNING, Machine, Replaced
 from tests.simulation.network import Network, Weather
 
 ACKS = 30
@@ -48,10 +48,12 @@ MEMORY = Path("/dev/shm")  # noqa: S108
 PEACE_S = 200.0
 """In peace everything comes to rest within this time: longer than any deadline of the server."""
 
+SIZES: dict[str, tuple[int, ...]] = {
+    "ring_events": (5, 50, 1000),
+    "page_events": (3, 20, 500),
+    "idle_channels": (2, 1000),
+}
 LIMITS: tuple[tuple[Any, str, tuple[Any, ...]], ...] = (
-    (ring, "MAX_EVENTS", (5, 50, 1000)),
-    (channel, "PAGE_EVENTS", (3, 20, 500)),
-    (hub, "IDLE_CHANNELS", (2, 1000)),
     (writer, "CHECKPOINT_PAGES", (5, 50, 2000)),
     (store, "BATCH_DRAFTS", (2, 256)),
     (config, "Limits", (partial(Limits, in_flight_bytes=1500), Limits)),
@@ -77,6 +79,7 @@ class Plan:
     is_relay_lossy: bool = False
     http: int = 3
     websocket: int = 1
+    sizes: dict[str, int] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -87,8 +90,9 @@ class Plan:
         if "age" in faults:  # retention believes the clock of a start, and what it drops takes its keys along
             faults = [fault for fault in faults if fault != "clock"]
         is_lossy, http, websocket = random.random() < 0.2, random.randint(1, 4), random.randint(0, 2)
+        sizes = {name: random.choice(values) for name, values in SIZES.items()}
         limits = {name: random.choice(values) for _, name, values in LIMITS}
-        return cls(seed, acks, faults, weather, is_lossy, http, websocket, limits)
+        return cls(seed, acks, faults, weather, is_lossy, http, websocket, sizes, limits)
 
 
 @dataclass
@@ -160,7 +164,14 @@ class _Run:
         logger = logging.getLogger("parlour")
         with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as root:
             self.disk = Disk(self.world, Path(root))
-            self.machine = Machine(self.world, self.network, self.disk, [*self._conditions(), *self.bug])
+            self.machine = Machine(
+                self.world,
+                self.network,
+                self.disk,
+                [*self._limits(), *self.bug],
+                tuning=replace(TUNING, **self.plan.sizes),
+                make_relay=self._relay,
+            )
             logger.addHandler(complaints)
             level, propagate = logger.level, logger.propagate
             logger.setLevel(logging.ERROR)
@@ -177,11 +188,11 @@ class _Run:
         self._judge()
         return self._result()
 
-    def _conditions(self) -> Replaced:
-        limits = [(owner, name, self.plan.limits[name]) for owner, name, _ in LIMITS]
-        if self.plan.is_relay_lossy:
-            return [*limits, (app, "LocalBus", lambda: LossyBus(self.world.random))]
-        return limits
+    def _limits(self) -> Replaced:
+        return [(owner, name, self.plan.limits[name]) for owner, name, _ in LIMITS]
+
+    def _relay(self) -> Relay | None:
+        return LossyRelay(self.world.random) if self.plan.is_relay_lossy else None
 
     # --- the story ---
 

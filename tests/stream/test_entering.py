@@ -14,8 +14,8 @@ from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.store.memory import MemoryStore
-from parlour.stream.live import NOBODY, Start
-from parlour.stream.websocket import WebSocketSession
+from parlour.stream.live import NOBODY, Start, Timing
+from parlour.stream.websocket import Common, WebSocketSession
 from tests.support.patience import PATIENCE_S
 from tests.support.raw import ws_frame
 from tests.support.stores import CountedIds, HandClock
@@ -69,15 +69,18 @@ class House:
         posting = Posting(self.hub.store, Guests(b"secret"), clock, policies=policies, rates=None)
         starts = [(await self.hub.open(room), Start()) for room in rooms]
         sink.session = WebSocketSession(
-            self.hub,
-            Door(self.hub, policies),
-            posting,
+            Common(
+                hub=self.hub,
+                door=Door(self.hub, policies),
+                posting=posting,
+                limits=Limits(),
+                clock=clock,
+                throttle=Throttle(),
+                timing=Timing(25, 30, lambda: 0.5),
+            ),
             starts,
             NOBODY,
             room=None,
-            limits=Limits(),
-            clock=clock,
-            throttle=Throttle(),
         )
         return sink.session
 

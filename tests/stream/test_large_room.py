@@ -1,4 +1,4 @@
-"""In a room that is written to in shares nothing overtakes an event: no ack, no heartbeat, no goodbye."""
+"""In a room that is written to in chunks nothing overtakes an event: no ack, no heartbeat, no goodbye."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 import json
 from pathlib import Path
 
-import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from parlour import start_server_async
-from parlour.hub import group, hub
+from parlour import app
+from parlour.config import Settings
+from parlour.hub.tuning import Tuning
 
 READERS = 9
 SENDS = 20
@@ -35,16 +35,23 @@ async def _talk(connection: ClientConnection, name: str) -> list[str]:
     return heard
 
 
-async def test_ack_and_goodbye_come_behind_the_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group, "SHARE", 2)
-    monkeypatch.setattr(hub, "ROUND", 1)
-    async with await start_server_async(0, data=tmp_path / "data", rate_limits=False) as server:
-        address = server.url.replace("http:", "ws:") + "/lobby"
+def raising(error: BaseException) -> None:
+    """The disk has failed."""
+    raise error
+
+
+async def test_ack_and_goodbye_come_behind_the_events(tmp_path: Path) -> None:
+    settings = Settings(port=0, data=tmp_path / "data", rate_limits=False)
+    server = await app.start(settings, raising, tuning=Tuning(chunk_readers=2, writes_per_slice=1))
+    try:
+        address = server.urls[0].replace("http:", "ws:") + "/lobby"
         connections = [await connect(address, compression=None) for _ in range(READERS)]
         talks = [asyncio.create_task(_talk(each, str(number))) for number, each in enumerate(connections)]
         async with asyncio.timeout(30):
-            while (await server.app.store.log("lobby")).head_seq < READERS * SENDS:
+            while (await server.store.log("lobby")).head_seq < READERS * SENDS:
                 await asyncio.sleep(0)
+    finally:
+        await server.stop(1)
     for heard in await asyncio.gather(*talks):
         events = [int(each.split()[1]) for each in heard if each.startswith("message")]
         assert events == list(range(1, READERS * SENDS + 1)), "everything, though the server was stopped at once"

@@ -15,8 +15,8 @@ from parlour.hub.hub import Hub
 from parlour.net.deadlines import Wheel
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite.store import SqliteStore
-from parlour.stream.live import NOBODY, Start
-from parlour.stream.websocket import WebSocketSession
+from parlour.stream.live import NOBODY, Start, Timing
+from parlour.stream.websocket import Common, WebSocketSession
 from tests.fault.crowd import until
 from tests.support.patience import PATIENCE_S
 from tests.support.raw import ws_frame
@@ -48,15 +48,18 @@ class Line:
         hub, policies = Hub(store), Policies("open")
         posting = Posting(store, Guests(b"secret"), self.clock, policies=policies, rates=None)
         self.session = WebSocketSession(
-            hub,
-            Door(hub, policies),
-            posting,
+            Common(
+                hub=hub,
+                door=Door(hub, policies),
+                posting=posting,
+                limits=LIMITS,
+                clock=self.clock,
+                throttle=Throttle(),
+                timing=Timing(LIMITS.websocket_ping_s, LIMITS.stalled_s, lambda: 0.5),
+            ),
             [],
             NOBODY,
             room=None,
-            limits=LIMITS,
-            clock=self.clock,
-            throttle=Throttle(),
         )
         self.session.started(self)
 
@@ -123,10 +126,8 @@ def raising(error: BaseException) -> None:
 
 async def test_a_log_that_cannot_be_read_is_no_restart() -> None:
     line = Line(answers=True)
-    line.session.enter(await line.session.hub.open("lobby"), Start())
-    place = line.session.place("lobby")
-    assert place is not None
-    line.session.failed(place)
+    line.session.begin(await line.session.hub.open("lobby"), Start())
+    line.session.failed()
     assert line.is_closed
     assert b'"reconnect_after_ms":1000' in line.written
     assert line.written.endswith(b"\x03\xf4the log cannot be read now")

@@ -6,32 +6,32 @@ from collections.abc import Sequence
 
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
-from parlour.hub.subscription import Encoder, Subscription
+from parlour.hub.encoder import Encoder
+from parlour.hub.hub import Hub
+from parlour.hub.reader import Reader
 from parlour.schema.events import Control, Reset
 
 
-class Recorder:
-    """Sink and session of one subscription, which it makes when it enters.
+class Recorder(Reader):
+    """A reader that is its own sink.
 
-    `room` is how many writes it takes before its buffer is full; a write that has the event `breaks_at` fails. As a
+    `takes` is how many writes it takes before its buffer is full; a write that has the event `breaks_at` fails. As a
     connection does, it ends when it cannot be served.
     """
 
     descriptor = -1
 
-    def __init__(self, room: int = 1_000_000, breaks_at: int = 0) -> None:
+    def __init__(self, hub: Hub, takes: int = 1_000_000, *, encoder: Encoder | None = None, breaks_at: int = 0) -> None:
+        super().__init__(hub, encoder or NUMBERS)
+        self.sink = self
         self.seqs: list[int] = []
         self.notes: list[str] = []
-        self.subscription: Subscription | None = None
-        self.room = room
+        self.takes = takes
         self._breaks_at = breaks_at
 
-    def enter(self, channel: Channel, since: int, *, encoder: Encoder | None = None, paused: bool = False) -> Recorder:
-        """Subscribe; `paused` is a reader whose buffer is full from the beginning."""
-        self.subscription = Subscription(channel, encoder or NUMBERS, self, self)
-        if paused:
-            self.subscription.pause()
-        self.subscription.start(since)
+    async def follow(self, since: int, room: str = "lobby") -> Recorder:
+        """Open a room and read it after this seq."""
+        self.enter(await self.hub.open(room)).start(since)
         return self
 
     def write(self, data: bytes) -> None:
@@ -39,28 +39,27 @@ class Recorder:
         if self._breaks_at in seqs:
             raise RuntimeError("broken on purpose")
         self.seqs += seqs
-        self.room -= 1
-        if self.room <= 0 and self.subscription is not None:
-            self.subscription.pause()
+        self.takes -= 1
+        if self.takes <= 0:
+            self.pause()
 
-    def drained(self, room: int) -> None:
+    def drained(self, takes: int) -> None:
         """Take so many writes more."""
-        self.room = room
-        assert self.subscription is not None
-        self.subscription.resume()
+        self.takes = takes
+        self.resume()
 
-    def caught_up(self, subscription: Subscription) -> None:
-        self.notes.append(f"caught_up {subscription.channel.head}")
+    def caught_up(self, channel: Channel) -> None:
+        self.notes.append(f"caught_up {channel.head}")
 
-    def reset(self, subscription: Subscription, reset: Reset) -> None:
+    def reset(self, reset: Reset) -> None:
         self.notes.append(f"reset {reset.reason}")
 
-    def failed(self, subscription: Subscription) -> None:
+    def failed(self) -> None:
         self.notes.append("failed")
-        subscription.close()
+        self.close()
 
 
-def encode_seqs(_channel: Channel, events: Sequence[Stored]) -> bytes:
+def encode_seqs(_room: str, _epoch: str, events: Sequence[Stored]) -> bytes:
     """Events as their numbers."""
     return b" ".join(b"%d" % event.seq for event in events) + b" "
 

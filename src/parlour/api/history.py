@@ -37,7 +37,6 @@ from parlour.http.router import NOTHING_HERE, WEBSOCKET
 from parlour.hub.channel import Channel
 from parlour.hub.history import PAGE_BYTES, cursor_gone
 from parlour.hub.hub import Hub
-from parlour.hub.subscription import PAGE_BYTES as SLICE_BYTES
 from parlour.schema.fields import RoomName
 from parlour.schema.pages import Page
 from parlour.schema.pages import page as encode_page
@@ -271,9 +270,9 @@ async def _text_page(events: Sequence[Stored], bill: Bill, hub: Hub) -> bytes:
         for event in events:
             lines.append(stored_line(event).encode())
             size += len(event.json)
-            if size > SLICE_BYTES:
+            if size > hub.resources.tuning.page_bytes:
                 bill.charge(began, size)
-                await hub.turn()
+                await hub.next_slice()
                 began, size = bill.began(), 0
         bill.charge(began, size)
     return b"".join(lines)

@@ -170,7 +170,7 @@ async def _rendered(page: RoomPage, bill: Bill, hub: Hub) -> bytes:
         size += sum(map(len, some))
         if size > SLICE_CHARS:
             bill.charge(began)
-            await hub.turn()
+            await hub.next_slice()
             began, size = bill.began(), 0
     body = "".join(done).encode()
     bill.charge(began, len(body))

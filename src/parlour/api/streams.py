@@ -11,8 +11,8 @@ from parlour.http.request import Request
 from parlour.http.response import NDJSON, SSE, TEXT, OpenResponse, Upgrade
 from parlour.hub.channel import Channel
 from parlour.stream.follow import Terms, follow, follow_many
-from parlour.stream.live import Client, Start
-from parlour.stream.websocket import WebSocketSession
+from parlour.stream.live import Client, Start, Timing
+from parlour.stream.websocket import Common, WebSocketSession
 
 CONTENT_TYPES = {"text": TEXT, "ndjson": NDJSON, "sse": SSE}
 RETRY_MS = 1000, 4000
@@ -25,6 +25,16 @@ class Streams:
     def __init__(self, context: Context, guard: Guard) -> None:
         self._context = context
         self._guard = guard
+        self._timing = Timing(context.limits.stream_comment_s, context.limits.stalled_s, context.ids.fraction)
+        self._websockets = Common(
+            hub=context.hub,
+            door=context.door,
+            posting=context.posting,
+            limits=context.limits,
+            clock=context.clock,
+            throttle=context.throttle,
+            timing=Timing(context.limits.websocket_ping_s, context.limits.stalled_s, context.ids.fraction),
+        )
 
     def one(self, request: Request, channel: Channel, format_: str, start: Start, place: Place) -> OpenResponse:
         """One room as `text`, `ndjson` or `sse`."""
@@ -47,29 +57,16 @@ class Streams:
         place: Place,
     ) -> Upgrade:
         """A WebSocket, bound to a room or (None) open to subscriptions; `opening` answers its handshake."""
-        context = self._context
-        session = WebSocketSession(
-            context.hub,
-            context.door,
-            context.posting,
-            starts,
-            self._client(request, place),
-            room=room,
-            limits=context.limits,
-            clock=context.clock,
-            throttle=self._context.throttle,
-        )
+        session = WebSocketSession(self._websockets, starts, self._client(request, place), room=room)
         return Upgrade(session, opening)
 
     def _client(self, request: Request, place: Place) -> Client:
         return Client(self._guard.actor(request), self._guard.bill(request), place.keep())
 
     def _terms(self, request: Request) -> Terms:
-        limits = self._context.limits
         soonest, latest = RETRY_MS
         return Terms(
             in_chunks=request.head.minor >= 1,
             retry_ms=soonest + int(self._context.ids.fraction() * (latest - soonest)),
-            pulse_s=limits.stream_comment_s,
-            stalled_s=limits.stalled_s,
+            timing=self._timing,
         )

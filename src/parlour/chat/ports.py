@@ -1,4 +1,4 @@
-"""The four ports of the chat: Store, Bus, Clock, Ids; their docstrings are the contract of every implementation.
+"""The four ports of the chat: Store, Relay, Clock, Ids; their docstrings are the contract of every implementation.
 
 One contract suite (tests/contract) runs over all implementations of a port.
 """
@@ -121,11 +121,15 @@ class Store(Protocol):
         """Finish what is queued, then release the data; later appends raise Refusal("draining")."""
 
 
-class Bus(Protocol):
-    """The live relay between the nodes of one deployment.
+class Relay(Protocol):
+    """Announces commits to all nodes of one deployment.
 
     Loss, repetition and reordering are allowed: only latency depends on it.
     """
+
+    @property
+    def may_lose(self) -> bool:
+        """Whether a commit may never arrive: then somebody has to look for what was lost at the end of a room."""
 
     def publish(self, commits: Sequence[Commit]) -> None:
         """Tell every node, this one included, what was committed; never waits for a receiver."""

@@ -30,7 +30,7 @@ class Door:
         self._policies = policies
 
     async def open(self, actor: Actor, room: str, right: Right) -> Channel:
-        """The channel of a room, in use: whoever gets it calls `release` (a subscription does in `close`)."""
+        """The channel of a room, in use: whoever gets it calls `release` (a reader does in `leave` and `close`)."""
         self._policies.require(actor, right, room)
         channel = await self._hub.open(room)
         try:

@@ -1,6 +1,6 @@
-"""Finds what the relay lost at the end of a room, where no later event shows the gap: compares heads with the store's.
+"""Finds what a relay lost at the end of a room, where no later event shows the gap: compares heads with the store's.
 
-Without it a reader would wait for the next event to learn of the last one, for as long as nobody speaks.
+Without it a reader would wait for the next event to learn of the last one, for as long as nobody posts.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Protocol
 from parlour.core.errors import Refusal
 from parlour.hub.hub import Hub
 
-EVERY_S = 1.0
-LOOKS = 4
-"""Every room is looked at once in so many looks, which the wheel spreads over some eight seconds."""
+ROUND_S = 1.0
+ROUNDS = 4
+"""All rooms are checked once in so many rounds, which the wheel spreads over some eight seconds."""
 
-AT_ONCE = 500
-"""Rooms of one look at most, one after the other: with more than 2000 in memory it takes longer to come round."""
+ROOMS_PER_ROUND = 500
+"""At most, one after the other: with more than 2000 rooms in memory it takes more rounds to check all of them."""
 
 
 class Deadlines(Protocol):
@@ -26,39 +26,39 @@ class Deadlines(Protocol):
 
 
 class HeadCheck:
-    """Goes round the rooms that are in memory, from `start` on; everything runs on the event loop."""
+    """Checks the rooms that are in memory, from `start` on; everything runs on the event loop."""
 
-    __slots__ = ("_hub", "_is_looking", "_rooms", "_share", "_wheel", "bucket", "due")
+    __slots__ = ("_hub", "_is_checking", "_per_round", "_rooms", "_wheel", "bucket", "due")
 
     def __init__(self, hub: Hub, wheel: Deadlines) -> None:
         self.due = self.bucket = 0
         self._hub = hub
         self._wheel = wheel
         self._rooms: list[str] = []
-        self._share = 0
-        self._is_looking = False
+        self._per_round = 0
+        self._is_checking = False
 
     def start(self) -> None:
-        """Look from now on, as often as the wheel says."""
-        self._wheel.set(self, EVERY_S)
+        """Check from now on, as often as the wheel says."""
+        self._wheel.set(self, ROUND_S)
 
     def expire(self) -> None:
-        """Look at the next rooms, unless the last look still waits for the disk."""
+        """Check the next rooms, unless the last round still waits for the disk."""
         self.start()
-        if self._is_looking:
+        if self._is_checking:
             return
         if not self._rooms:
             self._rooms = self._hub.rooms()
-            self._share = min(AT_ONCE, -(-len(self._rooms) // LOOKS))
+            self._per_round = min(ROOMS_PER_ROUND, -(-len(self._rooms) // ROUNDS))
         if self._rooms:
-            self._is_looking = True
-            self._hub.spawn(self._look())
+            self._is_checking = True
+            self._hub.resources.spawn(self._check())
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         try:
-            for _ in range(min(self._share, len(self._rooms))):
+            for _ in range(min(self._per_round, len(self._rooms))):
                 await self._hub.check(self._rooms.pop())
         except Refusal:
-            self._rooms = []  # the log cannot be read now: it is tried again from the beginning
+            self._rooms = []  # the log cannot be read now: the next round begins with all rooms
         finally:
-            self._is_looking = False
+            self._is_checking = False

@@ -14,7 +14,7 @@ PAGE_BYTES = 1048576
 """A page ends before it is larger than this, whatever limit was asked for."""
 
 DAMAGED_ENDS = 4
-"""How many runs of damaged events the newest page looks behind."""
+"""How many runs of damaged events the newest page skips."""
 
 
 async def page_after(hub: Hub, channel: Channel, seq: int, limit: int, max_bytes: int = PAGE_BYTES) -> Sequence[Stored]:
@@ -63,7 +63,7 @@ async def page_before(
 
     Raises Refusal("storage_unavailable").
     """
-    looks = DAMAGED_ENDS if seq > channel.head else 1
+    skips = DAMAGED_ENDS if seq > channel.head else 1
     seq = min(seq, channel.head + 1)
     while True:
         if seq <= channel.first_seq:
@@ -71,10 +71,10 @@ async def page_before(
         found = channel.ring.before(seq, limit, channel.first_seq)
         if found is not None:
             return found
-        looks -= 1
+        skips -= 1
         try:
             return await hub.store.before(channel.room, seq, limit, max_bytes)
         except DamagedEvents as damage:
-            if not looks or damage.first <= channel.first_seq:
+            if not skips or damage.first <= channel.first_seq:
                 raise
             seq = damage.first  # a room whose end is damaged can be opened; its cursor leads to the refusal

@@ -1,4 +1,4 @@
-"""The recent events of one room in memory: what resumes, newest pages and slow readers are served from."""
+"""The recent events of one room in memory: for readers that resume, slow readers and newest pages."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from itertools import islice
 
 from parlour.core.event import Stored
 
-MAX_EVENTS = 1000
-MAX_BYTES = 262144
-
 OVERHEAD = 120
 """Bytes that one entry costs beside its JSON: a tuple, an int, a bytes header."""
 
 
 class Ring:
-    """Consecutive events, the newest at the end; the oldest fall out beyond `MAX_EVENTS` or `MAX_BYTES`."""
+    """Consecutive events, the newest at the end; the oldest fall out beyond so many events or bytes."""
 
-    __slots__ = ("events", "size")
+    __slots__ = ("_max_bytes", "_max_events", "events", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, max_events: int, max_bytes: int) -> None:
+        self._max_events = max_events
+        self._max_bytes = max_bytes
         self.events: deque[Stored] = deque()
         self.size = 0
 
@@ -31,7 +30,7 @@ class Ring:
         ring.extend(events)
         for _, json, _, _ in events:
             size += len(json) + OVERHEAD
-        while len(ring) > MAX_EVENTS or (size > MAX_BYTES and len(ring) > 1):
+        while len(ring) > self._max_events or (size > self._max_bytes and len(ring) > 1):
             size -= len(ring.popleft().json) + OVERHEAD
         self.size = size
 
@@ -42,7 +41,7 @@ class Ring:
             self.size -= len(ring.popleft().json) + OVERHEAD
 
     def replace(self, events: Sequence[Stored]) -> None:
-        """Begin anew with these events."""
+        """Hold these events instead."""
         self.events.clear()
         self.size = 0
         self.extend(events)

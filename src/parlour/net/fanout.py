@@ -21,9 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, cast
 
-from parlour.hub.group import one_by_one
-from parlour.hub.share import Write
-from parlour.hub.subscription import Sink
+from parlour.hub.writable import Writable, Write, one_by_one
 
 log = logging.getLogger("parlour.net")
 
@@ -39,7 +37,7 @@ FEWEST = 6
 MOST_DESCRIPTORS = 1 << 20
 
 
-class Line(Sink, Protocol):
+class Line(Writable, Protocol):
     """A connection that has enlisted."""
 
     def write(self, data: bytes | memoryview) -> None:
@@ -76,16 +74,16 @@ class FanOut:
         self.busy[descriptor] = 1
         return descriptor
 
-    def gather(self, sinks: Sequence[Sink]) -> Write:
-        """One `Write` for many sinks (a `hub.share.Gather`)."""
+    def make_write(self, sinks: Sequence[Writable]) -> Write:
+        """One `Write` for many sinks (a `hub.writable.MakeWrite`)."""
         lines = [cast(Line, sink) for sink in sinks if sink.descriptor >= 0]
         if self.send is None or len(lines) < FEWEST:
             return one_by_one(sinks)
         rest = [sink for sink in sinks if sink.descriptor < 0]
-        return _Gathered(self.send, self.busy, lines, one_by_one(rest)).write
+        return _FanOutWrite(self.send, self.busy, lines, one_by_one(rest)).write
 
 
-class _Gathered:
+class _FanOutWrite:
     """The `Write` of many lines, and of others that must be written one by one."""
 
     def __init__(self, send: Send, busy: bytearray, lines: Sequence[Line], others: Write) -> None:
@@ -100,7 +98,7 @@ class _Gathered:
         self._after = (self._left.buffer_info()[0], self._sent.buffer_info()[0])
         self._send = send
 
-    def write(self, data: bytes) -> Sequence[Sink]:
+    def write(self, data: bytes) -> Sequence[Writable]:
         """Give a batch to everyone."""
         left = self._send(*self._before, data, len(data), *self._after)
         failed = list(self._others(data))

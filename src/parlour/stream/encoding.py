@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 
 from parlour.core.event import Stored
 from parlour.core.text import text_line
-from parlour.hub.channel import Channel
-from parlour.hub.subscription import Encoder
+from parlour.hub.encoder import Encoder
 from parlour.schema.events import Bye, CaughtUp, Control, Heartbeat, Reset, decode_event
 from parlour.schema.json_line import encode
 from parlour.wire import sse
@@ -34,13 +33,13 @@ def _sse_item(item: Control, event_id: str) -> bytes:
     return sse.COMMENT + data if isinstance(item, Heartbeat) else data
 
 
-def _sse_events(channel: Channel, events: Sequence[Stored]) -> bytes:
-    epoch = channel.epoch.encode()
+def _sse_events(_room: str, epoch: str, events: Sequence[Stored]) -> bytes:
+    encoded = epoch.encode()
     # As `sse.event` writes them, which takes six times as long.
-    return b"".join([b"id: %b.%d\ndata: %b\n\n" % (epoch, seq, json) for seq, json, _, _ in events])
+    return b"".join([b"id: %b.%d\ndata: %b\n\n" % (encoded, seq, json) for seq, json, _, _ in events])
 
 
-def _ndjson_events(_channel: Channel, events: Sequence[Stored]) -> bytes:
+def _ndjson_events(_room: str, _epoch: str, events: Sequence[Stored]) -> bytes:
     return b"".join([json + b"\n" for _, json, _, _ in events])
 
 
@@ -54,7 +53,7 @@ def stored_line(stored: Stored) -> str:
     return "" if event.text is None else text_line(event.at, event.by.name, event.text) + "\n"
 
 
-def _text_events(_channel: Channel, events: Sequence[Stored]) -> bytes:
+def _text_events(_room: str, _epoch: str, events: Sequence[Stored]) -> bytes:
     return "".join([stored_line(event) for event in events]).encode()
 
 
@@ -69,7 +68,7 @@ def _text_control(item: Control) -> bytes:
     return b""
 
 
-def _websocket_events(_channel: Channel, events: Sequence[Stored]) -> bytes:
+def _websocket_events(_room: str, _epoch: str, events: Sequence[Stored]) -> bytes:
     return b"".join([text_frame(json) for _, json, _, _ in events])
 
 
@@ -84,8 +83,8 @@ def chunked(encoder: Encoder) -> Encoder:
         data = encoder.control(item)
         return chunk(data) if data else b""
 
-    def events(channel: Channel, events: Sequence[Stored]) -> bytes:
-        data = encoder.events(channel, events)
+    def events(room: str, epoch: str, events: Sequence[Stored]) -> bytes:
+        data = encoder.events(room, epoch, events)
         return chunk(data) if data else b""
 
     return Encoder(events, control, encoder.is_shared, encoder.is_costly)
@@ -109,8 +108,7 @@ def many_sse(events_id: Callable[[str, int], bytes]) -> Encoder:
     It belongs to one connection, so it forms a group of its own.
     """
 
-    def events(channel: Channel, events: Sequence[Stored]) -> bytes:
-        room = channel.room
+    def events(room: str, _epoch: str, events: Sequence[Stored]) -> bytes:
         return b"".join([b"id: %b\ndata: %b\n\n" % (events_id(room, seq), json) for seq, json, _, _ in events])
 
     def control(item: Control) -> bytes:

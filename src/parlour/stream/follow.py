@@ -12,10 +12,10 @@ from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
 from parlour.http.session import Sink
 from parlour.hub.channel import Channel
+from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
-from parlour.hub.subscription import Encoder
 from parlour.stream.encoding import STREAMS, chunked, many_sse
-from parlour.stream.live import Client, LiveSession, Start
+from parlour.stream.live import Client, LiveSession, Start, Timing
 from parlour.wire.chunks_out import LAST_CHUNK, chunk
 from parlour.wire.sse import retry
 
@@ -25,14 +25,12 @@ _MANY = re.compile(r"([0-9a-z]{1,16});([^;]*(?:;[^;]*)*)")
 class Terms(NamedTuple):
     """What a stream is told by who opens it.
 
-    `in_chunks` frames its bytes for HTTP/1.1; after `retry_ms` an EventSource that was cut off comes back; it shows a
-    sign of life every `pulse_s`, and lets a peer go that takes nothing for `stalled_s`.
+    `in_chunks` frames its bytes for HTTP/1.1; after `retry_ms` an EventSource that was cut off comes back.
     """
 
     in_chunks: bool
     retry_ms: int
-    pulse_s: float
-    stalled_s: float
+    timing: Timing
 
 
 class FollowSession(LiveSession):
@@ -49,7 +47,7 @@ class FollowSession(LiveSession):
         terms: Terms,
         first: bytes = b"",
     ) -> None:
-        super().__init__(hub, encoder, starts, client, pulse_s=terms.pulse_s, stalled_s=terms.stalled_s)
+        super().__init__(hub, encoder, starts, client, terms.timing)
         self._chunked = terms.in_chunks
         self._first = chunk(first) if terms.in_chunks and first else first
 

@@ -1,9 +1,8 @@
-"""What every open stream does alike: take its places in rooms, wait while the peer is slow, beat, say bye."""
+"""What every open stream does: enter rooms, wait while the peer is slow, send heartbeats, say bye."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,13 +11,14 @@ from parlour.core.actor import Actor, guest
 from parlour.core.cursor import Cursor
 from parlour.http.session import Sink
 from parlour.hub.channel import Channel
+from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
-from parlour.hub.subscription import Encoder, Subscription
+from parlour.hub.reader import Reader
 from parlour.schema.events import Bye, CaughtUp, Control, Heartbeat, Reset
 
-LOOKS = 2
-"""How often it is looked at what a slow peer takes while it may take nothing: more often is a better guess at when it
-took something last, which may have been right after the one look and is not seen before the next."""
+CHECKS = 2
+"""How often a slow peer is checked within the time in which it may take nothing. It may have taken something right
+after one check, which the next one sees: more checks would tell better when that was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,197 +41,164 @@ NOBODY = Client(guest(None, ""), FREE, Place(None, ""))
 """A guest whose address is counted nowhere."""
 
 
-class LiveSession:
-    """A `Session` that reads rooms, and the `Reader` of its subscriptions.
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long sessions wait: one object for all of them.
 
-    `starts` are opened channels (`Hub.open`); the session releases them, and gives back the place of its address. While
-    the peer does not take its bytes every subscription stands still with a cursor; a peer that takes nothing for
-    `stalled_s` is let go.
+    A silent stream has a heartbeat every `heartbeat_s`; a peer that takes nothing for `stalled_s` is cut off.
+    `fraction` gives numbers in [0, 1), for jitter.
     """
 
-    __slots__ = (
-        "_kept", "_looks", "_places", "_starts", "_stuck_at", "actor", "bill", "encoder", "hub", "paused_by_peer",
-        "pulse_s", "sink", "stalled_s",
-    )  # fmt: skip
+    heartbeat_s: float
+    stalled_s: float
+    fraction: Callable[[], float]
+
+
+class LiveSession(Reader):
+    """A `Session` that reads rooms.
+
+    `starts` are opened channels (`Hub.open`); the session releases them, and gives back the place of its address.
+    """
+
+    __slots__ = ("_buffered_then", "_checks", "_place", "_starts", "actor", "timing")
+
+    sink: Sink | None
 
     def __init__(
-        self,
-        hub: Hub,
-        encoder: Encoder,
-        starts: Sequence[tuple[Channel, Start]],
-        client: Client,
-        *,
-        pulse_s: float,
-        stalled_s: float,
+        self, hub: Hub, encoder: Encoder, starts: Sequence[tuple[Channel, Start]], client: Client, timing: Timing
     ) -> None:
-        self.actor, self.bill, self._kept = client
-        self.hub = hub
-        self.encoder = encoder
-        self.pulse_s = pulse_s
-        self.stalled_s = stalled_s
-        self.sink: Sink | None = None
-        self.paused_by_peer = False
+        super().__init__(hub, encoder, client.bill)
+        self.actor = client.actor
+        self.timing = timing
+        self._place = client.place
         self._starts: Sequence[tuple[Channel, Start]] = starts
-        self._places: tuple[Subscription, ...] = ()
-        self._stuck_at = self._looks = 0
+        self._buffered_then = self._checks = 0  # of a peer that is slow
 
     # --- Session ---
 
     def started(self, sink: Sink) -> None:
-        """Subscribe to every room, then replay, then live."""
+        """Enter every room: replay, then live."""
         self.sink = sink
-        # The first beat comes early by chance, or all who come back after a restart would beat in the same second.
-        sink.wake_in(self.pulse_s * (0.25 + 0.75 * random.random()))  # noqa: S311  (no secret)
-        while self._starts:  # `closed` lets go of those that are left, if the first writes end it all
+        # The first heartbeat comes early by chance, or all who come back after a restart would have it in one second.
+        sink.wake_in(self.timing.heartbeat_s * (0.25 + 0.75 * self.timing.fraction()))
+        while self._starts:  # `closed` releases those that are left, if the first writes end the session
             (channel, start), *self._starts = self._starts
-            self.enter(channel, start)
+            self.begin(channel, start)
 
     def received(self, data: bytes) -> None:
         """A stream's peer has nothing to say."""
 
     def ended(self) -> None:
-        """The peer has closed its side, and no more is heard of it: clients of a stream do that when they go."""
+        """The peer has closed its side: clients of a stream do that when they go."""
         if self.sink is not None:
             self.sink.close()
 
     def paused(self) -> None:
-        """The peer does not take its bytes: stand still."""
-        self.paused_by_peer = True
-        for place in self._places:
-            place.pause()
+        """The peer does not take its bytes: write nothing more."""
+        self.pause()
         if self.sink is not None:
-            self._look_again(self.sink.buffered())
+            self._expect_progress(self.sink.buffered())
 
     def resumed(self) -> None:
         """The peer has drained its buffer: catch up."""
-        self.paused_by_peer = False
         if self.sink is not None:
-            self.sink.wake_in(self.pulse_s)
-        for place in self._places:
-            if self.paused_by_peer:
-                break
-            place.resume()
+            self.sink.wake_in(self.timing.heartbeat_s)
+        self.resume()
 
     def wake(self) -> None:
-        """Time for a sign of life; or to see whether a slow peer has taken anything since the last look."""
+        """Time for a heartbeat, or to check whether a slow peer has taken anything."""
         if self.sink is None:
             return
-        if not self.paused_by_peer:
-            self.beat()
+        if not self.is_paused:
+            self.send_heartbeat()
             return
         buffered = self.sink.buffered()
-        self._looks += 1
-        if buffered < self._stuck_at:
-            self._look_again(buffered)
-        elif self._looks < LOOKS:
-            self.sink.wake_in(self.stalled_s / LOOKS)
+        self._checks += 1
+        if buffered < self._buffered_then:
+            self._expect_progress(buffered)
+        elif self._checks < CHECKS:
+            self.sink.wake_in(self.timing.stalled_s / CHECKS)
         else:
-            self.give_up()
+            self.cut_off()
 
-    def _look_again(self, buffered: int) -> None:
-        """The peer has taken something until just now: begin to count anew."""
+    def _expect_progress(self, buffered: int) -> None:
+        """The peer has taken something until just now: from here on it may take nothing for `stalled_s`."""
         assert self.sink is not None
-        self._stuck_at, self._looks = buffered, 0
-        self.sink.wake_in(self.stalled_s / LOOKS)
+        self._buffered_then, self._checks = buffered, 0
+        self.sink.wake_in(self.timing.stalled_s / CHECKS)
 
     def drain(self, reconnect_after_ms: int) -> None:
         """The server is going down."""
-        self.part(reconnect_after_ms, "the server is restarting")
+        self.close_with_bye(reconnect_after_ms, "the server is restarting")
 
     def closed(self) -> None:
         """The connection is gone."""
         self.sink = None
-        self._kept.leave()
+        self._place.leave()
         for channel, _ in self._starts:
             channel.release()
         self._starts = ()
-        places, self._places = self._places, ()
-        for place in places:
-            place.close()
+        self.close()
 
     # --- Reader ---
 
-    def caught_up(self, subscription: Subscription) -> None:
+    def caught_up(self, channel: Channel) -> None:
         """Tell the peer that it is live."""
-        channel = subscription.channel
-        self.show(CaughtUp(channel.room, channel.cursor))
+        self.show(CaughtUp(channel.room, channel.cursor), channel.room)
 
-    def reset(self, subscription: Subscription, reset: Reset) -> None:
+    def reset(self, reset: Reset) -> None:
         """Tell the peer that its cursor is of no use."""
-        self.show(reset)
+        self.show(reset, reset.room)
 
-    def failed(self, subscription: Subscription) -> None:
+    def failed(self) -> None:
         """The log cannot be read now, or an event not be shown: the peer comes back with its cursor."""
         try:
-            self.part(1000, "the log cannot be read now")
-        except Exception:  # it may be the writing that fails; that has been logged
+            self.close_with_bye(1000, "the log cannot be read now")
+        except Exception:  # the writing itself may fail, which has been logged
             if self.sink is not None:
                 self.sink.abort()
 
     # --- for the transports ---
 
-    def enter(self, channel: Channel, start: Start, first: bytes = b"") -> None:
-        """Take a place in an opened room, and write `first` ahead of what comes from there."""
-        assert self.sink is not None
-        place = Subscription(channel, self.encoder, self.sink, self, self.bill)
-        self._places = (*self._places, place)
-        if self.paused_by_peer:
-            place.pause()
+    def begin(self, channel: Channel, start: Start, first: bytes = b"") -> None:
+        """Enter an opened room, and write `first` ahead of what comes from there."""
+        position = self.enter(channel)
         if first:
-            self.write(first)
+            self.write(first, channel.room)
         cursor = start.cursor
         if cursor is None:
-            place.start(max(channel.first_seq - 1, channel.head - start.tail))
+            position.start(max(channel.first_seq - 1, channel.head - start.tail))
         elif (reason := channel.gap(cursor)) is not None:
-            place.start_with_reset(channel.reset(reason))
+            position.start_with_reset(channel.reset(reason))
         else:
-            place.start(cursor.seq)
+            position.start(cursor.seq)
 
-    def leave(self, room: str) -> bool:
-        """Give up the place in a room; False when there is none."""
-        for place in self._places:
-            if place.channel.room == room:
-                self._places = tuple([other for other in self._places if other is not place])
-                place.close()
-                return True
-        return False
-
-    def place(self, room: str) -> Subscription | None:
-        """The place in a room, if there is one."""
-        for place in self._places:
-            if place.channel.room == room:
-                return place
-        return None
-
-    @property
-    def rooms(self) -> int:
-        """How many rooms are being read."""
-        return len(self._places)
-
-    def show(self, item: Control) -> None:
-        """Write a control item."""
+    def show(self, item: Control, room: str | None = None) -> None:
+        """Write a control item about a room, or about all of them."""
         data = self.encoder.control(item)
         if data:
-            self.write(data)
+            self.write(data, room)
 
-    def write(self, data: bytes) -> None:
-        """Write behind everything that the rooms have handed out."""
-        for place in self._places:
-            place.settle()
+    def write(self, data: bytes, room: str | None = None) -> None:
+        """Write behind everything that the room it is about has handed out; or, without one, every room."""
+        if room is None:
+            self.flush_all()
+        else:
+            self.flush(room)
         if self.sink is not None:
             self.sink.write(data)
 
     def heartbeat(self) -> Heartbeat:
         """How far each room has come: a reader that is behind knows it."""
-        return Heartbeat({place.channel.room: place.channel.head for place in self._places})
+        return Heartbeat({channel.room: channel.head for channel in self.channels()})
 
-    def beat(self) -> None:
-        """Write a sign of life and ask for the next turn."""
+    def send_heartbeat(self) -> None:
+        """Write a heartbeat and ask for the next one."""
         if self.sink is not None:
-            self.sink.wake_in(self.pulse_s)
+            self.sink.wake_in(self.timing.heartbeat_s)
             self.show(self.heartbeat())
 
-    def part(self, reconnect_after_ms: int, reason: str) -> None:
+    def close_with_bye(self, reconnect_after_ms: int, reason: str) -> None:
         """Say bye and end the stream; `reason` is for people, where the transport has a place for it."""
         if self.sink is not None:
             self.show(Bye(reconnect_after_ms))
@@ -242,7 +209,7 @@ class LiveSession:
         if self.sink is not None:
             self.sink.close()
 
-    def give_up(self) -> None:
+    def cut_off(self) -> None:
         """The peer has taken nothing for too long; it can resume with its cursor."""
         if self.sink is not None:
             self.sink.abort()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from parlour.chat.ports import Clock
 from parlour.chat.posting import Posting
@@ -35,7 +36,7 @@ from parlour.schema.commands import (
 from parlour.schema.events import By, Bye, Typing
 from parlour.schema.json_line import encode
 from parlour.stream.encoding import WEBSOCKET
-from parlour.stream.live import LOOKS, Client, LiveSession, Start
+from parlour.stream.live import CHECKS, Client, LiveSession, Start, Timing
 from parlour.wire.websocket import FrameReader, Ping, Pong, Text, close_frame, ping_frame, pong_frame, text_frame
 
 log = logging.getLogger("parlour.stream")
@@ -47,11 +48,26 @@ SLOW = 4008
 """Close codes: RFC 6455 §7.4.1, the registry's 1012, and ours for a reader that takes nothing."""
 
 
-LAST_LOOK_S = 2
-"""What a slow peer is given to read why it is let go."""
+LAST_CHECK_S = 2
+"""The time that a slow peer is given to read why it is cut off."""
 
 MAX_UNANSWERED = 256
 """Sends of one WebSocket on their way to the disk; then it is not read from, or their answers would pile up."""
+
+NONE: Mapping[str, Start] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all WebSockets of a server have in common."""
+
+    hub: Hub
+    door: Door
+    posting: Posting
+    limits: Limits
+    clock: Clock
+    throttle: Throttle
+    timing: Timing
 
 
 class WebSocketSession(LiveSession):
@@ -61,56 +77,27 @@ class WebSocketSession(LiveSession):
     """
 
     __slots__ = (
-        "_asked",
-        "_begun_at",
-        "_clock",
-        "_door",
-        "_gave_up",
-        "_heard",
-        "_is_throttled",
-        "_last",
-        "_limits",
-        "_opening",
-        "_pinged",
-        "_pings",
-        "_posting",
-        "_reader",
-        "_room",
-        "_throttle",
-        "_unanswered",
+        "_asked", "_begun_at", "_common", "_heard", "_is_cut_off", "_is_throttled", "_last", "_opening", "_pinged",
+        "_pings", "_reader", "_room", "_unanswered",
     )  # fmt: skip
 
     def __init__(
-        self,
-        hub: Hub,
-        door: Door,
-        posting: Posting,
-        starts: Sequence[tuple[Channel, Start]],
-        client: Client,
-        *,
-        room: str | None,
-        limits: Limits,
-        clock: Clock,
-        throttle: Throttle,
+        self, common: Common, starts: Sequence[tuple[Channel, Start]], client: Client, *, room: str | None
     ) -> None:
-        super().__init__(hub, WEBSOCKET, starts, client, pulse_s=limits.websocket_ping_s, stalled_s=limits.stalled_s)
-        self._door = door
-        self._posting = posting
+        super().__init__(common.hub, WEBSOCKET, starts, client, common.timing)
+        self._common = common
         self._room = room
-        self._limits = limits
         self._pings: Buckets | None = None
         self._asked: Buckets | None = None
-        self._clock = clock
         self._reader: FrameReader | None = None
         self._begun_at = 0.0  # when the message began that the reader is in
         self._heard = True
-        self._gave_up = False  # the close frame for a slow peer is written
+        self._is_cut_off = False  # the close frame for a slow peer is written
         self._pinged = False
-        self._throttle = throttle
         self._is_throttled = False
         self._unanswered = 0  # sends on their way to the disk
         self._last: bytes | None = None  # what ends the connection once they are answered
-        self._opening: dict[str, Start] = {}  # rooms that are subscribed to, but whose log is still looked for
+        self._opening: Mapping[str, Start] = NONE  # rooms that are subscribed to, whose channel is being opened
 
     # --- bytes in ---
 
@@ -122,16 +109,16 @@ class WebSocketSession(LiveSession):
         self._heard = True
         reader = self._reader
         if reader is None:
-            self._begun_at = self._clock.monotonic()
+            self._begun_at = self._common.clock.monotonic()
             reader = self._reader = self._new_reader()
         items = reader.feed(data)
         for received in items:
             if isinstance(received, Text):
-                self._obey(received.text)
+                self._dispatch(received.text)
             elif isinstance(received, Ping | Pong) and not self._may_ping():
                 self._close(POLICY, "too many pings or pongs")
             elif isinstance(received, Ping):
-                self.write(pong_frame(received.payload))
+                self._answer(pong_frame(received.payload))
             if self.sink is None or self._last is not None:
                 return  # what comes behind the end counts no more
         if reader.is_closed:
@@ -140,10 +127,10 @@ class WebSocketSession(LiveSession):
         elif reader.is_idle:
             self._reader = None
         elif any(isinstance(received, Text) for received in items):
-            self._begun_at = self._clock.monotonic()
+            self._begun_at = self._common.clock.monotonic()
 
     def _new_reader(self) -> FrameReader:
-        limits = self._limits
+        limits = self._common.limits
         return FrameReader(
             max_frame=limits.websocket_frame_bytes,
             max_message=limits.websocket_message_bytes,
@@ -153,19 +140,20 @@ class WebSocketSession(LiveSession):
     def _may_ping(self) -> bool:
         """Count a ping or pong; a peer that sends them all the time makes us work for nothing."""
         if self._pings is None:
-            rate = self._limits.websocket_controls_per_s
+            rate = self._common.limits.websocket_controls_per_s
             self._pings = Buckets(rate, rate, capacity=1)
-        return self._pings.take("", self._clock.monotonic()) == 0.0
+        return self._pings.take("", self._common.clock.monotonic()) == 0.0
 
     def _may_ask(self) -> bool:
         """Count an operation that stores nothing, or was refused."""
         if self._asked is None:
-            self._asked = Buckets(self._limits.websocket_ops_per_s, self._limits.websocket_ops_burst, capacity=1)
-        return self._asked.take("", self._clock.monotonic()) == 0.0
+            limits = self._common.limits
+            self._asked = Buckets(limits.websocket_ops_per_s, limits.websocket_ops_burst, capacity=1)
+        return self._asked.take("", self._common.clock.monotonic()) == 0.0
 
     # --- operations ---
 
-    def _obey(self, message: str) -> None:
+    def _dispatch(self, message: str) -> None:
         key: str | None = None
         try:
             op = decode_op(message)
@@ -174,9 +162,9 @@ class WebSocketSession(LiveSession):
             self._run(op)
             is_free = isinstance(op, SendOp)  # sends have rates of their own
         except Refusal as refusal:
-            self._say(_error(key, refusal))
+            self._answer_with(_error(key, refusal))
             if refusal.code == "overloaded":
-                self._be_throttled()
+                self._pause_reading()
             is_free = refusal.kind.status >= 500  # that the disk is busy or full is not the peer's doing
         if not is_free and not self._may_ask():
             self._close(POLICY, "too many operations")
@@ -187,14 +175,14 @@ class WebSocketSession(LiveSession):
         elif isinstance(op, TypingOp):
             self._typing(op)
         elif isinstance(op, PingOp):
-            self._say(PongReply())
+            self._answer_with(PongReply())
         elif isinstance(op, SubscribeOp):
             self._subscribe(op)
         elif isinstance(op, UnsubscribeOp):
             room = room_name(op.room)
-            if self._room is not None or not (self._opening.pop(room, None) or self.leave(room)):
+            if self._room is not None or not (self._stop_opening(room) or self.leave(room)):
                 raise Refusal("bad_op", "There is no such subscription on this connection.", field="room")
-            self._say(Unsubscribed(room))
+            self._answer_with(Unsubscribed(room))
         else:
             assert isinstance(op, ReadOp)
             raise Refusal("login_required", "Guests have no read position: it belongs to an account.")
@@ -209,84 +197,97 @@ class WebSocketSession(LiveSession):
             if self._unanswered == MAX_UNANSWERED - 1 and self.sink is not None and not self._is_throttled:
                 self.sink.hold(False)
             if isinstance(answer, Refusal):
-                self._say(_error(op.key, answer))
+                self._answer_with(_error(op.key, answer))
             else:
-                self._say(Ack(op.key, room, answer.seq, replay=answer.replay))
+                self.flush(room)  # the event comes before its ack
+                self._answer_with(Ack(op.key, room, answer.seq, replay=answer.replay))
             if self._last is not None and not self._unanswered:
                 self._end_with(self._last)
 
-        self._posting.post(self.actor, room, op.text, done, key=op.key, name=op.name)
+        self._common.posting.post(self.actor, room, op.text, done, key=op.key, name=op.name)
         self._unanswered += 1
         if self._unanswered == MAX_UNANSWERED and self.sink is not None:
             self.sink.hold(True)
 
-    def _be_throttled(self) -> None:
-        """Hear no more of the peer for a moment: there is no room for it now."""
+    def _pause_reading(self) -> None:
+        """Do not read from the peer for a moment: the server is overloaded."""
         if self.sink is not None and not self._is_throttled:
             self._is_throttled = True
             self.sink.hold(True)
-            self._throttle.delay(self._end_throttle)
+            self._common.throttle.delay(self._resume_reading)
 
-    def _end_throttle(self) -> None:
+    def _resume_reading(self) -> None:
         self._is_throttled = False
         if self.sink is not None and self._unanswered < MAX_UNANSWERED:
             self.sink.hold(False)
 
     def _typing(self, op: TypingOp) -> None:
         room = room_name(op.room) if op.room is not None else self._room
-        place = self.place(room) if room is not None else None
-        if place is None:
+        if room is None or self.position(room) is None:
             raise Refusal("bad_op", "Subscribe to the room first.", field="room")
-        author = self._posting.typing(self.actor, place.channel.room, op.name)
+        author = self._common.posting.typing(self.actor, room, op.name)
         if author is not None:
-            place.channel.flash(Typing(place.channel.room, By(author.id, author.name, author.kind)))
+            self.hub.channel(room).broadcast(Typing(room, By(author.id, author.name, author.kind)))
 
     def _subscribe(self, op: SubscribeOp) -> None:
         room = room_name(op.room)
         if self._room is not None:
             raise Refusal("bad_op", "This connection is for one room; /api/v1/stream takes many.", field="room")
-        if room in self._opening or self.place(room) is not None:
+        if room in self._opening or self.position(room) is not None:
             raise Refusal("bad_op", "This connection is subscribed to that room already.", field="room")
-        if self.rooms + len(self._opening) >= self._limits.stream_rooms:
-            raise Refusal("bad_op", f"One connection takes {self._limits.stream_rooms} rooms.", field="room")
+        most = self._common.limits.stream_rooms
+        if self.rooms + len(self._opening) >= most:
+            raise Refusal("bad_op", f"One connection takes {most} rooms.", field="room")
         self.bill.check()
         self.bill.add(REQUEST_S)
-        start = self._opening[room] = Start(None if op.since is None else parse_cursor(str(op.since)))
-        self.hub.spawn(self._open(room, start))
+        start = Start(None if op.since is None else parse_cursor(str(op.since)))
+        self._opening = {**self._opening, room: start}
+        self.hub.resources.spawn(self._open(room, start))
+
+    def _stop_opening(self, room: str) -> bool:
+        """Forget a room whose channel is being opened; False if there is none."""
+        if room not in self._opening:
+            return False
+        self._opening = {other: start for other, start in self._opening.items() if other != room} or NONE
+        return True
 
     async def _open(self, room: str, start: Start) -> None:
         try:
-            channel = await self._door.open(self.actor, room, "read")
+            channel = await self._common.door.open(self.actor, room, "read")
         except Refusal as refusal:
             if self._opening.get(room) is start:
-                del self._opening[room]
-                self._say(_error(None, refusal))
+                self._stop_opening(room)
+                self._answer_with(_error(None, refusal))
             return
         if self.sink is None or self._opening.get(room) is not start:  # gone, or unsubscribed meanwhile
             channel.release()
             return
-        del self._opening[room]
-        first = b"" if self._gave_up else text_frame(encode(Subscribed(room, channel.cursor)))
+        self._stop_opening(room)
+        first = b"" if self._is_cut_off else text_frame(encode(Subscribed(room, channel.cursor)))
         try:
-            self.enter(channel, start, first)
+            self.begin(channel, start, first)
         except Exception:  # whatever broke: a peer that was told nothing would wait for a room that never comes
             log.exception("subscribe_failed")
             if self.sink is not None:
                 self.sink.abort()
 
-    def _say(self, item: Ack | OpError | PongReply | Unsubscribed) -> None:
-        if self.sink is not None and not self._gave_up:
-            self.write(text_frame(encode(item)))
+    def _answer_with(self, item: Ack | OpError | PongReply | Unsubscribed) -> None:
+        self._answer(text_frame(encode(item)))
+
+    def _answer(self, frame: bytes) -> None:
+        """Write a frame that need not wait for what rooms have handed out."""
+        if self.sink is not None and not self._is_cut_off:
+            self.sink.write(frame)
 
     # --- life ---
 
-    def beat(self) -> None:
+    def send_heartbeat(self) -> None:
         """Ping the peer, with a heartbeat for scripts that cannot see pings; the next time see whether it lives."""
         sink = self.sink
         if sink is None:
             return
-        limits = self._limits
-        if self._reader is not None and self._clock.monotonic() - self._begun_at >= limits.websocket_message_s:
+        limits = self._common.limits
+        if self._reader is not None and self._common.clock.monotonic() - self._begun_at >= limits.websocket_message_s:
             self._close(POLICY, "the message did not end in time")
         elif not self._pinged:
             self._pinged, self._heard = True, False
@@ -294,29 +295,29 @@ class WebSocketSession(LiveSession):
             sink.wake_in(limits.websocket_pong_s)
         elif self._heard:
             self._pinged = False
-            sink.wake_in(max(1.0, self.pulse_s - limits.websocket_pong_s))
+            sink.wake_in(max(1.0, self.timing.heartbeat_s - limits.websocket_pong_s))
         else:
             self._close(GOING_AWAY, "no answer to a ping")
 
-    def part(self, reconnect_after_ms: int, reason: str) -> None:
+    def close_with_bye(self, reconnect_after_ms: int, reason: str) -> None:
         """Say bye and close."""
         self.show(Bye(reconnect_after_ms))
         self._close(SERVICE_RESTART, reason)
 
-    def give_up(self) -> None:
-        """The peer has taken nothing for too long: say so, in case it looks up just now; then do not wait again."""
-        if self._gave_up:
-            super().give_up()
+    def cut_off(self) -> None:
+        """The peer has taken nothing for too long: tell it, in case it reads again just now; then do not wait again."""
+        if self._is_cut_off:
+            super().cut_off()
         elif self.sink is not None:
-            self._gave_up = True
+            self._is_cut_off = True
             self.sink.write(close_frame(SLOW, "too slow; come back with your cursor"))
-            self._look_again(self.sink.buffered())
-            self._looks = LOOKS - 1
-            self.sink.wake_in(LAST_LOOK_S)
+            self._expect_progress(self.sink.buffered())
+            self._checks = CHECKS - 1
+            self.sink.wake_in(LAST_CHECK_S)
 
     def resumed(self) -> None:
-        """The peer has drained its buffer: catch up, or end what it was given up for."""
-        if self._gave_up:
+        """The peer has drained its buffer: catch up, or end where it was cut off."""
+        if self._is_cut_off:
             self.finish()
         else:
             super().resumed()

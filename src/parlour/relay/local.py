@@ -1,4 +1,4 @@
-"""The bus of a single node: what is published is heard at once, here."""
+"""The relay of a single node: what is published is heard at once, here."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from parlour.chat.ports import Commit
 
 
-class LocalBus:
-    """Implements `chat.ports.Bus` without leaving the process."""
+class LocalRelay:
+    """Implements `chat.ports.Relay` without leaving the process."""
+
+    may_lose = False
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []

@@ -1,18 +1,18 @@
-"""What the live readers of a room are given at once: encoded when it is written, so that a turn pays for no more."""
+"""What the live readers of a room are given at once; it is encoded when it is written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from parlour.core.event import Stored
-from parlour.hub.subscription import Encoder
+from parlour.hub.encoder import Encoder
 
 
-class Batch:
-    """Consecutive events of a room, or an item without a seq, that come after the seq `since`.
+class Delivery:
+    """Consecutive events of a room that follow the seq `since`; or one item without a seq, then without events.
 
-    Bytes that many share are made for the first of them and kept; those of one connection are made each time, and must
-    be asked for in the order in which they are written.
+    Shared bytes are made for their first reader and kept. Bytes of one connection are made each time, and must be asked
+    for in the order in which they are written.
     """
 
     __slots__ = ("_encode", "_encoded", "events", "since")

@@ -1,1 +1,0 @@
-"""The live relay between nodes: the implementations of the Bus port."""

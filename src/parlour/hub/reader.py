@@ -1,0 +1,293 @@
+"""Reads rooms over one connection, each from a position in its log: live, or catching up; never a queue."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from parlour.chat.ports import DamagedEvents
+from parlour.chat.reading import FREE, Bill
+from parlour.hub.channel import Channel, ReadResult
+from parlour.hub.chunk import Chunk
+from parlour.hub.encoder import Encoder
+from parlour.hub.hub import Hub
+from parlour.hub.resources import Resources
+from parlour.hub.writable import Writable
+from parlour.schema.events import Reset
+
+
+class CatchUp:
+    """Everything up to and including `seq` has been written. Pages come from the ring or the store.
+
+    Only one page at a time is read, and none is kept: while the reader is paused the position is just a cursor.
+    """
+
+    __slots__ = ("_is_announced", "_is_waiting", "_reader", "_resources", "channel", "seq")
+
+    def __init__(
+        self, reader: Reader, channel: Channel, resources: Resources, seq: int = 0, *, is_announced: bool = False
+    ) -> None:
+        self.channel = channel
+        self.seq = seq
+        self._reader: Reader | None = reader
+        self._resources = resources
+        self._is_announced = is_announced  # whether `caught_up` has been called
+        self._is_waiting = False  # for the store, or in the queue
+
+    @property
+    def room(self) -> str:
+        """The room that is read."""
+        return self.channel.room
+
+    def start(self, seq: int) -> None:
+        """Begin after `seq` (which the log must be able to continue from): write what is missing, then go live."""
+        self.seq = seq
+        self._advance()
+
+    def start_with_reset(self, reset: Reset) -> None:
+        """Go on at the head (where the reset has it), telling the reader why."""
+        self.seq = reset.head_seq
+        if self._reader is not None:
+            self._reader.reset(reset)
+        self._advance()
+
+    def resume(self) -> None:
+        """Go on in a later iteration, since many readers may resume at the same time."""
+        if not self._is_waiting:
+            self._queue()
+
+    def close(self) -> None:
+        """Write nothing any more."""
+        self._reader = None
+
+    def _queue(self, delay_s: float = 0.0) -> None:
+        self._is_waiting = True
+        if delay_s > 0.0:
+            asyncio.get_running_loop().call_later(delay_s, self._resources.catch_ups.add, self._go_on)
+        else:
+            self._resources.catch_ups.add(self._go_on)
+
+    def _go_on(self) -> int:
+        """The work that was queued."""
+        self._is_waiting = False
+        return self._advance()
+
+    def _advance(self) -> int:
+        """Write a page, or go live at the head. Returns the work, in pages."""
+        reader, channel = self._reader, self.channel
+        if reader is None or reader.is_paused or self._is_waiting:
+            return 0
+        if self.seq == channel.head:
+            reader.go_live(self)
+            if not self._is_announced:
+                reader.caught_up(channel)
+            return 0
+        if (delay_s := reader.bill.wait()) > 0.0:
+            self._queue(delay_s)
+            return 0
+        began = reader.bill.began()
+        page = channel.replay(reader.encoder, self.seq)
+        if page is None:
+            self._is_waiting = True
+            channel.read_after(self.seq, self._resources.tuning.page_bytes, self._read)
+            return 0
+        self.seq, data = page
+        self._write(reader, began, data)
+        pages = 1 + (len(data) // self._resources.tuning.costly_page_bytes if reader.encoder.is_costly else 0)
+        if self.seq == channel.head:
+            return pages + self._advance()
+        if self._reader is not None and not reader.is_paused:
+            self._queue()
+        return pages
+
+    def _read(self, events: ReadResult) -> None:
+        """A page has come from the store."""
+        self._is_waiting = False
+        reader, channel = self._reader, self.channel
+        if reader is None or reader.is_paused:
+            return  # `resume` reads it again: a page that waits would be a queue
+        if events is None:
+            reader.failed()
+        elif isinstance(events, DamagedEvents):
+            self._is_announced = False
+            self.start_with_reset(channel.skipped(min(events.last, channel.head)))
+        elif events and events[0].seq == self.seq + 1:
+            # A reading thread can be quicker than the notice of the commit, which brings what is newer than the head.
+            events = events[: channel.head - self.seq]
+            self.seq = events[-1].seq
+            began = reader.bill.began()
+            self._write(reader, began, reader.encoder.events(channel.room, channel.epoch, events))
+            self._advance()
+        else:
+            # The log was trimmed while a reader was too slow for the retention horizon.
+            if events:
+                channel.trim(events[0].seq)
+            self._is_announced = False
+            self.start_with_reset(channel.reset("below_retention"))
+
+    def _write(self, reader: Reader, began: float, data: bytes) -> None:
+        assert reader.sink is not None
+        reader.sink.write(data)
+        reader.bill.charge(began, len(data))
+
+
+Position = Chunk | CatchUp
+"""Where a reader is in a room: among the live ones, or behind the head."""
+
+
+class Reader(ABC):
+    """Reads rooms over one connection, and has a position in each.
+
+    A live position is the chunk that writes to the reader, and nothing else: a room costs a pointer here and one in the
+    chunk. While the reader is paused every position is a cursor. All methods are called on the event loop.
+    """
+
+    __slots__ = ("_positions", "bill", "encoder", "hub", "is_paused", "sink")
+
+    def __init__(self, hub: Hub, encoder: Encoder, bill: Bill = FREE) -> None:
+        self.hub = hub
+        self.encoder = encoder
+        self.bill = bill
+        self.sink: Writable | None = None
+        self.is_paused = False
+        self._positions: tuple[Position, ...] = ()  # in the order of the names of their rooms
+
+    # --- for its owner ---
+
+    def enter(self, channel: Channel) -> CatchUp:
+        """Take a position in an opened channel, to be started next. `leave` and `close` release the channel."""
+        position = CatchUp(self, channel, self.hub.resources)
+        index = self._index(channel.room)
+        self._positions = (*self._positions[:index], position, *self._positions[index:])
+        return position
+
+    def leave(self, room: str) -> bool:
+        """Give up the position in a room; False when there is none."""
+        position = self.position(room)
+        if position is None:
+            return False
+        self._positions = tuple([other for other in self._positions if other is not position])
+        self._end(position)
+        return True
+
+    def close(self) -> None:
+        """Give up every position; nothing is written any more."""
+        positions, self._positions = self._positions, ()
+        for position in positions:
+            self._end(position)
+
+    def pause(self) -> None:
+        """The buffer is full: leave the live readers, and keep a cursor for each room."""
+        # Nothing is written from here: another connection may be in the middle of a delivery, to be continued.
+        self.is_paused = True
+        self._positions = tuple([self._behind(each) if isinstance(each, Chunk) else each for each in self._positions])
+
+    def resume(self) -> None:
+        """The buffer has drained: catch up."""
+        self.is_paused = False
+        for position in self._positions:
+            if isinstance(position, CatchUp):
+                position.resume()
+
+    def flush(self, room: str) -> None:
+        """Write what a room has handed out so far. To be called before anything else about the room is written."""
+        if self.hub.resources.writes and isinstance(position := self.position(room), Chunk):
+            position.flush_one(self)
+
+    def flush_all(self) -> None:
+        """Write what every room has handed out so far."""
+        if not self.hub.resources.writes:
+            return
+        for position in self._positions:
+            if isinstance(position, Chunk):
+                position.flush_one(self)
+            if self.is_paused or not self._positions:
+                break
+
+    def position(self, room: str) -> Position | None:
+        """The position in a room, if there is one."""
+        index = self._index(room)
+        if index < len(self._positions) and (position := self._positions[index]).room == room:
+            return position
+        return None
+
+    def written(self, room: str) -> int:
+        """The last seq that has been written of a room in which there is a position."""
+        position = self.position(room)
+        assert position is not None
+        return position.seq if isinstance(position, CatchUp) else position.written(self, self.hub.channel(room).head)
+
+    def channels(self) -> Iterator[Channel]:
+        """The rooms that are being read."""
+        return map(self._channel, self._positions)
+
+    @property
+    def rooms(self) -> int:
+        """How many rooms are being read."""
+        return len(self._positions)
+
+    @abstractmethod
+    def caught_up(self, channel: Channel) -> None:
+        """The replay has reached the head; what follows is live. Called once for a room, and again after a reset."""
+
+    @abstractmethod
+    def reset(self, reset: Reset) -> None:
+        """The log cannot be continued from the cursor; reading goes on at the `head_seq` of the reset."""
+
+    @abstractmethod
+    def failed(self) -> None:
+        """The log could not be read, or an event not be shown; the peer should come back with its cursor."""
+
+    # --- for its positions ---
+
+    def go_live(self, position: CatchUp) -> None:
+        """A position has reached the head: join the live readers of the room instead."""
+        position.close()
+        self._replace(position, position.channel.join(self))
+
+    def fall_behind(self, chunk: Chunk) -> None:
+        """See `Member.fall_behind`."""
+        position = self._behind(chunk)
+        self._replace(chunk, position)
+        if not self.is_paused:
+            position.resume()
+
+    def moved(self, chunk: Chunk, other: Chunk) -> None:
+        """See `Member.moved`."""
+        self._replace(chunk, other)
+
+    def write_failed(self, chunk: Chunk) -> None:
+        """See `Member.write_failed`."""
+        if self.leave(chunk.room):
+            self.failed()
+
+    def _index(self, room: str) -> int:
+        return bisect_left(self._positions, room, key=_room)
+
+    def _replace(self, position: Position, other: Position) -> None:
+        index = self._index(position.room)
+        self._positions = (*self._positions[:index], other, *self._positions[index + 1 :])
+
+    def _channel(self, position: Position) -> Channel:
+        return position.channel if isinstance(position, CatchUp) else self.hub.channel(position.room)
+
+    def _behind(self, chunk: Chunk) -> CatchUp:
+        """Leave a chunk for a position of its own."""
+        channel = self.hub.channel(chunk.room)
+        position = CatchUp(self, channel, self.hub.resources, chunk.written(self, channel.head), is_announced=True)
+        chunk.leave(self)
+        return position
+
+    def _end(self, position: Position) -> None:
+        channel = self._channel(position)
+        if isinstance(position, CatchUp):
+            position.close()
+        else:
+            position.leave(self)
+        channel.release()
+
+
+def _room(position: Position) -> str:
+    return position.room

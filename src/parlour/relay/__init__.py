@@ -1,0 +1,1 @@
+"""The live relay between nodes: the implementations of the Relay port."""

@@ -1,0 +1,49 @@
+"""What a live reader costs: a room a few bytes, and an acknowledgement the same however many rooms it reads."""
+
+from __future__ import annotations
+
+import sys
+import tracemalloc
+from collections.abc import AsyncIterator
+
+import pytest
+
+from parlour.hub.chunk import Chunk
+from tests.support.memory_hub import MemoryHub
+from tests.support.recorder import Recorder
+
+ROOMS = [f"room-{number}" for number in range(100)]
+CROWD = 40
+"""Readers that are there before, so that a room's own memory is not counted for the one that is measured."""
+
+
+@pytest.fixture
+async def rooms() -> AsyncIterator[MemoryHub]:
+    rooms = MemoryHub()
+    yield rooms
+    await rooms.close()
+
+
+async def reader_of_all(rooms: MemoryHub) -> Recorder:
+    reader = Recorder(rooms.hub)
+    for room in ROOMS:
+        await reader.follow(0, room)
+    return reader
+
+
+async def test_a_reader_of_a_hundred_rooms_costs_four_kib_at_most(rooms: MemoryHub) -> None:
+    others = [await reader_of_all(rooms) for _ in range(CROWD)]
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    measured = [await reader_of_all(rooms) for _ in range(CROWD)]
+    for reader in measured:
+        reader.notes.clear()  # what a recorder writes down is no cost of reading
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    positions = measured[0]._positions
+    assert all(isinstance(position, Chunk) for position in positions)
+    assert sys.getsizeof(positions) < 1000
+    assert (after - before) / CROWD <= 4096
+    for reader in (*others, *measured):
+        reader.close()
+    assert rooms.hub.sizes()["subscriptions"] == 0
