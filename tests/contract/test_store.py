@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,9 +15,9 @@ from parlour.core.event import Appended, Draft, Log, Policy, Stored
 from parlour.core.payloads import Message, Settings
 from parlour.schema.event_json import at_text, payload_of
 from parlour.schema.events import By, Event, decode_event
-from parlour.store.memory import MemoryStore
+from tests.contract.conftest import listen, seqs
 from tests.support.patience import PATIENCE_S
-from tests.support.stores import BOB, CountedIds, HandClock, append, draft, open_sqlite
+from tests.support.stores import BOB, HandClock, append, draft
 
 TEXTS = [
     "Grüße aus Köln",
@@ -33,36 +32,10 @@ TEXTS = [
 ]
 
 
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> AsyncIterator[Store]:
-    made: Store
-    if request.param == "memory":
-        made = MemoryStore(clock, CountedIds())
-    else:
-        made = await open_sqlite(tmp_path / "data", clock=clock)
-    yield made
-    await made.close()
-
-
 async def refused(store: Store, *args: str | None) -> str:
     with pytest.raises(Refusal) as caught:
         await append(store, draft(*args))  # type: ignore[arg-type]  # text, room, key
     return caught.value.code
-
-
-def seqs(events: Sequence[Stored]) -> list[int]:
-    return [event.seq for event in events]
-
-
-def listen(store: Store) -> list[Commit]:
-    heard: list[Commit] = []
-    store.on_commit(heard.extend)
-    return heard
 
 
 async def test_an_event_is_the_draft_with_its_place_and_time(store: Store, clock: HandClock) -> None:
@@ -145,20 +118,20 @@ async def test_a_listener_may_append(store: Store) -> None:
     assert [seqs(commit.events) for commit in heard] == [[1], [2], [3]]
 
 
-async def test_a_store_that_is_held_begins_no_transaction(store: Store) -> None:
+async def test_a_store_that_is_paused_begins_no_transaction(store: Store) -> None:
     heard = listen(store)
-    store.on_commit(lambda _commits: store.hold(True))
+    store.on_commit(lambda _commits: store.pause(True))
     await append(store, draft("the first"))
     second, third = append(store, draft("the second")), append(store, draft("the third"))
     done, _ = await asyncio.wait({second}, timeout=0.05)
     assert not done
-    store.hold(False)
+    store.pause(False)
     assert [(await second).seq, (await third).seq] == [2, 3]
     assert [seqs(commit.events) for commit in heard] == [[1], [2, 3]]
 
 
-async def test_closing_a_store_that_is_held_finishes_what_is_queued(store: Store) -> None:
-    store.on_commit(lambda _commits: store.hold(True))
+async def test_closing_a_store_that_is_paused_finishes_what_is_queued(store: Store) -> None:
+    store.on_commit(lambda _commits: store.pause(True))
     await append(store, draft("the first"))
     second = append(store, draft("the second"))
     async with asyncio.timeout(PATIENCE_S):

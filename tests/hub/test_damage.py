@@ -35,7 +35,8 @@ class Room:
         connection = apsw.Connection(str(self._directory / "parlour.db"))
         connection.set_busy_timeout(30_000)
         connection.execute(
-            "UPDATE events SET body = CAST(x'ff' || body AS BLOB) WHERE id & 0xfff BETWEEN ? AND ?", (first, last)
+            "UPDATE events SET body = CAST(x'ff' || body AS BLOB) WHERE id >> 36 AND id & 0xfff BETWEEN ? AND ?",
+            (first, last),
         )
         connection.close()
 

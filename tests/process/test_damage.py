@@ -24,7 +24,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
             http.post("/lobby", content=f"message {seq}").raise_for_status()
     connection = apsw.Connection(str(server.data / "parlour.db"))
     connection.execute(
-        "UPDATE events SET body = CAST(replace(body, 'message', 'massage') AS BLOB) WHERE id & 0xfff = ?", (DAMAGED,)
+        "UPDATE events SET body = CAST(replace(body, 'message', 'massage') AS BLOB) WHERE id >> 36 AND id & 0xfff = ?",
+        (DAMAGED,),
     )
     assert connection.changes() == 1
     connection.close()

@@ -230,7 +230,7 @@ def moved(server: ServerProcess) -> None:
 def read_by_another_program(server: ServerProcess) -> None:
     server.kill()
     other = apsw.Connection(str(server.data / DATABASE))
-    assert other.execute("SELECT count(*) FROM events").get == 3
+    assert other.execute("SELECT count(*) FROM events WHERE id >> 36").get == 3
     other.close()
 
 
@@ -297,7 +297,7 @@ def test_retention_between_two_starts_changes_no_epoch(tmp_path: Path) -> None:
         epoch = epoch_of(server)
     connection = apsw.Connection(str(server.data / DATABASE))
     connection.execute("UPDATE rooms SET first_seq = 2")
-    connection.execute("DELETE FROM events WHERE id & 0xfff = 1")  # as retention drops what has expired
+    connection.execute("DELETE FROM events WHERE id >> 36 AND id & 0xfff = 1")  # as retention drops what has expired
     connection.close()
     with server:
         assert epoch_of(server) == epoch

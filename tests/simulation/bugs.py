@@ -11,11 +11,12 @@ from typing import Any
 import apsw
 
 from parlour.chat.ports import Commit
-from parlour.core.event import Draft, Stored
+from parlour.core.event import Draft
 from parlour.hub.channel import Channel, ReadResult
 from parlour.hub.reader import CatchUp
+from parlour.store.commit_queue import Outcome
 from parlour.store.sqlite import connection, failures, writer
-from parlour.store.sqlite.batch import EventLog, Outcome
+from parlour.store.sqlite.batch import EventLog
 from parlour.store.sqlite.failures import Verdict
 from parlour.store.sqlite.writer import Writer
 from tests.simulation.machine import Replaced
@@ -55,11 +56,11 @@ def deliver_before_the_commit() -> Replaced:
         writers[arguments[2]] = self
         make(self, *arguments)
 
-    def show(log: EventLog, drafts: Sequence[Draft], now_ms: int, added: dict[str, list[Stored]]) -> Any:
-        rows, answers = number(log, drafts, now_ms, added)
+    def show(log: EventLog, drafts: Sequence[Draft], changes: Any) -> Any:
+        rows, answers = number(log, drafts, changes)
         store: Any = writers[log]._owner
         for listener in store._listeners:
-            store._loop.call_soon(listener, [Commit(room, events) for room, events in added.items()])
+            store._loop.call_soon(listener, [Commit(room, events) for room, events in changes.added.items()])
         return rows, answers
 
     return [(Writer, "__init__", remember), (EventLog, "_number", show)]

@@ -5,9 +5,11 @@ One contract suite (tests/contract) runs over all implementations of a port.
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from parlour.chat.transactions import T, Transaction
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Draft, Log, Stored
 
@@ -62,14 +64,21 @@ class Store(Protocol):
         """Call `listener` on the loop with every transaction's new events, in log order, each exactly once.
 
         The next transaction is not begun before it has returned and the senders are answered: a slow listener makes the
-        next batch bigger by itself. One that goes on with its work afterwards can `hold` the store.
+        next batch bigger by itself. One that goes on with its work afterwards can `pause` the store.
         """
 
-    def hold(self, is_held: bool) -> None:
+    def pause(self, is_paused: bool) -> None:
         """Begin no transaction until told to go on (False) or closed: readers are still being given the last events.
 
         One switch for everybody, to be set by a listener of commits. A transaction under way is finished and announced;
         drafts are queued meanwhile as always.
+        """
+
+    def on_redact(self, listener: Callable[[str, Stored], None]) -> None:
+        """Call `listener` on the loop with a room and the tombstone that has taken the place of one of its events.
+
+        After the listeners of commits, and before whoever asked for it is answered. Every copy of what the event said
+        has to go.
         """
 
     def on_trim(self, listener: Callable[[str, int], None]) -> None:
@@ -92,6 +101,15 @@ class Store(Protocol):
 
         Raises Refusal, and then never calls `done`, when the draft is not even queued: ("overloaded") when the queue is
         full, ("draining") after `close`, and after a failed sync as above.
+        """
+
+    def run(self, transaction: Transaction[T]) -> Future[T]:
+        """Queue a transaction among the drafts; the future has what it returns, once that is committed and synced.
+
+        It may share its commit with drafts and other transactions, in the order of the queue, and sees what those
+        before it have done. If it raises a Refusal, or a step raises one that it does not catch, nothing of it is
+        stored and the future fails with it; any other error is logged, and is Refusal("internal") here. The future also
+        fails like an append of a draft without a key. Cancelling it does not take the transaction back.
         """
 
     async def log(self, room: str) -> Log:

@@ -43,11 +43,11 @@ class Hub:
             elif room in self._missed:
                 self._missed[room].append(events)
         if were_behind and writes:
-            self.store.hold(True)
+            self.store.pause(True)
             writes.add(self._go_on)  # behind the chunks that wait now, not all that will ever wait
 
     def _go_on(self) -> int:
-        self.store.hold(False)
+        self.store.pause(False)
         return 0
 
     def trim(self, room: str, first_seq: int) -> None:

@@ -3,33 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+import logging
+from asyncio import Future
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
+from parlour.chat.transactions import Append, FindLog, Redact, Step, T, Transaction, drive
 from parlour.core.errors import Refusal
 from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, Stored
 from parlour.core.payloads import Settings
-from parlour.schema.event_json import at_text, event_json
+from parlour.schema.event_json import at_text, event_json, tombstone
+from parlour.store.commit_queue import Batch, CommitQueue, Done, Item, ItemAnswer, Outcome, Work
 from parlour.store.identity import new_identity
 from parlour.store.repeats import repeated
 from parlour.store.times import time_of_next
 
+_log = logging.getLogger("parlour.store")
+
+
+@dataclass(slots=True)
+class _Room:
+    first_seq: int = 1
+    events: list[Stored] = field(default_factory=list)
+    active_ms: int = 0
+    policy: Policy = NO_POLICY
+    keys: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def log(self) -> Log:
+        return Log(self.first_seq, self.first_seq + len(self.events) - 1, self.policy)
+
+    def copy(self) -> _Room:
+        return replace(self, events=list(self.events), keys=dict(self.keys))
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What a batch, or one transaction of it, has changed; `before` are the rooms as they were before a transaction."""
+
+    added: dict[str, list[Stored]] = field(default_factory=dict)
+    redacted: list[tuple[str, Stored]] = field(default_factory=list)
+    before: dict[str, _Room | None] | None = None
+
 
 class MemoryStore:
-    """A `Store` in plain lists. What is appended in one loop iteration is one transaction."""
+    """A `Store` in plain lists."""
 
     def __init__(self, clock: Clock, ids: Ids) -> None:
         self.epoch, self.secret = new_identity(ids)
-        self._clock = clock
-        self._events: defaultdict[str, list[Stored]] = defaultdict(list)
-        self._active_ms: dict[str, int] = {}
-        self._policies: dict[str, Policy] = {}
-        self._keys: dict[tuple[str, str, str], int] = {}
-        self._queue: list[tuple[Draft, Callable[[Answer], None]]] = []
+        self._rooms: dict[str, _Room] = {}
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []
-        self._held = False
-        self._closing = False
+        self._redact_listeners: list[Callable[[str, Stored], None]] = []
+        self._queue = CommitQueue(self, clock, self._publish)
+        self.append = self._queue.append
+        self.pause = self._queue.pause
+        self.is_ready = self._queue.is_ready
 
     def on_commit(self, listener: Callable[[Sequence[Commit]], None]) -> None:
         """See `Store.on_commit`."""
@@ -38,84 +68,137 @@ class MemoryStore:
     def on_trim(self, listener: Callable[[str, int], None]) -> None:
         """See `Store.on_trim`; nothing is ever dropped here."""
 
-    def hold(self, is_held: bool) -> None:
-        """See `Store.hold`."""
-        self._held = is_held and not self._closing
-        if not is_held and self._queue:
-            asyncio.get_running_loop().call_soon(self._commit)
+    def on_redact(self, listener: Callable[[str, Stored], None]) -> None:
+        """See `Store.on_redact`."""
+        self._redact_listeners.append(listener)
 
-    def append(self, draft: Draft, done: Callable[[Answer], None]) -> None:
-        """See `Store.append`."""
-        if self._closing:
-            raise Refusal("draining")
-        if not self._queue:
-            asyncio.get_running_loop().call_soon(self._commit)
-        self._queue.append((draft, done))
+    def run(self, transaction: Transaction[T]) -> Future[T]:
+        """See `Store.run`."""
+        return self._queue.run(transaction)
 
-    def _commit(self) -> None:
-        if self._held:
-            return
-        batch, self._queue = self._queue, []
-        added: dict[str, list[Stored]] = {}
-        answers = [self._store(draft, added) for draft, _ in batch]
-        if added:
-            commits = [Commit(room, events) for room, events in added.items()]
-            for listener in self._listeners:
-                listener(commits)
-        for (_, done), answer in zip(batch, answers, strict=True):
-            done(answer)
+    def commit(self, batch: Batch) -> None:
+        """See `Engine.commit`."""
+        changes = _Changes()
+        answers = [self._carry_out(item, batch.now_ms, changes) for item in batch.items]
+        commits = [Commit(room, events) for room, events in changes.added.items()]
+        self._queue.delivered(Outcome(answers, commits, redacted=changes.redacted))
 
-    def _store(self, draft: Draft, added: dict[str, list[Stored]]) -> Answer:
-        refusal = draft.judged_by(self._policies.get(draft.room, NO_POLICY))
-        if refusal is not None:
-            return refusal
-        identity = None if draft.key is None else (draft.room, draft.author.id, draft.key)
-        if identity is not None and identity in self._keys:
-            return repeated(draft, self._events[draft.room][self._keys[identity] - 1])
-        if draft.if_first is not None and draft.room not in self._events:
-            return draft.if_first
-        log = self._events[draft.room]
-        seq = len(log) + 1
-        at_ms = time_of_next(self._clock.now_ms(), self._active_ms.get(draft.room, 0))
-        stored = Stored(seq, event_json(draft, seq, at_text(at_ms)), draft.type, draft.ref)
-        log.append(stored)
-        self._active_ms[draft.room] = at_ms
-        if identity is not None:
-            self._keys[identity] = seq
-        if isinstance(draft.payload, Settings):
-            self._policies[draft.room] = Policy(seq, draft.payload.access)
-        added.setdefault(draft.room, []).append(stored)
-        return Appended(seq, stored.json, replay=False)
-
-    async def log(self, room: str) -> Log:
-        """See `Store.log`."""
-        return Log(1, len(self._events.get(room, ())), self._policies.get(room, NO_POLICY))
-
-    async def after(self, room: str, seq: int, limit: int, max_bytes: int = 262144) -> list[Stored]:
-        """See `Store.after`."""
-        start = max(seq, 0)  # before the first event is no place from the end
-        return _fitting(self._events.get(room, [])[start : start + limit], max_bytes)
-
-    async def before(self, room: str, seq: int, limit: int, max_bytes: int = 1048576) -> list[Stored]:
-        """See `Store.before`."""
-        log = self._events.get(room, [])
-        end = min(max(seq - 1, 0), len(log))
-        return _fitting(log[max(0, end - limit) : end][::-1], max_bytes)[::-1]
-
-    async def rooms(self, limit: int) -> list[RoomSummary]:
-        """See `Store.rooms`."""
-        newest_first = sorted(self._active_ms.items(), key=lambda item: (-item[1], item[0]))
-        return [RoomSummary(room, await self.log(room), at_text(at_ms)) for room, at_ms in newest_first[:limit]]
-
-    def is_ready(self) -> bool:
-        """See `Store.is_ready`."""
-        return not self._closing
+    def wait(self, seconds: float) -> None:
+        """See `Engine.wait`; there is no sync to share, so nothing waits for long."""
+        asyncio.get_running_loop().call_soon(self._queue.gathered)
 
     async def close(self) -> None:
         """See `Store.close`."""
-        self._closing = True
-        self._held = False
-        self._commit()
+        self._queue.close()
+        await self._queue.drained()
+
+    def _publish(self, outcome: Outcome) -> None:
+        if outcome.commits:
+            for listener in self._listeners:
+                listener(outcome.commits)
+        for room, event in outcome.redacted:
+            for redacted in self._redact_listeners:
+                redacted(room, event)
+
+    def _carry_out(self, item: Item, now_ms: int, changes: _Changes) -> ItemAnswer:
+        if not isinstance(item, Work):
+            return self._append(item, now_ms, changes)
+        before: dict[str, _Room | None] = {}
+        own = _Changes(before=before)
+        try:
+            result = drive(item.transaction, partial(self._perform, now_ms, own))
+        except Exception as error:
+            for name, room in before.items():
+                if room is None:
+                    del self._rooms[name]
+                else:
+                    self._rooms[name] = room
+            if isinstance(error, Refusal):
+                return error
+            _log.exception("a transaction failed")
+            return Refusal("internal")
+        for name, events in own.added.items():
+            changes.added.setdefault(name, []).extend(events)
+        for name, event in own.redacted:
+            _redact(changes, name, event)
+        return Done(result)
+
+    def _perform(self, now_ms: int, changes: _Changes, step: Step) -> object:
+        if isinstance(step, FindLog):
+            room = self._rooms.get(step.room)
+            return Log(1, 0) if room is None else room.log
+        if isinstance(step, Append):
+            answer = self._append(step.draft, now_ms, changes)
+            if isinstance(answer, Refusal):
+                raise answer
+            return answer
+        return self._redact(step, changes)
+
+    def _append(self, draft: Draft, now_ms: int, changes: _Changes) -> Answer:
+        room = self._rooms.get(draft.room)
+        if room is not None:
+            if (refusal := draft.judged_by(room.policy)) is not None:
+                return refusal
+            if draft.key is not None and (seq := room.keys.get((draft.author.id, draft.key))) is not None:
+                return repeated(draft, room.events[seq - room.first_seq])
+        elif draft.if_first is not None:
+            return draft.if_first
+        room = self._changed(draft.room, changes)
+        seq = room.log.head_seq + 1
+        room.active_ms = time_of_next(now_ms, room.active_ms)
+        stored = Stored(seq, event_json(draft, seq, at_text(room.active_ms)), draft.type, draft.ref)
+        room.events.append(stored)
+        if draft.key is not None:
+            room.keys[draft.author.id, draft.key] = seq
+        if isinstance(draft.payload, Settings):
+            room.policy = Policy(seq, draft.payload.access)
+        changes.added.setdefault(draft.room, []).append(stored)
+        return Appended(seq, stored.json, replay=False)
+
+    def _redact(self, step: Redact, changes: _Changes) -> Stored:
+        room = self._rooms.get(step.room, _Room())
+        index = step.seq - room.first_seq
+        if not 0 <= index < len(room.events):
+            raise Refusal("gone")
+        event = tombstone(room.events[index])
+        self._changed(step.room, changes).events[index] = event
+        _redact(changes, step.room, event)
+        return event
+
+    def _changed(self, name: str, changes: _Changes) -> _Room:
+        """A room that is about to be changed; made if it is not there."""
+        room = self._rooms.get(name)
+        if changes.before is not None and name not in changes.before:
+            changes.before[name] = None if room is None else room.copy()
+        return self._rooms.setdefault(name, _Room())
+
+    async def log(self, room: str) -> Log:
+        """See `Store.log`."""
+        return self._rooms.get(room, _Room()).log
+
+    async def after(self, room: str, seq: int, limit: int, max_bytes: int = 262144) -> list[Stored]:
+        """See `Store.after`."""
+        found = self._rooms.get(room, _Room())
+        start = max(seq + 1 - found.first_seq, 0)  # before the first event is no place from the end
+        return _fitting(found.events[start : start + limit], max_bytes)
+
+    async def before(self, room: str, seq: int, limit: int, max_bytes: int = 1048576) -> list[Stored]:
+        """See `Store.before`."""
+        found = self._rooms.get(room, _Room())
+        end = min(max(seq - found.first_seq, 0), len(found.events))
+        return _fitting(found.events[max(0, end - limit) : end][::-1], max_bytes)[::-1]
+
+    async def rooms(self, limit: int) -> list[RoomSummary]:
+        """See `Store.rooms`."""
+        newest_first = sorted(self._rooms.items(), key=lambda item: (-item[1].active_ms, item[0]))
+        return [RoomSummary(name, room.log, at_text(room.active_ms)) for name, room in newest_first[:limit]]
+
+
+def _redact(changes: _Changes, name: str, event: Stored) -> None:
+    """An event has become a tombstone; where it is new in the same batch, nobody is shown what it was."""
+    events = changes.added.get(name, ())
+    changes.added.update({name: [event if event.seq == each.seq else each for each in events]} if events else {})
+    changes.redacted.append((name, event))
 
 
 def _fitting(events: list[Stored], max_bytes: int) -> list[Stored]:

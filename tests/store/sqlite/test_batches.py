@@ -11,9 +11,9 @@ import pytest
 from parlour.chat.ports import Commit
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Log
+from parlour.store.commit_queue import BATCH_DRAFTS, QUEUE_DRAFTS
+from parlour.store.gather import DOUBT_BATCHES, MAX_WAIT_S, Gather
 from parlour.store.sqlite import SqliteStore
-from parlour.store.sqlite.gather import DOUBT_BATCHES, MAX_WAIT_S, Gather
-from parlour.store.sqlite.store import BATCH_DRAFTS, QUEUE_DRAFTS
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.patience import PATIENCE_S
 from tests.support.stores import HandClock, append, draft, open_sqlite
@@ -126,14 +126,14 @@ async def test_there_is_one_batch_in_flight_and_senders_come_before_the_next(tmp
     await store.close()
 
 
-async def test_a_hold_that_ends_at_once_leaves_nobody_waiting(tmp_path: Path) -> None:
+async def test_a_pause_that_ends_at_once_leaves_nobody_waiting(tmp_path: Path) -> None:
     store = await open_sqlite(tmp_path, clock=TickingClock())
 
-    def hold_for_a_moment(_commits: Sequence[Commit]) -> None:
-        store.hold(True)
-        asyncio.get_running_loop().call_soon(store.hold, False)  # before the store looks for its next batch
+    def pause_for_a_moment(_commits: Sequence[Commit]) -> None:
+        store.pause(True)
+        asyncio.get_running_loop().call_soon(store.pause, False)  # before the store looks for its next batch
 
-    store.on_commit(hold_for_a_moment)
+    store.on_commit(pause_for_a_moment)
     async with asyncio.timeout(PATIENCE_S):
         for senders in (8, 4, 4, 3):  # fewer than the batch before: the store waits for the others, but not for ever
             await asyncio.gather(*(append(store, draft()) for _ in range(senders)))
@@ -182,7 +182,7 @@ class TestGather:
         gather = Gather(clock.monotonic)
         gather.taken(count)
         clock.ms += cycle_ms
-        return round(gather.patience(waiting), 6), gather.wanted
+        return round(gather.wait_s(waiting), 6), gather.wanted
 
     def test_nothing_waits_when_the_last_batch_was_one_draft(self) -> None:
         assert self.after(1, 10, 0) == (0.0, 0)
@@ -191,17 +191,17 @@ class TestGather:
         assert self.after(2, 10, 2) == (MAX_WAIT_S, 4)
         assert self.after(200, 10, 200) == (MAX_WAIT_S, BATCH_DRAFTS)  # as many as a batch takes
 
-    def test_after_a_wait_in_vain_no_more_are_expected_than_came_last(self) -> None:
+    def test_after_a_wait_that_nobody_used_no_more_are_expected_than_came_last(self) -> None:
         gather = Gather(HandClock().monotonic)
         gather.taken(4)
-        gather.patience(2)
+        gather.wait_s(2)
         assert gather.wanted == 6
         gather.taken(3)  # three of six came in time
-        gather.patience(3)
+        gather.wait_s(3)
         assert gather.wanted == 0
         for _ in range(DOUBT_BATCHES):
             gather.taken(3)
-        gather.patience(3)
+        gather.wait_s(3)
         assert gather.wanted == 6
 
     def test_the_wait_is_half_the_last_cycle_and_bounded(self) -> None:

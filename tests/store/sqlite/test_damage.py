@@ -25,24 +25,26 @@ def seqs(events: Sequence[Stored]) -> list[int]:
     return [event.seq for event in events]
 
 
-BODY = "UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'text 5', 'text 6') AS BLOB) WHERE id & 0xff = 5"
+BODY = """
+UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'text 5', 'text 6') AS BLOB) WHERE id >> 36 AND id & 0xff = 5
+"""
 DAMAGE = {
     "another text": (BODY, "its checksum does not match"),
     "another checksum": (
-        "UPDATE events SET checksum = checksum + 1 WHERE id & 0xff = 5",
+        "UPDATE events SET checksum = checksum + 1 WHERE id >> 36 AND id & 0xff = 5",
         "its checksum does not match",
     ),
     "a raw newline": (
-        "UPDATE events SET body = CAST(body || x'0a' AS BLOB) WHERE id & 0xff = 5",
+        "UPDATE events SET body = CAST(body || x'0a' AS BLOB) WHERE id >> 36 AND id & 0xff = 5",
         "its checksum does not match",
     ),
     "not UTF-8": (
-        "UPDATE events SET body = CAST(x'ff0aff' AS BLOB) WHERE id & 0xff = 5",
+        "UPDATE events SET body = CAST(x'ff0aff' AS BLOB) WHERE id >> 36 AND id & 0xff = 5",
         "its checksum does not match",
     ),
-    "nothing": ("UPDATE events SET body = x'' WHERE id & 0xff = 5", "its checksum does not match"),
-    "deleted": ("DELETE FROM events WHERE id & 0xff = 5", "it is missing"),
-    "in another place": ("UPDATE events SET id = id + 100 WHERE id & 0xff = 5", "it is missing"),
+    "nothing": ("UPDATE events SET body = x'' WHERE id >> 36 AND id & 0xff = 5", "its checksum does not match"),
+    "deleted": ("DELETE FROM events WHERE id >> 36 AND id & 0xff = 5", "it is missing"),
+    "in another place": ("UPDATE events SET id = id + 100 WHERE id >> 36 AND id & 0xff = 5", "it is missing"),
 }
 
 
@@ -84,7 +86,7 @@ async def test_a_bad_event_is_named_and_pages_stop_at_it(
 
 
 async def test_holes_at_the_edges_of_a_page_are_found(tmp_path: Path) -> None:
-    await make(tmp_path, "DELETE FROM events WHERE id & 0xff IN (1, 7)")
+    await make(tmp_path, "DELETE FROM events WHERE id >> 36 AND id & 0xff IN (1, 7)")
     store = await open_sqlite(tmp_path)
     for read, seq in (
         (store.after("lobby", 0, 3), 1),
@@ -101,7 +103,7 @@ async def test_holes_at_the_edges_of_a_page_are_found(tmp_path: Path) -> None:
 
 
 async def test_bad_events_in_a_row_are_named_together(tmp_path: Path) -> None:
-    await make(tmp_path, "DELETE FROM events WHERE id & 0xff IN (4, 5, 6, 8)")
+    await make(tmp_path, "DELETE FROM events WHERE id >> 36 AND id & 0xff IN (4, 5, 6, 8)")
     store = await open_sqlite(tmp_path)
     for read, first, last in (
         (store.after("lobby", 3, 100), 4, 6),
@@ -168,10 +170,10 @@ async def test_a_check_beside_a_running_server_finds_all_well(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("statement", "what"),
     [
-        ("UPDATE events SET author = 'u_bob' WHERE id & 0xff = 5", "its columns differ from its text"),
-        ("UPDATE events SET key = 'key-other' WHERE id & 0xff = 5", "its columns differ from its text"),
-        ("UPDATE events SET at_ms = at_ms - 1 WHERE id & 0xff = 5", "its columns differ from its text"),
-        ("DELETE FROM events WHERE id & 0xff IN (5, 6, 7)", "it is missing, and all to event 7"),
+        ("UPDATE events SET author = 'u_bob' WHERE id >> 36 AND id & 0xff = 5", "its columns differ from its text"),
+        ("UPDATE events SET key = 'key-other' WHERE id >> 36 AND id & 0xff = 5", "its columns differ from its text"),
+        ("UPDATE events SET at_ms = at_ms - 1 WHERE id >> 36 AND id & 0xff = 5", "its columns differ from its text"),
+        ("DELETE FROM events WHERE id >> 36 AND id & 0xff IN (5, 6, 7)", "it is missing, and all to event 7"),
     ],
 )
 async def test_a_check_names_what_is_wrong(tmp_path: Path, statement: str, what: str) -> None:

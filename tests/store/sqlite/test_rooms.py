@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from parlour.chat.ports import RoomSummary
 from parlour.core.event import Log
+from parlour.store import recent
 from parlour.store.memory import MemoryStore
-from parlour.store.sqlite import SqliteStore, recent, retention
+from parlour.store.sqlite import SqliteStore, retention
 from tests.support.patience import PATIENCE_S
 from tests.support.stores import CountedIds, HandClock, append, draft, open_sqlite
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeGuard, cast
 
 import apsw
 
 from parlour import log
 from parlour.chat.ports import Commit
+from parlour.chat.transactions import Append, Redact, Step, drive
 from parlour.core.errors import Refusal
-from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Policy, Stored
+from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, Stored
 from parlour.core.payloads import Settings
-from parlour.schema.event_json import at_text, event_json
+from parlour.schema.event_json import at_text, event_json, tombstone
+from parlour.schema.json_line import encode
+from parlour.store.commit_queue import Done, Item, ItemAnswer, Outcome, Work
+from parlour.store.recent import RoomHead
 from parlour.store.repeats import repeated
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.recent import Tip
 from parlour.store.sqlite.rows import checksum, room_crc
 from parlour.store.times import time_of_next
 
@@ -37,12 +42,27 @@ AHEAD_MEANING = (
 )
 
 
-class Outcome(NamedTuple):
-    """What became of a batch: one answer per draft, in order, what was added to each room, and how these end now."""
+@dataclass(slots=True)
+class _Changes:
+    """What a batch, or one transaction of it, changes: the events of each room, tombstones, rooms that were touched."""
 
-    answers: Sequence[Answer]
-    commits: Sequence[Commit]
-    tips: Sequence[Tip] = ()
+    now_ms: int
+    added: dict[str, list[Stored]] = field(default_factory=dict)
+    redacted: list[tuple[str, Stored]] = field(default_factory=list)
+    rooms: set[str] = field(default_factory=set)
+
+    def merge(self, other: _Changes) -> None:
+        """Add what a later transaction of the batch has changed."""
+        for name, events in other.added.items():
+            self.added.setdefault(name, []).extend(events)
+        for name, event in other.redacted:
+            self.redact(name, event)
+
+    def redact(self, name: str, event: Stored) -> None:
+        """An event has become a tombstone; where it is new in this batch, nobody is shown what it was."""
+        if name in self.added:
+            self.added[name] = [event if event.seq == each.seq else each for each in self.added[name]]
+        self.redacted.append((name, event))
 
 
 class _Room:
@@ -66,51 +86,65 @@ class EventLog:
 
     def __init__(self, connection: apsw.Connection, seed: str) -> None:
         """`seed` is what checksums start from."""
-        self.newest = (0, 0)  # id and checksum of the last event that was stored since the start
+        self._commits_crc = room_crc(seed, "")
+        newest = connection.execute(sql.NEWEST_COMMIT).get
+        self.newest: tuple[int, int] = newest or (0, 0)  # position and checksum of the last commit
         self._connection = connection
         self._seed = seed
         self._rooms: dict[str, _Room] = {}
         self._said_ahead = -SAY_AHEAD_EVERY_S
 
-    def append(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
+    def append(self, items: Sequence[Item], now_ms: int) -> Outcome:
         """Store a batch; when this returns, it is on disk. Raises apsw.Error: then no event of the batch is visible.
 
         The fast way is one INSERT in autocommit, so one step of SQLite: each step gives the GIL away and must win it
-        back. A new room, a repeated key or a new policy makes the batch take the slow way, which is the same in many
-        steps.
+        back. A new room, a repeated key, a new policy or a transaction makes the batch take the slow way, which is the
+        same in many steps.
         """
         while len(self._rooms) > ROOMS_CACHED:
             del self._rooms[next(iter(self._rooms))]
+        changes = _Changes(now_ms)
         try:
-            if self._is_plain(drafts):
+            if self._are_plain(items):
                 try:
-                    return self._append_at_once(drafts, now_ms)
+                    rows, answers = self._number(items, changes)
+                    commit = self._commit_row(changes)
+                    self._insert([*rows, *commit])
                 except apsw.ConstraintError:  # a repeated key; the statement has been rolled back
-                    self._forget(drafts)
-            return self._append_in_steps(drafts, now_ms)
+                    self._forget(items)
+                    changes = _Changes(now_ms)
+                else:
+                    self._stored(commit)
+                    return self._outcome(answers, changes)
+            return self._append_in_steps(items, changes)
         except BaseException:
-            self._forget(drafts)
+            self._forget(items)
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
 
-    def _is_plain(self, drafts: Sequence[Draft]) -> bool:
-        """Whether all rooms exist, and no draft sets a policy or was judged before the newest."""
-        for draft in drafts:
+    def _are_plain(self, items: Sequence[Item]) -> TypeGuard[Sequence[Draft]]:
+        """Whether all are drafts for rooms that exist, and none sets a policy or was judged before the newest."""
+        for item in items:
+            if item.__class__ is Work:
+                return False
+            draft = cast(Draft, item)
             room = self._find(draft.room)
             if room is None or draft.payload.__class__ is Settings or _is_outdated(draft, room):
                 return False
         return True
 
-    def answers_without_storing(self, drafts: Sequence[Draft], refusal: Refusal) -> list[Answer]:
+    def answers_without_storing(self, items: Sequence[Item], refusal: Refusal) -> list[Answer]:
         """The answers to a batch that could not be stored: repeats find their event, the rest are refused.
 
         `refusal` says that nothing was stored, which must not be said of what is. Raises apsw.Error.
         """
         answers: list[Answer] = []
-        for draft in drafts:
-            is_keyed = draft.key is not None and self._find(draft.room) is not None
-            answers.append((self._earlier(draft) if is_keyed else None) or refusal)
+        for item in items:
+            earlier = None
+            if isinstance(item, Draft) and item.key is not None and self._find(item.room) is not None:
+                earlier = self._earlier(item)
+            answers.append(earlier or refusal)
         return answers
 
     def trimmed(self, name: str, first_seq: int) -> None:
@@ -119,49 +153,106 @@ class EventLog:
         if room is not None:
             room.first_seq = first_seq
 
-    def _append_at_once(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
-        added: dict[str, list[Stored]] = {}
-        rows, answers = self._number(drafts, now_ms, added)
-        self._insert(rows)
-        self._note(rows)
-        return self._outcome(answers, added)
-
-    def _append_in_steps(self, drafts: Sequence[Draft], now_ms: int) -> Outcome:
+    def _append_in_steps(self, items: Sequence[Item], changes: _Changes) -> Outcome:
         self._connection.execute("BEGIN IMMEDIATE")
-        answers: list[Answer] = []
-        added: dict[str, list[Stored]] = {}
+        answers: list[ItemAnswer] = []
         run: list[Draft] = []  # drafts to be stored at once
         keys: set[tuple[str, str, str]] = set()  # theirs
-        last: list[apsw.SQLiteValue] = []
 
         def store() -> None:
-            nonlocal last
             if run:
-                last, stored = self._number(run, now_ms, added)
-                self._insert(last)
-                answers.extend(stored)
+                answers.extend(self._store(run, changes))
                 run.clear()
                 keys.clear()
 
-        for draft in drafts:
-            key = None if draft.key is None else (draft.room, draft.author.id, draft.key)
-            if key in keys:
-                store()  # so that the repeat finds it
-            answer = self._answer_without_storing(draft)
+        for item in items:
+            if isinstance(item, Work):
+                store()
+                answers.append(self._run(item, changes))
+                continue
+            key = None if item.key is None else (item.room, item.author.id, item.key)
+            if key in keys or isinstance(item.payload, Settings):
+                store()  # so that a repeat finds what it repeats, and a policy is the newest event of its room
+            answer = self._answer_without_storing(item)
             if answer is not None:
                 store()  # the answers are in the order of the drafts
                 answers.append(answer)
                 continue
-            run.append(draft)
+            run.append(item)
             if key is not None:
                 keys.add(key)
-            if isinstance(draft.payload, Settings):
+            if isinstance(item.payload, Settings):
                 store()
-                self._set_policy(self._rooms[draft.room], draft.payload)
         store()
+        commit = self._commit_row(changes) if changes.added or changes.redacted else None
+        if commit is not None:
+            self._insert(commit)
         self._connection.execute("COMMIT")
-        self._note(last)
-        return self._outcome(answers, added)
+        if commit is not None:
+            self._stored(commit)
+        return self._outcome(answers, changes)
+
+    def _store(self, drafts: Sequence[Draft], changes: _Changes) -> Sequence[Answer]:
+        """Insert drafts within a transaction; the last one may set the policy of its room."""
+        rows, answers = self._number(drafts, changes)
+        self._insert(rows)
+        last = drafts[-1]
+        if isinstance(last.payload, Settings):
+            room = self._rooms[last.room]
+            room.policy, room.policy_seq = Policy(room.head, last.payload.access), room.head
+            self._connection.execute(sql.SET_POLICY, (*room.policy, room.number))
+        return answers
+
+    def _run(self, work: Work, changes: _Changes) -> Done | Refusal:
+        """Drive a transaction; what it has changed before it fails is undone."""
+        own = _Changes(changes.now_ms)
+        self._connection.execute("SAVEPOINT work")
+        try:
+            result = drive(work.transaction, partial(self._perform, own))
+        except apsw.Error:
+            raise
+        except Exception as error:
+            self._connection.execute("ROLLBACK TO work")
+            for name in own.rooms:
+                self._rooms.pop(name, None)
+            if not isinstance(error, Refusal):
+                _log.exception("a transaction failed")
+            answer: Done | Refusal = error if isinstance(error, Refusal) else Refusal("internal")
+        else:
+            changes.merge(own)
+            answer = Done(result)
+        self._connection.execute("RELEASE work")
+        return answer
+
+    def _perform(self, changes: _Changes, step: Step) -> object:
+        """Carry out one step of a transaction. Raises Refusal, apsw.Error."""
+        if isinstance(step, Append):
+            changes.rooms.add(step.draft.room)
+            answer = self._answer_without_storing(step.draft) or self._store([step.draft], changes)[0]
+            if isinstance(answer, Refusal):
+                raise answer
+            return answer
+        if isinstance(step, Redact):
+            return self._redact(step, changes)
+        room = self._find(step.room)
+        return Log(1, 0) if room is None else Log(room.first_seq, room.head, room.policy)
+
+    def _redact(self, step: Redact, changes: _Changes) -> Stored:
+        room = self._find(step.room)
+        event_id = 0 if room is None else room.base | step.seq
+        row = None if room is None else self._connection.execute(sql.ONE_EVENT, (event_id,)).get
+        if room is None or row is None:
+            raise Refusal("gone")
+        crc, body, name, ref = row
+        if crc != checksum(room.crc, step.seq, body):
+            raise Refusal("storage_unavailable", f"Event {step.seq} of room {step.room} is damaged.")
+        event = tombstone(Stored(step.seq, body, name, ref))
+        self._connection.pragma("secure_delete", 1)  # what was there is overwritten, not only unlinked
+        row = (event.json, checksum(room.crc, step.seq, event.json), event.type, event.ref, event_id)
+        self._connection.execute(sql.REPLACE_EVENT, row)
+        self._connection.pragma("secure_delete", 0)
+        changes.redact(step.room, event)
+        return event
 
     def _answer_without_storing(self, draft: Draft) -> Answer | None:
         """The answer to a draft that is not stored: a refusal, or the event that has its key. None: store it."""
@@ -174,24 +265,17 @@ class EventLog:
             return refusal
         return None if draft.key is None else self._earlier(draft)
 
-    def _set_policy(self, room: _Room, settings: Settings) -> None:
-        """The newest event of a room sets its policy."""
-        room.policy = Policy(room.head, settings.access)
-        room.policy_seq = room.head
-        self._connection.execute(sql.SET_POLICY, (*room.policy, room.number))
-
-    def _outcome(self, answers: Sequence[Answer], added: dict[str, list[Stored]]) -> Outcome:
-        commits, tips = [], []
-        for name, events in added.items():
+    def _outcome(self, answers: Sequence[ItemAnswer], changes: _Changes) -> Outcome:
+        commits, heads = [], []
+        for name, events in changes.added.items():
             room = self._rooms[name]
             commits.append(Commit(name, events))
-            tips.append(Tip(name, room.first_seq, room.head, room.at_ms, room.policy))
-        return Outcome(answers, commits, tips)
+            heads.append(RoomHead(name, room.first_seq, room.head, room.at_ms, room.policy))
+        return Outcome(answers, commits, heads, changes.redacted)
 
-    def _number(
-        self, drafts: Sequence[Draft], now_ms: int, added: dict[str, list[Stored]]
-    ) -> tuple[list[apsw.SQLiteValue], list[Answer]]:
-        """Give each draft its place and time: the rows to insert, and the answers; adds the events to their rooms."""
+    def _number(self, drafts: Sequence[Draft], changes: _Changes) -> tuple[list[apsw.SQLiteValue], list[Answer]]:
+        """Give each draft its place and time: the rows to insert, and the answers."""
+        now_ms, added = changes.now_ms, changes.added
         rows: list[apsw.SQLiteValue] = []
         answers: list[Answer] = []
         at_ms, at = now_ms, at_text(now_ms)
@@ -223,13 +307,20 @@ class EventLog:
                 _log, "room_ahead_of_the_clock", log.WARNING, room=name, ahead_s=ahead_ms // 1000, meaning=AHEAD_MEANING
             )
 
-    def _note(self, rows: list[apsw.SQLiteValue]) -> None:
-        if rows:
-            self.newest = cast("tuple[int, int]", (rows[-sql.COLUMNS], rows[sql.CHECKSUM - sql.COLUMNS]))
+    def _commit_row(self, changes: _Changes) -> Sequence[apsw.SQLiteValue]:
+        """The row that says what a transaction changes, in the log of commits: which seqs of which rooms."""
+        ranges = [(self._rooms[name].number, events[0].seq, events[-1].seq) for name, events in changes.added.items()]
+        ranges += [(self._rooms[name].number, event.seq, event.seq) for name, event in changes.redacted]
+        position = self.newest[0] + 1
+        body = encode(ranges)
+        return position, changes.now_ms, "", None, body, checksum(self._commits_crc, position, body), "commit", None
 
-    def _insert(self, rows: list[apsw.SQLiteValue]) -> None:
+    def _stored(self, commit: Sequence[apsw.SQLiteValue]) -> None:
+        self.newest = cast("tuple[int, int]", (commit[0], commit[sql.CHECKSUM]))
+
+    def _insert(self, rows: Sequence[apsw.SQLiteValue]) -> None:
         statement, missing = sql.insert_events(len(rows) // sql.COLUMNS)
-        self._connection.execute(statement, rows + [None] * missing)
+        self._connection.execute(statement, [*rows, *[None] * missing])
 
     def _find(self, name: str) -> _Room | None:
         room = self._rooms.get(name)
@@ -263,10 +354,13 @@ class EventLog:
             return Refusal("storage_unavailable", f"Event {seq} of room {draft.room} is damaged.")
         return repeated(draft, Stored(seq, body, name, ref))
 
-    def _forget(self, drafts: Sequence[Draft]) -> None:
+    def _forget(self, items: Sequence[Item]) -> None:
         """Drop what was numbered but not stored; the heads are read again from the log."""
-        for draft in drafts:
-            self._rooms.pop(draft.room, None)
+        for item in items:
+            if isinstance(item, Work):  # it may have appended anywhere
+                self._rooms.clear()
+            else:
+                self._rooms.pop(item.room, None)
 
 
 def _is_outdated(draft: Draft, room: _Room) -> bool:

@@ -77,9 +77,11 @@ class Look:
             return ""
         number, seq = divmod(self.found.position.event, 1 << sql.SEQ_BITS)
         name = connection.execute(sql.NAME_OF, (number,)).get
-        room = f"room {name}" if name else "a room that is gone"
+        last = (
+            f"commit {seq}" if not number else f"event {seq} of room {name}" if name else f"event {seq} of a lost room"
+        )
         return (
-            f"{self.path} has lost stored messages, of which the last is event {seq} of {room}: {WAL} is damaged, gone,"
+            f"{self.path} has lost stored messages, of which the last is {last}: {WAL} is damaged, gone,"
             f" or of another state. Restore a backup; or move {RECORD} out of the directory to go on with what is left"
             " (`parlour check` says what that is, and readers are told of a new epoch)"
         )

@@ -7,16 +7,13 @@ from enum import Enum
 
 import apsw
 
-from parlour.core.errors import Refusal
-from parlour.core.event import Draft
-
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Verdict(Enum):
     """What may be said about a batch after an error, and whether the writer may go on."""
 
-    FULL = "nothing stored, no room on the disk; later batches are tried"
+    FULL = "nothing stored, no space on the disk; later batches are tried"
     BUSY = "nothing stored, another program held a lock for too long; later batches are tried"
     UNKNOWN = "the events may come back after a restart: nothing may be written any more"
 
@@ -36,11 +33,3 @@ def judge(error: apsw.Error, system_errno: int) -> Verdict:
     if isinstance(error, apsw.BusyError):
         return Verdict.BUSY
     return Verdict.UNKNOWN
-
-
-def after_failure(draft: Draft) -> Refusal:
-    """The answer to a draft when the log cannot be asked any more.
-
-    It is not stored now. But with a key it may be the repeat of one that is, or that the failure has left unknown.
-    """
-    return Refusal("storage_unavailable" if draft.key is None else "outcome_unknown", retry_after=1)

@@ -11,8 +11,8 @@ import apsw
 
 from parlour.core.event import Log, Policy, Stored
 from parlour.core.payloads import Access
+from parlour.store.recent import RoomHead
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.recent import Tip
 from parlour.store.sqlite.rows import BadRows, checksum, room_crc
 
 
@@ -89,10 +89,12 @@ class Rooms:
 
     limit: int
 
-    def run(self, connection: apsw.Connection) -> list[Tip]:
+    def run(self, connection: apsw.Connection) -> list[RoomHead]:
         """The rooms, most recently active first."""
         rows = connection.execute(sql.ROOMS, (self.limit,)).fetchall()
-        return [Tip(*row[:4], Policy(*row[4:])) for row in cast("list[tuple[str, int, int, int, int, Access]]", rows)]
+        return [
+            RoomHead(*row[:4], Policy(*row[4:])) for row in cast("list[tuple[str, int, int, int, int, Access]]", rows)
+        ]
 
 
 def _page(

@@ -44,7 +44,8 @@ class End(IntEnum):
 class Position(NamedTuple):
     """How far a database has come.
 
-    `event` is the id of the last event of the newest batch (0: not known), and `checksum` that of its row.
+    `event` is the id of the newest row of the log of commits, or of the last event where an older version wrote it (0:
+    not known); `checksum` is that of this row.
     `checkpoints` is how many the database file itself has been through, at least (see `checkpoints.py`).
     """
 

@@ -27,9 +27,12 @@ WHERE id >> 36 = ? AND author = ? AND key = ? AND key IS NOT NULL
 """
 
 
-INSERT_SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-"""An INSERT for every size of a batch would keep 22 MB of compiled statements; these keep about one. The last is the
-largest batch."""
+INSERT_SIZES = (2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257)
+"""An INSERT for every size of a batch would keep 22 MB of compiled statements; these keep about one. Each is one more
+than a number of events, for the row of the commit; the last is for the largest batch."""
+
+NEWEST_COMMIT = "SELECT id, checksum FROM events WHERE id < 1 << 36 ORDER BY id DESC LIMIT 1"
+"""The log of commits has the room number 0: a batch and what it changes are stored by one INSERT."""
 
 COLUMNS = 8
 CHECKSUM = 5
@@ -53,6 +56,7 @@ NEWEST_OF = "SELECT max(id) FROM events WHERE id BETWEEN ? AND ?"
 NAME_OF = "SELECT name FROM rooms WHERE room_no = ?"
 HAS_EVENTS = "SELECT EXISTS (SELECT 1 FROM events)"
 
+REPLACE_EVENT = "UPDATE events SET body = ?, checksum = ?, type = ?, ref = ? WHERE id = ?"
 CHECKSUM_OF = "SELECT checksum FROM events WHERE id = ?"
 """Also for the database of an older version, before it is brought forward."""
 
@@ -150,5 +154,5 @@ FROM rooms WHERE room_no > ? ORDER BY room_no LIMIT 1
 
 STRAY_EVENTS = """
 SELECT id FROM events LEFT JOIN rooms ON room_no = id >> 36
-WHERE first_seq IS NULL OR id & ((1 << 36) - 1) < first_seq LIMIT 100
+WHERE id >= 1 << 36 AND (first_seq IS NULL OR id & ((1 << 36) - 1) < first_seq) LIMIT 100
 """

@@ -13,12 +13,12 @@ from typing import NamedTuple, Protocol
 import apsw
 
 from parlour.core.errors import Refusal
-from parlour.core.event import Answer, Draft
+from parlour.store.commit_queue import Batch, ItemAnswer, Outcome, after_failure
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.batch import EventLog, Outcome
+from parlour.store.sqlite.batch import EventLog
 from parlour.store.sqlite.checkpoints import Checkpoints
 from parlour.store.sqlite.connection import keep_log
-from parlour.store.sqlite.failures import Verdict, after_failure, judge
+from parlour.store.sqlite.failures import Verdict, judge
 from parlour.store.sqlite.record import End, Record
 from parlour.store.sqlite.retention import Retention, Trimmed
 
@@ -30,13 +30,6 @@ below 4062 frames, so that the WAL-index keeps its first 32 KiB and no commit ha
 
 IDLE_S = 1.0
 """After this long without a batch the WAL is moved into the database, so that a start has little to recover."""
-
-
-class Batch(NamedTuple):
-    """Drafts for one transaction, in order, and the wall-clock time that they are given."""
-
-    drafts: Sequence[Draft]
-    now_ms: int
 
 
 class Wait(NamedTuple):
@@ -54,7 +47,7 @@ class Owner(Protocol):
     def gathered(self) -> None:
         """A wait is over."""
 
-    def has_room(self) -> None:
+    def has_space(self) -> None:
         """A disk that was full has taken something again."""
 
     def trimmed(self, trimmed: Trimmed) -> None:
@@ -125,19 +118,19 @@ class Writer:
 
     def _write(self, batch: Batch) -> None:
         if self._failed:
-            self._answer([after_failure(draft) for draft in batch.drafts])
+            self._answer([after_failure(item) for item in batch.items])
             return
         self._in_hand = batch
         try:
-            outcome = self._events.append(batch.drafts, batch.now_ms)
+            outcome = self._events.append(batch.items, batch.now_ms)
         except apsw.Error as error:
             self._not_stored(batch, error)
         except Exception:
-            _log.exception("a batch of %d could not be made into rows", len(batch.drafts))
-            self._answer([Refusal("internal") for _ in batch.drafts])
+            _log.exception("a batch of %d could not be made into rows", len(batch.items))
+            self._answer([Refusal("internal") for _ in batch.items])
         else:
             self._trouble = None
-            if outcome.commits:  # a batch of repeats stores nothing
+            if outcome.commits or outcome.redacted:  # a batch of repeats stores nothing
                 # Before the loop is woken: afterwards the two threads would wait for each other's GIL.
                 self._record.stored(*self._events.newest)
             self._deliver(outcome)
@@ -148,10 +141,10 @@ class Writer:
     def _not_stored(self, batch: Batch, error: apsw.Error) -> None:
         verdict = judge(error, self._connection.system_errno)
         if verdict is not self._trouble:  # a full disk is logged once, not with every batch that it refuses
-            _log.error("a batch of %d failed: %s; %s", len(batch.drafts), error, verdict.value)
+            _log.error("a batch of %d failed: %s; %s", len(batch.items), error, verdict.value)
         self._trouble = verdict
         if verdict is Verdict.UNKNOWN:
-            self._answer([Refusal("outcome_unknown") for _ in batch.drafts])
+            self._answer([Refusal("outcome_unknown") for _ in batch.items])
             self._fail(error)
             return
         self._refuse(batch, "storage_full" if verdict is Verdict.FULL else "storage_unavailable")
@@ -161,13 +154,13 @@ class Writer:
     def _refuse(self, batch: Batch, code: str) -> None:
         """Answer a batch of which nothing was stored; a repeat of what was stored before is answered from the log."""
         try:
-            answers = self._events.answers_without_storing(batch.drafts, Refusal(code))
+            answers: Sequence[ItemAnswer] = self._events.answers_without_storing(batch.items, Refusal(code))
         except apsw.Error as error:
             _log.error("the keys of a refused batch could not be looked up: %s", error)
-            answers = [after_failure(draft) for draft in batch.drafts]
+            answers = [after_failure(item) for item in batch.items]
         self._answer(answers)
 
-    def _answer(self, answers: Sequence[Answer]) -> None:
+    def _answer(self, answers: Sequence[ItemAnswer]) -> None:
         self._deliver(Outcome(answers, ()))
 
     def _deliver(self, outcome: Outcome) -> None:
@@ -179,7 +172,7 @@ class Writer:
         with suppress(Exception):  # the log may be what is broken
             _log.critical("the writer stops: %r", error, exc_info=error)
         if self._in_hand is not None:
-            self._answer([Refusal("outcome_unknown") for _ in self._in_hand.drafts])
+            self._answer([Refusal("outcome_unknown") for _ in self._in_hand.items])
         if not self._failed:
             self._fail(error)
 
@@ -215,7 +208,7 @@ class Writer:
             self._idle_error("a try to write", error)
         else:
             self._trouble = None
-            self._tell(self._owner.has_room)
+            self._tell(self._owner.has_space)
             self._move(self._checkpoints.move)
 
     def _retain(self, retention: Retention) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended
-from parlour.store.sqlite.pace import WAIT_S, Pace
-from parlour.store.sqlite.store import BATCH_DRAFTS, QUEUE_DRAFTS
+from parlour.store.admission import WAIT_S, Admission
+from parlour.store.commit_queue import BATCH_DRAFTS, QUEUE_DRAFTS
 from tests.support.stores import HandClock, append, draft, open_sqlite
 
 LEAST, MOST = 100, 4000
@@ -21,28 +21,28 @@ class Disk:
 
     def __init__(self) -> None:
         self.clock = HandClock()
-        self.pace = Pace(self.clock.monotonic, LEAST, MOST)
+        self.admission = Admission(self.clock.monotonic, LEAST, MOST)
 
     def take(self, batches: int, ms: int, count: int = 100, left: int = 1000) -> None:
         """Batches of so many drafts and milliseconds each; after each of them `left` more wait."""
         for _ in range(batches):
-            self.pace.taken(count, left)
+            self.admission.taken(count, left)
             self.clock.ms += ms
-        self.pace.taken(count, left)
+        self.admission.taken(count, left)
 
 
-def test_a_disk_that_is_not_known_yet_may_have_all_there_is_room_for() -> None:
+def test_a_disk_that_is_not_known_yet_is_given_the_whole_queue() -> None:
     disk = Disk()
-    assert disk.pace.room == MOST
+    assert disk.admission.capacity == MOST
     disk.take(1, ms=20)
-    assert disk.pace.room == round(WAIT_S / 0.0002)
+    assert disk.admission.capacity == round(WAIT_S / 0.0002)
 
 
-@pytest.mark.parametrize(("ms", "room"), [(5, MOST), (20, 2500), (100, 500), (400, 125), (2000, LEAST)])
-def test_so_many_wait_as_it_takes_in_half_a_second(ms: int, room: int) -> None:
+@pytest.mark.parametrize(("ms", "capacity"), [(5, MOST), (20, 2500), (100, 500), (400, 125), (2000, LEAST)])
+def test_so_many_wait_as_it_takes_in_half_a_second(ms: int, capacity: int) -> None:
     disk = Disk()
     disk.take(10, ms)
-    assert disk.pace.room == pytest.approx(room, rel=0.01)
+    assert disk.admission.capacity == pytest.approx(capacity, rel=0.01)
 
 
 def test_what_nobody_waited_behind_says_nothing() -> None:
@@ -50,27 +50,27 @@ def test_what_nobody_waited_behind_says_nothing() -> None:
     disk = Disk()
     for _ in range(50):
         disk.take(1, ms=1000, count=1, left=0)
-    assert disk.pace.room == MOST
-    disk.pace.taken(0, 0)  # a wait that was for nobody
+    assert disk.admission.capacity == MOST
+    disk.admission.taken(0, 0)  # a wait that was for nobody
     disk.clock.ms += 1000
-    disk.pace.taken(1, 5)
-    assert disk.pace.room == MOST
+    disk.admission.taken(1, 5)
+    assert disk.admission.capacity == MOST
 
 
 def test_one_sync_that_stands_still_does_not_close_the_door() -> None:
     disk = Disk()
     disk.take(10, ms=20)
     disk.take(1, ms=5000)
-    assert disk.pace.room > 1500
+    assert disk.admission.capacity > 1500
 
 
 def test_it_follows_a_disk_that_becomes_slower_and_faster_within_some_batches() -> None:
     disk = Disk()
     disk.take(10, ms=20)
     disk.take(40, ms=200)
-    assert disk.pace.room == pytest.approx(250, rel=0.1)
+    assert disk.admission.capacity == pytest.approx(250, rel=0.1)
     disk.take(40, ms=20)
-    assert disk.pace.room == pytest.approx(2500, rel=0.1)
+    assert disk.admission.capacity == pytest.approx(2500, rel=0.1)
 
 
 async def test_a_store_on_a_slow_disk_refuses_what_would_wait_too_long(tmp_path: Path) -> None:

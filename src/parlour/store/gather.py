@@ -1,8 +1,8 @@
 """Decides whether the next batch waits a moment for the senders of the last one, who are likely to send again.
 
 Without it a few senders that answer each other's commits split in two halves, each of which pays a sync and a fan-out
-of its own. Nothing waits when the last batch was one draft: a quiet room has no added delay. Whoever waits already is
-counted on top of the senders of the last batch: else two halves of equal size would never meet.
+of its own. Nothing waits when the last batch was one draft: a quiet room has no added delay. What waits already is
+counted on top of the last batch: otherwise two halves of equal size would never meet.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 MAX_WAIT_S = 0.002
 
 DOUBT_BATCHES = 16
-"""After a wait in vain, so many batches expect no more than the last one had: senders are not waiting for answers."""
+"""After a wait that nobody used, so many batches expect no more than the last one had: senders wait for no answers."""
 
 
 class Gather:
@@ -39,7 +39,7 @@ class Gather:
         self._taken_at = self._monotonic()
         self.wanted = 0
 
-    def patience(self, waiting: int) -> float:
+    def wait_s(self, waiting: int) -> float:
         """The last batch is delivered and `waiting` drafts are here: how many seconds to wait for more, 0 to go on."""
         expected = self._count if self._doubt else min(self._count + waiting, self._most)
         if self._count < 2 or waiting >= expected:

@@ -1,0 +1,73 @@
+"""Transactions: generators that say step by step what to read and to change, and know no database.
+
+    def hide(room: str, seq: int, by: Author) -> Transaction[Appended]:
+        yield Redact(room, seq)
+        return (yield Append(Draft(room, by, Hidden(), ref=seq)))
+
+A store drives them (`Store.run`): it carries out each step and sends its result in, or throws its Refusal in. All that
+a transaction has changed is stored, or nothing of it if it raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from parlour.core.errors import Refusal
+from parlour.core.event import Draft, Stored
+
+
+class Append(NamedTuple):
+    """Append an event. Gives its `Appended`; raises what an append of the draft is answered with (`Store.append`)."""
+
+    draft: Draft
+
+
+class Redact(NamedTuple):
+    """Remove what an event says, for good. Gives the tombstone (`Stored`) that takes its place, with the same seq.
+
+    An event that is one already stays as it is. Raises Refusal("gone") if there is no such event.
+    """
+
+    room: str
+    seq: int
+
+
+class FindLog(NamedTuple):
+    """Gives the extent and the policy of a room (`Log`); Log(1, 0) for a room that has no events."""
+
+    room: str
+
+
+Step: TypeAlias = Append | Redact | FindLog
+
+T = TypeVar("T")
+Transaction: TypeAlias = Generator[Step, Any, T]
+
+
+def drive(transaction: Transaction[T], perform: Callable[[Step], object]) -> T:
+    """Run a transaction to its end, with `perform` for its steps. Raises what it raises, and what `perform` raises.
+
+    A Refusal of a step is thrown into the transaction, which may go on.
+    """
+    result: object = None
+    refusal: Refusal | None = None
+    try:
+        while True:
+            step = transaction.send(result) if refusal is None else transaction.throw(refusal)
+            result = refusal = None
+            try:
+                result = perform(step)
+            except Refusal as refused:
+                refusal = refused
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    finally:
+        transaction.close()
+
+
+def redact(room: str, seq: int) -> Transaction[Stored]:
+    """Remove what an event says; see `Redact`."""
+    tombstone: Stored = yield Redact(room, seq)
+    return tombstone
