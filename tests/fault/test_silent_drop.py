@@ -13,11 +13,13 @@ from random import Random
 import pytest
 
 from parlour import app
-from parlour.chat.ports import Commit
+from parlour.chat.ports import Commit, Relay
 from parlour.config import Settings
 from parlour.core.event import Stored
 from parlour.hub.encoder import Encoder
+from parlour.hub.heads import HeadCheck
 from parlour.hub.hub import Hub
+from parlour.relay.local import LocalRelay
 from parlour.store.memory import MemoryStore
 from tests.checker.invariants import violations
 from tests.fault.load import Load
@@ -35,7 +37,7 @@ _log = logging.getLogger("parlour.fault")
 
 
 @asynccontextmanager
-async def server_on(relay: LossyRelay, data: Path) -> AsyncIterator[app.App]:
+async def server_on(relay: Relay, data: Path) -> AsyncIterator[app.App]:
     """The whole program on this loop, with this relay."""
     died: list[BaseException] = []
     running = await app.start(Settings(port=0, data=data, rate_limits=False), died.append, relay=relay)
@@ -102,6 +104,13 @@ async def test_the_last_event_of_a_room_comes_too_though_nothing_follows_it(
             while b"the last" not in await clients.page("/warm"):
                 await asyncio.sleep(0.05)
         assert running.sizes()["repaired"] == relay.fates["lost"] == 2
+
+
+@pytest.mark.parametrize("relay", [LossyRelay(Random(1)), LocalRelay()], ids=["one that may lose", "the local one"])
+async def test_heads_are_compared_only_where_a_relay_may_lose(tmp_path: Path, relay: Relay) -> None:
+    async with server_on(relay, tmp_path / "data") as running:
+        entries = [entry for bucket in running.wheel._buckets.values() for entry in bucket]
+        assert any(isinstance(entry, HeadCheck) for entry in entries) == relay.may_lose
 
 
 class Clients:

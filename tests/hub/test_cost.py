@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from parlour.hub.chunk import Chunk
+from parlour.hub.tuning import Tuning
 from tests.support.memory_hub import MemoryHub
 from tests.support.recorder import Recorder
 
@@ -47,3 +48,17 @@ async def test_a_reader_of_a_hundred_rooms_costs_four_kib_at_most(rooms: MemoryH
     for reader in (*others, *measured):
         reader.close()
     assert rooms.hub.sizes()["subscriptions"] == 0
+
+
+async def test_what_is_written_about_one_room_waits_for_that_room_alone() -> None:
+    """An acknowledgement costs the same however many rooms its connection reads."""
+    rooms = MemoryHub(tuning=Tuning(writes_at_once=0))  # everything is queued
+    reader = await reader_of_all(rooms)
+    await rooms.post(3, ROOMS)
+    assert reader.seqs == []
+    reader.flush(ROOMS[7])
+    assert reader.seqs == [1, 2, 3]
+    assert [reader.written(room) for room in ROOMS] == [3 * (room == ROOMS[7]) for room in ROOMS]
+    await rooms.at_rest()
+    assert reader.seqs == [1, 2, 3] * len(ROOMS)
+    await rooms.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
@@ -29,7 +30,7 @@ class Recorder(Reader):
         self.takes = takes
         self._breaks_at = breaks_at
 
-    async def follow(self, since: int, room: str = "lobby") -> Recorder:
+    async def follow(self, since: int, room: str = "lobby") -> Self:
         """Open a room and read it after this seq."""
         self.enter(await self.hub.open(room)).start(since)
         return self

@@ -129,6 +129,11 @@ class Channel:
             self.ring.drop_below(first_seq)
             self._replays.clear()
 
+    def redact(self, event: Stored) -> None:
+        """A tombstone stands in the place of an event: show that from now on."""
+        self.ring.redact(event)
+        self._replays.clear()
+
     def replay(self, encoder: Encoder, seq: int) -> tuple[int, bytes] | None:
         """The next page after `seq` in an encoding, with its last seq; None when the ring does not reach back that far.
 

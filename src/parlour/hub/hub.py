@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from parlour.chat.ports import Commit, Store
 from parlour.core.event import Stored
@@ -21,8 +22,7 @@ class Hub:
         self.resources = Resources(store, make_write, tuning or Tuning())
         self._channels: dict[str, Channel] = {}
         self._loading: dict[str, asyncio.Task[None]] = {}
-        self._missed: dict[str, list[Sequence[Stored]]] = {}
-        self._trimmed: dict[str, int] = {}  # what `trim` was told of rooms that are being loaded
+        self._missed: dict[str, list[Callable[[Channel], None]]] = {}  # what to do with rooms that are being loaded
         self._idle: dict[str, int] = {}  # room to the bytes of its ring, the least recently active first
         self._idle_bytes = 0
 
@@ -41,7 +41,7 @@ class Hub:
                 if channel.uses == 0:
                     self._keep_idle(channel)
             elif room in self._missed:
-                self._missed[room].append(events)
+                self._missed[room].append(partial(Channel.deliver, events=events))
         if were_behind and writes:
             self.store.pause(True)
             writes.add(self._go_on)  # behind the chunks that wait now, not all that will ever wait
@@ -52,14 +52,22 @@ class Hub:
 
     def trim(self, room: str, first_seq: int) -> None:
         """The log of a room begins at `first_seq` now; see `Store.on_trim`."""
+        self._change(room, partial(Channel.trim, first_seq=first_seq))
+
+    def redact(self, room: str, event: Stored) -> None:
+        """A tombstone stands in the place of an event of a room now: show it in the ring, replays and pages."""
+        self._change(room, partial(Channel.redact, event=event))
+
+    def _change(self, room: str, change: Callable[[Channel], None]) -> None:
+        """Change a room that is in memory; one that is being loaded, afterwards."""
         channel = self._channels.get(room)
         if channel is not None:
-            channel.trim(first_seq)
+            change(channel)
             if room in self._idle:
                 self._idle_bytes += channel.ring.size - self._idle[room]
                 self._idle[room] = channel.ring.size
-        elif room in self._loading:
-            self._trimmed[room] = first_seq
+        elif room in self._missed:
+            self._missed[room].append(change)
 
     async def open(self, room: str) -> Channel:
         """The channel of a room, with `uses` raised by one: its user calls `release` (a reader does when it leaves).
@@ -69,6 +77,7 @@ class Hub:
         while (channel := self._channels.get(room)) is None:
             task = self._loading.get(room)
             if task is None:
+                self._missed[room] = []
                 task = self._loading[room] = asyncio.get_running_loop().create_task(self._load(room))
             # Shielded: the next one who wants this room must not lose it to a client that hung up.
             await asyncio.shield(task)
@@ -78,18 +87,16 @@ class Hub:
 
     async def _load(self, room: str) -> None:
         channel = Channel(room, self.store.epoch, self.resources, self._keep_idle)
-        # What is committed while the store is read may or may not be in its answer: keep it and let `deliver` drop the
-        # repeats.
-        missed = self._missed[room] = []
+        # What happens while the store is read may or may not be in its answer: keep it, to do it afterwards. `deliver`
+        # drops the repeats.
         try:
             await channel.load()
         finally:
-            del self._missed[room], self._loading[room]
-            first_seq = self._trimmed.pop(room, 1)
-        channel.trim(first_seq)
+            missed = self._missed.pop(room)
+            del self._loading[room]
         self._channels[room] = channel
-        for events in missed:
-            channel.deliver(events)
+        for change in missed:
+            change(channel)
         self._keep_idle(channel)
 
     def channel(self, room: str) -> Channel:

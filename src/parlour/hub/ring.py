@@ -40,6 +40,14 @@ class Ring:
         while ring and ring[0].seq < seq:
             self.size -= len(ring.popleft().json) + OVERHEAD
 
+    def redact(self, event: Stored) -> None:
+        """Hold a tombstone in the place of the event with the same seq, if that is here."""
+        ring = self.events
+        if ring and ring[0].seq <= event.seq <= ring[-1].seq:
+            index = event.seq - ring[0].seq
+            self.size += len(event.json) - len(ring[index].json)
+            ring[index] = event
+
     def replace(self, events: Sequence[Stored]) -> None:
         """Hold these events instead."""
         self.events.clear()

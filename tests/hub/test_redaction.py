@@ -1,0 +1,87 @@
+"""A removed event: ring, kept replays and pages show the tombstone from then on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from parlour.core.event import Stored
+from parlour.hub.encoder import Encoder
+from parlour.hub.history import one_event, page_after, page_before
+from tests.support.memory_hub import MemoryHub
+from tests.support.recorder import Recorder, encode_nothing
+
+TOMBSTONE = Stored(2, b'{"type":"redacted"}', "redacted")
+
+
+@pytest.fixture
+async def rooms() -> AsyncIterator[MemoryHub]:
+    rooms = MemoryHub()
+    await rooms.post(3)
+    yield rooms
+    await rooms.close()
+
+
+class Texts(Recorder):
+    """A reader that keeps the bytes of events."""
+
+    def __init__(self, rooms: MemoryHub) -> None:
+        super().__init__(rooms.hub, encoder=WHOLE)
+        self.shown = b""
+
+    def write(self, data: bytes) -> None:
+        self.shown += data
+
+
+def encode_whole(_room: str, _epoch: str, events: Sequence[Stored]) -> bytes:
+    return b"".join([event.json for event in events])
+
+
+WHOLE = Encoder(encode_whole, encode_nothing)
+
+
+def texts(events: Sequence[Stored]) -> bytes:
+    return encode_whole("", "", events)
+
+
+async def test_everything_shows_the_tombstone(rooms: MemoryHub) -> None:
+    before = await Texts(rooms).follow(0)
+    channel = await rooms.hub.open("lobby")
+    size = rooms.hub.sizes()["ring_bytes"]
+    rooms.hub.redact("lobby", TOMBSTONE)
+    after = await Texts(rooms).follow(0)
+    pages = [
+        await page_after(rooms.hub, channel, 0, 10),
+        await page_before(rooms.hub, channel, 4, 10),
+        [await one_event(rooms.hub, channel, 2)],
+    ]
+    assert b"message 1" in before.shown, "the page that was kept"
+    for shown in (after.shown, *map(texts, pages)):
+        assert TOMBSTONE.json in shown
+        assert b"message 1" not in shown
+    assert rooms.hub.sizes()["ring_bytes"] < size
+    channel.release()
+
+
+async def test_other_events_and_rooms_stay_as_they_are(rooms: MemoryHub) -> None:
+    await rooms.post(3, ["other"])
+    lobby, other = await rooms.hub.open("lobby"), await rooms.hub.open("other")
+    rooms.hub.redact("lobby", TOMBSTONE)
+    rooms.hub.redact("lobby", TOMBSTONE._replace(seq=9))
+    rooms.hub.redact("nowhere", TOMBSTONE)
+    assert [event.seq for event in lobby.ring.events] == [1, 2, 3]
+    assert [event.type for event in lobby.ring.events] == ["message", "redacted", "message"]
+    assert [event.type for event in other.ring.events] == ["message"] * 3
+    lobby.release()
+    other.release()
+
+
+async def test_a_removal_while_a_room_is_loaded_is_not_forgotten(rooms: MemoryHub) -> None:
+    opening = asyncio.ensure_future(rooms.hub.open("lobby"))
+    await asyncio.sleep(0)
+    rooms.hub.redact("lobby", TOMBSTONE)  # as if the store had been read before it
+    channel = await opening
+    assert [event.type for event in channel.ring.events] == ["message", "redacted", "message"]
+    channel.release()
