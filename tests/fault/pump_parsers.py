@@ -17,10 +17,10 @@ from parlour.client.room import parse_room
 from parlour.core.errors import Refusal
 from parlour.core.text import shown, text_line, visible
 from parlour.ui.links import pieces
-from parlour.ui.timeline import render_text
 from tests.fault import pumps
 from tests.fault.growth import Cost
 from tests.fault.pumps import Grammar, Pump
+from tests.support.ui import render_text
 
 KIB = 1024
 TEXT_BYTES = 16 * KIB

@@ -9,6 +9,8 @@ from typing import Any
 
 from parlour.schema.events import By, Event
 from parlour.ui.page import RoomPage, render_room
+from parlour.ui.templates import TEMPLATES
+from parlour.ui.timeline import text_parts
 
 Element = tuple[str, Mapping[str, str]]
 
@@ -34,6 +36,12 @@ SAMPLE = RoomPage(
 def sample_page(**changes: Any) -> str:
     """The sample room's document with some values of its RoomPage changed."""
     return "".join(render_room(replace(SAMPLE, **changes)))
+
+
+def render_text(text: str) -> str:
+    """The HTML of a message's text."""
+    html: str = TEMPLATES["text.html"].module.text(text_parts(text))  # type: ignore[attr-defined]  # its macro
+    return html
 
 
 class _Elements(HTMLParser):

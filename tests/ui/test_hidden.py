@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from parlour.core.text import shown, text_line
-from parlour.ui.timeline import render_text
-from tests.support.ui import parse, text_of
+from tests.support.ui import parse, render_text, text_of
 from tests.ui.conftest import Engine
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "fixtures" / "hidden.json").read_text("utf-8"))

@@ -10,7 +10,6 @@ from urllib.parse import quote
 from parlour.core.text import Pictures
 from parlour.schema.events import Event
 from parlour.ui.links import pieces
-from parlour.ui.templates import TEMPLATES
 
 HUES = 12
 """Sender colours in style.css (`.hue-0` …)."""
@@ -82,12 +81,6 @@ def text_parts(text: str) -> Iterator[Part]:
                 yield Part(part.text, None, part.is_picture)
     if pictures.rest:
         yield Part(pictures.rest, None, True)
-
-
-def render_text(text: str) -> str:
-    """The HTML of a text."""
-    html: str = TEMPLATES["text.html"].module.text(text_parts(text))  # type: ignore[attr-defined]  # its macro
-    return html
 
 
 def initial(name: str) -> str:
