@@ -44,7 +44,7 @@ def test_a_row_is_whole(operation: Operation) -> None:
     assert set(operation.refusals) <= ERRORS.keys()
     if operation.parser is not None:
         assert all(row.help for row in operation.parser.rows), "a parameter is not explained"
-        in_path = {row.name for row in operation.parser.rows if row.place == "path"}
+        in_path = {row.name for row in operation.parser.rows if row.location == "path"}
         assert all(f"{{{name}}}" in operation.path for name in in_path)
     if operation.long_for:
         assert operation.long_for in {each.name for each in OPERATIONS if each.id}

@@ -1,4 +1,4 @@
-"""The application that connections talk to: route, guard, handler, and every refusal in the client's own terms."""
+"""The application that connections call: operation, guard, handler, and every refusal in the client's format."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Api:
         return self._coded(request, outcome) if type(outcome) is CoroutineType else outcome
 
     async def _coded(self, request: Request, handler: Coroutine[Any, Any, Reply]) -> Reply:
-        """What a handler answers, compressed where that is wanted and worth it; the reader pays for that, too."""
+        """The answer of a handler, compressed where the client accepts it and it is long; the reader pays for that."""
         reply = await handler
         if isinstance(reply, Response) and is_worth_it(reply):
             done = None
@@ -80,7 +80,7 @@ class Api:
         return inside(self._base, path) if self._base and head.get(b"x-forwarded-prefix") is None else path
 
     def render(self, refusal: Refusal, head: RequestHead | None, prefix: str) -> Response:
-        """A refusal as problem+json, as a page, or as one plain line, by what the client asked for."""
+        """A refusal as problem+json, as a page, or as one plain line, as the client asked for it."""
         response = self._refused(refusal, head, prefix)
         if head is not None and is_worth_it(response):
             mark(response, compress(response.body).body if wants_gzip(head.get) else None)
@@ -103,14 +103,14 @@ def _options(allow: str, _: Request) -> Response:
 
 
 def _with_help(refusal: Refusal, prefix: str) -> Refusal:
-    """The same refusal; where nothing is there, it says where the help is."""
+    """The same refusal; if there is nothing at the address, it says where the help is."""
     if refusal.detail != NOTHING_HERE:
         return refusal
     return Refusal(refusal.code, f"{NOTHING_HERE} GET {prefix}/help shows what there is.")
 
 
 def _asks_for_json(head: RequestHead, path: bytes) -> bool:
-    """Whether the client reads JSON: it says so, or has begun to speak it and asks for nothing else.
+    """Whether the client reads JSON: it says so, or it sends JSON and asks for nothing else.
 
     The query is compared as sent, because it may be what the refusal is about; no client escapes letters.
     """

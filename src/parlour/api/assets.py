@@ -18,7 +18,7 @@ _IMMUTABLE = b"public, max-age=31536000, immutable"
 _REVALIDATED = b"no-cache"
 
 
-class Assets(Resource):
+class AssetsResource(Resource):
     """The handlers of files."""
 
     @Operation(

@@ -14,7 +14,7 @@ from parlour.api.parameters import DISPLAY_NAME, KEY, Header
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 from parlour.core.text import decode_text
-from parlour.http.negotiate import wants_json
+from parlour.http.negotiate import accepted, choose, wants_json
 from parlour.http.request import Request
 from parlour.schema.commands import PostMessage, SendMessage, decode_message
 from parlour.wire.charsets import is_utf_8
@@ -22,7 +22,7 @@ from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, known_fi
 from parlour.wire.typed_forms import PLUS_OF_CURL, PLUS_OF_ENCODERS, PLUS_OF_WGET, read_typed_form
 
 DEFAULT_ROOM = "lobby"
-"""Where a message goes that names no room."""
+"""The room of a message that names none."""
 
 _TEXTS = frozenset({"message", "text"})
 _FIELDS = _TEXTS | {"room", "name", "key"}
@@ -36,15 +36,15 @@ _FIELDS_OF_OTHERS = frozenset(
         *(b"delay", b"x-delay", b"at", b"x-at", b"in", b"x-in", b"email", b"x-email", b"call", b"x-call"),
     ]
 )
-"""Header fields that are a part of the message for ntfy, or say what shall become of it (https://docs.ntfy.sh/publish).
+"""Header fields that hold a part of the message for ntfy, or tell it how to deliver (https://docs.ntfy.sh/publish).
 
 Its `Priority` is not among them: browsers send a field of that name (RFC 9218).
 """
 
 
 @dataclass(slots=True)
-class Message:
-    """What a client wants to say: text, name and key as it wrote them, the room in its canonical form."""
+class Submission:
+    """A message as a client sends it: text, name and key as they were written, the room in its canonical form."""
 
     text: str
     room: str
@@ -55,24 +55,24 @@ class Message:
 
 
 class SendOptions(Struct, frozen=True, kw_only=True):
-    """What a request says about a message outside its body."""
+    """The parts of a message that can stand outside the body."""
 
     name: Annotated[str | None, DISPLAY_NAME, "The display name, for a body without one."] = None
     key: Annotated[str | None, KEY, Header("Idempotency-Key"), "The key, for a body without one."] = None
 
 
 _Written: TypeAlias = tuple[str, str | None, str | None, str | None]
-"""What a body says: text, room, name and key."""
+"""The content of a body: text, room, name and key."""
 
 
-def is_form(request: Request) -> bool:
-    """Whether the body is what an HTML form sends."""
-    return request.media_type in (URLENCODED, MULTIPART)
+class BodyFormat(NamedTuple):
+    """The facts about a body that follow from the head of its request."""
 
-
-def is_json(request: Request) -> bool:
-    """Whether the body is JSON."""
-    return is_json_type(request.media_type)
+    read: Callable[[Request], _Written]
+    as_json: bool
+    """Whether the receipt is JSON."""
+    is_browser_form: bool
+    """Whether a browser without scripts sends it, and shows a page afterwards."""
 
 
 def is_json_type(media_type: bytes) -> bool:
@@ -80,28 +80,31 @@ def is_json_type(media_type: bytes) -> bool:
     return media_type.endswith((b"/json", b"+json"))
 
 
-def read_message(request: Request, options: SendOptions, room: str | None) -> Message:
+def body_format(request: Request) -> BodyFormat:
+    """Find out how the body is read; for `Request.cached`. Raises Refusal for a head that no message can have."""
+    _refuse_coded(request)
+    _refuse_piece(request)
+    _refuse_content_elsewhere(request)
+    as_json = is_json_type(request.media_type) or wants_json(request.field(b"accept"))
+    is_form = request.media_type in (URLENCODED, MULTIPART)
+    is_browser_form = is_form and choose(accepted(request.head), ("text", "html", "json")) == "html"
+    return BodyFormat(_reader(request), as_json, is_browser_form)
+
+
+def json_body_format(request: Request) -> BodyFormat:
+    """The same for the versioned API, which takes JSON only and has the room in the address."""
+    _refuse_coded(request)
+    if not is_json_type(request.media_type):
+        raise Refusal("unsupported_media_type", "The API takes application/json.")
+    return body_format(request)._replace(read=_from_api_json)
+
+
+def read_submission(request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> Submission:
     """The message of a request: JSON, a form, or a raw body which is the text itself. Raises Refusal.
 
     `room` is that of the address; where there is none (`/send`) the body names it, or it is `lobby`. Values in the
     body and outside it must not contradict each other.
     """
-    return _read(request, request.cached(_format), options, room)
-
-
-def read_json_message(request: Request, options: SendOptions, room: str) -> Message:
-    """The message of a request to the versioned API: JSON only, and only the address names the room. Raises Refusal."""
-    return _read(request, request.cached(_json_format), options, room)
-
-
-def read_draft(request: Request, room: str | None) -> Message:
-    """The content of a message whose room is refused, as one for the room of the address or `lobby`. Raises Refusal."""
-    format_ = request.cached(_format)
-    text, _, name, key = format_.read(request)
-    return Message(text, room or DEFAULT_ROOM, name, key, format_.as_json)
-
-
-def _read(request: Request, format_: _BodyFormat, options: SendOptions, room: str | None) -> Message:
     text, named, name, key = format_.read(request)
     if named is not None:
         named = room_name(named)
@@ -111,29 +114,13 @@ def _read(request: Request, format_: _BodyFormat, options: SendOptions, room: st
         key = _agree(key, options.key, "key")
     if options.name is not None:
         name = _agree(name, options.name, "name")
-    return Message(text, room or named or DEFAULT_ROOM, name, key, format_.as_json)
+    return Submission(text, room or named or DEFAULT_ROOM, name, key, format_.as_json)
 
 
-class _BodyFormat(NamedTuple):
-    """How the body of a request is read, and whether its receipt is JSON: both follow from the head."""
-
-    read: Callable[[Request], _Written]
-    as_json: bool
-
-
-def _format(request: Request) -> _BodyFormat:
-    """Find out how the body is read. Raises Refusal for a head that no message can have."""
-    _refuse_coded(request)
-    _refuse_piece(request)
-    _refuse_content_elsewhere(request)
-    return _BodyFormat(_reader(request), is_json(request) or wants_json(request.field(b"accept")))
-
-
-def _json_format(request: Request) -> _BodyFormat:
-    _refuse_coded(request)
-    if not is_json(request):
-        raise Refusal("unsupported_media_type", "The API takes application/json.")
-    return _format(request)._replace(read=_from_api_json)
+def read_as_written(request: Request, format_: BodyFormat, room: str | None) -> Submission:
+    """The content of a refused message, for the room of the address or `lobby`. Raises Refusal."""
+    text, _, name, key = format_.read(request)
+    return Submission(text, room or DEFAULT_ROOM, name, key, format_.as_json)
 
 
 def _reader(request: Request) -> Callable[[Request], _Written]:
@@ -159,13 +146,13 @@ def _refuse_coded(request: Request) -> None:
 
 
 def _refuse_piece(request: Request) -> None:
-    """RFC 9110 §14.5: what is a piece of something must not be stored as the whole."""
+    """RFC 9110 §14.5: a part of a text must not be stored as the whole."""
     if request.field(b"content-range") is not None:
         raise Refusal("bad_request", "A message is sent whole, without Content-Range.", field="Content-Range")
 
 
 def _refuse_content_elsewhere(request: Request) -> None:
-    """A header field that means nothing here is harmless, unless it carries what somebody wants to say."""
+    """A header field without a meaning here is ignored, but not one that carries a part of the message."""
     found = _FIELDS_OF_OTHERS.intersection(request.head.values)
     if found:
         name = min(found).decode().title()
@@ -205,7 +192,7 @@ _TYPED: Mapping[bytes, Callable[[Request], _Written]] = {
     b"curl": partial(_from_form, plus=PLUS_OF_CURL),
     b"Wget": partial(_from_form, plus=PLUS_OF_WGET),
 }
-"""Readers of what people type, by how the `User-Agent` begins: there a `+` is not always a space."""
+"""Readers of typed forms, by how the `User-Agent` begins: in those a `+` is not always a space."""
 
 
 def _from_raw(request: Request) -> _Written:
@@ -213,7 +200,7 @@ def _from_raw(request: Request) -> _Written:
 
 
 def _without_final_break(body: bytes) -> bytes:
-    """`echo hello | curl -T - …` means hello: the line break that ends a file is not part of what it says."""
+    """The line break that ends a file is no part of the message: `echo hello | curl -T - …` means hello."""
     return body[:-2] if body.endswith(b"\r\n") else body[:-1] if body.endswith(b"\n") else body
 
 

@@ -1,4 +1,4 @@
-"""What handlers are given: the parts of the server, put together by `app`."""
+"""The parts of the server that handlers use, put together by `app`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Context:
     policies: Policies
     new_rooms: NewRooms
     reads: ReadingRates | None
-    """What the reading of an address may take; None when nobody is slowed down."""
+    """The time that reading may take for each address; None without limits."""
     places: AddressCounts | None
     """The streams, WebSockets and waiting long-polls that each address has open; None when nobody is limited."""
     allowed_origins: frozenset[str]

@@ -20,7 +20,7 @@ from parlour.http.response import JSON, Response
 from parlour.http.validators import is_known
 
 
-class Description(Resource):
+class DescriptionResource(Resource):
     """The two handlers. The document is made when it is first asked for."""
 
     def __init__(self, parts: Parts) -> None:

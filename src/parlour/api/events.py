@@ -9,7 +9,7 @@ from msgspec import Meta
 from parlour.api.history import RoomOptions
 from parlour.api.messages import room_path
 from parlour.api.operation import Link, Operation, Success
-from parlour.api.parameters import DEFAULT_LIMIT, Format, JsonOfRoom, Kind, Offers
+from parlour.api.parameters import DEFAULT_LIMIT, Format, JsonOfRoom, Offers, ParameterKind
 from parlour.api.resource import Resource
 from parlour.core.cursor import MAX_SEQ, Cursor, parse_cursor
 from parlour.core.errors import Refusal
@@ -30,7 +30,7 @@ def _event_number(text: str, _: str) -> int:
     return cursor.seq
 
 
-_EVENT = Kind(Annotated[int, Meta(ge=1, le=MAX_SEQ)], _event_number, ("not_found",))
+_EVENT = ParameterKind(Annotated[int, Meta(ge=1, le=MAX_SEQ)], _event_number, ("not_found",))
 
 
 class EventOptions(JsonOfRoom, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ GET_EVENT = Operation(
 )
 
 
-class Events(Resource):
+class EventsResource(Resource):
     """The handlers of single events."""
 
     @GET_EVENT

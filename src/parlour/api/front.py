@@ -1,14 +1,14 @@
-"""The address `/`: what it is depends on who asks."""
+"""The address `/`: a page, the help or the server, by the kind of client."""
 
 from __future__ import annotations
 
 from parlour.api.bodies import DEFAULT_ROOM
-from parlour.api.history import History
+from parlour.api.history import HistoryResource
 from parlour.api.operation import Operation
 from parlour.api.pages import room_location
 from parlour.api.parameters import OnlyJson, Parameters
 from parlour.api.resource import Parts, Resource
-from parlour.api.server import Server
+from parlour.api.server import ServerResource
 from parlour.core.errors import Refusal
 from parlour.http.fields import FieldName
 from parlour.http.negotiate import accepted, choose
@@ -18,13 +18,13 @@ from parlour.http.response import Reply, Response
 _OF_JSON = Parameters(OnlyJson, "/")
 
 
-class Front(Resource):
+class FrontResource(Resource):
     """The handler of `/`."""
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        self._history = History(parts)
-        self._server = Server(parts)
+        self._history = HistoryResource(parts)
+        self._server = ServerResource(parts)
 
     @Operation(
         "GET",

@@ -23,7 +23,7 @@ _SECURE_COOKIE_BELOW = "__Secure-parlour_guest"
 """A __Host- cookie is one of the whole site; a server below a path has its own, and sees no other's."""
 
 _COOKIE_CHARS = 45
-"""A token, a dot and its seal; nothing longer is looked at."""
+"""A token, a dot and its seal; another length is refused at once."""
 
 _OWN_SITE = (b"same-origin", b"none")
 """Our own page, or no page at all: typed, a bookmark (Fetch Metadata §2.3)."""
@@ -80,7 +80,7 @@ class Guard:
             self._check_origin(request)
 
     def _check_name(self, request: Request) -> None:
-        """Answer to our own names alone; what a proxy says that it was called counts beside Host, not instead."""
+        """Answer to our own names alone; the name that a proxy was called by must be one too, not instead of Host."""
         names = self._context.hosts
         if names is None or request.peer.address.startswith("unix:"):
             return
@@ -101,18 +101,18 @@ class Guard:
             raise Refusal("cross_origin", "Pages of other sites may not do this here.")
 
     def limit_reading(self, request: Request) -> Bill:
-        """Begin to count what reading takes. Raises Refusal("rate_limited") for an address that has had its share."""
+        """Count a request to read. Raises Refusal("rate_limited") for an address that has used up its time."""
         bill = self.bill(request)
         bill.check()
         bill.add(REQUEST_S)
         return bill
 
     def bill(self, request: Request) -> Bill:
-        """What reading will take, for one that is slowed down rather than refused."""
+        """The account on which the reading of an address is counted, without a check."""
         return Bill(self._context.reads, request.peer.key)
 
     def place(self, request: Request) -> Place:
-        """Count what stays open for a client. Raises Refusal("too_many_connections")."""
+        """Count a stream or a waiting request that stays open. Raises Refusal("too_many_connections")."""
         return Place(self._context.places, request.peer.key)
 
     def actor(self, request: Request) -> Actor:
@@ -132,7 +132,7 @@ class Guard:
         cookie = f"{name}={value}; Path={prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}"
         return guest(token, request.peer.key), cookie.encode()
 
-    def remembered_name(self, request: Request) -> str:
+    def last_name(self, request: Request) -> str:
         """The display name a browser used last in a form; empty if none."""
         return "" if request.field(b"cookie") is None else unquote(request.cookie(NAME_COOKIE) or "")[:64]
 
@@ -144,6 +144,6 @@ class Guard:
         return request.cached(self._secure_token_below if request.peer.prefix else self._secure_token)
 
     def _token_in(self, name: str, request: Request) -> str | None:
-        """What a sealed cookie stands for; it depends on the cookie alone, not on when it is asked."""
+        """The token in a sealed cookie; it depends on the cookie alone, so that it can be cached."""
         cookie = request.cookie(name)
         return None if cookie is None or len(cookie) != _COOKIE_CHARS else self._context.guests.token_of(cookie)

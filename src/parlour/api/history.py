@@ -1,4 +1,4 @@
-"""Reading a room: pages, long-polls, streams and WebSockets at one address, by what the client asks for."""
+"""Reading a room: pages, long-polls, streams and WebSockets at one address, as the client asks for them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from parlour.api.parameters import (
     Format,
     Header,
     JsonOfRoom,
-    Kind,
     Limit,
     Offers,
+    ParameterKind,
     Parameters,
 )
 from parlour.api.resource import Resource
@@ -46,11 +46,11 @@ from parlour.stream.long_poll import wait_for_news
 from parlour.wire.websocket import handshake
 
 HTML_BYTES = 131072
-"""Events of an HTML page, as JSON: pictures of what cannot be seen make it up to fifteen times as long."""
+"""Events of an HTML page, as JSON: its HTML can be fifteen times as long, where invisible characters are shown."""
 
 
 def _shown_room(text: str, _: str) -> str:
-    """The room in a short address. A name that the server needs itself is no room: nothing is there."""
+    """The room in a short address. At a name that the server needs itself there is no room."""
     try:
         return room_name(text)
     except Refusal as refusal:
@@ -59,7 +59,7 @@ def _shown_room(text: str, _: str) -> str:
         raise Refusal("not_found", NOTHING_HERE) from None
 
 
-_SHOWN_ROOM = Kind(RoomName, _shown_room, ("bad_room_name", "not_found"))
+_SHOWN_ROOM = ParameterKind(RoomName, _shown_room, ("bad_room_name", "not_found"))
 
 
 class PageOptions(JsonOfRoom, frozen=True, kw_only=True):
@@ -163,7 +163,7 @@ GET_MESSAGES = Operation(
 )
 
 
-class History(Resource):
+class HistoryResource(Resource):
     """The handlers of reading a room."""
 
     async def lobby(self, request: Request, room: str) -> Reply:
@@ -231,7 +231,7 @@ class History(Resource):
     async def _stream(self, request: Request, options: RoomOptions) -> OpenResponse:
         tail = options.limit
         if tail is None:
-            # A person who follows wants to see what was said; a program that has no cursor starts at the head.
+            # A person who follows wants to see the last messages; a program without a cursor starts at the head.
             tail = DEFAULT_LIMIT if options.format == "text" else 0
         with self._guard.place(request) as place:
             channel = await self._context.door.open(self._guard.actor(request), options.room, "read")
@@ -263,7 +263,7 @@ def _check_cursor(channel: Channel, cursor: Cursor) -> None:
 
 
 async def _text_page(events: Sequence[Stored], bill: Bill, hub: Hub) -> bytes:
-    """Events as lines, written in slices: a page of hostile texts takes ten times as long as one may hold the loop."""
+    """Events as lines, written in slices: a page of hostile texts takes ten times as long as a turn of the loop may."""
     lines: list[bytes] = []
     with bill.reserved(sum([len(event.json) for event in events])):
         began, size = bill.began(), 0
@@ -283,7 +283,7 @@ def _json_page(
 ) -> Response:
     """A page with the addresses of the pages beside it, in the body and as Link fields (RFC 8288).
 
-    Who asked with `format=json` in the address is led to JSON again.
+    A client that asked with `format=json` in the address is led to JSON again.
     """
     epoch, path = channel.epoch, request.peer.prefix + options.path
     first = events[0].seq if events else None

@@ -1,4 +1,4 @@
-"""Sending: one way behind all addresses that take a message, from programs, curl and browsers without scripts."""
+"""Sending: all addresses that take a message, from programs, curl and browsers without scripts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from parlour.api.bodies import Message, SendOptions, is_form, read_draft, read_json_message, read_message
+from parlour.api.bodies import (
+    BodyFormat,
+    SendOptions,
+    Submission,
+    body_format,
+    json_body_format,
+    read_as_written,
+    read_submission,
+)
 from parlour.api.guard import NAME_COOKIE
 from parlour.api.operation import Link, Operation, Success, WholeBody
 from parlour.api.pages import Refused
@@ -17,7 +25,6 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Answer
 from parlour.http.deferred import DeferredResponse
 from parlour.http.fields import FieldName, Fields
-from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
 from parlour.http.response import JSON, TEXT, Response
 from parlour.schema.commands import PostMessage
@@ -91,19 +98,14 @@ PUT_MESSAGE = Operation(
 )
 
 
-def is_browser_form(request: Request) -> bool:
-    """Whether a person without scripts has pressed the button: a form, from a client that wants to see a page."""
-    return is_form(request) and choose(accepted(request.head), ("text", "html", "json")) == "html"
-
-
 @lru_cache(maxsize=4096)
 def room_path(prefix: str, room: str) -> bytes:
-    """The path of a room, percent-encoded (RFC 3986 §2.1), for a client who sees the server below `prefix`."""
+    """The path of a room, percent-encoded (RFC 3986 §2.1), for a client that sees the server below `prefix`."""
     return f"{prefix}/{quote(room, safe='')}".encode()
 
 
 class Receipt(DeferredResponse):
-    """What a sender gets once the message is on disk: where it is, and for programs the event itself."""
+    """The answer to a sender when the message is on disk: its address, and for programs the event itself."""
 
     __slots__ = ("_as_json", "_prefix", "room")
 
@@ -127,18 +129,18 @@ class Receipt(DeferredResponse):
             self.answer(Response(201, f"{room}/{seq}\n".encode(), TEXT, fields))
 
 
-class Messages(Resource):
-    """The handlers of sending. Those of programs are no coroutines: this is the path that has to be fast."""
+class MessagesResource(Resource):
+    """The handlers of sending. Those of programs are no coroutines: every message takes this path."""
 
     @POST_MESSAGE
     def post_json(self, request: Request, options: RoomSendOptions) -> Receipt:
         """JSON in, JSON out."""
-        return self._post(request, read_json_message(request, options, options.room))
+        return self._post(request, _read_json(request, options))
 
     @PUT_MESSAGE
     def put_json(self, request: Request, options: PutOptions) -> Receipt:
         """The same under a key."""
-        return self._put(request, options, read_json_message(request, options, options.room))
+        return self._put(request, options, _read_json(request, options))
 
     @POST_MESSAGE.short("POST", "/{room}", "Say something, in any format", example="-d Hello {url}/lobby")
     @POST_MESSAGE.short("PUT", "/{room}", "The same, for `curl -T`", example="-T {file} {url}/lobby")
@@ -169,17 +171,18 @@ class Messages(Resource):
             address = request.origin + room_path(request.peer.prefix, request.params["room"]).decode()
             detail = f"A key has no dot. A file is sent as a message by: curl -T FILE -X POST {address}"
             raise Refusal("bad_key", detail, field="key")
-        return self._put(request, options, read_message(request, options, options.room))
+        format_ = request.cached(body_format)
+        return self._put(request, options, read_submission(request, format_, options, options.room))
 
-    # --- the one way ---
+    # --- behind all addresses ---
 
-    def _put(self, request: Request, options: PutOptions, message: Message) -> Receipt:
+    def _put(self, request: Request, options: PutOptions, message: Submission) -> Receipt:
         if message.key is not None and message.key != options.item:
             raise Refusal("bad_parameter", "The request names another key than the address.", field="key")
         message.key = options.item
         return self._post(request, message)
 
-    def _post(self, request: Request, message: Message) -> Receipt:
+    def _post(self, request: Request, message: Submission) -> Receipt:
         receipt = Receipt(message.room, message.as_json, request.peer.prefix)
         actor = self._guard.actor(request)
         self._context.posting.post(
@@ -187,35 +190,36 @@ class Messages(Resource):
         )
         return receipt
 
-    # --- forms of browsers without scripts, which want to see a page whatever happens ---
+    # --- forms of browsers without scripts: they are answered with a page in every case ---
 
     def _any(self, request: Request, options: SendOptions, room: str | None) -> Receipt | Coroutine[Any, Any, Response]:
-        if request.cached(is_browser_form):
-            return self._form(request, options, room)
-        return self._post(request, read_message(request, options, room))
+        format_ = request.cached(body_format)
+        if format_.is_browser_form:
+            return self._form(request, format_, options, room)
+        return self._post(request, read_submission(request, format_, options, room))
 
-    async def _form(self, request: Request, options: SendOptions, room: str | None) -> Response:
+    async def _form(self, request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> Response:
         try:
-            message = read_message(request, options, room)
+            message = read_submission(request, format_, options, room)
             actor = self._guard.actor(request)
             await self._context.posting.posted(actor, message.room, message.text, key=message.key, name=message.name)
         except Refusal as refusal:
-            page = await self._show_again(request, options, room, refusal)
+            page = await self._show_again(request, format_, options, room, refusal)
             if page is None:
                 raise
             return page
         return _see_room(request.peer.prefix, message.room, message.name)
 
     async def _show_again(
-        self, request: Request, options: SendOptions, room: str | None, refusal: Refusal
+        self, request: Request, format_: BodyFormat, options: SendOptions, room: str | None, refusal: Refusal
     ) -> Response | None:
-        """After a refused form: the page again, with the reason, and what had been written still in the box.
+        """The page of the room after a refused form, with the reason, and the text still in the box.
 
-        It counts as a page of history. None for who reads those too fast. (It does not raise the refusal again: an
-        exception raised by a frame that holds it is a cycle, left to the collector.)
+        It counts as a page of history. None for an address that reads those too fast. (It does not raise the refusal
+        again: an exception raised by a frame that holds it is a cycle, left to the collector.)
         """
         try:
-            message = _written(request, options, room)
+            message = _written(request, format_, options, room)
             bill = self._guard.limit_reading(request)
         except Refusal:
             return None
@@ -228,16 +232,20 @@ class Messages(Resource):
             channel.release()
 
 
-def _written(request: Request, options: SendOptions, room: str | None) -> Message:
-    """What is put back into the box of a refused form, and the room whose page is shown. Raises Refusal."""
+def _read_json(request: Request, options: RoomSendOptions) -> Submission:
+    return read_submission(request, request.cached(json_body_format), options, options.room)
+
+
+def _written(request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> Submission:
+    """The content of a refused form, and the room whose page is shown. Raises Refusal."""
     try:
-        return read_message(request, options, room)
+        return read_submission(request, format_, options, room)
     except Refusal:
-        return read_draft(request, room)
+        return read_as_written(request, format_, room)
 
 
 def _see_room(prefix: str, room: str, name: str | None) -> Response:
-    """Back to the page after a form, which then knows the name again (RFC 9110 §15.4.4)."""
+    """The way back to the page after a form; a cookie keeps the name for it (RFC 9110 §15.4.4)."""
     fields: Fields = ((FieldName.LOCATION, room_path(prefix, room) + b"#latest"),)
     if name is not None:
         cookie = f"{NAME_COOKIE}={quote(name, safe='')}; Path={prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax"

@@ -173,11 +173,11 @@ def _parameter(parameter: Parameter, schemas: _Schemas) -> dict[str, Any]:
     schema = schemas.of(parameter.kind.schema)
     described = {
         "name": parameter.name,
-        "in": parameter.place,
+        "in": parameter.location,
         "description": parameter.help,
         "schema": {"type": "array", "items": schema, "minItems": 1} if parameter.repeats else schema,
     }
-    return described | ({"required": True} if parameter.place == "path" else {})
+    return described | ({"required": True} if parameter.location == "path" else {})
 
 
 def _header(name: str, required: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An operation as one row: what it is called, takes, answers and refuses, and who may use it.
+"""An operation as one row: its address, parameters, body, right, rate, answers, refusals and example.
 
 The row is a decorator and stands above its handler. Routing, parsing, the guard, the OpenAPI document, `docs/api.md`
 and the permission matrix are made from it.
@@ -25,13 +25,13 @@ ANY_REQUEST = (
     "bad_request", "bad_framing", "bad_host", "request_timeout", "too_large", "uri_too_long", "expectation_failed",
     "too_many_connections", "headers_too_large", "internal", "not_implemented", "overloaded", "http_version",
 )  # fmt: skip
-"""The refusals that every request can meet, before anybody has looked at what it is for."""
+"""The refusals that every request can meet, before its operation is known."""
 
 H = TypeVar("H", bound=Callable[..., Any])
 
 
 class Link(NamedTuple):
-    """What an answer tells about another operation: its id, and its parameters as expressions (OAS 3.1 §4.8.20.3)."""
+    """A way from an answer to another operation: its id, and its parameters as expressions (OAS 3.1 §4.8.20.3)."""
 
     operation: str
     parameters: Mapping[str, str]
@@ -55,7 +55,7 @@ class WholeBody(NamedTuple):
     """A body that arrives whole, of at most `body_bytes` (core/limits.py), before the handler is called."""
 
     type: type[Struct]
-    """What it is in JSON."""
+    """The type of it as JSON."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class Operation:
     summary: str
     _: KW_ONLY
     right: Right | None
-    """What the actor needs; None where the answer is public."""
+    """The right that the actor needs; None where the answer is public."""
     parameters: type[Struct] | None = None
-    """What the handler is called with, beside the request."""
+    """The type of the handler's second argument."""
     ignores_unknown: bool = False
     """Whether parameters that the type does not have are ignored rather than refused."""
     rate: Literal["reading", "sending"] | None = None
@@ -77,7 +77,7 @@ class Operation:
     body: WholeBody | None = None
     """None: there is no body, and one that comes is refused."""
     example: str = ""
-    """What follows `curl`, but for a WebSocket.
+    """The arguments of a `curl` that uses it; empty for a WebSocket.
 
     `{url}` is where the server is, `{epoch}` its epoch, `{file}` the name of a file.
     """

@@ -1,35 +1,45 @@
-"""All operations of the server, and how each is answered: parameters, rate, handler."""
+"""The table of all operations, and the calls of their handlers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from parlour.api.assets import Assets
+from parlour.api.assets import AssetsResource
 from parlour.api.context import Context
-from parlour.api.description import Description
-from parlour.api.events import Events
-from parlour.api.front import Front
+from parlour.api.description import DescriptionResource
+from parlour.api.events import EventsResource
+from parlour.api.front import FrontResource
 from parlour.api.guard import Guard
-from parlour.api.history import History
-from parlour.api.messages import Messages
+from parlour.api.history import HistoryResource
+from parlour.api.messages import MessagesResource
 from parlour.api.operation import Operation, rows
 from parlour.api.pages import Pages
 from parlour.api.resource import Parts, Resource
-from parlour.api.rooms import Rooms
-from parlour.api.server import Server
-from parlour.api.stream import Stream
+from parlour.api.rooms import RoomsResource
+from parlour.api.server import ServerResource
+from parlour.api.stream import StreamResource
 from parlour.api.streams import Streams
 from parlour.http.request import Handler, Outcome, Request
 
-RESOURCES: tuple[type[Resource], ...] = (Messages, History, Events, Rooms, Stream, Server, Description, Front, Assets)
+RESOURCES: tuple[type[Resource], ...] = (
+    MessagesResource,
+    HistoryResource,
+    EventsResource,
+    RoomsResource,
+    StreamResource,
+    ServerResource,
+    DescriptionResource,
+    FrontResource,
+    AssetsResource,
+)
 
 OPERATIONS = tuple(operation for resource in RESOURCES for operation, _ in rows(resource))
 """Every row there is."""
 
 
 class Endpoint(NamedTuple):
-    """An operation of a running server: `handler` parses the parameters and counts the rate, then answers."""
+    """An operation of a running server. `handler` parses the parameters, counts the rate and answers."""
 
     operation: Operation
     handler: Handler
@@ -47,7 +57,7 @@ def endpoints(context: Context, guard: Guard, pages: Pages) -> list[Endpoint]:
 
 
 def _handler(operation: Operation, handler: Callable[..., Outcome], guard: Guard) -> Handler:
-    """The handler of a row, called with what the row says. What is malformed costs nothing of a rate."""
+    """Call the handler of a row with its parameters. A malformed request does not count for the rate."""
     parse = operation.parser
     if parse is None:
         return handler

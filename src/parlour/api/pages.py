@@ -7,7 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
-from parlour.api.bodies import Message
+from parlour.api.bodies import Submission
 from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.api.refusals import refusal_fields, retry_after_s
@@ -43,10 +43,10 @@ MESSAGE_PIECES = 32
 
 
 class Refused(NamedTuple):
-    """A form that was not accepted: why, and what it said."""
+    """A form that was not accepted: the reason, and its content."""
 
     refusal: Refusal
-    message: Message
+    message: Submission
 
 
 class Pages:
@@ -85,7 +85,7 @@ class Pages:
             can_post=self._context.policies.may(actor, "post", channel.room),
             error=refused.refusal.detail if refused is not None else None,
             draft=refused.message.text if refused is not None else "",
-            name=(refused.message.name or "") if refused is not None else self._guard.remembered_name(request),
+            name=(refused.message.name or "") if refused is not None else self._guard.last_name(request),
             older=first if first > channel.first_seq else None,
             newer=last if last < channel.head else None,
             rooms=await self._active_rooms(actor),
@@ -101,7 +101,7 @@ class Pages:
         )
 
     def _fields(self, request: Request, cookie: bytes | None, refused: Refused | None) -> Fields:
-        """The header fields of a room's page: a cookie for a new guest, HTTPS from now on, what a refusal demands."""
+        """The header fields of a room's page: a cookie for a new guest, HTTPS from now on, those of a refusal."""
         fields: Fields = ((FieldName.VARY, b"Accept, Cookie"),)
         if cookie is not None:
             fields += ((FieldName.SET_COOKIE, cookie),)
@@ -133,11 +133,11 @@ class Pages:
     def error(self, refusal: Refusal, path: bytes, prefix: str, *, is_read: bool, typed: str | None = None) -> Response:
         """A refusal as a page; it leads back to the room that the request was about, if that is a room.
 
-        `path` is as the routes have it; `prefix` is what the client has before it. `typed` is what a room was asked for
-        with, to be mended there.
+        `path` is as the operations have it; `prefix` is what the client has before it. `typed` is the text that a
+        person typed for a room, to be corrected there.
 
-        Where only members may read it leads nowhere: every room would answer the same. What may work a little later is
-        tried again by the browser itself, if that was only to be read: a form that is sent again would be empty.
+        On a server for members it leads nowhere: every room would answer the same. The browser itself retries a
+        request to read that may work a little later; it does not retry a form, which it would send empty.
         """
         if refusal.code == "login_required":
             body = render_error(refusal.kind.status, "For members only", refusal.detail, home=None, prefix=prefix)

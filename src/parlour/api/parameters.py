@@ -26,18 +26,18 @@ from parlour.schema.fields import CursorText, DisplayName, Key, RoomName
 
 DEFAULT_LIMIT = 50
 
-Place: TypeAlias = Literal["path", "query", "header"]
+Location: TypeAlias = Literal["path", "query", "header"]
 
 Format: TypeAlias = Literal["text", "html", "json", "ndjson", "sse"]
 
-_PLACES = get_args(Place)
+_LOCATIONS = get_args(Location)
 
 P = TypeVar("P", bound=Struct)
 
 _NUMBER = re.compile(r"[0-9]{1,5}", re.ASCII)
 
 
-class Kind(NamedTuple):
+class ParameterKind(NamedTuple):
     """A kind of value: its type in JSON Schema, how its text is read, and the refusals that it can meet."""
 
     schema: Any
@@ -58,10 +58,10 @@ class Offers(tuple[str, ...]):
     __slots__ = ()
 
 
-ROOM = Kind(RoomName, lambda text, _: room_name(text), ("bad_room_name", "reserved_name"))
-DISPLAY_NAME = Kind(DisplayName, lambda text, _: text, ("bad_name",))
-KEY = Kind(Key, lambda text, _: text, ("bad_key",))
-CURSOR = Kind(CursorText, parse_cursor, ("bad_cursor",))
+ROOM = ParameterKind(RoomName, lambda text, _: room_name(text), ("bad_room_name", "reserved_name"))
+DISPLAY_NAME = ParameterKind(DisplayName, lambda text, _: text, ("bad_name",))
+KEY = ParameterKind(Key, lambda text, _: text, ("bad_key",))
+CURSOR = ParameterKind(CursorText, parse_cursor, ("bad_cursor",))
 
 Limit: TypeAlias = Annotated[
     int | None,
@@ -83,12 +83,12 @@ class JsonOfRoom(OnlyJson, frozen=True, kw_only=True):
 
 
 class Parameter(NamedTuple):
-    """One parameter: where it stands, its name there, the member that it becomes, and what it means."""
+    """One parameter: its place in the request, its name there, and the member of the type that it becomes."""
 
-    place: Place
+    location: Location
     name: str
     member: str
-    kind: Kind
+    kind: ParameterKind
     help: str
     repeats: bool
     is_negotiated: bool
@@ -99,11 +99,11 @@ class Parameters(Generic[P]):
 
     def __init__(self, type_: type[P], path: str, *, ignores_unknown: bool = False) -> None:
         """`path` is the pattern of the address. Parameters that nobody knows are refused, unless they are ignored."""
-        self.rows = tuple(sorted(_rows(type_, path), key=lambda row: _PLACES.index(row.place)))
+        self.rows = tuple(sorted(_rows(type_, path), key=lambda row: _LOCATIONS.index(row.location)))
         formats = [get_args(row.kind.schema) for row in self.rows if row.is_negotiated]
         self.offers: tuple[str, ...] | None = formats[0] if formats else None
         self._type = type_
-        self._known = None if ignores_unknown else frozenset(row.name for row in self.rows if row.place == "query")
+        self._known = None if ignores_unknown else frozenset(row.name for row in self.rows if row.location == "query")
         self._parsed = [row for row in self.rows if not row.is_negotiated]
 
     @property
@@ -132,9 +132,9 @@ def _read(request: Request, row: Parameter, values: dict[str, object]) -> None:
         values[row.member] = [row.kind.parse(text, row.name) for text in request.query.get(row.name, ())]
         return
     text: str | None
-    if row.place == "path":
+    if row.location == "path":
         text = request.params[row.name]
-    elif row.place == "query":
+    elif row.location == "query":
         text = request.parameter(row.name)
     else:
         field = request.field(row.name.lower().encode())
@@ -207,8 +207,8 @@ def _rows(type_: type[Struct], path: str) -> Iterator[Parameter]:
         if kind is None:
             raise TypeError(f"{type_.__name__}.{member} has no kind")
         in_path = f"{{{name}}}" in path
-        place: Place = "path" if in_path else "query" if header is None else "header"
-        yield Parameter(place, name, member, kind, help_, repeats, is_negotiated)
+        location: Location = "path" if in_path else "query" if header is None else "header"
+        yield Parameter(location, name, member, kind, help_, repeats, is_negotiated)
 
 
 def _without_none(annotation: Any) -> Any:
@@ -217,14 +217,14 @@ def _without_none(annotation: Any) -> Any:
     return annotation
 
 
-def _kind(base: Any, notes: list[Any]) -> Kind | None:
+def _kind(base: Any, notes: list[Any]) -> ParameterKind | None:
     for note in notes:
-        if isinstance(note, Kind):
+        if isinstance(note, ParameterKind):
             return note
         if isinstance(note, Offers):
-            return Kind(Literal[tuple(note)], partial(_one_of, note))
+            return ParameterKind(Literal[tuple(note)], partial(_one_of, note))
         if isinstance(note, Meta) and base is int and note.ge is not None and note.le is not None:
-            return Kind(Annotated[int, note], partial(_number, int(note.ge), int(note.le)))
+            return ParameterKind(Annotated[int, note], partial(_number, int(note.ge), int(note.le)))
     if get_origin(base) is Literal:
-        return Kind(base, partial(_one_of, get_args(base)))
-    return {str: Kind(str, _text), bool: Kind(bool, _flag)}.get(base)
+        return ParameterKind(base, partial(_one_of, get_args(base)))
+    return {str: ParameterKind(str, _text), bool: ParameterKind(bool, _flag)}.get(base)

@@ -29,8 +29,8 @@ Each stands for an operation above and takes more formats, or belongs to the web
 _MATRIX = """\
 ## Who may do what
 
-What the server answers to each kind of actor: *yes* it is answered, *401* it is refused with `login_required`. A server
-is `open` or for `members` (`--access`); so is each room.
+The answer to each kind of actor, on a server that is `open` and on one for `members` (`--access`): *yes*, or *401* for
+a refusal with `login_required`. A room can be for members too: then the columns of `members` hold for it.
 
 """
 
@@ -81,7 +81,7 @@ def _operation(operation: Operation, origin: str) -> str:
 
 
 def _parameter(row: Parameter) -> str:
-    place = {"path": "in the path", "query": "parameter", "header": "header field"}[row.place]
+    place = {"path": "in the path", "query": "parameter", "header": "header field"}[row.location]
     return f"- `{row.name}` ({place}): {row.help}"
 
 

@@ -8,8 +8,8 @@ from parlour.core.errors import Refusal
 from parlour.http.fields import FieldName, Fields
 
 _CHALLENGE = b'Bearer realm="parlour"'
-"""No `Basic`, as long as there are no accounts: for that a browser asks for a name and a password, which nobody has,
-instead of showing the page."""
+"""No `Basic`, as long as there are no accounts: a browser would ask for a name and a password, which nobody has, and
+not show the page."""
 
 
 def retry_after_s(refusal: Refusal) -> int:
@@ -18,7 +18,7 @@ def retry_after_s(refusal: Refusal) -> int:
 
 
 def refusal_fields(refusal: Refusal) -> Fields:
-    """What its status demands (RFC 9110 §15.5.2, §15.5.6, §15.6.4; RFC 6585 §4)."""
+    """The fields that its status requires (RFC 9110 §15.5.2, §15.5.6, §15.6.4; RFC 6585 §4)."""
     status = refusal.kind.status
     fields: Fields = ()
     if refusal.retry_after is not None or refusal.kind.retry == "after":

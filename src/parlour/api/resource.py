@@ -1,4 +1,4 @@
-"""What the classes of handlers have in common: the parts that each is given."""
+"""The base of all classes of handlers, and the parts that they use."""
 
 from __future__ import annotations
 

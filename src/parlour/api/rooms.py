@@ -24,7 +24,7 @@ class ListOptions(OnlyJson, frozen=True, kw_only=True):
     limit: Limit = None
 
 
-class Rooms(Resource):
+class RoomsResource(Resource):
     """The handlers of rooms."""
 
     @Operation(

@@ -1,4 +1,4 @@
-"""What the server says about itself: what it is, its limits, help, and health."""
+"""The server itself: its name and version, limits, help, and health."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ GET_LIMITS = Operation(
 )
 
 
-class Server(Resource):
-    """The handlers that are about the server."""
+class ServerResource(Resource):
+    """The handlers of the server's own addresses."""
 
     @Operation(
         "GET",
@@ -47,7 +47,7 @@ class Server(Resource):
         example="{url}/api/v1",
     )
     async def describe(self, request: Request, options: OnlyJson) -> Response:
-        """What this is, and where the rest is described."""
+        """Name, version and epoch, and the addresses of the descriptions."""
         info = ServerInfo("parlour", self._context.version, self._context.store.epoch)
         return Response(body=msgspec.json.encode(info), content_type=JSON)
 

@@ -55,7 +55,7 @@ FOLLOW_ROOMS = Operation(
 )
 
 
-class Stream(Resource):
+class StreamResource(Resource):
     """The handlers of many rooms."""
 
     @FOLLOW_ROOMS

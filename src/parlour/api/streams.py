@@ -1,4 +1,4 @@
-"""Open streams and WebSockets as handlers answer with them: what each is given by the server, in one place."""
+"""Makes the sessions of open streams and WebSockets."""
 
 from __future__ import annotations
 

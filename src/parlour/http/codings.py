@@ -8,7 +8,7 @@ from functools import lru_cache
 from parlour.http.negotiate import CACHED_BYTES, quality
 
 CODINGS = ("br", "gzip")
-"""What an answer can be compressed with, the best first: between equal wishes the first wins."""
+"""The codings of answers, the best first: if a client likes two equally, the first wins."""
 
 _ALIASES = {b"x-gzip": b"gzip"}
 """RFC 9110 §8.4.1.3."""

@@ -1,4 +1,4 @@
-"""Compresses whole answers for those who accept it: small ones at once, larger ones on a thread, equal ones once."""
+"""Compresses whole answers for clients that accept it: small ones at once, larger ones on a thread, equal ones once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from parlour.http.fields import FieldName
 from parlour.http.response import Response
 
 MIN_BYTES = 1024
-"""A smaller answer fits into one packet as it is."""
+"""A smaller answer fits into one packet uncompressed."""
 
 AT_ONCE_BYTES = 32_768
 """Bytes of an answer that is compressed on the loop, in 0.4 ms. The thread would cost 0.1 ms, and a wait."""
@@ -63,7 +63,7 @@ def is_worth_it(response: Response) -> bool:
 
 
 def mark(response: Response, compressed: bytes | None) -> None:
-    """Put the compressed body, if there is one and it is smaller, in place of the other, and say what was done."""
+    """Replace the body by the compressed one, if there is one and it is smaller, and set the header fields."""
     if compressed is not None and len(compressed) < len(response.body):
         response.body = compressed
         response.fields += (_GZIPPED, VARY)
@@ -79,7 +79,7 @@ def compress(body: bytes) -> Compressed:
 
 
 class Compressor:
-    """The thread, and what is kept of its work. All methods are called on the event loop."""
+    """The thread, and a cache of its results. All methods are called on the event loop."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "parlour-gzip")  # begins when it is first needed
@@ -131,5 +131,5 @@ class Compressor:
             self._kept_bytes -= len(old) + len(its)
 
     def close(self) -> None:
-        """End the thread; what waits for it is not done any more."""
+        """End the thread; answers that wait for it stay uncompressed."""
         self._thread.shutdown(wait=False, cancel_futures=True)

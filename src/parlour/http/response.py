@@ -115,7 +115,7 @@ def encode_open(response: OpenResponse, *, date: bytes) -> bytes:
 
 
 def _page_fields(policy: bytes) -> bytes:
-    """What pages carry. Their forms must say where they come from: no-referrer would make `Origin: null` of it."""
+    """The fields of pages. Browsers must send `Origin` with their forms: with no-referrer it would be `null`."""
     return (
         _FOR_ALL.replace(b"no-referrer", b"same-origin")
         + b"Cross-Origin-Opener-Policy: same-origin\r\nPermissions-Policy: camera=(), geolocation=(), microphone=()\r\n"

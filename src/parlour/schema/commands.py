@@ -35,10 +35,10 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: DisplayName | None = None
 
 
-Message = TypeVar("Message", PostMessage, SendMessage)
+Body = TypeVar("Body", PostMessage, SendMessage)
 
 
-def decode_message(data: bytes, type_: type[Message]) -> Message:
+def decode_message(data: bytes, type_: type[Body]) -> Body:
     """Decode the body of a request. Raises Refusal("bad_utf8"), ("bad_json") with the field."""
     return decode(data, type_, instead=_INSTEAD)
 
