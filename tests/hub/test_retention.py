@@ -142,7 +142,7 @@ async def test_a_reader_behind_what_is_dropped_is_told(told: Ageing) -> None:
     assert reader.seqs == [101]
 
 
-async def test_the_bytes_of_idle_rooms_are_counted_anew(told: Ageing) -> None:
+async def test_the_bytes_of_idle_rooms_are_counted_again(told: Ageing) -> None:
     await told.say(50)
     channel = await told.hub.open("lobby")
     channel.release()

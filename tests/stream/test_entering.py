@@ -58,7 +58,7 @@ class EndingSink:
         pass
 
 
-class House:
+class Rooms:
     """A hub, and WebSockets over many rooms."""
 
     def __init__(self) -> None:
@@ -96,31 +96,31 @@ class House:
 
 @pytest.mark.parametrize("breaks", [False, True], ids=["closes", "breaks"])
 @pytest.mark.parametrize("ends_at", [b'"subscribed"', b'"caught_up"'])
-async def test_who_ends_while_it_subscribes_to_a_room_does_not_keep_it(ends_at: bytes, breaks: bool) -> None:
-    house = House()
+async def test_a_session_that_ends_while_it_subscribes_releases_the_room(ends_at: bytes, breaks: bool) -> None:
+    rooms = Rooms()
     sink = EndingSink(ends_at, breaks=breaks)
-    session = await house.session(sink)
+    session = await rooms.session(sink)
     session.started(sink)
     session.received(SUBSCRIBE)
-    await house.at_rest()
+    await rooms.at_rest()
     assert sink.is_over
-    assert house.uses == 0
+    assert rooms.uses == 0
 
 
-async def test_who_ends_in_the_first_of_its_rooms_does_not_keep_the_others() -> None:
-    house = House()
+async def test_a_session_that_ends_in_the_first_of_its_rooms_releases_the_others() -> None:
+    rooms = Rooms()
     sink = EndingSink(b'"caught_up"', breaks=False)
-    session = await house.session(sink, "one", "two", "three")
+    session = await rooms.session(sink, "one", "two", "three")
     session.started(sink)
     assert sink.is_over
-    assert house.uses == 0
+    assert rooms.uses == 0
 
 
-async def test_who_breaks_in_the_first_of_its_rooms_does_not_keep_the_others() -> None:
-    house = House()
+async def test_a_session_that_breaks_in_the_first_of_its_rooms_releases_the_others() -> None:
+    rooms = Rooms()
     sink = EndingSink(b'"caught_up"', breaks=True)
-    session = await house.session(sink, "one", "two", "three")
+    session = await rooms.session(sink, "one", "two", "three")
     with pytest.raises(RuntimeError, match="broken on purpose"):
         session.started(sink)
     sink.abort()  # as the connection does
-    assert house.uses == 0
+    assert rooms.uses == 0

@@ -107,7 +107,7 @@ class Line:
         self.wheel.set(self, seconds)
 
 
-async def test_who_is_refused_for_want_of_room_is_not_heard_for_a_moment(tmp_path: Path) -> None:
+async def test_a_peer_that_is_refused_by_an_overloaded_server_is_not_read_from_for_a_moment(tmp_path: Path) -> None:
     clock = HandClock()
     store = await SqliteStore.open(tmp_path, clock=clock, ids=CountedIds(), on_fatal=raising, queue_bytes=0)
     line = Line(answers=True, store=store)
@@ -161,7 +161,7 @@ def test_a_message_must_come_to_its_end() -> None:
     assert b"\x03\xf0the message did not end in time" in line.written
 
 
-def test_who_always_is_in_the_middle_of_a_message_is_kept_while_messages_end() -> None:
+def test_a_peer_that_is_always_in_the_middle_of_a_message_is_kept_while_messages_end() -> None:
     line = Line(answers=True)
     line.session.received(BEGINNING)
     for _ in range(int(4 * LIMITS.websocket_message_s)):

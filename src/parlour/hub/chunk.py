@@ -137,7 +137,7 @@ class Chunk:
         return is_much and sum([len(delivery.events) for delivery in deliveries]) > 1
 
     def _write_alike(self, encoder: Encoder, backlog: Sequence[Delivery], ahead: dict[Member, int]) -> None:
-        """Write the same bytes to everybody, but for the few who are ahead."""
+        """Write the same bytes to all members, and less to the few that are ahead."""
         try:
             data = backlog[0].data(encoder) if len(backlog) == 1 else _joined(backlog, encoder)
         except Exception:

@@ -21,8 +21,8 @@ class Door:
     """Lets actors into rooms. All methods are called on the event loop.
 
     The right is judged once more after everything that had to be waited for: it may have been taken away meanwhile.
-    All methods raise Refusal("login_required") for who does not have it, and ("storage_unavailable") when the log
-    cannot be read.
+    All methods raise Refusal("login_required") for an actor that does not have it, and ("storage_unavailable") when the
+    log cannot be read.
     """
 
     def __init__(self, hub: Hub, policies: Policies) -> None:

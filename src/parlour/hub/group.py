@@ -11,7 +11,7 @@ from parlour.hub.resources import Resources
 
 
 class Group:
-    """What is written goes to those who are members at that moment, though perhaps later.
+    """What is written goes to the members of that moment, though perhaps later.
 
     If all members fit into one chunk, they are written to before `write` returns, unless much has been written in this
     iteration of the loop. A member must be flushed before anything about this room is written to its sink.

@@ -23,7 +23,7 @@ _MANY = re.compile(r"([0-9a-z]{1,16});([^;]*(?:;[^;]*)*)")
 
 
 class Terms(NamedTuple):
-    """What a stream is told by who opens it.
+    """What the handler that opens a stream decides.
 
     `in_chunks` frames its bytes for HTTP/1.1; after `retry_ms` an EventSource that was cut off comes back.
     """

@@ -79,7 +79,7 @@ class LiveSession(Reader):
     def started(self, sink: Sink) -> None:
         """Enter every room: replay, then live."""
         self.sink = sink
-        # The first heartbeat comes early by chance, or all who come back after a restart would have it in one second.
+        # The first heartbeat comes early by chance, or all that come back after a restart would have it in one second.
         sink.wake_in(self.timing.heartbeat_s * (0.25 + 0.75 * self.timing.fraction()))
         while self._starts:  # `closed` releases those that are left, if the first writes end the session
             (channel, start), *self._starts = self._starts
