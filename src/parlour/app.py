@@ -172,6 +172,7 @@ def _build(
     store.on_commit(relay.publish)
     relay.listen(hub.deliver)
     store.on_trim(hub.trim)
+    store.on_redact(hub.redact)
     wheel = Wheel(clock.monotonic)
     if relay.may_lose:
         HeadCheck(hub, wheel).start()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from parlour.chat.transactions import redact
 from parlour.core.event import Stored
 from parlour.hub.encoder import Encoder
 from parlour.hub.history import one_event, page_after, page_before
@@ -19,6 +20,7 @@ TOMBSTONE = Stored(2, b'{"type":"redacted"}', "redacted")
 @pytest.fixture
 async def rooms() -> AsyncIterator[MemoryHub]:
     rooms = MemoryHub()
+    rooms.store.on_redact(rooms.hub.redact)
     await rooms.post(3)
     yield rooms
     await rooms.close()
@@ -50,7 +52,7 @@ async def test_everything_shows_the_tombstone(rooms: MemoryHub) -> None:
     before = await Texts(rooms).follow(0)
     channel = await rooms.hub.open("lobby")
     size = rooms.hub.sizes()["ring_bytes"]
-    rooms.hub.redact("lobby", TOMBSTONE)
+    tombstone = await rooms.store.run(redact("lobby", 2))
     after = await Texts(rooms).follow(0)
     pages = [
         await page_after(rooms.hub, channel, 0, 10),
@@ -59,7 +61,7 @@ async def test_everything_shows_the_tombstone(rooms: MemoryHub) -> None:
     ]
     assert b"message 1" in before.shown, "the page that was kept"
     for shown in (after.shown, *map(texts, pages)):
-        assert TOMBSTONE.json in shown
+        assert tombstone.json in shown
         assert b"message 1" not in shown
     assert rooms.hub.sizes()["ring_bytes"] < size
     channel.release()
