@@ -18,7 +18,7 @@ def stored(seq: int) -> bytes:
     return answer(201, json.dumps({"room": "r", "seq": seq, "type": "message", "at": "", "by": by}).encode())
 
 
-def run(peer: Peer, *texts: str, backoff: Backoff, settled: int) -> list[Report]:
+def run(peer: Peer, *texts: str, backoff: Backoff, outcomes: int) -> list[Report]:
     reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
     with Client(f"{peer.url}/r") as client:
         outbox = Outbox(client, reports.put, backoff)
@@ -26,7 +26,7 @@ def run(peer: Peer, *texts: str, backoff: Backoff, settled: int) -> list[Report]
             outbox.put(text, name="alice")
         outbox.start()
         got: list[Report] = []
-        while sum(not isinstance(report, Waiting) for report in got) < settled:
+        while sum(not isinstance(report, Waiting) for report in got) < outcomes:
             got.append(reports.get(timeout=20))
             if isinstance(got[-1], Waiting):
                 outbox.hurry()
@@ -35,7 +35,7 @@ def run(peer: Peer, *texts: str, backoff: Backoff, settled: int) -> list[Report]
 
 def test_lines_are_sent_in_order_and_a_failing_one_holds_up_the_rest() -> None:
     with Peer(stored(1), reset, answer(503), stored(2), stored(3)) as peer:
-        reports = run(peer, "one", "two", "three", backoff=Backoff(0.001, 0.001), settled=3)
+        reports = run(peer, "one", "two", "three", backoff=Backoff(0.001, 0.001), outcomes=3)
     assert [json.loads(asked.body)["text"] for asked in peer.asked] == ["one", "two", "two", "two", "three"]
     keys = [asked.fields["idempotency-key"] for asked in peer.asked]
     assert keys[1] == keys[2] == keys[3]
@@ -46,7 +46,7 @@ def test_lines_are_sent_in_order_and_a_failing_one_holds_up_the_rest() -> None:
 
 def test_refused_line_is_given_up_and_the_next_one_sent() -> None:
     with Peer(REFUSED, stored(1), reset, REFUSED) as peer:
-        reports = run(peer, "bad", "good", "lost", backoff=Backoff(0.001, 0.001), settled=3)
+        reports = run(peer, "bad", "good", "lost", backoff=Backoff(0.001, 0.001), outcomes=3)
     assert [type(report) for report in reports] == [Rejected, Delivered, Waiting, Rejected]
     assert isinstance(reports[3], Rejected)
     assert isinstance(reports[3].error, OutcomeUnknown)
@@ -54,6 +54,6 @@ def test_refused_line_is_given_up_and_the_next_one_sent() -> None:
 
 def test_hurry_ends_a_long_wait() -> None:
     with Peer(reset, stored(1)) as peer:
-        reports = run(peer, "one", backoff=Backoff(3600.0, 3600.0), settled=1)
+        reports = run(peer, "one", backoff=Backoff(3600.0, 3600.0), outcomes=1)
     assert [type(report) for report in reports] == [Waiting, Delivered]
     assert not any(thread.name == "feed" for thread in threading.enumerate())

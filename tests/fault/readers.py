@@ -81,14 +81,14 @@ class StreamReading(Reader):
 
     async def _follow(self, reader: StreamReader, writer: StreamWriter) -> None:
         since = max(0, self.seen - self._random.choice((0, 0, 0, 1, 7)))
-        patience = self.received + self._random.randint(50, 1500)
+        limit = self.received + self._random.randint(50, 1500)
         self._opened(since)
         writer.write(self._stream.request(self.room, self._shared.epoch, since))
         head = await reader.readuntil(b"\r\n\r\n")
         if int(head[9:12]) != self._stream.status:
             raise ConnectionRefusedError(head[:12])
         items = self._stream.items()
-        while self.received < patience:
+        while self.received < limit:
             data = await reader.read(65536)
             if not data:
                 raise EOFError

@@ -39,8 +39,8 @@ PIPELINED = 6
 """Requests of one line under way at once."""
 
 
-class Seat(NamedTuple):
-    """One author: the name, and the cookie that makes a seat of its own; without one the address is the seat.
+class Guest(NamedTuple):
+    """One author: a name and a cookie; a guest without a cookie is known by the address.
 
     `author` is the id that the server has made of both.
     """
@@ -60,33 +60,33 @@ def copies(room: str, key: str, random: Random) -> list[Message]:
     return made
 
 
-Ask = Callable[[Seat, Message], bytes]
+Ask = Callable[[Guest, Message], bytes]
 
 
-def _seat_fields(seat: Seat) -> list[str]:
-    return ["Accept: application/json", *([f"Cookie: parlour_guest={seat.cookie}"] if seat.cookie else [])]
+def _guest_fields(guest: Guest) -> list[str]:
+    return ["Accept: application/json", *([f"Cookie: parlour_guest={guest.cookie}"] if guest.cookie else [])]
 
 
-def _json(seat: Seat, copy: Message) -> bytes:
-    body = msgspec.json.encode({"text": copy.text, "key": copy.key, "name": seat.name})
-    return raw.post(f"/{copy.room}", body, "Content-Type: application/json", *_seat_fields(seat))
+def _json(guest: Guest, copy: Message) -> bytes:
+    body = msgspec.json.encode({"text": copy.text, "key": copy.key, "name": guest.name})
+    return raw.post(f"/{copy.room}", body, "Content-Type: application/json", *_guest_fields(guest))
 
 
-def _form(seat: Seat, copy: Message) -> bytes:
-    body = urlencode({"message": copy.text, "key": copy.key, "name": seat.name, "room": copy.room}).encode()
-    return raw.post("/send", body, "Content-Type: application/x-www-form-urlencoded", *_seat_fields(seat))
+def _form(guest: Guest, copy: Message) -> bytes:
+    body = urlencode({"message": copy.text, "key": copy.key, "name": guest.name, "room": copy.room}).encode()
+    return raw.post("/send", body, "Content-Type: application/x-www-form-urlencoded", *_guest_fields(guest))
 
 
-def _put(seat: Seat, copy: Message) -> bytes:
+def _put(guest: Guest, copy: Message) -> bytes:
     body = copy.text.encode()
-    target = f"/{copy.room}/{copy.key}?name={quote(seat.name)}"
-    fields = ("Content-Type: text/plain", f"Content-Length: {len(body)}", *_seat_fields(seat))
+    target = f"/{copy.room}/{copy.key}?name={quote(guest.name)}"
+    fields = ("Content-Type: text/plain", f"Content-Length: {len(body)}", *_guest_fields(guest))
     return raw.head("PUT", target, *fields) + body
 
 
-def _api(seat: Seat, copy: Message) -> bytes:
-    body = msgspec.json.encode({"text": copy.text, "name": seat.name})
-    fields = ("Content-Type: application/json", f"Idempotency-Key: {copy.key}", *_seat_fields(seat))
+def _api(guest: Guest, copy: Message) -> bytes:
+    body = msgspec.json.encode({"text": copy.text, "name": guest.name})
+    fields = ("Content-Type: application/json", f"Idempotency-Key: {copy.key}", *_guest_fields(guest))
     return raw.post(f"/api/v1/rooms/{copy.room}/messages", body, *fields)
 
 
@@ -95,15 +95,15 @@ REQUESTS: dict[str, Ask] = {"post": _json, "form": _form, "put": _put, "api": _a
 
 
 class Line:
-    """One connection of one seat at a time. `outbox` holds what has no answer yet, in order."""
+    """One connection of one guest at a time. `outbox` holds what has no answer yet, in order."""
 
-    def __init__(self, shared: Shared, seat: Seat, number: int, kind: str, on_answer: Callable[[], None]) -> None:
+    def __init__(self, shared: Shared, guest: Guest, number: int, kind: str, on_answer: Callable[[], None]) -> None:
         self.outbox: deque[Message] = deque()
         self._shared = shared
-        self._seat = seat
+        self._seat = guest
         self._kind = kind
         self._on_answer = on_answer
-        self._name = f"{seat.author}-{number}-{kind}"
+        self._name = f"{guest.author}-{number}-{kind}"
         self._connections = 0
         self._has_work = asyncio.Event()
 
@@ -147,7 +147,7 @@ class Line:
 
     async def _websocket(self, reader: StreamReader, writer: StreamWriter) -> None:
         shake = upgrade("/api/v1/stream")
-        writer.write(shake[:-2] + "".join(f"{field}\r\n" for field in _seat_fields(self._seat)).encode() + b"\r\n")
+        writer.write(shake[:-2] + "".join(f"{field}\r\n" for field in _guest_fields(self._seat)).encode() + b"\r\n")
         if not (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 "):
             raise ConnectionResetError("no WebSocket")
         frames = Frames()

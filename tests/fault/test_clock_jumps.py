@@ -32,7 +32,7 @@ SET: dict[str, datetime] = {
     "2038": datetime(2038, 1, 19, 3, 14, 7, 500_000, tzinfo=UTC),
     "leap-second": datetime(2016, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC),
 }
-"""The last second of 32 bits ends amid the scene; a leap second is a second that the system repeats: see `stepping`."""
+"""The last second of 32 bits ends during the scene. The system repeats a leap second: see `stepping`."""
 
 SHIFTED: dict[str, float] = {
     "hour-back": -HOUR_S,

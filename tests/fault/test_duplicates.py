@@ -19,7 +19,7 @@ from tests.fault.client import Message, Shared, content, decode_item
 from tests.fault.cutting_proxy import CuttingProxy
 from tests.fault.load import read_pages
 from tests.fault.readers import LongPoll, Reader, StreamReading
-from tests.fault.storm import REQUESTS, Line, Seat, copies
+from tests.fault.storm import REQUESTS, Guest, Line, copies
 from tests.fault.transports import STREAMS
 from tests.support import raw
 from tests.support.patience import PATIENCE_S
@@ -40,11 +40,11 @@ MEAN_BYTES = 20_000
 """After which the proxy cuts: some fifty answers."""
 
 KINDS = (*REQUESTS, *REQUESTS, "websocket", "websocket", "websocket")
-"""The lines of one seat."""
+"""The lines of one guest."""
 
 NAME = "twin"
-SEATS = (Seat(NAME, "one"), Seat(NAME, "another"), Seat(NAME, ""))
-"""Three authors of one name, who use the same keys in the same rooms: only the seat tells them apart."""
+GUESTS = (Guest(NAME, "one"), Guest(NAME, "another"), Guest(NAME, ""))
+"""Three authors of one name, who use the same keys in the same rooms: only the cookie tells them apart."""
 
 _log = logging.getLogger("parlour.fault")
 
@@ -65,22 +65,22 @@ class Figures(NamedTuple):
 
 
 class Storm:
-    """The lines of all seats, and readers beside them, through a proxy that cuts them all."""
+    """The lines of all guests, and readers beside them, through a proxy that cuts them all."""
 
-    def __init__(self, shared: Shared, proxy: CuttingProxy, seats: list[Seat], seed: int) -> None:
+    def __init__(self, shared: Shared, proxy: CuttingProxy, guests: list[Guest], seed: int) -> None:
         self._shared = shared
         self._proxy = proxy
         self._random = Random(seed)
         self._left = 0
         self._settled = asyncio.Event()
         self._lines = {
-            seat: [Line(shared, seat, number, kind, self._answered) for number, kind in enumerate(KINDS)]
-            for seat in seats
+            guest: [Line(shared, guest, number, kind, self._answered) for number, kind in enumerate(KINDS)]
+            for guest in guests
         }
         room = shared.rooms[0]
         self._readers: list[Reader] = [StreamReading(shared, room, stream, seed) for stream in STREAMS]
         self._readers.append(LongPoll(shared, room, seed))
-        self._done: list[tuple[Seat, Message]] = []
+        self._done: list[tuple[Guest, Message]] = []
         self._keys = 0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -97,20 +97,20 @@ class Storm:
     async def wave(self, keys: int) -> None:
         """Send all copies of so many new messages, and a few old ones; wait until each copy has its answer."""
         sends = [(*self._random.choice(self._done), 1) for _ in range(REPEATED)] if self._done else []
-        flood = [(seat, copy) for seat, copy, _ in sends]
+        flood = [(guest, copy) for guest, copy, _ in sends]
         for _ in range(keys):
-            # Every seat uses the same keys: "key-0000007" of one is not that of another.
+            # Every guest uses the same keys: "key-0000007" of one is not that of another.
             number, which = divmod(self._keys, len(self._lines))
-            seat = list(self._lines)[which]
+            guest = list(self._lines)[which]
             self._keys += 1
             message = copies(self._random.choice(self._shared.rooms), f"key-{number:07}", self._random)
-            flood += [(seat, copy) for copy in message]
-            self._done.append((seat, message[0]))
+            flood += [(guest, copy) for copy in message]
+            self._done.append((guest, message[0]))
         self._random.shuffle(flood)
         self._left = len(flood)
         self._settled.clear()
-        for seat, copy in flood:
-            self._random.choice(self._lines[seat]).give(copy)
+        for guest, copy in flood:
+            self._random.choice(self._lines[guest]).give(copy)
         await self._wait(self._settled.wait())
 
     async def rest(self) -> None:
@@ -169,35 +169,35 @@ def read_log(shared: Shared) -> list[Entry]:
     return log
 
 
-def seated(port: int) -> tuple[str, list[Seat]]:
-    """The epoch, and the seats with the authors that they are."""
-    seats = []
-    for known in SEATS:
-        seat = known._replace(cookie=raw.guest_cookie(port)) if known.cookie else known
+def guests_of(port: int) -> tuple[str, list[Guest]]:
+    """The epoch, and the guests with the authors that they are."""
+    guests = []
+    for known in GUESTS:
+        guest = known._replace(cookie=raw.guest_cookie(port)) if known.cookie else known
         fields = ["Accept: application/json", "Connection: close"]
-        fields += [f"Cookie: parlour_guest={seat.cookie}"] if seat.cookie else []
-        answer = raw.exchange(port, raw.post(f"/before?name={seat.name}", b"Who am I?", *fields))
+        fields += [f"Cookie: parlour_guest={guest.cookie}"] if guest.cookie else []
+        answer = raw.exchange(port, raw.post(f"/before?name={guest.name}", b"Who am I?", *fields))
         author = decode_item(raw.body(answer)).by
         assert author is not None
-        seats.append(seat._replace(author=author.id))
-    assert len({seat.author for seat in seats}) == len(SEATS)
+        guests.append(guest._replace(author=author.id))
+    assert len({guest.author for guest in guests}) == len(GUESTS)
     page = raw.body(raw.exchange(port, raw.head("GET", "/before?format=json", "Connection: close")))
-    return decode_item(page.replace(b"{", b'{"type":"page",', 1)).epoch, seats
+    return decode_item(page.replace(b"{", b'{"type":"page",', 1)).epoch, guests
 
 
 async def storms(tmp_path: Path, seed: int, keys: int) -> list[Figures]:
-    """Storms of up to ROUND keys, each in rooms of its own, with a kill amid each; everything is checked after each."""
+    """Storms of up to ROUND keys, each in rooms of its own and with a kill; everything is checked after each."""
     figures = []
     with ServerProcess(tmp_path / "data") as server:
-        epoch, seats = seated(server.port)
+        epoch, guests = guests_of(server.port)
         for number in range(0, keys, ROUND):
             count = min(ROUND, keys - number)
             async with AsyncExitStack() as stack:
                 proxy = await stack.enter_async_context(CuttingProxy(server.port, seed + number, MEAN_BYTES))
                 shared = Shared(proxy.port, epoch, (f"one-{number}", f"two-{number}"))
                 shared.is_up.set()
-                storm = await stack.enter_async_context(Storm(shared, proxy, seats, seed + number))
-                death = asyncio.create_task(kill_amid(server, shared, count))
+                storm = await stack.enter_async_context(Storm(shared, proxy, guests, seed + number))
+                death = asyncio.create_task(kill_during(server, shared, count))
                 for sent in range(0, count, WAVE):
                     await storm.wave(min(WAVE, count - sent))
                 await death
@@ -210,7 +210,7 @@ async def storms(tmp_path: Path, seed: int, keys: int) -> list[Figures]:
     return figures
 
 
-async def kill_amid(server: ServerProcess, shared: Shared, keys: int) -> None:
+async def kill_during(server: ServerProcess, shared: Shared, keys: int) -> None:
     """SIGKILL when about half of it is done, and a start at once."""
     while sum(not send.replay for send in shared.history.sends if send.outcome == "ack") < keys // 2:
         await asyncio.sleep(0.2)

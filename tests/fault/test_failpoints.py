@@ -29,9 +29,9 @@ DATABASE = "parlour.db"
 
 POINTS: dict[str, list[Death]] = {
     "written-not-synced": [At("fdatasync", count) for count in range(1, 9)],
-    "amid-a-transaction": [At("pwrite64", count, WAL) for count in range(1, 13)],
-    "amid-the-answers": [At("write", count) for count in (*range(1, 13), 30, 100)],
-    "amid-a-checkpoint": [At("pwrite64", count, DATABASE) for count in (1, 2, 5, 20)],
+    "inside-a-transaction": [At("pwrite64", count, WAL) for count in range(1, 13)],
+    "between-the-answers": [At("write", count) for count in (*range(1, 13), 30, 100)],
+    "inside-a-checkpoint": [At("pwrite64", count, DATABASE) for count in (1, 2, 5, 20)],
     "checkpoint-not-synced": [At("fdatasync", 1, DATABASE)],
 }
 

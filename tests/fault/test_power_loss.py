@@ -46,7 +46,7 @@ def history(tmp_path: Path) -> Iterator[History]:
 
 
 async def test_a_power_cut_at_any_moment_loses_nothing_that_was_told(tmp_path: Path, history: History) -> None:
-    """Also one amid the recovery from another one."""
+    """Also one during the recovery from another one."""
     crowd = Crowd(history.server, Random(1), senders=4)
     first_life(history.server, crowd)
     next_life(history.server, crowd)
@@ -58,7 +58,7 @@ async def test_a_power_cut_at_any_moment_loses_nothing_that_was_told(tmp_path: P
     assert again.opened >= 10
 
 
-async def test_a_power_cut_amid_a_first_start_leaves_what_the_next_one_takes_up(history: History) -> None:
+async def test_a_power_cut_during_a_first_start_leaves_what_the_next_one_takes_up(history: History) -> None:
     """Also if the start before was killed between making a directory and syncing its name."""
     assert history.server.begin(fault="fsync:signal=KILL:when=2") == ""
     history.server.wait()
@@ -72,7 +72,7 @@ async def test_a_power_cut_amid_a_first_start_leaves_what_the_next_one_takes_up(
     assert verdict.opened >= 30
 
 
-async def test_a_power_cut_amid_retention_brings_nothing_back_and_takes_nothing_else(tmp_path: Path) -> None:
+async def test_a_power_cut_during_retention_brings_nothing_back_and_takes_nothing_else(tmp_path: Path) -> None:
     await an_old_log(tmp_path / "disk" / DATA)
     with recorded(tmp_path / "disk") as history:
         server = history.server
@@ -148,7 +148,7 @@ async def test_the_head_of_a_frame_that_lies_in_two_sectors_is_not_taken_for_a_s
 
 
 def a_log_torn_at_frame_42(database: Path) -> bytes:
-    """Of a log that was begun anew, where that frame is amid a transaction and ended one of the log before."""
+    """A log that was begun again: that frame is inside a transaction, and ended one in the log before."""
     log = database.with_name("parlour.db-wal")
     connection = open_writer(database)
     small = "INSERT OR REPLACE INTO meta VALUES ('small', ?)"  # a frame that commits
@@ -180,7 +180,7 @@ async def test_what_was_refused_on_a_full_disk_does_not_come_back(history: Histo
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-async def test_a_power_cut_amid_a_checkpoint_under_load_loses_nothing_that_was_told(history: History) -> None:
+async def test_a_power_cut_during_a_checkpoint_under_load_loses_nothing_that_was_told(history: History) -> None:
     """A log that has grown to its full length is moved into the database between two batches."""
     server = history.server
     crowd = Crowd(server, Random(9), senders=16, sizes=LARGE)

@@ -44,13 +44,13 @@ class ManyRooms:
             raise ConnectionRefusedError(status)
         if self._is_websocket:
             writer.write(b"".join(self._subscriptions()))
-        patience = self._random.randint(20, 500)
-        while patience > 0:
+        left = self._random.randint(20, 500)
+        while left > 0:
             data = await reader.read(65536)
             if not data:
                 raise EOFError
             for item in items.feed(data):
-                patience -= 1
+                left -= 1
                 room = decode_item(item).room
                 if room:
                     self.rooms[room]._item(item)

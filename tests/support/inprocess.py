@@ -157,8 +157,8 @@ class InProcess:
     """The server, between `__enter__` and `__exit__`: with `application`, or with the whole program on `settings`.
 
     The program's database is in `settings.data`; its rates and sessions keep real time, while the deadlines of
-    connections (and the pulses of their sessions) come only when `wind` is called. An error that reaches the event loop
-    fails the test at the end.
+    connections (and the heartbeats of their sessions) come only when `wind` is called. An error that reaches the event
+    loop fails the test at the end.
     """
 
     def __init__(

@@ -164,7 +164,7 @@ def is_caught_up(transport: Transport) -> Callable[[bytes], bool]:
 
 
 def guest_cookie(port: int) -> str:
-    """A fresh seat of a guest, as the value of its cookie."""
+    """A new guest, as the value of its cookie."""
     page = exchange(port, head("GET", "/lobby", "Accept: text/html", "Connection: close"))
     found = re.search(rb"Set-Cookie: parlour_guest=([^;]+);", page)
     assert found is not None, page[:500]

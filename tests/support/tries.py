@@ -15,7 +15,7 @@ four would take as much time of who looks for a fault as they would save."""
 def first_good(measure: Callable[[int], T], is_good: Callable[[T], bool]) -> T:
     """The first measure that is good, the last one if none is. `measure` is told how many came before it.
 
-    What a fault costs only once has to be there in every try: `measure` begins anew each time.
+    What a fault costs only once has to be there in every try: `measure` begins from nothing each time.
     """
     for number in range(TRIES):
         found = measure(number)

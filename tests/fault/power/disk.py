@@ -3,7 +3,7 @@
 The model promises less than any file system does. Until a file is synced, every page of it, and every sector of a page,
 is on the disk as it was at the last sync or at any moment since, each for itself; so is its size. Until its directory
 is synced, so is every name, also that of a file that has itself been synced. A sync that failed leaves what it should
-have covered like that for ever: the system counts those pages as written, and syncs only what is written anew. One
+have covered like that for ever: the system counts those pages as written, and syncs only what is written again. One
 thing is promised: a file is shortened as a whole or not at all, and what it gets later is not there without that.
 """
 

@@ -52,7 +52,7 @@ def recorded(root: Path, code: str = PLAIN) -> Iterator[History]:
 
 
 def first_life(server: RecordedServer, crowd: Crowd, rounds: int = 2) -> None:
-    """A server from its first start to a kill, with a checkpoint after which the log begins anew."""
+    """A server from its first start to a kill, with a checkpoint after which the log begins again."""
     server.start()
     crowd.talk(rounds)
     until_checkpoint(server.data)

@@ -173,7 +173,7 @@ async def walk(
 
 
 def cuts(record: Record, random: Random, before: dict[Place, bytes]) -> Iterator[Cut]:
-    """The moments before a sync takes effect, after something was told, and some amid the writes between these."""
+    """The moments before a sync takes effect, after something was told, and some between the writes in between."""
     disk, told, is_listening = Disk(record), dict(before), bool(before)
     begun, indexed = 0, frozenset[Place]()
     for moment, operation in enumerate(record.operations):

@@ -57,7 +57,7 @@ class Parser:
                 self._begun[found[1]] = (self._slot(), line.removesuffix(b" <unfinished ...>"))
             elif line:
                 self._take(self._slot(), line)
-        for at, begin in self._begun.values():  # calls amid which it was killed: the system has carried them out
+        for at, begin in self._begun.values():  # it was killed during these calls: the system has carried them out
             self._take(at, begin + b") = ?")
         self._begun.clear()
 
@@ -121,7 +121,7 @@ class Parser:
         for match in (*_LOCATION.finditer(data), *_ACK.finditer(data)):
             told.append((match[1].decode(), int(match[2]), b""))
             end = max(end, match.end())
-        self._streams[place] = data[end:]  # it may end amid an event
+        self._streams[place] = data[end:]  # it may end inside an event
         if told:
             self.slots[at] = Told(tuple(told))
 
