@@ -74,13 +74,13 @@ def passed(verdict: Verdict) -> Verdict:
     return verdict
 
 
-BATCH = "fdatasync:error=EIO:when=16"
+BATCH = "fdatasync:error=EIO:when=20"
 CHECKPOINT = "fdatasync:error=EIO:when=24"
 """Syncs that fail. They are counted by thread: no other thread than the writer's comes so far."""
 
 
 async def a_failed_sync(history: History, which: str = BATCH) -> Record:
-    """A server that meets one, of the log after 15 syncs or of the database after 20 messages, and the next server."""
+    """A server that meets one, of the log after 19 syncs or of the database after 20 messages, and the next server."""
     crowd = Crowd(history.server, Random(5))
     history.server.start(fault=which)
     if which == BATCH:
