@@ -43,7 +43,7 @@ def test_file_when_asked_for_by_its_content_is_kept_for_ever(http: httpx.Client,
 def test_file_when_asked_for_by_another_version_is_there_but_not_kept(
     http: httpx.Client, address: str, query: str
 ) -> None:
-    """A page that came just before an update asks for what it knew: it works, and the next one asks anew."""
+    """A page from just before an update gets a file under its old address; the next page asks for the new one."""
     now, body = _get(http, address, None)
     answer, other = _get(http, address.partition("?")[0] + query, None)
     assert (answer.status_code, other) == (200, body)

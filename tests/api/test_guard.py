@@ -225,7 +225,7 @@ def test_an_origin_is_a_scheme_and_a_host(server: ServerProcess) -> None:
 
 
 def test_what_one_peer_may_another_may_not_with_the_same_head(tmp_path: Path) -> None:
-    """Heads are remembered with what was found out about them, but who sends them is not part of that."""
+    """Results are cached with a head, but not the address of its sender."""
     head = b"GET /healthz HTTP/1.1\r\nHost: chat.example.net\r\nConnection: close\r\n\r\n"
     path = str(tmp_path / "p.sock")
 

@@ -30,7 +30,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.core.limits import MAX_WAIT_S
 from parlour.core.names import room_name
-from parlour.http.fields import FieldName, Fields
+from parlour.http.fields import FieldName
 from parlour.http.request import Request
 from parlour.http.response import JSON, NDJSON, OpenResponse, Reply, Response, Upgrade
 from parlour.http.router import NOTHING_HERE, WEBSOCKET
@@ -179,8 +179,6 @@ class HistoryResource(Resource):
             return await self._stream(request, options)
         return await self.page(request, options)
 
-    # --- pages ---
-
     @GET_MESSAGES
     async def page(self, request: Request, options: PageOptions) -> Response:
         """A page, after a wait if it would be empty and the client asks for that."""
@@ -295,8 +293,7 @@ def _json_page(
     kept = limit + ("" if request.parameter("format") is None else "&format=json")
     following = f"{path}?since={epoch}.{newest}{kept}"
     previous = f"{path}?before={epoch}.{first}{kept}" if first is not None and first > channel.first_seq else None
-    fields: Fields = ((FieldName.LINK, f'<{following}>; rel="next"'.encode()),)
-    if previous is not None:
-        fields += ((FieldName.LINK, f'<{previous}>; rel="prev"'.encode()),)
+    links = [f'<{following}>; rel="next"', *([] if previous is None else [f'<{previous}>; rel="prev"'])]
+    fields = tuple([(FieldName.LINK, link.encode()) for link in links])
     body = encode_page(channel.room, epoch, events, channel.first_seq, channel.head, following, previous)
     return Response(body=body, content_type=JSON, fields=fields)

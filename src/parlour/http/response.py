@@ -76,27 +76,24 @@ def encode(response: Response, *, date: bytes, keep_alive: bool, head_only: bool
     persistence = b"Connection: close\r\n"
     if keep_alive:
         persistence = b"" if minor else b"Connection: keep-alive\r\n"
-    start = _start(status, date, response.cache, response.policy, persistence)
     if status == 204 or status == 304:
-        return b"%b%b\r\n" % (start, extra)
-    content = (start, _content_type(response.content_type), len(body), extra, b"" if head_only else body)
-    return b"%b%bContent-Length: %d\r\n%b\r\n%b" % content
+        return b"%b%b\r\n" % (_start(status, date, None, response.cache, response.policy, persistence), extra)
+    start = _start(status, date, response.content_type, response.cache, response.policy, persistence)
+    return b"%bContent-Length: %d\r\n%b\r\n%b" % (start, len(body), extra, b"" if head_only else body)
 
 
-@lru_cache(maxsize=64)
-def _content_type(value: bytes) -> bytes:
-    return encode_fields(((FieldName.CONTENT_TYPE, value),))
-
-
-@lru_cache(maxsize=64)
-def _start(status: int, date: bytes, cache: bytes, policy: bytes | None, persistence: bytes) -> bytes:
+@lru_cache(maxsize=128)
+def _start(
+    status: int, date: bytes, content_type: bytes | None, cache: bytes, policy: bytes | None, persistence: bytes
+) -> bytes:
     """The part of a head that is the same in many responses of a second."""
-    return b"%bDate: %b\r\n%b%b%b" % (
+    return b"%bDate: %b\r\n%b%b%b%b" % (
         _STATUS_LINES[status],
         date,
         encode_fields(((FieldName.CACHE_CONTROL, cache),)),
         persistence,
         SECURITY_FIELDS if policy is None else _page_fields(policy),
+        b"" if content_type is None else encode_fields(((FieldName.CONTENT_TYPE, content_type),)),
     )
 
 
@@ -105,7 +102,7 @@ def encode_open(response: OpenResponse, *, date: bytes) -> bytes:
     return b"".join((
         _STATUS_LINES[200],
         b"Date: ", date, b"\r\n",
-        _content_type(response.content_type),
+        encode_fields(((FieldName.CONTENT_TYPE, response.content_type),)),
         b"Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n",
         b"Connection: close\r\n",
         b"Transfer-Encoding: chunked\r\n" if response.chunked else b"",
