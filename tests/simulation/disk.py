@@ -73,7 +73,9 @@ class Disk(apsw.VFS):
         copy = self._root / f"copy-{self._copies}"
         _write(copy, {path.name: path.read_bytes() for path in self._files()})
         connection = apsw.Connection(str(copy / "parlour.db"), vfs="unix")
-        rows = connection.execute("SELECT value, body FROM meta, events WHERE name = 'epoch' ORDER BY id").fetchall()
+        rows = connection.execute(
+            "SELECT value, body FROM meta, events WHERE name = 'epoch' AND id >> 36 ORDER BY id"
+        ).fetchall()
         connection.close()
         log = [(str(epoch), decode_item(body), body) for epoch, body in rows if isinstance(body, bytes)]
         return [Entry(item.room, epoch, item.seq, *content(item, body)) for epoch, item, body in log]

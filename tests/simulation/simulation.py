@@ -28,7 +28,8 @@ from parlour.chat.ports import Relay
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.process import EXIT_CANNOT_START
-from parlour.store.sqlite import store, writer
+from parlour.store import commit_queue
+from parlour.store.sqlite import writer
 from parlour.store.sqlite.errors import StoreError
 from tests.checker.history import CaughtUp, Entry, History, Opened, Reading, Received, Reset, Send
 from tests.checker.invariants import violations
@@ -55,7 +56,7 @@ SIZES: dict[str, tuple[int, ...]] = {
 }
 LIMITS: tuple[tuple[Any, str, tuple[Any, ...]], ...] = (
     (writer, "CHECKPOINT_PAGES", (5, 50, 2000)),
-    (store, "BATCH_DRAFTS", (2, 256)),
+    (commit_queue, "BATCH_DRAFTS", (2, 256)),
     (config, "Limits", (partial(Limits, in_flight_bytes=1500), Limits)),
 )
 """Limits that a short run would never reach: each seed has some of them smaller."""
