@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from parlour.api.bodies import DEFAULT_ROOM
 from parlour.api.history import HistoryResource
+from parlour.api.messages import room_path
 from parlour.api.operation import Operation
-from parlour.api.pages import room_location
 from parlour.api.parameters import OnlyJson, Parameters
 from parlour.api.resource import Parts, Resource
 from parlour.api.server import ServerResource
 from parlour.core.errors import Refusal
+from parlour.core.typed_room import room_as_typed
 from parlour.http.fields import FieldName
 from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
@@ -50,9 +51,9 @@ class FrontResource(Resource):
         """The way to another room; a person whose words are no room's name gets them back, to correct them."""
         prefix = request.peer.prefix
         try:
-            location = room_location(typed, request.origin, prefix)
+            room = room_as_typed(typed, request.origin, prefix)
         except Refusal as refusal:
             if not as_page:
                 raise
             return self._pages.error(refusal, b"/", prefix, is_read=True, typed=typed)
-        return Response(303, fields=((FieldName.LOCATION, location),))
+        return Response(303, fields=((FieldName.LOCATION, room_path(prefix, room)),))

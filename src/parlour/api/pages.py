@@ -18,7 +18,6 @@ from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import AuthorKind, Stored
 from parlour.core.names import room_name
-from parlour.core.typed_room import room_as_typed
 from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
 from parlour.http.response import HTML, Response
@@ -190,8 +189,3 @@ def _first_segment(path: bytes) -> str | None:
         return unquote_to_bytes(path.split(b"/")[1]).decode()
     except (IndexError, UnicodeDecodeError):
         return None
-
-
-def room_location(typed: str, site: str, prefix: str) -> bytes:
-    """Where `GET /?room=NAME` leads. Raises Refusal("bad_room_name")."""
-    return (prefix + "/" + quote(room_as_typed(typed, site, prefix), safe="")).encode()

@@ -22,9 +22,8 @@ Row = TypeVar("Row")
 
 
 class Match(NamedTuple, Generic[Row]):
-    """What a path leads to: its rows by method, and the decoded path with its parameters."""
+    """The rows at a path, by method, and the decoded parameters of the path."""
 
-    path: str
     rows: Mapping[str, Row]
     params: Mapping[str, str]
 
@@ -84,7 +83,7 @@ class Router(Generic[Row]):
             if len(pattern) == len(segments):
                 params = _params(pattern, segments)
                 if params is not None:
-                    return Match("/" + "/".join(segments), rows, params)
+                    return Match(rows, params)
         raise Refusal("not_found", NOTHING_HERE)
 
 
