@@ -20,7 +20,7 @@ import uvloop
 from parlour.app import App, start
 from parlour.config import Settings
 from parlour.core.limits import Limits
-from parlour.embed import RunningServer, send_message
+from parlour.embed import RunningServer, handle_client, send_message
 
 CONNECTIONS, WAVES, RUNS = 64, 50, 20
 
@@ -68,7 +68,7 @@ class Wave:
     def __init__(self, app: App) -> None:
         self._left = 0
         self._all_answered: asyncio.Future[None]
-        self._connections = [app.server() for _ in range(CONNECTIONS)]
+        self._connections = [handle_client(app.server) for _ in range(CONNECTIONS)]
         for connection in self._connections:
             connection.connection_made(Counting(self._one))
 

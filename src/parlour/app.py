@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from urllib.parse import urlsplit
 
 from parlour.api.application import Api
@@ -37,11 +38,13 @@ from parlour.log import event
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.fanout import FanOut
+from parlour.net.http import HttpConnection
 from parlour.net.large import LargeAnswers
 from parlour.net.listener import Listener, accept_on, open_listeners
 from parlour.net.proxies import TrustedProxies
 from parlour.net.server import LINGERING, Server
 from parlour.net.tls import ServerTls
+from parlour.net.tls_port import TlsPortConnection
 from parlour.relay.local import LocalRelay
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite import SqliteStore
@@ -87,9 +90,10 @@ class App:
 
     async def accept(self) -> None:
         """Begin to accept connections."""
-        tcp = self.server if self.tls is None else self.server.behind_tls(self.tls.context)
+        plain = partial(HttpConnection, self.server)
+        tcp = plain if self.tls is None else partial(TlsPortConnection, self.server, self.tls.context)
         self._accepting = [
-            await accept_on(listener, tcp if listener.path is None else self.server) for listener in self.listeners
+            await accept_on(listener, tcp if listener.path is None else plain) for listener in self.listeners
         ]
 
     def stop_accepting(self) -> None:

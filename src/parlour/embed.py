@@ -18,11 +18,11 @@ from parlour.app import App, start
 from parlour.config import SETTINGS, Settings, load, show
 from parlour.core.actor import PROGRAM
 from parlour.core.event import Appended
-from parlour.net.connection import Connection
+from parlour.net.http import HttpConnection
 from parlour.outlet import open_standard_descriptors
 from parlour.process import run
 
-handle_client = Connection
+handle_client = HttpConnection
 """The per-connection protocol: `handle_client(server)` makes the asyncio.Protocol that serves one client.
 
 It is what the listener calls for every connection; a program with a socket of its own gives

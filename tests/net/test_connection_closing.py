@@ -10,7 +10,7 @@ import pytest
 
 from parlour.config import Settings
 from parlour.core.limits import Limits
-from parlour.net.progress import LINGER_S
+from parlour.net.closing import LINGER_S
 from tests.support.inprocess import InProcess, LoopFactory, Scripted
 from tests.support.patience import PATIENCE_S
 from tests.support.raw import UPGRADE, head, post, ws_frame
@@ -100,11 +100,11 @@ def test_handler_of_a_client_that_vanishes_is_cancelled(server: InProcess, appli
 def test_message_of_a_client_that_vanishes_during_the_commit_is_stored(chat: InProcess) -> None:
     with chat.client() as client, chat.client() as reader:
         reader.send(head("GET", "/lobby", "Accept: text/event-stream")).read_until(b"caught_up")
-        connection = chat.connection(client)
+        connection = chat.http(client)
 
         def post_and_vanish() -> None:
             connection.data_received(post("/lobby", b"my last words"))
-            assert not connection.is_idle  # the disk has not answered: it would do so on this loop
+            assert connection.state == "busy"  # the disk has not answered: it would do so on this loop
             connection.abort()
 
         chat.call(post_and_vanish)

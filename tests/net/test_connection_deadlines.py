@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from parlour.core.limits import Limits
-from parlour.net import progress
+from parlour.net.closing import LINGER_S
 from parlour.net.connection import Connection
-from parlour.net.progress import LINGER_S
+from parlour.net.http import HttpConnection
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
 from tests.support.patience import PATIENCE_S
 from tests.support.raw import head
@@ -38,8 +38,8 @@ def server(application: Scripted, new_loop: LoopFactory) -> Iterator[InProcess]:
 
 def arrived(server: InProcess, client: Client, size: int) -> None:
     """Wait until the server holds so many bytes of a request."""
-    connection = server.connection(client)
-    server.settle(lambda: connection._decoder is not None and connection._decoder.buffered == size)
+    decoder = server.http(client).decoder
+    server.settle(lambda: decoder.buffered == size)
 
 
 def test_client_that_says_nothing_is_closed_without_a_word(server: InProcess) -> None:
@@ -135,7 +135,7 @@ def test_large_answer_waits_for_a_slow_reader_as_long_as_it_reads(server: InProc
         assert client.head().status == 200
         read = 0
         while read < size:
-            held = server.call(progress.left, connection)
+            held = server.call(connection.untaken)
             piece = min(500_000, size - read)
             assert len(client.read(piece)) == piece
             read += piece
@@ -147,7 +147,7 @@ def test_large_answer_waits_for_a_slow_reader_as_long_as_it_reads(server: InProc
 
 def has_less(connection: Connection, size: int) -> bool:
     """Whether fewer bytes are waiting to be sent."""
-    return progress.left(connection) < size
+    return connection.untaken() < size
 
 
 def test_large_answer_to_a_peer_that_does_not_read_is_given_up(server: InProcess) -> None:
@@ -167,37 +167,37 @@ def test_large_answer_to_a_peer_that_does_not_read_is_given_up(server: InProcess
 def test_small_answer_to_a_peer_that_does_not_read_is_given_up(server: InProcess, ending: str) -> None:
     """What is left is too little to pause for, and yet the connection must not stay for ever."""
     with narrow(server) as client:
-        connection = server.connection(client)
-        while server.call(connection.buffered) < 30_000:
-            left = connection._remaining
+        connection = server.http(client)
+        while server.call(connection.transport.get_write_buffer_size) < 30_000:
+            left = connection.remaining
             client.send(head("GET", "/page/30000"))
             server.settle(functools.partial(has_remaining, connection, left - 1))
         assert not server.call(connection.describe)["paused"]
         if ending == "half-closed":
             client.half_close()
-            server.settle(lambda: connection._eof)
+            server.settle(lambda: connection.has_ended)
         elif ending == "closing":
             client.send(head("GET", "/fast", "Connection: close"))
-            server.settle(lambda: connection.is_closing)
+            server.settle(lambda: connection.is_last)
         server.wind(LIMITS.stalled_s - 1)
         assert server.connections() == 1
         server.wind((LIMITS.keep_alive_s if ending == "idle" else 0) + LIMITS.stalled_s + LINGER_S + 2 * SLACK_S)
         server.settle(lambda: not server.server.drain.connections)
 
 
-def has_remaining(connection: Connection, count: int) -> bool:
+def has_remaining(connection: HttpConnection, count: int) -> bool:
     """Whether a connection may bring so many further requests."""
-    return connection._remaining == count
+    return connection.remaining == count
 
 
 def test_last_answer_reaches_a_reader_who_takes_longer_than_we_linger(server: InProcess) -> None:
     """The kernel has it all, the peer does not: no reset may take it away."""
     size = 60_000
     with narrow(server) as client:
-        connection = server.connection(client)
+        connection = server.http(client)
         client.send(head("GET", f"/page/{size}", "Connection: close"))
-        server.settle(lambda: connection.is_closing)
-        assert server.call(connection.buffered) == 0
+        server.settle(lambda: connection.is_last)
+        assert server.call(connection.transport.get_write_buffer_size) == 0
         server.wind(LINGER_S + SLACK_S)
         server.settle(lambda: not server.server.drain.connections)
         assert len(client.answer().body) == size

@@ -13,8 +13,7 @@ import pytest
 
 from parlour.core.addresses import SITE, AddressCounts
 from parlour.core.limits import Limits
-from parlour.net.connection import Connection
-from parlour.net.handshake import Handshake
+from parlour.net.server import Counted
 from tests.support.inprocess import InProcess, Scripted, Setup
 from tests.support.patience import PATIENCE_S
 from tests.support.raw import head
@@ -152,7 +151,7 @@ def test_tcp_peer_that_is_gone_before_it_is_accepted_is_not_taken_for_the_unix_s
         addresses: list[str] = []
         opened = server.server.opened
 
-        def note(connection: Connection | Handshake) -> None:
+        def note(connection: Counted) -> None:
             opened(connection)
             addresses.append(connection.address)
 

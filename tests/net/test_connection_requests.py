@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from parlour.core.limits import Limits
-from parlour.net.connection import READ_AHEAD, Connection
+from parlour.net.connection import Connection
+from parlour.net.http import READ_AHEAD, HttpConnection
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
 from tests.support.patience import PATIENCE_S
 from tests.support.raw import head, post
@@ -74,9 +75,9 @@ def test_flood_of_pipelined_requests_behind_a_slow_one_is_not_read_in(server: In
     with server.client() as client:
         client.send(slow("a"))
         assert application.begun.get(timeout=PATIENCE_S) == "a"
-        connection = server.connection(client)
+        decoder = server.http(client).decoder
         sent = fill(server, client, FAST * 1000)
-        held = server.call(lambda: connection._decoder.buffered if connection._decoder is not None else 0)
+        held = server.call(lambda: decoder.buffered)
         assert READ_AHEAD < held < sent
         assert held < READ_AHEAD + 262144  # one read more, at most
         server.call(application.finish, "a")
@@ -94,8 +95,9 @@ def test_flood_of_fast_pipelined_requests_is_read_only_as_fast_as_it_is_answered
     async def look(server: InProcess) -> None:
         nonlocal largest
         while True:
-            decoders = [connection._decoder for connection in server.server.drain.connections]  # type: ignore[attr-defined]
-            largest = max([largest, *[decoder.buffered for decoder in decoders if decoder is not None]])
+            found = server.server.drain.connections
+            buffered = [one.decoder.buffered for one in found if isinstance(one, HttpConnection)]
+            largest = max([largest, *buffered])
             await asyncio.sleep(0)
 
     def flood(server: InProcess) -> None:

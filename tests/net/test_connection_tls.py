@@ -11,7 +11,7 @@ import pytest
 
 from parlour.config import Settings
 from parlour.core.limits import Limits
-from parlour.net.progress import LINGER_S
+from parlour.net.closing import LINGER_S
 from parlour.net.tls import ServerTls
 from tests.support.certificates import make_certificate
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
@@ -77,8 +77,8 @@ def test_last_answer_to_a_tls_client_that_reads_late_comes_whole(server: InProce
     size = 8_000_000
     with server.client(trusting) as client:
         client.send(head("GET", f"/page/{size}", "Connection: close"))
-        connection = server.connection(client)
-        server.settle(lambda: connection.is_closing)
+        connection = server.http(client)
+        server.settle(lambda: connection.is_last)
         server.wind(server.setup.limits.stalled_s - 1)
         assert len(client.answer().body) == size
         assert client.rest() == b""
@@ -87,8 +87,8 @@ def test_last_answer_to_a_tls_client_that_reads_late_comes_whole(server: InProce
 def test_tls_client_that_does_not_read_its_last_answer_is_given_up(server: InProcess, trusting: ssl.SSLContext) -> None:
     with server.client(trusting) as client:
         client.send(head("GET", "/page/20000000", "Connection: close"))
-        connection = server.connection(client)
-        server.settle(lambda: connection.is_closing)
+        connection = server.http(client)
+        server.settle(lambda: connection.is_last)
         server.wind(2 * server.setup.limits.stalled_s + 4)
         server.settle(lambda: not server.server.drain.connections)
 
@@ -119,7 +119,7 @@ def test_end_of_tls_that_takes_longer_than_the_limit_is_cut_off(
 ) -> None:
     with hasty(Limits(stalled_s=SHORT_S)) as server, server.client(trusting) as client:
         client.send(head("GET", "/page/20000000", "Connection: close"))
-        connection = server.connection(client)
-        server.settle(lambda: connection.is_closing)
+        connection = server.http(client)
+        server.settle(lambda: connection.is_last)
         server.call(connection.transport.close)
         server.settle(lambda: not server.server.drain.connections, SOON * Limits().stalled_s)

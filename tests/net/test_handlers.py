@@ -31,7 +31,7 @@ def serve(handler: Handler, new_loop: LoopFactory) -> InProcess:
 
 def is_busy(connection: Connection) -> bool:
     """Whether a request of this connection is being answered."""
-    return not connection.is_idle
+    return connection.state == "busy"
 
 
 async def times_out(_request: Request) -> Response:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from parlour.config import Settings
-from parlour.net.progress import LINGER_S
+from parlour.net.closing import LINGER_S
 from tests.support.inprocess import InProcess
 from tests.support.patience import PATIENCE_S
 from tests.support.raw import UPGRADE, head, post, ws_frame
@@ -178,7 +178,7 @@ def test_client_that_sends_without_reading_is_not_read_from(chat: InProcess) -> 
         chat.settle(lambda: connection.is_paused)
         for number in range(50):  # time for much more to come
             assert other.send(post("/other", b"number %d" % number)).answer().status == 201
-        assert chat.call(connection.buffered) < 400_000
+        assert chat.call(connection.transport.get_write_buffer_size) < 400_000
         chat.wind(2 * chat.setup.limits.stalled_s + LINGER_S + 6)
         chat.settle(lambda: len(chat.server.drain.connections) == 1)
         thread.join(PATIENCE_S)  # it has been cut off

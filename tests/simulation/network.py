@@ -235,7 +235,7 @@ class End(asyncio.Transport):
             self._buffer.clear()
             self._inbox.clear()
             self._network.forget(self._link)
-            self.loop.call_soon(self.protocol.connection_lost, error)
+            self.loop.call_soon(lambda: self.protocol.connection_lost(error))
 
 
 class Listening:

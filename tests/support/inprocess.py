@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -32,10 +33,13 @@ from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.fanout import FanOut
+from parlour.net.handshake import Handshake
+from parlour.net.http import HttpConnection
 from parlour.net.large import ALL_BYTES, CLIENT_BYTES, LargeAnswers
 from parlour.net.listener import Listener, accept_on, open_listeners
 from parlour.net.proxies import TrustedProxies
 from parlour.net.server import Server
+from parlour.net.tls_port import TlsPortConnection
 from parlour.wire.http1 import RequestHead
 from tests.support.patience import PATIENCE_S
 from tests.support.talk import Client
@@ -193,20 +197,27 @@ class InProcess:
         return Client.to(self.port, tls, source)
 
     def connection(self, client: Client) -> Connection:
-        """The server's end of a client's connection, once it has been accepted."""
+        """What speaks for a client's connection, once it has been accepted and its TLS handshake is done."""
         port = client.sock.getsockname()[1]
 
         async def find() -> Connection:
             while True:
                 for connection in self.server.drain.connections:
-                    if not isinstance(connection, Connection):
-                        continue  # in its TLS handshake
+                    assert isinstance(connection, Connection)
+                    if isinstance(connection, TlsPortConnection | Handshake):
+                        continue
                     peer = connection.transport.get_extra_info("peername")
                     if peer and peer[1] == port:
                         return connection
                 await asyncio.sleep(0.001)
 
         return self.wait(find())
+
+    def http(self, client: Client) -> HttpConnection:
+        """The same for one that speaks HTTP."""
+        connection = self.connection(client)
+        assert isinstance(connection, HttpConnection)
+        return connection
 
     def call(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function on the loop and wait for its result."""
@@ -338,8 +349,9 @@ class InProcess:
         )
         listeners = open_listeners(["127.0.0.1"], 0, setup.unix_socket, environ={})
         self.port = listeners[0].sock.getsockname()[1]
-        tcp = self.server if setup.tls is None else self.server.behind_tls(setup.tls)
-        accepting = [await accept_on(each, tcp if each.path is None else self.server) for each in listeners]
+        plain = partial(HttpConnection, self.server)
+        tcp = plain if setup.tls is None else partial(TlsPortConnection, self.server, setup.tls)
+        accepting = [await accept_on(each, tcp if each.path is None else plain) for each in listeners]
         self._started.set_result(None)
         await self._ending
         await self._end(app, listeners, accepting)

@@ -65,6 +65,14 @@ class Wheel:
         entry.due = 0
         self._move(entry, 0)
 
+    def replace(self, entry: Entry, successor: Entry) -> None:
+        """Give the deadline of an entry, if it has one, to another."""
+        due = entry.due
+        self.discard(entry)
+        if due:
+            successor.due = due
+            self._move(successor, due)
+
     def tick(self) -> None:
         """Expire what is due by the clock; called by `start`'s chain, or by a test.
 

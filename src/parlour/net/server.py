@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
@@ -18,11 +17,9 @@ from parlour.http.application import Application
 from parlour.http.request import Peer, Site
 from parlour.http.response import Response
 from parlour.http.throttle import Throttle
-from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
-from parlour.net.drain import Drain
+from parlour.net.drain import Drain, Drainable
 from parlour.net.fanout import FanOut
-from parlour.net.handshake import Handshake
 from parlour.net.large import LargeAnswers
 from parlour.net.proxies import UNIX_PEER, TrustedProxies, address_key
 from parlour.net.refusals import RefusalLog
@@ -43,8 +40,18 @@ be read at all, method and path are `-`.
 """
 
 
+class Counted(Drainable, Protocol):
+    """What the server needs of a protocol object that stands for a connection."""
+
+    address: str
+    transport: asyncio.Transport
+
+    def describe(self) -> dict[str, object]:
+        """A row of the connection table."""
+
+
 class Server:
-    """The factory and the registry of connections. Everything runs on the event loop."""
+    """What the connections of one process share, and their registry. Everything runs on the event loop."""
 
     def __init__(
         self,
@@ -67,7 +74,7 @@ class Server:
         self.limits = limits
         self.fan_out = fan_out
         self.on_answer = on_answer
-        self.patience_ticks = tuple(  # by what a connection waits for
+        self.read_ticks = tuple(  # how long a connection waits: between requests, for a head, for a body
             wheel.ticks(seconds) for seconds in (limits.keep_alive_s, limits.header_read_s, limits.body_read_s)
         )
         self._head_limits = HeadLimits(
@@ -79,7 +86,7 @@ class Server:
         self._parse_head = head_parser(self._head_limits)
         self.loop = asyncio.get_running_loop()
         self.drain = drain
-        self.refused: dict[Connection | Handshake, Refusal] = {}
+        self.refused: dict[Counted, Refusal] = {}
         """Connections that are one too many, oldest first, and why: whatever they ask is answered so."""
         self.throttle = throttle
         self.large = large
@@ -94,17 +101,9 @@ class Server:
         self._date = b""
         self._date_second = 0
 
-    def __call__(self) -> Connection:
-        """Make the protocol of a new connection."""
-        return Connection(self)
-
     # --- registry ---
 
-    def behind_tls(self, context: ssl.SSLContext) -> Callable[[], Handshake]:
-        """What makes the protocols of new connections of a TLS port."""
-        return lambda: Handshake(self, context)
-
-    def opened(self, connection: Connection | Handshake) -> None:
+    def opened(self, connection: Counted) -> None:
         """Register a connection. A surplus one is `refused`: its first request is answered with the reason.
 
         Refused connections do not count for the limits.
@@ -135,16 +134,15 @@ class Server:
             return Refusal("too_many_connections", detail, retry_after=5)
         return None
 
-    def encrypted(self, handshake: Handshake, connection: Connection) -> None:
-        """A connection takes the place of its handshake, and is counted as that was."""
-        connection.address = handshake.address
-        refusal = self.refused.pop(handshake, None)
+    def replaced(self, connection: Counted, successor: Counted) -> None:
+        """Another object stands for a connection from now on, and is counted as the one before was."""
+        refusal = self.refused.pop(connection, None)
         if refusal is not None:
-            self.refused[connection] = refusal
-        self.drain.opened(connection)
-        self.drain.closed(handshake)
+            self.refused[successor] = refusal
+        self.drain.opened(successor)
+        self.drain.closed(connection)
 
-    def closed(self, connection: Connection | Handshake) -> None:
+    def closed(self, connection: Counted) -> None:
         """Forget a connection."""
         self.drain.closed(connection)
         if self.refused.pop(connection, None) is None and (key := self._key(connection.address)) is not None:
@@ -161,8 +159,7 @@ class Server:
     def table(self) -> Iterator[dict[str, object]]:
         """What every connection is doing (for SIGUSR1)."""
         for connection in list(self.drain.connections):
-            assert isinstance(connection, Connection | Handshake)
-            yield connection.describe()
+            yield cast(Counted, connection).describe()
 
     def sizes(self) -> dict[str, int]:
         """How many connections there are, and how many addresses are remembered for them."""

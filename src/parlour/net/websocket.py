@@ -1,0 +1,59 @@
+"""A WebSocket: a connection that a session writes to and reads from."""
+
+from __future__ import annotations
+
+from parlour.http.session import Session
+from parlour.net.connection import Connection
+from parlour.net.stream import StreamConnection
+
+SLICE = 4096
+"""Bytes given to the session at once: thousands of tiny frames in one read must not hold everybody up."""
+
+
+class WebSocketConnection(StreamConnection):
+    """Gives its session what the peer sends, one slice in each turn of the loop, and reads on when all is given.
+
+    Nothing more is read while a slice waits, while the peer does not take what is written, and while the session holds
+    it back.
+    """
+
+    __slots__ = ("_is_held", "_received")
+
+    def __init__(self, before: Connection, session: Session) -> None:
+        super().__init__(before, session)
+        self._received = b""
+        self._is_held = False
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come from the peer."""
+        if self._received:
+            self._received += data
+            return
+        if self.session is not None:
+            self.session.received(data[:SLICE])
+        if self.session is not None and len(data) > SLICE:
+            self._received = data[SLICE:]
+            self.transport.pause_reading()
+            self.server.loop.call_soon(self.read_on)
+
+    def read_on(self, received: bytes = b"") -> None:
+        """Give the session the next slice; once it has everything, read on."""
+        if self._must_wait():
+            self._received += received
+            return
+        data, self._received = self._received + received, b""
+        if data:
+            self.data_received(data)
+        if not (self._received or self._must_wait()):
+            self.transport.resume_reading()
+
+    def _must_wait(self) -> bool:
+        return self.session is None or self.is_paused or self._is_held or self.has_ended or self.transport.is_closing()
+
+    def hold(self, is_held: bool) -> None:
+        """Give the session no more bytes, or go on."""
+        self._is_held = is_held
+        if is_held:
+            self.transport.pause_reading()
+        else:
+            self.server.loop.call_soon(self.read_on)
