@@ -134,19 +134,21 @@ def until(output: IO[str], text: str) -> list[str]:
 
 @contextmanager
 def posts_going_on(server: ServerProcess) -> Iterator[list[int]]:
-    """Somebody posts without a pause; gives the numbers of what was acknowledged."""
+    """Somebody posts without a pause, and has begun; gives the numbers of what was acknowledged."""
     done: list[int] = []
-    stopped = threading.Event()
+    begun, stopped = threading.Event(), threading.Event()
 
     def post() -> None:
         with httpx.Client(base_url=server.url, timeout=PATIENCE_S) as http:
             while not stopped.is_set():
                 http.post("/lobby", content=f"{len(done) + 1} {'x' * 2000}").raise_for_status()
                 done.append(len(done) + 1)
+                begun.set()
 
     thread = threading.Thread(target=post)
     thread.start()
     try:
+        assert begun.wait(PATIENCE_S)
         yield done
     finally:
         stopped.set()
