@@ -1,4 +1,4 @@
-"""The encoders: how a batch of events and a control item look on each transport (docs/protocol.md#reading).
+"""The encoders: how events and control items look on each transport (docs/protocol.md#reading).
 
 The event itself is never encoded here: its JSON bytes come from the log and are only wrapped.
 """
