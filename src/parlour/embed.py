@@ -19,7 +19,7 @@ from parlour.config import SETTINGS, Settings, load, show
 from parlour.core.actor import PROGRAM
 from parlour.core.event import Appended
 from parlour.net.http import HttpConnection
-from parlour.outlet import open_standard_descriptors
+from parlour.outlet import occupy_standard_descriptors
 from parlour.process import run
 
 handle_client = HttpConnection
@@ -75,7 +75,7 @@ def start_server(port: int = 8080, **settings: object) -> int:
     TypeError for an unknown setting and ConfigError for a wrong value.
     """
     checked = _settings(port, settings)
-    open_standard_descriptors()
+    occupy_standard_descriptors()
     if not logging.getLogger().handlers:
         log.configure(checked.log_format, checked.log_level)
     return run(checked)

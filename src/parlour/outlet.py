@@ -140,19 +140,19 @@ STDERR = Outlet(2 if sys.__stderr__ is not None else None)
 """Python has none where the descriptor was closed at the start; by now it may belong to something else."""
 
 
-def open_standard_descriptors() -> None:
-    """Put /dev/null where standard input, output or error is closed (`2>&-`).
+def occupy_standard_descriptors() -> None:
+    """Open those of the descriptors 0, 1 and 2 that are closed (`2>&-`). Call this before anything else is opened.
 
-    Otherwise the next socket or file of the process gets that number, and whatever is meant for standard error is
-    written into it. Call this before anything else is opened.
+    Otherwise the next socket or file gets that number, and what is meant for standard error is written into it. Each is
+    opened the wrong way round: using it is the error that it was before. What is written to standard error is dropped.
     """
-    for descriptor, stream in enumerate((sys.__stdin__, sys.__stdout__, sys.__stderr__)):
-        if stream is not None:
-            continue
+    for number, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
-            os.fstat(descriptor)
+            os.fstat(number)
         except OSError:
-            opened = os.open(os.devnull, os.O_RDWR)
-            if opened != descriptor:
-                os.dup2(opened, descriptor)
+            opened = os.open(os.devnull, mode)
+            if opened != number:
+                os.dup2(opened, number)
                 os.close(opened)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 (for the whole life of the process)

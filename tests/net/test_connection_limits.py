@@ -171,12 +171,10 @@ def test_refused_connections_take_nobody_s_place(clients: ExitStack) -> None:
         opened(server, clients, 2, OTHER)
 
 
-def test_of_too_many_refused_connections_the_oldest_are_cut(
-    clients: ExitStack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_too_many_refused_connections_the_oldest_are_cut(clients: ExitStack) -> None:
     """Those who ask for nothing must not keep others from hearing why they are refused."""
-    monkeypatch.setattr("parlour.net.server.LINGERING", 3)
-    with InProcess(Scripted(), Setup(Limits(address_connections=1), limit_addresses=True)) as server:
+    setup = Setup(Limits(address_connections=1), limit_addresses=True, lingering=3)
+    with InProcess(Scripted(), setup) as server:
         opened(server, clients, 1)
         silent = [clients.enter_context(server.client()) for _ in range(6)]
         for _ in range(6):

@@ -38,7 +38,7 @@ from parlour.net.http import HttpConnection
 from parlour.net.large import ALL_BYTES, CLIENT_BYTES, LargeAnswers
 from parlour.net.listener import Listener, accept_on, open_listeners
 from parlour.net.proxies import TrustedProxies
-from parlour.net.server import Server
+from parlour.net.server import LINGERING, Server
 from parlour.net.tls_port import TlsPortConnection
 from parlour.wire.http1 import RequestHead
 from tests.support.patience import PATIENCE_S
@@ -66,6 +66,7 @@ class Setup:
     tls: ssl.SSLContext | None = None
     unix_socket: Path | None = None
     throttle: Throttle = field(default_factory=Throttle)
+    lingering: int = LINGERING
     client_bytes: int | None = CLIENT_BYTES
     all_bytes: int = ALL_BYTES
 
@@ -342,6 +343,7 @@ class InProcess:
             limit_addresses=setup.limit_addresses,
             fan_out=app.server.fan_out if app is not None else FanOut(),
             throttle=setup.throttle,
+            lingering=setup.lingering,
             large=LargeAnswers(setup.client_bytes, setup.all_bytes),
         )
         listeners = open_listeners(["127.0.0.1"], 0, setup.unix_socket, environ={})

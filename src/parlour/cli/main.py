@@ -16,7 +16,8 @@ from typing import Any
 
 import click
 
-from parlour.cli.streams import EXIT_OUTPUT, OutputFailed, complain, let_go, occupy_standard_descriptors
+from parlour.cli.streams import EXIT_OUTPUT, OutputFailed, complain, let_go
+from parlour.outlet import occupy_standard_descriptors
 from parlour.version import __version__
 
 STARTED_AS_ENV = "PARLOUR_STARTED_AS"

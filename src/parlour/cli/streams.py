@@ -34,23 +34,6 @@ class InputFailed(Exception):
         super().__init__(f"standard input cannot be read: {error.strerror}")
 
 
-def occupy_standard_descriptors() -> None:
-    """Open those of the descriptors 0, 1 and 2 that are closed, so that no socket gets their numbers.
-
-    Each is opened the wrong way round: to use it is the error that it was before. Words for people go nowhere.
-    """
-    for number, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
-        try:
-            os.fstat(number)
-        except OSError:
-            opened = os.open(os.devnull, mode)
-            if opened != number:
-                os.dup2(opened, number)
-                os.close(opened)
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 (for the whole life of the process)
-
-
 def let_go() -> None:
     """Flush what Python still holds for standard output and error; what cannot be written is dropped.
 

@@ -68,8 +68,10 @@ class Server:
         throttle: Throttle,
         large: LargeAnswers,
         site: Site | None = None,
+        lingering: int = LINGERING,
     ) -> None:
         self.application = application
+        self._lingering = lingering
         self.wheel = wheel
         self.limits = limits
         self.fan_out = fan_out
@@ -114,7 +116,7 @@ class Server:
         if refusal is not None:
             self.refused[connection] = refusal
             self._refusals[refusal.code].refused(refusal, address)
-            if len(self.refused) > LINGERING:
+            if len(self.refused) > self._lingering:
                 oldest = next(iter(self.refused))
                 # To the end: it is lost only in a later turn of the loop, and the next one to cut has to come first.
                 self.refused[oldest] = self.refused.pop(oldest)

@@ -8,6 +8,14 @@ HOUR_MS = 3_600_000
 WRITTEN_MS = 1_767_225_600_000
 """The beginning of 2026: a clock that shows less is wrong, as that of a machine without a battery before it is set."""
 
+AHEAD_MS = 60_000
+"""A room whose newest event is this far ahead of the clock has seen another clock; less is a step of NTP."""
+
+AHEAD_MEANING = (
+    "the clock was wrong when its newest message came, or is now; if by more than an hour, new messages take the time"
+    " of the clock, else that of the newest one until the clock has reached it"
+)
+
 
 def time_of_next(now_ms: int, newest_ms: int) -> int:
     """Milliseconds since 1970 for an event that follows one of `newest_ms` in its room, while the clock shows `now_ms`.

@@ -24,22 +24,14 @@ from parlour.store.recent import RoomHead
 from parlour.store.repeats import repeated
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.rows import checksum, room_crc
-from parlour.store.times import time_of_next
+from parlour.store.times import AHEAD_MEANING, AHEAD_MS, time_of_next
 
 _log = logging.getLogger("parlour.store")
 
 ROOMS_CACHED = 4096
 """Heads of rooms kept at hand; a room that is not costs two more steps, once."""
 
-AHEAD_MS = 60_000
-"""A room whose newest event is this far ahead of the clock has seen another clock; less is a step of NTP."""
-
 SAY_AHEAD_EVERY_S = 3600.0
-
-AHEAD_MEANING = (
-    "the clock was wrong when its newest message came, or is now; if by more than an hour, new messages take the time"
-    " of the clock, else that of the newest one until the clock has reached it"
-)
 
 
 @dataclass(slots=True)
