@@ -17,6 +17,7 @@ from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.api.operations import endpoints
 from parlour.api.pages import Pages
+from parlour.chat.closing import Closing
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.policies import Policies
@@ -34,13 +35,14 @@ from parlour.hub.door import Door
 from parlour.hub.heads import HeadCheck
 from parlour.hub.hub import Hub
 from parlour.hub.tuning import Tuning
-from parlour.log import event
+from parlour.log import WARNING, event
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.fanout import FanOut
 from parlour.net.http import HttpConnection
 from parlour.net.large import LargeAnswers
-from parlour.net.listener import Listener, accept_on, open_listeners
+from parlour.net.listener import Listener, ListenError, accept_on, open_listeners
+from parlour.net.operator_socket import open_operator_socket, operator_connection
 from parlour.net.proxies import TrustedProxies
 from parlour.net.server import LINGERING, Server
 from parlour.net.tls import ServerTls
@@ -80,7 +82,10 @@ class App:
     wheel: Wheel
     tls: ServerTls | None
     listeners: list[Listener]
+    operator: Listener | None
+    """The operator's socket; None for a server that has none."""
     compressor: Compressor
+    closing: Closing
     _accepting: list[asyncio.AbstractServer] = field(default_factory=list)
 
     @property
@@ -95,6 +100,8 @@ class App:
         self._accepting = [
             await accept_on(listener, tcp if listener.path is None else plain) for listener in self.listeners
         ]
+        if self.operator is not None:
+            self._accepting.append(await accept_on(self.operator, partial(operator_connection, self.server)))
 
     def stop_accepting(self) -> None:
         """Refuse new connections; the open ones stay."""
@@ -102,6 +109,8 @@ class App:
             accepting.close()
         for listener in self.listeners:
             listener.close()
+        if self.operator is not None:
+            self.operator.close()
 
     async def stop(self, seconds: float | None = None) -> int:
         """Drain, then close everything. Returns how many connections had to be cut off."""
@@ -144,7 +153,10 @@ async def start(
             undo.callback(listener.close)
         store = await _open_store(settings, on_fatal)
         undo.push_async_callback(store.close)
-        app = _build(settings, store, tls, listeners, relay or LocalRelay(), tuning)
+        operator = _open_operator_socket(settings)
+        if operator is not None:
+            undo.callback(operator.close)
+        app = _build(settings, store, tls, listeners, operator, relay or LocalRelay(), tuning)
         app.wheel.start(app.server.loop)
         undo.callback(app.wheel.stop)
         await app.accept()
@@ -161,11 +173,23 @@ async def _open_store(settings: Settings, on_fatal: Callable[[BaseException], No
     )
 
 
+def _open_operator_socket(settings: Settings) -> Listener | None:
+    """The operator's socket, if the server has a data directory and that can hold one."""
+    if settings.store == "memory":
+        return None
+    try:
+        return open_operator_socket(settings.data)
+    except ListenError as error:
+        event(_log, "no_operator_socket", WARNING, reason=error, meaning="`parlour rooms` cannot tell this server")
+        return None
+
+
 def _build(
     settings: Settings,
     store: Store,
     tls: ServerTls | None,
     listeners: list[Listener],
+    operator: Listener | None,
     relay: Relay,
     tuning: Tuning | None,
 ) -> App:
@@ -173,7 +197,10 @@ def _build(
     clock, ids, limits = SystemClock(), SystemIds(), _limits(settings)
     fan_out = FanOut()
     hub = Hub(store, fan_out.make_write, tuning)
+    policies = Policies(settings.access)
+    door = Door(hub, policies)
     store.on_commit(relay.publish)
+    relay.listen(door.committed)
     relay.listen(hub.deliver)
     store.on_trim(hub.trim)
     store.on_redact(hub.redact)
@@ -186,12 +213,11 @@ def _build(
     reads = ReadingRates(limits, clock) if settings.rate_limits else None
     places = AddressCounts(limits.address_streams) if settings.rate_limits else None
     new_rooms = NewRooms(limits)
-    policies = Policies(settings.access)
     posting = Posting(store, guests, clock, policies=policies, rates=rates, new_rooms=new_rooms)
     context = Context(
         store=store,
         hub=hub,
-        door=Door(hub, policies),
+        door=door,
         posting=posting,
         guests=guests,
         wheel=wheel,
@@ -199,6 +225,7 @@ def _build(
         ids=ids,
         limits=limits,
         policies=policies,
+        closing=Closing(store, policies),
         new_rooms=new_rooms,
         reads=reads,
         places=places,
@@ -212,7 +239,21 @@ def _build(
     compressor = Compressor()
     server = _server(settings, context, wheel, drain, fan_out, compressor)
     return App(
-        settings, store, hub, posting, rates, new_rooms, reads, places, server, wheel, tls, listeners, compressor
+        settings=settings,
+        store=store,
+        hub=hub,
+        posting=posting,
+        rates=rates,
+        new_rooms=new_rooms,
+        reads=reads,
+        places=places,
+        server=server,
+        wheel=wheel,
+        tls=tls,
+        listeners=listeners,
+        operator=operator,
+        compressor=compressor,
+        closing=context.closing,
     )
 
 

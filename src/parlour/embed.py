@@ -16,8 +16,8 @@ from types import TracebackType
 from parlour import log
 from parlour.app import App, start
 from parlour.config import SETTINGS, Settings, load, show
-from parlour.core.actor import PROGRAM
-from parlour.core.event import Appended
+from parlour.core.actor import OWNER, PROGRAM
+from parlour.core.event import Appended, Policy
 from parlour.net.http import HttpConnection
 from parlour.outlet import occupy_standard_descriptors
 from parlour.process import run
@@ -57,6 +57,17 @@ class RunningServer:
         await asyncio.shield(self._closing)
         if not self._failed.done():
             self._failed.set_result(None)
+
+    async def close_room(self, name: str) -> Policy:
+        """Close a room to guests: once this returns they post nothing more in it, and are shown nothing more of it.
+
+        The policy in force is returned; its `seq` is that of the event that closed the room. Raises Refusal.
+        """
+        return await self.app.closing.set_access(OWNER, name, "members")
+
+    async def open_room(self, name: str) -> Policy:
+        """Open a room to guests again, with everything that is in it. Returns and raises as `close_room` does."""
+        return await self.app.closing.set_access(OWNER, name, "open")
 
     async def __aenter__(self) -> RunningServer:
         return self

@@ -33,6 +33,7 @@ MARKS = {
     "PUT /{room}": "lobby/",
     "GET /{room}/{item}": "curl: message 1\n",
     "PUT /{room}/{item}": "lobby/",
+    "PUT /api/v1/rooms/{room}/settings": '"access":"open"',
     "GET /api/v1/rooms": '"room":"lobby"',
     "GET /api/v1/rooms/{room}": '"head_seq":',
     "GET /api/v1/rooms/{room}/messages": '"text":"message 1"',
@@ -89,13 +90,15 @@ def url(server: ServerProcess) -> str:
 
 
 @pytest.mark.parametrize("operation", TABLE, ids=map(name, TABLE))
-def test_every_operation_is_used_with_curl_alone(url: str, operation: Operation, tmp_path: Path) -> None:
+def test_every_operation_is_used_with_curl_alone(
+    server: ServerProcess, url: str, operation: Operation, tmp_path: Path
+) -> None:
     mark = MARKS[operation.name]
     file = tmp_path / "message.txt"
     file.write_text("from a file\n")
     epoch = re.search('"epoch":"([^"]+)"', curl(f"{url}/api/v1"))
     assert epoch is not None
-    command = example(operation, url, epoch=epoch[1], file=str(file))
+    command = example(operation, url, epoch=epoch[1], file=str(file), data=str(server.data))
     assert mark in curl(command, stop_at=mark if "-N" in command else "")
 
 

@@ -69,7 +69,7 @@ class _View:
             self.attempts[send.room, send.author, send.key].append(send)
 
 
-AT_THE_DOOR = frozenset({"overloaded", "rate_limited", "draining"})
+AT_THE_DOOR = frozenset({"overloaded", "rate_limited", "draining", "login_required"})
 """Refusals that come before the key is looked at: they speak of this request and say nothing of an earlier one."""
 
 

@@ -40,6 +40,7 @@ class Item(msgspec.Struct):
     seq: int = 0
     by: By | None = None
     text: str = ""
+    access: str = ""
     key: str | None = None
     cursor: str = ""
     reason: str = ""
@@ -53,9 +54,10 @@ decode_item = msgspec.json.Decoder(Item).decode
 
 
 def content(item: Item, event: bytes) -> tuple[str, str, str, str]:
-    """Of an event: author, key, digest of the text, digest of its bytes."""
+    """Of an event: author, key, digest of the text, digest of its bytes. A change of access has these by its place."""
     assert item.by is not None
-    return item.by.name, item.key or "", digest(item.text), digest(event)
+    key = f"{item.type}-{item.seq}" if item.access else item.key or ""
+    return item.by.name, key, digest(item.text or item.access), digest(event)
 
 
 class Message(NamedTuple):

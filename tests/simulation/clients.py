@@ -51,9 +51,11 @@ class ManyRooms:
                 raise EOFError
             for item in items.feed(data):
                 left -= 1
-                room = decode_item(item).room
-                if room:
-                    self.rooms[room]._item(item)
+                found = decode_item(item)
+                if found.type in ("closed", "error"):  # the room may be open again when it comes back
+                    raise ConnectionRefusedError(found.code)
+                if found.room:
+                    self.rooms[found.room]._item(item)
 
     def _request(self) -> bytes:
         for reader in self.rooms.values():

@@ -11,7 +11,7 @@ import asyncio
 import os
 import socket
 from asyncio import Future
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -172,6 +172,19 @@ class Machine:
             if not ended.done():
                 ended.set_result(found)
 
+    def on_server(self, work: Callable[[App], Coroutine[Any, Any, None]]) -> bool:
+        """Have the running server do something, as the program around it would; False if none is running."""
+        app, loop = self.app, self._loop
+        if app is None or loop is None or loop.is_dead:
+            return False
+        loop.call_soon(lambda: loop.create_task(work(app)))
+        return True
+
+    @property
+    def ended(self) -> Future[int]:
+        """Resolved when this life of the server ends."""
+        return self._ended
+
     def drain(self) -> None:
         """SIGTERM."""
         if self.app is not None and not self._stop.done():
@@ -250,6 +263,7 @@ class Machine:
             (record, "os", self.disk.files),
             (database, "DataDirectory", Held),
             (app, "open_listeners", lambda *_: [Listener(cast(socket.socket, _Socket()))]),
+            (app, "_open_operator_socket", lambda _: None),
             (fault_client, "time", clients),
             (fault_senders, "time", clients),
             (fault_readers, "time", clients),

@@ -41,6 +41,7 @@ from tests.simulation.disk import Disk
 from tests.simulation.loop import SimulatedLoop, World
 from tests.simulation.machine import DAY_MS, TUNING, Machine, Replaced
 from tests.simulation.network import Network, Weather
+from tests.simulation.owner import CLOSED, Owner, sends_of, wrong_about
 
 ACKS = 30
 ROOMS = ("red", "green", "blue")
@@ -78,6 +79,7 @@ class Plan:
     faults: list[str] = field(default_factory=list)
     weather: Weather = field(default_factory=Weather)
     is_relay_lossy: bool = False
+    has_owner: bool = False
     http: int = 3
     websocket: int = 1
     sizes: dict[str, int] = field(default_factory=dict)
@@ -93,7 +95,7 @@ class Plan:
         is_lossy, http, websocket = random.random() < 0.2, random.randint(1, 4), random.randint(0, 2)
         sizes = {name: random.choice(values) for name, values in SIZES.items()}
         limits = {name: random.choice(values) for _, name, values in LIMITS}
-        return cls(seed, acks, faults, weather, is_lossy, http, websocket, sizes, limits)
+        return cls(seed, acks, faults, weather, is_lossy, False, http, websocket, sizes, limits)
 
 
 @dataclass
@@ -116,11 +118,21 @@ class Result:
 
 
 def simulate(
-    seed: int, acks: int = ACKS, *, bug: Replaced = (), faults: Sequence[str] = (), traced: bool = False
+    seed: int,
+    acks: int = ACKS,
+    *,
+    bug: Replaced = (),
+    faults: Sequence[str] = (),
+    has_owner: bool = False,
+    traced: bool = False,
 ) -> Result:
-    """Run a seed to its end. `bug` replaces parts of the server, `faults` those of the seed."""
+    """Run a seed to its end. `bug` replaces parts of the server, `faults` those of the seed.
+
+    `has_owner`: somebody closes rooms to guests and opens them again all the while.
+    """
     plan = Plan.of(seed, acks)
     plan.faults = list(faults) or plan.faults
+    plan.has_owner = has_owner
     return _Run(plan, bug, traced).run()
 
 
@@ -155,6 +167,7 @@ class _Run:
         self.paused_s = 0.0
         self.history = History()
         self._log: dict[tuple[str, int], Entry] = {}
+        self.owner: Owner | None = None
         self.machine: Machine
         self.disk: Disk
         self._living: Task[None]
@@ -205,10 +218,16 @@ class _Run:
         shared.is_up.set()
         heads: dict[str, int] = {}
         crowd = Crowd(shared, self.plan.seed, self.plan.http, self.plan.websocket)
+        if self.plan.has_owner:
+            self.owner = Owner(self.world, self.machine, ROOMS, self.plan.seed)
+        closing = None if self.owner is None else self.loop.create_task(self.owner.run())
         try:
             await self._trouble(crowd)
             self._make_peace()
             async with asyncio.timeout(PEACE_S):
+                if closing is not None and self.owner is not None:
+                    closing.cancel()
+                    await self.owner.open_all()
                 await crowd.fall_silent()
                 if self.plan.is_relay_lossy:
                     await asyncio.sleep(HEALED_S + 2 * WAIT_S)  # every long-poll asks once more after it
@@ -222,6 +241,8 @@ class _Run:
         self._remember()
         self.history.log = [self._log[place] for place in sorted(self._log)]
         self.wrong += [f"a client died of {error!r}" for error in crowd.died()]
+        if closing is not None and closing.done() and not closing.cancelled():
+            self.wrong.append(f"the owner died of {closing.exception()!r}")
         self.figures["acks"] += crowd.acks
 
     async def _keep_alive(self) -> None:
@@ -336,6 +357,11 @@ class _Run:
 
     def _judge(self) -> None:
         healed_s = HEALED_S + self.paused_s if self.plan.is_relay_lossy else 0.0
+        if self.owner is not None:
+            self.history.sends += sends_of(self.history.log)
+            self.wrong += wrong_about(self.owner.asked, self.history.log, self.history.readings)
+            self.figures["closings"] += sum(entry.text == CLOSED for entry in self.history.log)
+            self.figures["shut out"] += sum(send.code == "login_required" for send in self.history.sends)
         self.wrong += map(str, violations(self.history, healed_s))
 
     def _result(self) -> Result:

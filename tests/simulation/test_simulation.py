@@ -26,6 +26,9 @@ LONG_ACKS = int(os.environ.get("PARLOUR_TEST_ACKS", "60"))
 LONG_PARTS = 100
 ONE_SEED = int(os.environ.get("PARLOUR_TEST_SEED", "0"))
 
+CLOSING_SEEDS, CLOSING_PARTS, CLOSING_ACKS = 100, 4, 20
+LONG_CLOSING_SEEDS, LONG_CLOSING_PARTS = 1000, 20
+
 SEEDS_TO_FIND_A_BUG = 150
 BUG_ACKS = 60
 
@@ -67,6 +70,24 @@ def test_the_contract_holds_in_every_simulated_world(part: int) -> None:
     assert figures["acks"] >= size * ACKS
     assert figures["exit -9"] >= size // 10
     assert figures["cuts"] >= size // 2
+
+
+def hold_closings(seeds: range, acks: int) -> Counter[str]:
+    """Run seeds in which rooms are closed to guests and opened again."""
+    figures: Counter[str] = Counter()
+    for seed in seeds:
+        result = simulate(seed, acks, has_owner=True)
+        assert not result.wrong, f"simulate({seed}, {acks}, has_owner=True):\n" + "\n".join(result.wrong[:5])
+        figures += result.figures
+    return figures
+
+
+@pytest.mark.parametrize("part", range(CLOSING_PARTS))
+def test_no_guest_gets_past_the_closing_of_a_room(part: int) -> None:
+    size = CLOSING_SEEDS // CLOSING_PARTS
+    figures = hold_closings(range(part * size, (part + 1) * size), CLOSING_ACKS)
+    assert figures["closings"] >= size
+    assert figures["shut out"] >= size
 
 
 @pytest.mark.parametrize(("seed", "acks"), failed_seeds())
@@ -111,6 +132,13 @@ SAME = (2, 5, 13)
 def test_the_contract_holds_in_ten_thousand_worlds(part: int) -> None:
     first, last = (LONG_FIRST + LONG_SEEDS * each // LONG_PARTS for each in (part, part + 1))
     hold_all(range(first, last), LONG_ACKS)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(LONG_CLOSING_PARTS))
+def test_no_guest_gets_past_the_closing_in_a_thousand_worlds(part: int) -> None:
+    size = LONG_CLOSING_SEEDS // LONG_CLOSING_PARTS
+    hold_closings(range(LONG_FIRST + part * size, LONG_FIRST + (part + 1) * size), ACKS)
 
 
 @pytest.mark.long

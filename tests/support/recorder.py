@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
+from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
@@ -54,6 +55,9 @@ class Recorder(Reader):
 
     def reset(self, reset: Reset) -> None:
         self.notes.append(f"reset {reset.reason}")
+
+    def room_closed(self, room: str, refusal: Refusal) -> None:
+        self.notes.append(f"closed {room}")
 
     def failed(self) -> None:
         self.notes.append("failed")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -19,7 +19,10 @@ from parlour.http.request import Request
 from parlour.schema.commands import PostMessage, SendMessage, decode_message
 from parlour.wire.charsets import is_utf_8
 from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, known_fields
+from parlour.wire.strict_json import decode
 from parlour.wire.typed_forms import PLUS_OF_CURL, PLUS_OF_ENCODERS, PLUS_OF_WGET, read_typed_form
+
+T = TypeVar("T", bound=Struct)
 
 DEFAULT_ROOM = "lobby"
 """The room of a message that names none."""
@@ -97,6 +100,12 @@ def json_body_format(request: Request) -> BodyFormat:
     if not is_json_type(request.media_type):
         raise Refusal("unsupported_media_type", "The API takes application/json.")
     return body_format(request)._replace(read=_from_api_json)
+
+
+def read_json(request: Request, type_: type[T]) -> T:
+    """A body that is one JSON object. Raises Refusal (unsupported_media_type, bad_utf8, bad_json)."""
+    request.cached(json_body_format)
+    return decode(request.body, type_)
 
 
 def read_submission(request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> Submission:

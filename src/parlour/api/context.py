@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from parlour.chat.closing import Closing
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.policies import Policies
@@ -33,6 +34,7 @@ class Context:
     ids: Ids
     limits: Limits
     policies: Policies
+    closing: Closing
     new_rooms: NewRooms
     reads: ReadingRates | None
     """The time that reading may take for each address; None without limits."""

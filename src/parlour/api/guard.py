@@ -8,10 +8,10 @@ from urllib.parse import unquote
 
 from parlour.api.context import Context
 from parlour.chat.reading import REQUEST_S, Bill, Place
-from parlour.core.actor import Actor, guest
+from parlour.core.actor import OPERATOR, Actor, guest
 from parlour.core.errors import Refusal
 from parlour.core.permissions import Right
-from parlour.http.request import Request
+from parlour.http.request import OPERATOR_ADDRESS, Request
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -66,23 +66,26 @@ class Guard:
         self._secure_token_below = partial(self._token_in, _SECURE_COOKIE_BELOW)
 
     def check(self, request: Request) -> None:
-        """Let a request through to its handler. Raises Refusal."""
+        """Let a request through to its handler, and say who asks. Raises Refusal."""
         admission = request.admission
         if admission.passed != request.peer:  # no rule looks at anything else than head, route and peer
-            self._check(request, admission.right)
+            admission.actor = self._check(request, admission.right)
             admission.passed = request.peer
+        request.actor = admission.actor
 
-    def _check(self, request: Request, right: Right | None) -> None:
+    def _check(self, request: Request, right: Right | None) -> Actor:
         self._check_name(request)
+        actor = self._actor(request)
         if right is not None:
-            self._context.policies.require(self.actor(request), right, None)
+            self._context.policies.require(actor, right, None)
         if request.method not in SAFE_METHODS or request.head.upgrade is not None:
             self._check_origin(request)
+        return actor
 
     def _check_name(self, request: Request) -> None:
         """Answer to our own names alone; the name that a proxy was called by must be one too, not instead of Host."""
         names = self._context.hosts
-        if names is None or request.peer.address.startswith("unix:"):
+        if names is None or request.peer.address.startswith(("unix:", OPERATOR_ADDRESS)):
             return
         called = {"Host": request.head.host.decode("ascii", "replace"), "X-Forwarded-Host": request.peer.host}
         for field, host in called.items():
@@ -115,14 +118,16 @@ class Guard:
         """Count a stream or a waiting request that stays open. Raises Refusal("too_many_connections")."""
         return Place(self._context.places, request.peer.key)
 
-    def actor(self, request: Request) -> Actor:
-        """Who asks: a guest with the cookie of a browser session, else by the address."""
+    def _actor(self, request: Request) -> Actor:
+        """Who asks: whoever came through the operator's socket, or a guest with a cookie, else by the address."""
+        if request.peer.address == OPERATOR_ADDRESS:
+            return OPERATOR
         return guest(self._token(request), request.peer.key)
 
     def page_actor(self, request: Request) -> tuple[Actor, bytes | None]:
         """Who will send the forms of a page, with a Set-Cookie value where that is a new guest."""
         if self._token(request) is not None:
-            return self.actor(request), None
+            return request.actor, None
         token = self._context.ids.token()
         secure = request.peer.scheme == "https"
         prefix = request.peer.prefix

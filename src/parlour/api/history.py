@@ -183,7 +183,7 @@ class HistoryResource(Resource):
     async def page(self, request: Request, options: PageOptions) -> Response:
         """A page, after a wait if it would be empty and the client asks for that."""
         bill = self._guard.bill(request)
-        actor = self._guard.actor(request)
+        actor = request.actor
         since = options.since
         channel = await self._context.door.open(actor, options.room, "read")
         try:
@@ -232,7 +232,7 @@ class HistoryResource(Resource):
             # A person who follows wants to see the last messages; a program without a cursor starts at the head.
             tail = DEFAULT_LIMIT if options.format == "text" else 0
         with self._guard.place(request) as place:
-            channel = await self._context.door.open(self._guard.actor(request), options.room, "read")
+            channel = await self._context.door.open(request.actor, options.room, "read")
             return self._streams.one(request, channel, options.format, Start(options.since, tail), place)
 
     @GET_MESSAGES.short(
@@ -248,7 +248,7 @@ class HistoryResource(Resource):
         """A WebSocket of one room."""
         opening = handshake(request.field)
         with self._guard.place(request) as place:
-            channel = await self._context.door.open(self._guard.actor(request), options.room, "read")
+            channel = await self._context.door.open(request.actor, options.room, "read")
             start = Start(options.since)
             return self._streams.websocket(request, opening, [(channel, start)], options.room, place)
 

@@ -184,7 +184,7 @@ class MessagesResource(Resource):
 
     def _post(self, request: Request, message: Submission) -> Receipt:
         receipt = Receipt(message.room, message.as_json, request.peer.prefix)
-        actor = self._guard.actor(request)
+        actor = request.actor
         self._context.posting.post(
             actor, message.room, message.text, receipt.stored, key=message.key, name=message.name
         )
@@ -201,7 +201,7 @@ class MessagesResource(Resource):
     async def _form(self, request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> Response:
         try:
             message = read_submission(request, format_, options, room)
-            actor = self._guard.actor(request)
+            actor = request.actor
             await self._context.posting.posted(actor, message.room, message.text, key=message.key, name=message.name)
         except Refusal as refusal:
             page = await self._show_again(request, format_, options, room, refusal)
@@ -223,7 +223,7 @@ class MessagesResource(Resource):
             bill = self._guard.limit_reading(request)
         except Refusal:
             return None
-        actor, door = self._guard.actor(request), self._context.door
+        actor, door = request.actor, self._context.door
         channel = await door.open(actor, message.room, "read")
         try:
             events = await door.before(actor, channel, channel.head + 1, SHOWN)

@@ -79,7 +79,7 @@ class Operation:
     example: str = ""
     """The arguments of a `curl` that uses it; empty for a WebSocket.
 
-    `{url}` is where the server is, `{epoch}` its epoch, `{file}` the name of a file.
+    `{url}` is where the server is, `{epoch}` its epoch, `{file}` the name of a file, `{data}` the data directory.
     """
     id: str = ""
     """The name in the OpenAPI document, which describes those that have one."""

@@ -57,9 +57,14 @@ def reference(operations: Sequence[Operation], origin: str) -> str:
     )
 
 
-def example(operation: Operation, origin: str, *, epoch: str = "k3f9", file: str = "message.txt") -> str:
+def example(
+    operation: Operation, origin: str, *, epoch: str = "k3f9", file: str = "message.txt", data: str = "parlour-data"
+) -> str:
     """The command with which curl uses an operation, without the word curl; empty for a WebSocket."""
-    return operation.example.replace("{url}", origin).replace("{epoch}", epoch).replace("{file}", file)
+    command = operation.example
+    for name, value in {"url": origin, "epoch": epoch, "file": file, "data": data}.items():
+        command = command.replace(f"{{{name}}}", value)
+    return command
 
 
 def is_allowed(operation: Operation, kind: AuthorKind, access: Access) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from parlour.api.operation import Link, Operation, Success
+from parlour.api.bodies import read_json
+from parlour.api.operation import Link, Operation, Success, WholeBody
 from parlour.api.parameters import DEFAULT_LIMIT, JsonOfRoom, Limit, OnlyJson
 from parlour.api.resource import Resource
 from parlour.chat.new_rooms import LOOKED_AT
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
+from parlour.schema.commands import ChangeSettings
 from parlour.schema.json_line import encode
-from parlour.schema.pages import RoomInfo, RoomList
+from parlour.schema.pages import RoomInfo, RoomList, RoomSettings
 
 NEWER = Link(
     "getMessages",
@@ -55,7 +57,7 @@ class RoomsResource(Resource):
         """Rooms with events, most recently active first."""
         bill = self._guard.bill(request)
         limit, epoch = options.limit or DEFAULT_LIMIT, self._context.store.epoch
-        found = await self._context.door.rooms(self._guard.actor(request), LOOKED_AT)  # more than are ever shown
+        found = await self._context.door.rooms(request.actor, LOOKED_AT)  # more than are ever shown
         began = bill.began()
         found = self._context.new_rooms.listed(found)
         rooms = [
@@ -81,6 +83,31 @@ class RoomsResource(Resource):
     )
     async def describe(self, request: Request, options: JsonOfRoom) -> Response:
         """The extent of a room's log."""
-        log = await self._context.door.extent(self._guard.actor(request), options.room)
+        log = await self._context.door.extent(request.actor, options.room)
         info = RoomInfo(options.room, self._context.store.epoch, log.first_seq, log.head_seq)
         return Response(body=encode(info), content_type=JSON)
+
+    @Operation(
+        "PUT",
+        "/api/v1/rooms/{room}/settings",
+        "Close a room to guests, or open it",
+        id="putSettings",
+        tag="rooms",
+        help="For those who run the server: through the operator's socket, or as the program that embeds it. "
+        "Answered when it is on disk; guests post nothing after that event, and are shown nothing after it.",
+        right="govern",
+        parameters=JsonOfRoom,
+        body=WholeBody(ChangeSettings),
+        answers=(Success(200, "What is in force.", RoomSettings),),
+        refusals=(
+            *("not_found", "bad_json", "bad_utf8", "unsupported_media_type"),
+            *("outcome_unknown", "draining", "storage_unavailable", "storage_full"),
+        ),
+        example="--unix-socket {data}/operator.sock"
+        ' -X PUT --json \'{"access":"open"}\' {url}/api/v1/rooms/lobby/settings',
+    )
+    async def set_settings(self, request: Request, options: JsonOfRoom) -> Response:
+        """Who may use a room."""
+        access = read_json(request, ChangeSettings).access
+        policy = await self._context.closing.set_access(request.actor, options.room, access)
+        return Response(body=encode(RoomSettings(options.room, policy.access, policy.seq)), content_type=JSON)

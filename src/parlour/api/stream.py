@@ -69,7 +69,7 @@ class StreamResource(Resource):
             raise Refusal("bad_parameter", "The names of these rooms are too long for one stream.", field="room")
         starts = _starts(options, rooms)
         self._guard.bill(request).add(REQUEST_S * len(rooms))
-        actor = self._guard.actor(request)
+        actor = request.actor
         channels: list[tuple[Channel, Start]] = []
         with self._guard.place(request) as place:
             try:

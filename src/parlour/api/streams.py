@@ -61,7 +61,8 @@ class Streams:
         return Upgrade(session, opening)
 
     def _client(self, request: Request, place: Place) -> Client:
-        return Client(self._guard.actor(request), self._guard.bill(request), place.keep())
+        rule = self._context.policies.rule(request.actor, "read")
+        return Client(request.actor, self._guard.bill(request), place.keep(), rule)
 
     def _terms(self, request: Request) -> Terms:
         soonest, latest = RETRY_MS

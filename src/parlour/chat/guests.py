@@ -15,6 +15,10 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz"
 """For made-up names: no letter that reads like another."""
 
 
+SYSTEM = Author("system", "system", "system")
+"""The author of what those who run the server do."""
+
+
 class Guests:
     """Derives authors from a server secret: the same actor and name give the same author, also after a restart.
 
@@ -46,6 +50,8 @@ class Guests:
 
     def author(self, actor: Actor, name: str | None) -> Author:
         """The author an actor posts as, under a chosen display name or a made-up one. Raises Refusal("bad_name")."""
+        if actor.kind == "system":
+            return SYSTEM if name is None else Author(SYSTEM.id, display_name(name), "system")
         return self._remembered(actor.id, name)
 
     def newcomer(self, actor: Actor) -> Author:

@@ -1,25 +1,44 @@
-"""What an actor may do in which room: judges on the access of the server, in memory, and refuses."""
+"""What an actor may do in which room: judges on the access of the server and the policies of rooms, in memory."""
 
 from __future__ import annotations
 
 from parlour.core.actor import Actor
-from parlour.core.errors import Refusal
-from parlour.core.permissions import Access, Right, may
-
-_FOR_MEMBERS = "This server is for members only, and has no accounts yet: guests can neither read nor write here."
+from parlour.core.event import NO_POLICY, Policy
+from parlour.core.permissions import Access, Right, Rule, rule
 
 
 class Policies:
-    """The policies in force. All methods are called on the event loop."""
+    """The policies of rooms as far as they are known here: those with one, since somebody has opened the room.
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
+    All methods are called on the event loop. What is not known yet is decided elsewhere: the store judges every draft
+    by the newest policy, and a channel comes with that of its room.
+    """
+
+    def __init__(self, server: Access) -> None:
+        self._server = server
+        self._rooms: dict[str, Policy] = {}
+
+    def of(self, room: str) -> Policy:
+        """The newest policy of a room that is known."""
+        return self._rooms.get(room, NO_POLICY)
+
+    def learn(self, room: str, policy: Policy) -> None:
+        """Remember a policy, unless a newer one is known."""
+        if policy.seq > self.of(room).seq:
+            self._rooms[room] = policy
+
+    def rule(self, actor: Actor, right: Right) -> Rule:
+        """What judges a right of an actor by the policy of any room."""
+        return rule(actor.kind, right, self._server)
 
     def may(self, actor: Actor, right: Right, room: str | None) -> bool:
         """Whether an actor has a right in a room, by its canonical name; None asks for the server as a whole."""
-        return may(actor.kind, right, self._access)
+        policy = NO_POLICY if room is None else self.of(room)
+        return rule(actor.kind, right, self._server)(policy) is None
 
     def require(self, actor: Actor, right: Right, room: str | None) -> None:
         """Raises Refusal("login_required") for an actor who does not have the right in a room (see `may`)."""
-        if not self.may(actor, right, room):
-            raise Refusal("login_required", _FOR_MEMBERS)
+        policy = NO_POLICY if room is None else self.of(room)
+        refusal = rule(actor.kind, right, self._server)(policy)
+        if refusal is not None:
+            raise refusal

@@ -116,9 +116,14 @@ class Posting:
         everything that is wrong with the message or with its sender; then nothing was stored, and `done` is not
         called.
         """
-        self._policies.require(actor, "post", room)
+        policy, judge = self._policies.of(room), self._policies.rule(actor, "post")
+        refusal = judge(policy)
+        if refusal is not None:
+            raise refusal
         author = self._guests.author(actor, name)
-        draft = Draft(room, author, Message(check_text(text)), None if key is None else check_key(key))
+        payload = Message(check_text(text))
+        checked = None if key is None else check_key(key)
+        draft = Draft(room, author, payload, checked, judged_at=policy.seq, judge=judge)
         address = actor.address
         if self._rates is not None and address is not None:
             now = self._clock.monotonic()

@@ -68,7 +68,7 @@ class Printer:
         item = line.item
         if self.is_json:
             write(harmless_json(line.raw) + b"\n" if self._is_terminal else line.raw + b"\n")
-        elif isinstance(item, Event) and item.type == "message" and item.text is not None:
+        elif isinstance(item, Event) and item.shown_text is not None:
             write_line(self._look.message(item))
 
 

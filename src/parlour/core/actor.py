@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 
 from parlour.core.event import AuthorKind
 
-Credential = Literal["cookie", "address", "program"]
-"""With what somebody asks: the cookie of a guest, nothing but an address, or as the program that embeds the server."""
+Credential = Literal["cookie", "address", "program", "operator"]
+"""With what somebody asks: the cookie of a guest, nothing but an address, as the program that embeds the server, or
+through the operator's socket."""
 
 
 class Actor(NamedTuple):
@@ -33,4 +34,10 @@ def guest(token: str | None, address: str) -> Actor:
 
 
 PROGRAM = Actor("guest", "process", "program", None)
-"""The program that embeds the server; it posts as a guest under the names that it gives."""
+"""The program that embeds the server, where it posts: as a guest, under the names that it gives."""
+
+OWNER = Actor("system", "system", "program", None)
+"""The program that embeds the server, where it sets who may use a room."""
+
+OPERATOR = Actor("system", "system", "operator", None)
+"""Whoever connects through the operator's socket."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.permissions import Right
 from parlour.http.deferred import DeferredResponse
@@ -23,6 +24,10 @@ class Site(NamedTuple):
 
     origin: str
     prefix: str
+
+
+OPERATOR_ADDRESS = "operator:"
+"""The address of a peer that has come through the operator's socket."""
 
 
 class Peer(NamedTuple):
@@ -47,10 +52,10 @@ class Admission:
 
     All requests with an equal head share one. A body has at most `max_body` bytes, and none is expected where that is
     0; `right` is what the actor needs, None where the answer is public; `passed` is the peer that the guard has let
-    through with this head. The head refers to its admission, never the other way round.
+    through with this head, as `actor`. The head refers to its admission, never the other way round.
     """
 
-    __slots__ = ("cached", "handler", "max_body", "params", "passed", "right")
+    __slots__ = ("actor", "cached", "handler", "max_body", "params", "passed", "right")
 
     def __init__(self, handler: Handler, params: Mapping[str, str], max_body: int, right: Right | None) -> None:
         self.handler = handler
@@ -58,6 +63,7 @@ class Admission:
         self.max_body = max_body
         self.right = right
         self.passed: Peer | None = None
+        self.actor: Actor
         self.cached: dict[Callable[[Request], Any], Any] = {}
 
 
@@ -65,10 +71,10 @@ class Request:
     """One request with its whole body.
 
     `params` are the percent-decoded path parameters of the route; `field(name)` gives the value of a header field,
-    by its name in lower case, or None.
+    by its name in lower case, or None. `actor` is who asks, as the guard has found.
     """
 
-    __slots__ = ("admission", "body", "field", "head", "method", "params", "peer")
+    __slots__ = ("actor", "admission", "body", "field", "head", "method", "params", "peer")
 
     def __init__(self, head: RequestHead, admission: Admission, body: bytes, peer: Peer) -> None:
         self.head = head
@@ -78,6 +84,7 @@ class Request:
         self.field: Callable[[bytes], bytes | None] = head.values.get
         self.body = body
         self.peer = peer
+        self.actor: Actor
 
     def cached(self, compute: Callable[[Request], T]) -> T:
         """`compute(self)`, which may use head and path only: computed once for all requests with an equal head.

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from parlour.chat.ports import DamagedEvents
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
-from parlour.core.event import Log, Stored
+from parlour.core.event import NO_POLICY, Log, Policy, Stored
+from parlour.core.payloads import Settings
 from parlour.hub.chunk import Chunk, Member
 from parlour.hub.delivery import Delivery
 from parlour.hub.encoder import Encoder
@@ -17,6 +18,7 @@ from parlour.hub.group import Group
 from parlour.hub.resources import Resources
 from parlour.hub.ring import Ring
 from parlour.hub.waiters import Waiters
+from parlour.schema.event_json import policy_of
 from parlour.schema.events import Control, Reset
 
 log = logging.getLogger("parlour.hub")
@@ -28,8 +30,8 @@ ReadResult = Sequence[Stored] | DamagedEvents | None
 class Channel:
     """A room that somebody reads in this process. All methods are called on the event loop.
 
-    `head` is the last event that has been handed out. `uses` counts places of readers and requests: a channel in use is
-    never evicted; `on_unused` is called when the last use ends.
+    `head` is the last event that has been handed out, `policy` that of the room up to there. `uses` counts
+    places of readers and requests: a channel in use is never evicted; `on_unused` is called when the last use ends.
     """
 
     __slots__ = (
@@ -42,6 +44,7 @@ class Channel:
         "epoch",
         "first_seq",
         "head",
+        "policy",
         "ring",
         "room",
         "uses",
@@ -52,6 +55,7 @@ class Channel:
         self.epoch = epoch
         self.first_seq = 1
         self.head = 0
+        self.policy = NO_POLICY
         self.ring = Ring(resources.tuning.ring_events, resources.tuning.ring_bytes)
         self.uses = 0
         self._resources = resources
@@ -103,6 +107,15 @@ class Channel:
             events = [event for event in events if event.seq >= expected]
             if not events:
                 return
+        while count := _up_to_policy(events):
+            self._hand_out(events[:count])
+            self._set_policy(policy_of(events[count - 1]))
+            events = events[count:]
+        if events:
+            self._hand_out(events)
+
+    def _hand_out(self, events: Sequence[Stored]) -> None:
+        """Give the events behind the head to everybody."""
         since, self.head = self.head, events[-1].seq
         self.ring.extend(events)
         if self._replays:
@@ -114,6 +127,12 @@ class Channel:
                 group.write(delivery)
         if self._waiters:
             self._waiters.release(True)
+
+    def _set_policy(self, policy: Policy) -> None:
+        """The head sets a policy: live readers that may not read on end here; the others learn of it as they come."""
+        self.policy = policy
+        for _, member in list(self._live()):
+            member.policy_changed(self.room)
 
     def broadcast(self, item: Control) -> None:
         """Show an item that is not kept (typing) to the readers that are live now."""
@@ -134,21 +153,23 @@ class Channel:
         self.ring.redact(event)
         self._replays.clear()
 
-    def replay(self, encoder: Encoder, seq: int) -> tuple[int, bytes] | None:
+    def replay(self, encoder: Encoder, seq: int, last: int) -> tuple[int, bytes] | None:
         """The next page after `seq` in an encoding, with its last seq; None when the ring does not reach back that far.
 
-        After a break many readers come back to the same place: they are given the same bytes.
+        It has nothing behind `last`, which is the head or before it. After a break many readers come back to the same
+        place: they are given the same bytes.
         """
         key = (encoder, seq)
-        page = self._replays.get(key)
+        page = self._replays.get(key) if last == self.head else None
         if page is None:
             tuning = self._resources.tuning
             events = self.ring.after(seq, tuning.page_events, tuning.page_bytes)
             if events is None:
                 return None
+            events = events[: last - seq]
             page = (events[-1].seq, encoder.events(self.room, self.epoch, events))
             is_small = len(page[1]) <= tuning.kept_replay_bytes
-            if encoder.is_shared and is_small and len(self._replays) < tuning.kept_replays:
+            if encoder.is_shared and is_small and last == self.head and len(self._replays) < tuning.kept_replays:
                 self._replays[key] = page
         return page
 
@@ -272,4 +293,13 @@ class Channel:
             # The end of the log is damaged: what can be read of the rest is read from the store, and new events come.
         self.first_seq = extent.first_seq
         self.head = extent.head_seq
+        self.policy = extent.policy
         self.ring.replace(recent)
+
+
+def _up_to_policy(events: Sequence[Stored]) -> int:
+    """How many events there are up to and including the first that sets a policy; 0 if none does."""
+    for count, event in enumerate(events, 1):
+        if event.type == Settings.type:
+            return count
+    return 0

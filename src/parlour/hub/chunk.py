@@ -33,6 +33,9 @@ class Member(Protocol):
     def fall_behind(self, chunk: Chunk) -> None:
         """Leave the chunk, and catch up like a reader that is late."""
 
+    def policy_changed(self, room: str) -> None:
+        """The newest event of the room has set a policy: read no further if that forbids it."""
+
     def moved(self, chunk: Chunk, other: Chunk) -> None:
         """It is a member of the other chunk from now on."""
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parlour.chat.policies import Policies
-from parlour.chat.ports import RoomSummary
+from parlour.chat.ports import Commit, RoomSummary
 from parlour.core.actor import Actor
 from parlour.core.event import Log, Stored
+from parlour.core.payloads import Settings
 from parlour.core.permissions import Right
 from parlour.hub.channel import Channel
 from parlour.hub.history import PAGE_BYTES, one_event, page_after, page_before
 from parlour.hub.hub import Hub
+from parlour.schema.event_json import policy_of
 
 
 class Door:
@@ -29,12 +31,19 @@ class Door:
         self._hub = hub
         self._policies = policies
 
+    def committed(self, commits: Sequence[Commit]) -> None:
+        """Learn the policies that a commit brings; to be told before the hub is."""
+        for room, events in commits:
+            for event in events:
+                if event.type == Settings.type:
+                    self._policies.learn(room, policy_of(event))
+
     async def open(self, actor: Actor, room: str, right: Right) -> Channel:
         """The channel of a room, in use: whoever gets it calls `release` (a reader does in `leave` and `close`)."""
         self._policies.require(actor, right, room)
         channel = await self._hub.open(room)
         try:
-            self._policies.require(actor, right, room)
+            self._require(actor, right, channel)
         except BaseException:
             channel.release()
             raise
@@ -45,7 +54,7 @@ class Door:
     ) -> Sequence[Stored]:
         """Events after `seq`, oldest first. Raises also Refusal("cursor_gone")."""
         events = await page_after(self._hub, channel, seq, limit, max_bytes)
-        self._policies.require(actor, "read", channel.room)
+        self._require(actor, "read", channel)
         return events
 
     async def before(
@@ -53,23 +62,32 @@ class Door:
     ) -> Sequence[Stored]:
         """The newest events below `seq`, oldest first; see `hub.history.page_before`."""
         events = await page_before(self._hub, channel, seq, limit, max_bytes)
-        self._policies.require(actor, "read", channel.room)
+        self._require(actor, "read", channel)
         return events
 
     async def event(self, actor: Actor, channel: Channel, seq: int) -> Stored:
         """The event `seq`, which is not after the head. Raises also Refusal("gone")."""
         event = await one_event(self._hub, channel, seq)
-        self._policies.require(actor, "read", channel.room)
+        self._require(actor, "read", channel)
         return event
 
     async def extent(self, actor: Actor, room: str) -> Log:
         """The extent of a room's log, without opening its channel."""
         self._policies.require(actor, "read", room)
         log = await self._hub.store.log(room)
+        self._policies.learn(room, log.policy)
         self._policies.require(actor, "read", room)
         return log
 
     async def rooms(self, actor: Actor, limit: int) -> list[RoomSummary]:
         """Rooms with the newest events that the actor may read, most recently active first, at most `limit`."""
         found = await self._hub.store.rooms(limit)
-        return [summary for summary in found if self._policies.may(actor, "read", summary.room)]
+        policies, rule = self._policies, self._policies.rule(actor, "read")
+        for summary in found:
+            policies.learn(summary.room, summary.log.policy)
+        return [summary for summary in found if rule(policies.of(summary.room)) is None]
+
+    def _require(self, actor: Actor, right: Right, channel: Channel) -> None:
+        """Judge by the policy up to the head of a channel, or a newer one that is known."""
+        self._policies.learn(channel.room, channel.policy)
+        self._policies.require(actor, right, channel.room)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from parlour.chat.ports import DamagedEvents
 from parlour.chat.reading import FREE, Bill
+from parlour.core.errors import Refusal
+from parlour.core.permissions import Rule, everything
 from parlour.hub.channel import Channel, ReadResult
 from parlour.hub.chunk import Chunk
 from parlour.hub.encoder import Encoder
@@ -79,6 +81,10 @@ class CatchUp:
         reader, channel = self._reader, self.channel
         if reader is None or reader.is_paused or self._is_waiting:
             return 0
+        refusal = reader.rule(channel.policy)
+        if refusal is not None and self.seq >= channel.policy.seq:
+            reader.end_room(self.room, refusal)
+            return 0
         if self.seq == channel.head:
             reader.go_live(self)
             if not self._is_announced:
@@ -88,7 +94,7 @@ class CatchUp:
             self._queue(delay_s)
             return 0
         began = reader.bill.began()
-        page = channel.replay(reader.encoder, self.seq)
+        page = channel.replay(reader.encoder, self.seq, self._last(reader))
         if page is None:
             self._is_waiting = True
             channel.read_after(self.seq, self._resources.tuning.page_bytes, self._read)
@@ -115,10 +121,11 @@ class CatchUp:
             self.start_with_reset(channel.skipped(min(events.last, channel.head)))
         elif events and events[0].seq == self.seq + 1:
             # A reading thread can be quicker than the notice of the commit, which brings what is newer than the head.
-            events = events[: channel.head - self.seq]
-            self.seq = events[-1].seq
-            began = reader.bill.began()
-            self._write(reader, began, reader.encoder.events(channel.room, channel.epoch, events))
+            events = events[: max(0, self._last(reader) - self.seq)]
+            if events:
+                self.seq = events[-1].seq
+                began = reader.bill.began()
+                self._write(reader, began, reader.encoder.events(channel.room, channel.epoch, events))
             self._advance()
         else:
             # The log was trimmed while a reader was too slow for the retention horizon.
@@ -126,6 +133,11 @@ class CatchUp:
                 channel.trim(events[0].seq)
             self._is_announced = False
             self.start_with_reset(channel.reset("below_retention"))
+
+    def _last(self, reader: Reader) -> int:
+        """The last event that the reader may be given now: the head, or the one that has closed the room to it."""
+        policy = self.channel.policy
+        return self.channel.head if reader.rule(policy) is None else policy.seq
 
     def _write(self, reader: Reader, began: float, data: bytes) -> None:
         assert reader.sink is not None
@@ -144,12 +156,14 @@ class Reader(ABC):
     chunk. While the reader is paused every position is a cursor. All methods are called on the event loop.
     """
 
-    __slots__ = ("_positions", "bill", "encoder", "hub", "is_paused", "sink")
+    __slots__ = ("_positions", "bill", "encoder", "hub", "is_paused", "rule", "sink")
 
-    def __init__(self, hub: Hub, encoder: Encoder, bill: Bill = FREE) -> None:
+    def __init__(self, hub: Hub, encoder: Encoder, bill: Bill = FREE, rule: Rule = everything) -> None:
+        """`rule` judges by the policy of a room whether it may be read."""
         self.hub = hub
         self.encoder = encoder
         self.bill = bill
+        self.rule = rule
         self.sink: Writable | None = None
         self.is_paused = False
         self._positions: tuple[Position, ...] = ()  # in the order of the names of their rooms
@@ -237,6 +251,10 @@ class Reader(ABC):
         """The log cannot be continued from the cursor; reading goes on at the `head_seq` of the reset."""
 
     @abstractmethod
+    def room_closed(self, room: str, refusal: Refusal) -> None:
+        """Everything up to the event that has closed a room to this reader is written; the position is given up."""
+
+    @abstractmethod
     def failed(self) -> None:
         """The log could not be read, or an event not be shown; the peer should come back with its cursor."""
 
@@ -253,6 +271,19 @@ class Reader(ABC):
         self._replace(chunk, position)
         if not self.is_paused:
             position.resume()
+
+    def end_room(self, room: str, refusal: Refusal) -> None:
+        """A position has come to the event that has closed its room to this reader."""
+        self.leave(room)
+        self.room_closed(room, refusal)
+
+    def policy_changed(self, room: str) -> None:
+        """See `Member.policy_changed`. A reader whose buffer is full goes on to that event when it has drained."""
+        refusal = self.rule(self.hub.channel(room).policy)
+        if refusal is not None:
+            self.flush(room)
+            if isinstance(self.position(room), Chunk):
+                self.end_room(room, refusal)
 
     def moved(self, chunk: Chunk, other: Chunk) -> None:
         """See `Member.moved`."""

@@ -14,7 +14,7 @@ from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.http.application import Application
-from parlour.http.request import Peer, Site
+from parlour.http.request import OPERATOR_ADDRESS, Peer, Site
 from parlour.http.response import Response
 from parlour.http.throttle import Throttle
 from parlour.net.deadlines import Wheel
@@ -111,8 +111,10 @@ class Server:
         Refused connections do not count for the limits.
         """
         self.drain.opened(connection)
-        connection.address = address = _peer_address(connection.transport)
-        refusal = self._refusal(self._key(address))
+        if not connection.address:
+            connection.address = _peer_address(connection.transport)
+        address = connection.address
+        refusal = None if address == OPERATOR_ADDRESS else self._refusal(self._key(address))
         if refusal is not None:
             self.refused[connection] = refusal
             self._refusals[refusal.code].refused(refusal, address)
@@ -152,7 +154,8 @@ class Server:
 
     def _key(self, address: str) -> str | None:
         """What the connections of a peer are counted by; None for one that may have as many as there are."""
-        return address_key(address) if self._limit_addresses and not self.is_proxy(address) else None
+        is_limited = self._limit_addresses and address != OPERATOR_ADDRESS and not self.is_proxy(address)
+        return address_key(address) if is_limited else None
 
     def is_proxy(self, address: str) -> bool:
         """Whether a peer speaks for others (`--trusted-proxies`)."""

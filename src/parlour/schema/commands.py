@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 import msgspec
 
 from parlour.core.errors import Refusal
+from parlour.core.payloads import Access
 from parlour.schema.fields import CursorText, DisplayName, Key, RoomName, Seq, Text
 from parlour.wire.strict_json import decode
 
@@ -41,6 +42,12 @@ Body = TypeVar("Body", PostMessage, SendMessage)
 def decode_message(data: bytes, type_: type[Body]) -> Body:
     """Decode the body of a request. Raises Refusal("bad_utf8"), ("bad_json") with the field."""
     return decode(data, type_, instead=_INSTEAD)
+
+
+class ChangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `PUT /api/v1/rooms/<room>/settings`: `members` closes the room to guests, `open` opens it."""
+
+    access: Access
 
 
 class _Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op"):

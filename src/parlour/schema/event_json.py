@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple, fields
 
-from parlour.core.event import Draft, Stored
-from parlour.core.payloads import PAYLOADS, Payload, Redacted
+from parlour.core.event import Draft, Policy, Stored
+from parlour.core.payloads import PAYLOADS, Payload, Redacted, Settings
 from parlour.schema.events import By, decode_event
 from parlour.schema.json_line import encode
 
@@ -49,6 +49,13 @@ def tombstone(event: Stored) -> Stored:
 def payload_of(event: Stored) -> Payload:
     """What a stored event says. Raises msgspec.DecodeError, KeyError for a type that this version does not know."""
     return _DECODERS[event.type].decode(event.json)
+
+
+def policy_of(event: Stored) -> Policy:
+    """The policy that a stored event of the type `settings` sets."""
+    settings = payload_of(event)
+    assert isinstance(settings, Settings)
+    return Policy(event.seq, settings.access)
 
 
 def is_repeat(draft: Draft, event: Stored) -> bool:

@@ -17,6 +17,12 @@ class By(msgspec.Struct, frozen=True):
     kind: AuthorKind
 
 
+_ACCESS_TEXTS: dict[Access, str] = {
+    "members": "This room is closed to guests.",
+    "open": "This room is open to guests.",
+}
+
+
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """One durable event, as every reader sees it. Unknown fields are ignored on reading."""
 
@@ -29,6 +35,11 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     key: Key | None = None
     ref: Seq | None = None
     access: Access | None = None
+
+    @property
+    def shown_text(self) -> str | None:
+        """What people are shown: the text of a message, a sentence for a change of access; None for other types."""
+        return self.text if self.access is None else _ACCESS_TEXTS[self.access]
 
 
 class CaughtUp(msgspec.Struct, frozen=True, tag="caught_up"):
@@ -67,7 +78,15 @@ class Typing(msgspec.Struct, frozen=True, tag="typing"):
     by: By
 
 
-Control = CaughtUp | Reset | Heartbeat | Bye | Typing
+class Closed(msgspec.Struct, frozen=True, tag="closed"):
+    """The reader may not read the room any more: nothing after this comes from it."""
+
+    room: RoomName
+    code: str
+    detail: str
+
+
+Control = CaughtUp | Reset | Heartbeat | Bye | Typing | Closed
 """The items that carry no seq."""
 
 _EVENT_DECODER = msgspec.json.Decoder(Event)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from parlour.core.event import Stored
+from parlour.core.payloads import Access
 from parlour.schema.events import Event
 from parlour.schema.fields import Epoch, HeadSeq, RoomName, Seq, Time
 from parlour.schema.json_line import encode
@@ -27,6 +28,14 @@ class RoomList(msgspec.Struct, frozen=True):
 
     rooms: list[RoomInfo]
     more: bool
+
+
+class RoomSettings(msgspec.Struct, frozen=True):
+    """Who may use a room, and the seq of the event that made it so; 0 if nobody has ever changed it."""
+
+    room: RoomName
+    access: Access
+    seq: HeadSeq
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from parlour.core.event import Stored
 from parlour.core.text import text_line
 from parlour.hub.encoder import Encoder
-from parlour.schema.events import Bye, CaughtUp, Control, Heartbeat, Reset, decode_event
+from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, Reset, decode_event
 from parlour.schema.json_line import encode
 from parlour.wire import sse
 from parlour.wire.chunks_out import chunk
@@ -48,9 +48,10 @@ def _ndjson_control(item: Control) -> bytes:
 
 
 def stored_line(stored: Stored) -> str:
-    """An event as text for a terminal, with its line break. Events that are not messages have no line yet."""
+    """An event as text for a terminal, with its line break; empty for types that have no line."""
     event = decode_event(stored.json)
-    return "" if event.text is None else text_line(event.at, event.by.name, event.text) + "\n"
+    text = event.shown_text
+    return "" if text is None else text_line(event.at, event.by.name, text) + "\n"
 
 
 def _text_events(_room: str, _epoch: str, events: Sequence[Stored]) -> bytes:
@@ -63,6 +64,8 @@ def _text_control(item: Control) -> bytes:
         if item.reason == "damaged":
             return f"-- damaged: what came last up to {item.head_seq} cannot be read; continuing after it\n".encode()
         return f"-- {item.reason}: the log has {item.first_seq} to {item.head_seq}; continuing at its end\n".encode()
+    if isinstance(item, Closed):
+        return f"-- closed: {item.detail}\n".encode()
     if isinstance(item, Bye):
         return f"-- this stream ends here; come back in {-(-item.reconnect_after_ms // 1000)} s\n".encode()
     return b""

@@ -9,12 +9,14 @@ from typing import NamedTuple
 from parlour.chat.reading import FREE, Bill, Place
 from parlour.core.actor import Actor, guest
 from parlour.core.cursor import Cursor
+from parlour.core.errors import Refusal
+from parlour.core.permissions import Rule, everything
 from parlour.http.session import Sink
 from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
 from parlour.hub.reader import Reader
-from parlour.schema.events import Bye, CaughtUp, Control, Heartbeat, Reset
+from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, Reset
 
 CHECKS = 2
 """How often a slow peer is checked within the time in which it may take nothing. It may have taken something right
@@ -30,14 +32,16 @@ class Start:
 
 
 class Client(NamedTuple):
-    """For whom a session is: the actor, the bill of its address, and what it takes of those that may be open."""
+    """For whom a session is: the actor, the bill of its address, what it takes of those that may be open, and the rule
+    that says which rooms may be read."""
 
     actor: Actor
     bill: Bill
     place: Place
+    rule: Rule
 
 
-NOBODY = Client(guest(None, ""), FREE, Place(None, ""))
+NOBODY = Client(guest(None, ""), FREE, Place(None, ""), everything)
 """A guest whose address is counted nowhere."""
 
 
@@ -67,7 +71,7 @@ class LiveSession(Reader):
     def __init__(
         self, hub: Hub, encoder: Encoder, starts: Sequence[tuple[Channel, Start]], client: Client, timing: Timing
     ) -> None:
-        super().__init__(hub, encoder, client.bill)
+        super().__init__(hub, encoder, client.bill, client.rule)
         self.actor = client.actor
         self.timing = timing
         self._place = client.place
@@ -149,6 +153,12 @@ class LiveSession(Reader):
     def reset(self, reset: Reset) -> None:
         """Tell the peer that its cursor is of no use."""
         self.show(reset, reset.room)
+
+    def room_closed(self, room: str, refusal: Refusal) -> None:
+        """Tell the peer that it may not read a room any more; a stream of no other room ends."""
+        self.show(Closed(room, refusal.code, refusal.detail), room)
+        if not self.rooms and not self._starts:
+            self.finish()
 
     def failed(self) -> None:
         """The log cannot be read now, or an event not be shown: the peer comes back with its cursor."""

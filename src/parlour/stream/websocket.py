@@ -33,7 +33,7 @@ from parlour.schema.commands import (
     UnsubscribeOp,
     decode_op,
 )
-from parlour.schema.events import By, Bye, Typing
+from parlour.schema.events import By, Bye, Closed, Typing
 from parlour.schema.json_line import encode
 from parlour.stream.encoding import WEBSOCKET
 from parlour.stream.live import CHECKS, Client, LiveSession, Start, Timing
@@ -44,8 +44,10 @@ log = logging.getLogger("parlour.stream")
 GOING_AWAY = 1001
 POLICY = 1008
 SERVICE_RESTART = 1012
+CLOSED = 4003
 SLOW = 4008
-"""Close codes: RFC 6455 §7.4.1, the registry's 1012, and ours for a reader that takes nothing."""
+"""Close codes: RFC 6455 §7.4.1, the registry's 1012, and ours for a reader whose room is closed to it, and for one that
+takes nothing."""
 
 
 LAST_CHECK_S = 2
@@ -278,6 +280,12 @@ class WebSocketSession(LiveSession):
         """Write a frame that need not wait for what rooms have handed out."""
         if self.sink is not None and not self._is_cut_off:
             self.sink.write(frame)
+
+    def room_closed(self, room: str, refusal: Refusal) -> None:
+        """Tell the peer that it may not read a room any more; a connection for this room alone ends."""
+        self.show(Closed(room, refusal.code, refusal.detail), room)
+        if room == self._room:
+            self._close(CLOSED, refusal.detail)
 
     # --- life ---
 

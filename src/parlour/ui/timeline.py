@@ -44,14 +44,15 @@ class Row(NamedTuple):
 
 
 def timeline(events: Iterable[Event], prefix: str) -> Iterator[Row]:
-    """The messages among `events`, which are consecutive and oldest first; other types are not shown.
+    """What is shown of `events`, which are consecutive and oldest first.
 
     `prefix` is what the paths of links begin with, such as `/chat`, or empty.
     """
     previous: Event | None = None
     before = datetime.min.replace(tzinfo=UTC)
     for event in events:
-        if event.type != "message" or event.text is None:
+        shown = event.shown_text
+        if shown is None:
             continue
         at = datetime.fromisoformat(event.at).astimezone(UTC)
         is_first = previous is None or at.date() != before.date()
@@ -65,7 +66,7 @@ def timeline(events: Iterable[Event], prefix: str) -> Iterator[Row]:
             path=f"{prefix}/{quote(event.room, safe='')}/{event.seq}",
             full_time=f"{at:%Y-%m-%d %H:%M:%S}",
             time=f"{at:%H:%M}",
-            parts=text_parts(event.text),
+            parts=text_parts(shown),
         )
         previous, before = event, at
 

@@ -26,7 +26,7 @@ class Look:
     def message(self, event: Event) -> str:
         """A message as one line, or several when its text has several. Nothing in it can act on the terminal."""
         at, name = visible(event.at), visible(event.by.name)
-        line = text_line(at, name, event.text or "")
+        line = text_line(at, name, event.shown_text or "")
         if not self.short:
             return line
         body = line[len(text_line(at, name, "")) :]

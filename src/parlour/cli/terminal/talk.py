@@ -177,7 +177,7 @@ class Talk:
 
     def _message(self, event: Event) -> Iterator[Shown]:
         self._seen_seq = event.seq
-        if event.type != "message" or event.text is None:
+        if event.shown_text is None:
             return
         if event.key is not None and event.key in self._own:
             self._own.discard(event.key)

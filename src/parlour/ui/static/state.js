@@ -10,6 +10,9 @@ const PASSING = new Set([
 
 const HOLD_MS = 3000;
 
+/** What the page shows of an event that changes who may use the room, as schema/events.py has it. */
+const ACCESS_TEXTS = { members: "This room is closed to guests.", open: "This room is open to guests." };
+
 /**
  * The state before anything happened.
  *
@@ -49,13 +52,13 @@ const reducers = {
   event: (state, { event }) => {
     if (state.reset || event.seq <= state.lastSeq) return state;
     if (event.seq !== state.lastSeq + 1) return { ...state, gap: true };
-    return trim(settle(notice({ ...state, lastSeq: event.seq }, event), event));
+    return trim(settle(notice({ ...state, lastSeq: event.seq }, shown(event)), event));
   },
 
   /** A page before the first message. A page that does not reach it, or overlaps it, gives only what fits. */
   older: (state, { events, firstSeq }) => {
     const before = state.messages.length ? state.messages[0].seq : state.lastSeq + 1;
-    const messages = events.filter((event) => isMessage(event) && event.seq < before);
+    const messages = events.map(shown).filter((event) => isMessage(event) && event.seq < before);
     return { ...state, firstSeq, messages: [...messages, ...state.messages] };
   },
 
@@ -64,7 +67,7 @@ const reducers = {
     const lastSeq = events.length ? events[events.length - 1].seq : headSeq;
     const fresh = {
       ...state, epoch, firstSeq, lastSeq, missed: { reason: state.reason, after: lastSeq },
-      messages: events.filter(isMessage), reset: false, gap: false, unread: 0, newFrom: null,
+      messages: events.map(shown).filter(isMessage), reset: false, gap: false, unread: 0, newFrom: null,
     };
     return events.reduce(settle, fresh);
   },
@@ -148,6 +151,12 @@ export function hasOlder(state) {
 /** What is to be sent, and would be if the line were well. */
 export function waitingIn(outbox) {
   return outbox.filter(({ status }) => status === "pending" || status === "held");
+}
+
+/** The event, or the message of the system that stands for it. */
+function shown(event) {
+  const text = event.type === "settings" ? ACCESS_TEXTS[event.access] : undefined;
+  return text === undefined ? event : { ...event, type: "message", text };
 }
 
 function isMessage(event) {

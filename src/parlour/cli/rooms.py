@@ -1,0 +1,142 @@
+"""`parlour rooms`: closes rooms to guests and opens them again, on a running server or in its data directory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from urllib.parse import quote
+
+import click
+
+from parlour.chat.closing import Closing
+from parlour.chat.policies import Policies
+from parlour.cli.data import data_option
+from parlour.cli.output import EXIT_REFUSED, EXIT_UNKNOWN, EXIT_UNREACHABLE, Stop, fail
+from parlour.cli.streams import write_line
+from parlour.clock import SystemClock, SystemIds
+from parlour.core.actor import OPERATOR
+from parlour.core.errors import Refusal
+from parlour.core.names import room_name
+from parlour.core.payloads import Access
+from parlour.net.operator_socket import reachable
+from parlour.store.sqlite import SqliteStore
+from parlour.store.sqlite.errors import DirectoryInUse, StoreError
+from parlour.store.sqlite.files import DATABASE
+
+ANSWER_S = 30.0
+"""How long a server may take to answer: its disk may be slow."""
+
+_EXIT_CODES = (
+    "Exit codes: 0 done, also if it was so already; 1 refused; 2 wrong usage; 3 there is no such data directory, it "
+    "cannot be used, or its server has no operator's socket; 4 the server was told and did not answer: ask again; 6 "
+    "standard output could not be written."
+)
+
+
+@click.group("rooms", epilog=_EXIT_CODES)
+def rooms() -> None:
+    """Close rooms to guests, or open them again.
+
+    While a server runs on the data directory, it is told through a socket there, `operator.sock`, which only the user
+    who runs the server can open.
+    """
+
+
+@rooms.command("close", epilog=_EXIT_CODES)
+@click.argument("room")
+@data_option()
+def close(room: str, directory: Path) -> int:
+    """Close ROOM to guests: they post nothing more in it, and are shown nothing more of it."""
+    return _set(directory, room, "members")
+
+
+@rooms.command("open", epilog=_EXIT_CODES)
+@click.argument("room")
+@data_option()
+def open_(room: str, directory: Path) -> int:
+    """Open ROOM to guests again, with everything that is in it."""
+    return _set(directory, room, "open")
+
+
+def _set(directory: Path, room: str, access: Access) -> int:
+    try:
+        name = room_name(room)
+    except Refusal as refusal:
+        raise click.BadParameter(refusal.detail, param_hint="ROOM") from refusal
+    try:
+        seq = _tell_server(directory, name, access)
+        if seq is None:
+            seq = asyncio.run(_set_in_directory(directory, name, access))
+    except Stop as stop:
+        return stop.code
+    words = "closed" if access == "members" else "open"
+    write_line(f"{name} is {words} to guests since event {seq}" if seq else f"{name} was never closed")
+    return 0
+
+
+class _OperatorConnection(HTTPConnection):
+    """A connection to the server that runs on a data directory."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__("localhost", timeout=ANSWER_S)
+        self._address = address
+
+    def connect(self) -> None:
+        """Connect to the socket. Raises OSError."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._address)
+
+
+def _tell_server(directory: Path, room: str, access: Access) -> int | None:
+    """Have the running server do it: the seq of the policy in force; None if no server listens. Raises Stop."""
+    try:
+        with reachable(directory) as address:
+            connection = _OperatorConnection(address)
+            connection.connect()
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    except OSError as error:
+        fail(EXIT_UNREACHABLE, f"The operator's socket in {directory} cannot be used: {error.strerror}.")
+    try:
+        body = json.dumps({"access": access})
+        fields = {"Content-Type": "application/json", "Accept": "application/json"}
+        connection.request("PUT", f"/api/v1/rooms/{quote(room, safe='')}/settings", body, fields)
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+    except (OSError, HTTPException, ValueError):
+        fail(EXIT_UNKNOWN, "The server was told and did not answer: give the command again to be sure.")
+    finally:
+        connection.close()
+    if response.status != 200:
+        fail(EXIT_REFUSED, f"refused: {answer['detail']} ({answer['code']})")
+    seq: int = answer["seq"]
+    return seq
+
+
+async def _set_in_directory(directory: Path, room: str, access: Access) -> int:
+    """Do it in a directory on which no server runs. Raises Stop."""
+    if not (directory / DATABASE).exists():
+        fail(EXIT_UNREACHABLE, f"There is no data in {directory}: name the data directory with --data.")
+    try:
+        store = await SqliteStore.open(directory, clock=SystemClock(), ids=SystemIds(), on_fatal=_ignore)
+    except DirectoryInUse as error:
+        who = f"process {error.pid}" if error.pid else "another process"
+        text = f"A server ({who}) runs on {directory}, but it has no operator's socket there, or not yet"
+        fail(EXIT_UNREACHABLE, f"{text}: its log says why (no_operator_socket); restart it to make one.")
+    except StoreError as error:
+        fail(EXIT_UNREACHABLE, str(error))
+    try:
+        policy = await Closing(store, Policies("open")).set_access(OPERATOR, room, access)
+    except Refusal as refusal:
+        fail(EXIT_REFUSED, f"refused: {refusal.detail} ({refusal.code})")
+    finally:
+        await store.close()
+    return policy.seq
+
+
+def _ignore(error: BaseException) -> None:
+    """That nothing more can be stored is said by the refusal."""

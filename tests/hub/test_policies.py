@@ -1,0 +1,118 @@
+"""A policy event ends the readers that may not read on, in the order of the log: after it, before the next event."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+from parlour.core.event import Answer, Draft
+from parlour.core.payloads import Access, Message, Settings
+from parlour.core.permissions import rule
+from tests.support.memory_hub import MemoryHub, until
+from tests.support.recorder import Recorder
+from tests.support.stores import ALICE
+
+GUEST = rule("guest", "read", "open")
+"""The rule of those whom the closing of a room concerns; recorders without one may read everything."""
+
+
+async def follow(room: MemoryHub, *, takes: int = 1_000_000, since: int = 0, is_guest: bool = True) -> Recorder:
+    reader = Recorder(room.hub, takes)
+    if is_guest:
+        reader.rule = GUEST
+    return await reader.follow(since)
+
+
+async def happen(room: MemoryHub, *events: str) -> None:
+    """One batch: what somebody says, and `closed` and `opened`."""
+    answers: list[Answer] = []
+    for event in events:
+        payload = Settings(_ACCESSES[event]) if event in _ACCESSES else Message(event)
+        room.store.append(Draft("lobby", ALICE, payload), answers.append)
+    await until(lambda: len(answers) == len(events))
+    await room.at_rest()
+
+
+_ACCESSES: dict[str, Access] = {"closed": "members", "opened": "open"}
+
+
+def run(scenario: Callable[[MemoryHub], Coroutine[None, None, None]]) -> None:
+    async def inside() -> None:
+        room = MemoryHub()
+        await scenario(room)
+        await room.close()
+
+    asyncio.run(inside())
+
+
+def test_live_readers_are_shown_the_event_and_nothing_behind_it_in_the_same_batch() -> None:
+    async def scenario(room: MemoryHub) -> None:
+        guests = [await follow(room) for _ in range(3)]
+        member = await follow(room, is_guest=False)
+        await happen(room, "a", "b", "closed", "c", "d")
+        for guest in guests:
+            assert guest.seqs == [1, 2, 3]
+            assert guest.notes == ["caught_up 0", "closed lobby"]
+            assert guest.rooms == 0
+        assert member.seqs == [1, 2, 3, 4, 5]
+        assert room.hub.sizes()["subscriptions"] == 1
+
+    run(scenario)
+
+
+def test_a_room_that_is_opened_in_the_same_batch_was_closed_to_those_who_were_there() -> None:
+    async def scenario(room: MemoryHub) -> None:
+        guest = await follow(room)
+        await happen(room, "closed", "a", "opened", "b")
+        assert (guest.seqs, guest.notes) == ([1], ["caught_up 0", "closed lobby"])
+        late = await follow(room)
+        assert late.seqs == [1, 2, 3, 4]
+
+    run(scenario)
+
+
+def test_a_reader_that_is_behind_is_caught_up_to_the_event_and_no_further() -> None:
+    async def scenario(room: MemoryHub) -> None:
+        guest = await follow(room, takes=1)
+        for event in "abc":
+            await happen(room, event)
+        assert guest.seqs == [1]  # its buffer is full
+        await happen(room, "closed", "d", "e")
+        guest.drained(1_000_000)
+        await room.at_rest()
+        assert (guest.seqs, guest.notes) == ([1, 2, 3, 4], ["caught_up 0", "closed lobby"])
+        for since in (0, 2, 4, 5):  # as one that was let in just before
+            late = await follow(room, since=since)
+            await room.at_rest()
+            assert late.seqs == list(range(since + 1, 5))
+            assert late.notes == ["closed lobby"]
+
+    run(scenario)
+
+
+def test_a_reader_that_is_behind_goes_on_where_the_room_is_open_again() -> None:
+    async def scenario(room: MemoryHub) -> None:
+        guest = await follow(room, takes=1)
+        for events in (["a"], ["b"], ["closed", "c"], ["opened", "d"]):
+            await happen(room, *events)
+        guest.drained(1_000_000)
+        await room.at_rest()
+        assert guest.seqs == [1, 2, 3, 4, 5, 6]
+        assert "closed lobby" not in guest.notes
+
+    run(scenario)
+
+
+def test_a_relay_that_loses_the_event_changes_nothing() -> None:
+    async def scenario(room: MemoryHub) -> None:
+        guest = await follow(room)
+        await happen(room, "a")
+        relay = room.relay
+        room.relay = lambda _: ()
+        await happen(room, "closed", "b")
+        room.relay = relay
+        await happen(room, "c")
+        await until(lambda: len(guest.notes) == 2)
+        assert (guest.seqs, guest.notes) == ([1, 2], ["caught_up 0", "closed lobby"])
+
+    run(scenario)
