@@ -13,7 +13,8 @@ import apsw
 from parlour.chat.ports import Commit
 from parlour.core.event import Draft
 from parlour.hub.channel import Channel, ReadResult
-from parlour.hub.reader import CatchUp
+from parlour.hub.door import Door
+from parlour.hub.reader import CatchUp, Reader
 from parlour.store.commit_queue import Outcome
 from parlour.store.sqlite import connection, failures, writer
 from parlour.store.sqlite.batch import EventLog
@@ -137,7 +138,25 @@ def go_on_after_a_failed_sync() -> Replaced:
     return [(writer, "judge", judge), (failures, "judge", judge)]
 
 
+def show_on_after_the_closing() -> Replaced:
+    """Live readers go on in a room that has been closed to them."""
+    return [(Reader, "policy_changed", lambda _reader, _room: None)]
+
+
+def believe_an_old_judgement() -> Replaced:
+    """A draft is stored though its room was closed after it was judged."""
+    return [(Draft, "judged_by", lambda _draft, _policy: None)]
+
+
+def judge_once_at_the_door() -> Replaced:
+    """What was waited for is shown, though the room has been closed meanwhile."""
+    return [(Door, "_require", lambda _door, _actor, _right, _channel: None)]
+
+
 Bug = Callable[[], Replaced]
+
+CLOSING_BUGS: tuple[Bug, ...] = (show_on_after_the_closing, believe_an_old_judgement, judge_once_at_the_door)
+"""Those that show where rooms are closed."""
 
 BUGS: dict[Bug, tuple[str, ...]] = {
     acknowledge_before_the_commit: (),

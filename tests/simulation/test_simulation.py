@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.bugs import BUGS, Bug
+from tests.simulation.bugs import BUGS, CLOSING_BUGS, Bug
 from tests.simulation.simulation import ACKS, Result, simulate
 from tests.support.server import ROOT
 
@@ -103,6 +103,11 @@ def test_a_bug_in_the_server_is_found(bug: Bug) -> None:
             _log.info("%s: seed %d: %s", bug.__name__, seed, result.wrong[0])
             return
     pytest.fail(f"{SEEDS_TO_FIND_A_BUG} seeds have not seen it")
+
+
+@pytest.mark.parametrize("bug", CLOSING_BUGS, ids=lambda bug: bug.__name__)
+def test_a_guest_that_gets_past_a_closing_is_found(bug: Bug) -> None:
+    assert any(simulate(seed, CLOSING_ACKS, bug=bug(), has_owner=True).wrong for seed in range(SEEDS_TO_FIND_A_BUG))
 
 
 def test_a_seed_gives_the_same_history_in_every_process() -> None:
