@@ -30,7 +30,7 @@ class StreamConnection(Connection):
         session = self.session
         assert session is not None
         self.descriptor = self.server.fan_out.enlist(self.transport)
-        self._cork = Cork(self._write_through)
+        self._cork = Cork(self.transport.write)  # `enlist` has marked it as busy
         self.write(head)
         session.started(self)
         self._uncork()
@@ -80,12 +80,9 @@ class StreamConnection(Connection):
 
     def write(self, data: bytes) -> None:
         """Send bytes, behind everything that was written before."""
-        if self._cork is None:
-            self._write_through(data)
-        else:
+        if self._cork is not None:
             self._cork.write(data)
-
-    def _write_through(self, data: bytes) -> None:
+            return
         if self.descriptor >= 0:
             self.server.fan_out.busy[self.descriptor] = 1  # nothing may overtake it by the way past the transport
         self.transport.write(data)
