@@ -7,7 +7,7 @@ import logging
 import resource
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ from parlour.chat.reading import ReadingRates
 from parlour.clock import SystemClock, SystemIds
 from parlour.config import Settings
 from parlour.core.addresses import AddressCounts
+from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.http.compression import Compressor
 from parlour.http.request import Site
@@ -51,6 +52,8 @@ from parlour.relay.local import LocalRelay
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite import SqliteStore
 from parlour.version import __version__
+from parlour.work.follower import forget
+from parlour.work.retention import Retention
 
 _log = logging.getLogger("parlour")
 
@@ -86,6 +89,7 @@ class App:
     """The operator's socket; None for a server that has none."""
     compressor: Compressor
     closing: Closing
+    retention: asyncio.Task[None] | None = None
     _accepting: list[asyncio.AbstractServer] = field(default_factory=list)
 
     @property
@@ -116,6 +120,8 @@ class App:
         """Drain, then close everything. Returns how many connections had to be cut off."""
         left = await self.server.drain.run(self._begin_stop, self.server.limits.drain_s if seconds is None else seconds)
         self.wheel.stop()
+        if self.retention is not None:
+            self.retention.cancel()
         await self.hub.close()
         await self.store.close()
         self.compressor.close()
@@ -160,6 +166,12 @@ async def start(
         app.wheel.start(app.server.loop)
         undo.callback(app.wheel.stop)
         await app.accept()
+        if settings.retention_days:
+            retention = Retention(store, settings.retention_days, SystemClock())
+            app.retention = asyncio.get_running_loop().create_task(retention.run())
+        else:
+            with suppress(Refusal):  # a full disk: the next start does it
+                await store.run(forget(Retention.NAME))
         undo.pop_all()
     return app
 
@@ -168,9 +180,7 @@ async def _open_store(settings: Settings, on_fatal: Callable[[BaseException], No
     clock, ids = SystemClock(), SystemIds()
     if settings.store == "memory":
         return MemoryStore(clock, ids)
-    return await SqliteStore.open(
-        settings.data, clock=clock, ids=ids, on_fatal=on_fatal, retention_days=settings.retention_days
-    )
+    return await SqliteStore.open(settings.data, clock=clock, ids=ids, on_fatal=on_fatal)
 
 
 def _open_operator_socket(settings: Settings) -> Listener | None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from parlour.config import Settings
-from parlour.store.sqlite import retention
+from parlour.work import retention
 from tests.support import raw
 from tests.support.inprocess import InProcess
 from tests.support.patience import PATIENCE_S

@@ -16,7 +16,7 @@ from random import Random
 import pytest
 
 from parlour.store.sqlite.check import check
-from parlour.store.sqlite.retention import ROUND_PAUSE_S
+from parlour.work.retention import ROUND_PAUSE_S
 from tests.fault.clocks import WallClock
 from tests.fault.listeners import Listener, listen, say
 from tests.fault.load import Load, read_pages

@@ -13,44 +13,45 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
 from parlour.hub.history import one_event, page_after, page_before
 from parlour.hub.hub import Hub
-from parlour.store.sqlite import SqliteStore, retention
+from parlour.store.sqlite import SqliteStore
+from parlour.work import retention
+from parlour.work.retention import Retention
 from tests.support.memory_hub import until
 from tests.support.recorder import Recorder
-from tests.support.stores import PATIENCE_S, HandClock, append, draft, open_sqlite
+from tests.support.stores import HandClock, append, draft, open_sqlite
 
 DAY = 86_400_000
 
 
 class Ageing:
-    """A hub over a store that keeps events for a day, and drops them as soon as its clock says so."""
+    """A hub over a store that keeps events for a day by its clock."""
 
     def __init__(self, store: SqliteStore, clock: HandClock) -> None:
         self.store = store
         self.clock = clock
         self.hub = Hub(store)
+        self.retention = Retention(store, 1, clock)
         store.on_commit(self.hub.deliver)
 
     async def say(self, count: int, room: str = "lobby") -> None:
         await asyncio.gather(*(append(self.store, draft(f"{i}", room)) for i in range(count)))
 
     async def age(self, log: Log, room: str = "lobby") -> None:
-        """Let all that is there expire, and wait until it is dropped."""
+        """Let all that is there expire, and drop it."""
         self.clock.ms += 2 * DAY
         await self.until(log, room)
 
     async def until(self, log: Log, room: str = "lobby") -> None:
-        """Wait until the log has this extent."""
-        async with asyncio.timeout(PATIENCE_S):
-            while await self.store.log(room) != log:
-                await asyncio.sleep(0.001)
+        """Drop what has expired; the log has this extent then."""
+        await self.retention.round()
+        assert await self.store.log(room) == log
 
 
 @pytest.fixture
 async def ageing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ageing]:
-    monkeypatch.setattr(retention, "ROUND_PAUSE_S", 0.001)
-    monkeypatch.setattr(retention, "STEP_PAUSE_S", 0.001)
+    monkeypatch.setattr(retention, "STEP_PAUSE_S", 0.0)
     clock = HandClock()
-    store = await open_sqlite(tmp_path, clock=clock, retention_days=1)
+    store = await open_sqlite(tmp_path, clock=clock)
     ageing = Ageing(store, clock)
     yield ageing
     await ageing.hub.close()

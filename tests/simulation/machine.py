@@ -27,7 +27,7 @@ from parlour.hub.tuning import Tuning
 from parlour.net import server as net_server
 from parlour.net.listener import Listener
 from parlour.process import EXIT_STORAGE_FAILED
-from parlour.store.sqlite import database, directory, readers, record, retention, writer
+from parlour.store.sqlite import database, directory, readers, record, writer
 from parlour.store.sqlite.directory import DataDirectory
 from tests.fault import client as fault_client
 from tests.fault import readers as fault_readers
@@ -254,7 +254,6 @@ class Machine:
             (readers, "SimpleQueue", SimpleQueue),
             (clock, "time", system),
             (clock, "secrets", system),
-            (retention, "time", system),
             (net_server, "time", system),
             (directory, "sync_directory", self.disk.sync_directory),
             (database, "sync_directory", self.disk.sync_directory),

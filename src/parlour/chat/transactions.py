@@ -10,7 +10,7 @@ a transaction has changed is stored, or nothing of it if it raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from parlour.core.errors import Refusal
@@ -39,7 +39,58 @@ class FindLog(NamedTuple):
     room: str
 
 
-Step: TypeAlias = Append | Redact | FindLog
+class Committed(NamedTuple):
+    """One transaction of the log of commits: its global position (1, 2, 3 …), and the ranges of seqs it has changed.
+
+    A range is a room, its first and its last seq: events that are new, or have become tombstones.
+    """
+
+    position: int
+    changed: Sequence[tuple[str, int, int]]
+
+
+class Position(NamedTuple):
+    """Gives the position (int) of the newest commit before this one; 0 if there is none."""
+
+
+class CommitsAfter(NamedTuple):
+    """Gives the commits after a position, oldest first, at most `limit` (list[Committed])."""
+
+    position: int
+    limit: int
+
+
+class GetCursor(NamedTuple):
+    """Gives the position up to which a follower has handled the log of commits (int), or None if it has no cursor."""
+
+    follower: str
+
+
+class SetCursor(NamedTuple):
+    """Moves the cursor of a follower; None removes it. Commits that no cursor needs any more are dropped in time."""
+
+    follower: str
+    position: int | None
+
+
+class NoteOldest(NamedTuple):
+    """Remembers when the oldest event of a room may expire, if it is not the only one; None for all rooms."""
+
+    room: str | None
+
+
+class DropExpired(NamedTuple):
+    """Drops at most `limit` events of one noted room that are older than `before_ms`. Gives whether any room was due.
+
+    Times are in milliseconds since 1970. The newest event of a room stays. See `store.expiry` for wrong clocks.
+    """
+
+    before_ms: int
+    now_ms: int
+    limit: int
+
+
+Step: TypeAlias = Append | Redact | FindLog | Position | CommitsAfter | GetCursor | SetCursor | NoteOldest | DropExpired
 
 T = TypeVar("T")
 Transaction: TypeAlias = Generator[Step, Any, T]

@@ -64,13 +64,14 @@ class Outcome(NamedTuple):
     """What became of a batch: an answer for each item, in order, and what it changed.
 
     `commits` are the new events, `heads` how the logs of their rooms end now, `redacted` the tombstones with their
-    rooms.
+    rooms, `trimmed` rooms that have lost the events before a seq.
     """
 
     answers: Sequence[ItemAnswer]
     commits: Sequence[Commit] = ()
     heads: Sequence[RoomHead] = ()
     redacted: Sequence[tuple[str, Stored]] = ()
+    trimmed: Sequence[tuple[str, int]] = ()
 
 
 class Engine(Protocol):
@@ -108,10 +109,6 @@ class CommitQueue:
         self._paused = self._postponed = False  # `_postponed`: `_next` runs once the pause is over
         self._drained = asyncio.Event()
 
-    def append(self, draft: Draft, done: Callable[[Answer], None]) -> None:
-        """See `Store.append`."""
-        self._put(draft, done, draft.payload.size() + OVERHEAD)
-
     def run(self, transaction: Transaction[T]) -> Future[T]:
         """See `Store.run`."""
         future: Future[T] = asyncio.get_running_loop().create_future()
@@ -125,13 +122,15 @@ class CommitQueue:
                 future.set_result(answer.result)
 
         try:
-            self._put(Work(transaction), done, OVERHEAD)
+            self.append(Work(transaction), done)
         except Refusal as refusal:
             transaction.close()
             future.set_exception(refusal)
         return future
 
-    def _put(self, item: Item, done: Callable[[Any], None], size: int) -> None:
+    def append(self, item: Item, done: Callable[[Any], None]) -> None:
+        """See `Store.append`."""
+        size = OVERHEAD if isinstance(item, Work) else item.payload.size() + OVERHEAD
         if self._refusal is not None:
             if self._refusal == "storage_unavailable":
                 raise after_failure(item)

@@ -10,12 +10,28 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
-from parlour.chat.transactions import Append, FindLog, Redact, Step, T, Transaction, drive
+from parlour.chat.transactions import (
+    Append,
+    CommitsAfter,
+    Committed,
+    DropExpired,
+    FindLog,
+    GetCursor,
+    NoteOldest,
+    Position,
+    Redact,
+    SetCursor,
+    Step,
+    T,
+    Transaction,
+    drive,
+)
 from parlour.core.errors import Refusal
 from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, Stored
 from parlour.core.payloads import Settings
 from parlour.schema.event_json import at_text, event_json, tombstone
 from parlour.store.commit_queue import Batch, CommitQueue, Done, Item, ItemAnswer, Outcome, Work
+from parlour.store.expiry import expired
 from parlour.store.identity import new_identity
 from parlour.store.repeats import repeated
 from parlour.store.times import time_of_next
@@ -27,16 +43,20 @@ _log = logging.getLogger("parlour.store")
 class _Room:
     first_seq: int = 1
     events: list[Stored] = field(default_factory=list)
-    active_ms: int = 0
+    times: list[int] = field(default_factory=list)
     policy: Policy = NO_POLICY
     keys: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def active_ms(self) -> int:
+        return self.times[-1] if self.times else 0
 
     @property
     def log(self) -> Log:
         return Log(self.first_seq, self.first_seq + len(self.events) - 1, self.policy)
 
     def copy(self) -> _Room:
-        return replace(self, events=list(self.events), keys=dict(self.keys))
+        return replace(self, events=list(self.events), times=list(self.times), keys=dict(self.keys))
 
 
 @dataclass(slots=True)
@@ -45,7 +65,13 @@ class _Changes:
 
     added: dict[str, list[Stored]] = field(default_factory=dict)
     redacted: list[tuple[str, Stored]] = field(default_factory=list)
+    trimmed: list[tuple[str, int]] = field(default_factory=list)
     before: dict[str, _Room | None] | None = None
+
+    def ranges(self) -> list[tuple[str, int, int]]:
+        """See `Committed`."""
+        new = [(room, events[0].seq, events[-1].seq) for room, events in self.added.items()]
+        return new + [(room, event.seq, event.seq) for room, event in self.redacted]
 
 
 class MemoryStore:
@@ -55,9 +81,13 @@ class MemoryStore:
         self.epoch, self.secret = new_identity(ids)
         self._rooms: dict[str, _Room] = {}
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []
+        self._trim_listeners: list[Callable[[str, int], None]] = []
         self._redact_listeners: list[Callable[[str, Stored], None]] = []
+        self._commits: list[Committed] = []
+        self._cursors: dict[str, int] = {}
+        self._oldest: dict[str, int] = {}  # room to the time of its oldest event
         self._queue = CommitQueue(self, clock, self._publish)
-        self.append = self._queue.append
+        self.append: Callable[[Draft, Callable[[Answer], None]], None] = self._queue.append
         self.pause = self._queue.pause
         self.is_ready = self._queue.is_ready
 
@@ -66,7 +96,8 @@ class MemoryStore:
         self._listeners.append(listener)
 
     def on_trim(self, listener: Callable[[str, int], None]) -> None:
-        """See `Store.on_trim`; nothing is ever dropped here."""
+        """See `Store.on_trim`."""
+        self._trim_listeners.append(listener)
 
     def on_redact(self, listener: Callable[[str, Stored], None]) -> None:
         """See `Store.on_redact`."""
@@ -81,7 +112,9 @@ class MemoryStore:
         changes = _Changes()
         answers = [self._carry_out(item, batch.now_ms, changes) for item in batch.items]
         commits = [Commit(room, events) for room, events in changes.added.items()]
-        self._queue.delivered(Outcome(answers, commits, redacted=changes.redacted))
+        if ranges := changes.ranges():
+            self._commits.append(Committed(len(self._commits) + 1, ranges))
+        self._queue.delivered(Outcome(answers, commits, redacted=changes.redacted, trimmed=changes.trimmed))
 
     def wait(self, seconds: float) -> None:
         """See `Engine.wait`; there is no sync to share, so nothing waits for long."""
@@ -99,15 +132,20 @@ class MemoryStore:
         for room, event in outcome.redacted:
             for redacted in self._redact_listeners:
                 redacted(room, event)
+        for room, first_seq in outcome.trimmed:
+            for trimmed in self._trim_listeners:
+                trimmed(room, first_seq)
 
     def _carry_out(self, item: Item, now_ms: int, changes: _Changes) -> ItemAnswer:
         if not isinstance(item, Work):
             return self._append(item, now_ms, changes)
         before: dict[str, _Room | None] = {}
         own = _Changes(before=before)
+        cursors, oldest = dict(self._cursors), dict(self._oldest)
         try:
             result = drive(item.transaction, partial(self._perform, now_ms, own))
         except Exception as error:
+            self._cursors, self._oldest = cursors, oldest
             for name, room in before.items():
                 if room is None:
                     del self._rooms[name]
@@ -121,18 +159,59 @@ class MemoryStore:
             changes.added.setdefault(name, []).extend(events)
         for name, event in own.redacted:
             _redact(changes, name, event)
+        changes.trimmed += own.trimmed
         return Done(result)
 
     def _perform(self, now_ms: int, changes: _Changes, step: Step) -> object:
-        if isinstance(step, FindLog):
-            room = self._rooms.get(step.room)
-            return Log(1, 0) if room is None else room.log
-        if isinstance(step, Append):
-            answer = self._append(step.draft, now_ms, changes)
-            if isinstance(answer, Refusal):
-                raise answer
-            return answer
-        return self._redact(step, changes)
+        match step:
+            case Append(draft):
+                answer = self._append(draft, now_ms, changes)
+                if isinstance(answer, Refusal):
+                    raise answer
+                return answer
+            case Redact():
+                return self._redact(step, changes)
+            case DropExpired():
+                return self._drop(step, changes)
+            case FindLog(name):
+                return self._rooms.get(name, _Room()).log
+            case NoteOldest(name):
+                for each in self._rooms if name is None else (name,):
+                    if len(self._rooms[each].events) > 1:
+                        self._oldest.setdefault(each, min(self._rooms[each].times[0], now_ms))
+                return None
+        return self._perform_on_commits(step)
+
+    def _perform_on_commits(self, step: Position | CommitsAfter | GetCursor | SetCursor) -> object:
+        match step:
+            case Position():
+                return len(self._commits)
+            case CommitsAfter(position, limit):
+                return self._commits[position : position + limit]
+            case GetCursor(follower):
+                return self._cursors.get(follower)
+            case SetCursor(follower, position):
+                self._cursors.pop(follower, None)
+                if position is not None:
+                    self._cursors[follower] = position
+                return None
+
+    def _drop(self, step: DropExpired, changes: _Changes) -> bool:
+        due = [(at_ms, name) for name, at_ms in self._oldest.items() if at_ms < step.before_ms]
+        if not due:
+            return False
+        _, name = min(due)
+        room = self._changed(name, changes)
+        times = list(enumerate(room.times[:-1][: step.limit], room.first_seq))
+        last, self._oldest[name] = expired(times, step.before_ms, step.now_ms)
+        if last is not None:
+            del room.times[: last + 1 - room.first_seq], room.events[: last + 1 - room.first_seq]
+            room.first_seq = last + 1
+            room.keys = {key: seq for key, seq in room.keys.items() if seq > last}
+            changes.trimmed.append((name, room.first_seq))
+        if len(room.events) == 1:
+            del self._oldest[name]
+        return True
 
     def _append(self, draft: Draft, now_ms: int, changes: _Changes) -> Answer:
         room = self._rooms.get(draft.room)
@@ -145,9 +224,10 @@ class MemoryStore:
             return draft.if_first
         room = self._changed(draft.room, changes)
         seq = room.log.head_seq + 1
-        room.active_ms = time_of_next(now_ms, room.active_ms)
-        stored = Stored(seq, event_json(draft, seq, at_text(room.active_ms)), draft.type, draft.ref)
+        at_ms = time_of_next(now_ms, room.active_ms)
+        stored = Stored(seq, event_json(draft, seq, at_text(at_ms)), draft.type, draft.ref)
         room.events.append(stored)
+        room.times.append(at_ms)
         if draft.key is not None:
             room.keys[draft.author.id, draft.key] = seq
         if isinstance(draft.payload, Settings):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from pathlib import Path
 
 import apsw
@@ -14,13 +13,14 @@ from parlour.chat.ports import Commit
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Draft
 from parlour.schema.events import decode_event
-from parlour.store.sqlite import SqliteStore, retention
+from parlour.store.sqlite import SqliteStore, writer
 from parlour.store.sqlite.check import check
+from parlour.store.sqlite.checkpoints import Checkpoints
 from parlour.store.sqlite.record import End
 from tests.support.faulty_disk import FaultyDisk, small_disk
 from tests.support.patience import PATIENCE_S
 from tests.support.records import ended
-from tests.support.stores import Fatal, HandClock, append, draft, open_sqlite
+from tests.support.stores import Fatal, append, draft, open_sqlite
 
 
 def outcome(answer: Appended | BaseException) -> str:
@@ -216,27 +216,20 @@ async def test_a_foreign_lock_refuses_without_ending_the_store(tmp_path: Path) -
         await store.close()
 
 
-class BrokenClock(HandClock):
-    """Stands for any mistake in what the writer's thread does beside storing."""
-
-    is_broken = False
-
-    def now_ms(self) -> int:
-        if self.is_broken and threading.current_thread().name == "parlour-writer":
-            raise ValueError("broken on purpose")
-        return super().now_ms()
-
-
 async def test_a_mistake_in_the_writer_ends_all_storing_and_hangs_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever ends the thread's work is told like a failed disk: the process ends instead of looking alive."""
-    monkeypatch.setattr(retention, "ROUND_PAUSE_S", 0.0)
-    clock, fatal = BrokenClock(), Fatal()
+
+    def broken(_checkpoints: Checkpoints, _record: object) -> None:
+        raise ValueError("broken on purpose")
+
+    fatal = Fatal()
     async with asyncio.timeout(PATIENCE_S):
-        store = await open_sqlite(tmp_path, clock=clock, fatal=fatal, retention_days=1)
+        store = await open_sqlite(tmp_path, fatal=fatal)
+        monkeypatch.setattr(Checkpoints, "empty", broken)
+        monkeypatch.setattr(writer, "IDLE_S", 0.0)
         assert await send(store, draft("good")) == ["stored"]
-        clock.is_broken = True
         await fatal.happened.wait()
         assert not store.is_ready()
         answers = await send(store, draft("later"), draft("keyed", key="key-0001"))
@@ -245,6 +238,7 @@ async def test_a_mistake_in_the_writer_ends_all_storing_and_hangs_nobody(
     assert [str(error) for error in fatal.errors] == ["broken on purpose"]
     assert "broken on purpose" in caplog.text
     assert ended(tmp_path) is End.UNKNOWN
+    monkeypatch.undo()
     store = await open_sqlite(tmp_path)
     assert (await store.log("lobby")).head_seq == 1
     await store.close()

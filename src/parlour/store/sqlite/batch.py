@@ -13,23 +13,28 @@ import apsw
 
 from parlour import log
 from parlour.chat.ports import Commit
-from parlour.chat.transactions import Append, Redact, Step, drive
+from parlour.chat.transactions import Append, DropExpired, FindLog, Position, Redact, Step, drive
 from parlour.core.errors import Refusal
 from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, Stored
 from parlour.core.payloads import Settings
 from parlour.schema.event_json import at_text, event_json, tombstone
 from parlour.schema.json_line import encode
 from parlour.store.commit_queue import Done, Item, ItemAnswer, Outcome, Work
+from parlour.store.expiry import expired
 from parlour.store.recent import RoomHead
 from parlour.store.repeats import repeated
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.rows import checksum, room_crc
+from parlour.store.sqlite.steps import perform
 from parlour.store.times import AHEAD_MEANING, AHEAD_MS, time_of_next
 
 _log = logging.getLogger("parlour.store")
 
 ROOMS_CACHED = 4096
 """Heads of rooms kept at hand; a room that is not costs two more steps, once."""
+
+DROP_COMMITS_EVERY = 512
+"""So often the rows of the log of commits are dropped that no follower needs any more; the newest stays."""
 
 SAY_AHEAD_EVERY_S = 3600.0
 
@@ -41,6 +46,7 @@ class _Changes:
     now_ms: int
     added: dict[str, list[Stored]] = field(default_factory=dict)
     redacted: list[tuple[str, Stored]] = field(default_factory=list)
+    trimmed: list[tuple[str, int]] = field(default_factory=list)
     rooms: set[str] = field(default_factory=set)
 
     def merge(self, other: _Changes) -> None:
@@ -49,6 +55,7 @@ class _Changes:
             self.added.setdefault(name, []).extend(events)
         for name, event in other.redacted:
             self.redact(name, event)
+        self.trimmed += other.trimmed
 
     def redact(self, name: str, event: Stored) -> None:
         """An event has become a tombstone; where it is new in this batch, nobody is shown what it was."""
@@ -101,7 +108,8 @@ class EventLog:
                 try:
                     rows, answers = self._number(items, changes)
                     commit = self._commit_row(changes)
-                    self._insert([*rows, *commit])
+                    rows += commit
+                    self._insert(rows)
                 except apsw.ConstraintError:  # a repeated key; the statement has been rolled back
                     self._forget(items)
                     changes = _Changes(now_ms)
@@ -116,15 +124,20 @@ class EventLog:
             raise
 
     def _are_plain(self, items: Sequence[Item]) -> TypeGuard[Sequence[Draft]]:
-        """Whether all are drafts for rooms that exist, and none sets a policy or was judged before the newest."""
+        """Whether all are drafts for rooms that exist, and none sets a policy or was judged before the newest.
+
+        Never where commits are to be dropped: that takes a step of its own.
+        """
+        rooms = self._rooms
         for item in items:
-            if item.__class__ is Work:
+            if isinstance(item, Work):
                 return False
-            draft = cast(Draft, item)
-            room = self._find(draft.room)
-            if room is None or draft.payload.__class__ is Settings or _is_outdated(draft, room):
+            room = rooms.get(item.room) or self._find(item.room)
+            if room is None or item.payload.__class__ is Settings:
                 return False
-        return True
+            if item.judged_at is not None and item.judged_at < room.policy_seq:
+                return False
+        return (self.newest[0] + 1) % DROP_COMMITS_EVERY != 0
 
     def answers_without_storing(self, items: Sequence[Item], refusal: Refusal) -> list[Answer]:
         """The answers to a batch that could not be stored: repeats find their event, the rest are refused.
@@ -138,12 +151,6 @@ class EventLog:
                 earlier = self._earlier(item)
             answers.append(earlier or refusal)
         return answers
-
-    def trimmed(self, name: str, first_seq: int) -> None:
-        """Retention has dropped what comes before `first_seq` in a room."""
-        room = self._rooms.get(name)
-        if room is not None:
-            room.first_seq = first_seq
 
     def _append_in_steps(self, items: Sequence[Item], changes: _Changes) -> Outcome:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -179,6 +186,8 @@ class EventLog:
         commit = self._commit_row(changes) if changes.added or changes.redacted else None
         if commit is not None:
             self._insert(commit)
+            if not cast(int, commit[0]) % DROP_COMMITS_EVERY:
+                self._connection.execute(sql.DROP_COMMITS, (commit[0], 4 * DROP_COMMITS_EVERY))
         self._connection.execute("COMMIT")
         if commit is not None:
             self._stored(commit)
@@ -226,8 +235,36 @@ class EventLog:
             return answer
         if isinstance(step, Redact):
             return self._redact(step, changes)
-        room = self._find(step.room)
-        return Log(1, 0) if room is None else Log(room.first_seq, room.head, room.policy)
+        if isinstance(step, DropExpired):
+            return self._drop(step, changes)
+        if isinstance(step, Position):
+            return self.newest[0]
+        if isinstance(step, FindLog):
+            room = self._find(step.room)
+            return Log(1, 0) if room is None else Log(room.first_seq, room.head, room.policy)
+        return perform(self._connection, self._seed, changes.now_ms, step)
+
+    def _drop(self, step: DropExpired, changes: _Changes) -> bool:
+        name = self._connection.execute(sql.DUE_ROOM, (step.before_ms,)).get
+        room = None if name is None else self._find(name)
+        if room is None:
+            return False
+        first, head = room.base | room.first_seq, room.base | room.head
+        times = self._connection.execute(sql.TIMES, (first, head, step.limit)).fetchall()
+        last, due_ms = (
+            expired(cast("list[tuple[int, int]]", times), step.before_ms, step.now_ms) if times else (None, 0)
+        )
+        if last is not None:
+            self._connection.execute(sql.DROP_EVENTS, (first, room.base | last))
+            self._connection.execute(sql.RAISE_FIRST, (last + 1, room.number))
+            room.first_seq = last + 1
+            changes.rooms.add(name)
+            changes.trimmed.append((name, last + 1))
+        if room.first_seq >= room.head:
+            self._connection.execute(sql.FORGET_OLDEST, (room.number,))
+        else:
+            self._connection.execute(sql.SET_OLDEST, (due_ms, room.number))
+        return True
 
     def _redact(self, step: Redact, changes: _Changes) -> Stored:
         room = self._find(step.room)
@@ -263,7 +300,7 @@ class EventLog:
             room = self._rooms[name]
             commits.append(Commit(name, events))
             heads.append(RoomHead(name, room.first_seq, room.head, room.at_ms, room.policy))
-        return Outcome(answers, commits, heads, changes.redacted)
+        return Outcome(answers, commits, heads, changes.redacted, changes.trimmed)
 
     def _number(self, drafts: Sequence[Draft], changes: _Changes) -> tuple[list[apsw.SQLiteValue], list[Answer]]:
         """Give each draft its place and time: the rows to insert, and the answers."""
@@ -312,7 +349,7 @@ class EventLog:
 
     def _insert(self, rows: Sequence[apsw.SQLiteValue]) -> None:
         statement, missing = sql.insert_events(len(rows) // sql.COLUMNS)
-        self._connection.execute(statement, [*rows, *[None] * missing])
+        self._connection.execute(statement, [*rows, *[None] * missing] if missing else rows)
 
     def _find(self, name: str) -> _Room | None:
         room = self._rooms.get(name)

@@ -117,23 +117,28 @@ SET_META = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
 PROBE = "INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', random())"
 """The smallest change; a new value each time, because SQLite does not write what is there already."""
 
-ROOMS_FROM = """
-SELECT room_no, first_seq,
-  (SELECT max(id) FROM events WHERE id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1)
-FROM rooms WHERE room_no > ? ORDER BY room_no LIMIT ?
-"""
+DROP_EVENTS = "DELETE FROM events WHERE id >= ? AND id <= ?"
+RAISE_FIRST = "UPDATE rooms SET first_seq = ? WHERE room_no = ?"
 
-# What has expired is a run at the beginning of a room. The clock may have been wrong: an event that seems older than
-# one before it goes with that one, and one from the future (?5 is now) with the next that is not.
-EXPIRED = """
-SELECT max(id) FROM (
-  SELECT id, at_ms, max(CASE WHEN at_ms <= ?5 THEN at_ms END) OVER (ORDER BY id) AS latest
-  FROM (SELECT id, at_ms FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)
-) WHERE latest < ?4 AND at_ms <= ?5
+NOTE_OLDEST = """
+INSERT OR IGNORE INTO oldest SELECT room_no, min(at_ms, ?1)
+FROM rooms JOIN events ON id = (room_no << 36 | first_seq)
+WHERE (?2 IS NULL OR name = ?2) AND EXISTS (
+  SELECT 1 FROM events AS later WHERE later.id > (room_no << 36 | first_seq) AND later.id < (room_no + 1) << 36)
 """
+DUE_ROOM = "SELECT name FROM oldest JOIN rooms USING (room_no) WHERE at_ms < ? ORDER BY at_ms LIMIT 1"
+TIMES = "SELECT id & ((1 << 36) - 1), at_ms FROM events WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+SET_OLDEST = "UPDATE oldest SET at_ms = ? WHERE room_no = ?"
+FORGET_OLDEST = "DELETE FROM oldest WHERE room_no = ?"
 
-DROP_EVENTS = "DELETE FROM events WHERE id > ? AND id <= ?"
-RAISE_FIRST = "UPDATE rooms SET first_seq = ? WHERE room_no = ? RETURNING name"
+COMMITS_AFTER = "SELECT id, checksum, body FROM events WHERE id > ? AND id < 1 << 36 ORDER BY id LIMIT ?"
+DROP_COMMITS = """
+DELETE FROM events WHERE id IN (
+  SELECT id FROM events WHERE id < min(?1, coalesce((SELECT min(position) FROM cursors), ?1)) ORDER BY id LIMIT ?2)
+"""
+GET_CURSOR = "SELECT position FROM cursors WHERE follower = ?"
+SET_CURSOR = "INSERT OR REPLACE INTO cursors (follower, position) VALUES (?, ?)"
+DROP_CURSOR = "DELETE FROM cursors WHERE follower = ?"
 
 EVENTS_FROM = """
 SELECT id, at_ms, author, key, body, checksum, type, ref FROM events WHERE id >= ? AND id <= ? ORDER BY id

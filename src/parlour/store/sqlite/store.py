@@ -18,7 +18,6 @@ from parlour.store.sqlite.batch import EventLog
 from parlour.store.sqlite.database import Database, open_database
 from parlour.store.sqlite.pages import After, Before, LogOf, Rooms
 from parlour.store.sqlite.readers import Readers
-from parlour.store.sqlite.retention import Retention, Trimmed
 from parlour.store.sqlite.writer import Wait, Writer
 
 
@@ -31,7 +30,6 @@ class SqliteStore:
         *,
         clock: Clock,
         on_fatal: Callable[[BaseException], None],
-        retention_days: int,
         queue_bytes: int,
     ) -> None:
         self.epoch, self.secret, self._seed = database.identity
@@ -42,16 +40,14 @@ class SqliteStore:
         self._trim_listeners: list[Callable[[str, int], None]] = []
         self._redact_listeners: list[Callable[[str, Stored], None]] = []
         self._queue = CommitQueue(self, clock, self._publish, queue_bytes)
+        self.append: Callable[[Draft, Callable[[Answer], None]], None] = self._queue.append
         self._recent = RecentRooms()
         self._listing: Future[list[RoomHead]] | None = None  # what completes it
         self._commits = 0  # what changed the logs: reads are shared only between two changes
         self._stopped: Future[None] = self._loop.create_future()
         self._closing: asyncio.Task[None] | None = None
-        retention = Retention(retention_days, clock) if retention_days else None
         events = EventLog(database.writer, self._seed)
-        self._writer = Writer(
-            database.writer, database.record, database.checkpoints, events, retention, self, self._loop
-        )
+        self._writer = Writer(database.writer, database.record, database.checkpoints, events, self, self._loop)
         self._readers = Readers(database.readers, self._loop)
 
     @classmethod
@@ -62,16 +58,15 @@ class SqliteStore:
         clock: Clock,
         ids: Ids,
         on_fatal: Callable[[BaseException], None],
-        retention_days: int = 0,
         queue_bytes: int = QUEUE_BYTES,
     ) -> SqliteStore:
         """Open the logs in `directory`, making it if needed. Raises StoreError.
 
-        `retention_days` 0 keeps events for ever. `queue_bytes` bounds what waits for the disk. `on_fatal` is called
+        `queue_bytes` bounds what waits for the disk. `on_fatal` is called
         once, on the loop, when the disk has failed: nothing will be stored any more and the process should end.
         """
         database = await asyncio.to_thread(open_database, directory, ids)
-        return cls(database, clock=clock, on_fatal=on_fatal, retention_days=retention_days, queue_bytes=queue_bytes)
+        return cls(database, clock=clock, on_fatal=on_fatal, queue_bytes=queue_bytes)
 
     def on_commit(self, listener: Callable[[Sequence[Commit]], None]) -> None:
         """See `Store.on_commit`."""
@@ -84,10 +79,6 @@ class SqliteStore:
     def on_redact(self, listener: Callable[[str, Stored], None]) -> None:
         """See `Store.on_redact`."""
         self._redact_listeners.append(listener)
-
-    def append(self, draft: Draft, done: Callable[[Answer], None]) -> None:
-        """See `Store.append`."""
-        self._queue.append(draft, done)
 
     def run(self, transaction: Transaction[T]) -> Future[T]:
         """See `Store.run`."""
@@ -118,6 +109,10 @@ class SqliteStore:
         for room, event in outcome.redacted:
             for redacted in self._redact_listeners:
                 redacted(room, event)
+        for room, first_seq in outcome.trimmed:
+            self._recent.trimmed(room, first_seq)
+            for trimmed in self._trim_listeners:
+                trimmed(room, first_seq)
 
     def gathered(self) -> None:
         """See `Owner.gathered`."""
@@ -126,13 +121,6 @@ class SqliteStore:
     def has_space(self) -> None:
         """See `Owner.has_space`."""
         self._queue.has_space()
-
-    def trimmed(self, trimmed: Trimmed) -> None:
-        """See `Owner.trimmed`."""
-        self._commits += 1
-        self._recent.trimmed(*trimmed)
-        for listener in self._trim_listeners:
-            listener(*trimmed)
 
     def failed(self, error: BaseException) -> None:
         """See `Owner.failed`."""

@@ -20,7 +20,6 @@ from parlour.store.sqlite.checkpoints import Checkpoints
 from parlour.store.sqlite.connection import keep_log
 from parlour.store.sqlite.failures import Verdict, judge
 from parlour.store.sqlite.record import End, Record
-from parlour.store.sqlite.retention import Retention, Trimmed
 
 _log = logging.getLogger("parlour.store")
 
@@ -38,6 +37,13 @@ class Wait(NamedTuple):
     seconds: float
 
 
+class IdleWork(NamedTuple):
+    """What the thread does after IDLE_S without a job: whether it is due, and one small step of it."""
+
+    is_due: Callable[[], bool]
+    step: Callable[[], None]
+
+
 class Owner(Protocol):
     """Whom the writer tells; called on the event loop."""
 
@@ -49,9 +55,6 @@ class Owner(Protocol):
 
     def has_space(self) -> None:
         """A disk that was full has taken something again."""
-
-    def trimmed(self, trimmed: Trimmed) -> None:
-        """Retention has dropped the beginning of a room."""
 
     def failed(self, error: BaseException) -> None:
         """The disk has failed, or the writer itself: every later batch is refused. Called once, after what met it."""
@@ -69,7 +72,6 @@ class Writer:
         record: Record,
         checkpoints: Checkpoints,
         events: EventLog,
-        retention: Retention | None,
         owner: Owner,
         loop: AbstractEventLoop,
     ) -> None:
@@ -78,11 +80,14 @@ class Writer:
         self._record = record
         self._checkpoints = checkpoints
         self._events = events
-        self._retention = retention
         self._owner = owner
         self._tell = loop.call_soon_threadsafe
         self._trouble: Verdict | None = None  # what the last batch met
         self._failed = False
+        self._idle_work = (
+            IdleWork(lambda: self._trouble is Verdict.FULL, self._probe),
+            IdleWork(lambda: self._checkpoints.is_due, lambda: self._move(self._checkpoints.empty)),
+        )
         self._in_hand: Batch | None = None  # the batch that has no answer yet
         Thread(target=self._run, name="parlour-writer", daemon=True).start()
 
@@ -135,8 +140,6 @@ class Writer:
                 self._record.stored(*self._events.newest)
             self._deliver(outcome)
             self._checkpoint_if(CHECKPOINT_PAGES)
-            if self._retention is not None and self._retention.is_late() and not self._failed:
-                self._retain(self._retention)
 
     def _not_stored(self, batch: Batch, error: apsw.Error) -> None:
         verdict = judge(error, self._connection.system_errno)
@@ -183,22 +186,12 @@ class Writer:
         self._tell(self._owner.failed, error)
 
     def _rest(self) -> float | None:
-        """Seconds until there is something to do without a job; None: never."""
-        if self._failed:
-            return None
-        times = [IDLE_S] if self._checkpoints.is_due or self._trouble is Verdict.FULL else []
-        if self._retention is not None:
-            times.append(self._retention.due_in())
-        return min(times, default=None)
+        """Seconds until idle work is due; None: there is none."""
+        return IDLE_S if not self._failed and any(work.is_due() for work in self._idle_work) else None
 
     def _tidy(self) -> None:
-        """Do one small piece of idle work: a batch may come at any moment."""
-        if self._retention is not None and not self._retention.due_in():
-            self._retain(self._retention)
-        elif self._trouble is Verdict.FULL:
-            self._probe()
-        else:
-            self._move(self._checkpoints.empty)
+        """Do the first piece of idle work that is due, and no more: a batch may come at any moment."""
+        next(work for work in self._idle_work if work.is_due()).step()
 
     def _probe(self) -> None:
         """Try whether a full disk has room again: perhaps nobody sends, because we said that we are not ready."""
@@ -210,17 +203,6 @@ class Writer:
             self._trouble = None
             self._tell(self._owner.has_space)
             self._move(self._checkpoints.move)
-
-    def _retain(self, retention: Retention) -> None:
-        try:
-            trimmed = retention.step(self._connection)
-        except apsw.Error as error:
-            self._idle_error("retention", error)
-        else:
-            if trimmed is not None:
-                self._events.trimmed(*trimmed)
-                self._tell(self._owner.trimmed, trimmed)
-            self._checkpoint_if(CHECKPOINT_PAGES)
 
     def _checkpoint_if(self, pages: int) -> None:
         """Checkpoint if this many pages are in the WAL. Between batches: an answer never waits for one."""

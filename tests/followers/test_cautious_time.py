@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from parlour.store.sqlite.retention import DAY_MS as DAY
-from parlour.store.sqlite.retention import CautiousTime
+from parlour.work.retention import DAY_MS as DAY
+from parlour.work.retention import CautiousTime
 
 
 def test_a_clock_that_was_set_forward_is_believed_after_a_day(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,31 @@
+"""What every follower of the log of commits does: take the next commits, handle them, move its durable cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from parlour.chat.transactions import CommitsAfter, Committed, GetCursor, SetCursor, Transaction
+
+COMMITS_PER_STEP = 500
+"""What one transaction handles: some milliseconds, because messages may be waiting behind it."""
+
+
+def follow(
+    follower: str, handle: Callable[[Sequence[Committed]], Transaction[None]], limit: int = COMMITS_PER_STEP
+) -> Transaction[bool]:
+    """Handle the next commits of a follower that has a cursor; gives whether there may be more.
+
+    What `handle` changes and the new cursor are stored together: each commit is handled once, also over a crash.
+    """
+    position: int = yield GetCursor(follower)
+    commits: Sequence[Committed] = yield CommitsAfter(position, limit)
+    if commits:
+        yield from handle(commits)
+        yield SetCursor(follower, commits[-1].position)
+    return len(commits) == limit
+
+
+def forget(follower: str) -> Transaction[None]:
+    """Remove the cursor of a follower that does not run: the log of commits is kept for nobody."""
+    if (yield GetCursor(follower)) is not None:
+        yield SetCursor(follower, None)
