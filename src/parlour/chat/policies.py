@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from parlour.core.actor import Actor
 from parlour.core.event import NO_POLICY, Policy
-from parlour.core.permissions import Access, Right, Rule, rule
+from parlour.core.permissions import RIGHTS, Access, Right, Rule, rule
 
 
 class Policies:
@@ -15,7 +15,7 @@ class Policies:
     """
 
     def __init__(self, server: Access) -> None:
-        self._server = server
+        self._rules = {right: {kind: rule(kind, right, server) for kind in row} for right, row in RIGHTS.items()}
         self._rooms: dict[str, Policy] = {}
 
     def of(self, room: str) -> Policy:
@@ -29,16 +29,16 @@ class Policies:
 
     def rule(self, actor: Actor, right: Right) -> Rule:
         """What judges a right of an actor by the policy of any room."""
-        return rule(actor.kind, right, self._server)
+        return self._rules[right][actor.kind]
 
     def may(self, actor: Actor, right: Right, room: str | None) -> bool:
         """Whether an actor has a right in a room, by its canonical name; None asks for the server as a whole."""
         policy = NO_POLICY if room is None else self.of(room)
-        return rule(actor.kind, right, self._server)(policy) is None
+        return self._rules[right][actor.kind](policy) is None
 
     def require(self, actor: Actor, right: Right, room: str | None) -> None:
         """Raises Refusal("login_required") for an actor who does not have the right in a room (see `may`)."""
         policy = NO_POLICY if room is None else self.of(room)
-        refusal = rule(actor.kind, right, self._server)(policy)
+        refusal = self._rules[right][actor.kind](policy)
         if refusal is not None:
             raise refusal

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Literal
 
 from parlour.core.errors import Refusal
@@ -47,7 +46,6 @@ def everything(_: Policy) -> None:
     """The rule of an actor who may do everything."""
 
 
-@cache
 def rule(kind: AuthorKind, right: Right, server: Access) -> Rule:
     """The rule for a kind of actor and a right on a server; pure, for any thread."""
     allowed = RIGHTS[right][kind]
