@@ -13,6 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from parlour.api.openapi import describe
 from parlour.api.operations import OPERATIONS as ALL
+from parlour.api.reference import is_allowed
 from parlour.core.errors import ERRORS
 from parlour.core.limits import Limits
 
@@ -101,6 +102,14 @@ def test_refusals_that_pass_say_when_to_come_back(document: Document) -> None:
 def test_members_only_is_documented_where_operations_are_not_public(document: Document) -> None:
     for place, operation in operations(document):
         assert ("401" in operation["responses"]) == (operation["tags"] != ["server"]), place
+
+
+def test_what_guests_may_do_nowhere_is_documented_with_the_right_that_it_needs(document: Document) -> None:
+    assert {place: operation["security"] for place, operation in operations(document) if "security" in operation} == {
+        operation.name: [{"operator": [operation.right]}]
+        for operation in OPERATIONS
+        if not is_allowed(operation, "guest", "open")
+    }
 
 
 def test_optional_members_of_answers_are_absent_and_never_null(document: Document) -> None:

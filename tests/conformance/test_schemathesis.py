@@ -6,38 +6,80 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from parlour.api.operations import OPERATIONS
+from parlour.api.reference import is_allowed
+from parlour.net.operator_socket import NAME
 from tests.support.server import ROOT, ServerProcess
 
 COMMAND = (sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
+NOT_FOR_GUESTS = [
+    operation.id for operation in OPERATIONS if operation.id and not is_allowed(operation, "guest", "open")
+]
 
-@pytest.mark.parametrize("examples", [5, pytest.param(50, marks=pytest.mark.long)])
+PHASES = ("examples", "coverage", "fuzzing")
+EXAMPLES = pytest.mark.parametrize("examples", [5, pytest.param(50, marks=pytest.mark.long)])
+
+
+@EXAMPLES
 def test_the_api_keeps_to_its_document(tmp_path: Path, examples: int) -> None:
     with ServerProcess(tmp_path / "data") as server:
-        run = subprocess.run(
-            [
-                *COMMAND,
-                *("--no-color", "--config-file", str(CONFIG), "run", f"{server.url}/api/v1/openapi.json"),
-                *("--exclude-by", "/x-streaming == true", "--checks", "all"),
-                *("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(examples)),
-            ],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
-        assert run.returncode == 0, run.stdout + run.stderr + server.log
-        assert "ERROR" not in server.log
-    assert re.search(r"Operations: +(\d+) selected / (\d+) total", run.stdout), run.stdout
-    cases = re.search(r"(\d+) generated, (\d+) passed", run.stdout)
-    assert cases is not None, run.stdout
-    assert int(cases[1]) == int(cases[2]) > 500
-    for phase in ("Examples", "Coverage", "Fuzzing", "Stateful"):
-        assert f"✅ {phase}" in run.stdout, run.stdout
+        options = ("--exclude-by", "/x-streaming == true", *named("exclude", NOT_FOR_GUESTS))
+        output = tried(server, examples, (*PHASES, "stateful"), *options)
+    assert re.search(r"Operations: +(\d+) selected / (\d+) total", output), output
+    assert passed(output) > 500
+
+
+@EXAMPLES
+def test_what_guests_may_not_do_keeps_to_the_document_for_the_operator(tmp_path: Path, examples: int) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        output = tried(server, examples, PHASES, *named("include", NOT_FOR_GUESTS), socket=server.data / NAME)
+    assert f"{len(NOT_FOR_GUESTS)} selected" in output, output
+    assert passed(output) > 20 * len(NOT_FOR_GUESTS)
+
+
+def named(verb: str, operations: Sequence[str]) -> Iterator[str]:
+    """The options that `include` or `exclude` operations."""
+    for operation in operations:
+        yield from (f"--{verb}-operation-id", operation)
+
+
+def tried(
+    server: ServerProcess, examples: int, phases: Sequence[str], *options: str, socket: Path | None = None
+) -> str:
+    """What schemathesis writes when it has found nothing wrong with a server, over TCP or a Unix socket."""
+    run = subprocess.run(
+        [
+            *COMMAND,
+            *("--no-color", "--config-file", str(CONFIG), "run", f"{server.url}/api/v1/openapi.json"),
+            *("--checks", "all", "--phases", ",".join(phases), "--max-examples", str(examples)),
+            *options,
+        ],
+        cwd=server.data.parent,
+        env=os.environ
+        | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+        | ({} if socket is None else {"THROUGH_SOCKET": str(socket)}),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr + server.log
+    assert "ERROR" not in server.log
+    for phase in phases:
+        assert f"✅ {phase.title()}" in run.stdout, run.stdout
+    return run.stdout
+
+
+def passed(output: str) -> int:
+    """How many cases were tried; all of them passed."""
+    cases = re.search(r"(\d+) generated, (\d+) passed", output)
+    assert cases is not None, output
+    assert int(cases[1]) == int(cases[2]), output
+    return int(cases[1])

@@ -12,6 +12,7 @@ from parlour.api.operation import ANY_REQUEST, Operation, Success
 from parlour.api.parameters import Parameter
 from parlour.core.errors import ERRORS
 from parlour.core.limits import Limits, limit_rows
+from parlour.core.permissions import may
 from parlour.schema import commands, events, fields, pages, problems, server
 from parlour.schema.commands import Ack, OpError, PongReply, Subscribed, Unsubscribed
 from parlour.schema.commands import Op as AnyOp
@@ -85,8 +86,22 @@ def describe(operations: Iterable[Operation], limits: Limits, version: str, pref
             {"name": "server", "description": "The server itself."},
         ],
         "paths": paths,
-        "components": {"schemas": schemas.components, "responses": _shared_refusals()},
+        "components": {
+            "schemas": schemas.components,
+            "responses": _shared_refusals(),
+            "securitySchemes": {"operator": _OPERATOR},
+        },
     }
+
+
+_OPERATOR = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "Needed for what guests may not do even where all is open; a requirement names the right. There are "
+    "no tokens yet: those who run the server come through the Unix socket `operator.sock` in its data directory, which "
+    "asks for no header field.",
+}
+"""How one is more than a guest (OAS 3.1 §4.8.27). The scheme is that of the challenge in a 401."""
 
 
 class _Schemas:
@@ -149,6 +164,8 @@ def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
         "parameters": [_parameter(row, schemas) for row in (operation.parser.rows if operation.parser else ())],
         "responses": dict(sorted(responses.items())),
     }
+    if operation.right is not None and not may("guest", operation.right, "open"):
+        described["security"] = [{"operator": [operation.right]}]
     if operation.body is not None:
         described["requestBody"] = {
             "required": True,
