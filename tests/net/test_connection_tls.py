@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from parlour.net.closing import LINGER_S
 from parlour.net.tls import ServerTls
 from tests.support.certificates import make_certificate
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
+from tests.support.patience import PATIENCE_S
 from tests.support.raw import UPGRADE, head, post, ws_frame
 
 
@@ -105,6 +107,25 @@ SHORT_S = 0.2
 
 SOON = 0.8
 """Far beyond that limit, and before the default would have been reached: this share of it."""
+
+
+def test_table_can_be_made_in_every_turn_of_the_end_of_a_tls_connection(
+    server: InProcess, trusting: ssl.SSLContext
+) -> None:
+    """The socket is gone in one turn, and its protocol object hears of it in the next."""
+
+    async def look_until_it_is_gone() -> int:
+        turns = 0
+        while list(server.server.table()):
+            turns += 1
+            await asyncio.sleep(0)
+        return turns
+
+    with server.client(trusting) as client:
+        server.connection(client)
+        looked = asyncio.run_coroutine_threadsafe(look_until_it_is_gone(), server.loop)
+        client.reset()
+        assert looked.result(PATIENCE_S) > 0
 
 
 @pytest.fixture

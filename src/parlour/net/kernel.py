@@ -20,18 +20,24 @@ def untaken(transport: asyncio.Transport) -> int:
     Over TLS the kernel is asked too: the transport hides what it holds below.
     """
     buffered = transport.get_write_buffer_size()
-    if not transport.can_write_eof():
-        with suppress(OSError, ValueError):  # of a socket that is closed already
-            answer = ioctl(transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
-            buffered += int.from_bytes(answer, sys.byteorder)
-    return buffered
+    return buffered if transport.can_write_eof() else buffered + _asked(transport, TIOCOUTQ)
 
 
 def unread(transport: asyncio.Transport) -> int:
     """Bytes that the peer has sent and that nobody has read, while reading is paused."""
-    with suppress(OSError):
-        answer = ioctl(transport.get_extra_info("socket").fileno(), FIONREAD, bytes(4))
-        return int.from_bytes(answer, sys.byteorder)
+    return _asked(transport, FIONREAD)
+
+
+def _asked(transport: asyncio.Transport, request: int) -> int:
+    """A number of bytes that the kernel has of this connection (tcp(7)); 0 once its socket is closed.
+
+    Over TLS a protocol object hears of the loss a turn after its transport has lost the socket.
+    """
+    sock = transport.get_extra_info("socket")
+    if sock is None:
+        return 0
+    with suppress(OSError, ValueError):
+        return int.from_bytes(ioctl(sock.fileno(), request, bytes(4)), sys.byteorder)
     return 0
 
 
