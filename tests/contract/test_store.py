@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from parlour.chat.ports import Commit, Store
 from parlour.core.errors import Refusal
@@ -355,7 +355,7 @@ async def test_another_payload_or_ref_under_a_key_is_refused(store: Store, chang
     first = Draft("lobby", BOB, Settings("members"), "key-0001", ref=1)
     await append(store, first)
     with pytest.raises(Refusal, match="key_reused"):
-        await append(store, replace(first, **changed))  # type: ignore[arg-type]
+        await append(store, replace(first, **changed))
     assert (await append(store, replace(first))).replay
 
 

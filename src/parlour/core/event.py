@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from parlour.core.errors import Refusal
 from parlour.core.payloads import Access, Payload
@@ -12,8 +13,7 @@ from parlour.core.payloads import Access, Payload
 AuthorKind = Literal["member", "guest", "bot", "system"]
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(Struct, frozen=True):
     """Who made an event. `id` never changes hands; `name` is for display."""
 
     id: str
@@ -32,8 +32,7 @@ NO_POLICY = Policy(0, "open")
 """That of a room in which nobody has set one."""
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """An event that has been validated and permitted, but not yet stored; read-only (a frozen class is slower).
 
     `room` is the canonical name (`core.names.room_name`), `key` has passed `core.names.check_key`. `ref` is the seq of

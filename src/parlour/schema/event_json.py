@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple, fields
 
-from parlour.core.event import Draft, Policy, Stored
-from parlour.core.payloads import PAYLOADS, Payload, Redacted, Settings
-from parlour.schema.events import By, decode_event
+from parlour.core.event import Author, Draft, Policy, Stored
+from parlour.core.payloads import PAYLOADS, Message, Payload, Redacted, Settings
+from parlour.schema.events import decode_event
 from parlour.schema.json_line import encode
 
 
@@ -22,21 +22,30 @@ def at_text(at_ms: int) -> str:
 
 def _event_class(payload: type[Payload]) -> Any:
     """The class of a whole event with this payload: a flat object is encoded in one go."""
-    place: list[Any] = [("room", str), ("seq", int), ("type", str), ("at", str), ("by", By), ("ref", int | None, None)]
+    place: list[Any] = [
+        ("room", str),
+        ("seq", int),
+        ("type", str),
+        ("at", str),
+        ("by", Author),
+        ("ref", int | None, None),
+    ]
     middle = [(field.name, field.type | None, None) for field in fields(payload)]
     return msgspec.defstruct(payload.__name__, [*place, *middle, ("key", str | None, None)], omit_defaults=True)
 
 
 _CLASSES = {payload: _event_class(payload) for payload in PAYLOADS.values()}
+_WHOLE_MESSAGE = _CLASSES[Message]
 _DECODERS = {name: msgspec.json.Decoder(payload) for name, payload in PAYLOADS.items()}
 
 
 def event_json(draft: Draft, seq: int, at: str) -> bytes:
     """The event that a draft becomes, as JSON bytes without a newline inside."""
-    author, payload = draft.author, draft.payload
-    by = By(author.id, author.name, author.kind)
+    payload = draft.payload
+    if payload.__class__ is Message:  # nearly all are, and need not be taken apart
+        return encode(_WHOLE_MESSAGE(draft.room, seq, "message", at, draft.author, draft.ref, payload.text, draft.key))
     make = _CLASSES[payload.__class__]
-    return encode(make(draft.room, seq, payload.type, at, by, draft.ref, *astuple(payload), draft.key))
+    return encode(make(draft.room, seq, payload.type, at, draft.author, draft.ref, *astuple(payload), draft.key))
 
 
 def tombstone(event: Stored) -> Stored:
