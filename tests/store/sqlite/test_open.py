@@ -211,6 +211,23 @@ async def test_rubbish_instead_of_a_database_is_refused(tmp_path: Path) -> None:
         await open_sqlite(tmp_path)
 
 
+async def test_a_log_of_commits_that_cannot_be_read_is_refused_and_holds_nothing(tmp_path: Path) -> None:
+    """The next start reads it for its newest row, also after a clean end."""
+    store = await open_sqlite(tmp_path)
+    await append(store, draft("hello"))
+    await store.close()
+    path = tmp_path / "parlour.db"
+    connection = apsw.Connection(str(path))
+    root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'events'").get
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    for _ in range(2):  # a refused start has let go of the directory
+        with pytest.raises(Damaged, match=r"parlour\.db cannot be opened"):
+            await open_sqlite(tmp_path)
+
+
 async def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be used"):

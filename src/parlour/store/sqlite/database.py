@@ -11,6 +11,7 @@ import apsw
 
 from parlour.chat.ports import Ids
 from parlour.store.sqlite import statements as sql
+from parlour.store.sqlite.batch import EventLog
 from parlour.store.sqlite.checkpoints import Checkpoints, empty_log
 from parlour.store.sqlite.connection import check_library, keep_log, open_reader, open_writer
 from parlour.store.sqlite.continuity import Look
@@ -38,6 +39,7 @@ class Database(NamedTuple):
     writer: apsw.Connection
     readers: list[apsw.Connection]
     identity: Kept
+    events: EventLog
 
 
 def open_database(path: Path, ids: Ids) -> Database:
@@ -93,6 +95,7 @@ def _open(directory: DataDirectory, ids: Ids, connections: list[apsw.Connection]
         identity = begin_epoch(writer, identity, ids)
         if look.found is not None or writer.execute(sql.HAS_EVENTS).get:  # not after a first start that was cut short
             _log.warning("a new epoch begins: %s", reason)
+    events = EventLog(writer, identity.seed)
     connections.extend(open_reader(path) for _ in range(READERS))
     for reader in connections[1:]:
         reader.pragma("schema_version")  # to read is to open the log: no descriptor is added later
@@ -101,7 +104,7 @@ def _open(directory: DataDirectory, ids: Ids, connections: list[apsw.Connection]
     if look.end is End.UNKNOWN:
         checkpoints.empty(record)  # the record may be older than what came last; no earlier copy has this count
     keep_log(writer, False)
-    return Database(directory, record, checkpoints, writer, connections[1:], identity)
+    return Database(directory, record, checkpoints, writer, connections[1:], identity, events)
 
 
 def _create(database: Path) -> FileId:

@@ -14,7 +14,6 @@ from parlour.core.event import Answer, Draft, Log, Stored
 from parlour.store import recent
 from parlour.store.commit_queue import QUEUE_BYTES, Batch, CommitQueue, Outcome
 from parlour.store.recent import RecentRooms, RoomHead, summary
-from parlour.store.sqlite.batch import EventLog
 from parlour.store.sqlite.database import Database, open_database
 from parlour.store.sqlite.pages import After, Before, LogOf, Rooms
 from parlour.store.sqlite.readers import Readers
@@ -46,8 +45,7 @@ class SqliteStore:
         self._commits = 0  # what changed the logs: reads are shared only between two changes
         self._stopped: Future[None] = self._loop.create_future()
         self._closing: asyncio.Task[None] | None = None
-        events = EventLog(database.writer, self._seed)
-        self._writer = Writer(database.writer, database.record, database.checkpoints, events, self, self._loop)
+        self._writer = Writer(database.writer, database.record, database.checkpoints, database.events, self, self._loop)
         self._readers = Readers(database.readers, self._loop)
 
     @classmethod
