@@ -74,6 +74,25 @@ def test_a_server_that_cannot_be_told_is_said_to_be_one(tmp_path: Path) -> None:
         assert "no_operator_socket" in server.log
 
 
+def test_a_socket_that_a_killed_server_has_left_is_in_nobody_s_way(tmp_path: Path) -> None:
+    """Nor is one that came along with a copy of its directory."""
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    with ServerProcess(data) as server:
+        with server.client() as http:
+            http.post("/lobby", content="hello").raise_for_status()
+        server.kill()
+    subprocess.run(["cp", "-r", data, copy], check=True)
+    for directory in (data, copy):
+        assert (directory / NAME).is_socket()
+        for command in (["check"], ["backup", str(tmp_path / f"{directory.name}.db")]):
+            done = parlour_command(*command, "--data", str(directory))
+            subprocess.run(done, env=clean_environment(), check=True, capture_output=True, timeout=DEADLINE_S)
+        code, text = rooms("close", "lobby", "--data", directory)
+        assert (code, text.splitlines()[0]) == (0, "lobby is closed to guests since event 2"), text
+        with ServerProcess(directory):
+            assert rooms("open", "lobby", "--data", directory) == (0, "lobby is open to guests since event 3\n")
+
+
 def test_a_server_that_does_not_answer_leaves_it_open(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / NAME))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -9,11 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fault.power.disk import PAGE, Disk
-from tests.fault.power.images import FATES, SECTOR, Fate, Image, Kept, NamesLost, Sectors, image
-from tests.fault.power.operations import Create, Operation, Record, Remove, Sync, Truncate, Write
+from tests.fault.power.images import FATES, SECTOR, Fate, Kept, NamesLost, Sectors, image
+from tests.fault.power.judge import write
+from tests.fault.power.operations import (
+    Bind,
+    Create,
+    Image,
+    Operation,
+    Record,
+    Remove,
+    Socket,
+    Sync,
+    Truncate,
+    Write,
+)
+from tests.fault.power.server import snapshot
 
 
-def disk_after(*operations: Operation, files: dict[str, bytes | None] | None = None) -> Disk:
+def disk_after(*operations: Operation, files: Image | None = None) -> Disk:
     disk = Disk(Record(files or {}, []))
     for operation in operations:
         disk.apply(operation)
@@ -46,12 +60,24 @@ def test_a_removed_name_may_come_back_until_its_directory_is_synced() -> None:
     assert all(found == {} for found in images(disk))
 
 
+def test_the_name_of_a_socket_is_lost_and_comes_back_as_that_of_a_file(tmp_path: Path) -> None:
+    disk = disk_after(Bind("s"))
+    found = images(disk)
+    assert {each.get("s") for each in found} == {Socket(), None}
+    for number, each in enumerate(found):
+        assert snapshot(write(each, tmp_path / f"{number}")) == each
+    disk.apply(Sync("", 1))
+    assert all(each == {"s": Socket()} for each in images(disk))
+    disk.apply(Remove("s"))
+    assert {each.get("s") for each in images(disk)} == {Socket(), None}
+
+
 def test_what_is_not_synced_is_there_by_sectors_that_are_old_or_new() -> None:
     disk = disk_after(Write("a", 0, b"n" * PAGE), files={"a": b"o" * PAGE})
     found = {image(disk, Sectors(disk, Random(seed)))["a"] for seed in range(50)}
     assert len(found) > 40
     for content in found:
-        assert content is not None
+        assert isinstance(content, bytes)
         assert {content[at : at + SECTOR] for at in range(0, PAGE, SECTOR)} <= {b"n" * SECTOR, b"o" * SECTOR}
 
 
@@ -83,7 +109,8 @@ def test_a_file_is_shortened_as_a_whole_or_not_at_all() -> None:
     assert {found["a"] for found in images(disk)} == {old, b""}
     disk.apply(Write("a", PAGE, bytes([2]) * PAGE))
     for found in images(disk):
-        content = found["a"] or b""
+        content = found["a"]
+        assert isinstance(content, bytes)
         assert content == old or bytes([1]) * SECTOR not in content, "the new end, and what had been cut off"
 
 
@@ -111,7 +138,7 @@ def test_all_kept_is_what_a_program_reads_and_all_lost_is_what_it_read_at_the_la
 @pytest.mark.parametrize("fate", FATES, ids=lambda fate: fate.__name__)
 def test_every_fate_differs_from_what_was_kept_or_lost_somewhere(fate: type[Fate]) -> None:
     """A kind of image that is none would prove nothing."""
-    files: dict[str, bytes | None] = {"a.db": b"o" * 2 * PAGE, "a.db-wal": b"o" * PAGE}
+    files: Image = {"a.db": b"o" * 2 * PAGE, "a.db-wal": b"o" * PAGE}
     disk = disk_after(
         Write("a.db-wal", 0, b"n" * PAGE),
         Write("a.db-wal", PAGE, b"n" * PAGE),

@@ -19,8 +19,8 @@ import apsw
 from tests.checker.history import Entry
 from tests.fault.client import content, decode_item
 from tests.fault.power.disk import Disk as Model
-from tests.fault.power.images import FATES, Image, image
-from tests.fault.power.operations import Create, Operation, Record, Remove, Rename, Sync, Truncate, Write
+from tests.fault.power.images import FATES, image
+from tests.fault.power.operations import Create, Image, Operation, Record, Remove, Rename, Sync, Truncate, Write
 from tests.simulation.loop import Thread, World
 from tests.support.records import adopt
 
@@ -262,7 +262,7 @@ class _File(apsw.VFSFile):
 def _write(directory: Path, files: Image) -> None:
     directory.mkdir(mode=0o700)
     for name, data in files.items():
-        assert data is not None
+        assert isinstance(data, bytes)
         (directory / name).write_bytes(data)
     if not files:
         directory.rmdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import time
 from pathlib import Path
 
@@ -33,9 +34,18 @@ def adopt(directory: Path) -> None:
 def as_image(source: Path, to: Path, record: bytes = b"") -> Path:
     """Copy a directory as an image of its disk would: the copy is not told from what it was made of.
 
-    With `record` that file is as it was earlier.
+    A socket of a running server comes along as the name that a killed one leaves. With `record` that file is as it was
+    earlier.
     """
-    shutil.copytree(source, to)
+
+    def copy(file: str, copied: str) -> None:
+        mode = Path(file).lstat().st_mode
+        if stat.S_ISSOCK(mode):
+            os.mknod(copied, mode)
+        else:
+            shutil.copy2(file, copied)
+
+    shutil.copytree(source, to, copy_function=copy)
     if record:
         (to / RECORD).write_bytes(record)
     adopt(to)

@@ -13,7 +13,18 @@ import math
 from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-from tests.fault.power.operations import Create, Operation, Record, Remove, Rename, Sync, Truncate, Write
+from tests.fault.power.operations import (
+    Bind,
+    Create,
+    Operation,
+    Record,
+    Remove,
+    Rename,
+    Socket,
+    Sync,
+    Truncate,
+    Write,
+)
 
 PAGE = 4096
 """What the system writes back as a whole, or finds that it could not."""
@@ -131,9 +142,9 @@ class Directory:
     """The names in it; a name that is None is free."""
 
     def __init__(self) -> None:
-        self.names: dict[str, Versions[File | Directory | None]] = {}
+        self.names: dict[str, Versions[Node | None]] = {}
 
-    def name(self, name: str) -> Versions[File | Directory | None]:
+    def name(self, name: str) -> Versions[Node | None]:
         """What a name stands for."""
         return self.names.setdefault(name, Versions(None))
 
@@ -141,6 +152,10 @@ class Directory:
         """A sync has ended."""
         for name in self.names.values():
             name.synced(sync)
+
+
+Node = File | Directory | Socket
+"""What a name may stand for."""
 
 
 class Disk:
@@ -151,7 +166,7 @@ class Disk:
         self.moment = 0
         for path, content in record.files.items():  # parents come first
             parent, name = self._place(path)
-            parent.names[name] = Versions(Directory() if content is None else File(content))
+            parent.names[name] = Versions(_node(content))
 
     def apply(self, operation: Operation) -> None:
         """Let one operation of a record happen."""
@@ -162,12 +177,16 @@ class Disk:
                 self._file(path).truncate(self.moment, size)
             case Sync(path):
                 found = self._find(path)
-                if found is not None:
+                if isinstance(found, File | Directory):
                     found.synced(operation)
             case Create(path, is_directory):
                 parent, name = self._place(path)
                 if parent.name(name).now is None:
                     parent.name(name).put(self.moment, Directory() if is_directory else File())
+            case Bind(path):
+                parent, name = self._place(path)
+                assert parent.name(name).now is None, f"{path} was there"
+                parent.name(name).put(self.moment, Socket())
             case Remove(path):
                 parent, name = self._place(path)
                 parent.name(name).put(self.moment, None)
@@ -186,11 +205,11 @@ class Disk:
                 for found in name.all:
                     if isinstance(found, File):
                         yield found
-                    elif found is not None:
+                    elif isinstance(found, Directory):
                         waiting.append(found)
 
-    def _find(self, path: str) -> File | Directory | None:
-        found: File | Directory | None = self.root
+    def _find(self, path: str) -> Node | None:
+        found: Node | None = self.root
         for part in path.split("/") if path else ():
             assert isinstance(found, Directory), f"there is no {path}"
             found = found.name(part).now
@@ -206,6 +225,12 @@ class Disk:
         found = self._find(parent)
         assert isinstance(found, Directory), f"{parent} is not a directory"
         return found, name
+
+
+def _node(content: bytes | Socket | None) -> Node:
+    if content is None:
+        return Directory()
+    return File(content) if isinstance(content, bytes) else content
 
 
 def _padded(data: bytes | bytearray) -> bytes:

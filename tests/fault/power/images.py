@@ -7,13 +7,11 @@ from collections.abc import Callable
 from hashlib import blake2b
 from random import Random
 
-from tests.fault.power.disk import PAGE, Directory, Disk, File, Shape, Versions
+from tests.fault.power.disk import PAGE, Directory, Disk, File, Node, Shape, Versions
+from tests.fault.power.operations import Image, Socket
 
 SECTOR = 512
 """What a disk writes as a whole."""
-
-Image = dict[str, bytes | None]
-"""What is on the disk after the cut: files with their content, directories as None."""
 
 
 class Fate:
@@ -24,7 +22,7 @@ class Fate:
         moments = {moment for file in disk.files() for page in file.pages.values() for moment, _ in page.later}
         self.moments = sorted(moments)
 
-    def name(self, name: Versions[File | Directory | None]) -> File | Directory | None:
+    def name(self, name: Versions[Node | None]) -> Node | None:
         """What a name stands for."""
         return name.durable
 
@@ -40,7 +38,7 @@ class Fate:
 class Kept(Fate):
     """Everything reached the disk."""
 
-    def name(self, name: Versions[File | Directory | None]) -> File | Directory | None:
+    def name(self, name: Versions[Node | None]) -> Node | None:
         return name.now
 
     def size(self, path: str, size: Versions[int]) -> int:
@@ -53,7 +51,7 @@ class Kept(Fate):
 class NamesLost(Kept):
     """Everything reached the disk but what directories say."""
 
-    def name(self, name: Versions[File | Directory | None]) -> File | Directory | None:
+    def name(self, name: Versions[Node | None]) -> Node | None:
         return name.durable
 
 
@@ -62,7 +60,7 @@ class Sectors(Fate):
 
     grain = SECTOR
 
-    def name(self, name: Versions[File | Directory | None]) -> File | Directory | None:
+    def name(self, name: Versions[Node | None]) -> Node | None:
         return self.random.choice(name.all)
 
     def size(self, path: str, size: Versions[int]) -> int:
@@ -83,7 +81,7 @@ class Pages(Sectors):
 class SectorsInPlace(Sectors):
     """The same by sectors, but names and sizes have reached the disk."""
 
-    def name(self, name: Versions[File | Directory | None]) -> File | Directory | None:
+    def name(self, name: Versions[Node | None]) -> Node | None:
         return name.now
 
     def size(self, path: str, size: Versions[int]) -> int:
@@ -185,6 +183,8 @@ def image(disk: Disk, fate: Fate) -> Image:
             path, child = f"{at}{name}", fate.name(versions)
             if isinstance(child, File):
                 found[path] = _content(path, child, fate)
+            elif isinstance(child, Socket):
+                found[path] = child
             elif child is not None:
                 found[path] = None
                 waiting.append((f"{path}/", child))
@@ -196,8 +196,8 @@ def digest(found: Image) -> bytes:
     whole = blake2b(digest_size=16)
     for path in sorted(found):
         content = found[path]
-        whole.update(f"{path} {None if content is None else len(content)}\n".encode())
-        whole.update(content or b"")
+        whole.update(f"{path} {len(content) if isinstance(content, bytes) else content}\n".encode())
+        whole.update(content if isinstance(content, bytes) else b"")
     return whole.digest()
 
 

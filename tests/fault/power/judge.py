@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,8 +25,8 @@ from parlour.schema.events import decode_event
 from parlour.store.sqlite import SqliteStore, StoreError
 from parlour.store.sqlite.check import check
 from tests.fault.power.disk import Disk
-from tests.fault.power.images import FATES, Image, Kept, digest, image
-from tests.fault.power.operations import Listening, Record, Sync, Told, Write
+from tests.fault.power.images import FATES, Kept, digest, image
+from tests.fault.power.operations import Image, Listening, Record, Socket, Sync, Told, Write
 from tests.fault.power.server import DATA, snapshot
 from tests.support.records import adopt
 from tests.support.stores import CountedIds, HandClock, append, draft
@@ -214,6 +216,8 @@ def write(found: Image, root: Path, index: bytes = b"") -> Path:
         content = found[path]
         if content is None:
             (root / path).mkdir(mode=0o700)
+        elif isinstance(content, Socket):
+            os.mknod(root / path, stat.S_IFSOCK | 0o600)  # as one is left of whose server nothing lives
         else:
             (root / path).touch(mode=0o600)  # as the server made it: a start complains of one that others may read
             (root / path).write_bytes(index if path.endswith(INDEX) else content)

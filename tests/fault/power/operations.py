@@ -40,6 +40,13 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
+class Bind:
+    """A name for a new Unix socket. A socket that is there makes it fail."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remove:
     """A name goes."""
 
@@ -69,12 +76,21 @@ class Listening:
     """The server accepts connections: from here on its epoch is known to clients."""
 
 
-Operation = Write | Truncate | Sync | Create | Remove | Rename | Told | Listening
+Operation = Write | Truncate | Sync | Create | Bind | Remove | Rename | Told | Listening
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """A Unix socket as a disk has it: a name without content."""
+
+
+Image = dict[str, bytes | Socket | None]
+"""What is on a disk: files with their content, sockets, directories as None."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """`files` is what was there and durable at the beginning (None: a directory); then came `operations`."""
+    """`files` is what was there and durable at the beginning; then came `operations`."""
 
-    files: dict[str, bytes | None]
+    files: Image
     operations: list[Operation]

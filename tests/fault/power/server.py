@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from tests.fault.power.operations import Record
+from tests.fault.power.operations import Image, Record, Socket
 from tests.fault.power.trace import CALLS, Parser
 from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT
@@ -99,8 +99,12 @@ class RecordedServer:
         return Record(self.files, parser.operations())
 
 
-def snapshot(root: Path) -> dict[str, bytes | None]:
-    """Everything below a directory: the content of files, None for directories."""
-    return {
-        str(path.relative_to(root)): path.read_bytes() if path.is_file() else None for path in sorted(root.rglob("*"))
-    }
+def snapshot(root: Path) -> Image:
+    """Everything below a directory."""
+    return {str(path.relative_to(root)): _content(path) for path in sorted(root.rglob("*"))}
+
+
+def _content(path: Path) -> bytes | Socket | None:
+    if path.is_socket():
+        return Socket()
+    return None if path.is_dir() else path.read_bytes()

@@ -8,20 +8,24 @@ from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
-from tests.fault.power.operations import Create, Listening, Operation, Remove, Rename, Sync, Told, Truncate, Write
+from tests.fault.power.operations import Bind, Create, Listening, Operation, Remove, Rename, Sync, Told, Truncate, Write
 
 _CHANGES = "write,writev,pwrite64,pwritev,pwritev2,ftruncate,truncate,fallocate,copy_file_range,sendfile"
 _SYNCS = "fsync,fdatasync,sync_file_range"
 _NAMES = "openat,open,creat,mkdir,mkdirat,unlink,unlinkat,rmdir,rename,renameat,renameat2,link,linkat,symlink"
+_SOCKETS = "bind"
 _ANSWERS = "sendto,sendmsg,sendmmsg"
 
-CALLS = ",".join((_CHANGES, _SYNCS, _NAMES, _ANSWERS))
+CALLS = ",".join((_CHANGES, _SYNCS, _NAMES, _SOCKETS, _ANSWERS))
 """What strace has to trace."""
 
 _CALL = re.compile(rb"(\d+) +(\w+)\((.*)\) += (-?\d+|\?)([^=]*)", re.DOTALL)
 _BEGUN = re.compile(rb"(\d+) +(\w+)\((.*) <unfinished \.\.\.>", re.DOTALL)
 _ENDED = re.compile(rb"(\d+) +<\.\.\. \w+ resumed>(.*)", re.DOTALL)
 _TEXT = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\.\.\.)?')
+_SOCKET_NAME = re.compile(rb'sun_path="([^"]*)"')
+_THROUGH_A_HANDLE = re.compile(r"/proc/self/fd/(\d+)/")
+_OPENED = re.compile(rb"<([^>]*)>")
 _HANDLE = re.compile(rb"\d+<([^>]*)>")
 _EVENT = re.compile(
     rb'\{"room":"([^"]*)","seq":(\d+),"type":"\w+","at":"[^"]*","by":\{[^}]*\}'
@@ -37,6 +41,8 @@ class Parser:
     def __init__(self, root: Path) -> None:
         self.slots: list[Operation | None] = []
         self._root = str(root.resolve())
+        self._directories: dict[str, str] = {}
+        """The path of each directory that was opened, by the number of its handle."""
         self._begun: dict[bytes, tuple[int, bytes]] = {}
         self._streams: dict[str, bytes] = {}
 
@@ -49,6 +55,7 @@ class Parser:
     def read(self, trace: Path) -> None:
         """Take one life."""
         self._streams.clear()
+        self._directories.clear()
         for line in trace.read_bytes().split(b"\n"):
             if found := _ENDED.fullmatch(line):
                 at, begin = self._begun.pop(found[1])
@@ -76,7 +83,11 @@ class Parser:
             return
         if result.startswith(b"-"):
             return
-        if name.startswith(("write", "send")) and not self._is_file(arguments):
+        if name == "openat" and b"O_DIRECTORY" in arguments and (opened := _OPENED.match(call[5])):
+            self._directories[result.decode()] = opened[1].decode()
+        if name == "bind":
+            self.slots[at] = self._bind(arguments)
+        elif name.startswith(("write", "send")) and not self._is_file(arguments):
             self._output(at, arguments, result)
         elif name in _NAMES:
             self.slots[at] = self._name(name, arguments)
@@ -105,6 +116,16 @@ class Parser:
         if name == "rename" and len(paths) == 2:
             return Rename(*paths)
         raise NotImplementedError(f"{name}({arguments!r}) is not part of the model")
+
+    def _bind(self, arguments: bytes) -> Operation | None:
+        found = _SOCKET_NAME.search(arguments)
+        if found is None:
+            return None  # it listens at a port
+        path = found[1].decode()
+        if through := _THROUGH_A_HANDLE.match(path):  # a path that is too long for an address
+            path = f"{self._directories[through[1]]}/{path[through.end() :]}"
+        inside = self._inside(path)
+        return None if inside is None else Bind(inside)
 
     def _output(self, at: int, arguments: bytes, result: bytes) -> None:
         place = _handle(arguments)
