@@ -18,7 +18,7 @@ from parlour.hub.group import Group
 from parlour.hub.resources import Resources
 from parlour.hub.ring import Ring
 from parlour.hub.waiters import Waiters
-from parlour.schema.event_json import policy_of
+from parlour.schema.event_json import policy_of, sets_policy
 from parlour.schema.events import Control, Reset
 
 log = logging.getLogger("parlour.hub")
@@ -299,7 +299,6 @@ class Channel:
 
 def _up_to_policy(events: Sequence[Stored]) -> int:
     """How many events there are up to and including the first that sets a policy; 0 if none does."""
-    for count, event in enumerate(events, 1):
-        if event.type == Settings.type:
-            return count
-    return 0
+    if not sets_policy(events):
+        return 0
+    return 1 + [event.type for event in events].index(Settings.type)

@@ -16,7 +16,7 @@ from parlour.core.permissions import Right
 from parlour.hub.channel import Channel
 from parlour.hub.history import PAGE_BYTES, one_event, page_after, page_before
 from parlour.hub.hub import Hub
-from parlour.schema.event_json import policy_of
+from parlour.schema.event_json import policy_of, sets_policy
 
 
 class Door:
@@ -34,9 +34,10 @@ class Door:
     def committed(self, commits: Sequence[Commit]) -> None:
         """Learn the policies that a commit brings; to be told before the hub is."""
         for room, events in commits:
-            for event in events:
-                if event.type == Settings.type:
-                    self._policies.learn(room, policy_of(event))
+            if sets_policy(events):
+                for event in events:
+                    if event.type == Settings.type:
+                        self._policies.learn(room, policy_of(event))
 
     async def open(self, actor: Actor, room: str, right: Right) -> Channel:
         """The channel of a room, in use: whoever gets it calls `release` (a reader does in `leave` and `close`)."""

@@ -146,7 +146,8 @@ class AnsweringConnection(Connection):
             self.large = admitted
             self.write_large()
         self.is_last = not keep_alive
-        self.report(response.status, head)
+        if server.on_answer is not None:
+            self.report(response.status, head)
 
     def _open(self, reply: OpenResponse | Upgrade, head: RequestHead) -> None:
         """Write the head of an answer without an end, and let its session have the connection."""

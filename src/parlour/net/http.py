@@ -31,11 +31,12 @@ answer."""
 class HttpConnection(AnsweringConnection):
     """Gives requests to the application until one opens a stream or a WebSocket, or the connection ends."""
 
-    __slots__ = ("_waits_for",)
+    __slots__ = ("_is_reading_paused", "_waits_for")
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self._waits_for = BETWEEN
+        self._is_reading_paused = False  # whether the transport has been told to read no more
 
     # --- asyncio.Protocol ---
 
@@ -56,7 +57,7 @@ class HttpConnection(AnsweringConnection):
         if self._waits_for <= BODY and not self.is_paused:
             self._advance()
         elif self.decoder.buffered > READ_AHEAD:
-            self.transport.pause_reading()  # until more bytes are needed
+            self._stop_reading()  # until more bytes are needed
 
     def eof_received(self) -> bool:
         """The peer has closed its side. What it has asked for is still answered."""
@@ -99,7 +100,7 @@ class HttpConnection(AnsweringConnection):
             self.refuse(Refusal("internal"), self.head)
         else:
             if self.decoder.buffered > READ_AHEAD:
-                self.transport.pause_reading()
+                self._stop_reading()
             self.server.loop.call_soon(self._advance)
 
     def _take_request(self) -> None:
@@ -142,10 +143,16 @@ class HttpConnection(AnsweringConnection):
         if self.has_ended:
             self.finish()
             return
-        self.transport.resume_reading()
+        if self._is_reading_paused:
+            self._is_reading_paused = False
+            self.transport.resume_reading()
         if what == BETWEEN or what != self._waits_for:
             self.server.wheel.arm(self, self.server.read_ticks[what])
         self._waits_for = what
+
+    def _stop_reading(self) -> None:
+        self._is_reading_paused = True
+        self.transport.pause_reading()
 
     def _begin_answer(self) -> None:
         """A request is there as a whole."""
@@ -164,7 +171,7 @@ class HttpConnection(AnsweringConnection):
             self.watch()
         elif response.status == 503 and not self.server.is_proxy(self.address):  # which sends for others, too
             self._waits_for = THROTTLED  # many that ask again at once would keep the loop from everything else
-            self.transport.pause_reading()
+            self._stop_reading()
             self.server.throttle.delay(self._end_delay)
         elif self.decoder.is_between:
             self._await_bytes(BETWEEN)

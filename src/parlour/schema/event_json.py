@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -35,6 +37,7 @@ def _event_class(payload: type[Payload]) -> Any:
 
 
 _CLASSES = {payload: _event_class(payload) for payload in PAYLOADS.values()}
+_type_of = attrgetter("type")
 _WHOLE_MESSAGE = _CLASSES[Message]
 _DECODERS = {name: msgspec.json.Decoder(payload) for name, payload in PAYLOADS.items()}
 
@@ -58,6 +61,11 @@ def tombstone(event: Stored) -> Stored:
 def payload_of(event: Stored) -> Payload:
     """What a stored event says. Raises msgspec.DecodeError, KeyError for a type that this version does not know."""
     return _DECODERS[event.type].decode(event.json)
+
+
+def sets_policy(events: Iterable[Stored]) -> bool:
+    """Whether one of the events is of the type `settings`; every event is asked, so without a loop in Python."""
+    return Settings.type in map(_type_of, events)
 
 
 def policy_of(event: Stored) -> Policy:
