@@ -1,4 +1,4 @@
-"""The parts of the server that handlers use, put together by `app`."""
+"""What every handler gets as `self._context`: store, door, verbs, limits and the rest; `app` fills it in."""
 
 from __future__ import annotations
 
@@ -46,6 +46,5 @@ class Context:
     draining: Callable[[], bool]
     throttle: Throttle
     version: str
-    """Whether WebSockets that offer it get longer messages compressed."""
     hsts_seconds: int = 0
     """How long browsers shall use this host over HTTPS only (RFC 6797); 0 says nothing."""

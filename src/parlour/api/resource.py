@@ -1,4 +1,4 @@
-"""The base of all classes of handlers, and the parts that they use."""
+"""The base class of `RoomsResource` and its like: what handlers find on `self`."""
 
 from __future__ import annotations
 

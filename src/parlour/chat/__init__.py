@@ -1,1 +1,1 @@
-"""What people do in a chat (so far: post), over the four ports."""
+"""What people do in a chat (post, close a room), over the four ports."""

@@ -1,6 +1,7 @@
-"""What reading costs the server, and the address that pays for it: time, because no count of pages or bytes says it.
+"""The rate limit of reading: milliseconds of the server's time that each client address may use.
 
-A page of short texts takes a millisecond; as many bytes of characters that cannot be seen take a hundred times as long.
+Time, because no count of pages or bytes says what reading costs: a page of short texts takes a millisecond, and as many
+bytes of characters that cannot be seen take a hundred times as long.
 """
 
 from __future__ import annotations

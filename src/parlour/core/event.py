@@ -1,4 +1,4 @@
-"""The values that travel from a sender to the log and from the log to every reader."""
+"""Author, Draft, Stored, Policy, Log: the values that travel from a sender to the log and on to every reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all channels of a hub share: the store, the work queues, and the tasks that read."""
+"""One object given to every channel: the store, the queues that spread work over iterations, the tasks that read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where encoded bytes go, and how the same bytes go to many places."""
+"""Two protocols that `net` implements for the hub: bytes to one connection, and the same bytes to many."""
 
 from __future__ import annotations
 

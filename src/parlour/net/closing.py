@@ -1,4 +1,4 @@
-"""The end of a connection: everything is written, and the peer gets the time to read it (RFC 9112 §9.6)."""
+"""Closes a connection so that the last answer is not lost: a lingering close (RFC 9112 §9.6)."""
 
 from __future__ import annotations
 

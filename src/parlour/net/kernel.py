@@ -1,4 +1,4 @@
-"""What only the kernel knows or does about a connection: bytes on their way out and in, an abrupt end."""
+"""Calls on sockets that asyncio has no method for: bytes not yet sent or read, and closing with a reset."""
 
 from __future__ import annotations
 

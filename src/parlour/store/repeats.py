@@ -1,4 +1,4 @@
-"""The answer to a draft whose key was used before: the event that was stored then, not a second one."""
+"""Idempotency keys: a draft whose key was used before is answered with the event stored then, or `key_reused`."""
 
 from __future__ import annotations
 

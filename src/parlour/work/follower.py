@@ -1,4 +1,4 @@
-"""What every follower of the log of commits does: take the next commits, handle them, move its durable cursor."""
+"""The base of background work such as retention: handles each commit once, in order, from a cursor in the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of transactions that only read and change tables, in SQLite; `batch.py` has those of the logs."""
+"""How SQLite carries out the steps of `chat/transactions.py`, but for those on the logs of rooms (`batch.py`)."""
 
 from __future__ import annotations
 
