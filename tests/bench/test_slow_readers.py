@@ -36,6 +36,7 @@ def test_slow_readers_when_they_read_on_then_nothing_is_missing(rate: tuple[str,
     assert figures["kib_per_slow_reader"] < 1024
 
 
+@pytest.mark.long
 def test_slow_readers_when_they_are_let_go_then_they_come_back_with_their_cursor() -> None:
     figures = measured(IMPATIENT, "20", "--stall", "30")
     assert figures["slow_closed"] == 20
