@@ -37,7 +37,7 @@ function goLive() {
     if (state.refusedName !== old.refusedName) composer?.renderName(state.refusedName);
     if (state.mine !== old.mine) lasting.set("mine", state.mine);
     if (state.messages !== old.messages) hear();
-    if (state.line !== old.line) connection.render(state.line);
+    if (state.line !== old.line || state.trouble !== old.trouble) connection.render(state.line, state.trouble);
     showWaiting();
     if (state.gap && !old.gap) live.reconnect();
     if (state.reset && !old.reset) startOver();

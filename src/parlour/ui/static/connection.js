@@ -3,24 +3,28 @@
 const GRACE_MS = 1000;
 const WORDS = {
   connecting: "Connecting…", live: "Live", asking: "Checking…", retrying: "Reconnecting…", offline: "Offline",
+  closed: "Closed",
 };
 
 export class Connection {
   #node = document.getElementById("connection");
   #line = "connecting";
+  #trouble = null;
   #timer = 0;
 
   constructor() {
-    for (const name of ["online", "offline"]) window.addEventListener(name, () => this.render(this.#line));
+    for (const name of ["online", "offline"]) window.addEventListener(name, () => this.render(this.#line, this.#trouble));
     this.#show("connecting");
   }
 
-  /** The line is now as state.js has it. Where the browser knows of no network, nothing is called live. */
-  render(line) {
+  /** The line and its trouble are now as state.js has them. Without a network nothing is called live. */
+  render(line, trouble) {
     this.#line = line;
+    this.#trouble = trouble;
     clearTimeout(this.#timer);
     if (!navigator.onLine) this.#show("offline");
     else if (line === "live" || line === "asking") this.#show(line);
+    else if (trouble === "login_required") this.#show("closed");
     else this.#timer = setTimeout(() => this.#show(this.#word), GRACE_MS);
   }
 

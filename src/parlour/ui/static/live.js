@@ -13,7 +13,10 @@ const SILENCE_MS = 40000; // a heartbeat comes every 20 to 25 s; nothing in 40 s
 const CHECK_MS = 5000;
 const ANSWER_MS = 4000; // to be asked and say nothing so long is to be gone
 const DOUBT_MS = 1000; // and after this long it is said that nothing is known
+const CLOSED_MS = 30000; // before it is asked again whether a closed room has been opened
 const FRESH_MS = 1000; // what was heard so recently need not be asked
+
+const LASTING = ["draining", "login_required"]; // troubles that the end of a line does not explain away
 
 const OPEN = { socket: openSocket, stream: openStream, poll: openPoll };
 
@@ -126,6 +129,7 @@ export class Live {
       this.#notBefore = performance.now() + (item.reconnect_after_ms ?? 0);
       this.#trouble = "draining";
     }
+    if (item.type === "closed") this.#trouble = item.code;
     this.#onItem(item);
   }
 
@@ -137,7 +141,8 @@ export class Live {
       this.#connect();
       return;
     }
-    this.#trouble = end.code ?? (this.#trouble === "draining" ? this.#trouble : null);
+    this.#trouble = end.code ?? (LASTING.includes(this.#trouble) ? this.#trouble : null);
+    if (this.#trouble === "login_required") this.#notBefore = performance.now() + CLOSED_MS;
     if (end.waitMs) this.#notBefore = performance.now() + end.waitMs;
     this.#onLine("retrying", this.#trouble);
     const asked = Math.max(0, this.#notBefore - performance.now());

@@ -1,4 +1,5 @@
-// The one place that says what is wrong with the line and what waits for it: after five seconds, and until it is well.
+// The one place that says what is wrong with the line and what waits for it: after five seconds (at once, if the room is
+// closed, since that does not pass by itself), and until it is well.
 
 import { waitingIn } from "./state.js";
 
@@ -60,7 +61,7 @@ export class Strip {
     const [since] = [this.#lineBroke, this.#waitBegan].filter((at) => at !== null).sort((a, b) => a - b);
     if (since === undefined) {
       this.#hide();
-    } else if (now - since < AFTER_MS) {
+    } else if (now - since < AFTER_MS && state.trouble !== "login_required") {
       this.#timer = setTimeout(() => this.render(state, isKept), AFTER_MS - (now - since));
     } else {
       this.#show(stripWords(state, navigator.onLine, isKept), waits > 0);
