@@ -52,7 +52,7 @@ def opened(server: InProcess, stack: ExitStack, kind: str) -> Client:
     """A client that has it open: it has been counted."""
     before = server.call(places, server)
     client = stack.enter_context(server.client()).send(KINDS[kind])
-    server.settle(lambda: places(server) == before + 1)
+    server.wait_until(lambda: places(server) == before + 1)
     return client
 
 
@@ -73,13 +73,13 @@ def test_one_client_has_its_share_whatever_it_is_and_others_theirs(server: InPro
                 assert client.send(head("HEAD", "/followed?follow=1", FOR_OTHERS)).head().status in (200, 429)
             with server.client(source="127.0.0.1" if is_proxied else "127.0.0.9") as client:
                 assert client.send(head("GET", "/followed?follow=1", FOR_OTHERS)).head().status == 200
-                server.settle(lambda: places(server) == MOST + 1)
+                server.wait_until(lambda: places(server) == MOST + 1)
         nothing_left(server)
 
 
 def nothing_left(server: InProcess) -> None:
     server.wind(5)  # a long-poll whose client has closed its side is given a second
-    server.settle(lambda: places(server) == 0)
+    server.wait_until(lambda: places(server) == 0)
 
 
 def close(server: InProcess, client: Client) -> None:
@@ -179,4 +179,4 @@ def test_a_stop_gives_all_places_back(tmp_path: Path) -> None:
         assert server.app is not None
         server.call(server.app.hub.end_waits)
         server.wait(server.server.drain.run(lambda: None, 0.5))
-        server.settle(lambda: places(server) == 0)
+        server.wait_until(lambda: places(server) == 0)

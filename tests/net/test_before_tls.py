@@ -49,7 +49,7 @@ def silent(server: InProcess, clients: ExitStack, count: int, first: bytes = b""
     """Connections that never finish a handshake, or begin one, and have been accepted."""
     before = server.connections()
     made = [clients.enter_context(server.client(source=source)).send(first) for _ in range(count)]
-    server.settle(lambda: len(server.server.drain.connections) == before + count)
+    server.wait_until(lambda: len(server.server.drain.connections) == before + count)
     return made
 
 
@@ -72,15 +72,15 @@ def test_connections_count_before_their_handshake(
     with server.client(trusting, source=OTHER) as client:
         assert client.send(FAST).answer().status == 200
     waiting[0].sock.close()
-    server.settle(lambda: len(server.server.drain.connections) == 2)
+    server.wait_until(lambda: len(server.server.drain.connections) == 2)
     with server.client(trusting) as client:
         assert client.send(FAST).answer().status == 200
-    server.settle(lambda: len(server.server.drain.connections) == 2)
+    server.wait_until(lambda: len(server.server.drain.connections) == 2)
     server.wind(server.setup.limits.tls_handshake_s + 2)
     for client in waiting[1:]:
         with suppress(ConnectionResetError):
             assert client.rest() == b""
-    server.settle(lambda: not server.server.drain.connections)
+    server.wait_until(lambda: not server.server.drain.connections)
 
 
 def test_what_is_counted_goes_on_being_counted_after_the_handshake(
@@ -164,7 +164,7 @@ def test_every_plain_text_is_answered_and_closed(
         assert (answer.status, answer.fields["connection"]) == (400, "close")
     with server.client(trusting) as client:
         assert client.send(FAST).answer().status == 200
-    server.settle(lambda: not server.server.drain.connections)
+    server.wait_until(lambda: not server.server.drain.connections)
 
 
 @pytest.mark.parametrize("junk", [b"\x05\x01\x00", b"\x00" * 100, b"\x03\x00\x00\x13", b"\r\n\r\n", b"\xff"])

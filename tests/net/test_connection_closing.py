@@ -75,7 +75,7 @@ def test_streams_and_websockets_end_with_the_side_of_their_client(chat: InProces
         talker.rest()
         reader.rest()  # clients of a stream close their side when they go: nothing may be left of it
         assert sender.send(post("/lobby", b"still there?")).answer().status == 201
-    chat.settle(lambda: not chat.server.drain.connections)
+    chat.wait_until(lambda: not chat.server.drain.connections)
 
 
 def test_websocket_half_closed_with_its_handshake_ends(chat: InProcess) -> None:
@@ -94,7 +94,7 @@ def test_handler_of_a_client_that_vanishes_is_cancelled(server: InProcess, appli
         assert application.begun.get(timeout=PATIENCE_S) == "a"
         client.reset()
         assert application.cancelled.get(timeout=PATIENCE_S) == "a"
-        server.settle(lambda: not server.server.drain.connections)
+        server.wait_until(lambda: not server.server.drain.connections)
 
 
 def test_message_of_a_client_that_vanishes_during_the_commit_is_stored(chat: InProcess) -> None:
@@ -144,7 +144,7 @@ def test_refusal_is_read_by_a_client_that_is_still_sending(server: InProcess) ->
         assert (answer.status, answer.body) == (413, b"too_large")
         assert client.rest() == b""
         server.wind(LINGER_S + 2)
-        server.settle(lambda: not server.server.drain.connections)
+        server.wait_until(lambda: not server.server.drain.connections)
 
 
 def test_client_that_never_stops_sending_is_cut_off(server: InProcess) -> None:
@@ -164,7 +164,7 @@ def test_client_that_never_stops_sending_is_cut_off(server: InProcess) -> None:
         sender.start()
         try:
             server.wind(LINGER_S + 2)
-            server.settle(lambda: not server.server.drain.connections)
+            server.wait_until(lambda: not server.server.drain.connections)
             sender.join(PATIENCE_S)
             assert not sender.is_alive()
         finally:
@@ -200,7 +200,7 @@ def test_head_of_a_stream_is_answered_and_leaves_nothing_behind(chat: InProcess)
         answer = client.send(head("HEAD", "/lobby?follow=1")).answer("HEAD")
         assert (answer.status, answer.fields["content-type"]) == (200, "text/plain; charset=utf-8")
         assert client.rest() == b""
-    chat.settle(lambda: not chat.server.drain.connections)
+    chat.wait_until(lambda: not chat.server.drain.connections)
 
 
 def test_stream_to_an_http_1_0_client_is_not_chunked(chat: InProcess) -> None:

@@ -39,7 +39,7 @@ def server(application: Scripted, new_loop: LoopFactory) -> Iterator[InProcess]:
 def arrived(server: InProcess, client: Client, size: int) -> None:
     """Wait until the server holds so many bytes of a request."""
     decoder = server.http(client).decoder
-    server.settle(lambda: decoder.buffered == size)
+    server.wait_until(lambda: decoder.buffered == size)
 
 
 def test_client_that_says_nothing_is_closed_without_a_word(server: InProcess) -> None:
@@ -140,7 +140,7 @@ def test_large_answer_waits_for_a_slow_reader_as_long_as_it_reads(server: InProc
             assert len(client.read(piece)) == piece
             read += piece
             if held:
-                server.settle(functools.partial(has_less, connection, held))
+                server.wait_until(functools.partial(has_less, connection, held))
                 server.wind(LIMITS.stalled_s - SLACK_S)
         assert client.send(FAST).answer().status == 200
 
@@ -155,11 +155,11 @@ def test_large_answer_to_a_peer_that_does_not_read_is_given_up(server: InProcess
         assert other.send(FAST).answer().status == 200
         connection = server.connection(client)
         client.send(head("GET", "/page/8000000"))
-        server.settle(lambda: bool(connection.describe()["paused"]))
+        server.wait_until(lambda: bool(connection.describe()["paused"]))
         server.wind(LIMITS.stalled_s - 1)
         assert server.connections() == 2
         server.wind(1 + SLACK_S)
-        server.settle(lambda: len(server.server.drain.connections) == 1)
+        server.wait_until(lambda: len(server.server.drain.connections) == 1)
         assert other.send(FAST).answer().status == 200
 
 
@@ -171,18 +171,18 @@ def test_small_answer_to_a_peer_that_does_not_read_is_given_up(server: InProcess
         while server.call(connection.transport.get_write_buffer_size) < 30_000:
             left = connection.remaining
             client.send(head("GET", "/page/30000"))
-            server.settle(functools.partial(has_remaining, connection, left - 1))
+            server.wait_until(functools.partial(has_remaining, connection, left - 1))
         assert not server.call(connection.describe)["paused"]
         if ending == "half-closed":
             client.half_close()
-            server.settle(lambda: connection.has_ended)
+            server.wait_until(lambda: connection.has_ended)
         elif ending == "closing":
             client.send(head("GET", "/fast", "Connection: close"))
-            server.settle(lambda: connection.is_last)
+            server.wait_until(lambda: connection.is_last)
         server.wind(LIMITS.stalled_s - 1)
         assert server.connections() == 1
         server.wind((LIMITS.keep_alive_s if ending == "idle" else 0) + LIMITS.stalled_s + LINGER_S + 2 * SLACK_S)
-        server.settle(lambda: not server.server.drain.connections)
+        server.wait_until(lambda: not server.server.drain.connections)
 
 
 def has_remaining(connection: HttpConnection, count: int) -> bool:
@@ -196,9 +196,9 @@ def test_last_answer_reaches_a_reader_who_takes_longer_than_we_linger(server: In
     with narrow(server) as client:
         connection = server.http(client)
         client.send(head("GET", f"/page/{size}", "Connection: close"))
-        server.settle(lambda: connection.is_last)
+        server.wait_until(lambda: connection.is_last)
         assert server.call(connection.transport.get_write_buffer_size) == 0
         server.wind(LINGER_S + SLACK_S)
-        server.settle(lambda: not server.server.drain.connections)
+        server.wait_until(lambda: not server.server.drain.connections)
         assert len(client.answer().body) == size
         assert client.rest() == b""

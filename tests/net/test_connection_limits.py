@@ -53,7 +53,7 @@ def test_connections_from_one_address_are_limited_and_other_addresses_are_not(cl
         assert (answer.status, answer.body, answer.fields["connection"]) == (429, b"too_many_connections", "close")
         opened(server, clients, 1, OTHER)
         first.sock.close()
-        server.settle(lambda: len(server.server.drain.connections) <= 3)
+        server.wait_until(lambda: len(server.server.drain.connections) <= 3)
         opened(server, clients, 1)
         assert refused(server).status == 429
 
@@ -76,7 +76,7 @@ def test_full_server_says_so_and_goes_on_counting_right(clients: ExitStack) -> N
             assert refused(server, "127.0.0.3").status == 503
             assert refused(server).status in (429, 503)
         other.sock.close()
-        server.settle(lambda: len(server.server.drain.connections) == 2)
+        server.wait_until(lambda: len(server.server.drain.connections) == 2)
         assert refused(server).status == 429
 
 
@@ -182,7 +182,7 @@ def test_of_too_many_refused_connections_the_oldest_are_cut(clients: ExitStack) 
         for client in silent:
             with suppress(ConnectionResetError):
                 assert client.rest() == b""
-        server.settle(lambda: len(server.server.refused) <= 3)
+        server.wait_until(lambda: len(server.server.refused) <= 3)
         opened(server, clients, 1, OTHER)
 
 
@@ -190,7 +190,7 @@ def test_who_is_refused_and_asks_for_nothing_is_told_why(clients: ExitStack) -> 
     with InProcess(Scripted(), Setup(Limits(address_connections=1), limit_addresses=True)) as server:
         opened(server, clients, 1)
         silent = clients.enter_context(server.client())
-        server.settle(lambda: len(server.server.refused) == 1)
+        server.wait_until(lambda: len(server.server.refused) == 1)
         server.wind(2 * Limits().header_read_s)
         assert silent.answer().status == 429
 

@@ -255,6 +255,6 @@ def test_closed_connection_is_freed_without_the_collector(application: Scripted,
         gc.disable()
         try:
             client.sock.close()
-            server.settle(lambda: left() == 0)
+            server.wait_until(lambda: left() == 0)
         finally:
             gc.enable()

@@ -80,7 +80,7 @@ def test_last_answer_to_a_tls_client_that_reads_late_comes_whole(server: InProce
     with server.client(trusting) as client:
         client.send(head("GET", f"/page/{size}", "Connection: close"))
         connection = server.http(client)
-        server.settle(lambda: connection.is_last)
+        server.wait_until(lambda: connection.is_last)
         server.wind(server.setup.limits.stalled_s - 1)
         assert len(client.answer().body) == size
         assert client.rest() == b""
@@ -90,9 +90,9 @@ def test_tls_client_that_does_not_read_its_last_answer_is_given_up(server: InPro
     with server.client(trusting) as client:
         client.send(head("GET", "/page/20000000", "Connection: close"))
         connection = server.http(client)
-        server.settle(lambda: connection.is_last)
+        server.wait_until(lambda: connection.is_last)
         server.wind(2 * server.setup.limits.stalled_s + 4)
-        server.settle(lambda: not server.server.drain.connections)
+        server.wait_until(lambda: not server.server.drain.connections)
 
 
 def test_idle_tls_connection_is_closed_with_a_close_notify(server: InProcess, trusting: ssl.SSLContext) -> None:
@@ -141,6 +141,6 @@ def test_end_of_tls_that_takes_longer_than_the_limit_is_cut_off(
     with hasty(Limits(stalled_s=SHORT_S)) as server, server.client(trusting) as client:
         client.send(head("GET", "/page/20000000", "Connection: close"))
         connection = server.http(client)
-        server.settle(lambda: connection.is_last)
+        server.wait_until(lambda: connection.is_last)
         server.call(connection.transport.close)
-        server.settle(lambda: not server.server.drain.connections, SOON * Limits().stalled_s)
+        server.wait_until(lambda: not server.server.drain.connections, SOON * Limits().stalled_s)

@@ -104,9 +104,9 @@ def test_client_that_goes_cancels_its_handler_and_nothing_that_is_shared(new_loo
     with serve(waits, new_loop) as server, server.client() as stays, server.client() as goes:
         for client in (goes, stays):
             connection = server.connection(client.send(GET))
-            server.settle(partial(is_busy, connection))
+            server.wait_until(partial(is_busy, connection))
         goes.reset()
-        server.settle(lambda: events == ["cancelled", "cleaned up"])
+        server.wait_until(lambda: events == ["cancelled", "cleaned up"])
         server.call(lambda: shared[0].set_result(b"still there"))
         assert stays.answer().body == b"still there"
 
@@ -125,10 +125,10 @@ def test_handler_that_answers_its_cancellation_is_not_heard(new_loop: LoopFactor
 
     with serve(ignores, new_loop) as server, server.client() as client:
         client.send(GET)
-        server.settle(lambda: events == ["begun"])
+        server.wait_until(lambda: events == ["begun"])
         client.reset()
-        server.settle(lambda: events == ["begun", "ignored"])
-        server.settle(lambda: not server.server.drain.connections)
+        server.wait_until(lambda: events == ["begun", "ignored"])
+        server.wait_until(lambda: not server.server.drain.connections)
 
 
 @pytest.mark.parametrize("waits", [False, True])
@@ -165,6 +165,6 @@ def test_refused_connection_is_freed_without_the_collector(new_loop: LoopFactory
         gc.disable()
         try:
             client.sock.close()
-            server.settle(lambda: left() == 0)
+            server.wait_until(lambda: left() == 0)
         finally:
             gc.enable()

@@ -72,20 +72,20 @@ def test_a_thousand_slow_requests_keep_no_healthy_one_waiting(chat: InProcess) -
                 say_next(healthy)
                 for _ in range(SLOW_CLIENTS):
                     slow.append(chat.client().send(post("/lobby", b"never")[:10]))
-                chat.settle(lambda: len(chat.server.drain.connections) == SLOW_CLIENTS + 1)
+                chat.wait_until(lambda: len(chat.server.drain.connections) == SLOW_CLIENTS + 1)
                 for number in range(10):
                     for client in slow[number::10]:
                         client.send(b"x")  # in the middle of a header field
                     say_next(healthy)
                 chat.wind(Limits().header_read_s + 2)
                 say_next(healthy)
-                chat.settle(lambda: len(chat.server.drain.connections) == SLOW_CLIENTS + 1)
+                chat.wait_until(lambda: len(chat.server.drain.connections) == SLOW_CLIENTS + 1)
                 assert all(client.answer().status in (400, 408) for client in slow)
                 say_next(healthy)
         finally:
             for client in slow:
                 client.sock.close()
-        chat.settle(lambda: not chat.server.drain.connections)
+        chat.wait_until(lambda: not chat.server.drain.connections)
         assert stored(chat) == said
 
     chat.check_turns(scenario)
@@ -130,7 +130,7 @@ def test_garbage_on_two_thousand_connections_disturbs_nobody(chat: InProcess) ->
                     reader.read_until(text)
         # A stream whose client has hung up may be half-closed, as far as anyone knows, until it is written to.
         chat.wind(3 * Limits().stream_comment_s)
-        chat.settle(lambda: not chat.server.drain.connections)
+        chat.wait_until(lambda: not chat.server.drain.connections)
 
     chat.check_turns(scenario)
 
@@ -141,7 +141,7 @@ def test_connections_opened_and_dropped_at_once_leave_nothing_behind(chat: InPro
         sock.close()
     with chat.client() as healthy:
         say(healthy, "still here")
-    chat.settle(lambda: not chat.server.drain.connections)
+    chat.wait_until(lambda: not chat.server.drain.connections)
     assert chat.call(chat.server.sizes)["addresses"] == 0
 
 

@@ -175,12 +175,12 @@ def test_client_that_sends_without_reading_is_not_read_from(chat: InProcess) -> 
         connection = chat.connection(client)
         thread = threading.Thread(target=send_all, args=(client, ws_frame(message) * 5_000_000))
         thread.start()
-        chat.settle(lambda: connection.is_paused)
+        chat.wait_until(lambda: connection.is_paused)
         for number in range(50):  # time for much more to come
             assert other.send(post("/other", b"number %d" % number)).answer().status == 201
         assert chat.call(connection.transport.get_write_buffer_size) < 400_000
         chat.wind(2 * chat.setup.limits.stalled_s + LINGER_S + 6)
-        chat.settle(lambda: len(chat.server.drain.connections) == 1)
+        chat.wait_until(lambda: len(chat.server.drain.connections) == 1)
         thread.join(PATIENCE_S)  # it has been cut off
         assert not thread.is_alive()
 
@@ -191,7 +191,7 @@ def test_client_that_reads_late_gets_every_answer(chat: InProcess) -> None:
         connection = chat.connection(client)
         thread = threading.Thread(target=send_all, args=(client, ws_frame(b'{"op":"send","text":"hello"}') * count))
         thread.start()
-        chat.settle(lambda: connection.is_paused)
+        chat.wait_until(lambda: connection.is_paused)
         for _ in range(count):
             client.read_until(b'"ack"')
         thread.join(PATIENCE_S)

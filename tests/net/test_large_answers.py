@@ -88,7 +88,7 @@ def test_what_one_client_does_not_read_is_bounded(
             assert same.send(head("HEAD", f"/page/{SIZE}")).answer("HEAD").status == 200
             assert other.send(LARGE).answer().body == b"x" * SIZE
         clients.close()
-        server.settle(lambda: not server.server.drain.connections)
+        server.wait_until(lambda: not server.server.drain.connections)
         assert waiting(server) == 0
         with server.client(theirs) as again:
             assert again.send(LARGE).answer().body == b"x" * SIZE
@@ -105,7 +105,7 @@ def test_what_all_do_not_read_is_bounded(clients: ExitStack, new_loop: LoopFacto
             assert other.send(FAST).answer().status == 200
         assert 4 * SIZE < waiting(server) <= 5 * SIZE
         clients.close()
-        server.settle(lambda: not server.server.drain.connections)
+        server.wait_until(lambda: not server.server.drain.connections)
         assert waiting(server) == 0
 
 
@@ -131,7 +131,7 @@ def test_answer_beyond_the_bound_is_given_where_nothing_else_waits(clients: Exit
     with InProcess(Scripted(), Setup(client_bytes=1000, all_bytes=1000)) as server:
         assert asked(server, clients, 2) == [200, 503]
         clients.close()
-        server.settle(lambda: not server.server.drain.connections)
+        server.wait_until(lambda: not server.server.drain.connections)
         with server.client() as client:
             assert client.send(LARGE * 3).answer().body == b"x" * SIZE
             assert [len(client.answer().body) for _ in range(2)] == [SIZE] * 2, "one after the other"
@@ -192,10 +192,10 @@ def test_what_waits_is_given_back_at_every_end(
     ours, theirs = tls or (None, None)
     with InProcess(Scripted(), Setup(tls=ours), new_loop=new_loop) as server, thin(server, theirs) as client:
         client.send(LARGE)
-        server.settle(lambda: server.server.sizes()["large_answers_bytes"] > SIZE)
+        server.wait_until(lambda: server.server.sizes()["large_answers_bytes"] > SIZE)
         end(server, client)
         client.sock.close()
-        server.settle(lambda: not server.server.drain.connections)
+        server.wait_until(lambda: not server.server.drain.connections)
         assert waiting(server) == 0
 
 
@@ -211,7 +211,7 @@ def test_whole_answers_arrive_before_the_connection_ends(
         with thin(server, theirs) as client:
             client.send(LARGE + FAST + LARGE)
             assert [len(client.answer().body) for _ in range(3)] == [SIZE, 5, SIZE]
-        server.settle(lambda: not server.server.drain.connections)
+        server.wait_until(lambda: not server.server.drain.connections)
         assert waiting(server) == 0
 
 
@@ -219,18 +219,18 @@ def test_whole_answers_arrive_before_the_connection_ends(
 def test_whole_answer_arrives_after_a_half_close(new_loop: LoopFactory, request_bytes: bytes) -> None:
     with InProcess(Scripted(), new_loop=new_loop) as server, thin(server) as client:
         client.send(request_bytes)
-        server.settle(lambda: server.server.sizes()["large_answers_bytes"] > SIZE)
+        server.wait_until(lambda: server.server.sizes()["large_answers_bytes"] > SIZE)
         client.half_close()
         assert client.answer().body == b"x" * SIZE
         assert client.rest() == b""
-        server.settle(lambda: not server.server.drain.connections)
+        server.wait_until(lambda: not server.server.drain.connections)
         assert waiting(server) == 0
 
 
 def test_peer_that_takes_a_little_of_a_large_answer_now_and_then_is_not_cut_off(new_loop: LoopFactory) -> None:
     with InProcess(Scripted(), new_loop=new_loop) as server, thin(server) as client:
         client.send(LARGE)
-        server.settle(lambda: server.server.sizes()["large_answers_bytes"] > SIZE)
+        server.wait_until(lambda: server.server.sizes()["large_answers_bytes"] > SIZE)
         taken = b""
         while len(taken) < SIZE // 2:
             taken += client.read(SIZE // 10)

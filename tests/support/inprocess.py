@@ -245,7 +245,7 @@ class InProcess:
         for _ in range(int(seconds * 2)):
             self.call(step)
 
-    def settle(self, condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
+    def wait_until(self, condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
         """Let the loop turn until a condition, judged on the loop, holds."""
 
         async def run() -> None:
