@@ -112,7 +112,7 @@ class MemoryStore:
         changes = _Changes()
         answers = [self._carry_out(item, batch.now_ms, changes) for item in batch.items]
         commits = [Commit(room, events) for room, events in changes.added.items()]
-        if ranges := changes.ranges():
+        if self._cursors and (ranges := changes.ranges()):
             self._commits.append(Committed(len(self._commits) + 1, ranges))
         self._queue.delivered(Outcome(answers, commits, redacted=changes.redacted, trimmed=changes.trimmed))
 
