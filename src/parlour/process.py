@@ -25,8 +25,8 @@ from parlour.log import ERROR, WARNING, event
 from parlour.net.listener import ListenError
 from parlour.net.tls import TlsError
 from parlour.outlet import STDERR, STDOUT
+from parlour.store.rules import AHEAD_MEANING, AHEAD_MS
 from parlour.store.sqlite.errors import StoreError
-from parlour.store.times import AHEAD_MEANING, AHEAD_MS
 from parlour.version import __version__
 from parlour.watchdog import Watchdog
 

@@ -65,6 +65,19 @@ async def test_a_transaction_that_raises_changes_nothing(store: Store) -> None:
     assert [(commit.room, seqs(commit.events)) for commit in heard] == [("lobby", [1]), ("lobby", [2, 3])]
 
 
+async def test_a_transaction_that_fails_costs_the_drafts_before_it_nothing(store: Store) -> None:
+    await append(store, draft())
+
+    def fail() -> Transaction[None]:
+        yield Append(draft("undone"))
+        raise Refusal("not_found")
+
+    before, failing = append(store, draft("before")), store.run(fail())
+    with pytest.raises(Refusal, match="not_found"):
+        await failing
+    assert (await before).seq == 2
+
+
 async def test_a_transaction_may_go_on_after_a_refused_step(store: Store) -> None:
     await append(store, draft("once", key="key-0001"))
 

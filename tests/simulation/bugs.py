@@ -15,10 +15,10 @@ from parlour.core.event import Draft
 from parlour.hub.channel import Channel, ReadResult
 from parlour.hub.door import Door
 from parlour.hub.reader import CatchUp, Reader
-from parlour.store.commit_queue import Outcome
-from parlour.store.sqlite import connection, failures, writer
+from parlour.store.changes import Outcome
+from parlour.store.sqlite import connection, errors, writer
 from parlour.store.sqlite.batch import EventLog
-from parlour.store.sqlite.failures import Verdict
+from parlour.store.sqlite.errors import Verdict
 from parlour.store.sqlite.writer import Writer
 from tests.simulation.machine import Replaced
 
@@ -54,14 +54,14 @@ def deliver_before_the_commit() -> Replaced:
     writers: dict[EventLog, Writer] = {}
 
     def remember(self: Writer, *arguments: Any) -> None:
-        writers[arguments[2]] = self
+        writers[arguments[0].events] = self
         make(self, *arguments)
 
     def show(log: EventLog, drafts: Sequence[Draft], changes: Any) -> Any:
         rows, answers = number(log, drafts, changes)
         store: Any = writers[log]._owner
-        for listener in store._listeners:
-            store._loop.call_soon(listener, [Commit(room, events) for room, events in changes.added.items()])
+        for listener in store._commit_listeners:
+            writers[log]._tell(listener, [Commit(room, events) for room, events in changes.added.items()])
         return rows, answers
 
     return [(Writer, "__init__", remember), (EventLog, "_number", show)]
@@ -135,7 +135,7 @@ def go_on_after_a_failed_sync() -> Replaced:
     def judge(error: apsw.Error, system_errno: int) -> Verdict:
         return Verdict.FULL
 
-    return [(writer, "judge", judge), (failures, "judge", judge)]
+    return [(writer, "judge", judge), (errors, "judge", judge)]
 
 
 def show_on_after_the_closing() -> Replaced:

@@ -17,6 +17,7 @@ from parlour.core.limits import Limits
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
+from parlour.stream.long_poll import Deadlines
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Context:
     door: Door
     posting: Posting
     guests: Guests
+    wheel: Deadlines
     clock: Clock
     ids: Ids
     limits: Limits

@@ -130,7 +130,7 @@ class Store(Protocol):
         """
 
     async def rooms(self, limit: int) -> list[RoomSummary]:
-        """The rooms with the newest events, most recently active first (at equal times by name), at most `limit`."""
+        """The rooms with the newest events, last active first (at equal times by name), at most `limit` (≤ 1024)."""
 
     def is_ready(self) -> bool:
         """Whether an append would be tried now (false when full, failed or closing)."""

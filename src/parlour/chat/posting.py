@@ -116,11 +116,14 @@ class Posting:
         everything that is wrong with the message or with its sender; then nothing was stored, and `done` is not
         called.
         """
-        judged_at, judge = self._policies.judged(actor, "post", room)
+        policy, judge = self._policies.of(room), self._policies.rule(actor, "post")
+        refusal = judge(policy)
+        if refusal is not None:
+            raise refusal
         author = self._guests.author(actor, name)
         payload = Message(check_text(text))
         checked = None if key is None else check_key(key)
-        draft = Draft(room, author, payload, checked, None, judged_at, judge)  # names would cost a tenth of a post
+        draft = Draft(room, author, payload, checked, judged_at=policy.seq, judge=judge)
         address = actor.address
         if self._rates is not None and address is not None:
             now = self._clock.monotonic()

@@ -82,7 +82,7 @@ class NoteOldest(NamedTuple):
 class DropExpired(NamedTuple):
     """Drops at most `limit` events of one noted room that are older than `before_ms`. Gives whether any room was due.
 
-    Times are in milliseconds since 1970. The newest event of a room stays. See `store.expiry` for wrong clocks.
+    Times are in milliseconds since 1970. The newest event of a room stays. See `store.rules` for wrong clocks.
     """
 
     before_ms: int

@@ -1,25 +1,26 @@
 """The group commit, for every engine: bounds what waits, makes batches of it, and delivers what became of them.
 
 A batch is one transaction and one sync. While it is stored and delivered the next one gathers, without a timer: there
-is never more than one on its way. An engine carries batches out and knows nothing of queues or listeners.
+is never more than one on its way.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from parlour.chat.ports import Clock, Commit
-from parlour.chat.transactions import Transaction
+from parlour.chat.transactions import T, Transaction
 from parlour.core.errors import Refusal
-from parlour.core.event import Answer, Draft, Stored
+from parlour.core.event import Stored
 from parlour.store.admission import Admission
+from parlour.store.changes import Batch, Done, Item, ItemAnswer, Outcome, Work, after_failure
 from parlour.store.gather import Gather
-from parlour.store.recent import RoomHead
 
 _log = logging.getLogger("parlour.store")
 
@@ -34,70 +35,18 @@ QUEUE_DRAFTS = 4096
 OVERHEAD = 256
 """Bytes that a queued draft takes beside its payload, and what a transaction counts for."""
 
-T = TypeVar("T")
-
-
-class Work(NamedTuple):
-    """A transaction in the queue."""
-
-    transaction: Transaction[Any]
-
-
-class Done(NamedTuple):
-    """The answer to a `Work` that is stored: what the transaction returned."""
-
-    result: Any
-
-
-Item: TypeAlias = Draft | Work
-ItemAnswer: TypeAlias = Answer | Done
-
-
-class Batch(NamedTuple):
-    """What becomes one transaction, in order, and the wall-clock time that its events are given."""
-
-    items: Sequence[Item]
-    now_ms: int
-
-
-class Outcome(NamedTuple):
-    """What became of a batch: an answer for each item, in order, and what it changed.
-
-    `commits` are the new events, `heads` how the logs of their rooms end now, `redacted` the tombstones with their
-    rooms, `trimmed` rooms that have lost the events before a seq.
-    """
-
-    answers: Sequence[ItemAnswer]
-    commits: Sequence[Commit] = ()
-    heads: Sequence[RoomHead] = ()
-    redacted: Sequence[tuple[str, Stored]] = ()
-    trimmed: Sequence[tuple[str, int]] = ()
-
-
-class Engine(Protocol):
-    """What carries batches out. Its methods are called on the event loop and return at once."""
-
-    def commit(self, batch: Batch) -> None:
-        """Store a batch durably, then call `CommitQueue.delivered` with its outcome, on the loop, once."""
-
-    def wait(self, seconds: float) -> None:
-        """Call `CommitQueue.gathered` on the loop after so long, unless a batch comes before."""
-
-
 _Entry: TypeAlias = tuple[Item, Callable[[Any], None], int]
 """What waits: a draft or a transaction, who is told, and the bytes that it takes."""
 
 
-class CommitQueue:
-    """Between the verbs and an engine. All methods are called on the event loop."""
+class CommitQueue(ABC):
+    """The writing half of the Store port; an engine is a subclass that carries batches out. For the event loop."""
 
-    def __init__(
-        self, engine: Engine, clock: Clock, publish: Callable[[Outcome], None], queue_bytes: int = QUEUE_BYTES
-    ) -> None:
-        """`publish` is called with what a batch changed, before its senders are answered."""
-        self._engine = engine
+    def __init__(self, clock: Clock, queue_bytes: int = QUEUE_BYTES) -> None:
         self._clock = clock
-        self._publish = publish
+        self._commit_listeners: list[Callable[[Sequence[Commit]], None]] = []
+        self._redact_listeners: list[Callable[[str, Stored], None]] = []
+        self._trim_listeners: list[Callable[[str, int], None]] = []
         self._queue: deque[_Entry] = deque()
         self._in_flight: list[_Entry] = []
         self._queue_bytes = self._bytes_free = queue_bytes
@@ -108,6 +57,26 @@ class CommitQueue:
         self._is_full = False  # whether the disk is
         self._paused = self._postponed = False  # `_postponed`: `_next` runs once the pause is over
         self._drained = asyncio.Event()
+
+    @abstractmethod
+    def commit(self, batch: Batch) -> None:
+        """Store a batch durably, then call `delivered` with its outcome, on the loop, once. Returns at once."""
+
+    @abstractmethod
+    def wait(self, seconds: float) -> None:
+        """Call `gathered` on the loop after so long, unless a batch comes before. Returns at once."""
+
+    def on_commit(self, listener: Callable[[Sequence[Commit]], None]) -> None:
+        """See `Store.on_commit`."""
+        self._commit_listeners.append(listener)
+
+    def on_redact(self, listener: Callable[[str, Stored], None]) -> None:
+        """See `Store.on_redact`."""
+        self._redact_listeners.append(listener)
+
+    def on_trim(self, listener: Callable[[str, int], None]) -> None:
+        """See `Store.on_trim`."""
+        self._trim_listeners.append(listener)
 
     def run(self, transaction: Transaction[T]) -> Future[T]:
         """See `Store.run`."""
@@ -153,7 +122,7 @@ class CommitQueue:
         self._gather.taken(len(batch))
         self._admission.taken(len(batch), len(self._queue))
         if batch:
-            self._engine.commit(Batch([item for item, _, _ in batch], self._clock.now_ms()))
+            self.commit(Batch([item for item, _, _ in batch], self._clock.now_ms()))
 
     def _first_of_queue(self) -> list[_Entry]:
         """Take the next batch off the queue. None is in flight, so all bytes that are not free are in the queue."""
@@ -182,9 +151,20 @@ class CommitQueue:
             self._publish(outcome)
         finally:
             self._answer(batch, outcome.answers)
-            asyncio.get_running_loop().call_soon(
-                self._next
-            )  # after what these answers set going: their senders may have more
+            # After what these answers set going: their senders may have more.
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _publish(self, outcome: Outcome) -> None:
+        """Tell the listeners what a batch has changed; its senders are answered afterwards."""
+        if outcome.commits:
+            for listener in self._commit_listeners:
+                listener(outcome.commits)
+        for room, event in outcome.redacted:
+            for redacted in self._redact_listeners:
+                redacted(room, event)
+        for room, first_seq in outcome.trimmed:
+            for trimmed in self._trim_listeners:
+                trimmed(room, first_seq)
 
     def _answer(self, batch: list[_Entry], answers: Sequence[ItemAnswer]) -> None:
         self._bytes_free += sum([size for _, _, size in batch])
@@ -203,7 +183,7 @@ class CommitQueue:
         if self._refusal is not None and not self._queue:
             self._check_drained()
         elif seconds := self._gather.wait_s(len(self._queue)):
-            self._engine.wait(seconds)
+            self.wait(seconds)
         else:
             self._take()
 
@@ -233,29 +213,16 @@ class CommitQueue:
         """See `Store.is_ready`."""
         return self._refusal is None and not self._is_full
 
-    def close(self) -> None:
-        """Refuse all that comes from now on."""
+    def _refuse_new(self) -> None:
+        """Refuse all that comes from now on. `_drained` is set when everything that was queued before is answered."""
         self._refusal = self._refusal or "draining"
         self.pause(False)
         if not self._queue:
             self._check_drained()
 
-    async def drained(self) -> None:
-        """Wait until everything that was queued before `close` is answered."""
-        await self._drained.wait()
-
     def _check_drained(self) -> None:
         if not self._in_flight:
             self._drained.set()
-
-
-def after_failure(item: Item) -> Refusal:
-    """The answer to what cannot be stored any more, when the log cannot be asked either.
-
-    It is not stored now. But a draft with a key may be the repeat of one that is, or that the failure has left unknown.
-    """
-    is_keyed = isinstance(item, Draft) and item.key is not None
-    return Refusal("outcome_unknown" if is_keyed else "storage_unavailable", retry_after=1)
 
 
 def _says_full(answer: ItemAnswer) -> bool:

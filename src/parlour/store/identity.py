@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
 
 from parlour.chat.ports import Ids
 
@@ -13,18 +12,11 @@ EPOCH_LENGTH = 6
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-class Identity(NamedTuple):
-    """What is made once with the data: the epoch (6 of `0-9a-z`) and the secret (32 bytes)."""
-
-    epoch: str
-    secret: bytes
-
-
-def new_identity(ids: Ids) -> Identity:
-    """Draw a fresh identity. The secret hashes two tokens of 128 bits, so it has all 256 bits of its length."""
+def new_identity(ids: Ids) -> tuple[str, bytes]:
+    """A fresh epoch (6 of `0-9a-z`), and a secret: a hash of two tokens of 128 bits, so it has all its 256 bits."""
     number = int.from_bytes(hashlib.sha256(b"epoch" + ids.token().encode()).digest())
     epoch = ""
     for _ in range(EPOCH_LENGTH):
         number, digit = divmod(number, len(_DIGITS))
         epoch += _DIGITS[digit]
-    return Identity(epoch, hashlib.sha256(b"secret" + f"{ids.token()}{ids.token()}".encode()).digest())
+    return epoch, hashlib.sha256(b"secret" + f"{ids.token()}{ids.token()}".encode()).digest()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from asyncio import Future
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -22,21 +20,16 @@ from parlour.chat.transactions import (
     Redact,
     SetCursor,
     Step,
-    T,
-    Transaction,
     drive,
 )
 from parlour.core.errors import Refusal
 from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, Stored
 from parlour.core.payloads import Settings
 from parlour.schema.event_json import at_text, event_json, tombstone
-from parlour.store.commit_queue import Batch, CommitQueue, Done, Item, ItemAnswer, Outcome, Work
-from parlour.store.expiry import expired
+from parlour.store.changes import Batch, Changes, Done, Item, ItemAnswer, Outcome, Work, failed_transaction
+from parlour.store.commit_queue import CommitQueue
 from parlour.store.identity import new_identity
-from parlour.store.repeats import repeated
-from parlour.store.times import time_of_next
-
-_log = logging.getLogger("parlour.store")
+from parlour.store.rules import expired, repeated, time_of_next
 
 
 @dataclass(slots=True)
@@ -59,113 +52,61 @@ class _Room:
         return replace(self, events=list(self.events), times=list(self.times), keys=dict(self.keys))
 
 
-@dataclass(slots=True)
-class _Changes:
-    """What a batch, or one transaction of it, has changed; `before` are the rooms as they were before a transaction."""
-
-    added: dict[str, list[Stored]] = field(default_factory=dict)
-    redacted: list[tuple[str, Stored]] = field(default_factory=list)
-    trimmed: list[tuple[str, int]] = field(default_factory=list)
-    before: dict[str, _Room | None] | None = None
-
-    def ranges(self) -> list[tuple[str, int, int]]:
-        """See `Committed`."""
-        new = [(room, events[0].seq, events[-1].seq) for room, events in self.added.items()]
-        return new + [(room, event.seq, event.seq) for room, event in self.redacted]
-
-
-class MemoryStore:
+class MemoryStore(CommitQueue):
     """A `Store` in plain lists."""
 
     def __init__(self, clock: Clock, ids: Ids) -> None:
+        super().__init__(clock)
         self.epoch, self.secret = new_identity(ids)
         self._rooms: dict[str, _Room] = {}
-        self._listeners: list[Callable[[Sequence[Commit]], None]] = []
-        self._trim_listeners: list[Callable[[str, int], None]] = []
-        self._redact_listeners: list[Callable[[str, Stored], None]] = []
+        self._before: dict[str, _Room | None] | None = None  # in a transaction: the rooms as they were before it
         self._commits: list[Committed] = []
         self._cursors: dict[str, int] = {}
         self._oldest: dict[str, int] = {}  # room to the time of its oldest event
-        self._queue = CommitQueue(self, clock, self._publish)
-        self.append: Callable[[Draft, Callable[[Answer], None]], None] = self._queue.append
-        self.pause = self._queue.pause
-        self.is_ready = self._queue.is_ready
-
-    def on_commit(self, listener: Callable[[Sequence[Commit]], None]) -> None:
-        """See `Store.on_commit`."""
-        self._listeners.append(listener)
-
-    def on_trim(self, listener: Callable[[str, int], None]) -> None:
-        """See `Store.on_trim`."""
-        self._trim_listeners.append(listener)
-
-    def on_redact(self, listener: Callable[[str, Stored], None]) -> None:
-        """See `Store.on_redact`."""
-        self._redact_listeners.append(listener)
-
-    def run(self, transaction: Transaction[T]) -> Future[T]:
-        """See `Store.run`."""
-        return self._queue.run(transaction)
 
     def commit(self, batch: Batch) -> None:
-        """See `Engine.commit`."""
-        changes = _Changes()
-        answers = [self._carry_out(item, batch.now_ms, changes) for item in batch.items]
-        commits = [Commit(room, events) for room, events in changes.added.items()]
-        if self._cursors and (ranges := changes.ranges()):
+        """See `CommitQueue.commit`."""
+        changes = Changes(batch.now_ms)
+        answers = [self._carry_out(item, changes) for item in batch.items]
+        ranges = [(room, events[0].seq, events[-1].seq) for room, events in changes.added.items()]
+        ranges += [(room, event.seq, event.seq) for room, event in changes.redacted]
+        if ranges:
             self._commits.append(Committed(len(self._commits) + 1, ranges))
-        self._queue.delivered(Outcome(answers, commits, redacted=changes.redacted, trimmed=changes.trimmed))
+        commits = [Commit(room, events) for room, events in changes.added.items()]
+        self.delivered(Outcome(answers, commits, redacted=changes.redacted, trimmed=changes.trimmed))
 
     def wait(self, seconds: float) -> None:
-        """See `Engine.wait`; there is no sync to share, so nothing waits for long."""
-        asyncio.get_running_loop().call_soon(self._queue.gathered)
+        """See `CommitQueue.wait`; there is no sync to share, so nothing waits for long."""
+        asyncio.get_running_loop().call_soon(self.gathered)
 
     async def close(self) -> None:
         """See `Store.close`."""
-        self._queue.close()
-        await self._queue.drained()
+        self._refuse_new()
+        await self._drained.wait()
 
-    def _publish(self, outcome: Outcome) -> None:
-        if outcome.commits:
-            for listener in self._listeners:
-                listener(outcome.commits)
-        for room, event in outcome.redacted:
-            for redacted in self._redact_listeners:
-                redacted(room, event)
-        for room, first_seq in outcome.trimmed:
-            for trimmed in self._trim_listeners:
-                trimmed(room, first_seq)
-
-    def _carry_out(self, item: Item, now_ms: int, changes: _Changes) -> ItemAnswer:
+    def _carry_out(self, item: Item, changes: Changes) -> ItemAnswer:
         if not isinstance(item, Work):
-            return self._append(item, now_ms, changes)
-        before: dict[str, _Room | None] = {}
-        own = _Changes(before=before)
+            return self._append(item, changes)
+        before = self._before = {}
         cursors, oldest = dict(self._cursors), dict(self._oldest)
+        own = Changes(changes.now_ms)
         try:
-            result = drive(item.transaction, partial(self._perform, now_ms, own))
+            result = drive(item.transaction, partial(self._perform, own))
         except Exception as error:
             self._cursors, self._oldest = cursors, oldest
-            for name, room in before.items():
-                if room is None:
-                    del self._rooms[name]
-                else:
-                    self._rooms[name] = room
-            if isinstance(error, Refusal):
-                return error
-            _log.exception("a transaction failed")
-            return Refusal("internal")
-        for name, events in own.added.items():
-            changes.added.setdefault(name, []).extend(events)
-        for name, event in own.redacted:
-            _redact(changes, name, event)
-        changes.trimmed += own.trimmed
+            self._rooms.update({name: room for name, room in before.items() if room is not None})
+            for name in [name for name, room in before.items() if room is None]:
+                del self._rooms[name]
+            return failed_transaction(error)
+        finally:
+            self._before = None
+        changes.merge(own)
         return Done(result)
 
-    def _perform(self, now_ms: int, changes: _Changes, step: Step) -> object:
+    def _perform(self, changes: Changes, step: Step) -> object:
         match step:
             case Append(draft):
-                answer = self._append(draft, now_ms, changes)
+                answer = self._append(draft, changes)
                 if isinstance(answer, Refusal):
                     raise answer
                 return answer
@@ -176,32 +117,31 @@ class MemoryStore:
             case FindLog(name):
                 return self._rooms.get(name, _Room()).log
             case NoteOldest(name):
-                for each in self._rooms if name is None else (name,):
-                    if len(self._rooms[each].events) > 1:
-                        self._oldest.setdefault(each, min(self._rooms[each].times[0], now_ms))
-                return None
-        return self._perform_on_commits(step)
-
-    def _perform_on_commits(self, step: Position | CommitsAfter | GetCursor | SetCursor) -> object:
-        match step:
+                self._note_oldest(self._rooms if name is None else (name,), changes.now_ms)
             case Position():
                 return len(self._commits)
             case CommitsAfter(position, limit):
                 return self._commits[position : position + limit]
             case GetCursor(follower):
                 return self._cursors.get(follower)
-            case SetCursor(follower, position):
+            case SetCursor(follower, None):
                 self._cursors.pop(follower, None)
-                if position is not None:
-                    self._cursors[follower] = position
-                return None
+            case SetCursor(follower, int(position)):
+                self._cursors[follower] = position
+        return None
 
-    def _drop(self, step: DropExpired, changes: _Changes) -> bool:
+    def _note_oldest(self, names: Iterable[str], now_ms: int) -> None:
+        for name in names:
+            room = self._rooms[name]
+            if len(room.events) > 1:
+                self._oldest.setdefault(name, min(room.times[0], now_ms))
+
+    def _drop(self, step: DropExpired, changes: Changes) -> bool:
         due = [(at_ms, name) for name, at_ms in self._oldest.items() if at_ms < step.before_ms]
         if not due:
             return False
         _, name = min(due)
-        room = self._changed(name, changes)
+        room = self._changed(name)
         times = list(enumerate(room.times[:-1][: step.limit], room.first_seq))
         last, self._oldest[name] = expired(times, step.before_ms, step.now_ms)
         if last is not None:
@@ -213,7 +153,7 @@ class MemoryStore:
             del self._oldest[name]
         return True
 
-    def _append(self, draft: Draft, now_ms: int, changes: _Changes) -> Answer:
+    def _append(self, draft: Draft, changes: Changes) -> Answer:
         room = self._rooms.get(draft.room)
         if room is not None:
             if (refusal := draft.judged_by(room.policy)) is not None:
@@ -222,9 +162,9 @@ class MemoryStore:
                 return repeated(draft, room.events[seq - room.first_seq])
         elif draft.if_first is not None:
             return draft.if_first
-        room = self._changed(draft.room, changes)
+        room = self._changed(draft.room)
         seq = room.log.head_seq + 1
-        at_ms = time_of_next(now_ms, room.active_ms)
+        at_ms = time_of_next(changes.now_ms, room.active_ms)
         stored = Stored(seq, event_json(draft, seq, at_text(at_ms)), draft.type, draft.ref)
         room.events.append(stored)
         room.times.append(at_ms)
@@ -235,21 +175,21 @@ class MemoryStore:
         changes.added.setdefault(draft.room, []).append(stored)
         return Appended(seq, stored.json, replay=False)
 
-    def _redact(self, step: Redact, changes: _Changes) -> Stored:
+    def _redact(self, step: Redact, changes: Changes) -> Stored:
         room = self._rooms.get(step.room, _Room())
         index = step.seq - room.first_seq
         if not 0 <= index < len(room.events):
             raise Refusal("gone")
         event = tombstone(room.events[index])
-        self._changed(step.room, changes).events[index] = event
-        _redact(changes, step.room, event)
+        self._changed(step.room).events[index] = event
+        changes.redact(step.room, event)
         return event
 
-    def _changed(self, name: str, changes: _Changes) -> _Room:
+    def _changed(self, name: str) -> _Room:
         """A room that is about to be changed; made if it is not there."""
-        room = self._rooms.get(name)
-        if changes.before is not None and name not in changes.before:
-            changes.before[name] = None if room is None else room.copy()
+        if self._before is not None and name not in self._before:
+            room = self._rooms.get(name)
+            self._before[name] = None if room is None else room.copy()
         return self._rooms.setdefault(name, _Room())
 
     async def log(self, room: str) -> Log:
@@ -272,13 +212,6 @@ class MemoryStore:
         """See `Store.rooms`."""
         newest_first = sorted(self._rooms.items(), key=lambda item: (-item[1].active_ms, item[0]))
         return [RoomSummary(name, room.log, at_text(room.active_ms)) for name, room in newest_first[:limit]]
-
-
-def _redact(changes: _Changes, name: str, event: Stored) -> None:
-    """An event has become a tombstone; where it is new in the same batch, nobody is shown what it was."""
-    events = changes.added.get(name, ())
-    changes.added.update({name: [event if event.seq == each.seq else each for each in events]} if events else {})
-    changes.redacted.append((name, event))
 
 
 def _fitting(events: list[Stored], max_bytes: int) -> list[Stored]:

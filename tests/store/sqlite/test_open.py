@@ -25,11 +25,6 @@ from parlour.store.sqlite.connection import open_writer
 from parlour.store.sqlite.errors import (
     Damaged,
     DirectoryInUse,
-    MigrationChanged,
-    NotOurs,
-    SchemaTooNew,
-    SettingRefused,
-    SqliteTooOld,
 )
 from parlour.store.sqlite.record import End
 from tests.support.records import ended, set_ended
@@ -158,8 +153,8 @@ def stored_without_log(directory: Path) -> int:
 def test_other_data_has_another_epoch_and_secret() -> None:
     ids = CountedIds()
     made = [new_identity(ids) for _ in range(50)]
-    assert len({identity.epoch for identity in made}) == 50
-    assert len({identity.secret for identity in made}) == 50
+    assert len({epoch for epoch, _ in made}) == 50
+    assert len({secret for _, secret in made}) == 50
 
 
 async def test_a_second_process_is_told_who_holds_the_directory(tmp_path: Path) -> None:
@@ -183,15 +178,15 @@ async def test_the_same_process_cannot_open_twice(tmp_path: Path) -> None:
 
 async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     await _altered(tmp_path, "INSERT INTO migrations VALUES (99, 'later', 'x')")
-    with pytest.raises(SchemaTooNew, match="schema 99"):
+    with pytest.raises(StoreError, match="schema 99"):
         await open_sqlite(tmp_path)
-    with pytest.raises(SchemaTooNew):
+    with pytest.raises(StoreError, match="schema 99"):
         check(tmp_path)
 
 
 async def test_a_changed_migration_is_refused(tmp_path: Path) -> None:
     await _altered(tmp_path, "UPDATE migrations SET checksum = 'other' WHERE number = 1")
-    with pytest.raises(MigrationChanged, match="0001_log"):
+    with pytest.raises(StoreError, match="0001_log"):
         await open_sqlite(tmp_path)
 
 
@@ -200,7 +195,7 @@ async def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> 
     connection.execute("CREATE TABLE mine (x)")
     connection.close()
     before = (tmp_path / "parlour.db").read_bytes()
-    with pytest.raises(NotOurs):
+    with pytest.raises(StoreError, match="another program"):
         await open_sqlite(tmp_path)
     assert (tmp_path / "parlour.db").read_bytes() == before
 
@@ -236,7 +231,7 @@ async def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> Non
 
 async def test_an_sqlite_that_corrupts_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: "3.51.2")
-    with pytest.raises(SqliteTooOld, match=r"3\.51\.3"):
+    with pytest.raises(StoreError, match=r"3\.51\.3"):
         await open_sqlite(tmp_path)
     monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: "3.51.10")
     await (await open_sqlite(tmp_path)).close()
@@ -244,7 +239,7 @@ async def test_an_sqlite_that_corrupts_is_refused(tmp_path: Path, monkeypatch: p
 
 def test_a_setting_that_does_not_take_is_refused() -> None:
     """`:memory:` keeps another journal mode; so does a file system without shared memory."""
-    with pytest.raises(SettingRefused, match="journal_mode at 'memory' where 'wal'"):
+    with pytest.raises(StoreError, match="journal_mode at 'memory' where 'wal'"):
         open_writer(Path(":memory:"))
 
 

@@ -5,30 +5,42 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeGuard, cast
 
 import apsw
+import msgspec
 
 from parlour import log
 from parlour.chat.ports import Commit
-from parlour.chat.transactions import Append, DropExpired, FindLog, Position, Redact, Step, drive
+from parlour.chat.transactions import (
+    Append,
+    CommitsAfter,
+    Committed,
+    DropExpired,
+    FindLog,
+    GetCursor,
+    NoteOldest,
+    Position,
+    Redact,
+    SetCursor,
+    Step,
+    drive,
+)
 from parlour.core.errors import Refusal
 from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, Stored
 from parlour.core.payloads import Settings
 from parlour.schema.event_json import at_text, event_json, tombstone
 from parlour.schema.json_line import encode
-from parlour.store.commit_queue import Done, Item, ItemAnswer, Outcome, Work
-from parlour.store.expiry import expired
+from parlour.store.changes import Changes, Done, Item, ItemAnswer, Outcome, Work, failed_transaction
 from parlour.store.recent import RoomHead
-from parlour.store.repeats import repeated
+from parlour.store.rules import AHEAD_MEANING, AHEAD_MS, expired, repeated, time_of_next
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.rows import checksum, room_crc
-from parlour.store.sqlite.steps import perform
-from parlour.store.times import AHEAD_MEANING, AHEAD_MS, time_of_next
+from parlour.store.sqlite.checksums import checksum, room_crc
 
 _log = logging.getLogger("parlour.store")
+
+_decode_ranges = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
 
 ROOMS_CACHED = 4096
 """Heads of rooms kept at hand; a room that is not costs two more steps, once."""
@@ -37,31 +49,6 @@ DROP_COMMITS_EVERY = 512
 """So often the rows of the log of commits are dropped that no follower needs any more; the newest stays."""
 
 SAY_AHEAD_EVERY_S = 3600.0
-
-
-@dataclass(slots=True)
-class _Changes:
-    """What a batch, or one transaction of it, changes: the events of each room, tombstones, rooms that were touched."""
-
-    now_ms: int
-    added: dict[str, list[Stored]] = field(default_factory=dict)
-    redacted: list[tuple[str, Stored]] = field(default_factory=list)
-    trimmed: list[tuple[str, int]] = field(default_factory=list)
-    rooms: set[str] = field(default_factory=set)
-
-    def merge(self, other: _Changes) -> None:
-        """Add what a later transaction of the batch has changed."""
-        for name, events in other.added.items():
-            self.added.setdefault(name, []).extend(events)
-        for name, event in other.redacted:
-            self.redact(name, event)
-        self.trimmed += other.trimmed
-
-    def redact(self, name: str, event: Stored) -> None:
-        """An event has become a tombstone; where it is new in this batch, nobody is shown what it was."""
-        if name in self.added:
-            self.added[name] = [event if event.seq == each.seq else each for each in self.added[name]]
-        self.redacted.append((name, event))
 
 
 class _Room:
@@ -86,9 +73,8 @@ class EventLog:
     def __init__(self, connection: apsw.Connection, seed: str) -> None:
         """`seed` is what checksums start from."""
         self._commits_crc = room_crc(seed, "")
-        self._position: int = connection.execute(sql.NEWEST_COMMIT).get or 0
-        self._is_followed = bool(connection.execute(sql.IS_FOLLOWED).get)
-        self.last_row = (0, 0)  # id and checksum of the row that was stored last
+        newest = connection.execute(sql.NEWEST_COMMIT).get
+        self.newest: tuple[int, int] = newest or (0, 0)  # position and checksum of the last commit
         self._connection = connection
         self._seed = seed
         self._rooms: dict[str, _Room] = {}
@@ -103,24 +89,23 @@ class EventLog:
         """
         while len(self._rooms) > ROOMS_CACHED:
             del self._rooms[next(iter(self._rooms))]
-        changes = _Changes(now_ms)
+        changes = Changes(now_ms)
         try:
             if self._are_plain(items):
                 try:
                     rows, answers = self._number(items, changes)
-                    if self._is_followed:
-                        rows += self._commit_row(changes)
+                    commit = self._commit_row(changes)
+                    rows += commit
                     self._insert(rows)
                 except apsw.ConstraintError:  # a repeated key; the statement has been rolled back
                     self._forget(items)
-                    changes = _Changes(now_ms)
+                    changes = Changes(now_ms)
                 else:
-                    self._stored(rows)
+                    self._stored(commit)
                     return self._outcome(answers, changes)
             return self._append_in_steps(items, changes)
         except BaseException:
             self._forget(items)
-            self._is_followed = True  # not known: a transaction that is undone may have removed the last cursor
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
@@ -139,7 +124,7 @@ class EventLog:
                 return False
             if item.judged_at is not None and item.judged_at < room.policy_seq:
                 return False
-        return not self._is_followed or (self._position + 1) % DROP_COMMITS_EVERY != 0
+        return (self.newest[0] + 1) % DROP_COMMITS_EVERY != 0
 
     def answers_without_storing(self, items: Sequence[Item], refusal: Refusal) -> list[Answer]:
         """The answers to a batch that could not be stored: repeats find their event, the rest are refused.
@@ -154,7 +139,7 @@ class EventLog:
             answers.append(earlier or refusal)
         return answers
 
-    def _append_in_steps(self, items: Sequence[Item], changes: _Changes) -> Outcome:
+    def _append_in_steps(self, items: Sequence[Item], changes: Changes) -> Outcome:
         self._connection.execute("BEGIN IMMEDIATE")
         answers: list[ItemAnswer] = []
         run: list[Draft] = []  # drafts to be stored at once
@@ -195,7 +180,7 @@ class EventLog:
             self._stored(commit)
         return self._outcome(answers, changes)
 
-    def _store(self, drafts: Sequence[Draft], changes: _Changes) -> Sequence[Answer]:
+    def _store(self, drafts: Sequence[Draft], changes: Changes) -> Sequence[Answer]:
         """Insert drafts within a transaction; the last one may set the policy of its room."""
         rows, answers = self._number(drafts, changes)
         self._insert(rows)
@@ -206,48 +191,71 @@ class EventLog:
             self._connection.execute(sql.SET_POLICY, (*room.policy, room.number))
         return answers
 
-    def _run(self, work: Work, changes: _Changes) -> Done | Refusal:
+    def _run(self, work: Work, changes: Changes) -> Done | Refusal:
         """Drive a transaction; what it has changed before it fails is undone."""
-        own = _Changes(changes.now_ms)
+        own = Changes(changes.now_ms)
+        answer: Done | Refusal
         self._connection.execute("SAVEPOINT work")
         try:
-            result = drive(work.transaction, partial(self._perform, own))
+            answer = Done(drive(work.transaction, partial(self._perform, own)))
         except apsw.Error:
             raise
         except Exception as error:
             self._connection.execute("ROLLBACK TO work")
-            for name in own.rooms:
+            for name in {*own.added, *dict(own.trimmed)}:
                 self._rooms.pop(name, None)
-            if not isinstance(error, Refusal):
-                _log.exception("a transaction failed")
-            answer: Done | Refusal = error if isinstance(error, Refusal) else Refusal("internal")
+                self._find(name)
+            answer = failed_transaction(error)
         else:
             changes.merge(own)
-            answer = Done(result)
         self._connection.execute("RELEASE work")
-        self._is_followed = bool(self._connection.execute(sql.IS_FOLLOWED).get)
         return answer
 
-    def _perform(self, changes: _Changes, step: Step) -> object:
+    def _perform(self, changes: Changes, step: Step) -> object:
         """Carry out one step of a transaction. Raises Refusal, apsw.Error."""
-        if isinstance(step, Append):
-            changes.rooms.add(step.draft.room)
-            answer = self._answer_without_storing(step.draft) or self._store([step.draft], changes)[0]
-            if isinstance(answer, Refusal):
-                raise answer
-            return answer
-        if isinstance(step, Redact):
-            return self._redact(step, changes)
-        if isinstance(step, DropExpired):
-            return self._drop(step, changes)
-        if isinstance(step, Position):
-            return self._position
-        if isinstance(step, FindLog):
-            room = self._find(step.room)
-            return Log(1, 0) if room is None else Log(room.first_seq, room.head, room.policy)
-        return perform(self._connection, self._seed, changes.now_ms, step)
+        execute = self._connection.execute
+        match step:
+            case Append(draft):
+                answer = self._answer_without_storing(draft) or self._store([draft], changes)[0]
+                if isinstance(answer, Refusal):
+                    raise answer
+                return answer
+            case Redact():
+                return self._redact(step, changes)
+            case DropExpired():
+                return self._drop(step, changes)
+            case FindLog(name):
+                room = self._find(name)
+                return Log(1, 0) if room is None else Log(room.first_seq, room.head, room.policy)
+            case NoteOldest(name):
+                execute(sql.NOTE_OLDEST, (changes.now_ms, name))
+            case Position():
+                return self.newest[0]
+            case CommitsAfter():
+                return self._commits_after(step)
+            case GetCursor(follower):
+                return execute(sql.GET_CURSOR, (follower,)).get
+            case SetCursor(follower, None):
+                execute(sql.DROP_CURSOR, (follower,))
+            case SetCursor(follower, position):
+                execute(sql.SET_CURSOR, (follower, position))
+        return None
 
-    def _drop(self, step: DropExpired, changes: _Changes) -> bool:
+    def _commits_after(self, step: CommitsAfter) -> list[Committed]:
+        """The commits, each with the names of its rooms; one that is damaged is logged, and has changed nothing."""
+        found = []
+        rows = self._connection.execute(sql.COMMITS_AFTER, tuple(step)).fetchall()
+        for position, crc, body in cast("list[tuple[int, int, bytes]]", rows):
+            ranges: list[tuple[int, int, int]] = []
+            if crc == checksum(self._commits_crc, position, body):
+                ranges = _decode_ranges(body)
+            else:
+                _log.error("commit %d is damaged: what follows the commits does not learn what it changed", position)
+            named = [(self._connection.execute(sql.NAME_OF, (room,)).get, first, last) for room, first, last in ranges]
+            found.append(Committed(position, named))
+        return found
+
+    def _drop(self, step: DropExpired, changes: Changes) -> bool:
         name = self._connection.execute(sql.DUE_ROOM, (step.before_ms,)).get
         room = None if name is None else self._find(name)
         if room is None:
@@ -261,7 +269,6 @@ class EventLog:
             self._connection.execute(sql.DROP_EVENTS, (first, room.base | last))
             self._connection.execute(sql.RAISE_FIRST, (last + 1, room.number))
             room.first_seq = last + 1
-            changes.rooms.add(name)
             changes.trimmed.append((name, last + 1))
         if room.first_seq >= room.head:
             self._connection.execute(sql.FORGET_OLDEST, (room.number,))
@@ -269,7 +276,7 @@ class EventLog:
             self._connection.execute(sql.SET_OLDEST, (due_ms, room.number))
         return True
 
-    def _redact(self, step: Redact, changes: _Changes) -> Stored:
+    def _redact(self, step: Redact, changes: Changes) -> Stored:
         room = self._find(step.room)
         event_id = 0 if room is None else room.base | step.seq
         row = None if room is None else self._connection.execute(sql.ONE_EVENT, (event_id,)).get
@@ -293,11 +300,11 @@ class EventLog:
             if draft.if_first is not None:
                 return draft.if_first
             return None if self._create(draft.room) else Refusal("storage_full", "No more rooms can be made.")
-        if _is_outdated(draft, room) and (refusal := draft.judged_by(room.policy)) is not None:
+        if (refusal := draft.judged_by(room.policy)) is not None:
             return refusal
         return None if draft.key is None else self._earlier(draft)
 
-    def _outcome(self, answers: Sequence[ItemAnswer], changes: _Changes) -> Outcome:
+    def _outcome(self, answers: Sequence[ItemAnswer], changes: Changes) -> Outcome:
         commits, heads = [], []
         for name, events in changes.added.items():
             room = self._rooms[name]
@@ -305,7 +312,7 @@ class EventLog:
             heads.append(RoomHead(name, room.first_seq, room.head, room.at_ms, room.policy))
         return Outcome(answers, commits, heads, changes.redacted, changes.trimmed)
 
-    def _number(self, drafts: Sequence[Draft], changes: _Changes) -> tuple[list[apsw.SQLiteValue], list[Answer]]:
+    def _number(self, drafts: Sequence[Draft], changes: Changes) -> tuple[list[apsw.SQLiteValue], list[Answer]]:
         """Give each draft its place and time: the rows to insert, and the answers."""
         now_ms, added = changes.now_ms, changes.added
         rows: list[apsw.SQLiteValue] = []
@@ -339,21 +346,16 @@ class EventLog:
                 _log, "room_ahead_of_the_clock", log.WARNING, room=name, ahead_s=ahead_ms // 1000, meaning=AHEAD_MEANING
             )
 
-    def _commit_row(self, changes: _Changes) -> Sequence[apsw.SQLiteValue]:
-        """The row that says what a transaction changes, in the log of commits: which seqs of which rooms.
-
-        A batch of plain drafts has one only where a follower will read it; it costs a batch a seventh of its time.
-        """
+    def _commit_row(self, changes: Changes) -> Sequence[apsw.SQLiteValue]:
+        """The row that says what a transaction changes, in the log of commits: which seqs of which rooms."""
         ranges = [(self._rooms[name].number, events[0].seq, events[-1].seq) for name, events in changes.added.items()]
         ranges += [(self._rooms[name].number, event.seq, event.seq) for name, event in changes.redacted]
-        position = self._position + 1
+        position = self.newest[0] + 1
         body = encode(ranges)
         return position, changes.now_ms, "", None, body, checksum(self._commits_crc, position, body), "commit", None
 
-    def _stored(self, rows: Sequence[apsw.SQLiteValue]) -> None:
-        self.last_row = event_id, _ = cast("tuple[int, int]", (rows[-sql.COLUMNS], rows[sql.CHECKSUM - sql.COLUMNS]))
-        if event_id <= sql.SEQ_MASK:  # the row of a commit
-            self._position = event_id
+    def _stored(self, commit: Sequence[apsw.SQLiteValue]) -> None:
+        self.newest = cast("tuple[int, int]", (commit[0], commit[sql.CHECKSUM]))
 
     def _insert(self, rows: Sequence[apsw.SQLiteValue]) -> None:
         statement, missing = sql.insert_events(len(rows) // sql.COLUMNS)
@@ -398,7 +400,3 @@ class EventLog:
                 self._rooms.clear()
             else:
                 self._rooms.pop(item.room, None)
-
-
-def _is_outdated(draft: Draft, room: _Room) -> bool:
-    return draft.judged_at is not None and draft.judged_at < room.policy_seq

@@ -12,7 +12,7 @@ from contextlib import suppress
 import apsw
 
 from parlour.store.sqlite.connection import BUSY_MS
-from parlour.store.sqlite.failures import Verdict, judge
+from parlour.store.sqlite.errors import Verdict, judge
 from parlour.store.sqlite.record import Record
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import apsw
 
-from parlour.store.sqlite.errors import SettingRefused, SqliteTooOld
+from parlour.store.sqlite.errors import StoreError
 from parlour.store.sqlite.migrate import check_applied
 
 OLDEST_SQLITE = (3, 51, 3)
@@ -37,18 +37,18 @@ _READER: dict[str, int | str] = {"query_only": 1, **_EVERYWHERE}
 
 
 def check_library() -> None:
-    """Raise SqliteTooOld if the SQLite library that apsw brings is older than `OLDEST_SQLITE`."""
+    """Raise StoreError if the SQLite library that apsw brings is older than `OLDEST_SQLITE`."""
     version = apsw.sqlite_lib_version()
     if tuple(int(part) for part in version.split(".")) < OLDEST_SQLITE:
         wanted = ".".join(map(str, OLDEST_SQLITE))
-        raise SqliteTooOld(f"SQLite {version} can corrupt its write-ahead log: upgrade apsw to {wanted} or newer.")
+        raise StoreError(f"SQLite {version} can corrupt its write-ahead log: upgrade apsw to {wanted} or newer.")
 
 
 def open_writer(database: Path) -> apsw.Connection:
     """The read-write connection; makes the file if needed.
 
-    To close it leaves the log as it is, until `keep_log` is called with False. Raises NotOurs, SchemaTooNew or
-    MigrationChanged before anything is changed; SettingRefused, apsw.Error.
+    To close it leaves the log as it is, until `keep_log` is called with False. Raises StoreError
+    (before anything is changed, if the data is not ours or of another version), apsw.Error.
     """
     connection = apsw.Connection(str(database))
     try:
@@ -67,7 +67,7 @@ def keep_log(connection: apsw.Connection, is_kept: bool) -> None:
 
 
 def open_reader(database: Path) -> apsw.Connection:
-    """A read-only connection to an existing file. Raises SettingRefused, apsw.Error."""
+    """A read-only connection to an existing file. Raises StoreError, apsw.Error."""
     connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         _apply(connection, _READER)
@@ -90,4 +90,4 @@ def _apply(connection: apsw.Connection, settings: dict[str, int | str]) -> None:
     for name, wanted in settings.items():
         found = connection.pragma(name)
         if found != wanted:
-            raise SettingRefused(f"SQLite keeps {name} at {found!r} where {wanted!r} is needed.")
+            raise StoreError(f"SQLite keeps {name} at {found!r} where {wanted!r} is needed.")

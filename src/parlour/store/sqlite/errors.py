@@ -1,10 +1,15 @@
-"""Why a data directory cannot be opened; every message says what to do."""
+"""Why a data directory cannot be opened, and what an error of SQLite says about the batch it struck."""
 
 from __future__ import annotations
 
+import errno
+from enum import Enum
+
+import apsw
+
 
 class StoreError(Exception):
-    """The data cannot be opened."""
+    """The data cannot be opened; the message says why, and what to do."""
 
 
 class DirectoryInUse(StoreError):
@@ -16,25 +21,33 @@ class DirectoryInUse(StoreError):
         super().__init__(f"{directory} is in use by {who}: stop it first, or choose another directory with --data.")
 
 
-class SqliteTooOld(StoreError):
-    """The SQLite library has the WAL-reset bug, which can corrupt the database."""
-
-
-class SettingRefused(StoreError):
-    """SQLite did not take a setting that the guarantees rest on."""
-
-
-class NotOurs(StoreError):
-    """The file is not a Parlour database."""
-
-
-class SchemaTooNew(StoreError):
-    """The data was written by a newer version."""
-
-
-class MigrationChanged(StoreError):
-    """A migration differs from the one that made this data."""
-
-
 class Damaged(StoreError):
-    """The database cannot be read."""
+    """The database cannot be read, or lacks what was stored."""
+
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Verdict(Enum):
+    """What may be said about a batch after an error, and whether the writer may go on."""
+
+    FULL = "nothing stored, no space on the disk; later batches are tried"
+    BUSY = "nothing stored, another program held a lock for too long; later batches are tried"
+    UNKNOWN = "the events may come back after a restart: nothing may be written any more"
+
+
+def judge(error: apsw.Error, system_errno: int) -> Verdict:
+    """Judge an error of a transaction that changed the log.
+
+    SQLite writes all frames of a transaction to the WAL, then syncs, then updates the WAL-index in shared memory. A
+    failed write leaves no valid commit frame, so the transaction cannot come back. After a failed sync it can (the
+    frames are there, a later sync may still reach the disk), after a failure in the WAL-index too: these are unknown,
+    like everything that is not listed here.
+    """
+    if isinstance(error, apsw.FullError):
+        return Verdict.FULL
+    if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_WRITE and system_errno in _NO_SPACE:
+        return Verdict.FULL
+    if isinstance(error, apsw.BusyError):
+        return Verdict.BUSY
+    return Verdict.UNKNOWN

@@ -40,7 +40,8 @@ def identity_of(connection: apsw.Connection, ids: Ids) -> Kept:
 
 def begin_epoch(connection: apsw.Connection, found: Kept, ids: Ids) -> Kept:
     """Give the data another epoch, durably; the guests stay who they are. Raises apsw.Error."""
-    kept = found._replace(epoch=new_identity(ids).epoch)
+    epoch, _ = new_identity(ids)
+    kept = found._replace(epoch=epoch)
     with connection:
         _write(connection, kept)
     return kept

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import apsw
 
-from parlour.store.sqlite.errors import MigrationChanged, NotOurs, SchemaTooNew
+from parlour.store.sqlite.errors import StoreError
 
 APPLICATION_ID = 0x7061726C
 """`parl`, in the header of the file (sqlite.org/fileformat2.html §1.2.16)."""
@@ -42,27 +42,27 @@ def migrations() -> list[Migration]:
 
 
 def applied(connection: apsw.Connection) -> dict[int, str]:
-    """The checksums of the migrations that made this database. Raises NotOurs."""
+    """The checksums of the migrations that made this database. Raises StoreError."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if not tables:
         return {}
     if connection.pragma("application_id") != APPLICATION_ID or "migrations" not in tables:
-        raise NotOurs(f"{connection.filename} is a database of another program.")
+        raise StoreError(f"{connection.filename} is a database of another program.")
     return dict(connection.execute("SELECT number, checksum FROM migrations ORDER BY number"))
 
 
 def check_applied(connection: apsw.Connection) -> list[Migration]:
-    """The migrations still to be applied. Raises NotOurs, SchemaTooNew, MigrationChanged."""
+    """The migrations still to be applied. Raises StoreError."""
     done = applied(connection)
     known = migrations()
     newest = max(done, default=0)
     if newest > len(known):
-        raise SchemaTooNew(
+        raise StoreError(
             f"{connection.filename} has schema {newest}, this version knows {len(known)}: use a newer Parlour."
         )
     for migration in known[:newest]:
         if done.get(migration.number) != migration.checksum:
-            raise MigrationChanged(
+            raise StoreError(
                 f"{connection.filename} was made by another form of migration {migration.name}: "
                 "use the version that made it, or restore a backup."
             )
@@ -70,7 +70,7 @@ def check_applied(connection: apsw.Connection) -> list[Migration]:
 
 
 def migrate(connection: apsw.Connection) -> None:
-    """Apply what is missing. Raises NotOurs, SchemaTooNew, MigrationChanged, apsw.Error."""
+    """Apply what is missing. Raises StoreError, apsw.Error."""
     for migration in check_applied(connection):
         with connection:
             if migration.number == 1:

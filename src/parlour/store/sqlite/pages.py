@@ -1,104 +1,60 @@
-"""The reading half of the Store port as values: each is one step of SQLite, verified before it leaves."""
+"""The reading half of the Store port: each read is one step of SQLite, verified before it leaves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from sys import intern
 from typing import cast
 
 import apsw
 
+from parlour.chat.ports import DamagedEvents
 from parlour.core.event import Log, Policy, Stored
 from parlour.core.payloads import Access
 from parlour.store.recent import RoomHead
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.rows import BadRows, checksum, room_crc
+from parlour.store.sqlite.checksums import checksum, room_crc
 
 
-@dataclass(frozen=True, slots=True)
-class LogOf:
+def log_of(connection: apsw.Connection, room: str) -> Log:
     """See `Store.log`."""
-
-    room: str
-
-    def run(self, connection: apsw.Connection) -> Log:
-        """The extent of the log."""
-        row = connection.execute(sql.FIND_ROOM, (self.room,)).get
-        if row is None:
-            return Log(1, 0)
-        _, first_seq, newest, policy_seq, access = row
-        return Log(first_seq, newest & sql.SEQ_MASK, Policy(policy_seq, access))
+    row = connection.execute(sql.FIND_ROOM, (room,)).get
+    if row is None:
+        return Log(1, 0)
+    _, first_seq, newest, policy_seq, access = row
+    return Log(first_seq, newest & sql.SEQ_MASK, Policy(policy_seq, access))
 
 
-@dataclass(frozen=True, slots=True)
-class After:
-    """See `Store.after`; `seq` is not negative."""
-
-    seed: str
-    room: str
-    seq: int
-    limit: int
-    max_bytes: int
-
-    def run(self, connection: apsw.Connection) -> list[Stored]:
-        """The events, oldest first. Raises BadRows."""
-        row = _page(connection, sql.PAGE_AFTER, (self.room, self.seq, self.limit, self.max_bytes))
-        if row is None:
-            return []
-        number, first, newest, found, lines = row
-        oldest = max(self.seq + 1, first)
-        wanted = min(self.limit, (newest & sql.SEQ_MASK) - oldest + 1)
-        if wanted <= 0:
-            return []
-        events = _parse(lines, room_crc(self.seed, self.room))
-        if events is None or found != wanted or events[0].seq != oldest:
-            return _salvage(connection, self, number, range(oldest, oldest + wanted))
-        return events
+def newest_rooms(connection: apsw.Connection, limit: int) -> list[RoomHead]:
+    """The rooms with the newest events, most recently active first; a look at every room there is."""
+    rows = connection.execute(sql.ROOMS, (limit,)).fetchall()
+    return [RoomHead(*row[:4], Policy(*row[4:])) for row in cast("list[tuple[str, int, int, int, int, Access]]", rows)]
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
-    """See `Store.before`; `seq` is not negative."""
+def page(
+    connection: apsw.Connection, seed: str, room: str, span: tuple[int, int], limit: int, max_bytes: int, is_last: bool
+) -> list[Stored]:
+    """The first or last events of a room whose seqs are in `span`, oldest first; see `Store.after`, `Store.before`.
 
-    seed: str
-    room: str
-    seq: int
-    limit: int
-    max_bytes: int
-
-    def run(self, connection: apsw.Connection) -> list[Stored]:
-        """The events, oldest first. Raises BadRows."""
-        row = _page(connection, sql.PAGE_BEFORE, (self.room, self.seq, self.limit, self.max_bytes))
-        if row is None:
-            return []
-        number, first, newest, found, lines = row
-        end = min(self.seq, (newest & sql.SEQ_MASK) + 1)
-        wanted = min(self.limit, end - first)
-        if wanted <= 0:
-            return []
-        events = _parse(lines, room_crc(self.seed, self.room))
-        if events is None or found != wanted or events[-1].seq != end - 1:
-            return _salvage(connection, self, number, range(end - 1, end - wanted - 1, -1))
-        return events
+    Raises DamagedEvents.
+    """
+    row = _row(connection, sql.LAST_PAGE if is_last else sql.FIRST_PAGE, (room, *span, limit, max_bytes))
+    if row is None:
+        return []
+    number, first_seq, newest, found, lines = row
+    first, last = max(span[0], first_seq), min(span[1], newest & sql.SEQ_MASK)
+    wanted = (range(last, first - 1, -1) if is_last else range(first, last + 1))[:limit]
+    if not wanted:
+        return []
+    start = room_crc(seed, room)
+    events = _parse(lines, start)
+    if events is None or found != len(wanted) or events[-1 if is_last else 0].seq != wanted[0]:
+        return _salvage(connection, room, start, number << sql.SEQ_BITS, wanted, max_bytes)
+    return events
 
 
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """The rooms with the newest events; a look at every room there is."""
-
-    limit: int
-
-    def run(self, connection: apsw.Connection) -> list[RoomHead]:
-        """The rooms, most recently active first."""
-        rows = connection.execute(sql.ROOMS, (self.limit,)).fetchall()
-        return [
-            RoomHead(*row[:4], Policy(*row[4:])) for row in cast("list[tuple[str, int, int, int, int, Access]]", rows)
-        ]
-
-
-def _page(
-    connection: apsw.Connection, statement: str, arguments: tuple[str, int, int, int]
+def _row(
+    connection: apsw.Connection, statement: str, arguments: tuple[str, int, int, int, int]
 ) -> tuple[int, int, int, int, bytes | None] | None:
     """The one row of a page; without events in it where SQLite finds the file damaged, None for no such room."""
     try:
@@ -128,35 +84,39 @@ def _parse(lines: bytes | None, start: int) -> list[Stored] | None:
     return events
 
 
-def _salvage(connection: apsw.Connection, page: After | Before, number: int, seqs: Sequence[int]) -> list[Stored]:
-    """Read a page that did not verify row by row, in the order of `seqs`, up to the first bad ones.
+def _salvage(
+    connection: apsw.Connection, room: str, start: int, base: int, seqs: Sequence[int], max_bytes: int
+) -> list[Stored]:
+    """Read a page that did not verify row by row, in the order of `seqs`, up to the first bad event.
 
-    Gives the events, oldest first, if the limit of bytes comes before any bad one. Raises BadRows.
+    Gives the events, oldest first. Raises DamagedEvents if there is none before the bad ones.
     """
-    start = room_crc(page.seed, page.room)
     good: list[Stored] = []
     bad: list[int] = []
     what, total = "", 0
     for seq in seqs:
-        found = _row(connection, start, number, seq)
-        if isinstance(found, str):
-            what = what or found
+        event = _event(connection, start, base, seq)
+        if isinstance(event, str):
+            if good:
+                break
+            what = what or event
             bad.append(seq)
             continue
-        total += len(found.json)
-        if bad or (total > page.max_bytes and good):
+        total += len(event.json)
+        if bad or (good and total > max_bytes):
             break
-        good.append(found)
-    good.sort()
+        good.append(event)
     if bad:
-        raise BadRows(page.room, min(bad), max(bad), what, good)
-    return good
+        first, last = min(bad), max(bad)
+        those = f"Event {first} of room {room} is" if first == last else f"Events {first} to {last} of room {room} are"
+        raise DamagedEvents(room, first, last, f"{those} damaged: {what}.")
+    return sorted(good)
 
 
-def _row(connection: apsw.Connection, start: int, number: int, seq: int) -> Stored | str:
+def _event(connection: apsw.Connection, start: int, base: int, seq: int) -> Stored | str:
     """An event, or what is wrong with it."""
     try:
-        row = connection.execute(sql.ONE_EVENT, ((number << sql.SEQ_BITS) | seq,)).get
+        row = connection.execute(sql.ONE_EVENT, (base | seq,)).get
     except apsw.CorruptError:
         return "it cannot be read"
     if row is None:

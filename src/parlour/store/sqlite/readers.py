@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from asyncio import AbstractEventLoop, Future
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from functools import lru_cache, partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import apsw
 
 from parlour.chat.ports import DamagedEvents
 from parlour.core.errors import Refusal
-from parlour.store.sqlite.rows import BadRows
 
 _log = logging.getLogger("parlour.store")
 
@@ -23,40 +24,32 @@ QUEUE = 20_000
 REPORTS = 1000
 """Damaged places that are remembered as logged."""
 
-Result_co = TypeVar("Result_co", covariant=True)
 Result = TypeVar("Result")
-
-
-class Query(Hashable, Protocol[Result_co]):
-    """A read as a value: equal queries have equal results as long as nothing is committed."""
-
-    def run(self, connection: apsw.Connection) -> Result_co:
-        """The result. Raises BadRows, apsw.Error."""
+_Job: TypeAlias = tuple[int, Callable[..., Any], tuple[Hashable, ...]]
 
 
 class Readers:
-    """Runs queries on a few threads. Equal ones that wait at the same time are run once."""
+    """Reads on a few threads. Equal reads that wait at the same time are made once."""
 
     def __init__(self, connections: list[apsw.Connection], loop: AbstractEventLoop) -> None:
         self._loop = loop
-        self._jobs: SimpleQueue[tuple[int, Query[Any]] | None] = SimpleQueue()
-        self._waiting: dict[tuple[int, Query[Any]], list[Future[Any]]] = {}
-        self._reported: set[tuple[str, int]] = set()
-        self._open = len(connections)
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._waiting: dict[_Job, list[Future[Any]]] = {}
+        self._say_once = lru_cache(REPORTS)(partial(_log.error, "%s"))  # a page may be asked for often
         self._closing = False
-        self._ended: Future[None] = loop.create_future()
-        for connection in connections:
-            Thread(target=self._run, args=(connection,), name="parlour-reader", daemon=True).start()
+        self._ends: list[Future[None]] = [loop.create_future() for _ in connections]
+        for connection, end in zip(connections, self._ends, strict=True):
+            Thread(target=self._run, args=(connection, end), name="parlour-reader", daemon=True).start()
 
-    def read(self, commits: int, query: Query[Result]) -> Future[Result]:
-        """The result of `query`, which sees at least the first `commits` transactions.
+    def read(self, commits: int, query: Callable[..., Result], *arguments: Hashable) -> Future[Result]:
+        """The result of `query(connection, *arguments)`, which sees at least the first `commits` transactions.
 
         A read may share the result of one that was asked for since the same commit, not of an older one: a sender
         that has its answer finds its event. Fails with DamagedEvents, with Refusal("storage_unavailable") for a failing
         disk, ("overloaded") if too many reads wait, ("draining") after `close`.
         """
         future: Future[Result] = self._loop.create_future()
-        job = (commits, query)
+        job = (commits, query, arguments)
         if self._closing:
             future.set_exception(Refusal("draining"))
         elif job in self._waiting:
@@ -71,18 +64,19 @@ class Readers:
     async def close(self) -> None:
         """Answer what waits, then end the threads and close the connections."""
         self._closing = True
-        for _ in range(self._open):
+        for _ in self._ends:
             self._jobs.put(None)
-        await self._ended
+        await asyncio.gather(*self._ends)
 
-    def _run(self, connection: apsw.Connection) -> None:
+    def _run(self, connection: apsw.Connection, end: Future[None]) -> None:
         while (job := self._jobs.get()) is not None:
+            _, query, arguments = job
             result: object
             try:
-                result = job[1].run(connection)
-            except BadRows as error:
-                self._report(error)
-                result = error.good or DamagedEvents(error.room, error.first, error.last, str(error))
+                result = query(connection, *arguments)
+            except DamagedEvents as damaged:
+                self._say_once(damaged.detail)
+                result = damaged
             except apsw.Error as error:
                 _log.error("a read failed: %s", error)
                 result = Refusal("storage_unavailable")
@@ -91,18 +85,9 @@ class Readers:
                 result = Refusal("internal")
             self._loop.call_soon_threadsafe(self._answer, job, result)
         connection.close()
-        self._loop.call_soon_threadsafe(self._one_ended)
+        self._loop.call_soon_threadsafe(end.set_result, None)
 
-    def _report(self, error: BadRows) -> None:
-        """Say it once: the page may be asked for often."""
-        place = (error.room, error.first)
-        if place not in self._reported:
-            if len(self._reported) >= REPORTS:
-                self._reported.clear()
-            self._reported.add(place)
-            _log.error("%s", error)
-
-    def _answer(self, job: tuple[int, Query[Any]], result: object) -> None:
+    def _answer(self, job: _Job, result: object) -> None:
         for future in self._waiting.pop(job):
             if future.done():  # who asked has gone
                 continue
@@ -110,8 +95,3 @@ class Readers:
                 future.set_exception(result)
             else:
                 future.set_result(result)
-
-    def _one_ended(self) -> None:
-        self._open -= 1
-        if not self._open:
-            self._ended.set_result(None)

@@ -31,7 +31,7 @@ INSERT_SIZES = (2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257)
 """An INSERT for every size of a batch would keep 22 MB of compiled statements; these keep about one. Each is one more
 than a number of events, for the row of the commit; the last is for the largest batch."""
 
-NEWEST_COMMIT = "SELECT max(id) FROM events WHERE id < 1 << 36"
+NEWEST_COMMIT = "SELECT id, checksum FROM events WHERE id < 1 << 36 ORDER BY id DESC LIMIT 1"
 """The log of commits has the room number 0: a batch and what it changes are stored by one INSERT."""
 
 COLUMNS = 8
@@ -62,46 +62,38 @@ CHECKSUM_OF = "SELECT checksum FROM events WHERE id = ?"
 
 ONE_EVENT = "SELECT checksum, body, type, ref FROM events WHERE id = ?"
 
-# A page is one step and one value: "seq checksum type ref body" lines, which need no escaping because JSON has no raw
-# newline.
-# `sizes` finds where the limits fall from the lengths alone, without loading bodies.
-# Columns: room_no, first_seq, newest id, how many events the limit covers, the lines. No row: no such room.
-PAGE_AFTER = """
+_PAGE = """
 WITH
   room AS MATERIALIZED (SELECT room_no, first_seq, room_no << 36 AS base FROM rooms WHERE name = ?1),
   sizes AS MATERIALIZED (
-    SELECT id, sum(size) OVER (ORDER BY id) AS total FROM (
+    SELECT id, sum(size) OVER (ORDER BY id {order}) AS total FROM (
       SELECT id, octet_length(body) AS size FROM events
-      WHERE id > (SELECT base FROM room) + ?2 AND id < (SELECT base FROM room) + (1 << 36)
-      ORDER BY id LIMIT ?3))
+      WHERE id BETWEEN (SELECT base FROM room) + ?2 AND (SELECT base FROM room) + ?3
+      ORDER BY id {order} LIMIT ?4))
 SELECT room_no, first_seq,
   (SELECT max(id) FROM events WHERE id BETWEEN base AND base + (1 << 36) - 1),
   (SELECT count(*) FROM sizes),
   CAST((SELECT group_concat((id & ((1 << 36) - 1)) || ' ' || checksum || ' ' || type || ' '
     || coalesce(ref, '') || ' ' || CAST(body AS TEXT), char(10)) FROM (
     SELECT id, checksum, type, ref, body FROM events
-    WHERE id > base + ?2 AND id <= (SELECT coalesce(max(id) FILTER (WHERE total <= ?4), min(id)) FROM sizes)
-    ORDER BY id)) AS BLOB)
+    WHERE {fitting} ORDER BY id)) AS BLOB)
 FROM room
 """
+FIRST_PAGE = _PAGE.format(
+    order="ASC",
+    fitting="""id >= base + ?2
+      AND id <= (SELECT coalesce(max(id) FILTER (WHERE total <= ?5), min(id)) FROM sizes)""",
+)
+LAST_PAGE = _PAGE.format(
+    order="DESC",
+    fitting="""id <= base + ?3
+      AND id >= (SELECT coalesce(min(id) FILTER (WHERE total <= ?5), max(id)) FROM sizes)""",
+)
+"""A page is one step and one value: "seq checksum type ref body" lines, which need no escaping because JSON has no raw
+newline. `sizes` finds where the limits fall from the lengths alone, without loading bodies.
 
-PAGE_BEFORE = """
-WITH
-  room AS MATERIALIZED (SELECT room_no, first_seq, room_no << 36 AS base FROM rooms WHERE name = ?1),
-  sizes AS MATERIALIZED (
-    SELECT id, sum(size) OVER (ORDER BY id DESC) AS total FROM (
-      SELECT id, octet_length(body) AS size FROM events
-      WHERE id > (SELECT base FROM room) AND id < (SELECT base FROM room) + ?2
-      ORDER BY id DESC LIMIT ?3))
-SELECT room_no, first_seq,
-  (SELECT max(id) FROM events WHERE id BETWEEN base AND base + (1 << 36) - 1),
-  (SELECT count(*) FROM sizes),
-  CAST((SELECT group_concat((id & ((1 << 36) - 1)) || ' ' || checksum || ' ' || type || ' '
-    || coalesce(ref, '') || ' ' || CAST(body AS TEXT), char(10)) FROM (
-    SELECT id, checksum, type, ref, body FROM events
-    WHERE id < base + ?2 AND id >= (SELECT coalesce(min(id) FILTER (WHERE total <= ?4), max(id)) FROM sizes)
-    ORDER BY id)) AS BLOB)
-FROM room
+Parameters: the name of the room, the first and last seq, at most how many events and bytes. Columns: room_no,
+first_seq, newest id, how many events the limit covers, the lines. No row: no such room.
 """
 
 ROOMS = """
@@ -138,7 +130,6 @@ DELETE FROM events WHERE id IN (
 """
 GET_CURSOR = "SELECT position FROM cursors WHERE follower = ?"
 SET_CURSOR = "INSERT OR REPLACE INTO cursors (follower, position) VALUES (?, ?)"
-IS_FOLLOWED = "SELECT EXISTS (SELECT 1 FROM cursors)"
 DROP_CURSOR = "DELETE FROM cursors WHERE follower = ?"
 
 EVENTS_FROM = """

@@ -9,9 +9,9 @@ import apsw
 
 from parlour.schema.event_json import at_text
 from parlour.schema.events import decode_event
+from parlour.store.rules import HOUR_MS
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.rows import checksum, room_crc
-from parlour.store.times import HOUR_MS
+from parlour.store.sqlite.checksums import checksum, room_crc
 
 RECENT_ROOMS = 100
 RECENT_EVENTS = 200

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import logging
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import apsw
 
 from parlour.core.errors import Refusal
-from parlour.store.commit_queue import Batch, ItemAnswer, Outcome, after_failure
+from parlour.store.changes import Batch, ItemAnswer, Outcome, after_failure
+from parlour.store.commit_queue import CommitQueue
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.batch import EventLog
-from parlour.store.sqlite.checkpoints import Checkpoints
 from parlour.store.sqlite.connection import keep_log
-from parlour.store.sqlite.failures import Verdict, judge
+from parlour.store.sqlite.database import Database
+from parlour.store.sqlite.errors import Verdict, judge
 from parlour.store.sqlite.record import End, Record
 
 _log = logging.getLogger("parlour.store")
@@ -44,43 +44,21 @@ class IdleWork(NamedTuple):
     step: Callable[[], None]
 
 
-class Owner(Protocol):
-    """Whom the writer tells; called on the event loop."""
-
-    def delivered(self, outcome: Outcome) -> None:
-        """A batch is done; called once for each."""
-
-    def gathered(self) -> None:
-        """A wait is over."""
-
-    def has_space(self) -> None:
-        """A disk that was full has taken something again."""
-
-    def failed(self, error: BaseException) -> None:
-        """The disk has failed, or the writer itself: every later batch is refused. Called once, after what met it."""
-
-    def stopped(self) -> None:
-        """The thread has ended."""
-
-
 class Writer:
     """Takes jobs in order, one at a time. None: finish the log and end."""
 
     def __init__(
-        self,
-        connection: apsw.Connection,
-        record: Record,
-        checkpoints: Checkpoints,
-        events: EventLog,
-        owner: Owner,
-        loop: AbstractEventLoop,
+        self, database: Database, owner: CommitQueue, on_fatal: Callable[[BaseException], None], loop: AbstractEventLoop
     ) -> None:
+        """`owner` is told what became of the jobs, `on_fatal` once that the disk has failed, both on the loop."""
         self.jobs: SimpleQueue[Batch | Wait | None] = SimpleQueue()
-        self._connection = connection
-        self._record = record
-        self._checkpoints = checkpoints
-        self._events = events
+        self.stopped: Future[None] = loop.create_future()
+        self._connection = database.writer
+        self._record = database.record
+        self._checkpoints = database.checkpoints
+        self._events = database.events
         self._owner = owner
+        self._on_fatal = on_fatal
         self._tell = loop.call_soon_threadsafe
         self._trouble: Verdict | None = None  # what the last batch met
         self._failed = False
@@ -137,7 +115,7 @@ class Writer:
             self._trouble = None
             if outcome.commits or outcome.redacted:  # a batch of repeats stores nothing
                 # Before the loop is woken: afterwards the two threads would wait for each other's GIL.
-                self._record.stored(*self._events.last_row)
+                self._record.stored(*self._events.newest)
             self._deliver(outcome)
             self._checkpoint_if(CHECKPOINT_PAGES)
 
@@ -183,7 +161,8 @@ class Writer:
         self._failed = True
         # Closing the last connection would checkpoint, which is to write and sync after all.
         keep_log(self._connection, True)
-        self._tell(self._owner.failed, error)
+        self._tell(self._owner.failed)
+        self._tell(self._on_fatal, error)
 
     def _rest(self) -> float | None:
         """Seconds until idle work is due; None: there is none."""
@@ -244,4 +223,4 @@ class Writer:
             _log.error("the database could not be closed: %s", error)
         finally:
             self._record.close(end)
-            self._tell(self._owner.stopped)
+            self._tell(self.stopped.set_result, None)

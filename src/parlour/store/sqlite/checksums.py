@@ -4,23 +4,6 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from parlour.core.event import Stored
-
-
-class BadRows(Exception):
-    """The events `first` to `last` are missing or are not what was stored: they must not be served.
-
-    `good` is what a page has to give all the same, on the near side of them.
-    """
-
-    def __init__(self, room: str, first: int, last: int, what: str, good: list[Stored]) -> None:
-        self.room = room
-        self.first = first
-        self.last = last
-        self.good = good
-        those = f"Event {first}" if first == last else f"Events {first} to {last}"
-        super().__init__(f"{those} of room {room} {'is' if first == last else 'are'} damaged: {what}.")
-
 
 def room_crc(seed: str, room: str) -> int:
     """What the checksums of a room start from; `seed` is that of the database (`identity.py`)."""

@@ -1,0 +1,94 @@
+"""What an engine is given to carry out (batches of drafts and transactions), and what became of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from parlour.chat.ports import Commit
+from parlour.chat.transactions import Transaction
+from parlour.core.errors import Refusal
+from parlour.core.event import Answer, Draft, Stored
+from parlour.store.recent import RoomHead
+
+_log = logging.getLogger("parlour.store")
+
+
+class Work(NamedTuple):
+    """A transaction in the queue."""
+
+    transaction: Transaction[Any]
+
+
+class Done(NamedTuple):
+    """The answer to a `Work` that is stored: what the transaction returned."""
+
+    result: Any
+
+
+Item: TypeAlias = Draft | Work
+ItemAnswer: TypeAlias = Answer | Done
+
+
+class Batch(NamedTuple):
+    """What becomes one transaction, in order, and the wall-clock time that its events are given."""
+
+    items: Sequence[Item]
+    now_ms: int
+
+
+class Outcome(NamedTuple):
+    """What became of a batch: an answer for each item, in order, and what it changed.
+
+    `commits` are the new events, `heads` how the logs of their rooms end now, `redacted` the tombstones with their
+    rooms, `trimmed` rooms that have lost the events before a seq.
+    """
+
+    answers: Sequence[ItemAnswer]
+    commits: Sequence[Commit] = ()
+    heads: Sequence[RoomHead] = ()
+    redacted: Sequence[tuple[str, Stored]] = ()
+    trimmed: Sequence[tuple[str, int]] = ()
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a batch, or one transaction of it, changes: the events of each room, tombstones, beginnings that went."""
+
+    now_ms: int
+    added: dict[str, list[Stored]] = field(default_factory=dict)
+    redacted: list[tuple[str, Stored]] = field(default_factory=list)
+    trimmed: list[tuple[str, int]] = field(default_factory=list)
+
+    def merge(self, other: Changes) -> None:
+        """Add what a later transaction of the batch has changed."""
+        for name, events in other.added.items():
+            self.added.setdefault(name, []).extend(events)
+        for name, event in other.redacted:
+            self.redact(name, event)
+        self.trimmed += other.trimmed
+
+    def redact(self, name: str, event: Stored) -> None:
+        """An event has become a tombstone; where it is new in this batch, nobody is shown what it was."""
+        if name in self.added:
+            self.added[name] = [event if event.seq == each.seq else each for each in self.added[name]]
+        self.redacted.append((name, event))
+
+
+def failed_transaction(error: Exception) -> Refusal:
+    """The answer to a transaction that raised `error`; what is no Refusal is a mistake of ours, and logged."""
+    if isinstance(error, Refusal):
+        return error
+    _log.error("a transaction failed", exc_info=error)
+    return Refusal("internal")
+
+
+def after_failure(item: Item) -> Refusal:
+    """The answer to what cannot be stored any more, when the log cannot be asked either.
+
+    It is not stored now. But a draft with a key may be the repeat of one that is, or that the failure has left unknown.
+    """
+    is_keyed = isinstance(item, Draft) and item.key is not None
+    return Refusal("outcome_unknown" if is_keyed else "storage_unavailable", retry_after=1)

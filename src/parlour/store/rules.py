@@ -1,0 +1,60 @@
+"""What every engine decides alike: the time of a new event, which events have expired, what answers a repeated key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from parlour.core.errors import Refusal
+from parlour.core.event import Answer, Appended, Draft, Stored
+from parlour.schema.event_json import is_repeat
+
+HOUR_MS = 3_600_000
+"""A clock that is set by no more than this is being set right; by more, it was wrong, before or now."""
+
+WRITTEN_MS = 1_767_225_600_000
+"""The beginning of 2026: a clock that shows less is wrong, as that of a machine without a battery before it is set."""
+
+AHEAD_MS = 60_000
+"""A room whose newest event is this far ahead of the clock has seen another clock; less is a step of NTP."""
+
+AHEAD_MEANING = (
+    "the clock was wrong when its newest message came, or is now; if by more than an hour, new messages take the time"
+    " of the clock, else that of the newest one until the clock has reached it"
+)
+
+
+def time_of_next(now_ms: int, newest_ms: int) -> int:
+    """Milliseconds since 1970 for an event that follows one of `newest_ms` in its room, while the clock shows `now_ms`.
+
+    Time stands still while the clock is behind. But where a clock was ahead by more than an hour and has been set
+    right, the time of the room goes back: else new events would carry a future time for as long as it was ahead.
+    """
+    if newest_ms <= now_ms or (newest_ms - now_ms > HOUR_MS and now_ms >= WRITTEN_MS):
+        return now_ms
+    return newest_ms
+
+
+def expired(times: Sequence[tuple[int, int]], before_ms: int, now_ms: int) -> tuple[int | None, int]:
+    """The last seq that has expired (None: none has), and the time from which the next one counts.
+
+    `times` are seqs and times in milliseconds since 1970, oldest first, not empty. What expires is a run at the
+    beginning: an event that seems older than one before it goes with that one, and one from the future with the next
+    that is not.
+    """
+    last: int | None = None
+    latest = 0
+    for seq, at_ms in times:
+        if at_ms > now_ms:
+            continue
+        latest = max(latest, at_ms)
+        if latest >= before_ms:
+            return last, latest
+        last = seq
+    return last, latest if last == times[-1][0] else now_ms
+
+
+def repeated(draft: Draft, earlier: Stored) -> Answer:
+    """The event `earlier`, stored under the key of `draft`; Refusal("key_reused") if the draft says something else."""
+    if is_repeat(draft, earlier):
+        return Appended(earlier.seq, earlier.json, True)
+    return Refusal("key_reused", field="key", extra={"seq": earlier.seq})
