@@ -33,7 +33,6 @@ from parlour.http.compression import Compressor
 from parlour.http.request import Site
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
-from parlour.hub.heads import HeadCheck
 from parlour.hub.hub import Hub
 from parlour.hub.tuning import Tuning
 from parlour.log import WARNING, event
@@ -163,6 +162,7 @@ async def start(
         if operator is not None:
             undo.callback(operator.close)
         app = _build(settings, store, tls, listeners, operator, relay or LocalRelay(), tuning)
+        undo.push_async_callback(app.hub.close)
         app.wheel.start(app.server.loop)
         undo.callback(app.wheel.stop)
         await app.accept()
@@ -216,7 +216,7 @@ def _build(
     store.on_redact(hub.redact)
     wheel = Wheel(clock.monotonic)
     if relay.may_lose:
-        HeadCheck(hub, wheel).start()
+        hub.watch_heads()
     drain = Drain(ids.fraction, limits.reconnect_spread_s)
     guests = Guests(store.secret)
     rates = Rates(limits) if settings.rate_limits else None
@@ -230,7 +230,6 @@ def _build(
         door=door,
         posting=posting,
         guests=guests,
-        wheel=wheel,
         clock=clock,
         ids=ids,
         limits=limits,

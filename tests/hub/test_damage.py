@@ -9,13 +9,16 @@ from pathlib import Path
 import apsw
 import pytest
 
+from parlour.chat.policies import Policies
 from parlour.chat.ports import DamagedEvents
+from parlour.core.actor import OPERATOR
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
-from parlour.hub.history import one_event, page_after, page_before
+from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.store.sqlite import SqliteStore
 from tests.support.memory_hub import until
+from tests.support.patience import PATIENCE_S
 from tests.support.recorder import Recorder
 from tests.support.stores import append, draft, open_sqlite
 
@@ -26,6 +29,7 @@ class Room:
     def __init__(self, store: SqliteStore, directory: Path) -> None:
         self.store = store
         self.hub = Hub(store)
+        self.door = Door(self.hub, Policies("open"))
         self._directory = directory
 
     async def say(self, count: int) -> None:
@@ -69,16 +73,17 @@ async def named(reading: Awaitable[object]) -> tuple[int, int]:
 async def test_pages_and_links_that_do_not_touch_it_work(room: Room) -> None:
     await room.say(100)
     room.damage(60, 60)
-    hub, channel = room.hub, await room.hub.open("lobby")
+    door, channel = room.door, await room.hub.open("lobby")
     assert (channel.first_seq, channel.head) == (1, 100)
-    assert seqs(await page_after(hub, channel, 0, 10)) == list(range(1, 11))
-    assert seqs(await page_after(hub, channel, 60, 10)) == list(range(61, 71))
-    assert seqs(await page_before(hub, channel, 60, 10)) == list(range(50, 60))
-    assert seqs(await page_before(hub, channel, 101, 10)) == list(range(91, 101))
-    assert [(await one_event(hub, channel, seq)).seq for seq in (1, 59, 61, 100)] == [1, 59, 61, 100]
-    assert seqs(await page_after(hub, channel, 50, 50)) == list(range(51, 60)), "it stops before"
-    assert seqs(await page_before(hub, channel, 101, 50)) == list(range(61, 101)), "it stops behind"
-    for reading in (page_after(hub, channel, 59, 9), page_before(hub, channel, 61, 9), one_event(hub, channel, 60)):
+    assert seqs(await door.after(OPERATOR, channel, 0, 10)) == list(range(1, 11))
+    assert seqs(await door.after(OPERATOR, channel, 60, 10)) == list(range(61, 71))
+    assert seqs(await door.before(OPERATOR, channel, 60, 10)) == list(range(50, 60))
+    assert seqs(await door.before(OPERATOR, channel, 101, 10)) == list(range(91, 101))
+    assert [(await door.event(OPERATOR, channel, seq)).seq for seq in (1, 59, 61, 100)] == [1, 59, 61, 100]
+    assert seqs(await door.after(OPERATOR, channel, 50, 50)) == list(range(51, 60)), "it stops before"
+    assert seqs(await door.before(OPERATOR, channel, 101, 50)) == list(range(61, 101)), "it stops behind"
+    readings = [door.after(OPERATOR, channel, 59, 9), door.before(OPERATOR, channel, 61, 9)]
+    for reading in (*readings, door.event(OPERATOR, channel, 60)):
         assert await named(reading) == (60, 60)
 
 
@@ -86,13 +91,13 @@ async def test_the_newest_page_is_what_can_be_read_last(room: Room) -> None:
     """A room whose end is damaged can be opened, and written in; its cursor names the damage."""
     await room.say(100)
     room.damage(98, 100)
-    hub, channel = room.hub, await room.hub.open("lobby")
+    door, channel = room.door, await room.hub.open("lobby")
     assert channel.head == 100
-    assert seqs(await page_before(hub, channel, channel.head + 1, 5)) == list(range(93, 98))
-    assert await named(page_before(hub, channel, 100, 5)) == (98, 99)
-    assert await named(page_after(hub, channel, 97, 5)) == (98, 100)
+    assert seqs(await door.before(OPERATOR, channel, channel.head + 1, 5)) == list(range(93, 98))
+    assert await named(door.before(OPERATOR, channel, 100, 5)) == (98, 99)
+    assert await named(door.after(OPERATOR, channel, 97, 5)) == (98, 100)
     await room.say(2)
-    assert seqs(await page_before(hub, channel, channel.head + 1, 5)) == [101, 102]
+    assert seqs(await door.before(OPERATOR, channel, channel.head + 1, 5)) == [101, 102]
 
 
 async def test_a_follower_is_told_where_it_was_and_goes_on_behind(room: Room) -> None:
@@ -126,9 +131,9 @@ async def test_a_live_reader_is_told_of_what_the_relay_lost_and_the_disk_damaged
     store = await open_sqlite(tmp_path)
     room = Room(store, tmp_path)
     reader = await room.follow(since=0)
-    waiter = asyncio.get_running_loop().create_future()
     channel = await room.hub.open("lobby")
-    channel.wait(waiter)
+    waiter = asyncio.create_task(channel.wait_for_news(0, PATIENCE_S))
+    await asyncio.sleep(0)
     await room.say(6)
     room.damage(3, 4)
     store.on_commit(room.hub.deliver)
@@ -138,6 +143,6 @@ async def test_a_live_reader_is_told_of_what_the_relay_lost_and_the_disk_damaged
     assert reader.seqs == [1, 2, 5, 6, 7, 8]
     assert reader.notes[:2] == ["caught_up 0", "reset damaged"]
     assert reader.notes[2] in ("caught_up 4", "caught_up 7"), "the head of that moment"
-    assert waiter.result() is True
+    assert await waiter is True
     await room.hub.close()
     await store.close()

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from parlour.chat.policies import Policies
 from parlour.chat.transactions import redact
+from parlour.core.actor import OPERATOR
 from parlour.core.event import Stored
+from parlour.hub.door import Door
 from parlour.hub.encoder import Encoder
-from parlour.hub.history import one_event, page_after, page_before
 from tests.support.memory_hub import MemoryHub
 from tests.support.recorder import Recorder, encode_nothing
 
@@ -54,10 +56,11 @@ async def test_everything_shows_the_tombstone(rooms: MemoryHub) -> None:
     size = rooms.hub.sizes()["ring_bytes"]
     tombstone = await rooms.store.run(redact("lobby", 2))
     after = await Texts(rooms).follow(0)
+    door = Door(rooms.hub, Policies("open"))
     pages = [
-        await page_after(rooms.hub, channel, 0, 10),
-        await page_before(rooms.hub, channel, 4, 10),
-        [await one_event(rooms.hub, channel, 2)],
+        await door.after(OPERATOR, channel, 0, 10),
+        await door.before(OPERATOR, channel, 4, 10),
+        [await door.event(OPERATOR, channel, 2)],
     ]
     assert b"message 1" in before.shown, "the page that was kept"
     for shown in (after.shown, *map(texts, pages)):

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from parlour.chat.policies import Policies
+from parlour.core.actor import OPERATOR
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
-from parlour.hub.history import one_event, page_after, page_before
+from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.store.sqlite import SqliteStore
 from parlour.work import retention
@@ -30,6 +32,7 @@ class Ageing:
         self.store = store
         self.clock = clock
         self.hub = Hub(store)
+        self.door = Door(self.hub, Policies("open"))
         self.retention = Retention(store, 1, clock)
         store.on_commit(self.hub.deliver)
 
@@ -82,9 +85,9 @@ async def test_a_room_in_memory_drops_what_the_store_drops(told: Ageing) -> None
     assert seqs(list(channel.ring.events)) == [1300]
     assert channel.gap(Cursor(None, 5)) == "below_retention"
     assert channel.gap(Cursor(None, 1299)) is None
-    assert seqs(await page_before(told.hub, channel, 1301, 50)) == [1300]
-    assert await code(one_event(told.hub, channel, 7)) == ("gone", None)
-    assert (await one_event(told.hub, channel, 1300)).seq == 1300
+    assert seqs(await told.door.before(OPERATOR, channel, 1301, 50)) == [1300]
+    assert await code(told.door.event(OPERATOR, channel, 7)) == ("gone", None)
+    assert (await told.door.event(OPERATOR, channel, 1300)).seq == 1300
     channel.release()
 
 
@@ -111,8 +114,8 @@ async def test_pages_between_the_drop_and_its_notice_refuse_instead_of_skipping(
     await ageing.age(Log(1300, 1300))
     assert channel.first_seq == 1
     assert channel.gap(Cursor(None, 5)) is None
-    assert await code(one_event(ageing.hub, channel, 7)) == ("gone", None)
-    assert await code(page_after(ageing.hub, channel, 5, 10)) == ("cursor_gone", "below_retention")
+    assert await code(ageing.door.event(OPERATOR, channel, 7)) == ("gone", None)
+    assert await code(ageing.door.after(OPERATOR, channel, 5, 10)) == ("cursor_gone", "below_retention")
     assert channel.first_seq == 1300
     channel.release()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import Future
+from asyncio import Task
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from parlour.hub.tuning import Tuning
 from parlour.schema.events import By, Typing
 from tests.support.memory_hub import MemoryHub
 from tests.support.recorder import Recorder, encode_nothing, encode_seqs
-from tests.support.stores import append, draft
+from tests.support.stores import PATIENCE_S, append, draft
 
 CHUNK = 8
 TUNING = Tuning(chunk_readers=CHUNK, writes_per_slice=4, writes_at_once=24, encoded_at_once=32, costly_write_bytes=1024)
@@ -220,13 +220,13 @@ async def test_costly_texts_of_many_rooms_are_encoded_in_many_iterations(rooms: 
 
 
 async def test_requests_that_wait_in_many_rooms_are_woken_in_many_iterations(rooms: MemoryHub) -> None:
-    waiters: list[Future[bool]] = []
+    waiters: list[Task[bool]] = []
     for room in names(20):
         channel = await rooms.hub.open(room)
-        for _ in range(WOKEN // 2):
-            waiters.append(asyncio.get_running_loop().create_future())
-            channel.wait(waiters[-1])
+        waiters += [asyncio.create_task(channel.wait_for_news(0, PATIENCE_S)) for _ in range(WOKEN // 2)]
+    await asyncio.sleep(0)
     await rooms.post(rooms=names(20))
+    await asyncio.sleep(0)
     before = sum(waiter.done() for waiter in waiters)
     assert 0 < before <= 2 * WOKEN
     while before < len(waiters):

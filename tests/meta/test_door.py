@@ -14,9 +14,6 @@ READS = {
 }
 """Names by which the parts are called, and their methods that open or read rooms."""
 
-PAGES = {"page_after", "page_before", "one_event"}
-"""Functions of `hub.history`, which ask nobody for a right."""
-
 
 def _name(node: ast.expr) -> str:
     """`hub` for `hub`, `self._hub` and `context.hub`."""
@@ -27,8 +24,6 @@ def _reads(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr in READS.get(_name(node.value), ()):
             yield f"{node.lineno}: {_name(node.value)}.{node.attr}"
-        elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.lineno}: import {alias.name}" for alias in node.names if alias.name in PAGES)
 
 
 def test_nothing_above_the_hub_reads_a_room_but_through_the_door() -> None:

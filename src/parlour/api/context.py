@@ -17,7 +17,6 @@ from parlour.core.limits import Limits
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
-from parlour.stream.long_poll import Deadlines
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,6 @@ class Context:
     door: Door
     posting: Posting
     guests: Guests
-    wheel: Deadlines
     clock: Clock
     ids: Ids
     limits: Limits

@@ -35,14 +35,13 @@ from parlour.http.request import Request
 from parlour.http.response import JSON, NDJSON, OpenResponse, Reply, Response, Upgrade
 from parlour.http.router import NOTHING_HERE, WEBSOCKET
 from parlour.hub.channel import Channel
-from parlour.hub.history import PAGE_BYTES, cursor_gone
+from parlour.hub.door import PAGE_BYTES
 from parlour.hub.hub import Hub
 from parlour.schema.fields import RoomName
 from parlour.schema.pages import Page
 from parlour.schema.pages import page as encode_page
 from parlour.stream.encoding import stored_line
 from parlour.stream.live import Start
-from parlour.stream.long_poll import wait_for_news
 from parlour.wire.websocket import handshake
 
 HTML_BYTES = 131072
@@ -193,7 +192,7 @@ class HistoryResource(Resource):
                 _check_cursor(channel, since)
                 if channel.head <= since.seq:
                     with self._guard.place(request):
-                        await wait_for_news(channel, since.seq, options.wait, self._context.wheel)
+                        await channel.wait_for_news(since.seq, options.wait)
             events = await self._events(actor, channel, since, options)
             bill.check()  # others of this address may have had much meanwhile
             if options.format == "html":
@@ -257,7 +256,7 @@ def _check_cursor(channel: Channel, cursor: Cursor) -> None:
     """Raises Refusal("cursor_gone"), with the members of a `reset`, where the log cannot be continued."""
     reason = channel.gap(cursor)
     if reason is not None:
-        raise cursor_gone(channel, reason)
+        raise channel.cursor_gone(reason)
 
 
 async def _text_page(events: Sequence[Stored], bill: Bill, hub: Hub) -> bytes:

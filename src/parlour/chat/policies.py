@@ -27,6 +27,15 @@ class Policies:
         if policy.seq > self.of(room).seq:
             self._rooms[room] = policy
 
+    def judged(self, actor: Actor, right: Right, room: str) -> tuple[int, Rule]:
+        """Judge a right in a room: what a draft has to carry, the seq of the policy and the rule. Raises Refusal."""
+        rule = self._rules[right][actor.kind]
+        policy = self._rooms.get(room, NO_POLICY)
+        refusal = rule(policy)
+        if refusal is not None:
+            raise refusal
+        return policy.seq, rule
+
     def rule(self, actor: Actor, right: Right) -> Rule:
         """What judges a right of an actor by the policy of any room."""
         return self._rules[right][actor.kind]

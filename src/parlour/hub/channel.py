@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from asyncio import Future
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from parlour.chat.ports import DamagedEvents
 from parlour.core.cursor import Cursor
@@ -12,12 +13,9 @@ from parlour.core.errors import Refusal
 from parlour.core.event import NO_POLICY, Log, Policy, Stored
 from parlour.core.payloads import Settings
 from parlour.hub.chunk import Chunk, Member
-from parlour.hub.delivery import Delivery
-from parlour.hub.encoder import Encoder
-from parlour.hub.group import Group
+from parlour.hub.encoder import Delivery, Encoder
 from parlour.hub.resources import Resources
 from parlour.hub.ring import Ring
-from parlour.hub.waiters import Waiters
 from parlour.schema.event_json import policy_of, sets_policy
 from parlour.schema.events import Control, Reset
 
@@ -35,20 +33,9 @@ class Channel:
     """
 
     __slots__ = (
-        "_groups",
-        "_is_repairing",
-        "_on_unused",
-        "_replays",
-        "_resources",
-        "_waiters",
-        "epoch",
-        "first_seq",
-        "head",
-        "policy",
-        "ring",
-        "room",
-        "uses",
-    )
+        "_chunks", "_is_repairing", "_on_unused", "_replays", "_resources", "_waiters", "epoch", "first_seq", "head",
+        "policy", "ring", "room", "uses",
+    )  # fmt: skip
 
     def __init__(self, room: str, epoch: str, resources: Resources, on_unused: Callable[[Channel], None]) -> None:
         self.room = room
@@ -60,12 +47,10 @@ class Channel:
         self.uses = 0
         self._resources = resources
         self._on_unused = on_unused
-        self._groups: dict[Encoder | None, Group] = {}  # under None the readers whose encoder is not shared
-        self._waiters = Waiters(resources.wakeups)
+        self._chunks: dict[Encoder | None, list[Chunk]] = {}  # under None the readers whose encoder is not shared
+        self._waiters: dict[asyncio.Future[bool], None] = {}  # of requests, in the order in which they came
         self._is_repairing = False
         self._replays: dict[tuple[Encoder, int], tuple[int, bytes]] = {}
-
-    # --- the log ---
 
     @property
     def cursor(self) -> str:
@@ -91,11 +76,15 @@ class Channel:
         """The control item that stands in place of a gap."""
         return Reset(self.room, reason, self.epoch, self.first_seq, self.head)
 
+    def cursor_gone(self, reason: str) -> Refusal:
+        """The refusal that stands in place of a gap, with the members of a `reset`."""
+        detail = f"The log cannot be continued from there ({reason}): {self.extent}."
+        reset = self.reset(reason)
+        return Refusal("cursor_gone", detail, extra={name: getattr(reset, name) for name in reset.__struct_fields__})
+
     def skipped(self, seq: int) -> Reset:
         """The control item that stands in place of damaged events up to `seq`: the log goes on behind them."""
         return Reset(self.room, "damaged", self.epoch, seq + 1, seq)
-
-    # --- delivery ---
 
     def deliver(self, events: Sequence[Stored]) -> None:
         """Hand out committed events: repeats are dropped, what a gap left out is read from the store first."""
@@ -120,26 +109,36 @@ class Channel:
         self.ring.extend(events)
         if self._replays:
             self._replays.clear()
-        if self._groups:
+        if self._chunks:
             room, epoch = self.room, self.epoch
             delivery = Delivery(since, lambda encoder: encoder.events(room, epoch, events), events)
-            for group in self._groups.values():
-                group.write(delivery)
+            for chunks in self._chunks.values():
+                self._write(chunks, delivery)
         if self._waiters:
-            self._waiters.release(True)
+            self._wake(True)
+
+    def _write(self, chunks: list[Chunk], delivery: Delivery) -> None:
+        """Write to every member: now if they are one chunk, unless much has been written in this iteration."""
+        if len(chunks) == 1:
+            if chunks[0].put(delivery):
+                self._resources.writes.run(chunks[0].flush)
+        else:
+            for chunk in chunks:
+                if chunk.put(delivery):
+                    self._resources.writes.add(chunk.flush)
 
     def _set_policy(self, policy: Policy) -> None:
         """The head sets a policy: live readers that may not read on end here; the others learn of it as they come."""
         self.policy = policy
-        for _, member in list(self._live()):
+        for member in self._live():
             member.policy_changed(self.room)
 
     def broadcast(self, item: Control) -> None:
         """Show an item that is not kept (typing) to the readers that are live now."""
         delivery = Delivery(self.head, lambda encoder: encoder.control(item))
-        for encoder, group in self._groups.items():
+        for encoder, chunks in self._chunks.items():
             if encoder is None or delivery.data(encoder):
-                group.write(delivery)
+                self._write(chunks, delivery)
 
     def trim(self, first_seq: int) -> None:
         """The log begins at `first_seq` now: show nothing before it any more."""
@@ -173,48 +172,72 @@ class Channel:
                 self._replays[key] = page
         return page
 
-    # --- readers and requests ---
-
     def join(self, member: Member) -> Chunk:
-        """Write every event from now on to a member that has everything up to `head`.
+        """Write every event from now on to a member that has everything up to `head`; it leaves by `Chunk.leave`.
 
-        It may be written later, in the iteration of its chunk, or when it is flushed.
+        It may be written later, in the iteration of its chunk: before anything else about the room is written to the
+        same sink, the member must be flushed.
         """
         encoder = member.encoder if member.encoder.is_shared else None
-        group = self._groups.get(encoder)
-        if group is None:
-            group = self._groups[encoder] = Group(self.room, encoder, self._resources)
-        return group.join(member)
+        chunks = self._chunks.setdefault(encoder, [])
+        most = self._resources.tuning.chunk_readers
+        chunk = next((chunk for chunk in reversed(chunks) if len(chunk.members) < most), None)
+        if chunk is None:
+            chunk = Chunk(self.room, encoder, self._resources, self._merge)
+            chunks.append(chunk)
+        chunk.join(member)
+        return chunk
+
+    def _merge(self, chunk: Chunk) -> None:
+        """Move the members of a chunk that has few into another one, or a room that shrinks would be all small ones."""
+        chunks = self._chunks[chunk.encoder]
+        most = self._resources.tuning.chunk_readers
+        count = len(chunk.members)
+        if not count:
+            chunks.remove(chunk)
+        elif count <= most // 4 and not chunk.is_behind:
+            others = [other for other in chunks if other is not chunk and len(other.members) + count <= most]
+            if others:
+                chunks.remove(chunk)
+                for member in chunk.members:
+                    others[0].join(member)
+                    member.moved(chunk, others[0])
 
     def release(self) -> None:
         """One use less; see `Hub.open`."""
         self.uses -= 1
         if self.uses == 0:
-            self._groups.clear()
+            self._chunks.clear()
             self._replays.clear()
             self._on_unused(self)
 
-    def wait(self, waiter: Future[bool]) -> None:
-        """Resolve a future with True once there is a newer event than `head`; with False when the server stops."""
-        if self._resources.is_ending:
-            waiter.set_result(False)
-        else:
-            self._waiters.add(waiter)
-
-    def stop_waiting(self, waiter: Future[bool]) -> None:
-        """Forget a future that was given to `wait`."""
-        self._waiters.discard(waiter)
+    async def wait_for_news(self, seq: int, seconds: float) -> bool:
+        """Wait until there are events after `seq`; False when there were none in time, or the server stops."""
+        if self.head > seq or self._resources.is_ending:
+            return self.head > seq
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiters[waiter] = None
+        try:
+            async with asyncio.timeout(seconds):
+                return await waiter
+        except TimeoutError:
+            return False
+        finally:
+            self._waiters.pop(waiter, None)
 
     def end_waits(self) -> None:
-        """Resolve every future that was given to `wait` with False."""
-        self._waiters.release(False)
+        """Let every request that waits for news go without."""
+        self._wake(False)
+
+    def _wake(self, has_news: bool) -> None:
+        waiters, self._waiters = self._waiters, {}
+        for waiter in waiters:
+            self._resources.wakeups.run(partial(_resolve, waiter, has_news))
 
     @property
     def waiting(self) -> int:
         """How many requests wait here."""
         return len(self._waiters)
-
-    # --- the store behind ---
 
     def repair(self) -> None:
         """Read from the store what was committed and did not arrive here, and deliver it in order.
@@ -250,16 +273,16 @@ class Channel:
 
     def _skip(self, head: int) -> None:
         """The log goes on after `head` only: live readers find out like those that come back."""
-        for chunk, member in self._live():
-            member.fall_behind(chunk)
+        for member in self._live():
+            member.fall_behind(self.room)
         self.head = head
         self.ring.replace(())
         self._replays.clear()
-        self._waiters.release(True)
+        self._wake(True)
 
-    def _live(self) -> Iterator[tuple[Chunk, Member]]:
-        for group in self._groups.values():
-            yield from group
+    def _live(self) -> list[Member]:
+        """Every live reader; they may leave meanwhile."""
+        return [member for chunks in self._chunks.values() for chunk in chunks for member in chunk.members]
 
     def read_after(self, seq: int, max_bytes: int, done: Callable[[ReadResult], None]) -> None:
         """Read a page from the store and call `done` with it."""
@@ -302,3 +325,9 @@ def _up_to_policy(events: Sequence[Stored]) -> int:
     if not sets_policy(events):
         return 0
     return 1 + [event.type for event in events].index(Settings.type)
+
+
+def _resolve(waiter: asyncio.Future[bool], has_news: bool) -> int:
+    if not waiter.done():
+        waiter.set_result(has_news)
+    return 1  # request

@@ -11,8 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from parlour.hub.delivery import Delivery
-from parlour.hub.encoder import Encoder
+from parlour.hub.encoder import Delivery, Encoder
 from parlour.hub.resources import Resources
 from parlour.hub.writable import Writable, Write
 
@@ -30,28 +29,28 @@ class Member(Protocol):
     def sink(self) -> Writable | None:
         """Where they go; a live reader has one."""
 
-    def fall_behind(self, chunk: Chunk) -> None:
-        """Leave the chunk, and catch up like a reader that is late."""
+    def fall_behind(self, room: str) -> None:
+        """Leave the live readers of a room, and catch up like a reader that is late."""
 
     def policy_changed(self, room: str) -> None:
         """The newest event of the room has set a policy: read no further if that forbids it."""
 
-    def moved(self, chunk: Chunk, other: Chunk) -> None:
+    def moved(self, position: Chunk, other: Chunk) -> None:
         """It is a member of the other chunk from now on."""
 
-    def write_failed(self, chunk: Chunk) -> None:
-        """Leave the chunk: an event could not be written, and nothing may follow it."""
+    def write_failed(self, room: str) -> None:
+        """Leave a room: an event could not be written, and nothing may follow it."""
 
 
 class Chunk:
-    """Some of the members of a group: all have its encoder, or (None) each has one that is not shared.
+    """Some of the live readers of a room: all have one encoder, or (None) each has one that is not shared.
 
     A member can be ahead of the others: it has joined while there was a backlog, or was flushed alone. `on_leave` is
     called with this chunk when a member has left.
     """
 
     __slots__ = (
-        "_ahead", "_backlog", "_encoder", "_is_costly", "_on_leave", "_resources", "_write", "members", "room",
+        "_ahead", "_backlog", "_is_costly", "_on_leave", "_resources", "_write", "encoder", "members", "room",
     )  # fmt: skip
 
     def __init__(
@@ -61,7 +60,7 @@ class Chunk:
         self.members: list[Member] = []  # a list: a dict or a set takes five times the memory of it
         self._ahead: dict[Member, int] = {}  # how much of the backlog a member has been given; the others nothing
         self._backlog: list[Delivery] = []
-        self._encoder = encoder
+        self.encoder = encoder
         self._is_costly = encoder is None or encoder.is_costly
         self._resources = resources
         self._on_leave = on_leave
@@ -104,14 +103,14 @@ class Chunk:
             work += self._encoding(work, backlog)
             if self._is_too_much(work, backlog):
                 for member in list(self.members):
-                    member.fall_behind(self)
+                    member.fall_behind(self.room)
         self._backlog = []
         if ahead:
             self._ahead = {}
-        if self._encoder is None:
+        if self.encoder is None:
             self._write_each([(member, backlog[ahead.get(member, 0) :]) for member in self.members])
         elif self.members:
-            self._write_alike(self._encoder, backlog, ahead)
+            self._write_alike(self.encoder, backlog, ahead)
         return work
 
     def flush_one(self, member: Member) -> None:
@@ -122,14 +121,14 @@ class Chunk:
         if not deliveries:
             return
         if self._is_costly and self._is_too_much(self._encoding(1, deliveries), deliveries):
-            member.fall_behind(self)
+            member.fall_behind(self.room)
         else:
             self._ahead[member] = len(self._backlog)
             self._write_each([(member, deliveries)])
 
     def _encoding(self, count: int, deliveries: Sequence[Delivery]) -> int:
         """How many writes it costs as much as to encode these for so many members, where that counts."""
-        if self._encoder is None:
+        if self.encoder is None:
             return count * sum([len(delivery.events) or 1 for delivery in deliveries])
         size = sum([len(event.json) for delivery in deliveries for event in delivery.events])
         return size // self._resources.tuning.costly_write_bytes
@@ -175,7 +174,7 @@ class Chunk:
     def _disconnect(self, members: Sequence[Member]) -> None:
         """End those that could not be shown an event: a reader that comes back with its cursor misses nothing."""
         for member in members:
-            member.write_failed(self)
+            member.write_failed(self.room)
 
 
 def _sinks(members: Sequence[Member]) -> Sequence[Writable]:

@@ -8,15 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parlour.chat.policies import Policies
-from parlour.chat.ports import Commit, RoomSummary
+from parlour.chat.ports import Commit, DamagedEvents, RoomSummary
 from parlour.core.actor import Actor
+from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
 from parlour.core.payloads import Settings
 from parlour.core.permissions import Right
 from parlour.hub.channel import Channel
-from parlour.hub.history import PAGE_BYTES, one_event, page_after, page_before
 from parlour.hub.hub import Hub
 from parlour.schema.event_json import policy_of, sets_policy
+
+PAGE_BYTES = 1048576
+"""A page ends before it is larger than this, whatever limit was asked for."""
+
+DAMAGED_ENDS = 4
+"""How many runs of damaged events the newest page skips."""
 
 
 class Door:
@@ -24,7 +30,7 @@ class Door:
 
     The right is judged once more after everything that had to be waited for: it may have been taken away meanwhile.
     All methods raise Refusal("login_required") for an actor that does not have it, and ("storage_unavailable") when the
-    log cannot be read.
+    log cannot be read. Pages come from the ring when it holds them, else from the store.
     """
 
     def __init__(self, hub: Hub, policies: Policies) -> None:
@@ -54,23 +60,47 @@ class Door:
         self, actor: Actor, channel: Channel, seq: int, limit: int, max_bytes: int = PAGE_BYTES
     ) -> Sequence[Stored]:
         """Events after `seq`, oldest first. Raises also Refusal("cursor_gone")."""
-        events = await page_after(self._hub, channel, seq, limit, max_bytes)
+        found: Sequence[Stored] | None = ()
+        if seq < channel.head:
+            found = channel.ring.after(seq, limit, max_bytes)
+        if found is None:
+            found = await self._hub.store.after(channel.room, seq, limit, max_bytes)
+            if not found or found[0].seq != seq + 1:  # retention was faster than its notice
+                channel.trim(found[0].seq if found else channel.head)
+                raise channel.cursor_gone("below_retention")
+            found = found[: channel.head - seq]  # a cursor beyond the head would be of no use yet
         self._require(actor, "read", channel)
-        return events
+        return found
 
     async def before(
         self, actor: Actor, channel: Channel, seq: int, limit: int, max_bytes: int = PAGE_BYTES
     ) -> Sequence[Stored]:
-        """The newest events below `seq`, oldest first; see `hub.history.page_before`."""
-        events = await page_before(self._hub, channel, seq, limit, max_bytes)
+        """The newest events below `seq`, oldest first; at the end of the log, the newest that can be read."""
+        skips = DAMAGED_ENDS if seq > channel.head else 1
+        seq = min(seq, channel.head + 1)
+        found: Sequence[Stored] | None = None
+        while found is None:
+            found = () if seq <= channel.first_seq else channel.ring.before(seq, limit, channel.first_seq)
+            if found is None:
+                skips -= 1
+                try:
+                    found = await self._hub.store.before(channel.room, seq, limit, max_bytes)
+                except DamagedEvents as damage:
+                    if not skips or damage.first <= channel.first_seq:
+                        raise
+                    seq = damage.first  # a room whose end is damaged can be opened; its cursor leads to the refusal
         self._require(actor, "read", channel)
-        return events
+        return found
 
     async def event(self, actor: Actor, channel: Channel, seq: int) -> Stored:
         """The event `seq`, which is not after the head. Raises also Refusal("gone")."""
-        event = await one_event(self._hub, channel, seq)
+        found = channel.ring.after(seq - 1, 1, PAGE_BYTES)
+        if found is None:
+            found = await self._hub.store.after(channel.room, seq - 1, 1)
+        if not found or found[0].seq != seq:
+            raise Refusal("gone", f"The log of this room begins after event {seq}.")
         self._require(actor, "read", channel)
-        return event
+        return found[0]
 
     async def extent(self, actor: Actor, room: str) -> Log:
         """The extent of a room's log, without opening its channel."""

@@ -1,4 +1,4 @@
-"""What the hub asks of a transport: the bytes of events and control items."""
+"""The bytes of events and control items on a transport, made when they are written, and once for all who share them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from parlour.schema.events import Control
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoder:
-    """The bytes of one transport. Readers with the same object share encoded bytes: they form a group."""
+    """The bytes of one transport. Readers with the same object share encoded bytes."""
 
     events: Callable[[str, str, Sequence[Stored]], bytes]
     """Of a room and an epoch, and at least one event of that log; the events are consecutive."""
@@ -21,3 +21,28 @@ class Encoder:
     """False where the bytes belong to one connection and encoding them changes its state."""
     is_costly: bool = False
     """Whether encoding can take longer than writing, so that its bytes have to be counted."""
+
+
+class Delivery:
+    """Consecutive events of a room that follow the seq `since`; or one item without a seq, then without events.
+
+    Shared bytes are made for their first reader and kept. Bytes of one connection are made each time, and must be asked
+    for in the order in which they are written.
+    """
+
+    __slots__ = ("_encode", "_encoded", "events", "since")
+
+    def __init__(self, since: int, encode: Callable[[Encoder], bytes], events: Sequence[Stored] = ()) -> None:
+        self.since = since
+        self.events = events
+        self._encode = encode
+        self._encoded: dict[Encoder, bytes] = {}
+
+    def data(self, encoder: Encoder) -> bytes:
+        """The bytes in an encoding; empty where it does not show this. Raises what the encoder raises."""
+        data = self._encoded.get(encoder)
+        if data is None:
+            data = self._encode(encoder)
+            if encoder.is_shared:
+                self._encoded[encoder] = data
+        return data

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from parlour.chat.ports import Commit, Store
+from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
 from parlour.hub.resources import Resources
 from parlour.hub.tuning import Tuning
 from parlour.hub.writable import MakeWrite, one_by_one
+
+log = logging.getLogger("parlour.hub")
+
+HEADS_S = 4.0
+"""The pause between two checks of all heads. In one, the rooms are read one after the other."""
 
 
 class Hub:
@@ -25,6 +32,7 @@ class Hub:
         self._missed: dict[str, list[Callable[[Channel], None]]] = {}  # what to do with rooms that are being loaded
         self._idle: dict[str, int] = {}  # room to the bytes of its ring, the least recently active first
         self._idle_bytes = 0
+        self._watch: asyncio.Task[None] | None = None
 
     def deliver(self, commits: Sequence[Commit]) -> None:
         """Hand every committed batch to the readers of its room.
@@ -103,16 +111,26 @@ class Hub:
         """The channel of a room that is in use."""
         return self._channels[room]
 
-    def rooms(self) -> list[str]:
-        """The rooms that are in memory, read by somebody or kept idle."""
-        return list(self._channels)
+    def watch_heads(self) -> None:
+        """Find what a relay loses at the end of a room, where no later event shows the gap, until `close`.
 
-    async def check(self, room: str) -> None:
-        """Read what the relay may have lost at the end of a room. Raises Refusal when the log cannot be read."""
-        head_seq = (await self.store.log(room)).head_seq
-        channel = self._channels.get(room)
-        if channel is not None and channel.head < head_seq:
-            channel.repair()
+        Readers would otherwise wait for the next event to learn of the last one, for as long as nobody posts.
+        """
+        self._watch = asyncio.get_running_loop().create_task(self._watch_heads())
+
+    async def _watch_heads(self) -> None:
+        while True:
+            await asyncio.sleep(HEADS_S)
+            try:
+                for room in list(self._channels):
+                    head_seq = (await self.store.log(room)).head_seq
+                    channel = self._channels.get(room)
+                    if channel is not None and channel.head < head_seq:
+                        channel.repair()
+            except Refusal:
+                continue  # the log cannot be read now
+            except Exception:
+                log.exception("check_failed")
 
     def _keep_idle(self, channel: Channel) -> None:
         """Nobody uses a channel: keep it within the bounds; the least recently used go first."""
@@ -144,6 +162,8 @@ class Hub:
 
     async def close(self) -> None:
         """Wait for the reads that are under way."""
+        if self._watch is not None:
+            self._watch.cancel()
         if tasks := {*self.resources.tasks, *self._loading.values()}:
             await asyncio.wait(tasks, timeout=5)
 

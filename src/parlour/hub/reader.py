@@ -15,7 +15,6 @@ from parlour.hub.channel import Channel, ReadResult
 from parlour.hub.chunk import Chunk
 from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
-from parlour.hub.resources import Resources
 from parlour.hub.writable import Writable
 from parlour.schema.events import Reset
 
@@ -26,15 +25,12 @@ class CatchUp:
     Only one page at a time is read, and none is kept: while the reader is paused the position is just a cursor.
     """
 
-    __slots__ = ("_is_announced", "_is_waiting", "_reader", "_resources", "channel", "seq")
+    __slots__ = ("_is_announced", "_is_waiting", "_reader", "channel", "seq")
 
-    def __init__(
-        self, reader: Reader, channel: Channel, resources: Resources, seq: int = 0, *, is_announced: bool = False
-    ) -> None:
+    def __init__(self, reader: Reader, channel: Channel, seq: int = 0, *, is_announced: bool = False) -> None:
         self.channel = channel
         self.seq = seq
         self._reader: Reader | None = reader
-        self._resources = resources
         self._is_announced = is_announced  # whether `caught_up` has been called
         self._is_waiting = False  # for the store, or in the queue
 
@@ -57,19 +53,20 @@ class CatchUp:
 
     def resume(self) -> None:
         """Go on in a later iteration, since many readers may resume at the same time."""
-        if not self._is_waiting:
-            self._queue()
+        if self._reader is not None and not self._is_waiting:
+            self._queue(self._reader)
 
     def close(self) -> None:
         """Write nothing any more."""
         self._reader = None
 
-    def _queue(self, delay_s: float = 0.0) -> None:
+    def _queue(self, reader: Reader, delay_s: float = 0.0) -> None:
         self._is_waiting = True
+        catch_ups = reader.hub.resources.catch_ups
         if delay_s > 0.0:
-            asyncio.get_running_loop().call_later(delay_s, self._resources.catch_ups.add, self._go_on)
+            asyncio.get_running_loop().call_later(delay_s, catch_ups.add, self._go_on)
         else:
-            self._resources.catch_ups.add(self._go_on)
+            catch_ups.add(self._go_on)
 
     def _go_on(self) -> int:
         """The work that was queued."""
@@ -91,21 +88,22 @@ class CatchUp:
                 reader.caught_up(channel)
             return 0
         if (delay_s := reader.bill.wait()) > 0.0:
-            self._queue(delay_s)
+            self._queue(reader, delay_s)
             return 0
+        tuning = reader.hub.resources.tuning
         began = reader.bill.began()
         page = channel.replay(reader.encoder, self.seq, self._last(reader))
         if page is None:
             self._is_waiting = True
-            channel.read_after(self.seq, self._resources.tuning.page_bytes, self._read)
+            channel.read_after(self.seq, tuning.page_bytes, self._read)
             return 0
         self.seq, data = page
         self._write(reader, began, data)
-        pages = 1 + (len(data) // self._resources.tuning.costly_page_bytes if reader.encoder.is_costly else 0)
+        pages = 1 + (len(data) // tuning.costly_page_bytes if reader.encoder.is_costly else 0)
         if self.seq == channel.head:
             return pages + self._advance()
         if self._reader is not None and not reader.is_paused:
-            self._queue()
+            self._queue(reader)
         return pages
 
     def _read(self, events: ReadResult) -> None:
@@ -168,11 +166,9 @@ class Reader(ABC):
         self.is_paused = False
         self._positions: tuple[Position, ...] = ()  # in the order of the names of their rooms
 
-    # --- for its owner ---
-
     def enter(self, channel: Channel) -> CatchUp:
         """Take a position in an opened channel, to be started next. `leave` and `close` release the channel."""
-        position = CatchUp(self, channel, self.hub.resources)
+        position = CatchUp(self, channel)
         index = self._index(channel.room)
         self._positions = (*self._positions[:index], position, *self._positions[index:])
         return position
@@ -227,12 +223,6 @@ class Reader(ABC):
             return position
         return None
 
-    def written(self, room: str) -> int:
-        """The last seq that has been written of a room in which there is a position."""
-        position = self.position(room)
-        assert position is not None
-        return position.seq if isinstance(position, CatchUp) else position.written(self, self.hub.channel(room).head)
-
     def channels(self) -> Iterator[Channel]:
         """The rooms that are being read."""
         return map(self._channel, self._positions)
@@ -258,19 +248,19 @@ class Reader(ABC):
     def failed(self) -> None:
         """The log could not be read, or an event not be shown; the peer should come back with its cursor."""
 
-    # --- for its positions ---
-
     def go_live(self, position: CatchUp) -> None:
         """A position has reached the head: join the live readers of the room instead."""
         position.close()
-        self._replace(position, position.channel.join(self))
+        self.moved(position, position.channel.join(self))
 
-    def fall_behind(self, chunk: Chunk) -> None:
+    def fall_behind(self, room: str) -> None:
         """See `Member.fall_behind`."""
-        position = self._behind(chunk)
-        self._replace(chunk, position)
-        if not self.is_paused:
-            position.resume()
+        chunk = self.position(room)
+        if isinstance(chunk, Chunk):
+            position = self._behind(chunk)
+            self.moved(chunk, position)
+            if not self.is_paused:
+                position.resume()
 
     def end_room(self, room: str, refusal: Refusal) -> None:
         """A position has come to the event that has closed its room to this reader."""
@@ -285,21 +275,18 @@ class Reader(ABC):
             if isinstance(self.position(room), Chunk):
                 self.end_room(room, refusal)
 
-    def moved(self, chunk: Chunk, other: Chunk) -> None:
-        """See `Member.moved`."""
-        self._replace(chunk, other)
+    def moved(self, position: Position, other: Position) -> None:
+        """The position in a room is another one from now on."""
+        index = self._index(position.room)
+        self._positions = (*self._positions[:index], other, *self._positions[index + 1 :])
 
-    def write_failed(self, chunk: Chunk) -> None:
+    def write_failed(self, room: str) -> None:
         """See `Member.write_failed`."""
-        if self.leave(chunk.room):
+        if self.leave(room):
             self.failed()
 
     def _index(self, room: str) -> int:
         return bisect_left(self._positions, room, key=_room)
-
-    def _replace(self, position: Position, other: Position) -> None:
-        index = self._index(position.room)
-        self._positions = (*self._positions[:index], other, *self._positions[index + 1 :])
 
     def _channel(self, position: Position) -> Channel:
         return position.channel if isinstance(position, CatchUp) else self.hub.channel(position.room)
@@ -307,7 +294,7 @@ class Reader(ABC):
     def _behind(self, chunk: Chunk) -> CatchUp:
         """Leave a chunk for a position of its own."""
         channel = self.hub.channel(chunk.room)
-        position = CatchUp(self, channel, self.hub.resources, chunk.written(self, channel.head), is_announced=True)
+        position = CatchUp(self, channel, chunk.written(self, channel.head), is_announced=True)
         chunk.leave(self)
         return position
 

@@ -70,7 +70,7 @@ class MemoryStore(CommitQueue):
         answers = [self._carry_out(item, changes) for item in batch.items]
         ranges = [(room, events[0].seq, events[-1].seq) for room, events in changes.added.items()]
         ranges += [(room, event.seq, event.seq) for room, event in changes.redacted]
-        if ranges:
+        if self._cursors and ranges:
             self._commits.append(Committed(len(self._commits) + 1, ranges))
         commits = [Commit(room, events) for room, events in changes.added.items()]
         self.delivered(Outcome(answers, commits, redacted=changes.redacted, trimmed=changes.trimmed))

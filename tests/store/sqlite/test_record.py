@@ -160,7 +160,7 @@ async def test_a_database_that_is_older_than_the_record_is_refused_or_begins_an_
     if end is End.WHOLE:
         assert await epoch_after_a_start(tmp_path) != epoch
         return
-    with pytest.raises(StoreError, match=r"lost stored messages, of which the last is commit 5"):
+    with pytest.raises(StoreError, match=r"lost stored messages, of which the last is event 5 of room"):
         await opened(tmp_path)
 
 

@@ -86,9 +86,7 @@ def _open(directory: DataDirectory, ids: Ids, connections: list[apsw.Connection]
     reason = look.reason(writer)
     migrate(writer)
     identity = identity_of(writer, ids)
-    event = (0, 0)
-    if not reason and look.found is not None and not look.found.position.event >> sql.SEQ_BITS:  # a commit
-        event = (look.found.position.event, look.found.position.checksum)
+    event = (0, 0) if reason or look.found is None else (look.found.position.event, look.found.position.checksum)
     if look.end is End.UNKNOWN:
         _recover(writer, directory.path / WAL, identity.seed)
     if reason:

@@ -44,7 +44,7 @@ class End(IntEnum):
 class Position(NamedTuple):
     """How far a database has come.
 
-    `event` is the id of the newest row of the log of commits, or of the last event where an older version wrote it (0:
+    `event` is the id of the row that the newest batch ended with, that of an event or of a commit (0:
     not known); `checksum` is that of this row.
     `checkpoints` is how many the database file itself has been through, at least (see `checkpoints.py`).
     """
@@ -124,7 +124,7 @@ class Record:
             self._sync()
 
     def stored(self, event: int, checksum: int) -> None:
-        """A batch has been stored, and ends with this event."""
+        """A batch has been stored, and ends with this row."""
         epoch, _, _, checkpoints, end, database = self._position  # `_replace` takes a microsecond more
         self._position = Position(epoch, event, checksum, checkpoints, end, database)
         self._write()

@@ -31,7 +31,7 @@ INSERT_SIZES = (2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257)
 """An INSERT for every size of a batch would keep 22 MB of compiled statements; these keep about one. Each is one more
 than a number of events, for the row of the commit; the last is for the largest batch."""
 
-NEWEST_COMMIT = "SELECT id, checksum FROM events WHERE id < 1 << 36 ORDER BY id DESC LIMIT 1"
+NEWEST_COMMIT = "SELECT max(id) FROM events WHERE id < 1 << 36"
 """The log of commits has the room number 0: a batch and what it changes are stored by one INSERT."""
 
 COLUMNS = 8
@@ -130,6 +130,7 @@ DELETE FROM events WHERE id IN (
 """
 GET_CURSOR = "SELECT position FROM cursors WHERE follower = ?"
 SET_CURSOR = "INSERT OR REPLACE INTO cursors (follower, position) VALUES (?, ?)"
+IS_FOLLOWED = "SELECT EXISTS (SELECT 1 FROM cursors)"
 DROP_CURSOR = "DELETE FROM cursors WHERE follower = ?"
 
 EVENTS_FROM = """

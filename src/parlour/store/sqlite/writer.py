@@ -115,7 +115,7 @@ class Writer:
             self._trouble = None
             if outcome.commits or outcome.redacted:  # a batch of repeats stores nothing
                 # Before the loop is woken: afterwards the two threads would wait for each other's GIL.
-                self._record.stored(*self._events.newest)
+                self._record.stored(*self._events.last_row)
             self._deliver(outcome)
             self._checkpoint_if(CHECKPOINT_PAGES)
 
