@@ -23,10 +23,9 @@ from parlour.chat.new_rooms import NewRooms
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Relay, Store
 from parlour.chat.posting import Posting, Rates
-from parlour.chat.reading import ReadingRates
 from parlour.clock import SystemClock, SystemIds
 from parlour.config import Settings
-from parlour.core.addresses import AddressCounts
+from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.http.compression import Compressor
@@ -78,7 +77,7 @@ class App:
     posting: Posting
     rates: Rates | None
     new_rooms: NewRooms
-    reads: ReadingRates | None
+    reads: AddressBuckets | None
     places: AddressCounts | None
     server: Server
     wheel: Wheel
@@ -220,7 +219,7 @@ def _build(
     drain = Drain(ids.fraction, limits.reconnect_spread_s)
     guests = Guests(store.secret)
     rates = Rates(limits) if settings.rate_limits else None
-    reads = ReadingRates(limits, clock) if settings.rate_limits else None
+    reads = AddressBuckets(limits.history_ms_per_s, limits.history_burst_ms) if settings.rate_limits else None
     places = AddressCounts(limits.address_streams) if settings.rate_limits else None
     new_rooms = NewRooms(limits)
     posting = Posting(store, guests, clock, policies=policies, rates=rates, new_rooms=new_rooms)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from parlour.chat.ports import Store
-from parlour.chat.transactions import Append, FindLog, Redact, Step, Transaction, drive, redact
+from parlour.chat.transactions import Append, FindLog, Redact, Step, Transaction, drive
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Draft, Log, Stored
 from parlour.core.payloads import Message, Settings
 from parlour.schema.event_json import payload_of
 from parlour.schema.events import Event, decode_event
 from tests.contract.conftest import listen, seqs
-from tests.support.stores import BOB, append, draft
+from tests.support.stores import BOB, append, draft, redact
 
 
 async def test_a_transaction_appends_and_reads_what_came_before_it(store: Store) -> None:

@@ -40,9 +40,6 @@ class LossyRelay:
     def listen(self, listener: Callable[[Sequence[Commit]], None]) -> None:
         self._listeners.append(listener)
 
-    async def close(self) -> None:
-        self._listeners.clear()
-
     def _bring(self, commit: Commit) -> None:
         for listener in self._listeners:
             listener([commit])

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from parlour.chat.policies import Policies
-from parlour.chat.transactions import redact
 from parlour.core.actor import OPERATOR
 from parlour.core.event import Stored
 from parlour.hub.door import Door
 from parlour.hub.encoder import Encoder
 from tests.support.memory_hub import MemoryHub
 from tests.support.recorder import Recorder, encode_nothing
+from tests.support.stores import redact
 
 TOMBSTONE = Stored(2, b'{"type":"redacted"}', "redacted")
 

@@ -14,8 +14,9 @@ from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.store.memory import MemoryStore
-from parlour.stream.live import NOBODY, Start, Timing
+from parlour.stream.live import Start, Timing
 from parlour.stream.websocket import Common, WebSocketSession
+from tests.support.nobody import NOBODY
 from tests.support.patience import PATIENCE_S
 from tests.support.raw import ws_frame
 from tests.support.stores import CountedIds, HandClock

@@ -15,9 +15,10 @@ from parlour.hub.hub import Hub
 from parlour.net.deadlines import Wheel
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite.store import SqliteStore
-from parlour.stream.live import NOBODY, Start, Timing
+from parlour.stream.live import Start, Timing
 from parlour.stream.websocket import Common, WebSocketSession
 from tests.fault.crowd import until
+from tests.support.nobody import NOBODY
 from tests.support.patience import PATIENCE_S
 from tests.support.raw import ws_frame
 from tests.support.stores import CountedIds, HandClock

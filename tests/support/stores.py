@@ -8,8 +8,9 @@ from asyncio import Future
 from pathlib import Path
 
 from parlour.chat.ports import Store
+from parlour.chat.transactions import Redact, Transaction
 from parlour.core.errors import Refusal
-from parlour.core.event import Answer, Appended, Author, Draft
+from parlour.core.event import Answer, Appended, Author, Draft, Stored
 from parlour.core.payloads import Message
 from parlour.store.sqlite import SqliteStore
 from tests.support.patience import PATIENCE_S as PATIENCE_S  # the tests of the hub have it from here
@@ -54,6 +55,12 @@ class Fatal:
     def __call__(self, error: BaseException) -> None:
         self.errors.append(error)
         self.happened.set()
+
+
+def redact(room: str, seq: int) -> Transaction[Stored]:
+    """Remove what an event says; gives the tombstone."""
+    tombstone: Stored = yield Redact(room, seq)
+    return tombstone
 
 
 def draft(text: str = "hello", room: str = "lobby", key: str | None = None, author: Author = ALICE) -> Draft:

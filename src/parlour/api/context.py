@@ -11,8 +11,7 @@ from parlour.chat.new_rooms import NewRooms
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.posting import Posting
-from parlour.chat.reading import ReadingRates
-from parlour.core.addresses import AddressCounts
+from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.limits import Limits
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
@@ -34,8 +33,8 @@ class Context:
     policies: Policies
     closing: Closing
     new_rooms: NewRooms
-    reads: ReadingRates | None
-    """The time that reading may take for each address; None without limits."""
+    reads: AddressBuckets | None
+    """The milliseconds that reading may take for each address; None without limits."""
     places: AddressCounts | None
     """The streams, WebSockets and waiting long-polls that each address has open; None when nobody is limited."""
     allowed_origins: frozenset[str]

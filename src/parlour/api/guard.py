@@ -112,7 +112,7 @@ class Guard:
 
     def bill(self, request: Request) -> Bill:
         """The account on which the reading of an address is counted, without a check."""
-        return Bill(self._context.reads, request.peer.key)
+        return Bill(self._context.reads, self._context.clock, request.peer.key)
 
     def place(self, request: Request) -> Place:
         """Count a stream or a waiting request that stays open. Raises Refusal("too_many_connections")."""

@@ -69,7 +69,7 @@ class Pages:
         """The page of a room that shows these events; after a refused form with its reason and what was written."""
         actor, cookie = self._guard.page_actor(request)
         guests = self._context.guests
-        author = guests.author(actor, None) if cookie is None else guests.newcomer(actor)
+        author = guests.author(actor, None)
         first, last = (events[0].seq, events[-1].seq) if events else (channel.head + 1, channel.head)
         page = RoomPage(
             room=channel.room,

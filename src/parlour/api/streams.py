@@ -10,9 +10,12 @@ from parlour.chat.reading import Place
 from parlour.http.request import Request
 from parlour.http.response import NDJSON, SSE, TEXT, OpenResponse, Upgrade
 from parlour.hub.channel import Channel
-from parlour.stream.follow import Terms, follow, follow_many
+from parlour.hub.encoder import Encoder
+from parlour.stream.encoding import STREAMS
+from parlour.stream.follow import FollowSession, many_rooms
 from parlour.stream.live import Client, Start, Timing
 from parlour.stream.websocket import Common, WebSocketSession
+from parlour.wire.sse import retry
 
 CONTENT_TYPES = {"text": TEXT, "ndjson": NDJSON, "sse": SSE}
 RETRY_MS = 1000, 4000
@@ -38,23 +41,24 @@ class Streams:
 
     def one(self, request: Request, channel: Channel, format_: str, start: Start, place: Place) -> OpenResponse:
         """One room as `text`, `ndjson` or `sse`."""
-        terms = self._terms(request)
-        session = follow(self._context.hub, channel, format_, start, self._client(request, place), terms)
-        return OpenResponse(session, CONTENT_TYPES[format_], terms.in_chunks)
+        return self._follow(request, STREAMS[format_], CONTENT_TYPES[format_], [(channel, start)], place)
 
     def many(self, request: Request, starts: Sequence[tuple[Channel, Start]], place: Place) -> OpenResponse:
         """Many rooms as server-sent events."""
-        terms = self._terms(request)
-        session = follow_many(self._context.hub, starts, self._client(request, place), terms)
-        return OpenResponse(session, SSE, terms.in_chunks)
+        return self._follow(request, many_rooms(self._context.store.epoch, starts), SSE, starts, place)
+
+    def _follow(
+        self, request: Request, encoder: Encoder, type_: bytes, starts: Sequence[tuple[Channel, Start]], place: Place
+    ) -> OpenResponse:
+        in_chunks = request.head.minor >= 1
+        soonest, latest = RETRY_MS
+        first = retry(soonest + int(self._context.ids.fraction() * (latest - soonest))) if type_ == SSE else b""
+        client = self._client(request, place)
+        session = FollowSession(self._context.hub, encoder, starts, client, self._timing, in_chunks, first)
+        return OpenResponse(session, type_, in_chunks)
 
     def websocket(
-        self,
-        request: Request,
-        opening: bytes,
-        starts: Sequence[tuple[Channel, Start]],
-        room: str | None,
-        place: Place,
+        self, request: Request, opening: bytes, starts: Sequence[tuple[Channel, Start]], room: str | None, place: Place
     ) -> Upgrade:
         """A WebSocket, bound to a room or (None) open to subscriptions; `opening` answers its handshake."""
         session = WebSocketSession(self._websockets, starts, self._client(request, place), room=room)
@@ -63,11 +67,3 @@ class Streams:
     def _client(self, request: Request, place: Place) -> Client:
         rule = self._context.policies.rule(request.actor, "read")
         return Client(request.actor, self._guard.bill(request), place.keep(), rule)
-
-    def _terms(self, request: Request) -> Terms:
-        soonest, latest = RETRY_MS
-        return Terms(
-            in_chunks=request.head.minor >= 1,
-            retry_ms=soonest + int(self._context.ids.fraction() * (latest - soonest)),
-            timing=self._timing,
-        )

@@ -54,10 +54,6 @@ class Guests:
             return SYSTEM if name is None else Author(SYSTEM.id, display_name(name), "system")
         return self._remembered(actor.id, name)
 
-    def newcomer(self, actor: Actor) -> Author:
-        """The author of a guest whose cookie is new: not remembered, or visitors would push out regulars."""
-        return self._derive(actor.id, None)
-
     def _derive(self, actor_id: str, name: str | None) -> Author:
         chosen = None if name is None else display_name(name)
         digest = hmac.digest(self._secret, f"{actor_id}\0{chosen or ''}".encode(), hashlib.sha256)

@@ -155,9 +155,6 @@ class Relay(Protocol):
     def listen(self, listener: Callable[[Sequence[Commit]], None]) -> None:
         """Call `listener` on the loop with what any node published."""
 
-    async def close(self) -> None:
-        """Stop listening."""
-
 
 class Clock(Protocol):
     """Time, so that tests can wind it by hand. May be asked from any thread."""

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import thread_time
-from types import TracebackType
 from typing import Self
 
 from parlour.chat.ports import Clock
 from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
-from parlour.core.limits import Limits
 
 REQUEST_S = 0.0003
 """What a request counts for, beside what is made for it."""
@@ -25,27 +23,6 @@ BYTE_S = 5e-9
 
 WORST_BYTE_S = 250e-9
 """What the slowest texts take to be shown, by the byte of their JSON: a page may take so much until it is known."""
-
-
-class ReadingRates:
-    """The time that may be taken for the reading of each address."""
-
-    __slots__ = ("_buckets", "_clock")
-
-    def __init__(self, limits: Limits, clock: Clock) -> None:
-        self._buckets = AddressBuckets(limits.history_ms_per_s, limits.history_burst_ms)  # a token is a millisecond
-        self._clock = clock
-
-    def wait(self, address: str) -> float:
-        """Seconds until the address may be served again; 0.0 if it may be now."""
-        return self._buckets.wait(address, self._clock.monotonic())
-
-    def spend(self, address: str, seconds: float) -> None:
-        """Count what has been taken; less than nothing gives it back."""
-        self._buckets.spend(address, self._clock.monotonic(), seconds * 1000)
-
-    def __len__(self) -> int:
-        return len(self._buckets)
 
 
 class Place:
@@ -79,22 +56,21 @@ class Place:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.leave()
 
 
 class Bill:
-    """What one request or stream takes, and its address pays. Without rates nobody pays.
+    """What one request or stream takes, and its address pays; `rates` are in milliseconds, None pays nothing.
 
     `began` before something is made, and `charge` after it, with nothing awaited in between.
     """
 
-    __slots__ = ("_address", "_rates")
+    __slots__ = ("_address", "_clock", "_rates")
 
-    def __init__(self, rates: ReadingRates | None, address: str) -> None:
+    def __init__(self, rates: AddressBuckets | None, clock: Clock, address: str) -> None:
         self._rates = rates
+        self._clock = clock
         self._address = address
 
     def check(self) -> None:
@@ -104,21 +80,20 @@ class Bill:
 
     def wait(self) -> float:
         """Seconds until more may be taken; 0.0 if it may be now."""
-        return 0.0 if self._rates is None else self._rates.wait(self._address)
+        return 0.0 if self._rates is None else self._rates.wait(self._address, self._clock.monotonic())
 
     def began(self) -> float:
         """The time from which `charge` counts."""
-        return 0.0 if self._rates is None else thread_time()
+        return thread_time()
 
     def charge(self, began: float, size: int = 0) -> None:
         """Count the time since `began` and so many bytes."""
-        if self._rates is not None:
-            self._rates.spend(self._address, thread_time() - began + size * BYTE_S)
+        self.add(thread_time() - began + size * BYTE_S)
 
     def add(self, seconds: float) -> None:
         """Count so much; less than nothing gives it back."""
         if self._rates is not None:
-            self._rates.spend(self._address, seconds)
+            self._rates.spend(self._address, self._clock.monotonic(), seconds * 1000)
 
     @contextmanager
     def reserved(self, size: int) -> Iterator[None]:
@@ -128,7 +103,3 @@ class Bill:
             yield
         finally:
             self.add(-size * WORST_BYTE_S)
-
-
-FREE = Bill(None, "")
-"""Of those for whom nobody pays."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from parlour.core.errors import Refusal
-from parlour.core.event import Draft, Stored
+from parlour.core.event import Draft
 
 
 class Append(NamedTuple):
@@ -116,9 +116,3 @@ def drive(transaction: Transaction[T], perform: Callable[[Step], object]) -> T:
         return value
     finally:
         transaction.close()
-
-
-def redact(room: str, seq: int) -> Transaction[Stored]:
-    """Remove what an event says; see `Redact`."""
-    tombstone: Stored = yield Redact(room, seq)
-    return tombstone

@@ -42,10 +42,6 @@ Rule = Callable[[Policy], Refusal | None]
 """Judges a right by the policy of a room: None, or Refusal("login_required")."""
 
 
-def everything(_: Policy) -> None:
-    """The rule of an actor who may do everything."""
-
-
 def rule(kind: AuthorKind, right: Right, server: Access) -> Rule:
     """The rule for a kind of actor and a right on a server; pure, for any thread."""
     allowed = RIGHTS[right][kind]

@@ -254,7 +254,7 @@ class Channel:
                 self._read_missing()
 
     def _read_missing(self) -> int:
-        self.read_after(self.head, self._resources.tuning.read_bytes, self._repaired)
+        self.read_after(self.head, self._resources.tuning.ring_bytes, self._repaired)
         return 0  # writes
 
     def _repaired(self, events: ReadResult) -> None:
@@ -309,7 +309,7 @@ class Channel:
         extent: Log = await store.log(self.room)
         recent: Sequence[Stored] = ()
         try:
-            recent = await store.before(self.room, extent.head_seq + 1, tuning.page_events, tuning.read_bytes)
+            recent = await store.before(self.room, extent.head_seq + 1, tuning.page_events, tuning.ring_bytes)
         except Refusal as refusal:
             if refusal.code != "storage_unavailable":
                 raise

@@ -21,13 +21,11 @@ log = logging.getLogger("parlour.hub")
 class Member(Protocol):
     """A live reader, as its chunk sees it. None of these may change while it is a member."""
 
-    @property
-    def encoder(self) -> Encoder:
-        """The encoding of its bytes."""
+    encoder: Encoder
 
     @property
     def sink(self) -> Writable | None:
-        """Where they go; a live reader has one."""
+        """Where its bytes go; a live reader has one."""
 
     def fall_behind(self, room: str) -> None:
         """Leave the live readers of a room, and catch up like a reader that is late."""

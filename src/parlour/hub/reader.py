@@ -8,9 +8,9 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from parlour.chat.ports import DamagedEvents
-from parlour.chat.reading import FREE, Bill
+from parlour.chat.reading import Bill
 from parlour.core.errors import Refusal
-from parlour.core.permissions import Rule, everything
+from parlour.core.permissions import Rule
 from parlour.hub.channel import Channel, ReadResult
 from parlour.hub.chunk import Chunk
 from parlour.hub.encoder import Encoder
@@ -156,7 +156,7 @@ class Reader(ABC):
 
     __slots__ = ("_positions", "bill", "encoder", "hub", "is_paused", "rule", "sink")
 
-    def __init__(self, hub: Hub, encoder: Encoder, bill: Bill = FREE, rule: Rule = everything) -> None:
+    def __init__(self, hub: Hub, encoder: Encoder, bill: Bill, rule: Rule) -> None:
         """`rule` judges by the policy of a room whether it may be read."""
         self.hub = hub
         self.encoder = encoder

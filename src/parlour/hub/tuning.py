@@ -20,9 +20,6 @@ class Tuning:
     costly_write_bytes: int = 32
     """So many bytes of a costly encoding take as long to encode as one write."""
 
-    read_bytes: int = 262144
-    """What one read of the store brings, for the ring of a room that is opened and to repair what the relay lost."""
-
     kept_replays: int = 2
     kept_replay_bytes: int = 65536
     """Encoded pages that a room keeps until its next event, for readers that resume at the same place, and the size of
@@ -30,6 +27,7 @@ class Tuning:
 
     ring_events: int = 1000
     ring_bytes: int = 262144
+    """Also what one read of the store brings, to open a room and to repair what the relay lost."""
 
     idle_channels: int = 1000
     idle_bytes: int = 33554432

@@ -23,7 +23,3 @@ class LocalRelay:
     def listen(self, listener: Callable[[Sequence[Commit]], None]) -> None:
         """Add a listener."""
         self._listeners.append(listener)
-
-    async def close(self) -> None:
-        """Forget the listeners."""
-        self._listeners.clear()

@@ -6,6 +6,7 @@ The event itself is never encoded here: its JSON bytes come from the log and are
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from parlour.core.event import Stored
 from parlour.core.text import text_line
@@ -19,17 +20,18 @@ from parlour.wire.websocket import text_frame
 _NAMES = {kind: kind.__struct_config__.tag for kind in Control.__args__}
 
 
-def _sse_control(item: Control) -> bytes:
+def _sse_control(item: Control, event_id: Callable[[str, int], bytes] | None = None) -> bytes:
     """A named SSE event. What moves the cursor carries it as `id:`, so that a reader resumes behind it."""
+    cursor = ""
     if isinstance(item, CaughtUp):
-        return _sse_item(item, item.cursor)
-    return _sse_item(item, f"{item.epoch}.{item.head_seq}" if isinstance(item, Reset) else "")
-
-
-def _sse_item(item: Control, event_id: str) -> bytes:
+        cursor = item.cursor
+    elif isinstance(item, Reset):
+        cursor = f"{item.epoch}.{item.head_seq}"
+    if event_id is not None and isinstance(item, CaughtUp | Reset):
+        cursor = event_id(item.room, int(cursor.rpartition(".")[2])).decode()
     # For an EventSource whose page knows nothing of `bye`; the comment is for clients that look for comments only.
     retry_ms = item.reconnect_after_ms if isinstance(item, Bye) else None
-    data = sse.event(encode(item), id=event_id, name=_NAMES[type(item)], retry_ms=retry_ms)
+    data = sse.event(encode(item), id=cursor, name=_NAMES[type(item)], retry_ms=retry_ms)
     return sse.COMMENT + data if isinstance(item, Heartbeat) else data
 
 
@@ -79,7 +81,7 @@ def _websocket_control(item: Control) -> bytes:
     return text_frame(encode(item))
 
 
-def chunked(encoder: Encoder) -> Encoder:
+def _in_chunks(encoder: Encoder) -> Encoder:
     """The same bytes in chunks of HTTP/1.1 (RFC 9112 §7.1); nothing stays nothing, since an empty chunk ends a body."""
 
     def control(item: Control) -> bytes:
@@ -97,26 +99,19 @@ WEBSOCKET = Encoder(_websocket_events, _websocket_control)
 SSE = Encoder(_sse_events, _sse_control)
 NDJSON = Encoder(_ndjson_events, _ndjson_control)
 TEXT = Encoder(_text_events, _text_control, is_costly=True)
-STREAMS = {
-    "sse": (SSE, chunked(SSE)),
-    "ndjson": (NDJSON, chunked(NDJSON)),
-    "text": (TEXT, chunked(TEXT)),
-}
-"""By format: the bytes as they are (HTTP/1.0, read to the end of the connection) and in chunks."""
+STREAMS = {"sse": SSE, "ndjson": NDJSON, "text": TEXT}
+_CHUNKED = {encoder: _in_chunks(encoder) for encoder in STREAMS.values()}
 
 
-def many_sse(events_id: Callable[[str, int], bytes]) -> Encoder:
-    """SSE over several rooms: `events_id(room, seq)` is the `id:` after that event, with every room's cursor.
+def chunked(encoder: Encoder) -> Encoder:
+    """The same bytes in chunks of HTTP/1.1: the same encoder for all streams that share one."""
+    return _CHUNKED.get(encoder) or _in_chunks(encoder)
 
-    It belongs to one connection, so it forms a group of its own.
-    """
+
+def many_sse(event_id: Callable[[str, int], bytes]) -> Encoder:
+    """SSE over many rooms, for one connection: `event_id(room, seq)` is the `id:`, with the cursor of every room."""
 
     def events(room: str, _epoch: str, events: Sequence[Stored]) -> bytes:
-        return b"".join([b"id: %b\ndata: %b\n\n" % (events_id(room, seq), json) for seq, json, _, _ in events])
+        return b"".join([b"id: %b\ndata: %b\n\n" % (event_id(room, seq), json) for seq, json, _, _ in events])
 
-    def control(item: Control) -> bytes:
-        if isinstance(item, CaughtUp):
-            return _sse_item(item, events_id(item.room, int(item.cursor.rpartition(".")[2])).decode())
-        return _sse_item(item, events_id(item.room, item.head_seq).decode() if isinstance(item, Reset) else "")
-
-    return Encoder(events, control, is_shared=False, is_costly=True)
+    return Encoder(events, partial(_sse_control, event_id=event_id), is_shared=False, is_costly=True)

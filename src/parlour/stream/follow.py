@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from parlour.core.cursor import Cursor, parse_cursor
@@ -14,29 +13,20 @@ from parlour.http.session import Sink
 from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
-from parlour.stream.encoding import STREAMS, chunked, many_sse
+from parlour.stream.encoding import chunked, many_sse
 from parlour.stream.live import Client, LiveSession, Start, Timing
 from parlour.wire.chunks_out import LAST_CHUNK, chunk
-from parlour.wire.sse import retry
 
 _MANY = re.compile(r"([0-9a-z]{1,16});([^;]*(?:;[^;]*)*)")
 
 
-class Terms(NamedTuple):
-    """What the handler that opens a stream decides.
+class FollowSession(LiveSession):
+    """A stream that only the server writes, in chunks of HTTP/1.1 or, for HTTP/1.0, to the end of the connection.
 
-    `in_chunks` frames its bytes for HTTP/1.1; after `retry_ms` an EventSource that was cut off comes back.
+    `first` is sent ahead of everything (the reconnection time of SSE).
     """
 
-    in_chunks: bool
-    retry_ms: int
-    timing: Timing
-
-
-class FollowSession(LiveSession):
-    """A stream that only the server writes. `first` is sent ahead of everything (the reconnection time of SSE)."""
-
-    __slots__ = ("_chunked", "_first")
+    __slots__ = ("_first", "_in_chunks")
 
     def __init__(
         self,
@@ -44,12 +34,13 @@ class FollowSession(LiveSession):
         encoder: Encoder,
         starts: Sequence[tuple[Channel, Start]],
         client: Client,
-        terms: Terms,
-        first: bytes = b"",
+        timing: Timing,
+        in_chunks: bool,
+        first: bytes,
     ) -> None:
-        super().__init__(hub, encoder, starts, client, terms.timing)
-        self._chunked = terms.in_chunks
-        self._first = chunk(first) if terms.in_chunks and first else first
+        super().__init__(hub, chunked(encoder) if in_chunks else encoder, starts, client, timing)
+        self._in_chunks = in_chunks
+        self._first = chunk(first) if in_chunks and first else first
 
     def started(self, sink: Sink) -> None:
         """The head is out: begin."""
@@ -61,31 +52,20 @@ class FollowSession(LiveSession):
     def finish(self) -> None:
         """End the body, so that the client can tell an end from a break."""
         if self.sink is not None:
-            if self._chunked:
+            if self._in_chunks:
                 self.sink.write(LAST_CHUNK)
             super().finish()
 
 
-def follow(hub: Hub, channel: Channel, format_: str, start: Start, client: Client, terms: Terms) -> FollowSession:
-    """Follow one room as `sse`, `ndjson` or `text`. Ownership of the opened channel goes to the session."""
-    encoder = STREAMS[format_][terms.in_chunks]
-    first = retry(terms.retry_ms) if format_ == "sse" else b""
-    return FollowSession(hub, encoder, [(channel, start)], client, terms, first)
-
-
-def follow_many(hub: Hub, starts: Sequence[tuple[Channel, Start]], client: Client, terms: Terms) -> FollowSession:
-    """Follow many rooms as SSE; every `id:` carries all cursors, so that `Last-Event-ID` resumes all of them."""
-    epoch = hub.store.epoch
+def many_rooms(epoch: str, starts: Sequence[tuple[Channel, Start]]) -> Encoder:
+    """SSE over many rooms; every `id:` carries all cursors, so that `Last-Event-ID` resumes all of them."""
     positions = {channel.room: _position(channel, start.cursor) for channel, start in starts}
 
     def event_id(room: str, seq: int) -> bytes:
         positions[room] = seq
         return encode_cursors(epoch, positions).encode()
 
-    encoder = many_sse(event_id)
-    if terms.in_chunks:
-        encoder = chunked(encoder)
-    return FollowSession(hub, encoder, starts, client, terms, retry(terms.retry_ms))
+    return many_sse(event_id)
 
 
 def _position(channel: Channel, cursor: Cursor | None) -> int:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from parlour.chat.reading import FREE, Bill, Place
-from parlour.core.actor import Actor, guest
+from parlour.chat.reading import Bill, Place
+from parlour.core.actor import Actor
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
-from parlour.core.permissions import Rule, everything
+from parlour.core.permissions import Rule
 from parlour.http.session import Sink
 from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
@@ -39,10 +39,6 @@ class Client(NamedTuple):
     bill: Bill
     place: Place
     rule: Rule
-
-
-NOBODY = Client(guest(None, ""), FREE, Place(None, ""), everything)
-"""A guest whose address is counted nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +73,6 @@ class LiveSession(Reader):
         self._place = client.place
         self._starts: Sequence[tuple[Channel, Start]] = starts
         self._buffered_then = self._checks = 0  # of a peer that is slow
-
-    # --- Session ---
 
     def started(self, sink: Sink) -> None:
         """Enter every room: replay, then live."""
@@ -144,8 +138,6 @@ class LiveSession(Reader):
         self._starts = ()
         self.close()
 
-    # --- Reader ---
-
     def caught_up(self, channel: Channel) -> None:
         """Tell the peer that it is live."""
         self.show(CaughtUp(channel.room, channel.cursor), channel.room)
@@ -167,8 +159,6 @@ class LiveSession(Reader):
         except Exception:  # the writing itself may fail, which has been logged
             if self.sink is not None:
                 self.sink.abort()
-
-    # --- for the transports ---
 
     def begin(self, channel: Channel, start: Start, first: bytes = b"") -> None:
         """Enter an opened room, and write `first` ahead of what comes from there."""

@@ -18,21 +18,7 @@ from parlour.http.throttle import Throttle
 from parlour.hub.channel import Channel
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
-from parlour.schema.commands import (
-    Ack,
-    Op,
-    OpError,
-    PingOp,
-    PongReply,
-    ReadOp,
-    SendOp,
-    Subscribed,
-    SubscribeOp,
-    TypingOp,
-    Unsubscribed,
-    UnsubscribeOp,
-    decode_op,
-)
+from parlour.schema import commands
 from parlour.schema.events import By, Bye, Closed, Typing
 from parlour.schema.json_line import encode
 from parlour.stream.encoding import WEBSOCKET
@@ -101,8 +87,6 @@ class WebSocketSession(LiveSession):
         self._last: bytes | None = None  # what ends the connection once they are answered
         self._opening: Mapping[str, Start] = NONE  # rooms that are subscribed to, whose channel is being opened
 
-    # --- bytes in ---
-
     def received(self, data: bytes) -> None:
         """Frames have come from the peer."""
         sink = self.sink
@@ -153,16 +137,16 @@ class WebSocketSession(LiveSession):
             self._asked = Buckets(limits.websocket_ops_per_s, limits.websocket_ops_burst, capacity=1)
         return self._asked.take("", self._common.clock.monotonic()) == 0.0
 
-    # --- operations ---
-
     def _dispatch(self, message: str) -> None:
         key: str | None = None
         try:
-            op = decode_op(message)
-            if isinstance(op, SendOp):
+            op = commands.decode_op(message)
+            is_free = isinstance(op, commands.SendOp)  # sends have rates of their own
+            if isinstance(op, commands.SendOp):
                 key = op.key
-            self._run(op)
-            is_free = isinstance(op, SendOp)  # sends have rates of their own
+                self._send(op)
+            else:
+                self._run(op)
         except Refusal as refusal:
             self._answer_with(_error(key, refusal))
             if refusal.code == "overloaded":
@@ -171,25 +155,23 @@ class WebSocketSession(LiveSession):
         if not is_free and not self._may_ask():
             self._close(POLICY, "too many operations")
 
-    def _run(self, op: Op) -> None:
-        if isinstance(op, SendOp):
-            self._send(op)
-        elif isinstance(op, TypingOp):
+    def _run(self, op: commands.Op) -> None:
+        if isinstance(op, commands.TypingOp):
             self._typing(op)
-        elif isinstance(op, PingOp):
-            self._answer_with(PongReply())
-        elif isinstance(op, SubscribeOp):
+        elif isinstance(op, commands.PingOp):
+            self._answer_with(commands.PongReply())
+        elif isinstance(op, commands.SubscribeOp):
             self._subscribe(op)
-        elif isinstance(op, UnsubscribeOp):
+        elif isinstance(op, commands.UnsubscribeOp):
             room = room_name(op.room)
             if self._room is not None or not (self._stop_opening(room) or self.leave(room)):
                 raise Refusal("bad_op", "There is no such subscription on this connection.", field="room")
-            self._answer_with(Unsubscribed(room))
+            self._answer_with(commands.Unsubscribed(room))
         else:
-            assert isinstance(op, ReadOp)
+            assert isinstance(op, commands.ReadOp)
             raise Refusal("login_required", "Guests have no read position: it belongs to an account.")
 
-    def _send(self, op: SendOp) -> None:
+    def _send(self, op: commands.SendOp) -> None:
         room = room_name(op.room) if op.room is not None else self._room
         if room is None or (self._room is not None and room != self._room):
             raise Refusal("bad_op", "Name the room; on the address of a room it is that room.", field="room")
@@ -202,7 +184,7 @@ class WebSocketSession(LiveSession):
                 self._answer_with(_error(op.key, answer))
             else:
                 self.flush(room)  # the event comes before its ack
-                self._answer_with(Ack(op.key, room, answer.seq, replay=answer.replay))
+                self._answer_with(commands.Ack(op.key, room, answer.seq, replay=answer.replay))
             if self._last is not None and not self._unanswered:
                 self._end_with(self._last)
 
@@ -223,7 +205,7 @@ class WebSocketSession(LiveSession):
         if self.sink is not None and self._unanswered < MAX_UNANSWERED:
             self.sink.hold(False)
 
-    def _typing(self, op: TypingOp) -> None:
+    def _typing(self, op: commands.TypingOp) -> None:
         room = room_name(op.room) if op.room is not None else self._room
         if room is None or self.position(room) is None:
             raise Refusal("bad_op", "Subscribe to the room first.", field="room")
@@ -231,7 +213,7 @@ class WebSocketSession(LiveSession):
         if author is not None:
             self.hub.channel(room).broadcast(Typing(room, By(author.id, author.name, author.kind)))
 
-    def _subscribe(self, op: SubscribeOp) -> None:
+    def _subscribe(self, op: commands.SubscribeOp) -> None:
         room = room_name(op.room)
         if self._room is not None:
             raise Refusal("bad_op", "This connection is for one room; /api/v1/stream takes many.", field="room")
@@ -265,7 +247,7 @@ class WebSocketSession(LiveSession):
             channel.release()
             return
         self._stop_opening(room)
-        first = b"" if self._is_cut_off else text_frame(encode(Subscribed(room, channel.cursor)))
+        first = b"" if self._is_cut_off else text_frame(encode(commands.Subscribed(room, channel.cursor)))
         try:
             self.begin(channel, start, first)
         except Exception:  # whatever broke: a peer that was told nothing would wait for a room that never comes
@@ -273,7 +255,7 @@ class WebSocketSession(LiveSession):
             if self.sink is not None:
                 self.sink.abort()
 
-    def _answer_with(self, item: Ack | OpError | PongReply | Unsubscribed) -> None:
+    def _answer_with(self, item: commands.Ack | commands.OpError | commands.PongReply | commands.Unsubscribed) -> None:
         self._answer(text_frame(encode(item)))
 
     def _answer(self, frame: bytes) -> None:
@@ -286,8 +268,6 @@ class WebSocketSession(LiveSession):
         self.show(Closed(room, refusal.code, refusal.detail), room)
         if room == self._room:
             self._close(CLOSED, refusal.detail)
-
-    # --- life ---
 
     def send_heartbeat(self) -> None:
         """Ping the peer, with a heartbeat for scripts that cannot see pings; the next time see whether it lives."""
@@ -343,18 +323,7 @@ class WebSocketSession(LiveSession):
             self.write(last)
             self.finish()
 
-    def closed(self) -> None:
-        """The connection is gone."""
-        self._reader = None
-        super().closed()
 
-
-def _error(key: str | None, refusal: Refusal) -> OpError:
-    retry_after = refusal.retry_after
-    return OpError(
-        key=key,
-        code=refusal.code,
-        detail=refusal.detail,
-        field=refusal.field,
-        retry_after_ms=None if retry_after is None else int(retry_after * 1000) + 1,
-    )
+def _error(key: str | None, refusal: Refusal) -> commands.OpError:
+    retry_after_ms = None if refusal.retry_after is None else int(refusal.retry_after * 1000) + 1
+    return commands.OpError(key, refusal.code, refusal.detail, retry_after_ms, refusal.field)
