@@ -1,73 +1,95 @@
-"""Bytes of a terminal to keys and text, fed whole and byte by byte."""
+"""What keys do to the line being typed."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.layout import BufferControl, Layout, Window
+from prompt_toolkit.output import DummyOutput
 
-from parlour.cli.terminal.keys import MAX_PASTE_CHARS, Key, KeyReader, Token
-
-CASES: list[tuple[bytes, list[Token]]] = [
-    (b"hello\r", ["hello", Key.ENTER]),
-    (b"a\nb\n", ["a", Key.ENTER, "b", Key.ENTER]),
-    ("grüße 日本 👩‍🚀".encode(), ["grüße 日本 👩‍🚀"]),
-    (
-        b"\x7f\x08\x15\x17\x0b\x04\x0c",
-        [Key.BACKSPACE, Key.BACKSPACE, Key.ERASE_LINE, Key.ERASE_WORD, Key.ERASE_REST, Key.LEAVE, Key.REDRAW],
-    ),
-    (b"\x1b[C\x1b[D\x1bOC\x1bOD", [Key.RIGHT, Key.LEFT, Key.RIGHT, Key.LEFT]),
-    (
-        b"\x1b[H\x1b[F\x1b[1~\x1b[4~\x01\x05\x1b[3~",
-        [Key.HOME, Key.END, Key.HOME, Key.END, Key.HOME, Key.END, Key.DELETE],
-    ),
-    (b"\x1b[5~\x1b[1;2P\x1b[15~\x1b[?1;2c\x00\x1ax", ["x"]),
-    (b"\x1b\rx", ["\n", "x"]),
-    (b"\x1bx", ["x"]),
-    (b"\x1b\x1b[Cx", [Key.RIGHT, "x"]),
-    (b"a\x1b[200~one\rtwo\r\n\x1b[Athree\x07\n\x1b[201~\r", ["a", "one\ntwo\n[Athree", Key.ENTER]),
-    (b"\xff\xc3x", ["\ufffd\ufffdx"]),
-    (b"a\tb", ["a\tb"]),
-]
+from parlour.cli.terminal.keys import MAX_PASTE_CHARS, clean_paste, key_bindings
 
 
-def merged(tokens: list[Token]) -> list[Token]:
-    """Neighbouring texts as one: where a read is cut does not matter."""
-    result: list[Token] = []
-    for token in tokens:
-        if isinstance(token, str) and result and isinstance(result[-1], str) and "\n" not in (token, result[-1]):
-            result[-1] += token
-        else:
-            result.append(token)
-    return result
+def typed(keys: str) -> tuple[str, str]:
+    """The line that has been typed, and which key has ended it."""
+    buffer = Buffer()
+    with create_pipe_input() as terminal:
+        app: Application[str] = Application(
+            Layout(Window(BufferControl(buffer))),
+            key_bindings=key_bindings(
+                enter=lambda: app.exit(result="enter"),
+                leave=lambda: app.exit(result="leave"),
+                interrupt=lambda: app.exit(result="interrupt"),
+            ),
+            input=terminal,
+            output=DummyOutput(),
+        )
+        terminal.send_text(keys)
+        end = app.run()
+    return buffer.text, end
 
 
-@pytest.mark.parametrize(("data", "tokens"), CASES)
-@pytest.mark.parametrize("size", [1, 2, 3, 1000])
-def test_keys_are_read_wherever_a_read_was_cut(data: bytes, tokens: list[Token], size: int) -> None:
-    reader = KeyReader()
-    got = [token for at in range(0, len(data), size) for token in reader.feed(data[at : at + size])]
-    assert merged(got) == merged(tokens)
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ("hello\x7f", "hell"),
+        ("\x7f\x1b[3~\x1b[D\x1b[C\x17", ""),
+        ("ae\u0301\x7f", "a"),
+        ("x👩\u200d🚀\x7f", "x"),
+        ("日本\x7f", "日"),
+        ("one two  \x17", "one "),
+        ("one two\x17\x17", ""),
+        ("hello\x1b[D\x02X", "helXlo"),
+        ("ae\u0301b\x01\x1b[C\x06X", "ae\u0301Xb"),
+        ("hello\x1b[H\x1b[3~J", "Jello"),
+        ("hello\x1b[D\x04", "hell"),
+        ("hello\x1b[D\x15", "o"),
+        ("two\x1b\rlines\x1b[D\x15", "s"),
+        ("hello\x01\x1bOC\x0b", "h"),
+        ("hello\x01\x1b[F!", "hello!"),
+        ("one two\x1bbX", "one Xtwo"),
+        ("one two\x1b[1;5DX", "one Xtwo"),
+        ("one two\x1b[1;5D\x1b[1;5DX", "Xone two"),
+        ("grüße\x1bbX", "Xgrüße"),
+        ("one two\x01\x1bfX", "oneX two"),
+        ("one two\x01\x1b[1;5CX", "oneX two"),
+        ("one two\x01\x1bdX", "X two"),
+        ("one two\x01\x1b[3;5~X", "X two"),
+        ("eins größer\x1b\x7fX", "eins X"),
+        ("one two\x17\x01\x19", "twoone "),
+        ("one two\x15X\x19", "Xone two"),
+        ("one two\x01\x1bd\x05\x19", " twoone"),
+        ("one\x1bzX", "onezX"),
+        ("🇩🇪🇫🇷\x7f", "🇩🇪"),
+        ("🇩🇪🇫🇷\x02\x7f", "🇫🇷"),
+        ("🇩🇪🇫🇷\x01\x1b[3~", "🇫🇷"),
+        ("x👩‍👩‍👧‍👦\x7f", "x"),
+        ("x👍🏽\x7f", "x"),
+        ("நி\x7f", ""),
+        ("ab\x1b\rcd\x1b[AX", "abX\ncd"),
+        ("ab\x1b\rcd\x1b[A\x1b[BX", "ab\ncdX"),
+        ("abc\x1b\rd\x1b[AX", "aXbc\nd"),
+        ("\x1b[15~x", "x"),
+        ("a\x1b[200~one\rtwo\r\n\x1b[Athree\x07\n\x1b[201~b", "aone\ntwo\n[Athreeb"),
+    ],
+)
+def test_key_edits_the_line(keys: str, line: str) -> None:
+    assert typed(f"{keys}\r") == (line, "enter")
 
 
-def test_lone_escape_waits_and_counts_for_nothing() -> None:
-    reader = KeyReader()
-    assert list(reader.feed(b"\x1b")) == []
-    assert list(reader.feed(b"x")) == ["x"]
+@pytest.mark.parametrize(("keys", "end"), [("\x04", "leave"), ("half\x03", "interrupt"), ("x\n", "enter")])
+def test_keys_that_end_a_line_or_the_conversation(keys: str, end: str) -> None:
+    assert typed(keys)[1] == end
 
 
-def test_paste_without_an_end_is_bounded() -> None:
-    reader = KeyReader()
-    got = list(reader.feed(b"\x1b[200~" + b"x" * 3 * MAX_PASTE_CHARS))
-    assert [len(token) for token in got if isinstance(token, str)] == [MAX_PASTE_CHARS]
-    assert list(reader.feed(b"y\r")) == ["y", Key.ENTER]
+def test_long_paste_is_bounded() -> None:
+    assert len(clean_paste("x" * 3 * MAX_PASTE_CHARS)) == MAX_PASTE_CHARS
 
 
-@given(st.lists(st.binary(max_size=12) | st.sampled_from([b"\x1b[200~", b"\x1b[201~", b"\x1b[", b"\r"])))
-def test_text_never_holds_a_control(chunks: list[bytes]) -> None:
-    reader = KeyReader()
-    for chunk in chunks:
-        for token in reader.feed(chunk):
-            assert not isinstance(token, str) or all(
-                char in "\t\n" or (char >= " " and char != "\x7f") for char in token
-            )
+@given(st.text())
+def test_paste_never_holds_a_control(pasted: str) -> None:
+    assert not [char for char in clean_paste(pasted) if char not in "\t\n" and (char < " " or char == "\x7f")]

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlour.cli.terminal.columns import columns
-from parlour.cli.terminal.wrapping import wrap
+from parlour.cli.terminal.wrapping import columns, wrap
 
 WORDS = st.lists(st.text(st.sampled_from("abc日本é\u0301👩-"), min_size=1, max_size=12), min_size=1, max_size=20)
 
@@ -46,3 +45,8 @@ def test_every_word_is_whole_and_rows_fit_unless_a_word_does_not(words: list[str
     assert re.split(" +|\n +", shown) == words
     for row in shown.split("\n"):
         assert columns(row) <= width or any(columns(word) > width - 2 for word in row.split())
+
+
+def test_columns_of_wide_and_combining_characters() -> None:
+    assert [columns(text) for text in ("abc", "日本", "e\u0301", "👩", "\u200d", "ｶ")] == [3, 4, 1, 2, 0, 1]
+    assert [columns(text) for text in ("👩\u200d🚀", "🇩🇪", "❤\ufe0f")] == [2, 2, 2], "one emoji each"

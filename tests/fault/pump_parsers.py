@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from parlour.cli.tail import harmless_json
-from parlour.cli.terminal.columns import columns, fitting_end, fitting_start, last_cluster
-from parlour.cli.terminal.editor import Editor, render
-from parlour.cli.terminal.keys import Key, KeyReader
+from parlour.cli.terminal.wrapping import wrap
 from parlour.client.answers import failure
 from parlour.client.items import LineReader
 from parlour.client.room import parse_room
@@ -59,22 +57,6 @@ def read_lines(data: bytes, piece: int) -> None:
             pass
 
 
-def press(data: bytes, piece: int) -> None:
-    reader = KeyReader()
-    for part in in_pieces(data, piece):
-        for _ in reader.feed(part):
-            pass
-
-
-def edit(data: bytes) -> None:
-    """Paste a text, and erase at its end."""
-    for key in (Key.BACKSPACE, Key.ERASE_WORD):
-        editor = Editor()
-        editor.press(text_of(data))
-        editor.press(key)
-        render("> ", editor, 80)
-
-
 def text_of(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
@@ -89,17 +71,11 @@ def parsers() -> list[Parser]:
         Parser("a refusal", pumps.JSON, 64 * KIB, lambda data: failure(400, "1", text_of(data), data)),
         Parser("the address of a room", pumps.TARGET, 8 * KIB, lambda data: parse_room("http://a/" + text_of(data))),
         Parser("the address of a server", pumps.FIELD_VALUE, 8 * KIB, lambda data: parse_room(text_of(data))),
-        Parser("keys", pumps.KEYS, 16 * KIB, lambda data: press(data, len(data))),
-        Parser("keys in pieces", pumps.KEYS, 64 * KIB, lambda data: press(data, 256), is_cut=True),
-        Parser("the line being typed", pumps.TEXT, TEXT_BYTES, edit),
         Parser("an event on a terminal", pumps.TEXT, TEXT_BYTES, harmless_json),
         Parser("links", pumps.TEXT, TEXT_BYTES, lambda data: list(pieces(text_of(data)))),
         Parser("pictures", pumps.TEXT, TEXT_BYTES, lambda data: list(shown(text_of(data)))),
         Parser("a text as HTML", pumps.TEXT, TEXT_BYTES, lambda data: render_text(text_of(data))),
         Parser("a line of text", pumps.TEXT, TEXT_BYTES, lambda data: text_line("a" * 24, "b", text_of(data))),
         Parser("what is visible", pumps.TEXT, TEXT_BYTES, lambda data: visible(text_of(data))),
-        Parser("columns", pumps.TEXT, TEXT_BYTES, lambda data: columns(text_of(data))),
-        Parser("the end of a line", pumps.TEXT, TEXT_BYTES, lambda data: fitting_end(text_of(data), 80)),
-        Parser("the beginning of a line", pumps.TEXT, TEXT_BYTES, lambda data: fitting_start(text_of(data), 80)),
-        Parser("the last letter", pumps.TEXT, TEXT_BYTES, lambda data: last_cluster(text_of(data))),
+        Parser("a line on a terminal", pumps.TEXT, TEXT_BYTES, lambda data: wrap(text_of(data), 80)),
     ]

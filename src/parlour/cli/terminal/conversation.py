@@ -1,29 +1,49 @@
-"""`parlour chat` on a terminal: one line at the bottom to type in, everything else above it."""
+"""`parlour chat` on a terminal: the line being typed at the bottom, everything else above it."""
 
 from __future__ import annotations
 
+import asyncio
 import math
-import time
+import os
+import re
+import signal
+import sys
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
-from parlour.cli.terminal.editor import ERASE_TO_END, Editor, render
-from parlour.cli.terminal.keys import Key, KeyReader, Token
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.layout import BufferControl, Dimension, Layout, Window
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
+from prompt_toolkit.output.vt100 import Vt100_Output
+from wcwidth import clip
+
+from parlour.cli.output import EXIT_INTERRUPTED
+from parlour.cli.terminal.keys import key_bindings
 from parlour.cli.terminal.look import Look
 from parlour.cli.terminal.talk import Talk
-from parlour.cli.terminal.tty import Terminal
-from parlour.cli.terminal.wrapping import wrap
+from parlour.cli.terminal.wrapping import INDENT, wrap
 from parlour.client import Client
 from parlour.core.errors import Refusal
+from parlour.core.joiners import JOINERS
 from parlour.core.names import display_name
-from parlour.core.text import check_text
+from parlour.core.text import check_text, visible
 
 MAX_UNSENT = 1000
 """Lines that wait for the server; more would be a pasted file, not a conversation."""
+
+MAX_ROWS = 10
+"""Rows for the text being typed, so that a long one leaves the conversation on the screen."""
 
 HELP = (
     "Enter sends, Alt-Enter begins a new line, Ctrl-U erases the line, Ctrl-W a word.",
     "/name NEW changes your name, /quit or Ctrl-D leaves, // at the beginning sends a line that begins with /.",
 )
+
+_JOINED = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
+"""Characters of which an emoji consists whose width the terminal and prompt_toolkit count differently."""
 
 
 class Conversation:
@@ -32,92 +52,124 @@ class Conversation:
     def __init__(self, client: Client, look: Look, *, last: int, timeout_s: float) -> None:
         self._look = look
         self._timeout_s = timeout_s
-        self._terminal = Terminal(self._mark)
         title = f"{client.room.name} on {client.room.server}, /help for help"
-        self._talk = Talk(client, look, last=last, timeout_s=timeout_s, wake=self._terminal.wake, title=title)
-        self._keys = KeyReader()
-        self._editor = Editor()
-        self._leave_by: float | None = None
-        self._is_stale = True
+        self._talk = Talk(client, look, last=last, timeout_s=timeout_s, wake=self._wake, title=title)
+        self._is_leaving = False
+        self._buffer = Buffer(read_only=Condition(lambda: self._is_leaving))
+        line = BufferControl(self._buffer, input_processors=[_Harmless()])
+        window = Window(line, height=Dimension(max=MAX_ROWS), wrap_lines=True, get_line_prefix=self._prefix)
+        self._output = Vt100_Output.from_pty(sys.stdout, os.environ.get("TERM"), enable_bell=False)
+        self._output.enable_cpr = False  # the terminal's answers would end up in the shell after a crash
+        self._app: Application[int] = Application(
+            Layout(window),
+            key_bindings=key_bindings(
+                enter=self._enter, leave=self._leave, interrupt=lambda: self._end(EXIT_INTERRUPTED)
+            ),
+            output=self._output,
+            before_render=self._redraw_joined,
+            erase_when_done=True,
+            include_default_pygments_style=False,
+            terminal_size_polling_interval=None,
+        )
 
     def run(self) -> int:
         """Talk until the person leaves. Returns the exit code."""
         try:
-            with self._terminal:
-                self._talk.start()
-                self._show(())
-                while self._talk.error is None and not self._is_over():
-                    typed = self._terminal.wait(self._left_s())
-                    if typed is None:
-                        break
-                    said = [line for token in self._keys.feed(typed) for line in self._press(token)]
-                    said += [shown.text for shown in self._talk.take()]
-                    said += self._take_back()
-                    self._show(said)
+            code = asyncio.run(self._converse())
+        except (EOFError, OSError):  # the window was closed
+            code = 0
         finally:
-            code = self._talk.farewell()  # when the terminal has been given back
-        return code
+            left = self._talk.farewell()  # when the terminal has been given back
+        return code or left
 
-    def _mark(self) -> None:
-        self._is_stale = True
+    async def _converse(self) -> int:
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._crash)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            self._loop.add_signal_handler(number, self._end, 128 + number)
+        self._loop.add_signal_handler(signal.SIGCONT, self._resume)
+        return await self._app.run_async(self._talk.start, set_exception_handler=False)
 
-    def _left_s(self) -> float | None:
-        return None if self._leave_by is None else max(0.0, self._leave_by - time.monotonic())
+    def _end(self, code: int) -> None:
+        if not self._app.is_done:
+            self._app.exit(result=code)
 
-    def _is_over(self) -> bool:
-        return self._leave_by is not None and (not self._talk.unsent or time.monotonic() >= self._leave_by)
+    def _crash(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not self._app.is_done:
+            self._app.exit(exception=context.get("exception") or RuntimeError(context["message"]))
 
-    def _press(self, token: Token) -> Iterable[str]:
-        """What a key makes happen; gives what there is to say about it."""
-        if self._leave_by is not None:
-            return ()
-        self._mark()
-        if token is Key.LEAVE and self._editor.is_empty:
-            return self._leave()
-        if token is Key.REDRAW:
-            self._terminal.write("\x1b[2J\x1b[H")
-            return ()
-        line = self._editor.press(token)
-        return self._enter(line) if line is not None else ()
+    def _resume(self) -> None:
+        """Take the terminal again: the shell has set its own modes since a SIGSTOP that nobody could see coming."""
+        self._app.input.raw_mode().__enter__()
+        self._app.renderer.erase()
+        self._app.invalidate()
 
-    def _enter(self, line: str) -> Iterable[str]:
+    def _wake(self) -> None:
+        """Show what there is; called on the threads of the talk."""
+        with suppress(RuntimeError):  # the loop has been closed
+            self._loop.call_soon_threadsafe(self._show)
+
+    def _show(self) -> None:
+        if self._app.is_done:
+            return
+        said = [shown.text for shown in self._talk.take()]
+        self._print([*said, *self._take_back()])
+        if self._talk.error is not None or (self._is_leaving and not self._talk.unsent):
+            self._end(0)
+
+    def _print(self, lines: Iterable[str]) -> None:
+        """Put lines above the line being typed."""
+        width = self._output.get_size().columns
+        if text := "".join([f"{wrap(line, width)}\n" for line in lines]):
+            self._app.renderer.erase()
+            self._output.write_raw(text)
+            self._output.flush()
+        self._app.invalidate()
+
+    def _remark(self, text: str) -> None:
+        self._print([self._look.remark(text)])
+
+    def _enter(self) -> None:
+        if self._is_leaving:
+            return
+        line = self._buffer.text
+        self._buffer.reset(append_to_history=True)
         command, _, rest = line.partition(" ")
         if not line.strip():
-            return ()
+            return
         if not line.startswith("/") or line.startswith("//"):
-            if len(self._talk.unsent) >= MAX_UNSENT:
-                return (self._look.remark(f"not sent, {MAX_UNSENT} lines are waiting already: {line[:60]}"),)
-            return self._say(line.removeprefix("/"))
-        if command == "/quit":
-            return self._leave()
-        if command == "/help":
-            return [self._look.remark(text) for text in HELP]
-        if command == "/name":
-            return (self._look.remark(self._rename(rest)),)
-        return (
-            self._look.remark(f"there is no {command}; /help lists what there is, // sends a line beginning with /"),
-        )
+            self._say(line.removeprefix("/"))
+        elif command == "/quit":
+            self._leave()
+        elif command == "/help":
+            self._print([self._look.remark(text) for text in HELP])
+        elif command == "/name":
+            self._remark(self._rename(rest))
+        else:
+            self._remark(f"there is no {command}; /help lists what there is, // sends a line beginning with /")
 
-    def _say(self, text: str) -> Iterable[str]:
+    def _say(self, text: str) -> None:
+        if len(self._talk.unsent) >= MAX_UNSENT:
+            self._remark(f"not sent, {MAX_UNSENT} lines are waiting already: {text[:60]}")
+            return
         try:
             check_text(text)
         except Refusal as refusal:  # as the server would; the text stays to be mended
             if refusal.kind.code != "blank_text":
-                self._editor.before = text
-            return (self._look.remark(f"not sent, refused: {refusal.detail} ({refusal.kind.code})"),)
-        self._talk.say(text)
-        return ()
+                self._buffer.insert_text(text)
+            self._remark(f"not sent, refused: {refusal.detail} ({refusal.kind.code})")
+        else:
+            self._talk.say(text)
 
     def _take_back(self) -> Iterable[str]:
-        """Put what the server has refused back where it was typed, or where Up finds it."""
+        """Put what the server has refused back where it was typed, if nothing else is there now."""
         refused, self._talk.refused = self._talk.refused, []
-        for text in refused:
-            self._editor.remember(text)
-        if refused and self._editor.is_empty:
-            self._mark()
-            self._editor.before = refused[-1]
+        if not refused or self._is_leaving:
             return ()
-        return (self._look.remark("Up brings it back"),) if refused else ()
+        if self._buffer.text:
+            return (self._look.remark("Up brings it back"),)
+        self._buffer.insert_text(refused[-1])
+        return ()
 
     def _rename(self, name: str) -> str:
         try:
@@ -126,28 +178,43 @@ class Conversation:
             return refusal.detail
         return f"you are {self._talk.name} now"
 
-    def _leave(self) -> Iterable[str]:
+    def _leave(self) -> None:
         """Leave at once, or when what is on its way has arrived."""
-        self._leave_by = time.monotonic() + (self._timeout_s if math.isfinite(self._timeout_s) else 30.0)
-        count = len(self._talk.unsent)
-        return (self._look.remark(f"{_lines(count)} still to be sent; Ctrl-C gives up"),) if count else ()
-
-    def _show(self, lines: Iterable[str]) -> None:
-        """Put lines above the line being typed, in one write, so that nothing flickers."""
-        width = self._terminal.columns()
-        above = "".join([f"{wrap(line, width)}\n" for line in lines])
-        if not above and not self._is_stale:
+        if self._is_leaving:
             return
-        self._is_stale = False
-        if above:
-            above = f"\r{ERASE_TO_END}{above}"
-        self._terminal.write(above + render(self._prompt(), self._editor, width))
-
-    def _prompt(self) -> str:
-        name = f"{self._talk.name}> " if self._talk.name else "> "
+        self._is_leaving = True
         count = len(self._talk.unsent)
-        return f"[{count} waiting] {name}" if count and self._talk.is_lost else name
+        if not count:
+            self._end(0)
+            return
+        self._remark(f"{'1 line' if count == 1 else f'{count} lines'} still to be sent; Ctrl-C gives up")
+        self._loop.call_later(self._timeout_s if math.isfinite(self._timeout_s) else 30.0, self._end, 0)
+
+    def _prefix(self, line: int, row: int) -> str:
+        """What stands before a row of the text being typed."""
+        if line or row:
+            return INDENT
+        prompt = f"{self._talk.name}> " if self._talk.name else "> "
+        count = len(self._talk.unsent)
+        if count and self._talk.is_lost:
+            prompt = f"[{count} waiting] {prompt}"
+        return clip(visible(prompt), 0, self._output.get_size().columns // 2)
+
+    def _redraw_joined(self, _app: Application[int]) -> None:
+        """Draw the line whole where the columns of its characters are not certain."""
+        if _JOINED.search(self._buffer.text):
+            self._output.write_raw("\r")
+            self._app.renderer.erase()
 
 
-def _lines(count: int) -> str:
-    return "1 line" if count == 1 else f"{count} lines"
+class _Harmless(Processor):
+    """Shows what would act on the terminal or lie to the eye as `�`."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        return Transformation([(part[0], _harmless(part[1])) for part in transformation_input.fragments])
+
+
+def _harmless(text: str) -> str:
+    if visible(text) == text:
+        return text
+    return "".join([char if char in JOINERS or visible(char) == char else "�" for char in text])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from parlour.cli.terminal.columns import characters, columns
+from wcwidth import iter_graphemes
+from wcwidth import width as columns_of
 
-_INDENT = "  "
+INDENT = "  "
 """Before what goes on: as before the further lines of a message, which can so be told from another message."""
 
 _WORD = re.compile(" *[^ ]+")
@@ -23,28 +24,32 @@ def wrap(text: str, width: int) -> str:
 
 
 def _wrap_line(line: str, width: int) -> str:
-    if _columns(line) <= width:
+    if columns(line) <= width:
         return line
     rows: list[str] = []
     used = 0
     for part in _WORD.findall(line):
         word = part.lstrip(" ")
-        if used and used + _columns(part) > width and len(_INDENT) + _columns(word) <= width:
-            rows.append(f"\n{_INDENT}{word}")
-            used = len(_INDENT) + _columns(word)
+        if used and used + columns(part) > width and len(INDENT) + columns(word) <= width:
+            rows.append(f"\n{INDENT}{word}")
+            used = len(INDENT) + columns(word)
         else:
             rows.append(part)
             used = _end(used, part, width)
     return "".join(rows)
 
 
-def _columns(text: str) -> int:
-    return columns(_COLOUR.sub("", text))
+def columns(text: str) -> int:
+    """Columns of a text: 2 for wide characters and whole emoji, 0 for marks and colours, 1 for others."""
+    text = _COLOUR.sub("", text)
+    if text.isascii():
+        return len(text)
+    return sum(map(columns_of, iter_graphemes(text)))  # of a whole text, it takes the square of the flags in it
 
 
 def _end(used: int, text: str, width: int) -> int:
     """The columns used of the last row when the terminal has written the text after `used` columns."""
-    for character in characters(_COLOUR.sub("", text)):
-        size = columns(character)
+    for character in iter_graphemes(_COLOUR.sub("", text)):
+        size = columns_of(character)
         used = size if used + size > width else used + size
     return used
