@@ -9,7 +9,7 @@ from tests.support import raw
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
 
-ENDS = [chr(code) for code in range(0x110000) if len(f"a{chr(code)}b".splitlines()) > 1]
+ENDS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"
 """What `str.splitlines` takes for the end of a line, and naive readers of server-sent events with it."""
 
 TEXT = "".join([f"before{end}id: 9{end}data: forged{end}" for end in ENDS])

@@ -37,9 +37,9 @@ POINTS: dict[str, list[Death]] = {
 
 
 def some_and_all(points: dict[str, list[Death]]) -> list[Any]:
-    """Every third death of each kind for the default run, all of them for the long one."""
+    """Every fourth death of each kind for the default run, all of them for the long one."""
     return [
-        *[pytest.param(deaths[::3], id=kind) for kind, deaths in points.items()],
+        *[pytest.param(deaths[::4], id=kind) for kind, deaths in points.items()],
         *[pytest.param(deaths, id=f"{kind}-all", marks=pytest.mark.long) for kind, deaths in points.items()],
     ]
 
@@ -88,8 +88,8 @@ async def test_writes_that_find_no_room_now_and_then_refuse_their_batches_and_no
         async with Load(server.port, seed=6) as load:
             await load.until_acks(10)
             with injecting(server.pid, "pwrite64:error=ENOSPC:when=3+13", server.data / WAL):
-                await load.until_refusals(60)
-                await load.until_acks(60)
+                await load.until_refusals(20)
+                await load.until_acks(20)
                 server.kill()
                 load.shared.is_up.clear()
             await asyncio.to_thread(server.start)
@@ -98,7 +98,7 @@ async def test_writes_that_find_no_room_now_and_then_refuse_their_batches_and_no
             await load.rest()
         load.verify(tmp_path / "history.jsonl")
     assert check(tmp_path / "data").is_ok
-    assert load.figures(1, 0.0).refused >= 60
+    assert load.figures(1, 0.0).refused >= 20
 
 
 def say(port: int, key: str, text: str) -> tuple[int, dict[str, object]]:

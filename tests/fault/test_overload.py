@@ -71,18 +71,18 @@ _log = logging.getLogger("parlour.fault")
 
 def test_more_than_the_rate_is_refused_and_the_rate_is_kept(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", *LIMITED, rate_limits=True) as server:
-        uvloop.run(over_the_rate(server, 2.0))
+        uvloop.run(over_the_rate(server, 1.0))
 
 
 def test_more_than_the_disk_takes_is_stored_or_refused_and_nothing_else(tmp_path: Path) -> None:
     """How fast all that goes says how busy the machine is: the long floods below judge it."""
     with ServerProcess(tmp_path / "data") as server:
-        uvloop.run(over_the_capacity(server, 1.0))
+        uvloop.run(over_the_capacity(server, 0.5))
 
 
 def test_senders_that_ignore_refusals_are_refused_honestly_and_others_are_stored(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
-        uvloop.run(more_than_can_be_answered(server, tmp_path, 0.25, 1.0))
+        uvloop.run(more_than_can_be_answered(server, tmp_path, 0.25, 0.5))
 
 
 @pytest.mark.long

@@ -162,8 +162,7 @@ def test_guests_stay_who_they_are_and_repeats_are_repeats(tmp_path: Path) -> Non
         assert texts(server) == ["once"]
 
 
-@pytest.mark.parametrize("transport", ["sse", "tail", "long-poll"])
-def test_a_reader_that_comes_back_with_its_cursor_is_told(tmp_path: Path, transport: str) -> None:
+def test_a_reader_that_comes_back_with_its_cursor_is_told(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data")
     with server:
         say(server, "1", "2", "3")
@@ -173,7 +172,8 @@ def test_a_reader_that_comes_back_with_its_cursor_is_told(tmp_path: Path, transp
     into_the_emptied_directory(copy, server.data)
     with server:
         say(server, "new 4", "new 5", "new 6", "new 7")
-        assert told(server, transport, f"{epoch}.6")
+        for transport in ("sse", "tail", "long-poll"):
+            assert told(server, transport, f"{epoch}.6"), transport
 
 
 def told(server: ServerProcess, transport: str, cursor: str) -> bool:
@@ -230,7 +230,7 @@ def moved(server: ServerProcess) -> None:
 def read_by_another_program(server: ServerProcess) -> None:
     server.kill()
     other = apsw.Connection(str(server.data / DATABASE))
-    assert other.execute("SELECT count(*) FROM events WHERE id >> 36").get == 3
+    assert other.execute("SELECT count(*) FROM events WHERE id >> 36").get >= 3
     other.close()
 
 
@@ -242,17 +242,17 @@ def checked(server: ServerProcess) -> None:
 HEALTHY = [restarted, killed, stopped_and_continued, moved, read_by_another_program, checked]
 
 
-@pytest.mark.parametrize("way", HEALTHY)
-def test_no_healthy_end_changes_the_epoch(tmp_path: Path, way: Callable[[ServerProcess], None]) -> None:
+def test_no_healthy_end_changes_the_epoch(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data")
     server.start()
     try:
-        say(server, "1", "2", "3")
         epoch = epoch_of(server)
-        way(server)
-        server.start()
-        assert epoch_of(server) == epoch
-        assert page(server, f"{epoch}.3").status_code == 200
+        for end in HEALTHY:
+            say(server, "1", "2", "3")
+            end(server)
+            server.start()
+            assert epoch_of(server) == epoch, end.__name__
+            assert page(server, f"{epoch}.3").status_code == 200
     finally:
         server.stop()
     assert SAID not in (tmp_path / "data.log").read_text()

@@ -170,3 +170,10 @@ BUGS: dict[Bug, tuple[str, ...]] = {
     go_on_after_a_failed_sync: ("sync fails",) * 6,
 }
 """Each with the faults under which it shows, where those of any seed would take long."""
+
+RARE: dict[Bug, int] = {
+    forget_what_a_slow_reader_missed: 5,
+    show_what_is_newer_than_the_head: 14,
+    go_on_after_a_failed_sync: 70,
+}
+"""A seed that shows the bug, for those that few seeds show: the search begins there."""
