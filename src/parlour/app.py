@@ -14,9 +14,6 @@ from urllib.parse import urlsplit
 
 from parlour.api.application import Api
 from parlour.api.context import Context
-from parlour.api.guard import Guard
-from parlour.api.operations import endpoints
-from parlour.api.pages import Pages
 from parlour.chat.closing import Closing
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
@@ -281,7 +278,7 @@ def _server(
 ) -> Server:
     site = None if settings.public_url is None else _site(settings.public_url)
     return Server(
-        _api(context, compressor, "" if site is None else site.prefix),
+        Api(context, compressor, "" if site is None else site.prefix),
         wheel,
         drain,
         limits=context.limits,
@@ -299,12 +296,6 @@ def _server(
 def _site(public_url: str) -> Site:
     parts = urlsplit(public_url)
     return Site(f"{parts.scheme}://{parts.netloc}", parts.path)
-
-
-def _api(context: Context, compressor: Compressor, base: str) -> Api:
-    guard = Guard(context)
-    pages = Pages(context, guard)
-    return Api(endpoints(context, guard, pages), guard, pages, compressor, base)
 
 
 def _hosts(settings: Settings, listeners: Sequence[Listener]) -> frozenset[str] | None:

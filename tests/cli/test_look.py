@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from parlour.cli.tail import harmless_json
 from parlour.cli.terminal.look import Look, wants_colour
-from parlour.schema.events import By, Event
+from parlour.core.event import Author
+from parlour.schema.events import Event
 
 AT = "2026-11-22T06:41:23.123Z"
 HOSTILE = "\x1b[2J\x1b]0;title\x07\x9b31m\u202e\u2066\r\x08\x7f\u2028"
 
 
 def event(text: str = "Hello", name: str = "alice", at: str = AT) -> Event:
-    return Event("lobby", 1, "message", at, By("g_1", name, "guest"), text)
+    return Event("lobby", 1, "message", at, Author("g_1", name, "guest"), text)
 
 
 def test_message_in_a_pipe_is_what_curl_shows() -> None:

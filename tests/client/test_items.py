@@ -6,17 +6,18 @@ import pytest
 
 from parlour.client.answers import failure
 from parlour.client.items import MAX_LINE_BYTES, LineReader, decode_item
-from parlour.schema.events import By, Bye, CaughtUp, Event, Heartbeat, Reset
+from parlour.core.event import Author
+from parlour.schema.events import Bye, CaughtUp, Event, Heartbeat, Reset
 
 HELLO = (
     '{"room":"lobby","seq":1,"type":"message","at":"2026-11-22T06:41:23.123Z",'
     '"by":{"id":"g_1","name":"älice","kind":"guest"},"text":"Hello \\u2028"}'
 ).encode()
 CASES = [
-    (HELLO, Event("lobby", 1, "message", "2026-11-22T06:41:23.123Z", By("g_1", "älice", "guest"), "Hello \u2028")),
+    (HELLO, Event("lobby", 1, "message", "2026-11-22T06:41:23.123Z", Author("g_1", "älice", "guest"), "Hello \u2028")),
     (  # as older servers stored it
         HELLO.replace(b"\\u2028", "\u2028".encode()),
-        Event("lobby", 1, "message", "2026-11-22T06:41:23.123Z", By("g_1", "älice", "guest"), "Hello \u2028"),
+        Event("lobby", 1, "message", "2026-11-22T06:41:23.123Z", Author("g_1", "älice", "guest"), "Hello \u2028"),
     ),
     (b'{"type":"caught_up","room":"lobby","cursor":"e.1","new":[1]}', CaughtUp("lobby", "e.1")),
     (

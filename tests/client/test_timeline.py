@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from parlour.client.items import Item
 from parlour.client.timeline import Gap, Timeline
 from parlour.core.cursor import Cursor
-from parlour.schema.events import By, CaughtUp, Event, Heartbeat, Reset, Typing
+from parlour.core.event import Author
+from parlour.schema.events import CaughtUp, Event, Heartbeat, Reset, Typing
 
-ALICE = By("g_1", "alice", "guest")
+ALICE = Author("g_1", "alice", "guest")
 
 
 def event(seq: int, room: str = "lobby") -> Event:

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from parlour.chat.ports import Commit, Store
 from parlour.core.errors import Refusal
-from parlour.core.event import Appended, Draft, Log, Policy, Stored
+from parlour.core.event import Appended, Author, Draft, Log, Policy, Stored
 from parlour.core.payloads import Message, Settings
 from parlour.schema.event_json import at_text, payload_of
-from parlour.schema.events import By, Event, decode_event
+from parlour.schema.events import Event, decode_event
 from tests.contract.conftest import listen, seqs
 from tests.support.patience import PATIENCE_S
 from tests.support.stores import BOB, HandClock, append, draft
@@ -44,7 +44,7 @@ async def test_an_event_is_the_draft_with_its_place_and_time(store: Store, clock
     answer = await append(store, draft("Hello", "lobby", "key-0001"))
     assert answer == Appended(1, answer.json, False)
     assert decode_event(answer.json) == Event(
-        "lobby", 1, "message", "2026-11-22T06:41:23.007Z", By("u_alice", "alice", "member"), "Hello", "key-0001"
+        "lobby", 1, "message", "2026-11-22T06:41:23.007Z", Author("u_alice", "alice", "member"), "Hello", "key-0001"
     )
     assert list(msgspec.json.decode(answer.json)) == ["room", "seq", "type", "at", "by", "text", "key"]
     assert await store.after("lobby", 0, 10) == [Stored(1, answer.json, "message")]

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from parlour.core.event import Appended
+from parlour.core.event import Appended, Author
 from parlour.hub.encoder import Encoder
 from parlour.hub.tuning import Tuning
-from parlour.schema.events import By, Typing
+from parlour.schema.events import Typing
 from tests.support.memory_hub import MemoryHub
 from tests.support.recorder import NUMBERS, Recorder, encode_nothing, encode_seqs
 from tests.support.stores import PATIENCE_S, append, draft
@@ -108,7 +108,7 @@ async def test_the_store_goes_on_while_people_type_all_the_time(rooms: MemoryHub
     for _ in range(200):
         if len(answers) < 3 and all(answer.done() for answer in answers):
             answers.append(append(rooms.store, draft()))
-        channel.broadcast(Typing("lobby", By("u_alice", "alice", "member")))
+        channel.broadcast(Typing("lobby", Author("u_alice", "alice", "member")))
         await asyncio.sleep(0)
     assert [answer.done() for answer in answers] == [True] * 3
     await rooms.at_rest()

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from parlour.core.event import Stored
+from parlour.core.event import Author, Stored
 from parlour.hub.encoder import Encoder
 from parlour.hub.tuning import Tuning
-from parlour.schema.events import By, Typing
+from parlour.schema.events import Typing
 from tests.support.memory_hub import MemoryHub
 from tests.support.recorder import Recorder, encode_nothing, encode_seqs
 from tests.support.stores import PATIENCE_S, append, draft
@@ -116,7 +116,7 @@ async def test_people_who_type_in_many_rooms_are_shown_in_many_iterations(rooms:
         await rooms.live(1, f"room{number // CHUNK}", encoder=encoder)
     for room in names(40):
         channel = await rooms.hub.open(room)
-        channel.broadcast(Typing(room, By("u_alice", "alice", "member")))
+        channel.broadcast(Typing(room, Author("u_alice", "alice", "member")))
         channel.release()
     assert len(shown) <= MOST
     await rooms.at_rest()

@@ -31,7 +31,7 @@ OPS: list[tuple[str, Op]] = [
     ('{"op":"send","text":"Hello"}', SendOp("Hello")),
     (
         '{"op":"send","text":"Hello","key":"9f1c0000","room":"dev","name":"al"}',
-        SendOp("Hello", "9f1c0000", "dev", "al"),
+        SendOp("Hello", "9f1c0000", "al", "dev"),
     ),
     ('{"text":"Hello","op":"send"}', SendOp("Hello")),
     ('{"op":"send","text":"","key":null}', SendOp("")),

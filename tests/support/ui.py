@@ -7,9 +7,9 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
-from parlour.schema.events import By, Event
-from parlour.ui.page import RoomPage, render_room
-from parlour.ui.templates import TEMPLATES
+from parlour.core.event import Author
+from parlour.schema.events import Event
+from parlour.ui.page import TEMPLATES, RoomPage, render_room
 from parlour.ui.timeline import text_parts
 
 Element = tuple[str, Mapping[str, str]]
@@ -17,10 +17,12 @@ Element = tuple[str, Mapping[str, str]]
 SAMPLE = RoomPage(
     room="lobby",
     events=[
-        Event("lobby", 1, "message", "2026-11-21T23:59:00.000Z", By("g_a", "alice", "guest"), "Hello"),
-        Event("lobby", 2, "message", "2026-11-22T00:01:00.000Z", By("g_a", "alice", "guest"), "Next day"),
-        Event("lobby", 3, "message", "2026-11-22T00:02:00.000Z", By("g_a", "alice", "guest"), "Go on", "key-0003"),
-        Event("lobby", 4, "message", "2026-11-22T00:03:00.000Z", By("u_b", "builder", "bot"), "https://example.net/4"),
+        Event("lobby", 1, "message", "2026-11-21T23:59:00.000Z", Author("g_a", "alice", "guest"), "Hello"),
+        Event("lobby", 2, "message", "2026-11-22T00:01:00.000Z", Author("g_a", "alice", "guest"), "Next day"),
+        Event("lobby", 3, "message", "2026-11-22T00:02:00.000Z", Author("g_a", "alice", "guest"), "Go on", "key-0003"),
+        Event(
+            "lobby", 4, "message", "2026-11-22T00:03:00.000Z", Author("u_b", "builder", "bot"), "https://example.net/4"
+        ),
     ],
     epoch="k3f9",
     first_seq=1,

@@ -10,6 +10,7 @@ import subprocess
 from hashlib import sha256
 from pathlib import Path
 
+from parlour.core.errors import Refusal
 from parlour.ui.assets import ASSETS, asset_url
 from parlour.ui.page import render_error
 from tests.support.ui import sample_page
@@ -30,7 +31,7 @@ def test_page_when_rendered_names_only_assets_that_exist_at_their_version() -> N
 
 
 def test_page_when_rendered_has_one_script_at_most_and_one_style() -> None:
-    for document, scripts in ((sample_page(), 1), (render_error(404, "t", "d").decode(), 0)):
+    for document, scripts in ((sample_page(), 1), (render_error(Refusal("not_found")).decode(), 0)):
         names = {name for name, _ in _ADDRESS.findall(document)}
         assert [name for name in names if name.endswith(".css")] == ["room.css"]
         assert len([name for name in names if name.endswith(".js")]) == scripts

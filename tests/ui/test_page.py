@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parlour.schema.events import By, Event
+from parlour.core.errors import Refusal
+from parlour.core.event import Author
+from parlour.schema.events import Event
 from parlour.ui.page import CSP, RoomPage, render_error, render_room
 from tests.support.ui import SAMPLE, parse, sample_page, text_of
 
@@ -55,8 +57,8 @@ _TEXT = (
 def _page(text: str, at: str = "2026-11-22T06:41:23.123Z") -> RoomPage:
     """A room page with `text` in every field that can hold one."""
     events = [
-        Event(text, 7, "message", at, By(text, text, "guest"), text, text),
-        Event(text, 8, "message", at, By("other", text, "bot"), text),
+        Event(text, 7, "message", at, Author(text, text, "guest"), text, text),
+        Event(text, 8, "message", at, Author("other", text, "bot"), text),
     ]
     return replace(
         SAMPLE, room=text, events=events, epoch=text, guest_name=text, form_key=text, base_url=text, error=text,
@@ -97,14 +99,14 @@ def test_page_when_a_text_is_hostile_shows_it_as_it_was_written(text: str) -> No
 
 @given(_TEXT, _TEXT)
 @settings(max_examples=50)
-def test_error_page_when_any_text_is_in_it_has_its_elements_only(title: str, detail: str) -> None:
-    document = render_error(400, title, detail, home=detail, home_label=title).decode("utf-8")
-    assert _shape(document) == _shape(render_error(400, "t", "d").decode("utf-8"))
+def test_error_page_when_any_text_is_in_it_has_its_elements_only(room: str, detail: str) -> None:
+    document = render_error(Refusal("bad_request", detail), room=room, typed=detail).decode("utf-8")
+    assert _shape(document) == _shape(render_error(Refusal("bad_request"), typed="d").decode("utf-8"))
     assert not [tag for tag, _ in parse(document) if tag == "script"]
 
 
 def test_page_when_rendered_has_nothing_inline_that_the_policy_forbids() -> None:
-    for document in (sample_page(), render_error(404, "t", "d").decode()):
+    for document in (sample_page(), render_error(Refusal("not_found")).decode()):
         for tag, attributes in parse(document):
             assert tag not in ("style", "iframe", "object", "base")
             assert "style" not in attributes
@@ -121,7 +123,7 @@ def test_page_when_rendered_has_one_script_inside_it_which_the_policy_knows_by_i
     hashed = b64encode(sha256(script.encode()).digest()).decode()
     assert f"script-src 'self' 'sha256-{hashed}';" in CSP
     assert len([tag for tag, _ in parse(document) if tag == "script"]) == 1
-    assert "<script" not in render_error(404, "t", "d").decode()
+    assert "<script" not in render_error(Refusal("not_found")).decode()
 
 
 def test_page_when_rendered_gives_the_script_its_place_in_the_log() -> None:
@@ -130,7 +132,7 @@ def test_page_when_rendered_gives_the_script_its_place_in_the_log() -> None:
         "room": "lobby", "epoch": "k3f9", "first": "1", "last": "4", "live": "yes", "limit": "16384",
     }  # fmt: skip
     assert _only(sample_page(events=[], head_seq=0), "body")["data-last"] == "0"
-    unknown = Event("lobby", 5, "pinned", "2026-11-22T00:04:00.000Z", By("g_a", "alice", "guest"))
+    unknown = Event("lobby", 5, "pinned", "2026-11-22T00:04:00.000Z", Author("g_a", "alice", "guest"))
     assert _only(sample_page(events=[*SAMPLE.events, unknown]), "body")["data-last"] == "5"
 
 

@@ -6,7 +6,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
-from parlour.ui.templates import TEMPLATES
+from parlour.ui.page import TEMPLATES
 
 
 def test_template_when_filled_escapes_text_and_keeps_markup_and_numbers() -> None:

@@ -8,7 +8,8 @@ from httpx_sse import EventSource, ServerSentEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlour.schema.events import By, Event, decode_event
+from parlour.core.event import Author
+from parlour.schema.events import Event, decode_event
 from parlour.schema.json_line import encode
 from parlour.wire.sse import COMMENT, event, retry
 
@@ -74,7 +75,7 @@ HOSTILE = st.lists(
             seq=st.integers(1, 2**36),
             type=HOSTILE,
             at=HOSTILE,
-            by=st.builds(By, HOSTILE, HOSTILE, st.just("guest")),
+            by=st.builds(Author, HOSTILE, HOSTILE, st.just("guest")),
             text=HOSTILE,
             key=HOSTILE,
         )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from functools import partial
 from types import CoroutineType
 from typing import Any
 
 from parlour.api.bodies import is_json_type
+from parlour.api.context import Context
 from parlour.api.guard import SAFE_METHODS, Guard
-from parlour.api.operations import Endpoint
+from parlour.api.operations import endpoints
 from parlour.api.pages import Pages
 from parlour.api.refusals import refusal_fields
 from parlour.core.base_path import inside
@@ -34,15 +35,13 @@ _ALL_METHODS = "GET, HEAD, OPTIONS, POST, PUT"
 class Api:
     """Implements `http.application.Application`."""
 
-    def __init__(
-        self, endpoints: Sequence[Endpoint], guard: Guard, pages: Pages, compressor: Compressor, base: str
-    ) -> None:
+    def __init__(self, context: Context, compressor: Compressor, base: str) -> None:
         """`base` is the path below which everything is (`Site.prefix`); requests come with or without it."""
-        self._router = Router([(each.operation.method, each.operation.path, each) for each in endpoints])
         self._base = base
-        self._guard = guard
-        self._pages = pages
+        self._guard = Guard(context)
+        self._pages = Pages(context, self._guard)
         self._compressor = compressor
+        self._router = Router(endpoints(context, self._guard, self._pages))
 
     def admit(self, head: RequestHead) -> Admission:
         """Find the operation of a request. Raises Refusal (not_found, method_not_allowed, bad_request)."""
@@ -53,7 +52,7 @@ class Api:
             return Admission(partial(_options, match.allow), match.params, 0, None)
         is_handshake = head.upgrade == b"websocket" and head.method == "GET"
         endpoint = match.row(head.method, is_handshake=is_handshake)
-        return Admission(endpoint.handler, match.params, endpoint.max_body, endpoint.operation.right)
+        return Admission(endpoint.handler, match.params, endpoint.max_body, endpoint.right)
 
     def handle(self, request: Request) -> Outcome:
         """Answer a complete request. Raises Refusal."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from parlour.api.parameters import DISPLAY_NAME, KEY, Header
+from parlour.api.parameters import DISPLAY_NAME, KEY
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 from parlour.core.text import decode_text
 from parlour.http.negotiate import accepted, choose, wants_json
 from parlour.http.request import Request
-from parlour.schema.commands import PostMessage, SendMessage, decode_message
+from parlour.schema.commands import INSTEAD, PostMessage, SendMessage
 from parlour.wire.charsets import is_utf_8
 from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, known_fields
 from parlour.wire.strict_json import decode
@@ -45,33 +44,17 @@ Its `Priority` is not among them: browsers send a field of that name (RFC 9218).
 """
 
 
-@dataclass(slots=True)
-class Submission:
-    """A message as a client sends it: text, name and key as they were written, the room in its canonical form."""
-
-    text: str
-    room: str
-    name: str | None
-    key: str | None
-    as_json: bool
-    """Whether the receipt should be JSON: the request was, or asked for it."""
-
-
 class SendOptions(Struct, frozen=True, kw_only=True):
     """The parts of a message that can stand outside the body."""
 
     name: Annotated[str | None, DISPLAY_NAME, "The display name, for a body without one."] = None
-    key: Annotated[str | None, KEY, Header("Idempotency-Key"), "The key, for a body without one."] = None
-
-
-_Written: TypeAlias = tuple[str, str | None, str | None, str | None]
-"""The content of a body: text, room, name and key."""
+    key: Annotated[str | None, KEY, "The key, for a body without one.", "Idempotency-Key"] = None
 
 
 class BodyFormat(NamedTuple):
     """The facts about a body that follow from the head of its request."""
 
-    read: Callable[[Request], _Written]
+    read: Callable[[Request], SendMessage]
     as_json: bool
     """Whether the receipt is JSON."""
     is_browser_form: bool
@@ -85,9 +68,7 @@ def is_json_type(media_type: bytes) -> bool:
 
 def body_format(request: Request) -> BodyFormat:
     """Find out how the body is read; for `Request.cached`. Raises Refusal for a head that no message can have."""
-    _refuse_coded(request)
-    _refuse_piece(request)
-    _refuse_content_elsewhere(request)
+    _refuse_half(request)
     as_json = is_json_type(request.media_type) or wants_json(request.field(b"accept"))
     is_form = request.media_type in (URLENCODED, MULTIPART)
     is_browser_form = is_form and choose(accepted(request.head), ("text", "html", "json")) == "html"
@@ -96,7 +77,6 @@ def body_format(request: Request) -> BodyFormat:
 
 def json_body_format(request: Request) -> BodyFormat:
     """The same for the versioned API, which takes JSON only and has the room in the address."""
-    _refuse_coded(request)
     if not is_json_type(request.media_type):
         raise Refusal("unsupported_media_type", "The API takes application/json.")
     return body_format(request)._replace(read=_from_api_json)
@@ -108,31 +88,27 @@ def read_json(request: Request, type_: type[T]) -> T:
     return decode(request.body, type_)
 
 
-def read_submission(request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> Submission:
+def read_message(request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> SendMessage:
     """The message of a request: JSON, a form, or a raw body which is the text itself. Raises Refusal.
 
-    `room` is that of the address; where there is none (`/send`) the body names it, or it is `lobby`. Values in the
-    body and outside it must not contradict each other.
+    `room` is that of the address; where there is none (`/send`) the body may name it. Values in the body and outside it
+    must not contradict each other.
     """
-    text, named, name, key = format_.read(request)
-    if named is not None:
-        named = room_name(named)
-        if room is not None and room != named:
+    message = format_.read(request)
+    if message.room is not None:
+        message.room = room_name(message.room)
+        if room is not None and room != message.room:
             raise Refusal("bad_parameter", "The body names another room than the address.", field="room")
+    else:
+        message.room = room
     if options.key is not None:
-        key = _agree(key, options.key, "key")
+        message.key = _agree(message.key, options.key, "key")
     if options.name is not None:
-        name = _agree(name, options.name, "name")
-    return Submission(text, room or named or DEFAULT_ROOM, name, key, format_.as_json)
+        message.name = _agree(message.name, options.name, "name")
+    return message
 
 
-def read_as_written(request: Request, format_: BodyFormat, room: str | None) -> Submission:
-    """The content of a refused message, for the room of the address or `lobby`. Raises Refusal."""
-    text, _, name, key = format_.read(request)
-    return Submission(text, room or DEFAULT_ROOM, name, key, format_.as_json)
-
-
-def _reader(request: Request) -> Callable[[Request], _Written]:
+def _reader(request: Request) -> Callable[[Request], SendMessage]:
     kind = request.media_type
     if is_json_type(kind):
         return _from_json
@@ -146,22 +122,14 @@ def _reader(request: Request) -> Callable[[Request], _Written]:
     return _from_raw
 
 
-def _refuse_coded(request: Request) -> None:
-    """Of bytes that are compressed, or in another encoding, another text would be stored."""
+def _refuse_half(request: Request) -> None:
+    """Refuse a request of which another text would be stored, or a part of what it says."""
     if (request.field(b"content-encoding") or b"identity").lower() != b"identity":
         raise Refusal("unsupported_media_type", "Compressed bodies are not read.")
     if not is_utf_8(request.field(b"content-type") or b""):
         raise Refusal("unsupported_media_type", "A message is in UTF-8; this one says that it is in another encoding.")
-
-
-def _refuse_piece(request: Request) -> None:
-    """RFC 9110 §14.5: a part of a text must not be stored as the whole."""
-    if request.field(b"content-range") is not None:
+    if request.field(b"content-range") is not None:  # RFC 9110 §14.5
         raise Refusal("bad_request", "A message is sent whole, without Content-Range.", field="Content-Range")
-
-
-def _refuse_content_elsewhere(request: Request) -> None:
-    """A header field without a meaning here is ignored, but not one that carries a part of the message."""
     found = _FIELDS_OF_OTHERS.intersection(request.head.values)
     if found:
         name = min(found).decode().title()
@@ -169,22 +137,21 @@ def _refuse_content_elsewhere(request: Request) -> None:
         raise Refusal("bad_request", detail, field=name)
 
 
-def _from_json(request: Request) -> _Written:
-    command = decode_message(request.body, SendMessage)
-    return command.text, command.room, command.name, command.key
+def _from_json(request: Request) -> SendMessage:
+    return decode(request.body, SendMessage, instead=INSTEAD)
 
 
-def _from_api_json(request: Request) -> _Written:
-    command = decode_message(request.body, PostMessage)
-    return command.text, None, command.name, command.key
+def _from_api_json(request: Request) -> SendMessage:
+    message = decode(request.body, PostMessage, instead=INSTEAD)
+    return SendMessage(message.text, message.key, message.name)
 
 
-def _from_form(request: Request, plus: re.Pattern[bytes] = PLUS_OF_ENCODERS) -> _Written:
+def _from_form(request: Request, plus: re.Pattern[bytes] = PLUS_OF_ENCODERS) -> SendMessage:
     """The message of a form; but what `curl -d` labels a form may be the text itself."""
     if request.media_type == URLENCODED:
         fields = read_typed_form(_without_final_break(request.body), _FIELDS, _TEXTS, plus)
         if isinstance(fields, str):
-            return fields, None, None, None
+            return SendMessage(fields)
     else:
         fields = known_fields(decode_multipart(request.field(b"content-type") or b"", request.body), _FIELDS)
     if "message" in fields and "text" in fields:
@@ -194,18 +161,18 @@ def _from_form(request: Request, plus: re.Pattern[bytes] = PLUS_OF_ENCODERS) -> 
         raise Refusal("bad_form", "The form has no field named message or text.", field="message")
     # Browsers send the line breaks of a text area as CR LF (WHATWG HTML, multipart and urlencoded form data).
     text = text.replace("\r\n", "\n")
-    return text, fields.get("room") or None, fields.get("name") or None, fields.get("key") or None
+    return SendMessage(text, fields.get("key") or None, fields.get("name") or None, fields.get("room") or None)
 
 
-_TYPED: Mapping[bytes, Callable[[Request], _Written]] = {
+_TYPED: Mapping[bytes, Callable[[Request], SendMessage]] = {
     b"curl": partial(_from_form, plus=PLUS_OF_CURL),
     b"Wget": partial(_from_form, plus=PLUS_OF_WGET),
 }
 """Readers of typed forms, by how the `User-Agent` begins: in those a `+` is not always a space."""
 
 
-def _from_raw(request: Request) -> _Written:
-    return decode_text(_without_final_break(request.body)), None, None, None
+def _from_raw(request: Request) -> SendMessage:
+    return SendMessage(decode_text(_without_final_break(request.body)))
 
 
 def _without_final_break(body: bytes) -> bytes:

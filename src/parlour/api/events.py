@@ -8,8 +8,9 @@ from msgspec import Meta
 
 from parlour.api.history import RoomOptions
 from parlour.api.messages import room_path
-from parlour.api.operation import Link, Operation, Success
-from parlour.api.parameters import DEFAULT_LIMIT, Format, JsonOfRoom, Offers, ParameterKind
+from parlour.api.operation import Operation, Success
+from parlour.api.pages import in_slices
+from parlour.api.parameters import DEFAULT_LIMIT, Format, JsonOfRoom, ParameterKind, formats
 from parlour.api.resource import Resource
 from parlour.core.cursor import MAX_SEQ, Cursor, parse_cursor
 from parlour.core.errors import Refusal
@@ -43,7 +44,7 @@ class ShortEventOptions(RoomOptions, frozen=True, kw_only=True):
     """The same at the short address; those of the room are allowed too, and mean nothing."""
 
     item: Annotated[int, _EVENT, "The number of the event, its `seq`."]
-    format: Annotated[Format, Offers(["text", "html", "json"]), "The format, instead of `Accept`."] = "text"
+    format: Annotated[Format, formats("text", "html", "json"), "The format, instead of `Accept`."] = "text"
 
 
 GET_EVENT = Operation(
@@ -51,15 +52,10 @@ GET_EVENT = Operation(
     "/api/v1/rooms/{room}/messages/{item}",
     "One event",
     id="getEvent",
-    tag="messages",
     right="read",
     rate="reading",
     parameters=EventOptions,
-    answers=(
-        Success(
-            200, "The event.", Event, links={"room": Link("getRoom", {"room": "$response.body#/room"}, "Its room.")}
-        ),
-    ),
+    answers=(Success(200, "The event.", Event, links={"getRoom": {"room": "$response.body#/room"}}),),
     refusals=("gone", "storage_unavailable"),
     example="{url}/api/v1/rooms/lobby/messages/1",
 )
@@ -74,8 +70,8 @@ class EventsResource(Resource):
     )
     async def event(self, request: Request, options: EventOptions | ShortEventOptions) -> Response:
         """One event; for browsers the page around it."""
-        bill = self._guard.bill(request)
-        actor, door = request.actor, self._context.door
+        bill = self.guard.bill(request)
+        actor, door = request.actor, self.context.door
         room, seq = options.room, options.item
         channel = await door.open(actor, room, "read")
         try:
@@ -92,9 +88,6 @@ class EventsResource(Resource):
             event = await door.event(actor, channel, seq)
             if options.format == "json":
                 return Response(body=event.json + b"\n", content_type=JSON)
-            began = bill.began()
-            line = stored_line(event).encode()
-            bill.charge(began, len(event.json))
-            return Response(body=line)
+            return Response(body=await in_slices(map(stored_line, [event]), [event], bill, self.context.hub))
         finally:
             channel.release()

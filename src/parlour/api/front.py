@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from parlour.api.bodies import DEFAULT_ROOM
-from parlour.api.history import HistoryResource
+from parlour.api.history import HistoryResource, RoomOptions
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.parameters import OnlyJson, Parameters
-from parlour.api.resource import Parts, Resource
 from parlour.api.server import ServerResource
 from parlour.core.errors import Refusal
 from parlour.core.typed_room import room_as_typed
@@ -17,15 +16,11 @@ from parlour.http.request import Request
 from parlour.http.response import Reply, Response
 
 _OF_JSON = Parameters(OnlyJson, "/")
+_OF_LOBBY = Parameters(RoomOptions, "/{room}")
 
 
-class FrontResource(Resource):
-    """The handler of `/`."""
-
-    def __init__(self, parts: Parts) -> None:
-        super().__init__(parts)
-        self._history = HistoryResource(parts)
-        self._server = ServerResource(parts)
+class FrontResource(HistoryResource, ServerResource):
+    """The handler of `/`, which answers as the addresses of a room and of the server do."""
 
     @Operation(
         "GET",
@@ -42,10 +37,12 @@ class FrontResource(Resource):
         if typed is not None:
             return self._go(request, typed, as_page=chosen == "html")
         if chosen == "html":
-            return await self._history.lobby(request, DEFAULT_ROOM)
+            options = _OF_LOBBY(request, room=DEFAULT_ROOM)
+            self.guard.limit_reading(request)  # here, since `/` is not always read
+            return await self.room(request, options)
         if chosen == "json":
-            return await self._server.describe(request, _OF_JSON(request))
-        return await self._server.help(request)
+            return await self.describe(request, _OF_JSON(request))
+        return await self.help(request)
 
     def _go(self, request: Request, typed: str, *, as_page: bool) -> Response:
         """The way to another room; a person whose words are no room's name gets them back, to correct them."""
@@ -55,5 +52,5 @@ class FrontResource(Resource):
         except Refusal as refusal:
             if not as_page:
                 raise
-            return self._pages.error(refusal, b"/", prefix, is_read=True, typed=typed)
+            return self.pages.error(refusal, b"/", prefix, is_read=True, typed=typed)
         return Response(303, fields=((FieldName.LOCATION, room_path(prefix, room)),))

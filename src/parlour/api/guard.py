@@ -11,7 +11,7 @@ from parlour.chat.reading import REQUEST_S, Bill, Place
 from parlour.core.actor import OPERATOR, Actor, guest
 from parlour.core.errors import Refusal
 from parlour.core.permissions import Right
-from parlour.http.request import OPERATOR_ADDRESS, Request
+from parlour.http.request import OPERATOR_ADDRESS, Peer, Request
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -45,6 +45,17 @@ def _is_called(host: str, names: frozenset[str]) -> bool:
         return False
 
 
+def _cookie_name(peer: Peer) -> str:
+    if peer.scheme != "https":
+        return _COOKIE
+    return _SECURE_COOKIE_BELOW if peer.prefix else _SECURE_COOKIE
+
+
+def set_cookie(peer: Peer, name: str, value: str) -> bytes:
+    """A Set-Cookie value for a year, for this server alone: not for scripts, nor for forms of other sites."""
+    return f"{name}={value}; Path={peer.prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax".encode()
+
+
 def _is_own(origin: str, request: Request) -> bool:
     """Whether a page of this server asks, by its Origin alone, as browsers do that send no Sec-Fetch-Site."""
     scheme, _, authority = origin.partition("://")
@@ -60,10 +71,9 @@ class Guard:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        # Keys of what is cached with a head: bound once, so that they are the same each time.
-        self._plain_token = partial(self._token_in, _COOKIE)
-        self._secure_token = partial(self._token_in, _SECURE_COOKIE)
-        self._secure_token_below = partial(self._token_in, _SECURE_COOKIE_BELOW)
+        names = (_COOKIE, _SECURE_COOKIE, _SECURE_COOKIE_BELOW)
+        self._tokens = {name: partial(self._token_in, name) for name in names}
+        """For `Request.cached`: bound once, so that they are the same each time."""
 
     def check(self, request: Request) -> None:
         """Let a request through to its handler, and say who asks. Raises Refusal."""
@@ -129,13 +139,9 @@ class Guard:
         if self._token(request) is not None:
             return request.actor, None
         token = self._context.ids.token()
-        secure = request.peer.scheme == "https"
-        prefix = request.peer.prefix
-        name = (_SECURE_COOKIE_BELOW if prefix else _SECURE_COOKIE) if secure else _COOKIE
-        flags = "; Secure" if secure else ""
-        value = self._context.guests.sealed(token)
-        cookie = f"{name}={value}; Path={prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}"
-        return guest(token, request.peer.key), cookie.encode()
+        cookie = set_cookie(request.peer, _cookie_name(request.peer), self._context.guests.sealed(token))
+        secure = b"; Secure" if request.peer.scheme == "https" else b""
+        return guest(token, request.peer.key), cookie + secure
 
     def last_name(self, request: Request) -> str:
         """The display name a browser used last in a form; empty if none."""
@@ -144,9 +150,7 @@ class Guard:
     def _token(self, request: Request) -> str | None:
         if request.field(b"cookie") is None:
             return None
-        if request.peer.scheme != "https":
-            return request.cached(self._plain_token)
-        return request.cached(self._secure_token_below if request.peer.prefix else self._secure_token)
+        return request.cached(self._tokens[_cookie_name(request.peer)])
 
     def _token_in(self, name: str, request: Request) -> str | None:
         """The token in a sealed cookie; it depends on the cookie alone, so that it can be cached."""

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar, cast, get_args
 from urllib.parse import quote
 
-from msgspec import Meta, Struct
+from msgspec import Raw, Struct
 from msgspec.structs import force_setattr
 
-from parlour.api.operation import Link, Operation, Success
+from parlour.api.operation import Operation, Success
+from parlour.api.pages import in_slices
 from parlour.api.parameters import (
     CURSOR,
     DEFAULT_LIMIT,
+    FLAG,
+    TEXT,
     Format,
-    Header,
     JsonOfRoom,
     Limit,
-    Offers,
     ParameterKind,
-    Parameters,
+    formats,
+    number,
 )
 from parlour.api.resource import Resource
 from parlour.api.rooms import NEWER
-from parlour.chat.reading import Bill
 from parlour.core.actor import Actor
 from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
@@ -36,10 +37,10 @@ from parlour.http.response import JSON, NDJSON, OpenResponse, Reply, Response, U
 from parlour.http.router import NOTHING_HERE, WEBSOCKET
 from parlour.hub.channel import Channel
 from parlour.hub.door import PAGE_BYTES
-from parlour.hub.hub import Hub
+from parlour.schema.events import Event
 from parlour.schema.fields import RoomName
+from parlour.schema.json_line import encode
 from parlour.schema.pages import Page
-from parlour.schema.pages import page as encode_page
 from parlour.stream.encoding import stored_line
 from parlour.stream.live import Start
 from parlour.wire.websocket import handshake
@@ -64,12 +65,13 @@ _SHOWN_ROOM = ParameterKind(RoomName, _shown_room, ("bad_room_name", "not_found"
 class PageOptions(JsonOfRoom, frozen=True, kw_only=True):
     """Which part of a log is wanted."""
 
+    address: ClassVar[str] = "/api/v1/rooms/{room}/messages"
     since: Annotated[Cursor | None, CURSOR, "Events after this cursor, oldest first."] = None
     before: Annotated[Cursor | None, CURSOR, "The newest events before this cursor; not together with `since`."] = None
     limit: Limit = None
     wait: Annotated[
         int,
-        Meta(ge=0, le=MAX_WAIT_S),
+        number(0, MAX_WAIT_S),
         "With `since`: wait so many seconds for an event, if there is none yet. Not together with `before`.",
     ] = 0
 
@@ -82,23 +84,17 @@ class PageOptions(JsonOfRoom, frozen=True, kw_only=True):
         if self.before is not None and self.wait:
             raise Refusal("bad_parameter", "before= is for pages.", field="before")
 
-    @property
-    def path(self) -> str:
-        """The address of the log."""
-        return f"/api/v1/rooms/{quote(self.room, safe='')}/messages"
-
 
 class RoomOptions(PageOptions, frozen=True, kw_only=True):
     """The same at the short address, which has every format and can be followed."""
 
+    address: ClassVar[str] = "/{room}"
     room: Annotated[str, _SHOWN_ROOM, "The room."]
-    format: Annotated[Format, Offers(["text", "html", "json", "ndjson", "sse"]), "The format, instead of `Accept`."] = (
-        "text"
-    )
-    follow: Annotated[bool, "1: go on with what comes, as text, NDJSON or server-sent events."] = False
-    name: Annotated[str | None, "Means nothing here: it is in addresses that people send to."] = None
+    format: Annotated[Format, formats(*get_args(Format)), "The format, instead of `Accept`."] = "text"
+    follow: Annotated[bool, FLAG, "1: go on with what comes, as text, NDJSON or server-sent events."] = False
+    name: Annotated[str | None, TEXT, "Means nothing here: it is in addresses that people send to."] = None
     last_event_id: Annotated[
-        str | None, Header("Last-Event-ID"), "With server-sent events, in place of `since` and `before`."
+        str | None, TEXT, "With server-sent events, in place of `since` and `before`.", "Last-Event-ID"
     ] = None
 
     def __post_init__(self) -> None:
@@ -115,11 +111,6 @@ class RoomOptions(PageOptions, frozen=True, kw_only=True):
         if self.before is not None and (self.follow or self.format == "sse"):
             raise Refusal("bad_parameter", "before= is for pages.", field="before")
 
-    @property
-    def path(self) -> str:
-        """The address of the room."""
-        return f"/{quote(self.room, safe='')}"
-
 
 class SocketOptions(Struct, frozen=True, kw_only=True):
     """Where a WebSocket of one room begins."""
@@ -128,14 +119,11 @@ class SocketOptions(Struct, frozen=True, kw_only=True):
     since: Annotated[Cursor | None, CURSOR, "Events after this cursor; without it, from now on."] = None
 
 
-_OF_LOBBY = Parameters(RoomOptions, "/{room}")
-
 GET_MESSAGES = Operation(
     "GET",
     "/api/v1/rooms/{room}/messages",
     "A page of a room's log, or a long-poll",
     id="getMessages",
-    tag="messages",
     help="Without a cursor the newest events. Follow `next` to hear everything once: it continues where the page "
     "ended.",
     right="read",
@@ -148,12 +136,8 @@ GET_MESSAGES = Operation(
             Page,
             always=("Link",),
             links={
-                "newer": NEWER,
-                "oldest": Link(
-                    "getEvent",
-                    {"room": "$response.body#/room", "item": "$response.body#/events/0/seq"},
-                    "The first event of the page.",
-                ),
+                "getMessages": NEWER,
+                "getEvent": {"room": "$response.body#/room", "item": "$response.body#/events/0/seq"},
             },
         ),
     ),
@@ -165,12 +149,6 @@ GET_MESSAGES = Operation(
 class HistoryResource(Resource):
     """The handlers of reading a room."""
 
-    async def lobby(self, request: Request, room: str) -> Reply:
-        """A room at the address `/`. It is counted as reading here, since `/` is not always read."""
-        options = _OF_LOBBY(request, room=room)
-        self._guard.limit_reading(request)
-        return await self.room(request, options)
-
     @GET_MESSAGES.short("GET", "/{room}", "A room, in any format", parameters=RoomOptions, example="{url}/lobby")
     async def room(self, request: Request, options: RoomOptions) -> Reply:
         """A page, a long-poll or a stream."""
@@ -181,24 +159,24 @@ class HistoryResource(Resource):
     @GET_MESSAGES
     async def page(self, request: Request, options: PageOptions) -> Response:
         """A page, after a wait if it would be empty and the client asks for that."""
-        bill = self._guard.bill(request)
+        bill = self.guard.bill(request)
         actor = request.actor
         since = options.since
-        channel = await self._context.door.open(actor, options.room, "read")
+        channel = await self.context.door.open(actor, options.room, "read")
         try:
             if options.wait:
                 if since is None:  # no cursor yet: whatever comes next
                     since = Cursor(None, channel.head)
                 _check_cursor(channel, since)
                 if channel.head <= since.seq:
-                    with self._guard.place(request):
+                    with self.guard.place(request):
                         await channel.wait_for_news(since.seq, options.wait)
             events = await self._events(actor, channel, since, options)
             bill.check()  # others of this address may have had much meanwhile
             if options.format == "html":
-                return await self._pages.room(request, channel, events, bill)
+                return await self.pages.room(request, channel, events, bill)
             if options.format == "text":
-                return Response(body=await _text_page(events, bill, self._context.hub))
+                return Response(body=await in_slices(map(stored_line, events), events, bill, self.context.hub))
             began = bill.began()
             if options.format == "json":
                 page = _json_page(request, channel, since, options, events)
@@ -212,44 +190,33 @@ class HistoryResource(Resource):
     async def _events(
         self, actor: Actor, channel: Channel, since: Cursor | None, options: PageOptions
     ) -> Sequence[Stored]:
-        door, limit, before = self._context.door, options.limit or DEFAULT_LIMIT, options.before
+        door, limit = self.context.door, options.limit or DEFAULT_LIMIT
         max_bytes = HTML_BYTES if options.format == "html" else PAGE_BYTES
         if since is not None:
             _check_cursor(channel, since)
             return await door.after(actor, channel, since.seq, limit, max_bytes)
-        if before is not None:
-            if before.epoch not in (None, channel.epoch):
-                _check_cursor(channel, before)
-            return await door.before(actor, channel, before.seq, limit, max_bytes)
-        return await door.before(actor, channel, channel.head + 1, limit, max_bytes)
-
-    # --- streams ---
+        before = options.before or Cursor(None, channel.head + 1)
+        if before.epoch not in (None, channel.epoch):
+            _check_cursor(channel, before)
+        return await door.before(actor, channel, before.seq, limit, max_bytes)
 
     async def _stream(self, request: Request, options: RoomOptions) -> OpenResponse:
         tail = options.limit
         if tail is None:
             # A person who follows wants to see the last messages; a program without a cursor starts at the head.
             tail = DEFAULT_LIMIT if options.format == "text" else 0
-        with self._guard.place(request) as place:
-            channel = await self._context.door.open(request.actor, options.room, "read")
-            return self._streams.one(request, channel, options.format, Start(options.since, tail), place)
+        with self.guard.place(request) as place:
+            channel = await self.context.door.open(request.actor, options.room, "read")
+            return self.streams.one(request, channel, options.format, Start(options.since, tail), place)
 
-    @GET_MESSAGES.short(
-        WEBSOCKET,
-        "/{room}",
-        "A room, live both ways",
-        parameters=SocketOptions,
-        ignores_unknown=True,
-        rate=None,
-        example="",
-    )
+    @GET_MESSAGES.short(WEBSOCKET, "/{room}", "A room, live both ways", parameters=SocketOptions, rate=None, example="")
     async def websocket(self, request: Request, options: SocketOptions) -> Upgrade:
         """A WebSocket of one room."""
         opening = handshake(request.field)
-        with self._guard.place(request) as place:
-            channel = await self._context.door.open(request.actor, options.room, "read")
+        with self.guard.place(request) as place:
+            channel = await self.context.door.open(request.actor, options.room, "read")
             start = Start(options.since)
-            return self._streams.websocket(request, opening, [(channel, start)], options.room, place)
+            return self.streams.websocket(request, opening, [(channel, start)], options.room, place)
 
 
 def _check_cursor(channel: Channel, cursor: Cursor) -> None:
@@ -259,22 +226,6 @@ def _check_cursor(channel: Channel, cursor: Cursor) -> None:
         raise channel.cursor_gone(reason)
 
 
-async def _text_page(events: Sequence[Stored], bill: Bill, hub: Hub) -> bytes:
-    """Events as lines, written in slices: a page of hostile texts takes ten times as long as a turn of the loop may."""
-    lines: list[bytes] = []
-    with bill.reserved(sum([len(event.json) for event in events])):
-        began, size = bill.began(), 0
-        for event in events:
-            lines.append(stored_line(event).encode())
-            size += len(event.json)
-            if size > hub.resources.tuning.page_bytes:
-                bill.charge(began, size)
-                await hub.next_slice()
-                began, size = bill.began(), 0
-        bill.charge(began, size)
-    return b"".join(lines)
-
-
 def _json_page(
     request: Request, channel: Channel, since: Cursor | None, options: PageOptions, events: Sequence[Stored]
 ) -> Response:
@@ -282,7 +233,7 @@ def _json_page(
 
     A client that asked with `format=json` in the address is led to JSON again.
     """
-    epoch, path = channel.epoch, request.peer.prefix + options.path
+    epoch, path = channel.epoch, request.peer.prefix + options.address.format(room=quote(channel.room, safe=""))
     first = events[0].seq if events else None
     asked = channel.head if since is None else since.seq
     if options.before is not None:
@@ -294,5 +245,6 @@ def _json_page(
     previous = f"{path}?before={epoch}.{first}{kept}" if first is not None and first > channel.first_seq else None
     links = [f'<{following}>; rel="next"', *([] if previous is None else [f'<{previous}>; rel="prev"'])]
     fields = tuple([(FieldName.LINK, link.encode()) for link in links])
-    body = encode_page(channel.room, epoch, events, channel.first_seq, channel.head, following, previous)
-    return Response(body=body, content_type=JSON, fields=fields)
+    stored = cast("list[Event]", [Raw(event.json) for event in events])  # encoded as they are
+    page = Page(channel.room, epoch, stored, channel.first_seq, channel.head, following, previous)
+    return Response(body=encode(page), content_type=JSON, fields=fields)

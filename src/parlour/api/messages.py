@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from parlour.api.bodies import (
-    BodyFormat,
-    SendOptions,
-    Submission,
-    body_format,
-    json_body_format,
-    read_as_written,
-    read_submission,
-)
-from parlour.api.guard import NAME_COOKIE
-from parlour.api.operation import Link, Operation, Success, WholeBody
+from parlour.api.bodies import DEFAULT_ROOM, BodyFormat, SendOptions, body_format, json_body_format, read_message
+from parlour.api.guard import NAME_COOKIE, set_cookie
+from parlour.api.operation import Operation, Success
 from parlour.api.pages import Refused
-from parlour.api.parameters import KEY, ROOM
+from parlour.api.parameters import DEFAULT_LIMIT, KEY, ROOM
 from parlour.api.resource import Resource
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer
 from parlour.http.deferred import DeferredResponse
 from parlour.http.fields import FieldName, Fields
-from parlour.http.request import Request
+from parlour.http.request import Peer, Request
 from parlour.http.response import JSON, TEXT, Response
-from parlour.schema.commands import PostMessage
+from parlour.schema.commands import PostMessage, SendMessage
 from parlour.schema.events import Event
-
-SHOWN = 50
-"""Events on the page that a refused form is answered with."""
 
 _LOCATION = FieldName.LOCATION  # looked up once: every message takes it
 
@@ -53,13 +43,12 @@ POST_MESSAGE = Operation(
     "/api/v1/rooms/{room}/messages",
     "Say something",
     id="postMessage",
-    tag="messages",
     help="Answered when the message is on disk, and shown to nobody before that. With a key the request may be "
     "repeated until it is answered. The room comes into being with its first message.",
     right="post",
     rate="sending",
     parameters=RoomSendOptions,
-    body=WholeBody(PostMessage),
+    body=PostMessage,
     answers=(
         Success(
             201,
@@ -67,11 +56,7 @@ POST_MESSAGE = Operation(
             Event,
             always=("Location",),
             sometimes=("Idempotent-Replay",),
-            links={
-                "event": Link(
-                    "getEvent", {"room": "$response.body#/room", "item": "$response.body#/seq"}, "The stored event."
-                )
-            },
+            links={"getEvent": {"room": "$response.body#/room", "item": "$response.body#/seq"}},
         ),
     ),
     refusals=(
@@ -81,19 +66,14 @@ POST_MESSAGE = Operation(
     example='--json \'{"text":"Hi"}\' {url}/api/v1/rooms/lobby/messages',
 )
 
-PUT_MESSAGE = Operation(
-    "PUT",
-    "/api/v1/rooms/{room}/messages/{item}",
-    "Say something under a key",
+PUT_MESSAGE = replace(
+    POST_MESSAGE,
+    method="PUT",
+    path="/api/v1/rooms/{room}/messages/{item}",
+    summary="Say something under a key",
     id="putMessage",
-    tag="messages",
     help="The same as POST with the key in the path: repeat it until it is answered; it is stored once.",
-    right="post",
-    rate="sending",
     parameters=PutOptions,
-    body=POST_MESSAGE.body,
-    answers=POST_MESSAGE.answers,
-    refusals=POST_MESSAGE.refusals,
     example='-X PUT --json \'{"text":"Hi"}\' {url}/api/v1/rooms/lobby/messages/build-1842-done',
 )
 
@@ -135,12 +115,13 @@ class MessagesResource(Resource):
     @POST_MESSAGE
     def post_json(self, request: Request, options: RoomSendOptions) -> Receipt:
         """JSON in, JSON out."""
-        return self._post(request, _read_json(request, options))
+        format_ = request.cached(json_body_format)
+        return self._post(request, format_, read_message(request, format_, options, options.room))
 
     @PUT_MESSAGE
     def put_json(self, request: Request, options: PutOptions) -> Receipt:
         """The same under a key."""
-        return self._put(request, options, _read_json(request, options))
+        return self._put(request, request.cached(json_body_format), options)
 
     @POST_MESSAGE.short("POST", "/{room}", "Say something, in any format", example="-d Hello {url}/lobby")
     @POST_MESSAGE.short("PUT", "/{room}", "The same, for `curl -T`", example="-T {file} {url}/lobby")
@@ -171,44 +152,40 @@ class MessagesResource(Resource):
             address = request.origin + room_path(request.peer.prefix, request.params["room"]).decode()
             detail = f"A key has no dot. A file is sent as a message by: curl -T FILE -X POST {address}"
             raise Refusal("bad_key", detail, field="key")
-        format_ = request.cached(body_format)
-        return self._put(request, options, read_submission(request, format_, options, options.room))
+        return self._put(request, request.cached(body_format), options)
 
-    # --- behind all addresses ---
-
-    def _put(self, request: Request, options: PutOptions, message: Submission) -> Receipt:
+    def _put(self, request: Request, format_: BodyFormat, options: PutOptions) -> Receipt:
+        message = read_message(request, format_, options, options.room)
         if message.key is not None and message.key != options.item:
             raise Refusal("bad_parameter", "The request names another key than the address.", field="key")
         message.key = options.item
-        return self._post(request, message)
+        return self._post(request, format_, message)
 
-    def _post(self, request: Request, message: Submission) -> Receipt:
-        receipt = Receipt(message.room, message.as_json, request.peer.prefix)
-        actor = request.actor
-        self._context.posting.post(
-            actor, message.room, message.text, receipt.stored, key=message.key, name=message.name
-        )
+    def _post(self, request: Request, format_: BodyFormat, message: SendMessage) -> Receipt:
+        room = message.room or DEFAULT_ROOM
+        receipt = Receipt(room, format_.as_json, request.peer.prefix)
+        posting = self.context.posting
+        posting.post(request.actor, room, message.text, receipt.stored, key=message.key, name=message.name)
         return receipt
-
-    # --- forms of browsers without scripts: they are answered with a page in every case ---
 
     def _any(self, request: Request, options: SendOptions, room: str | None) -> Receipt | Coroutine[Any, Any, Response]:
         format_ = request.cached(body_format)
         if format_.is_browser_form:
             return self._form(request, format_, options, room)
-        return self._post(request, read_submission(request, format_, options, room))
+        return self._post(request, format_, read_message(request, format_, options, room))
 
     async def _form(self, request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> Response:
+        """Answer the form of a browser without scripts: with a page in every case."""
         try:
-            message = read_submission(request, format_, options, room)
-            actor = request.actor
-            await self._context.posting.posted(actor, message.room, message.text, key=message.key, name=message.name)
+            message = read_message(request, format_, options, room)
+            to = message.room or DEFAULT_ROOM
+            await self.context.posting.posted(request.actor, to, message.text, key=message.key, name=message.name)
         except Refusal as refusal:
             page = await self._show_again(request, format_, options, room, refusal)
             if page is None:
                 raise
             return page
-        return _see_room(request.peer.prefix, message.room, message.name)
+        return _see_room(request.peer, to, message.name)
 
     async def _show_again(
         self, request: Request, format_: BodyFormat, options: SendOptions, room: str | None, refusal: Refusal
@@ -220,34 +197,31 @@ class MessagesResource(Resource):
         """
         try:
             message = _written(request, format_, options, room)
-            bill = self._guard.limit_reading(request)
+            bill = self.guard.limit_reading(request)
         except Refusal:
             return None
-        actor, door = request.actor, self._context.door
-        channel = await door.open(actor, message.room, "read")
+        door = self.context.door
+        channel = await door.open(request.actor, message.room or DEFAULT_ROOM, "read")
         try:
-            events = await door.before(actor, channel, channel.head + 1, SHOWN)
-            return await self._pages.room(request, channel, events, bill, refused=Refused(refusal, message))
+            events = await door.before(request.actor, channel, channel.head + 1, DEFAULT_LIMIT)
+            return await self.pages.room(request, channel, events, bill, refused=Refused(refusal, message))
         finally:
             channel.release()
 
 
-def _read_json(request: Request, options: RoomSendOptions) -> Submission:
-    return read_submission(request, request.cached(json_body_format), options, options.room)
-
-
-def _written(request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> Submission:
+def _written(request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> SendMessage:
     """The content of a refused form, and the room whose page is shown. Raises Refusal."""
     try:
-        return read_submission(request, format_, options, room)
+        return read_message(request, format_, options, room)
     except Refusal:
-        return read_as_written(request, format_, room)
+        message = format_.read(request)
+        message.room = room
+        return message
 
 
-def _see_room(prefix: str, room: str, name: str | None) -> Response:
+def _see_room(peer: Peer, room: str, name: str | None) -> Response:
     """The way back to the page after a form; a cookie keeps the name for it (RFC 9110 §15.4.4)."""
-    fields: Fields = ((FieldName.LOCATION, room_path(prefix, room) + b"#latest"),)
+    fields: Fields = ((FieldName.LOCATION, room_path(peer.prefix, room) + b"#latest"),)
     if name is not None:
-        cookie = f"{NAME_COOKIE}={quote(name, safe='')}; Path={prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax"
-        fields += ((FieldName.SET_COOKIE, cookie.encode()),)
+        fields += ((FieldName.SET_COOKIE, set_cookie(peer, NAME_COOKIE, quote(name, safe=""))),)
     return Response(303, fields=fields)

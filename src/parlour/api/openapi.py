@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from itertools import groupby
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
 from parlour.api.operation import ANY_REQUEST, Operation, Success
 from parlour.api.parameters import Parameter
-from parlour.core.errors import ERRORS
-from parlour.core.limits import Limits, limit_rows
+from parlour.core.errors import ERRORS, ErrorKind
 from parlour.core.permissions import may
-from parlour.schema import commands, events, fields, pages, problems, server
-from parlour.schema.commands import Ack, OpError, PongReply, Subscribed, Unsubscribed
-from parlour.schema.commands import Op as AnyOp
+from parlour.schema import fields
+from parlour.schema.commands import Ack, Op, OpError, PongReply, Subscribed, Unsubscribed
 from parlour.schema.events import Bye, CaughtUp, Event, Heartbeat, Reset, Typing
 from parlour.schema.problems import CursorGone, Problem
 
@@ -33,20 +32,13 @@ end (a lost connection, a 500) leaves that open: repeat the request with the sam
 Answers may grow members; clients ignore what they do not know."""
 
 _NAMED = {
-    name: getattr(fields, name)
+    name: msgspec.json.schema(getattr(fields, name))
     for name in ("RoomName", "DisplayName", "Key", "Text", "CursorText", "Epoch", "Seq", "HeadSeq", "Time")
 }
 """Kinds of values that get a schema of their own, so that each rule is said once."""
 
-_STRUCTS: dict[str, type[msgspec.Struct]] = {
-    name: value
-    for module in (commands, events, pages, problems, server)
-    for name, value in vars(module).items()
-    if isinstance(value, type) and issubclass(value, msgspec.Struct)
-}
-_SENT_BY_CLIENT = tuple(AnyOp.__args__)
+_SENT_BY_CLIENT = get_args(Op)
 _SENT_BY_SERVER = (Event, CaughtUp, Reset, Heartbeat, Bye, Typing, Ack, OpError, PongReply, Subscribed, Unsubscribed)
-
 
 HEADERS: Mapping[str, tuple[Any, str]] = {
     "Location": (str, "The permanent link of the event, as a path."),
@@ -61,14 +53,12 @@ HEADERS: Mapping[str, tuple[Any, str]] = {
 """Response header fields by name: type and meaning."""
 
 
-def describe(operations: Iterable[Operation], limits: Limits, version: str, prefix: str = "") -> dict[str, Any]:
+def describe(operations: Iterable[Operation], version: str, prefix: str = "") -> dict[str, Any]:
     """The OpenAPI 3.1 document of a server whose paths begin with `prefix`."""
     rows = [operation for operation in operations if operation.id]
-    schemas = _Schemas(rows)
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
-        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, schemas)
-    _name_limits(paths, limits)
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -86,11 +76,7 @@ def describe(operations: Iterable[Operation], limits: Limits, version: str, pref
             {"name": "server", "description": "The server itself."},
         ],
         "paths": paths,
-        "components": {
-            "schemas": schemas.components,
-            "responses": _shared_refusals(),
-            "securitySchemes": {"operator": _OPERATOR},
-        },
+        "components": {"schemas": _components(rows), "securitySchemes": {"operator": _OPERATOR}},
     }
 
 
@@ -104,40 +90,34 @@ _OPERATOR = {
 """How one is more than a guest (OAS 3.1 §4.8.27). The scheme is that of the challenge in a 401."""
 
 
-class _Schemas:
-    """JSON Schemas of types, from msgspec, with everything that has a name under `components`."""
+def _components(operations: Sequence[Operation]) -> dict[str, Any]:
+    """The schemas of everything that has a name."""
+    types = [answer.type for operation in operations for answer in operation.answers]
+    types += [operation.body for operation in operations]
+    structs = {type_ for type_ in types if isinstance(type_, type) and issubclass(type_, msgspec.Struct)}
+    structs |= {Problem, CursorGone, *_SENT_BY_CLIENT, *_SENT_BY_SERVER}
+    ordered = sorted(structs, key=lambda struct: struct.__name__)
+    _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    for struct in ordered:
+        if struct.__struct_config__.omit_defaults:
+            _absent_not_null(schemas[struct.__name__])
+    return dict(sorted((_NAMED | {name: _refer(schema) for name, schema in schemas.items()}).items()))
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
-        types = [answer.type for operation in operations for answer in operation.answers]
-        types += [operation.body.type for operation in operations if operation.body is not None]
-        structs = {type_ for type_ in types if isinstance(type_, type) and issubclass(type_, msgspec.Struct)}
-        structs |= {Problem, CursorGone, *_SENT_BY_CLIENT, *_SENT_BY_SERVER}
-        ordered = sorted(structs, key=lambda struct: struct.__name__)
-        _, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
-        named = {name: msgspec.json.schema(type_) for name, type_ in _NAMED.items()}
-        self._named = [(schema, {"$ref": f"#/components/schemas/{name}"}) for name, schema in named.items()]
-        for name, schema in components.items():
-            if _STRUCTS[name].__struct_config__.omit_defaults:
-                _absent_not_null(schema)
-        self.components = dict(
-            sorted((named | {name: self._refer(schema) for name, schema in components.items()}).items())
-        )
 
-    def of(self, type_: Any) -> dict[str, Any]:
-        """The schema of a type, by reference where it has a name."""
-        (schema,), _ = msgspec.json.schema_components([type_], ref_template="#/components/schemas/{name}")
-        referred: dict[str, Any] = self._refer(schema)
-        return referred
+def _schema(type_: Any) -> Any:
+    """The schema of a type, by reference where it has a name."""
+    (schema,), _ = msgspec.json.schema_components([type_], ref_template="#/components/schemas/{name}")
+    return _refer(schema)
 
-    def _refer(self, schema: Any) -> Any:
-        for known, reference_ in self._named:
-            if schema == known:
-                return reference_
-        if isinstance(schema, dict):
-            return {key: self._refer(value) for key, value in schema.items()}
-        if isinstance(schema, list):
-            return [self._refer(value) for value in schema]
-        return schema
+
+def _refer(schema: Any) -> Any:
+    """The same schema, with references in place of those that have a name."""
+    for name, known in _NAMED.items():
+        if schema == known:
+            return {"$ref": f"#/components/schemas/{name}"}
+    if isinstance(schema, dict):
+        return {key: _refer(value) for key, value in schema.items()}
+    return [_refer(value) for value in schema] if isinstance(schema, list) else schema
 
 
 def _absent_not_null(schema: dict[str, Any]) -> None:
@@ -148,46 +128,37 @@ def _absent_not_null(schema: dict[str, Any]) -> None:
             schema["properties"][name] = only
 
 
-def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
-    responses = {str(answer.status): _answer(answer, schemas) for answer in operation.answers}
-    for status, codes in operation.refusals_by_status().items():
-        responses[str(status)] = (
-            {"$ref": f"#/components/responses/{codes[0]}"}
-            if len(codes) == 1 and codes[0] in ANY_REQUEST
-            else _refusal(codes)
-        )
+def _operation(operation: Operation) -> dict[str, Any]:
+    responses = {str(answer.status): _answer(answer) for answer in operation.answers}
+    codes = {*ANY_REQUEST, *operation.specific_refusals()}
+    for status, kinds in groupby(
+        [kind for kind in ERRORS.values() if kind.code in codes], key=lambda kind: kind.status
+    ):
+        responses[str(status)] = _refusal(list(kinds))
     described: dict[str, Any] = {
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
         "description": operation.help or operation.summary,
-        "parameters": [_parameter(row, schemas) for row in (operation.parser.rows if operation.parser else ())],
+        "parameters": [_parameter(row) for row in operation.parameter_rows],
         "responses": dict(sorted(responses.items())),
     }
     if operation.right is not None and not may("guest", operation.right, "open"):
         described["security"] = [{"operator": [operation.right]}]
     if operation.body is not None:
-        described["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": schemas.of(operation.body.type), "examples": _BODY_EXAMPLES}},
-        }
+        content = {"application/json": {"schema": _schema(operation.body)}}
+        described["requestBody"] = {"required": True, "content": content}
     if any(answer.media == "text/event-stream" for answer in operation.answers):
         described["x-streaming"] = True
         described["x-websocket"] = {
-            "client": {"oneOf": [schemas.of(type_) for type_ in _SENT_BY_CLIENT]},
-            "server": {"oneOf": [schemas.of(type_) for type_ in _SENT_BY_SERVER]},
+            "client": {"oneOf": [_schema(type_) for type_ in _SENT_BY_CLIENT]},
+            "server": {"oneOf": [_schema(type_) for type_ in _SENT_BY_SERVER]},
         }
     return described
 
 
-_BODY_EXAMPLES = {
-    "text": {"value": {"text": "Hello"}},
-    "all": {"value": {"text": "backup done", "key": "backup-2026-11-22", "name": "alice"}},
-}
-
-
-def _parameter(parameter: Parameter, schemas: _Schemas) -> dict[str, Any]:
-    schema = schemas.of(parameter.kind.schema)
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    schema = _schema(parameter.kind.schema)
     described = {
         "name": parameter.name,
         "in": parameter.location,
@@ -197,64 +168,38 @@ def _parameter(parameter: Parameter, schemas: _Schemas) -> dict[str, Any]:
     return described | ({"required": True} if parameter.location == "path" else {})
 
 
-def _header(name: str, required: bool) -> dict[str, Any]:
-    type_, help_ = HEADERS[name]
-    return {"description": help_, "required": required, "schema": msgspec.json.schema(type_)}
-
-
-def _answer(answer: Success, schemas: _Schemas) -> dict[str, Any]:
-    described: dict[str, Any] = {"description": answer.help}
-    headers = {name: _header(name, True) for name in answer.always} | {
-        name: _header(name, False) for name in answer.sometimes
+def _headers(names: Iterable[str], *, required: bool) -> dict[str, Any]:
+    return {
+        name: {"description": HEADERS[name][1], "required": required, "schema": msgspec.json.schema(HEADERS[name][0])}
+        for name in names
     }
-    if headers:
-        described["headers"] = headers
+
+
+def _answer(answer: Success) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": answer.help}
+    if answer.always or answer.sometimes:
+        described["headers"] = _headers(answer.always, required=True) | _headers(answer.sometimes, required=False)
     if answer.type is not None:
-        described["content"] = {answer.media: {"schema": schemas.of(answer.type)}}
+        described["content"] = {answer.media: {"schema": _schema(answer.type)}}
     if answer.links:
         described["links"] = {
-            name: {"operationId": link.operation, "parameters": dict(link.parameters), "description": link.help}
-            for name, link in answer.links.items()
+            name: {"operationId": name, "parameters": dict(parameters)} for name, parameters in answer.links.items()
         }
     return described
 
 
-def _refusal(codes: Sequence[str]) -> dict[str, Any]:
+def _refusal(kinds: Sequence[ErrorKind]) -> dict[str, Any]:
     """One response for all refusals of a status; `x-codes` are the values its `code` can have."""
-    kinds = [ERRORS[code] for code in codes]
-    schema = "CursorGone" if "cursor_gone" in codes else "Problem"
+    codes = [kind.code for kind in kinds]
     described: dict[str, Any] = {
         "description": "\n".join(f"- `{kind.code}`: {kind.title}." for kind in kinds),
         "content": {
-            "application/problem+json": {"schema": {"$ref": f"#/components/schemas/{schema}"}},
+            "application/problem+json": {"schema": _schema(CursorGone if "cursor_gone" in codes else Problem)},
             "text/plain": {"schema": {"type": "string", "pattern": "^error: "}},
         },
-        "x-codes": list(codes),
+        "x-codes": codes,
     }
-    headers = {}
+    names = {401: ("WWW-Authenticate",), 426: ("Upgrade", "Sec-WebSocket-Version")}.get(kinds[0].status, ())
     if all(kind.retry == "after" for kind in kinds):
-        headers["Retry-After"] = _header("Retry-After", True)
-    if kinds[0].status == 401:
-        headers["WWW-Authenticate"] = _header("WWW-Authenticate", True)
-    if kinds[0].status == 426:
-        headers |= {name: _header(name, True) for name in ("Upgrade", "Sec-WebSocket-Version")}
-    return described | ({"headers": headers} if headers else {})
-
-
-def _shared_refusals() -> dict[str, Any]:
-    """The refusals that stand alone under their status in every operation."""
-    by_status: dict[int, list[str]] = {}
-    for code in ANY_REQUEST:
-        by_status.setdefault(ERRORS[code].status, []).append(code)
-    return {codes[0]: _refusal(codes) for codes in by_status.values() if len(codes) == 1}
-
-
-def _name_limits(paths: dict[str, dict[str, Any]], limits: Limits) -> None:
-    """Give the answer of `getLimits` a member for each limit."""
-    content = paths["/api/v1/limits"]["get"]["responses"]["200"]["content"]
-    rows = limit_rows(limits)
-    content["application/json"]["schema"] = {
-        "type": "object",
-        "properties": {row.name: {"type": "number", "description": row.help, "minimum": 0} for row in rows},
-        "required": [row.name for row in rows],
-    }
+        names = ("Retry-After", *names)
+    return described | ({"headers": _headers(names, required=True)} if names else {})

@@ -6,16 +6,15 @@ and the permission matrix are made from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import KW_ONLY, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
-from parlour.api.parameters import Parameters
+from parlour.api.parameters import Parameter, Parameters
 from parlour.core.errors import ERRORS
-from parlour.core.limits import Limits
 from parlour.core.permissions import Right
 from parlour.http.router import WEBSOCKET
 
@@ -30,14 +29,6 @@ ANY_REQUEST = (
 H = TypeVar("H", bound=Callable[..., Any])
 
 
-class Link(NamedTuple):
-    """A way from an answer to another operation: its id, and its parameters as expressions (OAS 3.1 §4.8.20.3)."""
-
-    operation: str
-    parameters: Mapping[str, str]
-    help: str
-
-
 @dataclass(frozen=True, slots=True)
 class Success:
     """An answer. Every one of the header fields in `always` is there, those in `sometimes` may be."""
@@ -48,17 +39,11 @@ class Success:
     media: str = JSON
     always: tuple[str, ...] = ()
     sometimes: tuple[str, ...] = ()
-    links: Mapping[str, Link] | None = None
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Ids of operations that go on from here: their parameters as runtime expressions (OAS 3.1 §4.8.20.3)."""
 
 
-class WholeBody(NamedTuple):
-    """A body that arrives whole, of at most `body_bytes` (core/limits.py), before the handler is called."""
-
-    type: type[Struct]
-    """The type of it as JSON."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Operation:
     """One row. `method` is one of HTTP, or `WEBSOCKET` for the handshake of one; `path` has `{parameters}`."""
 
@@ -70,12 +55,10 @@ class Operation:
     """The right that the actor needs; None where the answer is public."""
     parameters: type[Struct] | None = None
     """The type of the handler's second argument."""
-    ignores_unknown: bool = False
-    """Whether parameters that the type does not have are ignored rather than refused."""
     rate: Literal["reading", "sending"] | None = None
     """`reading` is counted before the handler; `sending` when the room and the author of a message are known."""
-    body: WholeBody | None = None
-    """None: there is no body, and one that comes is refused."""
+    body: type[Struct] | None = None
+    """The type of the body as JSON; it arrives whole before the handler is called. None: one that comes is refused."""
     example: str = ""
     """The arguments of a `curl` that uses it; empty for a WebSocket.
 
@@ -83,7 +66,6 @@ class Operation:
     """
     id: str = ""
     """The name in the OpenAPI document, which describes those that have one."""
-    tag: str = ""
     help: str = ""
     answers: tuple[Success, ...] = ()
     refusals: tuple[str, ...] = ()
@@ -107,25 +89,23 @@ class Operation:
         """`GET /{room}`."""
         return f"{self.method} {self.path}"
 
+    @property
+    def tag(self) -> str:
+        """Its group in the OpenAPI document."""
+        named = [part for part in self.path.split("/") if part in ("messages", "rooms", "stream")]
+        return named[-1] if named else "server"
+
     @cached_property
     def parser(self) -> Parameters[Struct] | None:
-        """Makes the parameters of a request."""
+        """Makes the parameters of a request. In the address of a WebSocket those that nobody knows are ignored."""
         if self.parameters is None:
             return None
-        return Parameters(self.parameters, self.path, ignores_unknown=self.ignores_unknown)
+        return Parameters(self.parameters, self.path, ignores_unknown=self.method == WEBSOCKET)
 
-    def max_body(self, limits: Limits) -> int:
-        """How many bytes a body may have."""
-        return 0 if self.body is None else limits.body_bytes
-
-    def refusals_by_status(self) -> dict[int, list[str]]:
-        """All codes that it can be refused with, by status."""
-        codes = {*ANY_REQUEST, *self.specific_refusals()}
-        by_status: dict[int, list[str]] = {}
-        for kind in ERRORS.values():
-            if kind.code in codes:
-                by_status.setdefault(kind.status, []).append(kind.code)
-        return by_status
+    @property
+    def parameter_rows(self) -> Sequence[Parameter]:
+        """The parameters, those of the path first."""
+        return () if self.parser is None else self.parser.rows
 
     def specific_refusals(self) -> list[str]:
         """The codes that not every request can meet, in the order of the error table."""

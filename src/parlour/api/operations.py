@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from parlour.api.assets import AssetsResource
 from parlour.api.context import Context
-from parlour.api.description import DescriptionResource
 from parlour.api.events import EventsResource
 from parlour.api.front import FrontResource
 from parlour.api.guard import Guard
@@ -15,11 +14,12 @@ from parlour.api.history import HistoryResource
 from parlour.api.messages import MessagesResource
 from parlour.api.operation import Operation, rows
 from parlour.api.pages import Pages
-from parlour.api.resource import Parts, Resource
+from parlour.api.resource import Resource
 from parlour.api.rooms import RoomsResource
 from parlour.api.server import ServerResource
 from parlour.api.stream import StreamResource
 from parlour.api.streams import Streams
+from parlour.core.permissions import Right
 from parlour.http.request import Handler, Outcome, Request
 
 RESOURCES: tuple[type[Resource], ...] = (
@@ -29,7 +29,6 @@ RESOURCES: tuple[type[Resource], ...] = (
     RoomsResource,
     StreamResource,
     ServerResource,
-    DescriptionResource,
     FrontResource,
     AssetsResource,
 )
@@ -41,19 +40,20 @@ OPERATIONS = tuple(operation for resource in RESOURCES for operation, _ in rows(
 class Endpoint(NamedTuple):
     """An operation of a running server. `handler` parses the parameters, counts the rate and answers."""
 
-    operation: Operation
     handler: Handler
     max_body: int
+    right: Right | None
 
 
-def endpoints(context: Context, guard: Guard, pages: Pages) -> list[Endpoint]:
-    """All operations, with their handlers."""
-    parts = Parts(context, guard, pages, Streams(context, guard), OPERATIONS)
-    return [
-        Endpoint(operation, _handler(operation, getattr(resource, name), guard), operation.max_body(context.limits))
-        for resource in [type_(parts) for type_ in RESOURCES]
-        for operation, name in rows(type(resource))
-    ]
+def endpoints(context: Context, guard: Guard, pages: Pages) -> Iterator[tuple[str, str, Endpoint]]:
+    """All operations, each with its method and its path."""
+    streams = Streams(context, guard)
+    for type_ in RESOURCES:
+        resource = type_(context, guard, pages, streams, OPERATIONS)
+        for operation, name in rows(type_):
+            handler = _handler(operation, getattr(resource, name), guard)
+            max_body = context.limits.body_bytes if operation.body else 0
+            yield operation.method, operation.path, Endpoint(handler, max_body, operation.right)
 
 
 def _handler(operation: Operation, handler: Callable[..., Outcome], guard: Guard) -> Handler:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
-from parlour.api.bodies import Submission
 from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.api.refusals import refusal_fields, retry_after_s
@@ -23,6 +21,7 @@ from parlour.http.request import Request
 from parlour.http.response import HTML, Response
 from parlour.hub.channel import Channel
 from parlour.hub.hub import Hub
+from parlour.schema.commands import SendMessage
 from parlour.schema.events import decode_event
 from parlour.ui.page import CSP, RoomPage, early, render_error, render_room
 
@@ -34,18 +33,14 @@ AGAIN_WITHIN_S = 5
 """A browser whose page was refused for a while asks again at a random moment of so many seconds after that."""
 
 SLICE_CHARS = 32768
-"""HTML of a page that is rendered before others have their turn: hostile texts take 10 to 20 ms for so much."""
-
-
-MESSAGE_PIECES = 32
-"""A template gives so many pieces for a message, or some more."""
+"""Of a page that are made before others have their turn: hostile texts take 10 to 20 ms for so much HTML."""
 
 
 class Refused(NamedTuple):
     """A form that was not accepted: the reason, and its content."""
 
     refusal: Refusal
-    message: Submission
+    message: SendMessage
 
 
 class Pages:
@@ -89,19 +84,13 @@ class Pages:
             newer=last if last < channel.head else None,
             rooms=await self._active_rooms(actor),
         )
-        with bill.reserved(sum([len(event.json) for event in events])):
-            body = await _rendered(page, bill, self._context.hub)
-        return Response(
-            200 if refused is None else refused.refusal.kind.status,
-            body,
-            HTML,
-            (*self._fields(request, cookie, refused), (FieldName.LINK, early(page.prefix))),
-            policy=CSP.encode(),
-        )
+        body = await in_slices(render_room(page), events, bill, self._context.hub)
+        status = 200 if refused is None else refused.refusal.kind.status
+        return Response(status, body, HTML, self._fields(request, cookie, refused), policy=CSP.encode())
 
     def _fields(self, request: Request, cookie: bytes | None, refused: Refused | None) -> Fields:
         """The header fields of a room's page: a cookie for a new guest, HTTPS from now on, those of a refusal."""
-        fields: Fields = ((FieldName.VARY, b"Accept, Cookie"),)
+        fields: Fields = ((FieldName.VARY, b"Accept, Cookie"), (FieldName.LINK, early(request.peer.prefix)))
         if cookie is not None:
             fields += ((FieldName.SET_COOKIE, cookie),)
         if self._context.hsts_seconds and request.peer.scheme == "https":
@@ -133,46 +122,35 @@ class Pages:
         """A refusal as a page; it leads back to the room that the request was about, if that is a room.
 
         `path` is as the operations have it; `prefix` is what the client has before it. `typed` is the text that a
-        person typed for a room, to be corrected there.
-
-        On a server for members it leads nowhere: every room would answer the same. The browser itself retries a
-        request to read that may work a little later; it does not retry a form, which it would send empty.
+        person typed for a room, to be corrected there. The browser itself retries a request to read that may work a
+        little later; it does not retry a form, which it would send empty.
         """
-        if refusal.code == "login_required":
-            body = render_error(refusal.kind.status, "For members only", refusal.detail, home=None, prefix=prefix)
-            return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
-        room = _room_of(path)
         if typed is None and is_read and refusal.code == "bad_room_name":
             typed = _first_segment(path)
         again_s = None
         if is_read and refusal.kind.retry == "after":  # those refused in the same second do not come back in one
             again_s = retry_after_s(refusal) + int(self._context.ids.fraction() * AGAIN_WITHIN_S)
-        body = render_error(
-            refusal.kind.status,
-            refusal.kind.title,
-            refusal.detail,
-            prefix=prefix,
-            home=f"{prefix}/" if room is None else f"{prefix}/{quote(room, safe='')}",
-            home_label="Go to the front room" if room is None else f"Go to /{room}",
-            again_s=again_s,
-            typed=typed,
-        )
+        body = render_error(refusal, prefix=prefix, room=_room_of(path), again_s=again_s, typed=typed)
         return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
 
 
-async def _rendered(page: RoomPage, bill: Bill, hub: Hub) -> bytes:
-    """The document, rendered in slices: the longest pages take a hundred times as long as one may."""
-    pieces, done = render_room(page), list[str]()
-    began, size = bill.began(), 0
-    while some := list(islice(pieces, MESSAGE_PIECES)):
-        done += some
-        size += sum(map(len, some))
-        if size > SLICE_CHARS:
-            bill.charge(began)
-            await hub.next_slice()
-            began, size = bill.began(), 0
-    body = "".join(done).encode()
-    bill.charge(began, len(body))
+async def in_slices(pieces: Iterable[str], events: Sequence[Stored], bill: Bill, hub: Hub) -> bytes:
+    """The pieces of what shows these events, joined; they are made as they are asked for.
+
+    Others have their turn between slices: the longest pages take a hundred times as long as one turn may.
+    """
+    done: list[str] = []
+    with bill.reserved(sum([len(event.json) for event in events])):
+        began, size = bill.began(), 0
+        for piece in pieces:
+            done.append(piece)
+            size += len(piece)
+            if size > SLICE_CHARS:
+                bill.charge(began)
+                await hub.next_slice()
+                began, size = bill.began(), 0
+        body = "".join(done).encode()
+        bill.charge(began, len(body))
     return body
 
 

@@ -1,7 +1,7 @@
 """The parameters of operations: msgspec types whose members are parsed from a request and described from the same line.
 
 A member is `Annotated` with the kind of its value and with a text that explains it. Its name is that of a parameter of
-the path or the query; `Header` gives the name of a header field instead.
+the path or the query; one of a header field has the name of that behind the text.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import NoneType, UnionType
-from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar, get_args, get_origin
 from typing import get_type_hints as type_hints
 
 from msgspec import Meta, Struct
@@ -44,36 +43,58 @@ class ParameterKind(NamedTuple):
     parse: Callable[[str, str], Any]
     """From the text and the name of the parameter. Raises Refusal."""
     refusals: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
+    """Formats of the answer, among which the Accept field chooses where the parameter is not given."""
 
 
-class Header(NamedTuple):
-    """The parameter is this header field."""
-
-    name: str
-
-
-class Offers(tuple[str, ...]):
-    """The parameter is the format of the answer: one of these, by its name or by the Accept field."""
-
-    __slots__ = ()
+def _flag(text: str, name: str) -> bool:
+    if text not in ("0", "1"):
+        raise Refusal("bad_parameter", f"{name} is 0 or 1.", field=name)
+    return text == "1"
 
 
+def _number(low: int, high: int, text: str, name: str) -> int:
+    if not _NUMBER.fullmatch(text) or not low <= int(text) <= high:
+        raise Refusal("bad_parameter", f"{name} is a whole number from {low} to {high}.", field=name)
+    return int(text)
+
+
+def _one_of(choices: tuple[str, ...], text: str, name: str) -> str:
+    if text not in choices:
+        raise Refusal("bad_parameter", f"{name} is one of {', '.join(choices)}.", field=name)
+    return text
+
+
+def number(low: int, high: int, **keywords: object) -> ParameterKind:
+    """A whole number between these, with further keywords of JSON Schema."""
+    meta = Meta(ge=low, le=high, extra_json_schema=keywords)
+    return ParameterKind(Annotated[int, meta], partial(_number, low, high))
+
+
+def one_of(*choices: str) -> ParameterKind:
+    """One of these words."""
+    return ParameterKind(Literal[choices], partial(_one_of, choices))
+
+
+def formats(*offers: str) -> ParameterKind:
+    """The format of the answer, by its name or by the Accept field."""
+    return one_of(*offers)._replace(refusals=("not_acceptable",), offers=offers)
+
+
+TEXT = ParameterKind(str, lambda text, _: text)
+FLAG = ParameterKind(bool, _flag)
 ROOM = ParameterKind(RoomName, lambda text, _: room_name(text), ("bad_room_name", "reserved_name"))
-DISPLAY_NAME = ParameterKind(DisplayName, lambda text, _: text, ("bad_name",))
-KEY = ParameterKind(Key, lambda text, _: text, ("bad_key",))
+DISPLAY_NAME = TEXT._replace(schema=DisplayName, refusals=("bad_name",))
+KEY = TEXT._replace(schema=Key, refusals=("bad_key",))
 CURSOR = ParameterKind(CursorText, parse_cursor, ("bad_cursor",))
 
-Limit: TypeAlias = Annotated[
-    int | None,
-    Meta(ge=1, le=MAX_PAGE_EVENTS, extra_json_schema={"default": DEFAULT_LIMIT}),
-    "How many at most.",
-]
+Limit: TypeAlias = Annotated[int | None, number(1, MAX_PAGE_EVENTS, default=DEFAULT_LIMIT), "How many at most."]
 
 
 class OnlyJson(Struct, frozen=True, kw_only=True):
     """An answer that is always JSON."""
 
-    format: Annotated[Format, Offers(["json"]), "May say what is answered anyway, instead of `Accept`."] = "json"
+    format: Annotated[Format, formats("json"), "May say what is answered anyway, instead of `Accept`."] = "json"
 
 
 class JsonOfRoom(OnlyJson, frozen=True, kw_only=True):
@@ -91,7 +112,6 @@ class Parameter(NamedTuple):
     kind: ParameterKind
     help: str
     repeats: bool
-    is_negotiated: bool
 
 
 class Parameters(Generic[P]):
@@ -100,28 +120,25 @@ class Parameters(Generic[P]):
     def __init__(self, type_: type[P], path: str, *, ignores_unknown: bool = False) -> None:
         """`path` is the pattern of the address. Parameters that nobody knows are refused, unless they are ignored."""
         self.rows = tuple(sorted(_rows(type_, path), key=lambda row: _LOCATIONS.index(row.location)))
-        formats = [get_args(row.kind.schema) for row in self.rows if row.is_negotiated]
-        self.offers: tuple[str, ...] | None = formats[0] if formats else None
         self._type = type_
         self._known = None if ignores_unknown else frozenset(row.name for row in self.rows if row.location == "query")
-        self._parsed = [row for row in self.rows if not row.is_negotiated]
 
     @property
     def refusals(self) -> tuple[str, ...]:
         """The codes that parsing can refuse a request with."""
-        negotiated = () if self.offers is None else ("not_acceptable",)
-        return ("bad_parameter", *negotiated, *(code for row in self.rows for code in row.kind.refusals))
+        return ("bad_parameter", *(code for row in self.rows for code in row.kind.refusals))
 
     def __call__(self, request: Request, **given: object) -> P:
         """The values in a request; those `given` are not looked for in it. Raises Refusal (see `refusals`)."""
         values = dict(given)
-        if self.offers is not None:
-            values["format"] = _negotiated(request, self.offers)
+        for row in self.rows:
+            if row.kind.offers:
+                values[row.member] = _negotiated(request, row.kind.offers)
         # Links to the page may carry parameters that other sites append to links.
         if self._known is not None and values.get("format") != "html":
             _refuse_unknown(request, self._known)
-        for row in self._parsed:
-            if row.member not in given:
+        for row in self.rows:
+            if row.member not in values:
                 _read(request, row, values)
         return self._type(**values)
 
@@ -149,9 +166,8 @@ def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
         if name not in known:
             shown, names = name[:64], ", ".join(sorted(known))
             are = "are" if len(known) > 1 else "is"
-            raise Refusal(
-                "bad_parameter", f"There is no parameter {visible(shown)} here; known {are} {names}.", field=shown
-            )
+            detail = f"There is no parameter {visible(shown)} here; known {are} {names}."
+            raise Refusal("bad_parameter", detail, field=shown)
 
 
 def _negotiated(request: Request, offers: tuple[str, ...]) -> str:
@@ -164,67 +180,11 @@ def _negotiated(request: Request, offers: tuple[str, ...]) -> str:
     return chosen
 
 
-# --- kinds of values ---
-
-
-def _text(text: str, _: str) -> str:
-    return text
-
-
-def _flag(text: str, name: str) -> bool:
-    if text not in ("0", "1"):
-        raise Refusal("bad_parameter", f"{name} is 0 or 1.", field=name)
-    return text == "1"
-
-
-def _number(low: int, high: int, text: str, name: str) -> int:
-    if not _NUMBER.fullmatch(text) or not low <= int(text) <= high:
-        raise Refusal("bad_parameter", f"{name} is a whole number from {low} to {high}.", field=name)
-    return int(text)
-
-
-def _one_of(choices: tuple[str, ...], text: str, name: str) -> str:
-    if text not in choices:
-        raise Refusal("bad_parameter", f"{name} is one of {', '.join(choices)}.", field=name)
-    return text
-
-
-# --- from the type to the rows ---
-
-
 def _rows(type_: type[Struct], path: str) -> Iterator[Parameter]:
-    """The parameters that the members of a type stand for. Raises TypeError for a member of no known kind."""
+    """The parameters that the members of a type stand for. Raises ValueError for a member without a kind or a text."""
     hints = type_hints(type_, include_extras=True)
     for member in type_.__struct_fields__:
-        annotation, *notes = get_args(hints[member]) if get_origin(hints[member]) is Annotated else (hints[member],)
-        base = _without_none(annotation)
-        help_ = next((note for note in notes if isinstance(note, str)), "")
-        header = next((note for note in notes if isinstance(note, Header)), None)
-        is_negotiated = any(isinstance(note, Offers) for note in notes)
-        name = member if header is None else header.name
-        repeats = get_origin(base) is list
-        kind = _kind(get_args(base)[0] if repeats else base, notes)
-        if kind is None:
-            raise TypeError(f"{type_.__name__}.{member} has no kind")
-        in_path = f"{{{name}}}" in path
-        location: Location = "path" if in_path else "query" if header is None else "header"
-        yield Parameter(location, name, member, kind, help_, repeats, is_negotiated)
-
-
-def _without_none(annotation: Any) -> Any:
-    if get_origin(annotation) in (Union, UnionType):
-        (annotation,) = [choice for choice in get_args(annotation) if choice is not NoneType]
-    return annotation
-
-
-def _kind(base: Any, notes: list[Any]) -> ParameterKind | None:
-    for note in notes:
-        if isinstance(note, ParameterKind):
-            return note
-        if isinstance(note, Offers):
-            return ParameterKind(Literal[tuple(note)], partial(_one_of, note))
-        if isinstance(note, Meta) and base is int and note.ge is not None and note.le is not None:
-            return ParameterKind(Annotated[int, note], partial(_number, int(note.ge), int(note.le)))
-    if get_origin(base) is Literal:
-        return ParameterKind(base, partial(_one_of, get_args(base)))
-    return {str: ParameterKind(str, _text), bool: ParameterKind(bool, _flag)}.get(base)
+        base, kind, help_, *header = get_args(hints[member])
+        name = header[0] if header else member
+        location: Location = "path" if f"{{{name}}}" in path else "header" if header else "query"
+        yield Parameter(location, name, member, kind, help_, get_origin(base) is list)

@@ -74,9 +74,9 @@ def is_allowed(operation: Operation, kind: AuthorKind, access: Access) -> bool:
 
 def _operation(operation: Operation, origin: str) -> str:
     lines = [f"## {operation.name}", "", f"{operation.summary}. {operation.help}".strip(), ""]
-    lines += [_parameter(row) for row in (operation.parser.rows if operation.parser else ())]
+    lines += [_parameter(row) for row in operation.parameter_rows]
     if operation.body is not None:
-        members = ", ".join(f"`{name}`" for name in operation.body.type.__struct_fields__)
+        members = ", ".join(f"`{name}`" for name in operation.body.__struct_fields__)
         lines.append(f"- body: JSON with {members}; only the first is required.")
     lines += [f"- {answer.status}: {answer.help}" for answer in operation.answers]
     if refusals := operation.specific_refusals():

@@ -1,32 +1,46 @@
-"""The server itself: its name and version, limits, help, and health."""
+"""The server itself: its name and version, limits, help, operations, and health."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+from hashlib import sha256
+from typing import Annotated, Any
+
 import msgspec
+from msgspec import Meta
 
 from parlour.api.help import help_text
+from parlour.api.openapi import describe
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import OnlyJson
+from parlour.api.reference import reference
 from parlour.api.resource import Resource
 from parlour.core.errors import Refusal
-from parlour.core.limits import limit_rows
+from parlour.core.limits import Limits, limit_rows
+from parlour.http.compression import VARY
+from parlour.http.fields import FieldName
 from parlour.http.negotiate import wants_json
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
-from parlour.schema.server import ServerInfo
+from parlour.http.validators import is_known
+from parlour.schema.pages import ServerInfo
 
 CACHED_FOR_A_DAY = b"public, max-age=86400"
+
+_LIMITS = msgspec.defstruct(
+    "LimitsInForce", [(row.name, Annotated[float, Meta(description=row.help, ge=0)]) for row in limit_rows(Limits())]
+)
+"""The type of all limits, for the description."""
 
 GET_LIMITS = Operation(
     "GET",
     "/api/v1/limits",
     "Every limit in force",
     id="getLimits",
-    tag="server",
     help="Bytes, characters, seconds and counts; the last word of a name is the unit.",
     right=None,
     parameters=OnlyJson,
-    answers=(Success(200, "The limits by name.", dict[str, float]),),
+    answers=(Success(200, "The limits by name.", _LIMITS),),
     example="{url}/api/v1/limits",
 )
 
@@ -39,7 +53,6 @@ class ServerResource(Resource):
         "/api/v1",
         "What this server is",
         id="getServer",
-        tag="server",
         help="Also a cheap way to learn the epoch and whether the server answers.",
         right=None,
         parameters=OnlyJson,
@@ -48,13 +61,13 @@ class ServerResource(Resource):
     )
     async def describe(self, request: Request, options: OnlyJson) -> Response:
         """Name, version and epoch, and the addresses of the descriptions."""
-        info = ServerInfo("parlour", self._context.version, self._context.store.epoch)
+        info = ServerInfo("parlour", self.context.version, self.context.store.epoch)
         return Response(body=msgspec.json.encode(info), content_type=JSON)
 
     @GET_LIMITS
     async def limits(self, request: Request, options: OnlyJson) -> Response:
         """The limits as JSON."""
-        rows = limit_rows(self._context.limits)
+        rows = limit_rows(self.context.limits)
         return Response(body=msgspec.json.encode({row.name: row.value for row in rows}), content_type=JSON)
 
     @GET_LIMITS.short("GET", "/limits", "The same as a list", parameters=None, example="{url}/limits")
@@ -62,14 +75,40 @@ class ServerResource(Resource):
         """The limits as a list with an explanation of each, or as JSON."""
         if wants_json(request.field(b"accept")) or request.parameter("format") == "json":
             return await self.limits(request, OnlyJson())
-        rows = limit_rows(self._context.limits)
+        rows = limit_rows(self.context.limits)
         lines = [f"{row.name:<28} {row.value:>10g} {row.unit:<10} {row.help}\n" for row in rows]
         return Response(body="".join(lines).encode())
 
     @Operation("GET", "/help", "What a person with curl needs", right=None, example="{url}/help")
     async def help(self, request: Request) -> Response:
         """The help."""
-        return Response(body=help_text(request.base_url, self._context.limits).encode())
+        return Response(body=help_text(request.base_url, self.context.limits).encode())
+
+    @Operation(
+        "GET",
+        "/api/v1/openapi.json",
+        "This document",
+        id="getDescription",
+        help="OpenAPI 3.1. It changes with the version of the server only.",
+        right=None,
+        parameters=OnlyJson,
+        answers=(
+            Success(200, "The document.", dict[str, Any], always=("ETag",)),
+            Success(304, "`If-None-Match` names the document that the client has.", always=("ETag",)),
+        ),
+        example="{url}/api/v1/openapi.json",
+    )
+    async def document(self, request: Request, options: OnlyJson) -> Response:
+        """The operations for programs."""
+        body, etag = _document(self.operations, self.context.version, request.peer.prefix)
+        if is_known(request.field(b"if-none-match"), etag):
+            return Response(304, fields=((FieldName.ETAG, etag), VARY), cache=b"no-cache")
+        return Response(body=body, content_type=JSON, fields=((FieldName.ETAG, etag),), cache=b"no-cache")
+
+    @Operation("GET", "/api", "The operations for people", right=None, example="{url}/api")
+    async def operations_page(self, request: Request) -> Response:
+        """The operations for people."""
+        return Response(body=reference(self.operations, request.base_url).encode())
 
     @Operation("GET", "/healthz", "The process lives", right=None, example="{url}/healthz")
     async def alive(self, request: Request) -> Response:
@@ -86,9 +125,9 @@ class ServerResource(Resource):
     )
     async def ready(self, request: Request) -> Response:
         """That messages can be stored."""
-        if self._context.draining():
+        if self.context.draining():
             raise Refusal("draining", retry_after=1)
-        if not self._context.store.is_ready():
+        if not self.context.store.is_ready():
             raise Refusal("storage_unavailable", "Messages cannot be stored now; reading works.", retry_after=5)
         return Response(body=b"ready\n")
 
@@ -96,3 +135,10 @@ class ServerResource(Resource):
     async def robots(self, request: Request) -> Response:
         """That conversations are not for search engines."""
         return Response(body=f"User-agent: *\nDisallow: {request.peer.prefix}/\n".encode(), cache=CACHED_FOR_A_DAY)
+
+
+@lru_cache(maxsize=4)  # one for each prefix of a proxy
+def _document(operations: tuple[Operation, ...], version: str, prefix: str) -> tuple[bytes, bytes]:
+    """The OpenAPI document and its entity tag."""
+    body = msgspec.json.encode(describe(operations, version, prefix))
+    return body, b'W/"%b"' % sha256(body).hexdigest()[:20].encode()

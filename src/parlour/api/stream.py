@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from contextlib import ExitStack
+from typing import Annotated
 
 from msgspec import Struct
 
 from parlour.api.operation import Operation, Success
-from parlour.api.parameters import ROOM, Header
+from parlour.api.parameters import ROOM, TEXT, one_of
 from parlour.api.resource import Resource
 from parlour.chat.reading import REQUEST_S
 from parlour.core.cursor import MAX_SEQ
@@ -29,9 +30,9 @@ class StreamOptions(Struct, frozen=True, kw_only=True):
     """The rooms of a stream, and where it continues."""
 
     room: Annotated[list[str], ROOM, "A room to follow; 1 to 32 of them."]
-    since: Annotated[str | None, "Where to continue, as the `id` of an event; without it, from now on."] = None
-    last_event_id: Annotated[str | None, Header("Last-Event-ID"), "The same, and wins over `since`."] = None
-    format: Annotated[Literal["sse"], "May say what is answered anyway."] = "sse"
+    since: Annotated[str | None, TEXT, "Where to continue, as the `id` of an event; without it, from now on."] = None
+    last_event_id: Annotated[str | None, TEXT, "The same, and wins over `since`.", "Last-Event-ID"] = None
+    format: Annotated[str, one_of("sse"), "May say what is answered anyway."] = "sse"
 
 
 FOLLOW_ROOMS = Operation(
@@ -39,7 +40,6 @@ FOLLOW_ROOMS = Operation(
     "/api/v1/stream",
     "Follow many rooms on one connection",
     id="followRooms",
-    tag="stream",
     help="As server-sent events: name the rooms; each event's `id` holds the cursors of all of them, and "
     "`Last-Event-ID` continues there. As WebSocket (`Upgrade: websocket`): subscribe with operations; see "
     "`x-websocket`. Either way nothing is skipped or repeated; what cannot be continued begins with a `reset`.",
@@ -62,32 +62,29 @@ class StreamResource(Resource):
     async def events(self, request: Request, options: StreamOptions) -> OpenResponse:
         """Server-sent events of the rooms that the address names."""
         rooms = list(dict.fromkeys(options.room))
-        most = min(MAX_SSE_ROOMS, self._context.limits.stream_rooms)
+        most = min(MAX_SSE_ROOMS, self.context.limits.stream_rooms)
         if not 1 <= len(rooms) <= most:
             raise Refusal("bad_parameter", f"Name 1 to {most} rooms with room=.", field="room")
-        if len(encode_cursors(self._context.store.epoch, dict.fromkeys(rooms, MAX_SEQ))) > MAX_ID_BYTES:
+        if len(encode_cursors(self.context.store.epoch, dict.fromkeys(rooms, MAX_SEQ))) > MAX_ID_BYTES:
             raise Refusal("bad_parameter", "The names of these rooms are too long for one stream.", field="room")
         starts = _starts(options, rooms)
-        self._guard.bill(request).add(REQUEST_S * len(rooms))
+        self.guard.bill(request).add(REQUEST_S * len(rooms))
         actor = request.actor
         channels: list[tuple[Channel, Start]] = []
-        with self._guard.place(request) as place:
-            try:
-                for room in rooms:
-                    channel = await self._context.door.open(actor, room, "read")
-                    channels.append((channel, starts[room]))
-            except BaseException:
-                for channel, _ in channels:
-                    channel.release()
-                raise
-            return self._streams.many(request, channels, place)
+        with self.guard.place(request) as place, ExitStack() as undo:
+            for room in rooms:
+                channel = await self.context.door.open(actor, room, "read")
+                undo.callback(channel.release)
+                channels.append((channel, starts[room]))
+            undo.pop_all()
+            return self.streams.many(request, channels, place)
 
     @FOLLOW_ROOMS.short(WEBSOCKET, "/api/v1/stream", "The same as a WebSocket", parameters=None, rate=None, example="")
     def websocket(self, request: Request) -> Upgrade:
         """A WebSocket that is open to subscriptions."""
         opening = handshake(request.field)
-        with self._guard.place(request) as place:
-            return self._streams.websocket(request, opening, [], None, place)
+        with self.guard.place(request) as place:
+            return self.streams.websocket(request, opening, [], None, place)
 
 
 def _starts(options: StreamOptions, rooms: list[str]) -> dict[str, Start]:

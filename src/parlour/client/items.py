@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from parlour.schema.events import By, Control, Event, decode_event
+from parlour.core.event import Author
+from parlour.schema.events import Control, Event, decode_event
 
 MAX_LINE_BYTES = 1024 * 1024
 """A text of 16 KiB is at most 96 KiB of JSON; ten times that is no line but a fault, or an attack."""
@@ -84,4 +85,4 @@ def _newer(raw: bytes) -> Event | None:
         raise ValueError("the server sent an item without a type") from exc
     if head.seq is None:
         return None
-    return Event(head.room, head.seq, head.type, "", By("", "", "system"))
+    return Event(head.room, head.seq, head.type, "", Author("", "", "system"))

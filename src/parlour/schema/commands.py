@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from typing import cast
 
 import msgspec
 
@@ -11,7 +11,7 @@ from parlour.core.payloads import Access
 from parlour.schema.fields import CursorText, DisplayName, Key, RoomName, Seq, Text
 from parlour.wire.strict_json import decode
 
-_INSTEAD = {
+INSTEAD = {
     **dict.fromkeys(("message", "content", "body", "msg", "title", "subject"), "text"),
     **dict.fromkeys(("username", "user", "nick", "author", "sender", "display_name"), "name"),
     **dict.fromkeys(("channel", "topic"), "room"),
@@ -19,7 +19,7 @@ _INSTEAD = {
 """What other services (Slack, Discord, ntfy, Apprise, Gotify, Matrix) call what has a member of its own here."""
 
 
-class PostMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PostMessage(msgspec.Struct, forbid_unknown_fields=True):
     """The body where the address names the room: `POST /api/v1/rooms/<room>/messages`, and PUT with a key."""
 
     text: Text
@@ -27,21 +27,10 @@ class PostMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: DisplayName | None = None
 
 
-class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SendMessage(PostMessage):
     """The body of `POST /send`, where the room may be in the body, and of `POST /<room>` and PUT beside it."""
 
-    text: Text
     room: RoomName | None = None
-    key: Key | None = None
-    name: DisplayName | None = None
-
-
-Body = TypeVar("Body", PostMessage, SendMessage)
-
-
-def decode_message(data: bytes, type_: type[Body]) -> Body:
-    """Decode the body of a request. Raises Refusal("bad_utf8"), ("bad_json") with the field."""
-    return decode(data, type_, instead=_INSTEAD)
 
 
 class ChangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,45 +39,40 @@ class ChangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     access: Access
 
 
-class _Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op"):
+class _Op(msgspec.Struct, forbid_unknown_fields=True, tag_field="op"):
     """One operation on a WebSocket. `room` may be left out where the address names it."""
 
 
-class SendOp(_Op, frozen=True, tag="send"):
+class SendOp(SendMessage, _Op, tag="send"):
     """Store a message; answered by Ack or OpError with the same key."""
 
-    text: Text
-    key: Key | None = None
-    room: RoomName | None = None
-    name: DisplayName | None = None
 
-
-class TypingOp(_Op, frozen=True, tag="typing"):
+class TypingOp(_Op, tag="typing"):
     """Tell the others that somebody is writing."""
 
     room: RoomName | None = None
     name: DisplayName | None = None
 
 
-class ReadOp(_Op, frozen=True, tag="read"):
+class ReadOp(_Op, tag="read"):
     """Move one's read position: everything up to `seq` has been read."""
 
     seq: int
     room: RoomName | None = None
 
 
-class PingOp(_Op, frozen=True, tag="ping"):
+class PingOp(_Op, tag="ping"):
     """Ask for a PongReply; for scripts, which cannot send the pings of the protocol."""
 
 
-class SubscribeOp(_Op, frozen=True, tag="subscribe"):
+class SubscribeOp(_Op, tag="subscribe"):
     """Follow one more room, after the cursor `since` (`"k3f9.42"` or 42) or from now on."""
 
     room: RoomName
     since: CursorText | int | None = None
 
 
-class UnsubscribeOp(_Op, frozen=True, tag="unsubscribe"):
+class UnsubscribeOp(_Op, tag="unsubscribe"):
     """Stop following a room."""
 
     room: RoomName
@@ -98,13 +82,10 @@ Op = SendOp | TypingOp | ReadOp | PingOp | SubscribeOp | UnsubscribeOp
 
 
 def decode_op(data: bytes | str) -> Op:
-    """Decode one operation.
-
-    Raises Refusal("bad_op") for a missing or unknown `op`, ("bad_json") with the field for everything else.
-    """
+    """Decode one operation. Raises Refusal("bad_op") without a known `op`, else Refusal("bad_json") with the field."""
     try:
         # A union is no class, which is what mypy takes type[T] for; msgspec decodes both.
-        return decode(data, cast("type[Op]", Op), instead=_INSTEAD)
+        return decode(data, cast("type[Op]", Op), instead=INSTEAD)
     except Refusal as refusal:
         if refusal.code == "bad_json" and refusal.field == "op":
             known = "send, typing, read, ping, subscribe and unsubscribe"

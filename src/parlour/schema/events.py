@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from parlour.core.event import AuthorKind
+from parlour.core.event import Author
 from parlour.core.payloads import Access
-from parlour.schema.fields import CursorText, DisplayName, Epoch, HeadSeq, Key, RoomName, Seq, Text, Time
+from parlour.schema.fields import CursorText, Epoch, HeadSeq, Key, RoomName, Seq, Text, Time
 
-
-class By(msgspec.Struct, frozen=True):
-    """Who made an event."""
-
-    id: str
-    name: DisplayName
-    kind: AuthorKind
-
-
-_ACCESS_TEXTS: dict[Access, str] = {
-    "members": "This room is closed to guests.",
-    "open": "This room is open to guests.",
-}
+_ACCESS_TEXTS: dict[Access, str] = {"members": "This room is closed to guests.", "open": "This room is open to guests."}
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -30,7 +18,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: Seq
     type: str
     at: Time
-    by: By
+    by: Author
     text: Text | None = None
     key: Key | None = None
     ref: Seq | None = None
@@ -75,7 +63,7 @@ class Typing(msgspec.Struct, frozen=True, tag="typing"):
     """Somebody is writing; fleeting, never replayed."""
 
     room: RoomName
-    by: By
+    by: Author
 
 
 class Closed(msgspec.Struct, frozen=True, tag="closed"):
@@ -89,7 +77,5 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
 Control = CaughtUp | Reset | Heartbeat | Bye | Typing | Closed
 """The items that carry no seq."""
 
-_EVENT_DECODER = msgspec.json.Decoder(Event)
-
-decode_event = _EVENT_DECODER.decode
+decode_event = msgspec.json.Decoder(Event).decode
 """An `Event` from its JSON bytes; raises msgspec.DecodeError, UnicodeDecodeError."""

@@ -22,106 +22,93 @@ _NOT_SEEN = (
     r"\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0"
 )
 
+
+def _schema(description: str, example: object, **keywords: object) -> Meta:
+    """A schema with these keywords (JSON Schema 2020-12 §6)."""
+    return Meta(description=description, examples=[example], extra_json_schema=keywords)
+
+
 RoomName = Annotated[
     str,
-    Meta(
-        description=f"A room: 1 to {MAX_NAME_CHARS} letters and digits of any script, `-`, `_` and `.`, the first a "
-        "letter or digit. Case and width do not matter (NFKC case folding); answers have the canonical form. Some "
-        "names are reserved.",
-        examples=["lobby"],
-        extra_json_schema={
-            "minLength": 1,
-            "maxLength": MAX_NAME_CHARS,
-            "pattern": f"^[^_.{_NOT_IN_ROOMS}-][^{_NOT_IN_ROOMS}]*$",
-            "not": {"enum": sorted(RESERVED)},
-        },
+    _schema(
+        f"A room: 1 to {MAX_NAME_CHARS} letters and digits of any script, `-`, `_` and `.`, the first a letter or "
+        "digit. Case and width do not matter (NFKC case folding); answers have the canonical form. Some names are "
+        "reserved.",
+        "lobby",
+        minLength=1,
+        maxLength=MAX_NAME_CHARS,
+        pattern=f"^[^_.{_NOT_IN_ROOMS}-][^{_NOT_IN_ROOMS}]*$",
+        **{"not": {"enum": sorted(RESERVED)}},
     ),
 ]
 
 DisplayName = Annotated[
     str,
-    Meta(
-        description=f"A display name: up to {MAX_NAME_CHARS} characters without controls, invisible characters and "
-        "colons, at least one of them visible. It may not be confusable with a name of the server, its staff or a "
-        "guest without a name.",
-        examples=["alice"],
-        extra_json_schema={
-            "minLength": 1,
-            "maxLength": MAX_NAME_CHARS,
-            "pattern": f"^[^{_NOT_IN_NAMES}]*[^ {_NOT_IN_NAMES}][^{_NOT_IN_NAMES}]*$",
-        },
+    _schema(
+        f"A display name: up to {MAX_NAME_CHARS} characters without controls, invisible characters and colons, at "
+        "least one of them visible. It may not be confusable with a name of the server, its staff or a guest without "
+        "a name.",
+        "alice",
+        minLength=1,
+        maxLength=MAX_NAME_CHARS,
+        pattern=f"^[^{_NOT_IN_NAMES}]*[^ {_NOT_IN_NAMES}][^{_NOT_IN_NAMES}]*$",
     ),
 ]
 
 Key = Annotated[
     str,
-    Meta(
-        description="An idempotency key: a repeat by the same author in the same room is answered like the first "
-        "request and stores nothing.",
-        examples=["backup-2026-11-22"],
-        extra_json_schema={"minLength": 8, "maxLength": 64, "pattern": "^[A-Za-z0-9_-]{8,64}$"},
+    _schema(
+        "An idempotency key: a repeat by the same author in the same room is answered like the first request and "
+        "stores nothing.",
+        "backup-2026-11-22",
+        pattern="^[A-Za-z0-9_-]{8,64}$",
     ),
 ]
 
 Text = Annotated[
     str,
-    Meta(
-        description=f"The text of a message: at most {MAX_TEXT_BYTES} bytes of UTF-8 and "
-        f"{MAX_TEXT_LINES} lines; without U+0000; something in it can be seen.",
-        examples=["Hello"],
-        extra_json_schema={
-            "minLength": 1,
-            "maxLength": MAX_TEXT_BYTES,
-            "pattern": rf"^[^\u0000]*[^{_NOT_SEEN}][^\u0000]*$",
-        },
+    _schema(
+        f"The text of a message: at most {MAX_TEXT_BYTES} bytes of UTF-8 and {MAX_TEXT_LINES} lines; without U+0000; "
+        "something in it can be seen.",
+        "Hello",
+        minLength=1,
+        maxLength=MAX_TEXT_BYTES,
+        pattern=rf"^[^\u0000]*[^{_NOT_SEEN}][^\u0000]*$",
     ),
 ]
 
 CursorText = Annotated[
     str,
-    Meta(
-        description="A place in a log: everything up to this event has been seen. `k3f9.42` is event 42 of the epoch "
-        "`k3f9`; a bare `42` means the current epoch.",
-        examples=["0"],
-        extra_json_schema={"pattern": r"^([0-9a-z]{1,16}\.)?(0|[1-9][0-9]{0,10})$", "maxLength": 28},
+    _schema(
+        "A place in a log: everything up to this event has been seen. `k3f9.42` is event 42 of the epoch `k3f9`; a "
+        "bare `42` means the current epoch.",
+        "0",
+        pattern=r"^([0-9a-z]{1,16}\.)?(0|[1-9][0-9]{0,10})$",
     ),
 ]
 
 Epoch = Annotated[
     str,
-    Meta(
-        description="Names the numbering of all logs of this server; a restored backup begins a new one.",
-        examples=["k3f9"],
-        extra_json_schema={"pattern": "^[0-9a-z]{1,16}$"},
+    _schema(
+        "Names the numbering of all logs of this server; a restored backup begins a new one.",
+        "k3f9",
+        pattern="^[0-9a-z]{1,16}$",
     ),
 ]
 
 Seq = Annotated[
     int,
-    Meta(
-        description="The number of an event in the log of its room: 1, 2, 3 … without a hole.",
-        examples=[1],
-        extra_json_schema={"minimum": 1, "maximum": MAX_SEQ},
-    ),
+    _schema("The number of an event in the log of its room: 1, 2, 3 … without a hole.", 1, minimum=1, maximum=MAX_SEQ),
 ]
 
-HeadSeq = Annotated[
-    int,
-    Meta(
-        description="The newest event of the log; 0 while it is empty.",
-        examples=[42],
-        extra_json_schema={"minimum": 0, "maximum": MAX_SEQ},
-    ),
-]
+HeadSeq = Annotated[int, _schema("The newest event of the log; 0 while it is empty.", 42, minimum=0, maximum=MAX_SEQ)]
 
 Time = Annotated[
     str,
-    Meta(
-        description="A moment in UTC, with milliseconds. Order is given by `seq`, never by time.",
-        examples=["2026-11-22T06:41:23.123Z"],
-        extra_json_schema={
-            "format": "date-time",
-            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$",
-        },
+    _schema(
+        "A moment in UTC, with milliseconds. Order is given by `seq`, never by time.",
+        "2026-11-22T06:41:23.123Z",
+        format="date-time",
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$",
     ),
 ]

@@ -1,16 +1,12 @@
-"""Pages of history, put together from the events' own bytes, and the list of rooms (docs/protocol.md#reading)."""
+"""What the server answers beside events: pages of history, rooms, itself (docs/protocol.md#reading)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
-from parlour.core.event import Stored
 from parlour.core.payloads import Access
 from parlour.schema.events import Event
 from parlour.schema.fields import Epoch, HeadSeq, RoomName, Seq, Time
-from parlour.schema.json_line import encode
 
 
 class RoomInfo(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,22 +49,11 @@ class Page(msgspec.Struct, frozen=True):
     prev: str | None
 
 
-def page(
-    room: str,
-    epoch: str,
-    events: Sequence[Stored],
-    first_seq: int,
-    head_seq: int,
-    next: str | None,  # noqa: A002 - the member's name
-    prev: str | None,
-) -> bytes:
-    """Encode a `Page`: the events oldest first, as stored; `next` and `prev` are the addresses of its neighbours."""
-    return b'{"room":%b,"epoch":%b,"events":[%b],"first_seq":%d,"head_seq":%d,"next":%b,"prev":%b}' % (
-        encode(room),
-        encode(epoch),
-        b",".join([event.json for event in events]),
-        first_seq,
-        head_seq,
-        encode(next),
-        encode(prev),
-    )
+class ServerInfo(msgspec.Struct, frozen=True):
+    """What the server is, and where the rest is described; `openapi` and `help` are paths."""
+
+    server: str
+    version: str
+    epoch: Epoch
+    openapi: str = "/api/v1/openapi.json"
+    help: str = "/help"

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from urllib.parse import quote
 
 _TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -57,4 +56,4 @@ ASSETS: Mapping[str, Asset] = _load()
 
 def asset_url(name: str) -> str:
     """The address of a file at its present version: `/static/room.js?v=…`. Raises KeyError for an unknown name."""
-    return f"/static/{quote(name)}?v={ASSETS[name].version}"
+    return f"/static/{name}?v={ASSETS[name].version}"

@@ -15,10 +15,11 @@ MAX_ADDRESS_CHARS = 2000
 
 
 class Piece(NamedTuple):
-    """A part of a text, in order; the pieces of a text joined are the text. `address` is where a link leads."""
+    """A part of a text, in order. `address` is where a link leads; a picture shows what cannot be seen."""
 
     text: str
     address: str | None = None
+    is_picture: bool = False
 
 
 # Spaces, controls and what turns or hides text end an address, so that it cannot show one place and lead to another.

@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from hashlib import sha256
+from importlib.resources import files
 from urllib.parse import quote
 
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+from parlour.core.errors import Refusal
 from parlour.core.text import MAX_TEXT_BYTES
 from parlour.schema.events import Event
 from parlour.ui.assets import asset_url
-from parlour.ui.loader import LOADER, LOADER_SOURCE
-from parlour.ui.templates import TEMPLATES
 from parlour.ui.timeline import timeline
 
-CSP = (
-    f"default-src 'none'; script-src 'self' {LOADER_SOURCE}; style-src 'self'; img-src 'self'; connect-src 'self';"
-    " manifest-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none';"
-    " require-trusted-types-for 'script'; trusted-types 'none'"
+_FILES = {item.name: item.read_text("utf-8") for item in (files(__package__) / "pages").iterdir()}
+_LOADER = _FILES.pop("loader.js")
+"""The one script inside a page brings in script and style, and asks again for what was refused or lost.
+
+It is inside the page because a request for a file may be refused. The fragment makes another module of the same
+address: a browser may remember that the first did not come.
+"""
+
+_ENVIRONMENT = Environment(
+    loader=DictLoader(_FILES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    auto_reload=False,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
 )
-"""The Content-Security-Policy of every page made here: our own files, sockets and the loader by its hash, no HTML ever
-made from strings."""
+_ENVIRONMENT.globals.update(asset_url=asset_url, loader=_LOADER, limit=MAX_TEXT_BYTES)
+_ENVIRONMENT.filters["moment"] = lambda text: datetime.fromisoformat(text).astimezone(UTC)
+_ENVIRONMENT.filters["segment"] = lambda text: quote(text, safe="")
+
+TEMPLATES = {name: _ENVIRONMENT.get_template(name) for name in _FILES}
+"""File name in `pages/` to template: compiled once; every value is escaped, and a missing one is an error."""
+
+_LOADER_HASH = b64encode(sha256(_LOADER.encode()).digest()).decode()
+CSP = (
+    f"default-src 'none'; script-src 'self' 'sha256-{_LOADER_HASH}'; style-src 'self'; img-src 'self';"
+    " connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none';"
+    " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""The Content-Security-Policy of every page: our own files and sockets, the loader, no HTML made from strings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +91,6 @@ class RoomPage:
         return self.events[-1].seq if self.events else self.first_seq - 1
 
 
-class _Listed(NamedTuple):
-    """A room in the list at the side: `active_at` is None before its first event, the other times are shown (UTC)."""
-
-    name: str
-    path: str
-    active_at: str | None
-    full_time: str = ""
-    time: str = ""
-
-
 def render_room(page: RoomPage) -> Iterator[str]:
     """The HTML document of a room, in pieces of at most some hundred KiB, which are made as they are asked for."""
     address = quote(page.room, safe="")
@@ -83,44 +100,22 @@ def render_room(page: RoomPage) -> Iterator[str]:
         prefix=page.prefix,
         path=f"{page.prefix}/{address}",
         address=f"{page.base_url}/{address}",
-        limit=MAX_TEXT_BYTES,
-        loader=LOADER,
-        rooms=[_listed(page, name, active_at) for name, active_at in _rooms(page)],
-        timeline=timeline(page.events, page.prefix),
+        rooms=_rooms(page),
+        timeline=timeline(page.events),
         typed="",
     )
 
 
 def render_error(
-    status: int,
-    title: str,
-    detail: str,
-    *,
-    prefix: str = "",
-    home: str | None = "/",
-    home_label: str = "Go to the front room",
-    again_s: int | None = None,
-    typed: str | None = None,
+    refusal: Refusal, *, prefix: str = "", room: str | None = None, again_s: int | None = None, typed: str | None = None
 ) -> bytes:
-    """The HTML document of an error in the same style: `home` is where its one link leads, if it has one.
+    """The HTML document of a refusal; its link leads to a room. The browser loads it again after `again_s` seconds.
 
-    After `again_s` seconds the browser loads the same address again, without a script. `typed` is what was asked for
-    where a room is chosen, to be mended.
+    `typed` is what was asked for where a room is chosen, to be mended.
     """
-    return (
-        TEMPLATES["error.html"]
-        .render(
-            status=status,
-            title=title,
-            detail=detail,
-            prefix=prefix,
-            home=home,
-            home_label=home_label,
-            again_s=again_s,
-            typed=typed,
-        )
-        .encode()
-    )
+    title = "For members only" if refusal.code == "login_required" else refusal.kind.title
+    values = {"title": title, "refusal": refusal, "prefix": prefix, "room": room, "again_s": again_s, "typed": typed}
+    return TEMPLATES["error.html"].render(values).encode()
 
 
 def early(prefix: str) -> bytes:
@@ -133,11 +128,3 @@ def _rooms(page: RoomPage) -> Sequence[tuple[str, str | None]]:
     if page.room in dict(page.rooms):
         return page.rooms
     return [(page.room, page.events[-1].at if page.events else None), *page.rooms]
-
-
-def _listed(page: RoomPage, name: str, active_at: str | None) -> _Listed:
-    path = f"{page.prefix}/{quote(name, safe='')}"
-    if active_at is None:
-        return _Listed(name, path, None)
-    at = datetime.fromisoformat(active_at).astimezone(UTC)
-    return _Listed(name, path, active_at, f"{at:%Y-%m-%d %H:%M:%S}", f"{at.day} {at:%b}, {at:%H:%M}")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-from urllib.parse import quote
 
 from parlour.core.text import Pictures
 from parlour.schema.events import Event
-from parlour.ui.links import pieces
+from parlour.ui.links import Piece, pieces
 
 HUES = 12
 """Sender colours in style.css (`.hue-0` …)."""
@@ -18,36 +17,21 @@ GROUP_GAP = timedelta(minutes=5)
 """Messages of one sender that follow each other faster share one heading."""
 
 
-class Part(NamedTuple):
-    """A part of a text: what is shown, and where it leads or whether it is a picture of what cannot be seen."""
-
-    text: str
-    address: str | None = None
-    is_picture: bool = False
-
-
 class Row(NamedTuple):
-    """A message, as `pages/timeline.html` shows it; times are UTC."""
+    """A message, as `pages/timeline.html` shows it; `at` is its time in UTC."""
 
     event: Event
-    day: str | None
-    """The date, of the first message of a day; None for the others."""
-    day_name: str
+    at: datetime
+    begins_day: bool
     is_continued: bool
     """It shares the heading of the message before."""
     hue: int
     initial: str
-    path: str
-    full_time: str
-    time: str
-    parts: Iterable[Part]
+    parts: Iterable[Piece]
 
 
-def timeline(events: Iterable[Event], prefix: str) -> Iterator[Row]:
-    """What is shown of `events`, which are consecutive and oldest first.
-
-    `prefix` is what the paths of links begin with, such as `/chat`, or empty.
-    """
+def timeline(events: Iterable[Event]) -> Iterator[Row]:
+    """What is shown of `events`, which are consecutive and oldest first."""
     previous: Event | None = None
     before = datetime.min.replace(tzinfo=UTC)
     for event in events:
@@ -55,33 +39,24 @@ def timeline(events: Iterable[Event], prefix: str) -> Iterator[Row]:
         if shown is None:
             continue
         at = datetime.fromisoformat(event.at).astimezone(UTC)
-        is_first = previous is None or at.date() != before.date()
-        yield Row(
-            event=event,
-            day=at.date().isoformat() if is_first else None,
-            day_name=f"{at:%A}, {at.day} {at:%B} {at.year}, UTC" if is_first else "",
-            is_continued=not is_first and previous is not None and previous.by == event.by and at - before < GROUP_GAP,
-            hue=hue(event.by.id),
-            initial=initial(event.by.name),
-            path=f"{prefix}/{quote(event.room, safe='')}/{event.seq}",
-            full_time=f"{at:%Y-%m-%d %H:%M:%S}",
-            time=f"{at:%H:%M}",
-            parts=text_parts(shown),
-        )
+        begins_day = previous is None or at.date() != before.date()
+        is_continued = previous is not None and previous.by == event.by and at - before < GROUP_GAP and not begins_day
+        parts = text_parts(shown)
+        yield Row(event, at, begins_day, is_continued, hue(event.by.id), initial(event.by.name), parts)
         previous, before = event, at
 
 
-def text_parts(text: str) -> Iterator[Part]:
+def text_parts(text: str) -> Iterator[Piece]:
     """A text with its addresses as links and pictures of what cannot be seen; white space is kept by the style."""
     pictures = Pictures()
     for piece in pieces(text.replace("\r\n", "\n")):
         if piece.address is not None:
-            yield Part(piece.text, piece.address)
+            yield piece
         else:
             for part in pictures.cut(piece.text):
-                yield Part(part.text, None, part.is_picture)
+                yield Piece(part.text, None, part.is_picture)
     if pictures.rest:
-        yield Part(pictures.rest, None, True)
+        yield Piece(pictures.rest, None, True)
 
 
 def initial(name: str) -> str:

@@ -1,14 +1,3 @@
-"""The one script inside a page: it brings in script and style, and asks again for what was refused or lost."""
-
-from __future__ import annotations
-
-from base64 import b64encode
-from hashlib import sha256
-
-# It is inside the page because a request for a file may be refused. Script and style are asked for again after a second
-# or two, then at growing intervals up to a minute. The fragment makes another module of the same address: a browser may
-# remember that the first did not come.
-LOADER = """
 const style = document.querySelector("link[rel=stylesheet]");
 const { address } = document.querySelector("script[data-address]").dataset;
 const untilLoaded = (load, tries = 0) => load(tries).catch(() => {
@@ -30,8 +19,3 @@ untilLoaded(async (tries) => {
     reportError(error);
   }
 });
-"""
-"""The text of the script."""
-
-LOADER_SOURCE = f"'sha256-{b64encode(sha256(LOADER.encode()).digest()).decode()}'"
-"""What a Content-Security-Policy calls it (CSP3 §2.3.1)."""
