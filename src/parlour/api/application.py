@@ -38,6 +38,7 @@ class Api:
     def __init__(self, context: Context, compressor: Compressor, base: str) -> None:
         """`base` is the path below which everything is (`Site.prefix`); requests come with or without it."""
         self._base = base
+        self._body_bytes = context.limits.body_bytes
         self._guard = Guard(context)
         self._pages = Pages(context, self._guard)
         self._compressor = compressor
@@ -51,8 +52,8 @@ class Api:
         if head.method == "OPTIONS":
             return Admission(partial(_options, match.allow), match.params, 0, None)
         is_handshake = head.upgrade == b"websocket" and head.method == "GET"
-        endpoint = match.row(head.method, is_handshake=is_handshake)
-        return Admission(endpoint.handler, match.params, endpoint.max_body, endpoint.right)
+        operation, handler = match.row(head.method, is_handshake=is_handshake)
+        return Admission(handler, match.params, self._body_bytes if operation.body else 0, operation.right)
 
     def handle(self, request: Request) -> Outcome:
         """Answer a complete request. Raises Refusal."""

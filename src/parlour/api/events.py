@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from msgspec import Meta
@@ -12,7 +13,7 @@ from parlour.api.operation import Operation, Success
 from parlour.api.pages import in_slices
 from parlour.api.parameters import DEFAULT_LIMIT, Format, JsonOfRoom, ParameterKind, formats
 from parlour.api.resource import Resource
-from parlour.core.cursor import MAX_SEQ, Cursor, parse_cursor
+from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
 from parlour.http.fields import FieldName
 from parlour.http.request import Request
@@ -22,15 +23,12 @@ from parlour.stream.encoding import stored_line
 
 
 def _event_number(text: str, _: str) -> int:
-    try:
-        cursor = parse_cursor(text)
-    except Refusal:
-        cursor = Cursor(None, 0)
-    if cursor.seq == 0 or cursor.epoch is not None:
+    if not _NUMBER.fullmatch(text) or int(text) > MAX_SEQ:
         raise Refusal("not_found", "Below a room there are its events, by number: /lobby/42.")
-    return cursor.seq
+    return int(text)
 
 
+_NUMBER = re.compile("[1-9][0-9]{0,10}", re.ASCII)
 _EVENT = ParameterKind(Annotated[int, Meta(ge=1, le=MAX_SEQ)], _event_number, ("not_found",))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from parlour.api.bodies import DEFAULT_ROOM
 from parlour.api.history import HistoryResource, RoomOptions
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
@@ -16,7 +15,7 @@ from parlour.http.request import Request
 from parlour.http.response import Reply, Response
 
 _OF_JSON = Parameters(OnlyJson, "/")
-_OF_LOBBY = Parameters(RoomOptions, "/{room}")
+_OF_LOBBY = Parameters(RoomOptions, "/")
 
 
 class FrontResource(HistoryResource, ServerResource):
@@ -37,7 +36,7 @@ class FrontResource(HistoryResource, ServerResource):
         if typed is not None:
             return self._go(request, typed, as_page=chosen == "html")
         if chosen == "html":
-            options = _OF_LOBBY(request, room=DEFAULT_ROOM)
+            options = _OF_LOBBY(request)
             self.guard.limit_reading(request)  # here, since `/` is not always read
             return await self.room(request, options)
         if chosen == "json":

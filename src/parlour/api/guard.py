@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import unquote
 
@@ -21,9 +21,6 @@ _SECURE_COOKIE = "__Host-parlour_guest"
 
 _SECURE_COOKIE_BELOW = "__Secure-parlour_guest"
 """A __Host- cookie is one of the whole site; a server below a path has its own, and sees no other's."""
-
-_COOKIE_CHARS = 45
-"""A token, a dot and its seal; another length is refused at once."""
 
 _OWN_SITE = (b"same-origin", b"none")
 """Our own page, or no page at all: typed, a bookmark (Fetch Metadata §2.3)."""
@@ -71,9 +68,6 @@ class Guard:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        names = (_COOKIE, _SECURE_COOKIE, _SECURE_COOKIE_BELOW)
-        self._tokens = {name: partial(self._token_in, name) for name in names}
-        """For `Request.cached`: bound once, so that they are the same each time."""
 
     def check(self, request: Request) -> None:
         """Let a request through to its handler, and say who asks. Raises Refusal."""
@@ -145,14 +139,11 @@ class Guard:
 
     def last_name(self, request: Request) -> str:
         """The display name a browser used last in a form; empty if none."""
-        return "" if request.field(b"cookie") is None else unquote(request.cookie(NAME_COOKIE) or "")[:64]
+        return unquote(request.cookie(NAME_COOKIE) or "")[:64]
 
     def _token(self, request: Request) -> str | None:
+        """The token in the cookie of a guest, if this server has sealed it."""
         if request.field(b"cookie") is None:
             return None
-        return request.cached(self._tokens[_cookie_name(request.peer)])
-
-    def _token_in(self, name: str, request: Request) -> str | None:
-        """The token in a sealed cookie; it depends on the cookie alone, so that it can be cached."""
-        cookie = request.cookie(name)
-        return None if cookie is None or len(cookie) != _COOKIE_CHARS else self._context.guests.token_of(cookie)
+        cookie = request.cookie(_cookie_name(request.peer))
+        return None if cookie is None else self._context.guests.token_of(cookie)

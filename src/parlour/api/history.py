@@ -9,20 +9,10 @@ from urllib.parse import quote
 from msgspec import Raw, Struct
 from msgspec.structs import force_setattr
 
+from parlour.api.bodies import DEFAULT_ROOM
 from parlour.api.operation import Operation, Success
 from parlour.api.pages import in_slices
-from parlour.api.parameters import (
-    CURSOR,
-    DEFAULT_LIMIT,
-    FLAG,
-    TEXT,
-    Format,
-    JsonOfRoom,
-    Limit,
-    ParameterKind,
-    formats,
-    number,
-)
+from parlour.api.parameters import CURSOR, DEFAULT_LIMIT, FLAG, ROOM, TEXT, Format, JsonOfRoom, Limit, formats, number
 from parlour.api.resource import Resource
 from parlour.api.rooms import NEWER
 from parlour.core.actor import Actor
@@ -38,7 +28,6 @@ from parlour.http.router import NOTHING_HERE, WEBSOCKET
 from parlour.hub.channel import Channel
 from parlour.hub.door import PAGE_BYTES
 from parlour.schema.events import Event
-from parlour.schema.fields import RoomName
 from parlour.schema.json_line import encode
 from parlour.schema.pages import Page
 from parlour.stream.encoding import stored_line
@@ -59,7 +48,7 @@ def _shown_room(text: str, _: str) -> str:
         raise Refusal("not_found", NOTHING_HERE) from None
 
 
-_SHOWN_ROOM = ParameterKind(RoomName, _shown_room, ("bad_room_name", "not_found"))
+_SHOWN_ROOM = ROOM._replace(parse=_shown_room, refusals=("bad_room_name", "not_found"))
 
 
 class PageOptions(JsonOfRoom, frozen=True, kw_only=True):
@@ -89,7 +78,7 @@ class RoomOptions(PageOptions, frozen=True, kw_only=True):
     """The same at the short address, which has every format and can be followed."""
 
     address: ClassVar[str] = "/{room}"
-    room: Annotated[str, _SHOWN_ROOM, "The room."]
+    room: Annotated[str, _SHOWN_ROOM, "The room."] = DEFAULT_ROOM
     format: Annotated[Format, formats(*get_args(Format)), "The format, instead of `Accept`."] = "text"
     follow: Annotated[bool, FLAG, "1: go on with what comes, as text, NDJSON or server-sent events."] = False
     name: Annotated[str | None, TEXT, "Means nothing here: it is in addresses that people send to."] = None
@@ -104,9 +93,7 @@ class RoomOptions(PageOptions, frozen=True, kw_only=True):
             force_setattr(self, "since", parse_cursor(self.last_event_id, "Last-Event-ID"))
             force_setattr(self, "before", None)
         if self.follow and self.format not in ("text", "ndjson", "sse"):
-            raise Refusal(
-                "bad_parameter", "follow=1 goes with text, ndjson and sse; JSON readers use wait=.", field="follow"
-            )
+            raise Refusal("bad_parameter", "follow=1 goes with text, ndjson and sse; JSON has wait=.", field="follow")
         super().__post_init__()
         if self.before is not None and (self.follow or self.format == "sse"):
             raise Refusal("bad_parameter", "before= is for pages.", field="before")
@@ -119,27 +106,20 @@ class SocketOptions(Struct, frozen=True, kw_only=True):
     since: Annotated[Cursor | None, CURSOR, "Events after this cursor; without it, from now on."] = None
 
 
+_OLDEST = {"room": "$response.body#/room", "item": "$response.body#/events/0/seq"}
+_AROUND_PAGE = {"getMessages": NEWER, "getEvent": _OLDEST}
+
 GET_MESSAGES = Operation(
     "GET",
     "/api/v1/rooms/{room}/messages",
     "A page of a room's log, or a long-poll",
     id="getMessages",
-    help="Without a cursor the newest events. Follow `next` to hear everything once: it continues where the page "
-    "ended.",
+    help="Without a cursor the newest events. Follow `next` to hear everything once: it begins where the page ended.",
     right="read",
     rate="reading",
     parameters=PageOptions,
     answers=(
-        Success(
-            200,
-            "The page; empty if there is nothing in the range.",
-            Page,
-            always=("Link",),
-            links={
-                "getMessages": NEWER,
-                "getEvent": {"room": "$response.body#/room", "item": "$response.body#/events/0/seq"},
-            },
-        ),
+        Success(200, "The page; empty if there is nothing in the range.", Page, always=("Link",), links=_AROUND_PAGE),
     ),
     refusals=("not_found", "cursor_gone", "storage_unavailable"),
     example="'{url}/api/v1/rooms/lobby/messages?since=0&limit=10'",

@@ -176,27 +176,28 @@ class MessagesResource(Resource):
 
     async def _form(self, request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> Response:
         """Answer the form of a browser without scripts: with a page in every case."""
+        message = None
         try:
             message = read_message(request, format_, options, room)
             to = message.room or DEFAULT_ROOM
             await self.context.posting.posted(request.actor, to, message.text, key=message.key, name=message.name)
         except Refusal as refusal:
-            page = await self._show_again(request, format_, options, room, refusal)
+            if message is None:
+                message = format_.read(request)  # raises the same again if there is nothing to be shown
+                message.room = room
+            page = await self._show_again(request, message, refusal)
             if page is None:
                 raise
             return page
         return _see_room(request.peer, to, message.name)
 
-    async def _show_again(
-        self, request: Request, format_: BodyFormat, options: SendOptions, room: str | None, refusal: Refusal
-    ) -> Response | None:
+    async def _show_again(self, request: Request, message: SendMessage, refusal: Refusal) -> Response | None:
         """The page of the room after a refused form, with the reason, and the text still in the box.
 
         It counts as a page of history. None for an address that reads those too fast. (It does not raise the refusal
         again: an exception raised by a frame that holds it is a cycle, left to the collector.)
         """
         try:
-            message = _written(request, format_, options, room)
             bill = self.guard.limit_reading(request)
         except Refusal:
             return None
@@ -207,16 +208,6 @@ class MessagesResource(Resource):
             return await self.pages.room(request, channel, events, bill, refused=Refused(refusal, message))
         finally:
             channel.release()
-
-
-def _written(request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> SendMessage:
-    """The content of a refused form, and the room whose page is shown. Raises Refusal."""
-    try:
-        return read_message(request, format_, options, room)
-    except Refusal:
-        message = format_.read(request)
-        message.room = room
-        return message
 
 
 def _see_room(peer: Peer, room: str, name: str | None) -> Response:

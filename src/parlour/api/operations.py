@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import TypeAlias
 
 from parlour.api.assets import AssetsResource
 from parlour.api.context import Context
@@ -19,7 +19,6 @@ from parlour.api.rooms import RoomsResource
 from parlour.api.server import ServerResource
 from parlour.api.stream import StreamResource
 from parlour.api.streams import Streams
-from parlour.core.permissions import Right
 from parlour.http.request import Handler, Outcome, Request
 
 RESOURCES: tuple[type[Resource], ...] = (
@@ -37,12 +36,8 @@ OPERATIONS = tuple(operation for resource in RESOURCES for operation, _ in rows(
 """Every row there is."""
 
 
-class Endpoint(NamedTuple):
-    """An operation of a running server. `handler` parses the parameters, counts the rate and answers."""
-
-    handler: Handler
-    max_body: int
-    right: Right | None
+Endpoint: TypeAlias = tuple[Operation, Handler]
+"""An operation of a running server. The handler parses the parameters, counts the rate and answers."""
 
 
 def endpoints(context: Context, guard: Guard, pages: Pages) -> Iterator[tuple[str, str, Endpoint]]:
@@ -52,8 +47,7 @@ def endpoints(context: Context, guard: Guard, pages: Pages) -> Iterator[tuple[st
         resource = type_(context, guard, pages, streams, OPERATIONS)
         for operation, name in rows(type_):
             handler = _handler(operation, getattr(resource, name), guard)
-            max_body = context.limits.body_bytes if operation.body else 0
-            yield operation.method, operation.path, Endpoint(handler, max_body, operation.right)
+            yield operation.method, operation.path, (operation, handler)
 
 
 def _handler(operation: Operation, handler: Callable[..., Outcome], guard: Guard) -> Handler:

@@ -128,9 +128,9 @@ class Parameters(Generic[P]):
         """The codes that parsing can refuse a request with."""
         return ("bad_parameter", *(code for row in self.rows for code in row.kind.refusals))
 
-    def __call__(self, request: Request, **given: object) -> P:
-        """The values in a request; those `given` are not looked for in it. Raises Refusal (see `refusals`)."""
-        values = dict(given)
+    def __call__(self, request: Request) -> P:
+        """The values in a request. Raises Refusal (see `refusals`)."""
+        values: dict[str, object] = {}
         for row in self.rows:
             if row.kind.offers:
                 values[row.member] = _negotiated(request, row.kind.offers)

@@ -11,7 +11,7 @@ from parlour.api.operation import Operation, Success
 from parlour.api.parameters import ROOM, TEXT, one_of
 from parlour.api.resource import Resource
 from parlour.chat.reading import REQUEST_S
-from parlour.core.cursor import MAX_SEQ
+from parlour.core.cursor import MAX_SEQ, Cursor
 from parlour.core.errors import Refusal
 from parlour.http.request import Request
 from parlour.http.response import OpenResponse, Upgrade
@@ -67,7 +67,11 @@ class StreamResource(Resource):
             raise Refusal("bad_parameter", f"Name 1 to {most} rooms with room=.", field="room")
         if len(encode_cursors(self.context.store.epoch, dict.fromkeys(rooms, MAX_SEQ))) > MAX_ID_BYTES:
             raise Refusal("bad_parameter", "The names of these rooms are too long for one stream.", field="room")
-        starts = _starts(options, rooms)
+        cursors: dict[str, Cursor] = {}
+        if options.last_event_id:
+            cursors = parse_cursors(options.last_event_id, "Last-Event-ID")
+        elif options.since is not None:
+            cursors = parse_cursors(options.since, "since")
         self.guard.bill(request).add(REQUEST_S * len(rooms))
         actor = request.actor
         channels: list[tuple[Channel, Start]] = []
@@ -75,7 +79,7 @@ class StreamResource(Resource):
             for room in rooms:
                 channel = await self.context.door.open(actor, room, "read")
                 undo.callback(channel.release)
-                channels.append((channel, starts[room]))
+                channels.append((channel, Start(cursors.get(room))))  # without a cursor at the head
             undo.pop_all()
             return self.streams.many(request, channels, place)
 
@@ -85,12 +89,3 @@ class StreamResource(Resource):
         opening = handshake(request.field)
         with self.guard.place(request) as place:
             return self.streams.websocket(request, opening, [], None, place)
-
-
-def _starts(options: StreamOptions, rooms: list[str]) -> dict[str, Start]:
-    """Where to begin in each room: at its cursor if the client brought one, else at the head."""
-    if options.last_event_id:
-        cursors = parse_cursors(options.last_event_id, "Last-Event-ID")
-    else:
-        cursors = {} if options.since is None else parse_cursors(options.since, "since")
-    return {room: Start(cursors.get(room)) for room in rooms}

@@ -45,18 +45,11 @@ def problem(refusal: Refusal, prefix: str = "", *, is_read: bool = False) -> byt
 
     With `is_read` it refuses a request that stores nothing anyway, so that `stored` would say nothing.
     """
-    kind, wait = refusal.kind, refusal.retry_after
+    kind, stored = refusal.kind, None if is_read else refusal.kind.stored
+    wait = None if refusal.retry_after is None else math.ceil(refusal.retry_after * 1000) / 1000
+    where = f"{prefix}/help#{kind.code}"
     members = msgspec.to_builtins(
-        Problem(
-            type=f"{prefix}/help#{kind.code}",
-            title=kind.title,
-            status=kind.status,
-            code=kind.code,
-            detail=refusal.detail,
-            stored=None if is_read else kind.stored,
-            field=refusal.field,
-            retry_after=None if wait is None else math.ceil(wait * 1000) / 1000,
-        )
+        Problem(where, kind.title, kind.status, kind.code, refusal.detail, stored, refusal.field, wait)
     )
     return encode(members if refusal.extra is None else refusal.extra | members)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,9 +15,6 @@ _TYPES = {
 }
 _CODINGS = {"br": ".br", "gzip": ".gz"}
 """Content-Encoding to the end of the name of the file that has it."""
-
-_ICON = re.compile(r'(?<="src": ")\./(icon\.svg)(?=")')
-"""Where the manifest names the icon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +41,8 @@ def _load() -> Mapping[str, Asset]:
     for name in ("room.js", "room.css"):
         load(name, bundle[name])
     load("icon.svg", (own / "static" / "icon.svg").read_bytes())
-    manifest = (own / "static" / "manifest.webmanifest").read_text("utf-8")
-    load("manifest.webmanifest", _ICON.sub(rf"./\1?v={loaded['icon.svg'].version}", manifest).encode())
+    manifest = (own / "static" / "manifest.webmanifest").read_bytes()
+    load("manifest.webmanifest", manifest.replace(b"icon.svg", b"icon.svg?v=" + loaded["icon.svg"].version.encode()))
     return loaded
 
 

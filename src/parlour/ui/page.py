@@ -80,16 +80,6 @@ class RoomPage:
     newer: int | None = None
     rooms: Sequence[tuple[str, str]] = ()
 
-    @property
-    def is_live(self) -> bool:
-        """Whether the page ends with the newest event."""
-        return self.newer is None
-
-    @property
-    def last_seq(self) -> int:
-        """The seq of the newest event that the page shows."""
-        return self.events[-1].seq if self.events else self.first_seq - 1
-
 
 def render_room(page: RoomPage) -> Iterator[str]:
     """The HTML document of a room, in pieces of at most some hundred KiB, which are made as they are asked for."""
