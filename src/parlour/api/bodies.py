@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple
 
 from msgspec import Struct
 
@@ -21,15 +21,11 @@ from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, known_fi
 from parlour.wire.strict_json import decode
 from parlour.wire.typed_forms import PLUS_OF_CURL, PLUS_OF_ENCODERS, PLUS_OF_WGET, read_typed_form
 
-T = TypeVar("T", bound=Struct)
-
 DEFAULT_ROOM = "lobby"
 """The room of a message that names none."""
 
 _TEXTS = frozenset({"message", "text"})
 _FIELDS = _TEXTS | {"room", "name", "key"}
-_TEXT_TOO = (URLENCODED, b"application/octet-stream")
-"""Media types that clients send with any text."""
 
 _FIELDS_OF_OTHERS = frozenset(
     [
@@ -82,12 +78,6 @@ def json_body_format(request: Request) -> BodyFormat:
     return body_format(request)._replace(read=_from_api_json)
 
 
-def read_json(request: Request, type_: type[T]) -> T:
-    """A body that is one JSON object. Raises Refusal (unsupported_media_type, bad_utf8, bad_json)."""
-    request.cached(json_body_format)
-    return decode(request.body, type_)
-
-
 def read_message(request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> SendMessage:
     """The message of a request: JSON, a form, or a raw body which is the text itself. Raises Refusal.
 
@@ -117,7 +107,7 @@ def _reader(request: Request) -> Callable[[Request], SendMessage]:
         return _TYPED.get(agent, _from_form)
     if kind == MULTIPART:
         return _from_form
-    if kind and not kind.startswith(b"text/") and kind not in _TEXT_TOO:
+    if kind and not kind.startswith(b"text/") and kind != b"application/octet-stream":  # which is sent with any text
         raise Refusal("unsupported_media_type", "A message is text: text/plain, a form or application/json.")
     return _from_raw
 

@@ -22,9 +22,6 @@ _SECURE_COOKIE = "__Host-parlour_guest"
 _SECURE_COOKIE_BELOW = "__Secure-parlour_guest"
 """A __Host- cookie is one of the whole site; a server below a path has its own, and sees no other's."""
 
-_OWN_SITE = (b"same-origin", b"none")
-"""Our own page, or no page at all: typed, a bookmark (Fetch Metadata §2.3)."""
-
 NAME_COOKIE = "parlour_name"
 """The display name, for browsers without scripts; it identifies nobody."""
 
@@ -103,7 +100,10 @@ class Guard:
             return
         site = request.field(b"sec-fetch-site")
         # Browsers know best, also behind a proxy that changes Host and for forms of pages that tell no referrer.
-        is_own = origin is None or _is_own(origin.decode("latin-1"), request) if site is None else site in _OWN_SITE
+        if site is not None:
+            is_own = site in (b"same-origin", b"none")  # none: typed, a bookmark (Fetch Metadata §2.3)
+        else:
+            is_own = origin is None or _is_own(origin.decode("latin-1"), request)
         if not is_own:
             raise Refusal("cross_origin", "Pages of other sites may not do this here.")
 

@@ -181,10 +181,8 @@ class HistoryResource(Resource):
         return await door.before(actor, channel, before.seq, limit, max_bytes)
 
     async def _stream(self, request: Request, options: RoomOptions) -> OpenResponse:
-        tail = options.limit
-        if tail is None:
-            # A person who follows wants to see the last messages; a program without a cursor starts at the head.
-            tail = DEFAULT_LIMIT if options.format == "text" else 0
+        # A person who follows wants to see the last messages; a program without a cursor starts at the head.
+        tail = options.limit or (DEFAULT_LIMIT if options.format == "text" else 0)
         with self.guard.place(request) as place:
             channel = await self.context.door.open(request.actor, options.room, "read")
             return self.streams.one(request, channel, options.format, Start(options.since, tail), place)
@@ -195,8 +193,7 @@ class HistoryResource(Resource):
         opening = handshake(request.field)
         with self.guard.place(request) as place:
             channel = await self.context.door.open(request.actor, options.room, "read")
-            start = Start(options.since)
-            return self.streams.websocket(request, opening, [(channel, start)], options.room, place)
+            return self.streams.websocket(request, opening, [(channel, Start(options.since))], options.room, place)
 
 
 def _check_cursor(channel: Channel, cursor: Cursor) -> None:

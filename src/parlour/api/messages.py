@@ -18,7 +18,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Answer
 from parlour.http.deferred import DeferredResponse
 from parlour.http.fields import FieldName, Fields
-from parlour.http.request import Peer, Request
+from parlour.http.request import Request
 from parlour.http.response import JSON, TEXT, Response
 from parlour.schema.commands import PostMessage, SendMessage
 from parlour.schema.events import Event
@@ -189,7 +189,12 @@ class MessagesResource(Resource):
             if page is None:
                 raise
             return page
-        return _see_room(request.peer, to, message.name)
+        # The way back to the page (RFC 9110 §15.4.4); a cookie keeps the name for it.
+        fields: Fields = ((FieldName.LOCATION, room_path(request.peer.prefix, to) + b"#latest"),)
+        if message.name is not None:
+            cookie = set_cookie(request.peer, NAME_COOKIE, quote(message.name, safe=""))
+            fields += ((FieldName.SET_COOKIE, cookie),)
+        return Response(303, fields=fields)
 
     async def _show_again(self, request: Request, message: SendMessage, refusal: Refusal) -> Response | None:
         """The page of the room after a refused form, with the reason, and the text still in the box.
@@ -208,11 +213,3 @@ class MessagesResource(Resource):
             return await self.pages.room(request, channel, events, bill, refused=Refused(refusal, message))
         finally:
             channel.release()
-
-
-def _see_room(peer: Peer, room: str, name: str | None) -> Response:
-    """The way back to the page after a form; a cookie keeps the name for it (RFC 9110 §15.4.4)."""
-    fields: Fields = ((FieldName.LOCATION, room_path(peer.prefix, room) + b"#latest"),)
-    if name is not None:
-        fields += ((FieldName.SET_COOKIE, set_cookie(peer, NAME_COOKIE, quote(name, safe=""))),)
-    return Response(303, fields=fields)

@@ -69,12 +69,6 @@ def describe(operations: Iterable[Operation], version: str, prefix: str = "") ->
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": prefix or "/", "description": "The server that gave you this document."}],
-        "tags": [
-            {"name": "messages", "description": "Reading a room and speaking in it."},
-            {"name": "rooms", "description": "Which rooms there are."},
-            {"name": "stream", "description": "Being told at once."},
-            {"name": "server", "description": "The server itself."},
-        ],
         "paths": paths,
         "components": {"schemas": _components(rows), "securitySchemes": {"operator": _OPERATOR}},
     }
@@ -96,9 +90,8 @@ def _components(operations: Sequence[Operation]) -> dict[str, Any]:
     types += [operation.body for operation in operations]
     structs = {type_ for type_ in types if isinstance(type_, type) and issubclass(type_, msgspec.Struct)}
     structs |= {Problem, CursorGone, *_SENT_BY_CLIENT, *_SENT_BY_SERVER}
-    ordered = sorted(structs, key=lambda struct: struct.__name__)
-    _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
-    for struct in ordered:
+    _, schemas = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
+    for struct in structs:
         if struct.__struct_config__.omit_defaults:
             _absent_not_null(schemas[struct.__name__])
     return dict(sorted((_NAMED | {name: _refer(schema) for name, schema in schemas.items()}).items()))
@@ -131,9 +124,8 @@ def _absent_not_null(schema: dict[str, Any]) -> None:
 def _operation(operation: Operation) -> dict[str, Any]:
     responses = {str(answer.status): _answer(answer) for answer in operation.answers}
     codes = {*ANY_REQUEST, *operation.specific_refusals()}
-    for status, kinds in groupby(
-        [kind for kind in ERRORS.values() if kind.code in codes], key=lambda kind: kind.status
-    ):
+    refusals = [kind for kind in ERRORS.values() if kind.code in codes]
+    for status, kinds in groupby(refusals, key=lambda kind: kind.status):
         responses[str(status)] = _refusal(list(kinds))
     described: dict[str, Any] = {
         "operationId": operation.id,

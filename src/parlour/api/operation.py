@@ -18,8 +18,6 @@ from parlour.core.errors import ERRORS
 from parlour.core.permissions import Right
 from parlour.http.router import WEBSOCKET
 
-JSON = "application/json"
-
 ANY_REQUEST = (
     "bad_request", "bad_framing", "bad_host", "request_timeout", "too_large", "uri_too_long", "expectation_failed",
     "too_many_connections", "headers_too_large", "internal", "not_implemented", "overloaded", "http_version",
@@ -36,7 +34,7 @@ class Success:
     status: int
     help: str
     type: Any = None
-    media: str = JSON
+    media: str = "application/json"
     always: tuple[str, ...] = ()
     sometimes: tuple[str, ...] = ()
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -53,19 +53,16 @@ class Pages:
         self._rooms_until = 0.0
 
     async def room(
-        self,
-        request: Request,
-        channel: Channel,
-        events: Sequence[Stored],
-        bill: Bill,
-        *,
-        refused: Refused | None = None,
+        self, request: Request, channel: Channel, events: Sequence[Stored], bill: Bill, refused: Refused | None = None
     ) -> Response:
         """The page of a room that shows these events; after a refused form with its reason and what was written."""
         actor, cookie = self._guard.page_actor(request)
         guests = self._context.guests
         author = guests.author(actor, None)
         first, last = (events[0].seq, events[-1].seq) if events else (channel.head + 1, channel.head)
+        form_key = self._context.ids.token()
+        if refused is not None and refused.refusal.kind.stored is None and refused.message.key is not None:
+            form_key = refused.message.key  # it may be stored: the same key keeps a retry from storing it twice
         page = RoomPage(
             room=channel.room,
             events=[decode_event(event.json) for event in events],
@@ -73,7 +70,7 @@ class Pages:
             first_seq=channel.first_seq,
             head_seq=channel.head,
             guest_name=author.name,
-            form_key=self._form_key(refused),
+            form_key=form_key,
             base_url=request.base_url,
             prefix=request.peer.prefix,
             can_post=self._context.policies.may(actor, "post", channel.room),
@@ -97,12 +94,6 @@ class Pages:
             fields += ((FieldName.STRICT_TRANSPORT_SECURITY, b"max-age=%d" % self._context.hsts_seconds),)
         return fields if refused is None else fields + refusal_fields(refused.refusal)
 
-    def _form_key(self, refused: Refused | None) -> str:
-        """A fresh key for the form; the same again where the first outcome is unknown, so that a retry stores once."""
-        if refused is not None and refused.refusal.kind.stored is None and refused.message.key is not None:
-            return refused.message.key
-        return self._context.ids.token()
-
     async def _active_rooms(self, actor: Actor) -> Sequence[tuple[str, str]]:
         """The rooms for the list at the side, with the time of the newest event; many may be a little old."""
         context, now = self._context, self._context.clock.monotonic()
@@ -125,12 +116,13 @@ class Pages:
         person typed for a room, to be corrected there. The browser itself retries a request to read that may work a
         little later; it does not retry a form, which it would send empty.
         """
+        first = unquote_to_bytes(path[1:].partition(b"/")[0]).decode("utf-8", "replace")
         if typed is None and is_read and refusal.code == "bad_room_name":
-            typed = _first_segment(path)
+            typed = first
         again_s = None
         if is_read and refusal.kind.retry == "after":  # those refused in the same second do not come back in one
             again_s = retry_after_s(refusal) + int(self._context.ids.fraction() * AGAIN_WITHIN_S)
-        body = render_error(refusal, prefix=prefix, room=_room_of(path), again_s=again_s, typed=typed)
+        body = render_error(refusal, prefix=prefix, room=_room_of(first), again_s=again_s, typed=typed)
         return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
 
 
@@ -154,16 +146,8 @@ async def in_slices(pieces: Iterable[str], events: Sequence[Stored], bill: Bill,
     return body
 
 
-def _room_of(path: bytes) -> str | None:
-    segment = _first_segment(path)
+def _room_of(segment: str) -> str | None:
     try:
-        return None if segment is None else room_name(segment)
+        return room_name(segment)
     except Refusal:
-        return None
-
-
-def _first_segment(path: bytes) -> str | None:
-    try:
-        return unquote_to_bytes(path.split(b"/")[1]).decode()
-    except (IndexError, UnicodeDecodeError):
         return None

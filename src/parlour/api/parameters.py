@@ -29,8 +29,6 @@ Location: TypeAlias = Literal["path", "query", "header"]
 
 Format: TypeAlias = Literal["text", "html", "json", "ndjson", "sse"]
 
-_LOCATIONS = get_args(Location)
-
 P = TypeVar("P", bound=Struct)
 
 _NUMBER = re.compile(r"[0-9]{1,5}", re.ASCII)
@@ -119,7 +117,7 @@ class Parameters(Generic[P]):
 
     def __init__(self, type_: type[P], path: str, *, ignores_unknown: bool = False) -> None:
         """`path` is the pattern of the address. Parameters that nobody knows are refused, unless they are ignored."""
-        self.rows = tuple(sorted(_rows(type_, path), key=lambda row: _LOCATIONS.index(row.location)))
+        self.rows = tuple(sorted(_rows(type_, path), key=lambda row: row.location != "path"))
         self._type = type_
         self._known = None if ignores_unknown else frozenset(row.name for row in self.rows if row.location == "query")
 

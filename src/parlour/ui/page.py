@@ -84,13 +84,16 @@ class RoomPage:
 def render_room(page: RoomPage) -> Iterator[str]:
     """The HTML document of a room, in pieces of at most some hundred KiB, which are made as they are asked for."""
     address = quote(page.room, safe="")
+    rooms: Sequence[tuple[str, str | None]] = page.rooms
+    if page.room not in dict(page.rooms):  # it is among them also before its first message
+        rooms = [(page.room, page.events[-1].at if page.events else None), *rooms]
     return TEMPLATES["room.html"].generate(
         title=page.room if page.error is None else f"Not sent · {page.room}",
         page=page,
         prefix=page.prefix,
         path=f"{page.prefix}/{address}",
         address=f"{page.base_url}/{address}",
-        rooms=_rooms(page),
+        rooms=rooms,
         timeline=timeline(page.events),
         typed="",
     )
@@ -111,10 +114,3 @@ def render_error(
 def early(prefix: str) -> bytes:
     """What the `Link` field of a room's page says: a browser may fetch the script while it reads (RFC 8288 §3)."""
     return f"<{prefix}{asset_url('room.js')}>; rel=modulepreload".encode()
-
-
-def _rooms(page: RoomPage) -> Sequence[tuple[str, str | None]]:
-    """The rooms at the side; the one that is shown is always among them, also before its first message."""
-    if page.room in dict(page.rooms):
-        return page.rooms
-    return [(page.room, page.events[-1].at if page.events else None), *page.rooms]
