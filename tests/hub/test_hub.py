@@ -175,6 +175,13 @@ async def test_one_broken_writer_does_not_keep_the_batch_from_the_others(rooms: 
     assert reader.seqs == [1, 2]
 
 
+async def test_a_room_whose_only_reader_breaks_goes_on(rooms: MemoryHub) -> None:
+    broken = await Recorder(rooms.hub, breaks_at=1).follow(0)
+    rooms.hub.deliver([Commit("lobby", [Stored(1, b"{}", "message")])])
+    assert broken.notes == ["caught_up 0", "failed"]
+    assert rooms.hub.sizes()["subscriptions"] == 0
+
+
 async def test_gap_reasons(rooms: MemoryHub) -> None:
     await rooms.post(3)
     channel = await rooms.hub.open("lobby")

@@ -207,7 +207,7 @@ class Channel:
         """One use less; see `Hub.open`."""
         self.uses -= 1
         if self.uses == 0:
-            self._chunks.clear()
+            self._chunks = {}  # a new one: the last reader may have left because it could not be written to
             self._replays.clear()
             self._on_unused(self)
 
