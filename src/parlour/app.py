@@ -219,7 +219,7 @@ def _build(
     reads = AddressBuckets(limits.history_ms_per_s, limits.history_burst_ms) if settings.rate_limits else None
     places = AddressCounts(limits.address_streams) if settings.rate_limits else None
     new_rooms = NewRooms(limits)
-    posting = Posting(store, guests, clock, policies=policies, rates=rates, new_rooms=new_rooms)
+    posting = Posting(store, guests, clock, policies, rates, new_rooms)
     context = Context(
         store=store,
         hub=hub,

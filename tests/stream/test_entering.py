@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from parlour.chat.guests import Guests
+from parlour.chat.new_rooms import NewRooms
 from parlour.chat.policies import Policies
 from parlour.chat.posting import Posting
 from parlour.core.limits import Limits
@@ -67,7 +68,7 @@ class Rooms:
 
     async def session(self, sink: EndingSink, *rooms: str) -> WebSocketSession:
         clock, policies = HandClock(), Policies("open")
-        posting = Posting(self.hub.store, Guests(b"secret"), clock, policies=policies, rates=None)
+        posting = Posting(self.hub.store, Guests(b"secret"), clock, policies, None, NewRooms(Limits()))
         starts = [(await self.hub.open(room), Start()) for room in rooms]
         sink.session = WebSocketSession(
             Common(

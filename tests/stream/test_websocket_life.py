@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from parlour.chat.guests import Guests
+from parlour.chat.new_rooms import NewRooms
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Store
 from parlour.chat.posting import Posting
@@ -47,7 +48,7 @@ class Line:
         self.holds: list[bool] = []
         store = store or MemoryStore(self.clock, CountedIds())
         hub, policies = Hub(store), Policies("open")
-        posting = Posting(store, Guests(b"secret"), self.clock, policies=policies, rates=None)
+        posting = Posting(store, Guests(b"secret"), self.clock, policies, None, NewRooms(LIMITS))
         self.session = WebSocketSession(
             Common(
                 hub=hub,

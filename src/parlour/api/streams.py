@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from parlour.api.context import Context
 from parlour.api.guard import Guard
 from parlour.chat.reading import Place
@@ -13,7 +11,7 @@ from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
 from parlour.stream.encoding import STREAMS
 from parlour.stream.follow import FollowSession, many_rooms
-from parlour.stream.live import Client, Start, Timing
+from parlour.stream.live import Client, Start, Starts, Timing
 from parlour.stream.websocket import Common, WebSocketSession
 from parlour.wire.sse import retry
 
@@ -43,13 +41,11 @@ class Streams:
         """One room as `text`, `ndjson` or `sse`."""
         return self._follow(request, STREAMS[format_], CONTENT_TYPES[format_], [(channel, start)], place)
 
-    def many(self, request: Request, starts: Sequence[tuple[Channel, Start]], place: Place) -> OpenResponse:
+    def many(self, request: Request, starts: Starts, place: Place) -> OpenResponse:
         """Many rooms as server-sent events."""
         return self._follow(request, many_rooms(self._context.store.epoch, starts), SSE, starts, place)
 
-    def _follow(
-        self, request: Request, encoder: Encoder, type_: bytes, starts: Sequence[tuple[Channel, Start]], place: Place
-    ) -> OpenResponse:
+    def _follow(self, request: Request, encoder: Encoder, type_: bytes, starts: Starts, place: Place) -> OpenResponse:
         in_chunks = request.head.minor >= 1
         soonest, latest = RETRY_MS
         first = retry(soonest + int(self._context.ids.fraction() * (latest - soonest))) if type_ == SSE else b""
@@ -57,9 +53,7 @@ class Streams:
         session = FollowSession(self._context.hub, encoder, starts, client, self._timing, in_chunks, first)
         return OpenResponse(session, type_, in_chunks)
 
-    def websocket(
-        self, request: Request, opening: bytes, starts: Sequence[tuple[Channel, Start]], room: str | None, place: Place
-    ) -> Upgrade:
+    def websocket(self, request: Request, opening: bytes, starts: Starts, room: str | None, place: Place) -> Upgrade:
         """A WebSocket, bound to a room or (None) open to subscriptions; `opening` answers its handshake."""
         session = WebSocketSession(self._websockets, starts, self._client(request, place), room=room)
         return Upgrade(session, opening)

@@ -14,7 +14,6 @@ from parlour.core.names import display_name
 _LETTERS = "abcdefghjkmnpqrstuvwxyz"
 """For made-up names: no letter that reads like another."""
 
-
 SYSTEM = Author("system", "system", "system")
 """The author of what those who run the server do."""
 

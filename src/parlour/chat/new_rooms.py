@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TypeVar
 
-from parlour.chat.ports import RoomSummary
+from parlour.chat.ports import OnAnswer, RoomSummary
 from parlour.core.addresses import AddressBuckets
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft
@@ -36,7 +36,7 @@ class NewRooms:
         """Rooms that exist, oldest knowledge first."""
         self._makers: dict[str, str] = {}
 
-    def count(self, draft: Draft, address: str, done: Callable[[Answer], None], now: float) -> Callable[[Answer], None]:
+    def count(self, draft: Draft, address: str, done: OnAnswer, now: float) -> OnAnswer:
         """Count a message to a room that is not `known` as its first, until the store has said what it was.
 
         Where the rates allow no more rooms, the store is told to refuse a first message (`Draft.if_first`). Returns

@@ -40,14 +40,12 @@ class Policies:
         """What judges a right of an actor by the policy of any room."""
         return self._rules[right][actor.kind]
 
-    def may(self, actor: Actor, right: Right, room: str | None) -> bool:
-        """Whether an actor has a right in a room, by its canonical name; None asks for the server as a whole."""
-        policy = NO_POLICY if room is None else self.of(room)
-        return self._rules[right][actor.kind](policy) is None
+    def may(self, actor: Actor, right: Right, room: str) -> bool:
+        """Whether an actor has a right in a room, by its canonical name."""
+        return self.rule(actor, right)(self.of(room)) is None
 
     def require(self, actor: Actor, right: Right, room: str | None) -> None:
-        """Raises Refusal("login_required") for an actor who does not have the right in a room (see `may`)."""
-        policy = NO_POLICY if room is None else self.of(room)
-        refusal = self._rules[right][actor.kind](policy)
+        """Raises Refusal("login_required") for an actor without the right in a room; None is the server as a whole."""
+        refusal = self.rule(actor, right)(NO_POLICY if room is None else self.of(room))
         if refusal is not None:
             raise refusal

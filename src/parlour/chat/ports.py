@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from asyncio import Future
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from parlour.chat.transactions import T, Transaction
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Draft, Log, Stored
+
+OnAnswer: TypeAlias = Callable[[Answer], None]
+"""Is told the answer to a draft, once, on the event loop."""
 
 
 class Commit(NamedTuple):
@@ -87,7 +90,7 @@ class Store(Protocol):
         Reads stop showing the dropped events a moment before it is called. The newest event of a room stays.
         """
 
-    def append(self, draft: Draft, done: Callable[[Answer], None]) -> None:
+    def append(self, draft: Draft, done: OnAnswer) -> None:
         """Queue a draft; never waits. `done` is called once, on the loop, after this has returned; a sender who is gone
         by then ignores it, for a draft cannot be taken back.
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
-from collections.abc import Callable
 
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.policies import Policies
-from parlour.chat.ports import Clock, Store
+from parlour.chat.ports import Clock, OnAnswer, Store
 from parlour.core.actor import Actor
 from parlour.core.addresses import SITE, AddressBuckets, site_of
 from parlour.core.errors import Refusal
@@ -75,14 +74,7 @@ class Posting:
     """Posts messages. `rates` None means that nobody is slowed down."""
 
     def __init__(
-        self,
-        store: Store,
-        guests: Guests,
-        clock: Clock,
-        *,
-        policies: Policies,
-        rates: Rates | None,
-        new_rooms: NewRooms | None = None,
+        self, store: Store, guests: Guests, clock: Clock, policies: Policies, rates: Rates | None, new_rooms: NewRooms
     ) -> None:
         self._store = store
         self._guests = guests
@@ -101,20 +93,12 @@ class Posting:
         return None
 
     def post(
-        self,
-        actor: Actor,
-        room: str,
-        text: str,
-        done: Callable[[Answer], None],
-        *,
-        key: str | None = None,
-        name: str | None = None,
+        self, actor: Actor, room: str, text: str, done: OnAnswer, key: str | None = None, name: str | None = None
     ) -> None:
         """Validate and queue a message; `done` is told of the durable event, or of a Refusal (see `Store.append`).
 
         `room` is canonical (`core.names.room_name`); `key` and `name` are as the client wrote them. Raises Refusal for
-        everything that is wrong with the message or with its sender; then nothing was stored, and `done` is not
-        called.
+        what is wrong with the message or its sender; then nothing was stored, and `done` is not called.
         """
         judged_at, judge = self._policies.judged(actor, "post", room)
         author = self._guests.author(actor, name)
@@ -126,7 +110,7 @@ class Posting:
             now = self._clock.monotonic()
             self._rates.take(author, address, draft.room, now)
             new_rooms = self._new_rooms
-            if new_rooms is not None and room not in new_rooms.known:
+            if room not in new_rooms.known:
                 done = new_rooms.count(draft, address, done, now)
                 try:
                     self._store.append(draft, done)
@@ -137,12 +121,9 @@ class Posting:
         self._store.append(draft, done)
 
     def posted(
-        self, actor: Actor, room: str, text: str, *, key: str | None = None, name: str | None = None
+        self, actor: Actor, room: str, text: str, key: str | None = None, name: str | None = None
     ) -> Future[Appended]:
-        """The same as a future: its result is the durable event, or it fails with a Refusal. Raises Refusal.
-
-        `room`, too, is as the client wrote it.
-        """
+        """The same as a future, which may fail with a Refusal, with `room` as the client wrote it. Raises Refusal."""
         future: Future[Appended] = asyncio.get_running_loop().create_future()
 
         def done(answer: Answer) -> None:

@@ -26,7 +26,7 @@ WORST_BYTE_S = 250e-9
 
 
 class Place:
-    """What a stream, a WebSocket or a long-poll that waits takes of those its address may have open.
+    """What a stream, a WebSocket or a waiting long-poll takes of those its address may have open.
 
     As a context manager it is given back at the end, unless somebody keeps it and gives it back with `leave`.
     """

@@ -10,7 +10,7 @@ from functools import partial
 from parlour.chat.ports import DamagedEvents
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
-from parlour.core.event import NO_POLICY, Log, Policy, Stored
+from parlour.core.event import NO_POLICY, Log, Stored
 from parlour.core.payloads import Settings
 from parlour.hub.chunk import Chunk, Member
 from parlour.hub.encoder import Delivery, Encoder
@@ -26,15 +26,15 @@ ReadResult = Sequence[Stored] | DamagedEvents | None
 
 
 class Channel:
-    """A room that somebody reads in this process. All methods are called on the event loop.
+    """A room in this process. All methods are called on the event loop.
 
-    `head` is the last event that has been handed out, `policy` that of the room up to there. `uses` counts
-    places of readers and requests: a channel in use is never evicted; `on_unused` is called when the last use ends.
+    `head` is the last event that has been handed out, `policy` that of the room up to there. A channel with `uses`, by
+    readers and requests, is never evicted; `on_unused` is called when the last use ends.
     """
 
     __slots__ = (
-        "_chunks", "_is_repairing", "_on_unused", "_replays", "_resources", "_waiters", "epoch", "first_seq", "head",
-        "policy", "ring", "room", "uses",
+        "_chunks", "_is_repairing", "_on_unused", "_replays", "_resources", "epoch", "first_seq", "head", "policy",
+        "ring", "room", "uses", "waiters",
     )  # fmt: skip
 
     def __init__(self, room: str, epoch: str, resources: Resources, on_unused: Callable[[Channel], None]) -> None:
@@ -48,7 +48,7 @@ class Channel:
         self._resources = resources
         self._on_unused = on_unused
         self._chunks: dict[Encoder | None, list[Chunk]] = {}  # under None the readers whose encoder is not shared
-        self._waiters: dict[asyncio.Future[bool], None] = {}  # of requests, in the order in which they came
+        self.waiters: dict[asyncio.Future[bool], None] = {}  # of requests, in the order in which they came
         self._is_repairing = False
         self._replays: dict[tuple[Encoder, int], tuple[int, bytes]] = {}
 
@@ -98,7 +98,9 @@ class Channel:
                 return
         while count := _up_to_policy(events):
             self._hand_out(events[:count])
-            self._set_policy(policy_of(events[count - 1]))
+            self.policy = policy_of(events[count - 1])
+            for member in self._live():  # the others learn of it as they come
+                member.policy_changed(self.room)
             events = events[count:]
         if events:
             self._hand_out(events)
@@ -114,8 +116,8 @@ class Channel:
             delivery = Delivery(since, lambda encoder: encoder.events(room, epoch, events), events)
             for chunks in self._chunks.values():
                 self._write(chunks, delivery)
-        if self._waiters:
-            self._wake(True)
+        if self.waiters:
+            self.wake(True)
 
     def _write(self, chunks: list[Chunk], delivery: Delivery) -> None:
         """Write to every member: now if they are one chunk, unless much has been written in this iteration."""
@@ -126,12 +128,6 @@ class Channel:
             for chunk in chunks:
                 if chunk.put(delivery):
                     self._resources.writes.add(chunk.flush)
-
-    def _set_policy(self, policy: Policy) -> None:
-        """The head sets a policy: live readers that may not read on end here; the others learn of it as they come."""
-        self.policy = policy
-        for member in self._live():
-            member.policy_changed(self.room)
 
     def broadcast(self, item: Control) -> None:
         """Show an item that is not kept (typing) to the readers that are live now."""
@@ -195,7 +191,7 @@ class Channel:
         count = len(chunk.members)
         if not count:
             chunks.remove(chunk)
-        elif count <= most // 4 and not chunk.is_behind:
+        elif count <= most // 4 and not chunk.backlog:
             others = [other for other in chunks if other is not chunk and len(other.members) + count <= most]
             if others:
                 chunks.remove(chunk)
@@ -216,28 +212,20 @@ class Channel:
         if self.head > seq or self._resources.is_ending:
             return self.head > seq
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiters[waiter] = None
+        self.waiters[waiter] = None
         try:
             async with asyncio.timeout(seconds):
                 return await waiter
         except TimeoutError:
             return False
         finally:
-            self._waiters.pop(waiter, None)
+            self.waiters.pop(waiter, None)
 
-    def end_waits(self) -> None:
-        """Let every request that waits for news go without."""
-        self._wake(False)
-
-    def _wake(self, has_news: bool) -> None:
-        waiters, self._waiters = self._waiters, {}
+    def wake(self, has_news: bool) -> None:
+        """Answer every request that waits for news."""
+        waiters, self.waiters = self.waiters, {}
         for waiter in waiters:
             self._resources.wakeups.run(partial(_resolve, waiter, has_news))
-
-    @property
-    def waiting(self) -> int:
-        """How many requests wait here."""
-        return len(self._waiters)
 
     def repair(self) -> None:
         """Read from the store what was committed and did not arrive here, and deliver it in order.
@@ -254,7 +242,7 @@ class Channel:
                 self._read_missing()
 
     def _read_missing(self) -> int:
-        self.read_after(self.head, self._resources.tuning.ring_bytes, self._repaired)
+        self._resources.spawn(self.read_after(self.head, self._resources.tuning.ring_bytes, self._repaired))
         return 0  # writes
 
     def _repaired(self, events: ReadResult) -> None:
@@ -278,17 +266,14 @@ class Channel:
         self.head = head
         self.ring.replace(())
         self._replays.clear()
-        self._wake(True)
+        self.wake(True)
 
     def _live(self) -> list[Member]:
         """Every live reader; they may leave meanwhile."""
         return [member for chunks in self._chunks.values() for chunk in chunks for member in chunk.members]
 
-    def read_after(self, seq: int, max_bytes: int, done: Callable[[ReadResult], None]) -> None:
+    async def read_after(self, seq: int, max_bytes: int, done: Callable[[ReadResult], None]) -> None:
         """Read a page from the store and call `done` with it."""
-        self._resources.spawn(self._read_after(seq, max_bytes, done))
-
-    async def _read_after(self, seq: int, max_bytes: int, done: Callable[[ReadResult], None]) -> None:
         events: ReadResult = None
         store = self._resources.store
         try:

@@ -48,7 +48,7 @@ class Chunk:
     """
 
     __slots__ = (
-        "_ahead", "_backlog", "_is_costly", "_on_leave", "_resources", "_write", "encoder", "members", "room",
+        "_ahead", "_is_costly", "_on_leave", "_resources", "_write", "backlog", "encoder", "members", "room",
     )  # fmt: skip
 
     def __init__(
@@ -57,7 +57,7 @@ class Chunk:
         self.room = room
         self.members: list[Member] = []  # a list: a dict or a set takes five times the memory of it
         self._ahead: dict[Member, int] = {}  # how much of the backlog a member has been given; the others nothing
-        self._backlog: list[Delivery] = []
+        self.backlog: list[Delivery] = []
         self.encoder = encoder
         self._is_costly = encoder is None or encoder.is_costly
         self._resources = resources
@@ -68,8 +68,8 @@ class Chunk:
         """Write to a member from now on; it has been given everything so far."""
         self.members.append(member)
         self._write = None
-        if self._backlog:
-            self._ahead[member] = len(self._backlog)
+        if self.backlog:
+            self._ahead[member] = len(self.backlog)
 
     def leave(self, member: Member) -> None:
         """Stop writing to a member, without the backlog; ask `written` before for one that goes on later."""
@@ -80,29 +80,24 @@ class Chunk:
 
     def put(self, delivery: Delivery) -> bool:
         """Add to the backlog. Returns whether that was empty: then `flush` has to be called."""
-        self._backlog.append(delivery)
-        return len(self._backlog) == 1
+        self.backlog.append(delivery)
+        return len(self.backlog) == 1
 
     def written(self, member: Member, head: int) -> int:
         """The last seq that a member has been given of a room whose newest is `head`."""
         place = self._ahead.get(member, 0)
-        return self._backlog[place].since if place < len(self._backlog) else head
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether there is a backlog."""
-        return bool(self._backlog)
+        return self.backlog[place].since if place < len(self.backlog) else head
 
     def flush(self) -> int:
         """Write the backlog and return how much work it was, in writes. A member whose buffer gets full leaves."""
-        backlog, ahead = self._backlog, self._ahead
+        backlog, ahead = self.backlog, self._ahead
         work = len(self.members)
         if self._is_costly:
             work += self._encoding(work, backlog)
             if self._is_too_much(work, backlog):
                 for member in list(self.members):
                     member.fall_behind(self.room)
-        self._backlog = []
+        self.backlog = []
         if ahead:
             self._ahead = {}
         if self.encoder is None:
@@ -113,15 +108,15 @@ class Chunk:
 
     def flush_one(self, member: Member) -> None:
         """Write to a member, and nobody else, what it has not been given of the backlog. It may leave meanwhile."""
-        if not self._backlog:
+        if not self.backlog:
             return
-        deliveries = self._backlog[self._ahead.get(member, 0) :]
+        deliveries = self.backlog[self._ahead.get(member, 0) :]
         if not deliveries:
             return
         if self._is_costly and self._is_too_much(self._encoding(1, deliveries), deliveries):
             member.fall_behind(self.room)
         else:
-            self._ahead[member] = len(self._backlog)
+            self._ahead[member] = len(self.backlog)
             self._write_each([(member, deliveries)])
 
     def _encoding(self, count: int, deliveries: Sequence[Delivery]) -> int:

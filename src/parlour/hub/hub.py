@@ -35,11 +35,7 @@ class Hub:
         self._watch: asyncio.Task[None] | None = None
 
     def deliver(self, commits: Sequence[Commit]) -> None:
-        """Hand every committed batch to the readers of its room.
-
-        While readers are still being given one batch, the next is committed and acknowledged; what comes after that one
-        waits.
-        """
+        """Hand each batch to the readers of its room. While they are given one, the next is committed, and no third."""
         channels, writes = self._channels, self.resources.writes
         were_behind = bool(writes)
         for room, events in commits:
@@ -71,9 +67,8 @@ class Hub:
         channel = self._channels.get(room)
         if channel is not None:
             change(channel)
-            if room in self._idle:
-                self._idle_bytes += channel.ring.size - self._idle[room]
-                self._idle[room] = channel.ring.size
+            if channel.uses == 0:
+                self._keep_idle(channel)
         elif room in self._missed:
             self._missed[room].append(change)
 
@@ -95,8 +90,7 @@ class Hub:
 
     async def _load(self, room: str) -> None:
         channel = Channel(room, self.store.epoch, self.resources, self._keep_idle)
-        # What happens while the store is read may or may not be in its answer: keep it, to do it afterwards. `deliver`
-        # drops the repeats.
+        # What happens while the store is read may or may not be in its answer: it is done afterwards, without repeats.
         try:
             await channel.load()
         finally:
@@ -158,7 +152,7 @@ class Hub:
         """Let every request that waits for news go without, now and from now on: the server is stopping."""
         self.resources.is_ending = True
         for channel in self._channels.values():
-            channel.end_waits()
+            channel.wake(False)
 
     async def close(self) -> None:
         """Wait for the reads that are under way."""
@@ -174,8 +168,8 @@ class Hub:
             "channels": len(self._channels),
             "idle_channels": len(self._idle),
             "ring_bytes": sum(channel.ring.size for channel in channels),
-            "subscriptions": sum(channel.uses - channel.waiting for channel in channels),
-            "waiters": sum(channel.waiting for channel in channels),
+            "subscriptions": sum(channel.uses - len(channel.waiters) for channel in channels),
+            "waiters": sum(len(channel.waiters) for channel in channels),
             "reads": len(resources.tasks),
             "catching_up": len(resources.catch_ups),
             "chunks_behind": len(resources.writes),

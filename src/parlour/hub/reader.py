@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Iterator
+from operator import attrgetter
 
 from parlour.chat.ports import DamagedEvents
 from parlour.chat.reading import Bill
@@ -46,17 +46,16 @@ class CatchUp:
 
     def start_with_reset(self, reset: Reset) -> None:
         """Go on at the head (where the reset has it), telling the reader why."""
-        self.seq = reset.head_seq
         if self._reader is not None:
             self._reader.reset(reset)
-        self._advance()
+        self.start(reset.head_seq)
 
     def resume(self) -> None:
         """Go on in a later iteration, since many readers may resume at the same time."""
         if self._reader is not None and not self._is_waiting:
             self._queue(self._reader)
 
-    def close(self) -> None:
+    def leave(self, _reader: Reader) -> None:
         """Write nothing any more."""
         self._reader = None
 
@@ -69,7 +68,6 @@ class CatchUp:
             catch_ups.add(self._go_on)
 
     def _go_on(self) -> int:
-        """The work that was queued."""
         self._is_waiting = False
         return self._advance()
 
@@ -95,7 +93,7 @@ class CatchUp:
         page = channel.replay(reader.encoder, self.seq, self._last(reader))
         if page is None:
             self._is_waiting = True
-            channel.read_after(self.seq, tuning.page_bytes, self._read)
+            reader.hub.resources.spawn(channel.read_after(self.seq, tuning.page_bytes, self._read))
             return 0
         self.seq, data = page
         self._write(reader, began, data)
@@ -107,7 +105,6 @@ class CatchUp:
         return pages
 
     def _read(self, events: ReadResult) -> None:
-        """A page has come from the store."""
         self._is_waiting = False
         reader, channel = self._reader, self.channel
         if reader is None or reader.is_paused:
@@ -146,6 +143,8 @@ class CatchUp:
 Position = Chunk | CatchUp
 """Where a reader is in a room: among the live ones, or behind the head."""
 
+_ROOM = attrgetter("room")
+
 
 class Reader(ABC):
     """Reads rooms over one connection, and has a position in each.
@@ -179,14 +178,16 @@ class Reader(ABC):
         if position is None:
             return False
         self._positions = tuple([other for other in self._positions if other is not position])
-        self._end(position)
+        position.leave(self)
+        self.hub.channel(room).release()
         return True
 
     def close(self) -> None:
         """Give up every position; nothing is written any more."""
         positions, self._positions = self._positions, ()
         for position in positions:
-            self._end(position)
+            position.leave(self)
+            self.hub.channel(position.room).release()
 
     def pause(self) -> None:
         """The buffer is full: leave the live readers, and keep a cursor for each room."""
@@ -223,9 +224,9 @@ class Reader(ABC):
             return position
         return None
 
-    def channels(self) -> Iterator[Channel]:
-        """The rooms that are being read."""
-        return map(self._channel, self._positions)
+    def heads(self) -> dict[str, int]:
+        """How far each room has come: a reader that is behind knows it."""
+        return {position.room: self.hub.channel(position.room).head for position in self._positions}
 
     @property
     def rooms(self) -> int:
@@ -250,7 +251,7 @@ class Reader(ABC):
 
     def go_live(self, position: CatchUp) -> None:
         """A position has reached the head: join the live readers of the room instead."""
-        position.close()
+        position.leave(self)
         self.moved(position, position.channel.join(self))
 
     def fall_behind(self, room: str) -> None:
@@ -286,10 +287,7 @@ class Reader(ABC):
             self.failed()
 
     def _index(self, room: str) -> int:
-        return bisect_left(self._positions, room, key=_room)
-
-    def _channel(self, position: Position) -> Channel:
-        return position.channel if isinstance(position, CatchUp) else self.hub.channel(position.room)
+        return bisect_left(self._positions, room, key=_ROOM)
 
     def _behind(self, chunk: Chunk) -> CatchUp:
         """Leave a chunk for a position of its own."""
@@ -297,15 +295,3 @@ class Reader(ABC):
         position = CatchUp(self, channel, chunk.written(self, channel.head), is_announced=True)
         chunk.leave(self)
         return position
-
-    def _end(self, position: Position) -> None:
-        channel = self._channel(position)
-        if isinstance(position, CatchUp):
-            position.close()
-        else:
-            position.leave(self)
-        channel.release()
-
-
-def _room(position: Position) -> str:
-    return position.room

@@ -20,7 +20,7 @@ class Resources:
         self.make_write = make_write
         self.tuning = tuning
         self.catch_ups = WorkQueue(tuning.pages_per_slice)
-        """Of readers that catch up, counted in pages."""
+        """Of readers that catch up, counted in pages: each takes up to 10 ms to read and encode."""
         self.writes = WorkQueue(tuning.writes_per_slice, tuning.writes_at_once)
         """Of chunks that have a backlog, counted in writes."""
         self.wakeups = WorkQueue(tuning.wakeups_per_slice, tuning.wakeups_per_slice)

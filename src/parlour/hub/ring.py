@@ -71,10 +71,7 @@ class Ring:
     def before(self, seq: int, limit: int, first_seq: int) -> Sequence[Stored] | None:
         """The newest events below `seq`, oldest first; None when the ring does not hold all of them."""
         ring = self.events
-        if not ring:
-            return None
         lowest = max(first_seq, seq - limit)
-        if lowest < ring[0].seq:
+        if not ring or lowest < ring[0].seq:
             return None
-        start = lowest - ring[0].seq
-        return list(islice(ring, start, seq - ring[0].seq))
+        return list(islice(ring, lowest - ring[0].seq, seq - ring[0].seq))

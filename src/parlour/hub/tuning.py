@@ -11,8 +11,7 @@ class Tuning:
 
     page_events: int = 500
     page_bytes: int = 32768
-    """What a reader that catches up is given before others come next and its buffer is checked again: a reader that
-    takes nothing is left with three pages at most, and hostile texts take 10 ms to encode for so much."""
+    """What a reader that catches up is given before others come next; hostile texts take 10 ms to encode."""
 
     costly_page_bytes: int = 2048
     """So many bytes of a costly encoding count as one page more: a whole page takes as long as sixteen others."""
@@ -22,8 +21,7 @@ class Tuning:
 
     kept_replays: int = 2
     kept_replay_bytes: int = 65536
-    """Encoded pages that a room keeps until its next event, for readers that resume at the same place, and the size of
-    the largest."""
+    """Encoded pages, and the largest, that a room keeps until its next event for readers that resume at one place."""
 
     ring_events: int = 1000
     ring_bytes: int = 262144
@@ -37,8 +35,7 @@ class Tuning:
     """The most readers of a chunk. To write to all of them takes 1.3 to 2.5 ms."""
 
     encoded_at_once: int = 1024
-    """The most that is encoded and written for a chunk in one go, counted in writes; more is given page by page. One
-    event for each of so many encodings that are not shared counts as much."""
+    """The most that is encoded and written for a chunk in one go, counted in writes; more is given page by page."""
 
     writes_per_slice: int = 128
     """Queued writes after which the next chunk waits for another iteration: small chunks share one."""

@@ -1,9 +1,4 @@
-"""Spreads work over iterations of the event loop, so that much of it does not hold up everybody else.
-
-The hub has three queues. A thousand readers that come back at the same moment need a thousand pages, and each page
-takes up to 10 ms to read and encode. The chunks of large rooms are written to one after the other. Requests that wait
-for news are woken in parts.
-"""
+"""Spreads work over iterations of the event loop, so that much of it does not hold up everybody else."""
 
 from __future__ import annotations
 
@@ -65,5 +60,4 @@ class WorkQueue:
         self._done += done
 
     def _reset_count(self) -> None:
-        """The iteration that was counted is over."""
         self._done = 0

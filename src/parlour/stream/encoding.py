@@ -17,8 +17,6 @@ from parlour.wire import sse
 from parlour.wire.chunks_out import chunk
 from parlour.wire.websocket import text_frame
 
-_NAMES = {kind: kind.__struct_config__.tag for kind in Control.__args__}
-
 
 def _sse_control(item: Control, event_id: Callable[[str, int], bytes] | None = None) -> bytes:
     """A named SSE event. What moves the cursor carries it as `id:`, so that a reader resumes behind it."""
@@ -31,7 +29,7 @@ def _sse_control(item: Control, event_id: Callable[[str, int], bytes] | None = N
         cursor = event_id(item.room, int(cursor.rpartition(".")[2])).decode()
     # For an EventSource whose page knows nothing of `bye`; the comment is for clients that look for comments only.
     retry_ms = item.reconnect_after_ms if isinstance(item, Bye) else None
-    data = sse.event(encode(item), id=cursor, name=_NAMES[type(item)], retry_ms=retry_ms)
+    data = sse.event(encode(item), id=cursor, name=str(item.__struct_config__.tag), retry_ms=retry_ms)
     return sse.COMMENT + data if isinstance(item, Heartbeat) else data
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
@@ -14,7 +13,7 @@ from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
 from parlour.stream.encoding import chunked, many_sse
-from parlour.stream.live import Client, LiveSession, Start, Timing
+from parlour.stream.live import Client, LiveSession, Starts, Timing
 from parlour.wire.chunks_out import LAST_CHUNK, chunk
 
 _MANY = re.compile(r"([0-9a-z]{1,16});([^;]*(?:;[^;]*)*)")
@@ -29,14 +28,7 @@ class FollowSession(LiveSession):
     __slots__ = ("_first", "_in_chunks")
 
     def __init__(
-        self,
-        hub: Hub,
-        encoder: Encoder,
-        starts: Sequence[tuple[Channel, Start]],
-        client: Client,
-        timing: Timing,
-        in_chunks: bool,
-        first: bytes,
+        self, hub: Hub, encoder: Encoder, starts: Starts, client: Client, timing: Timing, in_chunks: bool, first: bytes
     ) -> None:
         super().__init__(hub, chunked(encoder) if in_chunks else encoder, starts, client, timing)
         self._in_chunks = in_chunks
@@ -57,7 +49,7 @@ class FollowSession(LiveSession):
             super().finish()
 
 
-def many_rooms(epoch: str, starts: Sequence[tuple[Channel, Start]]) -> Encoder:
+def many_rooms(epoch: str, starts: Starts) -> Encoder:
     """SSE over many rooms; every `id:` carries all cursors, so that `Last-Event-ID` resumes all of them."""
     positions = {channel.room: _position(channel, start.cursor) for channel, start in starts}
 

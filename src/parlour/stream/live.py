@@ -19,8 +19,7 @@ from parlour.hub.reader import Reader
 from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, Reset
 
 CHECKS = 2
-"""How often a slow peer is checked within the time in which it may take nothing. It may have taken something right
-after one check, which the next one sees: more checks would tell better when that was."""
+"""How often a slow peer is checked within the time in which it may take nothing; more would tell better when it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +30,12 @@ class Start:
     tail: int = 0
 
 
+Starts = Sequence[tuple[Channel, Start]]
+"""Opened channels, and where to begin in each."""
+
+
 class Client(NamedTuple):
-    """For whom a session is: the actor, the bill of its address, what it takes of those that may be open, and the rule
-    that says which rooms may be read."""
+    """For whom a session is; `place` is what it takes of those that may be open, `rule` says what may be read."""
 
     actor: Actor
     bill: Bill
@@ -64,14 +66,12 @@ class LiveSession(Reader):
 
     sink: Sink | None
 
-    def __init__(
-        self, hub: Hub, encoder: Encoder, starts: Sequence[tuple[Channel, Start]], client: Client, timing: Timing
-    ) -> None:
+    def __init__(self, hub: Hub, encoder: Encoder, starts: Starts, client: Client, timing: Timing) -> None:
         super().__init__(hub, encoder, client.bill, client.rule)
         self.actor = client.actor
         self.timing = timing
         self._place = client.place
-        self._starts: Sequence[tuple[Channel, Start]] = starts
+        self._starts = starts
         self._buffered_then = self._checks = 0  # of a peer that is slow
 
     def started(self, sink: Sink) -> None:
@@ -188,15 +188,11 @@ class LiveSession(Reader):
         if self.sink is not None:
             self.sink.write(data)
 
-    def heartbeat(self) -> Heartbeat:
-        """How far each room has come: a reader that is behind knows it."""
-        return Heartbeat({channel.room: channel.head for channel in self.channels()})
-
     def send_heartbeat(self) -> None:
         """Write a heartbeat and ask for the next one."""
         if self.sink is not None:
             self.sink.wake_in(self.timing.heartbeat_s)
-            self.show(self.heartbeat())
+            self.show(Heartbeat(self.heads()))
 
     def close_with_bye(self, reconnect_after_ms: int, reason: str) -> None:
         """Say bye and end the stream; `reason` is for people, where the transport has a place for it."""

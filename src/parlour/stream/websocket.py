@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from parlour.chat.ports import Clock
@@ -15,14 +15,13 @@ from parlour.core.event import Answer
 from parlour.core.limits import Buckets, Limits
 from parlour.core.names import room_name
 from parlour.http.throttle import Throttle
-from parlour.hub.channel import Channel
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.schema import commands
-from parlour.schema.events import Bye, Closed, Typing
+from parlour.schema.events import Bye, Closed, Heartbeat, Typing
 from parlour.schema.json_line import encode
 from parlour.stream.encoding import WEBSOCKET
-from parlour.stream.live import CHECKS, Client, LiveSession, Start, Timing
+from parlour.stream.live import CHECKS, Client, LiveSession, Start, Starts, Timing
 from parlour.wire.websocket import FrameReader, Ping, Pong, Text, close_frame, ping_frame, pong_frame, text_frame
 
 log = logging.getLogger("parlour.stream")
@@ -32,9 +31,7 @@ POLICY = 1008
 SERVICE_RESTART = 1012
 CLOSED = 4003
 SLOW = 4008
-"""Close codes: RFC 6455 §7.4.1, the registry's 1012, and ours for a reader whose room is closed to it, and for one that
-takes nothing."""
-
+"""Close codes: RFC 6455 §7.4.1, the registry's 1012, and ours: the room is closed to the reader, it takes nothing."""
 
 LAST_CHECK_S = 2
 """The time that a slow peer is given to read why it is cut off."""
@@ -69,9 +66,7 @@ class WebSocketSession(LiveSession):
         "_pings", "_reader", "_room", "_unanswered",
     )  # fmt: skip
 
-    def __init__(
-        self, common: Common, starts: Sequence[tuple[Channel, Start]], client: Client, *, room: str | None
-    ) -> None:
+    def __init__(self, common: Common, starts: Starts, client: Client, *, room: str | None) -> None:
         super().__init__(common.hub, WEBSOCKET, starts, client, common.timing)
         self._common = common
         self._room = room
@@ -89,14 +84,18 @@ class WebSocketSession(LiveSession):
 
     def received(self, data: bytes) -> None:
         """Frames have come from the peer."""
-        sink = self.sink
-        if sink is None or self._last is not None:
+        if self.sink is None or self._last is not None:
             return
         self._heard = True
         reader = self._reader
         if reader is None:
             self._begun_at = self._common.clock.monotonic()
-            reader = self._reader = self._new_reader()
+            limits = self._common.limits
+            reader = self._reader = FrameReader(
+                max_frame=limits.websocket_frame_bytes,
+                max_message=limits.websocket_message_bytes,
+                max_fragments=limits.websocket_fragments,
+            )
         items = reader.feed(data)
         for received in items:
             if isinstance(received, Text):
@@ -114,14 +113,6 @@ class WebSocketSession(LiveSession):
             self._reader = None
         elif any(isinstance(received, Text) for received in items):
             self._begun_at = self._common.clock.monotonic()
-
-    def _new_reader(self) -> FrameReader:
-        limits = self._common.limits
-        return FrameReader(
-            max_frame=limits.websocket_frame_bytes,
-            max_message=limits.websocket_message_bytes,
-            max_fragments=limits.websocket_fragments,
-        )
 
     def _may_ping(self) -> bool:
         """Count a ping or pong; a peer that sends them all the time makes us work for nothing."""
@@ -279,7 +270,7 @@ class WebSocketSession(LiveSession):
             self._close(POLICY, "the message did not end in time")
         elif not self._pinged:
             self._pinged, self._heard = True, False
-            self.write(ping_frame(b"") + text_frame(encode(self.heartbeat())))
+            self.write(ping_frame(b"") + text_frame(encode(Heartbeat(self.heads()))))
             sink.wake_in(limits.websocket_pong_s)
         elif self._heard:
             self._pinged = False
