@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -137,6 +138,12 @@ def test_rate_is_obeyed_to_the_second_and_told() -> None:
     with Peer(slowed, slowed, STORED) as peer, Client(f"{peer.url}/lobby", backoff=slow) as room:
         assert room.send("hi", on_wait=note) == Sent("lobby", 7, False)
     assert waits == [("rate_limited", 1.0)] * 2
+
+
+def test_hurry_ends_a_long_wait() -> None:
+    slow = Backoff(base_s=1000.0, cap_s=1000.0)
+    with Peer(reset, STORED) as peer, Client(f"{peer.url}/lobby", backoff=slow, timeout_s=math.inf) as room:
+        assert room.send("hi", on_wait=lambda _error, _wait_s: room.hurry()).seq == 7
 
 
 def test_nobody_listening_is_unreachable() -> None:

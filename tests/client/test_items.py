@@ -77,4 +77,4 @@ def test_line_without_an_end_is_an_error() -> None:
 def test_a_line_that_is_nested_without_end_is_not_json(raw: bytes) -> None:
     with pytest.raises(ValueError, match="not JSON"):
         decode_item(raw)
-    assert "answered 400" in str(failure(400, None, None, raw))
+    assert "answered 400" in str(failure(400, {}, raw))

@@ -6,17 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlour.client.items import Item
 from parlour.client.timeline import Gap, Timeline
 from parlour.core.cursor import Cursor
 from parlour.core.event import Author
-from parlour.schema.events import CaughtUp, Event, Heartbeat, Reset, Typing
+from parlour.schema.events import CaughtUp, Event, Heartbeat, Reset
 
 ALICE = Author("g_1", "alice", "guest")
 
 
-def event(seq: int, room: str = "lobby") -> Event:
-    return Event(room, seq, "message", "2026-11-22T06:41:23.123Z", ALICE, f"text {seq}")
+def event(seq: int) -> Event:
+    return Event("lobby", seq, "message", "2026-11-22T06:41:23.123Z", ALICE, f"text {seq}")
 
 
 def test_events_pass_once_and_in_order() -> None:
@@ -94,18 +93,6 @@ def test_heartbeat_may_overtake_one_batch_but_not_two() -> None:
     timeline.take(Heartbeat({"lobby": 3}))
     with pytest.raises(Gap):
         timeline.take(Heartbeat({"lobby": 3}))
-
-
-def test_other_rooms_are_ignored() -> None:
-    timeline = Timeline("lobby", Cursor("e", 1))
-    others: list[Item] = [
-        event(2, "dev"),
-        CaughtUp("dev", "e.9"),
-        Reset("dev", "epoch_changed", "f", 1, 4),
-        Typing("dev", ALICE),
-    ]
-    assert [timeline.take(item) for item in others] == [(), (), (), ()]
-    assert timeline.cursor == Cursor("e", 1)
 
 
 @given(st.integers(1, 40), st.lists(st.tuples(st.integers(0, 6), st.integers(0, 12), st.sampled_from([0, 0, 1, 2]))))

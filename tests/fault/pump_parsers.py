@@ -68,7 +68,7 @@ def parsers() -> list[Parser]:
         Parser("lines of a stream", stream, 64 * KIB, lambda data: read_lines(data, len(data))),
         Parser("lines of a stream in pieces", stream, 64 * KIB, lambda data: read_lines(data, 512), is_cut=True),
         Parser("an event", pumps.JSON, 64 * KIB, lambda data: read_lines(data.replace(b"\n", b"") + b"\n", 1 << 20)),
-        Parser("a refusal", pumps.JSON, 64 * KIB, lambda data: failure(400, "1", text_of(data), data)),
+        Parser("a refusal", pumps.JSON, 64 * KIB, lambda data: failure(400, {}, data)),
         Parser("the address of a room", pumps.TARGET, 8 * KIB, lambda data: parse_room("http://a/" + text_of(data))),
         Parser("the address of a server", pumps.FIELD_VALUE, 8 * KIB, lambda data: parse_room(text_of(data))),
         Parser("an event on a terminal", pumps.TEXT, TEXT_BYTES, harmless_json),

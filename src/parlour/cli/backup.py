@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from parlour.cli.data import CANNOT_OPEN, DAMAGED, data_option
-from parlour.cli.progress import show
+from parlour.cli.data import CANNOT_OPEN, DAMAGED, data_option, show_progress
 from parlour.cli.streams import say, write_line
 from parlour.store.sqlite.backup import back_up
 from parlour.store.sqlite.errors import Damaged, StoreError
@@ -23,7 +22,7 @@ def backup(dest: Path, directory: Path) -> int:
     Exit code: 0 done, 1 the data is damaged, 2 it could not be copied; then there is no DEST.
     """
     try:
-        report = back_up(directory, dest, show)
+        report = back_up(directory, dest, show_progress)
     except StoreError as error:
         say(f"error: {error}")
         return DAMAGED if isinstance(error, Damaged) else CANNOT_OPEN

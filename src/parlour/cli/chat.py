@@ -6,7 +6,7 @@ import os
 
 import click
 
-from parlour.cli.output import EXIT_CODES, Stop, address, endings, token
+from parlour.cli.output import EXIT_CODES, address, endings, token
 from parlour.client import INTERACTIVE, Client, Room
 from parlour.core.names import display_name
 
@@ -34,18 +34,15 @@ def chat(url: Room, name: str | None, last: int, timeout_s: float, plain: bool) 
     """Run the command; returns the exit code."""
     from parlour.cli.terminal.look import Look, wants_colour
 
-    try:
-        with endings():
-            name = None if name is None else display_name(name)
-            client = Client(url, name=name, token=token(), backoff=INTERACTIVE)
-            is_terminal = os.isatty(0) and os.isatty(1)
-            look = Look(short=is_terminal, colour=wants_colour(is_terminal))
-            if is_terminal and not plain and os.environ.get("TERM") != "dumb":
-                from parlour.cli.terminal.conversation import Conversation
+    with endings():
+        name = None if name is None else display_name(name)
+        client = Client(url, name=name, token=token(), backoff=INTERACTIVE)
+        is_terminal = os.isatty(0) and os.isatty(1)
+        look = Look(short=is_terminal, colour=wants_colour(is_terminal))
+        if is_terminal and not plain and os.environ.get("TERM") != "dumb":
+            from parlour.cli.terminal.conversation import Conversation
 
-                return Conversation(client, look, last=last, timeout_s=timeout_s).run()
-            from parlour.cli.terminal.filter import run_filter
+            return Conversation(client, look, last=last, timeout_s=timeout_s).run()
+        from parlour.cli.terminal.filter import Filter
 
-            return run_filter(client, look, last=last, timeout_s=timeout_s, echoes=is_terminal)
-    except Stop as stop:
-        return stop.code
+        return Filter(client, look, last=last, timeout_s=timeout_s, echoes=is_terminal).run()

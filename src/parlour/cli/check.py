@@ -33,11 +33,10 @@ def check(directory: Path, as_json: bool) -> int:
 
 
 def _text(report: whole.Report) -> str:
-    facts = ", ".join(f"{name} {value}" for name, value in report.facts.items())
     lines = [
         f"{report.database}: {report.rooms} rooms, {report.events} events",
         f"epoch {report.epoch}, schema {report.schema}",
-        facts,
+        ", ".join(f"{name} {value}" for name, value in report.facts.items()),
         *(f"damaged: {problem}" for problem in report.problems),
         "ok" if report.is_ok else f"{len(report.problems)} problems",
     ]
@@ -45,16 +44,6 @@ def _text(report: whole.Report) -> str:
 
 
 def _json(report: whole.Report) -> str:
-    problems = [{"room": problem.room, "seq": problem.seq, "what": problem.what} for problem in report.problems]
-    return msgspec.json.encode(
-        {
-            "ok": report.is_ok,
-            "database": str(report.database),
-            "epoch": report.epoch,
-            "schema": report.schema,
-            "rooms": report.rooms,
-            "events": report.events,
-            "facts": report.facts,
-            "problems": problems,
-        }
-    ).decode()
+    problems = [problem._asdict() for problem in report.problems]
+    fields = msgspec.to_builtins(report, enc_hook=str) | {"problems": problems}
+    return msgspec.json.encode({"ok": report.is_ok, **fields}).decode()

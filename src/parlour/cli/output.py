@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 import click
+from click.exceptions import Exit
 
 from parlour.cli import light_httpx  # noqa: F401 (before httpx)
 from parlour.cli.streams import EXIT_OUTPUT, InputFailed, OutputFailed, complain, say
@@ -58,17 +59,9 @@ def exit_code(error: ClientError) -> int:
     return EXIT_REFUSED if isinstance(error, Refused) else EXIT_UNREACHABLE
 
 
-class Stop(Exception):
-    """Ends a command with this code, after something has been said about it."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 @contextmanager
 def endings() -> Iterator[None]:
-    """Turn every way in which a client command can fail into a word on standard error and `Stop`.
+    """Turn every way in which a client command can fail into a word on standard error and an exit code.
 
     A closed pipe is no failure: whoever reads has seen enough.
     """
@@ -76,20 +69,20 @@ def endings() -> Iterator[None]:
         yield
     except ClientError as exc:
         complain(describe(exc))
-        raise Stop(exit_code(exc)) from exc
+        raise Exit(exit_code(exc)) from exc
     except Refusal as exc:  # core's own checks, made before anything was sent
         raise click.UsageError(visible(exc.detail)) from exc
+    except ProxyUnusable as exc:
+        raise click.UsageError(visible(str(exc))) from exc
     except KeyboardInterrupt as exc:
         if os.isatty(2):
             say("")  # behind the ^C that the terminal has shown
-        raise Stop(EXIT_INTERRUPTED) from exc
-    except ProxyUnusable as exc:
-        raise click.UsageError(visible(str(exc))) from exc
+        raise Exit(EXIT_INTERRUPTED) from exc
     except InputFailed as exc:
         complain(str(exc))
-        raise Stop(EXIT_USAGE) from exc
+        raise Exit(EXIT_USAGE) from exc
     except OutputFailed as exc:
-        raise Stop(output_code(exc, str(exc))) from exc
+        raise Exit(output_code(exc, str(exc))) from exc
 
 
 def output_code(failure: OutputFailed | None, text: str) -> int:
@@ -111,6 +104,6 @@ def describe(error: ClientError, key: str | None = None) -> str:
 
 
 def fail(code: int, text: str) -> NoReturn:
-    """Say why and stop."""
+    """Say why, and end the command with this code."""
     complain(text)
-    raise Stop(code)
+    raise Exit(code)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from parlour.cli.data import CANNOT_OPEN, DAMAGED, data_option
-from parlour.cli.progress import show
+from parlour.cli.data import CANNOT_OPEN, DAMAGED, data_option, show_progress
 from parlour.cli.streams import say, write_line
 from parlour.store.sqlite import backup as copies
 from parlour.store.sqlite.errors import Damaged, StoreError
@@ -23,7 +22,7 @@ def restore(src: Path, directory: Path) -> int:
     Exit code: 0 done, 1 the backup is damaged, 2 it could not be put there; then nothing is there.
     """
     try:
-        report = copies.restore(src, directory, show)
+        report = copies.restore(src, directory, show_progress)
     except StoreError as error:
         say(f"error: {error}")
         return DAMAGED if isinstance(error, Damaged) else CANNOT_OPEN

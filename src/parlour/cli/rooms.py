@@ -14,7 +14,7 @@ import click
 from parlour.chat.closing import Closing
 from parlour.chat.policies import Policies
 from parlour.cli.data import data_option
-from parlour.cli.output import EXIT_REFUSED, EXIT_UNKNOWN, EXIT_UNREACHABLE, Stop, fail
+from parlour.cli.output import EXIT_REFUSED, EXIT_UNKNOWN, EXIT_UNREACHABLE, fail
 from parlour.cli.streams import write_line
 from parlour.clock import SystemClock, SystemIds
 from parlour.core.actor import OPERATOR
@@ -66,37 +66,22 @@ def _set(directory: Path, room: str, access: Access) -> int:
         name = room_name(room)
     except Refusal as refusal:
         raise click.BadParameter(refusal.detail, param_hint="ROOM") from refusal
-    try:
-        seq = _tell_server(directory, name, access)
-        if seq is None:
-            seq = asyncio.run(_set_in_directory(directory, name, access))
-    except Stop as stop:
-        return stop.code
+    seq = _tell_server(directory, name, access)
+    if seq is None:
+        seq = asyncio.run(_set_in_directory(directory, name, access))
     words = "closed" if access == "members" else "open"
     write_line(f"{name} is {words} to guests since event {seq}" if seq else f"{name} was never closed")
     return 0
 
 
-class _OperatorConnection(HTTPConnection):
-    """A connection to the server that runs on a data directory."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__("localhost", timeout=ANSWER_S)
-        self._address = address
-
-    def connect(self) -> None:
-        """Connect to the socket. Raises OSError."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._address)
-
-
 def _tell_server(directory: Path, room: str, access: Access) -> int | None:
-    """Have the running server do it: the seq of the policy in force; None if no server listens. Raises Stop."""
+    """Have the running server do it: the seq of the policy in force; None if no server listens."""
+    connection = HTTPConnection("localhost")
+    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.sock.settimeout(ANSWER_S)
     try:
         with reachable(directory) as address:
-            connection = _OperatorConnection(address)
-            connection.connect()
+            connection.sock.connect(address)
     except (FileNotFoundError, ConnectionRefusedError):
         return None
     except OSError as error:
@@ -118,7 +103,7 @@ def _tell_server(directory: Path, room: str, access: Access) -> int | None:
 
 
 async def _set_in_directory(directory: Path, room: str, access: Access) -> int:
-    """Do it in a directory on which no server runs. Raises Stop."""
+    """Do it in a directory on which no server runs."""
     if not (directory / DATABASE).exists():
         fail(EXIT_UNREACHABLE, f"There is no data in {directory}: name the data directory with --data.")
     try:

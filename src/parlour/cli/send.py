@@ -8,12 +8,12 @@ import shlex
 from typing import NoReturn
 
 import click
+from click.exceptions import Exit
 
 from parlour.cli.output import (
     EXIT_CODES,
     EXIT_INTERRUPTED,
     EXIT_REFUSED,
-    Stop,
     address,
     describe,
     endings,
@@ -79,25 +79,16 @@ def _hint(text: str, word: str) -> click.UsageError:
     help="Try so long for each message; 0 tries once.",
 )
 def send(
-    url: Room,
-    text: tuple[str, ...],
-    name: str | None,
-    key: str | None,
-    file: str | None,
-    lines: bool,
-    timeout_s: float,
+    url: Room, text: tuple[str, ...], name: str | None, key: str | None, file: str | None, lines: bool, timeout_s: float
 ) -> int:
     """Run the command; returns the exit code."""
     if text and (file is not None or lines):
         raise click.UsageError("TEXT is one message; --file and --lines read their input instead.")
-    try:
-        with endings():
-            name = None if name is None else display_name(name)
-            key = new_key() if key is None else check_key(key)
-            with Client(url, name=name, token=token(), timeout_s=timeout_s) as client:
-                return _Sending(client, key).run(" ".join(text) if text else None, _open(file), lines=lines)
-    except Stop as stop:
-        return stop.code
+    with endings():
+        name = None if name is None else display_name(name)
+        key = new_key() if key is None else check_key(key)
+        with Client(url, name=name, token=token(), timeout_s=timeout_s) as client:
+            return _Sending(client, key).run(" ".join(text) if text else None, _open(file), lines=lines)
 
 
 def _open(file: str | None) -> int:
@@ -120,7 +111,7 @@ class _Sending:
         self._has_waited = False
 
     def run(self, text: str | None, source: int, *, lines: bool) -> int:
-        """Send the text, or what can be read from `source`. Returns the exit code; raises Stop."""
+        """Send the text, or what can be read from `source`. Returns the exit code."""
         if lines:
             return self._send_lines(source)
         text = _whole(source) if text is None else text
@@ -145,7 +136,7 @@ class _Sending:
             complain(f"line {number}: {describe(exc, self._key)}")
             if number > 1:
                 complain(f"to go on, give the same input with --key {self._key}: no line is stored twice")
-            raise Stop(exit_code(exc)) from exc
+            raise Exit(exit_code(exc)) from exc
         except KeyboardInterrupt:
             self._interrupted(f"interrupted at line {number or 1}; to go on, give the same input")
         return output_code(self._failure, f"stored up to {sent}, but {self._failure}")
@@ -164,8 +155,7 @@ class _Sending:
             complain(f"going on more slowly, as the server asks: {error} ({error.code})")
 
     def _interrupted(self, text: str) -> NoReturn:
-        complain(f"{text} with --key {self._key}: nothing is stored twice")
-        raise Stop(EXIT_INTERRUPTED)
+        fail(EXIT_INTERRUPTED, f"{text} with --key {self._key}: nothing is stored twice")
 
 
 def _whole(source: int) -> str:

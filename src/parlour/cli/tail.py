@@ -8,11 +8,10 @@ import re
 
 import click
 
-from parlour.cli.output import EXIT_CODES, EXIT_GAP, Stop, address, endings, fail, token
+from parlour.cli.output import EXIT_CODES, EXIT_GAP, address, endings, fail, token
 from parlour.cli.streams import complain, write, write_line
-from parlour.cli.terminal.look import Look, wants_colour
+from parlour.cli.terminal.look import Look, reset_text, wants_colour
 from parlour.client import CaughtUp, Client, Event, Feed, Lost, Reset, Room
-from parlour.client.items import Line
 from parlour.core.text import visible
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
@@ -46,60 +45,29 @@ def tail(
     """Run the command; returns the exit code."""
     if since is not None and last is not None:
         raise click.UsageError("Give --since or --last, not both.")
-    try:
-        with endings(), Client(url, token=token(), timeout_s=timeout_s) as client:
-            feed = client.follow(since, last=50 if last is None else last)
-            _print(feed, Printer(as_json, is_terminal=os.isatty(1)), follow=follow, strict=strict)
-    except Stop as stop:
-        return stop.code
+    with endings(), Client(url, token=token(), timeout_s=timeout_s) as client:
+        _print(client.follow(since, last=50 if last is None else last), as_json, follow=follow, strict=strict)
     return 0
 
 
-class Printer:
-    """Writes lines as the reader of standard output wants them."""
-
-    def __init__(self, as_json: bool, *, is_terminal: bool) -> None:
-        self.is_json = as_json
-        self._is_terminal = is_terminal
-        self._look = Look(colour=wants_colour(is_terminal))
-
-    def show(self, line: Line) -> None:
-        """An event; a reset too where programs read along."""
-        item = line.item
-        if self.is_json:
-            write(harmless_json(line.raw) + b"\n" if self._is_terminal else line.raw + b"\n")
-        elif isinstance(item, Event) and item.shown_text is not None:
-            write_line(self._look.message(item))
-
-
-def _print(feed: Feed, printer: Printer, *, follow: bool, strict: bool) -> None:
+def _print(feed: Feed, as_json: bool, *, follow: bool, strict: bool) -> None:
+    is_terminal = os.isatty(1)
+    look = Look(colour=wants_colour(is_terminal))
     for line in feed.lines():
         if isinstance(line, Lost):
             continue
         item = line.item
-        if isinstance(item, Event):
-            printer.show(line)
-        elif isinstance(item, Reset):
-            text = _gap(item)
+        if isinstance(item, CaughtUp) and not follow:
+            return
+        if isinstance(item, Reset):
+            text = f"{reset_text(item)} ({item.reason}; the log has {item.first_seq} to {item.head_seq})"
             if strict:
                 fail(EXIT_GAP, text)
             complain(text)
-            if printer.is_json:
-                printer.show(line)
-        elif isinstance(item, CaughtUp) and not follow:
-            return
-
-
-def _gap(reset: Reset) -> str:
-    """One line about a reset; what is still there comes behind it."""
-    if reset.reason == "damaged":
-        return f"events are missing here (damaged); the log goes on after {reset.head_seq}"
-    extent = f"{reset.first_seq} to {reset.head_seq}"
-    if reset.reason == "epoch_changed":
-        return f"the server's data was replaced (epoch_changed); what follows is from the new log, which has {extent}"
-    if reset.reason == "cursor_ahead":
-        return f"the log ends before this position (cursor_ahead); what follows is from {extent}"
-    return f"events are missing here ({reset.reason}); the log has {extent}"
+        if as_json and isinstance(item, Event | Reset):
+            write((harmless_json(line.raw) if is_terminal else line.raw) + b"\n")
+        elif isinstance(item, Event) and item.shown_text is not None:
+            write_line(look.message(item))
 
 
 def harmless_json(raw: bytes) -> bytes:

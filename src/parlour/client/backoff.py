@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 
@@ -12,14 +13,13 @@ class Backoff:
     base_s: float = 0.5
     cap_s: float = 30.0
 
-    def delay_s(self, attempt: int, fraction: float, at_least_s: float = 0.0) -> float:
+    def delay_s(self, attempt: int, at_least_s: float = 0.0) -> float:
         """Seconds to wait after the failed attempt number `attempt` (0 is the first).
 
-        `fraction` is random, in [0, 1). `at_least_s` is what the server asked for (`Retry-After`, `bye`); the jitter
-        comes on top of it.
+        `at_least_s` is what the server asked for (`Retry-After`, `bye`); the jitter comes on top of it.
         """
         window_s = min(self.cap_s, self.base_s * 2.0 ** min(attempt, 30))
-        return at_least_s + fraction * window_s
+        return at_least_s + random.uniform(0.0, window_s)  # noqa: S311 (no secret)
 
 
 INTERACTIVE = Backoff(cap_s=5.0)

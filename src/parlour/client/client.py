@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import random
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -23,6 +24,8 @@ from parlour.core.names import check_key
 from parlour.schema.events import Event, decode_event
 
 _JSON = "application/json"
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,8 @@ class Client:
         self.name = name
         self.timeout_s = timeout_s
         self._backoff = Backoff() if backoff is None else backoff
-        self._bounds = Bounds() if bounds is None else bounds
-        self._transport = Transport(self.room.server, token, self._bounds)
+        self._transport = Transport(self.room.server, token, Bounds() if bounds is None else bounds)
+        self._hurry = threading.Event()
 
     def __enter__(self) -> Self:
         return self
@@ -111,19 +114,13 @@ class Client:
         name = self.name if name is None else name
         content = json.dumps({"text": text} if name is None else {"text": text, "name": name}).encode()
         headers = {"Content-Type": _JSON, "Accept": _JSON, "Idempotency-Key": key}
-        attempts = self._attempts(timeout_s, on_wait)
-        unknown = False
-        while True:
-            try:
-                return self._send_once(headers, content, attempts.answer_s)
-            except ClientError as exc:
-                unknown = unknown or isinstance(exc, OutcomeUnknown)
-                if isinstance(exc, TEMPORARY) and attempts.wait(exc):
-                    continue
-                if unknown:
-                    # An attempt that failed for certain says nothing about an earlier one whose answer was lost.
-                    raise OutcomeUnknown(str(exc), key, exc.retry_after_s) from exc
-                raise
+        ask = partial(self._transport.request, "POST", self.room.url, headers, 201, decode_event, content=content)
+        event, fields = self._insist(ask, timeout_s, on_wait, key)
+        return Sent(event.room, event.seq, fields.get("idempotent-replay") == "true")
+
+    def hurry(self) -> None:
+        """End the wait before the next attempt to send: the server has been seen alive. For any thread."""
+        self._hurry.set()
 
     def history(
         self,
@@ -142,13 +139,10 @@ class Client:
             params["since"] = str(since)
         if before is not None:
             params["before"] = str(before)
-        attempts = self._attempts(timeout_s)
-        while True:
-            try:
-                return self._page_once(params, attempts.answer_s)
-            except TEMPORARY as exc:
-                if not attempts.wait(exc):
-                    raise
+        ask = partial(
+            self._transport.request, "GET", self.room.url, {"Accept": _JSON}, 200, _decode_page, params=params
+        )
+        return self._insist(ask, timeout_s)[0]
 
     def follow(self, since: Cursor | str | int | None = None, *, last: int = 0, timeout_s: float | None = None) -> Feed:
         """The events after `since` and then live, for ever; without `since`, beginning with the `last` newest ones.
@@ -160,68 +154,39 @@ class Client:
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         return Feed(self._transport, self.room, cursor, last=last, backoff=self._backoff, timeout_s=timeout_s)
 
-    def _attempts(self, timeout_s: float | None, on_wait: OnWait | None = None) -> _Attempts:
+    def _insist(
+        self, ask: Callable[..., _T], timeout_s: float | None, on_wait: OnWait | None = None, key: str | None = None
+    ) -> _T:
+        """Ask until there is an answer, or no time for another attempt; a last one gets a fair chance."""
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
-        return _Attempts(self._backoff, timeout_s, self._bounds.answer_s, on_wait)
-
-    def _send_once(self, headers: dict[str, str], content: bytes, answer_s: float) -> Sent:
-        response = self._transport.request("POST", self.room.url, headers=headers, content=content, answer_s=answer_s)
-        if response.status_code == 201:
+        left_s = timeout_s
+        deadline = time.monotonic() + timeout_s
+        longest_s = self._transport.bounds.answer_s
+        failed = 0
+        unknown = False
+        while True:
             try:
-                event = decode_event(response.content)
-            except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-                raise OutcomeUnknown("the receipt cannot be read") from exc
-            return Sent(event.room, event.seq, response.headers.get("idempotent-replay") == "true")
-        raise self._transport.judge(response)
-
-    def _page_once(self, params: dict[str, str], answer_s: float) -> Page:
-        response = self._transport.request(
-            "GET", self.room.url, headers={"Accept": _JSON}, params=params, answer_s=answer_s
-        )
-        if response.status_code != 200:
-            raise self._transport.judge(response)
-        try:
-            return _decode_page(response.content)
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-            raise OutcomeUnknown("the answer is not a page of a chat server") from exc
+                return ask(answer_s=min(longest_s, max(1.0, left_s)) if timeout_s else longest_s)
+            except ClientError as exc:
+                error = exc
+            left_s = deadline - time.monotonic()
+            unknown = unknown or isinstance(error, OutcomeUnknown)
+            if not isinstance(error, TEMPORARY) or left_s <= error.retry_after_s:
+                if unknown and key is not None:
+                    # An attempt that failed for certain says nothing about an earlier one whose answer was lost.
+                    raise OutcomeUnknown(str(error), key, error.retry_after_s) from error
+                raise error
+            delay_s = error.retry_after_s
+            if not error.is_paced:
+                delay_s = self._backoff.delay_s(failed, delay_s)
+                failed += 1
+            delay_s = min(delay_s, left_s)
+            self._hurry.clear()
+            if on_wait is not None:
+                on_wait(error, delay_s)
+            self._hurry.wait(delay_s)
 
 
 def new_key() -> str:
     """A fresh idempotency key: 128 random bits."""
     return secrets.token_urlsafe(16)
-
-
-class _Attempts:
-    """Counts the attempts of one call and sleeps between them, until its time is over."""
-
-    def __init__(self, backoff: Backoff, timeout_s: float, answer_s: float, on_wait: OnWait | None) -> None:
-        self._answer_s = answer_s
-        self._on_wait = on_wait
-        self._backoff = backoff
-        self._timeout_s = timeout_s
-        self._deadline = time.monotonic() + timeout_s
-        self._failed = 0
-
-    @property
-    def answer_s(self) -> float:
-        """How long this attempt may wait for its answer; a last one gets a fair chance."""
-        if self._timeout_s == 0.0:
-            return self._answer_s
-        return min(self._answer_s, max(1.0, self._deadline - time.monotonic()))
-
-    def wait(self, error: ClientError) -> bool:
-        """Sleep before the next attempt; False when there is no time for one."""
-        left_s = self._deadline - time.monotonic()
-        if left_s <= error.retry_after_s:
-            return False
-        if error.is_paced:
-            delay_s = error.retry_after_s
-        else:
-            fraction = random.random()  # noqa: S311 (jitter, no secret)
-            delay_s = self._backoff.delay_s(self._failed, fraction, error.retry_after_s)
-            self._failed += 1
-        delay_s = min(delay_s, left_s)
-        if self._on_wait is not None:
-            self._on_wait(error, delay_s)
-        time.sleep(delay_s)
-        return True

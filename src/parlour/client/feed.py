@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 import threading
 import time
 from collections.abc import Iterator
@@ -46,14 +45,7 @@ class Feed:
     """
 
     def __init__(
-        self,
-        transport: Transport,
-        room: Room,
-        cursor: Cursor | None,
-        *,
-        last: int,
-        backoff: Backoff,
-        timeout_s: float,
+        self, transport: Transport, room: Room, cursor: Cursor | None, *, last: int, backoff: Backoff, timeout_s: float
     ) -> None:
         self._transport = transport
         self._room = room
@@ -104,7 +96,7 @@ class Feed:
                 raise OutcomeUnknown(reason)  # something answers there, but no room
             if time.monotonic() - began >= STEADY_S:
                 attempt = 0
-            delay_s = self._backoff.delay_s(attempt, random.random(), at_least_s)  # noqa: S311 (jitter, no secret)
+            delay_s = self._backoff.delay_s(attempt, at_least_s)
             if not self._has_connected:
                 delay_s = min(delay_s, max(0.0, self._deadline - time.monotonic()))
             attempt += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -23,7 +23,7 @@ class _Head(msgspec.Struct):
 
 
 _decode_head = msgspec.json.Decoder(_Head).decode
-_control_decoder: msgspec.json.Decoder[Control] = msgspec.json.Decoder(Control)
+_decode_control: Callable[[bytes], Control] = msgspec.json.Decoder(Control).decode
 
 
 class Line(NamedTuple):
@@ -67,22 +67,13 @@ def decode_item(raw: bytes) -> Item | None:
     """
     try:
         head = _decode_head(raw)
-        if head.seq is None:
-            return _control_decoder.decode(raw)
-        return decode_event(raw)
-    except msgspec.ValidationError as exc:
-        if raw.lstrip()[:1] != b"{":
-            raise ValueError("the server sent a line that is not an object") from exc
-        return _newer(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise ValueError("the server sent a line that is not JSON") from exc
-
-
-def _newer(raw: bytes) -> Event | None:
-    try:
-        head = _decode_head(raw)
     except msgspec.ValidationError as exc:
         raise ValueError("the server sent an item without a type") from exc
-    if head.seq is None:
-        return None
-    return Event(head.room, head.seq, head.type, "", Author("", "", "system"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise ValueError("the server sent a line that is not JSON") from exc
+    try:
+        return _decode_control(raw) if head.seq is None else decode_event(raw)
+    except msgspec.ValidationError:
+        return None if head.seq is None else Event(head.room, head.seq, head.type, "", Author("", "", "system"))
+    except (msgspec.DecodeError, RecursionError) as exc:  # nested deeper than the head was looked at
+        raise ValueError("the server sent a line that is not JSON") from exc

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import queue
-import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from parlour.client.backoff import INTERACTIVE, Backoff
 from parlour.client.client import Client, Sent, new_key
-from parlour.client.errors import TEMPORARY, ClientError, OutcomeUnknown
+from parlour.client.errors import ClientError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,45 +22,23 @@ class Draft:
     name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """The message is on disk."""
+class Outcome(NamedTuple):
+    """What became of a draft: its receipt, or the error for which it will not be tried again."""
 
     draft: Draft
-    sent: Sent
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """An attempt has failed; the message is kept and tried again."""
-
-    draft: Draft
-    error: ClientError
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """The message will not be tried again: the server refused it (or, with OutcomeUnknown, may have stored it)."""
-
-    draft: Draft
-    error: ClientError
-
-
-Report = Delivered | Waiting | Rejected
+    result: Sent | ClientError
 
 
 class Outbox:
-    """A thread that sends what is put into it. `report` is called on that thread, with every turn of every message.
+    """A thread that sends what is put into it. `report` is called on that thread, once for every message.
 
     Only one message is on its way at a time, so the order of the lines is the order of the log.
     """
 
-    def __init__(self, client: Client, report: Callable[[Report], None], backoff: Backoff = INTERACTIVE) -> None:
+    def __init__(self, client: Client, report: Callable[[Outcome], None]) -> None:
         self._client = client
         self._report = report
-        self._backoff = backoff
         self._drafts: queue.SimpleQueue[Draft] = queue.SimpleQueue()
-        self._hurry = threading.Event()
 
     def start(self) -> None:
         """Begin sending, on a thread that does not keep the process alive."""
@@ -72,29 +50,11 @@ class Outbox:
         self._drafts.put(draft)
         return draft
 
-    def hurry(self) -> None:
-        """Try now: the server has been seen alive."""
-        self._hurry.set()
-
     def _run(self) -> None:
         while True:
-            self._report(self._deliver(self._drafts.get()))
-
-    def _deliver(self, draft: Draft) -> Report:
-        unknown = False
-        attempt = 0
-        while True:
-            self._hurry.clear()
+            draft = self._drafts.get()
             try:
-                sent = self._client.send(draft.text, key=draft.key, name=draft.name, timeout_s=0.0)
-                return Delivered(draft, sent)
-            except TEMPORARY as exc:
-                unknown = unknown or isinstance(exc, OutcomeUnknown)
-                self._report(Waiting(draft, exc))
-                if exc.is_paced:
-                    self._hurry.wait(exc.retry_after_s)
-                    continue
-                self._hurry.wait(self._backoff.delay_s(attempt, random.random(), exc.retry_after_s))  # noqa: S311
-                attempt += 1
+                sent = self._client.send(draft.text, key=draft.key, name=draft.name, timeout_s=math.inf)
+                self._report(Outcome(draft, sent))
             except ClientError as exc:
-                return Rejected(draft, OutcomeUnknown(str(exc), draft.key) if unknown else exc)
+                self._report(Outcome(draft, exc))

@@ -36,8 +36,9 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> Proxy | None:
     parts = urlsplit(url)
     host, port = (parts.hostname or "").rstrip("."), parts.port or _PORTS[parts.scheme]
     variable = _first(environment, f"{parts.scheme}_proxy", "all_proxy")
-    exceptions = _first(environment, "no_proxy")
-    if variable is None or (exceptions is not None and _is_excepted(host, port, environment[exceptions])):
+    exceptions = environment.get(_first(environment, "no_proxy") or "", "")
+    entries = re.split(r"[,\s]+", exceptions.lower())
+    if variable is None or any(_matches(host, port, entry) for entry in entries if entry):
         return None
     value = environment[variable].strip()
     proxy = Proxy(value if "://" in value else f"http://{value}", variable)
@@ -54,42 +55,30 @@ def _first(environment: Mapping[str, str], *names: str) -> str | None:
 
 
 def _check(proxy: Proxy) -> None:
+    reason = ""
     try:
         parts = urlsplit(proxy.url)
-        is_whole = bool(parts.hostname) and parts.port != 0
+        if parts.scheme not in _PORTS:
+            reason = "only http:// and https:// proxies are supported"
+        if not parts.hostname or parts.port == 0:
+            reason = "it is not an address"
     except ValueError:
-        is_whole = False
-        parts = urlsplit("")
-    if is_whole and parts.scheme in _PORTS:
-        return
-    reason = "it is not an address" if not is_whole else "only http:// and https:// proxies are supported"
-    raise ProxyUnusable(f"The proxy {proxy} cannot be used: {reason}. To do without it, name the server in no_proxy.")
-
-
-def _is_excepted(host: str, port: int, no_proxy: str) -> bool:
-    return any(_matches(host, port, entry) for entry in re.split(r"[,\s]+", no_proxy.lower()) if entry)
+        reason = "it is not an address"
+    if reason:
+        raise ProxyUnusable(
+            f"The proxy {proxy} cannot be used: {reason}. To do without it, name the server in no_proxy."
+        )
 
 
 def _matches(host: str, port: int, entry: str) -> bool:
     """Whether an entry of no_proxy means this host: `*`, an address or network, a name and all names under it."""
     if entry == "*":
         return True
-    address = entry.removeprefix("[").removesuffix("]")
     try:
-        network = ip_network(address, strict=False)
+        return ip_address(host) in ip_network(entry.strip("[]"), strict=False)
     except ValueError:
-        return _is_under(host, port, entry)
-    try:
-        return ip_address(host) in network
-    except ValueError:
-        return False
-
-
-def _is_under(host: str, port: int, entry: str) -> bool:
-    name, colon, digits = entry.rpartition(":")
-    if not colon:
-        name = entry
-    elif digits != str(port):
-        return False
-    name = name.removeprefix("[").removesuffix("]").removeprefix("*").removeprefix(".").rstrip(".")
-    return name != "" and (host == name or host.endswith(f".{name}"))
+        name, colon, digits = entry.rpartition(":")
+        if colon and digits != str(port):
+            return False
+        name = (name if colon else entry).strip("[]").removeprefix("*").removeprefix(".").rstrip(".")
+        return name != "" and (host == name or host.endswith(f".{name}"))

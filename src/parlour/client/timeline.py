@@ -5,7 +5,7 @@ from __future__ import annotations
 from parlour.client.items import Item
 from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
-from parlour.schema.events import CaughtUp, Event, Heartbeat, Reset, Typing
+from parlour.schema.events import CaughtUp, Event, Heartbeat, Reset
 
 ANOTHER_LOG = frozenset({"epoch_changed", "cursor_ahead"})
 """Reasons of a `reset` after which the numbers that a reader knows mean nothing (docs/protocol.md#resume)."""
@@ -22,37 +22,33 @@ class Timeline:
     After a `reset` it stands before the events that can still be read: `last` of them where the log is another one.
     """
 
-    __slots__ = ("_behind", "_gap", "_last", "cursor", "room")
+    __slots__ = ("_behind", "_gap", "_last", "_room", "cursor")
 
     def __init__(self, room: str, cursor: Cursor | None = None, *, last: int = 0) -> None:
-        self.room = room
+        self._room = room
         self.cursor = cursor
         self._last = last
         self._behind = False
         self._gap: tuple[Cursor, int] | None = None
 
     def take(self, item: Item) -> tuple[Item, ...]:
-        """Give what is to be passed on: the item, or nothing for a repeat and for what belongs to another room.
+        """Give what is to be passed on: the item, or nothing for a repeat.
 
         Raises Gap when an event is missing. Where the same hole is met again after a reconnection the log is really
         so: then a `reset` with the reason `gap_in_log` comes first. Raises ValueError for a malformed cursor.
         """
         match item:
             case Event():
-                return self._event(item) if item.room in (self.room, "") else ()
+                return self._event(item)
             case CaughtUp():
-                return self._caught_up(item) if item.room == self.room else ()
+                return self._caught_up(item)
             case Reset():
-                if item.room != self.room:
-                    return ()
                 kept = item.first_seq - 1
                 # Nothing tells which events of another log are new to this reader: it begins as if it were new itself.
                 start = max(kept, item.head_seq - self._last) if item.reason in ANOTHER_LOG else kept
                 self._move(Cursor(item.epoch, start))
             case Heartbeat():
-                self._heartbeat(item.heads.get(self.room, 0))
-            case Typing() if item.room != self.room:
-                return ()
+                self._heartbeat(item.heads.get(self._room, 0))
         return (item,)
 
     def _event(self, event: Event) -> tuple[Item, ...]:
@@ -60,7 +56,7 @@ class Timeline:
         if last is not None and event.seq <= last.seq:
             return ()
         reset = () if last is None or event.seq == last.seq + 1 else self._missing(last, event.seq - 1)
-        self._move(Cursor(last.epoch if last is not None else None, event.seq))
+        self._move(Cursor(last and last.epoch, event.seq))
         return (*reset, event)
 
     def _caught_up(self, item: CaughtUp) -> tuple[Item, ...]:
@@ -87,7 +83,7 @@ class Timeline:
         if self._gap != (last, head):
             self._gap = (last, head)
             raise Gap(f"the server went on at {head} after {last}")
-        return (Reset(self.room, "gap_in_log", last.epoch or "", head + 1, head),)
+        return (Reset(self._room, "gap_in_log", last.epoch or "", head + 1, head),)
 
     def _move(self, cursor: Cursor) -> None:
         self.cursor = cursor

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TypeVar
 
 import httpx
+import msgspec
 
 from parlour.client.answers import failure
-from parlour.client.errors import ClientError, OutcomeUnknown, Refused, Unreachable
+from parlour.client.errors import ClientError, OutcomeUnknown, Unreachable
 from parlour.client.proxies import proxy_for
 from parlour.version import __version__
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
-
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,29 +83,33 @@ class Transport:
         self,
         method: str,
         url: str,
-        *,
         headers: Mapping[str, str],
+        status: int,
+        decode: Callable[[bytes], _T],
+        *,
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
         answer_s: float,
-    ) -> httpx.Response:
-        """Send one request and read the whole answer, of any status, waiting at most `answer_s` for each part of it.
+    ) -> tuple[_T, httpx.Headers]:
+        """Send one request, and decode the answer if it has the hoped-for status; its header fields come along.
 
-        Raises Unreachable when nothing was sent, OutcomeUnknown when no complete answer came.
+        Waits at most `answer_s` for each part of the answer. Raises Unreachable when nothing was sent, Refused, and
+        OutcomeUnknown when no complete answer came, or one that cannot be read.
         """
         timeout = httpx.Timeout(answer_s, connect=min(self.bounds.connect_s, answer_s))
-        with (
-            _endings(self._through),
-            self._http.stream(
-                method, url, headers=dict(headers), params=params, content=content, timeout=timeout
-            ) as response,
-        ):
+        ask = self._http.stream(method, url, headers=headers, params=params, content=content, timeout=timeout)
+        with _endings(self._through), ask as response:
             body = bytearray()
             for chunk in response.iter_raw():
                 body += chunk
                 if len(body) > self.bounds.max_answer_bytes:
                     raise OutcomeUnknown("the server's answer does not end")
-            return httpx.Response(response.status_code, headers=response.headers, content=bytes(body))
+        if response.status_code != status:
+            raise failure(response.status_code, response.headers, bytes(body), through=self._through)
+        try:
+            return decode(bytes(body)), response.headers
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise OutcomeUnknown("the answer is none of a chat server") from exc
 
     @contextmanager
     def stream(
@@ -110,29 +117,15 @@ class Transport:
     ) -> Iterator[Iterator[bytes]]:
         """Open a stream, which is to begin within `answer_s`, and give its chunks.
 
-        Raises what `request` raises, Refused, and ends as the stream ends.
+        Raises what `request` raises, and ends as the stream ends.
         """
         timeout = httpx.Timeout(min(answer_s, self.bounds.silence_s), connect=min(answer_s, self.bounds.connect_s))
-        with (
-            _endings(self._through),
-            self._http.stream("GET", url, headers=dict(headers), params=params, timeout=timeout) as response,
-        ):
+        ask = self._http.stream("GET", url, headers=headers, params=params, timeout=timeout)
+        with _endings(self._through), ask as response:
             if response.status_code != 200:
-                response.read()
-                raise self.judge(response)
+                raise failure(response.status_code, response.headers, response.read(), through=self._through)
             response.request.extensions["timeout"]["read"] = self.bounds.silence_s  # read when the body is begun
             yield response.iter_raw()
-
-    def judge(self, response: httpx.Response) -> Refused | OutcomeUnknown:
-        """The error that an answer stands for."""
-        headers = response.headers
-        return failure(
-            response.status_code,
-            headers.get("retry-after"),
-            headers.get("location"),
-            response.content,
-            through=self._through,
-        )
 
 
 @contextmanager

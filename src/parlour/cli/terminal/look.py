@@ -8,10 +8,18 @@ from datetime import datetime, tzinfo
 from zlib import crc32
 
 from parlour.core.text import text_line, visible
-from parlour.schema.events import Event
+from parlour.schema.events import Event, Reset
 
 _COLOURS = (36, 33, 32, 35, 34, 31)
 """Cyan, yellow, green, magenta, blue, red: readable on light and on dark."""
+
+_RESETS = {
+    "epoch_changed": "the server's data was replaced; what follows is from the new log",
+    "below_retention": "older messages are not kept any more; some are missing here",
+    "cursor_ahead": "the server has fewer messages than were shown here; what follows is from its log as it is now",
+    "damaged": "the server cannot read some messages any more; they are missing here",
+    "no_longer_member": "this room may not be read any more",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,11 @@ class Look:
             return datetime.fromisoformat(at).astimezone(self.zone)
         except (ValueError, OverflowError):
             return None
+
+
+def reset_text(reset: Reset) -> str:
+    """Why events are missing, as a sentence for people."""
+    return _RESETS.get(reset.reason, "some messages are missing here")
 
 
 def wants_colour(is_terminal: bool) -> bool:

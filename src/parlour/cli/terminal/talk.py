@@ -8,23 +8,15 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from parlour.cli.output import EXIT_UNKNOWN, describe, exit_code
-from parlour.cli.streams import InputFailed, complain
-from parlour.cli.terminal.look import Look
-from parlour.client import CaughtUp, Client, ClientError, Event, Lost, OutcomeUnknown, Reset
+from parlour.cli.streams import complain
+from parlour.cli.terminal.look import Look, reset_text
+from parlour.client import CaughtUp, Client, ClientError, Event, Lost, OutcomeUnknown, Reset, Sent
 from parlour.client.items import Item
-from parlour.client.outbox import Delivered, Draft, Outbox, Rejected, Report, Waiting
+from parlour.client.outbox import Draft, Outbox, Outcome
 from parlour.client.timeline import ANOTHER_LOG
 
 _INBOX_ITEMS = 1024
 """Above this the reading thread waits, and so, in the end, does the server."""
-
-_RESETS = {
-    "epoch_changed": "the server's data was replaced; what follows is from the new log",
-    "below_retention": "older messages are not kept any more; some are missing here",
-    "cursor_ahead": "the server has fewer messages than were shown here; what follows is from its log as it is now",
-    "damaged": "the server cannot read some messages any more; they are missing here",
-    "no_longer_member": "this room may not be read any more",
-}
 
 
 class Shown(NamedTuple):
@@ -34,19 +26,7 @@ class Shown(NamedTuple):
     is_remark: bool
 
 
-class Typed(NamedTuple):
-    """A line to send, from a thread that reads the input."""
-
-    text: str
-
-
-class EndOfInput(NamedTuple):
-    """There will be no more lines to send, because of `failure` if the input could not be read."""
-
-    failure: InputFailed | None = None
-
-
-_Inbox = Item | Lost | Report | ClientError | Typed | EndOfInput
+_Inbox = Item | Lost | Outcome | ClientError | Callable[[], None]
 
 
 def _nothing() -> None:
@@ -75,12 +55,13 @@ class Talk:
     ) -> None:
         self.name = client.name
         self.unsent: dict[str, Draft] = {}
-        self.error: ClientError | None = None
-        self.has_ended = False
-        self.input_failure: InputFailed | None = None
-        self.rejected_code = 0
-        self.trouble = ""
         self.refused: list[str] = []
+        self.rejected_code = 0
+        self.error: ClientError | None = None
+        self.is_lost = False
+        self.trouble = ""
+        self.has_caught_up = False
+        self._client = client
         self._look = look
         self._echoes = echoes
         self._title = title
@@ -90,8 +71,6 @@ class Talk:
         self._inbox: queue.Queue[_Inbox] = queue.Queue(_INBOX_ITEMS)
         self._outbox = Outbox(client, self.post)
         self._feed = client.follow(last=last, timeout_s=timeout_s)
-        self._is_lost = False
-        self._has_caught_up = False
         self._has_missed = False
         self._seen_seq = 0
         self._due_seq = 0
@@ -105,17 +84,7 @@ class Talk:
     @property
     def is_settled(self) -> bool:
         """Whether the room has been shown and everything said is stored and shown."""
-        return self._has_caught_up and not self.unsent and self._seen_seq >= self._due_seq
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether there is no connection now."""
-        return self._is_lost
-
-    @property
-    def has_caught_up(self) -> bool:
-        """Whether the room has been shown up to its head, at least once."""
-        return self._has_caught_up
+        return self.has_caught_up and not self.unsent and self._seen_seq >= self._due_seq
 
     def say(self, text: str) -> None:
         """Send a line, now or when the server is back."""
@@ -123,6 +92,11 @@ class Talk:
         self.unsent[draft.key] = draft
         if self._echoes:
             self._own.add(draft.key)
+
+    def post(self, item: _Inbox) -> None:
+        """Hand something to the thread that calls `take`, or a call to make there; waits while there is too much."""
+        self._inbox.put(item)
+        self._wake()
 
     def take(self, wait_s: float | None = 0.0) -> Iterator[Shown]:
         """Give the lines that what has happened makes; wait at most `wait_s` (None: for ever) for the first event."""
@@ -145,6 +119,15 @@ class Talk:
             return exit_code(self.error)
         return EXIT_UNKNOWN if self.unsent else 0
 
+    def _listen(self) -> None:
+        try:
+            for item in self._feed:
+                if isinstance(item, CaughtUp):
+                    self._client.hurry()
+                self.post(item)
+        except ClientError as exc:
+            self.post(exc)
+
     def _lines(self, item: _Inbox) -> Iterator[Shown]:
         match item:
             case Event():
@@ -156,21 +139,18 @@ class Talk:
                 if item.reason in ANOTHER_LOG:  # numbers of the old one may never come
                     self._due_seq = min(self._due_seq, item.head_seq)
                 self._has_missed = True
-                yield self._remark(_RESETS.get(item.reason, f"some messages are missing here ({item.reason})"))
+                yield self._remark(reset_text(item))
             case Lost():
                 self.trouble = item.reason
-                if not self._is_lost:
-                    self._is_lost = True
-                    yield self._remark("reconnecting…" if self._has_caught_up else "connecting…")
-            case Delivered() | Waiting() | Rejected():
-                yield from self._report(item)
+                if not self.is_lost:
+                    self.is_lost = True
+                    yield self._remark("reconnecting…" if self.has_caught_up else "connecting…")
+            case Outcome():
+                yield from self._outcome(item.draft, item.result)
             case ClientError():
                 self.error = item
-            case Typed():
-                self.say(item.text)
-            case EndOfInput():
-                self.has_ended = True
-                self.input_failure = item.failure
+            case Callable():
+                item()
 
     def _remark(self, text: str) -> Shown:
         return Shown(self._look.remark(text), is_remark=True)
@@ -190,46 +170,27 @@ class Talk:
 
     def _caught_up(self, item: CaughtUp) -> Iterator[Shown]:
         self._seen_seq = max(self._seen_seq, int(item.cursor.rpartition(".")[2]))
-        if self._is_lost and self._has_caught_up:
+        if self.is_lost and self.has_caught_up:
             yield self._remark("back" if self._has_missed else "back, nothing missed")
-        elif not self._has_caught_up and self._title is not None:
+        elif not self.has_caught_up and self._title is not None:
             yield self._remark(self._title)
-        self._is_lost = self._has_missed = False
-        self._has_caught_up = True
+        self.is_lost = self._has_missed = False
+        self.has_caught_up = True
 
-    def _report(self, report: Report) -> Iterator[Shown]:
-        draft = report.draft
-        if isinstance(report, Waiting):
-            return
+    def _outcome(self, draft: Draft, result: Sent | ClientError) -> Iterator[Shown]:
         self.unsent.pop(draft.key, None)
         self._settled()
-        if isinstance(report, Delivered):
-            self._due_seq = max(self._due_seq, report.sent.seq)
-            if self._is_lost:
+        if isinstance(result, Sent):
+            self._due_seq = max(self._due_seq, result.seq)
+            if self.is_lost:
                 self._feed.hurry()
             return
-        self.rejected_code = exit_code(report.error)
+        self.rejected_code = exit_code(result)
         self._own.discard(draft.key)
-        if isinstance(report.error, OutcomeUnknown):
+        if isinstance(result, OutcomeUnknown):
             why = "it is unknown whether this was stored"
         else:
-            why = f"not sent, {describe(report.error)}"
+            why = f"not sent, {describe(result)}"
             self.refused.append(draft.text)
         excerpt = draft.text if len(draft.text) <= 60 else f"{draft.text[:60]}…"
         yield self._remark(f"{why}: {excerpt}")
-
-    # --- for the other threads ---
-
-    def _listen(self) -> None:
-        try:
-            for item in self._feed:
-                if isinstance(item, CaughtUp):
-                    self._outbox.hurry()
-                self.post(item)
-        except ClientError as exc:
-            self.post(exc)
-
-    def post(self, item: _Inbox) -> None:
-        """Hand something to the thread that calls `take`; waits while it has too much to do."""
-        self._inbox.put(item)
-        self._wake()

@@ -28,7 +28,7 @@ def _wrap_line(line: str, width: int) -> str:
         return line
     rows: list[str] = []
     used = 0
-    for part in _WORD.findall(line):
+    for part in _WORD.findall(line.rstrip(" ")):
         word = part.lstrip(" ")
         if used and used + columns(part) > width and len(INDENT) + columns(word) <= width:
             rows.append(f"\n{INDENT}{word}")
