@@ -10,8 +10,8 @@ import pytest
 
 from parlour.core.errors import ERRORS
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 TEXT, HTML, PROBLEM = "text/plain; charset=utf-8", "text/html; charset=utf-8", "application/problem+json"
@@ -264,6 +264,6 @@ def test_browsers_are_bound_to_https_only_when_asked_to_and_over_https(
     """RFC 6797 §7.2."""
     with ServerProcess(tmp_path / "data", "--trusted-proxies", "127.0.0.1", "--hsts-seconds", seconds) as server:
         answer = httpx.get(
-            f"{server.url}/lobby", headers={"Accept": BROWSER, "X-Forwarded-Proto": scheme}, timeout=PATIENCE_S
+            f"{server.url}/lobby", headers={"Accept": BROWSER, "X-Forwarded-Proto": scheme}, timeout=TIMEOUT_S
         )
     assert (answer.status_code, answer.headers.get("strict-transport-security")) == (200, field)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 from tests.support.ui import parse
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -41,7 +41,7 @@ def http(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
         site["X-Forwarded-Prefix"] = "/chat"
     elif "left in" in request.param:
         base = "/chat"
-    with httpx.Client(base_url=server.url + base, headers=site, timeout=PATIENCE_S) as client:
+    with httpx.Client(base_url=server.url + base, headers=site, timeout=TIMEOUT_S) as client:
         yield client
 
 

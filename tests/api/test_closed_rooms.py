@@ -14,7 +14,7 @@ from parlour import RunningServer, send_message, start_server_async
 from parlour.core.actor import OWNER
 from parlour.core.errors import Refusal
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 CLOSE = b'{"access":"members"}'
 JSON_BODY = "Content-Type: application/json"
@@ -24,7 +24,7 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 
 @asynccontextmanager
 async def running(data: Path) -> AsyncIterator[RunningServer]:
-    async with asyncio.timeout(PATIENCE_S), await start_server_async(0, data=data, rate_limits=False) as server:
+    async with asyncio.timeout(TIMEOUT_S), await start_server_async(0, data=data, rate_limits=False) as server:
         yield server
 
 

@@ -19,9 +19,9 @@ import pytest
 from parlour.api.operation import Operation
 from parlour.api.reference import example
 from parlour.schema.commands import Op
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 from tests.support.table import TABLE, name
+from tests.support.timeout import TIMEOUT_S
 
 LOBBY = "lobby"
 
@@ -146,7 +146,7 @@ def pages(url: str) -> Iterator[tuple[str, Page]]:
     for path in PAGES:
         address = url + path.replace(" ", "%20")
         command = f"curl --silent {AS_BROWSER} {shlex.quote(address)}"
-        answer = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True, timeout=PATIENCE_S)
+        answer = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True, timeout=TIMEOUT_S)
         yield path, Page(answer.stdout)
 
 

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 from tests.support.table import TABLE
+from tests.support.timeout import TIMEOUT_S
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 ALLOWED_ORIGIN = "https://chat.example.org"
@@ -231,7 +231,7 @@ def test_what_one_peer_may_another_may_not_with_the_same_head(tmp_path: Path) ->
 
     def status(family: socket.AddressFamily, address: str | tuple[str, int]) -> bytes:
         with socket.socket(family) as line:
-            line.settimeout(PATIENCE_S)
+            line.settimeout(TIMEOUT_S)
             line.connect(address)
             line.sendall(head)
             return line.recv(65536)[9:12]

@@ -14,8 +14,8 @@ from websockets.sync.client import connect
 
 from parlour.chat.new_rooms import LISTED
 from parlour.core.limits import Limits
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 NOISE, OTHER = "127.0.0.11", "127.0.0.12"
 MOST = Limits().address_new_rooms_burst
@@ -117,7 +117,7 @@ def test_a_websocket_is_told_and_stays_open(tmp_path: Path) -> None:
 
         def say(room: str) -> dict[str, object]:
             line.send(json.dumps({"op": "send", "room": room, "text": "Hello"}))
-            answer: dict[str, object] = json.loads(line.recv(PATIENCE_S))
+            answer: dict[str, object] = json.loads(line.recv(TIMEOUT_S))
             return answer
 
         assert say("one")["type"] == "ack"

@@ -12,7 +12,7 @@ from parlour.config import Settings
 from parlour.work import retention
 from tests.support import raw
 from tests.support.inprocess import InProcess
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 DAY_MS = 86_400_000
 JSON = {"Accept": "application/json"}
@@ -37,7 +37,7 @@ def test_a_dropped_event_is_gone_and_a_cursor_before_it_too(tmp_path: Path, monk
     settings = Settings(port=0, data=tmp_path / "data", retention_days=1, rate_limits=False)
     with (
         InProcess(settings=settings) as server,
-        httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=PATIENCE_S) as http,
+        httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=TIMEOUT_S) as http,
     ):
         for number in range(10):
             assert http.post("/lobby", content=f"message {number + 1}").status_code == 201
@@ -46,7 +46,7 @@ def test_a_dropped_event_is_gone_and_a_cursor_before_it_too(tmp_path: Path, monk
             raw.read_until(follower, lambda data: b"caught_up" in data)
             assert http.get("/lobby/7").text.endswith("message 7\n")
             clock.days = 2
-            deadline = time.monotonic() + PATIENCE_S
+            deadline = time.monotonic() + TIMEOUT_S
             while http.get("/api/v1/rooms/lobby").json()["first_seq"] < 10:
                 assert time.monotonic() < deadline
             page = http.get("/lobby?since=5", headers=JSON)

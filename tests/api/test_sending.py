@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -354,7 +354,7 @@ def test_a_body_in_chunks_is_a_body(http: httpx.Client, room: str) -> None:
 
 
 def test_the_name_that_the_first_page_shows_is_the_one_its_form_sends_under(http: httpx.Client) -> None:
-    with httpx.Client(base_url=http.base_url, headers={"Accept": "text/html"}, timeout=PATIENCE_S) as browser:
+    with httpx.Client(base_url=http.base_url, headers={"Accept": "text/html"}, timeout=TIMEOUT_S) as browser:
         shown = re.search(r'<input id="name"[^>]*placeholder="([^"]+)"', browser.get("/first-visit").text)
         browser.post("/first-visit", data={"message": "hello"})
         assert shown is not None

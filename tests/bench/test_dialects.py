@@ -25,7 +25,7 @@ from bench.servers import (
     Server,
 )
 from bench.table import Pace, run_once
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 BRIEF = Pace(rounds=1, warm_up_s=0.0, seconds=0.2)
 FAN_OUT = ("--publishers", "4", "--subscribers", "10", "--markers", "10")
@@ -93,7 +93,7 @@ def test_scenarios_when_a_server_stores_nothing_then_only_one_that_syncs_is_call
 def generate(port: int, *arguments: str) -> dict[str, int]:
     """Run the generator in the dialect of NATS and return what it printed."""
     command = [str(BUILD / "load"), "--port", str(port), "--dialect", "nats", *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_S)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=TIMEOUT_S)
     figures: dict[str, int] = json.loads(done.stdout)
     return figures
 
@@ -107,7 +107,7 @@ def scripted_nats(size: int, greeting: bytes = SERVER_INFO) -> Iterator[tuple[in
         thread = threading.Thread(target=_serve, args=(listening, size, greeting, pongs))
         thread.start()
         yield listening.getsockname()[1], pongs
-    thread.join(PATIENCE_S)
+    thread.join(TIMEOUT_S)
     assert not thread.is_alive()
 
 
@@ -122,7 +122,7 @@ def _serve(listening: socket.socket, size: int, greeting: bytes, pongs: list[byt
             framed = _framed(b"MSG bench.0 1 %d\r\n%s\r\n" % (len(text), text), size)
             subscriber.sendall(A_PING + framed[0] + A_PING + b"".join(framed[1:]))
             publisher.sendall(b"".join(_framed(b"+OK\r\n", size)))
-        subscriber.settimeout(PATIENCE_S)
+        subscriber.settimeout(TIMEOUT_S)
         pongs.extend(re.findall(re.escape(ITS_PONG), subscriber.recv(1 << 20)))
 
 

@@ -12,7 +12,7 @@ from bench.table import Pace, run_once
 
 BRIEF = Pace(rounds=1, warm_up_s=0.0, seconds=0.5)
 LOAD = ("--publishers", "4", "--rate", "100", "--subscribers", "10", "--payload", "4000")
-IMPATIENT = dataclasses.replace(
+SHORT_TIMEOUT = dataclasses.replace(
     PARLOUR, command=lambda folder, port: [*PARLOUR.command(folder, port), "--stalled-s", "1"]
 )
 
@@ -38,6 +38,6 @@ def test_slow_readers_when_they_read_on_then_nothing_is_missing(rate: tuple[str,
 
 @pytest.mark.long
 def test_slow_readers_when_they_are_let_go_then_they_come_back_with_their_cursor() -> None:
-    figures = measured(IMPATIENT, "20", "--stall", "30")
+    figures = measured(SHORT_TIMEOUT, "20", "--stall", "30")
     assert figures["slow_closed"] == 20
     assert (figures["slow_complete"], figures["slow_missed"]) == (20, 0)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from parlour.client import Client
-from tests.support.patience import PATIENCE_S
 from tests.support.peer import Peer, answer, nobody, stream
 from tests.support.server import ServerProcess
 from tests.support.terminal import Terminal, parlour_command
+from tests.support.timeout import TIMEOUT_S
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_crash_of_the_server_loses_and_repeats_nothing(tmp_path: Path) -> None:
         assert texts_of(alice) == texts_of(bob)
 
 
-def test_graceful_restart_asks_for_patience_but_a_line_typed_ends_it(tmp_path: Path) -> None:
+def test_graceful_restart_asks_for_time_but_a_line_typed_ends_it(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server, chat(server, "lobby", "alice") as alice:
         ready(alice)
         alice.type("one\r")
@@ -362,7 +362,7 @@ def test_closed_window_ends_it(server: ServerProcess) -> None:
     with chat(server, "closed", "alice") as alice:
         ready(alice)
         alice.close_window()
-        assert alice.process.wait(PATIENCE_S) in (0, 129)  # what came first: the end of the input, or SIGHUP
+        assert alice.process.wait(TIMEOUT_S) in (0, 129)  # what came first: the end of the input, or SIGHUP
 
 
 def test_chat_that_was_stopped_unseen_takes_the_terminal_again(server: ServerProcess) -> None:

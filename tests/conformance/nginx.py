@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT
+from tests.support.timeout import TIMEOUT_S
 
 CONFIG = Path(__file__).with_name("nginx.conf")
 SITE = "127.0.0.77"
@@ -68,7 +68,7 @@ def nginx(directory: Path, port: int, site: str = "nginx.conf", asked: int = ASK
             yield running
         finally:
             process.terminate()
-            process.wait(PATIENCE_S)
+            process.wait(TIMEOUT_S)
 
 
 def _deployed(running: Nginx, port: int, site: str, asked: int) -> str:
@@ -107,7 +107,7 @@ def connected(address: Path | int) -> Iterator[socket.socket]:
         (socket.AF_UNIX, str(address)) if isinstance(address, Path) else (socket.AF_INET, ("127.0.0.1", address))
     )
     with socket.socket(family) as sock:
-        sock.settimeout(PATIENCE_S)
+        sock.settimeout(TIMEOUT_S)
         sock.connect(place)
         yield sock
 
@@ -150,4 +150,4 @@ def _witness(address: Path, seen: list[Seen]) -> Iterator[None]:
             yield
         finally:
             exchange(address, b"STOP / HTTP/1.1\r\n\r\n")
-            thread.join(PATIENCE_S)
+            thread.join(TIMEOUT_S)

@@ -18,7 +18,7 @@ from httpx_sse import connect_sse
 from playwright.sync_api import Browser, Page
 
 from tests.conformance.npm_packages import NPM, install
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 Shown: TypeAlias = tuple[str, ...]
 """An `open` or `error`, of an EventSource with its time in milliseconds; or an event: name, last event id, data."""
@@ -55,7 +55,7 @@ class Log:
     def wait(self, name: str, count: int) -> None:
         """Wait for events."""
         with self._changed:
-            found = self._changed.wait_for(lambda: [item[0] for item in self._items].count(name) >= count, PATIENCE_S)
+            found = self._changed.wait_for(lambda: [item[0] for item in self._items].count(name) >= count, TIMEOUT_S)
             assert found, (name, count, self._items)
 
 
@@ -77,7 +77,7 @@ def httpx_sse(url: str) -> Iterator[Follower]:
                     return
 
     def run() -> None:
-        with httpx.Client(timeout=PATIENCE_S) as client:
+        with httpx.Client(timeout=TIMEOUT_S) as client:
             while not ended.is_set():
                 try:
                     follow(client)
@@ -110,7 +110,7 @@ def npm_eventsource(url: str) -> Iterator[Follower]:
             yield log
         finally:
             node.kill()
-            thread.join(PATIENCE_S)
+            thread.join(TIMEOUT_S)
 
 
 class Tab:
@@ -132,7 +132,7 @@ class Tab:
         self._page.wait_for_function(
             "([name, count]) => shown.filter((item) => item[0] === name).length >= count",
             arg=[name, count],
-            timeout=PATIENCE_S * 1000,
+            timeout=TIMEOUT_S * 1000,
         )
 
 

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, expect
 
 from tests.conformance.nginx import SITE, nginx
 from tests.support.browser import Person, chromium
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_browser_finds_everything_and_stays_inside(alice: Person, request: pytes
 
 
 def test_error_page_leads_back_inside(site: str) -> None:
-    with httpx.Client(base_url=site, timeout=PATIENCE_S, headers={"Accept": "text/html"}) as http:
+    with httpx.Client(base_url=site, timeout=TIMEOUT_S, headers={"Accept": "text/html"}) as http:
         assert 'href="/chat/lobby"' in http.get("/chat/lobby/999").text
         assert http.get("/chat?room=dev").headers["location"].endswith("/chat/?room=dev")
         assert http.get("/lobby").status_code == 404, "nginx has nothing else there"
@@ -98,7 +98,7 @@ def test_error_page_leads_back_inside(site: str) -> None:
 def test_commands_take_the_address_of_the_page(site: str) -> None:
     for words in (["send", f"{site}/chat/ops", "from a terminal"], ["tail", f"{site}/chat/ops"]):
         done = subprocess.run(
-            [sys.executable, "-m", "parlour", *words], capture_output=True, text=True, check=False, timeout=PATIENCE_S
+            [sys.executable, "-m", "parlour", *words], capture_output=True, text=True, check=False, timeout=TIMEOUT_S
         )
         assert done.returncode == 0, done.stderr
     assert "from a terminal" in done.stdout

@@ -13,8 +13,8 @@ from httpx_sse import connect_sse
 from websockets.sync.client import unix_connect
 
 from tests.conformance.nginx import ASKED, OPEN, SITE, connected, nginx
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 HOST = "chat.example.org"
 
@@ -36,7 +36,7 @@ def site(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture
 def http(site: Path) -> Iterator[httpx.Client]:
     with httpx.Client(
-        transport=httpx.HTTPTransport(uds=str(site)), base_url=f"http://{HOST}", timeout=PATIENCE_S
+        transport=httpx.HTTPTransport(uds=str(site)), base_url=f"http://{HOST}", timeout=TIMEOUT_S
     ) as client:
         yield client
 
@@ -64,7 +64,7 @@ def test_a_long_log_is_caught_up_with(http: httpx.Client, site: Path) -> None:
             sender.send(json.dumps({"op": "send", "text": "x" * 500, "key": f"key-{number:08d}"}))
         acks = 0
         while acks < 2000:
-            acks += json.loads(sender.recv(PATIENCE_S))["type"] == "ack"
+            acks += json.loads(sender.recv(TIMEOUT_S))["type"] == "ack"
     with http.stream("GET", "/long?follow=1&format=ndjson&since=0") as stream:
         seqs = []
         for line in stream.iter_lines():
@@ -81,10 +81,10 @@ def test_a_websocket_goes_through_both_ways(site: Path) -> None:
         unix_connect(str(site), f"ws://{HOST}/socket") as other,
     ):
         for socket in (one, other):
-            assert json.loads(socket.recv(PATIENCE_S))["type"] == "caught_up"
+            assert json.loads(socket.recv(TIMEOUT_S))["type"] == "caught_up"
         one.send('{"op":"send","text":"through","key":"key-0001"}')
-        assert json.loads(other.recv(PATIENCE_S))["text"] == "through"
-        assert {json.loads(one.recv(PATIENCE_S))["type"] for _ in range(2)} == {"message", "ack"}
+        assert json.loads(other.recv(TIMEOUT_S))["text"] == "through"
+        assert {json.loads(one.recv(TIMEOUT_S))["type"] for _ in range(2)} == {"message", "ack"}
 
 
 def test_a_long_poll_is_answered_when_somebody_writes(http: httpx.Client, site: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_long_poll_is_answered_when_somebody_writes(http: httpx.Client, site: 
 
 def test_who_is_asking_is_known_and_what_they_claim_is_not_believed(server: ServerProcess, site: Path) -> None:
     visitor = httpx.HTTPTransport(local_address="127.0.0.88")
-    with httpx.Client(transport=visitor, base_url=f"http://{SITE}:{server.port}", timeout=PATIENCE_S) as client:
+    with httpx.Client(transport=visitor, base_url=f"http://{SITE}:{server.port}", timeout=TIMEOUT_S) as client:
         claims = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Host": "evil.example", "Forwarded": "for=203.0.113.9"}
         assert client.get("/whoever", headers=claims).status_code == 200
         while "path=/whoever" not in server.log:  # lines are written beside the answers
@@ -110,7 +110,7 @@ def test_who_is_asking_is_known_and_what_they_claim_is_not_believed(server: Serv
 def visitor(server: ServerProcess, source: str, site: str = SITE) -> httpx.Client:
     """Somebody at an address of this machine."""
     transport = httpx.HTTPTransport(local_address=source, limits=httpx.Limits(max_connections=None))
-    return httpx.Client(transport=transport, base_url=f"http://{site}:{server.port}", timeout=PATIENCE_S)
+    return httpx.Client(transport=transport, base_url=f"http://{site}:{server.port}", timeout=TIMEOUT_S)
 
 
 @pytest.mark.usefixtures("site")

@@ -81,7 +81,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     ours: list[Seen] = []
     next_body = RequestDecoder.next_body
 
-    def noted(decoder: RequestDecoder, limit: int) -> bytes | None:
+    def recorded(decoder: RequestDecoder, limit: int) -> bytes | None:
         head, body = decoder._head, next_body(decoder, limit)
         if head is not None and body is not None:
             id_ = (head.get(b"x-request-id") or b"").decode()
@@ -89,7 +89,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         return body
 
     with pytest.MonkeyPatch.context() as patch, InProcess(settings=settings) as server:
-        patch.setattr(RequestDecoder, "next_body", noted)
+        patch.setattr(RequestDecoder, "next_body", recorded)
         with nginx(directory, server.port, asked=1_000_000) as running:  # all cases come from one client
             yield Pair(server, running, ours)
 

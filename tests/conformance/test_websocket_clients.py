@@ -14,8 +14,8 @@ import websocket
 
 from tests.conformance.hostile_texts import HOSTILE
 from tests.conformance.npm_packages import NPM, install
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 Heard: TypeAlias = tuple[str, str | int]
 """`("message", data)`, `("pong", data)`, or, at the end, `("close", code)`."""
@@ -81,7 +81,7 @@ class Pypi:
 
 @contextmanager
 def websocket_client(url: str) -> Iterator[Talker]:
-    connection = websocket.create_connection(url, timeout=PATIENCE_S)
+    connection = websocket.create_connection(url, timeout=TIMEOUT_S)
     try:
         yield Pypi(connection)
     finally:

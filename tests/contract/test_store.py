@@ -16,8 +16,8 @@ from parlour.core.payloads import Message, Settings
 from parlour.schema.event_json import at_text, payload_of
 from parlour.schema.events import Event, decode_event
 from tests.contract.conftest import listen, seqs
-from tests.support.patience import PATIENCE_S
 from tests.support.stores import BOB, HandClock, append, draft
+from tests.support.timeout import TIMEOUT_S
 
 TEXTS = [
     "Grüße aus Köln",
@@ -134,7 +134,7 @@ async def test_closing_a_store_that_is_paused_finishes_what_is_queued(store: Sto
     store.on_commit(lambda _commits: store.pause(True))
     await append(store, draft("the first"))
     second = append(store, draft("the second"))
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         await store.close()
     assert (await second).seq == 2
 

@@ -25,8 +25,8 @@ from parlour.embed import start_server
 from parlour.store.sqlite.errors import StoreError
 from tests.support import raw
 from tests.support.faulty_disk import FaultyDisk
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT, ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 MEGABYTES = 6
 
@@ -43,7 +43,7 @@ async def ask(server: RunningServer, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
     writer.write(request)
     try:
-        return await asyncio.wait_for(reader.read(), PATIENCE_S)
+        return await asyncio.wait_for(reader.read(), TIMEOUT_S)
     finally:
         writer.close()
         await writer.wait_closed()
@@ -96,7 +96,7 @@ def test_a_socket_of_the_program_is_served_like_any_other(new_loop: LoopFactory,
             await loop.connect_accepted_socket(lambda: handle_client(server.app.server), ours)
             reader, writer = await asyncio.open_connection(sock=theirs)
             writer.write(raw.post("/lobby", b"from a pair") + raw.head("GET", "/lobby", "Connection: close"))
-            answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
+            answer = await asyncio.wait_for(reader.read(), TIMEOUT_S)
             writer.close()
             assert answer.startswith(b"HTTP/1.1 201 Created\r\n")
             assert answer.endswith(b": from a pair\n")
@@ -123,7 +123,7 @@ def test_a_slow_stream_gets_everything_on_either_loop(new_loop: LoopFactory, tmp
             assert int(str(row["buffered"])) < 1_000_000
             data = b""
             while data.count(b"\n") < count + 1:  # the rest of the line of caught_up is the first
-                data += await asyncio.wait_for(reader.read(65536), PATIENCE_S)
+                data += await asyncio.wait_for(reader.read(65536), TIMEOUT_S)
             lines = [json.loads(line) for line in data.splitlines()[1:]]
             events = [line for line in lines if "seq" in line]
             assert [event["seq"] for event in events] == list(range(1, count + 1))
@@ -139,7 +139,7 @@ async def test_a_stop_says_bye_to_a_websocket(tmp_path: Path) -> None:
     writer.write(raw.head("GET", "/lobby", *raw.UPGRADE))
     await reader.readuntil(b"caught_up")
     closing = asyncio.create_task(server.close())
-    rest = await asyncio.wait_for(reader.read(), PATIENCE_S)
+    rest = await asyncio.wait_for(reader.read(), TIMEOUT_S)
     assert b'"type":"bye"' in rest
     assert (1012).to_bytes(2, "big") in rest
     writer.close()
@@ -154,7 +154,7 @@ async def test_wait_failed_raises_what_made_storing_impossible_and_returns_when_
         await send_message(server, "lobby", "fine", name="robot")
         given_up.cancel()  # which is the end of that wait only
         await asyncio.gather(server.close(), server.close())
-        await asyncio.wait_for(waiting, PATIENCE_S)
+        await asyncio.wait_for(waiting, TIMEOUT_S)
     with FaultyDisk() as disk:
         async with await start_server_async(0, data=tmp_path / "chat") as server:
             failure = asyncio.ensure_future(server.wait_failed())
@@ -163,7 +163,7 @@ async def test_wait_failed_raises_what_made_storing_impossible_and_returns_when_
                 await send_message(server, "lobby", "perhaps", name="robot")
             assert unknown.value.code == "outcome_unknown"
             with pytest.raises(apsw.IOError):
-                await asyncio.wait_for(failure, PATIENCE_S)
+                await asyncio.wait_for(failure, TIMEOUT_S)
             disk.heal()
 
 
@@ -242,7 +242,7 @@ def test_start_server_blocks_until_a_signal_and_gives_the_exit_code(tmp_path: Pa
         answer = raw.exchange(port, raw.post("/lobby", b"hello", "Connection: close"))
         assert raw.status(answer) == 201
         process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE_S) == 0
+        assert process.wait(TIMEOUT_S) == 0
         assert process.stderr is not None
         log = process.stderr.read()
     assert " started " in log, "the log goes to standard error, as that of the command does"
@@ -257,7 +257,7 @@ def test_a_disk_that_fails_under_a_commit_ends_the_process_with_74_and_the_next_
         message = raw.post("/lobby", b"perhaps", "Connection: close", "Idempotency-Key: key-00000001")
         answer = raw.exchange(port, message)
         assert raw.status(answer) == 500
-        assert process.wait(PATIENCE_S) == 74
+        assert process.wait(TIMEOUT_S) == 74
         assert process.stderr is not None
         assert "storage_failed" in process.stderr.read()
     with ServerProcess(data) as server:

@@ -16,9 +16,9 @@ from tests.support.talk import Client
 LAST = "to all of you"
 """What is said last in every room, so that its readers know when they have everything."""
 
-SHARE = 256
+CHUNK = 256
 ROOMS = [f"full-{number}" for number in range(200)]
-"""Each is read by as many as a share has members. One connection takes half of the rooms."""
+"""Each has as many readers as a chunk has members. One connection reads half of the rooms."""
 
 CLOSE = ws_frame(b"\x03\xe8", 8)
 
@@ -76,8 +76,8 @@ def audiences_of_many_rooms(size: int) -> Iterator[Audience]:
     read = [upgrade(MANY) + b"".join([op(op="subscribe", room=room) for room in half]) for half in halves]
     # Those that come first are a batch by themselves; in the next one are the rest, and all that the reader reads.
     words = b"".join([op(op="send", room=room, text=LAST) for room in (*halves[1], *halves[0])])
-    yield Audience("200 rooms", 2 * SHARE, read, upgrade(MANY) + words + CLOSE, 100)
-    yield Audience("200 rooms, from a reader", 2 * SHARE, read, words, 100, is_one_of_them=True)
+    yield Audience("200 rooms", 2 * CHUNK, read, upgrade(MANY) + words + CLOSE, 100)
+    yield Audience("200 rooms, from a reader", 2 * CHUNK, read, words, 100, is_one_of_them=True)
     polls = [head("GET", f"/{room}?format=json&wait=55") for room in ROOMS]
     yield Audience("200 rooms, long-poll", size, polls, upgrade(MANY) + words + CLOSE, rooms=0)
     query = "&".join([f"room={room}" for room in ROOMS[:31]])
@@ -85,4 +85,4 @@ def audiences_of_many_rooms(size: int) -> Iterator[Audience]:
     last = op(op="send", room=ROOMS[0], text=LAST) + CLOSE
     yield Audience("streams of 31 rooms", size, streams, upgrade(MANY) + last, 31)
     small = b"".join([op(op="send", room=ROOMS[0], text=f"{number}") for number in range(199)])
-    yield Audience("200 messages, streams of 31 rooms", SHARE, streams, upgrade(MANY) + small + last, 31)
+    yield Audience("200 messages, streams of 31 rooms", CHUNK, streams, upgrade(MANY) + small + last, 31)

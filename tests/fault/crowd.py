@@ -11,7 +11,7 @@ from typing import cast
 
 from tests.fault.transports import STREAMS, Stream
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 EVENT = re.compile(rb'"seq":([0-9]+),"type":"message","at":"[^"]*","by":\{[^}]*\},"text":"([0-9.]*)')
 BYE = re.compile(rb'"reconnect_after_ms":([0-9]+)')
@@ -222,13 +222,13 @@ class Crowd:
     async def __aexit__(self, *_: object) -> None:
         self.is_wanted = False
         self.cut()
-        await until(lambda: not any(member.is_live for member in self.members), PATIENCE_S)
+        await until(lambda: not any(member.is_live for member in self.members), TIMEOUT_S)
         for task in self._tasks:
             task.cancel()
 
 
 class Talker:
-    """Sends messages at a rate, each with a key, over some kept connections; tries again until it knows.
+    """Sends messages at a rate, each with a key, over some kept connections; retries until it knows.
 
     The text of a message is the time of its sending and `size` letters. `acks` are (room, seq) by key, `latencies` the
     seconds until the acknowledgement, the attempts in between included.

@@ -84,7 +84,7 @@ class Flooder(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         for message, sent_at in self._waiting:
-            self._note(message, sent_at, LOST_FATE)
+            self._record(message, sent_at, LOST_FATE)
         if self._is_asked_to_close and not self._waiting and not self._flood.is_over:
             self._is_asked_to_close = False
             self._again = asyncio.get_running_loop().create_task(self._connect())
@@ -108,14 +108,14 @@ class Flooder(asyncio.Protocol):
     def _request(self, message: Message) -> bytes:
         raise NotImplementedError
 
-    def _note(self, message: Message, sent_at: float, fate: Fate) -> None:
+    def _record(self, message: Message, sent_at: float, fate: Fate) -> None:
         self._flood.shared.note(self._name, self._name, self._name, message, sent_at, fate)
 
     def _judge(self, message: Message, sent_at: float, fate: Fate, *, is_told: bool) -> None:
         """Note an answer; `is_told` is whether a refusal says when to come back."""
         if fate.outcome != "ack" and not (is_told and fate.outcome == "known_fail"):
             self._flood.faults.append(f"{fate.code} without saying when to come back, or that it is not stored")
-        self._note(message, sent_at, fate)
+        self._record(message, sent_at, fate)
 
 
 class HttpFlooder(Flooder):

@@ -17,7 +17,7 @@ STEEP = 3.0
 EARLY = 8
 """An input is tried at an eighth of its size first: what is hopeless would take minutes at the whole."""
 
-TRIES = 3
+ATTEMPTS = 3
 """A time is measured so often before it is believed: noise does not come again."""
 
 
@@ -34,7 +34,7 @@ Measure = Callable[[int], Cost]
 
 def least(measure: Measure, size: int) -> Cost:
     """The least of several measurements."""
-    costs = [measure(size) for _ in range(TRIES)]
+    costs = [measure(size) for _ in range(ATTEMPTS)]
     return Cost(min(cost.longest for cost in costs), min(cost.total for cost in costs))
 
 

@@ -15,7 +15,7 @@ from tests.fault.readers import LongPoll, Page, Reader, StreamReading, decode_pa
 from tests.fault.senders import HttpSender, Sender, WebSocketSender
 from tests.fault.transports import STREAMS
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 HTTP_SENDERS = 6
 WEBSOCKET_SENDERS = 2
@@ -78,7 +78,7 @@ class Load:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition. Raises what a client died of, and TimeoutError."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while not condition():
                 for task in self._tasks:
                     if task.done():

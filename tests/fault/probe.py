@@ -11,7 +11,7 @@ from tests.checker.history import Send
 from tests.fault.client import Shared, answer, fate_of_answer, make_message
 from tests.fault.crowd import percentile
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 CONNECTIONS = 20
 EVERY_S = 1.0
@@ -38,7 +38,7 @@ class Probe:
 
     async def __aexit__(self, *_: object) -> None:
         self._is_over = True
-        await asyncio.wait_for(asyncio.gather(*self._tasks), PATIENCE_S)
+        await asyncio.wait_for(asyncio.gather(*self._tasks), TIMEOUT_S)
 
     async def _post(self, number: int, due: float) -> None:
         name, room = f"probe-{number:02}", self._shared.rooms[0]

@@ -31,9 +31,9 @@ from tests.fault.rot import (
     trial,
     walk,
 )
-from tests.support.patience import PATIENCE_S
 from tests.support.records import RECORD, as_image
 from tests.support.server import ROOT
+from tests.support.timeout import TIMEOUT_S
 
 TRIALS = 40
 LONG_TRIALS = int(os.environ.get("PARLOUR_TEST_ROT", "1000"))
@@ -97,7 +97,7 @@ def test_a_refusal_is_a_line_and_an_exit_code(made: list[Original], tmp_path: Pa
     (data / file).write_bytes(content[: len(content) // 2])
     serve = [sys.executable, "-m", "parlour", "serve", "--port", "0", "--data", str(data)]
     done = subprocess.run(
-        serve, env={"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        serve, env={"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     assert (done.returncode, done.stdout) == (CANNOT_START, "")
     (line,) = done.stderr.splitlines()

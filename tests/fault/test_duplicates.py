@@ -22,8 +22,8 @@ from tests.fault.readers import LongPoll, Reader, StreamReading
 from tests.fault.storm import REQUESTS, Guest, Line, copies
 from tests.fault.transports import STREAMS
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 KEYS = 1000
 LONG_KEYS = int(os.environ.get("PARLOUR_TEST_KEYS", "100000"))
@@ -150,7 +150,7 @@ class Storm:
         """Wait for it, or for what a client died of."""
         assert asyncio.iscoroutine(what)
         waiting = asyncio.create_task(what)
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             await asyncio.wait([waiting, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
             waiting.cancel()

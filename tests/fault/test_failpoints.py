@@ -21,8 +21,8 @@ from parlour.store.sqlite.check import check
 from tests.fault.deaths import EXIT_STORAGE_FAILED, At, Death, injecting, live_through, start_under
 from tests.fault.load import Load
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT, ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 WAL = "parlour.db-wal"
 DATABASE = "parlour.db"
@@ -66,7 +66,7 @@ FAILURES: dict[str, list[Death]] = {
 
 
 @pytest.mark.parametrize("deaths", some_and_all(FAILURES))
-async def test_a_failed_disk_is_unknown_ends_the_process_and_is_settled_by_the_retry(
+async def test_a_failed_disk_is_unknown_ends_the_process_and_is_resolved_by_the_retry(
     tmp_path: Path, deaths: list[Death]
 ) -> None:
     """B.1 D16: no second try of the sync, exit code 74, the log verified at the next start."""
@@ -155,7 +155,7 @@ def die_at_start(server: ServerProcess, syscall: str, count: int, path: str) -> 
         listening = process.stdout.readline()
         if listening:
             process.terminate()  # strace passes it on
-        process.wait(PATIENCE_S)
+        process.wait(TIMEOUT_S)
     return not listening
 
 

@@ -16,8 +16,8 @@ from parlour.store.sqlite.check import check
 from tests.fault.disks import DISKS, SmallDisk
 from tests.fault.load import Load
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 ROUNDS = 3
 REFUSALS = 60
@@ -71,7 +71,7 @@ def test_a_server_is_ready_again_without_a_send_when_there_is_room(
         fill_and_look(disk, server, 0)
         assert status_of(server.port, "/readyz") == 503
         disk.free(server)
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + TIMEOUT_S
         while status_of(server.port, "/readyz") != 200:
             assert time.monotonic() < until
         assert raw.status(post(server.port, "lobby", "after", "after-it")) == 201

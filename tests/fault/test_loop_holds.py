@@ -30,7 +30,7 @@ LONG_NAMES = [chr(0x4E00 + number) * 64 for number in range(11)]
 """As many rooms with the longest names as one stream takes."""
 
 WORST = 10
-TRIES = 3
+ATTEMPTS = 3
 """A hold is measured so often before it is believed: noise does not come again."""
 
 HOSTILE = ("bidi", "joiners")
@@ -77,15 +77,15 @@ class Sweep:
     def feed(self, named: Iterable[tuple[str, bytes]], *, is_stream: bool = False) -> None:
         """Measure each of these inputs."""
         for name, data in named:
-            self._note(lambda name=name, data=data: self._meter.feed(name, data, is_stream=is_stream))  # type: ignore[misc]
+            self._measure(lambda name=name, data=data: self._meter.feed(name, data, is_stream=is_stream))  # type: ignore[misc]
 
     def feed_audience(self, audience: Audience) -> None:
         """Measure an input that many wait for."""
-        self._note(lambda: audience.measure(self._meter, self.port))
+        self._measure(lambda: audience.measure(self._meter, self.port))
 
-    def _note(self, measure: Callable[[], Hold]) -> None:
+    def _measure(self, measure: Callable[[], Hold]) -> None:
         hold = measure()
-        for _ in range(TRIES - 1):
+        for _ in range(ATTEMPTS - 1):
             if hold.seconds < SLOW_S:
                 break
             hold = min(hold, measure())

@@ -57,7 +57,7 @@ PEAK = Flow(posters=64, websockets=24, window=16)
 """As many as find out what the server takes at most, without a refusal."""
 
 CROWD = Flow(posters=200, websockets=200, window=256)
-PATIENT = Flow(posters=600, websockets=24, window=256)
+MANY_POSTERS = Flow(posters=600, websockets=24, window=256)
 """As many as can want ten times that; where little is taken, with less under way, which is worked off at the end."""
 
 POSTERS = Flow(posters=400, websockets=0, window=1, rate=5000)
@@ -93,7 +93,7 @@ def test_ten_times_too_much_for_a_long_time(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "free") as server:
         missed += uvloop.run(ten_times_the_peak(server, tmp_path, CROWD, LONG_S))
     with ServerProcess(tmp_path / "slow", under=slow_disk(tmp_path, SYNC_MS)) as server:
-        missed += uvloop.run(ten_times_the_peak(server, tmp_path, PATIENT, LONG_S / 5))
+        missed += uvloop.run(ten_times_the_peak(server, tmp_path, MANY_POSTERS, LONG_S / 5))
     with ServerProcess(tmp_path / "limited", *LIMITED, rate_limits=True) as server:
         missed += uvloop.run(many_times_the_rate(server, tmp_path, LONG_S / 5))
     assert missed == []  # only here: a miss early on must not hide the other figures

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT, ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 CANNOT_START = 3
 
@@ -22,7 +22,7 @@ def test_a_second_server_on_the_same_data_is_refused_and_the_first_goes_on(tmp_p
             env={"PYTHONPATH": str(ROOT / "src")},
             capture_output=True,
             text=True,
-            timeout=PATIENCE_S,
+            timeout=TIMEOUT_S,
             check=False,
         )
         assert second.returncode == CANNOT_START

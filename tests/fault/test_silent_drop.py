@@ -24,9 +24,9 @@ from tests.checker.invariants import violations
 from tests.fault.load import Load
 from tests.fault.relay import LossyRelay
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.recorder import Recorder, encode_nothing, encode_seqs
 from tests.support.stores import CountedIds, HandClock, append, draft
+from tests.support.timeout import TIMEOUT_S
 
 HEALED_S = 15
 ACKS = 600
@@ -184,7 +184,7 @@ async def test_what_is_lost_while_a_room_is_loaded_is_repaired(lost: list[int]) 
             hub.deliver(commits)
     store.go_on.set()
     reader = await entering
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while len(reader.seqs) < 6:
             await asyncio.sleep(0)
     assert reader.seqs == [1, 2, 3, 4, 5, 6]

@@ -18,8 +18,8 @@ from tests.fault.slow_clients import PAGE_WAYS, STREAM_WAYS, SlowClient, SlowCli
 from tests.fault.test_storm import log_of
 from tests.fault.transports import STREAMS
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess, own_kb
+from tests.support.timeout import TIMEOUT_S
 
 HEALTHY = 100
 PER_SECOND = 100
@@ -114,7 +114,7 @@ async def serve_slow_clients(server: ServerProcess, case: Case) -> tuple[float, 
             slow.close()
         await talker.stop()
         head = int(str(log_of(server, ROOM)["head_seq"]))
-        await until(lambda: all(member.seq == head for member in crowd.members), PATIENCE_S)
+        await until(lambda: all(member.seq == head for member in crowd.members), TIMEOUT_S)
         assert crowd.seen.faults == []
         assert all(member.connections == 1 for member in crowd.members), "a healthy one was let go"
     each = max(0, peak_kb - before_kb - HEAP_KB) * 1024 / case.count
@@ -181,5 +181,5 @@ async def wake(crowd: Crowd, clients: list[SlowClient], head: int) -> None:
             assert 0 < member.seq < head, "the room was not larger than the buffers"
             woken.append(member)
     await asyncio.gather(*[member.connect() for member in woken])
-    await until(lambda: all(member.seq >= head for member in woken), PATIENCE_S)
+    await until(lambda: all(member.seq >= head for member in woken), TIMEOUT_S)
     crowd.members += woken

@@ -16,8 +16,8 @@ import uvloop
 
 from tests.fault.crowd import Crowd, Talker, percentile, until
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 RESUMED_S = 30
 SPREAD_MS = 15_000
@@ -49,7 +49,7 @@ async def storm(server: ServerProcess, members: int, rooms: int, away: float) ->
         Crowd(server.port, epoch, names, members, lambda told_ms: told_ms / 1000 * away) as crowd,
         Talker(server.port, names, PER_SECOND) as talker,
     ):
-        await until(lambda: len(talker.acks) >= PER_SECOND, PATIENCE_S)
+        await until(lambda: len(talker.acks) >= PER_SECOND, TIMEOUT_S)
         before = percentile(talker.latencies, 0.99)
         begun = time.monotonic()
         os.kill(server.pid, signal.SIGTERM)
@@ -65,7 +65,7 @@ async def storm(server: ServerProcess, members: int, rooms: int, away: float) ->
         check_delays(crowd.seen.delays_ms, members)
 
         known = len(talker.acks)  # all lines are at work again
-        await until(lambda: len(talker.acks) >= known + PER_SECOND // 2, PATIENCE_S)
+        await until(lambda: len(talker.acks) >= known + PER_SECOND // 2, TIMEOUT_S)
         talker.latencies.clear()
         begun = time.monotonic()
         crowd.cut()
@@ -73,7 +73,7 @@ async def storm(server: ServerProcess, members: int, rooms: int, away: float) ->
         cut_s = time.monotonic() - begun
         assert Counter(member.connections for member in crowd.members) == {3: members}
         known = len(talker.acks)
-        await until(lambda: len(talker.acks) >= known + PER_SECOND, PATIENCE_S)
+        await until(lambda: len(talker.acks) >= known + PER_SECOND, TIMEOUT_S)
         during = percentile(talker.latencies, 0.99)
         await talker.stop()
         logs = {name: log_of(server, name) for name in names}

@@ -21,8 +21,8 @@ from tests.fault.deaths import injecting
 from tests.fault.load import Load
 from tests.fault.volumes import VOLUMES, Volume
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT, ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 ROUNDS = 3
 LONG_ROUNDS = int(os.environ.get("PARLOUR_TEST_FILLS", "20"))
@@ -143,7 +143,7 @@ async def test_without_inodes_a_running_server_needs_none(tmp_path: Path, kind: 
 @in_memory
 @pytest.mark.parametrize("lack", ["bytes", "inodes"])
 def test_a_start_without_room_is_refused_in_words_and_harms_nothing(tmp_path: Path, kind: str, lack: str) -> None:
-    """It needs a write-ahead log; a service manager tries again until there is room for it."""
+    """It needs a write-ahead log; a service manager retries until there is room for it."""
     with VOLUMES[kind](tmp_path / "disk") as disk:
         server = ServerProcess(disk.path / "data")
         with server:
@@ -176,7 +176,7 @@ def refuse(disk: Volume, server: ServerProcess) -> None:
     """A start ends with its exit code and one line that names the place."""
     serve = [sys.executable, "-m", "parlour", "serve", "--port", "0", "--data", str(server.data)]
     done = subprocess.run(
-        serve, env={"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        serve, env={"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     assert (done.returncode, done.stdout) == (CANNOT_START, ""), done
     (line,) = done.stderr.splitlines()

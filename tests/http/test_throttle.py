@@ -7,7 +7,7 @@ import time
 from functools import partial
 
 from parlour.http.throttle import LONGEST_S, STEP_S, Throttle
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 TIMER_ERROR_S = 0.002
 """A timer of the loop may fire this much early."""
@@ -21,7 +21,7 @@ async def test_each_peer_resumes_once_and_after_the_one_before() -> None:
     for number in range(50):
         throttle.delay(partial(resumed.append, number))
     throttle.delay(lambda: done.set_result(None))
-    await asyncio.wait_for(done, PATIENCE_S)
+    await asyncio.wait_for(done, TIMEOUT_S)
     assert resumed == list(range(50))
     assert time.monotonic() - begun >= 50 * STEP_S - TIMER_ERROR_S
 
@@ -35,5 +35,5 @@ async def test_no_delay_is_longer_than_the_longest() -> None:
     done = loop.create_future()
     # Timers fire in the order of their times, even when a busy machine makes them late.
     loop.call_later(LONGEST_S + TIMER_ERROR_S, done.set_result, None)
-    await asyncio.wait_for(done, PATIENCE_S)
+    await asyncio.wait_for(done, TIMEOUT_S)
     assert resumed == ["the last of them"]

@@ -15,7 +15,7 @@ from parlour.hub.tuning import Tuning
 from parlour.schema.events import Typing
 from tests.support.memory_hub import MemoryHub
 from tests.support.recorder import NUMBERS, Recorder, encode_nothing, encode_seqs
-from tests.support.stores import PATIENCE_S, append, draft
+from tests.support.stores import TIMEOUT_S, append, draft
 
 CHUNK = 4
 TUNING = Tuning(chunk_readers=CHUNK, writes_per_slice=CHUNK // 2, writes_at_once=12)
@@ -88,7 +88,7 @@ async def test_what_the_relay_lost_is_repaired_as_fast_as_readers_are_written_to
     for _ in range(6):
         await rooms.post(TUNING.page_events)
     rooms.relay = lambda commits: commits
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while len(readers[-1].seqs) < 6 * TUNING.page_events:
             await rooms.post()
             await rooms.at_rest()

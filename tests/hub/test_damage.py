@@ -18,9 +18,9 @@ from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.store.sqlite import SqliteStore
 from tests.support.memory_hub import until
-from tests.support.patience import PATIENCE_S
 from tests.support.recorder import Recorder
 from tests.support.stores import append, draft, open_sqlite
+from tests.support.timeout import TIMEOUT_S
 
 
 class Room:
@@ -132,7 +132,7 @@ async def test_a_live_reader_is_told_of_what_the_relay_lost_and_the_disk_damaged
     room = Room(store, tmp_path)
     reader = await room.follow(since=0)
     channel = await room.hub.open("lobby")
-    waiter = asyncio.create_task(channel.wait_for_news(0, PATIENCE_S))
+    waiter = asyncio.create_task(channel.wait_for_news(0, TIMEOUT_S))
     await asyncio.sleep(0)
     await room.say(6)
     room.damage(3, 4)

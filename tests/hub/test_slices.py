@@ -15,7 +15,7 @@ from parlour.hub.tuning import Tuning
 from parlour.schema.events import Typing
 from tests.support.memory_hub import MemoryHub
 from tests.support.recorder import Recorder, encode_nothing, encode_seqs
-from tests.support.stores import PATIENCE_S, append, draft
+from tests.support.stores import TIMEOUT_S, append, draft
 
 CHUNK = 8
 TUNING = Tuning(chunk_readers=CHUNK, writes_per_slice=4, writes_at_once=24, encoded_at_once=32, costly_write_bytes=1024)
@@ -223,7 +223,7 @@ async def test_requests_that_wait_in_many_rooms_are_woken_in_many_iterations(roo
     waiters: list[Task[bool]] = []
     for room in names(20):
         channel = await rooms.hub.open(room)
-        waiters += [asyncio.create_task(channel.wait_for_news(0, PATIENCE_S)) for _ in range(WOKEN // 2)]
+        waiters += [asyncio.create_task(channel.wait_for_news(0, TIMEOUT_S)) for _ in range(WOKEN // 2)]
     await asyncio.sleep(0)
     await rooms.post(rooms=names(20))
     await asyncio.sleep(0)

@@ -12,8 +12,8 @@ import pytest
 from parlour.core.names import RESERVED
 from tests.meta.test_source import TEXTS
 from tests.support.examples import Example, check, examples, run
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 PROTOCOL = TEXTS[Path("docs/protocol.md")]
 STORY = list(examples(PROTOCOL))
@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 def epoch_of(server: ServerProcess) -> str:
-    epoch: str = httpx.get(f"{server.url}/api/v1", timeout=PATIENCE_S).json()["epoch"]
+    epoch: str = httpx.get(f"{server.url}/api/v1", timeout=TIMEOUT_S).json()["epoch"]
     return epoch
 
 

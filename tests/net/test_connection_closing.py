@@ -12,8 +12,8 @@ from parlour.config import Settings
 from parlour.core.limits import Limits
 from parlour.net.closing import LINGER_S
 from tests.support.inprocess import InProcess, LoopFactory, Scripted
-from tests.support.patience import PATIENCE_S
 from tests.support.raw import UPGRADE, head, post, ws_frame
+from tests.support.timeout import TIMEOUT_S
 
 FAST = head("GET", "/fast")
 
@@ -45,7 +45,7 @@ def test_half_close_after_the_last_requests_gets_all_answers_then_the_end(
 ) -> None:
     with server.client() as client:
         client.send(FAST + head("GET", "/slow/a") + FAST + post("/post", b"123")).half_close()
-        assert application.begun.get(timeout=PATIENCE_S) == "a"
+        assert application.begun.get(timeout=TIMEOUT_S) == "a"
         server.call(application.finish, "a")
         answers = [client.answer() for _ in range(4)]
         assert [answer.body for answer in answers] == [b"fast ", b"slow a", b"fast ", b"3"]
@@ -91,9 +91,9 @@ def test_websocket_half_closed_with_its_handshake_ends(chat: InProcess) -> None:
 def test_handler_of_a_client_that_vanishes_is_cancelled(server: InProcess, application: Scripted) -> None:
     with server.client() as client:
         client.send(head("GET", "/slow/a") + FAST)
-        assert application.begun.get(timeout=PATIENCE_S) == "a"
+        assert application.begun.get(timeout=TIMEOUT_S) == "a"
         client.reset()
-        assert application.cancelled.get(timeout=PATIENCE_S) == "a"
+        assert application.cancelled.get(timeout=TIMEOUT_S) == "a"
         server.wait_until(lambda: not server.server.drain.connections)
 
 
@@ -165,7 +165,7 @@ def test_client_that_never_stops_sending_is_cut_off(server: InProcess) -> None:
         try:
             server.wind(LINGER_S + 2)
             server.wait_until(lambda: not server.server.drain.connections)
-            sender.join(PATIENCE_S)
+            sender.join(TIMEOUT_S)
             assert not sender.is_alive()
         finally:
             stop.set()

@@ -13,9 +13,9 @@ from parlour.net.closing import LINGER_S
 from parlour.net.connection import Connection
 from parlour.net.http import HttpConnection
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
-from tests.support.patience import PATIENCE_S
 from tests.support.raw import head
 from tests.support.talk import Client
+from tests.support.timeout import TIMEOUT_S
 
 LIMITS = Limits()
 SLACK_S = 2
@@ -96,7 +96,7 @@ def test_next_request_has_the_deadline_of_a_head_once_it_has_begun(server: InPro
 def test_head_cut_short_behind_a_slow_request_has_its_deadline_too(server: InProcess, application: Scripted) -> None:
     with server.client() as client:
         client.send(head("GET", "/slow/a") + FAST[:10])
-        assert application.begun.get(timeout=PATIENCE_S) == "a"
+        assert application.begun.get(timeout=TIMEOUT_S) == "a"
         server.wind(300)  # a handler may take its time
         server.call(application.finish, "a")
         assert client.answer().body == b"slow a"

@@ -15,9 +15,9 @@ from parlour.core.addresses import SITE, AddressCounts
 from parlour.core.limits import Limits
 from parlour.net.server import Counted
 from tests.support.inprocess import InProcess, Scripted, Setup
-from tests.support.patience import PATIENCE_S
 from tests.support.raw import head
 from tests.support.talk import Answer, Client
+from tests.support.timeout import TIMEOUT_S
 
 FAST = head("GET", "/fast")
 WHO = head("GET", "/who")
@@ -141,10 +141,10 @@ def test_tcp_peer_that_is_gone_before_it_is_accepted_is_not_taken_for_the_unix_s
 
         def hold() -> None:
             held.set()
-            go_on.wait(PATIENCE_S)
+            go_on.wait(TIMEOUT_S)
 
         server.loop.call_soon_threadsafe(hold)
-        assert held.wait(PATIENCE_S)
+        assert held.wait(TIMEOUT_S)
         with Client.to(server.port) as client:
             client.send(head("GET", "/who", "X-Forwarded-For: 198.51.100.7"))
             client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -14,9 +14,9 @@ from parlour.core.limits import Limits
 from parlour.net.connection import Connection
 from parlour.net.http import READ_AHEAD, HttpConnection
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
-from tests.support.patience import PATIENCE_S
 from tests.support.raw import head, post
 from tests.support.talk import Client
+from tests.support.timeout import TIMEOUT_S
 
 FAST = head("GET", "/fast")
 CLOSE = head("GET", "/fast", "Connection: close")
@@ -42,7 +42,7 @@ def slow(name: str, *fields: str) -> bytes:
 
 def finish(server: InProcess, application: Scripted, name: str) -> None:
     """Wait until a slow request has begun, then let it be answered."""
-    assert application.begun.get(timeout=PATIENCE_S) == name
+    assert application.begun.get(timeout=TIMEOUT_S) == name
     server.call(application.finish, name)
 
 
@@ -63,7 +63,7 @@ def test_two_connections_with_slow_requests_get_their_own_answers(server: InProc
     """One of two peers behind the same proxy never sees what the other asked for, whoever is answered first."""
     with server.client() as one, server.client() as two:
         one.send(slow("one") + FAST)
-        assert application.begun.get(timeout=PATIENCE_S) == "one"
+        assert application.begun.get(timeout=TIMEOUT_S) == "one"
         two.send(slow("two") + FAST)
         finish(server, application, "two")
         assert [two.answer().body, two.answer().body] == [b"slow two", b"fast "]
@@ -74,7 +74,7 @@ def test_two_connections_with_slow_requests_get_their_own_answers(server: InProc
 def test_flood_of_pipelined_requests_behind_a_slow_one_is_not_read_in(server: InProcess, application: Scripted) -> None:
     with server.client() as client:
         client.send(slow("a"))
-        assert application.begun.get(timeout=PATIENCE_S) == "a"
+        assert application.begun.get(timeout=TIMEOUT_S) == "a"
         decoder = server.http(client).decoder
         sent = fill(server, client, FAST * 1000)
         held = server.call(lambda: decoder.buffered)
@@ -122,7 +122,7 @@ def fill(server: InProcess, client: Client, data: bytes) -> int:
     """Send until the server reads no more and the kernels are full; gives how much they and the server took."""
     transport = server.connection(client).transport
     sent = 0
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     client.sock.setblocking(False)
     while sent < 64 * 1024 * 1024:
         assert time.monotonic() < deadline, "the server neither reads nor stops reading"
@@ -130,7 +130,7 @@ def fill(server: InProcess, client: Client, data: bytes) -> int:
             sent += client.sock.send(data)
         except BlockingIOError:
             if not server.call(transport.is_reading):
-                client.sock.settimeout(PATIENCE_S)
+                client.sock.settimeout(TIMEOUT_S)
                 return sent
     raise AssertionError("the server reads without end")
 

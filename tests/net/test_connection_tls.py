@@ -16,8 +16,8 @@ from parlour.net.closing import LINGER_S
 from parlour.net.tls import ServerTls
 from tests.support.certificates import make_certificate
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
-from tests.support.patience import PATIENCE_S
 from tests.support.raw import UPGRADE, head, post, ws_frame
+from tests.support.timeout import TIMEOUT_S
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_table_can_be_made_in_every_turn_of_the_end_of_a_tls_connection(
         server.connection(client)
         looked = asyncio.run_coroutine_threadsafe(look_until_it_is_gone(), server.loop)
         client.reset()
-        assert looked.result(PATIENCE_S) > 0
+        assert looked.result(TIMEOUT_S) > 0
 
 
 @pytest.fixture

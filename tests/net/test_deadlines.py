@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.net.deadlines import Wheel
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 
 class Clock:
@@ -197,7 +197,7 @@ async def test_started_on_a_loop_it_ticks_until_stopped() -> None:
     wheel = Wheel(loop.time, tick_s=0.01)
     wheel.start(loop)
     wheel.set(Waiting(), 0.02)
-    await asyncio.wait_for(done, PATIENCE_S)
+    await asyncio.wait_for(done, TIMEOUT_S)
     wheel.stop()
     wheel.stop()
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from parlour.net.drain import Drain
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 
 class Conn:
@@ -51,7 +51,7 @@ async def test_everybody_is_told_once_with_a_spread_and_the_stop_ends_when_all_a
     assert order == ["closed, draining=True"]
     assert not stop.done()
     busy.finish()
-    assert await asyncio.wait_for(stop, PATIENCE_S) == 0
+    assert await asyncio.wait_for(stop, TIMEOUT_S) == 0
     assert all(len(conn.told) == 1 for conn in polite)
     assert {conn.told[0] for conn in polite} == {0, 7500, 14985}
     assert not drain.connections
@@ -60,7 +60,7 @@ async def test_everybody_is_told_once_with_a_spread_and_the_stop_ends_when_all_a
 async def test_what_is_left_at_the_deadline_is_aborted(drain: Drain) -> None:
     stuck = [Conn(drain, "stuck") for _ in range(3)]
     polite = Conn(drain)
-    assert await asyncio.wait_for(drain.run(lambda: None, 0.01), PATIENCE_S) == 3
+    assert await asyncio.wait_for(drain.run(lambda: None, 0.01), TIMEOUT_S) == 3
     assert all(conn.is_aborted for conn in stuck)
     assert polite.told
     assert not polite.is_aborted
@@ -71,7 +71,7 @@ async def test_a_second_signal_ends_the_wait(drain: Drain) -> None:
     stop = asyncio.ensure_future(drain.run(lambda: None, 3600))
     await stuck.was_told.wait()
     drain.hurry()
-    assert await asyncio.wait_for(stop, PATIENCE_S) == 1
+    assert await asyncio.wait_for(stop, TIMEOUT_S) == 1
     assert stuck.is_aborted
 
 
@@ -82,16 +82,16 @@ async def test_a_connection_of_the_last_moment_is_drained_too(drain: Drain) -> N
     late = Conn(drain)
     await late.was_told.wait()
     busy.finish()
-    assert await asyncio.wait_for(stop, PATIENCE_S) == 0
+    assert await asyncio.wait_for(stop, TIMEOUT_S) == 0
 
 
 async def test_one_broken_connection_spares_the_others(drain: Drain, caplog: pytest.LogCaptureFixture) -> None:
     broken, polite = Conn(drain, "broken"), Conn(drain)
-    assert await asyncio.wait_for(drain.run(lambda: None, 60), PATIENCE_S) == 0
+    assert await asyncio.wait_for(drain.run(lambda: None, 60), TIMEOUT_S) == 0
     assert broken.is_aborted
     assert polite.told
     assert [record.getMessage() for record in caplog.records] == ["drain_failed"]
 
 
 async def test_without_connections_it_ends_at_once(drain: Drain) -> None:
-    assert await asyncio.wait_for(drain.run(lambda: None, 60), PATIENCE_S) == 0
+    assert await asyncio.wait_for(drain.run(lambda: None, 60), TIMEOUT_S) == 0

@@ -20,7 +20,7 @@ import uvloop
 
 import parlour.net.fanout
 from parlour.net.fanout import FEWEST, FanOut
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 LINES = 12
@@ -95,7 +95,7 @@ def run(request: pytest.FixtureRequest) -> Callable[..., None]:
 
     def run(main: Callable[[], Coroutine[None, None, None]]) -> None:
         async def bounded() -> None:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 await main()
 
         with asyncio.Runner(loop_factory=request.param) as runner:

@@ -16,8 +16,8 @@ from parlour.http.request import Request
 from parlour.http.response import Response
 from parlour.net.connection import Connection
 from tests.support.inprocess import InProcess, LoopFactory, Scripted
-from tests.support.patience import PATIENCE_S
 from tests.support.raw import head
+from tests.support.timeout import TIMEOUT_S
 
 GET = head("GET", "/it")
 
@@ -54,7 +54,7 @@ async def has_children(_request: Request) -> Response:
 
 
 async def waits_for_all(_request: Request) -> Response:
-    first, second = await asyncio.wait_for(asyncio.gather(asyncio.sleep(0, b"a"), asyncio.sleep(0, b"b")), PATIENCE_S)
+    first, second = await asyncio.wait_for(asyncio.gather(asyncio.sleep(0, b"a"), asyncio.sleep(0, b"b")), TIMEOUT_S)
     return Response(body=first + second)
 
 

@@ -14,9 +14,9 @@ import pytest
 from parlour.config import Settings
 from parlour.net.closing import LINGER_S
 from tests.support.inprocess import InProcess
-from tests.support.patience import PATIENCE_S
 from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.talk import Client
+from tests.support.timeout import TIMEOUT_S
 
 HANDSHAKE = head("GET", "/lobby", *UPGRADE)
 PING = ws_frame(b"", 9)
@@ -102,7 +102,7 @@ def test_abuse_closes_its_own_connection_with_the_right_code(chat: InProcess, ab
             thread = threading.Thread(target=send_all, args=(client, data))
             thread.start()
             assert close_code(client) == code
-            thread.join(PATIENCE_S)
+            thread.join(TIMEOUT_S)
             assert sender.send(post("/lobby", b"all is well")).answer().status == 201
             neighbour.read_until(b"all is well")
             assert neighbour.send(ws_frame(b'{"op":"ping"}')).read_until(b"pong")
@@ -141,7 +141,7 @@ def test_flood_of_tiny_messages_is_taken_in_turns(chat: InProcess, message: byte
             for number in range(5):
                 assert other.send(post("/other", b"number %d" % number)).answer().status == 201
             client.sock.shutdown(socket.SHUT_RDWR)
-            thread.join(PATIENCE_S)
+            thread.join(TIMEOUT_S)
             assert other.send(head("GET", "/other")).answer().status == 200
 
     chat.check_turns(scenario)
@@ -158,7 +158,7 @@ def test_client_that_asks_all_the_time_for_nothing_is_closed(chat: InProcess, me
             thread.start()
             rest = client.rest()
             took_s = time.monotonic() - begun
-            thread.join(PATIENCE_S)
+            thread.join(TIMEOUT_S)
             assert b"\x03\xf0too many operations" in rest
             limits = chat.setup.limits
             most = limits.websocket_ops_burst + limits.websocket_ops_per_s * took_s
@@ -181,7 +181,7 @@ def test_client_that_sends_without_reading_is_not_read_from(chat: InProcess) -> 
         assert chat.call(connection.transport.get_write_buffer_size) < 400_000
         chat.wind(2 * chat.setup.limits.stalled_s + LINGER_S + 6)
         chat.wait_until(lambda: len(chat.server.drain.connections) == 1)
-        thread.join(PATIENCE_S)  # it has been cut off
+        thread.join(TIMEOUT_S)  # it has been cut off
         assert not thread.is_alive()
 
 
@@ -194,6 +194,6 @@ def test_client_that_reads_late_gets_every_answer(chat: InProcess) -> None:
         chat.wait_until(lambda: connection.is_paused)
         for _ in range(count):
             client.read_until(b'"ack"')
-        thread.join(PATIENCE_S)
+        thread.join(TIMEOUT_S)
         client.send(ws_frame(b'{"op":"ping"}'))
         client.read_until(b"pong")

@@ -17,9 +17,9 @@ from parlour.net.closing import LINGER_S
 from parlour.net.tls import ServerTls
 from tests.support.certificates import make_certificate
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
-from tests.support.patience import PATIENCE_S
 from tests.support.raw import head, post
 from tests.support.talk import Client
+from tests.support.timeout import TIMEOUT_S
 
 SIZE = 700_000
 LARGE = head("GET", f"/page/{SIZE}")
@@ -50,7 +50,7 @@ def thin(server: InProcess, tls: ssl.SSLContext | None = None, source: str = "")
     """A client of which both kernels hold little, as over a slow line."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    sock.settimeout(PATIENCE_S)
+    sock.settimeout(TIMEOUT_S)
     if source:
         sock.bind((source, 0))
     sock.connect(("127.0.0.1", server.port))

@@ -17,7 +17,7 @@ import uvloop
 
 from parlour.net import listener as listening
 from parlour.net.listener import Listener, ListenError, accept_on, open_listeners
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 HERE = Path(__file__).parent
 
@@ -39,7 +39,7 @@ def test_port_0_becomes_a_real_port_that_all_hosts_share() -> None:
         assert four.address() == f"http://127.0.0.1:{port}"
         assert six.address("https") == f"https://[::1]:{port}"
         for address in ("127.0.0.1", "::1"):
-            socket.create_connection((address, port), timeout=PATIENCE_S).close()
+            socket.create_connection((address, port), timeout=TIMEOUT_S).close()
 
 
 def test_ipv4_and_ipv6_wildcards_stand_side_by_side() -> None:
@@ -51,14 +51,14 @@ def test_a_name_listens_on_all_addresses_it_has_here() -> None:
     with opened("localhost") as listeners:
         assert listeners
         for listener in listeners:
-            socket.create_connection(listener.sock.getsockname()[:2], timeout=PATIENCE_S).close()
+            socket.create_connection(listener.sock.getsockname()[:2], timeout=TIMEOUT_S).close()
 
 
 def test_accepted_connections_take_over_the_options() -> None:
     with opened("127.0.0.1") as (listener,):
         assert listener.sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
         assert not listener.sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT)
-        with closing(socket.create_connection(listener.sock.getsockname(), timeout=PATIENCE_S)):
+        with closing(socket.create_connection(listener.sock.getsockname(), timeout=TIMEOUT_S)):
             listener.sock.setblocking(True)
             with closing(listener.sock.accept()[0]) as conn:
                 assert conn.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1

@@ -10,8 +10,8 @@ import pytest
 
 from parlour.http.throttle import Throttle
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
-from tests.support.patience import PATIENCE_S
 from tests.support.raw import head
+from tests.support.timeout import TIMEOUT_S
 
 FULL, FAST = head("GET", "/full"), head("GET", "/fast")
 DELAYED = 100
@@ -97,4 +97,4 @@ def test_stop_answers_what_arrived_during_the_delay(server: InProcess) -> None:
         assert (answer.status, answer.fields["connection"]) == (200, "close")
         assert client.rest() == b""
         client.sock.close()
-        assert stop.result(PATIENCE_S) == 0
+        assert stop.result(TIMEOUT_S) == 0

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT, ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 SSE = "Accept: text/event-stream"
 JSON = "Accept: application/json"
@@ -72,7 +72,7 @@ def test_the_only_output_is_the_address(tmp_path: Path) -> None:
     assert process.stdout is not None
     line = process.stdout.readline()
     process.terminate()
-    rest, log = process.communicate(timeout=PATIENCE_S)
+    rest, log = process.communicate(timeout=TIMEOUT_S)
     assert re.fullmatch(r"Listening on http://127\.0\.0\.1:[1-9][0-9]*\n", line), log
     assert rest == ""
     assert "open_to_the_network" not in log

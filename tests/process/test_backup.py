@@ -20,8 +20,8 @@ import httpx
 import pytest
 
 from tests.support.faulty_disk import small_disk
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT, ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 DAMAGED = 1
 REFUSED = 2
@@ -32,7 +32,7 @@ ENVIRONMENT = {**{name: value for name, value in os.environ.items() if not name.
 
 def parlour(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "parlour", *map(str, arguments)]
-    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
 
 
 def say(server: ServerProcess, *texts: str) -> None:
@@ -139,7 +139,7 @@ def posts_going_on(server: ServerProcess) -> Iterator[list[int]]:
     begun, stopped = threading.Event(), threading.Event()
 
     def post() -> None:
-        with httpx.Client(base_url=server.url, timeout=PATIENCE_S) as http:
+        with httpx.Client(base_url=server.url, timeout=TIMEOUT_S) as http:
             while not stopped.is_set():
                 http.post("/lobby", content=f"{len(done) + 1} {'x' * 2000}").raise_for_status()
                 done.append(len(done) + 1)
@@ -148,7 +148,7 @@ def posts_going_on(server: ServerProcess) -> Iterator[list[int]]:
     thread = threading.Thread(target=post)
     thread.start()
     try:
-        assert begun.wait(PATIENCE_S)
+        assert begun.wait(TIMEOUT_S)
         yield done
     finally:
         stopped.set()
@@ -189,7 +189,7 @@ def test_a_backup_that_is_killed_leaves_nothing_under_the_name(tmp_path: Path, d
             ],
             env=ENVIRONMENT,
             capture_output=True,
-            timeout=PATIENCE_S,
+            timeout=TIMEOUT_S,
             check=False,
         )
         assert done.returncode == -signal.SIGKILL

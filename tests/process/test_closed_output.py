@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.patience import PATIENCE_S
 from tests.support.terminal import clean_environment, parlour_command
+from tests.support.timeout import TIMEOUT_S
 
 REDIRECTIONS = {
     "stdin closed": "<&-",
@@ -36,14 +36,14 @@ def running(command: list[str], path: Path, stdout: int = subprocess.PIPE) -> It
     """A server that is up as soon as its Unix socket is; it must end with 0."""
     process = subprocess.Popen(command, env=clean_environment(), stdout=stdout, stderr=subprocess.PIPE)
     try:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while not path.exists():
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             os.sched_yield()
         yield process
         process.terminate()
-        assert process.wait(PATIENCE_S) == 0
+        assert process.wait(TIMEOUT_S) == 0
     finally:
         process.kill()
         _, errors = process.communicate()
@@ -57,7 +57,7 @@ def serve(path: Path) -> list[str]:
 
 def check_serves(path: Path) -> None:
     with httpx.Client(
-        transport=httpx.HTTPTransport(uds=str(path)), base_url="http://localhost", timeout=PATIENCE_S
+        transport=httpx.HTTPTransport(uds=str(path)), base_url="http://localhost", timeout=TIMEOUT_S
     ) as http:
         assert http.post("/lobby", content="hello").status_code == 201
         assert "hello" in http.get("/lobby").text

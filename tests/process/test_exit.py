@@ -13,8 +13,8 @@ import pytest
 
 from tests.support import raw
 from tests.support.certificates import make_certificate
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT, ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 
 def serve(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -25,7 +25,7 @@ def serve(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         env=environment | {"PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         check=False,
     )
 

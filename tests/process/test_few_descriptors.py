@@ -12,9 +12,9 @@ import pytest
 
 from tests.support import raw
 from tests.support.certificates import make_certificate
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
+from tests.support.timeout import TIMEOUT_S
 
 DESCRIPTORS = 256
 FEW = ("sh", "-c", f'ulimit -n {DESCRIPTORS}; exec "$@"', "sh")
@@ -29,13 +29,13 @@ def test_silent_connections_leave_descriptors_for_all_else(is_tls: bool, tmp_pat
         first = stack.enter_context(Client.to(server.port, trust))
         for number in range(2 * DESCRIPTORS):
             with suppress(OSError):
-                sock = socket.create_connection(("127.0.0.1", server.port), PATIENCE_S)
+                sock = socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S)
                 stack.callback(sock.close)
             if number % 100 == 0:
                 assert first.send(raw.post("/lobby", b"still stored")).answer().status == 201
         assert first.send(raw.post("/another", b"a new room")).answer().status == 201
         stack.close()
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while not is_served(server.port, trust):
             assert time.monotonic() < deadline
     assert "connections_refused reason=overloaded" in server.log

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT
 from tests.support.talk import Client
+from tests.support.timeout import TIMEOUT_S
 
 AS_A_SERVICE = """
 import os, sys
@@ -45,7 +45,7 @@ def started(*command: str | Path, inherit: socket.socket | None = None) -> tuple
 def stopped(process: subprocess.Popen[str]) -> str:
     """End a server gracefully; gives its log."""
     process.terminate()
-    _, log = process.communicate(timeout=PATIENCE_S)
+    _, log = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 0, log
     return log
 

@@ -22,9 +22,9 @@ import uvloop
 from parlour import RunningServer, start_server_async
 from tests.support import raw
 from tests.support.certificates import make_certificate
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
+from tests.support.timeout import TIMEOUT_S
 
 WARM_UP = 250
 """Every kind from every address, and more."""
@@ -140,7 +140,7 @@ class Visitor:
 
         The loop closes a socket in the turn after that in which it has told of the loss of its connection.
         """
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         seen = len(self._reports())
         while time.monotonic() < deadline:
             os.kill(self._server.pid, signal.SIGUSR1)

@@ -18,8 +18,8 @@ import pytest
 from parlour.config import SETTINGS, Settings, load
 from parlour.core.limits import Limits, limit_rows
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT, ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 # --- a machine with its network cable cut ---
 
@@ -59,7 +59,7 @@ def _reaches_out(line: str) -> bool:
 def inside(server: ServerProcess, *command: str) -> str:
     """What a command says in the server's namespace."""
     entered = ["nsenter", "--target", str(server.pid), "--net", *command]
-    done = subprocess.run(entered, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    done = subprocess.run(entered, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 0, (command, done.stdout, done.stderr)
     return done.stdout
 
@@ -96,7 +96,7 @@ def test_a_server_without_a_network_does_everything_and_looks_for_none(tmp_path:
 def test_a_program_that_reaches_out_would_be_noticed(tmp_path: Path, program: str) -> None:
     trace = tmp_path / "trace"
     command = [*watched(trace), sys.executable, "-c", program]
-    subprocess.run(command, check=True, timeout=PATIENCE_S)
+    subprocess.run(command, check=True, timeout=TIMEOUT_S)
     assert reaching_out(trace) != []
 
 

@@ -21,10 +21,10 @@ import pytest
 
 from tests.fault.volumes import tmpfs
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
 from tests.support.terminal import clean_environment
+from tests.support.timeout import TIMEOUT_S
 
 LIMIT_BYTES = 1 << 20
 """As much as waits for a reader of the log (docs/operations.md)."""
@@ -138,7 +138,7 @@ def test_a_server_that_cannot_start_ends_though_it_cannot_say_why(tmp_path: Path
         command = [sys.executable, "-m", "parlour", "serve", "--data", str(tmp_path / "data")]
         command += ["--port", str(taken.getsockname()[1])]
         done = subprocess.run(
-            command, env=clean_environment(), stdout=subprocess.PIPE, stderr=writer, timeout=PATIENCE_S, check=False
+            command, env=clean_environment(), stdout=subprocess.PIPE, stderr=writer, timeout=TIMEOUT_S, check=False
         )
     assert (done.returncode, done.stdout) == (3, b"")
 
@@ -161,7 +161,7 @@ raise KeyError("uncaught")
 def test_what_python_itself_would_write_goes_through_the_log() -> None:
     """Warnings, errors of threads and of finalizers, and the error that ends the process: a line of JSON each."""
     command = [sys.executable, "-c", PAST_THE_LOG]
-    done = subprocess.run(command, env=clean_environment(), capture_output=True, timeout=PATIENCE_S, check=False)
+    done = subprocess.run(command, env=clean_environment(), capture_output=True, timeout=TIMEOUT_S, check=False)
     assert (done.returncode, done.stdout) == (1, b"")
     rows = [json.loads(line) for line in done.stderr.splitlines()]
     assert [row["event"].partition(" ")[0] for row in rows[1:]] == ["uncaught", "unraisable", "uncaught"]
@@ -182,7 +182,7 @@ class Lines:
         rows: list[dict[str, Any]] = []
         while not rows or not is_last(rows[-1]):
             while b"\n" not in self.rest:
-                assert select.select([self.file], [], [], PATIENCE_S)[0], rows[-1:]
+                assert select.select([self.file], [], [], TIMEOUT_S)[0], rows[-1:]
                 self.rest += self.file.read(65536)
             line, _, self.rest = self.rest.partition(b"\n")
             rows.append(json.loads(line))
@@ -220,7 +220,7 @@ def test_a_log_on_a_full_disk_goes_on_where_it_stopped_when_there_is_room(tmp_pa
 
 def until(is_so: Callable[[], bool]) -> None:
     """Wait for a condition."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not is_so():
         assert time.monotonic() < deadline
         os.sched_yield()

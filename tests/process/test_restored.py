@@ -18,8 +18,8 @@ import apsw
 import httpx
 import pytest
 
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT, ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 DATABASE = "parlour.db"
 SAID = "a new epoch begins"
@@ -201,7 +201,7 @@ def parlour(*arguments: str) -> subprocess.CompletedProcess[str]:
         env=environment | {"PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         check=False,
     )
 
@@ -337,7 +337,7 @@ def until_moved(server: ServerProcess) -> None:
     """Wait until the idle server has moved its log into the database."""
     database = server.data / DATABASE
     before = database.stat().st_mtime_ns
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + TIMEOUT_S
     while database.stat().st_mtime_ns == before or (server.data / "parlour.db-wal").stat().st_size:
         assert time.monotonic() < until
         time.sleep(0.01)

@@ -14,9 +14,9 @@ import pytest
 
 from tests.support import raw
 from tests.support.certificates import make_certificate
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
+from tests.support.timeout import TIMEOUT_S
 
 SIZES = {
     "connections", "addresses", "channels", "idle_channels", "ring_bytes", "subscriptions", "waiters", "reads",
@@ -29,7 +29,7 @@ SIZES = {
 
 def wait_for_log(server: ServerProcess, pattern: str, count: int = 1) -> list[str]:
     """Wait until so many lines of the log match."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while len(found := re.findall(pattern, server.log, re.MULTILINE)) < count:
         assert time.monotonic() < deadline, f"{pattern} does not come\n{server.log}"
         os.sched_yield()

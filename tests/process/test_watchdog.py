@@ -13,7 +13,7 @@ import uvloop
 
 from parlour.watchdog import Watchdog
 from tests.support.inprocess import LoopFactory
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 READ = r"test_watchdog\.py:\d+ data_received$"
 """How the calls of a hold end that is the read of this test."""
@@ -28,7 +28,7 @@ class Holder(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         known = len(self.records)
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while len(self.records) == known and time.monotonic() < deadline:
             pass
         self.done.set()
@@ -55,7 +55,7 @@ def test_a_read_that_holds_the_loop_is_reported_while_it_does_and_when_it_is_ove
             transport, _ = await loop.connect_accepted_socket(lambda: holder, ours)
             watchdog = Watchdog(loop)
             watchdog.start()
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 while not holds(caplog.records):
                     holder.done.clear()
                     theirs.send(b"hold")
@@ -79,6 +79,6 @@ async def test_a_loop_that_turns_is_not_reported_and_a_closed_one_ends_the_watch
     watchdog = Watchdog(loop)
     loop.close()
     watchdog.start()
-    watchdog._thread.join(PATIENCE_S)
+    watchdog._thread.join(TIMEOUT_S)
     assert not watchdog._thread.is_alive()
     assert caplog.records == []

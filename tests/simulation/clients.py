@@ -72,7 +72,7 @@ class ManyRooms:
             yield raw.ws_frame(msgspec.json.encode(operation))
 
 
-class PatientSender(HttpSender):
+class LateSender(HttpSender):
     """A request that came too late is answered in plain text, for its head may not have been read."""
 
     async def _judge(self, message: Message, sent_at: float, status: int, head: bytes, body: bytes) -> None:
@@ -89,7 +89,7 @@ class Crowd:
         random = Random(f"{seed} crowd")
         self.shared = shared
         self._seed = seed
-        self._kinds: list[type[Sender]] = [PatientSender] * http + [WebSocketSender] * websocket
+        self._kinds: list[type[Sender]] = [LateSender] * http + [WebSocketSender] * websocket
         self.senders = self._make_senders(0)
         many = [ManyRooms(shared, name, seed) for name in ("many-sse", "many-websocket")]
         alone: list[Reader] = []

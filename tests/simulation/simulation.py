@@ -1,7 +1,7 @@
 """A run of the simulated world: a seed gives the weather, the faults and every moment; its history is judged.
 
-`simulate(seed)` is the whole of it: a server that meets its faults under a crowd of clients, then peace, then the
-verdict of `tests/checker`. The same seed gives the same history, to the last bit.
+`simulate(seed)` runs a server that meets its faults under a crowd of clients, ends the faults, and asks `tests/checker`
+for its verdict. The same seed gives the same history, to the last bit.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ ACKS = 30
 ROOMS = ("red", "green", "blue")
 MEMORY = Path("/dev/shm")  # noqa: S108
 
-PEACE_S = 200.0
-"""In peace everything comes to rest within this time: longer than any deadline of the server."""
+RECOVERY_S = 200.0
+"""Without faults everything comes to rest within this time: longer than any deadline of the server."""
 
 SIZES: dict[str, tuple[int, ...]] = {
     "ring_events": (5, 50, 1000),
@@ -223,8 +223,8 @@ class _Run:
         closing = None if self.owner is None else self.loop.create_task(self.owner.run())
         try:
             await self._trouble(crowd)
-            self._make_peace()
-            async with asyncio.timeout(PEACE_S):
+            self._end_faults()
+            async with asyncio.timeout(RECOVERY_S):
                 if closing is not None and self.owner is not None:
                     closing.cancel()
                     await self.owner.open_all()
@@ -334,8 +334,8 @@ class _Run:
         self.machine.system.jumped_ms += 8 * DAY_MS
         crowd.talk_again()
 
-    def _make_peace(self) -> None:
-        self.world.trace("peace")
+    def _end_faults(self) -> None:
+        self.world.trace("no more faults")
         self.disk.is_full = self.disk.is_slow = False
         self.disk.on_failed_sync = None
         self.network.weather.cuts = self.network.weather.stalls = 0.0

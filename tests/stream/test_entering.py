@@ -18,9 +18,9 @@ from parlour.store.memory import MemoryStore
 from parlour.stream.live import Start, Timing
 from parlour.stream.websocket import Common, WebSocketSession
 from tests.support.nobody import NOBODY
-from tests.support.patience import PATIENCE_S
 from tests.support.raw import ws_frame
 from tests.support.stores import CountedIds, HandClock
+from tests.support.timeout import TIMEOUT_S
 
 SUBSCRIBE = ws_frame(b'{"op":"subscribe","room":"lobby"}')
 
@@ -87,7 +87,7 @@ class Rooms:
         return sink.session
 
     async def at_rest(self) -> None:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while self.hub.sizes()["reads"]:
                 await asyncio.sleep(0)
 

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 ROOMS = 100
 
@@ -67,9 +67,9 @@ def stream(server: ServerProcess, target: str, *fields: str) -> bytes:
 
 def test_a_place_of_another_epoch_is_never_given_out_as_one_of_this(server: ServerProcess) -> None:
     for room in ("old-a", "old-b"):
-        httpx.post(f"{server.url}/{room}", content=b"hello", timeout=PATIENCE_S)
+        httpx.post(f"{server.url}/{room}", content=b"hello", timeout=TIMEOUT_S)
     answer = stream(server, "room=old-a&room=old-b", "Last-Event-ID: zzz;old-a=1;old-b=1")
-    epoch = httpx.get(f"{server.url}/api/v1", timeout=PATIENCE_S).json()["epoch"]
+    epoch = httpx.get(f"{server.url}/api/v1", timeout=TIMEOUT_S).json()["epoch"]
     ids = [line for line in raw.dechunk(raw.body(answer)).split(b"\n") if line.startswith(b"id: ")]
     # After the reset of the first room nothing of the second has been shown: whoever is cut off here must get it.
     assert ids[0] == f"id: {epoch};old-a=1;old-b=0".encode()
@@ -88,12 +88,12 @@ def test_a_place_of_another_epoch_is_never_given_out_as_one_of_this(server: Serv
     ],
 )
 def test_a_stream_that_could_not_be_resumed_is_not_begun(server: ServerProcess, target: str, field: str) -> None:
-    answer = httpx.get(f"{server.url}/api/v1/stream?{target}", timeout=PATIENCE_S)
+    answer = httpx.get(f"{server.url}/api/v1/stream?{target}", timeout=TIMEOUT_S)
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "bad_parameter", field)
 
 
 def test_a_stream_has_no_more_rooms_than_a_connection_may(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", "--stream-rooms", "2") as server:
-        refused = httpx.get(f"{server.url}/api/v1/stream?room=a&room=b&room=c", timeout=PATIENCE_S)
+        refused = httpx.get(f"{server.url}/api/v1/stream?room=a&room=b&room=c", timeout=TIMEOUT_S)
         assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (400, "bad_parameter", "room")
         assert stream(server, "room=a&room=b").count(b"event: caught_up\n") == 2

@@ -12,8 +12,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 
 class Socket:
@@ -28,7 +28,7 @@ class Socket:
     def next(self, *types: str) -> dict[str, Any]:
         """The next item of one of these types; others are passed over."""
         while True:
-            item: dict[str, Any] = json.loads(self.connection.recv(PATIENCE_S))
+            item: dict[str, Any] = json.loads(self.connection.recv(TIMEOUT_S))
             if item["type"] in types:
                 return item
 

@@ -20,9 +20,9 @@ from parlour.stream.live import Start, Timing
 from parlour.stream.websocket import Common, WebSocketSession
 from tests.fault.crowd import until
 from tests.support.nobody import NOBODY
-from tests.support.patience import PATIENCE_S
 from tests.support.raw import ws_frame
 from tests.support.stores import CountedIds, HandClock
+from tests.support.timeout import TIMEOUT_S
 
 LIMITS = Limits()
 PING, PONG = b"\x89\x00", ws_frame(b"", 10)
@@ -116,7 +116,7 @@ async def test_a_peer_that_is_refused_by_an_overloaded_server_is_not_read_from_f
     line.session.received(2 * ws_frame(b'{"op":"send","room":"lobby","text":"is there room?"}'))
     assert line.written.count(b'"code":"overloaded"') == 2
     assert line.holds == [True]
-    await until(lambda: line.holds == [True, False], PATIENCE_S)
+    await until(lambda: line.holds == [True, False], TIMEOUT_S)
     line.session.closed()
     await store.close()
 

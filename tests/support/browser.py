@@ -11,11 +11,14 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
+    # On a busy machine its GPU process is slow: it would be killed, and after the third time the browser ends itself.
+    "--disable-gpu-watchdog",
+    "--disable-gpu-process-crash-limit",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -46,7 +49,7 @@ def chromium() -> Iterator[Browser]:
     if _running:
         yield _running[0]
         return
-    expect.set_options(1000 * PATIENCE_S)
+    expect.set_options(1000 * TIMEOUT_S)
     with sync_playwright() as playwright:
         loop = asyncio.get_running_loop()
         browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
@@ -70,7 +73,7 @@ class Person:
 
     def __init__(self, browser: Browser, **options: Any) -> None:
         self.context = browser.new_context(**{"viewport": {"width": 1000, "height": 700}, "locale": "en-GB", **options})
-        self.context.set_default_timeout(1000 * PATIENCE_S)
+        self.context.set_default_timeout(1000 * TIMEOUT_S)
         self.complaints: list[str] = []
         self.answers_dialogs = False
         self.asked_to_stay = 0

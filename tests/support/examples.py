@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 PLACE = "localhost:8080"
 """Where the server of the documents is."""
@@ -74,7 +74,7 @@ def run(example: Example, address: str, epoch: str) -> str:
     """
     command = example.command.replace(PLACE, address).replace("k3f9", epoch).replace("curl ", "curl -sS ", 1)
     if not example.is_open:
-        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
         assert (done.returncode, done.stderr) == (0, ""), command
         return plain(done.stdout, epoch)
     output: list[str] = []

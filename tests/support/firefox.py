@@ -17,7 +17,7 @@ from typing import Any
 
 import websocket
 
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 _PREFERENCES = {
     "app.normandy.enabled": False,
@@ -61,13 +61,13 @@ def firefox(*, dark: bool = False) -> Iterator[Firefox]:
                     yield browser
             finally:
                 process.terminate()
-                process.communicate(timeout=PATIENCE_S)
+                process.communicate(timeout=TIMEOUT_S)
 
 
 def _address(process: subprocess.Popen[bytes]) -> str:
     """Where the process listens, which it says on its standard error."""
     assert process.stderr is not None
-    until, said = monotonic() + PATIENCE_S, ""
+    until, said = monotonic() + TIMEOUT_S, ""
     while monotonic() < until and select.select([process.stderr], [], [], until - monotonic())[0]:
         line = process.stderr.readline().decode(errors="replace")
         if _LISTENS in line:
@@ -82,7 +82,7 @@ class Firefox:
     """A connection to a running Firefox (W3C WebDriver BiDi). Commands wait for their answer."""
 
     def __init__(self, address: str) -> None:
-        self._socket = websocket.create_connection(f"{address}/session", timeout=PATIENCE_S, suppress_origin=True)
+        self._socket = websocket.create_connection(f"{address}/session", timeout=TIMEOUT_S, suppress_origin=True)
         self._ids = count(1)
         self._tabs: dict[str, Tab] = {}
         self.call("session.new", capabilities={})
@@ -159,7 +159,7 @@ class Tab:
         values = ", ".join(json.dumps(argument) for argument in arguments)
         found = self.evaluate(
             f"""async () => {{
-                const until = performance.now() + {1000 * (PATIENCE_S - 5)};
+                const until = performance.now() + {1000 * (TIMEOUT_S - 5)};
                 while (!(await ({function})({values}))) {{
                     if (performance.now() > until) return false;
                     await new Promise((done) => setTimeout(done, 20));

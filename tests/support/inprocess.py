@@ -41,8 +41,8 @@ from parlour.net.proxies import TrustedProxies
 from parlour.net.server import LINGERING, Server
 from parlour.net.tls_port import TlsPortConnection
 from parlour.wire.http1 import RequestHead
-from tests.support.patience import PATIENCE_S
 from tests.support.talk import Client
+from tests.support.timeout import TIMEOUT_S
 
 T = TypeVar("T")
 
@@ -233,7 +233,7 @@ class InProcess:
         async def run() -> T:
             return await awaitable
 
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(PATIENCE_S)
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(TIMEOUT_S)
 
     def wind(self, seconds: float) -> None:
         """Let time pass for the deadlines, in steps of half a second."""
@@ -245,7 +245,7 @@ class InProcess:
         for _ in range(int(seconds * 2)):
             self.call(step)
 
-    def wait_until(self, condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
+    def wait_until(self, condition: Callable[[], bool], within_s: float = TIMEOUT_S) -> None:
         """Let the loop turn until a condition, judged on the loop, holds."""
 
         async def run() -> None:
@@ -276,14 +276,14 @@ class InProcess:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._started.result(PATIENCE_S)
+        self._started.result(TIMEOUT_S)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.loop.call_soon_threadsafe(self._ending.set_result, None)
-        self._thread.join(PATIENCE_S)
+        self._thread.join(TIMEOUT_S)
         assert not self._thread.is_alive()
         assert kind is not None or self.errors == [], self.errors
 

@@ -11,7 +11,7 @@ from parlour.hub.hub import Hub
 from parlour.hub.tuning import Tuning
 from parlour.store.memory import MemoryStore
 from tests.support.recorder import Recorder
-from tests.support.stores import PATIENCE_S, CountedIds, HandClock, draft
+from tests.support.stores import TIMEOUT_S, CountedIds, HandClock, draft
 
 Relay = Callable[[Sequence[Commit]], Sequence[Commit]]
 """What arrives of what was committed."""
@@ -58,7 +58,7 @@ class MemoryHub:
 
     async def at_rest(self) -> None:
         """Everything has been written to everyone who takes it."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while self.is_busy:
                 await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -70,6 +70,6 @@ class MemoryHub:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition that needs nothing but further iterations of the loop."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while not condition():
             await asyncio.sleep(0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 Step = bytes | Callable[[socket.socket], None]
 """The whole answer to one request, after which the connection is closed; or what to do with the connection instead."""
@@ -92,11 +92,11 @@ class Peer:
     ) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(PATIENCE_S)
+        self._thread.join(TIMEOUT_S)
 
     def wait_for_a_request(self, method: str = "") -> None:
         """Return when a request with this method has been read."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while not any(asked.line.startswith(method) for asked in list(self.asked)):
             assert time.monotonic() < deadline, f"no request {method}: {self.asked}"
             time.sleep(0.01)
@@ -108,7 +108,7 @@ class Peer:
             except OSError:
                 return
             with connection:
-                connection.settimeout(PATIENCE_S)
+                connection.settimeout(TIMEOUT_S)
                 if self._steps:
                     self.asked.append(_read(connection))
                     step = self._steps.pop(0)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 CONFIG = """\
 daemon off;
@@ -53,7 +53,7 @@ def plain_nginx(directory: Path, port: int) -> Iterator[str]:
             yield f"http://127.0.0.1:{own}"
         finally:
             process.terminate()
-            process.wait(PATIENCE_S)
+            process.wait(TIMEOUT_S)
 
 
 def _await(port: int, process: subprocess.Popen[bytes]) -> None:

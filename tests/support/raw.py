@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 WS_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADE = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {WS_KEY}")
@@ -31,7 +31,7 @@ def post(target: str, body: bytes, *fields: str) -> bytes:
 @contextmanager
 def connected(port: int) -> Iterator[socket.socket]:
     """A connection to the server under test."""
-    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as sock:
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as sock:
         yield sock
 
 

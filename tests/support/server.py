@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,7 +54,7 @@ class ServerProcess:
 
         Without `verify` it reads no certificates, which would take 20 ms.
         """
-        return httpx.Client(**{"base_url": self.url, "timeout": PATIENCE_S, "verify": False, **options})
+        return httpx.Client(**{"base_url": self.url, "timeout": TIMEOUT_S, "verify": False, **options})
 
     @property
     def pid(self) -> int:
@@ -84,7 +84,7 @@ class ServerProcess:
             )
         output = self.process.stdout
         assert output is not None
-        line = output.readline() if select.select([output], [], [], PATIENCE_S)[0] else ""
+        line = output.readline() if select.select([output], [], [], TIMEOUT_S)[0] else ""
         if not line.startswith("Listening on "):
             self.kill()
             raise AssertionError(f"the server did not start: {line!r}\n{self.log}")
@@ -109,11 +109,11 @@ class ServerProcess:
         assert self.process is not None, "the server is not running"
         process, self.process = self.process, None
         try:
-            return process.wait(PATIENCE_S)
+            return process.wait(TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise AssertionError(f"the server did not stop in {PATIENCE_S} s\n{self.log}") from None
+            raise AssertionError(f"the server did not stop in {TIMEOUT_S} s\n{self.log}") from None
         finally:
             if process.stdout is not None:
                 process.stdout.close()

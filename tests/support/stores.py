@@ -13,7 +13,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft, Stored
 from parlour.core.payloads import Message
 from parlour.store.sqlite import SqliteStore
-from tests.support.patience import PATIENCE_S as PATIENCE_S  # the tests of the hub have it from here
+from tests.support.timeout import TIMEOUT_S as TIMEOUT_S  # the tests of the hub have it from here
 
 ALICE = Author("u_alice", "alice", "member")
 BOB = Author("u_bob", "bob", "guest")

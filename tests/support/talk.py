@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Client:
     """One connection. As a context manager it closes."""
 
     def __init__(self, sock: socket.socket) -> None:
-        sock.settimeout(PATIENCE_S)
+        sock.settimeout(TIMEOUT_S)
         self.sock = sock
         self.buffer = b""
 
     @classmethod
     def to(cls, port: int, tls: ssl.SSLContext | None = None, source: str = "") -> Client:
         """Connect to a port of 127.0.0.1, over TLS if a context is given, from an address of this machine."""
-        sock = socket.create_connection(("127.0.0.1", port), PATIENCE_S, (source, 0) if source else None)
+        sock = socket.create_connection(("127.0.0.1", port), TIMEOUT_S, (source, 0) if source else None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return cls(sock if tls is None else tls.wrap_socket(sock, server_hostname="localhost"))
 

@@ -19,7 +19,7 @@ from typing import Self
 
 import pyte
 
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,7 +104,7 @@ class Terminal:
 
     def wait_for(self, is_so: str | Callable[[], bool]) -> None:
         """Read until a text is on the screen, or a condition holds; fails with the screen otherwise."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while not (any(is_so in line for line in self.lines) if isinstance(is_so, str) else is_so()):
             assert time.monotonic() < deadline, f"waited in vain for {is_so!r}:\n" + "\n".join(self.lines[-40:])
             self._read(0.05)

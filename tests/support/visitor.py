@@ -9,8 +9,8 @@ from html import unescape
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from tests.support.patience import PATIENCE_S
 from tests.support.raw import UPGRADE
+from tests.support.timeout import TIMEOUT_S
 
 CONNECTIONS = 6
 """To one host at a time, WebSockets aside: what Chromium and Firefox open over HTTP/1.1."""
@@ -129,7 +129,7 @@ class Visitor:
     async def line(self) -> Line:
         """Open a connection. Raises OSError."""
         opening = asyncio.open_connection("127.0.0.1", self.port, local_addr=(self.source, 0))
-        line = Line(*await asyncio.wait_for(opening, PATIENCE_S))
+        line = Line(*await asyncio.wait_for(opening, TIMEOUT_S))
         self.opened.append(line)
         return line
 

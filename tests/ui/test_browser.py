@@ -12,8 +12,8 @@ from playwright.sync_api import Route, expect
 
 from parlour.core.text import shown
 from tests.support.browser import Person
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 from tests.support.ui import parse
 from tests.ui.test_page import HOSTILE
 
@@ -62,7 +62,7 @@ def test_server_when_killed_and_started_again_costs_no_message_and_repeats_none(
         alice.see(*said)
         bob.see(*said)
         expect(alice.page.locator("#outbox li")).to_have_count(0)
-    assert httpx.get(f"{own_server.url}/lobby?format=json", timeout=PATIENCE_S).json()["head_seq"] == len(said)
+    assert httpx.get(f"{own_server.url}/lobby?format=json", timeout=TIMEOUT_S).json()["head_seq"] == len(said)
 
 
 def test_line_when_it_is_down_is_shown_as_it_is(visit: Visit, own_server: ServerProcess) -> None:
@@ -92,7 +92,7 @@ def test_message_when_the_page_is_reloaded_before_it_was_sent_is_sent_once(
     alice.see("Remember me")
     expect(alice.page.locator("#outbox li")).to_have_count(0)
     assert alice.page.input_value("#message") == "half a thought"
-    assert httpx.get(f"{own_server.url}/lobby?format=json", timeout=PATIENCE_S).json()["head_seq"] == 1
+    assert httpx.get(f"{own_server.url}/lobby?format=json", timeout=TIMEOUT_S).json()["head_seq"] == 1
 
 
 def test_log_when_it_was_replaced_is_shown_from_its_newest_page(visit: Visit, own_server: ServerProcess) -> None:
@@ -102,7 +102,7 @@ def test_log_when_it_was_replaced_is_shown_from_its_newest_page(visit: Visit, ow
     own_server.kill()
     shutil.rmtree(own_server.data)
     own_server.start()
-    httpx.post(f"{own_server.url}/lobby", content="In the new log", timeout=PATIENCE_S).raise_for_status()
+    httpx.post(f"{own_server.url}/lobby", content="In the new log", timeout=TIMEOUT_S).raise_for_status()
     alice.see("In the new log")
     alice.wait_for_line("live")
     alice.write("Here too")
@@ -266,7 +266,7 @@ def test_list_of_rooms_when_something_is_said_shows_it(visit: Visit, own_server:
     expect(times).to_have_text([""])
     alice.write("Anybody here?")
     expect(times).to_have_text(["now"])
-    httpx.post(f"{own_server.url}/second", content="Elsewhere", timeout=PATIENCE_S).raise_for_status()
+    httpx.post(f"{own_server.url}/second", content="Elsewhere", timeout=TIMEOUT_S).raise_for_status()
     page.clock.fast_forward(50_000)
     expect(times).to_have_text(["1 minute ago"])
     assert asked == []
@@ -297,7 +297,7 @@ def test_list_of_rooms_when_something_is_said_shows_it(visit: Visit, own_server:
 def test_refusal_when_it_is_about_a_room_leads_back_to_it(
     server: ServerProcess, room: str, path: str, status: int, leads_to: str | None
 ) -> None:
-    page = httpx.get(server.url + path.format(room=room), headers={"Accept": "text/html"}, timeout=PATIENCE_S)
+    page = httpx.get(server.url + path.format(room=room), headers={"Accept": "text/html"}, timeout=TIMEOUT_S)
     assert page.status_code == status
     if leads_to is not None:
         links = [attributes["href"] for tag, attributes in parse(page.text) if tag == "a"]

@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, expect
 
 from tests.support.bad_proxy import BadProxy
 from tests.support.browser import Person
-from tests.support.patience import PATIENCE_S
 from tests.support.plain_nginx import plain_nginx
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 Say = Callable[..., int]
 
@@ -44,7 +44,7 @@ def own_room(server: ServerProcess, room: str) -> str:
 
 
 def _stored(server: ServerProcess, room: str) -> list[str]:
-    page = httpx.get(f"{server.url}/{room}?format=json&limit=1000&since=0", timeout=PATIENCE_S).json()
+    page = httpx.get(f"{server.url}/{room}?format=json&limit=1000&since=0", timeout=TIMEOUT_S).json()
     return [event["text"] for event in page["events"]]
 
 

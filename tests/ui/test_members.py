@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.support.browser import Person
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 from tests.support.ui import parse, text_of
 
 BROWSER = {"Accept": "text/html"}
@@ -29,7 +29,7 @@ def test_page_when_only_members_may_read_says_so_and_offers_nothing(
     members: ServerProcess, method: str, path: str
 ) -> None:
     form = {"message": "hello"} if method == "POST" else None
-    answer = httpx.request(method, members.url + path, headers=BROWSER, data=form, timeout=PATIENCE_S)
+    answer = httpx.request(method, members.url + path, headers=BROWSER, data=form, timeout=TIMEOUT_S)
     assert answer.status_code == 401
     assert "For members only" in text_of(answer.text)
     assert "guests can neither read nor write here" in text_of(answer.text)

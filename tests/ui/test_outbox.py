@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import Person
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 Visit = Callable[..., Person]
 
@@ -27,7 +27,7 @@ FULL = """{
 
 
 def _log(server: ServerProcess, room: str = "lobby") -> list[str]:
-    page = httpx.get(f"{server.url}/{room}?format=json&limit=1000&since=0", timeout=PATIENCE_S).json()
+    page = httpx.get(f"{server.url}/{room}?format=json&limit=1000&since=0", timeout=TIMEOUT_S).json()
     return [event["text"] for event in page["events"]]
 
 

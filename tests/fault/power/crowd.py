@@ -11,8 +11,8 @@ from random import Random
 
 from tests.fault.power.server import RecordedServer
 from tests.support import raw
-from tests.support.patience import PATIENCE_S
 from tests.support.talk import Answer, Client
+from tests.support.timeout import TIMEOUT_S
 
 SIZES = (0, 10, 10, 100, 100, 400, 3000, 9000)
 """Extra characters of a text: some need pages of the database for themselves."""
@@ -55,7 +55,7 @@ class Crowd:
             for sender in senders[:count]:
                 answer = sender.answer()
                 assert answer.status == 201, answer
-                self._note(answer)
+                self._record(answer)
             ack = follower.read_until(b'"type":"ack"') + follower.read_until(b"}")
             self.acked.add((self._rooms[0], int(_SEQ.findall(ack)[-1])))
             self.indexes.append((frozenset(self.acked), (self._server.data / "parlour.db-shm").read_bytes()))
@@ -66,7 +66,7 @@ class Crowd:
         """Send until the server says that it does not know what became of a message."""
         with Client.to(self._server.port) as sender:
             while (answer := sender.send(self._request()).answer()).status == 201:
-                self._note(answer)
+                self._record(answer)
             assert answer.status == 500, answer
 
     def talk_alone(self, times: int) -> None:
@@ -75,7 +75,7 @@ class Crowd:
             while len(self.acked) < times:
                 answer = sender.send(self._request()).answer()
                 assert answer.status == 201, answer
-                self._note(answer)
+                self._record(answer)
 
     def talk_until_refused(self, times: int) -> None:
         """Send until so many messages, each with a key of its own, have been refused because the disk is full."""
@@ -88,9 +88,9 @@ class Crowd:
                     self.refused.add(key)
                 else:
                     assert answer.status == 201, answer
-                    self._note(answer)
+                    self._record(answer)
 
-    def _note(self, answer: Answer) -> None:
+    def _record(self, answer: Answer) -> None:
         _, room, seq = answer.fields["location"].split("/")
         self.acked.add((room, int(seq)))
 
@@ -135,7 +135,7 @@ def changed_at(data: Path) -> int:
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < end, "nothing happens"
         time.sleep(0.01)

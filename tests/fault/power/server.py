@@ -16,8 +16,8 @@ from typing import Self
 
 from tests.fault.power.operations import Image, Record, Socket
 from tests.fault.power.trace import CALLS, Parser
-from tests.support.patience import PATIENCE_S
 from tests.support.server import ROOT
+from tests.support.timeout import TIMEOUT_S
 
 _STRACE = ["strace", "-f", "-qq", "-y", "-e", "signal=none", "-s", "4194304"]
 
@@ -65,7 +65,7 @@ class RecordedServer:
             )
         output = self._process.stdout
         assert output is not None
-        return output.readline() if select.select([output], [], [], PATIENCE_S)[0] else ""
+        return output.readline() if select.select([output], [], [], TIMEOUT_S)[0] else ""
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +86,7 @@ class RecordedServer:
         """Wait until it has ended, and give the exit code (negative: the signal)."""
         assert self._process is not None, "the server is not running"
         process, self._process = self._process, None
-        code = process.wait(PATIENCE_S)
+        code = process.wait(TIMEOUT_S)
         assert process.stdout is not None
         process.stdout.close()
         return code

@@ -14,6 +14,6 @@ def never_idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_lock_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """The writer does not wait for long until another program lets go of a lock."""
     monkeypatch.setitem(connection._WRITER, "busy_timeout", 100)

@@ -15,8 +15,8 @@ from parlour.store.commit_queue import BATCH_DRAFTS, QUEUE_DRAFTS
 from parlour.store.gather import DOUBT_BATCHES, MAX_WAIT_S, Gather
 from parlour.store.sqlite import SqliteStore
 from tests.support.faulty_disk import FaultyDisk
-from tests.support.patience import PATIENCE_S
 from tests.support.stores import HandClock, append, draft, open_sqlite
+from tests.support.timeout import TIMEOUT_S
 
 
 def sizes(store: SqliteStore) -> list[int]:
@@ -134,7 +134,7 @@ async def test_a_pause_that_ends_at_once_leaves_nobody_waiting(tmp_path: Path) -
         asyncio.get_running_loop().call_soon(store.pause, False)  # before the store looks for its next batch
 
     store.on_commit(pause_for_a_moment)
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         for senders in (8, 4, 4, 3):  # fewer than the batch before: the store waits for the others, but not for ever
             await asyncio.gather(*(append(store, draft()) for _ in range(senders)))
     await store.close()

@@ -15,9 +15,9 @@ import pytest
 from parlour.store.sqlite import SqliteStore, StoreError
 from parlour.store.sqlite.check import check
 from parlour.store.sqlite.record import End
-from tests.support.patience import PATIENCE_S
 from tests.support.records import RECORD, adopt, position_of, set_ended
 from tests.support.stores import append, draft, open_sqlite
+from tests.support.timeout import TIMEOUT_S
 
 pytestmark = pytest.mark.usefixtures("never_idle")  # what is in the log stays there
 
@@ -47,7 +47,7 @@ async def killed(directory: Path, texts: int, recorded: int | None = None) -> Pa
 async def read_record_of(store: SqliteStore, directory: Path) -> bytes:
     """The bytes of the record, once it has the newest message."""
     head = (await store.log("lobby")).head_seq
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while position_of(directory).event & 0xFFF != head:  # senders do not wait for it
             await asyncio.sleep(0)
     return (directory / RECORD).read_bytes()

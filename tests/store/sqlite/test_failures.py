@@ -18,9 +18,9 @@ from parlour.store.sqlite.check import check
 from parlour.store.sqlite.checkpoints import Checkpoints
 from parlour.store.sqlite.record import End
 from tests.support.faulty_disk import FaultyDisk, small_disk
-from tests.support.patience import PATIENCE_S
 from tests.support.records import ended
 from tests.support.stores import Fatal, append, draft, open_sqlite
+from tests.support.timeout import TIMEOUT_S
 
 
 def outcome(answer: Appended | BaseException) -> str:
@@ -166,7 +166,7 @@ async def test_a_disk_with_room_again_is_noticed_without_a_send(tmp_path: Path) 
         assert not store.is_ready()
         syncs = len(disk.syncs)
         disk.heal()
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while not store.is_ready():
                 await asyncio.sleep(0.01)
         assert len(disk.syncs) > syncs, "ready without having written"
@@ -225,7 +225,7 @@ async def test_a_mistake_in_the_writer_ends_all_storing_and_hangs_nobody(
         raise ValueError("broken on purpose")
 
     fatal = Fatal()
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         store = await open_sqlite(tmp_path, fatal=fatal)
         monkeypatch.setattr(Checkpoints, "empty", broken)
         monkeypatch.setattr(writer, "IDLE_S", 0.0)
@@ -258,7 +258,7 @@ async def test_a_mistake_with_a_batch_in_hand_leaves_it_unknown(tmp_path: Path) 
     bad.author = None  # type: ignore[assignment]  # which makes it log
     log.addHandler(handler)
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             store = await open_sqlite(tmp_path, fatal=fatal)
             assert await send(store, draft("good")) == ["stored"]
             assert await send(store, bad) == ["outcome_unknown"]

@@ -105,7 +105,7 @@ async def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
     await store.close()
 
 
-@pytest.mark.usefixtures("never_idle", "impatient")
+@pytest.mark.usefixtures("never_idle", "short_lock_timeout")
 @pytest.mark.parametrize("is_behind", [False, True])
 async def test_an_end_is_clean_if_the_database_file_alone_has_everything(tmp_path: Path, is_behind: bool) -> None:
     """Another program that reads an older state keeps what is newer in the log."""

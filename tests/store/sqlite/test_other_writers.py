@@ -13,10 +13,10 @@ import pytest
 
 from parlour.store.sqlite import StoreError
 from parlour.store.sqlite.check import check
-from tests.support.patience import PATIENCE_S
 from tests.support.records import as_image
 from tests.support.server import ROOT
 from tests.support.stores import append, draft, open_sqlite
+from tests.support.timeout import TIMEOUT_S
 
 FILES = ["lock", "parlour.db", "parlour.db-shm", "parlour.db-wal", "parlour.position", "parlour.position-new"]
 CANNOT_START = 3
@@ -106,7 +106,7 @@ def test_a_server_says_it_in_one_line(killed: Path) -> None:
         env={"PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         check=False,
     )
     assert (done.returncode, done.stdout) == (CANNOT_START, "")

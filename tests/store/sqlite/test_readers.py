@@ -14,7 +14,7 @@ import pytest
 from parlour.core.errors import Refusal
 from parlour.store.sqlite import readers
 from parlour.store.sqlite.readers import Readers
-from tests.support.patience import PATIENCE_S
+from tests.support.timeout import TIMEOUT_S
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Counted:
 
 def run(_connection: apsw.Connection, counted: Counted) -> str:
     counted.runs.append(counted.name)
-    assert counted.gate.wait(PATIENCE_S)
+    assert counted.gate.wait(TIMEOUT_S)
     return counted.name
 
 
