@@ -30,7 +30,7 @@ from parlour.http.request import Site
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
-from parlour.hub.tuning import Tuning
+from parlour.hub.resources import Tuning
 from parlour.log import WARNING, event
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain

@@ -11,7 +11,7 @@ import pytest
 
 from parlour.core.event import Appended, Author
 from parlour.hub.encoder import Encoder
-from parlour.hub.tuning import Tuning
+from parlour.hub.resources import Tuning
 from parlour.schema.events import Typing
 from tests.support.memory_hub import MemoryHub
 from tests.support.recorder import NUMBERS, Recorder, encode_nothing, encode_seqs

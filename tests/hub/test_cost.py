@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from parlour.hub.chunk import Chunk
-from parlour.hub.tuning import Tuning
+from parlour.hub.resources import Tuning
 from tests.support.memory_hub import MemoryHub
 from tests.support.recorder import Recorder
 

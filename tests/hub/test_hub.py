@@ -13,8 +13,8 @@ from parlour.core.cursor import Cursor
 from parlour.core.event import Stored
 from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
+from parlour.hub.resources import Tuning
 from parlour.hub.ring import OVERHEAD, Ring
-from parlour.hub.tuning import Tuning
 from tests.support.memory_hub import MemoryHub, until
 from tests.support.recorder import NUMBERS, Recorder, encode_nothing, encode_seqs
 

@@ -23,7 +23,7 @@ from parlour import app, clock
 from parlour.app import App
 from parlour.chat.ports import Relay
 from parlour.config import Settings
-from parlour.hub.tuning import Tuning
+from parlour.hub.resources import Tuning
 from parlour.net import server as net_server
 from parlour.net.listener import Listener
 from parlour.process import EXIT_STORAGE_FAILED

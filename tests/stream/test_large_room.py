@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from parlour import app
 from parlour.config import Settings
-from parlour.hub.tuning import Tuning
+from parlour.hub.resources import Tuning
 
 READERS = 9
 SENDS = 20

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from parlour.chat.ports import Commit
 from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
-from parlour.hub.tuning import Tuning
+from parlour.hub.resources import Tuning
 from parlour.store.memory import MemoryStore
 from tests.support.recorder import Recorder
 from tests.support.stores import TIMEOUT_S, CountedIds, HandClock, draft

@@ -11,8 +11,7 @@ from parlour.chat.ports import Commit, Store
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.hub.channel import Channel
-from parlour.hub.resources import Resources
-from parlour.hub.tuning import Tuning
+from parlour.hub.resources import Resources, Tuning
 from parlour.hub.writable import MakeWrite, one_by_one
 
 log = logging.getLogger("parlour.hub")

@@ -6,7 +6,6 @@ The event itself is never encoded here: its JSON bytes come from the log and are
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from parlour.core.event import Stored
 from parlour.core.text import text_line
@@ -18,8 +17,8 @@ from parlour.wire.chunks_out import chunk
 from parlour.wire.websocket import text_frame
 
 
-def _sse_control(item: Control, event_id: Callable[[str, int], bytes] | None = None) -> bytes:
-    """A named SSE event. What moves the cursor carries it as `id:`, so that a reader resumes behind it."""
+def sse_control(item: Control, event_id: Callable[[str, int], bytes] | None = None) -> bytes:
+    """A named SSE event. What moves the cursor carries it, or what `event_id` makes of room and seq, as its `id:`."""
     cursor = ""
     if isinstance(item, CaughtUp):
         cursor = item.cursor
@@ -94,7 +93,7 @@ def _in_chunks(encoder: Encoder) -> Encoder:
 
 
 WEBSOCKET = Encoder(_websocket_events, _websocket_control)
-SSE = Encoder(_sse_events, _sse_control)
+SSE = Encoder(_sse_events, sse_control)
 NDJSON = Encoder(_ndjson_events, _ndjson_control)
 TEXT = Encoder(_text_events, _text_control, is_costly=True)
 STREAMS = {"sse": SSE, "ndjson": NDJSON, "text": TEXT}
@@ -104,12 +103,3 @@ _CHUNKED = {encoder: _in_chunks(encoder) for encoder in STREAMS.values()}
 def chunked(encoder: Encoder) -> Encoder:
     """The same bytes in chunks of HTTP/1.1: the same encoder for all streams that share one."""
     return _CHUNKED.get(encoder) or _in_chunks(encoder)
-
-
-def many_sse(event_id: Callable[[str, int], bytes]) -> Encoder:
-    """SSE over many rooms, for one connection: `event_id(room, seq)` is the `id:`, with the cursor of every room."""
-
-    def events(room: str, _epoch: str, events: Sequence[Stored]) -> bytes:
-        return b"".join([b"id: %b\ndata: %b\n\n" % (event_id(room, seq), json) for seq, json, _, _ in events])
-
-    return Encoder(events, partial(_sse_control, event_id=event_id), is_shared=False, is_costly=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from urllib.parse import quote, unquote
 
 from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.errors import Refusal
+from parlour.core.event import Stored
 from parlour.http.session import Sink
 from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
-from parlour.stream.encoding import chunked, many_sse
+from parlour.stream.encoding import chunked, sse_control
 from parlour.stream.live import Client, LiveSession, Starts, Timing
 from parlour.wire.chunks_out import LAST_CHUNK, chunk
 
@@ -50,14 +52,17 @@ class FollowSession(LiveSession):
 
 
 def many_rooms(epoch: str, starts: Starts) -> Encoder:
-    """SSE over many rooms; every `id:` carries all cursors, so that `Last-Event-ID` resumes all of them."""
+    """SSE over many rooms, for one connection: every `id:` carries all cursors, and `Last-Event-ID` resumes all."""
     positions = {channel.room: _position(channel, start.cursor) for channel, start in starts}
 
     def event_id(room: str, seq: int) -> bytes:
         positions[room] = seq
         return encode_cursors(epoch, positions).encode()
 
-    return many_sse(event_id)
+    def events(room: str, _epoch: str, events: Sequence[Stored]) -> bytes:
+        return b"".join([b"id: %b\ndata: %b\n\n" % (event_id(room, seq), json) for seq, json, _, _ in events])
+
+    return Encoder(events, partial(sse_control, event_id=event_id), is_shared=False, is_costly=True)
 
 
 def _position(channel: Channel, cursor: Cursor | None) -> int:
