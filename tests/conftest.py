@@ -1,5 +1,4 @@
-"""What all tests share: no signals of whoever started them, coroutines that run in any order with browsers, and
-properties that are judged by what is true of them."""
+"""Set-up of all tests: default signals, event loops beside a running browser, and hypothesis without deadlines."""
 
 from __future__ import annotations
 
@@ -55,5 +54,5 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 
 
 def _loop_for(item: pytest.Item) -> AbstractContextManager[None]:
-    """A test that is a coroutine needs a loop of its own, though a browser of tests before it may still be there."""
+    """A coroutine test runs its own event loop, also while a browser still has one in this thread."""
     return no_loop_running() if inspect.iscoroutinefunction(getattr(item, "obj", None)) else nullcontext()

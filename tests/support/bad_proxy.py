@@ -1,4 +1,4 @@
-"""A proxy between a browser and the server that does to a line what real ones do: each fault can be set at any time."""
+"""A proxy between a browser and the server with the faults of real ones; each fault can be set at any time."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class BadProxy:
         return f"http://127.0.0.1:{self.port}"
 
     def forget_lines(self) -> None:
-        """From now on nothing passes on the connections of now, though none is closed; new ones are as good as ever."""
+        """Stop forwarding on all open connections without closing them; new connections work."""
         self._run(self._forget())
 
     def asked(self, *words: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Chromium for tests: one process, a fresh profile per person, and an account of everything that went wrong in it."""
+"""Chromium for tests: one process, a fresh profile per person, and a list of all errors in it."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _LINE_IS_DOWN = (
 
 
 _running: list[Browser] = []
-"""The one that runs, if one does: Playwright drives no second one from the same thread."""
+"""The running browser, if there is one: Playwright cannot run two in one thread."""
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A running browser, the same for whoever asks meanwhile. Raises AssertionError if the machine has none."""
+    """A running browser; nested calls share it. Raises AssertionError if the machine has none."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert path is not None, "these tests need Chromium"
     if _running:

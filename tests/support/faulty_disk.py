@@ -83,7 +83,7 @@ def small_disk(directory: Path) -> Iterator[SmallDisk]:
 
 
 class SmallDisk:
-    """A disk that is soon full, and can be made larger."""
+    """A small disk that can be enlarged."""
 
     def __init__(self, path: Path, is_mounted: bool, limits: tuple[int, int]) -> None:
         self.path = path

@@ -31,7 +31,7 @@ _PREFERENCES = {
     "services.settings.server": "",
     "toolkit.telemetry.enabled": False,
 }
-"""Nothing but the pages that a test opens is asked for."""
+"""Firefox requests nothing but the pages that a test opens."""
 
 _DARK = "layout.css.prefers-color-scheme.content-override"
 _LISTENS = "WebDriver BiDi listening on "
@@ -65,7 +65,7 @@ def firefox(*, dark: bool = False) -> Iterator[Firefox]:
 
 
 def _address(process: subprocess.Popen[bytes]) -> str:
-    """Where the process listens, which it says on its standard error."""
+    """The address that the process prints on its standard error."""
     assert process.stderr is not None
     until, said = monotonic() + TIMEOUT_S, ""
     while monotonic() < until and select.select([process.stderr], [], [], until - monotonic())[0]:
@@ -113,7 +113,7 @@ class Firefox:
 
     @contextmanager
     def tab(self, *, width: int = 1000, height: int = 700) -> Iterator[Tab]:
-        """A tab of somebody new, with nothing remembered, in a window of this size in CSS pixels."""
+        """A tab with a fresh profile, in a window of this size in CSS pixels."""
         user = self.call("browser.createUserContext")["userContext"]
         context = self.call("browsingContext.create", type="tab", userContext=user)["context"]
         tab = self._tabs[context] = Tab(self, context)

@@ -1,4 +1,4 @@
-"""A server in a thread of this process: deadlines wound by hand, limits as small as wanted, a watch on its loop."""
+"""A server in a thread of this process, with a manual clock, any limits, and a watch on its loop."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ class InProcess:
         return Client.to(self.port, tls, source)
 
     def connection(self, client: Client) -> Connection:
-        """What speaks for a client's connection, once it has been accepted and its TLS handshake is done."""
+        """The protocol object of a client's connection, once it has been accepted and its TLS handshake is done."""
         port = client.sock.getsockname()[1]
 
         async def find() -> Connection:

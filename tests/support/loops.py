@@ -1,4 +1,4 @@
-"""Coroutines in a thread where Playwright runs: its loop counts as running from its start to its end."""
+"""Run event loops in a thread where Playwright runs: its own loop counts as running all the time."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tests.support.recorder import Recorder
 from tests.support.stores import TIMEOUT_S, CountedIds, HandClock, draft
 
 Relay = Callable[[Sequence[Commit]], Sequence[Commit]]
-"""What arrives of what was committed."""
+"""A relay: given the commits, it returns those that arrive."""
 
 
 class MemoryHub:
@@ -57,7 +57,7 @@ class MemoryHub:
         return bool(self.hub.resources.writes or self.hub.resources.catch_ups)
 
     async def at_rest(self) -> None:
-        """Everything has been written to everyone who takes it."""
+        """Wait until every reader that still takes writes has been sent everything."""
         async with asyncio.timeout(TIMEOUT_S):
             while self.is_busy:
                 await asyncio.sleep(0)

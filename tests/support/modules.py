@@ -1,4 +1,4 @@
-"""The page's modules by themselves: a web server for the files as they lie in the source, for the engines to import."""
+"""A web server for the page's modules as they are in the source, so that browsers can import each of them."""
 
 from __future__ import annotations
 

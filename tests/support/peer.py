@@ -29,7 +29,7 @@ class Asked:
 
 @contextmanager
 def nobody() -> Iterator[str]:
-    """Host and port at which nobody listens, nor anybody else will meanwhile: the port is taken."""
+    """Host and port at which nobody listens: the port is bound, so no other program can take it."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{taken.getsockname()[1]}"

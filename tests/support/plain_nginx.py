@@ -1,4 +1,4 @@
-"""nginx as people begin with it: one `proxy_pass` and the host, so that no WebSocket passes."""
+"""nginx with a beginner's configuration: one `proxy_pass` and the host, so that no WebSocket passes."""
 
 from __future__ import annotations
 

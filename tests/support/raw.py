@@ -1,4 +1,4 @@
-"""Readers of every transport over raw sockets: what came, and what a client makes of it when it is cut short."""
+"""Requests and answers of every transport over raw sockets, also of answers that were cut short."""
 
 from __future__ import annotations
 

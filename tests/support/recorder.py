@@ -1,4 +1,4 @@
-"""A reader of a room within the hub that writes down what it is given: the seqs, and what it is told."""
+"""A reader of a room within the hub that records the seqs and control items it is given."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def encode_seqs(_room: str, _epoch: str, events: Sequence[Stored]) -> bytes:
 
 
 def encode_nothing(_item: Control) -> bytes:
-    """No control item is shown in the bytes: a recorder is told of them by its methods."""
+    """Control items are not encoded into bytes: a recorder gets them through its methods."""
     return b""
 
 

@@ -73,12 +73,12 @@ def ended(directory: Path) -> End:
 
 
 def set_ended(directory: Path, end: End) -> None:
-    """Have the last run have ended so."""
+    """Set how the last run ended."""
     rewrite(directory, position_of(directory)._replace(end=end))
 
 
 def rewrite(directory: Path, position: Position, slot: int = 0) -> None:
-    """Have a slot of the record say something else, and be the one that counts."""
+    """Change a slot of the record, and make it the newest."""
     handle = os.open(directory / RECORD, os.O_RDWR)
     os.pwrite(handle, pack(time.time_ns(), position, FileId.of(handle)), slot * SLOT_BYTES)
     os.close(handle)

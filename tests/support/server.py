@@ -134,8 +134,7 @@ class ServerProcess:
 
 
 def own_kb(pid: int) -> int:
-    """The memory that a process has taken for itself. Its share of the files that others map too is not in it: that
-    grows when one of them ends."""
+    """The private memory of a process, without mapped files: its part of those grows when another process ends."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
         if line.startswith("Pss_Anon:"):
             return int(line.split()[1])

@@ -33,7 +33,7 @@ class HandClock:
 
 
 class CountedIds:
-    """Tokens in a row; two instances made with different `start` never meet."""
+    """Numbered tokens; instances with different `start` never give the same one."""
 
     def __init__(self, start: int = 0) -> None:
         self._count = itertools.count(start)
@@ -68,7 +68,7 @@ def draft(text: str = "hello", room: str = "lobby", key: str | None = None, auth
 
 
 def append(store: Store, draft: Draft) -> Future[Appended]:
-    """`Store.append` for who waits: the durable event, or the Refusal as the future's exception."""
+    """`Store.append` as a coroutine: gives the durable event, or raises the Refusal."""
     future: Future[Appended] = asyncio.get_running_loop().create_future()
 
     def done(answer: Answer) -> None:

@@ -1,4 +1,4 @@
-"""All operations of the server: what tests walk so that no address is forgotten."""
+"""All operations of the server, for tests that try every address."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from parlour.api.operations import OPERATIONS
 from parlour.http.router import WEBSOCKET
 
 TABLE = [operation for operation in OPERATIONS if operation.method != WEBSOCKET]
-"""Those that are asked for with a method of HTTP."""
+"""The operations with a method of HTTP: all but the WebSockets."""
 
 
 def name(operation: Operation) -> str:

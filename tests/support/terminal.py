@@ -79,7 +79,7 @@ class Terminal:
         os.close(self.device)
 
     def close_window(self) -> None:
-        """Take the terminal away from the program, which is told by SIGHUP; nothing can be read or typed any more."""
+        """Close the terminal: the program gets SIGHUP, and nothing can be read or typed any more."""
         if self.master >= 0:
             os.close(self.master)
             self.master = -1

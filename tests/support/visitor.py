@@ -1,4 +1,4 @@
-"""A browser in terms of the protocol: six connections, what pages name is fetched once, and a WebSocket a tab."""
+"""A browser as a server sees it: six connections, every file of a page fetched once, and a WebSocket for each tab."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Visitor:
 
 
 async def _caught_up(reader: asyncio.StreamReader) -> bool:
-    """Read until the word; a server's frames are not masked, and in a text the quotes would be escaped."""
+    """Read until `caught_up`; a server's frames are not masked, and in a text the quotes would be escaped."""
     received = b""
     while b'"type":"caught_up"' not in received:
         piece = await reader.read(65536)

@@ -45,7 +45,7 @@ def modules() -> Iterator[str]:
 
 @pytest.fixture(params=["chromium", "firefox"])
 def tab(request: pytest.FixtureRequest) -> Iterator[AnyTab]:
-    """A tab of somebody new, in each browser; nothing may have been complained about in the end."""
+    """A tab with a fresh profile, in each browser. At the end its console must have no errors."""
     if request.param == "firefox":
         running: Firefox = request.getfixturevalue("firefox_browser")
         with running.tab() as tab:

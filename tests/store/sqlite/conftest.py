@@ -1,4 +1,4 @@
-"""Writers that leave out, or cut short, what would get in the way of a test."""
+"""Writers without idle work, or with a short lock timeout, for tests that need it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from parlour.store.sqlite import connection, writer
 
 @pytest.fixture
 def never_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long a busy machine lets a test stand still, the writer does not take it for a pause of the senders."""
+    """The writer never starts its idle work, however slowly a busy machine runs the test."""
     monkeypatch.setattr(writer, "IDLE_S", 3600.0)
 
 
 @pytest.fixture
 def short_lock_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The writer does not wait for long until another program lets go of a lock."""
+    """The writer waits 0.1 s at most for a lock of another program."""
     monkeypatch.setitem(connection._WRITER, "busy_timeout", 100)
