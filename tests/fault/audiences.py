@@ -46,8 +46,7 @@ class Audience(NamedTuple):
             for number, client in enumerate(audience):
                 client.send(self.asks[number % len(self.asks)])
             for client in audience:
-                for _ in range(self.rooms):
-                    client.read_until(self.is_there)
+                client.read_until(self.is_there, self.rooms)
             if self.is_one_of_them:
                 hold = meter.begin(name)
                 audience[0].send(self.data)

@@ -16,6 +16,15 @@ from tests.support.server import ServerProcess, own_kb
 BIG = "x" * 7_900
 
 
+def read_to(sock: socket.socket, transport: raw.Transport, received: bytes, seq: int) -> bytes:
+    """All that was received, once the event with this seq is complete in it."""
+    while b'"seq":%d,' % seq not in received[-20_000:]:
+        received += sock.recv(1 << 20)
+    while len(raw.events(transport, received)) < seq:
+        received += sock.recv(1 << 20)
+    return received
+
+
 @pytest.mark.parametrize("transport", raw.TRANSPORTS[:3], ids=lambda transport: transport.name)
 def test_reader_that_sleeps_through_megabytes_gets_every_event_once_when_it_wakes(
     server: ServerProcess, transport: raw.Transport
@@ -29,13 +38,8 @@ def test_reader_that_sleeps_through_megabytes_gets_every_event_once_when_it_wake
         total = 0
         for _ in range(6):
             total += len(say(server, room, *[BIG] * 100))
-            while len(raw.events(transport, heard)) < total:
-                heard += awake.recv(1 << 20)
-        late = b"HTTP\r\n\r\n"
-        while b'"seq":%d,' % total not in late[-20_000:]:
-            late += sleepy.recv(1 << 20)
-        while len(raw.events(transport, late)) < total:
-            late += sleepy.recv(1 << 20)
+            heard = read_to(awake, transport, heard, total)
+        late = read_to(sleepy, transport, b"HTTP\r\n\r\n", total)
     assert raw.events(transport, late) == raw.events(transport, heard)
     assert [json.loads(event)["seq"] for event in raw.events(transport, late)] == list(range(1, total + 1))
 
@@ -70,8 +74,7 @@ def test_reader_that_takes_nothing_is_closed_and_the_others_stay(tmp_path: Path)
         heard, total = b"HTTP\r\n\r\n", 0
         for _ in range(12):  # more than the buffers of both kernels take
             total += len(say(server, "stuck", *[BIG] * 50))
-            while len(raw.events(raw.TRANSPORTS[0], heard)) < total:
-                heard += well.recv(1 << 20)
+            heard = read_to(well, raw.TRANSPORTS[0], heard, total)
         poller = select.poll()
         poller.register(stuck, select.POLLRDHUP)
         assert poller.poll(30_000), "the reader that takes nothing was not closed"

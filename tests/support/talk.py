@@ -60,12 +60,13 @@ class Client:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
-    def read_until(self, mark: bytes) -> bytes:
-        """Take everything up to and including a mark. Raises EOFError, with what came, if it never does."""
-        while mark not in self.buffer:
+    def read_until(self, mark: bytes, times: int = 1) -> bytes:
+        """Take everything up to and including the n-th mark. Raises EOFError, with what came, if it never does."""
+        while self.buffer.count(mark) < times:
             self._more()
-        head, _, self.buffer = self.buffer.partition(mark)
-        return head + mark
+        received = self.buffer
+        self.buffer = received.split(mark, times)[-1]
+        return received[: len(received) - len(self.buffer)]
 
     def read(self, size: int) -> bytes:
         """Take so many bytes. Raises EOFError if there are fewer."""
