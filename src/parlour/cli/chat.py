@@ -6,7 +6,7 @@ import os
 
 import click
 
-from parlour.cli.output import EXIT_CODES, address, endings, token
+from parlour.cli.output import EXIT_CODES, address, endings, timeout_option, token
 from parlour.client import INTERACTIVE, Client, Room
 from parlour.core.names import display_name
 
@@ -20,15 +20,7 @@ from parlour.core.names import display_name
 @click.argument("url", callback=address)
 @click.option("--name", envvar="PARLOUR_NAME", help="Display name; without one the server gives you one.")
 @click.option("-n", "--last", type=click.IntRange(0, 1000), default=50, show_default=True, help="Begin with so many.")
-@click.option(
-    "--timeout",
-    "timeout_s",
-    type=click.FloatRange(0),
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Wait so long for the first connection, and when leaving for lines that are on their way.",
-)
+@timeout_option(10.0, "Wait so long for the first connection, and when leaving for lines that are on their way.")
 @click.option("--plain", is_flag=True, help="Only print, never redraw: for screen readers and simple terminals.")
 def chat(url: Room, name: str | None, last: int, timeout_s: float, plain: bool) -> int:
     """Run the command; returns the exit code."""

@@ -16,15 +16,12 @@ from typing import Any
 
 import click
 
-from parlour.cli.streams import EXIT_OUTPUT, OutputFailed, complain, let_go
+from parlour.cli.streams import EXIT_INTERRUPTED, OutputFailed, let_go, output_code
 from parlour.outlet import occupy_standard_descriptors
 from parlour.version import __version__
 
 STARTED_AS_ENV = "PARLOUR_STARTED_AS"
 """The script that stands for `parlour serve` says here what it is called, for the usage and what it tells to try."""
-
-EXIT_INTERRUPTED = 130
-"""128 + SIGINT, as shells have it."""
 
 _COMMANDS = {
     "serve": "Run the server.",
@@ -97,17 +94,11 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         code = EXIT_INTERRUPTED
     except OutputFailed as error:
-        code = _unwritten(error)
+        code = output_code(error, str(error))
     except OSError as error:
         if error.filename is not None or error.errno not in _UNWRITABLE:
             raise
-        code = _unwritten(OutputFailed(error))
+        unwritten = OutputFailed(error)
+        code = output_code(unwritten, str(unwritten))
     let_go()
     sys.exit(code or 0)
-
-
-def _unwritten(error: OutputFailed) -> int:
-    if error.is_unread:
-        return 0
-    complain(str(error))
-    return EXIT_OUTPUT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -11,7 +11,7 @@ import click
 from click.exceptions import Exit
 
 from parlour.cli import light_httpx  # noqa: F401 (before httpx)
-from parlour.cli.streams import EXIT_OUTPUT, InputFailed, OutputFailed, complain, say
+from parlour.cli.streams import EXIT_INTERRUPTED, InputFailed, OutputFailed, complain, output_code, say
 from parlour.client import ClientError, OutcomeUnknown, ProxyUnusable, Refused, Room, parse_room
 from parlour.client.transport import check_token
 from parlour.core.errors import Refusal
@@ -22,8 +22,6 @@ EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 EXIT_UNKNOWN = 4
 EXIT_GAP = 5
-EXIT_INTERRUPTED = 130
-"""128 + SIGINT, as shells have it."""
 
 TOKEN_ENV = "PARLOUR_TOKEN"  # noqa: S105 (a name, not a secret)
 
@@ -41,6 +39,12 @@ def address(_ctx: click.Context, _param: click.Parameter, value: str) -> Room:
         return parse_room(value)
     except ValueError as exc:
         raise click.BadParameter(visible(str(exc))) from exc
+
+
+def timeout_option(default_s: float, text: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """The option `--timeout`, which the command is given as `timeout_s`; `text` is its help."""
+    kind, names = click.FloatRange(0), ("--timeout", "timeout_s")
+    return click.option(*names, type=kind, default=default_s, show_default=True, metavar="SECONDS", help=text)
 
 
 def token() -> str | None:
@@ -83,14 +87,6 @@ def endings() -> Iterator[None]:
         raise Exit(EXIT_USAGE) from exc
     except OutputFailed as exc:
         raise Exit(output_code(exc, str(exc))) from exc
-
-
-def output_code(failure: OutputFailed | None, text: str) -> int:
-    """The code for an output that failed, after `text` has been said about it; 0 where there is nothing to say."""
-    if failure is None or failure.is_unread:
-        return 0
-    complain(text)
-    return EXIT_OUTPUT
 
 
 def describe(error: ClientError, key: str | None = None) -> str:

@@ -107,7 +107,7 @@ async def _set_in_directory(directory: Path, room: str, access: Access) -> int:
     if not (directory / DATABASE).exists():
         fail(EXIT_UNREACHABLE, f"There is no data in {directory}: name the data directory with --data.")
     try:
-        store = await SqliteStore.open(directory, clock=SystemClock(), ids=SystemIds(), on_fatal=_ignore)
+        store = await SqliteStore.open(directory, clock=SystemClock(), ids=SystemIds(), on_fatal=lambda _error: None)
     except DirectoryInUse as error:
         who = f"process {error.pid}" if error.pid else "another process"
         text = f"A server ({who}) runs on {directory}, but it has no operator's socket there, or not yet"
@@ -121,7 +121,3 @@ async def _set_in_directory(directory: Path, room: str, access: Access) -> int:
     finally:
         await store.close()
     return policy.seq
-
-
-def _ignore(error: BaseException) -> None:
-    """That nothing more can be stored is said by the refusal."""

@@ -12,17 +12,16 @@ from click.exceptions import Exit
 
 from parlour.cli.output import (
     EXIT_CODES,
-    EXIT_INTERRUPTED,
     EXIT_REFUSED,
     address,
     describe,
     endings,
     exit_code,
     fail,
-    output_code,
+    timeout_option,
     token,
 )
-from parlour.cli.streams import OutputFailed, complain, lines_of, read_all, write_line
+from parlour.cli.streams import EXIT_INTERRUPTED, OutputFailed, complain, lines_of, output_code, read_all, write_line
 from parlour.client import Busy, Client, ClientError, Room, Sent, new_key
 from parlour.core.names import check_key, display_name
 from parlour.core.text import visible
@@ -69,15 +68,7 @@ def _hint(text: str, word: str) -> click.UsageError:
     help="Read the text from a file; - is standard input.",
 )
 @click.option("--lines", is_flag=True, help="Send every line as a message of its own; with --key, line 3 has KEY-3.")
-@click.option(
-    "--timeout",
-    "timeout_s",
-    type=click.FloatRange(0),
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Try so long for each message; 0 tries once.",
-)
+@timeout_option(30.0, "Try so long for each message; 0 tries once.")
 def send(
     url: Room, text: tuple[str, ...], name: str | None, key: str | None, file: str | None, lines: bool, timeout_s: float
 ) -> int:

@@ -16,6 +16,9 @@ MAX_LINE_BYTES = 256 * 1024
 EXIT_OUTPUT = 6
 """The exit code of a command that did its work and could not write its output."""
 
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
+
 _READ_BYTES = 65536
 
 
@@ -56,6 +59,14 @@ def say(line: str) -> None:
     """A line on standard error; what nobody can read is dropped."""
     with suppress(OSError):
         _write(2, f"{line}\n".encode(sys.stderr.encoding or "utf-8", "backslashreplace"))
+
+
+def output_code(failure: OutputFailed | None, text: str) -> int:
+    """The code for an output that failed, after `text` has been said about it; 0 where there is nothing to say."""
+    if failure is None or failure.is_unread:
+        return 0
+    complain(text)
+    return EXIT_OUTPUT
 
 
 def write_line(line: str) -> None:

@@ -8,7 +8,7 @@ import re
 
 import click
 
-from parlour.cli.output import EXIT_CODES, EXIT_GAP, address, endings, fail, token
+from parlour.cli.output import EXIT_CODES, EXIT_GAP, address, endings, fail, timeout_option, token
 from parlour.cli.streams import complain, write, write_line
 from parlour.cli.terminal.look import Look, reset_text, wants_colour
 from parlour.client import CaughtUp, Client, Event, Feed, Lost, Reset, Room
@@ -30,15 +30,7 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 @click.option("--since", metavar="CURSOR", help="Print everything after this number (42) or cursor (k3f9.42).")
 @click.option("--json", "as_json", is_flag=True, help="Print events as the server sends them, one JSON object a line.")
 @click.option("--strict", is_flag=True, help="End with 5 when events are missing.")
-@click.option(
-    "--timeout",
-    "timeout_s",
-    type=click.FloatRange(0),
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Wait so long for the first connection.",
-)
+@timeout_option(10.0, "Wait so long for the first connection.")
 def tail(
     url: Room, follow: bool, last: int | None, since: str | None, as_json: bool, strict: bool, timeout_s: float
 ) -> int:

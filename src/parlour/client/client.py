@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
 from typing import Self, TypeVar
 
 import msgspec
@@ -22,8 +21,6 @@ from parlour.client.transport import Bounds, Transport
 from parlour.core.cursor import Cursor, parse_cursor
 from parlour.core.names import check_key
 from parlour.schema.events import Event, decode_event
-
-_JSON = "application/json"
 
 _T = TypeVar("_T")
 
@@ -85,9 +82,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -113,8 +108,10 @@ class Client:
         key = new_key() if key is None else check_key(key)
         name = self.name if name is None else name
         content = json.dumps({"text": text} if name is None else {"text": text, "name": name}).encode()
-        headers = {"Content-Type": _JSON, "Accept": _JSON, "Idempotency-Key": key}
-        ask = partial(self._transport.request, "POST", self.room.url, headers, 201, decode_event, content=content)
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        ask = partial(
+            self._transport.request, "POST", self.room.url, 201, decode_event, headers=headers, content=content
+        )
         event, fields = self._insist(ask, timeout_s, on_wait, key)
         return Sent(event.room, event.seq, fields.get("idempotent-replay") == "true")
 
@@ -139,9 +136,7 @@ class Client:
             params["since"] = str(since)
         if before is not None:
             params["before"] = str(before)
-        ask = partial(
-            self._transport.request, "GET", self.room.url, {"Accept": _JSON}, 200, _decode_page, params=params
-        )
+        ask = partial(self._transport.request, "GET", self.room.url, 200, _decode_page, params=params)
         return self._insist(ask, timeout_s)[0]
 
     def follow(self, since: Cursor | str | int | None = None, *, last: int = 0, timeout_s: float | None = None) -> Feed:
@@ -165,6 +160,7 @@ class Client:
         failed = 0
         unknown = False
         while True:
+            self._hurry.clear()
             try:
                 return ask(answer_s=min(longest_s, max(1.0, left_s)) if timeout_s else longest_s)
             except ClientError as exc:
@@ -181,7 +177,6 @@ class Client:
                 delay_s = self._backoff.delay_s(failed, delay_s)
                 failed += 1
             delay_s = min(delay_s, left_s)
-            self._hurry.clear()
             if on_wait is not None:
                 on_wait(error, delay_s)
             self._hurry.wait(delay_s)

@@ -118,13 +118,9 @@ class Feed:
                             return
                         if not isinstance(item, Heartbeat):
                             yield line if item is line.item else Line(encode(item), item)
-                        if isinstance(item, Reset) and self._is_before(item.head_seq):
+                        if isinstance(item, Reset) and self._timeline.is_before(item.head_seq):
                             self._rereads = True  # this stream goes on at the head: another one begins at the cursor
                             return
-
-    def _is_before(self, head: int) -> bool:
-        cursor = self._timeline.cursor
-        return cursor is not None and cursor.seq < head
 
     def _is_too_late(self) -> bool:
         """Whether the first connection has not come about in its time."""

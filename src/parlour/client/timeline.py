@@ -70,9 +70,13 @@ class Timeline:
         self._move(head)
         return (*reset, item)
 
+    def is_before(self, head: int) -> bool:
+        """Whether the log has more than what came."""
+        return self.cursor is not None and self.cursor.seq < head
+
     def _heartbeat(self, head: int) -> None:
         """Check the position. A beat may overtake one batch that is still in the server's hands, not two."""
-        behind = self.cursor is not None and head > self.cursor.seq
+        behind = self.is_before(head)
         if behind and self._behind:
             self._behind = False
             raise Gap(f"the log is at {head}, but nothing came after {self.cursor}")

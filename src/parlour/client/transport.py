@@ -59,7 +59,7 @@ class Transport:
 
     def __init__(self, server: str, token: str | None, bounds: Bounds) -> None:
         self.bounds = bounds
-        headers = {"User-Agent": f"parlour/{__version__}", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": f"parlour/{__version__}", "Accept": "application/json", "Accept-Encoding": "identity"}
         if token is not None:
             headers["Authorization"] = f"Bearer {check_token(token)}"
         proxy = proxy_for(server, os.environ)
@@ -83,13 +83,13 @@ class Transport:
         self,
         method: str,
         url: str,
-        headers: Mapping[str, str],
         status: int,
         decode: Callable[[bytes], _T],
         *,
+        answer_s: float,
+        headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
-        answer_s: float,
     ) -> tuple[_T, httpx.Headers]:
         """Send one request, and decode the answer if it has the hoped-for status; its header fields come along.
 

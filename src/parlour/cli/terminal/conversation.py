@@ -20,7 +20,7 @@ from prompt_toolkit.layout.processors import Processor, Transformation, Transfor
 from prompt_toolkit.output.vt100 import Vt100_Output
 from wcwidth import clip
 
-from parlour.cli.output import EXIT_INTERRUPTED
+from parlour.cli.streams import EXIT_INTERRUPTED
 from parlour.cli.terminal.keys import key_bindings
 from parlour.cli.terminal.look import Look
 from parlour.cli.terminal.talk import Talk

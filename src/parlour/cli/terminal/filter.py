@@ -7,8 +7,8 @@ import threading
 import time
 from functools import partial
 
-from parlour.cli.output import EXIT_UNREACHABLE, EXIT_USAGE, output_code
-from parlour.cli.streams import InputFailed, OutputFailed, complain, lines_of, say, write_line
+from parlour.cli.output import EXIT_UNREACHABLE, EXIT_USAGE
+from parlour.cli.streams import InputFailed, OutputFailed, complain, lines_of, output_code, say, write_line
 from parlour.cli.terminal.look import Look
 from parlour.cli.terminal.talk import Shown, Talk
 from parlour.client import Client

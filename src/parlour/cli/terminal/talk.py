@@ -29,10 +29,6 @@ class Shown(NamedTuple):
 _Inbox = Item | Lost | Outcome | ClientError | Callable[[], None]
 
 
-def _nothing() -> None:
-    pass
-
-
 class Talk:
     """Follows the room on one thread, sends on another, and gives on the caller's thread what is to be shown.
 
@@ -48,8 +44,8 @@ class Talk:
         *,
         last: int,
         timeout_s: float,
-        wake: Callable[[], None] = _nothing,
-        settled: Callable[[], None] = _nothing,
+        wake: Callable[[], None] = lambda: None,
+        settled: Callable[[], None] = lambda: None,
         echoes: bool = False,
         title: str | None = None,
     ) -> None:
