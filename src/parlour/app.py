@@ -26,7 +26,7 @@ from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.http.compression import Compressor
-from parlour.http.request import Site
+from parlour.http.request import OPERATOR_ADDRESS, Site
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
@@ -36,9 +36,9 @@ from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.fanout import FanOut
 from parlour.net.http import HttpConnection
-from parlour.net.large import LargeAnswers
+from parlour.net.large import ALL_BYTES, LargeAnswers
 from parlour.net.listener import Listener, ListenError, accept_on, open_listeners
-from parlour.net.operator_socket import open_operator_socket, operator_connection
+from parlour.net.operator_socket import open_operator_socket
 from parlour.net.proxies import TrustedProxies
 from parlour.net.server import LINGERING, Server
 from parlour.net.tls import ServerTls
@@ -100,7 +100,7 @@ class App:
             await accept_on(listener, tcp if listener.path is None else plain) for listener in self.listeners
         ]
         if self.operator is not None:
-            self._accepting.append(await accept_on(self.operator, partial(operator_connection, self.server)))
+            self._accepting.append(await accept_on(self.operator, partial(plain, OPERATOR_ADDRESS)))
 
     def stop_accepting(self) -> None:
         """Refuse new connections; the open ones stay."""
@@ -282,13 +282,13 @@ def _server(
         wheel,
         drain,
         limits=context.limits,
-        proxies=TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else None,
+        proxies=TrustedProxies(settings.trusted_proxies),
         max_connections=_max_connections(),
         limit_addresses=settings.rate_limits,
         on_answer=_log_answer if settings.access_log else None,
         fan_out=fan_out,
         throttle=context.throttle,
-        large=LargeAnswers() if settings.rate_limits else LargeAnswers(of_client=None),
+        large=LargeAnswers() if settings.rate_limits else LargeAnswers(of_client=ALL_BYTES),
         site=site,
     )
 

@@ -48,7 +48,7 @@ def _stacks() -> None:
 
 
 def _connections(app: App) -> None:
-    rows = list(app.server.table())
+    rows = app.server.table()
     _event("connections", {"total": len(rows), **Counter(str(row["state"]) for row in rows)})
     for row in sorted(rows, key=lambda row: -int(str(row["buffered"])))[:SHOWN_CONNECTIONS]:
         _event("connection", row)

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlour.http.codings import choose_coding
-from parlour.http.validators import is_known, weak
+from parlour.http.negotiate import choose_coding, is_known, weak
 
 CHROMIUM = b"gzip, deflate, br, zstd"
 

@@ -13,7 +13,7 @@ import pytest
 
 from parlour.core.addresses import SITE, AddressCounts
 from parlour.core.limits import Limits
-from parlour.net.server import Counted
+from parlour.net.drain import Drainable
 from tests.support.inprocess import InProcess, Scripted, Setup
 from tests.support.raw import head
 from tests.support.talk import Answer, Client
@@ -151,9 +151,9 @@ def test_tcp_peer_that_is_gone_before_it_is_accepted_is_not_taken_for_the_unix_s
         addresses: list[str] = []
         opened = server.server.opened
 
-        def note(connection: Counted) -> None:
-            opened(connection)
-            addresses.append(connection.address)
+        def note(connection: Drainable, address: str) -> None:
+            opened(connection, address)
+            addresses.append(address)
 
         server.server.opened = note  # type: ignore[method-assign]  # it is gone before it could be asked for
         go_on.set()

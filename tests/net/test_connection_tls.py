@@ -116,7 +116,7 @@ def test_table_can_be_made_in_every_turn_of_the_end_of_a_tls_connection(
 
     async def look_until_it_is_gone() -> int:
         turns = 0
-        while list(server.server.table()):
+        while server.server.table():
             turns += 1
             await asyncio.sleep(0)
         return turns

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -208,7 +209,7 @@ class Timers(asyncio.SelectorEventLoop):
     timer: Callable[[], object]
 
     def call_later(self, delay: float, callback: Any, *args: Any, **_: Any) -> asyncio.TimerHandle:  # type: ignore[override]
-        self.timer = callback
+        self.timer = partial(callback, *args)
         return asyncio.TimerHandle(0, callback, args, self)
 
 

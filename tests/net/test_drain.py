@@ -31,6 +31,9 @@ class Conn:
     def finish(self) -> None:
         self.owner.closed(self)
 
+    def describe(self) -> dict[str, object]:
+        return {"kind": self.kind}
+
     def abort(self) -> None:
         self.is_aborted = True
         self.owner.closed(self)

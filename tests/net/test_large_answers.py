@@ -123,7 +123,7 @@ def test_client_that_a_proxy_names_has_the_bound(clients: ExitStack) -> None:
 
 
 def test_without_rates_clients_have_no_bounds_of_their_own(clients: ExitStack) -> None:
-    with InProcess(Scripted(), Setup(client_bytes=None, all_bytes=3 * SIZE)) as server:
+    with InProcess(Scripted(), Setup(client_bytes=3 * SIZE, all_bytes=3 * SIZE)) as server:
         assert asked(server, clients, 4) == [200, 200, 503, 503]
 
 

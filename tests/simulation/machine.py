@@ -24,7 +24,6 @@ from parlour.app import App
 from parlour.chat.ports import Relay
 from parlour.config import Settings
 from parlour.hub.resources import Tuning
-from parlour.net import server as net_server
 from parlour.net.listener import Listener
 from parlour.process import EXIT_STORAGE_FAILED
 from parlour.store.sqlite import database, directory, readers, record, writer
@@ -254,7 +253,6 @@ class Machine:
             (readers, "SimpleQueue", SimpleQueue),
             (clock, "time", system),
             (clock, "secrets", system),
-            (net_server, "time", system),
             (directory, "sync_directory", self.disk.sync_directory),
             (database, "sync_directory", self.disk.sync_directory),
             (database, "sync_file", self.disk.sync_file),

@@ -53,7 +53,7 @@ class EndingSink:
     def buffered(self) -> int:
         return 0
 
-    def hold(self, is_held: bool) -> None:
+    def pause_reading(self, is_paused: bool) -> None:
         raise AssertionError("nothing was sent")
 
     def wake_in(self, seconds: float) -> None:

@@ -45,7 +45,7 @@ class Line:
         self.written = b""
         self.is_closed = False
         self.due = self.bucket = 0
-        self.holds: list[bool] = []
+        self.pauses: list[bool] = []
         store = store or MemoryStore(self.clock, CountedIds())
         hub, policies = Hub(store), Policies("open")
         posting = Posting(store, Guests(b"secret"), self.clock, policies, None, NewRooms(LIMITS))
@@ -65,8 +65,8 @@ class Line:
         )
         self.session.started(self)
 
-    def hold(self, is_held: bool) -> None:
-        self.holds.append(is_held)
+    def pause_reading(self, is_paused: bool) -> None:
+        self.pauses.append(is_paused)
 
     def wind(self, seconds: float) -> None:
         """Let time pass, as long as the connection lives."""
@@ -115,8 +115,8 @@ async def test_a_peer_that_is_refused_by_an_overloaded_server_is_not_read_from_f
     line = Line(answers=True, store=store)
     line.session.received(2 * ws_frame(b'{"op":"send","room":"lobby","text":"is there room?"}'))
     assert line.written.count(b'"code":"overloaded"') == 2
-    assert line.holds == [True]
-    await until(lambda: line.holds == [True, False], TIMEOUT_S)
+    assert line.pauses == [True]
+    await until(lambda: line.pauses == [True, False], TIMEOUT_S)
     line.session.closed()
     await store.close()
 

@@ -23,23 +23,21 @@ from parlour.config import Settings
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.http.application import Application
-from parlour.http.deferred import DeferredResponse
 from parlour.http.fields import FieldName
 from parlour.http.request import Admission, Handler, Outcome, Request
-from parlour.http.response import Response
+from parlour.http.response import DeferredResponse, Response
 from parlour.http.router import Router
 from parlour.http.throttle import Throttle
 from parlour.net.connection import Connection
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.fanout import FanOut
-from parlour.net.handshake import Handshake
 from parlour.net.http import HttpConnection
 from parlour.net.large import ALL_BYTES, CLIENT_BYTES, LargeAnswers
 from parlour.net.listener import Listener, accept_on, open_listeners
 from parlour.net.proxies import TrustedProxies
 from parlour.net.server import LINGERING, Server
-from parlour.net.tls_port import TlsPortConnection
+from parlour.net.tls_port import Handshake, TlsPortConnection
 from parlour.wire.http1 import RequestHead
 from tests.support.talk import Client
 from tests.support.timeout import TIMEOUT_S
@@ -67,7 +65,7 @@ class Setup:
     unix_socket: Path | None = None
     throttle: Throttle = field(default_factory=Throttle)
     lingering: int = LINGERING
-    client_bytes: int | None = CLIENT_BYTES
+    client_bytes: int = CLIENT_BYTES
     all_bytes: int = ALL_BYTES
 
 
@@ -338,7 +336,7 @@ class InProcess:
             Wheel(lambda: self._now),
             Drain(lambda: 0.5),
             limits=setup.limits,
-            proxies=TrustedProxies(setup.proxies) if setup.proxies else None,
+            proxies=TrustedProxies(setup.proxies),
             max_connections=setup.max_connections,
             limit_addresses=setup.limit_addresses,
             fan_out=app.server.fan_out if app is not None else FanOut(),

@@ -6,12 +6,11 @@ from parlour.api.operation import Operation
 from parlour.api.resource import Resource
 from parlour.api.server import CACHED_FOR_A_DAY
 from parlour.core.errors import Refusal
-from parlour.http.codings import choose_coding
 from parlour.http.compression import VARY
 from parlour.http.fields import FieldName, Fields
+from parlour.http.negotiate import choose_coding, is_known, weak
 from parlour.http.request import Request
 from parlour.http.response import Response
-from parlour.http.validators import is_known, weak
 from parlour.ui.assets import ASSETS, asset_url
 
 _IMMUTABLE = b"public, max-age=31536000, immutable"
@@ -58,7 +57,7 @@ def _file(request: Request, name: str, cache: bytes) -> Response:
     fields: Fields = ()
     if asset.encoded:
         fields = (VARY,)
-        coding = choose_coding(request.field(b"accept-encoding"), asset.encoded)
+        coding = choose_coding(request.field(b"accept-encoding"), tuple(asset.encoded))
         if coding is not None:
             etag, body = weak(etag), asset.encoded[coding]
             fields += ((FieldName.CONTENT_ENCODING, coding.encode()),)

@@ -16,10 +16,9 @@ from parlour.api.parameters import DEFAULT_LIMIT, KEY, ROOM
 from parlour.api.resource import Resource
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer
-from parlour.http.deferred import DeferredResponse
 from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
-from parlour.http.response import JSON, TEXT, Response
+from parlour.http.response import JSON, TEXT, DeferredResponse, Response
 from parlour.schema.commands import PostMessage, SendMessage
 from parlour.schema.events import Event
 

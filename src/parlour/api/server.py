@@ -18,10 +18,9 @@ from parlour.core.errors import ERRORS, Refusal
 from parlour.core.limits import Limits, limit_rows
 from parlour.http.compression import VARY
 from parlour.http.fields import FieldName
-from parlour.http.negotiate import wants_json
+from parlour.http.negotiate import is_known, wants_json
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
-from parlour.http.validators import is_known
 from parlour.schema.pages import ServerInfo
 
 CACHED_FOR_A_DAY = b"public, max-age=86400"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import TypeAlias
 
 
 class FieldName(bytes, Enum):
@@ -28,7 +27,7 @@ class FieldName(bytes, Enum):
     WWW_AUTHENTICATE = b"WWW-Authenticate"
 
 
-Fields: TypeAlias = tuple[tuple[FieldName, bytes], ...]
+Fields = tuple[tuple[FieldName, bytes], ...]
 """Names and values, in the order in which they are sent; a name may come twice."""
 
 _find_unsafe = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search

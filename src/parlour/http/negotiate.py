@@ -1,9 +1,9 @@
-"""Content negotiation: which representation a client asked for (RFC 9110 §12.5.1)."""
+"""In which form a client wants an answer: media type, compression, or not at all (RFC 9110 §12.5, §13.1.2)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 from parlour.wire.http1 import RequestHead
@@ -17,16 +17,21 @@ FORMATS: Mapping[str, bytes] = {
 }
 """The formats a room can be read in, by the name that `format=` takes; earlier ones win a tie, so `*/*` means text."""
 
+CODINGS = ("br", "gzip")
+"""The codings of answers, the best first: if a client likes two equally, the first wins."""
+
+_ALIASES = {b"x-gzip": b"gzip"}
+"""RFC 9110 §8.4.1.3."""
+
 # RFC 9110 §12.4.2 has a digit and at most three decimals; `.2` and more decimals are in use; what float() reads is not.
 _QUALITY = re.compile(rb"0(?:\.[0-9]*)?|\.[0-9]+|1(?:\.0*)?")
+
+_TAG = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 _PAGE = ("text", "html", 3)
 
 _PAGE_BROWSERS = re.compile(rb"Links \(|ELinks/")
 """Browsers whose Accept is `*/*`, which is what programs send."""
-
-CACHED_BYTES = 256
-"""Longer values are parsed each time: strangers choose them."""
 
 
 def accepted(head: RequestHead) -> bytes | None:
@@ -37,33 +42,24 @@ def accepted(head: RequestHead) -> bytes | None:
     return accept
 
 
+@lru_cache(maxsize=256)
 def choose(accept: bytes | None, offers: tuple[str, ...] = tuple(FORMATS)) -> str | None:
     """The offer that an Accept value prefers, or None when it refuses them all. A missing Accept takes the first.
 
     A malformed member of the list is ignored, as if it had not been sent.
     """
-    if accept is None:
-        return offers[0]
-    return (_cached if len(accept) <= CACHED_BYTES else _choose)(accept, offers)
-
-
-def _choose(accept: bytes, offers: tuple[str, ...]) -> str | None:
-    ranges = [parsed for part in accept.lower().split(b",") if (parsed := _media_range(part)) is not None]
+    ranges = [(media, weight) for media, weight in _weighted(accept or b"") if media.count(b"/") == 1]
     if not ranges:
         return offers[0]
     best: str | None = None
     best_rank = (0.0, 0)
     for offer in offers:
-        weight, specificity = _quality(FORMATS[offer], ranges)
+        weight, specificity = rank = _rank(FORMATS[offer], ranges)
         # A browser that names text/html at q=1 also sends */*; between equal q the more exact range is meant. And who
         # names text/html beside text/plain shows pages (lynx): text is what is left of one.
-        rank = (weight, specificity)
         if weight > 0 and (rank > best_rank or (rank == best_rank and (best, offer, specificity) == _PAGE)):
             best, best_rank = offer, rank
     return best
-
-
-_cached = lru_cache(maxsize=512)(_choose)
 
 
 def wants_json(accept: bytes | None) -> bool:
@@ -73,27 +69,50 @@ def wants_json(accept: bytes | None) -> bool:
     return b"application/problem+json" in accept or choose(accept, ("text", "html", "json")) == "json"
 
 
-def _media_range(part: bytes) -> tuple[bytes, float] | None:
-    media, *parameters = (piece.strip() for piece in part.split(b";"))
-    if media.count(b"/") != 1:
-        return None
-    weight = quality(parameters)
-    return None if weight is None else (media, weight)
+@lru_cache(maxsize=256)
+def choose_coding(accept_encoding: bytes | None, offers: tuple[str, ...] = CODINGS) -> str | None:
+    """The coding among `offers` that an Accept-Encoding value likes best, or None to send the answer as it is.
+
+    A client that says nothing gets the answer as it is, and so does one that accepts nothing that there is: RFC 9110
+    §12.5 lets a server disregard that rather than answer 406, and readable bytes are of more use. A malformed member
+    of the list is ignored.
+    """
+    told = {_ALIASES.get(coding, coding): weight for coding, weight in _weighted(accept_encoding or b"")}
+    others = told.get(b"*", 0.0)
+    wanted = {coding: told.get(coding.encode(), others) for coding in CODINGS if coding in offers}
+    best = max(wanted, key=lambda coding: wanted[coding])
+    as_it_is = told.get(b"identity", 0.0)  # acceptable without being named, but then nobody asked for it
+    return best if wanted[best] > 0.0 and wanted[best] >= as_it_is else None
 
 
-def quality(parameters: Iterable[bytes]) -> float | None:
-    """The weight among the parameters of a list's member, in lower case; 1.0 without one, None if it is malformed."""
-    weight = 1.0
-    for parameter in parameters:
-        name, _, value = parameter.partition(b"=")
-        if name.strip() == b"q":
-            if not _QUALITY.fullmatch(value.strip()):
-                return None
-            weight = float(value)
-    return weight
+def weak(etag: bytes) -> bytes:
+    """The tag of another coding of the same content: equal in meaning, not in bytes (RFC 9110 §8.8.1)."""
+    return etag if etag.startswith(b"W/") else b"W/" + etag
 
 
-def _quality(offer: bytes, ranges: list[tuple[bytes, float]]) -> tuple[float, int]:
+def is_known(if_none_match: bytes | None, etag: bytes) -> bool:
+    """Whether an If-None-Match value has this tag, by weak comparison, or is `*` (RFC 9110 §13.1.2)."""
+    if if_none_match is None:
+        return False
+    return if_none_match.strip() == b"*" or etag.removeprefix(b"W/") in _TAG.findall(if_none_match)
+
+
+def _weighted(value: bytes) -> list[tuple[bytes, float]]:
+    """The well-formed members of a list in lower case, each with its weight, 1.0 without one (RFC 9110 §12.4.2)."""
+    found = []
+    for member in value.lower().split(b","):
+        name, *parameters = (piece.strip() for piece in member.split(b";"))
+        weight = b"1"
+        for parameter in parameters:
+            parameter_name, _, parameter_value = parameter.partition(b"=")
+            if parameter_name.strip() == b"q":
+                weight = parameter_value.strip()
+        if name and _QUALITY.fullmatch(weight):
+            found.append((name, float(weight)))
+    return found
+
+
+def _rank(offer: bytes, ranges: list[tuple[bytes, float]]) -> tuple[float, int]:
     """The quality of the most specific range that covers an offer, and that specificity (3 exact, 2 type/*, 1 */*)."""
     wildcard = offer.partition(b"/")[0] + b"/*"
     found = (0.0, 0)

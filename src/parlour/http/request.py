@@ -8,8 +8,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.permissions import Right
-from parlour.http.deferred import DeferredResponse
-from parlour.http.response import Reply
+from parlour.http.response import DeferredResponse, Reply
 from parlour.wire.forms import media_type, parse_query
 from parlour.wire.http1 import RequestHead
 
@@ -17,13 +16,12 @@ T = TypeVar("T")
 
 
 class Site(NamedTuple):
-    """The address that clients are given for this server, whatever they or a proxy call it (`--public-url`).
-
-    `origin` is like `https://example.org`; `prefix` is like `/chat`, or empty.
-    """
+    """The address that clients are given for this server, whatever they or a proxy call it (`--public-url`)."""
 
     origin: str
+    """Such as `https://example.org`."""
     prefix: str
+    """Such as `/chat`, or empty."""
 
 
 OPERATOR_ADDRESS = "operator:"

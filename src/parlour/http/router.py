@@ -52,17 +52,14 @@ class Router(Generic[Row]):
 
     def __init__(self, rows: Iterable[tuple[str, str, Row]]) -> None:
         """Each row comes with its method and its pattern. GET answers HEAD too."""
-        table: dict[str, dict[str, Row]] = {}
+        table: dict[tuple[str, ...], dict[str, Row]] = {}
         for method, pattern, row in rows:
-            by_method = table.setdefault(pattern, {})
+            by_method = table.setdefault(tuple(pattern.strip("/").split("/")), {})
             if method in by_method:
                 raise ValueError(f"{method} {pattern} is routed twice")
             by_method[method] = row
         # More literal segments first: /api/v1 must not be read as /{room}/{item}.
-        self._table = sorted(
-            ((tuple(pattern.strip("/").split("/")), by_method) for pattern, by_method in table.items()),
-            key=lambda entry: [segment.startswith("{") for segment in entry[0]],
-        )
+        self._table = sorted(table.items(), key=lambda entry: [segment.startswith("{") for segment in entry[0]])
         self._cached_match = lru_cache(maxsize=1024)(self._match)
 
     def match(self, path: bytes) -> Match[Row]:
@@ -80,19 +77,18 @@ class Router(Generic[Row]):
         except UnicodeDecodeError:
             raise Refusal("bad_request", "The path must be percent-encoded UTF-8.") from None
         for pattern, rows in self._table:
-            if len(pattern) == len(segments):
-                params = _params(pattern, segments)
-                if params is not None:
-                    return Match(rows, params)
+            params = _params(pattern, segments)
+            if params is not None:
+                return Match(rows, params)
         raise Refusal("not_found", NOTHING_HERE)
 
 
 def _params(pattern: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, str] | None:
+    if len(pattern) != len(segments):
+        return None
     params = {}
     for expected, segment in zip(pattern, segments, strict=True):
-        if expected.startswith("{"):
-            if not segment:
-                return None
+        if expected.startswith("{") and segment:
             params[expected[1:-1]] = segment
         elif expected != segment:
             return None

@@ -27,8 +27,8 @@ class Sink(Protocol):
     def abort(self) -> None:
         """Close now."""
 
-    def hold(self, is_held: bool) -> None:
-        """Hold back what the peer sends (what has been read already may still come), or go on with it."""
+    def pause_reading(self, is_paused: bool) -> None:
+        """Read no more from the peer (what has been read already may still come), or go on."""
 
     def wake_in(self, seconds: float) -> None:
         """Call `Session.wake` once, after at least this long (coarse: to the second). Replaces an earlier wake."""

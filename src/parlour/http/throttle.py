@@ -17,12 +17,10 @@ LONGEST_S = 1.0
 
 
 class Throttle:
-    """Counts the peers that are delayed. All methods are called on the event loop.
+    """Counts the delayed peers of a server: WebSockets that were told `overloaded`, connections that were answered 503.
 
-    The server has one: for WebSockets that were told `overloaded` and for connections that were answered 503.
+    It lives on the event loop.
     """
-
-    __slots__ = ("_count", "_longest_s", "_step_s")
 
     def __init__(self, step_s: float = STEP_S, longest_s: float = LONGEST_S) -> None:
         self._step_s = step_s
@@ -32,8 +30,7 @@ class Throttle:
     def delay(self, resume: Callable[[], None]) -> None:
         """Call `resume` once, when this peer may be heard again."""
         self._count += 1
-        seconds = min(self._longest_s, self._count * self._step_s)
-        asyncio.get_running_loop().call_later(seconds, self._end, resume)
+        asyncio.get_running_loop().call_later(min(self._longest_s, self._count * self._step_s), self._end, resume)
 
     def _end(self, resume: Callable[[], None]) -> None:
         self._count -= 1

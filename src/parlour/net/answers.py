@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from abc import abstractmethod
 from collections.abc import Coroutine
 from typing import Any
 
 from parlour.core.errors import Refusal
-from parlour.http.deferred import DeferredResponse
 from parlour.http.request import Peer, Request
-from parlour.http.response import OpenResponse, Reply, Response, Upgrade, encode, encode_open
+from parlour.http.response import DeferredResponse, OpenResponse, Reply, Response, Upgrade, encode, encode_open
 from parlour.net.closing import ClosingConnection
 from parlour.net.connection import Connection
 from parlour.net.large import LargeAnswer
@@ -22,18 +20,6 @@ from parlour.net.websocket import WebSocketConnection
 from parlour.wire.http1 import RequestDecoder, RequestHead
 
 log = logging.getLogger("parlour.net")
-
-if sys.version_info >= (3, 12):
-
-    def start_task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine as a task, and its part before the first wait at once."""
-        return asyncio.Task(work, loop=loop, eager_start=True)
-
-else:
-
-    def start_task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine as a task, from the next turn of the loop on."""
-        return loop.create_task(work)
 
 
 class AnsweringConnection(Connection):
@@ -46,8 +32,8 @@ class AnsweringConnection(Connection):
 
     __slots__ = ("answering", "began", "decoder", "head", "is_last", "is_over", "large", "peer", "remaining")
 
-    def __init__(self, server: Server) -> None:
-        super().__init__(server)
+    def __init__(self, server: Server, address: str = "") -> None:
+        super().__init__(server, address)
         self.decoder: RequestDecoder = server.decoder()
         self.head: RequestHead | None = None
         self.answering: asyncio.Task[None] | DeferredResponse | None = None
@@ -60,8 +46,6 @@ class AnsweringConnection(Connection):
     @abstractmethod
     def answered(self, response: Response, *, at_once: bool) -> None:
         """A whole response is written. `at_once`: in the call of `handle`, which goes on with the next request."""
-
-    # --- from the request to its reply ---
 
     def handle(self, request: Request) -> None:
         """Have a request answered: now, by a callback, or by a coroutine."""
@@ -76,9 +60,7 @@ class AnsweringConnection(Connection):
         elif isinstance(outcome, Response | OpenResponse | Upgrade):
             self.answer(outcome)
         else:
-            task = start_task(self.server.loop, self._run(outcome))
-            if not task.done():
-                self.answering = task
+            self.answering = self.server.loop.create_task(self._run(outcome))
 
     async def _run(self, handler: Coroutine[Any, Any, Reply]) -> None:
         """Answer with what a coroutine returns or raises; the task of a request runs this."""
@@ -122,8 +104,6 @@ class AnsweringConnection(Connection):
             if not isinstance(reply, Response):
                 reply.session.closed()
             self.refuse(Refusal("internal"), head)
-
-    # --- bytes out ---
 
     def _respond(self, response: Response, head: RequestHead) -> None:
         server = self.server
@@ -176,9 +156,8 @@ class AnsweringConnection(Connection):
 
     def report(self, status: int, head: RequestHead | None) -> None:
         """Tell the access log of an answer. Every answer is reported."""
-        if self.server.on_answer is not None:
-            began, self.began = self.began, 0.0
-            self.server.report(head, status, began, self.address)
+        self.server.report(head, status, self.began, self.address)
+        self.began = 0.0
 
     def write_large(self) -> None:
         """Give the transport the next pieces of a large answer, until the peer takes no more or it is complete."""
@@ -193,8 +172,6 @@ class AnsweringConnection(Connection):
         """Bytes answered that the peer does not have."""
         return super().untaken() + (0 if self.large is None else self.large.left)
 
-    # --- ends ---
-
     def lost(self) -> None:
         """The connection is gone, and nobody waits for an answer any more."""
         super().lost()
@@ -206,9 +183,9 @@ class AnsweringConnection(Connection):
     def finish(self, *, may_be_sending: bool = False) -> None:
         """Close so that the peer gets to read what was written."""
         self.is_over = True
-        ClosingConnection.after(self).linger(may_be_sending=may_be_sending)
+        ClosingConnection(self).linger(may_be_sending=may_be_sending)
 
     def close(self) -> None:
         """Close a connection on which nothing is under way, once everything is written."""
         self.is_over = True
-        ClosingConnection.after(self).close()
+        ClosingConnection(self).close()

@@ -14,13 +14,14 @@ class ClosingConnection(Connection):
     """Reads and drops what still comes, and cuts off a peer that takes nothing."""
 
     __slots__ = ()
+    state = "closing"
 
-    @classmethod
-    def after(cls, connection: Connection) -> ClosingConnection:
-        """Take a connection over. `linger` or `close` follows."""
-        closing = cls(connection.server)
-        connection.hand_over(closing)
-        return closing
+    def __init__(self, before: Connection) -> None:
+        """Take over from `before`. `linger` or `close` follows."""
+        super().__init__(before.server)
+        before.hand_over(self)
+        self.untaken_before = sys.maxsize  # the first look is early: the peer may have everything and just not close
+        self.server.wheel.set(self, LINGER_S)
 
     def linger(self, *, may_be_sending: bool = False) -> None:
         """Close the writing half, and the rest when the peer does, or after a while.
@@ -28,7 +29,6 @@ class ClosingConnection(Connection):
         If the peer `may_be_sending` still, not even TLS is closed at once: a reset would take the answer away.
         """
         transport = self.transport
-        self._watch_soon()
         if not self.has_ended:
             transport.resume_reading()
         if transport.is_closing() or self.has_ended or not (may_be_sending or transport.can_write_eof()):
@@ -38,37 +38,19 @@ class ClosingConnection(Connection):
 
     def close(self) -> None:
         """Close both halves as soon as everything is sent: the peer has nothing under way."""
-        self._watch_soon()
         self.transport.close()
-
-    def _watch_soon(self) -> None:
-        """Look early the first time: the peer may have everything and just not close."""
-        self.untaken_before = sys.maxsize
-        self.server.wheel.set(self, LINGER_S)
-
-    def data_received(self, data: bytes) -> None:
-        """Dropped."""
-
-    def eof_received(self) -> bool:
-        """The peer has closed its side: so does the transport."""
-        return False
 
     def expire(self) -> None:
         """Cut off a peer that has taken nothing; close if it has everything."""
-        if not self.untaken():
-            if self.transport.is_closing():  # TLS: the peer does not answer our close
-                self.transport.abort()  # without a reset: the kernel may still deliver what it has
-            else:
-                self.watch().transport.close()
-        elif self.takes_nothing():
+        if self.untaken() and self.takes_nothing():
             self.abort()
+        elif self.untaken():
+            self.watch()
+        elif self.transport.is_closing():  # TLS: the peer does not answer our close
+            self.transport.abort()  # without a reset: the kernel may still deliver what it has
         else:
             self.watch()
+            self.transport.close()
 
     def drain(self, reconnect_after_ms: int) -> None:
         """It ends already."""
-
-    @property
-    def state(self) -> str:
-        """What the connection is doing."""
-        return "closing"

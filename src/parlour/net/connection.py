@@ -1,18 +1,27 @@
 """What the protocol objects of a connection have in common: counting, a deadline, and handing over to the next one.
 
-A connection is spoken for by one object at a time. `Handshake` (TLS ports only) hands over to `HttpConnection`, which
-may hand over to `StreamConnection` or `WebSocketConnection`; `ClosingConnection` comes last. Each hand-over replaces
-the object in the transport (`set_protocol`) and among the server's connections.
+A connection is spoken for by one object at a time. `TlsPortConnection` and `Handshake` (TLS ports only) come before
+`HttpConnection`, which may hand over to `StreamConnection` or `WebSocketConnection`; `ClosingConnection` comes last.
+Each hand-over replaces the object in the transport (`set_protocol`) and among the server's connections.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+import sys
 from abc import ABC, abstractmethod
-from typing import Self, cast
+from contextlib import suppress
+from fcntl import ioctl
+from termios import TIOCOUTQ
+from typing import Any, cast
 
-from parlour.net.kernel import cut, untaken
+from parlour.net.proxies import UNIX_PEER
 from parlour.net.server import Server
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER with no time (socket(7))."""
 
 
 class Connection(asyncio.Protocol, ABC):
@@ -34,20 +43,20 @@ class Connection(asyncio.Protocol, ABC):
         "untaken_before",
     )
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, address: str = "") -> None:
+        """Without an `address` it gets that of its peer when the client connects."""
         self.server = server
-        self.address = ""
+        self.address = address
         self.due = self.bucket = self.untaken_before = 0
         self.is_paused = self.has_ended = False
         self.successor: Connection | None = None
         self.transport: asyncio.Transport
 
-    # --- asyncio.Protocol ---
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected: this is the first object of its connection."""
         self.transport = cast(asyncio.Transport, transport)
-        self.server.opened(self)
+        self.address = self.address or _peer_address(self.transport)
+        self.server.opened(self, self.address)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone. Over TLS a loop may tell the object that spoke for it a turn before."""
@@ -64,12 +73,10 @@ class Connection(asyncio.Protocol, ABC):
         """The peer has taken most of it."""
         self.is_paused = False
 
-    # --- the life of the object ---
-
     def lost(self) -> None:
         """The connection is gone. Called once, on the object that speaks for it then."""
         self.server.wheel.discard(self)
-        self.server.closed(self)
+        self.server.closed(self, self.address)
 
     def hand_over(self, successor: Connection, transport: asyncio.Transport | None = None) -> None:
         """Let another object speak for this connection from now on, over another transport if one is given (TLS).
@@ -86,19 +93,20 @@ class Connection(asyncio.Protocol, ABC):
         self.server.replaced(self, successor)
         successor.transport.set_protocol(successor)
 
-    # --- for the server ---
-
-    @abstractmethod
     def expire(self) -> None:
         """The deadline on the wheel has passed."""
+        self.abort()
 
     @abstractmethod
     def drain(self, reconnect_after_ms: int) -> None:
         """The server is going down: finish what is under way, then close."""
 
     def abort(self) -> None:
-        """Close now."""
-        cut(self.transport)
+        """Close now, with a reset: else the kernel would go on offering what the peer does not take, for minutes."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None and not self.transport.is_closing():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.transport.abort()
 
     @property
     @abstractmethod
@@ -109,18 +117,35 @@ class Connection(asyncio.Protocol, ABC):
         """A row of the connection table (SIGUSR1)."""
         return {"address": self.address, "state": self.state, "buffered": self.untaken(), "paused": self.is_paused}
 
-    # --- a peer that takes nothing ---
-
     def untaken(self) -> int:
-        """Bytes written that the peer does not have."""
-        return untaken(self.transport)
+        """Bytes written that the peer does not have. Over TLS the transport hides what it holds below."""
+        buffered = self.transport.get_write_buffer_size()
+        return buffered if self.transport.can_write_eof() else buffered + self.in_kernel(TIOCOUTQ)
 
-    def watch(self) -> Self:
+    def in_kernel(self, request: int) -> int:
+        """A number of bytes that the kernel has of this connection (tcp(7)); 0 once its socket is closed.
+
+        Over TLS a protocol object is told of the loss a turn after its transport has lost the socket.
+        """
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None:
+            with suppress(OSError, ValueError):
+                return int.from_bytes(ioctl(sock.fileno(), request, bytes(4)), sys.byteorder)
+        return 0
+
+    def watch(self) -> None:
         """Have `expire` called after a while, to see by `takes_nothing` whether the peer has taken anything."""
         self.untaken_before = self.untaken()
         self.server.wheel.set(self, self.server.limits.stalled_s)
-        return self
 
     def takes_nothing(self) -> bool:
         """Whether as much waits for the peer as when `watch` was called, or more."""
         return self.untaken() >= self.untaken_before
+
+
+def _peer_address(transport: asyncio.Transport) -> str:
+    """The address of the peer; `unix:` for the Unix socket, empty for a TCP peer that is gone already."""
+    name = cast(Any, transport.get_extra_info("peername"))
+    if isinstance(name, tuple):
+        return str(name[0])
+    return UNIX_PEER if transport.get_extra_info("socket").family == socket.AF_UNIX else ""

@@ -1,7 +1,7 @@
 """One coarse wheel for the deadlines of all connections, so that an idle connection owns no timer.
 
-Re-arming a deadline, which happens with every request, is one attribute write: the entry stays in the bucket it is in
-and is moved only when that bucket's tick comes.
+To set a deadline again, which happens with every request, is one attribute write: the entry stays in the bucket it is
+in and is moved only when that bucket's tick comes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 PAUSE_S = 2.0
-"""A tick that comes later than this has met a process that was stopped, suspended or starved."""
+"""A tick that is later than this shows that the process was stopped, suspended or starved."""
 
 
 class Entry(Protocol):
@@ -33,7 +33,7 @@ class Wheel:
     process is paused the wheel stands still too: what peers said meanwhile has not been read when it goes on.
     """
 
-    __slots__ = ("_buckets", "_clock", "_handle", "_loop", "_now", "_per_second", "_seen", "_start", "_tick_s")
+    __slots__ = ("_buckets", "_clock", "_now", "_per_second", "_seen", "_start", "_tick_s", "_timer")
 
     def __init__(self, clock: Callable[[], float], tick_s: float = 1.0) -> None:
         self._clock = clock
@@ -42,8 +42,7 @@ class Wheel:
         self._start = self._seen = clock()
         self._now = 0
         self._buckets: dict[int, dict[Entry, None]] = {}  # each in the order of setting
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._handle: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def set(self, entry: Entry, seconds: float) -> None:
         """Give the entry a deadline in so many seconds, in place of the one it has."""
@@ -67,14 +66,12 @@ class Wheel:
 
     def replace(self, entry: Entry, successor: Entry) -> None:
         """Give the deadline of an entry, if it has one, to another."""
-        due = entry.due
+        due = successor.due = entry.due
         self.discard(entry)
-        if due:
-            successor.due = due
-            self._move(successor, due)
+        self._move(successor, due)
 
     def tick(self) -> None:
-        """Expire what is due by the clock; called by `start`'s chain, or by a test.
+        """Expire what is due by the clock; called by the timer of `start`, or by a test.
 
         An `expire` that raises does not keep the others from expiring: the first error is raised at the end.
         """
@@ -91,21 +88,17 @@ class Wheel:
             raise error
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Tick by one chain of timers on this loop until `stop`."""
-        self._loop = loop
+        """Tick on this loop, one timer after the other, until `stop`."""
         self._seen = self._clock()
-        self._handle = loop.call_later(self._tick_s, self._run)
+        self._timer = loop.call_later(self._tick_s, self._run, loop)
 
     def stop(self) -> None:
-        """End the chain; deadlines stay as they are."""
-        if self._handle is not None:
-            self._handle.cancel()
-        self._handle = self._loop = None
+        """End the ticking; deadlines stay as they are."""
+        if self._timer is not None:
+            self._timer.cancel()
 
-    def _run(self) -> None:
-        if self._loop is None:
-            return
-        self._handle = self._loop.call_later(self._tick_s, self._run)
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = loop.call_later(self._tick_s, self._run, loop)
         now = self._clock()
         late = now - self._seen - self._tick_s
         self._seen = now
@@ -130,10 +123,5 @@ class Wheel:
         if old is not None:
             old.pop(entry, None)
         entry.bucket = tick
-        if tick == 0:
-            return
-        bucket = self._buckets.get(tick)
-        if bucket is None:
-            self._buckets[tick] = {entry: None}
-        else:
-            bucket[entry] = None
+        if tick:
+            self._buckets.setdefault(tick, {})[entry] = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from parlour.log import ERROR, event
@@ -16,13 +17,16 @@ _BATCH = 200
 
 
 class Drainable(Protocol):
-    """What a connection offers. Both are called on the event loop."""
+    """What a connection offers. Everything is called on the event loop."""
 
     def drain(self, reconnect_after_ms: int) -> None:
         """End soon: at once when idle, after the answer under way, or by telling the session to say bye."""
 
     def abort(self) -> None:
         """End now."""
+
+    def describe(self) -> dict[str, object]:
+        """What it is doing: a row of the connection table."""
 
 
 class Drain:
@@ -32,7 +36,7 @@ class Drain:
     to come back at its own random moment within `spread_s`, so that they do not all return in the same second.
     """
 
-    __slots__ = ("_done", "_fraction", "_is_hurried", "_spread_s", "connections", "is_draining")
+    __slots__ = ("_end", "_fraction", "_spread_s", "connections", "is_draining")
 
     def __init__(self, fraction: Callable[[], float], spread_s: float = 15.0) -> None:
         self.connections: dict[Drainable, None] = {}  # in the order of their coming
@@ -40,52 +44,45 @@ class Drain:
         self._spread_s = spread_s
         self.is_draining = False
         """Whether the stop has begun; readiness is its opposite."""
-        self._is_hurried = False
-        self._done: asyncio.Future[None] | None = None
+        self._end = asyncio.Event()  # nobody is connected any more, or nobody is waited for any longer
 
     def opened(self, connection: Drainable) -> None:
         """A connection was made. One that was accepted in the last moment is drained at once."""
         self.connections[connection] = None
         if self.is_draining:
+            self._end.clear()
             asyncio.get_running_loop().call_soon(self._tell, connection)
 
     def closed(self, connection: Drainable) -> None:
         """A connection is gone."""
         self.connections.pop(connection, None)
         if not self.connections:
-            self._finish()
+            self._end.set()
 
     def hurry(self) -> None:
         """End the wait now, as at the deadline: for a second signal."""
-        self._is_hurried = True
-        self._finish()
+        self._end.set()
 
     async def run(self, stop_accepting: Callable[[], None], seconds: float) -> int:
         """Drain, for at most so many seconds; what is left then is aborted. Returns how many had to be. Called once."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
         self.is_draining = True
         stop_accepting()
-        await self._tell_all(deadline)
-        if self.connections and not self._is_hurried:
-            self._done = loop.create_future()
-            timer = loop.call_at(deadline, self._finish)
-            try:
-                await self._done
-            finally:
-                timer.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._tell_all()
+                if self.connections:
+                    await self._end.wait()
         left = list(self.connections)
         for connection in left:
             connection.abort()
         return len(left)
 
-    async def _tell_all(self, deadline: float) -> None:
-        loop = asyncio.get_running_loop()
+    async def _tell_all(self) -> None:
         for index, connection in enumerate(list(self.connections), 1):
             self._tell(connection)
             if index % _BATCH == 0:
                 await asyncio.sleep(0)
-                if self._is_hurried or loop.time() >= deadline:
+                if self._end.is_set():
                     return
 
     def reconnect_after_ms(self) -> int:
@@ -100,7 +97,3 @@ class Drain:
         except Exception as error:  # one broken connection does not keep the others from their goodbye
             event(_log, "drain_failed", ERROR, error=error)
             connection.abort()
-
-    def _finish(self) -> None:
-        if self._done is not None and not self._done.done():
-            self._done.set_result(None)

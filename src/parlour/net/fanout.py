@@ -1,11 +1,12 @@
-"""Hands one batch to many sockets by one call into C, past their transports; where that cannot be, one by one.
+"""Writes one batch to many sockets by one call into C, past their transports; where that cannot be, one by one.
 
 A transport's `write` costs a quarter of what the kernel takes for the same, in Python and in memory that has to be
 fetched for each connection. Past the transport a batch may go only while that holds nothing itself, or bytes would
-overtake each other: `busy` marks, by descriptor, to whom something was given otherwise since it was last seen empty.
+overtake each other: `busy` marks, by descriptor, to whom something was written otherwise since its transport was last
+seen empty.
 
-A descriptor stays open until `connection_lost` has returned, and by then its subscriptions have left their rooms, so
-that none is written to after it has become somebody else's.
+A descriptor stays open until `connection_lost` has returned. By then its subscriptions have left their rooms, so none
+is written to after it has become somebody else's.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import asyncio
 import ctypes
 import logging
 import os
-import resource
 from array import array
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -54,21 +54,18 @@ class FanOut:
     """
 
     def __init__(self, library: Path | None = LIBRARY) -> None:
-        self.busy = bytearray()
         self.send = None if library is None else _load(library)
-        if self.send is not None:
-            _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-            self.busy = bytearray(MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS))
+        self.busy = bytearray(0 if self.send is None else MOST_DESCRIPTORS)
 
     def enlist(self, transport: asyncio.Transport) -> int:
         """The descriptor under which a connection may be written to past its transport; -1 if it may not, as over TLS.
 
         From here on whoever writes to the transport marks it in `busy` before.
         """
-        if self.send is None or transport.get_extra_info("sslcontext") is not None:
-            return -1
         socket = transport.get_extra_info("socket")
-        descriptor = -1 if socket is None else int(socket.fileno())
+        if self.send is None or socket is None or transport.get_extra_info("sslcontext") is not None:
+            return -1
+        descriptor = int(socket.fileno())
         if not 0 <= descriptor < len(self.busy):
             return -1
         self.busy[descriptor] = 1
@@ -87,6 +84,7 @@ class _FanOutWrite:
     """The `Write` of many lines, and of others that must be written one by one."""
 
     def __init__(self, send: Send, busy: bytearray, lines: Sequence[Line], others: Write) -> None:
+        self._send = send
         self._busy = busy
         self._lines = lines
         self._others = others
@@ -96,10 +94,9 @@ class _FanOutWrite:
         busy_at = ctypes.addressof(ctypes.c_char.from_buffer(busy))
         self._before = (self._descriptors.buffer_info()[0], len(lines), busy_at)
         self._after = (self._left.buffer_info()[0], self._sent.buffer_info()[0])
-        self._send = send
 
     def write(self, data: bytes) -> Sequence[Writable]:
-        """Give a batch to everyone."""
+        """Write a batch to everyone."""
         left = self._send(*self._before, data, len(data), *self._after)
         failed = list(self._others(data))
         for line, sent in [(self._lines[self._left[i]], self._sent[i]) for i in range(left)]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from termios import FIONREAD
 
 from parlour.core.errors import Refusal
 from parlour.http.request import Admission, Request
 from parlour.http.response import Response
 from parlour.net.answers import AnsweringConnection
-from parlour.net.kernel import unread
 from parlour.net.server import Server
 
 log = logging.getLogger("parlour.net")
@@ -33,12 +33,10 @@ class HttpConnection(AnsweringConnection):
 
     __slots__ = ("_is_reading_paused", "_waits_for")
 
-    def __init__(self, server: Server) -> None:
-        super().__init__(server)
+    def __init__(self, server: Server, address: str = "") -> None:
+        super().__init__(server, address)
         self._waits_for = BETWEEN
         self._is_reading_paused = False  # whether the transport has been told to read no more
-
-    # --- asyncio.Protocol ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
@@ -77,8 +75,6 @@ class HttpConnection(AnsweringConnection):
             self.write_large()
         if self.large is None:
             self.server.loop.call_soon(self._advance)  # not now: asyncio fails if it is closed within its own writing
-
-    # --- requests ---
 
     def _advance(self) -> None:
         """Take the requests that have arrived: a few in this turn of the loop, because others wait too."""
@@ -169,7 +165,7 @@ class HttpConnection(AnsweringConnection):
         elif self.is_last or self.is_paused:
             self._waits_for = LAST if self.is_last else READY
             self.watch()
-        elif response.status == 503 and not self.server.is_proxy(self.address):  # which sends for others, too
+        elif response.status == 503 and not self.server.proxies.trusts(self.address):  # which sends for others, too
             self._waits_for = THROTTLED  # many that ask again at once would keep the loop from everything else
             self._stop_reading()
             self.server.throttle.delay(self._end_delay)
@@ -183,8 +179,6 @@ class HttpConnection(AnsweringConnection):
         if self._waits_for == THROTTLED:  # a stop may have ended it before
             self._waits_for = READY
             self._advance()
-
-    # --- for the server ---
 
     def expire(self) -> None:
         """The deadline on the wheel has passed (RFC 9110 §15.5.9 for a request that did not arrive)."""
@@ -203,19 +197,15 @@ class HttpConnection(AnsweringConnection):
         elif self._waits_for in (HEAD, BODY):
             self.refuse(Refusal("request_timeout", "The request did not arrive in time."), self.head)
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing is under way: no request that has begun to arrive, none that is being answered."""
-        return self.head is None and self.decoder.is_between
-
     def drain(self, reconnect_after_ms: int) -> None:
         """The server is going down: finish what is under way, then close."""
-        if self._waits_for == THROTTLED and unread(self.transport):
-            self._end_delay()  # to answer what has arrived; the answer is the last
-        elif self.is_idle and self.large is not None:
-            self._waits_for, self.is_last = LAST, True
-        elif self.is_idle:
-            self.close()
+        if self._waits_for == THROTTLED and self.in_kernel(FIONREAD):
+            self._end_delay()  # to answer what has arrived unread; the answer is the last
+        elif self.head is None and self.decoder.is_between:  # nothing is under way
+            if self.large is None:
+                self.close()
+            else:
+                self._waits_for, self.is_last = LAST, True
 
     @property
     def state(self) -> str:

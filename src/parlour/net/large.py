@@ -18,40 +18,35 @@ RETRY_S = 5
 
 
 class LargeAnswers:
-    """Counts the bytes of answers that wait for their readers, per client and in all.
+    """Counts the bytes of answers that wait for their readers, per client and in all. It lives on the event loop.
 
-    `of_client` None: clients have no bound of their own. An answer larger than a bound is admitted if nothing else
-    waits. All methods are called on the event loop.
+    An answer larger than a bound is admitted if nothing else waits.
     """
 
-    __slots__ = ("_all", "_clients", "total")
-
-    def __init__(self, of_client: int | None = CLIENT_BYTES, in_all: int = ALL_BYTES) -> None:
-        self._clients = None if of_client is None else AddressCounts(of_client)
+    def __init__(self, of_client: int = CLIENT_BYTES, in_all: int = ALL_BYTES) -> None:
+        self._clients = AddressCounts(of_client)
         self._all = in_all
         self.total = 0
 
     def admit(self, key: str, data: bytes) -> LargeAnswer | Refusal:
         """Count an answer to a client (`Peer.key`) until its `leave`; or say that too much waits already."""
-        size = len(data)
-        if self.total and self.total + size > self._all:
+        if self.total and self.total + len(data) > self._all:
             detail = "Too many answers wait to be read: ask for a smaller page, or later."
             return Refusal("overloaded", detail, retry_after=RETRY_S)
-        if self._clients is not None and not self._clients.enter(key, size):
+        if not self._clients.enter(key, len(data)):
             detail = "Your address has not read its answers yet: read them, or ask for a smaller page."
             return Refusal("rate_limited", detail, retry_after=RETRY_S)
-        self.total += size
+        self.total += len(data)
         return LargeAnswer(self, key, data)
 
     def leave(self, key: str, size: int) -> None:
         """An answer waits no more."""
         self.total -= size
-        if self._clients is not None:
-            self._clients.leave(key, size)
+        self._clients.leave(key, size)
 
 
 class LargeAnswer:
-    """One of them. Its connection is paused until the transport has all of it, so it has one at a time."""
+    """One of them. Its connection is paused until the transport has all of it, so there is one at a time."""
 
     __slots__ = ("_answers", "_data", "_key", "_next")
 

@@ -31,7 +31,6 @@ KEEPALIVE_PROBES = 4
 NOTSENT_LOWAT_BYTES = 65536
 """Unsent bytes the kernel keeps for a connection: what waits longer stays with us, where it can still be replaced."""
 
-_MAX_UNIX_PATH_BYTES = 107  # unix(7): sun_path is 108 bytes with its final zero; macOS says 103 by itself
 _FIRST_INHERITED_FD = 3  # sd_listen_fds(3): SD_LISTEN_FDS_START
 
 
@@ -55,10 +54,7 @@ class Listener:
 
     def address(self, scheme: str = "http") -> str:
         """Where it really listens, port 0 resolved: `http://127.0.0.1:8080`, `http://[::1]:8080`, `unix:/run/p`."""
-        if self.path is not None:
-            return f"unix:{self.path}"
-        host, port = self.sock.getsockname()[:2]
-        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        return f"unix:{self.path}" if self.path is not None else f"{scheme}://{_shown(*self.sock.getsockname()[:2])}"
 
     def close(self) -> None:
         """Close the socket and remove the file of a Unix socket, if we made it and nobody has replaced it."""
@@ -70,17 +66,14 @@ class Listener:
 
 
 def open_listeners(
-    hosts: Sequence[str],
-    port: int,
-    unix_socket: Path | None = None,
-    environ: MutableMapping[str, str] | None = None,
+    hosts: Sequence[str], port: int, unix_socket: Path | None = None, environ: MutableMapping[str, str] | None = None
 ) -> list[Listener]:
     """Open everything the server is to listen on; all or nothing.
 
     Sockets passed by a service manager (`LISTEN_FDS`) take the place of hosts, port and Unix socket. With port 0 all
     hosts share the port that the first one got. Blocks for name resolution. Raises ListenError.
     """
-    inherited = inherited_listeners(os.environ if environ is None else environ)
+    inherited = _inherited_listeners(os.environ if environ is None else environ)
     if inherited:
         return inherited
     listeners: list[Listener] = []
@@ -90,7 +83,7 @@ def open_listeners(
                 listeners.append(listener)
                 port = port or listener.sock.getsockname()[1]
         if unix_socket is not None:
-            listeners.append(_open_unix(str(unix_socket)))
+            listeners.append(open_unix(str(unix_socket), str(unix_socket), UNIX_MODE))
         if not listeners:
             raise ListenError("There is nothing to listen on: give a host or a Unix socket.")
     except BaseException:
@@ -111,7 +104,7 @@ async def accept_on(listener: Listener, factory: Callable[[], asyncio.Protocol])
     return await loop.create_server(factory, sock=listener.sock, backlog=BACKLOG)
 
 
-def inherited_listeners(environ: MutableMapping[str, str]) -> list[Listener]:
+def _inherited_listeners(environ: MutableMapping[str, str]) -> list[Listener]:
     """The sockets a service manager opened for this process (sd_listen_fds(3)), none if it opened none.
 
     Takes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES out of the environment, so that no child mistakes them for its own.
@@ -138,8 +131,7 @@ def _adopt(fd: int) -> Listener:
     if sock.family == socket.AF_UNIX:
         name = sock.getsockname()
         return Listener(sock, "@" + name[1:].decode(errors="replace") if isinstance(name, bytes) else str(name))
-    _set_options(sock)
-    return Listener(sock)
+    return _tcp_listener(sock)
 
 
 def _open_host(host: str, port: int) -> Iterator[Listener]:
@@ -148,49 +140,31 @@ def _open_host(host: str, port: int) -> Iterator[Listener]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise ListenError(f"The host {host} cannot be resolved: {error}.") from error
-    addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
     missing: OSError | None = None
     opened = 0
-    for family, address in addresses:
-        chosen = port
+    for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
         try:
-            sock = _bind_tcp(family, (address[0], chosen, *address[2:]))
+            # With SO_REUSEADDR, and without SO_REUSEPORT: a second server on the same port is to fail, not to take half
+            # the connections. An IPv6 socket takes no IPv4, so that `0.0.0.0,::` listens on both.
+            sock = socket.create_server((address[0], port, *address[2:]), family=family, backlog=BACKLOG)
         except OSError as error:
             if error.errno not in (EADDRNOTAVAIL, EAFNOSUPPORT):
-                raise ListenError(_explain(error, str(address[0]), chosen)) from error
+                raise ListenError(_explain(error, str(address[0]), port)) from error
             missing = error
             continue
         opened += 1
         port = port or sock.getsockname()[1]
-        yield Listener(sock)
+        yield _tcp_listener(sock)
     if not opened and missing is not None:
         raise ListenError(_explain(missing, host, port)) from missing
 
 
-def _bind_tcp(family: int, address: tuple[str | int, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        # Lets us start again while connections of the last run are in TIME_WAIT. Not SO_REUSEPORT: a second server
-        # on the same port is to fail, not to take half the connections.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # `0.0.0.0,::` listens on both
-        _set_options(sock)
-        sock.bind(address)
-        sock.listen(BACKLOG)
-        sock.setblocking(False)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _set_options(sock: socket.socket) -> None:
-    """What accepted connections take over from their listening socket."""
-    tcp = socket.IPPROTO_TCP
-    sock.setsockopt(tcp, socket.TCP_NODELAY, 1)
+def _tcp_listener(sock: socket.socket) -> Listener:
+    """A listener whose accepted connections take over the options that are set here."""
+    sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (
+        ("TCP_NODELAY", 1),
         ("TCP_KEEPIDLE", KEEPALIVE_IDLE_S),
         ("TCP_KEEPALIVE", KEEPALIVE_IDLE_S),  # the name of TCP_KEEPIDLE on macOS
         ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL_S),
@@ -199,11 +173,16 @@ def _set_options(sock: socket.socket) -> None:
     ):
         number = getattr(socket, option, None)
         if number is not None:
-            sock.setsockopt(tcp, number, value)
+            sock.setsockopt(socket.IPPROTO_TCP, number, value)
+    return Listener(sock)
+
+
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _explain(error: OSError, host: str, port: int) -> str:
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    where = _shown(host, port)
     if error.errno == EADDRINUSE:
         return f"Another program listens on {where} already: stop it or choose another port."
     if error.errno in (EACCES, EPERM):
@@ -213,15 +192,17 @@ def _explain(error: OSError, host: str, port: int) -> str:
     return f"Cannot listen on {where}: {error.strerror}."
 
 
-def _open_unix(path: str) -> Listener:
-    if len(os.fsencode(path)) > _MAX_UNIX_PATH_BYTES:
-        raise ListenError(f"The path of the Unix socket is longer than {_MAX_UNIX_PATH_BYTES} bytes: {path}")
+def open_unix(path: str, reachable: str, mode: int) -> Listener:
+    """Listen on a Unix socket whose file has this mode, in place of one that a dead server left. Raises ListenError.
+
+    `reachable` is the same path, or another to the same file that is short enough for unix(7).
+    """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _remove_stale(path)
-        before = os.umask(0o777 & ~UNIX_MODE)  # not chmod afterwards: there would be a moment of too much
+        _remove_stale(path, reachable)
+        before = os.umask(0o777 & ~mode)  # not chmod afterwards: for a moment too many could connect
         try:
-            sock.bind(path)
+            sock.bind(reachable)
         finally:
             os.umask(before)
         sock.listen(BACKLOG)
@@ -229,13 +210,13 @@ def _open_unix(path: str) -> Listener:
         return Listener(sock, path, _file_id(path))
     except OSError as error:
         sock.close()
-        raise ListenError(f"Cannot listen on the Unix socket {path}: {error.strerror}.") from error
+        raise ListenError(f"Cannot listen on the Unix socket {path}: {error.strerror or error}.") from error
     except ListenError:
         sock.close()
         raise
 
 
-def _remove_stale(path: str) -> None:
+def _remove_stale(path: str, reachable: str) -> None:
     """Remove a socket file that a dead server left; refuse if it is anything else or somebody answers."""
     try:
         mode = os.lstat(path).st_mode
@@ -246,7 +227,7 @@ def _remove_stale(path: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)  # a full backlog answers EAGAIN at once: somebody listens
         try:
-            probe.connect(path)
+            probe.connect(reachable)
         except ConnectionRefusedError:
             os.unlink(path)
             return

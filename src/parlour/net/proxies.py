@@ -26,8 +26,9 @@ _MAPPED = IPv6Network("::ffff:0:0/96")
 _MAX_HOPS = 32
 """Addresses read from the right of X-Forwarded-For; a longer chain is nobody's deployment."""
 
-_PORT_V4 = re.compile(r"([0-9.]+):[0-9]{1,5}", re.ASCII)
-_BRACKETED = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?", re.ASCII)
+_WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}", re.ASCII)
+"""As some proxies write an address in X-Forwarded-For: IPv6 in brackets, and a port."""
+
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
@@ -36,38 +37,37 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
 
     Raises ValueError, saying why, for what is no network, has bits set behind its prefix, or trusts every address.
     """
-    networks: list[Network] = []
+    v4: list[IPv4Network] = []
+    v6: list[IPv6Network] = []
     for text in texts:
-        if text == UNIX:
-            continue
-        network = ip_network(text)
-        if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
-            inner = int(network.network_address) & 0xFFFFFFFF
-            network = IPv4Network((inner, network.prefixlen - 96))
-        networks.append(network)
-    v4 = list(collapse_addresses(n for n in networks if isinstance(n, IPv4Network)))
-    v6 = list(collapse_addresses(n for n in networks if isinstance(n, IPv6Network)))
-    if any(n.prefixlen == 0 for n in v4) or any(n.prefixlen == 0 for n in v6):
+        network = None if text == UNIX else ip_network(text)
+        if isinstance(network, IPv4Network):
+            v4.append(network)
+        elif network is not None and network.subnet_of(_MAPPED):
+            v4.append(IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96)))
+        elif network is not None:
+            v6.append(network)
+    networks: tuple[Network, ...] = (*collapse_addresses(v4), *collapse_addresses(v6))
+    if any(network.prefixlen == 0 for network in networks):
         raise ValueError("trusting every address would let every client choose the address it is known by")
-    return tuple(networks)
+    return networks
 
 
 class TrustedProxies:
     """The peers whose `X-Forwarded-*` are believed. `networks` as for `parse_networks`; empty trusts nobody."""
 
-    __slots__ = ("_networks", "_unix")
-
     def __init__(self, networks: Sequence[str] = ()) -> None:
         self._networks = parse_networks(networks)
         self._unix = UNIX in networks
+
+    def __bool__(self) -> bool:
+        return self._unix or bool(self._networks)
 
     def trusts(self, peer: str) -> bool:
         """Whether this peer (an address, or `unix:…`) is a trusted proxy."""
         if peer.startswith(UNIX_PEER):
             return self._unix
-        if not self._networks:
-            return False
-        address = _parse(peer)
+        address = _parse(peer) if self._networks else None
         return address is not None and self._contains(address)
 
     def resolve(
@@ -85,7 +85,9 @@ class TrustedProxies:
         """
         if not self.trusts(peer_ip):
             return peer_ip, None, None
-        return self._client(peer_ip, x_forwarded_for), _scheme(x_forwarded_proto), _host(x_forwarded_host)
+        scheme = {b"http": "http", b"https": "https"}.get(_last(x_forwarded_proto).lower())
+        host = _last(x_forwarded_host)
+        return self._client(peer_ip, x_forwarded_for), scheme, host.decode("ascii") if _HOST.fullmatch(host) else None
 
     def prefix(self, peer_ip: str, x_forwarded_prefix: bytes | None) -> str:
         """The path under which the client sees this server, as the nearest proxy says it; empty if none does."""
@@ -98,10 +100,11 @@ class TrustedProxies:
 
     def _client(self, peer_ip: str, lines: Sequence[bytes]) -> str:
         """The rightmost untrusted address; if all are trusted, the leftmost, where the chain begins."""
-        chain = [hop.strip() for line in lines for hop in line.split(b",")]
+        chain = [hop.strip().decode("ascii", "replace") for line in lines for hop in line.split(b",")]
         nearest = peer_ip
         for hop in reversed(chain[-_MAX_HOPS:]):
-            address = _parse_hop(hop)
+            match = _WITH_PORT.fullmatch(hop)
+            address = _parse(match[1] or match[2] if match else hop)
             if address is None:
                 return peer_ip
             nearest = str(address)
@@ -122,12 +125,9 @@ def address_key(ip: str) -> str:
     if ip.startswith(UNIX_PEER):
         return UNIX_PEER
     address = _parse(ip)
-    if address is None:
-        return ip
-    if isinstance(address, IPv4Address):
-        return str(address)
-    prefix = IPv6Address(int(address) >> 64 << 64)
-    return f"{prefix}/64"
+    if isinstance(address, IPv6Address):
+        return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+    return ip if address is None else str(address)
 
 
 def _parse(text: str) -> Address | None:
@@ -136,29 +136,8 @@ def _parse(text: str) -> Address | None:
         address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
-
-
-def _parse_hop(hop: bytes) -> Address | None:
-    """An element of X-Forwarded-For: an address, which some proxies write with a port."""
-    try:
-        text = hop.decode("ascii")
-    except UnicodeDecodeError:
-        return None
-    match = _BRACKETED.fullmatch(text) or _PORT_V4.fullmatch(text)
-    return _parse(match[1] if match else text)
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
 def _last(value: bytes | None) -> bytes:
     return b"" if value is None else value.rpartition(b",")[2].strip()
-
-
-def _scheme(value: bytes | None) -> str | None:
-    return {b"http": "http", b"https": "https"}.get(_last(value).lower())
-
-
-def _host(value: bytes | None) -> str | None:
-    last = _last(value)
-    return last.decode("ascii") if _HOST.fullmatch(last) else None

@@ -23,24 +23,20 @@ class RefusalLog:
         self._new = self._all = 0
 
     def refused(self, refusal: Refusal, address: str) -> None:
-        """One more; the address is that of an example."""
+        """Count one more. The newest refusal and its address stand in the next line as an example."""
         self._new += 1
         self._all += 1
+        self._newest, self._address = refusal, address
         if not self.due:
-            self._say(refusal.code, refusal.detail, address)
-        self._last = (refusal.code, refusal.detail, address)
+            self.expire()
 
     def expire(self) -> None:
-        """Ten seconds have passed since the last line."""
-        if self._new:
-            self._say(*self._last)
-        else:
-            event(_log, "connections_refused_no_more", reason=self._last[0], refused=self._all)
+        """Write a line: it is the first one, or ten seconds have passed since the last."""
+        reason, meaning, address = self._newest.code, self._newest.detail, self._address
+        if not self._new:
+            event(_log, "connections_refused_no_more", reason=reason, refused=self._all)
             self._all = 0
-
-    def _say(self, code: str, detail: str, address: str) -> None:
-        event(
-            _log, "connections_refused", WARNING, reason=code, meaning=detail, refused=self._new, last_address=address
-        )
-        self._new = 0
+            return
+        new, self._new = self._new, 0
+        event(_log, "connections_refused", WARNING, reason=reason, meaning=meaning, refused=new, last_address=address)
         self._wheel.set(self, EVERY_S)

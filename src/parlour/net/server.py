@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any, Protocol, cast
 
 from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
@@ -21,7 +18,7 @@ from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain, Drainable
 from parlour.net.fanout import FanOut
 from parlour.net.large import LargeAnswers
-from parlour.net.proxies import UNIX_PEER, TrustedProxies, address_key
+from parlour.net.proxies import TrustedProxies, address_key
 from parlour.net.refusals import RefusalLog
 from parlour.wire.http1 import HeadLimits, RequestDecoder, RequestHead
 from parlour.wire.http1_head import head_parser
@@ -31,23 +28,12 @@ log = logging.getLogger("parlour.net")
 LINGERING = 100
 """Refused connections that may linger to ask and have their refusal read; beyond that, the oldest is cut."""
 
-
 OnAnswer = Callable[[str, str, int, float, str], None]
 """Is told of every answer: method, path as it was sent (without query), status, seconds, address of the client.
 
 The seconds are those from the last byte of the request on; 0 for one that did not arrive. Of a request that could not
 be read at all, method and path are `-`.
 """
-
-
-class Counted(Drainable, Protocol):
-    """What the server needs of a protocol object that stands for a connection."""
-
-    address: str
-    transport: asyncio.Transport
-
-    def describe(self) -> dict[str, object]:
-        """A row of the connection table."""
 
 
 class Server:
@@ -60,7 +46,7 @@ class Server:
         drain: Drain,
         *,
         limits: Limits,
-        proxies: TrustedProxies | None,
+        proxies: TrustedProxies,
         max_connections: int,
         limit_addresses: bool,
         on_answer: OnAnswer | None = None,
@@ -71,11 +57,16 @@ class Server:
         lingering: int = LINGERING,
     ) -> None:
         self.application = application
-        self._lingering = lingering
         self.wheel = wheel
+        self.drain = drain
         self.limits = limits
-        self.fan_out = fan_out
+        self.proxies = proxies
+        self.behind_proxy = bool(proxies)
         self.on_answer = on_answer
+        self.fan_out = fan_out
+        self.throttle = throttle
+        self.large = large
+        self.loop = asyncio.get_running_loop()
         self.read_ticks = tuple(  # how long a connection waits: between requests, for a head, for a body
             wheel.ticks(seconds) for seconds in (limits.keep_alive_s, limits.header_read_s, limits.body_read_s)
         )
@@ -86,14 +77,9 @@ class Server:
             fields=limits.header_fields,
         )
         self._parse_head = head_parser(self._head_limits)
-        self.loop = asyncio.get_running_loop()
-        self.drain = drain
-        self.refused: dict[Counted, Refusal] = {}
+        self.refused: dict[Drainable, Refusal] = {}
         """Connections that are one too many, oldest first, and why: whatever they ask is answered so."""
-        self.throttle = throttle
-        self.large = large
-        self.behind_proxy = proxies is not None
-        self._proxies = proxies
+        self._lingering = lingering
         self._site = site
         self._max_connections = max_connections
         self._refusals = {code: RefusalLog(wheel) for code in ("overloaded", "too_many_connections")}
@@ -101,19 +87,14 @@ class Server:
         self._open = AddressCounts(limits.address_connections)
         self._new = AddressBuckets(limits.address_new_per_10_s / 10, limits.address_new_per_10_s)
         self._date = b""
-        self._date_second = 0
+        self._date_second = -1
 
-    # --- registry ---
-
-    def opened(self, connection: Counted) -> None:
+    def opened(self, connection: Drainable, address: str) -> None:
         """Register a connection. A surplus one is `refused`: its first request is answered with the reason.
 
         Refused connections do not count for the limits.
         """
         self.drain.opened(connection)
-        if not connection.address:
-            connection.address = _peer_address(connection.transport)
-        address = connection.address
         refusal = None if address == OPERATOR_ADDRESS else self._refusal(self._key(address))
         if refusal is not None:
             self.refused[connection] = refusal
@@ -138,33 +119,28 @@ class Server:
             return Refusal("too_many_connections", detail, retry_after=5)
         return None
 
-    def replaced(self, connection: Counted, successor: Counted) -> None:
-        """Another object stands for a connection from now on, and is counted as the one before was."""
+    def replaced(self, connection: Drainable, successor: Drainable) -> None:
+        """Another object speaks for a connection from now on, and is counted as the one before was."""
         refusal = self.refused.pop(connection, None)
         if refusal is not None:
             self.refused[successor] = refusal
         self.drain.opened(successor)
         self.drain.closed(connection)
 
-    def closed(self, connection: Counted) -> None:
+    def closed(self, connection: Drainable, address: str) -> None:
         """Forget a connection."""
         self.drain.closed(connection)
-        if self.refused.pop(connection, None) is None and (key := self._key(connection.address)) is not None:
+        if self.refused.pop(connection, None) is None and (key := self._key(address)) is not None:
             self._open.leave(key)
 
     def _key(self, address: str) -> str | None:
         """What the connections of a peer are counted by; None for one that may have as many as there are."""
-        is_limited = self._limit_addresses and address != OPERATOR_ADDRESS and not self.is_proxy(address)
+        is_limited = self._limit_addresses and address != OPERATOR_ADDRESS and not self.proxies.trusts(address)
         return address_key(address) if is_limited else None
 
-    def is_proxy(self, address: str) -> bool:
-        """Whether a peer speaks for others (`--trusted-proxies`)."""
-        return self._proxies is not None and self._proxies.trusts(address)
-
-    def table(self) -> Iterator[dict[str, object]]:
+    def table(self) -> list[dict[str, object]]:
         """What every connection is doing (for SIGUSR1)."""
-        for connection in list(self.drain.connections):
-            yield cast(Counted, connection).describe()
+        return [connection.describe() for connection in self.drain.connections]
 
     def sizes(self) -> dict[str, int]:
         """How many connections there are, and how many addresses are remembered for them."""
@@ -174,8 +150,6 @@ class Server:
             "rates_of_connecting": len(self._new),
             "large_answers_bytes": self.large.total,
         }
-
-    # --- for connections ---
 
     def decoder(self) -> RequestDecoder:
         """The receiving half of a new connection."""
@@ -194,48 +168,35 @@ class Server:
 
     def report(self, head: RequestHead | None, status: int, began: float, address: str) -> None:
         """Tell `on_answer` of an answer; `began` is the loop's time when the request was there, 0 if it never was."""
-        assert self.on_answer is not None
+        if self.on_answer is None:
+            return
         seconds = self.loop.time() - began if began else 0.0
         if head is None:
             self.on_answer("-", "-", status, seconds, address)
         else:
             path = head.target.partition(b"?")[0].decode("latin-1")
-            self.on_answer(head.method, path, status, seconds, self.peer(address, head, False).address)
+            client = self.peer(address, head, False).address if self.behind_proxy else address
+            self.on_answer(head.method, path, status, seconds, client)
 
     def peer(self, address: str, head: RequestHead, tls: bool) -> Peer:
         """Who is asking, after trusted proxies have been heard."""
-        scheme = "https" if tls else "http"
-        if self._proxies is not None:
-            prefix = self.prefix(address, head)
-            address, told_scheme, told_host = self._proxies.resolve(
-                address,
-                head.get_all(b"x-forwarded-for"),
-                head.get(b"x-forwarded-proto"),
-                head.get(b"x-forwarded-host"),
-            )
-            return Peer(address, address_key(address), told_scheme or scheme, told_host, prefix, self._site)
-        return Peer(address, address_key(address), scheme, None, self.prefix(address, head), self._site)
+        prefix = self.prefix(address, head)
+        address, scheme, host = self.proxies.resolve(
+            address, head.get_all(b"x-forwarded-for"), head.get(b"x-forwarded-proto"), head.get(b"x-forwarded-host")
+        )
+        scheme = scheme or ("https" if tls else "http")
+        return Peer(address, address_key(address), scheme, host, prefix, self._site)
 
     def prefix(self, address: str, head: RequestHead | None) -> str:
         """The path below which a peer sees this server: the configured one, or what a trusted proxy says."""
         if self._site is not None:
             return self._site.prefix
-        if self._proxies is None or head is None:
-            return ""
-        return self._proxies.prefix(address, head.get(b"x-forwarded-prefix"))
+        return "" if head is None else self.proxies.prefix(address, head.get(b"x-forwarded-prefix"))
 
     def date(self) -> bytes:
         """The value of the Date field, made once a second (RFC 9110 §6.6.1)."""
-        now = int(time.time())
-        if now != self._date_second:
-            self._date_second = now
-            self._date = formatdate(now, usegmt=True).encode()
+        second = int(self.loop.time())
+        if second != self._date_second:
+            self._date_second = second
+            self._date = formatdate(usegmt=True).encode()
         return self._date
-
-
-def _peer_address(transport: asyncio.Transport) -> str:
-    """The address of the peer; `unix:` for the Unix socket, empty for a TCP peer that is gone already."""
-    name = cast(Any, transport.get_extra_info("peername"))
-    if isinstance(name, tuple):
-        return str(name[0])
-    return UNIX_PEER if transport.get_extra_info("socket").family == socket.AF_UNIX else ""

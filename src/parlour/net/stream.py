@@ -5,7 +5,13 @@ from __future__ import annotations
 from parlour.http.session import Session
 from parlour.net.closing import ClosingConnection
 from parlour.net.connection import Connection
-from parlour.net.cork import Cork
+
+FIRST_BYTES = 32768
+"""So many bytes are joined into the first write: the head, what the reader missed, and that it is live now.
+
+Each write is a system call that wakes the reader, which costs as much as all the rest of an opening. With more to
+write, the transport is filled as fast as it would be otherwise.
+"""
 
 
 class StreamConnection(Connection):
@@ -15,13 +21,13 @@ class StreamConnection(Connection):
     when the connection is lost or when the session asks for `close`.
     """
 
-    __slots__ = ("_cork", "descriptor", "session")
+    __slots__ = ("_first", "descriptor", "session")
 
     def __init__(self, before: Connection, session: Session) -> None:
         """Take over from `before`, which has read a request. `begin` follows."""
         super().__init__(before.server)
         self.descriptor = -1
-        self._cork: Cork | None = None
+        self._first: bytearray | None = None
         self.session: Session | None = session
         before.hand_over(self)
 
@@ -29,11 +35,10 @@ class StreamConnection(Connection):
         """Write the head of the response and what the session says at once; then hear `received`, and read on."""
         session = self.session
         assert session is not None
-        self.descriptor = self.server.fan_out.enlist(self.transport)
-        self._cork = Cork(self.transport.write)  # `enlist` has marked it as busy
-        self.write(head)
+        self.descriptor = self.server.fan_out.enlist(self.transport)  # which marks it as busy
+        self._first = bytearray(head)
         session.started(self)
-        self._uncork()
+        self._write_first()
         if self.session is None:
             return  # it has ended already
         if self.is_paused:
@@ -49,11 +54,6 @@ class StreamConnection(Connection):
         """Read from the peer, behind the bytes that were received with the request."""
         if not (self.session is None or self.is_paused or self.has_ended or self.transport.is_closing()):
             self.transport.resume_reading()
-
-    # --- asyncio.Protocol ---
-
-    def data_received(self, data: bytes) -> None:
-        """The peer of a stream has nothing to say."""
 
     def eof_received(self) -> bool:
         """The peer has closed its side: the session decides what that means."""
@@ -76,28 +76,29 @@ class StreamConnection(Connection):
             self.session.resumed()
             self.read_on(b"")
 
-    # --- Sink ---
-
     def write(self, data: bytes) -> None:
         """Send bytes, behind everything that was written before."""
-        if self._cork is not None:
-            self._cork.write(data)
+        if self._first is not None:
+            self._first += data
+            if len(self._first) > FIRST_BYTES:
+                self._write_first()
+                self._first = bytearray()
             return
         if self.descriptor >= 0:
             self.server.fan_out.busy[self.descriptor] = 1  # nothing may overtake it by the way past the transport
         self.transport.write(data)
 
-    def _uncork(self) -> None:
-        cork, self._cork = self._cork, None
-        if cork is not None:
-            cork.flush()
+    def _write_first(self) -> None:
+        first, self._first = self._first, None
+        if first:
+            self.transport.write(first)
 
     def buffered(self) -> int:
         """Bytes written but not yet taken by the kernel."""
         return self.transport.get_write_buffer_size()
 
-    def hold(self, is_held: bool) -> None:
-        """The peer of a stream is never held back."""
+    def pause_reading(self, is_paused: bool) -> None:
+        """The peer of a stream has nothing to say."""
 
     def wake_in(self, seconds: float) -> None:
         """Have the session woken once."""
@@ -106,20 +107,18 @@ class StreamConnection(Connection):
     def close(self) -> None:
         """Close after everything written has been sent; a peer that does not read it is cut off in the end."""
         self._end_session()
-        self._uncork()
-        ClosingConnection.after(self).linger()
+        self._write_first()
+        ClosingConnection(self).linger()
 
     def _end_session(self) -> None:
         session, self.session = self.session, None
         if session is not None:
             session.closed()
 
-    # --- for the server ---
-
     def lost(self) -> None:
         """The connection is gone: tell the session."""
         super().lost()
-        self._cork = None
+        self._first = None
         self._end_session()
 
     def expire(self) -> None:

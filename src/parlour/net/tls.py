@@ -19,11 +19,9 @@ class ServerTls:
     """A server context whose handshakes use the newest certificate that could be loaded.
 
     `context` is given to the listeners once. It hands every handshake on to the context of the newest certificate when
-    the ClientHello is read, so a new certificate may even have another type of key: loaded into the same context it
-    would stand beside the old one, and OpenSSL would go on choosing the old one for some clients.
+    the ClientHello is read. Loaded into the same context, a certificate with another type of key would stand beside the
+    old one, and OpenSSL would go on choosing the old one for some clients.
     """
-
-    __slots__ = ("_cert", "_current", "_key", "context")
 
     def __init__(self, cert: Path, key: Path) -> None:
         """Load the chain and its key. Blocks for two small files. Raises TlsError."""
@@ -33,10 +31,7 @@ class ServerTls:
         self.context.sni_callback = self._choose
 
     def reload(self) -> bool:
-        """Read the files again, for the handshakes from now on; False, with a log line, if that fails and the old stay.
-
-        Made to be the handler of SIGHUP: blocks for two small files, never raises TlsError.
-        """
+        """Read the files again (SIGHUP), for the next handshakes; False, with a log line, if the old ones stay."""
         try:
             self._current = _load(self._cert, self._key)
         except TlsError as error:

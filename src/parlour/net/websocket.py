@@ -13,16 +13,16 @@ SLICE = 4096
 class WebSocketConnection(StreamConnection):
     """Gives its session what the peer sends, one slice in each turn of the loop, and reads on when all is given.
 
-    Nothing more is read while a slice waits, while the peer does not take what is written, and while the session holds
-    it back.
+    Nothing more is read while a slice waits, while the peer does not take what is written, and while the session has
+    paused it.
     """
 
-    __slots__ = ("_is_held", "_received")
+    __slots__ = ("_is_reading_paused", "_received")
 
     def __init__(self, before: Connection, session: Session) -> None:
         super().__init__(before, session)
         self._received = b""
-        self._is_held = False
+        self._is_reading_paused = False
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come from the peer."""
@@ -48,12 +48,14 @@ class WebSocketConnection(StreamConnection):
             self.transport.resume_reading()
 
     def _must_wait(self) -> bool:
-        return self.session is None or self.is_paused or self._is_held or self.has_ended or self.transport.is_closing()
+        if self.session is None or self.is_paused or self._is_reading_paused or self.has_ended:
+            return True
+        return self.transport.is_closing()
 
-    def hold(self, is_held: bool) -> None:
+    def pause_reading(self, is_paused: bool) -> None:
         """Give the session no more bytes, or go on."""
-        self._is_held = is_held
-        if is_held:
+        self._is_reading_paused = is_paused
+        if is_paused:
             self.transport.pause_reading()
         else:
             self.server.loop.call_soon(self.read_on)

@@ -170,7 +170,7 @@ class WebSocketSession(LiveSession):
         def done(answer: Answer) -> None:
             self._unanswered -= 1
             if self._unanswered == MAX_UNANSWERED - 1 and self.sink is not None and not self._is_throttled:
-                self.sink.hold(False)
+                self.sink.pause_reading(False)
             if isinstance(answer, Refusal):
                 self._answer_with(_error(op.key, answer))
             else:
@@ -182,19 +182,19 @@ class WebSocketSession(LiveSession):
         self._common.posting.post(self.actor, room, op.text, done, key=op.key, name=op.name)
         self._unanswered += 1
         if self._unanswered == MAX_UNANSWERED and self.sink is not None:
-            self.sink.hold(True)
+            self.sink.pause_reading(True)
 
     def _pause_reading(self) -> None:
         """Do not read from the peer for a moment: the server is overloaded."""
         if self.sink is not None and not self._is_throttled:
             self._is_throttled = True
-            self.sink.hold(True)
+            self.sink.pause_reading(True)
             self._common.throttle.delay(self._resume_reading)
 
     def _resume_reading(self) -> None:
         self._is_throttled = False
         if self.sink is not None and self._unanswered < MAX_UNANSWERED:
-            self.sink.hold(False)
+            self.sink.pause_reading(False)
 
     def _typing(self, op: commands.TypingOp) -> None:
         room = room_name(op.room) if op.room is not None else self._room
