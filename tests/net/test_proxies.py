@@ -5,9 +5,19 @@ from __future__ import annotations
 import pytest
 
 from parlour.net.proxies import TrustedProxies, address_key, parse_networks
+from parlour.wire.http1 import RequestHead
 
 PROXY = "10.0.0.1"
+LIAR = "192.0.2.1"
 TRUSTED = TrustedProxies(["10.0.0.0/8", "fd00::/8", "unix"])
+
+
+def head(lines: list[bytes], proto: bytes | None, host: bytes | None) -> RequestHead:
+    """A head with these fields, malformed ones included."""
+    values = {b"x-forwarded-proto": proto, b"x-forwarded-host": host}
+    by_name = {name: value for name, value in values.items() if value is not None}
+    fields = [(b"x-forwarded-for", line) for line in lines]
+    return RequestHead("GET", b"/", 1, fields, by_name, b"", None, False, True, False, None)
 
 
 @pytest.mark.parametrize(
@@ -36,10 +46,10 @@ TRUSTED = TrustedProxies(["10.0.0.0/8", "fd00::/8", "unix"])
     ],
 )
 def test_the_rightmost_untrusted_address_counts_and_malformed_ones_do_not(lines: list[bytes], client: str) -> None:
-    assert TRUSTED.resolve(PROXY, lines, None, None)[0] == client
-    liar = "192.0.2.1"
-    assert TRUSTED.resolve(liar, lines, b"https", b"evil.example") == (liar, None, None)
-    assert TrustedProxies().resolve(PROXY, lines, b"https", b"evil.example") == (PROXY, None, None)
+    assert TRUSTED.resolve(PROXY, head(lines, None, None))[0] == client
+    lie = head(lines, b"https", b"evil.example")
+    assert TRUSTED.resolve(LIAR, lie) == (LIAR, None, None)
+    assert TrustedProxies().resolve(PROXY, lie) == (PROXY, None, None)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +69,13 @@ def test_the_rightmost_untrusted_address_counts_and_malformed_ones_do_not(lines:
 def test_scheme_and_host_come_from_the_nearest_proxy_or_not_at_all(
     proto: bytes | None, host: bytes, expected: tuple[str | None, str | None]
 ) -> None:
-    assert TRUSTED.resolve(PROXY, [], proto, host)[1:] == expected
+    assert TRUSTED.resolve(PROXY, head([], proto, host))[1:] == expected
 
 
 def test_unix_peers_are_trusted_only_when_said() -> None:
-    assert TRUSTED.resolve("unix:", [b"203.0.113.7"], b"https", None) == ("203.0.113.7", "https", None)
-    assert TrustedProxies(["10.0.0.0/8"]).resolve("unix:", [b"203.0.113.7"], b"https", None) == ("unix:", None, None)
+    asked = head([b"203.0.113.7"], b"https", None)
+    assert TRUSTED.resolve("unix:", asked) == ("203.0.113.7", "https", None)
+    assert TrustedProxies(["10.0.0.0/8"]).resolve("unix:", asked) == ("unix:", None, None)
 
 
 def test_a_mapped_peer_is_the_proxy_it_maps() -> None:

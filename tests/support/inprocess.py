@@ -22,9 +22,8 @@ from parlour.app import App, start
 from parlour.config import Settings
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
-from parlour.http.application import Application
 from parlour.http.fields import FieldName
-from parlour.http.request import Admission, Handler, Outcome, Request
+from parlour.http.request import Admission, Application, Handler, Outcome, Request
 from parlour.http.response import DeferredResponse, Response
 from parlour.http.router import Router
 from parlour.http.throttle import Throttle

@@ -33,7 +33,7 @@ _ALL_METHODS = "GET, HEAD, OPTIONS, POST, PUT"
 
 
 class Api:
-    """Implements `http.application.Application`."""
+    """Implements `http.request.Application`."""
 
     def __init__(self, context: Context, compressor: Compressor, base: str) -> None:
         """`base` is the path below which everything is (`Site.prefix`); requests come with or without it."""

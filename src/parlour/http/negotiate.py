@@ -77,11 +77,11 @@ def choose_coding(accept_encoding: bytes | None, offers: tuple[str, ...] = CODIN
     §12.5 lets a server disregard that rather than answer 406, and readable bytes are of more use. A malformed member
     of the list is ignored.
     """
-    told = {_ALIASES.get(coding, coding): weight for coding, weight in _weighted(accept_encoding or b"")}
-    others = told.get(b"*", 0.0)
-    wanted = {coding: told.get(coding.encode(), others) for coding in CODINGS if coding in offers}
+    weights = {_ALIASES.get(coding, coding): weight for coding, weight in _weighted(accept_encoding or b"")}
+    others = weights.get(b"*", 0.0)
+    wanted = {coding: weights.get(coding.encode(), others) for coding in CODINGS if coding in offers}
     best = max(wanted, key=lambda coding: wanted[coding])
-    as_it_is = told.get(b"identity", 0.0)  # acceptable without being named, but then nobody asked for it
+    as_it_is = weights.get(b"identity", 0.0)  # acceptable without being named, but then nobody asked for it
     return best if wanted[best] > 0.0 and wanted[best] >= as_it_is else None
 
 

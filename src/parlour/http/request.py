@@ -1,14 +1,15 @@
-"""A request as a handler gets it: complete, bounded, and with its peer already resolved."""
+"""A request as a handler gets it: complete, bounded, its peer resolved; and who answers it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.permissions import Right
-from parlour.http.response import DeferredResponse, Reply
+from parlour.http.response import DeferredResponse, Reply, Response
 from parlour.wire.forms import media_type, parse_query
 from parlour.wire.http1 import RequestHead
 
@@ -45,6 +46,7 @@ class Peer(NamedTuple):
     """Where the server is by its settings; None if it is what the client asked for."""
 
 
+@dataclass(slots=True, eq=False)
 class Admission:
     """How a request is handled, and what was computed from its head: clients send the same head again and again.
 
@@ -53,16 +55,13 @@ class Admission:
     through with this head, as `actor`. The head refers to its admission, never the other way round.
     """
 
-    __slots__ = ("actor", "cached", "handler", "max_body", "params", "passed", "right")
-
-    def __init__(self, handler: Handler, params: Mapping[str, str], max_body: int, right: Right | None) -> None:
-        self.handler = handler
-        self.params = params
-        self.max_body = max_body
-        self.right = right
-        self.passed: Peer | None = None
-        self.actor: Actor
-        self.cached: dict[Callable[[Request], Any], Any] = {}
+    handler: Handler
+    params: Mapping[str, str]
+    max_body: int
+    right: Right | None
+    passed: Peer | None = None
+    actor: Actor = field(init=False)
+    cached: dict[Callable[[Request], Any], Any] = field(default_factory=dict)
 
 
 class Request:
@@ -163,3 +162,19 @@ Outcome: TypeAlias = Reply | DeferredResponse | Coroutine[Any, Any, Reply]
 
 Handler: TypeAlias = Callable[[Request], Outcome]
 """Answers a request. It raises Refusal, and so does its coroutine."""
+
+
+class Application(Protocol):
+    """What a connection needs from the program above it. Implemented by `api`; called by `net` on the event loop."""
+
+    def admit(self, head: RequestHead) -> Admission:
+        """Find what a request is for, before its body arrives. Raises Refusal: the body is then not wanted."""
+
+    def handle(self, request: Request) -> Outcome:
+        """Answer a complete request, now or later. Raises Refusal, and so does the coroutine."""
+
+    def render(self, refusal: Refusal, head: RequestHead | None, prefix: str) -> Response:
+        """The response for a refusal; without a head the request could not even be read.
+
+        `prefix` is that of `Peer`: a refusal may come before anybody knows who asks.
+        """

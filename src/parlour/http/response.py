@@ -43,7 +43,6 @@ class Response:
     fields: Fields = ()
     cache: bytes = b"no-store"
     policy: bytes | None = None
-    close: bool = False
 
 
 @dataclass(slots=True)

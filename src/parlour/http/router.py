@@ -13,7 +13,7 @@ CACHED_PATH_BYTES = 256
 """The match of a longer path is not cached: clients choose paths, and a cache of long ones would take memory."""
 
 NOTHING_HERE = "There is nothing at this address."
-"""Clients that read text or JSON are also told where the help is (api/application.py)."""
+"""Clients that read text or JSON also learn where the help is (api/application.py)."""
 
 WEBSOCKET = "WEBSOCKET"
 """Stands for the method in rows that answer the opening handshake of a WebSocket, which is a GET (RFC 6455 §4.1)."""

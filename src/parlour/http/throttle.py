@@ -1,7 +1,7 @@
 """Delays peers that were refused because the server is overloaded, each a little longer than the one before.
 
 Refusing a message costs the loop nearly as much as storing it. Peers that send on without reading would otherwise keep
-the loop busy with refusals, while the disk gets one batch per turn of the loop however long that turn is.
+the loop busy with refusals, while the disk gets one batch per iteration of the loop however long that is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Throttle:
         self._count = 0
 
     def delay(self, resume: Callable[[], None]) -> None:
-        """Call `resume` once, when this peer may be heard again."""
+        """Call `resume` once, when this peer may be read from again."""
         self._count += 1
         asyncio.get_running_loop().call_later(min(self._longest_s, self._count * self._step_s), self._end, resume)
 

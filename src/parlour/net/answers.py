@@ -108,8 +108,7 @@ class AnsweringConnection(Connection):
     def _respond(self, response: Response, head: RequestHead) -> None:
         server = self.server
         keep_alive = head.keep_alive and not (
-            response.close
-            or self.remaining <= 0
+            self.remaining <= 0
             or server.drain.is_draining
             or (self.has_ended and self.decoder.is_between)
             or head.upgrade == b"websocket"  # refused: what follows may be meant as frames, not as requests

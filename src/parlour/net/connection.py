@@ -59,7 +59,7 @@ class Connection(asyncio.Protocol, ABC):
         self.server.opened(self, self.address)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone. Over TLS a loop may tell the object that spoke for it a turn before."""
+        """The connection is gone. Over TLS a loop may call the object that spoke for it before."""
         if self.successor is None:
             self.lost()
         else:
@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol, ABC):
     def in_kernel(self, request: int) -> int:
         """A number of bytes that the kernel has of this connection (tcp(7)); 0 once its socket is closed.
 
-        Over TLS a protocol object is told of the loss a turn after its transport has lost the socket.
+        Over TLS `connection_lost` is called an iteration after the transport has lost its socket.
         """
         sock = self.transport.get_extra_info("socket")
         if sock is not None:

@@ -30,7 +30,7 @@ class Wheel:
     """Deadlines in whole ticks, always rounded up: an entry expires after `seconds`, and less than two ticks later.
 
     `clock` gives monotonic seconds; entries are hashed by identity. Everything runs on the event loop. While the
-    process is paused the wheel stands still too: what peers said meanwhile has not been read when it goes on.
+    process is paused the wheel is paused too: what peers sent meanwhile has not been read when it goes on.
     """
 
     __slots__ = ("_buckets", "_clock", "_now", "_per_second", "_seen", "_start", "_tick_s", "_timer")

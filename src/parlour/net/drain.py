@@ -1,4 +1,4 @@
-"""The graceful stop: nothing new is accepted, what is under way is finished, readers are told when to come back."""
+"""The graceful stop: nothing new is accepted, what is under way is finished, readers learn when to come back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from parlour.log import ERROR, event
 _log = logging.getLogger(__name__)
 
 _BATCH = 200
-"""Connections told before the loop turns to other work: saying bye costs some ten microseconds each."""
+"""Connections drained in one iteration of the loop: saying bye costs some ten microseconds each."""
 
 
 class Drainable(Protocol):

@@ -1,7 +1,7 @@
 """Writes one batch to many sockets by one call into C, past their transports; where that cannot be, one by one.
 
 A transport's `write` costs a quarter of what the kernel takes for the same, in Python and in memory that has to be
-fetched for each connection. Past the transport a batch may go only while that holds nothing itself, or bytes would
+fetched for each connection. Past the transport a batch may go only while that has nothing itself, or bytes would
 overtake each other: `busy` marks, by descriptor, to whom something was written otherwise since its transport was last
 seen empty.
 
@@ -44,7 +44,7 @@ class Line(Writable, Protocol):
         """Write by way of the transport."""
 
     def buffered(self) -> int:
-        """Bytes that its transport holds."""
+        """Bytes that its transport has."""
 
 
 class FanOut:
@@ -108,7 +108,7 @@ class _FanOutWrite:
         return failed
 
     def _write_one(self, line: Line, data: bytes, sent: int) -> None:
-        """What the kernel did not take goes to the transport, behind what that holds; it also reports errors."""
+        """What the kernel did not take goes to the transport, behind what that has; it also reports errors."""
         descriptor = line.descriptor
         if self._busy[descriptor] and not line.buffered():
             self._busy[descriptor] = 0

@@ -15,7 +15,7 @@ from parlour.net.server import Server
 log = logging.getLogger("parlour.net")
 
 READ_AHEAD = 65536
-"""Bytes of pipelined requests held while one is being answered. The read that comes when there are more is the last."""
+"""Bytes of pipelined requests kept while one is being answered. When there are more, nothing is read any more."""
 
 GONE_S = 1
 """A client that closes its side before its GET is answered has gone, if the answer takes longer than this."""
@@ -23,9 +23,8 @@ GONE_S = 1
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 BETWEEN, HEAD, BODY, READY, ANSWER, THROTTLED, LAST = range(7)
-"""What a connection waits for: a request, the rest of its head, its body (`Server.read_ticks` says how long); its turn
-to take the next request, which may have arrived; an answer; the end of a delay after 503; the peer to take the last
-answer."""
+"""What a connection waits for: a request, the rest of its head, its body (`Server.read_ticks` says how long); the next
+iteration of the loop, to take a request; an answer; the end of a delay after 503; the peer to take the last answer."""
 
 
 class HttpConnection(AnsweringConnection):
@@ -77,7 +76,7 @@ class HttpConnection(AnsweringConnection):
             self.server.loop.call_soon(self._advance)  # not now: asyncio fails if it is closed within its own writing
 
     def _advance(self) -> None:
-        """Take the requests that have arrived: a few in this turn of the loop, because others wait too."""
+        """Take the requests that have arrived: a few in this iteration of the loop, because others wait too."""
         if self.is_over or self.is_paused or self._waits_for in (ANSWER, THROTTLED):
             return
         if self._waits_for == LAST:

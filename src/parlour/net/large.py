@@ -6,7 +6,7 @@ from parlour.core.addresses import AddressCounts
 from parlour.core.errors import Refusal
 
 PIECE = 32768
-"""Bytes given to the transport at once: it neither holds nor encrypts what it has not been given."""
+"""Bytes given to the transport at once: it neither keeps nor encrypts what it has not been given."""
 
 CLIENT_BYTES = 16 * 1024 * 1024
 """What one address may leave unread: twenty people behind it may each ask for 1000 long messages at once."""

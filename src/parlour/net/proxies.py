@@ -1,4 +1,4 @@
-"""The client and the address that trusted proxies tell of, and the key by which addresses are counted.
+"""The client that a trusted proxy names, and the key by which addresses are counted.
 
 `X-Forwarded-*` can be written by anybody, so it is believed only from peers listed in `trusted_proxies`, and of the
 addresses in it only the rightmost one that no trusted proxy has, the last one written by a machine we trust.
@@ -12,6 +12,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address, ip_network
 
 from parlour.core.base_path import base_path
+from parlour.wire.http1 import RequestHead
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -70,43 +71,37 @@ class TrustedProxies:
         address = _parse(peer) if self._networks else None
         return address is not None and self._contains(address)
 
-    def resolve(
-        self,
-        peer_ip: str,
-        x_forwarded_for: Sequence[bytes],
-        x_forwarded_proto: bytes | None,
-        x_forwarded_host: bytes | None,
-    ) -> tuple[str, str | None, str | None]:
-        """(client address, scheme, host) of a request; scheme and host are None where the connection's own hold.
+    def resolve(self, peer: str, head: RequestHead) -> tuple[str, str | None, str | None]:
+        """(client address, scheme, host) of a request; scheme and host are None where those of the connection count.
 
-        `x_forwarded_for` holds the field lines in order of arrival. Of several comma-separated values in proto or host
-        the last counts: the nearest proxy wrote it. From an untrusted peer everything is ignored; a malformed value is
-        ignored on its own, so a malformed address leaves the peer.
+        Of several comma-separated values of X-Forwarded-Proto or -Host the last counts: the nearest proxy wrote it.
+        From an untrusted peer everything is ignored; a malformed value is ignored on its own, so a malformed address
+        leaves the peer.
         """
-        if not self.trusts(peer_ip):
-            return peer_ip, None, None
-        scheme = {b"http": "http", b"https": "https"}.get(_last(x_forwarded_proto).lower())
-        host = _last(x_forwarded_host)
-        return self._client(peer_ip, x_forwarded_for), scheme, host.decode("ascii") if _HOST.fullmatch(host) else None
+        if not self.trusts(peer):
+            return peer, None, None
+        scheme = {b"http": "http", b"https": "https"}.get(_last(head, b"x-forwarded-proto").lower())
+        host = _last(head, b"x-forwarded-host")
+        client = self._client(peer, head.get_all(b"x-forwarded-for"))
+        return client, scheme, host.decode("ascii") if _HOST.fullmatch(host) else None
 
-    def prefix(self, peer_ip: str, x_forwarded_prefix: bytes | None) -> str:
+    def prefix(self, peer: str, head: RequestHead) -> str:
         """The path under which the client sees this server, as the nearest proxy says it; empty if none does."""
-        if x_forwarded_prefix is None or not self.trusts(peer_ip):
-            return ""
+        prefix = _last(head, b"x-forwarded-prefix")
         try:
-            return base_path(_last(x_forwarded_prefix).decode("ascii"))
+            return base_path(prefix.decode("ascii")) if prefix and self.trusts(peer) else ""
         except ValueError:
             return ""
 
-    def _client(self, peer_ip: str, lines: Sequence[bytes]) -> str:
+    def _client(self, peer: str, lines: Sequence[bytes]) -> str:
         """The rightmost untrusted address; if all are trusted, the leftmost, where the chain begins."""
         chain = [hop.strip().decode("ascii", "replace") for line in lines for hop in line.split(b",")]
-        nearest = peer_ip
+        nearest = peer
         for hop in reversed(chain[-_MAX_HOPS:]):
             match = _WITH_PORT.fullmatch(hop)
             address = _parse(match[1] or match[2] if match else hop)
             if address is None:
-                return peer_ip
+                return peer
             nearest = str(address)
             if not self._contains(address):
                 break
@@ -139,5 +134,5 @@ def _parse(text: str) -> Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
-def _last(value: bytes | None) -> bytes:
-    return b"" if value is None else value.rpartition(b",")[2].strip()
+def _last(head: RequestHead, name: bytes) -> bytes:
+    return (head.get(name) or b"").rpartition(b",")[2].strip()

@@ -10,8 +10,7 @@ from email.utils import formatdate
 from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
-from parlour.http.application import Application
-from parlour.http.request import OPERATOR_ADDRESS, Peer, Site
+from parlour.http.request import OPERATOR_ADDRESS, Application, Peer, Site
 from parlour.http.response import Response
 from parlour.http.throttle import Throttle
 from parlour.net.deadlines import Wheel
@@ -29,7 +28,7 @@ LINGERING = 100
 """Refused connections that may linger to ask and have their refusal read; beyond that, the oldest is cut."""
 
 OnAnswer = Callable[[str, str, int, float, str], None]
-"""Is told of every answer: method, path as it was sent (without query), status, seconds, address of the client.
+"""Called for every answer: method, path as it was sent (without query), status, seconds, address of the client.
 
 The seconds are those from the last byte of the request on; 0 for one that did not arrive. Of a request that could not
 be read at all, method and path are `-`.
@@ -101,7 +100,7 @@ class Server:
             self._refusals[refusal.code].refused(refusal, address)
             if len(self.refused) > self._lingering:
                 oldest = next(iter(self.refused))
-                # To the end: it is lost only in a later turn of the loop, and the next one to cut has to come first.
+                # To the end: it is lost only in a later iteration, and the next one to cut has to come first.
                 self.refused[oldest] = self.refused.pop(oldest)
                 oldest.abort()
 
@@ -143,7 +142,7 @@ class Server:
         return [connection.describe() for connection in self.drain.connections]
 
     def sizes(self) -> dict[str, int]:
-        """How many connections there are, and how many addresses are remembered for them."""
+        """How many connections there are, and how many addresses are kept for them."""
         return {
             "connections": len(self.drain.connections),
             "addresses": len(self._open),
@@ -179,11 +178,9 @@ class Server:
             self.on_answer(head.method, path, status, seconds, client)
 
     def peer(self, address: str, head: RequestHead, tls: bool) -> Peer:
-        """Who is asking, after trusted proxies have been heard."""
+        """Who is asking: the peer, or the one that a trusted proxy names."""
         prefix = self.prefix(address, head)
-        address, scheme, host = self.proxies.resolve(
-            address, head.get_all(b"x-forwarded-for"), head.get(b"x-forwarded-proto"), head.get(b"x-forwarded-host")
-        )
+        address, scheme, host = self.proxies.resolve(address, head)
         scheme = scheme or ("https" if tls else "http")
         return Peer(address, address_key(address), scheme, host, prefix, self._site)
 
@@ -191,7 +188,7 @@ class Server:
         """The path below which a peer sees this server: the configured one, or what a trusted proxy says."""
         if self._site is not None:
             return self._site.prefix
-        return "" if head is None else self.proxies.prefix(address, head.get(b"x-forwarded-prefix"))
+        return "" if head is None else self.proxies.prefix(address, head)
 
     def date(self) -> bytes:
         """The value of the Date field, made once a second (RFC 9110 §6.6.1)."""

@@ -1,4 +1,4 @@
-"""A connection to the TLS port until its handshake is done: counted and bounded like any other, told by its first byte.
+"""A connection to the TLS port until its handshake is done: it is counted and bounded, and its first byte decides.
 
 22 begins a TLS record (RFC 8446 §5.1): the handshake starts. Requests in plain HTTP are answered with the address to
 use; everything else is closed.
@@ -97,7 +97,7 @@ class Handshake(Connection):
         self._is_lost = False
         before.hand_over(self)
         loop, limits = self.server.loop, self.server.limits
-        self.transport.pause_reading()  # what comes next is for the TLS protocol, which begins in the next turn
+        self.transport.pause_reading()  # what comes next is for the TLS protocol, which begins in the next iteration
         work = loop.start_tls(
             self.transport,
             self,
@@ -109,7 +109,7 @@ class Handshake(Connection):
         )
         self._task = loop.create_task(work)
         self._task.add_done_callback(self._done)
-        loop.call_soon(loop.call_soon, self._feed, first)  # after `start_tls` has begun, which takes a turn
+        loop.call_soon(loop.call_soon, self._feed, first)  # after `start_tls` has begun, an iteration later
 
     def _feed(self, data: bytes) -> None:
         """Give the TLS protocol, which reads from now on, what had been read before it began."""

@@ -7,11 +7,11 @@ from parlour.net.connection import Connection
 from parlour.net.stream import StreamConnection
 
 SLICE = 4096
-"""Bytes given to the session at once: thousands of tiny frames in one read must not hold everybody up."""
+"""Bytes given to the session at once: thousands of tiny frames in one read must not stop everybody else."""
 
 
 class WebSocketConnection(StreamConnection):
-    """Gives its session what the peer sends, one slice in each turn of the loop, and reads on when all is given.
+    """Gives its session what the peer sends, one slice in each iteration of the loop, and reads on when all is given.
 
     Nothing more is read while a slice waits, while the peer does not take what is written, and while the session has
     paused it.
