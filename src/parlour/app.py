@@ -185,7 +185,7 @@ def _open_operator_socket(settings: Settings) -> Listener | None:
         return None
     try:
         return open_operator_socket(settings.data)
-    except ListenError as error:
+    except (ListenError, OSError) as error:
         event(_log, "no_operator_socket", WARNING, reason=error, meaning="`parlour rooms` cannot tell this server")
         return None
 
@@ -278,9 +278,9 @@ def _server(
 ) -> Server:
     site = None if settings.public_url is None else _site(settings.public_url)
     return Server(
-        Api(context, compressor, "" if site is None else site.prefix),
-        wheel,
-        drain,
+        application=Api(context, compressor, "" if site is None else site.prefix),
+        wheel=wheel,
+        drain=drain,
         limits=context.limits,
         proxies=TrustedProxies(settings.trusted_proxies),
         max_connections=_max_connections(),

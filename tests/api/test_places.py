@@ -163,7 +163,7 @@ def test_what_fails_before_it_is_open_takes_no_place(server: InProcess, monkeypa
     nothing_left(server)
     subscriptions = server.app.hub.sizes()["subscriptions"]
     with monkeypatch.context() as patch:
-        patch.setattr("parlour.net.answers.encode_open", unwritable)
+        patch.setattr("parlour.net.http.encode_open", unwritable)
         for kind in ("sse", "ndjson", "text", "many rooms"):
             with server.client() as client:
                 assert client.send(KINDS[kind]).answer().status == 500, kind

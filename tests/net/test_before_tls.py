@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from parlour.core.limits import Limits
-from parlour.net.refusals import EVERY_S
+from parlour.net.server import REFUSALS_EVERY_S
 from parlour.net.tls import ServerTls
 from tests.support.certificates import make_certificate
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
@@ -214,13 +214,13 @@ def test_refusals_are_logged_once_with_a_count_and_their_end_too(
         with server.client(trusting) as client:
             assert client.send(FAST).answer().status == 429
     assert told(caplog) == [("connections_refused", "too_many_connections", 1)]
-    server.wind(EVERY_S + 2)
+    server.wind(REFUSALS_EVERY_S + 2)
     assert told(caplog)[1:] == [("connections_refused", "too_many_connections", 4)]
     for client in waiting:
         client.sock.close()
-    server.wind(EVERY_S + 2)
+    server.wind(REFUSALS_EVERY_S + 2)
     assert told(caplog)[2:] == [("connections_refused_no_more", "too_many_connections", 5)]
-    server.wind(2 * EVERY_S)
+    server.wind(2 * REFUSALS_EVERY_S)
     assert len(told(caplog)) == 3
 
 

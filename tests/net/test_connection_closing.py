@@ -10,7 +10,7 @@ import pytest
 
 from parlour.config import Settings
 from parlour.core.limits import Limits
-from parlour.net.closing import LINGER_S
+from parlour.net.connection import LINGER_S
 from tests.support.inprocess import InProcess, LoopFactory, Scripted
 from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.timeout import TIMEOUT_S

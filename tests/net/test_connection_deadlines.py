@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from parlour.core.limits import Limits
-from parlour.net.closing import LINGER_S
-from parlour.net.connection import Connection
+from parlour.net.connection import LINGER_S, Connection
 from parlour.net.http import HttpConnection
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
 from tests.support.raw import head

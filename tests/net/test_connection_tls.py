@@ -12,7 +12,7 @@ import pytest
 
 from parlour.config import Settings
 from parlour.core.limits import Limits
-from parlour.net.closing import LINGER_S
+from parlour.net.connection import LINGER_S
 from parlour.net.tls import ServerTls
 from tests.support.certificates import make_certificate
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup
@@ -71,6 +71,8 @@ def test_refusal_is_read_by_a_tls_client_that_is_still_sending(server: InProcess
             client.send(b"x" * 10_000)
         answer = client.answer()
         assert (answer.status, answer.body) == (413, b"too_large")
+        connection = server.connection(client)
+        server.wait_until(lambda: not connection.untaken())  # the client's kernel may acknowledge it later
         server.wind(LINGER_S + 2)
         assert client.rest() == b""
 

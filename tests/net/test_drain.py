@@ -69,6 +69,17 @@ async def test_what_is_left_at_the_deadline_is_aborted(drain: Drain) -> None:
     assert not polite.is_aborted
 
 
+async def test_connections_that_came_and_went_before_the_stop_end_no_wait(drain: Drain) -> None:
+    Conn(drain, "busy").finish()
+    busy = Conn(drain, "busy")
+    stop = asyncio.ensure_future(drain.run(lambda: None, 60))
+    await busy.was_told.wait()
+    await asyncio.sleep(0)
+    busy.finish()
+    assert await asyncio.wait_for(stop, TIMEOUT_S) == 0
+    assert not busy.is_aborted
+
+
 async def test_a_second_signal_ends_the_wait(drain: Drain) -> None:
     stuck = Conn(drain, "stuck")
     stop = asyncio.ensure_future(drain.run(lambda: None, 3600))

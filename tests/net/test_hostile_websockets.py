@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from parlour.config import Settings
-from parlour.net.closing import LINGER_S
+from parlour.net.connection import LINGER_S
 from tests.support.inprocess import InProcess
 from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.talk import Client

@@ -13,7 +13,7 @@ import pytest
 from parlour.config import Settings
 from parlour.core.addresses import SITE, AddressCounts
 from parlour.core.limits import Limits
-from parlour.net.closing import LINGER_S
+from parlour.net.connection import LINGER_S
 from parlour.net.tls import ServerTls
 from tests.support.certificates import make_certificate
 from tests.support.inprocess import InProcess, LoopFactory, Scripted, Setup

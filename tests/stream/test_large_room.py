@@ -51,7 +51,7 @@ async def test_ack_and_goodbye_come_behind_the_events(tmp_path: Path) -> None:
             while (await server.store.log("lobby")).head_seq < READERS * SENDS:
                 await asyncio.sleep(0)
     finally:
-        await server.stop(1)
+        await server.stop(20)
     for heard in await asyncio.gather(*talks):
         events = [int(each.split()[1]) for each in heard if each.startswith("message")]
         assert events == list(range(1, READERS * SENDS + 1)), "everything, though the server was stopped at once"

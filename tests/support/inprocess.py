@@ -331,9 +331,9 @@ class InProcess:
         self.app = app
         setup = self.setup
         self.server = Server(
-            application,
-            Wheel(lambda: self._now),
-            Drain(lambda: 0.5),
+            application=application,
+            wheel=Wheel(lambda: self._now),
+            drain=Drain(lambda: 0.5),
             limits=setup.limits,
             proxies=TrustedProxies(setup.proxies),
             max_connections=setup.max_connections,

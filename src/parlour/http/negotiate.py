@@ -28,8 +28,6 @@ _QUALITY = re.compile(rb"0(?:\.[0-9]*)?|\.[0-9]+|1(?:\.0*)?")
 
 _TAG = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
-_PAGE = ("text", "html", 3)
-
 _PAGE_BROWSERS = re.compile(rb"Links \(|ELinks/")
 """Browsers whose Accept is `*/*`, which is what programs send."""
 
@@ -51,15 +49,13 @@ def choose(accept: bytes | None, offers: tuple[str, ...] = tuple(FORMATS)) -> st
     ranges = [(media, weight) for media, weight in _weighted(accept or b"") if media.count(b"/") == 1]
     if not ranges:
         return offers[0]
-    best: str | None = None
-    best_rank = (0.0, 0)
-    for offer in offers:
-        weight, specificity = rank = _rank(FORMATS[offer], ranges)
-        # A browser that names text/html at q=1 also sends */*; between equal q the more exact range is meant. And who
-        # names text/html beside text/plain shows pages (lynx): text is what is left of one.
-        if weight > 0 and (rank > best_rank or (rank == best_rank and (best, offer, specificity) == _PAGE)):
-            best, best_rank = offer, rank
-    return best
+    # A browser that names text/html at q=1 also sends */*; between equal q the more exact range is meant.
+    ranks = {offer: _rank(FORMATS[offer], ranges) for offer in offers}
+    best = max(offers, key=lambda offer: ranks[offer])
+    weight, specificity = ranks[best]
+    if best == "text" and specificity == 3 and ranks.get("html") == ranks["text"]:
+        best = "html"  # who names both shows pages (lynx): text is what is left of one
+    return best if weight > 0.0 else None
 
 
 def wants_json(accept: bytes | None) -> bool:

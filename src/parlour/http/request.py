@@ -17,12 +17,10 @@ T = TypeVar("T")
 
 
 class Site(NamedTuple):
-    """The address that clients are given for this server, whatever they or a proxy call it (`--public-url`)."""
+    """The address that clients are given (`--public-url`): such as `https://example.org`, and `/chat` or nothing."""
 
     origin: str
-    """Such as `https://example.org`."""
     prefix: str
-    """Such as `/chat`, or empty."""
 
 
 OPERATOR_ADDRESS = "operator:"

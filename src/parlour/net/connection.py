@@ -1,9 +1,4 @@
-"""What the protocol objects of a connection have in common: counting, a deadline, and handing over to the next one.
-
-A connection is spoken for by one object at a time. `TlsPortConnection` and `Handshake` (TLS ports only) come before
-`HttpConnection`, which may hand over to `StreamConnection` or `WebSocketConnection`; `ClosingConnection` comes last.
-Each hand-over replaces the object in the transport (`set_protocol`) and among the server's connections.
-"""
+"""What the protocol objects of a connection have in common, and the last of them, which closes it."""
 
 from __future__ import annotations
 
@@ -23,10 +18,15 @@ from parlour.net.server import Server
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER with no time (socket(7))."""
 
+LINGER_S = 2
+"""A peer that has everything gets this long to close its side, before the connection is closed."""
+
 
 class Connection(asyncio.Protocol, ABC):
-    """One protocol object. While it is idle it holds no task, no timer and no buffer, only an entry on the wheel.
+    """A protocol object, which speaks for a connection until it hands over. Idle, it has only an entry on the wheel.
 
+    `TlsPortConnection` and `Handshake` (TLS ports only) come before `HttpConnection`, which may hand over to
+    `StreamConnection` or `WebSocketConnection`; `ClosingConnection` comes last.
     `due` and `bucket` belong to the wheel (`net.deadlines.Entry`). `is_paused`: the transport holds more than the peer
     takes. `has_ended`: the peer has closed its side (half-close).
     """
@@ -134,13 +134,63 @@ class Connection(asyncio.Protocol, ABC):
         return 0
 
     def watch(self) -> None:
-        """Have `expire` called after a while, to see by `takes_nothing` whether the peer has taken anything."""
+        """Have `expire` called after a while: then `watch_on` sees whether the peer has taken anything."""
         self.untaken_before = self.untaken()
         self.server.wheel.set(self, self.server.limits.stalled_s)
 
-    def takes_nothing(self) -> bool:
-        """Whether as much waits for the peer as when `watch` was called, or more."""
-        return self.untaken() >= self.untaken_before
+    def watch_on(self) -> None:
+        """Cut off the peer if as much waits for it as when `watch` was called, or more; else watch it further."""
+        if self.untaken() >= self.untaken_before:
+            self.abort()
+        else:
+            self.watch()
+
+
+class ClosingConnection(Connection):
+    """The last object of a connection: closes so that the last answer is not lost (lingering close, RFC 9112 §9.6).
+
+    It reads and drops what still comes, and cuts off a peer that takes nothing.
+    """
+
+    __slots__ = ()
+    state = "closing"
+
+    def __init__(self, before: Connection) -> None:
+        """Take over from `before`. `linger` or `close` follows."""
+        super().__init__(before.server)
+        before.hand_over(self)
+        self.untaken_before = sys.maxsize  # the first look is early: the peer may have everything and just not close
+        self.server.wheel.set(self, LINGER_S)
+
+    def linger(self, *, may_be_sending: bool = False) -> None:
+        """Close the writing half, and the rest when the peer does, or after a while.
+
+        If the peer `may_be_sending` still, not even TLS is closed at once: a reset would take the answer away.
+        """
+        transport = self.transport
+        if not self.has_ended:
+            transport.resume_reading()
+        if transport.is_closing() or self.has_ended or not (may_be_sending or transport.can_write_eof()):
+            transport.close()
+        elif transport.can_write_eof():
+            transport.write_eof()
+
+    def close(self) -> None:
+        """Close both halves as soon as everything is sent: the peer has nothing under way."""
+        self.transport.close()
+
+    def expire(self) -> None:
+        """Cut off a peer that has taken nothing; close if it has everything."""
+        if self.untaken():
+            self.watch_on()
+        elif self.transport.is_closing():  # TLS: the peer does not answer our close
+            self.transport.abort()  # without a reset: the kernel may still deliver what it has
+        else:
+            self.watch()
+            self.transport.close()
+
+    def drain(self, reconnect_after_ms: int) -> None:
+        """It ends already."""
 
 
 def _peer_address(transport: asyncio.Transport) -> str:

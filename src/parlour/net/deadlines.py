@@ -1,8 +1,4 @@
-"""One coarse wheel for the deadlines of all connections, so that an idle connection owns no timer.
-
-To set a deadline again, which happens with every request, is one attribute write: the entry stays in the bucket it is
-in and is moved only when that bucket's tick comes.
-"""
+"""One coarse wheel for the deadlines of all connections, so that an idle connection owns no timer."""
 
 from __future__ import annotations
 
@@ -53,7 +49,10 @@ class Wheel:
         return 1 - int(-seconds * self._per_second // 1)
 
     def arm(self, entry: Entry, ticks: int) -> None:
-        """`set` for a time that was turned into ticks before: each request of a connection has the same."""
+        """`set` for a time that was turned into ticks before: each request of a connection has the same.
+
+        To postpone is one attribute write: the entry is moved when the tick of its bucket comes.
+        """
         due = entry.due = self._now + ticks
         bucket = entry.bucket
         if due < bucket or bucket == 0:

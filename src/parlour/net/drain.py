@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from parlour.log import ERROR, event
@@ -29,6 +30,7 @@ class Drainable(Protocol):
         """What it is doing: a row of the connection table."""
 
 
+@dataclass(slots=True, eq=False)
 class Drain:
     """The open connections of the process, and their end.
 
@@ -36,15 +38,14 @@ class Drain:
     to come back at its own random moment within `spread_s`, so that they do not all return in the same second.
     """
 
-    __slots__ = ("_end", "_fraction", "_spread_s", "connections", "is_draining")
-
-    def __init__(self, fraction: Callable[[], float], spread_s: float = 15.0) -> None:
-        self.connections: dict[Drainable, None] = {}  # in the order of their coming
-        self._fraction = fraction
-        self._spread_s = spread_s
-        self.is_draining = False
-        """Whether the stop has begun; readiness is its opposite."""
-        self._end = asyncio.Event()  # nobody is connected any more, or nobody is waited for any longer
+    fraction: Callable[[], float]
+    spread_s: float = 15.0
+    is_draining: bool = False
+    """Whether the stop has begun; readiness is its opposite."""
+    connections: dict[Drainable, None] = field(default_factory=dict)
+    """In the order of their coming."""
+    _end: asyncio.Event = field(default_factory=asyncio.Event)
+    """Nobody is connected any more, or nobody is waited for any longer."""
 
     def opened(self, connection: Drainable) -> None:
         """A connection was made. One that was accepted in the last moment is drained at once."""
@@ -56,7 +57,7 @@ class Drain:
     def closed(self, connection: Drainable) -> None:
         """A connection is gone."""
         self.connections.pop(connection, None)
-        if not self.connections:
+        if self.is_draining and not self.connections:
             self._end.set()
 
     def hurry(self) -> None:
@@ -87,7 +88,7 @@ class Drain:
 
     def reconnect_after_ms(self) -> int:
         """When one session should come back: its own random moment."""
-        return int(self._fraction() * self._spread_s * 1000)
+        return int(self.fraction() * self.spread_s * 1000)
 
     def _tell(self, connection: Drainable) -> None:
         if connection not in self.connections:

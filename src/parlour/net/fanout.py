@@ -1,13 +1,4 @@
-"""Writes one batch to many sockets by one call into C, past their transports; where that cannot be, one by one.
-
-A transport's `write` costs a quarter of what the kernel takes for the same, in Python and in memory that has to be
-fetched for each connection. Past the transport a batch may go only while that has nothing itself, or bytes would
-overtake each other: `busy` marks, by descriptor, to whom something was written otherwise since its transport was last
-seen empty.
-
-A descriptor stays open until `connection_lost` has returned. By then its subscriptions have left their rooms, so none
-is written to after it has become somebody else's.
-"""
+"""Writes one batch to many sockets by one call into C, past their transports; where that cannot be, one by one."""
 
 from __future__ import annotations
 
@@ -50,6 +41,10 @@ class Line(Writable, Protocol):
 class FanOut:
     """What the connections of one process share to be written to at once. All methods are called on the event loop.
 
+    A transport's `write` costs a quarter of what the kernel takes for the same (docs/decisions/0011-fan-out-in-c.md).
+    Past a transport a batch may go only while that has nothing to send itself: `busy` marks, by descriptor, to whom
+    something was written otherwise since. A descriptor stays open until `connection_lost` has returned: by then its
+    subscriptions have left their rooms, so none is written to after it has become somebody else's.
     Without a library that can be loaded nobody enlists, and everything is written one by one.
     """
 

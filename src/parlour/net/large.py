@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from parlour.core.addresses import AddressCounts
 from parlour.core.errors import Refusal
 
@@ -13,8 +15,6 @@ CLIENT_BYTES = 16 * 1024 * 1024
 
 ALL_BYTES = 128 * 1024 * 1024
 """What all may leave unread: the memory of a small machine."""
-
-RETRY_S = 5
 
 
 class LargeAnswers:
@@ -32,10 +32,10 @@ class LargeAnswers:
         """Count an answer to a client (`Peer.key`) until its `leave`; or say that too much waits already."""
         if self.total and self.total + len(data) > self._all:
             detail = "Too many answers wait to be read: ask for a smaller page, or later."
-            return Refusal("overloaded", detail, retry_after=RETRY_S)
+            return Refusal("overloaded", detail, retry_after=5)
         if not self._clients.enter(key, len(data)):
             detail = "Your address has not read its answers yet: read them, or ask for a smaller page."
-            return Refusal("rate_limited", detail, retry_after=RETRY_S)
+            return Refusal("rate_limited", detail, retry_after=5)
         self.total += len(data)
         return LargeAnswer(self, key, data)
 
@@ -45,16 +45,14 @@ class LargeAnswers:
         self._clients.leave(key, size)
 
 
+@dataclass(slots=True)
 class LargeAnswer:
     """One of them. Its connection is paused until the transport has all of it, so there is one at a time."""
 
-    __slots__ = ("_answers", "_data", "_key", "_next")
-
-    def __init__(self, answers: LargeAnswers, key: str, data: bytes) -> None:
-        self._answers = answers
-        self._key = key
-        self._data = data
-        self._next = 0
+    _answers: LargeAnswers
+    _key: str
+    _data: bytes
+    _next: int = 0
 
     @property
     def left(self) -> int:

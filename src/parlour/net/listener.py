@@ -1,8 +1,4 @@
-"""Opens the sockets the server listens on: TCP, Unix and those inherited from a service manager.
-
-Options that every accepted connection needs are set on the listening socket, from which the kernel copies them at
-accept (tests/net/test_listener.py holds this for Linux), so a new connection costs no system call for them.
-"""
+"""Opens the sockets the server listens on: TCP, Unix and those inherited from a service manager."""
 
 from __future__ import annotations
 
@@ -94,10 +90,7 @@ def open_listeners(
 
 
 async def accept_on(listener: Listener, factory: Callable[[], asyncio.Protocol]) -> asyncio.AbstractServer:
-    """Accept connections on the running loop.
-
-    Closing the server stops accepting and leaves the connections; the listener is still to be closed.
-    """
+    """Accept connections on the running loop until the server is closed; the listener is to be closed after that."""
     loop = asyncio.get_running_loop()
     if listener.path is not None:
         return await loop.create_unix_server(factory, sock=listener.sock, backlog=BACKLOG)
@@ -160,7 +153,7 @@ def _open_host(host: str, port: int) -> Iterator[Listener]:
 
 
 def _tcp_listener(sock: socket.socket) -> Listener:
-    """A listener whose accepted connections take over the options that are set here."""
+    """A listener with options that the kernel copies to each accepted connection, which so costs no system call."""
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (

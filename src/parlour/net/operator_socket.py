@@ -1,7 +1,4 @@
-"""The operator's socket: a Unix socket in the data directory; who may connect there runs the server.
-
-The file is the key: only the user who owns the data directory can open it (mode 0600 in a directory of mode 0700).
-"""
+"""The operator's socket: a Unix socket in the data directory; who may connect there runs the server."""
 
 from __future__ import annotations
 
@@ -10,23 +7,20 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from parlour.net.listener import Listener, ListenError, open_unix
+from parlour.net.listener import Listener, open_unix
 
 NAME = "operator.sock"
 MODE = 0o600
+"""The file is the key: only the user who owns the data directory can open it."""
 
 _MAX_PATH_BYTES = 103
 """What fits into the address of a socket on Linux (107) and macOS (103), see unix(7)."""
 
 
 def open_operator_socket(directory: Path) -> Listener:
-    """Listen in a data directory that this process holds. Raises ListenError."""
-    path = directory / NAME
-    try:
-        with reachable(directory) as address:
-            return open_unix(str(path), address, MODE)
-    except OSError as error:
-        raise ListenError(f"Cannot listen on {path}: {error.strerror}.") from error
+    """Listen in a data directory that this process has locked. Raises ListenError and OSError."""
+    with reachable(directory) as address:
+        return open_unix(str(directory / NAME), address, MODE)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,4 @@
-"""The client that a trusted proxy names, and the key by which addresses are counted.
-
-`X-Forwarded-*` can be written by anybody, so it is believed only from peers listed in `trusted_proxies`, and of the
-addresses in it only the rightmost one that no trusted proxy has, the last one written by a machine we trust.
-"""
+"""The client that a trusted proxy names, and the key by which addresses are counted."""
 
 from __future__ import annotations
 
@@ -55,7 +51,7 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
 
 
 class TrustedProxies:
-    """The peers whose `X-Forwarded-*` are believed. `networks` as for `parse_networks`; empty trusts nobody."""
+    """The peers whose `X-Forwarded-*` are believed: anybody can write these. `networks` as for `parse_networks`."""
 
     def __init__(self, networks: Sequence[str] = ()) -> None:
         self._networks = parse_networks(networks)
@@ -94,7 +90,7 @@ class TrustedProxies:
             return ""
 
     def _client(self, peer: str, lines: Sequence[bytes]) -> str:
-        """The rightmost untrusted address; if all are trusted, the leftmost, where the chain begins."""
+        """The rightmost untrusted address: a machine we trust wrote it. If all are trusted, the leftmost."""
         chain = [hop.strip().decode("ascii", "replace") for line in lines for hop in line.split(b",")]
         nearest = peer
         for hop in reversed(chain[-_MAX_HOPS:]):

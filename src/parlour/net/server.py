@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import formatdate
 
 from parlour.core.addresses import AddressBuckets, AddressCounts
@@ -13,12 +14,12 @@ from parlour.core.limits import Limits
 from parlour.http.request import OPERATOR_ADDRESS, Application, Peer, Site
 from parlour.http.response import Response
 from parlour.http.throttle import Throttle
+from parlour.log import WARNING, event
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain, Drainable
 from parlour.net.fanout import FanOut
 from parlour.net.large import LargeAnswers
 from parlour.net.proxies import TrustedProxies, address_key
-from parlour.net.refusals import RefusalLog
 from parlour.wire.http1 import HeadLimits, RequestDecoder, RequestHead
 from parlour.wire.http1_head import head_parser
 
@@ -26,6 +27,9 @@ log = logging.getLogger("parlour.net")
 
 LINGERING = 100
 """Refused connections that may linger to ask and have their refusal read; beyond that, the oldest is cut."""
+
+REFUSALS_EVERY_S = 10
+"""Between two lines about refused connections: a flood of these must not become a flood of lines."""
 
 OnAnswer = Callable[[str, str, int, float, str], None]
 """Called for every answer: method, path as it was sent (without query), status, seconds, address of the client.
@@ -35,36 +39,27 @@ be read at all, method and path are `-`.
 """
 
 
+@dataclass(kw_only=True, eq=False)
 class Server:
     """What the connections of one process share, and their registry. Everything runs on the event loop."""
 
-    def __init__(
-        self,
-        application: Application,
-        wheel: Wheel,
-        drain: Drain,
-        *,
-        limits: Limits,
-        proxies: TrustedProxies,
-        max_connections: int,
-        limit_addresses: bool,
-        on_answer: OnAnswer | None = None,
-        fan_out: FanOut,
-        throttle: Throttle,
-        large: LargeAnswers,
-        site: Site | None = None,
-        lingering: int = LINGERING,
-    ) -> None:
-        self.application = application
-        self.wheel = wheel
-        self.drain = drain
-        self.limits = limits
-        self.proxies = proxies
-        self.behind_proxy = bool(proxies)
-        self.on_answer = on_answer
-        self.fan_out = fan_out
-        self.throttle = throttle
-        self.large = large
+    application: Application
+    wheel: Wheel
+    drain: Drain
+    limits: Limits
+    proxies: TrustedProxies
+    max_connections: int
+    limit_addresses: bool
+    fan_out: FanOut
+    throttle: Throttle
+    large: LargeAnswers
+    on_answer: OnAnswer | None = None
+    site: Site | None = None
+    lingering: int = LINGERING
+
+    def __post_init__(self) -> None:
+        wheel, limits = self.wheel, self.limits
+        self.behind_proxy = bool(self.proxies)
         self.loop = asyncio.get_running_loop()
         self.read_ticks = tuple(  # how long a connection waits: between requests, for a head, for a body
             wheel.ticks(seconds) for seconds in (limits.keep_alive_s, limits.header_read_s, limits.body_read_s)
@@ -78,11 +73,7 @@ class Server:
         self._parse_head = head_parser(self._head_limits)
         self.refused: dict[Drainable, Refusal] = {}
         """Connections that are one too many, oldest first, and why: whatever they ask is answered so."""
-        self._lingering = lingering
-        self._site = site
-        self._max_connections = max_connections
         self._refusals = {code: RefusalLog(wheel) for code in ("overloaded", "too_many_connections")}
-        self._limit_addresses = limit_addresses
         self._open = AddressCounts(limits.address_connections)
         self._new = AddressBuckets(limits.address_new_per_10_s / 10, limits.address_new_per_10_s)
         self._date = b""
@@ -98,7 +89,7 @@ class Server:
         if refusal is not None:
             self.refused[connection] = refusal
             self._refusals[refusal.code].refused(refusal, address)
-            if len(self.refused) > self._lingering:
+            if len(self.refused) > self.lingering:
                 oldest = next(iter(self.refused))
                 # To the end: it is lost only in a later iteration, and the next one to cut has to come first.
                 self.refused[oldest] = self.refused.pop(oldest)
@@ -106,7 +97,7 @@ class Server:
 
     def _refusal(self, key: str | None) -> Refusal | None:
         """Why there is one connection too many; None if there is not, and then it has been counted."""
-        if len(self.drain.connections) - len(self.refused) > self._max_connections:
+        if len(self.drain.connections) - len(self.refused) > self.max_connections:
             return Refusal("overloaded", "The server has as many connections as it can hold.", retry_after=5)
         if key is None:
             return None
@@ -134,7 +125,7 @@ class Server:
 
     def _key(self, address: str) -> str | None:
         """What the connections of a peer are counted by; None for one that may have as many as there are."""
-        is_limited = self._limit_addresses and address != OPERATOR_ADDRESS and not self.proxies.trusts(address)
+        is_limited = self.limit_addresses and address != OPERATOR_ADDRESS and not self.proxies.trusts(address)
         return address_key(address) if is_limited else None
 
     def table(self) -> list[dict[str, object]]:
@@ -182,12 +173,12 @@ class Server:
         prefix = self.prefix(address, head)
         address, scheme, host = self.proxies.resolve(address, head)
         scheme = scheme or ("https" if tls else "http")
-        return Peer(address, address_key(address), scheme, host, prefix, self._site)
+        return Peer(address, address_key(address), scheme, host, prefix, self.site)
 
     def prefix(self, address: str, head: RequestHead | None) -> str:
         """The path below which a peer sees this server: the configured one, or what a trusted proxy says."""
-        if self._site is not None:
-            return self._site.prefix
+        if self.site is not None:
+            return self.site.prefix
         return "" if head is None else self.proxies.prefix(address, head)
 
     def date(self) -> bytes:
@@ -197,3 +188,34 @@ class Server:
             self._date_second = second
             self._date = formatdate(usegmt=True).encode()
         return self._date
+
+
+class RefusalLog:
+    """Says in the log that connections are refused with one code: at first, every ten seconds, and when that is over.
+
+    It is an entry of the wheel (`net.deadlines.Entry`) while any are refused.
+    """
+
+    def __init__(self, wheel: Wheel) -> None:
+        self.due = self.bucket = 0
+        self._wheel = wheel
+        self._new = self._all = 0
+
+    def refused(self, refusal: Refusal, address: str) -> None:
+        """Count one more. The newest refusal and its address stand in the next line as an example."""
+        self._new += 1
+        self._all += 1
+        self._newest, self._address = refusal, address
+        if not self.due:
+            self.expire()
+
+    def expire(self) -> None:
+        """Write a line: it is the first one, or ten seconds have passed since the last."""
+        reason, meaning, address = self._newest.code, self._newest.detail, self._address
+        if not self._new:
+            event(log, "connections_refused_no_more", reason=reason, refused=self._all)
+            self._all = 0
+            return
+        new, self._new = self._new, 0
+        event(log, "connections_refused", WARNING, reason=reason, meaning=meaning, refused=new, last_address=address)
+        self._wheel.set(self, REFUSALS_EVERY_S)

@@ -1,8 +1,4 @@
-"""A connection to the TLS port until its handshake is done: it is counted and bounded, and its first byte decides.
-
-22 begins a TLS record (RFC 8446 §5.1): the handshake starts. Requests in plain HTTP are answered with the address to
-use; everything else is closed.
-"""
+"""A connection to the TLS port until its handshake is done: it is counted and bounded, and its first byte decides."""
 
 from __future__ import annotations
 
@@ -14,8 +10,7 @@ from typing import cast
 from parlour.core.errors import Refusal
 from parlour.http.response import encode
 from parlour.log import DEBUG, event
-from parlour.net.closing import ClosingConnection
-from parlour.net.connection import Connection
+from parlour.net.connection import ClosingConnection, Connection
 from parlour.net.http import HttpConnection
 from parlour.net.server import Server
 from parlour.wire.http1 import RequestHead
@@ -23,7 +18,7 @@ from parlour.wire.http1 import RequestHead
 _log = logging.getLogger("parlour.net")
 
 TLS_RECORD = 22
-"""The content type `handshake`, with which a ClientHello begins."""
+"""The content type `handshake`, with which a ClientHello begins (RFC 8446 §5.1)."""
 
 _PLAIN_BYTES = 8192
 """A request in plain HTTP is read up to here for the address that was meant."""
@@ -33,7 +28,7 @@ _SHOWN_BYTES = 300
 
 
 class TlsPortConnection(Connection):
-    """Waits for the first byte, or for the whole head of a request in plain HTTP."""
+    """Waits for the first byte. Requests in plain HTTP are answered with the address to use; others are closed."""
 
     __slots__ = ("_context", "_received")
     state = "handshake"
