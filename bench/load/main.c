@@ -18,7 +18,7 @@ int subscriber_count;
 static uint64_t *target_in_room; /* storm: messages that a subscriber of the room must have to be caught up */
 static int behind;               /* subscribers who are not */
 
-enum { SECOND = 1000000000, QUIET_S = 10, PATIENCE_S = 60 }; /* QUIET_S: machines stand still for seconds */
+enum { SECOND = 1000000000, QUIET_S = 10, TIMEOUT_S = 60 }; /* QUIET_S: machines stand still for seconds */
 
 /* Text `@publisher.number.due_ns@` somewhere in a message of a marker. */
 static void read_stamp(struct conn *c, const char *text, size_t n)
@@ -133,7 +133,7 @@ static void await_handshakes(int at_most)
 {
     uint64_t start = now_ns();
     while (waiting > at_most) {
-        if (now_ns() - start > (uint64_t)PATIENCE_S * SECOND)
+        if (now_ns() - start > (uint64_t)TIMEOUT_S * SECOND)
             die("%d handshakes were not answered", waiting);
         loop_turn(now_ns() + SECOND);
     }
@@ -168,7 +168,7 @@ void stop_requests(void)
     uint64_t start = now_ns();
     sending = false;
     while (any_busy(publishers, opt.publishers) || any_busy(readers, opt.readers)) {
-        if (now_ns() - start > (uint64_t)PATIENCE_S * SECOND)
+        if (now_ns() - start > (uint64_t)TIMEOUT_S * SECOND)
             die("the last requests were not answered");
         loop_turn(now_ns() + SECOND);
     }
@@ -190,7 +190,7 @@ void settle(uint64_t *missing, uint64_t *extra)
     for (int i = 0; i < subscriber_count; i++)
         expected += subscribers[i].uncounted ? 0 : acked_in_room[subscribers[i].room];
     while (total.deliveries < expected && now - quiet < (uint64_t)QUIET_S * SECOND &&
-           now - start < (uint64_t)PATIENCE_S * SECOND) {
+           now - start < (uint64_t)TIMEOUT_S * SECOND) {
         loop_turn(now + SECOND / 10);
         now = now_ns();
         if (total.deliveries != seen)
@@ -222,7 +222,7 @@ static double storm(void)
     measuring = true;
     start_requesters(publishers, opt.publishers, opt.rate);
     open_all(subscribers, subscriber_count);
-    while (behind > 0 && now_ns() - start < (uint64_t)PATIENCE_S * SECOND)
+    while (behind > 0 && now_ns() - start < (uint64_t)TIMEOUT_S * SECOND)
         loop_turn(now_ns() + SECOND / 1000);
     return (double)(now_ns() - start) / SECOND;
 }

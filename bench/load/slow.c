@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { SECOND = 1000000000, QUIET_S = 10, PATIENCE_S = 60, BEFORE = 0, DURING, AFTER, PHASES };
+enum { SECOND = 1000000000, QUIET_S = 10, TIMEOUT_S = 60, BEFORE = 0, DURING, AFTER, PHASES };
 
 /* A message counts for the phase in which it was to be sent, however late it comes. */
 static struct phase {
@@ -53,7 +53,7 @@ static uint64_t missed_by_slow(void)
 static void await_slow(void)
 {
     uint64_t now = now_ns(), start = now, quiet = now, seen = total.uncounted;
-    while (missed_by_slow() && now - quiet < (uint64_t)QUIET_S * SECOND && now - start < (uint64_t)PATIENCE_S * SECOND) {
+    while (missed_by_slow() && now - quiet < (uint64_t)QUIET_S * SECOND && now - start < (uint64_t)TIMEOUT_S * SECOND) {
         loop_turn(now + SECOND / 100);
         now = now_ns();
         if (total.uncounted != seen)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SECOND = 1000000000, PATIENCE_S = 60, LATENCIES = 4 };
+enum { SECOND = 1000000000, TIMEOUT_S = 60, LATENCIES = 4 };
 
 static struct {
     const char *name;
@@ -44,7 +44,7 @@ static uint64_t owed_to_poller(const struct conn *c) { return acked_in_room[c->r
 static uint64_t finish_polls(uint64_t *extra)
 {
     uint64_t missing = 1, start = now_ns();
-    while (missing && now_ns() - start < (uint64_t)PATIENCE_S * SECOND) {
+    while (missing && now_ns() - start < (uint64_t)TIMEOUT_S * SECOND) {
         missing = *extra = 0;
         for (int i = 0; i < opt.pollers; i++) {
             uint64_t owed = owed_to_poller(&pollers[i]), got = pollers[i].received;

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum { UNKNOWN, ACKNOWLEDGED, OVERLOADED, RATE_LIMITED, WRONG }; /* WRONG: a refusal that says not all it should */
-enum { IN_SIZE = 1 << 18, OUT_SIZE = 1 << 18, HEAD_MAX = 512, PATIENCE_S = 60 };
+enum { IN_SIZE = 1 << 18, OUT_SIZE = 1 << 18, HEAD_MAX = 512, TIMEOUT_S = 60 };
 
 struct record {
     uint32_t seq;
@@ -289,7 +289,7 @@ int main(int count, char **words)
     uint64_t begun = now_us(), until = begun + (uint64_t)(seconds * 1e6), now;
     uint64_t looked = 0, under_way = 1;
     int first = 0;
-    while ((now = now_us()) < until || (under_way > 0 && now < until + PATIENCE_S * 1000000u)) {
+    while ((now = now_us()) < until || (under_way > 0 && now < until + TIMEOUT_S * 1000000u)) {
         static struct epoll_event events[64];
         is_over = now >= until;
         due = rate > 0 ? (uint64_t)(rate * (double)(now - begun) / 1e6) : UINT64_MAX;
