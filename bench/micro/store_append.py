@@ -29,7 +29,7 @@ from parlour.chat.ports import Commit
 from parlour.core.event import Author, Draft
 from parlour.core.payloads import Message
 from parlour.store import gather
-from parlour.store.sqlite import SqliteStore
+from parlour.store.sqlite.store import SqliteStore
 
 AUTHOR = Author("u_7QkZk1pRkV", "alice", "member")
 TEXT = "The quick brown fox jumps over the lazy dog, and then it says so."

@@ -45,7 +45,7 @@ from parlour.net.tls import ServerTls
 from parlour.net.tls_port import TlsPortConnection
 from parlour.relay.local import LocalRelay
 from parlour.store.memory import MemoryStore
-from parlour.store.sqlite import SqliteStore
+from parlour.store.sqlite.store import SqliteStore
 from parlour.version import __version__
 from parlour.work.follower import forget
 from parlour.work.retention import Retention

@@ -16,7 +16,7 @@ from parlour.core.event import Stored
 from parlour.hub.channel import Channel
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
-from parlour.store.sqlite import SqliteStore
+from parlour.store.sqlite.store import SqliteStore
 from tests.support.memory_hub import until
 from tests.support.recorder import Recorder
 from tests.support.stores import append, draft, open_sqlite

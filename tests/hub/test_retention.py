@@ -15,7 +15,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
-from parlour.store.sqlite import SqliteStore
+from parlour.store.sqlite.store import SqliteStore
 from parlour.work import retention
 from parlour.work.retention import Retention
 from tests.support.memory_hub import until

@@ -235,12 +235,9 @@ class Machine:
         machine = self
 
         class Held(DataDirectory):
-            @classmethod
-            def hold(cls, path: Path) -> Held:
-                held = super().hold(path)
-                assert isinstance(held, Held)
-                machine._held.append(held)
-                return held
+            def __init__(self, path: Path) -> None:
+                super().__init__(path)
+                machine._held.append(self)
 
             def release(self) -> None:
                 super().release()

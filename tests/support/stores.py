@@ -12,7 +12,7 @@ from parlour.chat.transactions import Redact, Transaction
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft, Stored
 from parlour.core.payloads import Message
-from parlour.store.sqlite import SqliteStore
+from parlour.store.sqlite.store import SqliteStore
 from tests.support.timeout import TIMEOUT_S as TIMEOUT_S  # the tests of the hub have it from here
 
 ALICE = Author("u_alice", "alice", "member")

@@ -22,9 +22,9 @@ from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 from parlour.core.payloads import Access
 from parlour.net.operator_socket import reachable
-from parlour.store.sqlite import SqliteStore
+from parlour.store.sqlite.directory import DATABASE
 from parlour.store.sqlite.errors import DirectoryInUse, StoreError
-from parlour.store.sqlite.files import DATABASE
+from parlour.store.sqlite.store import SqliteStore
 
 ANSWER_S = 30.0
 """How long a server may take to answer: its disk may be slow."""

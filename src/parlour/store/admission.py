@@ -1,7 +1,6 @@
-"""Admission control: bounds what waits for the disk by time, to as many drafts as it stores in half a second.
+"""Admission control: bounds what waits for the disk to as many drafts as it stores in half a second.
 
-A number alone would be seconds on a slow or busy machine. A sender that is refused at once can come back; one whose
-message is taken should be answered soon.
+A number alone would be seconds on a slow or busy machine, and what is taken should be answered soon.
 """
 
 from __future__ import annotations
@@ -20,8 +19,6 @@ says little of the next ones."""
 class Admission:
     """Watches the batches. `capacity` is how many drafts may wait: `most` until the disk has been busy once."""
 
-    __slots__ = ("_count", "_each_s", "_is_busy", "_least", "_monotonic", "_most", "_taken_at", "capacity")
-
     def __init__(self, monotonic: Callable[[], float], least: int, most: int) -> None:
         """`least` may always wait: one batch, behind the one in flight."""
         self._monotonic = monotonic
@@ -36,13 +33,11 @@ class Admission:
         """A batch of `count` drafts begins; `left` are those that wait for the next one."""
         now = self._monotonic()
         if self._is_busy:  # from the last batch to this one there was always something to do
-            self._learn((now - self._taken_at) / self._count)
+            each_s = (now - self._taken_at) / self._count
+            if self._each_s:
+                each_s = self._each_s + (min(each_s, SURPRISE * self._each_s) - self._each_s) * WEIGHT
+            self._each_s = each_s
+            self.capacity = max(self._least, int(min(self._most, WAIT_S / each_s if each_s else self._most)))
         self._count = count
         self._taken_at = now
         self._is_busy = left > 0 and count > 0
-
-    def _learn(self, each_s: float) -> None:
-        if self._each_s:
-            each_s = self._each_s + (min(each_s, SURPRISE * self._each_s) - self._each_s) * WEIGHT
-        self._each_s = each_s
-        self.capacity = max(self._least, int(min(self._most, WAIT_S / each_s if each_s else self._most)))

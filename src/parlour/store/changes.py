@@ -10,26 +10,13 @@ from typing import Any, NamedTuple, TypeAlias
 from parlour.chat.ports import Commit
 from parlour.chat.transactions import Transaction
 from parlour.core.errors import Refusal
-from parlour.core.event import Answer, Draft, Stored
+from parlour.core.event import Draft, Stored
 from parlour.store.recent import RoomHead
 
 _log = logging.getLogger("parlour.store")
 
 
-class Work(NamedTuple):
-    """A transaction in the queue."""
-
-    transaction: Transaction[Any]
-
-
-class Done(NamedTuple):
-    """The answer to a `Work` that is stored: what the transaction returned."""
-
-    result: Any
-
-
-Item: TypeAlias = Draft | Work
-ItemAnswer: TypeAlias = Answer | Done
+Item: TypeAlias = Draft | Transaction[Any]
 
 
 class Batch(NamedTuple):
@@ -42,11 +29,12 @@ class Batch(NamedTuple):
 class Outcome(NamedTuple):
     """What became of a batch: an answer for each item, in order, and what it changed.
 
-    `commits` are the new events, `heads` how the logs of their rooms end now, `redacted` the tombstones with their
-    rooms, `trimmed` rooms that have lost the events before a seq.
+    The answer to a draft is an `Answer`, that to a transaction what it returned, or a Refusal. `commits` are the new
+    events, `heads` how the logs of their rooms end now, `redacted` the tombstones with their rooms, `trimmed` rooms
+    that have lost the events before a seq.
     """
 
-    answers: Sequence[ItemAnswer]
+    answers: Sequence[object]
     commits: Sequence[Commit] = ()
     heads: Sequence[RoomHead] = ()
     redacted: Sequence[tuple[str, Stored]] = ()
@@ -86,9 +74,6 @@ def failed_transaction(error: Exception) -> Refusal:
 
 
 def after_failure(item: Item) -> Refusal:
-    """The answer to what cannot be stored any more, when the log cannot be asked either.
-
-    It is not stored now. But a draft with a key may be the repeat of one that is, or that the failure has left unknown.
-    """
+    """The answer to what cannot be stored any more; a draft with a key may be the repeat of one that is, or may be."""
     is_keyed = isinstance(item, Draft) and item.key is not None
     return Refusal("outcome_unknown" if is_keyed else "storage_unavailable", retry_after=1)

@@ -1,7 +1,6 @@
 """The group commit, for every engine: bounds what waits, makes batches of it, and delivers what became of them.
 
-A batch is one transaction and one sync. While it is stored and delivered the next one gathers, without a timer: there
-is never more than one on its way.
+A batch is one transaction and one sync. While it is stored and delivered the next one gathers, without a timer.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from typing import Any, TypeAlias
 from parlour.chat.ports import Clock, Commit
 from parlour.chat.transactions import T, Transaction
 from parlour.core.errors import Refusal
-from parlour.core.event import Stored
+from parlour.core.event import Draft, Stored
 from parlour.store.admission import Admission
-from parlour.store.changes import Batch, Done, Item, ItemAnswer, Outcome, Work, after_failure
+from parlour.store.changes import Batch, Item, Outcome, after_failure
 from parlour.store.gather import Gather
 
 _log = logging.getLogger("parlour.store")
@@ -52,7 +51,7 @@ class CommitQueue(ABC):
         self._queue_bytes = self._bytes_free = queue_bytes
         self._gather = Gather(clock.monotonic, BATCH_DRAFTS)
         self._admission = Admission(clock.monotonic, BATCH_DRAFTS, QUEUE_DRAFTS)
-        self._scheduled = False  # `_take` or `_next` is about to run
+        self._scheduled = False  # `take` or `_next` is about to run
         self._refusal: str | None = None  # why everything is refused, if it is
         self._is_full = False  # whether the disk is
         self._paused = self._postponed = False  # `_postponed`: `_next` runs once the pause is over
@@ -64,7 +63,7 @@ class CommitQueue(ABC):
 
     @abstractmethod
     def wait(self, seconds: float) -> None:
-        """Call `gathered` on the loop after so long, unless a batch comes before. Returns at once."""
+        """Call `take` on the loop after so long, unless a batch comes before. Returns at once."""
 
     def on_commit(self, listener: Callable[[Sequence[Commit]], None]) -> None:
         """See `Store.on_commit`."""
@@ -82,16 +81,16 @@ class CommitQueue(ABC):
         """See `Store.run`."""
         future: Future[T] = asyncio.get_running_loop().create_future()
 
-        def done(answer: Done | Refusal) -> None:
+        def done(answer: Any) -> None:
             if future.done():  # cancelled; the log does not change for that
                 return
             if isinstance(answer, Refusal):
                 future.set_exception(answer)
             else:
-                future.set_result(answer.result)
+                future.set_result(answer)
 
         try:
-            self.append(Work(transaction), done)
+            self.append(transaction, done)
         except Refusal as refusal:
             transaction.close()
             future.set_exception(refusal)
@@ -99,7 +98,7 @@ class CommitQueue(ABC):
 
     def append(self, item: Item, done: Callable[[Any], None]) -> None:
         """See `Store.append`."""
-        size = OVERHEAD if isinstance(item, Work) else item.payload.size() + OVERHEAD
+        size = item.payload.size() + OVERHEAD if isinstance(item, Draft) else OVERHEAD
         if self._refusal is not None:
             if self._refusal == "storage_unavailable":
                 raise after_failure(item)
@@ -111,10 +110,10 @@ class CommitQueue(ABC):
         if not self._in_flight and not self._scheduled and len(self._queue) >= self._gather.wanted:
             # Not at once: everything that this iteration of the loop appends goes into one batch.
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._take)
+            asyncio.get_running_loop().call_soon(self.take)
 
-    def _take(self) -> None:
-        """Hand the next batch to the engine; there is never more than one in flight."""
+    def take(self) -> None:
+        """Hand the next batch to the engine, unless one is in flight."""
         self._scheduled = False
         if self._in_flight:
             return
@@ -146,8 +145,8 @@ class CommitQueue(ABC):
         try:
             if outcome.commits:
                 self._is_full = False
-            else:  # a batch of which something was stored says that there is space
-                self._is_full = self._is_full or any(_says_full(answer) for answer in outcome.answers)
+            elif any(isinstance(answer, Refusal) and answer.code == "storage_full" for answer in outcome.answers):
+                self._is_full = True
             self._publish(outcome)
         finally:
             self._answer(batch, outcome.answers)
@@ -166,7 +165,7 @@ class CommitQueue(ABC):
             for trimmed in self._trim_listeners:
                 trimmed(room, first_seq)
 
-    def _answer(self, batch: list[_Entry], answers: Sequence[ItemAnswer]) -> None:
+    def _answer(self, batch: list[_Entry], answers: Sequence[object]) -> None:
         self._bytes_free += sum([size for _, _, size in batch])
         for (_, done, _), answer in zip(batch, answers, strict=True):
             try:
@@ -185,7 +184,7 @@ class CommitQueue(ABC):
         elif seconds := self._gather.wait_s(len(self._queue)):
             self.wait(seconds)
         else:
-            self._take()
+            self.take()
 
     def pause(self, is_paused: bool) -> None:
         """See `Store.pause`."""
@@ -193,10 +192,6 @@ class CommitQueue(ABC):
         if self._postponed and not self._paused:  # once for each batch: a second wait would swallow the first
             self._postponed = False
             asyncio.get_running_loop().call_soon(self._next)
-
-    def gathered(self) -> None:
-        """Take what is here: the wait for more is over."""
-        self._take()
 
     def has_space(self) -> None:
         """Be ready again: the disk is not full any more."""
@@ -217,13 +212,8 @@ class CommitQueue(ABC):
         """Refuse all that comes from now on. `_drained` is set when everything that was queued before is answered."""
         self._refusal = self._refusal or "draining"
         self.pause(False)
-        if not self._queue:
-            self._check_drained()
+        self._check_drained()
 
     def _check_drained(self) -> None:
-        if not self._in_flight:
+        if not self._queue and not self._in_flight:
             self._drained.set()
-
-
-def _says_full(answer: ItemAnswer) -> bool:
-    return isinstance(answer, Refusal) and answer.code == "storage_full"

@@ -1,8 +1,8 @@
 """Decides whether the next batch waits a moment for the senders of the last one, who are likely to send again.
 
-Without it a few senders that answer each other's commits split in two halves, each of which pays a sync and a fan-out
-of its own. Nothing waits when the last batch was one draft: a quiet room has no added delay. What waits already is
-counted on top of the last batch: otherwise two halves of equal size would never meet.
+Without it a few senders that answer each other's commits split in two halves, each with a sync and a fan-out of its
+own. Nothing waits when the last batch was one draft. What waits already is counted on top of the last batch: otherwise
+two halves of equal size would never meet.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ DOUBT_BATCHES = 16
 
 class Gather:
     """Remembers the last batch. `wanted` is how many drafts the next one waits for, 0 if it does not wait."""
-
-    __slots__ = ("_count", "_doubt", "_monotonic", "_most", "_taken_at", "wanted")
 
     def __init__(self, monotonic: Callable[[], float], most: int = 256) -> None:
         """`most` is how many drafts a batch takes."""

@@ -7,29 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from parlour.chat import transactions as steps
 from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
-from parlour.chat.transactions import (
-    Append,
-    CommitsAfter,
-    Committed,
-    DropExpired,
-    FindLog,
-    GetCursor,
-    NoteOldest,
-    Position,
-    Redact,
-    SetCursor,
-    Step,
-    drive,
-)
+from parlour.chat.transactions import Committed, Step, drive
 from parlour.core.errors import Refusal
 from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, Stored
 from parlour.core.payloads import Settings
 from parlour.schema.event_json import at_text, event_json, tombstone
-from parlour.store.changes import Batch, Changes, Done, Item, ItemAnswer, Outcome, Work, failed_transaction
+from parlour.store.changes import Batch, Changes, Item, Outcome, failed_transaction
 from parlour.store.commit_queue import CommitQueue
-from parlour.store.identity import new_identity
-from parlour.store.rules import expired, repeated, time_of_next
+from parlour.store.rules import expired, new_identity, repeated, time_of_next
 
 
 @dataclass(slots=True)
@@ -59,7 +46,7 @@ class MemoryStore(CommitQueue):
         super().__init__(clock)
         self.epoch, self.secret = new_identity(ids)
         self._rooms: dict[str, _Room] = {}
-        self._before: dict[str, _Room | None] | None = None  # in a transaction: the rooms as they were before it
+        self._copied: set[str] | None = None  # in a transaction: the rooms that are not what they were before it
         self._commits: list[Committed] = []
         self._cursors: dict[str, int] = {}
         self._oldest: dict[str, int] = {}  # room to the time of its oldest event
@@ -77,56 +64,53 @@ class MemoryStore(CommitQueue):
 
     def wait(self, seconds: float) -> None:
         """See `CommitQueue.wait`; there is no sync to share, so nothing waits for long."""
-        asyncio.get_running_loop().call_soon(self.gathered)
+        asyncio.get_running_loop().call_soon(self.take)
 
     async def close(self) -> None:
         """See `Store.close`."""
         self._refuse_new()
         await self._drained.wait()
 
-    def _carry_out(self, item: Item, changes: Changes) -> ItemAnswer:
-        if not isinstance(item, Work):
+    def _carry_out(self, item: Item, changes: Changes) -> object:
+        if isinstance(item, Draft):
             return self._append(item, changes)
-        before = self._before = {}
-        cursors, oldest = dict(self._cursors), dict(self._oldest)
+        self._copied = set()
+        before = dict(self._rooms), dict(self._cursors), dict(self._oldest)
         own = Changes(changes.now_ms)
         try:
-            result = drive(item.transaction, partial(self._perform, own))
+            result = drive(item, partial(self._perform, own))
         except Exception as error:
-            self._cursors, self._oldest = cursors, oldest
-            self._rooms.update({name: room for name, room in before.items() if room is not None})
-            for name in [name for name, room in before.items() if room is None]:
-                del self._rooms[name]
+            self._rooms, self._cursors, self._oldest = before
             return failed_transaction(error)
         finally:
-            self._before = None
+            self._copied = None
         changes.merge(own)
-        return Done(result)
+        return result
 
     def _perform(self, changes: Changes, step: Step) -> object:
         match step:
-            case Append(draft):
+            case steps.Append(draft):
                 answer = self._append(draft, changes)
                 if isinstance(answer, Refusal):
                     raise answer
                 return answer
-            case Redact():
+            case steps.Redact():
                 return self._redact(step, changes)
-            case DropExpired():
+            case steps.DropExpired():
                 return self._drop(step, changes)
-            case FindLog(name):
+            case steps.FindLog(name):
                 return self._rooms.get(name, _Room()).log
-            case NoteOldest(name):
+            case steps.NoteOldest(name):
                 self._note_oldest(self._rooms if name is None else (name,), changes.now_ms)
-            case Position():
+            case steps.Position():
                 return len(self._commits)
-            case CommitsAfter(position, limit):
+            case steps.CommitsAfter(position, limit):
                 return self._commits[position : position + limit]
-            case GetCursor(follower):
+            case steps.GetCursor(follower):
                 return self._cursors.get(follower)
-            case SetCursor(follower, None):
+            case steps.SetCursor(follower, None):
                 self._cursors.pop(follower, None)
-            case SetCursor(follower, int(position)):
+            case steps.SetCursor(follower, int(position)):
                 self._cursors[follower] = position
         return None
 
@@ -136,7 +120,7 @@ class MemoryStore(CommitQueue):
             if len(room.events) > 1:
                 self._oldest.setdefault(name, min(room.times[0], now_ms))
 
-    def _drop(self, step: DropExpired, changes: Changes) -> bool:
+    def _drop(self, step: steps.DropExpired, changes: Changes) -> bool:
         due = [(at_ms, name) for name, at_ms in self._oldest.items() if at_ms < step.before_ms]
         if not due:
             return False
@@ -175,7 +159,7 @@ class MemoryStore(CommitQueue):
         changes.added.setdefault(draft.room, []).append(stored)
         return Appended(seq, stored.json, replay=False)
 
-    def _redact(self, step: Redact, changes: Changes) -> Stored:
+    def _redact(self, step: steps.Redact, changes: Changes) -> Stored:
         room = self._rooms.get(step.room, _Room())
         index = step.seq - room.first_seq
         if not 0 <= index < len(room.events):
@@ -187,10 +171,11 @@ class MemoryStore(CommitQueue):
 
     def _changed(self, name: str) -> _Room:
         """A room that is about to be changed; made if it is not there."""
-        if self._before is not None and name not in self._before:
-            room = self._rooms.get(name)
-            self._before[name] = None if room is None else room.copy()
-        return self._rooms.setdefault(name, _Room())
+        room = self._rooms.setdefault(name, _Room())
+        if self._copied is not None and name not in self._copied:
+            self._copied.add(name)
+            self._rooms[name] = room = room.copy()
+        return room
 
     async def log(self, room: str) -> Log:
         """See `Store.log`."""

@@ -15,7 +15,7 @@ KEPT = 1024
 
 
 class RoomHead(NamedTuple):
-    """The end of a room's log: its extent, the time of its newest event in milliseconds since 1970, its policy."""
+    """A room's log: its extent, the time of its newest event in milliseconds since 1970, its policy."""
 
     room: str
     first_seq: int
@@ -31,10 +31,7 @@ def summary(head: RoomHead) -> RoomSummary:
 
 
 class RecentRooms:
-    """At least the KEPT rooms with the newest events, once `complete` has been called. For the event loop.
-
-    A room that falls out comes back with its next event: only an event can make it one of the newest again.
-    """
+    """At least the KEPT rooms with the newest events, once `complete` has been called. For the event loop."""
 
     def __init__(self) -> None:
         self.is_complete = False
@@ -77,7 +74,7 @@ class RecentRooms:
         return [summary(head) for head in self._cut()[:limit]]
 
     def _cut(self) -> list[RoomHead]:
-        """Drop all but the KEPT newest. They are kept in their order, so that it is soon restored."""
+        """Drop all but the KEPT newest, kept in their order; one that falls out comes back with its next event."""
         newest = sorted(self._heads.values(), key=lambda head: (-head.at_ms, head.room))[:KEPT]
         self._heads = {head.room: head for head in newest}
         return newest

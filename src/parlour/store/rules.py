@@ -1,12 +1,17 @@
-"""What every engine decides alike: the time of a new event, which events have expired, what answers a repeated key."""
+"""What every engine does alike: times, expiry, the answer to a repeated key, and the identity of new logs."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
+from parlour.chat.ports import Ids
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft, Stored
 from parlour.schema.event_json import is_repeat
+
+EPOCH_LENGTH = 6
+"""36^6 is two thousand million: two epochs of one deployment do not meet by chance."""
 
 HOUR_MS = 3_600_000
 """A clock that is set by no more than this is being set right; by more, it was wrong, before or now."""
@@ -17,10 +22,7 @@ WRITTEN_MS = 1_767_225_600_000
 AHEAD_MS = 60_000
 """A room whose newest event is this far ahead of the clock has seen another clock; less is a step of NTP."""
 
-AHEAD_MEANING = (
-    "the clock was wrong when its newest message came, or is now; if by more than an hour, new messages take the time"
-    " of the clock, else that of the newest one until the clock has reached it"
-)
+AHEAD_MEANING = "the clock was wrong when its newest message came, or is now: set it right"
 
 
 def time_of_next(now_ms: int, newest_ms: int) -> int:
@@ -37,9 +39,8 @@ def time_of_next(now_ms: int, newest_ms: int) -> int:
 def expired(times: Sequence[tuple[int, int]], before_ms: int, now_ms: int) -> tuple[int | None, int]:
     """The last seq that has expired (None: none has), and the time from which the next one counts.
 
-    `times` are seqs and times in milliseconds since 1970, oldest first, not empty. What expires is a run at the
-    beginning: an event that seems older than one before it goes with that one, and one from the future with the next
-    that is not.
+    `times` are seqs and times in milliseconds since 1970, oldest first. What expires is a run at the beginning: an
+    event that seems older than one before it goes with that one, and one from the future with the next that is not.
     """
     last: int | None = None
     latest = 0
@@ -50,7 +51,17 @@ def expired(times: Sequence[tuple[int, int]], before_ms: int, now_ms: int) -> tu
         if latest >= before_ms:
             return last, latest
         last = seq
-    return last, latest if last == times[-1][0] else now_ms
+    return last, latest if times and last == times[-1][0] else now_ms
+
+
+def new_identity(ids: Ids) -> tuple[str, bytes]:
+    """A fresh epoch (6 of `0-9a-z`), and a secret: a hash of two tokens of 128 bits, so it has all its 256 bits."""
+    number = int.from_bytes(hashlib.sha256(b"epoch" + ids.token().encode()).digest())
+    epoch = ""
+    for _ in range(EPOCH_LENGTH):
+        number, digit = divmod(number, 36)
+        epoch += "0123456789abcdefghijklmnopqrstuvwxyz"[digit]
+    return epoch, hashlib.sha256(b"secret" + f"{ids.token()}{ids.token()}".encode()).digest()
 
 
 def repeated(draft: Draft, earlier: Stored) -> Answer:

@@ -10,22 +10,19 @@ COMMITS_PER_STEP = 500
 """What one transaction handles: some milliseconds, because messages may be waiting behind it."""
 
 
-def follow(
-    follower: str, handle: Callable[[Sequence[Committed]], Transaction[None]], limit: int = COMMITS_PER_STEP
-) -> Transaction[bool]:
+def follow(follower: str, handle: Callable[[Sequence[Committed]], Transaction[None]]) -> Transaction[bool]:
     """Handle the next commits of a follower that has a cursor; gives whether there may be more.
 
     What `handle` changes and the new cursor are stored together: each commit is handled once, also over a crash.
     """
     position: int = yield GetCursor(follower)
-    commits: Sequence[Committed] = yield CommitsAfter(position, limit)
+    commits: Sequence[Committed] = yield CommitsAfter(position, COMMITS_PER_STEP)
     if commits:
         yield from handle(commits)
         yield SetCursor(follower, commits[-1].position)
-    return len(commits) == limit
+    return len(commits) == COMMITS_PER_STEP
 
 
 def forget(follower: str) -> Transaction[None]:
     """Remove the cursor of a follower that does not run: the log of commits is kept for nobody."""
-    if (yield GetCursor(follower)) is not None:
-        yield SetCursor(follower, None)
+    yield SetCursor(follower, None)

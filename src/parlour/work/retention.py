@@ -7,15 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from parlour.chat.ports import Clock, Store
-from parlour.chat.transactions import (
-    Committed,
-    DropExpired,
-    GetCursor,
-    NoteOldest,
-    Position,
-    SetCursor,
-    Transaction,
-)
+from parlour.chat.transactions import Committed, DropExpired, GetCursor, NoteOldest, Position, SetCursor, Transaction
 from parlour.core.errors import Refusal
 from parlour.work.follower import follow
 
@@ -27,7 +19,6 @@ ROUND_PAUSE_S = 60.0
 """Between two steps, and between two rounds."""
 
 DAY_MS = 86_400_000
-
 JUMP_MS = 60_000
 DOUBT_S = 86_400.0
 """A wall clock that gains this much between two looks is believed after it has kept it for so long."""
@@ -36,10 +27,7 @@ _log = logging.getLogger("parlour.store")
 
 
 class CautiousTime:
-    """Wall-clock time for what cannot be undone: a clock that was set forward by mistake does no harm for a day.
-
-    The clock at the start is believed, and so is one that goes back. `monotonic` is in seconds.
-    """
+    """Wall-clock time for what cannot be undone: a clock that is set forward while it runs is doubted for a day."""
 
     def __init__(self, now_ms: Callable[[], int], monotonic: Callable[[], float]) -> None:
         self._now_ms = now_ms
@@ -62,10 +50,7 @@ class CautiousTime:
 
 
 class Retention:
-    """Follows the commits to know which rooms have events that will expire, and drops those that have.
-
-    The newest event of a room stays for ever, so that its head is known.
-    """
+    """Follows the commits to know which rooms have events that will expire, and drops those that have."""
 
     NAME = "retention"
 

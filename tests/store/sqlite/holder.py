@@ -9,7 +9,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from parlour.store.sqlite import SqliteStore
+from parlour.store.sqlite.store import SqliteStore
 from tests.support.stores import append, draft, open_sqlite
 
 

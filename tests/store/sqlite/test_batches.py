@@ -13,7 +13,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Log
 from parlour.store.commit_queue import BATCH_DRAFTS, QUEUE_DRAFTS
 from parlour.store.gather import DOUBT_BATCHES, MAX_WAIT_S, Gather
-from parlour.store.sqlite import SqliteStore
+from parlour.store.sqlite.store import SqliteStore
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.stores import HandClock, append, draft, open_sqlite
 from tests.support.timeout import TIMEOUT_S

@@ -12,9 +12,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from parlour.store.sqlite import SqliteStore, StoreError
 from parlour.store.sqlite.check import check
+from parlour.store.sqlite.errors import StoreError
 from parlour.store.sqlite.record import End
+from parlour.store.sqlite.store import SqliteStore
 from tests.support.records import RECORD, adopt, position_of, set_ended
 from tests.support.stores import append, draft, open_sqlite
 from tests.support.timeout import TIMEOUT_S

@@ -13,10 +13,11 @@ from parlour.chat.ports import Commit
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Draft
 from parlour.schema.events import decode_event
-from parlour.store.sqlite import SqliteStore, writer
+from parlour.store.sqlite import writer
 from parlour.store.sqlite.check import check
 from parlour.store.sqlite.checkpoints import Checkpoints
 from parlour.store.sqlite.record import End
+from parlour.store.sqlite.store import SqliteStore
 from tests.support.faulty_disk import FaultyDisk, small_disk
 from tests.support.records import ended
 from tests.support.stores import Fatal, append, draft, open_sqlite

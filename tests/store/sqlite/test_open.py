@@ -18,13 +18,13 @@ import pytest
 
 from parlour.core.event import Log
 from parlour.schema.events import decode_event
-from parlour.store.identity import new_identity
-from parlour.store.sqlite import StoreError
+from parlour.store.rules import new_identity
 from parlour.store.sqlite.check import check
 from parlour.store.sqlite.connection import open_writer
 from parlour.store.sqlite.errors import (
     Damaged,
     DirectoryInUse,
+    StoreError,
 )
 from parlour.store.sqlite.record import End
 from tests.support.records import ended, set_ended

@@ -14,7 +14,7 @@ from parlour.chat.ports import RoomSummary
 from parlour.core.event import Log
 from parlour.store import recent
 from parlour.store.memory import MemoryStore
-from parlour.store.sqlite import SqliteStore
+from parlour.store.sqlite.store import SqliteStore
 from parlour.work.retention import Retention
 from tests.support.stores import CountedIds, HandClock, append, draft, open_sqlite
 

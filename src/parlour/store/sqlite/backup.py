@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +13,8 @@ import apsw
 from parlour.store.sqlite.check import Report, check_database
 from parlour.store.sqlite.connection import check_library, open_copy, open_reader
 from parlour.store.sqlite.continuity import Look
-from parlour.store.sqlite.directory import make_directory, sync_directory, sync_file
+from parlour.store.sqlite.directory import DATABASE, make_directory, refuse_strange_files, sync_directory, sync_file
 from parlour.store.sqlite.errors import Damaged, StoreError
-from parlour.store.sqlite.files import DATABASE, refuse_strange_files
 from parlour.store.sqlite.migrate import migrate
 
 STEP_PAGES = 2000
@@ -28,10 +27,9 @@ Progress = Callable[[int, int], None]
 def back_up(directory: Path, to: Path, progress: Progress) -> Report:
     """Copy the database of `directory` to the file `to`, which must not exist, and check the copy. Blocks.
 
-    The copy is of one moment: it is made in one read transaction, so what a running server stores meanwhile neither
-    gets into it nor makes it begin again; that server keeps its log for so long. Gives what the check of the copy
-    found, which has no problems. Raises StoreError (Damaged for a database that is not whole, or lacks messages that
-    were stored): then there is no `to`.
+    The copy is of one moment: it is made in one read transaction, for which a running server keeps its log. Gives the
+    report of the check of the copy, which has no problems. Raises StoreError (Damaged for a database that is not whole,
+    or lacks messages that were stored): then there is no `to`.
     """
     check_library()
     refuse_strange_files(directory)
@@ -39,22 +37,16 @@ def back_up(directory: Path, to: Path, progress: Progress) -> Report:
         raise StoreError(f"There is no {DATABASE} in {directory}.")
     with _said(directory / DATABASE):
         look = Look(directory, os.O_RDONLY)
-        if loss := look.loss():
-            raise Damaged(f"{loss}.")
-        source = open_reader(directory / DATABASE)
-        try:
-            if missing := look.missing(source):
-                raise Damaged(f"{missing}.")
+        look.refuse_files()
+        with closing(open_reader(directory / DATABASE)) as source:
+            look.refuse_loss(source)
             return _copy(source, directory / DATABASE, to, progress)
-        finally:
-            source.close()
 
 
 def restore(backup: Path, directory: Path, progress: Progress) -> Report:
-    """Copy a backup into a directory that is empty or does not exist, and check it. Blocks.
+    """Copy a backup into a directory that is empty or does not exist, and check it; see `back_up`.
 
-    The first start there begins a new epoch. Raises StoreError (Damaged for a backup that is not whole): then nothing
-    is in the directory.
+    The first start there begins a new epoch. Raises StoreError: then nothing is in the directory.
     """
     check_library()
     with _said(backup):
@@ -63,11 +55,8 @@ def restore(backup: Path, directory: Path, progress: Progress) -> Report:
             what = f"{directory} is not empty ({', '.join(there[:3])})"
             raise StoreError(f"{what}: name another directory, or move what is there out of it first.")
         make_directory(directory.resolve())
-        source = open_copy(backup)
-        try:
+        with closing(open_copy(backup)) as source:
             return _copy(source, backup, directory / DATABASE, progress, is_brought_forward=True)
-        finally:
-            source.close()
 
 
 def _refuse_no_backup(backup: Path) -> None:
@@ -118,8 +107,7 @@ def _copy(
 
 
 def _pages(source: apsw.Connection, to: Path, progress: Progress, is_brought_forward: bool) -> None:
-    copy = apsw.Connection(str(to))
-    try:
+    with closing(apsw.Connection(str(to))) as copy:
         copy.pragma("synchronous", 0)  # it is synced as a whole
         source.execute("BEGIN")
         source.pragma("schema_version")  # from here on it is the state of this moment
@@ -131,5 +119,3 @@ def _pages(source: apsw.Connection, to: Path, progress: Progress, is_brought_for
         if is_brought_forward:
             migrate(copy)
         copy.pragma("journal_mode", "delete")  # so that the file alone can be read where nothing may be written
-    finally:
-        copy.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeGuard, cast
 
@@ -12,27 +13,15 @@ import apsw
 import msgspec
 
 from parlour import log
+from parlour.chat import transactions as steps
 from parlour.chat.ports import Commit
-from parlour.chat.transactions import (
-    Append,
-    CommitsAfter,
-    Committed,
-    DropExpired,
-    FindLog,
-    GetCursor,
-    NoteOldest,
-    Position,
-    Redact,
-    SetCursor,
-    Step,
-    drive,
-)
+from parlour.chat.transactions import Committed, Step, Transaction, drive
 from parlour.core.errors import Refusal
 from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, Stored
 from parlour.core.payloads import Settings
 from parlour.schema.event_json import at_text, event_json, tombstone
 from parlour.schema.json_line import encode
-from parlour.store.changes import Changes, Done, Item, ItemAnswer, Outcome, Work, failed_transaction
+from parlour.store.changes import Changes, Item, Outcome, failed_transaction
 from parlour.store.recent import RoomHead
 from parlour.store.rules import AHEAD_MEANING, AHEAD_MS, expired, repeated, time_of_next
 from parlour.store.sqlite import statements as sql
@@ -51,20 +40,18 @@ DROP_COMMITS_EVERY = 512
 SAY_AHEAD_EVERY_S = 3600.0
 
 
+@dataclass(slots=True)
 class _Room:
     """The end of one room's log."""
 
-    __slots__ = ("at_ms", "base", "crc", "first_seq", "head", "number", "policy", "policy_seq")
-
-    def __init__(self, number: int, first_seq: int, head: int, at_ms: int, crc: int, policy: Policy) -> None:
-        self.number = number
-        self.base = number << sql.SEQ_BITS
-        self.first_seq = first_seq
-        self.head = head
-        self.at_ms = at_ms
-        self.crc = crc
-        self.policy = policy
-        self.policy_seq = policy.seq  # at hand: every draft asks for it
+    number: int
+    base: int
+    first_seq: int
+    head: int
+    at_ms: int
+    crc: int
+    policy: Policy = NO_POLICY
+    policy_seq: int = 0  # that of `policy`, at hand because every draft asks for it
 
 
 class EventLog:
@@ -85,8 +72,7 @@ class EventLog:
         """Store a batch; when this returns, it is on disk. Raises apsw.Error: then no event of the batch is visible.
 
         The fast way is one INSERT in autocommit, so one step of SQLite: each step gives the GIL away and must win it
-        back. A new room, a repeated key, a new policy or a transaction makes the batch take the slow way, which is the
-        same in many steps.
+        back. A new room, a repeated key, a new policy or a transaction makes the batch take the slow way, in steps.
         """
         while len(self._rooms) > ROOMS_CACHED:
             del self._rooms[next(iter(self._rooms))]
@@ -113,20 +99,17 @@ class EventLog:
             raise
 
     def _are_plain(self, items: Sequence[Item]) -> TypeGuard[Sequence[Draft]]:
-        """Whether all are drafts for rooms that exist, and none sets a policy or was judged before the newest.
-
-        Never where commits are to be dropped: that takes a step of its own.
-        """
+        """Whether all are drafts for rooms that exist, and none sets a policy or was judged before the newest."""
         rooms = self._rooms
         for item in items:
-            if isinstance(item, Work):
+            if not isinstance(item, Draft):
                 return False
             room = rooms.get(item.room) or self._find(item.room)
             if room is None or item.payload.__class__ is Settings:
                 return False
             if item.judged_at is not None and item.judged_at < room.policy_seq:
                 return False
-        return not self._is_followed or (self._position + 1) % DROP_COMMITS_EVERY != 0
+        return not self._is_followed or (self._position + 1) % DROP_COMMITS_EVERY != 0  # to drop commits is a step
 
     def answers_without_storing(self, items: Sequence[Item], refusal: Refusal) -> list[Answer]:
         """The answers to a batch that could not be stored: repeats find their event, the rest are refused.
@@ -135,17 +118,15 @@ class EventLog:
         """
         answers: list[Answer] = []
         for item in items:
-            earlier = None
-            if isinstance(item, Draft) and item.key is not None and self._find(item.room) is not None:
-                earlier = self._earlier(item)
+            earlier = self._earlier(item) if isinstance(item, Draft) else None
             answers.append(earlier or refusal)
         return answers
 
     def _append_in_steps(self, items: Sequence[Item], changes: Changes) -> Outcome:
         self._connection.execute("BEGIN IMMEDIATE")
-        answers: list[ItemAnswer] = []
+        answers: list[object] = []
         run: list[Draft] = []  # drafts to be stored at once
-        keys: set[tuple[str, str, str]] = set()  # theirs
+        keys: set[tuple[str, str, str] | None] = set()  # theirs
 
         def store() -> None:
             if run:
@@ -154,21 +135,20 @@ class EventLog:
                 keys.clear()
 
         for item in items:
-            if isinstance(item, Work):
+            if not isinstance(item, Draft):
                 store()
                 answers.append(self._run(item, changes))
                 continue
             key = None if item.key is None else (item.room, item.author.id, item.key)
-            if key in keys or isinstance(item.payload, Settings):
+            if (key is not None and key in keys) or isinstance(item.payload, Settings):
                 store()  # so that a repeat finds what it repeats, and a policy is the newest event of its room
             answer = self._answer_without_storing(item)
-            if answer is not None:
+            if answer is None:
+                run.append(item)
+                keys.add(key)
+            else:
                 store()  # the answers are in the order of the drafts
                 answers.append(answer)
-                continue
-            run.append(item)
-            if key is not None:
-                keys.add(key)
             if isinstance(item.payload, Settings):
                 store()
         store()
@@ -193,13 +173,12 @@ class EventLog:
             self._connection.execute(sql.SET_POLICY, (*room.policy, room.number))
         return answers
 
-    def _run(self, work: Work, changes: Changes) -> Done | Refusal:
+    def _run(self, transaction: Transaction[object], changes: Changes) -> object:
         """Drive a transaction; what it has changed before it fails is undone."""
         own = Changes(changes.now_ms)
-        answer: Done | Refusal
         self._connection.execute("SAVEPOINT work")
         try:
-            answer = Done(drive(work.transaction, partial(self._perform, own)))
+            answer = drive(transaction, partial(self._perform, own))
         except apsw.Error:
             raise
         except Exception as error:
@@ -218,33 +197,33 @@ class EventLog:
         """Carry out one step of a transaction. Raises Refusal, apsw.Error."""
         execute = self._connection.execute
         match step:
-            case Append(draft):
+            case steps.Append(draft):
                 answer = self._answer_without_storing(draft) or self._store([draft], changes)[0]
                 if isinstance(answer, Refusal):
                     raise answer
                 return answer
-            case Redact():
+            case steps.Redact():
                 return self._redact(step, changes)
-            case DropExpired():
+            case steps.DropExpired():
                 return self._drop(step, changes)
-            case FindLog(name):
+            case steps.FindLog(name):
                 room = self._find(name)
                 return Log(1, 0) if room is None else Log(room.first_seq, room.head, room.policy)
-            case NoteOldest(name):
+            case steps.NoteOldest(name):
                 execute(sql.NOTE_OLDEST, (changes.now_ms, name))
-            case Position():
+            case steps.Position():
                 return self._position
-            case CommitsAfter():
+            case steps.CommitsAfter():
                 return self._commits_after(step)
-            case GetCursor(follower):
+            case steps.GetCursor(follower):
                 return execute(sql.GET_CURSOR, (follower,)).get
-            case SetCursor(follower, None):
+            case steps.SetCursor(follower, None):
                 execute(sql.DROP_CURSOR, (follower,))
-            case SetCursor(follower, position):
+            case steps.SetCursor(follower, position):
                 execute(sql.SET_CURSOR, (follower, position))
         return None
 
-    def _commits_after(self, step: CommitsAfter) -> list[Committed]:
+    def _commits_after(self, step: steps.CommitsAfter) -> list[Committed]:
         """The commits, each with the names of its rooms; one that is damaged is logged, and has changed nothing."""
         found = []
         rows = self._connection.execute(sql.COMMITS_AFTER, tuple(step)).fetchall()
@@ -258,16 +237,14 @@ class EventLog:
             found.append(Committed(position, named))
         return found
 
-    def _drop(self, step: DropExpired, changes: Changes) -> bool:
+    def _drop(self, step: steps.DropExpired, changes: Changes) -> bool:
         name = self._connection.execute(sql.DUE_ROOM, (step.before_ms,)).get
         room = None if name is None else self._find(name)
         if room is None:
             return False
         first, head = room.base | room.first_seq, room.base | room.head
         times = self._connection.execute(sql.TIMES, (first, head, step.limit)).fetchall()
-        last, due_ms = (
-            expired(cast("list[tuple[int, int]]", times), step.before_ms, step.now_ms) if times else (None, 0)
-        )
+        last, due_ms = expired(cast("list[tuple[int, int]]", times), step.before_ms, step.now_ms)
         if last is not None:
             self._connection.execute(sql.DROP_EVENTS, (first, room.base | last))
             self._connection.execute(sql.RAISE_FIRST, (last + 1, room.number))
@@ -279,10 +256,9 @@ class EventLog:
             self._connection.execute(sql.SET_OLDEST, (due_ms, room.number))
         return True
 
-    def _redact(self, step: Redact, changes: Changes) -> Stored:
+    def _redact(self, step: steps.Redact, changes: Changes) -> Stored:
         room = self._find(step.room)
-        event_id = 0 if room is None else room.base | step.seq
-        row = None if room is None else self._connection.execute(sql.ONE_EVENT, (event_id,)).get
+        row = None if room is None else self._connection.execute(sql.ONE_EVENT, (room.base | step.seq,)).get
         if room is None or row is None:
             raise Refusal("gone")
         crc, body, name, ref = row
@@ -290,7 +266,7 @@ class EventLog:
             raise Refusal("storage_unavailable", f"Event {step.seq} of room {step.room} is damaged.")
         event = tombstone(Stored(step.seq, body, name, ref))
         self._connection.pragma("secure_delete", 1)  # what was there is overwritten, not only unlinked
-        row = (event.json, checksum(room.crc, step.seq, event.json), event.type, event.ref, event_id)
+        row = (event.json, checksum(room.crc, step.seq, event.json), event.type, event.ref, room.base | step.seq)
         self._connection.execute(sql.REPLACE_EVENT, row)
         self._connection.pragma("secure_delete", 0)
         changes.redact(step.room, event)
@@ -305,9 +281,9 @@ class EventLog:
             return None if self._create(draft.room) else Refusal("storage_full", "No more rooms can be made.")
         if (refusal := draft.judged_by(room.policy)) is not None:
             return refusal
-        return None if draft.key is None else self._earlier(draft)
+        return self._earlier(draft)
 
-    def _outcome(self, answers: Sequence[ItemAnswer], changes: Changes) -> Outcome:
+    def _outcome(self, answers: Sequence[object], changes: Changes) -> Outcome:
         commits, heads = [], []
         for name, events in changes.added.items():
             room = self._rooms[name]
@@ -374,10 +350,10 @@ class EventLog:
         if room is None:
             row = self._connection.execute(sql.FIND_ROOM, (name,)).get
             if row is not None:
-                number, first_seq, newest, *policy = row
+                number, first_seq, newest, policy_seq, access = row
                 at_ms = self._connection.execute(sql.TIME_OF, (newest,)).get
-                crc = room_crc(self._seed, name)
-                room = _Room(number, first_seq, newest & sql.SEQ_MASK, at_ms, crc, Policy(*policy))
+                base, head, crc = number << sql.SEQ_BITS, newest & sql.SEQ_MASK, room_crc(self._seed, name)
+                room = _Room(number, base, first_seq, head, at_ms, crc, Policy(policy_seq, access), policy_seq)
                 self._rooms[name] = room
         return room
 
@@ -386,12 +362,14 @@ class EventLog:
             number = self._connection.execute(sql.CREATE_ROOM, (name,)).get
         except apsw.ConstraintError:  # CHECK: the numbers are used up
             return False
-        self._rooms[name] = _Room(number, 1, 0, 0, room_crc(self._seed, name), NO_POLICY)
+        self._rooms[name] = _Room(number, number << sql.SEQ_BITS, 1, 0, 0, room_crc(self._seed, name))
         return True
 
     def _earlier(self, draft: Draft) -> Answer | None:
         """The answer for a draft whose key was stored by an earlier batch."""
-        room = self._rooms[draft.room]
+        room = None if draft.key is None else self._find(draft.room)
+        if room is None:
+            return None
         row = self._connection.execute(sql.FIND_KEY, (room.number, draft.author.id, draft.key)).get
         if row is None:
             return None
@@ -404,7 +382,7 @@ class EventLog:
     def _forget(self, items: Sequence[Item]) -> None:
         """Drop what was numbered but not stored; the heads are read again from the log."""
         for item in items:
-            if isinstance(item, Work):  # it may have appended anywhere
+            if not isinstance(item, Draft):  # it may have appended anywhere
                 self._rooms.clear()
             else:
                 self._rooms.pop(item.room, None)

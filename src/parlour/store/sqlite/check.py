@@ -1,25 +1,49 @@
-"""Checks a whole data directory without changing it, also beside a running server."""
+"""Finds events that are missing or not what was stored: in a whole data directory, also beside a running server."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import apsw
 
+from parlour.schema.event_json import at_text
+from parlour.schema.events import decode_event
+from parlour.store.rules import HOUR_MS
 from parlour.store.sqlite import statements as sql
+from parlour.store.sqlite.checksums import checksum, room_crc
 from parlour.store.sqlite.connection import check_library, open_reader
 from parlour.store.sqlite.continuity import Look
-from parlour.store.sqlite.errors import StoreError
-from parlour.store.sqlite.files import DATABASE, refuse_strange_files
-from parlour.store.sqlite.identity import is_identity, seed_of
+from parlour.store.sqlite.directory import DATABASE, refuse_strange_files
+from parlour.store.sqlite.errors import Damaged, StoreError
+from parlour.store.sqlite.identity import read_identity
 from parlour.store.sqlite.migrate import applied, check_applied
-from parlour.store.sqlite.verify import Problem, RoomRow, room_problems
 
-_DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError)
+RECENT_ROOMS = 100
+RECENT_EVENTS = 200
+"""What a start looks at after an unclean end: some tens of milliseconds of work, where the last writes went."""
+
+
+class Problem(NamedTuple):
+    """Something wrong with the data; `room` and `seq` say where, if it has a place."""
+
+    what: str
+    room: str | None = None
+    seq: int | None = None
+
+    def __str__(self) -> str:
+        place = "" if self.room is None else f"room {self.room}, event {self.seq}: "
+        return place + self.what
+
+
+_Room = tuple[int, str, int, int]
+"""Number, name, first seq, and id of the newest event (0 if there is none)."""
+
+_Row = tuple[int, int, str, str | None, bytes, int, str, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +68,7 @@ def check(directory: Path) -> Report:
     """Check the database of `directory`: SQLite's own structure, migrations, and every event of every room.
 
     Takes a read transaction per room, so a running server goes on; what it stores meanwhile is not looked at. Blocks
-    for about a second per 100,000 events. Raises StoreError if there is nothing that could be checked, or for a
-    symbolic link in place of a file.
+    for about a second per 100,000 events. Raises StoreError if there is nothing that could be checked.
     """
     check_library()
     refuse_strange_files(directory)
@@ -58,76 +81,99 @@ def check(directory: Path) -> Report:
         raise StoreError(f"{directory} cannot be read: {error}.") from error
     if look.is_empty:
         return _unreadable(database, "it is empty")
-    if loss := look.loss():
-        return _unreadable(database, loss)
     return check_database(database, look)
 
 
 def check_database(database: Path, look: Look | None = None) -> Report:
     """Check one file, and whether it has all that the record beside it knows of. Raises StoreError as `check`."""
     try:
-        connection = open_reader(database)
-    except _DAMAGE as error:
+        if look is not None:
+            look.refuse_files()
+        with closing(open_reader(database)) as connection:
+            if look is not None:
+                look.refuse_loss(connection)
+            return _check(connection, database)
+    except Damaged as error:
+        return _unreadable(database, str(error))
+    except (apsw.CorruptError, apsw.NotADBError, apsw.IOError) as error:
         return _unreadable(database, f"SQLite: {error}")
-    except apsw.Error as error:
-        raise StoreError(f"{database} cannot be opened: {error}.") from error
-    try:
-        if look is not None and (missing := look.missing(connection)):
-            return _unreadable(database, missing)
-        return _check(connection, database)
-    except _DAMAGE as error:
-        return _unreadable(database, f"SQLite: {error}")
-    except (apsw.ReadOnlyError, apsw.CantOpenError) as error:  # SQLite has to write to read what is in a log
-        where = database.parent
-        raise StoreError(f"{where} may not be written, and has a log: check a copy of it ({error}).") from error
-    finally:
-        connection.close()
+    except apsw.Error as error:  # SQLite has to write to read what is in a log
+        way_out = "if it has a log, and its directory may not be written, check a copy of both"
+        raise StoreError(f"{database} cannot be read ({error}): {way_out}.") from error
 
 
 def _check(connection: apsw.Connection, database: Path) -> Report:
-    missing = check_applied(connection)
     schema = max(applied(connection), default=0)
-    if missing:
-        raise StoreError(
-            f"{database} has schema {schema} of an older version: start the server once to bring it forward."
-        )
+    if check_applied(connection):
+        raise StoreError(f"{database} has schema {schema} of an older version: start the server once to migrate it.")
     epoch = connection.execute(sql.GET_META, ("epoch",)).get
-    seed = seed_of(connection)
-    problems = list(_structure(connection))
-    if not is_identity(connection):
+    seed = str(connection.execute(sql.GET_META, ("seed",)).get)
+    integrity = [str(message) for (message,) in connection.execute("PRAGMA integrity_check")]
+    problems = [Problem(f"SQLite: {message}") for message in integrity if message != "ok"]
+    for event_id, *_ in connection.execute(sql.STRAY_EVENTS):
+        problems.append(Problem(f"event with id {event_id} belongs to no room or lies before the room's first"))
+    if read_identity(connection) is None:
         problems.append(Problem("the epoch or the secret is damaged"))
-    rooms = events = 0
-    for count, found in _rooms(connection, seed):
-        rooms += 1
-        events += count
-        problems += found
-    facts = {name: connection.pragma(name) for name in ("page_size", "page_count", "freelist_count", "journal_mode")}
-    return Report(database, epoch, schema, rooms, events, {"sqlite": apsw.sqlite_lib_version(), **facts}, problems)
-
-
-def _structure(connection: apsw.Connection) -> Iterator[Problem]:
-    for (message,) in connection.execute("PRAGMA integrity_check"):
-        if message != "ok":
-            yield Problem(f"SQLite: {message}")
-    for row in connection.execute(sql.STRAY_EVENTS):
-        yield Problem(f"event with id {row[0]} belongs to no room or lies before the room's first")
-
-
-def _rooms(connection: apsw.Connection, seed: str) -> Iterator[tuple[int, list[Problem]]]:
-    """Of each room the number of events looked at, and the problems."""
-    number = 0
+    rooms = events = number = 0
     while True:
         connection.execute("BEGIN")  # one snapshot of the room: retention may be dropping events
         row = connection.execute(sql.ROOM_AFTER, (number,)).get
         if row is None:
-            return
-        room = RoomRow._make(cast("tuple[int, str, int, int]", row))
-        found = list(room_problems(connection, seed, room))
+            break
+        problems += room_problems(connection, seed, cast(_Room, row))
         connection.execute("COMMIT")
-        number = room.number
-        is_countable = isinstance(room.first_seq, int)  # damage can change the type of a value
-        yield (max(0, (room.newest & sql.SEQ_MASK) - room.first_seq + 1) if is_countable else 0), found
+        number, _, first_seq, newest = cast(_Room, row)
+        rooms += 1
+        if isinstance(first_seq, int):  # damage can change the type of a value
+            events += max(0, (newest & sql.SEQ_MASK) - first_seq + 1)
+    facts = {name: connection.pragma(name) for name in ("page_size", "page_count", "freelist_count", "journal_mode")}
+    return Report(database, epoch, schema, rooms, events, {"sqlite": apsw.sqlite_lib_version(), **facts}, problems)
 
 
 def _unreadable(database: Path, what: str) -> Report:
     return Report(database, "", 0, 0, 0, {"sqlite": apsw.sqlite_lib_version()}, [Problem(what)])
+
+
+def recent_problems(connection: apsw.Connection, seed: str) -> Iterator[Problem]:
+    """Verify the last RECENT_EVENTS of the RECENT_ROOMS that were active last. Raises apsw.Error."""
+    for row in connection.execute(sql.NEWEST_ROOMS, (RECENT_ROOMS,)).fetchall():
+        room = cast(_Room, row[:4])
+        yield from room_problems(connection, seed, room, (room[3] & sql.SEQ_MASK) - RECENT_EVENTS + 1)
+
+
+def room_problems(connection: apsw.Connection, seed: str, room: _Room, from_seq: int = 0) -> Iterator[Problem]:
+    """Verify the events from `from_seq` to the newest: density, checksums, columns, times. Raises apsw.Error."""
+    number, room_name, first_seq, newest = room
+    if not (isinstance(room_name, str) and isinstance(first_seq, int)):  # STRICT holds for what is written only
+        yield Problem("the row of the room is damaged", str(room_name), 0)
+        return
+    from_seq = max(from_seq, first_seq)
+    base = number << sql.SEQ_BITS
+    start = room_crc(seed, room_name)
+    expected, latest = from_seq, 0
+    for row in connection.execute(sql.EVENTS_FROM, (base | from_seq, newest)):
+        event_id, at_ms, author, key, body, crc, name, ref = cast("_Row", row)
+        seq = event_id & sql.SEQ_MASK
+        if seq > expected:
+            others = f", and all to event {seq - 1}" if seq - 1 > expected else ""
+            yield Problem(f"it is missing{others}", room_name, expected)
+        if crc != checksum(start, seq, body):
+            yield Problem("its checksum does not match", room_name, seq)
+        elif not _agree((room_name, seq, name, author, ref, key), at_ms, body):
+            yield Problem("its columns differ from its text", room_name, seq)
+        elif at_ms < latest <= at_ms + HOUR_MS:  # by more: the clock was set right
+            yield Problem("its time is before that of the event before it", room_name, seq)
+        else:
+            latest = at_ms
+        expected = seq + 1
+    if not newest:
+        yield Problem("the room has no events", room_name, first_seq)
+
+
+def _agree(columns: tuple[object, ...], at_ms: int, body: bytes) -> bool:
+    try:
+        event = decode_event(body)
+        at = at_text(at_ms)
+    except (TypeError, ValueError, OverflowError):  # no event, or no time there ever was
+        return False
+    return (event.room, event.seq, event.type, event.by.id, event.ref, event.key) == columns and event.at == at

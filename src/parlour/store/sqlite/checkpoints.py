@@ -1,8 +1,7 @@
 """Moves the write-ahead log into the database, and counts that in the database itself.
 
-The count is SQLite's `user_version`, in the first bytes of the file. It goes up right before a checkpoint, so a copy
-from before has a lower one than the file from then on, whatever its events and their times are. The record has the
-count too: it tells such a copy from the file, and beside that copy the log of the file is known to be another's.
+The count is SQLite's `user_version`. It goes up right before a checkpoint, so a copy from before has a lower one than
+the file from then on, and than the record: such a copy is told from the file, and the log beside it known as another's.
 """
 
 from __future__ import annotations
@@ -17,17 +16,14 @@ from parlour.store.sqlite.record import Record
 
 
 class Checkpoints:
-    """The checkpoints of one connection. `is_due`: the log has something that the database has not, or is not empty.
-
-    The first one is always counted: what the last run left in the log may have been moved without that.
-    """
+    """The checkpoints of one connection. `is_due`: the log has something that the database has not, or is not empty."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.is_due = False
         self._connection = connection
         self._count: int = connection.pragma("user_version")
         self._pages = 0
-        self._is_counted = False
+        self._is_counted = False  # the first one always is: the last run may have moved its log without that
 
     @property
     def pages(self) -> int:
@@ -43,33 +39,26 @@ class Checkpoints:
         log, moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         self.is_due = True
         if log == moved:
-            self._moved(record)
+            record.moved(self._count)
 
     def empty(self, record: Record) -> None:
-        """Move all of it and shorten the log to nothing, if no reader is in the way. Raises apsw.Error.
-
-        A log that lies there although all of it has been moved would, once damaged, take pages of the database back to
-        what they were.
-        """
+        """Move all of it and shorten the log to nothing, if no reader is in the way. Raises apsw.Error."""
         self._count_on()
         self._connection.set_busy_timeout(0)
         try:
+            # A log that has been moved and lies there would, once damaged, take pages back to what they were.
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.BusyError:
             self.is_due = True
         else:
             self.is_due = False
-            self._moved(record)
+            record.moved(self._count)
         finally:
             self._connection.set_busy_timeout(BUSY_MS)
 
     def finish(self, record: Record) -> None:
-        """Do what `empty_log` does, then count it.
-
-        Not before: the count is a write, and would make a reader of the newest state one of an older state. Raises
-        apsw.Error as `empty_log`.
-        """
-        empty_log(self._connection)
+        """Do what `empty_log` does, and only then count it. Raises apsw.Error as `empty_log`."""
+        empty_log(self._connection)  # the count is a write: it makes a reader of the newest state one of an older state
         self.empty(record)
 
     def _count_on(self) -> None:
@@ -87,15 +76,12 @@ class Checkpoints:
         self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)  # the count is no reason for another one
         self._pages = 0
 
-    def _moved(self, record: Record) -> None:
-        record.moved(self._count)
-
 
 def empty_log(connection: apsw.Connection) -> None:
-    """Move the whole log into the database, then shorten it to nothing. Blocks.
+    """Move the whole log into the database, then shorten it to nothing. Blocks. Raises apsw.Error.
 
-    Raises apsw.Error; of its kinds BusyError if another program reads an older state for longer than SQLite waits, so
-    that the database does not get everything. One that reads the newest state only keeps the log as it is.
+    BusyError if another program reads an older state for longer than SQLite waits, so that the database does not get
+    everything. One that reads the newest state only keeps the log as it is.
     """
     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
     with suppress(apsw.BusyError):

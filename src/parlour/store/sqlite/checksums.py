@@ -11,11 +11,8 @@ def room_crc(seed: str, room: str) -> int:
 
 
 def checksum(start: int, seq: int, body: bytes) -> int:
-    """CRC-32 of `body`, started from its place: another database, room or seq gives another value for the same bytes.
-
-    -1, which no row has, for what is no bytes: damage can change the type of a value too.
-    """
+    """CRC-32 of `body`, started from its place: another database, room or seq gives the same bytes another value."""
     try:
         return crc32(body, (start + seq) & 0xFFFFFFFF)
-    except TypeError:
-        return -1
+    except TypeError:  # damage can change the type of a value too
+        return -1  # which no row has

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 
@@ -45,19 +46,17 @@ def check_library() -> None:
 
 
 def open_writer(database: Path) -> apsw.Connection:
-    """The read-write connection; makes the file if needed.
+    """The read-write connection; makes the file if needed. It keeps the log at its close until `keep_log` says False.
 
-    To close it leaves the log as it is, until `keep_log` is called with False. Raises StoreError
-    (before anything is changed, if the data is not ours or of another version), apsw.Error.
+    Raises StoreError (if the data is not ours or of another version, before anything is changed), apsw.Error.
     """
-    connection = apsw.Connection(str(database))
-    try:
+    with ExitStack() as undo:
+        connection = apsw.Connection(str(database))
+        undo.callback(connection.close)
         keep_log(connection, True)
         check_applied(connection)
         _apply(connection, _WRITER)
-    except BaseException:
-        connection.close()
-        raise
+        undo.pop_all()
     return connection
 
 
@@ -68,12 +67,11 @@ def keep_log(connection: apsw.Connection, is_kept: bool) -> None:
 
 def open_reader(database: Path) -> apsw.Connection:
     """A read-only connection to an existing file. Raises StoreError, apsw.Error."""
-    connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
+    with ExitStack() as undo:
+        connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+        undo.callback(connection.close)
         _apply(connection, _READER)
-    except BaseException:
-        connection.close()
-        raise
+        undo.pop_all()
     return connection
 
 

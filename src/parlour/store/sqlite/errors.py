@@ -39,10 +39,9 @@ class Verdict(Enum):
 def judge(error: apsw.Error, system_errno: int) -> Verdict:
     """Judge an error of a transaction that changed the log.
 
-    SQLite writes all frames of a transaction to the WAL, then syncs, then updates the WAL-index in shared memory. A
-    failed write leaves no valid commit frame, so the transaction cannot come back. After a failed sync it can (the
-    frames are there, a later sync may still reach the disk), after a failure in the WAL-index too: these are unknown,
-    like everything that is not listed here.
+    SQLite writes all frames of a transaction to the WAL, then syncs, then updates the WAL-index. A failed write leaves
+    no valid commit frame, so the transaction cannot come back. After a failed sync it can (a later one may still reach
+    the disk), after a failure in the WAL-index too: these are unknown, like everything that is not listed here.
     """
     if isinstance(error, apsw.FullError):
         return Verdict.FULL

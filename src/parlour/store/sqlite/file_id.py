@@ -14,22 +14,17 @@ from zlib import crc32
 _GET_GENERATION = 0x80087601
 """FS_IOC_GETVERSION of Linux on 64-bit machines (ioctl_iflags(2))."""
 
-_BIRTH = 0x800
-"""STATX_BTIME, in what is asked for and in what was told (statx(2))."""
-
-_AT_EMPTY_PATH = 0x1000
-_STATX_BYTES = 256
-_TOLD = slice(0, 4)
-_BIRTH_TIME = slice(80, 92)
-"""`struct statx` of Linux: the same on every machine."""
+_AT_EMPTY_PATH, _BIRTH = 0x1000, 0x800
+_STATX_BYTES, _TOLD, _BIRTH_TIME = 256, slice(0, 4), slice(80, 92)
+"""Of statx(2): flags, STATX_BTIME, and where they are in its answer, the same on every machine."""
 
 
 class FileId(NamedTuple):
     """A file as its file system knows it: a copy has another one.
 
-    Many file systems use the number of a removed file again. So `generation` tells the two apart: that of the inode
-    (ext4, xfs, btrfs); where none is told, a checksum of the time when the file was made (tmpfs, overlays, APFS); 0
-    where neither is told. There a file counts as the same while its number is: a restart must not reset every reader.
+    Many file systems use a number again. So `generation` tells two files apart: that of the inode (ext4, xfs, btrfs);
+    where none is told, a checksum of the time when the file was made (tmpfs, overlays, APFS); 0 where neither is told:
+    there a file counts as the same while its number is, because a restart must not reset every reader.
     """
 
     inode: int

@@ -8,7 +8,7 @@ from zlib import crc32
 import apsw
 
 from parlour.chat.ports import Ids
-from parlour.store.identity import new_identity
+from parlour.store.rules import new_identity
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.errors import Damaged
 
@@ -27,13 +27,13 @@ class Kept(NamedTuple):
 def identity_of(connection: apsw.Connection, ids: Ids) -> Kept:
     """The identity; made if there is none. Raises Damaged, apsw.Error."""
     with connection:
-        if all(connection.execute(sql.GET_META, (name,)).get is None for name in _NAMES):
+        if all(_value(connection, name) is None for name in _NAMES):
             epoch, secret = new_identity(ids)
             _write(connection, Kept(epoch, secret, epoch))
-        found = _read(connection)
-        if found is not None and connection.execute(sql.GET_META, (_CHECKSUM,)).get is None:
+        found = read_identity(connection)
+        if found is not None and _value(connection, _CHECKSUM) is None:
             _write(connection, found)  # it was made before there were checksums
-    if found is None or not is_identity(connection):
+    if found is None:
         raise Damaged(f"{connection.filename} has lost its epoch or its secret: restore a backup.")
     return found
 
@@ -47,22 +47,17 @@ def begin_epoch(connection: apsw.Connection, found: Kept, ids: Ids) -> Kept:
     return kept
 
 
-def is_identity(connection: apsw.Connection) -> bool:
-    """Whether the identity is there, and what it was. Raises apsw.Error."""
-    found = _read(connection)
-    expected = connection.execute(sql.GET_META, (_CHECKSUM,)).get
-    return found is not None and expected in (None, _checksum(found))
+def read_identity(connection: apsw.Connection) -> Kept | None:
+    """The identity; None if it is not there, or not what it was. Raises apsw.Error."""
+    epoch, secret, seed = (_value(connection, name) for name in _NAMES)
+    if not (isinstance(epoch, str) and isinstance(secret, bytes) and isinstance(seed, str)):
+        return None
+    found = Kept(epoch, secret, seed)
+    return found if _value(connection, _CHECKSUM) in (None, _checksum(found)) else None
 
 
-def seed_of(connection: apsw.Connection) -> str:
-    """What checksums start from. Raises apsw.Error."""
-    return str(connection.execute(sql.GET_META, ("seed",)).get)
-
-
-def _read(connection: apsw.Connection) -> Kept | None:
-    epoch, secret, seed = (connection.execute(sql.GET_META, (name,)).get for name in _NAMES)
-    is_whole = isinstance(epoch, str) and isinstance(secret, bytes) and isinstance(seed, str)
-    return Kept(epoch, secret, seed) if is_whole else None
+def _value(connection: apsw.Connection, name: str) -> object:
+    return connection.execute(sql.GET_META, (name,)).get
 
 
 def _write(connection: apsw.Connection, kept: Kept) -> None:

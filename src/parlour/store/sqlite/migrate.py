@@ -13,10 +13,6 @@ from parlour.store.sqlite.errors import StoreError
 APPLICATION_ID = 0x7061726C
 """`parl`, in the header of the file (sqlite.org/fileformat2.html §1.2.16)."""
 
-_CREATE_TABLE = """
-CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT
-"""
-
 
 class Migration(NamedTuple):
     """One file of migrations/."""
@@ -24,21 +20,19 @@ class Migration(NamedTuple):
     number: int
     name: str
     sql: str
-
-    @property
-    def checksum(self) -> str:
-        """SHA-256 of the SQL, in hex."""
-        return hashlib.sha256(self.sql.encode()).hexdigest()
+    checksum: str  # SHA-256 of the SQL, in hex
 
 
 def migrations() -> list[Migration]:
     """The migrations of this version, in order: 1, 2, 3 …"""
     folder = resources.files("parlour.store.sqlite").joinpath("migrations")
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return [
-        Migration(int(file.name.partition("_")[0]), file.name.removesuffix(".sql"), file.read_text("utf-8"))
-        for file in files
-    ]
+    found = []
+    for file in folder.iterdir():
+        name = file.name.removesuffix(".sql")
+        if name != file.name:
+            sql = file.read_bytes()
+            found.append(Migration(int(name.partition("_")[0]), name, sql.decode(), hashlib.sha256(sql).hexdigest()))
+    return sorted(found)
 
 
 def applied(connection: apsw.Connection) -> dict[int, str]:
@@ -57,15 +51,12 @@ def check_applied(connection: apsw.Connection) -> list[Migration]:
     known = migrations()
     newest = max(done, default=0)
     if newest > len(known):
-        raise StoreError(
-            f"{connection.filename} has schema {newest}, this version knows {len(known)}: use a newer Parlour."
-        )
+        what = f"has schema {newest}, this version knows {len(known)}: use a newer Parlour"
+        raise StoreError(f"{connection.filename} {what}.")
     for migration in known[:newest]:
         if done.get(migration.number) != migration.checksum:
-            raise StoreError(
-                f"{connection.filename} was made by another form of migration {migration.name}: "
-                "use the version that made it, or restore a backup."
-            )
+            what = f"was made by another form of migration {migration.name}"
+            raise StoreError(f"{connection.filename} {what}: use the version that made it, or restore a backup.")
     return known[newest:]
 
 
@@ -74,9 +65,11 @@ def migrate(connection: apsw.Connection) -> None:
     for migration in check_applied(connection):
         with connection:
             if migration.number == 1:
-                connection.execute(_CREATE_TABLE)
+                connection.execute(
+                    "CREATE TABLE migrations"
+                    " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT"
+                )
                 connection.pragma("application_id", APPLICATION_ID)
             connection.execute(migration.sql)
-            connection.execute(
-                "INSERT INTO migrations VALUES (?, ?, ?)", (migration.number, migration.name, migration.checksum)
-            )
+            row = (migration.number, migration.name, migration.checksum)
+            connection.execute("INSERT INTO migrations VALUES (?, ?, ?)", row)

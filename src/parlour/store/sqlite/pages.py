@@ -27,18 +27,23 @@ def log_of(connection: apsw.Connection, room: str) -> Log:
 
 def newest_rooms(connection: apsw.Connection, limit: int) -> list[RoomHead]:
     """The rooms with the newest events, most recently active first; a look at every room there is."""
-    rows = connection.execute(sql.ROOMS, (limit,)).fetchall()
-    return [RoomHead(*row[:4], Policy(*row[4:])) for row in cast("list[tuple[str, int, int, int, int, Access]]", rows)]
+    heads = []
+    for row in connection.execute(sql.NEWEST_ROOMS, (limit,)).fetchall():
+        _, name, first_seq, newest, at_ms, *policy = cast("tuple[int, str, int, int, int, int, Access]", row)
+        heads.append(RoomHead(name, first_seq, newest & sql.SEQ_MASK, at_ms, Policy._make(policy)))
+    return heads
 
 
 def page(
     connection: apsw.Connection, seed: str, room: str, span: tuple[int, int], limit: int, max_bytes: int, is_last: bool
 ) -> list[Stored]:
-    """The first or last events of a room whose seqs are in `span`, oldest first; see `Store.after`, `Store.before`.
-
-    Raises DamagedEvents.
-    """
-    row = _row(connection, sql.LAST_PAGE if is_last else sql.FIRST_PAGE, (room, *span, limit, max_bytes))
+    """The first or last events of a room that are in `span`, oldest first; see `Store.after`. Raises DamagedEvents."""
+    row: tuple[int, int, int, int, bytes | None] | None
+    try:
+        row = connection.execute(sql.LAST_PAGE if is_last else sql.FIRST_PAGE, (room, *span, limit, max_bytes)).get
+    except apsw.CorruptError:  # as if it had no events in it: they are read one by one
+        extent = connection.execute(sql.FIND_ROOM, (room,)).get
+        row = None if extent is None else (*extent[:3], 0, None)
     if row is None:
         return []
     number, first_seq, newest, found, lines = row
@@ -51,18 +56,6 @@ def page(
     if events is None or found != len(wanted) or events[-1 if is_last else 0].seq != wanted[0]:
         return _salvage(connection, room, start, number << sql.SEQ_BITS, wanted, max_bytes)
     return events
-
-
-def _row(
-    connection: apsw.Connection, statement: str, arguments: tuple[str, int, int, int, int]
-) -> tuple[int, int, int, int, bytes | None] | None:
-    """The one row of a page; without events in it where SQLite finds the file damaged, None for no such room."""
-    try:
-        row: tuple[int, int, int, int, bytes | None] | None = connection.execute(statement, arguments).get
-    except apsw.CorruptError:
-        room = connection.execute(sql.FIND_ROOM, arguments[:1]).get
-        return None if room is None else (*room[:3], 0, None)
-    return row
 
 
 def _parse(lines: bytes | None, start: int) -> list[Stored] | None:
@@ -87,10 +80,7 @@ def _parse(lines: bytes | None, start: int) -> list[Stored] | None:
 def _salvage(
     connection: apsw.Connection, room: str, start: int, base: int, seqs: Sequence[int], max_bytes: int
 ) -> list[Stored]:
-    """Read a page that did not verify row by row, in the order of `seqs`, up to the first bad event.
-
-    Gives the events, oldest first. Raises DamagedEvents if there is none before the bad ones.
-    """
+    """Read a page that did not verify row by row, up to a bad event. Raises DamagedEvents if that is the first."""
     good: list[Stored] = []
     bad: list[int] = []
     what, total = "", 0

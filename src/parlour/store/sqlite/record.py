@@ -14,20 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from parlour.store.sqlite.directory import sync_directory
+from parlour.store.sqlite.directory import FRESH_RECORD, OPEN, RECORD, sync_directory
 from parlour.store.sqlite.file_id import FileId
-from parlour.store.sqlite.files import FRESH_RECORD, RECORD
 
 SLOT_BYTES = 512
 """What a disk writes as a whole. There are two slots, written in turns: a torn one leaves the other."""
 
 _MAGIC = b"parlour1"
 _SLOT = struct.Struct("<8sQ16sQIIIIQIQ")
-_CHECKSUM = struct.Struct("<I")
-
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_WRITE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class End(IntEnum):
@@ -44,9 +38,8 @@ class End(IntEnum):
 class Position(NamedTuple):
     """How far a database has come.
 
-    `event` is the id of the row that the newest batch ended with, that of an event or of a commit (0:
-    not known); `checksum` is that of this row.
-    `checkpoints` is how many the database file itself has been through, at least (see `checkpoints.py`).
+    `event` is the id of the row that the newest batch ended with, that of an event or of a commit (0: not known);
+    `checksum` is that of this row, `checkpoints` how many the file has been through (`checkpoints.py`).
     """
 
     epoch: str
@@ -67,7 +60,7 @@ class Found(NamedTuple):
 def read_record(directory: Path) -> Found | None:
     """The record of a directory; None if there is none, or no slot of it verifies. Raises OSError."""
     try:
-        handle = os.open(directory / RECORD, _READ)
+        handle = os.open(directory / RECORD, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
@@ -90,13 +83,13 @@ def pack(number: int, position: Position, itself: FileId) -> bytes:
         _MAGIC, number, epoch.encode(), event, checksum, checkpoints, end,
         database.generation, database.inode, itself.generation, itself.inode,
     )  # fmt: skip
-    return slot + _CHECKSUM.pack(crc32(slot))
+    return slot + crc32(slot).to_bytes(4, "little")
 
 
 def unpack(slot: bytes) -> tuple[int, Position, FileId] | None:
     """What `pack` was given; None if it is not whole."""
-    body, checksum = slot[: _SLOT.size], slot[_SLOT.size : _SLOT.size + _CHECKSUM.size]
-    if not body.startswith(_MAGIC) or _CHECKSUM.pack(crc32(body)) != checksum:
+    body = slot[: _SLOT.size]
+    if not body.startswith(_MAGIC) or not slot.startswith(body + crc32(body).to_bytes(4, "little")):
         return None
     _, number, epoch, event, crc, checkpoints, end, *ids = _SLOT.unpack(body)
     database, itself = FileId(ids[1], ids[0]), FileId(ids[3], ids[2])
@@ -104,9 +97,8 @@ def unpack(slot: bytes) -> tuple[int, Position, FileId] | None:
 
 
 class Record:
-    """The record of a running server. Every start makes a new file, and so does every end in good order.
-
-    So a copy that is written over it, into the same file, still speaks of another one. Belongs to one thread at a time.
+    """The record of a running server, for one thread at a time. Every start and every end in good order makes a new
+    file, so that a copy that is written over it, into the same file, still speaks of another one.
     """
 
     def __init__(self, directory: Path, position: Position) -> None:
@@ -117,11 +109,10 @@ class Record:
         try:
             self._handle, self._itself = self._create()
         except OSError:  # no room, or no inode, for a new file; but what is there can be written over
-            self._handle = os.open(directory / RECORD, _WRITE)
+            self._handle = os.open(directory / RECORD, OPEN)
             self._itself = FileId.of(self._handle)
             self._number = max((slot[0] for slot in _slots(self._handle)), default=0)
-            self._write()
-            self._sync()
+            self._write(is_synced=True)
 
     def stored(self, event: int, checksum: int) -> None:
         """A batch has been stored, and ends with this row."""
@@ -132,8 +123,7 @@ class Record:
     def moved(self, checkpoints: int) -> None:
         """The database file has been through so many checkpoints, synced. Syncs."""
         self._position = self._position._replace(checkpoints=checkpoints)
-        self._write()
-        self._sync()
+        self._write(is_synced=True)
 
     def close(self, end: End) -> None:
         """Say how the run has ended, synced, and let go."""
@@ -143,8 +133,7 @@ class Record:
             try:
                 self._handle, self._itself = self._create()
             except OSError:  # a full disk; but what is there can be written over
-                self._write()
-                self._sync()
+                self._write(is_synced=True)
             else:
                 os.close(replaced)
         os.close(self._handle)
@@ -153,7 +142,7 @@ class Record:
         fresh = self._directory / FRESH_RECORD
         with suppress(FileNotFoundError):
             os.unlink(fresh)
-        handle = os.open(fresh, _CREATE, 0o600)
+        handle = os.open(fresh, OPEN | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             itself = FileId.of(handle)
             os.pwrite(handle, pack(0, self._position, itself).ljust(2 * SLOT_BYTES, b"\0"), 0)
@@ -166,12 +155,10 @@ class Record:
         self._number = 0
         return handle, itself
 
-    def _write(self) -> None:
+    def _write(self, is_synced: bool = False) -> None:
         self._number += 1
         with suppress(OSError):  # the messages do not need it
             slot = pack(self._number, self._position, self._itself)
             os.pwrite(self._handle, slot, self._number % 2 * SLOT_BYTES)
-
-    def _sync(self) -> None:
-        with suppress(OSError):
-            os.fsync(self._handle)
+            if is_synced:
+                os.fsync(self._handle)

@@ -17,7 +17,6 @@ FROM rooms WHERE name = ?
 """The number, oldest seq, newest event id (null if none) and policy of a room."""
 
 TIME_OF = "SELECT at_ms FROM events WHERE id = ?"
-
 CREATE_ROOM = "INSERT INTO rooms (name) VALUES (?) RETURNING room_no"
 SET_POLICY = "UPDATE rooms SET policy_seq = ?, access = ? WHERE room_no = ?"
 
@@ -25,7 +24,6 @@ FIND_KEY = """
 SELECT id, checksum, body, type, ref FROM events
 WHERE id >> 36 = ? AND author = ? AND key = ? AND key IS NOT NULL
 """
-
 
 INSERT_SIZES = (2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257)
 """An INSERT for every size of a batch would keep 22 MB of compiled statements; these keep about one. Each is one more
@@ -43,8 +41,7 @@ CHECKSUM = 5
 def insert_events(count: int) -> tuple[str, int]:
     """One statement for `count` rows (id, at_ms, author, key, body, checksum, type, ref), so that a batch is one step.
 
-    Also returns how many NULLs must follow the values: the statement has the next of INSERT_SIZES, and rows without an
-    id are skipped.
+    And how many NULLs must follow the values: it has the next of INSERT_SIZES, and skips rows without an id.
     """
     size = next(size for size in INSERT_SIZES if size >= count)
     values = ",".join(["(?,?,?,?,?,?,?,?)"] * size)
@@ -76,18 +73,14 @@ SELECT room_no, first_seq,
   CAST((SELECT group_concat((id & ((1 << 36) - 1)) || ' ' || checksum || ' ' || type || ' '
     || coalesce(ref, '') || ' ' || CAST(body AS TEXT), char(10)) FROM (
     SELECT id, checksum, type, ref, body FROM events
-    WHERE {fitting} ORDER BY id)) AS BLOB)
+    WHERE id BETWEEN {fitting} ORDER BY id)) AS BLOB)
 FROM room
 """
 FIRST_PAGE = _PAGE.format(
-    order="ASC",
-    fitting="""id >= base + ?2
-      AND id <= (SELECT coalesce(max(id) FILTER (WHERE total <= ?5), min(id)) FROM sizes)""",
+    order="ASC", fitting="base + ?2 AND (SELECT coalesce(max(id) FILTER (WHERE total <= ?5), min(id)) FROM sizes)"
 )
 LAST_PAGE = _PAGE.format(
-    order="DESC",
-    fitting="""id <= base + ?3
-      AND id >= (SELECT coalesce(min(id) FILTER (WHERE total <= ?5), max(id)) FROM sizes)""",
+    order="DESC", fitting="(SELECT coalesce(min(id) FILTER (WHERE total <= ?5), max(id)) FROM sizes) AND base + ?3"
 )
 """A page is one step and one value: "seq checksum type ref body" lines, which need no escaping because JSON has no raw
 newline. `sizes` finds where the limits fall from the lengths alone, without loading bodies.
@@ -96,8 +89,8 @@ Parameters: the name of the room, the first and last seq, at most how many event
 first_seq, newest id, how many events the limit covers, the lines. No row: no such room.
 """
 
-ROOMS = """
-SELECT rooms.name, rooms.first_seq, events.id & ((1 << 36) - 1), events.at_ms, policy_seq, access
+NEWEST_ROOMS = """
+SELECT room_no, rooms.name, rooms.first_seq, events.id, events.at_ms, policy_seq, access
 FROM rooms JOIN events ON events.id =
   (SELECT max(id) FROM events AS newest WHERE newest.id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1)
 ORDER BY events.at_ms DESC, rooms.name LIMIT ?
@@ -134,14 +127,7 @@ IS_FOLLOWED = "SELECT EXISTS (SELECT 1 FROM cursors)"
 DROP_CURSOR = "DELETE FROM cursors WHERE follower = ?"
 
 EVENTS_FROM = """
-SELECT id, at_ms, author, key, body, checksum, type, ref FROM events WHERE id >= ? AND id <= ? ORDER BY id
-"""
-
-RECENT_ROOMS = """
-SELECT room_no, name, first_seq, events.id
-FROM rooms JOIN events ON events.id =
-  (SELECT max(id) FROM events AS newest WHERE newest.id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1)
-ORDER BY events.at_ms DESC LIMIT ?
+SELECT id, at_ms, author, key, body, checksum, type, ref FROM events WHERE id BETWEEN ? AND ? ORDER BY id
 """
 
 ROOM_AFTER = """

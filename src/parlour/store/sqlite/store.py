@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
-from collections.abc import Callable
 from pathlib import Path
 
 from parlour.chat.ports import Clock, Ids, RoomSummary
@@ -17,15 +16,13 @@ from parlour.store.recent import RecentRooms, RoomHead
 from parlour.store.sqlite.database import Database, open_database
 from parlour.store.sqlite.pages import log_of, newest_rooms, page
 from parlour.store.sqlite.readers import Readers
-from parlour.store.sqlite.writer import Wait, Writer
+from parlour.store.sqlite.writer import OnFatal, Writer
 
 
 class SqliteStore(CommitQueue):
     """A `Store` in one directory, for one process at a time. Made by `open`."""
 
-    def __init__(
-        self, database: Database, clock: Clock, on_fatal: Callable[[BaseException], None], queue_bytes: int
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, on_fatal: OnFatal, queue_bytes: int) -> None:
         super().__init__(clock, queue_bytes)
         self.epoch, self.secret, self._seed = database.identity
         self._directory = database.directory
@@ -40,19 +37,9 @@ class SqliteStore(CommitQueue):
 
     @classmethod
     async def open(
-        cls,
-        directory: Path,
-        *,
-        clock: Clock,
-        ids: Ids,
-        on_fatal: Callable[[BaseException], None],
-        queue_bytes: int = QUEUE_BYTES,
+        cls, directory: Path, *, clock: Clock, ids: Ids, on_fatal: OnFatal, queue_bytes: int = QUEUE_BYTES
     ) -> SqliteStore:
-        """Open the logs in `directory`, making it if needed. Raises StoreError.
-
-        `queue_bytes` bounds what waits for the disk. `on_fatal` is called
-        once, on the loop, when the disk has failed: nothing will be stored any more and the process should end.
-        """
+        """Open the logs in `directory`, making it if needed. `queue_bytes` bounds what waits. Raises StoreError."""
         database = await asyncio.to_thread(open_database, directory, ids)
         return cls(database, clock, on_fatal, queue_bytes)
 
@@ -62,7 +49,7 @@ class SqliteStore(CommitQueue):
 
     def wait(self, seconds: float) -> None:
         """See `CommitQueue.wait`."""
-        self._writer.jobs.put(Wait(seconds))
+        self._writer.jobs.put(seconds)
 
     def _publish(self, outcome: Outcome) -> None:
         self._commits += 1
