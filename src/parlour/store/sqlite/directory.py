@@ -54,7 +54,7 @@ class DataDirectory:
             os.close(lock)
             raise DirectoryInUse(str(path), int(holder) if holder.isdigit() else 0) from None
         text = f"{os.getpid()}\n".encode()
-        os.pwrite(lock, text, 0)  # over what is there, which needs no room on the disk
+        os.pwrite(lock, text, 0)  # over what is there, which needs no space on the disk
         os.ftruncate(lock, len(text))
         self.path = path
         self._lock = lock

@@ -108,7 +108,7 @@ class Record:
         self._number = 0
         try:
             self._handle, self._itself = self._create()
-        except OSError:  # no room, or no inode, for a new file; but what is there can be written over
+        except OSError:  # no space, or no inode, for a new file; but what is there can be written over
             self._handle = os.open(directory / RECORD, OPEN)
             self._itself = FileId.of(self._handle)
             self._number = max((slot[0] for slot in _slots(self._handle)), default=0)

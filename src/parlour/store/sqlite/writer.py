@@ -151,7 +151,7 @@ class Writer:
         self._tell(self._on_fatal, error)
 
     def _probe(self) -> None:
-        """Try whether a full disk has room again: perhaps nobody sends, because we said that we are not ready."""
+        """Try whether a full disk has space again: perhaps nobody sends, because we said that we are not ready."""
         try:
             self._connection.execute(sql.PROBE)
         except apsw.Error as error:
