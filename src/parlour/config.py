@@ -211,11 +211,7 @@ class Loaded(NamedTuple):
     sources: Mapping[str, str]
 
 
-def load(
-    flags: Mapping[str, str | None],
-    environ: Mapping[str, str],
-    config_file: Path | None = None,
-) -> Loaded:
+def load(flags: Mapping[str, str | None], environ: Mapping[str, str], config_file: Path | None = None) -> Loaded:
     """Put the settings together. `flags` has the text given on the command line by setting name, None if not given.
 
     Values of lists are joined by commas. An empty variable counts as absent. Raises ConfigError.

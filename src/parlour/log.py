@@ -30,13 +30,7 @@ _MAX_VALUE = 2000
 
 
 def event(
-    logger: logging.Logger,
-    name: str,
-    level: int = INFO,
-    /,
-    *,
-    error: BaseException | None = None,
-    **fields: object,
+    logger: logging.Logger, name: str, level: int = INFO, /, *, error: BaseException | None = None, **fields: object
 ) -> None:
     """Log that `name` happened. `error` adds its traceback. Costs one comparison when the level is off."""
     if logger.isEnabledFor(level):

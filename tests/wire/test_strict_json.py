@@ -165,7 +165,8 @@ def test_everything_else_is_refused_with_its_field(data: bytes, field: str | Non
         (b" \n", "There is no JSON here."),
         (b'{"text":"a"', "The JSON ends too early."),
         (b"Hello", "The JSON is broken at byte 0."),
-        (b'{"text":NaN}', "The JSON is broken at byte 8."),
+        (b'{"text":a}', "The JSON is broken at byte 8."),
+        (b'{"text":NaN}', "A number is not within 2 to the power of 53."),
         (b"{} x", "Something follows the JSON."),
         (b'{"by":{}}', "The member name is missing."),
         (b'{"colour":1}', "There is no member colour here; known are by, count, flag, free, ratio, tags, text."),
@@ -214,10 +215,6 @@ def test_sizes_are_counted_over_the_whole_document() -> None:
         with pytest.raises(Refusal) as refused:
             decode(json.dumps({"free": too_many}).encode(), Sample)
         assert refused.value.code == "bad_json"
-    assert decode(b'{"free":{"a":1}}', Sample, max_keys=2, max_depth=2).free == {"a": 1}
-    for max_keys, max_depth in ((1, 2), (2, 1)):
-        with pytest.raises(Refusal):
-            decode(b'{"free":{"a":1}}', Sample, max_keys=max_keys, max_depth=max_depth)
 
 
 def is_in_bounds(value: object) -> bool:

@@ -28,8 +28,6 @@ def parse_cursor(text: str, field: str = "since") -> Cursor:
     match = _CURSOR.fullmatch(text)
     if match is None or int(match[2]) > MAX_SEQ:
         raise Refusal(
-            "bad_cursor",
-            "A cursor is a number, or an epoch, a dot and a number, such as k3f9.42.",
-            field=field,
+            "bad_cursor", "A cursor is a number, or an epoch, a dot and a number, such as k3f9.42.", field=field
         )
     return Cursor(match[1], int(match[2]))

@@ -1,9 +1,7 @@
 """JSON from strangers, decoded into msgspec types or refused, with nothing left to interpretation.
 
-msgspec already refuses what is not RFC 8259 (NaN, a byte order mark, trailing bytes, lone surrogates), booleans as
-numbers and unknown fields. What it lets pass is refused here: doubled keys (msgspec keeps the last one, others the
-first), numbers that a browser would round, NUL, and depth and size without end. For that the standard library's decoder
-reads the document once more, since it shows every pair of an object.
+msgspec lets pass what is refused here: doubled keys (it keeps the last one, others the first), numbers that a browser
+would round, NUL, depth and size without end. So the standard decoder, which shows every pair of an object, is first.
 """
 
 from __future__ import annotations
@@ -11,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -31,12 +30,8 @@ MAX_NUMBER = 2**53
 _MAX_NUMBER_CHARS = 17
 _MAX_SHOWN_CHARS = 128
 
-_HALF_PAIR = re.compile(
-    rb"(?<!\\)(?:\\\\)*+(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F])"
-)
-_COLON = re.compile(r"[ \t\n\r]*+:")
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"?([ \t\n\r]*+:)?', re.DOTALL)  # linear: it matches at every quote
 # How msgspec words what we pass on.
-_AT_BYTE = re.compile(r" \(byte ([0-9]+)\)$")
 _AT_PATH = " - at `$"
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
@@ -52,55 +47,39 @@ _TYPE_WORDS = {
 }
 
 
-def decode(
-    data: bytes | str,
-    type_: type[T],
-    *,
-    instead: Mapping[str, str] | None = None,
-    max_depth: int = MAX_JSON_DEPTH,
-    max_keys: int = MAX_JSON_KEYS,
-) -> T:
+def decode(data: bytes | str, type_: type[T], *, instead: Mapping[str, str] | None = None) -> T:
     """Decode one JSON document into `type_`: a msgspec Struct with `forbid_unknown_fields`, or a union of such.
 
-    `data` is UTF-8, or text that was decoded from it. `instead` names the members in which others say the same.
-    `max_depth` counts open arrays and objects, `max_keys` the keys of all objects together. Time is linear in the
-    input. Raises Refusal("bad_utf8"), or ("bad_json") whose `field` is the path of the offending field (`by.name`)
-    where there is one.
+    `data` is UTF-8, or text that was decoded from it. `instead` names the members in which others say the same. Time is
+    linear in the input. Raises Refusal("bad_utf8"), or ("bad_json") whose `field` is the path of the offending field
+    (`by.name`) where there is one.
     """
     text = _decode_utf8(data) if isinstance(data, bytes) else data
     try:
+        _Check().value(_STANDARD.decode(text), None, 0)
         value: T = _decoder(type_).decode(text)
-        _check(text, max_depth, max_keys)
     except msgspec.ValidationError as exc:
         raise _wrong_type(str(exc), type_, instead or {}) from None
-    except msgspec.DecodeError as exc:
-        raise _malformed(text, str(exc)) from None
+    except json.JSONDecodeError as exc:
+        raise _malformed(text, exc) from None
     except RecursionError:
-        raise _too_deep(max_depth) from None
+        raise _too_deep() from None
     return value
 
 
-_DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
-"""One decoder a type; the types are ours, so there are few."""
-
-
-def _decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
-    decoder = _DECODERS.get(type_)
-    if decoder is None:
-        decoder = _DECODERS[type_] = msgspec.json.Decoder(type_)
-    return decoder
+_decoder: Callable[[Any], msgspec.json.Decoder[Any]] = cache(msgspec.json.Decoder)
 
 
 def _decode_utf8(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as exc:
-        field = _last_key(data[: exc.start])
+        field = _last_key(data[: exc.start].decode())
         raise Refusal("bad_utf8", f"Byte {exc.start} is not valid UTF-8.", field=field) from None
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of the standard decoder. Raises Refusal for a doubled key."""
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of the document. Raises Refusal for a doubled key."""
     members = dict(pairs)
     if len(members) < len(pairs):
         seen: set[str] = set()
@@ -116,56 +95,51 @@ def _whole_number(digits: str) -> float:
     return int(digits) if len(digits) <= _MAX_NUMBER_CHARS else math.inf
 
 
-_STANDARD = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_whole_number)
-_BROKEN = json.JSONDecoder(strict=False)
-
-
-def _check(text: str, max_depth: int, max_keys: int) -> None:
-    """Check valid JSON for doubled keys, long numbers, NUL, depth and the number of keys."""
-    _Check(max_depth, max_keys).value(_STANDARD.decode(text), None, 0)
+_STANDARD = json.JSONDecoder(object_pairs_hook=_members, parse_int=_whole_number)
 
 
 class _Check:
-    """One walk through a document, as the standard decoder gives it."""
+    """One walk through a document."""
 
-    __slots__ = ("_containers", "_keys", "_max_depth", "_max_keys")
+    __slots__ = ("_containers", "_keys")
 
-    def __init__(self, max_depth: int, max_keys: int) -> None:
-        self._max_depth = max_depth
-        self._max_keys = max_keys
+    def __init__(self) -> None:
         self._keys = self._containers = 0
 
     def value(self, value: object, key: str | None, depth: int) -> None:
         """Check a value and what is in it; `key` is the one that it or an array around it stands under."""
         if isinstance(value, str):
-            if "\0" in value:
-                raise _has_nul(key)
+            _check_string(value, key)
         elif isinstance(value, dict):
             self._open(key, depth)
             self._keys += len(value)
-            if self._keys > self._max_keys:
-                raise Refusal("bad_json", f"The JSON has more than {self._max_keys} keys.")
+            if self._keys > MAX_JSON_KEYS:
+                raise Refusal("bad_json", f"The JSON has more than {MAX_JSON_KEYS} keys.")
             for name, item in value.items():
-                if "\0" in name:
-                    raise _has_nul(name)
+                _check_string(name, name)
                 self.value(item, name, depth + 1)
         elif isinstance(value, list):
             self._open(key, depth)
             for item in value:
                 self.value(item, key, depth + 1)
-        elif isinstance(value, int | float) and abs(value) > MAX_NUMBER:
-            raise Refusal("bad_json", "A number lies beyond 2 to the power of 53.", field=_field(key))
+        elif isinstance(value, int | float) and not abs(value) <= MAX_NUMBER:  # nor is NaN
+            raise Refusal("bad_json", "A number is not within 2 to the power of 53.", field=_field(key))
 
     def _open(self, key: str | None, depth: int) -> None:
-        if depth == self._max_depth:
-            raise _too_deep(self._max_depth, key)
+        if depth == MAX_JSON_DEPTH:
+            raise _too_deep(key)
         if self._containers == MAX_CONTAINERS:
             raise Refusal("bad_json", f"The JSON has more than {MAX_CONTAINERS} arrays and objects.")
         self._containers += 1
 
 
-def _has_nul(key: str | None) -> Refusal:
-    return Refusal("bad_json", "A string contains U+0000.", field=_field(key))
+def _check_string(text: str, key: str | None) -> None:
+    if "\0" in text:
+        raise Refusal("bad_json", "A string contains U+0000.", field=_field(key))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Refusal("bad_json", "A string contains half of a surrogate pair.", field=_field(key)) from None
 
 
 def _wrong_type(message: str, type_: type[Any], instead: Mapping[str, str]) -> Refusal:
@@ -203,39 +177,27 @@ def _in_words(types: str) -> str:
     return " or ".join([_TYPE_WORDS.get(name, name) for name in types.split(" | ")])
 
 
-def _malformed(text: str, message: str) -> Refusal:
-    """Word what msgspec says of what is not JSON."""
-    data = text.encode()
-    if found := _HALF_PAIR.search(data):
-        return Refusal(
-            "bad_json", "A string contains half of a surrogate pair.", field=_last_key(data[: found.start()])
-        )
-    if at := _AT_BYTE.search(message):
-        follows = "trailing characters" in message
-        detail = "Something follows the JSON." if follows else f"The JSON is broken at byte {at[1]}."
-        return Refusal("bad_json", detail, field=_last_key(data[: int(at[1])]))
-    return Refusal("bad_json", "The JSON ends too early." if text.strip() else "There is no JSON here.")
+def _malformed(text: str, error: json.JSONDecodeError) -> Refusal:
+    """Word what the decoder says of what is not JSON."""
+    if not text.strip():
+        return Refusal("bad_json", "There is no JSON here.")
+    before = text[: error.pos]
+    field = _last_key(before)
+    if error.msg == "Extra data":
+        return Refusal("bad_json", "Something follows the JSON.", field=field)
+    if error.pos >= len(text) or error.msg.startswith("Unterminated"):
+        return Refusal("bad_json", "The JSON ends too early.")
+    return Refusal("bad_json", f"The JSON is broken at byte {len(before.encode())}.", field=field)
 
 
-def _too_deep(max_depth: int, key: str | None = None) -> Refusal:
-    return Refusal("bad_json", f"The JSON is nested deeper than {max_depth} levels.", field=_field(key))
+def _too_deep(key: str | None = None) -> Refusal:
+    return Refusal("bad_json", f"The JSON is nested deeper than {MAX_JSON_DEPTH} levels.", field=_field(key))
 
 
-def _last_key(data: bytes) -> str | None:
-    """The key whose value the end of `data` lies in, as far as broken JSON can tell.
-
-    Each string is read once, and one that is broken is the last: what is behind it is never looked at.
-    """
-    text = data.decode("utf-8", "replace")
-    key, at = None, 0
-    try:
-        while (at := text.find('"', at)) >= 0:
-            string, at = _BROKEN.raw_decode(text, at)
-            if _COLON.match(text, at):
-                key = string
-    except json.JSONDecodeError:
-        pass
-    return _field(key)
+def _last_key(text: str) -> str | None:
+    """The key whose value the end of `text` lies in, as far as broken JSON can tell."""
+    keys = [string for string, colon in _STRING.findall(text) if colon]
+    return _field(keys[-1]) if keys else None
 
 
 def _field(name: str | None) -> str | None:
