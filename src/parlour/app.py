@@ -7,7 +7,7 @@ import logging
 import resource
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import urlsplit
@@ -69,69 +69,39 @@ class App:
     """A running server. Made by `start`, ended by `stop`."""
 
     settings: Settings
-    store: Store
-    hub: Hub
-    posting: Posting
-    rates: Rates | None
-    new_rooms: NewRooms
-    reads: AddressBuckets | None
-    places: AddressCounts | None
+    context: Context
     server: Server
-    wheel: Wheel
+    rates: Rates | None
+    compressor: Compressor
     tls: ServerTls | None
     listeners: list[Listener]
-    operator: Listener | None
-    """The operator's socket; None for a server that has none."""
-    compressor: Compressor
-    closing: Closing
-    retention: asyncio.Task[None] | None = None
-    _accepting: list[asyncio.AbstractServer] = field(default_factory=list)
+    sockets: ExitStack = field(default_factory=ExitStack)
+    """Closes what accepts connections."""
+    parts: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """Closes everything else."""
 
     @property
     def urls(self) -> list[str]:
         """Where it listens, port 0 resolved."""
         return [listener.address("https" if self.tls else "http") for listener in self.listeners]
 
-    async def accept(self) -> None:
-        """Begin to accept connections."""
-        plain = partial(HttpConnection, self.server)
-        tcp = plain if self.tls is None else partial(TlsPortConnection, self.server, self.tls.context)
-        self._accepting = [
-            await accept_on(listener, tcp if listener.path is None else plain) for listener in self.listeners
-        ]
-        if self.operator is not None:
-            self._accepting.append(await accept_on(self.operator, partial(plain, OPERATOR_ADDRESS)))
-
-    def stop_accepting(self) -> None:
-        """Refuse new connections; the open ones stay."""
-        for accepting in self._accepting:
-            accepting.close()
-        for listener in self.listeners:
-            listener.close()
-        if self.operator is not None:
-            self.operator.close()
-
     async def stop(self, seconds: float | None = None) -> int:
         """Drain, then close everything. Returns how many connections had to be cut off."""
         left = await self.server.drain.run(self._begin_stop, self.server.limits.drain_s if seconds is None else seconds)
-        self.wheel.stop()
-        if self.retention is not None:
-            self.retention.cancel()
-        await self.hub.close()
-        await self.store.close()
-        self.compressor.close()
+        await self.parts.aclose()
         return left
 
     def _begin_stop(self) -> None:
-        self.stop_accepting()
-        self.hub.end_waits()  # a long-poll would hold the stop for as long as it may wait
+        self.sockets.close()
+        self.context.hub.end_waits()  # a long-poll would hold the stop for as long as it may wait
 
     def sizes(self) -> dict[str, int]:
         """How much there is of everything that can grow (for SIGUSR1)."""
-        rates = {} if self.rates is None else {**self.rates.sizes(), **self.new_rooms.sizes()}
-        reads = 0 if self.reads is None else len(self.reads)
-        places = 0 if self.places is None else self.places.total
-        return {**self.server.sizes(), **self.hub.sizes(), **rates, "rates_of_reading": reads, "places": places}
+        context = self.context
+        rates = {} if self.rates is None else {**self.rates.sizes(), **context.new_rooms.sizes()}
+        reads = 0 if context.reads is None else len(context.reads)
+        places = 0 if context.places is None else context.places.total
+        return {**self.server.sizes(), **context.hub.sizes(), **rates, "rates_of_reading": reads, "places": places}
 
 
 async def start(
@@ -148,28 +118,40 @@ async def start(
     person who started it; then nothing is left open.
     """
     tls = ServerTls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
-    async with AsyncExitStack() as undo:  # of what was opened, should a later step fail
+    async with AsyncExitStack() as parts:  # closes what was opened, should a later step fail
+        sockets = parts.enter_context(ExitStack())
         listeners = open_listeners(settings.host, settings.port, settings.unix_socket)
         for listener in listeners:
-            undo.callback(listener.close)
+            sockets.callback(listener.close)
         store = await _open_store(settings, on_fatal)
-        undo.push_async_callback(store.close)
+        parts.push_async_callback(store.close)
         operator = _open_operator_socket(settings)
         if operator is not None:
-            undo.callback(operator.close)
-        app = _build(settings, store, tls, listeners, operator, relay or LocalRelay(), tuning)
-        undo.push_async_callback(app.hub.close)
-        app.wheel.start(app.server.loop)
-        undo.callback(app.wheel.stop)
-        await app.accept()
-        if settings.retention_days:
-            retention = Retention(store, settings.retention_days, SystemClock())
-            app.retention = asyncio.get_running_loop().create_task(retention.run())
-        else:
-            with suppress(Refusal):  # a full disk: the next start does it
-                await store.run(forget(Retention.NAME))
-        undo.pop_all()
+            sockets.callback(operator.close)
+        app = _build(settings, store, tls, listeners, relay or LocalRelay(), tuning)
+        parts.callback(app.compressor.close)
+        parts.push_async_callback(app.context.hub.close)
+        app.server.wheel.start(app.server.loop)
+        parts.callback(app.server.wheel.stop)
+        plain = partial(HttpConnection, app.server)
+        tcp = plain if tls is None else partial(TlsPortConnection, app.server, tls.context)
+        for listener in listeners:
+            sockets.callback((await accept_on(listener, tcp if listener.path is None else plain)).close)
+        if operator is not None:
+            sockets.callback((await accept_on(operator, partial(plain, OPERATOR_ADDRESS))).close)
+        await _keep_retention(settings, store, parts)
+        app.sockets, app.parts = sockets, parts.pop_all()
     return app
+
+
+async def _keep_retention(settings: Settings, store: Store, parts: AsyncExitStack) -> None:
+    """Begin to remove old messages, or forget how far an earlier process had come with it."""
+    if settings.retention_days:
+        retention = Retention(store, settings.retention_days, SystemClock())
+        parts.callback(asyncio.get_running_loop().create_task(retention.run()).cancel)
+    else:
+        with suppress(Refusal):  # a full disk: the next start does it
+            await store.run(forget(Retention.NAME))
 
 
 async def _open_store(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Store:
@@ -195,7 +177,6 @@ def _build(
     store: Store,
     tls: ServerTls | None,
     listeners: list[Listener],
-    operator: Listener | None,
     relay: Relay,
     tuning: Tuning | None,
 ) -> App:
@@ -243,23 +224,7 @@ def _build(
     )
     compressor = Compressor()
     server = _server(settings, context, wheel, drain, fan_out, compressor)
-    return App(
-        settings=settings,
-        store=store,
-        hub=hub,
-        posting=posting,
-        rates=rates,
-        new_rooms=new_rooms,
-        reads=reads,
-        places=places,
-        server=server,
-        wheel=wheel,
-        tls=tls,
-        listeners=listeners,
-        operator=operator,
-        compressor=compressor,
-        closing=context.closing,
-    )
+    return App(settings, context, server, rates, compressor, tls, listeners)
 
 
 def _limits(settings: Settings) -> Limits:
@@ -276,7 +241,10 @@ def _limits(settings: Settings) -> Limits:
 def _server(
     settings: Settings, context: Context, wheel: Wheel, drain: Drain, fan_out: FanOut, compressor: Compressor
 ) -> Server:
-    site = None if settings.public_url is None else _site(settings.public_url)
+    site = None
+    if settings.public_url is not None:
+        url = urlsplit(settings.public_url)
+        site = Site(f"{url.scheme}://{url.netloc}", url.path)
     return Server(
         application=Api(context, compressor, "" if site is None else site.prefix),
         wheel=wheel,
@@ -291,11 +259,6 @@ def _server(
         large=LargeAnswers() if settings.rate_limits else LargeAnswers(of_client=ALL_BYTES),
         site=site,
     )
-
-
-def _site(public_url: str) -> Site:
-    parts = urlsplit(public_url)
-    return Site(f"{parts.scheme}://{parts.netloc}", parts.path)
 
 
 def _hosts(settings: Settings, listeners: Sequence[Listener]) -> frozenset[str] | None:

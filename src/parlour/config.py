@@ -83,45 +83,42 @@ _ORIGINS = items("ORIGIN", "origins such as https://chat.example.org", parse_ori
 _DATA = Path("parlour-data")
 
 
-def _row(section: str, kind: Kind, default: object, help: str, unit: str = "") -> Any:  # noqa: A002
+def _row(kind: Kind, default: object, help: str, unit: str = "") -> Any:  # noqa: A002
     """A field of `Settings` together with its row of the table."""
-    return dataclasses.field(default=default, metadata={"row": (section, kind, help, unit)})
+    return dataclasses.field(default=default, metadata={"row": (kind, help, unit)})
+
+
+_SECTIONS = {"port": "Listening", "data": "Storage", "access": "Access", "log_format": "Operation"}
+"""The first setting of each section."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting with its value; the fields, in this order, are the rows of `SETTINGS`."""
 
-    # Listening
-    port: int = _row("Listening", integer(0, 65535), 8080, "TCP port; 0 takes any free one.")
+    port: int = _row(integer(0, 65535), 8080, "TCP port; 0 takes any free one.")
     host: tuple[str, ...] = _row(
-        "Listening",
         _HOSTS,
         ("127.0.0.1",),
         "Addresses to listen on. `0.0.0.0,::` is every address of the machine; `none` is no TCP at all.",
     )
     unix_socket: Path | None = _row(
-        "Listening", _PATH, None, "Listen on a Unix socket too, for a reverse proxy on the same machine."
+        _PATH, None, "Listen on a Unix socket too, for a reverse proxy on the same machine."
     )
-    tls_cert: Path | None = _row(
-        "Listening", _FILE, None, "Certificate chain in PEM form; makes TCP HTTPS. Read again on SIGHUP."
-    )
-    tls_key: Path | None = _row("Listening", _FILE, None, "Private key of the certificate, in PEM form.")
+    tls_cert: Path | None = _row(_FILE, None, "Certificate chain in PEM form; makes TCP HTTPS. Read again on SIGHUP.")
+    tls_key: Path | None = _row(_FILE, None, "Private key of the certificate, in PEM form.")
     trusted_proxies: tuple[str, ...] = _row(
-        "Listening",
         _PROXIES,
         (),
         "Peers whose X-Forwarded-For, -Proto, -Host and -Prefix are believed; `unix` means those on the Unix socket.",
     )
     public_url: str | None = _row(
-        "Listening",
-        public_url("URL"),
+        public_url,
         None,
         "Where people reach this server, perhaps below a path (`https://example.org/chat`): what begins every address"
         " that it gives. Without it that is what the client or a trusted proxy calls it.",
     )
     allowed_hosts: tuple[str, ...] = _row(
-        "Listening",
         _HOST_NAMES,
         (),
         "Names clients may call this server by (Host, and X-Forwarded-Host of a trusted proxy), beside that of the"
@@ -129,53 +126,41 @@ class Settings:
         " to localhost and loopback addresses; others answer to any name.",
     )
     allowed_origins: tuple[str, ...] = _row(
-        "Listening",
         _ORIGINS,
         (),
         "Further web origins whose pages may send and open WebSockets. There is no CORS: they cannot read answers.",
     )
     hsts_seconds: int = _row(
-        "Listening",
         integer(0, 100_000_000),
         0,
         "Tell browsers over HTTPS to use nothing else for this host for so long (HSTS); 0 does not.",
         "seconds",
     )
-
-    # Storage
-    data: Path = _row("Storage", _DIR, _DATA, "Directory of the database, made with mode 0700.")
+    data: Path = _row(_DIR, _DATA, "Directory of the database, made with mode 0700.")
     store: Literal["sqlite", "memory"] = _row(
-        "Storage", choice("sqlite", "memory"), "sqlite", "Where messages are kept; `memory` forgets them at the end."
+        choice("sqlite", "memory"), "sqlite", "Where messages are kept; `memory` forgets them at the end."
     )
     retention_days: int = _row(
-        "Storage", integer(0, 36500), 0, "Messages older than this are removed; 0 keeps them for ever.", "days"
+        integer(0, 36500), 0, "Messages older than this are removed; 0 keeps them for ever.", "days"
     )
-
-    # Access
     access: Literal["open", "members"] = _row(
-        "Access",
         choice("open", "members"),
         "open",
         "Who may take part: everybody as a guest, or members only, which is nobody as long as there are no accounts.",
     )
     rate_limits: bool = _row(
-        "Access",
-        switch,
-        True,
-        "Limits per address on messages and connections; off is for measurements and trusted networks.",
+        switch, True, "Limits per address on messages and connections; off is for measurements and trusted networks."
     )
-
-    # Operation
     log_format: Literal["text", "json"] = _row(
-        "Operation", choice("text", "json"), "text", "How log lines on standard error are written."
+        choice("text", "json"), "text", "How log lines on standard error are written."
     )
     log_level: Literal["debug", "info", "warning", "error"] = _row(
-        "Operation", choice("debug", "info", "warning", "error"), "info", "The least important lines to write."
+        choice("debug", "info", "warning", "error"), "info", "The least important lines to write."
     )
     access_log: bool = _row(
-        "Operation", switch, False, "Write a log line for every answer, refusals included; without queries and bodies."
+        switch, False, "Write a log line for every answer, refusals included; without queries and bodies."
     )
-    debug: bool = _row("Operation", switch, False, "Check the event loop for slow callbacks; costs speed.")
+    debug: bool = _row(switch, False, "Check the event loop for slow callbacks; costs speed.")
     limits: Limits = Limits()
     """Those that have bounds in its table are rows of `SETTINGS` too."""
 
@@ -185,9 +170,11 @@ class Settings:
 
 
 def _table() -> Iterator[Setting]:
+    section = ""
     for field in dataclasses.fields(Settings):
         if "row" in field.metadata:
-            section, kind, help_text, unit = field.metadata["row"]
+            section = _SECTIONS.get(field.name, section)
+            kind, help_text, unit = field.metadata["row"]
             yield Setting(field.name, kind, field.default, section, help_text, unit)
     for limit in limit_rows(Limits()):
         if limit.bounds is not None:
@@ -249,7 +236,7 @@ def show(row: Setting, value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "on" if value else "off"
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return ",".join(value) or ("none" if row.name == "host" else "")
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -277,23 +264,20 @@ def _read_file(file: Path) -> dict[str, str]:
         raise ConfigError(f"--config: cannot read {file}: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"--config: {file} is not TOML: {error}") from error
-    names = [row.name for row in SETTINGS]
+    rows = {row.name: row for row in SETTINGS}
     for name in found:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
+        if name not in rows:
+            near = difflib.get_close_matches(name, rows, 1)
             hint = f" Did you mean {near[0]}?" if near else " The settings are listed in docs/config.md."
             raise ConfigError(f"{name!r} in {file}: there is no such setting.{hint}")
-    return {name: _toml_text(value, f"{name} in {file}") for name, value in found.items()}
+    return {name: _toml_text(rows[name], value, f"{name} in {file}") for name, value in found.items()}
 
 
-def _toml_text(value: object, source: str) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, str | int | float):
-        return str(value)
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ",".join(value) if value else "none" if source.startswith("host in") else ""
-    raise ConfigError(f"{source}: expected one value or an array of strings.")
+def _toml_text(row: Setting, value: object, source: str) -> str:
+    is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if not is_list and not isinstance(value, str | int | float):
+        raise ConfigError(f"{source}: expected one value or an array of strings.")
+    return str(value) if isinstance(value, float) else show(row, value)
 
 
 def _check_together(settings: Settings, sources: Mapping[str, str]) -> None:

@@ -12,9 +12,6 @@ from urllib.parse import urlsplit
 
 from parlour.core.base_path import base_path
 
-_WHOLE = re.compile(r"-?[0-9]{1,15}", re.ASCII)
-_DECIMAL = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
-
 
 class Kind(NamedTuple):
     """One kind of value. `parse` takes stripped text and raises ValueError; the error's text, if any, is the reason."""
@@ -29,44 +26,30 @@ class Kind(NamedTuple):
 
 def integer(low: int, high: int) -> Kind:
     """A whole number from `low` to `high`, ASCII digits only."""
-
-    def parse(value: str) -> int:
-        if not _WHOLE.fullmatch(value) or not low <= int(value) <= high:
-            raise ValueError
-        return int(value)
-
-    return Kind("number", f"a whole number from {low} to {high}", parse)
+    return Kind("number", f"a whole number from {low} to {high}", _number(r"-?[0-9]{1,15}", int, low, high))
 
 
 def number(low: float, high: float) -> Kind:
     """A decimal number from `low` to `high`, without sign or exponent."""
-
-    def parse(value: str) -> float:
-        if not _DECIMAL.fullmatch(value) or not low <= float(value) <= high:
-            raise ValueError
-        return float(value)
-
+    parse = _number(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", float, low, high)
     return Kind("number", f"a number from {low:g} to {high:g}", parse)
+
+
+def _number(pattern: str, read: Callable[[str], float], low: float, high: float) -> Callable[[str], object]:
+    def parse(value: str) -> float:
+        if not re.fullmatch(pattern, value, re.ASCII) or not low <= read(value) <= high:
+            raise ValueError
+        return read(value)
+
+    return parse
 
 
 def choice(*words: str) -> Kind:
     """One of some words."""
-
-    def parse(value: str) -> str:
-        if value not in words:
-            raise ValueError
-        return value
-
-    return Kind("|".join(words), "one of " + ", ".join(words), parse)
+    return Kind("|".join(words), "one of " + ", ".join(words), lambda value: words[words.index(value)])
 
 
-def _parse_switch(value: str) -> bool:
-    if value not in ("on", "off"):
-        raise ValueError
-    return value == "on"
-
-
-switch = Kind("on|off", "on or off", _parse_switch)
+switch = Kind("on|off", "on or off", lambda value: bool(("off", "on").index(value)))
 
 
 def _parse_path(value: str) -> Path:
@@ -115,9 +98,7 @@ def parse_public_url(value: str) -> str:
     return parse_origin(f"{parts.scheme}://{parts.netloc}") + base_path(parts.path)
 
 
-def public_url(name: str) -> Kind:
-    """An address as `parse_public_url` reads it."""
-    return Kind(name, "an address such as https://example.org/chat", parse_public_url)
+public_url = Kind("URL", "an address such as https://example.org/chat", parse_public_url)
 
 
 _HOST = re.compile(r"[0-9A-Za-z_.:%-]{1,253}", re.ASCII)

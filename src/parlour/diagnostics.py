@@ -10,7 +10,6 @@ import sys
 import threading
 import tracemalloc
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import suppress
 
 from parlour.app import App
@@ -33,7 +32,7 @@ def report(app: App) -> None:
     """Write all thread stacks, the connection table and the sizes of everything that can grow to the log."""
     _stacks()
     _connections(app)
-    _event("sizes", {**app.sizes(), **_process(), **_collector()})
+    event(_log, "sizes", INFO, error=None, **app.sizes(), **_process(), **_collector())
     if tracemalloc.is_tracing():
         for statistic in tracemalloc.take_snapshot().statistics("lineno")[:SHOWN_ALLOCATIONS]:
             event(_log, "allocated", where=str(statistic.traceback), bytes=statistic.size, blocks=statistic.count)
@@ -49,9 +48,9 @@ def _stacks() -> None:
 
 def _connections(app: App) -> None:
     rows = app.server.table()
-    _event("connections", {"total": len(rows), **Counter(str(row["state"]) for row in rows)})
+    event(_log, "connections", INFO, error=None, total=len(rows), **Counter(str(row["state"]) for row in rows))
     for row in sorted(rows, key=lambda row: -int(str(row["buffered"])))[:SHOWN_CONNECTIONS]:
-        _event("connection", row)
+        event(_log, "connection", INFO, error=None, **row)
 
 
 def _process() -> dict[str, int]:
@@ -73,7 +72,3 @@ def _collector() -> dict[str, int]:
         "gc_full_collections": full["collections"],
         "gc_uncollectable": full["uncollectable"],
     }
-
-
-def _event(name: str, fields: Mapping[str, object]) -> None:
-    event(_log, name, INFO, error=None, **fields)

@@ -63,11 +63,11 @@ class RunningServer:
 
         The policy in force is returned; its `seq` is that of the event that closed the room. Raises Refusal.
         """
-        return await self.app.closing.set_access(OWNER, name, "members")
+        return await self.app.context.closing.set_access(OWNER, name, "members")
 
     async def open_room(self, name: str) -> Policy:
         """Open a room to guests again, with everything that is in it. Returns and raises as `close_room` does."""
-        return await self.app.closing.set_access(OWNER, name, "open")
+        return await self.app.context.closing.set_access(OWNER, name, "open")
 
     async def __aenter__(self) -> RunningServer:
         return self
@@ -112,7 +112,7 @@ async def send_message(server: RunningServer, room: str, text: str, *, name: str
 
     The sender is a guest of this process under the given name; nobody limits its rate. Raises Refusal.
     """
-    return await server.app.posting.posted(PROGRAM, room, text, name=name, key=key)
+    return await server.app.context.posting.posted(PROGRAM, room, text, name=name, key=key)
 
 
 def _settings(port: int, given: dict[str, object]) -> Settings:
@@ -124,5 +124,5 @@ def _settings(port: int, given: dict[str, object]) -> Settings:
     texts = {"port": str(port)}
     for name, value in given.items():
         if value is not None:
-            texts[name] = show(rows[name], tuple(value) if isinstance(value, list) else value)
+            texts[name] = show(rows[name], value)
     return load(texts, {}).settings

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import Literal, TextIO
 
-from parlour.outlet import STDERR, Outlet
+from parlour.outlet import STDERR
 
 LogFormat = Literal["text", "json"]
 
@@ -42,8 +42,9 @@ def configure(log_format: LogFormat = "text", level: str = "info", stream: TextI
 
     To standard error goes also what Python would write there itself, past the log: warnings and uncaught errors.
     """
-    handler = _OutletHandler(STDERR) if stream is None else logging.StreamHandler(stream)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    formatter = JsonFormatter() if log_format == "json" else TextFormatter()
+    handler = logging.StreamHandler(STDERR if stream is None else stream)
+    handler.setFormatter(formatter)
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -51,30 +52,13 @@ def configure(log_format: LogFormat = "text", level: str = "info", stream: TextI
     root.setLevel(level.upper())
     logging.raiseExceptions = False  # a line that cannot be formatted is no reason for a traceback
     if stream is None:
+        STDERR.dropped = lambda count: f"{formatter.format(_dropped(count))}\n"
         _log_what_python_writes()
 
 
-class _OutletHandler(logging.Handler):
-    """Formats a record where it is logged, and has another thread write it."""
-
-    def __init__(self, outlet: Outlet) -> None:
-        super().__init__()
-        self._outlet = outlet
-        outlet.dropped = self._dropped
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._outlet.put(self.format(record))
-        except Exception:
-            self.handleError(record)
-
-    def flush(self) -> None:
-        self._outlet.flush()
-
-    def _dropped(self, count: int) -> str:
-        meaning = f"{count} lines were dropped while stderr was not read"
-        fields = {_FIELDS: {"count": count, "meaning": meaning}}
-        return self.format(_log.makeRecord(_log.name, WARNING, "", 0, "log_lines_dropped", (), None, extra=fields))
+def _dropped(count: int) -> logging.LogRecord:
+    fields = {"count": count, "meaning": f"{count} lines were dropped while stderr was not read"}
+    return _log.makeRecord(_log.name, WARNING, "", 0, "log_lines_dropped", (), None, extra={_FIELDS: fields})
 
 
 def _log_what_python_writes() -> None:
@@ -118,13 +102,11 @@ def escape(text: str) -> str:
     r"""Make control, format and separator characters visible: `\n`, `\x1b`, `\u2028`. Backslashes are doubled."""
     if text.isprintable() and "\\" not in text:
         return text
-    return "".join(_escape_one(char) for char in text)
+    return "".join(char if char.isprintable() and char != "\\" else _escaped(char) for char in text)
 
 
-def _escape_one(char: str) -> str:
-    if char == "\\":
-        return "\\\\"
-    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def _timestamp(record: logging.LogRecord) -> str:

@@ -35,116 +35,89 @@ _PIECE_BYTES = select.PIPE_BUF
 class Outlet:
     """Writes lines to one descriptor, in order, on a daemon thread of its own. Every method may be called anywhere."""
 
-    def __init__(
-        self, descriptor: int | None, dropped: Callable[[int], str] | None = None, limit_bytes: int = LIMIT_BYTES
-    ) -> None:
-        """Without a descriptor nothing is written. `dropped` makes the line that says how many lines were dropped."""
-        self.dropped = dropped
-        self._descriptor = -1 if descriptor is None else descriptor
-        self._limit_bytes = limit_bytes
+    def __init__(self, descriptor: int) -> None:
+        self.dropped: Callable[[int], str] = "{} lines were dropped\n".format
+        """Makes the line that says how many were."""
+        self._descriptor = descriptor
         self._changed = threading.Condition()
         self._lines: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self._waiting_bytes = 0  # until they are written
         self._lost = 0
-        self._is_writing = self._is_failing = False
-        self._thread: threading.Thread | None = None
+        self._is_failing = False
+        self._thread = threading.Thread(target=self._run, name=f"parlour-output-{descriptor}", daemon=True)
 
-    def put(self, line: str) -> None:
-        """Queue a line, given without its line break. It is dropped and counted if too much is waiting already.
+    def write(self, line: str) -> None:
+        """Queue a line with its line break. It is dropped and counted if too much is waiting already.
 
         Once one was dropped so are all that follow, until the reader has taken everything before the gap: there is one
         gap, and one count of it.
         """
-        if self._descriptor < 0:
-            return
         data = _encode(line)
         with self._changed:
-            if self._lost or self._waiting_bytes + len(data) > self._limit_bytes:
-                self._lost += 1
-                return
-            self._lines.append(data)
-            self._waiting_bytes += len(data)
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name=f"parlour-output-{self._descriptor}", daemon=True
-                )
+            if self._thread.ident is None:
                 self._thread.start()
-                atexit.register(self.flush)
-            if not self._is_writing:
-                self._changed.notify_all()
+                atexit.register(self.wait_written, FLUSH_S)
+            if self._lost or self._waiting_bytes + len(data) > LIMIT_BYTES:
+                self._lost += 1
+            else:
+                self._queue(data)
+            self._changed.notify_all()
 
-    def flush(self, seconds: float = FLUSH_S) -> bool:
+    def wait_written(self, seconds: float) -> None:
         """Wait until all is written, for at most so long, and not at all for a descriptor that fails."""
         with self._changed:
-            self._changed.wait_for(lambda: self._is_failing or self._is_idle(), seconds)
-            return self._is_idle()
+            self._changed.wait_for(lambda: self._is_failing or not (self._waiting_bytes or self._lost), seconds)
 
-    def _is_idle(self) -> bool:
-        return not (self._lines or self._lost or self._is_writing)
+    def _queue(self, data: bytes) -> None:
+        self._lines.append(data)
+        self._waiting_bytes += len(data)
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._is_writing = False
-                if not self._lines and not self._lost:
-                    self._changed.notify_all()  # whoever flushes
-                    self._changed.wait_for(lambda: self._lines)
-                self._is_writing = True
+                self._changed.wait_for(lambda: self._lines or self._lost)
             time.sleep(_GATHER_S)
-            while data := self._take():
-                self._write(data)
+            while piece := self._take():
+                self._write(piece)
+                with self._changed:
+                    self._waiting_bytes -= len(piece)
+                    self._changed.notify_all()  # whoever waits for the end
 
     def _take(self) -> bytes:
         """The next lines, as many as go into one piece; or the count of those that were dropped; or nothing."""
         with self._changed:
-            taken: list[bytes] = []
-            size = 0
-            while self._lines and (not taken or size + len(self._lines[0]) <= _PIECE_BYTES):
-                taken.append(self._lines.popleft())
-                size += len(taken[-1])
-            self._waiting_bytes -= size
-            if not taken and self._lost:
-                lost, self._lost = self._lost, 0
-                if self.dropped is not None:
-                    taken.append(_encode(self.dropped(lost)))
-            return b"".join(taken)
+            if self._lost and not self._lines:
+                self._queue(_encode(self.dropped(self._lost)))
+                self._lost = 0
+            piece = b""
+            while self._lines and (not piece or len(piece) + len(self._lines[0]) <= _PIECE_BYTES):
+                piece += self._lines.popleft()
+            return piece
 
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
+    def _write(self, piece: bytes) -> None:
+        while piece:
             try:
-                view = view[os.write(self._descriptor, view) :]
+                piece = piece[os.write(self._descriptor, piece) :]
+                self._is_failing = False
             except BlockingIOError:  # another program has made the shared description non-blocking (open(2))
-                poll = select.poll()
-                poll.register(self._descriptor, select.POLLOUT)
-                poll.poll()
+                select.select([], [self._descriptor], [])
             except OSError:
-                self._fail(True)
+                self._is_failing = True
                 time.sleep(_RETRY_S)
-            else:
-                self._fail(False)
-
-    def _fail(self, is_failing: bool) -> None:
-        if self._is_failing != is_failing:
-            with self._changed:
-                self._is_failing = is_failing
-                self._changed.notify_all()
 
 
 def _encode(line: str) -> bytes:
-    return line.encode("utf-8", "backslashreplace") + b"\n"
+    return line.encode("utf-8", "backslashreplace")
 
 
-STDOUT = Outlet(1 if sys.__stdout__ is not None else None)
-STDERR = Outlet(2 if sys.__stderr__ is not None else None)
-"""Python has none where the descriptor was closed at the start; by now it may belong to something else."""
+STDOUT, STDERR = Outlet(1), Outlet(2)
 
 
 def occupy_standard_descriptors() -> None:
     """Open those of the descriptors 0, 1 and 2 that are closed (`2>&-`). Call this before anything else is opened.
 
     Otherwise the next socket or file gets that number, and what is meant for standard error is written into it. Each is
-    opened the wrong way round: using it is the error that it was before. What is written to standard error is dropped.
+    opened the wrong way round: using it is the error that it was before.
     """
     for number, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:

@@ -10,8 +10,6 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
 import uvloop
@@ -53,7 +51,7 @@ def run(settings: Settings) -> int:
     try:
         return uvloop.run(_serve(settings), debug=settings.debug)
     except (StoreError, ListenError, TlsError) as error:
-        STDERR.put(f"parlour: {error}")
+        STDERR.write(f"parlour: {error}\n")
         return EXIT_CANNOT_START
 
 
@@ -66,13 +64,16 @@ async def _serve(settings: Settings) -> int:
         signals.end(EXIT_STORAGE_FAILED)
 
     app = signals.app = await start(settings, on_fatal)
-    with _watched(loop) if settings.debug else nullcontext():
-        _tune_collector()
-        _banner(app)
-        await _say_what_is_ahead(app.store)
-        code = await signals.ended
-        event(_log, "stopping", connections=len(app.server.drain.connections))
-        left = await app.stop(0 if code else None)
+    if settings.debug:
+        loop.slow_callback_duration = math.inf  # the watchdog sees more than the loop does of itself
+        trace_allocations()
+        Watchdog(loop).thread.start()
+    _tune_collector()
+    _banner(app)
+    await _say_what_is_ahead(app.context.store)
+    code = await signals.ended
+    event(_log, "stopping", connections=len(app.server.drain.connections))
+    left = await app.stop(0 if code else None)
     event(_log, "stopped", cut_off=left)
     return code
 
@@ -127,19 +128,6 @@ def _has_terminal() -> bool:
     return True
 
 
-@contextmanager
-def _watched(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Look for what holds the loop, and for who holds the memory."""
-    loop.slow_callback_duration = math.inf  # the watchdog sees more than the loop does of itself
-    trace_allocations()
-    watchdog = Watchdog(loop)
-    watchdog.start()
-    try:
-        yield
-    finally:
-        watchdog.stop()
-
-
 def _tune_collector() -> None:
     """Keep the cyclic collector away from what lives as long as the process.
 
@@ -164,8 +152,8 @@ def _banner(app: App) -> None:
     settings = app.settings
     _say_who_may_come(app)
     for url in app.urls:
-        STDOUT.put(f"Listening on {url}")
-    STDOUT.flush(_BANNER_S)
+        STDOUT.write(f"Listening on {url}\n")
+    STDOUT.wait_written(_BANNER_S)
     event(
         _log,
         "started",

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from types import FrameType
 
 from parlour.log import WARNING, event
@@ -28,41 +29,30 @@ _CALLS = 12
 
 
 class Watchdog:
-    """Watches the loop that runs in the calling thread, from `start` to `stop`."""
+    """Watches the loop that runs in the calling thread, until the loop is closed."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._watched = threading.get_ident()
         self._answered = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
-
-    def start(self) -> None:
-        """Begin to ask."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop asking; blocks until the thread has ended, for a moment."""
-        self._stopping.set()
-        self._thread.join()
+        self.thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
     def _run(self) -> None:
-        while not self._stopping.wait(EVERY_S):
+        while not self._loop.is_closed():
+            time.sleep(EVERY_S)
             self._answered.clear()
             asked = time.monotonic()
-            try:
+            with suppress(RuntimeError):  # the loop was closed just now
                 self._loop.call_soon_threadsafe(self._answered.set)
-            except RuntimeError:  # the loop is closed
-                return
-            if not self._answered.wait(SLOW_S):
-                self._report(asked)
+                if not self._answered.wait(SLOW_S):
+                    self._report(asked)
 
     def _report(self, asked: float) -> None:
         """At once, since it may hold for ever; and again when it is over."""
         frame = sys._current_frames().get(self._watched)
         event(_log, "loop_held", WARNING, calls=calls(frame))
         while not self._answered.wait(SLOW_S):
-            if self._stopping.is_set():
+            if self._loop.is_closed():
                 return
         event(_log, "loop_turns_again", WARNING, held_s=round(time.monotonic() - asked, 3))
 

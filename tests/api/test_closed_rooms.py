@@ -64,7 +64,7 @@ async def ask(server: RunningServer, request: bytes) -> tuple[int, bytes]:
 
 
 async def post_as_owner(server: RunningServer, room: str, text: str) -> int:
-    return (await server.app.posting.posted(OWNER, room, text)).seq
+    return (await server.app.context.posting.posted(OWNER, room, text)).seq
 
 
 def get(target: str, *fields: str) -> bytes:
@@ -134,7 +134,7 @@ def test_other_rooms_of_the_connection_go_on(tmp_path: Path) -> None:
                 lines[0].seen = b""
                 lines[0].writer.write(raw.ws_frame(op))
                 assert b'"code":"' in await lines[0].until(b'"type":"error"')
-            assert (await server.app.store.log("lobby")).head_seq == 2
+            assert (await server.app.context.store.log("lobby")).head_seq == 2
             for line in lines:
                 line.writer.close()
 
@@ -145,7 +145,7 @@ def test_a_long_poll_that_waits_is_answered(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(tmp_path / "data") as server:
             line = await Line.to(server, get("/lobby?wait=50", "Accept: application/json"))
-            while not server.app.hub.sizes()["waiters"]:
+            while not server.app.context.hub.sizes()["waiters"]:
                 await asyncio.sleep(0)
             await server.close_room("lobby")
             seen = await line.rest()
@@ -199,7 +199,7 @@ def test_every_way_in_is_shut_until_the_room_is_opened(tmp_path: Path) -> None:
                 _, answer = await ask(server, get(target, *fields))
                 assert b"dev" in answer
                 assert b"lobby" not in answer.replace(b'href="/lobby"', b"")
-            assert (await server.app.store.log("lobby")).head_seq == 2
+            assert (await server.app.context.store.log("lobby")).head_seq == 2
             assert await server.close_room("lobby") == (2, "members")
             assert await server.open_room("lobby") == (3, "open")
             for name in ("text", "page", "json", "event", "api room", "post", "put", "send", "api post"):
@@ -221,7 +221,7 @@ def test_what_was_on_its_way_to_the_disk_is_judged_again_and_a_retry_is_refused(
             for future in (*late, retry):
                 with pytest.raises(Refusal, match="login_required"):
                     await future
-            assert (await server.app.store.log("lobby")).head_seq == policy.seq == 2
+            assert (await server.app.context.store.log("lobby")).head_seq == policy.seq == 2
 
     asyncio.run(scenario())
 
@@ -234,7 +234,7 @@ def test_a_closed_room_is_closed_after_a_restart(tmp_path: Path) -> None:
         async with running(tmp_path / "data") as server:
             for name in ("post", "text", "websocket"):  # before anybody has opened the room
                 assert (await ask(server, WAYS_IN[name]))[0] == 401, name
-            assert (await server.app.store.log("lobby")).head_seq == 2
+            assert (await server.app.context.store.log("lobby")).head_seq == 2
             assert await server.open_room("lobby") == (3, "open")
 
     asyncio.run(scenario())
@@ -287,7 +287,7 @@ async def one_round(server: RunningServer) -> None:
 
 async def check_log(server: RunningServer) -> None:
     is_closed, seq, closings = False, 0, 0
-    while page := await server.app.store.after("lobby", seq, 1000):
+    while page := await server.app.context.store.after("lobby", seq, 1000):
         for event in page:
             seq, item = event.seq, json.loads(event.json)
             if item["type"] == "settings":

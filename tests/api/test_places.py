@@ -155,20 +155,20 @@ def test_what_fails_before_it_is_open_takes_no_place(server: InProcess, monkeypa
 
     assert server.app is not None
     with monkeypatch.context() as patch:
-        patch.setattr(server.app.hub, "open", broken)
+        patch.setattr(server.app.context.hub, "open", broken)
         for kind, request in KINDS.items():
             with server.client() as client:
                 expected = 101 if kind == "websocket of many" else 500
                 assert client.send(request).head().status == expected, kind
     nothing_left(server)
-    subscriptions = server.app.hub.sizes()["subscriptions"]
+    subscriptions = server.app.context.hub.sizes()["subscriptions"]
     with monkeypatch.context() as patch:
         patch.setattr("parlour.net.http.encode_open", unwritable)
         for kind in ("sse", "ndjson", "text", "many rooms"):
             with server.client() as client:
                 assert client.send(KINDS[kind]).answer().status == 500, kind
     nothing_left(server)
-    assert server.app.hub.sizes()["subscriptions"] == subscriptions
+    assert server.app.context.hub.sizes()["subscriptions"] == subscriptions
 
 
 def test_a_stop_gives_all_places_back(tmp_path: Path) -> None:
@@ -177,6 +177,6 @@ def test_a_stop_gives_all_places_back(tmp_path: Path) -> None:
         for kind in KINDS:
             opened(server, stack, kind)
         assert server.app is not None
-        server.call(server.app.hub.end_waits)
+        server.call(server.app.context.hub.end_waits)
         server.wait(server.server.drain.run(lambda: None, 0.5))
         server.wait_until(lambda: places(server) == 0)

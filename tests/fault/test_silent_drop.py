@@ -63,7 +63,7 @@ async def test_readers_of_every_transport_get_everything_in_order_once_over_a_re
             relay.is_dead = True
             await load.fall_silent()
             begun = time.monotonic()
-            heads = {room: (await running.store.log(room)).head_seq for room in load.shared.rooms}
+            heads = {room: (await running.context.store.log(room)).head_seq for room in load.shared.rooms}
             await load.until(lambda: all(reader.seen == heads[reader.room] for reader in load.readers))
             healed_s = time.monotonic() - begun
             await load.rest()
@@ -108,7 +108,7 @@ async def test_the_last_event_of_a_room_comes_too_though_nothing_follows_it(
 @pytest.mark.parametrize("relay", [LossyRelay(Random(1)), LocalRelay()], ids=["one that may lose", "the local one"])
 async def test_heads_are_compared_only_where_a_relay_may_lose(tmp_path: Path, relay: Relay) -> None:
     async with server_on(relay, tmp_path / "data") as running:
-        assert (running.hub._watch is not None) == relay.may_lose
+        assert (running.context.hub._watch is not None) == relay.may_lose
 
 
 class Clients:

@@ -53,8 +53,7 @@ def test_a_read_that_holds_the_loop_is_reported_while_it_does_and_when_it_is_ove
         with theirs:
             holder = Holder(caplog.records)
             transport, _ = await loop.connect_accepted_socket(lambda: holder, ours)
-            watchdog = Watchdog(loop)
-            watchdog.start()
+            Watchdog(loop).thread.start()
             async with asyncio.timeout(TIMEOUT_S):
                 while not holds(caplog.records):
                     holder.done.clear()
@@ -62,7 +61,6 @@ def test_a_read_that_holds_the_loop_is_reported_while_it_does_and_when_it_is_ove
                     await holder.done.wait()
                     while len(caplog.records) % 2:
                         await asyncio.sleep(0)
-            watchdog.stop()
             transport.close()
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
@@ -78,7 +76,7 @@ async def test_a_loop_that_turns_is_not_reported_and_a_closed_one_ends_the_watch
     loop = asyncio.new_event_loop()
     watchdog = Watchdog(loop)
     loop.close()
-    watchdog.start()
-    watchdog._thread.join(TIMEOUT_S)
-    assert not watchdog._thread.is_alive()
+    watchdog.thread.start()
+    watchdog.thread.join(TIMEOUT_S)
+    assert not watchdog.thread.is_alive()
     assert caplog.records == []

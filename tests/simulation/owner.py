@@ -69,14 +69,14 @@ class Owner:
     async def _set(self, room: str, access: Access) -> bool:
         self.asked.append(Asked(room, access, self._world.now))
         self._world.trace(f"the owner asks for {room} to be {access}")
-        return await self._have(lambda app: app.closing.set_access(OWNER, room, access))
+        return await self._have(lambda app: app.context.closing.set_access(OWNER, room, access))
 
     async def _say(self, room: str) -> None:
         self._said += 1
         text, key = f"hidden {self._said}", f"{AUTHOR}-{self._said}"
 
         async def post(app: App) -> object:
-            return await app.posting.posted(OWNER, room, text, key=key)
+            return await app.context.posting.posted(OWNER, room, text, key=key)
 
         await self._have(post)
 

@@ -214,7 +214,7 @@ class _Run:
         self._listens = self.loop.create_future()
         self._living = self.loop.create_task(self._keep_alive())
         running = await self._listens
-        shared = Shared(80, running.store.epoch, ROOMS, self.history)
+        shared = Shared(80, running.context.store.epoch, ROOMS, self.history)
         shared.is_up.set()
         heads: dict[str, int] = {}
         crowd = Crowd(shared, self.plan.seed, self.plan.http, self.plan.websocket)

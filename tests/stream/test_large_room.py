@@ -48,7 +48,7 @@ async def test_ack_and_goodbye_come_behind_the_events(tmp_path: Path) -> None:
         connections = [await connect(address, compression=None) for _ in range(READERS)]
         talks = [asyncio.create_task(_talk(each, str(number))) for number, each in enumerate(connections)]
         async with asyncio.timeout(30):
-            while (await server.store.log("lobby")).head_seq < READERS * SENDS:
+            while (await server.context.store.log("lobby")).head_seq < READERS * SENDS:
                 await asyncio.sleep(0)
     finally:
         await server.stop(20)
