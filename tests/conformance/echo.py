@@ -18,13 +18,6 @@ TARGET = "/api/v1/stream"
 """Where nothing is said before the client has asked for a room."""
 
 WITHOUT_END = 1 << 30
-READS_ALL: dict[str, Any] = {
-    "max_frame": WITHOUT_END,
-    "max_message": WITHOUT_END,
-    "max_fragments": WITHOUT_END,
-    "max_controls": WITHOUT_END,
-    "allows_binary": True,
-}
 
 
 def lifted(limits: Limits) -> Limits:
@@ -50,8 +43,8 @@ class EchoReader(FrameReader):
 
     __slots__ = ("_sink",)
 
-    def __init__(self, sink: Sink) -> None:
-        super().__init__(**READS_ALL)
+    def __init__(self, limits: Limits, sink: Sink) -> None:
+        super().__init__(limits, allows_binary=True)
         self._sink = sink
 
     def feed(self, data: bytes) -> list[Received]:
@@ -70,7 +63,7 @@ class EchoSession(WebSocketSession):
 
     def _new_reader(self) -> FrameReader:
         assert self.sink is not None
-        return EchoReader(self.sink)
+        return EchoReader(self._common.limits, self.sink)
 
     def _dispatch(self, message: str) -> None:
         if self.sink is not None:

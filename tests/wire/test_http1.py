@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from parlour.core.errors import Refusal
-from parlour.wire.http1 import HeadLimits, RequestDecoder
+from parlour.core.limits import Limits
+from parlour.wire.http1 import RequestDecoder
 
 GET = b"GET /lobby?since=42 HTTP/1.1\r\nHost: parlour.test\r\nAccept: text/plain\r\naccept: */*\r\n\r\n"
 POST = b"POST /lobby HTTP/1.1\r\nHost: parlour.test\r\nContent-Length: 5\r\n\r\n"
@@ -125,8 +126,11 @@ def test_what_follows_an_upgrade_is_handed_over_untouched() -> None:
     assert decoder.rest() == b""
 
 
+SMALL = Limits(request_line_bytes=20, header_field_bytes=16, header_bytes=60, header_fields=2)
+
+
 def test_limits_can_be_set() -> None:
-    decoder = RequestDecoder(HeadLimits(request_line=20, field=16, head=60, fields=2))
+    decoder = RequestDecoder(SMALL)
     decoder.feed(b"GET /12345 HTTP/1.1\r\nHost: 1.2.3.4:80\r\nA: b\r\n\r\n")
     assert decoder.next_head() is not None
     for data, code in (
@@ -135,7 +139,7 @@ def test_limits_can_be_set() -> None:
         (b"GET / HTTP/1.1\r\nHost: a\r\nA: b\r\nC: d\r\n\r\n", "headers_too_large"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nA: 23456789012\r\nB: 23456789012\r\nC: d\r\n\r\n", "headers_too_large"),
     ):
-        decoder = RequestDecoder(HeadLimits(request_line=20, field=16, head=60, fields=2))
+        decoder = RequestDecoder(SMALL)
         decoder.feed(data)
         with pytest.raises(Refusal) as refused:
             decoder.next_head()
@@ -168,5 +172,5 @@ def test_an_idle_decoder_is_small() -> None:
     held = [getattr(decoder, slot) for slot in RequestDecoder.__slots__]
     own = [value for value in held if isinstance(value, bytearray)]
     assert sys.getsizeof(decoder) + sum(map(sys.getsizeof, own)) <= 400
-    shared = bytearray | int | HeadLimits  # and the parser, one function for all connections
+    shared = bytearray | int | Limits  # and the parser, one function for all connections
     assert all(value is None or callable(value) or isinstance(value, shared) for value in held)

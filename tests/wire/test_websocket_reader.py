@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame
 from websockets.protocol import SERVER, Protocol
 
+from parlour.core.limits import Limits
 from parlour.wire.websocket import (
     NO_STATUS,
     Binary,
@@ -278,6 +279,7 @@ def test_a_broken_rule_is_answered_at_the_first_byte_that_shows_it(data: bytes, 
     assert reader.is_closed
 
 
+MANY = Limits(websocket_controls_per_s=1000, websocket_fragments=1000)
 TOO_MANY = Failed(1008, "too many control frames or fragments")
 
 
@@ -288,7 +290,7 @@ def test_a_flood_of_control_frames_is_cut_off_within_one_feed() -> None:
         assert len(received) == 21
         assert received[-1] == TOO_MANY
         assert len(reader.outgoing()) < 100
-    assert len(FrameReader(max_controls=1000).feed(frame(PING) * 1000)) == 1000
+    assert len(FrameReader(MANY).feed(frame(PING) * 1000)) == 1000
 
 
 def test_a_flood_of_fragments_is_cut_off_within_one_feed() -> None:
@@ -298,13 +300,14 @@ def test_a_flood_of_fragments_is_cut_off_within_one_feed() -> None:
 
 
 def test_limits_and_binary_are_what_the_owner_chose() -> None:
-    reader = FrameReader(max_frame=4, max_message=6, max_fragments=2, allows_binary=True)
+    small = Limits(websocket_frame_bytes=4, websocket_message_bytes=6, websocket_fragments=2)
+    reader = FrameReader(small, allows_binary=True)
     assert reader.feed(frame(TEXT, b"abcd")) == [Text("abcd")]
     assert reader.feed(frame(BINARY, b"\xff\x00")) == [Binary(b"\xff\x00")]
     assert reader.feed(frame(BINARY, b"\xff", fin=False) + frame(CONT, b"\xfe")) == [Binary(b"\xff\xfe")]
     assert reader.feed(frame(TEXT, b"abc", fin=False) + frame(CONT, b"def")) == [Text("abcdef")]
     assert reader.feed(frame(TEXT, b"abcd", fin=False) + frame(CONT, b"efg"))[0][0] == 1009
-    assert FrameReader(max_frame=4).feed(frame(TEXT, b"abcde"))[0][0] == 1009
+    assert FrameReader(small).feed(frame(TEXT, b"abcde"))[0][0] == 1009
 
 
 def test_a_reader_is_idle_only_between_messages_and_then_holds_nothing() -> None:
@@ -349,17 +352,17 @@ ANY_FRAMES = st.builds(
 @given(st.lists(GOOD_TEXTS | ANY_FRAMES, max_size=12).map(b"".join), st.data())
 def test_any_frames_in_any_pieces_mean_the_same(data: bytes, draw: st.DataObject) -> None:
     cuts = sorted(draw.draw(st.sets(st.integers(0, len(data)), max_size=20)))
-    whole = FrameReader(max_controls=1000)
+    whole = FrameReader(MANY)
     received = whole.feed(data)
-    assert feed_in_pieces(FrameReader(max_controls=1000), data, cuts) == (received, whole.outgoing())
+    assert feed_in_pieces(FrameReader(MANY), data, cuts) == (received, whole.outgoing())
 
 
 @given(st.binary(max_size=300), st.data())
 def test_any_bytes_in_any_pieces_mean_the_same(data: bytes, draw: st.DataObject) -> None:
     cuts = sorted(draw.draw(st.sets(st.integers(0, len(data)), max_size=20)))
-    whole = FrameReader(max_controls=1000)
+    whole = FrameReader(MANY)
     received = whole.feed(data)
-    assert feed_in_pieces(FrameReader(max_controls=1000), data, cuts) == (received, whole.outgoing())
+    assert feed_in_pieces(FrameReader(MANY), data, cuts) == (received, whole.outgoing())
 
 
 def second_opinion(data: bytes) -> tuple[list[tuple[int, bytes]], int | None]:
@@ -384,7 +387,7 @@ def second_opinion(data: bytes) -> tuple[list[tuple[int, bytes]], int | None]:
 def our_opinion(data: bytes) -> tuple[list[tuple[int, bytes]], int | None]:
     messages: list[tuple[int, bytes]] = []
     code = None
-    for item in FrameReader(max_fragments=1000, max_controls=1000, allows_binary=True).feed(data):
+    for item in FrameReader(MANY, allows_binary=True).feed(data):
         match item:
             case Text(text):
                 messages.append((TEXT, text.encode()))
@@ -416,6 +419,6 @@ def test_another_implementation_reads_the_same(frames: list[bytes], last: bytes)
     assert ours == theirs
     if our_code != their_code:
         assert their_code == 1002
-        reader = FrameReader(max_fragments=1000, max_controls=1000, allows_binary=True)
+        reader = FrameReader(MANY, allows_binary=True)
         reader.feed(b"".join(frames))
         assert not reader.is_idle

@@ -16,8 +16,7 @@ from parlour.core.text import decode_text
 from parlour.http.negotiate import accepted, choose, wants_json
 from parlour.http.request import Request
 from parlour.schema.commands import INSTEAD, PostMessage, SendMessage
-from parlour.wire.charsets import is_utf_8
-from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, known_fields
+from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, is_utf_8, known_fields
 from parlour.wire.strict_json import decode
 from parlour.wire.typed_forms import PLUS_OF_CURL, PLUS_OF_ENCODERS, PLUS_OF_WGET, read_typed_form
 

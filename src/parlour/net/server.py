@@ -20,7 +20,7 @@ from parlour.net.drain import Drain, Drainable
 from parlour.net.fanout import FanOut
 from parlour.net.large import LargeAnswers
 from parlour.net.proxies import TrustedProxies, address_key
-from parlour.wire.http1 import HeadLimits, RequestDecoder, RequestHead
+from parlour.wire.http1 import RequestDecoder, RequestHead
 from parlour.wire.http1_head import head_parser
 
 log = logging.getLogger("parlour.net")
@@ -64,13 +64,7 @@ class Server:
         self.read_ticks = tuple(  # how long a connection waits: between requests, for a head, for a body
             wheel.ticks(seconds) for seconds in (limits.keep_alive_s, limits.header_read_s, limits.body_read_s)
         )
-        self._head_limits = HeadLimits(
-            request_line=limits.request_line_bytes,
-            field=limits.header_field_bytes,
-            head=limits.header_bytes,
-            fields=limits.header_fields,
-        )
-        self._parse_head = head_parser(self._head_limits)
+        self._parse_head = head_parser(limits)
         self.refused: dict[Drainable, Refusal] = {}
         """Connections that are one too many, oldest first, and why: whatever they ask is answered so."""
         self._refusals = {code: RefusalLog(wheel) for code in ("overloaded", "too_many_connections")}
@@ -143,7 +137,7 @@ class Server:
 
     def decoder(self) -> RequestDecoder:
         """The receiving half of a new connection."""
-        return RequestDecoder(self._head_limits, self._parse_head)
+        return RequestDecoder(self.limits, self._parse_head)
 
     def render(self, fault: BaseException, head: RequestHead | None, address: str) -> Response:
         """What a handler or a decoder raised, as the application shows it; if that fails too, in the plainest words."""

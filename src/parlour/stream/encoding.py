@@ -13,7 +13,7 @@ from parlour.hub.encoder import Encoder
 from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, Reset, decode_event
 from parlour.schema.json_line import encode
 from parlour.wire import sse
-from parlour.wire.chunks_out import chunk
+from parlour.wire.chunked import chunk
 from parlour.wire.websocket import text_frame
 
 

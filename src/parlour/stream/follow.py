@@ -16,7 +16,7 @@ from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
 from parlour.stream.encoding import chunked, sse_control
 from parlour.stream.live import Client, LiveSession, Starts, Timing
-from parlour.wire.chunks_out import LAST_CHUNK, chunk
+from parlour.wire.chunked import LAST_CHUNK, chunk
 
 _MANY = re.compile(r"([0-9a-z]{1,16});([^;]*(?:;[^;]*)*)")
 

@@ -90,12 +90,7 @@ class WebSocketSession(LiveSession):
         reader = self._reader
         if reader is None:
             self._begun_at = self._common.clock.monotonic()
-            limits = self._common.limits
-            reader = self._reader = FrameReader(
-                max_frame=limits.websocket_frame_bytes,
-                max_message=limits.websocket_message_bytes,
-                max_fragments=limits.websocket_fragments,
-            )
+            reader = self._reader = self._new_reader()
         items = reader.feed(data)
         for received in items:
             if isinstance(received, Text):
@@ -113,6 +108,9 @@ class WebSocketSession(LiveSession):
             self._reader = None
         elif any(isinstance(received, Text) for received in items):
             self._begun_at = self._common.clock.monotonic()
+
+    def _new_reader(self) -> FrameReader:
+        return FrameReader(self._common.limits)
 
     def _may_ping(self) -> bool:
         """Count a ping or pong; a peer that sends them all the time makes us work for nothing."""

@@ -1,4 +1,4 @@
-"""Chunked request bodies (RFC 9112 §7.1), without the parts that nobody needs and attackers use."""
+"""The chunked transfer coding (RFC 9112 §7.1), without the parts that nobody needs and attackers use."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 
 from parlour.core.errors import Refusal
 from parlour.core.limits import MAX_SMALL_CHUNKS
+
+LAST_CHUNK = b"0\r\n\r\n"
+"""Ends the body; no trailer fields."""
 
 MIN_AVERAGE_BYTES = 256
 """A body of more than MAX_SMALL_CHUNKS (a person typing into `curl -T -` makes one a line) must have this much in each
@@ -81,3 +84,8 @@ def _bad_end(size: int) -> Refusal:
     if size == 0:
         return Refusal("bad_framing", "A chunked body ends with an empty line; trailer fields are not accepted.")
     return Refusal("bad_framing", "A chunk ends with CR LF after as many bytes as it announced.")
+
+
+def chunk(data: bytes) -> bytes:
+    """Frame `data` as one chunk; nothing for no data, because an empty chunk would end the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""

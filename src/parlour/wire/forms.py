@@ -14,7 +14,6 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached, Push
 from parlour.core.errors import Refusal
 from parlour.core.limits import MAX_FORM_FIELDS, MAX_FORM_PARTS
 from parlour.core.text import visible
-from parlour.wire.charsets import is_utf_8_name
 
 _MAX_PART_HEADERS = 4
 _MAX_PART_HEADER_BYTES = 1024
@@ -32,6 +31,9 @@ _BOUNDARY = re.compile(
     re.IGNORECASE,
 )
 
+_PARAMETER = re.compile(rb""";[ \t]*([^;="]*)(?:=[ \t]*("(?:[^"\\]|\\.)*+"|[^;]*+))?""", re.DOTALL)
+_UTF_8 = frozenset(("", "utf-8", "utf8", "us-ascii", "ascii"))
+
 Pairs = list[tuple[str, str]]
 
 
@@ -40,12 +42,36 @@ def parse_query(raw: bytes) -> Pairs:
 
     Raises Refusal("bad_parameter") for a broken escape, invalid UTF-8, NUL or more than 64 fields.
     """
-    return _decode_pairs(raw, "bad_parameter") if raw else []
+    pairs: Pairs = []
+    if not raw:
+        return pairs
+    if raw.count(b"&") >= MAX_FORM_FIELDS:
+        raise Refusal("bad_parameter", f"There are more than {MAX_FORM_FIELDS} fields.")
+    for part in raw.split(b"&"):
+        if part:
+            name, _, value = part.partition(b"=")
+            decoded = decode_value(name, "bad_parameter", None)
+            pairs.append((decoded, decode_value(value, "bad_parameter", decoded)))
+    return pairs
 
 
 def media_type(content_type: bytes) -> bytes:
     """The type and subtype of a Content-Type, in lower case, without its parameters (RFC 9110 §8.3.1)."""
     return content_type.partition(b";")[0].strip(b" \t").lower()
+
+
+def is_utf_8(content_type: bytes) -> bool:
+    """Whether a Content-Type (RFC 9110 §8.3.2) names UTF-8, its part ASCII, or no encoding. All that it names count."""
+    return all(
+        _is_utf_8_name(value.decode("latin-1"))
+        for name, value in _PARAMETER.findall(content_type)
+        if name.strip().lower() == b"charset"
+    )
+
+
+def _is_utf_8_name(charset: str) -> bool:
+    """Whether the value of a parameter `charset`, in quotes or not, is such a name or empty."""
+    return charset.strip().strip("\"'").lower() in _UTF_8
 
 
 def known_fields(pairs: Pairs, known: frozenset[str], hint: str = "") -> dict[str, str]:
@@ -60,18 +86,6 @@ def known_fields(pairs: Pairs, known: frozenset[str], hint: str = "") -> dict[st
             raise Refusal("bad_form", f"The field {name} is given twice. {hint}".strip(), field=name)
         fields[name] = value
     return fields
-
-
-def _decode_pairs(data: bytes, code: str) -> Pairs:
-    if data.count(b"&") >= MAX_FORM_FIELDS:
-        raise Refusal(code, f"There are more than {MAX_FORM_FIELDS} fields.")
-    pairs = []
-    for part in data.split(b"&"):
-        if part:
-            name, _, value = part.partition(b"=")
-            decoded = decode_value(name, code, None)
-            pairs.append((decoded, decode_value(value, code, decoded)))
-    return pairs
 
 
 def decode_value(raw: bytes, code: str, field: str | None) -> str:
@@ -110,8 +124,7 @@ def decode_multipart(content_type: bytes, data: bytes) -> Pairs:
     Raises Refusal("bad_form") for broken framing, invalid UTF-8, NUL, parts that are encoded, or more than 8 of them;
     ("unsupported_media_type") for a file.
     """
-    parameters = content_type[content_type.index(b";") :] if b";" in content_type else b""
-    found = _BOUNDARY.fullmatch(parameters)
+    found = _BOUNDARY.fullmatch(content_type, content_type.find(b";"))
     if found is None:
         raise Refusal("bad_form", "The Content-Type of the multipart form has no acceptable boundary.")
     boundary = found[1] or found[2]
@@ -135,9 +148,8 @@ def decode_multipart(content_type: bytes, data: bytes) -> Pairs:
                 else:
                     value += event
     except ParserLimitReached:
-        raise Refusal(
-            "bad_form", f"The form has more than {MAX_FORM_PARTS} parts, or a part has too large a head."
-        ) from None
+        detail = f"The form has more than {MAX_FORM_PARTS} parts, or a part has too large a head."
+        raise Refusal("bad_form", detail) from None
     except MultipartError:
         raise Refusal("bad_form", "The form is not framed as RFC 7578 demands.") from None
     return pairs
@@ -153,14 +165,13 @@ def _check_edges(data: bytes, boundary: bytes) -> None:
 
 def _field_name(part: MultipartSegment) -> str:
     name = str(part.name)
+    shown = shown_field(name)
     if part.filename is not None:
-        raise Refusal(
-            "unsupported_media_type", "Files are not accepted here; send text fields.", field=shown_field(name)
-        )
+        raise Refusal("unsupported_media_type", "Files are not accepted here; send text fields.", field=shown)
     if len({header for header, _ in part.headerlist}) != len(part.headerlist):
-        raise Refusal("bad_form", "A part of the form repeats a header.", field=shown_field(name))
-    if not is_utf_8_name(part.charset or ""):
-        raise Refusal("bad_form", "The fields of a form are in UTF-8.", field=shown_field(name))
+        raise Refusal("bad_form", "A part of the form repeats a header.", field=shown)
+    if not _is_utf_8_name(part.charset or ""):
+        raise Refusal("bad_form", "The fields of a form are in UTF-8.", field=shown)
     if part.header("Content-Transfer-Encoding", "8bit").lower() not in _AS_IT_IS or part.header("Content-Encoding"):
-        raise Refusal("bad_form", "Parts of a form are not decoded: send the field as it is.", field=shown_field(name))
+        raise Refusal("bad_form", "Parts of a form are not decoded: send the field as it is.", field=shown)
     return name

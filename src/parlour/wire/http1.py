@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from parlour.core.errors import Refusal
+from parlour.core.limits import Limits
 from parlour.wire.chunked import ChunkedDecoder
 from parlour.wire.http1_head import (
     CACHED_BYTES,
-    HeadLimits,
     RequestHead,
     RequestLine,
     head_parser,
@@ -21,9 +21,9 @@ from parlour.wire.http1_head import (
     refuse_forbidden,
 )
 
-__all__ = ["HeadLimits", "RequestDecoder", "RequestHead"]
+__all__ = ["RequestDecoder", "RequestHead"]
 
-_DEFAULT_LIMITS = HeadLimits()
+_DEFAULT_LIMITS = Limits()
 
 
 class RequestDecoder:
@@ -49,11 +49,11 @@ class RequestDecoder:
     )
 
     def __init__(
-        self, limits: HeadLimits = _DEFAULT_LIMITS, parse_head: Callable[[bytes], RequestHead] | None = None
+        self, limits: Limits = _DEFAULT_LIMITS, parse_head: Callable[[bytes], RequestHead] | None = None
     ) -> None:
         """`parse_head` is a `head_parser` of these limits; connections of one server share theirs."""
         self._limits = limits
-        self._short = min(CACHED_BYTES, limits.head)
+        self._short = min(CACHED_BYTES, limits.header_bytes)
         self._parse_head = parse_head or head_parser(limits)
         self._fresh: bytes | None = None  # came while nothing was held; read where it is, from `_at` on
         self._at = 0
@@ -111,7 +111,7 @@ class RequestDecoder:
             return None
         start = self._line_end + 2
         searched = self._searched
-        end = buffer.find(b"\r\n\r\n", searched - 3 if searched > start else start - 2, self._limits.head)
+        end = buffer.find(b"\r\n\r\n", searched - 3 if searched > start else start - 2, self._limits.header_bytes)
         if end < 0:
             self._check_unfinished(start)
             return None
@@ -193,7 +193,7 @@ class RequestDecoder:
 
     def _read_line(self) -> RequestLine | None:
         """Read the first line if it is complete, and judge it before the fields come."""
-        buffer, limit, searched = self._buffer, self._limits.request_line, self._searched
+        buffer, limit, searched = self._buffer, self._limits.request_line_bytes, self._searched
         start = searched - 1 if searched else 0
         end = buffer.find(b"\r\n", start, limit + 2)
         if end < 0:
@@ -208,7 +208,7 @@ class RequestDecoder:
 
     def _check_unfinished(self, start: int) -> None:
         """Refuse an incomplete head that cannot become acceptable, so that the peer need not wait for a timeout."""
-        buffer, limit = self._buffer, self._limits.head
+        buffer, limit = self._buffer, self._limits.header_bytes
         refuse_forbidden(buffer, max(self._searched - 1, start), limit)
         if len(buffer) >= limit:
             raise Refusal("headers_too_large", f"The head is longer than {limit} bytes.")

@@ -12,16 +12,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from parlour.core.errors import Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class HeadLimits:
-    """How large a request head may be: bytes without line ends, but `head` with everything; `fields` is a count."""
-
-    request_line: int = 8192
-    field: int = 8192
-    head: int = 16384
-    fields: int = 64
+from parlour.core.limits import Limits
 
 
 @dataclass(slots=True)
@@ -165,7 +156,7 @@ def _line_fault(line: bytes) -> Refusal:
     return Refusal("bad_framing", "The target is not a path with an optional query, in the characters of RFC 3986.")
 
 
-def parse_fields(line: RequestLine, block: bytearray, limits: HeadLimits) -> RequestHead:
+def parse_fields(line: RequestLine, block: bytearray, limits: Limits) -> RequestHead:
     """Read the field lines of a head, each with its line end, and what they say about the message.
 
     Raises Refusal: bad_framing, bad_host, bad_request, headers_too_large, not_implemented, expectation_failed.
@@ -174,10 +165,10 @@ def parse_fields(line: RequestLine, block: bytearray, limits: HeadLimits) -> Req
     # A match holds one CR LF and starts after a line feed. If no other forbidden byte is left, matches = lines.
     if len(block.translate(None, _TEXT)) != 2 * len(found):
         raise _field_fault(bytes(block))
-    if len(found) > limits.fields:
-        raise Refusal("headers_too_large", f"There are more than {limits.fields} header fields.")
-    if len(block) > limits.field and max(map(len, block.split(b"\r\n"))) > limits.field:
-        raise Refusal("headers_too_large", f"A header field is longer than {limits.field} bytes.")
+    if len(found) > limits.header_fields:
+        raise Refusal("headers_too_large", f"There are more than {limits.header_fields} header fields.")
+    if len(block) > limits.header_field_bytes and max(map(len, block.split(b"\r\n"))) > limits.header_field_bytes:
+        raise Refusal("headers_too_large", f"A header field is longer than {limits.header_field_bytes} bytes.")
     fields = [(name.lower(), value.strip()) for name, value in found]  # of white space, only space and tab are left
     values = dict(fields)
     if len(values) != len(fields):
@@ -187,7 +178,7 @@ def parse_fields(line: RequestLine, block: bytearray, limits: HeadLimits) -> Req
     return _head(line, fields, values)
 
 
-def head_parser(limits: HeadLimits) -> Callable[[bytes], RequestHead]:
+def head_parser(limits: Limits) -> Callable[[bytes], RequestHead]:
     """A cached function that parses a whole head of at most `CACHED_BYTES`: first line and fields with their line ends.
 
     A client sends much the same head with every request of a connection, so most heads are in the cache. The result
@@ -198,8 +189,8 @@ def head_parser(limits: HeadLimits) -> Callable[[bytes], RequestHead]:
     def parse(head: bytes) -> RequestHead:
         buffer = bytearray(head)
         end = buffer.find(b"\r\n")
-        if end > limits.request_line:
-            raise Refusal("uri_too_long", f"The first line is longer than {limits.request_line} bytes.")
+        if end > limits.request_line_bytes:
+            raise Refusal("uri_too_long", f"The first line is longer than {limits.request_line_bytes} bytes.")
         return parse_fields(parse_request_line(buffer, end), buffer[end + 2 :], limits)
 
     return lru_cache(maxsize=CACHED_HEADS)(parse)

@@ -11,10 +11,10 @@ import codecs
 import hashlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 from parlour.core.errors import Refusal
+from parlour.core.limits import Limits
 
 try:
     from websockets.speedups import apply_mask
@@ -27,6 +27,7 @@ _FIN = 0x80
 _WHOLE_TEXT = _FIN | TEXT
 _MAX_CONTROL_BYTES = 125
 _MAX_REASON_BYTES = _MAX_CONTROL_BYTES - 2
+_DEFAULT_LIMITS = Limits()
 
 NO_STATUS = 1005
 """Stands for a close frame without a code; never sent (RFC 6455 §7.4.1)."""
@@ -147,20 +148,6 @@ class Failed(NamedTuple):
 Received = Text | Binary | Ping | Pong | Closed | Failed
 
 
-class _Limits(NamedTuple):
-    """What a reader accepts; sizes are of payloads."""
-
-    frame: int
-    message: int
-    fragments: int
-    controls: int
-    allows_binary: bool
-
-
-_shared_limits = lru_cache(_Limits)
-"""Equal limits are one object, so that they cost a reader nothing."""
-
-
 class _Violation(Exception):
     """A rule was broken: the close code to send, and the reason. The reader raises and catches it; `feed` does not."""
 
@@ -220,24 +207,15 @@ class FrameReader:
     Everything of RFC 6455 §5 to §8 is enforced as early as the bytes allow, and more strictly where the RFC leaves room
     (docs/decisions/0004-websocket-codec.md): no binary messages, and the limits. An idle reader holds no buffer.
 
-    `max_frame` and `max_message` are bytes of payload, `max_fragments` those of one message; `max_controls` is the
-    number of pings and pongs in one call of `feed` (and four times `max_fragments` that of fragments), so that one read
-    of the socket cannot keep the server busy. How many pings may come in a second is for the owner to count, who sees
-    each `Ping` and `Pong`.
+    One call of `feed` takes as many pings and pongs as may come in a second, and four times as many fragments as a
+    message may have. How many pings come in a second is for the owner to count, who sees each `Ping` and `Pong`.
     """
 
-    __slots__ = ("_frame", "_head", "_limits", "_message", "_out", "is_closed")
+    __slots__ = ("_allows_binary", "_frame", "_head", "_limits", "_message", "_out", "is_closed")
 
-    def __init__(
-        self,
-        *,
-        max_frame: int = 64 * 1024,
-        max_message: int = 64 * 1024,
-        max_fragments: int = 16,
-        max_controls: int = 10,
-        allows_binary: bool = False,
-    ) -> None:
-        self._limits = _shared_limits(max_frame, max_message, max_fragments, max_controls, allows_binary)
+    def __init__(self, limits: Limits = _DEFAULT_LIMITS, *, allows_binary: bool = False) -> None:
+        self._limits = limits
+        self._allows_binary = allows_binary
         self._head = b""  # the bytes of a frame's head that have come
         self._frame: _Frame | None = None
         self._message: _Message | None = None
@@ -271,7 +249,7 @@ class FrameReader:
     def _read_whole_texts(self, data: bytes, position: int, received: list[Received]) -> int:
         """The common case, fast: unfragmented text frames that are there as a whole. Stops before anything else."""
         end = len(data)
-        limit = min(self._limits.frame, self._limits.message)
+        limit = min(self._limits.websocket_frame_bytes, self._limits.websocket_message_bytes)
         while end - position >= 6 and data[position] == _WHOLE_TEXT:
             size = data[position + 1] - 128
             start = position + 2
@@ -318,7 +296,8 @@ class FrameReader:
                     controls += 1
                 elif not self._frame.is_final or self._frame.opcode == CONTINUATION:
                     fragments += 1
-                if controls > self._limits.controls or fragments > 4 * self._limits.fragments:
+                limits = self._limits
+                if controls > limits.websocket_controls_per_s or fragments > 4 * limits.websocket_fragments:
                     raise _Violation(1008, "too many control frames or fragments")
             frame = self._frame
             piece = data[position : position + frame.remaining]
@@ -377,7 +356,7 @@ class FrameReader:
             raise _Violation(1002, "a reserved opcode")
         elif self._message is not None:
             raise _Violation(1002, "the message before has not ended")
-        elif opcode == BINARY and not self._limits.allows_binary:
+        elif opcode == BINARY and not self._allows_binary:
             raise _Violation(1003, "messages are text")
 
     def _begin_frame(self, frame: _Frame) -> None:
@@ -385,18 +364,18 @@ class FrameReader:
         if frame.opcode >= CLOSE:
             return
         limits = self._limits
-        if frame.remaining > limits.frame:
-            raise _Violation(1009, f"a frame carries at most {limits.frame} bytes")
+        if frame.remaining > limits.websocket_frame_bytes:
+            raise _Violation(1009, f"a frame carries at most {limits.websocket_frame_bytes} bytes")
         message = self._message
         if message is None:
             message = self._message = _Message(frame.opcode == TEXT)
         else:
             message.fragments += 1
         message.size += frame.remaining
-        if message.size > limits.message:
-            raise _Violation(1009, f"a message has at most {limits.message} bytes")
-        if message.fragments > limits.fragments:
-            raise _Violation(1008, f"a message has at most {limits.fragments} fragments")
+        if message.size > limits.websocket_message_bytes:
+            raise _Violation(1009, f"a message has at most {limits.websocket_message_bytes} bytes")
+        if message.fragments > limits.websocket_fragments:
+            raise _Violation(1008, f"a message has at most {limits.websocket_fragments} fragments")
 
     def _take(self, frame: _Frame, clear: bytes) -> None:
         if frame.opcode >= CLOSE:

@@ -6,7 +6,7 @@ import h11
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlour.wire.chunks_out import LAST_CHUNK, chunk
+from parlour.wire.chunked import LAST_CHUNK, chunk
 
 
 def read_back(body: bytes) -> tuple[bytes, bool]:
