@@ -40,7 +40,7 @@ TAIL = '''
 def prototypes(text: str) -> dict[str, list[str]]:
     """The characters of each prototype that has an ASCII character in it or is the long dash, in the file's order.
 
-    Without those that NFKC replaces: `core/skeleton.py` looks a text up when it is normalized.
+    Without those that NFKC replaces: `core/impersonation.py` looks a name up when it is normalized.
     """
     found: dict[str, list[str]] = {}
     for line in text.splitlines():

@@ -22,37 +22,30 @@ def site_of(key: str) -> str | None:
     return f"{IPv6Address(int(IPv6Address(key[:-3])) >> 80 << 80)}/{SITE_BITS}"
 
 
-class AddressBuckets:
+class AddressBuckets(Buckets):
     """`Buckets` by address, with one for each site as well."""
 
-    __slots__ = ("_addresses", "_sites")
+    __slots__ = ("_sites",)
 
     def __init__(self, per_second: float, burst: int) -> None:
-        self._addresses = Buckets(per_second, burst)
+        super().__init__(per_second, burst)
         self._sites = Buckets(per_second * SITE, burst * SITE)
-
-    def take(self, key: str, now: float) -> float:
-        """See `Buckets.take`."""
-        wait = self.wait(key, now)
-        if wait == 0.0:
-            self.spend(key, now)
-        return wait
 
     def wait(self, key: str, now: float) -> float:
         """See `Buckets.wait`."""
-        wait = self._addresses.wait(key, now)
+        wait = Buckets.wait(self, key, now)
         site = site_of(key)
         return wait if site is None else max(wait, self._sites.wait(site, now))
 
     def spend(self, key: str, now: float, tokens: float = 1.0) -> None:
         """See `Buckets.spend`."""
-        self._addresses.spend(key, now, tokens)
+        Buckets.spend(self, key, now, tokens)
         site = site_of(key)
         if site is not None:
             self._sites.spend(site, now, tokens)
 
     def __len__(self) -> int:
-        return len(self._addresses) + len(self._sites)
+        return Buckets.__len__(self) + len(self._sites)
 
 
 class AddressCounts:

@@ -31,12 +31,12 @@ def _limit(default: float, reason: str) -> Any:
 
 
 def _setting(default: float, least: float, most: float, reason: str) -> Any:
-    """Declare a row that is also a setting of the server (`config.py`), from `least` to `most`."""
+    """A row that is also a setting of the server (`config.py`), from `least` to `most`."""
     return field(default=default, metadata={"help": reason, "bounds": (least, most)})
 
 
 def _rule(value: float, reason: str) -> Any:
-    """Declare a row that is the same on every server; `value` is the constant that those who enforce it use."""
+    """A row that is the same on every server; `value` is the constant that those who enforce it use."""
     return field(default=value, init=False, metadata={"help": reason})
 
 

@@ -143,14 +143,10 @@ def _display_name(raw: str) -> str:
             raise _bad_name(f"A display name has at most {MAX_MARKS} marks on one letter.")
         if not _may_be_shown(name, index):
             raise _bad_name(f"A display name may not contain {character(char)} there.")
-    _refuse_impersonation(name)
-    return name
-
-
-def _refuse_impersonation(name: str) -> None:
     whom = impersonated(name)
     if whom is not None:
         raise Refusal("reserved_name", _IMPERSONATED[whom], field="name")
+    return name
 
 
 _IMPERSONATED = {
