@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from types import TracebackType
 
 from parlour import log
 from parlour.app import App, start
@@ -72,9 +71,7 @@ class RunningServer:
     async def __aenter__(self) -> RunningServer:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close(1)
 
 

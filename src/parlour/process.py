@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import math
 import os
 import resource
 import signal
@@ -18,7 +17,7 @@ from parlour.app import App, start
 from parlour.chat.ports import Store
 from parlour.config import Settings
 from parlour.core.errors import Refusal
-from parlour.diagnostics import report, trace_allocations
+from parlour.diagnostics import report, watch
 from parlour.log import ERROR, WARNING, event
 from parlour.net.listener import ListenError
 from parlour.net.tls import TlsError
@@ -26,7 +25,6 @@ from parlour.outlet import STDERR, STDOUT
 from parlour.store.rules import AHEAD_MEANING, AHEAD_MS
 from parlour.store.sqlite.errors import StoreError
 from parlour.version import __version__
-from parlour.watchdog import Watchdog
 
 _log = logging.getLogger("parlour")
 
@@ -65,9 +63,7 @@ async def _serve(settings: Settings) -> int:
 
     app = signals.app = await start(settings, on_fatal)
     if settings.debug:
-        loop.slow_callback_duration = math.inf  # the watchdog sees more than the loop does of itself
-        trace_allocations()
-        Watchdog(loop).thread.start()
+        watch(loop)
     _tune_collector()
     _banner(app)
     await _say_what_is_ahead(app.context.store)

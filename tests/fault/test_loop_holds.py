@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from parlour.config import Settings
-from parlour.watchdog import SLOW_S
+from parlour.diagnostics import SLOW_S
 from tests.conformance.http1_cases import CASES
 from tests.fault import inputs
 from tests.fault.audiences import Audience, audiences, audiences_of_many_rooms

@@ -95,7 +95,7 @@ def test_sigusr1_writes_stacks_connections_and_sizes(tmp_path: Path) -> None:
 def test_with_debug_the_loop_is_watched_and_the_report_tells_who_holds_memory(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", "--debug", "on") as server:
         os.kill(server.pid, signal.SIGUSR1)
-        wait_for_log(server, r"stack thread=watchdog .*watchdog\.py")
+        wait_for_log(server, r"stack thread=watchdog .*diagnostics\.py")
         assert all(int(size) > 0 for size in wait_for_log(server, r"allocated where=\S+ bytes=(\d+) blocks=\d+", 10))
         answer = raw.exchange(server.port, raw.post("/lobby", b"hello", "Connection: close"))
         assert raw.status(answer) == 201

@@ -11,7 +11,7 @@ import time
 import pytest
 import uvloop
 
-from parlour.watchdog import Watchdog
+from parlour.diagnostics import Watchdog
 from tests.support.inprocess import LoopFactory
 from tests.support.timeout import TIMEOUT_S
 
@@ -53,7 +53,7 @@ def test_a_read_that_holds_the_loop_is_reported_while_it_does_and_when_it_is_ove
         with theirs:
             holder = Holder(caplog.records)
             transport, _ = await loop.connect_accepted_socket(lambda: holder, ours)
-            Watchdog(loop).thread.start()
+            Watchdog(loop).start()
             async with asyncio.timeout(TIMEOUT_S):
                 while not holds(caplog.records):
                     holder.done.clear()
@@ -76,7 +76,7 @@ async def test_a_loop_that_turns_is_not_reported_and_a_closed_one_ends_the_watch
     loop = asyncio.new_event_loop()
     watchdog = Watchdog(loop)
     loop.close()
-    watchdog.thread.start()
-    watchdog.thread.join(TIMEOUT_S)
-    assert not watchdog.thread.is_alive()
+    watchdog.start()
+    watchdog.join(TIMEOUT_S)
+    assert not watchdog.is_alive()
     assert caplog.records == []

@@ -99,13 +99,6 @@ class RequestDecoder:
         buffer = self._buffer
         if not buffer or (buffer[0] == 0x0D and not self._skip_blank_line()):
             return None
-        if self._searched == 0:
-            end = buffer.find(b"\r\n\r\n", 0, self._short)
-            if end > 0:
-                head = self._head = self._parse_head(bytes(buffer[: end + 2]))
-                del buffer[: end + 4]
-                self._blank_line = False
-                return head
         line = self._line or self._read_line()
         if line is None:
             return None
