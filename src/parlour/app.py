@@ -57,8 +57,7 @@ DESCRIPTORS_SHARE = 0.8
 
 DESCRIPTORS_KEPT = 64
 """Descriptors for the database, its files while they are checked, and the loop: about 30 are in use when nobody is
-connected. Beside them those of refused connections that linger are not given away. If none were left for accepting, the
-listening socket would be lost."""
+connected. If none were left for accepting, the listening socket would be lost."""
 
 ADDRESS_SHARE = 0.5
 """Of the connections that the server can hold, one address has at most this part, whatever the setting says."""
@@ -98,10 +97,10 @@ class App:
     def sizes(self) -> dict[str, int]:
         """How much there is of everything that can grow (for SIGUSR1)."""
         context = self.context
-        rates = {} if self.rates is None else {**self.rates.sizes(), **context.new_rooms.sizes()}
-        reads = 0 if context.reads is None else len(context.reads)
-        places = 0 if context.places is None else context.places.total
-        return {**self.server.sizes(), **context.hub.sizes(), **rates, "rates_of_reading": reads, "places": places}
+        sizes = {**self.server.sizes(), **context.hub.sizes(), **context.new_rooms.sizes()}
+        if self.rates is not None and context.reads is not None and context.places is not None:
+            sizes |= {**self.rates.sizes(), "rates_of_reading": len(context.reads), "places": context.places.total}
+        return sizes
 
 
 async def start(

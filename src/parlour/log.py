@@ -1,9 +1,7 @@
 """Structured logs on standard error: an event name and fields, one line a record, as text or as JSON.
 
-Nobody who logs waits for standard error: the lines go through `parlour.outlet`.
-
-Fields are named by the caller and never hold message bodies or secrets. What a peer may have written comes out with
-control characters, line breaks and directional marks escaped, so a line is a line and a terminal stays as it was.
+Nobody who logs waits for standard error (`parlour.outlet`). Fields never hold message bodies or secrets. What a peer
+may have written comes out escaped, so a line is a line and a terminal stays as it was.
 """
 
 from __future__ import annotations
@@ -45,11 +43,7 @@ def configure(log_format: LogFormat = "text", level: str = "info", stream: TextI
     formatter = JsonFormatter() if log_format == "json" else TextFormatter()
     handler = logging.StreamHandler(STDERR if stream is None else stream)
     handler.setFormatter(formatter)
-    root = logging.getLogger()
-    for old in root.handlers[:]:
-        root.removeHandler(old)
-    root.addHandler(handler)
-    root.setLevel(level.upper())
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.raiseExceptions = False  # a line that cannot be formatted is no reason for a traceback
     if stream is None:
         STDERR.dropped = lambda count: f"{formatter.format(_dropped(count))}\n"

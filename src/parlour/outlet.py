@@ -1,8 +1,7 @@
 """Standard output and standard error that never block their writer: lines wait in a bounded queue for a thread.
 
 A write to a pipe that nobody reads, or to a terminal that was stopped with Ctrl-S, waits until somebody reads, and the
-event loop would wait with it. So the loop and all other threads only queue their lines. Lines that find the queue full
-are counted, and the count is written once the reader has taken what was queued.
+event loop would wait with it.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ _GC_THRESHOLD = 50_000
 _SWITCH_INTERVAL_S = 0.0005
 
 _BANNER_S = 0.2
-"""How long the log waits for the banner, which on a terminal should stand above it."""
+"""How long the log waits for the banner, which should stand above it."""
 
 
 def run(settings: Settings) -> int:
@@ -75,13 +75,11 @@ async def _serve(settings: Settings) -> int:
 
 
 class _Signals:
-    """SIGTERM and SIGINT drain, a second one hurries; SIGUSR1 reports.
+    """SIGTERM and SIGINT drain, a second one hurries; SIGUSR1 reports. `ended` is the exit code.
 
-    SIGHUP means two things. It ends a server whose terminal was closed, unless it is ignored at the start, as nohup(1)
-    has it. Otherwise it was sent by hand or by a service manager, and the certificate is read again.
-
-    Handled from before the start, which may take a while (a log is verified): none of them is then deadly, and a stop
-    is remembered. `ended` is the exit code.
+    SIGHUP ends a server whose terminal was closed, unless it is ignored at the start, as nohup(1) has it. Otherwise it
+    was sent by hand or by a service manager, and the certificate is read again. None of them is deadly during the
+    start, which may take a while (a log is verified), and a stop is remembered.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -125,11 +123,9 @@ def _has_terminal() -> bool:
 
 
 def _tune_collector() -> None:
-    """Keep the cyclic collector away from what lives as long as the process.
+    """Keep the cyclic collector away from what lives as long as the process, and let it run more rarely.
 
-    Everything built so far is frozen, so a full collection does not walk it; and since connections free themselves
-    by reference counting (they hold no cycles once lost), collections can be rarer: each costs time in proportion to
-    the objects alive, on the thread that serves everybody. docs/decisions/0008-garbage-collector.md has the figures.
+    Connections free themselves by reference counting. docs/decisions/0008-garbage-collector.md has the figures.
     """
     gc.collect()
     gc.freeze()

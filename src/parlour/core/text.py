@@ -163,19 +163,14 @@ def _kept(match: re.Match[str]) -> int:
 
 
 class _Pictures(dict[int, str]):
-    """Code point to picture, made when first asked for."""
+    """Code point to picture."""
 
     def __missing__(self, code: int) -> str:
-        if code < 0x20:
-            self[code] = chr(0x2400 + code)
-        elif code == 0x7F:
-            self[code] = "\u2421"
-        else:
-            self[code] = f"<U+{code:04X}>"
+        self[code] = f"<U+{code:04X}>"
         return self[code]
 
 
-_PICTURES = _Pictures()
+_PICTURES = _Pictures({0x7F: "\u2421"} | {code: chr(0x2400 + code) for code in range(0x20)})
 
 
 def text_line(at: str, name: str, text: str) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import binascii
 import codecs
-import hashlib
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Callable
 from typing import NamedTuple
+
+from websockets.utils import accept_key
 
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
@@ -21,7 +22,6 @@ try:
 except ImportError:  # a platform without a wheel: the same in Python
     from websockets.utils import apply_mask
 
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _FIN = 0x80
 _WHOLE_TEXT = _FIN | TEXT
@@ -60,13 +60,8 @@ def handshake(get: Callable[[bytes], bytes | None]) -> bytes:
         b"Upgrade: websocket\r\n"
         b"Connection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: %b\r\n"
-        b"\r\n" % accept_key(key)
+        b"\r\n" % accept_key(key.decode()).encode()
     )
-
-
-def accept_key(key: bytes) -> bytes:
-    """Prove that the Sec-WebSocket-Key was read (RFC 6455 §4.2.2)."""
-    return b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
 
 
 def _tokens(value: bytes | None) -> list[bytes]:
@@ -85,12 +80,12 @@ def text_frame(payload: bytes) -> bytes:
 
 def ping_frame(payload: bytes = b"") -> bytes:
     """Ask for a pong that carries the same bytes, at most 125."""
-    return b"\x89%c%b" % (_control_size(payload), payload)
+    return b"\x89%c%b" % (len(payload), payload)
 
 
 def pong_frame(payload: bytes = b"") -> bytes:
     """Answer a ping with its own bytes, at most 125."""
-    return b"\x8a%c%b" % (_control_size(payload), payload)
+    return b"\x8a%c%b" % (len(payload), payload)
 
 
 def close_frame(code: int = NO_STATUS, reason: str = "") -> bytes:
@@ -99,12 +94,6 @@ def close_frame(code: int = NO_STATUS, reason: str = "") -> bytes:
         return b"\x88\x00"
     text = reason.encode()[:_MAX_REASON_BYTES].decode("utf-8", "ignore").encode()
     return b"\x88%c%b%b" % (len(text) + 2, code.to_bytes(2, "big"), text)
-
-
-def _control_size(payload: bytes) -> int:
-    if len(payload) > _MAX_CONTROL_BYTES:
-        raise ValueError("a control frame carries at most 125 bytes")
-    return len(payload)
 
 
 class Text(NamedTuple):
@@ -149,12 +138,7 @@ Received = Text | Binary | Ping | Pong | Closed | Failed
 
 
 class _Violation(Exception):
-    """A rule was broken: the close code to send, and the reason. The reader raises and catches it; `feed` does not."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
+    """A rule was broken: the close code to send, and the reason."""
 
 
 class _Message:
@@ -241,7 +225,8 @@ class FrameReader:
         try:
             self._read(data, received)
         except _Violation as broken:
-            self._fail(broken.code, broken.reason, received)
+            code, reason = broken.args
+            self._fail(code, reason, received)
         except UnicodeDecodeError:
             self._fail(1007, "not valid UTF-8", received)
         return received
