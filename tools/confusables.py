@@ -40,7 +40,8 @@ TAIL = '''
 def prototypes(text: str) -> dict[str, list[str]]:
     """The characters of each prototype that has an ASCII character in it or is the long dash, in the file's order.
 
-    Without those that NFKC replaces: `core/impersonation.py` looks a name up when it is normalized.
+    Without those that NFKC replaces (`core/impersonation.py` looks a name up when it is normalized), and those with a
+    letter that is not ASCII: no reserved name is like them.
     """
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
@@ -50,7 +51,8 @@ def prototypes(text: str) -> dict[str, list[str]]:
         source, prototype = (("".join(chr(int(code, 16)) for code in field.split())) for field in fields[:2])
         if OLD.normalize("NFKC", source) != source:
             continue
-        if prototype == LONG_DASH or any(char.isascii() for char in prototype):
+        foreign = any(char.isalnum() and not char.isascii() for char in prototype)
+        if prototype == LONG_DASH or (any(char.isascii() for char in prototype) and not foreign):
             found.setdefault(prototype, []).append(source)
     return found
 
