@@ -98,25 +98,19 @@ class Settings:
 
     port: int = _row(integer(0, 65535), 8080, "TCP port; 0 takes any free one.")
     host: tuple[str, ...] = _row(
-        _HOSTS,
-        ("127.0.0.1",),
-        "Addresses to listen on. `0.0.0.0,::` is every address of the machine; `none` is no TCP at all.",
+        _HOSTS, ("127.0.0.1",), "Addresses to listen on. `0.0.0.0,::` is every one; `none` is no TCP at all."
     )
-    unix_socket: Path | None = _row(
-        _PATH, None, "Listen on a Unix socket too, for a reverse proxy on the same machine."
-    )
+    unix_socket: Path | None = _row(_PATH, None, "Listen on a Unix socket too, for a reverse proxy.")
     tls_cert: Path | None = _row(_FILE, None, "Certificate chain in PEM form; makes TCP HTTPS. Read again on SIGHUP.")
     tls_key: Path | None = _row(_FILE, None, "Private key of the certificate, in PEM form.")
     trusted_proxies: tuple[str, ...] = _row(
-        _PROXIES,
-        (),
-        "Peers whose X-Forwarded-For, -Proto, -Host and -Prefix are believed; `unix` means those on the Unix socket.",
+        _PROXIES, (), "Peers whose X-Forwarded-* is believed; `unix` means those on the Unix socket."
     )
     public_url: str | None = _row(
         public_url,
         None,
-        "Where people reach this server, perhaps below a path (`https://example.org/chat`): what begins every address"
-        " that it gives. Without it that is what the client or a trusted proxy calls it.",
+        "Where people reach this server, perhaps below a path: what begins every address that it gives, in place of"
+        " what the client or a trusted proxy calls it.",
     )
     allowed_hosts: tuple[str, ...] = _row(
         _HOST_NAMES,
@@ -126,15 +120,10 @@ class Settings:
         " to localhost and loopback addresses; others answer to any name.",
     )
     allowed_origins: tuple[str, ...] = _row(
-        _ORIGINS,
-        (),
-        "Further web origins whose pages may send and open WebSockets. There is no CORS: they cannot read answers.",
+        _ORIGINS, (), "Further web origins whose pages may send and open WebSockets; they cannot read answers."
     )
     hsts_seconds: int = _row(
-        integer(0, 100_000_000),
-        0,
-        "Tell browsers over HTTPS to use nothing else for this host for so long (HSTS); 0 does not.",
-        "seconds",
+        integer(0, 100_000_000), 0, "How long browsers shall use HTTPS only (HSTS); 0 says nothing.", "seconds"
     )
     data: Path = _row(_DIR, _DATA, "Directory of the database, made with mode 0700.")
     store: Literal["sqlite", "memory"] = _row(
@@ -146,7 +135,7 @@ class Settings:
     access: Literal["open", "members"] = _row(
         choice("open", "members"),
         "open",
-        "Who may take part: everybody as a guest, or members only, which is nobody as long as there are no accounts.",
+        "Who may take part: everybody as a guest, or members only, which is nobody yet.",
     )
     rate_limits: bool = _row(
         switch, True, "Limits per address on messages and connections; off is for measurements and trusted networks."

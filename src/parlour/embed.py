@@ -22,11 +22,8 @@ from parlour.outlet import occupy_standard_descriptors
 from parlour.process import run
 
 handle_client = HttpConnection
-"""The per-connection protocol: `handle_client(server)` makes the asyncio.Protocol that serves one client.
-
-It is what the listener calls for every connection; a program with a socket of its own gives
-`lambda: handle_client(running.app.server)` to `loop.connect_accepted_socket`.
-"""
+"""Makes the asyncio.Protocol that serves one client: a program with a socket of its own gives
+`lambda: handle_client(running.app.server)` to `loop.connect_accepted_socket`."""
 
 
 class RunningServer:

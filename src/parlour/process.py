@@ -178,19 +178,10 @@ def _say_who_may_come(app: App) -> None:
     public = [listener.sock.getsockname()[0] for listener in app.listeners if not listener.is_loopback]
     if not public:
         return
+    hosts = ",".join(public)
     if settings.access == "open":
-        event(
-            _log,
-            "open_to_the_network",
-            WARNING,
-            hosts=",".join(public),
-            meaning="whoever reaches this port may read and write every room; --access members closes it",
-        )
+        meaning = "whoever reaches this port may read and write every room; --access members closes it"
+        event(_log, "open_to_the_network", WARNING, hosts=hosts, meaning=meaning)
     if settings.tls_cert is None and not settings.trusted_proxies:
-        event(
-            _log,
-            "not_encrypted",
-            WARNING,
-            hosts=",".join(public),
-            meaning="messages can be read on the way; give --tls-cert and --tls-key, or use a proxy",
-        )
+        meaning = "messages can be read on the way; give --tls-cert and --tls-key, or use a proxy"
+        event(_log, "not_encrypted", WARNING, hosts=hosts, meaning=meaning)

@@ -49,10 +49,7 @@ class AddressBuckets(Buckets):
 
 
 class AddressCounts:
-    """How many of something each address has at the moment: at most `most`, a site eight times that.
-
-    Who has none may have one that is larger than that.
-    """
+    """How many of something each address has: at most `most`, a site eight times that, or one that is larger."""
 
     __slots__ = ("_counts", "most")
 

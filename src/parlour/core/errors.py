@@ -22,7 +22,6 @@ class ErrorKind:
 
 
 _TABLE = (
-    # 400: the request itself is wrong
     ErrorKind("bad_request", 400, "The request could not be understood"),
     ErrorKind("bad_framing", 400, "The HTTP message is not framed as RFC 9112 demands"),
     ErrorKind("bad_host", 400, "The Host header is missing, repeated or malformed"),
@@ -39,7 +38,6 @@ _TABLE = (
     ErrorKind("bad_cursor", 400, "The cursor is malformed"),
     ErrorKind("bad_upgrade", 400, "The WebSocket handshake is not acceptable"),
     ErrorKind("bad_op", 400, "The operation is unknown or malformed"),
-    # 401 to 417
     ErrorKind("login_required", 401, "Only members may do this"),
     ErrorKind("cross_origin", 403, "Requests from other sites are refused"),
     ErrorKind("not_found", 404, "There is nothing here"),
@@ -60,7 +58,6 @@ _TABLE = (
     ErrorKind("rate_limited", 429, "Too many requests", retry="after"),
     ErrorKind("too_many_connections", 429, "Too many connections from this address", retry="after"),
     ErrorKind("headers_too_large", 431, "The header fields are larger than the limit"),
-    # 5xx
     ErrorKind("internal", 500, "The server made a mistake", retry="same_key", stored=None),
     ErrorKind("outcome_unknown", 500, "The disk failed while storing", retry="same_key", stored=None),
     ErrorKind("not_implemented", 501, "The transfer coding or method is not implemented"),

@@ -14,6 +14,8 @@ _VIRAMAS = frozenset("\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0d
 _VIRAMA_CLASS = 9
 """What Unicode calls the combining class of all signs of that kind."""
 
+_EMOJI = re.compile("[\U0001f000-\U0001fbff\u2190-\u27ff\u2900-\u2bff\ufe0f]")
+
 _NUKTAS = "\u093c\u09bc\u0a3c\u0abc\u0b3c\u0c3c\u0cbc\u1b34\ua9b3"
 """Dots that make another consonant of one; they stand between it and the virama."""
 
@@ -27,31 +29,23 @@ _POINTS = frozenset("\u00b7\u0375\u05f3\u05f4\u30fb")
 """Middle dot, Greek keraia, geresh, gershayim, katakana middle dot."""
 
 
-_ZWJ = "\u200d"
-
-
 def is_emoji_part(char: str) -> bool:
     """Whether a character may stand beside a joiner in an emoji: a pictograph, a skin tone or the emoji selector.
 
     Blocks, not categories: a Python older than the emoji knows it as unassigned.
     """
-    return (
-        "\U0001f000" <= char <= "\U0001fbff"
-        or "\u2190" <= char <= "\u27ff"
-        or "\u2900" <= char <= "\u2bff"
-        or char == "\ufe0f"
-    )
+    return _EMOJI.fullmatch(char) is not None
 
 
 def joins_emoji(text: str, at: int) -> bool:
     """Whether the character at this place joins two emoji to one."""
-    return text[at] == _ZWJ and is_emoji_part(text[at - 1 : at]) and is_emoji_part(text[at + 1 : at + 2])
+    return text[at] == JOINERS[1] and is_emoji_part(text[at - 1 : at]) and is_emoji_part(text[at + 1 : at + 2])
 
 
 def may_stay(text: str, at: int) -> bool:
     """Whether the joiner at this place of a message is shown as it is: in an emoji, or in a script that needs joiners.
 
-    More is let pass than in a name (`may_join`): a message is nobody's address. `static/hidden.js` has the same rule.
+    `static/hidden.js` has the same rule.
     """
     before = text[at - 1 : at]
     # Scripts whose spelling needs joiners and non-joiners: Arabic and Indic ones and their neighbours.
@@ -65,9 +59,8 @@ def may_stay(text: str, at: int) -> bool:
 def may_join(text: str, at: int) -> bool:
     """Whether the joiner at this place of a name does something that can be seen.
 
-    It does between consonants that a virama joins, and between two letters that would otherwise be joined. Anywhere
-    else it would only make two names look alike. This is RFC 5892, rules A.1 and A.2; but both letters must be there
-    and of one script, because nobody sees a joiner behind a last virama.
+    It does between consonants that a virama joins, and between two letters that would otherwise be joined: RFC 5892,
+    rules A.1 and A.2, but both letters must be there and of one script. Anywhere else two names would look alike.
     """
     before, behind = text[at - 1 : at], text[at + 1 : at + 2]
     if not behind.isalpha() or _script(before) != _script(behind):

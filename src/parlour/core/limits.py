@@ -44,15 +44,12 @@ def _rule(value: float, reason: str) -> Any:
 class Limits:
     """The limits in force; the last word of a name is its unit (`bytes`, `chars`, `s`, `per_s`, otherwise a count)."""
 
-    # requests
     request_line_bytes: int = _limit(8 * KIB, "Method, target and version of a request.")
     header_field_bytes: int = _limit(8 * KIB, "One header field, name and value.")
     header_bytes: int = _limit(16 * KIB, "The whole head of a request, its first line included.")
     header_fields: int = _limit(64, "Header fields of a request.")
     body_bytes: int = _limit(64 * KIB, "The body of a request.")
-    body_chunks: int = _rule(
-        MAX_SMALL_CHUNKS, "Chunks of a chunked body that may be tiny; with more, they carry 256 bytes on average."
-    )
+    body_chunks: int = _rule(MAX_SMALL_CHUNKS, "Chunks of a body that may be tiny; more carry 256 bytes on average.")
     form_fields: int = _rule(MAX_FORM_FIELDS, "Fields of an urlencoded form or a query.")
     form_parts: int = _rule(MAX_FORM_PARTS, "Parts of a multipart form.")
     json_depth: int = _rule(MAX_JSON_DEPTH, "Nesting of JSON.")
@@ -64,45 +61,35 @@ class Limits:
     connection_requests: int = _setting(10_000, 1, 1_000_000_000, "Requests on one connection.")
     pipelined_requests: int = _limit(8, "Requests of a pipeline begun in one turn, before others have theirs.")
 
-    # messages
     text_bytes: int = _rule(MAX_TEXT_BYTES, "The text of a message, in UTF-8.")
     text_lines: int = _rule(MAX_TEXT_LINES, "The text of a message, in lines.")
     name_chars: int = _rule(MAX_NAME_CHARS, "A room name or display name.")
     key_chars: int = _rule(MAX_KEY_CHARS, "An idempotency key; at least 8.")
     page_events: int = _rule(MAX_PAGE_EVENTS, "Events on one page of history.")
 
-    # WebSocket
     websocket_frame_bytes: int = _limit(64 * KIB, "The payload of one WebSocket frame.")
     websocket_message_bytes: int = _limit(64 * KIB, "One WebSocket message, all fragments together.")
     websocket_fragments: int = _limit(16, "Fragments of one WebSocket message.")
-    websocket_message_s: float = _limit(
-        30.0, "A WebSocket message has ended this long after its first byte; checked every 15 s."
-    )
+    websocket_message_s: float = _limit(30.0, "From the first byte of a WebSocket message to its end, within 15 s.")
     websocket_controls_per_s: int = _setting(10, 1, 100_000, "Pings and pongs a WebSocket client may send each second.")
     websocket_ops_per_s: float = _setting(
-        20.0, 0.01, 100_000, "Operations of one WebSocket that store nothing, on average."
+        20.0, 0.01, 100_000, "Operations that store nothing, of one WebSocket, on average."
     )
     websocket_ops_burst: int = _setting(200, 1, 100_000, "Operations of one WebSocket that store nothing, at once.")
     websocket_ping_s: float = _limit(25.0, "A WebSocket is pinged this often.")
     websocket_pong_s: float = _limit(10.0, "A pinged WebSocket sends something within this time, or is closed.")
     stream_rooms: int = _setting(100, 1, 10_000, "Rooms on one connection.")
 
-    # streams
     stream_comment_s: float = _limit(20.0, "A silent stream carries a heartbeat this often.")
     long_poll_s: float = _rule(MAX_WAIT_S, "The longest `wait`: many proxies cut at 60 s.")
-    in_flight_bytes: int = _limit(
-        64 * KIB, "Sent to a reader and not yet taken by it, before it is left with its cursor only."
-    )
+    in_flight_bytes: int = _limit(64 * KIB, "Sent to a reader and not taken by it, before it keeps a cursor only.")
     stalled_s: float = _setting(30.0, 1, 3600, "A reader that takes nothing for so long is closed.")
     drain_s: float = _setting(30.0, 0, 3600, "From SIGTERM to exit.")
     reconnect_spread_s: float = _limit(15.0, "Clients are told to come back at a random moment within this time.")
 
-    # rates and connections
     sends_per_s: float = _setting(2.0, 0.01, 100_000, "Messages of one sender, on average.")
     sends_burst: int = _setting(40, 1, 100_000, "Messages of one sender at once: the lines of a report, one by one.")
-    address_sends_per_s: float = _setting(
-        30.0, 0.01, 100_000, "Messages from one address, on average: a class may share it."
-    )
+    address_sends_per_s: float = _setting(30.0, 0.01, 100_000, "Messages from one address, on average.")
     address_sends_burst: int = _setting(120, 1, 100_000, "Messages from one address at once.")
     room_sends_per_s: float = _setting(100.0, 0.01, 100_000, "Messages to one room, on average.")
     room_sends_burst: int = _setting(300, 1, 100_000, "Messages to one room at once.")
@@ -114,23 +101,11 @@ class Limits:
     address_typing_per_s: float = _setting(5.0, 0.01, 100_000, "Signs of typing from one address, on average.")
     room_typing_per_s: float = _setting(10.0, 0.01, 100_000, "Signs of typing shown in one room, on average.")
     history_ms_per_s: float = _setting(
-        100.0,
-        0.01,
-        100_000,
-        "Milliseconds of the server's time that each second of reading may take for one address, on average.",
+        100.0, 0.01, 100_000, "Milliseconds a second that reading takes for one address, on average."
     )
-    history_burst_ms: int = _setting(
-        2000, 1, 1_000_000, "Milliseconds of the server's time that reading may take for one address at once."
-    )
-    address_connections: int = _setting(
-        1024, 1, 1_000_000, "Open connections from one address; never more than half of what the server can hold."
-    )
-    address_streams: int = _setting(
-        512,
-        1,
-        1_000_000,
-        "Streams, WebSockets and waiting long-polls open at an address, also by way of a trusted proxy.",
-    )
+    history_burst_ms: int = _setting(2000, 1, 1_000_000, "Milliseconds that reading takes for one address at once.")
+    address_connections: int = _setting(1024, 1, 1_000_000, "Open connections from one address, half of all at most.")
+    address_streams: int = _setting(512, 1, 1_000_000, "Open streams, WebSockets and long-polls of one address.")
     address_new_per_10_s: int = _setting(1000, 1, 1_000_000, "New connections from one address in ten seconds.")
 
 

@@ -24,10 +24,7 @@ def limit_marks(text: str) -> str:
 
 @cache
 def _piles() -> re.Pattern[str]:
-    """Marks, and beyond U+FFFF a range with all others in it: exact ranges there would cost every other character.
-
-    Made when first needed, because it takes some milliseconds; with the tables of the Python that runs it.
-    """
+    """Marks, and beyond U+FFFF a range with all others in it; made when first needed: it takes some milliseconds."""
     blocks = (range(0x0300, 0x3100), range(0xA600, 0xAC00), range(0xFB00, 0xFE30))
     marks = "".join(chr(code) for block in blocks for code in block if is_mark(chr(code)))
     marks += "\U000101f0-\U0001e9ff\U000e0100-\U000e01ef"
@@ -35,12 +32,9 @@ def _piles() -> re.Pattern[str]:
 
 
 def _limit(match: re.Match[str]) -> str:
-    pile = match[0]
-    if max(pile) < "\U000101f0" and "\u200c" not in pile and "\u200d" not in pile:
-        return pile[:MAX_MARKS] + _surplus(len(pile))
     kept: list[str] = []
     count = 0
-    for char in pile:
+    for char in match[0]:
         if is_mark(char):
             count += 1
         elif char not in JOINERS:

@@ -1,10 +1,7 @@
 """Names that people choose: rooms, display names and idempotency keys, each brought to one canonical form or refused.
 
-A room name is compared after NFKC case folding, so that `Lobby`, `lobby` and `ＬＯＢＢＹ` are one room. It consists of
-letters and decimal digits of any script and `-`, `_`, `.`; a letter may carry up to four combining marks, because many
-scripts cannot be written without them (`हिन्दी`, `ไทย`), and joiners and points of spelling stand where they belong
-(`می‌خواهم`, `col·lecció`). Characters that cannot be seen are refused even where Unicode
-calls them letters.
+A room name is compared after NFKC case folding: `Lobby`, `lobby` and `ＬＯＢＢＹ` are one room. Many scripts cannot be
+written without combining marks (`हिन्दी`, `ไทย`), joiners and points of spelling (`می‌خواهم`, `col·lecció`).
 """
 
 from __future__ import annotations
@@ -36,11 +33,8 @@ _RESERVED_WORDS = """
     index.html openapi.json security.txt sitemap.xml
 """
 RESERVED: frozenset[str] = frozenset(_RESERVED_WORDS.split())
-"""First path segments that the server needs itself; no room can have these names.
-
-First those of the wire contract (docs/protocol.md#room), then what accounts, streams and operators need, then the
-files that browsers and crawlers ask for by themselves.
-"""
+"""First path segments that the server needs itself (docs/protocol.md#room), now or later, or that browsers and crawlers
+ask for by themselves; no room can have these names."""
 
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u2800\u3164\uffa0") | frozenset(
     map(chr, (*range(0xFE00, 0xFE10), 0x13441, 0x13442, 0x16FE4, *range(0xE0000, 0xE1000)))

@@ -26,8 +26,7 @@ def room_as_typed(typed: str, site: str, prefix: str = "") -> str:
             path = text[len(beginning) :].partition("?")[0].partition("#")[0]
             below = inside(prefix, path.encode("utf-8", "replace")).decode()
             if prefix and below == path:
-                raise Refusal(
-                    "bad_room_name", f"The rooms of this server are below {beginning}{prefix}/.", field="room"
-                )
+                detail = f"The rooms of this server are below {beginning}{prefix}/."
+                raise Refusal("bad_room_name", detail, field="room")
             return room_name(unquote(below.lstrip("/").partition("/")[0]))
     return room_name(_SPACES.sub("-", text.lstrip("#/").rstrip("/").strip()))

@@ -75,8 +75,7 @@ _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")  # 18 digits fit in any peer's 63 b
 _CODINGS = re.compile(rb"(?:%b[ \t]*+,[ \t]*+)++chunked" % _TOKEN)
 
 CACHED_BYTES = 1024
-"""Longer heads are parsed each time. A cached head with everything computed from it takes 2.3 KiB for a program, 5 KiB
-for a browser, 10 KiB at most."""
+"""Longer heads are parsed each time. A cached one takes 2.3 KiB for a program, 5 for a browser, 10 KiB at most."""
 
 CACHED_HEADS = 2048
 """A head contains a room's name, so a thousand rooms in turn must not evict each other."""
@@ -118,10 +117,7 @@ def refuse_forbidden(buffer: bytearray, start: int, stop: int) -> None:
 
 
 def parse_request_line(buffer: bytearray, end: int) -> RequestLine:
-    """Read the first line, which ends before `end` (RFC 9112 §3).
-
-    Raises Refusal: bad_framing, http_version, not_implemented.
-    """
+    """Read the first line, which ends before `end` (RFC 9112 §3). Raises Refusal."""
     match = _REQUEST_LINE.fullmatch(buffer, 0, end)
     if match is None:
         raise _line_fault(bytes(buffer[:end]))
@@ -186,9 +182,8 @@ def parse_fields(line: RequestLine, block: bytearray, limits: Limits) -> Request
 def head_parser(limits: Limits) -> Callable[[bytes], RequestHead]:
     """A cached function that parses a whole head of at most `CACHED_BYTES`: first line and fields with their line ends.
 
-    A client sends much the same head with every request of a connection, so most heads are in the cache. The result
-    depends on the bytes alone; a refusal is not cached. Each server has its own, because of `RequestHead.cached`.
-    Raises Refusal like the two parts.
+    A client sends much the same head with every request of a connection, so most heads are in the cache; refusals are
+    not. Each server has its own, because of `RequestHead.cached`. Raises Refusal like the two parts.
     """
 
     def parse(head: bytes) -> RequestHead:
@@ -265,12 +260,9 @@ def _upgrade(upgrade: bytes | None, has_content: bool) -> bytes | None:
     A body before another protocol is refused: whoever forwards the request may take it for that protocol's first bytes.
     `h2c` is excepted: several HTTP clients offer it with every request, and it is never taken up.
     """
-    if upgrade is None:
-        return None
-    protocol = upgrade.lower()
-    if has_content and protocol != b"h2c":
+    if has_content and upgrade is not None and upgrade.lower() != b"h2c":
         raise Refusal("bad_framing", "A request that asks for another protocol has no body.")
-    return protocol
+    return upgrade and upgrade.lower()
 
 
 def _host(host: bytes | None, authority: bytes | None, minor: int) -> bytes:

@@ -50,13 +50,12 @@ _TYPE_WORDS = {
 def decode(data: bytes | str, type_: type[T], *, instead: Mapping[str, str] | None = None) -> T:
     """Decode one JSON document into `type_`: a msgspec Struct with `forbid_unknown_fields`, or a union of such.
 
-    `data` is UTF-8, or text that was decoded from it. `instead` names the members in which others say the same. Time is
-    linear in the input. Raises Refusal("bad_utf8"), or ("bad_json") whose `field` is the path of the offending field
-    (`by.name`) where there is one.
+    `instead` names the members in which others say the same. Time is linear in the input. Raises Refusal("bad_utf8"),
+    or ("bad_json") whose `field` is the path of the offending field (`by.name`) where there is one.
     """
     text = _decode_utf8(data) if isinstance(data, bytes) else data
     try:
-        _Check().value(_STANDARD.decode(text), None, 0)
+        _check(_STANDARD.decode(text))
         value: T = _decoder(type_).decode(text)
     except msgspec.ValidationError as exc:
         raise _wrong_type(str(exc), type_, instead or {}) from None
@@ -98,39 +97,31 @@ def _whole_number(digits: str) -> float:
 _STANDARD = json.JSONDecoder(object_pairs_hook=_members, parse_int=_whole_number)
 
 
-class _Check:
-    """One walk through a document."""
-
-    __slots__ = ("_containers", "_keys")
-
-    def __init__(self) -> None:
-        self._keys = self._containers = 0
-
-    def value(self, value: object, key: str | None, depth: int) -> None:
-        """Check a value and what is in it; `key` is the one that it or an array around it stands under."""
+def _check(document: object) -> None:
+    """Check every value; `key` is the one that a value or an array around it stands under."""
+    keys = containers = 0
+    waiting: list[tuple[object, str | None, int]] = [(document, None, 0)]
+    while waiting:
+        value, key, depth = waiting.pop()
         if isinstance(value, str):
             _check_string(value, key)
-        elif isinstance(value, dict):
-            self._open(key, depth)
-            self._keys += len(value)
-            if self._keys > MAX_JSON_KEYS:
+        elif isinstance(value, dict | list):
+            containers += 1
+            if containers > MAX_CONTAINERS:
+                raise Refusal("bad_json", f"The JSON has more than {MAX_CONTAINERS} arrays and objects.")
+            if depth == MAX_JSON_DEPTH:
+                raise _too_deep(key)
+            if isinstance(value, list):
+                waiting.extend((item, key, depth + 1) for item in value)
+                continue
+            keys += len(value)
+            if keys > MAX_JSON_KEYS:
                 raise Refusal("bad_json", f"The JSON has more than {MAX_JSON_KEYS} keys.")
             for name, item in value.items():
                 _check_string(name, name)
-                self.value(item, name, depth + 1)
-        elif isinstance(value, list):
-            self._open(key, depth)
-            for item in value:
-                self.value(item, key, depth + 1)
+                waiting.append((item, name, depth + 1))
         elif isinstance(value, int | float) and not abs(value) <= MAX_NUMBER:  # nor is NaN
             raise Refusal("bad_json", "A number is not within 2 to the power of 53.", field=_field(key))
-
-    def _open(self, key: str | None, depth: int) -> None:
-        if depth == MAX_JSON_DEPTH:
-            raise _too_deep(key)
-        if self._containers == MAX_CONTAINERS:
-            raise Refusal("bad_json", f"The JSON has more than {MAX_CONTAINERS} arrays and objects.")
-        self._containers += 1
 
 
 def _check_string(text: str, key: str | None) -> None:

@@ -287,8 +287,10 @@ class FrameReader:
             frame = self._frame
             piece = data[position : position + frame.remaining]
             position += len(piece)
-            if piece:
-                self._take(frame, frame.unmask(piece))
+            if piece and frame.opcode >= CLOSE:
+                frame.payload += frame.unmask(piece)
+            elif piece and self._message is not None:
+                self._message.add(frame.unmask(piece))
             if frame.remaining:
                 return
             self._frame = None
@@ -361,12 +363,6 @@ class FrameReader:
             raise _Violation(1009, f"a message has at most {limits.websocket_message_bytes} bytes")
         if message.fragments > limits.websocket_fragments:
             raise _Violation(1008, f"a message has at most {limits.websocket_fragments} fragments")
-
-    def _take(self, frame: _Frame, clear: bytes) -> None:
-        if frame.opcode >= CLOSE:
-            frame.payload += clear
-        elif self._message is not None:
-            self._message.add(clear)
 
     def _end_frame(self, frame: _Frame, received: list[Received]) -> None:
         if frame.opcode == PING:
