@@ -88,7 +88,7 @@ def test_flood_of_pipelined_requests_behind_a_slow_one_is_not_read_in(server: In
 def test_flood_of_fast_pipelined_requests_is_read_only_as_fast_as_it_is_answered(
     application: Scripted, new_loop: LoopFactory
 ) -> None:
-    """Neither does it keep others waiting: a few requests are answered in one turn of the loop."""
+    """Neither does it keep others waiting: a few requests are answered in one iteration of the loop."""
     setup = Setup(Limits(connection_requests=10 * FLOOD))
     largest = 0
 

@@ -114,7 +114,7 @@ SOON = 0.8
 def test_table_can_be_made_in_every_turn_of_the_end_of_a_tls_connection(
     server: InProcess, trusting: ssl.SSLContext
 ) -> None:
-    """The socket is gone in one turn, and its protocol object hears of it in the next."""
+    """The socket is gone in one iteration of the loop, and `connection_lost` is called in the next."""
 
     async def look_until_it_is_gone() -> int:
         turns = 0

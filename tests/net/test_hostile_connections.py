@@ -1,4 +1,4 @@
-"""Many and broken clients beside a healthy one: it notices nothing, and no turn of the loop is long."""
+"""Many and broken clients beside a healthy one: it notices nothing, and no iteration of the loop is long."""
 
 from __future__ import annotations
 

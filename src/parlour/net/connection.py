@@ -15,8 +15,7 @@ from typing import Any, cast
 from parlour.net.proxies import UNIX_PEER
 from parlour.net.server import Server
 
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER with no time (socket(7))."""
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time (socket(7))
 
 LINGER_S = 2
 """A peer that has everything gets this long to close its side, before the connection is closed."""

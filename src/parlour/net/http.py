@@ -56,7 +56,7 @@ class HttpConnection(Connection):
         self.is_last = self.is_over = False
         self.began = 0.0  # when the request was there as a whole, for the access log
         self._waits_for = BETWEEN
-        self._is_reading_paused = False  # whether the transport has been told to read no more
+        self._is_reading_paused = False  # the transport reads no more
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""

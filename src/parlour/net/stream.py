@@ -8,8 +8,7 @@ from parlour.net.connection import ClosingConnection, Connection
 FIRST_BYTES = 32768
 """So many bytes are joined into the first write: the head, what the reader missed, and that it is live now.
 
-Each write is a system call that wakes the reader, which costs as much as all the rest of an opening. With more to
-write, the transport is filled as fast as it would be otherwise.
+A write is a system call that wakes the reader, which costs as much as all the rest of an opening.
 """
 
 SLICE = 4096
@@ -34,7 +33,7 @@ class StreamConnection(Connection):
         before.hand_over(self)
 
     def begin(self, head: bytes, received: bytes = b"") -> None:
-        """Write the head of the response and what the session says at once; then hear `received`, and read on."""
+        """Write the head of the response and what the session says at once; then take `received`, and read on."""
         session = self.session
         assert session is not None
         self.descriptor = self.server.fan_out.enlist(self.transport)  # which marks it as busy
