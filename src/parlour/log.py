@@ -24,7 +24,7 @@ _log = logging.getLogger("parlour.log")
 
 _FIELDS = "parlour_fields"
 _MAX_VALUE = 2000
-"""Characters of one value that are shown; a peer may not fill the disk with one header."""
+"""Characters of one value that are shown."""
 
 
 def event(

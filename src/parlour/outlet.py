@@ -46,10 +46,9 @@ class Outlet:
         self._thread = threading.Thread(target=self._run, name=f"parlour-output-{descriptor}", daemon=True)
 
     def write(self, line: str) -> None:
-        """Queue a line with its line break. It is dropped and counted if too much is waiting already.
+        """Queue a line with its line break; if too much waits already, drop and count it and those that follow.
 
-        Once one was dropped so are all that follow, until the reader has taken everything before the gap: there is one
-        gap, and one count of it.
+        The count is written once the reader has taken everything before the gap.
         """
         data = _encode(line)
         with self._changed:

@@ -141,10 +141,10 @@ _ROUNDING_S = 1e-6
 
 
 class Buckets:
-    """One token bucket per key: `burst` at once, `per_second` on average. Time is an argument.
+    """One token bucket per key: `burst` at once, `per_second` on average. `now` is in seconds and never goes back.
 
-    Keeps one number per key: the moment at which its bucket is full again (the generic cell rate algorithm, ITU-T
-    I.371). At most `capacity` keys; the one unused for longest is forgotten first, which gives it a full bucket.
+    Keeps the moment at which each bucket is full again (the generic cell rate algorithm, ITU-T I.371). At most
+    `capacity` keys; the one unused for longest is forgotten first, which gives it a full bucket.
     """
 
     __slots__ = ("_burst_s", "_capacity", "_full_at", "_interval")
@@ -156,10 +156,7 @@ class Buckets:
         self._full_at: OrderedDict[str, float] = OrderedDict()
 
     def take(self, key: str, now: float) -> float:
-        """Take one token. Returns 0.0 if there was one, else the seconds after which there will be one.
-
-        A refusal takes nothing. `now` is in seconds on a clock that never goes back.
-        """
+        """Take one token and return 0.0; if there is none, return the seconds until there is one."""
         wait = self.wait(key, now)
         if wait == 0.0:
             self.spend(key, now)

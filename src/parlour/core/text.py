@@ -61,8 +61,7 @@ def decode_text(data: bytes) -> str:
         raise Refusal("bad_utf8", f"The text is not valid UTF-8 at byte {exc.start}.", field="text") from None
 
 
-# Controls; formats that show nothing or turn the line around; letters that show nothing; lone surrogates. The Arabic
-# signs that enclose numbers (U+0600 to U+0605 and others) are formats too, but can be seen: they stay.
+# Controls; formats that show nothing or turn the line around; letters that show nothing; lone surrogates.
 _FLAG = "(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f)"  # of a region, as one emoji
 _UNSEEN = (
     "\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
@@ -147,7 +146,7 @@ class Pictures:
 
 
 def _pictures(match: re.Match[str]) -> str:
-    """The pictures of a run of hostile characters; a run costs little more than one."""
+    """The pictures of a run of hostile characters."""
     run = match[0]
     if len(run) == 1 and run not in JOINERS:
         return _PICTURES[ord(run)]  # most are, and a text may have thousands of them

@@ -34,19 +34,9 @@ class RequestDecoder:
     """
 
     __slots__ = (
-        "_at",
-        "_blank_line",
-        "_buffer",
-        "_chunks",
-        "_fresh",
-        "_head",
-        "_limits",
-        "_line",
-        "_line_end",
-        "_parse_head",
-        "_searched",
-        "_short",
-    )
+        "_at", "_blank_line", "_buffer", "_chunks", "_fresh", "_head",
+        "_limits", "_line", "_line_end", "_parse_head", "_searched", "_short",
+    )  # fmt: skip
 
     def __init__(
         self, limits: Limits = _DEFAULT_LIMITS, parse_head: Callable[[bytes], RequestHead] | None = None

@@ -20,11 +20,10 @@ class RequestHead:
     """One request without its body; read-only, since equal requests share it (`dataclasses.replace` makes another).
 
     `target` is in origin-form (or `*`), visible ASCII, still percent-encoded. `fields` are in order, names in lower
-    case, values without surrounding white space; values may hold any byte above 0x7f.
-    `values` has them by name, repeated ones combined. `host` is in lower case with the port as sent, and empty if an
-    HTTP/1.0 client sent none. `upgrade` is the Upgrade value in lower case if Connection lists `upgrade`.
-    `expects_continue`: the client waits for `100 Continue` before it sends the content. `cached` is not part of the
-    request: the owner of the decoder keeps there what it computed from this head.
+    case, values without surrounding white space, perhaps with bytes above 0x7f; `values` has them by name, repeated
+    ones combined. `host` is in lower case with the port as sent, and empty if an HTTP/1.0 client sent none. `upgrade`
+    is in lower case, and there only if Connection lists `upgrade`. `expects_continue`: the client waits for
+    `100 Continue`. In `cached` the owner of the decoder keeps what it computed from this head.
     """
 
     method: str
