@@ -54,5 +54,10 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 
 
 def _loop_for(item: pytest.Item) -> AbstractContextManager[None]:
-    """A coroutine test runs its own event loop, also while a browser still has one in this thread."""
-    return no_loop_running() if inspect.iscoroutinefunction(getattr(item, "obj", None)) else nullcontext()
+    """A test without Playwright may run a loop of its own, also while the browser of earlier tests is open."""
+    is_browser_test = (
+        not {"browser", "tab"}.isdisjoint(getattr(item, "fixturenames", ()))
+        or getattr(getattr(item, "module", None), "chromium", None) is not None
+    )
+    is_coroutine = inspect.iscoroutinefunction(getattr(item, "obj", None))
+    return nullcontext() if is_browser_test and not is_coroutine else no_loop_running()

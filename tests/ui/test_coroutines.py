@@ -15,6 +15,10 @@ async def test_coroutine_runs_while_a_browser_is_there() -> None:
     assert await done == "done"
 
 
+def test_a_loop_can_be_run_while_a_browser_is_there() -> None:
+    assert asyncio.run(asyncio.sleep(0, "done")) == "done"
+
+
 @pytest.mark.parametrize("time", ["first", "again"])
 def test_browser_goes_on_after_a_coroutine(browser: Browser, time: str) -> None:
     context = browser.new_context()
