@@ -59,6 +59,17 @@ async def make(directory: Path, *statements: str) -> None:
     connection.close()
 
 
+async def test_a_type_that_is_no_text_is_damage_like_any_other(tmp_path: Path) -> None:
+    await make(tmp_path, "UPDATE events SET type = CAST(x'ff0aff' AS TEXT) WHERE id >> 36 AND id & 0xff = 5")
+    (problem,) = check(tmp_path).problems
+    assert (problem.room, problem.seq) == ("lobby", 5)
+    store = await open_sqlite(tmp_path)
+    assert seqs(await store.after("lobby", 0, 10)) == [1, 2, 3, 4]
+    with pytest.raises(DamagedEvents):
+        await store.after("lobby", 4, 10)
+    await store.close()
+
+
 @pytest.mark.parametrize("kind", DAMAGE)
 async def test_a_bad_event_is_named_and_pages_stop_at_it(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture

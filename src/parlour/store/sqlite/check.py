@@ -43,7 +43,7 @@ class Problem(NamedTuple):
 _Room = tuple[int, str, int, int]
 """Number, name, first seq, and id of the newest event (0 if there is none)."""
 
-_Row = tuple[int, int, str, str | None, bytes, int, str, int | None]
+_Row = tuple[int, int, bytes, bytes | None, bytes, int, bytes, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,8 @@ def check_database(database: Path, look: Look | None = None) -> Report:
         return _unreadable(database, str(error))
     except (apsw.CorruptError, apsw.NotADBError, apsw.IOError) as error:
         return _unreadable(database, f"SQLite: {error}")
+    except UnicodeDecodeError:
+        return _unreadable(database, "a text in it is not UTF-8")
     except apsw.Error as error:  # SQLite has to write to read what is in a log
         way_out = "if it has a log, and its directory may not be written, check a copy of both"
         raise StoreError(f"{database} cannot be read ({error}): {way_out}.") from error
@@ -159,7 +161,7 @@ def room_problems(connection: apsw.Connection, seed: str, room: _Room, from_seq:
             yield Problem(f"it is missing{others}", room_name, expected)
         if crc != checksum(start, seq, body):
             yield Problem("its checksum does not match", room_name, seq)
-        elif not _agree((room_name, seq, name, author, ref, key), at_ms, body):
+        elif not _agree((room_name, seq, _text(name), _text(author), ref, _text(key)), at_ms, body):
             yield Problem("its columns differ from its text", room_name, seq)
         elif at_ms < latest <= at_ms + HOUR_MS:  # by more: the clock was set right
             yield Problem("its time is before that of the event before it", room_name, seq)
@@ -168,6 +170,10 @@ def room_problems(connection: apsw.Connection, seed: str, room: _Room, from_seq:
         expected = seq + 1
     if not newest:
         yield Problem("the room has no events", room_name, first_seq)
+
+
+def _text(column: bytes | None) -> str | None:
+    return None if column is None else column.decode(errors="replace")
 
 
 def _agree(columns: tuple[object, ...], at_ms: int, body: bytes) -> bool:

@@ -57,6 +57,8 @@ def open_database(path: Path, ids: Ids) -> Database:
         raise StoreError(f"{path / DATABASE} is in use by another program: end that first.") from error
     except apsw.Error as error:
         raise Damaged(f"{path / DATABASE} cannot be opened: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise Damaged(f"{path / DATABASE} cannot be opened: a text in it is not UTF-8.") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be used: {error}.") from error
 

@@ -107,7 +107,7 @@ def _event(connection: apsw.Connection, start: int, base: int, seq: int) -> Stor
     """An event, or what is wrong with it."""
     try:
         row = connection.execute(sql.ONE_EVENT, (base | seq,)).get
-    except apsw.CorruptError:
+    except (apsw.CorruptError, UnicodeDecodeError):
         return "it cannot be read"
     if row is None:
         return "it is missing"

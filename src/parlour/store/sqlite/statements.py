@@ -127,8 +127,10 @@ IS_FOLLOWED = "SELECT EXISTS (SELECT 1 FROM cursors)"
 DROP_CURSOR = "DELETE FROM cursors WHERE follower = ?"
 
 EVENTS_FROM = """
-SELECT id, at_ms, author, key, body, checksum, type, ref FROM events WHERE id BETWEEN ? AND ? ORDER BY id
+SELECT id, at_ms, CAST(author AS BLOB), CAST(key AS BLOB), body, checksum, CAST(type AS BLOB), ref
+FROM events WHERE id BETWEEN ? AND ? ORDER BY id
 """
+"""Texts as bytes: damaged ones may be no text."""
 
 ROOM_AFTER = """
 SELECT room_no, name, first_seq,
