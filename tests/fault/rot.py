@@ -92,7 +92,7 @@ def originals(directory: Path) -> list[Original]:
             made.append(_copy(server, directory / "killed", known))
         size = (server.data / DATABASE).stat().st_size
         raw.exchange(server.port, raw.post(f"/{ANOTHER}", b"it is idle after this", "Connection: close"))
-        while (server.data / DATABASE).stat().st_size == size:
+        while _size(server.data / DATABASE) == size or _size(server.data / WAL):  # until the checkpoint has ended
             time.sleep(0.01)
         made.append(_copy(server, directory / "killed-late", known))
     return made
