@@ -126,7 +126,10 @@ class MessagesResource(Resource):
     @POST_MESSAGE.short("PUT", "/{room}", "The same, for `curl -T`", example="-T {file} {url}/lobby")
     def post(self, request: Request, options: RoomSendOptions) -> Receipt | Coroutine[Any, Any, Response]:
         """A text, a form or JSON; a browser without scripts gets a page."""
-        return self._any(request, options, options.room)
+        format_ = request.cached(body_format)
+        if format_.is_browser_form:
+            return self._form(request, format_, options, options.room)
+        return self._post(request, format_, read_message(request, format_, options, options.room))
 
     @POST_MESSAGE.short(
         "POST",
@@ -137,7 +140,10 @@ class MessagesResource(Resource):
     )
     def send(self, request: Request, options: SendOptions) -> Receipt | Coroutine[Any, Any, Response]:
         """The same with the room in the body; without one it is `lobby`."""
-        return self._any(request, options, None)
+        format_ = request.cached(body_format)
+        if format_.is_browser_form:
+            return self._form(request, format_, options, None)
+        return self._post(request, format_, read_message(request, format_, options, None))
 
     @PUT_MESSAGE.short(
         "PUT",
@@ -166,12 +172,6 @@ class MessagesResource(Resource):
         posting = self.context.posting
         posting.post(request.actor, room, message.text, receipt.stored, key=message.key, name=message.name)
         return receipt
-
-    def _any(self, request: Request, options: SendOptions, room: str | None) -> Receipt | Coroutine[Any, Any, Response]:
-        format_ = request.cached(body_format)
-        if format_.is_browser_form:
-            return self._form(request, format_, options, room)
-        return self._post(request, format_, read_message(request, format_, options, room))
 
     async def _form(self, request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> Response:
         """Answer the form of a browser without scripts: with a page in every case."""

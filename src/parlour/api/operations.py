@@ -57,7 +57,9 @@ def _handler(operation: Operation, handler: Callable[..., Outcome], guard: Guard
         return handler
 
     def answer(request: Request) -> Outcome:
-        return handler(request, request.cached(parse))
+        options = parse(request)
+        request.admission.handler = lambda again: handler(again, options)  # an equal head has equal parameters
+        return handler(request, options)
 
     def answer_reading(request: Request) -> Outcome:
         options = request.cached(parse)

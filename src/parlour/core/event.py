@@ -79,7 +79,7 @@ class Stored(NamedTuple):
     ref: int | None = None
 
 
-class Appended(NamedTuple):
+class Appended(Struct, frozen=True, gc=False):
     """The answer to an append: the durable event, and whether it had been stored by an earlier request."""
 
     seq: int
