@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from parlour.chat.ports import Commit
 from parlour.chat.transactions import Transaction
@@ -41,14 +42,13 @@ class Outcome(NamedTuple):
     trimmed: Sequence[tuple[str, int]] = ()
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(Struct):
     """What a batch, or one transaction of it, changes: the events of each room, tombstones, beginnings that went."""
 
     now_ms: int
-    added: dict[str, list[Stored]] = field(default_factory=dict)
-    redacted: list[tuple[str, Stored]] = field(default_factory=list)
-    trimmed: list[tuple[str, int]] = field(default_factory=list)
+    added: dict[str, list[Stored]] = {}
+    redacted: list[tuple[str, Stored]] = []
+    trimmed: list[tuple[str, int]] = []
 
     def merge(self, other: Changes) -> None:
         """Add what a later transaction of the batch has changed."""
