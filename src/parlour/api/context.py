@@ -1,4 +1,4 @@
-"""What every handler gets as `self._context`: store, door, verbs, limits and the rest; `app` fills it in."""
+"""What every handler gets as `self.context`: store, door, verbs, limits and the rest; `app` fills it in."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Subscription to transport: long-poll, SSE, NDJSON, text and WebSocket."""
+"""Subscription to transport: SSE, NDJSON, text and WebSocket."""
