@@ -16,7 +16,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from parlour.core.event import Log
+from parlour.core.event import Appended, Log
 from parlour.schema.events import decode_event
 from parlour.store.rules import new_identity
 from parlour.store.sqlite.check import check
@@ -98,7 +98,7 @@ async def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
     clock.ms -= 3_000_000
     store = await open_sqlite(tmp_path, clock=clock)
     assert (store.epoch, store.secret, await store.rooms(10), await store.after("lobby", 0, 10)) == before
-    assert await append(store, draft("one", key="key-0001")) == first._replace(replay=True)
+    assert await append(store, draft("one", key="key-0001")) == Appended(first.seq, first.json, True)
     second = await append(store, draft("three"))
     assert second.seq == 2
     assert decode_event(second.json).at == decode_event(first.json).at, "time went back across a restart"
