@@ -95,7 +95,7 @@ class RecordedServer:
         """All lives so far as one record."""
         parser = Parser(self.root)
         for trace in self._traces:
-            parser.read(trace)
+            parser.read(trace, is_last=trace == self._traces[-1])
         return Record(self.files, parser.operations())
 
 
