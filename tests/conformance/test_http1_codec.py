@@ -72,7 +72,7 @@ def test_the_table_is_large_and_its_names_are_unique() -> None:
 
 
 def misjudged(case: Case, pieces: Iterator[bytes], wanted: Outcome) -> list[str]:
-    """What is wrong with the outcome of a case: nothing, or one line that names the case."""
+    """The fault in the outcome of a case: a line that names the case, or no line if there is none."""
     found = decode(pieces)
     return [] if found == wanted else [f"{case.name} ({case.section}): {found} is not {wanted}"]
 

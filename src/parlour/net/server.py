@@ -163,7 +163,7 @@ class Server:
             self.on_answer(head.method, path, status, seconds, client)
 
     def peer(self, address: str, head: RequestHead, tls: bool) -> Peer:
-        """Who is asking: the peer, or the one that a trusted proxy names."""
+        """The client of a request: the peer, or the one that a trusted proxy names."""
         prefix = self.prefix(address, head)
         address, scheme, host = self.proxies.resolve(address, head)
         scheme = scheme or ("https" if tls else "http")

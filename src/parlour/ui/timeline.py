@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 def timeline(events: Iterable[Event]) -> Iterator[Row]:
-    """What is shown of `events`, which are consecutive and oldest first."""
+    """The rows that show `events`, which are consecutive and oldest first."""
     previous: Event | None = None
     before = datetime.min.replace(tzinfo=UTC)
     for event in events:

@@ -85,7 +85,7 @@ class Socket:
 
 
 Image = dict[str, bytes | Socket | None]
-"""What is on a disk: files with their content, sockets, directories as None."""
+"""The content of a disk: files with their content, sockets, directories as None."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Filter:
     def __init__(self, client: Client, look: Look, *, last: int, timeout_s: float, echoes: bool) -> None:
         self._timeout_s = timeout_s
         self._slots = threading.Semaphore(MAX_UNSENT)
-        self._talk = Talk(client, look, last=last, timeout_s=timeout_s, echoes=echoes, settled=self._slots.release)
+        self._talk = Talk(client, look, last=last, timeout_s=timeout_s, echoes=echoes, finished=self._slots.release)
         self._leave_by: float | None = None
         self._input_failure: InputFailed | None = None
         self._output_failure: OutputFailed | None = None
@@ -54,7 +54,7 @@ class Filter:
         while self._talk.error is None:
             if self._leave_by is not None:
                 wait_s = max(0.0, self._leave_by - time.monotonic())
-                if self._talk.is_settled or not wait_s:
+                if self._talk.is_finished or not wait_s:
                     break
             for line in self._talk.take(wait_s):
                 self._show(line)

@@ -32,7 +32,7 @@ _Inbox = Item | Lost | Outcome | ClientError | Callable[[], None]
 class Talk:
     """Follows the room on one thread, sends on another, and gives on the caller's thread what is to be shown.
 
-    `wake` is called on those threads when there is something to `take`, `settled` for every line that is stored or
+    `wake` is called on those threads when there is something to `take`, `finished` for every line that is stored or
     given up. With `echoes` the terminal itself has shown what was typed, and own messages are not shown again.
     `title` stands between what was said before and what is said from now on.
     """
@@ -45,7 +45,7 @@ class Talk:
         last: int,
         timeout_s: float,
         wake: Callable[[], None] = lambda: None,
-        settled: Callable[[], None] = lambda: None,
+        finished: Callable[[], None] = lambda: None,
         echoes: bool = False,
         title: str | None = None,
     ) -> None:
@@ -63,7 +63,7 @@ class Talk:
         self._title = title
         self._own: set[str] = set()
         self._wake = wake
-        self._settled = settled
+        self._finished = finished
         self._inbox: queue.Queue[_Inbox] = queue.Queue(_INBOX_ITEMS)
         self._outbox = Outbox(client, self.post)
         self._feed = client.follow(last=last, timeout_s=timeout_s)
@@ -78,7 +78,7 @@ class Talk:
         self._outbox.start()
 
     @property
-    def is_settled(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether the room has been shown and everything said is stored and shown."""
         return self.has_caught_up and not self.unsent and self._seen_seq >= self._due_seq
 
@@ -175,7 +175,7 @@ class Talk:
 
     def _outcome(self, draft: Draft, result: Sent | ClientError) -> Iterator[Shown]:
         self.unsent.pop(draft.key, None)
-        self._settled()
+        self._finished()
         if isinstance(result, Sent):
             self._due_seq = max(self._due_seq, result.seq)
             if self.is_lost:

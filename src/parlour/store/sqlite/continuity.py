@@ -49,7 +49,7 @@ class Look:
         if self.is_empty:
             if self.has_log or (self.found is not None and self.database is not None):
                 what = "is gone" if self.database is None else "is empty and was not"
-                way_out = "restore a backup, or move everything out of the directory to begin anew"
+                way_out = "restore a backup, or move everything out of the directory to start again"
                 raise Damaged(f"{self.path} {what}: {way_out}.")
         elif self.found is not None and self.has_log:
             is_another = self.found.is_own and self.found.position.database != self.database
