@@ -13,7 +13,6 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Log
 from parlour.store.sqlite import batch
 from parlour.store.sqlite.check import check
-from parlour.work import retention
 from parlour.work.follower import forget
 from parlour.work.retention import Retention
 from tests.contract.conftest import clock as clock
@@ -24,10 +23,9 @@ from tests.support.stores import HandClock, append, draft, open_sqlite
 DAY = 86_400_000
 
 
-@pytest.fixture(autouse=True)
-def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "EVENTS_PER_STEP", 7)
-    monkeypatch.setattr(retention, "STEP_PAUSE_S", 0.0)
+def dropping(store: Store, days: int, clock: HandClock) -> Retention:
+    """One that takes small steps, without pauses."""
+    return Retention(store, days, clock, events_per_step=7, step_pause_s=0.0)
 
 
 async def fill(store: Store, room: str, count: int) -> None:
@@ -43,7 +41,7 @@ async def test_expired_events_are_dropped_and_the_newest_stays(store: Store, clo
     for room in ("a", "c", "e"):
         await append(store, draft("young", room))
     clock.ms += 9 * DAY
-    await Retention(store, 10, clock).round()
+    await dropping(store, 10, clock).round()
     for room, log in zip("abcde", (Log(51, 51), Log(50, 50), Log(51, 51), Log(50, 50), Log(51, 51)), strict=True):
         assert await store.log(room) == log
     assert [first for room, first in heard if room == "a"] == [8, 15, 22, 29, 36, 43, 50, 51]
@@ -58,7 +56,7 @@ async def test_expired_events_are_dropped_and_the_newest_stays(store: Store, clo
 
 async def test_it_follows_what_comes_after_its_first_round(store: Store, clock: HandClock) -> None:
     """Rooms that are new, and rooms of which the newest event had stayed until another one came."""
-    follower = Retention(store, 1, clock)
+    follower = dropping(store, 1, clock)
     await fill(store, "old", 3)
     clock.ms += 2 * DAY
     await follower.round()
@@ -77,7 +75,7 @@ async def test_pages_stay_whole_while_events_are_dropped(store: Store, clock: Ha
     """A reader sees a room before or after a step, never in the middle."""
     await fill(store, "lobby", 250)
     clock.ms += 2 * DAY
-    dropping = asyncio.ensure_future(Retention(store, 1, clock).round())
+    round_ = asyncio.ensure_future(dropping(store, 1, clock).round())
     firsts = set()
     while len(page := await store.after("lobby", 0, 1000)) > 1:
         assert seqs(page) == list(range(page[0].seq, 251))
@@ -87,7 +85,7 @@ async def test_pages_stay_whole_while_events_are_dropped(store: Store, clock: Ha
         await append(store, draft("x", "other"))  # the store goes on meanwhile
     assert page[0].seq == 250
     assert len(firsts) > 1
-    await dropping
+    await round_
 
 
 async def test_times_of_a_wrong_clock_drop_nothing_early_and_keep_nothing_for_ever(
@@ -99,7 +97,7 @@ async def test_times_of_a_wrong_clock_drop_nothing_early_and_keep_nothing_for_ev
         await append(store, draft(f"day {days}", "lobby"))
     for now, first_seq in ((13, 3 + 1), (21.5, 6), (30, 7)):
         clock.ms = right + int(now * DAY)
-        await Retention(store, 10, clock).round()
+        await dropping(store, 10, clock).round()
         assert await store.log("lobby") == Log(first_seq, 7)
 
 
@@ -107,12 +105,12 @@ async def test_its_cursor_and_what_it_knows_outlive_the_process(tmp_path: Path) 
     clock = HandClock()
     store = await open_sqlite(tmp_path, clock=clock)
     await fill(store, "first", 3)
-    await Retention(store, 1, clock).round()
+    await dropping(store, 1, clock).round()
     await fill(store, "second", 3)
     await store.close()
     clock.ms += 2 * DAY
     store = await open_sqlite(tmp_path, clock=clock)
-    await Retention(store, 1, clock).round()
+    await dropping(store, 1, clock).round()
     assert (await store.log("first"), await store.log("second")) == (Log(3, 3), Log(3, 3))
     await store.close()
     assert check(tmp_path).problems == []
@@ -122,7 +120,7 @@ async def test_a_round_that_is_refused_is_made_up_for_by_the_next(store: Store, 
     await fill(store, "lobby", 3)
     await store.close()
     with pytest.raises(Refusal, match="draining"):
-        await Retention(store, 1, clock).round()
+        await dropping(store, 1, clock).round()
 
 
 def commits() -> Transaction[tuple[int, list[int]]]:
@@ -139,7 +137,7 @@ async def test_the_log_of_commits_is_kept_for_as_long_as_a_cursor_needs_it(
     for _ in range(9):
         await append(store, draft())
     assert await store.run(commits()) == (1, [1]), "nobody follows: only what made the room is there"
-    follower = Retention(store, 1, clock)
+    follower = dropping(store, 1, clock)
     await follower.round()
     for _ in range(9):
         await append(store, draft())
@@ -162,7 +160,7 @@ async def test_the_log_of_commits_is_kept_for_as_long_as_a_cursor_needs_it(
 
 async def test_a_transaction_that_raises_moves_no_cursor(store: Store, clock: HandClock) -> None:
     await fill(store, "lobby", 3)
-    await Retention(store, 1, clock).round()
+    await dropping(store, 1, clock).round()
 
     def fail() -> Transaction[None]:
         yield from forget(Retention.NAME)

@@ -16,7 +16,6 @@ from parlour.core.event import Log, Stored
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.store.sqlite.store import SqliteStore
-from parlour.work import retention
 from parlour.work.retention import Retention
 from tests.support.memory_hub import until
 from tests.support.recorder import Recorder
@@ -33,7 +32,7 @@ class Ageing:
         self.clock = clock
         self.hub = Hub(store)
         self.door = Door(self.hub, Policies("open"))
-        self.retention = Retention(store, 1, clock)
+        self.retention = Retention(store, 1, clock, step_pause_s=0.0)
         store.on_commit(self.hub.deliver)
 
     async def say(self, count: int, room: str = "lobby") -> None:
@@ -51,8 +50,7 @@ class Ageing:
 
 
 @pytest.fixture
-async def ageing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ageing]:
-    monkeypatch.setattr(retention, "STEP_PAUSE_S", 0.0)
+async def ageing(tmp_path: Path) -> AsyncIterator[Ageing]:
     clock = HandClock()
     store = await open_sqlite(tmp_path, clock=clock)
     ageing = Ageing(store, clock)

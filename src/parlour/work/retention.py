@@ -54,7 +54,17 @@ class Retention:
 
     NAME = "retention"
 
-    def __init__(self, store: Store, days: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        days: int,
+        clock: Clock,
+        *,
+        events_per_step: int = EVENTS_PER_STEP,
+        step_pause_s: float = STEP_PAUSE_S,
+    ) -> None:
+        self._events_per_step = events_per_step
+        self._step_pause_s = step_pause_s
         self._store = store
         self._keep_ms = days * DAY_MS
         self._now_ms = CautiousTime(clock.now_ms, clock.monotonic)
@@ -78,7 +88,7 @@ class Retention:
         """Run a step until there is nothing left to do; posts come between."""
         is_more = await self._store.run(step())
         while is_more:
-            await asyncio.sleep(STEP_PAUSE_S)
+            await asyncio.sleep(self._step_pause_s)
             is_more = await self._store.run(step())
 
     def _begin(self) -> Transaction[None]:
@@ -94,5 +104,5 @@ class Retention:
 
     def _drop(self) -> Transaction[bool]:
         now_ms = self._now_ms()
-        was_due: bool = yield DropExpired(now_ms - self._keep_ms, now_ms, EVENTS_PER_STEP)
+        was_due: bool = yield DropExpired(now_ms - self._keep_ms, now_ms, self._events_per_step)
         return was_due

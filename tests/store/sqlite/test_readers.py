@@ -12,7 +12,6 @@ import apsw
 import pytest
 
 from parlour.core.errors import Refusal
-from parlour.store.sqlite import readers
 from parlour.store.sqlite.readers import Readers
 from tests.support.timeout import TIMEOUT_S
 
@@ -39,6 +38,14 @@ async def pool(tmp_path: Path) -> AsyncIterator[Readers]:
     await made.close()
 
 
+@pytest.fixture
+async def small_pool(tmp_path: Path) -> AsyncIterator[Readers]:
+    """One in which three different reads may wait."""
+    made = Readers([apsw.Connection(str(tmp_path / "db"))], asyncio.get_running_loop(), queue=3)
+    yield made
+    await made.close()
+
+
 async def test_equal_reads_since_the_same_commit_are_made_once(pool: Readers) -> None:
     gate = threading.Event()
     query = Counted("page", gate)
@@ -52,8 +59,8 @@ async def test_equal_reads_since_the_same_commit_are_made_once(pool: Readers) ->
     assert len(query.runs) == 4, "a finished read is not remembered"
 
 
-async def test_too_many_reads_are_refused(pool: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "QUEUE", 3)
+async def test_too_many_reads_are_refused(small_pool: Readers) -> None:
+    pool = small_pool
     queries = [Counted(str(number)) for number in range(4)]
     futures = [pool.read(1, run, query) for query in queries]
     with pytest.raises(Refusal, match="overloaded"):

@@ -31,7 +31,9 @@ _Job: TypeAlias = tuple[int, Callable[..., Any], tuple[Hashable, ...]]
 class Readers:
     """Reads on a few threads. Equal reads that wait at the same time are made once."""
 
-    def __init__(self, connections: list[apsw.Connection], loop: AbstractEventLoop) -> None:
+    def __init__(self, connections: list[apsw.Connection], loop: AbstractEventLoop, queue: int = QUEUE) -> None:
+        """`queue` is how many different reads may wait."""
+        self._queue = queue
         self._loop = loop
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._waiting: dict[_Job, list[Future[Any]]] = {}
@@ -54,7 +56,7 @@ class Readers:
             future.set_exception(Refusal("draining"))
         elif job in self._waiting:
             self._waiting[job].append(future)
-        elif len(self._waiting) >= QUEUE:
+        elif len(self._waiting) >= self._queue:
             future.set_exception(Refusal("overloaded", "Too many reads wait for the disk.", retry_after=1))
         else:
             self._waiting[job] = [future]
