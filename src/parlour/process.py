@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import uvloop
 
 from parlour.app import App, start
-from parlour.chat.ports import Store
+from parlour.chat.ports import RoomSummary, Store
 from parlour.config import Settings
 from parlour.core.errors import Refusal
 from parlour.diagnostics import report, watch
@@ -65,8 +65,9 @@ async def _serve(settings: Settings) -> int:
     if settings.debug:
         watch(loop)
     _tune_collector()
+    newest = await _newest_room(app.context.store)  # before anybody who has read the banner writes to one
     _banner(app)
-    await _say_what_is_ahead(app.context.store)
+    _say_what_is_ahead(newest)
     code = await signals.ended
     event(_log, "stopping", connections=len(app.server.drain.connections))
     left = await app.stop(0 if code else None)
@@ -160,16 +161,21 @@ def _banner(app: App) -> None:
         event(_log, "nothing_is_kept", WARNING, meaning="--store memory forgets all messages at the end")
 
 
-async def _say_what_is_ahead(store: Store) -> None:
-    """Name the room whose newest message is furthest ahead of the clock: one of the two has been set wrong."""
+async def _newest_room(store: Store) -> RoomSummary | None:
+    """The room with the newest message, if there is one and the store can say."""
     try:
-        newest = await store.rooms(1)
+        return next(iter(await store.rooms(1)), None)
     except Refusal:  # it will be said where it is asked for
+        return None
+
+
+def _say_what_is_ahead(newest: RoomSummary | None) -> None:
+    """Name the room whose newest message is ahead of the clock: one of the two has been set wrong."""
+    if newest is None:
         return
-    for room in newest:
-        ahead_s = (datetime.fromisoformat(room.active_at) - datetime.now(UTC)).total_seconds()
-        if ahead_s * 1000 > AHEAD_MS:
-            event(_log, "room_ahead_of_the_clock", WARNING, room=room.room, ahead_s=int(ahead_s), meaning=AHEAD_MEANING)
+    ahead_s = (datetime.fromisoformat(newest.active_at) - datetime.now(UTC)).total_seconds()
+    if ahead_s * 1000 > AHEAD_MS:
+        event(_log, "room_ahead_of_the_clock", WARNING, room=newest.room, ahead_s=int(ahead_s), meaning=AHEAD_MEANING)
 
 
 def _say_who_may_come(app: App) -> None:
