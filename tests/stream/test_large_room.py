@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -12,6 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from parlour import app
 from parlour.config import Settings
 from parlour.hub.resources import Tuning
+from tests.support.faulty_disk import FaultyDisk
+from tests.support.timeout import TIMEOUT_S
 
 READERS = 9
 SENDS = 20
@@ -38,6 +41,27 @@ async def _talk(connection: ClientConnection, name: str) -> list[str]:
 def raising(error: BaseException) -> None:
     """The disk has failed."""
     raise error
+
+
+async def test_a_goodbye_waits_for_the_ack_of_a_send_under_way(tmp_path: Path) -> None:
+    with FaultyDisk() as disk:
+        server = await app.start(Settings(port=0, data=tmp_path / "data"), raising)
+        async with asyncio.timeout(TIMEOUT_S):
+            connection = await connect(server.urls[0].replace("http:", "ws:") + "/lobby", compression=None)
+            heard = [await connection.recv()]
+            disk.may_sync.clear()
+            disk.syncs.clear()
+            await connection.send(json.dumps({"op": "send", "text": "the last word"}))
+            while not disk.syncs:
+                await asyncio.sleep(0)
+            stopping = asyncio.create_task(server.stop(TIMEOUT_S))
+            await asyncio.sleep(0)
+            disk.may_sync.set()
+            with suppress(ConnectionClosed):
+                while True:
+                    heard.append(await connection.recv())
+            await stopping
+    assert [json.loads(each)["type"] for each in heard] == ["caught_up", "message", "ack", "bye"]
 
 
 async def test_ack_and_goodbye_come_behind_the_events(tmp_path: Path) -> None:

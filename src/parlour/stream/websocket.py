@@ -278,8 +278,7 @@ class WebSocketSession(LiveSession):
 
     def close_with_bye(self, reconnect_after_ms: int, reason: str) -> None:
         """Say bye and close."""
-        self.show(Bye(reconnect_after_ms))
-        self._close(SERVICE_RESTART, reason)
+        self._end_with(text_frame(encode(Bye(reconnect_after_ms))) + close_frame(SERVICE_RESTART, reason))
 
     def cut_off(self) -> None:
         """The peer has taken nothing for too long: tell it, in case it reads again just now; then do not wait again."""
