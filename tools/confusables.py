@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import sys
 import textwrap
-import unicodedata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,9 +18,6 @@ MODULE = ROOT / "src/parlour/core/confusables.py"
 
 LONG_DASH = "\u30fc"
 """The prototype of dashes that are longer than a hyphen."""
-
-OLD = unicodedata.ucd_3_2_0
-"""The same Unicode data in every Python; what a character is composed of never changes once it is there."""
 
 HEAD = '''"""Characters that are taken for ASCII ones: Unicode's data for UTS #39, version {version}.
 
@@ -38,21 +34,14 @@ TAIL = '''
 
 
 def prototypes(text: str) -> dict[str, list[str]]:
-    """The characters of each prototype that has an ASCII character in it or is the long dash, in the file's order.
-
-    Without those that NFKC replaces (`core/impersonation.py` looks a name up when it is normalized), and those with a
-    letter that is not ASCII: no reserved name is like them.
-    """
+    """The characters of each prototype that has an ASCII character in it or is the long dash, in the file's order."""
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         fields = line.partition("#")[0].split(";")
         if len(fields) < 3:
             continue
         source, prototype = (("".join(chr(int(code, 16)) for code in field.split())) for field in fields[:2])
-        if OLD.normalize("NFKC", source) != source:
-            continue
-        foreign = any(char.isalnum() and not char.isascii() for char in prototype)
-        if prototype == LONG_DASH or (any(char.isascii() for char in prototype) and not foreign):
+        if prototype == LONG_DASH or any(char.isascii() for char in prototype):
             found.setdefault(prototype, []).append(source)
     return found
 

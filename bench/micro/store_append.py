@@ -57,6 +57,9 @@ class RandomIds:
     def token(self) -> str:
         return secrets.token_urlsafe(16)
 
+    def secret(self) -> str:
+        return secrets.token_urlsafe(32)
+
     def fraction(self) -> float:
         return 0.5
 

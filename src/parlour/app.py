@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import resource
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +18,8 @@ from parlour.api.context import Context
 from parlour.chat.closing import Closing
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
+from parlour.chat.passwords import Passwords
+from parlour.chat.people import people_of
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Relay, Store
 from parlour.chat.posting import Posting, Rates
@@ -31,6 +34,7 @@ from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.hub.resources import Tuning
+from parlour.hub.server_log import ServerLog
 from parlour.log import WARNING, event
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
@@ -51,6 +55,8 @@ from parlour.work.follower import forget
 from parlour.work.retention import Retention
 
 _log = logging.getLogger("parlour")
+
+_SECRET_LINK = re.compile(r"(/(?:join|reset)/).+")
 
 DESCRIPTORS_SHARE = 0.8
 """Of the descriptors a process may have, connections take at most this part; the rest is for files and accepting."""
@@ -127,7 +133,10 @@ async def start(
         operator = _open_operator_socket(settings)
         if operator is not None:
             sockets.callback(operator.close)
-        app = _build(settings, store, tls, listeners, relay or LocalRelay(), tuning)
+        passwords = Passwords()
+        parts.callback(passwords.close)
+        app = _build(settings, store, passwords, tls, listeners, relay or LocalRelay(), tuning)
+        await app.context.people.identities.load()
         parts.callback(app.compressor.close)
         parts.push_async_callback(app.context.hub.close)
         app.server.wheel.start(app.server.loop)
@@ -174,6 +183,7 @@ def _open_operator_socket(settings: Settings) -> Listener | None:
 def _build(
     settings: Settings,
     store: Store,
+    passwords: Passwords,
     tls: ServerTls | None,
     listeners: list[Listener],
     relay: Relay,
@@ -185,7 +195,9 @@ def _build(
     hub = Hub(store, fan_out.make_write, tuning)
     policies = Policies(settings.access)
     door = Door(hub, policies)
+    people = people_of(store, clock, ids, policies, passwords)
     store.on_commit(relay.publish)
+    relay.listen(ServerLog([people.identities.changed]).committed)
     relay.listen(door.committed)
     relay.listen(hub.deliver)
     store.on_trim(hub.trim)
@@ -194,7 +206,7 @@ def _build(
     if relay.may_lose:
         hub.watch_heads()
     drain = Drain(ids.fraction, limits.reconnect_spread_s)
-    guests = Guests(store.secret)
+    guests = Guests(store.secret, people.identities.is_taken)
     rates = Rates(limits) if settings.rate_limits else None
     reads = AddressBuckets(limits.history_ms_per_s, limits.history_burst_ms) if settings.rate_limits else None
     places = AddressCounts(limits.address_streams) if settings.rate_limits else None
@@ -210,12 +222,14 @@ def _build(
         ids=ids,
         limits=limits,
         policies=policies,
+        people=people,
         closing=Closing(store, policies),
         new_rooms=new_rooms,
         reads=reads,
         places=places,
         allowed_origins=frozenset(settings.allowed_origins),
         hosts=_hosts(settings, listeners),
+        own_url=listeners[0].address("https" if tls else "http"),
         hsts_seconds=settings.hsts_seconds,
         draining=lambda: drain.is_draining,
         throttle=Throttle(),
@@ -285,5 +299,6 @@ def _max_connections() -> int:
 
 
 def _log_answer(method: str, path: str, status: int, seconds: float, address: str) -> None:
-    """One line an answer: no bodies, no query (it may hold what a person typed), no credentials."""
-    event(_log, "request", method=method, path=path, status=status, ms=round(seconds * 1000, 1), address=address)
+    """One line an answer: no bodies, no query (it may hold what a person typed), no credentials, no secret link."""
+    shown = _SECRET_LINK.sub(r"\1…", path)
+    event(_log, "request", method=method, path=shown, status=status, ms=round(seconds * 1000, 1), address=address)

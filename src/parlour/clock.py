@@ -25,6 +25,10 @@ class SystemIds:
         """128 bits as 22 characters of base64url."""
         return secrets.token_urlsafe(16)
 
+    def secret(self) -> str:
+        """256 bits as 43 characters of base64url."""
+        return secrets.token_urlsafe(32)
+
     def fraction(self) -> float:
         """A number in [0, 1)."""
         return secrets.randbelow(1 << 32) / (1 << 32)

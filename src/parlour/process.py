@@ -146,6 +146,10 @@ def _banner(app: App) -> None:
     _say_who_may_come(app)
     for url in app.urls:
         STDOUT.write(f"Listening on {url}\n")
+    people = app.context.people
+    if not people.identities.has_owner() and all(listener.is_loopback for listener in app.listeners):
+        link = f"{app.context.own_url}/join/{people.invitations.first_owner()}"
+        STDOUT.write(f"To make this server yours, open {link} (once, within an hour)\n")
     STDOUT.wait_written(_BANNER_S)
     event(
         _log,

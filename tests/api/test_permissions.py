@@ -38,9 +38,16 @@ def guest_with_a_cookie(server: ServerProcess) -> list[str]:
 
 
 WAYS_IN = {"address": guest_by_address, "cookie": guest_with_a_cookie}
-"""All are guests: nobody else can come in over the network, as long as there are no accounts."""
+"""All are guests; those who are signed in have tests/people/test_matrix.py."""
 
-VALUES = {"room": "lobby", "item": "12345678", "file": "room.css"}
+VALUES = {
+    "room": "lobby",
+    "item": "12345678",
+    "file": "room.css",
+    "name": "alice",
+    "id": "t_nothing",
+    "code": "nothing",
+}
 
 
 def asked(operation: Operation, *fields: str) -> bytes:

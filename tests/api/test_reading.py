@@ -259,7 +259,7 @@ def test_of_a_room_in_which_nothing_was_said_it_is_not_claimed_that_it_has_anyth
         ("/api/v1/rooms/seven/messages/8", 404, "not_found"),
         ("/api/v1/rooms/a%2Fb", 400, "bad_room_name"),
         ("/api/v1/nothing", 404, "not_found"),
-        ("/admin", 404, "not_found"),
+        ("/auth", 404, "not_found"),
         ("/ADMIN", 404, "not_found"),
         ("/static", 404, "not_found"),
         ("/static/nothing.css", 404, "not_found"),

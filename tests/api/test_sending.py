@@ -253,7 +253,7 @@ REFUSED = {
     "two rooms": bad("/{room}", JSON, b'{"text":"a","room":"elsewhere"}', 400, "bad_parameter", "room"),
     "a bad room in the body": bad("/send", JSON, b'{"text":"a","room":"a b"}', 400, "bad_room_name", "room"),
     "an empty room in the body": bad("/send", JSON, b'{"text":"a","room":""}', 400, "bad_room_name", "room"),
-    "a room of the server": bad("/admin", None, b"a", 400, "reserved_name", "room"),
+    "a room of the server": bad("/auth", None, b"a", 400, "reserved_name", "room"),
     "a room with a space": bad("/a%20b", None, b"a", 400, "bad_room_name", "room"),
     "a picture": bad("/{room}", "image/png", b"a", 415, "unsupported_media_type", None),
     "a sound": bad("/{room}", "audio/ogg", b"a", 415, "unsupported_media_type", None),

@@ -41,6 +41,9 @@ class CountedIds:
     def token(self) -> str:
         return f"{next(self._count):022}"
 
+    def secret(self) -> str:
+        return f"{next(self._count):043}"
+
     def fraction(self) -> float:
         return 0.5
 

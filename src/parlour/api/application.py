@@ -14,13 +14,14 @@ from parlour.api.guard import SAFE_METHODS, Guard
 from parlour.api.operations import endpoints
 from parlour.api.pages import Pages
 from parlour.api.refusals import refusal_fields
+from parlour.chat.identities import Credentials
 from parlour.core.base_path import inside
 from parlour.core.errors import Refusal
 from parlour.http.compression import Compressor, compress, is_worth_it, mark, wants_gzip
 from parlour.http.fields import FieldName
 from parlour.http.negotiate import accepted, choose, wants_json
 from parlour.http.request import Admission, Outcome, Request
-from parlour.http.response import HTML, PROBLEM, TEXT, Reply, Response
+from parlour.http.response import HTML, PROBLEM, TEXT, DeferredResponse, Reply, Response
 from parlour.http.router import NOTHING_HERE, Router
 from parlour.schema.problems import error_line, problem
 from parlour.wire.forms import media_type
@@ -58,9 +59,19 @@ class Api:
     def handle(self, request: Request) -> Outcome:
         """Answer a complete request. Raises Refusal."""
         if request.method != "OPTIONS":  # that tells nothing, and every address answers it
-            self._guard.check(request)
+            credentials = self._guard.check(request)
+            if credentials is not None:
+                return self._coded(request, self._identified(request, credentials))
         outcome = request.admission.handler(request)
         return self._coded(request, outcome) if type(outcome) is CoroutineType else outcome
+
+    async def _identified(self, request: Request, credentials: Credentials) -> Reply:
+        """The answer to a request whose sender has to be found out first."""
+        await self._guard.identify(request, credentials)
+        outcome = request.admission.handler(request)
+        if isinstance(outcome, DeferredResponse):
+            return await outcome.reply()
+        return outcome if isinstance(outcome, Reply) else await outcome
 
     async def _coded(self, request: Request, handler: Coroutine[Any, Any, Reply]) -> Reply:
         """The answer of a handler, compressed where the client accepts it and it is long; the reader pays for that."""

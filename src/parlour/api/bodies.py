@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -19,6 +19,8 @@ from parlour.schema.commands import INSTEAD, PostMessage, SendMessage
 from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, is_utf_8, known_fields
 from parlour.wire.strict_json import decode
 from parlour.wire.typed_forms import PLUS_OF_CURL, PLUS_OF_ENCODERS, PLUS_OF_WGET, read_typed_form
+
+T = TypeVar("T", bound=Struct)
 
 DEFAULT_ROOM = "lobby"
 """The room of a message that names none."""
@@ -75,6 +77,12 @@ def json_body_format(request: Request) -> BodyFormat:
     if not is_json_type(request.media_type):
         raise Refusal("unsupported_media_type", "The API takes application/json.")
     return body_format(request)._replace(read=_from_api_json)
+
+
+def read_json(request: Request, type_: type[T]) -> T:
+    """A body that is one JSON object. Raises Refusal (unsupported_media_type, bad_utf8, bad_json)."""
+    request.cached(json_body_format)  # refuses what is no JSON
+    return decode(request.body, type_)
 
 
 def read_message(request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> SendMessage:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from parlour.chat.closing import Closing
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
+from parlour.chat.people import People
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.posting import Posting
@@ -31,6 +32,7 @@ class Context:
     ids: Ids
     limits: Limits
     policies: Policies
+    people: People
     closing: Closing
     new_rooms: NewRooms
     reads: AddressBuckets | None
@@ -40,6 +42,8 @@ class Context:
     allowed_origins: frozenset[str]
     hosts: frozenset[str] | None
     """Names the server answers to, beside those of the machine itself; None answers to all."""
+    own_url: str
+    """Where the server listens, for those who have not come by an address of it."""
     draining: Callable[[], bool]
     throttle: Throttle
     version: str

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError, create_task
+from collections.abc import Coroutine
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from parlour.api.context import Context
+from parlour.api.credentials import credentials_of
+from parlour.chat.identities import Credentials
 from parlour.chat.reading import REQUEST_S, Bill, Place
 from parlour.core.actor import OPERATOR, Actor, guest
 from parlour.core.errors import Refusal
-from parlour.core.permissions import Right
 from parlour.http.request import OPERATOR_ADDRESS, Peer, Request
+
+T = TypeVar("T")
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -66,22 +72,38 @@ class Guard:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def check(self, request: Request) -> None:
-        """Let a request through to its handler, and say who asks. Raises Refusal."""
+    def check(self, request: Request) -> Credentials | None:
+        """Let a request through to its handler, and say who asks; what is returned has to be identified first.
+
+        Raises Refusal. A head with credentials comes with an admission of its own every time (`wire/http1_head.py`),
+        so what has ended is found out with the next request.
+        """
         admission = request.admission
         if admission.passed != request.peer:  # no rule looks at anything else than head, route and peer
-            admission.actor = self._check(request, admission.right)
-            admission.passed = request.peer
+            self._check_name(request)
+            credentials = credentials_of(request)
+            actor = None
+            if credentials is not None:
+                actor = self._context.people.identities.actor(credentials, request.peer.key)
+                if actor is None:
+                    return credentials
+            self._let_in(request, actor or self._guest(request))
         request.actor = admission.actor
+        return None
 
-    def _check(self, request: Request, right: Right | None) -> Actor:
-        self._check_name(request)
-        actor = self._actor(request)
-        if right is not None:
-            self._context.policies.require(actor, right, None)
+    async def identify(self, request: Request, credentials: Credentials) -> None:
+        """Find out who asks, which has to wait for the disk, or for the hash of a password. Raises Refusal."""
+        actor = await self._context.people.identities.identify(credentials, request.peer.key)
+        self._let_in(request, actor or self._guest(request))
+        request.actor = request.admission.actor
+
+    def _let_in(self, request: Request, actor: Actor) -> None:
+        admission = request.admission
+        if admission.right is not None:
+            self._context.policies.require(actor, admission.right, None)
         if request.method not in SAFE_METHODS or request.head.upgrade is not None:
-            self._check_origin(request)
-        return actor
+            self._check_origin(request, has_cookie=actor.credential == "session")
+        admission.actor, admission.passed = actor, request.peer
 
     def _check_name(self, request: Request) -> None:
         """Answer to our own names alone; the name that a proxy was called by must be one too, not instead of Host."""
@@ -93,10 +115,20 @@ class Guard:
             if host is not None and not _is_called(host, names):
                 raise Refusal("misdirected", "This server does not answer to that name (--allowed-hosts).", field=field)
 
-    def _check_origin(self, request: Request) -> None:
-        """Refuse what a page of another site sends in the name of its visitor (CSRF, WebSocket hijacking)."""
+    def _check_origin(self, request: Request, *, has_cookie: bool) -> None:
+        """Refuse what a page of another site sends in the name of its visitor (CSRF, WebSocket hijacking).
+
+        Who has a session must show where a request comes from: browsers in a terminal send a Referer only. Other sites
+        that may ask (`allowed_origins`) ask as guests, or with a token.
+        """
         origin = request.field(b"origin")
-        if origin is not None and origin.decode("latin-1") in self._context.allowed_origins:
+        if has_cookie:
+            referrer = request.field(b"referer")
+            if origin is None and referrer is not None:
+                origin = b"/".join(referrer.split(b"/", 3)[:3])
+            if origin is None and request.field(b"sec-fetch-site") is None:
+                raise Refusal("cross_origin", "The request does not say which page it comes from: use a token instead.")
+        if not has_cookie and origin is not None and origin.decode("latin-1") in self._context.allowed_origins:
             return
         site = request.field(b"sec-fetch-site")
         # Browsers know best, also behind a proxy that changes Host and for forms of pages that tell no referrer.
@@ -106,6 +138,28 @@ class Guard:
             is_own = origin is None or _is_own(origin.decode("latin-1"), request)
         if not is_own:
             raise Refusal("cross_origin", "Pages of other sites may not do this here.")
+
+    async def unless_ended(self, actor: Actor, waiting: Coroutine[Any, Any, T]) -> T:
+        """Wait for something, as long as the actor is signed in. Raises Refusal("login_required") once that ends."""
+        if actor.account is None:
+            return await waiting
+        task = create_task(waiting)
+        refusals: list[Refusal] = []
+
+        def end(refusal: Refusal) -> None:
+            refusals.append(refusal)
+            task.cancel()
+
+        forget = self._context.people.identities.watch(actor, end)
+        try:
+            return await task
+        except CancelledError:
+            if refusals:
+                raise refusals[0] from None
+            raise
+        finally:
+            forget()
+            task.cancel()
 
     def limit_reading(self, request: Request) -> Bill:
         """Count a request to read. Raises Refusal("rate_limited") for an address that has used up its time."""
@@ -122,15 +176,15 @@ class Guard:
         """Count a stream or a waiting request that stays open. Raises Refusal("too_many_connections")."""
         return Place(self._context.places, request.peer.key)
 
-    def _actor(self, request: Request) -> Actor:
-        """Who asks: whoever came through the operator's socket, or a guest with a cookie, else by the address."""
+    def _guest(self, request: Request) -> Actor:
+        """Who asks without credentials: by the operator's socket, or a guest with a cookie, else by the address."""
         if request.peer.address == OPERATOR_ADDRESS:
             return OPERATOR
         return guest(self._token(request), request.peer.key)
 
     def page_actor(self, request: Request) -> tuple[Actor, bytes | None]:
         """Who will send the forms of a page, with a Set-Cookie value where that is a new guest."""
-        if self._token(request) is not None:
+        if request.actor.account is not None or self._token(request) is not None:
             return request.actor, None
         token = self._context.ids.token()
         cookie = set_cookie(request.peer, _cookie_name(request.peer), self._context.guests.sealed(token))

@@ -150,7 +150,7 @@ class HistoryResource(Resource):
                 _check_cursor(channel, since)
                 if channel.head <= since.seq:
                     with self.guard.place(request):
-                        await channel.wait_for_news(since.seq, options.wait)
+                        await self.guard.unless_ended(actor, channel.wait_for_news(since.seq, options.wait))
             events = await self._events(actor, channel, since, options)
             bill.check()  # others of this address may have had much meanwhile
             if options.format == "html":

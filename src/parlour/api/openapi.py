@@ -13,6 +13,7 @@ from parlour.api.operation import ANY_REQUEST, Operation, Success
 from parlour.api.parameters import Parameter
 from parlour.core.errors import ERRORS, ErrorKind
 from parlour.core.permissions import may
+from parlour.core.secret import SESSION_COOKIE
 from parlour.schema import fields
 from parlour.schema.commands import Ack, Op, OpError, PongReply, Subscribed, Unsubscribed
 from parlour.schema.events import Bye, CaughtUp, Event, Heartbeat, Reset, Typing
@@ -46,6 +47,7 @@ HEADERS: Mapping[str, tuple[Any, str]] = {
     "Link": (str, 'The pages beside this one: rel="next" and, unless the log begins here, rel="prev" (RFC 8288).'),
     "ETag": (str, "Changes when the document does."),
     "Retry-After": (Annotated[int, Meta(ge=1)], "Seconds to wait before the request may be repeated."),
+    "Set-Cookie": (str, "The cookie of the session: begun, or ended (RFC 6265)."),
     "WWW-Authenticate": (str, "How to say who one is."),
     "Upgrade": (str, "The protocol spoken here."),
     "Sec-WebSocket-Version": (Literal["13"], "The version of it."),
@@ -70,18 +72,30 @@ def describe(operations: Iterable[Operation], version: str, prefix: str = "") ->
         },
         "servers": [{"url": prefix or "/", "description": "The server that gave you this document."}],
         "paths": paths,
-        "components": {"schemas": _components(rows), "securitySchemes": {"operator": _OPERATOR}},
+        "components": {"schemas": _components(rows), "securitySchemes": SECURITY_SCHEMES},
     }
 
 
-_OPERATOR = {
-    "type": "http",
-    "scheme": "bearer",
-    "description": "Needed for what guests may not do even where all is open; a requirement names the right. There are "
-    "no tokens yet: those who run the server come through the Unix socket `operator.sock` in its data directory, which "
-    "asks for no header field.",
+SECURITY_SCHEMES = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API token (`parlour_…`), made on the page /account.",
+    },
+    "password": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The name of an account with its password, or with one of its API tokens.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": f"__Host-{SESSION_COOKIE}",
+        "description": "The session of a browser that has signed in. A change needs `Origin` or `Sec-Fetch-Site` too.",
+    },
 }
-"""How one is more than a guest (OAS 3.1 §4.8.27). The scheme is that of the challenge in a 401."""
+"""How one says who one is (OAS 3.1 §4.8.27). Those who run the server may also come through the Unix socket
+`operator.sock` in its data directory, which asks for no header field."""
 
 
 def _components(operations: Sequence[Operation]) -> dict[str, Any]:
@@ -136,7 +150,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "responses": dict(sorted(responses.items())),
     }
     if operation.right is not None and not may("guest", operation.right, "open"):
-        described["security"] = [{"operator": [operation.right]}]
+        described["security"] = [{scheme: []} for scheme in SECURITY_SCHEMES]
     if operation.body is not None:
         content = {"application/json": {"schema": _schema(operation.body)}}
         described["requestBody"] = {"required": True, "content": content}

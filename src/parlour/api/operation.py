@@ -108,7 +108,7 @@ class Operation:
     def specific_refusals(self) -> list[str]:
         """The codes that not every request can meet, in the order of the error table."""
         codes = {*self.refusals, *(() if self.parser is None else self.parser.refusals)}
-        codes |= {"login_required"} if self.right is not None else set()
+        codes |= {"login_required", "forbidden"} if self.right is not None else set()
         codes |= {"rate_limited"} if self.rate is not None else set()
         codes |= {"cross_origin"} if self.method in ("POST", "PUT", "PATCH", "DELETE", WEBSOCKET) else set()
         return [code for code in ERRORS if code in codes]

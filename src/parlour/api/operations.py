@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from parlour.api.account_page import AccountPage
+from parlour.api.accounts import AccountsResource
+from parlour.api.admin_page import AdminPage
 from parlour.api.assets import AssetsResource
 from parlour.api.context import Context
 from parlour.api.events import EventsResource
 from parlour.api.front import FrontResource
 from parlour.api.guard import Guard
 from parlour.api.history import HistoryResource
+from parlour.api.invitations import InvitationsResource
 from parlour.api.messages import MessagesResource
 from parlour.api.operation import Operation, rows
 from parlour.api.pages import Pages
 from parlour.api.resource import Resource
 from parlour.api.rooms import RoomsResource
 from parlour.api.server import ServerResource
+from parlour.api.sign_in_pages import SignInPages
+from parlour.api.sign_ins import SignInsResource
 from parlour.api.stream import StreamResource
 from parlour.api.streams import Streams
 from parlour.http.request import Handler, Outcome, Request
@@ -27,8 +33,14 @@ RESOURCES: tuple[type[Resource], ...] = (
     EventsResource,
     RoomsResource,
     StreamResource,
+    SignInsResource,
+    AccountsResource,
+    InvitationsResource,
     ServerResource,
     FrontResource,
+    SignInPages,
+    AccountPage,
+    AdminPage,
     AssetsResource,
 )
 

@@ -80,6 +80,8 @@ class Pages:
             older=first if first > channel.first_seq else None,
             newer=last if last < channel.head else None,
             rooms=await self._active_rooms(actor),
+            account=actor.account,
+            has_accounts=self._context.people.identities.has_owner(),
         )
         body = await in_slices(render_room(page), events, bill, self._context.hub)
         status = 200 if refused is None else refused.refusal.kind.status

@@ -21,7 +21,7 @@ from parlour.core.names import room_name
 from parlour.core.text import visible
 from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
-from parlour.schema.fields import CursorText, DisplayName, Key, RoomName
+from parlour.schema.fields import AccountName, CursorText, DisplayName, Key, RoomName
 
 DEFAULT_LIMIT = 50
 
@@ -84,6 +84,7 @@ FLAG = ParameterKind(bool, _flag)
 ROOM = ParameterKind(RoomName, lambda text, _: room_name(text), ("bad_room_name", "reserved_name"))
 DISPLAY_NAME = TEXT._replace(schema=DisplayName, refusals=("bad_name",))
 KEY = TEXT._replace(schema=Key, refusals=("bad_key",))
+ACCOUNT_NAME = TEXT._replace(schema=AccountName)
 CURSOR = ParameterKind(CursorText, parse_cursor, ("bad_cursor",))
 
 Limit: TypeAlias = Annotated[int | None, number(1, MAX_PAGE_EVENTS, default=DEFAULT_LIMIT), "How many at most."]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parlour.api.bodies import json_body_format
+from parlour.api.bodies import read_json
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import DEFAULT_LIMIT, JsonOfRoom, Limit, OnlyJson
 from parlour.api.resource import Resource
@@ -12,7 +12,6 @@ from parlour.http.response import JSON, Response
 from parlour.schema.commands import ChangeSettings
 from parlour.schema.json_line import encode
 from parlour.schema.pages import RoomInfo, RoomList, RoomSettings
-from parlour.wire.strict_json import decode
 
 NEWER = {"room": "$response.body#/room", "since": "{$response.body#/epoch}.{$response.body#/head_seq}"}
 """For a link to what comes after the newest event."""
@@ -96,7 +95,6 @@ class RoomsResource(Resource):
     )
     async def set_settings(self, request: Request, options: JsonOfRoom) -> Response:
         """Who may use a room."""
-        request.cached(json_body_format)  # refuses what is no JSON
-        access = decode(request.body, ChangeSettings).access
+        access = read_json(request, ChangeSettings).access
         policy = await self.context.closing.set_access(request.actor, options.room, access)
         return Response(body=encode(RoomSettings(options.room, policy.access, policy.seq)), content_type=JSON)

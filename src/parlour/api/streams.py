@@ -11,7 +11,7 @@ from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
 from parlour.stream.encoding import STREAMS
 from parlour.stream.follow import FollowSession, many_rooms
-from parlour.stream.live import Client, Start, Starts, Timing
+from parlour.stream.live import Client, LiveSession, Start, Starts, Timing
 from parlour.stream.websocket import Common, WebSocketSession
 from parlour.wire.sse import retry
 
@@ -51,12 +51,19 @@ class Streams:
         first = retry(soonest + int(self._context.ids.fraction() * (latest - soonest))) if type_ == SSE else b""
         client = self._client(request, place)
         session = FollowSession(self._context.hub, encoder, starts, client, self._timing, in_chunks, first)
+        self._watch(request, session)
         return OpenResponse(session, type_, in_chunks)
 
     def websocket(self, request: Request, opening: bytes, starts: Starts, room: str | None, place: Place) -> Upgrade:
         """A WebSocket, bound to a room or (None) open to subscriptions; `opening` answers its handshake."""
         session = WebSocketSession(self._websockets, starts, self._client(request, place), room=room)
+        self._watch(request, session)
         return Upgrade(session, opening)
+
+    def _watch(self, request: Request, session: LiveSession) -> None:
+        """Have a session end with what its peer is signed in with."""
+        if request.actor.account is not None:
+            session.forget = self._context.people.identities.watch(request.actor, session.signed_out)
 
     def _client(self, request: Request, place: Place) -> Client:
         rule = self._context.policies.rule(request.actor, "read")

@@ -5,14 +5,24 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import b32encode, urlsafe_b64encode
+from collections.abc import Callable
 from functools import lru_cache
 
+from parlour.core.accounts import Account
 from parlour.core.actor import Actor
+from parlour.core.errors import Refusal
 from parlour.core.event import Author
 from parlour.core.names import display_name
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz"
 """For made-up names: no letter that reads like another."""
+
+
+@lru_cache(maxsize=4096)
+def author_of(account: Account) -> Author:
+    """Whom the events of an account are by."""
+    return Author(account.id, account.display, account.kind)
+
 
 SYSTEM = Author("system", "system", "system")
 """The author of what those who run the server do."""
@@ -26,8 +36,10 @@ class Guests:
     who they are.
     """
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, is_taken: Callable[[str], bool] = lambda _: False) -> None:
+        """`is_taken` says whether a name is, or looks like, that of an account."""
         self._secret = secret
+        self._is_taken = is_taken
         self._seal_key = hmac.digest(secret, b"the seal of a guest's cookie", hashlib.sha256)
         self._remembered = lru_cache(maxsize=4096)(self._derive)
 
@@ -51,7 +63,15 @@ class Guests:
         """The author an actor posts as, under a chosen display name or a made-up one. Raises Refusal("bad_name")."""
         if actor.kind == "system":
             return SYSTEM if name is None else Author(SYSTEM.id, display_name(name), "system")
-        return self._remembered(actor.id, name)
+        account = actor.account
+        if account is not None:
+            if name is not None and display_name(name) != account.display:
+                raise Refusal("bad_name", f"You are signed in as {account.name}: leave the name out.", field="name")
+            return author_of(account)
+        author = self._remembered(actor.id, name)
+        if name is not None and self._is_taken(author.name):
+            raise Refusal("reserved_name", "This is the name of a member, or looks like one.", field="name")
+        return author
 
     def _derive(self, actor_id: str, name: str | None) -> Author:
         chosen = None if name is None else display_name(name)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache, partial
+
+from parlour.core.accounts import Role, Scope
 from parlour.core.actor import Actor
-from parlour.core.event import NO_POLICY, Policy
+from parlour.core.event import NO_POLICY, AuthorKind, Policy
 from parlour.core.permissions import RIGHTS, Access, Right, Rule, rule
 
 
@@ -16,6 +19,7 @@ class Policies:
 
     def __init__(self, server: Access) -> None:
         self._rules = {right: {kind: rule(kind, right, server) for kind in row} for right, row in RIGHTS.items()}
+        self._rule = lru_cache(maxsize=1024)(partial(_rule_of_account, server))
         self._rooms: dict[str, Policy] = {}
 
     def of(self, room: str) -> Policy:
@@ -29,7 +33,7 @@ class Policies:
 
     def judged(self, actor: Actor, right: Right, room: str) -> tuple[int, Rule]:
         """Judge a right in a room: what a draft has to carry, the seq of the policy and the rule. Raises Refusal."""
-        rule = self._rules[right][actor.kind]
+        rule = self.rule(actor, right)
         policy = self._rooms.get(room, NO_POLICY)
         refusal = rule(policy)
         if refusal is not None:
@@ -38,7 +42,9 @@ class Policies:
 
     def rule(self, actor: Actor, right: Right) -> Rule:
         """What judges a right of an actor by the policy of any room."""
-        return self._rules[right][actor.kind]
+        if actor.account is None:
+            return self._rules[right][actor.kind]
+        return self._rule(actor.account.kind, right, actor.account.role, actor.scopes)
 
     def may(self, actor: Actor, right: Right, room: str) -> bool:
         """Whether an actor has a right in a room, by its canonical name."""
@@ -49,3 +55,9 @@ class Policies:
         refusal = self.rule(actor, right)(NO_POLICY if room is None else self.of(room))
         if refusal is not None:
             raise refusal
+
+
+def _rule_of_account(
+    server: Access, kind: AuthorKind, right: Right, role: Role, scopes: frozenset[Scope] | None
+) -> Rule:
+    return rule(kind, right, server, role, scopes)

@@ -9,6 +9,7 @@ from asyncio import Future
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
+from parlour.chat.statements import Query, R
 from parlour.chat.transactions import T, Transaction
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Draft, Log, Stored
@@ -132,6 +133,9 @@ class Store(Protocol):
         When `max_bytes` or a damaged event cuts, the newest are kept. Raises like `after`.
         """
 
+    async def query(self, query: Query[R]) -> list[R]:
+        """The rows of a statement that changes nothing, as of a moment after this call. Raises like `log`."""
+
     async def rooms(self, limit: int) -> list[RoomSummary]:
         """The rooms with the newest events, last active first (at equal times by name), at most `limit` (≤ 1024)."""
 
@@ -174,6 +178,9 @@ class Ids(Protocol):
 
     def token(self) -> str:
         """A fresh secret of 128 bits, as 22 characters of base64url."""
+
+    def secret(self) -> str:
+        """A fresh secret of 256 bits, as 43 characters of base64url."""
 
     def fraction(self) -> float:
         """A number in [0, 1) for jitter."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from parlour.chat.statements import Query
 from parlour.core.errors import Refusal
 from parlour.core.event import Draft
 
@@ -90,7 +91,11 @@ class DropExpired(NamedTuple):
     limit: int
 
 
-Step: TypeAlias = Append | Redact | FindLog | Position | CommitsAfter | GetCursor | SetCursor | NoteOldest | DropExpired
+LogStep: TypeAlias = (
+    Append | Redact | FindLog | Position | CommitsAfter | GetCursor | SetCursor | NoteOldest | DropExpired
+)
+Step: TypeAlias = LogStep | Query[Any]
+"""Also a statement on the tables of people, with its values: gives its rows."""
 
 T = TypeVar("T")
 Transaction: TypeAlias = Generator[Step, Any, T]

@@ -31,6 +31,7 @@ _COMMANDS = {
     "check": "Check the stored data for damage.",
     "backup": "Copy the stored data, also from a running server.",
     "restore": "Put a backup into a new data directory.",
+    "admin": "Make the owner, invite people, change accounts.",
     "rooms": "Close rooms to guests, or open them again.",
 }
 """Name and one line of help of every command; module and function carry the same name."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import socket
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,20 +11,17 @@ import click
 from parlour.chat.closing import Closing
 from parlour.chat.policies import Policies
 from parlour.cli.data import data_option
-from parlour.cli.output import EXIT_REFUSED, EXIT_UNKNOWN, EXIT_UNREACHABLE, fail
+from parlour.cli.operator import ask_server
+from parlour.cli.output import EXIT_REFUSED, EXIT_UNREACHABLE, fail
 from parlour.cli.streams import write_line
 from parlour.clock import SystemClock, SystemIds
 from parlour.core.actor import OPERATOR
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 from parlour.core.payloads import Access
-from parlour.net.operator_socket import reachable
 from parlour.store.sqlite.directory import DATABASE
 from parlour.store.sqlite.errors import DirectoryInUse, StoreError
 from parlour.store.sqlite.store import SqliteStore
-
-ANSWER_S = 30.0
-"""How long a server may take to answer: its disk may be slow."""
 
 _EXIT_CODES = (
     "Exit codes: 0 done, also if it was so already; 1 refused; 2 wrong usage; 3 there is no such data directory, it "
@@ -76,28 +70,10 @@ def _set(directory: Path, room: str, access: Access) -> int:
 
 def _tell_server(directory: Path, room: str, access: Access) -> int | None:
     """Have the running server do it: the seq of the policy in force; None if no server listens."""
-    connection = HTTPConnection("localhost")
-    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.sock.settimeout(ANSWER_S)
     try:
-        with reachable(directory) as address:
-            connection.sock.connect(address)
-    except (FileNotFoundError, ConnectionRefusedError):
+        answer = ask_server(directory, "PUT", f"/api/v1/rooms/{quote(room, safe='')}/settings", {"access": access})
+    except OSError:
         return None
-    except OSError as error:
-        fail(EXIT_UNREACHABLE, f"The operator's socket in {directory} cannot be used: {error.strerror}.")
-    try:
-        body = json.dumps({"access": access})
-        fields = {"Content-Type": "application/json", "Accept": "application/json"}
-        connection.request("PUT", f"/api/v1/rooms/{quote(room, safe='')}/settings", body, fields)
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-    except (OSError, HTTPException, ValueError):
-        fail(EXIT_UNKNOWN, "The server was told and did not answer: give the command again to be sure.")
-    finally:
-        connection.close()
-    if response.status != 200:
-        fail(EXIT_REFUSED, f"refused: {answer['detail']} ({answer['code']})")
     seq: int = answer["seq"]
     return seq
 

@@ -5,24 +5,29 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from parlour.core.accounts import Account, Scope
 from parlour.core.event import AuthorKind
 
-Credential = Literal["cookie", "address", "program", "operator"]
-"""With what somebody asks: the cookie of a guest, nothing but an address, as the program that embeds the server, or
-through the operator's socket."""
+Credential = Literal["cookie", "address", "program", "operator", "session", "token", "password"]
+"""With what somebody asks: the cookie of a guest, nothing but an address, as the program that embeds the server,
+through the operator's socket; or, signed in, with a session, an API token or a password."""
 
 
 class Actor(NamedTuple):
     """Who asks, with what, and from where.
 
     `id` is what the ids of authors are derived from: nobody else can have it, and it is shown to nobody (that of a
-    guest with a cookie contains the secret of the cookie). Rates count by `address`; None has none.
+    guest with a cookie contains the secret of the cookie). Rates count by `address`; None has none. Who is signed in
+    has an `account`; `sign_in` is the id of the session or token, `scopes` what a token is for (None: everything).
     """
 
     kind: AuthorKind
     id: str
     credential: Credential
     address: str | None
+    account: Account | None = None
+    sign_in: str | None = None
+    scopes: frozenset[Scope] | None = None
 
 
 @lru_cache(maxsize=4096)

@@ -12,6 +12,8 @@ from parlour.core.payloads import Access, Payload
 
 AuthorKind = Literal["member", "guest", "bot", "system"]
 
+BOT_MARK = " [bot]"
+
 
 class Author(Struct, frozen=True):
     """Who made an event. `id` never changes hands; `name` is for display."""
@@ -19,6 +21,11 @@ class Author(Struct, frozen=True):
     id: str
     name: str
     kind: AuthorKind
+
+
+def shown_name(author: Author) -> str:
+    """Who made an event, as a line of text says it: bots are marked, and nobody else can have such a name."""
+    return f"{author.name}{BOT_MARK}" if author.kind == "bot" else author.name
 
 
 class Policy(NamedTuple):

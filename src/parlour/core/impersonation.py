@@ -18,7 +18,7 @@ _ASCII = str.maketrans({"1": "l", "|": "l", "0": "o", "m": "rn", "w": "vv"})
 _VARIETY = re.compile(r".*\b(?:LATIN|SYMBOL)\b.* LETTER(?: [A-Z-]{2,})* ([A-Z])(?: WITH .+)?")
 
 
-def _skeletons(text: str) -> frozenset[str]:
+def skeletons(text: str) -> frozenset[str]:
     """What a text can be read as; of two texts that look alike, these have one in common.
 
     Marks and what cannot be seen do not count. A character counts as what Unicode's data have for it, or for its other
@@ -74,7 +74,7 @@ _WORDS = """
 
 def _spellings(word: str) -> Iterator[str]:
     """A word's `i` may be written as whatever looks like `l`; its `l` not as `i`, for Ali is somebody."""
-    for skeleton in _skeletons(word):
+    for skeleton in skeletons(word):
         yield from map("".join, product(*("il" if char == "i" else char for char in skeleton)))
 
 
@@ -95,7 +95,7 @@ def impersonated(name: str) -> Literal["staff", "guest"] | None:
 
     Spaces and punctuation do not count, except for dashes, and signs that stand for a letter (`@dmin`).
     """
-    for skeleton in _skeletons(name):
+    for skeleton in skeletons(name):
         plain = skeleton.translate(_WRITTEN)
         if _letters(plain) in _RESERVED or _letters(plain.translate(_SIGNS)) in _RESERVED:
             return "staff"

@@ -137,6 +137,8 @@ def _display_name(raw: str) -> str:
             raise _bad_name(f"A display name has at most {MAX_MARKS} marks on one letter.")
         if not _may_be_shown(name, index):
             raise _bad_name(f"A display name may not contain {character(char)} there.")
+    if name.casefold().endswith("[bot]"):
+        raise Refusal("reserved_name", "Bots are marked like that: leave the mark out.", field="name")
     whom = impersonated(name)
     if whom is not None:
         raise Refusal("reserved_name", _IMPERSONATED[whom], field="name")

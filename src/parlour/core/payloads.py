@@ -7,6 +7,11 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
+from parlour.core.accounts import Account
+
+SERVER_LOG = ".server"
+"""The log of the server. It is stored like that of a room, but no room has such a name: see `core.names.room_name`."""
+
 Access = Literal["open", "members"]
 """`open`: whoever reaches the server may come in. `members`: only those with an account."""
 
@@ -39,11 +44,47 @@ class Settings(Payload, frozen=True, gc=False):
     access: Access
 
 
+class AccountChanged(Payload, frozen=True, gc=False):
+    """An account is as `account` says from here on; in the log of the server (`SERVER_LOG`)."""
+
+    type: ClassVar[str] = "account"
+    what: Literal["made", "role", "state", "name", "display", "password"]
+    account: Account
+
+
+class SignInChanged(Payload, frozen=True, gc=False):
+    """A session or an API token of an account has begun or ended; in the log of the server."""
+
+    type: ClassVar[str] = "sign_in"
+    what: Literal["begun", "ended"]
+    account: str
+    sign_in: str
+    label: str
+
+
+class InvitationChanged(Payload, frozen=True, gc=False):
+    """An invitation was made or ended; `role` is what it gives. In the log of the server."""
+
+    type: ClassVar[str] = "invitation"
+    what: Literal["made", "ended"]
+    invitation: str
+    role: str
+
+
+class ServerChanged(Payload, frozen=True, gc=False):
+    """A setting of the server has been changed; in its log."""
+
+    type: ClassVar[str] = "server"
+    setting: str
+    value: str
+
+
 class Redacted(Payload, frozen=True, gc=False):
     """A tombstone: the event was of another type, and what it said has been removed for good."""
 
     type: ClassVar[str] = "redacted"
 
 
-PAYLOADS: dict[str, type[Payload]] = {payload.type: payload for payload in (Message, Settings, Redacted)}
+_PAYLOADS = (Message, Settings, AccountChanged, SignInChanged, InvitationChanged, ServerChanged, Redacted)
+PAYLOADS: dict[str, type[Payload]] = {payload.type: payload for payload in _PAYLOADS}
 """Type of event to its class."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future, get_running_loop
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -76,6 +77,22 @@ class DeferredResponse:
     def then(self, done: Callable[[Reply | Refusal], None]) -> None:
         """Set who receives the reply. Called once, before anything else."""
         self._done: Callable[[Reply | Refusal], None] | None = done
+
+    async def reply(self) -> Reply:
+        """The reply, for a coroutine. Raises Refusal."""
+        future: Future[Reply] = get_running_loop().create_future()
+
+        def done(reply: Reply | Refusal) -> None:
+            if isinstance(reply, Refusal):
+                future.set_exception(reply)
+            else:
+                future.set_result(reply)
+
+        self.then(done)
+        try:
+            return await future
+        finally:
+            self.cancel()
 
     def answer(self, reply: Reply | Refusal) -> None:
         """Give the reply to the one who waits for it; does nothing after `cancel`."""

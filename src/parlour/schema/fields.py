@@ -11,6 +11,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from parlour.core.accounts import MAX_NAME_CHARS as MAX_ACCOUNT_CHARS
+from parlour.core.accounts import MIN_NAME_CHARS as MIN_ACCOUNT_CHARS
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.names import MAX_NAME_CHARS, RESERVED
 from parlour.core.text import MAX_TEXT_BYTES, MAX_TEXT_LINES
@@ -52,6 +54,16 @@ DisplayName = Annotated[
         minLength=1,
         maxLength=MAX_NAME_CHARS,
         pattern=f"^[^{_NOT_IN_NAMES}]*[^ {_NOT_IN_NAMES}][^{_NOT_IN_NAMES}]*$",
+    ),
+]
+
+AccountName = Annotated[
+    str,
+    Meta(
+        description=f"The name of an account: {MIN_ACCOUNT_CHARS} to {MAX_ACCOUNT_CHARS} characters, as in the name "
+        "of a room. No two look alike.",
+        examples=["alice"],
+        extra_json_schema={"minLength": 1, "maxLength": 64},
     ),
 ]
 

@@ -9,6 +9,7 @@ from functools import partial
 
 from parlour.chat import transactions as steps
 from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
+from parlour.chat.statements import Query, R
 from parlour.chat.transactions import Committed, Step, drive
 from parlour.core.errors import Refusal
 from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, Stored
@@ -17,6 +18,7 @@ from parlour.schema.event_json import at_text, event_json, tombstone
 from parlour.store.changes import Batch, Changes, Item, Outcome, failed_transaction
 from parlour.store.commit_queue import CommitQueue
 from parlour.store.rules import expired, new_identity, repeated, time_of_next
+from parlour.store.sqlite.tables import run_query, tables_in_memory
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class MemoryStore(CommitQueue):
         self._copied: set[str] | None = None  # in a transaction: the rooms that are not what they were before it
         self._commits: list[Committed] = []
         self._cursors: dict[str, int] = {}
+        self._tables = tables_in_memory()
         self._oldest: dict[str, int] = {}  # room to the time of its oldest event
 
     def commit(self, batch: Batch) -> None:
@@ -76,18 +79,25 @@ class MemoryStore(CommitQueue):
             return self._append(item, changes)
         self._copied = set()
         before = dict(self._rooms), dict(self._cursors), dict(self._oldest)
+        self._tables.execute("SAVEPOINT work")
         own = Changes(changes.now_ms)
         try:
-            result = drive(item, partial(self._perform, own))
+            result = drive(item, partial(self._step, own))
         except Exception as error:
             self._rooms, self._cursors, self._oldest = before
+            self._tables.execute("ROLLBACK TO work")
             return failed_transaction(error)
         finally:
             self._copied = None
+            self._tables.execute("RELEASE work")
         changes.merge(own)
         return result
 
-    def _perform(self, changes: Changes, step: Step) -> object:
+    def _step(self, changes: Changes, step: Step) -> object:
+        """Carry out one step of a transaction."""
+        return run_query(self._tables, step) if isinstance(step, Query) else self._perform(changes, step)
+
+    def _perform(self, changes: Changes, step: steps.LogStep) -> object:
         match step:
             case steps.Append(draft):
                 answer = self._append(draft, changes)
@@ -177,6 +187,10 @@ class MemoryStore(CommitQueue):
             self._rooms[name] = room = room.copy()
         return room
 
+    async def query(self, query: Query[R]) -> list[R]:
+        """See `Store.query`."""
+        return run_query(self._tables, query)
+
     async def log(self, room: str) -> Log:
         """See `Store.log`."""
         return self._rooms.get(room, _Room()).log
@@ -195,7 +209,8 @@ class MemoryStore(CommitQueue):
 
     async def rooms(self, limit: int) -> list[RoomSummary]:
         """See `Store.rooms`."""
-        newest_first = sorted(self._rooms.items(), key=lambda item: (-item[1].active_ms, item[0]))
+        rooms = [(name, room) for name, room in self._rooms.items() if not name.startswith(".")]
+        newest_first = sorted(rooms, key=lambda item: (-item[1].active_ms, item[0]))
         return [RoomSummary(name, room.log, at_text(room.active_ms)) for name, room in newest_first[:limit]]
 
 

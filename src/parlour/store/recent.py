@@ -71,7 +71,8 @@ class RecentRooms:
 
     def newest(self, limit: int) -> list[RoomSummary]:
         """See `Store.rooms`; `limit` is at most KEPT."""
-        return [summary(head) for head in self._cut()[:limit]]
+        rooms = [head for head in self._cut() if not head.room.startswith(".")]  # those are logs of something else
+        return [summary(head) for head in rooms[:limit]]
 
     def _cut(self) -> list[RoomHead]:
         """Drop all but the KEPT newest, kept in their order; one that falls out comes back with its next event."""

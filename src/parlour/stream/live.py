@@ -62,7 +62,7 @@ class LiveSession(Reader):
     `starts` are opened channels (`Hub.open`); the session releases them, and gives back the place of its address.
     """
 
-    __slots__ = ("_buffered_then", "_checks", "_place", "_starts", "actor", "timing")
+    __slots__ = ("_buffered_then", "_checks", "_place", "_starts", "actor", "forget", "timing")
 
     sink: Sink | None
 
@@ -71,6 +71,7 @@ class LiveSession(Reader):
         self.actor = client.actor
         self.timing = timing
         self._place = client.place
+        self.forget: Callable[[], None] | None = None  # who is signed in is watched for the end of that
         self._starts = starts
         self._buffered_then = self._checks = 0  # of a peer that is slow
 
@@ -129,10 +130,23 @@ class LiveSession(Reader):
         """The server is going down."""
         self.close_with_bye(reconnect_after_ms, "the server is restarting")
 
+    def signed_out(self, refusal: Refusal) -> None:
+        """What the peer is signed in with has ended: show nothing more, and end."""
+        for room in self.heads():
+            self.leave(room)
+            self.show(Closed(room, refusal.code, refusal.detail), room)
+        self.end_refused(refusal)
+
+    def end_refused(self, refusal: Refusal) -> None:
+        """End because the peer may not go on; `refusal` is for people, where the transport has a place for it."""
+        self.finish()
+
     def closed(self) -> None:
         """The connection is gone."""
         self.sink = None
         self._place.leave()
+        if self.forget is not None:
+            self.forget()
         for channel, _ in self._starts:
             channel.release()
         self._starts = ()

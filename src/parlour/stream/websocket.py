@@ -258,6 +258,10 @@ class WebSocketSession(LiveSession):
         if room == self._room:
             self._close(CLOSED, refusal.detail)
 
+    def end_refused(self, refusal: Refusal) -> None:
+        """Close, with the reason."""
+        self._close(CLOSED, refusal.detail)
+
     def send_heartbeat(self) -> None:
         """Ping the peer, with a heartbeat for scripts that cannot see pings; the next time see whether it lives."""
         sink = self.sink

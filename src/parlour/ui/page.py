@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
+from parlour.core.accounts import Account
 from parlour.core.errors import Refusal
 from parlour.core.text import MAX_TEXT_BYTES
 from parlour.schema.events import Event
@@ -79,6 +80,10 @@ class RoomPage:
     older: int | None = None
     newer: int | None = None
     rooms: Sequence[tuple[str, str]] = ()
+    account: Account | None = None
+    """Who is signed in."""
+    has_accounts: bool = False
+    """Whether one can sign in here."""
 
 
 def render_room(page: RoomPage) -> Iterator[str]:

@@ -15,6 +15,7 @@ from parlour.wire.http1_head import (
     CACHED_BYTES,
     RequestHead,
     RequestLine,
+    SecretHead,
     head_parser,
     parse_fields,
     parse_request_line,
@@ -81,7 +82,11 @@ class RequestDecoder:
         if fresh is not None:
             end = fresh.find(b"\r\n\r\n", 0, self._short)
             if end > 0 and fresh[0] != 0x0D:
-                head = self._head = self._parse_head(fresh[: end + 2])
+                try:
+                    head = self._parse_head(fresh[: end + 2])
+                except SecretHead as secret:
+                    head = secret.head
+                self._head = head
                 self._at = end + 4
                 self._blank_line = False
                 return head

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
+from parlour.core.secret import SESSION_COOKIE
 
 
 @dataclass(slots=True)
@@ -75,6 +76,8 @@ _CODINGS = re.compile(rb"(?:%b[ \t]*+,[ \t]*+)++chunked" % _TOKEN)
 
 CACHED_BYTES = 1024
 """Longer heads are parsed each time. A cached one takes 2.3 KiB for a program, 5 for a browser, 10 KiB at most."""
+
+_SESSION = SESSION_COOKIE.encode()
 
 CACHED_HEADS = 2048
 """A head contains a room's name, so a thousand rooms in turn must not evict each other."""
@@ -182,7 +185,8 @@ def head_parser(limits: Limits) -> Callable[[bytes], RequestHead]:
     """A cached function that parses a whole head of at most `CACHED_BYTES`: first line and fields with their line ends.
 
     A client sends much the same head with every request of a connection, so most heads are in the cache; refusals are
-    not. Each server has its own, because of `RequestHead.cached`. Raises Refusal like the two parts.
+    not. Each server has its own, because of `RequestHead.cached`. Raises Refusal like the two parts, and
+    SecretHead for a head with credentials.
     """
 
     def parse(head: bytes) -> RequestHead:
@@ -190,9 +194,19 @@ def head_parser(limits: Limits) -> Callable[[bytes], RequestHead]:
         end = buffer.find(b"\r\n")
         if end > limits.request_line_bytes:
             raise Refusal("uri_too_long", f"The first line is longer than {limits.request_line_bytes} bytes.")
-        return parse_fields(parse_request_line(buffer, end), buffer[end + 2 :], limits)
+        parsed = parse_fields(parse_request_line(buffer, end), buffer[end + 2 :], limits)
+        if b"authorization" in parsed.values or _SESSION in parsed.values.get(b"cookie", b""):
+            raise SecretHead(parsed)  # what is raised is not cached
+        return parsed
 
     return lru_cache(maxsize=CACHED_HEADS)(parse)
+
+
+class SecretHead(Exception):
+    """Not an error: a head with credentials, which must not stay in memory when they have ended."""
+
+    def __init__(self, head: RequestHead) -> None:
+        self.head = head
 
 
 def _combined(fields: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

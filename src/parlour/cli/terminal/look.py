@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from zlib import crc32
 
+from parlour.core.event import shown_name
 from parlour.core.text import text_line, visible
 from parlour.schema.events import Event, Reset
 
@@ -33,7 +34,7 @@ class Look:
 
     def message(self, event: Event) -> str:
         """A message as one line, or several when its text has several. Nothing in it can act on the terminal."""
-        at, name = visible(event.at), visible(event.by.name)
+        at, name = visible(event.at), visible(shown_name(event.by))
         line = text_line(at, name, event.shown_text or "")
         if not self.short:
             return line

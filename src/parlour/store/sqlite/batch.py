@@ -15,6 +15,7 @@ import msgspec
 from parlour import log
 from parlour.chat import transactions as steps
 from parlour.chat.ports import Commit
+from parlour.chat.statements import Query
 from parlour.chat.transactions import Committed, Step, Transaction, drive
 from parlour.core.errors import Refusal
 from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, Stored
@@ -26,6 +27,7 @@ from parlour.store.recent import RoomHead
 from parlour.store.rules import AHEAD_MEANING, AHEAD_MS, expired, repeated, time_of_next
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.checksums import checksum, room_crc
+from parlour.store.sqlite.tables import run_query
 
 _log = logging.getLogger("parlour.store")
 
@@ -178,7 +180,7 @@ class EventLog:
         own = Changes(changes.now_ms)
         self._connection.execute("SAVEPOINT work")
         try:
-            answer = drive(transaction, partial(self._perform, own))
+            answer = drive(transaction, partial(self._step, own))
         except apsw.Error:
             raise
         except Exception as error:
@@ -193,7 +195,11 @@ class EventLog:
         self._is_followed = bool(self._connection.execute(sql.IS_FOLLOWED).get)
         return answer
 
-    def _perform(self, changes: Changes, step: Step) -> object:
+    def _step(self, changes: Changes, step: Step) -> object:
+        """Carry out one step of a transaction."""
+        return run_query(self._connection, step) if isinstance(step, Query) else self._perform(changes, step)
+
+    def _perform(self, changes: Changes, step: steps.LogStep) -> object:
         """Carry out one step of a transaction. Raises Refusal, apsw.Error."""
         execute = self._connection.execute
         match step:

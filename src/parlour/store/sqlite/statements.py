@@ -93,8 +93,10 @@ NEWEST_ROOMS = """
 SELECT room_no, rooms.name, rooms.first_seq, events.id, events.at_ms, policy_seq, access
 FROM rooms JOIN events ON events.id =
   (SELECT max(id) FROM events AS newest WHERE newest.id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1)
+WHERE rooms.name NOT LIKE '.%'
 ORDER BY events.at_ms DESC, rooms.name LIMIT ?
 """
+"""A name with a dot before it is that of a log which is no room."""
 
 GET_META = "SELECT value FROM meta WHERE name = ?"
 SET_META = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"

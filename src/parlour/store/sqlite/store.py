@@ -7,6 +7,7 @@ from asyncio import Future
 from pathlib import Path
 
 from parlour.chat.ports import Clock, Ids, RoomSummary
+from parlour.chat.statements import Query, R
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.event import Log, Stored
 from parlour.store import recent
@@ -16,6 +17,7 @@ from parlour.store.recent import RecentRooms, RoomHead
 from parlour.store.sqlite.database import Database, open_database
 from parlour.store.sqlite.pages import log_of, newest_rooms, page
 from parlour.store.sqlite.readers import Readers
+from parlour.store.sqlite.tables import run_query
 from parlour.store.sqlite.writer import OnFatal, Writer
 
 
@@ -69,6 +71,10 @@ class SqliteStore(CommitQueue):
         """See `Store.before`."""
         span = (1, min(max(seq - 1, 0), MAX_SEQ))
         return await self._readers.read(self._commits, page, self._seed, room, span, limit, max_bytes, True)
+
+    async def query(self, query: Query[R]) -> list[R]:
+        """See `Store.query`."""
+        return await self._readers.read(self._commits, run_query, query)
 
     async def rooms(self, limit: int) -> list[RoomSummary]:
         """See `Store.rooms`."""

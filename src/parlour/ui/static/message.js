@@ -85,7 +85,7 @@ const makers = {
     element("span", { class: "avatar", "aria-hidden": "true", "data-initial": initial(event.by.name) }),
     element("p", { class: "meta" },
       element("b", { class: "name" }, element("bdi", {}, event.by.name)),
-      event.by.kind === "guest" ? null : element("span", { class: "badge" }, event.by.kind), " ",
+      ["bot", "system"].includes(event.by.kind) ? element("span", { class: "badge" }, event.by.kind) : null, " ",
       element("a", { class: "when", href: eventPath(event.room, event.seq) },
         element("time", { datetime: event.at, title: fullTime(at) }))),
     textNode(event.text)),

@@ -10,6 +10,7 @@ export class NameField {
   /** `onChange(name)` gets every name that was typed, once it is. */
   constructor(form, onChange) {
     this.#input = form.elements.namedItem("name");
+    if (this.#input === null) return; // who is signed in has one
     this.#input.value ||= lasting.get("name", shapes.text);
     this.#input.addEventListener("change", () => {
       this.remember();
@@ -18,15 +19,17 @@ export class NameField {
   }
 
   get value() {
-    return this.#input.value.trim();
+    return this.#input?.value.trim() ?? "";
   }
 
   remember() {
+    if (this.#input === null) return;
     lasting.set("name", this.value);
   }
 
   /** Say why the server does not take a name ({name, detail}), or (null) that all is well. */
   render(refused) {
+    if (this.#input === null) return;
     if (refused === null) {
       this.#error?.remove();
       this.#error = null;

@@ -1,0 +1,124 @@
+"""The page of one's own account: profile, programs, bots, devices, password."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from parlour.api.forms import Form, checked, errors_of, form_fields, page, see_other
+from parlour.api.operation import Operation
+from parlour.api.people import own_account, own_or_bot, shown_time
+from parlour.api.resource import Resource
+from parlour.api.sign_ins import DISK, require_safe_line
+from parlour.chat.sign_ins import TOKEN_DAYS
+from parlour.core.accounts import Scope
+from parlour.core.errors import Refusal
+from parlour.http.request import Request
+from parlour.http.response import Response
+
+_FIELDS = ("do", "display", "name", "label", "read", "post", "as", "bot", "id", "username", "old", "password")
+
+
+class AccountPage(Resource):
+    """The handlers of this page."""
+
+    @Operation("GET", "/account", "The page of your account", right=None, example="{url}/account")
+    async def show(self, request: Request) -> Response:
+        """The page; a guest is led to signing in."""
+        if request.actor.account is None:
+            return see_other(request, "/login?next=/account")
+        return await self._page(request)
+
+    @Operation(
+        "POST",
+        "/account",
+        "What the forms of your account's page do",
+        right="account",
+        body=Form,
+        refusals=(
+            *("bad_form", "unsupported_media_type", "forbidden", "not_found", "bad_name"),
+            *("reserved_name", "name_taken", "weak_password", "bad_credentials", "rate_limited", *DISK),
+        ),
+        example="-u alice -d do=profile -d 'display=Alice A.' -d name=alice {url}/account",
+    )
+    async def submit(self, request: Request) -> Response:
+        """One of the forms; the page again, with what came of it."""
+        own_account(request)
+        form = form_fields(request, *_FIELDS)
+        try:
+            done, token = await self._do(request, form)
+        except Refusal as refusal:
+            return await self._page(request, refusal=refusal)
+        return await self._page(request, done=done, token=token)
+
+    async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, str]:
+        """Carry out a form: the sentence that says so, and the secret of a new token."""
+        people, actor, account = self.context.people, request.actor, own_account(request)
+        if form["do"] == "profile":
+            if form["display"] != account.display:
+                await people.accounts.set_display(actor, form["display"])
+            if form["name"] != account.name:
+                await people.accounts.rename(actor, form["name"])
+            return "Saved.", ""
+        if form["do"] == "token":
+            scopes = cast("frozenset[Scope]", checked(form, "read", "post"))
+            whose = own_or_bot(people.identities, request, form["as"] or None)
+            made = await people.sign_ins.make_token(actor, whose, form["label"], scopes, TOKEN_DAYS)
+            return "", made.secret
+        if form["do"] == "bot":
+            await people.accounts.make_bot(actor, form["bot"], "")
+            return "The bot is made: now make a token for it.", ""
+        if form["do"] == "end":
+            await people.sign_ins.end_own(actor, form["id"])
+            return "It has ended.", ""
+        if form["do"] == "others":
+            await people.sign_ins.end_others(actor)
+            return "You are signed out everywhere else.", ""
+        if form["do"] == "password":
+            require_safe_line(request)
+            await people.accounts.change_password(actor, form["old"], form["password"])
+            return "The password is changed, and you are signed out everywhere else.", ""
+        raise Refusal("bad_form", "The page has no such form.", field="do")
+
+    async def _page(
+        self, request: Request, *, done: str = "", token: str = "", refusal: Refusal | None = None
+    ) -> Response:
+        people, actor = self.context.people, request.actor
+        account = people.identities.account(own_account(request).id)
+        assert account is not None
+        errors = {}
+        if refusal is not None:
+            errors = errors_of(refusal, "display", "name", "label", "bot", "password")
+            if refusal.code == "bad_credentials":
+                errors = {"old": "This is not your password."}
+        bots = [each for each in people.identities.accounts() if each.owner == account.id and each.state == "active"]
+        rows = [(whose, row) for whose in (account, *bots) for row in await people.sign_ins.of(actor, whose)]
+        shown = [
+            {
+                "id": row.id,
+                "kind": row.kind,
+                "label": row.label,
+                "scopes": row.scopes.replace(" ", ", "),
+                "whose": "" if whose is account else whose.name,
+                "made": shown_time(row.made_ms),
+                "used": shown_time(row.used_ms) if row.used_ms else "",
+                "expires": shown_time(row.expires_ms),
+                "is_this": row.id == actor.sign_in,
+            }
+            for whose, row in rows
+        ]
+        return page(
+            request,
+            "account.html",
+            "Your account",
+            refusal=refusal,
+            here="account",
+            is_admin=account.has_role("admin"),
+            account=account,
+            errors=errors,
+            done=done,
+            token=token,
+            base_url=request.base_url,
+            bots=bots,
+            tokens=[row for row in shown if row["kind"] == "token"],
+            sessions=[row for row in shown if row["kind"] == "session"],
+        )

@@ -1,0 +1,118 @@
+"""The page of administration: invitations and people."""
+
+from __future__ import annotations
+
+from parlour.api.forms import Form, errors_of, form_fields, page, see_other
+from parlour.api.invitations import link
+from parlour.api.operation import Operation
+from parlour.api.people import named_account, own_account, shown_time
+from parlour.api.resource import Resource
+from parlour.api.sign_ins import DISK
+from parlour.core.accounts import ROLES, Role
+from parlour.core.errors import Refusal
+from parlour.http.request import Request
+from parlour.http.response import Response
+
+_FIELDS = ("do", "uses", "days", "role", "id", "name")
+
+
+class AdminPage(Resource):
+    """The handlers of this page."""
+
+    @Operation("GET", "/admin", "The page of administration", right=None, example="{url}/admin")
+    async def show(self, request: Request) -> Response:
+        """The page; a guest is led to signing in."""
+        if request.actor.account is None:
+            return see_other(request, "/login?next=/admin")
+        return await self._page(request)
+
+    @Operation(
+        "POST",
+        "/admin",
+        "What the forms of the page of administration do",
+        right="administer",
+        body=Form,
+        refusals=("bad_form", "unsupported_media_type", "forbidden", "not_found", "bad_parameter", *DISK),
+        example="-u alice -d do=invite -d uses=1 -d days=7 -d role=member {url}/admin",
+    )
+    async def submit(self, request: Request) -> Response:
+        """One of the forms; the page again, with what came of it."""
+        form = form_fields(request, *_FIELDS)
+        try:
+            done, title, address = await self._do(request, form)
+        except Refusal as refusal:
+            return await self._page(request, refusal=refusal)
+        return await self._page(request, done=done, link_title=title, address=address)
+
+    async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, str, str]:
+        """Carry out a form: the sentence that says so, or the title and the address of a new link."""
+        people, actor = self.context.people, request.actor
+        if form["do"] == "invite":
+            made = await people.invitations.make(actor, _role(form), _number(form, "uses"), _number(form, "days"))
+            return "", "New invitation", link(self.context, request, "join", made.secret)
+        if form["do"] == "uninvite":
+            await people.invitations.end(actor, form["id"])
+            return "The link does not work any more.", "", ""
+        account = named_account(people.identities, form["name"])
+        if form["do"] == "role":
+            await people.accounts.set_role(actor, account, _role(form))
+            return f"{account.display} is {form['role']} now.", "", ""
+        if form["do"] == "reset":
+            made = await people.invitations.reset(actor, account)
+            return "", f"A new password for {account.display}", link(self.context, request, "reset", made.secret)
+        if form["do"] in ("disable", "enable"):
+            await people.accounts.set_active(actor, account, form["do"] == "enable")
+            what = "can sign in again" if form["do"] == "enable" else "is signed out everywhere, and cannot sign in"
+            return f"{account.display} {what}.", "", ""
+        raise Refusal("bad_form", "The page has no such form.", field="do")
+
+    async def _page(
+        self,
+        request: Request,
+        *,
+        done: str = "",
+        link_title: str = "",
+        address: str = "",
+        refusal: Refusal | None = None,
+    ) -> Response:
+        people = self.context.people
+        invitations = [
+            {
+                "id": row.id,
+                "role": row.role,
+                "uses_left": row.uses_left,
+                "expires": shown_time(row.expires_ms),
+                "whose": "" if row.account is None else getattr(people.identities.account(row.account), "name", ""),
+            }
+            for row in await people.invitations.all(request.actor)
+        ]
+        account = own_account(request)
+        return page(
+            request,
+            "admin.html",
+            "Administration",
+            refusal=refusal,
+            here="admin",
+            is_admin=True,
+            errors={} if refusal is None else errors_of(refusal),
+            done=done,
+            address=address,
+            link_title=link_title,
+            invitations=invitations,
+            people=people.identities.accounts(),
+            me=account.id,
+            roles=[role for role in ROLES if role != "owner" or account.role == "owner"],
+        )
+
+
+def _role(form: dict[str, str]) -> Role:
+    if form["role"] not in ROLES:
+        raise Refusal("bad_form", f"A role is one of {', '.join(ROLES)}.", field="role")
+    return form["role"]
+
+
+def _number(form: dict[str, str], name: str) -> int:
+    text = form[name]
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise Refusal("bad_form", f"{name} is a number.", field=name)
+    return int(text)

@@ -1,0 +1,68 @@
+"""The credentials of a request: Authorization (a token, or name and password), or the cookie of a session."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from binascii import Error
+from ipaddress import ip_address
+
+from parlour.chat.identities import Credentials
+from parlour.core.errors import Refusal
+from parlour.core.secret import SESSION_COOKIE, TOKEN_PREFIX
+from parlour.http.request import Peer, Request
+
+SECRET_CHARS = 43
+"""Of the secret in the cookie; another length is no session."""
+
+
+def credentials_of(request: Request) -> Credentials | None:
+    """What a request says of who asks; None for a guest. Raises Refusal("bad_credentials") for what cannot be read."""
+    authorization = request.field(b"authorization")
+    if authorization is not None:
+        return _authorization(authorization)
+    if request.field(b"cookie") is None or not may_have_session(request.peer):
+        return None
+    secret = request.cookie(session_cookie(request.peer))
+    return None if secret is None or len(secret) != SECRET_CHARS else Credentials("session", secret)
+
+
+def session_cookie(peer: Peer) -> str:
+    """The name of the cookie: over HTTPS one that no other site or subdomain can set (RFC 6265bis §4.1.3)."""
+    if peer.scheme != "https":
+        return SESSION_COOKIE
+    return f"__Secure-{SESSION_COOKIE}" if peer.prefix else f"__Host-{SESSION_COOKIE}"
+
+
+def may_have_session(peer: Peer) -> bool:
+    """Whether a session is safe on the way: over HTTPS, or within this machine."""
+    if peer.scheme == "https" or peer.address.startswith("unix:"):
+        return True
+    try:
+        return ip_address(peer.address).is_loopback
+    except ValueError:
+        return False
+
+
+def set_cookie(peer: Peer, secret: str, max_age_s: int) -> bytes:
+    """The value of the Set-Cookie field that begins a session; an empty secret with `max_age_s` 0 ends it."""
+    flags = "; Secure" if peer.scheme == "https" else ""
+    path = peer.prefix or "/"
+    return (
+        f"{session_cookie(peer)}={secret}; Path={path}; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{flags}"
+    ).encode()
+
+
+def _authorization(value: bytes) -> Credentials:
+    scheme, _, rest = value.decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer":
+        return Credentials("token", rest.strip())
+    if scheme.lower() == "basic":
+        try:
+            name, colon, password = b64decode(rest.strip(), validate=True).decode().partition(":")
+        except (Error, UnicodeDecodeError):
+            colon = ""
+        if colon:
+            if password.startswith(TOKEN_PREFIX):
+                return Credentials("token", password)
+            return Credentials("password", password, name)
+    raise Refusal("bad_credentials", "Authorization is Bearer with a token, or Basic with name and password in UTF-8.")

@@ -1,0 +1,61 @@
+"""Forms of the pages: their fields, and the same page again with the reason where something was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from parlour.api.refusals import refusal_fields
+from parlour.core.errors import Refusal
+from parlour.http.fields import FieldName, Fields
+from parlour.http.request import Request
+from parlour.http.response import HTML, Response
+from parlour.ui.page import CSP, TEMPLATES
+from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, known_fields, parse_query
+
+
+class Form(Struct, frozen=True):
+    """In a row: the body is the form of a page."""
+
+
+def form_fields(request: Request, *known: str) -> dict[str, str]:
+    """The fields of a form; those not sent are empty. Raises Refusal("bad_form"), ("unsupported_media_type")."""
+    if request.media_type == URLENCODED:
+        pairs = parse_query(request.body)
+    elif request.media_type == MULTIPART:
+        pairs = decode_multipart(request.field(b"content-type") or b"", request.body)
+    else:
+        raise Refusal("unsupported_media_type", "This address takes a form.")
+    return {**dict.fromkeys(known, ""), **known_fields(pairs, frozenset(known))}
+
+
+def errors_of(refusal: Refusal, *fields: str) -> dict[str, str]:
+    """What a page shows of a refusal: at its field if the page has that, else above the form."""
+    return {refusal.field if refusal.field in fields and refusal.field is not None else "": refusal.detail}
+
+
+def page(request: Request, template: str, title: str, *, refusal: Refusal | None = None, **values: object) -> Response:
+    """A page made from a template. `refusal` is why it is shown again."""
+    body = TEMPLATES[template].render(title=title, prefix=request.peer.prefix, **values)
+    status = 200 if refusal is None else refusal.kind.status
+    more: Fields = () if refusal is None else refusal_fields(refusal)
+    more = tuple(field for field in more if field[0] is not FieldName.WWW_AUTHENTICATE)
+    vary: Fields = ((FieldName.VARY, b"Cookie, Authorization"),)
+    return Response(status, body.encode(), HTML, (*vary, *more), policy=CSP.encode())
+
+
+def see_other(request: Request, path: str, fields: Fields = ()) -> Response:
+    """The way to another page of this server after a form (RFC 9110 §15.4.4)."""
+    return Response(303, fields=((FieldName.LOCATION, (request.peer.prefix + path).encode()), *fields))
+
+
+def local_path(text: str) -> str:
+    """A path of this server that somebody has sent, such as where to go after signing in; `/` for anything else."""
+    is_local = text.startswith("/") and not text.startswith(("//", "/\\"))
+    return text if is_local and text.isascii() and text.isprintable() and " " not in text else "/"
+
+
+def checked(fields: Mapping[str, str], *names: str) -> frozenset[str]:
+    """Which of these boxes were ticked."""
+    return frozenset(name for name in names if fields[name])

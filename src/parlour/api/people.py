@@ -1,0 +1,71 @@
+"""What the handlers of accounts, sessions and invitations share: their JSON, and whose they are."""
+
+from __future__ import annotations
+
+from parlour.chat.identities import Identities
+from parlour.chat.tables.invitations import Invitation
+from parlour.chat.tables.sessions import SignIn
+from parlour.core.accounts import Account
+from parlour.core.errors import Refusal
+from parlour.http.request import Request
+from parlour.schema.event_json import at_text
+from parlour.schema.people import AccountInfo, InvitationInfo, SignInInfo
+
+
+def own_account(request: Request) -> Account:
+    """The account that asks. Raises Refusal("login_required") for a guest."""
+    account = request.actor.account
+    if account is None:
+        raise Refusal("login_required", "Sign in first.")
+    return account
+
+
+def own_or_bot(identities: Identities, request: Request, name: str | None) -> Account:
+    """The account that asks, or a bot of its own. Raises Refusal("login_required"), ("not_found")."""
+    account = own_account(request)
+    if name is None:
+        return account
+    named = identities.named(name)
+    if named is None or (named.id != account.id and named.owner != account.id):
+        raise Refusal("not_found", "You have no such bot.")
+    return named
+
+
+def named_account(identities: Identities, name: str) -> Account:
+    """The account of a name. Raises Refusal("not_found")."""
+    account = identities.named(name)
+    if account is None:
+        raise Refusal("not_found", "There is no such account.")
+    return account
+
+
+def account_info(account: Account) -> AccountInfo:
+    """An account as JSON."""
+    return AccountInfo(
+        account.id, account.name, account.display, account.kind, account.role, account.state, account.owner
+    )
+
+
+def sign_in_info(row: SignIn, this: str | None, secret: str | None = None) -> SignInInfo:
+    """A session or token as JSON; `this` is the id of the one that asks."""
+    return SignInInfo(
+        row.id,
+        row.kind,
+        row.label,
+        at_text(row.made_ms),
+        at_text(row.expires_ms),
+        at_text(row.used_ms) if row.used_ms else None,
+        row.scopes.split() if row.kind == "token" else None,  # type: ignore[arg-type]
+        row.id == this,
+        secret,
+    )
+
+
+def shown_time(at_ms: int) -> str:
+    """A time for people: `2026-11-22 06:41 UTC`."""
+    return at_text(at_ms)[:16].replace("T", " ") + " UTC"
+
+
+def invitation_info(row: Invitation, url: str | None = None) -> InvitationInfo:
+    """An invitation as JSON."""
+    return InvitationInfo(row.id, row.role, row.uses_left, at_text(row.made_ms), at_text(row.expires_ms), url)

@@ -1,0 +1,163 @@
+"""The pages for signing in and out, for invitations and for a new password: plain forms that need no script."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from parlour.api.forms import Form, errors_of, form_fields, local_path, page, see_other
+from parlour.api.operation import Operation
+from parlour.api.parameters import TEXT
+from parlour.api.resource import Resource
+from parlour.api.sign_ins import DISK, begin_session, end_session, require_safe_line, session_fields
+from parlour.core.errors import Refusal
+from parlour.http.request import Request
+from parlour.http.response import Response
+
+_FORM = ("bad_form", "unsupported_media_type")
+
+
+class LinkOptions(Struct, frozen=True, kw_only=True):
+    """The secret at the end of a link."""
+
+    code: Annotated[str, TEXT, "The secret of the link."]
+
+
+class SignInPages(Resource):
+    """The handlers of these pages."""
+
+    @Operation("GET", "/login", "The page for signing in", right=None, example="{url}/login")
+    def login(self, request: Request) -> Response:
+        """The form; `next` is where to go afterwards."""
+        return self._login(request, "", local_path(request.query.get("next", ["/"])[0]))
+
+    @Operation(
+        "POST",
+        "/login",
+        "Sign in with the form of the page",
+        right=None,
+        body=Form,
+        refusals=(*_FORM, "bad_credentials", "forbidden", "rate_limited", *DISK),
+        example="--data-urlencode 'name=alice' --data-urlencode 'password=correct horse battery staple' {url}/login",
+    )
+    async def submit_login(self, request: Request) -> Response:
+        """Name and password for a session."""
+        form = form_fields(request, "name", "password", "next")
+        try:
+            _, fields = await begin_session(self.context.people, request, form["name"], form["password"])
+        except Refusal as refusal:
+            return self._login(request, form["name"], local_path(form["next"]), refusal)
+        return see_other(request, local_path(form["next"]), fields)
+
+    @Operation("POST", "/logout", "Sign out", right=None, body=Form, refusals=DISK, example="-X POST {url}/logout")
+    async def logout(self, request: Request) -> Response:
+        """The end of the session that asks."""
+        return see_other(request, "/", await end_session(self.context.people, request))
+
+    @Operation(
+        "GET",
+        "/join/{code}",
+        "The page of an invitation",
+        right=None,
+        parameters=LinkOptions,
+        refusals=("link_gone", "storage_unavailable"),
+        example="{url}/join/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
+    )
+    async def join(self, request: Request, options: LinkOptions) -> Response:
+        """The form for a new account."""
+        return await self._join(request, options.code, {"name": "", "display": ""})
+
+    @Operation(
+        "POST",
+        "/join/{code}",
+        "Make an account with the form of the page",
+        right=None,
+        parameters=LinkOptions,
+        body=Form,
+        refusals=(*_FORM, "link_gone", "bad_name", "reserved_name", "name_taken", "weak_password", "forbidden", *DISK),
+        example="--data-urlencode 'name=bob' --data-urlencode 'password=a few words of his own'"
+        " {url}/join/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
+    )
+    async def submit_join(self, request: Request, options: LinkOptions) -> Response:
+        """A new account, signed in."""
+        form, people = form_fields(request, "name", "display", "password"), self.context.people
+        try:
+            require_safe_line(request)
+            account = await people.accounts.register(options.code, form["name"], form["display"], form["password"])
+        except Refusal as refusal:
+            return await self._join(request, options.code, form, refusal)
+        made = await people.sign_ins.begin(account, (request.field(b"user-agent") or b"").decode("latin-1"))
+        after = "/admin" if account.role == "owner" else "/"
+        return see_other(request, after, session_fields(request, made.secret))
+
+    @Operation(
+        "GET",
+        "/reset/{code}",
+        "The page for a new password",
+        right=None,
+        parameters=LinkOptions,
+        refusals=("link_gone", "storage_unavailable"),
+        example="{url}/reset/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
+    )
+    async def reset(self, request: Request, options: LinkOptions) -> Response:
+        """The form for a new password."""
+        return await self._reset(request, options.code)
+
+    @Operation(
+        "POST",
+        "/reset/{code}",
+        "Set a new password with the form of the page",
+        right=None,
+        parameters=LinkOptions,
+        body=Form,
+        refusals=(*_FORM, "link_gone", "weak_password", "forbidden", *DISK),
+        example="--data-urlencode 'password=a few other words' {url}/reset/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
+    )
+    async def submit_reset(self, request: Request, options: LinkOptions) -> Response:
+        """A new password; then comes signing in with it."""
+        form = form_fields(request, "name", "password")
+        try:
+            require_safe_line(request)
+            await self.context.people.accounts.reset_password(options.code, form["password"])
+        except Refusal as refusal:
+            return await self._reset(request, options.code, refusal)
+        return see_other(request, "/login")
+
+    def _login(self, request: Request, name: str, next_: str, refusal: Refusal | None = None) -> Response:
+        errors = {}
+        if refusal is not None:
+            errors = errors_of(refusal)
+            if refusal.code == "bad_credentials":
+                errors = {"password": "This name and this password do not belong together."}
+        return page(request, "login.html", "Sign in", refusal=refusal, errors=errors, name=name, next=next_)
+
+    async def _join(
+        self, request: Request, code: str, form: dict[str, str], refusal: Refusal | None = None
+    ) -> Response:
+        invitation = await self.context.people.invitations.find(code)
+        if invitation.account is not None:
+            raise Refusal("link_gone")
+        errors = {} if refusal is None else errors_of(refusal, "name", "display", "password")
+        return page(
+            request,
+            "join.html",
+            "Make an account",
+            refusal=refusal,
+            errors=errors,
+            code=code,
+            role=invitation.role,
+            name=form["name"],
+            display=form["display"],
+        )
+
+    async def _reset(self, request: Request, code: str, refusal: Refusal | None = None) -> Response:
+        people = self.context.people
+        invitation = await people.invitations.find(code)
+        account = None if invitation.account is None else people.identities.account(invitation.account)
+        if account is None:
+            raise Refusal("link_gone")
+        errors = {} if refusal is None else errors_of(refusal, "password")
+        return page(
+            request, "reset.html", "A new password", refusal=refusal, errors=errors, code=code, name=account.name
+        )

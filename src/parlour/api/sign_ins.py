@@ -1,0 +1,158 @@
+"""Signing in and out, and what an account is signed in with: sessions and API tokens."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from parlour.api.bodies import read_json
+from parlour.api.credentials import may_have_session, set_cookie
+from parlour.api.operation import Operation, Success
+from parlour.api.parameters import TEXT, OnlyJson
+from parlour.api.people import account_info, own_account, own_or_bot, sign_in_info
+from parlour.api.resource import Resource
+from parlour.chat.identities import SESSION_MS
+from parlour.chat.people import People
+from parlour.core.errors import Refusal
+from parlour.http.fields import FieldName, Fields
+from parlour.http.request import Request
+from parlour.http.response import JSON, Response
+from parlour.schema.json_line import encode
+from parlour.schema.people import Me, SignInBody, SignInInfo, SignInList, TokenBody
+
+DISK = ("outcome_unknown", "draining", "storage_unavailable", "storage_full")
+"""The refusals of what has to be stored."""
+
+JSON_BODY = ("bad_json", "bad_utf8", "unsupported_media_type")
+
+
+class SignInOptions(OnlyJson, frozen=True, kw_only=True):
+    """One session or token."""
+
+    id: Annotated[str, TEXT, "The id of a session or token, from the list of them."]
+
+
+class SignInsResource(Resource):
+    """The handlers of sessions and tokens."""
+
+    @Operation(
+        "POST",
+        "/api/v1/session",
+        "Sign in",
+        id="signIn",
+        help="Begins a session, whose secret is in a cookie: for browsers. Programs use a token. Not over plain HTTP, "
+        "except within one machine. Wrong passwords cost more and more time.",
+        right=None,
+        parameters=OnlyJson,
+        body=SignInBody,
+        answers=(Success(201, "You are signed in.", Me, always=("Set-Cookie",)),),
+        refusals=(*JSON_BODY, "bad_credentials", "forbidden", "rate_limited", *DISK),
+        example='--json \'{"name":"alice","password":"correct horse battery staple"}\' {url}/api/v1/session',
+    )
+    async def sign_in(self, request: Request, _: OnlyJson) -> Response:
+        """Name and password for a session."""
+        body = read_json(request, SignInBody)
+        me, fields = await begin_session(self.context.people, request, body.name, body.password)
+        return Response(201, encode(me), JSON, fields)
+
+    @Operation(
+        "DELETE",
+        "/api/v1/session",
+        "Sign out",
+        id="signOut",
+        help="Ends the session that asks, with its streams. A guest is signed out already.",
+        right=None,
+        parameters=OnlyJson,
+        answers=(Success(204, "You are signed out.", always=("Set-Cookie",)),),
+        refusals=("forbidden", *DISK),
+        example="-X DELETE {url}/api/v1/session",
+    )
+    async def sign_out(self, request: Request, _: OnlyJson) -> Response:
+        """The end of the session that asks."""
+        return Response(204, fields=await end_session(self.context.people, request))
+
+    @Operation(
+        "GET",
+        "/api/v1/sign-ins",
+        "What you are signed in with",
+        id="getSignIns",
+        help="Sessions and tokens of your account, the newest first, with their last use.",
+        right="account",
+        rate="reading",
+        parameters=OnlyJson,
+        answers=(Success(200, "Sessions and tokens.", SignInList),),
+        refusals=("forbidden", "storage_unavailable"),
+        example="-u alice {url}/api/v1/sign-ins",
+    )
+    async def list(self, request: Request, _: OnlyJson) -> Response:
+        """Sessions and tokens."""
+        account = own_account(request)
+        rows = await self.context.people.sign_ins.of(request.actor, account)
+        body = SignInList([sign_in_info(row, request.actor.sign_in) for row in rows])
+        return Response(body=encode(body), content_type=JSON)
+
+    @Operation(
+        "DELETE",
+        "/api/v1/sign-ins/{id}",
+        "End a session or a token",
+        id="endSignIn",
+        help="At once: its live streams end, and its waiting requests are refused.",
+        right="account",
+        parameters=SignInOptions,
+        answers=(Success(204, "It has ended."),),
+        refusals=("forbidden", "not_found", *DISK),
+        example="-u alice -X DELETE {url}/api/v1/sign-ins/t_53vdn63huduuored",
+    )
+    async def end(self, request: Request, options: SignInOptions) -> Response:
+        """The end of one of one's own, or of one's bots."""
+        await self.context.people.sign_ins.end_own(request.actor, options.id)
+        return Response(204)
+
+    @Operation(
+        "POST",
+        "/api/v1/tokens",
+        "Make a token",
+        id="makeToken",
+        help="For a program: it may do what its scopes say, for `days` days. The secret is shown this once. It is sent "
+        "as `Authorization: Bearer …`, or as the password of `curl -u`.",
+        right="account",
+        parameters=OnlyJson,
+        body=TokenBody,
+        answers=(Success(201, "The token, with its secret.", SignInInfo),),
+        refusals=(*JSON_BODY, "forbidden", "not_found", *DISK),
+        example='-u alice --json \'{"label":"cron","scopes":["post"]}\' {url}/api/v1/tokens',
+    )
+    async def make_token(self, request: Request, _: OnlyJson) -> Response:
+        """A new token, for oneself or a bot."""
+        body = read_json(request, TokenBody)
+        account = own_or_bot(self.context.people.identities, request, body.account)
+        made = await self.context.people.sign_ins.make_token(
+            request.actor, account, body.label, frozenset(body.scopes), body.days
+        )
+        return Response(201, encode(sign_in_info(made.sign_in, None, made.secret)), JSON)
+
+
+async def begin_session(people: People, request: Request, name: str, password: str) -> tuple[Me, Fields]:
+    """Sign somebody in: who it is, and the header fields of the answer. Raises Refusal."""
+    require_safe_line(request)
+    device = (request.field(b"user-agent") or b"").decode("latin-1")
+    made = await people.sign_ins.sign_in(name, password, device, request.peer.key)
+    return Me(made.account.kind, account_info(made.account)), session_fields(request, made.secret)
+
+
+def require_safe_line(request: Request) -> None:
+    """Raises Refusal("forbidden") where a session could be read on the way."""
+    if not may_have_session(request.peer):
+        raise Refusal("forbidden", "Sign in over HTTPS: over plain HTTP a password can be read on its way here.")
+
+
+def session_fields(request: Request, secret: str) -> Fields:
+    """The header fields that begin a session."""
+    return ((FieldName.SET_COOKIE, set_cookie(request.peer, secret, SESSION_MS // 1000)),)
+
+
+async def end_session(people: People, request: Request) -> Fields:
+    """End the session that asks, if one does: the header fields of the answer. Raises Refusal."""
+    actor = request.actor
+    if actor.account is not None and actor.credential == "session" and actor.sign_in is not None:
+        await people.sign_ins.end(actor, actor.account, actor.sign_in)
+    return ((FieldName.SET_COOKIE, set_cookie(request.peer, "", 0)),)

@@ -1,0 +1,221 @@
+"""The verbs of accounts: making one by an invitation, its name, role and password, and ending it."""
+
+from __future__ import annotations
+
+from parlour.chat.identities import Identities
+from parlour.chat.invitations import FIRST_OWNER, Invitations
+from parlour.chat.passwords import Passwords
+from parlour.chat.policies import Policies
+from parlour.chat.ports import Clock, Ids, Store
+from parlour.chat.server_log import by, log
+from parlour.chat.tables.accounts import (
+    ACCOUNT,
+    ACCOUNT_LIKE,
+    ADD_ACCOUNT,
+    OWNERS,
+    SET_DISPLAY,
+    SET_NAME,
+    SET_PASSWORD,
+    SET_ROLE,
+    SET_STATE,
+)
+from parlour.chat.tables.invitations import USE_INVITATION, Invitation
+from parlour.chat.tables.sessions import END_SESSIONS_BUT, END_SIGN_INS_OF
+from parlour.chat.transactions import Transaction
+from parlour.core.accounts import Account, Role, account_name, check_password, skeleton
+from parlour.core.actor import OPERATOR, Actor
+from parlour.core.errors import Refusal
+from parlour.core.names import display_name
+from parlour.core.payloads import AccountChanged, SignInChanged
+from parlour.core.secret import digest
+
+
+class Accounts:
+    """Makes and changes accounts."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        policies: Policies,
+        identities: Identities,
+        invitations: Invitations,
+        passwords: Passwords,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._policies = policies
+        self._identities = identities
+        self._invitations = invitations
+        self._passwords = passwords
+
+    async def register(self, secret: str, name: str, display: str, password: str) -> Account:
+        """Make an account by an invitation. Raises Refusal("link_gone"), ("name_taken"), ("weak_password"), …"""
+        invitation = await self._invitations.find(secret)
+        if invitation.account is not None:
+            raise Refusal("link_gone")
+        name = account_name(name)
+        display = display_name(display or name)
+        check_password(password, name, display)
+        hashed = await self._passwords.hash(password)
+        id_ = f"u_{self._ids.token()}"
+        account = Account(id_, name, display, "member", invitation.role, None, "active")
+        return await self._store.run(self._register(invitation.id, digest(secret), account, hashed))
+
+    def _register(self, id_: str, invitation: str, account: Account, hashed: str) -> Transaction[Account]:
+        if id_ == FIRST_OWNER:
+            used: bool = not (yield OWNERS())
+        else:
+            used = bool((yield USE_INVITATION(invitation, self._clock.now_ms())))
+        if not used:
+            raise Refusal("link_gone")
+        yield from self._add(OPERATOR, account, hashed)
+        return account
+
+    async def make_bot(self, actor: Actor, name: str, display: str) -> Account:
+        """Make a bot of one's own: an account without a password. Raises Refusal."""
+        owner = self._signed_in(actor)
+        if owner.kind == "bot":
+            raise Refusal("forbidden", "A bot has no bots.")
+        name = account_name(name)
+        bot = Account(
+            f"b_{self._ids.token()}", name, display_name(display or name), "bot", "member", owner.id, "active"
+        )
+        return await self._store.run(self._add(actor, bot, None))
+
+    def _add(self, actor: Actor, account: Account, hashed: str | None) -> Transaction[Account]:
+        like = skeleton(account.name)
+        if (yield ACCOUNT_LIKE(like)):
+            raise Refusal("name_taken", field="name")
+        yield ADD_ACCOUNT(
+            account.id,
+            account.name,
+            like,
+            account.display,
+            account.kind,
+            account.role,
+            account.owner,
+            hashed,
+            self._clock.now_ms(),
+        )
+        yield log(by(actor), AccountChanged("made", account))
+        return account
+
+    async def set_display(self, actor: Actor, display: str) -> Account:
+        """Change how one is shown. Raises Refusal."""
+        account = self._signed_in(actor)
+        return await self._store.run(_set_display(actor, account.id, display_name(display)))
+
+    async def rename(self, actor: Actor, name: str) -> Account:
+        """Change one's name; the account stays the same. Raises Refusal("name_taken"), …"""
+        account = self._signed_in(actor)
+        return await self._store.run(_rename(actor, account.id, account_name(name)))
+
+    async def change_password(self, actor: Actor, old: str, new: str) -> None:
+        """Set a new password; all other sessions end. Raises Refusal("bad_credentials"), ("weak_password"), …"""
+        account = self._signed_in(actor)
+        await self._identities.password_is(account, old, account.name, actor.address or "")
+        check_password(new, account.name, account.display)
+        hashed = await self._passwords.hash(new)
+        await self._store.run(_set_password(actor, account.id, hashed, actor.sign_in or ""))
+
+    async def reset_password(self, secret: str, new: str) -> Account:
+        """Set a new password by a link; all sessions end. Raises Refusal("link_gone"), ("weak_password"), …"""
+        invitation = await self._invitations.find(secret)
+        account = None if invitation.account is None else self._identities.account(invitation.account)
+        if account is None or account.state != "active":
+            raise Refusal("link_gone")
+        check_password(new, account.name, account.display)
+        hashed = await self._passwords.hash(new)
+        return await self._store.run(self._reset(digest(secret), account.id, hashed))
+
+    def _reset(self, invitation: str, id_: str, hashed: str) -> Transaction[Account]:
+        used: list[Invitation] = yield USE_INVITATION(invitation, self._clock.now_ms())
+        if not used:
+            raise Refusal("link_gone")
+        return (yield from _set_password(OPERATOR, id_, hashed, ""))
+
+    async def set_role(self, actor: Actor, account: Account, role: Role) -> Account:
+        """Give an account another role. Raises Refusal("forbidden"), also for the last owner."""
+        self._require_above(actor, account, role)
+        return await self._store.run(_set_role(actor, account.id, role))
+
+    async def set_active(self, actor: Actor, account: Account, is_active: bool) -> Account:
+        """Disable an account, which ends all its sessions, tokens and streams, or enable it again. Raises Refusal."""
+        self._require_above(actor, account, account.role)
+        return await self._store.run(_set_state(actor, account.id, is_active))
+
+    def _require_above(self, actor: Actor, account: Account, role: Role) -> None:
+        self._policies.require(actor, "administer", None)
+        if actor.account is None or actor.account.has_role("owner"):
+            return
+        if "owner" in (account.role, role):
+            raise Refusal("forbidden", "Only an owner may do this to an owner.")
+
+    def _signed_in(self, actor: Actor) -> Account:
+        if actor.account is None:
+            raise Refusal("login_required", "Sign in first.")
+        if actor.scopes is not None and "admin" not in actor.scopes:
+            raise Refusal("forbidden", "This token may not do that: it lacks the scope admin.")
+        return actor.account
+
+
+def _now(id_: str) -> Transaction[Account]:
+    """The account as it is now."""
+    rows: list[Account] = yield ACCOUNT(id_)
+    if not rows:
+        raise Refusal("not_found")
+    return rows[0]
+
+
+def _set_display(actor: Actor, id_: str, display: str) -> Transaction[Account]:
+    yield SET_DISPLAY(id_, display)
+    account = yield from _now(id_)
+    yield log(by(actor), AccountChanged("display", account))
+    return account
+
+
+def _rename(actor: Actor, id_: str, name: str) -> Transaction[Account]:
+    like: list[Account] = yield ACCOUNT_LIKE(skeleton(name))
+    if any(each.id != id_ for each in like):
+        raise Refusal("name_taken", field="name")
+    yield SET_NAME(id_, name, skeleton(name))
+    account = yield from _now(id_)
+    yield log(by(actor), AccountChanged("name", account))
+    return account
+
+
+def _set_password(actor: Actor, id_: str, hashed: str, but: str) -> Transaction[Account]:
+    yield SET_PASSWORD(id_, hashed)
+    account = yield from _now(id_)
+    ended: list[str] = yield END_SESSIONS_BUT(id_, but)
+    for sign_in in ended:
+        yield log(by(actor), SignInChanged("ended", id_, sign_in, ""))
+    yield log(by(actor), AccountChanged("password", account))
+    return account
+
+
+def _set_role(actor: Actor, id_: str, role: Role) -> Transaction[Account]:
+    yield from _keep_an_owner(id_)
+    yield SET_ROLE(id_, role)
+    account = yield from _now(id_)
+    yield log(by(actor), AccountChanged("role", account))
+    return account
+
+
+def _set_state(actor: Actor, id_: str, is_active: bool) -> Transaction[Account]:
+    if not is_active:
+        yield from _keep_an_owner(id_)
+        yield END_SIGN_INS_OF(id_)
+    yield SET_STATE(id_, "active" if is_active else "disabled")
+    account = yield from _now(id_)
+    yield log(by(actor), AccountChanged("state", account))
+    return account
+
+
+def _keep_an_owner(id_: str) -> Transaction[None]:
+    owners: list[Account] = yield OWNERS()
+    if [owner.id for owner in owners] == [id_]:
+        raise Refusal("forbidden", "The last owner stays: make another one first.")

@@ -1,0 +1,260 @@
+"""Who somebody is: finds the account behind a credential, and forgets what the log of the server says has ended."""
+
+from __future__ import annotations
+
+from asyncio import Future, get_running_loop
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from parlour.chat.passwords import Passwords
+from parlour.chat.ports import Clock, Store
+from parlour.chat.sign_in_throttle import SignInThrottle
+from parlour.chat.tables.accounts import ALL_ACCOUNTS, PASSWORD_OF
+from parlour.chat.tables.sessions import SIGN_IN, USE_SIGN_IN, SignIn
+from parlour.chat.transactions import Transaction
+from parlour.core.accounts import Account, Scope, skeleton
+from parlour.core.actor import Actor
+from parlour.core.errors import Refusal
+from parlour.core.names import room_name
+from parlour.core.payloads import AccountChanged, Payload, SignInChanged
+from parlour.core.secret import digest, is_api_token
+
+DAY_MS = 86_400_000
+SESSION_MS, IDLE_MS = 30 * DAY_MS, 14 * DAY_MS
+"""How long a session lasts at most, and without being used."""
+
+USED_EVERY_MS = 300_000
+"""How far behind the time of the last use may be."""
+
+PASSWORD_MS = 300_000
+"""How long a request with a password may be followed by equal ones that are not hashed again."""
+
+KEPT = 20_000
+"""Credentials kept in memory; another one costs a read."""
+
+SIGN_IN_ENDED = "You were signed out."
+
+
+class Credentials(NamedTuple):
+    """What a request says of who asks: the secret of a session, a token, or the password of the account `name`."""
+
+    kind: Literal["session", "token", "password"]
+    secret: str
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        """By which it is known while it is in memory; the secret itself is not kept."""
+        return digest(f"{self.name}\0{self.secret}" if self.kind == "password" else self.secret)
+
+
+class _Known(NamedTuple):
+    kind: Literal["session", "token", "password"]
+    account: str
+    sign_in: str | None
+    scopes: frozenset[Scope] | None
+    made_ms: int
+    expires_ms: int
+    used_ms: int
+
+
+class Identities:
+    """All accounts, and the credentials that were used last. All methods are called on the event loop."""
+
+    def __init__(self, store: Store, clock: Clock, passwords: Passwords) -> None:
+        self._store = store
+        self._clock = clock
+        self._passwords = passwords
+        self._throttle = SignInThrottle(clock.monotonic)
+        self._accounts: dict[str, Account] = {}
+        self._names: dict[str, str] = {}
+        self._skeletons: dict[str, str] = {}
+        self._known: dict[str, _Known] = {}
+        self._ended: dict[str, None] = {}  # ids of what has ended not long ago
+        self._watchers: dict[str, dict[Callable[[Refusal], None], str | None]] = {}
+
+    async def load(self) -> None:
+        """Read all accounts. Raises Refusal."""
+        for account in await self._store.query(ALL_ACCOUNTS()):
+            self._learn(account)
+
+    # --- accounts ---
+
+    def account(self, id_: str) -> Account | None:
+        """The account with an id."""
+        return self._accounts.get(id_)
+
+    def named(self, name: str) -> Account | None:
+        """The account of a name as somebody has written it."""
+        try:
+            return self._accounts.get(self._names.get(room_name(name), ""))
+        except Refusal:
+            return None
+
+    def accounts(self) -> list[Account]:
+        """All accounts, by name."""
+        return sorted(self._accounts.values(), key=lambda account: account.name)
+
+    def has_owner(self) -> bool:
+        """Whether somebody is the owner."""
+        return any(each.role == "owner" and each.state == "active" for each in self._accounts.values())
+
+    def is_taken(self, name: str) -> bool:
+        """Whether a name is, or looks like, that of an account: a guest cannot have it."""
+        return bool(self._skeletons) and skeleton(name) in self._skeletons
+
+    # --- credentials ---
+
+    def actor(self, credentials: Credentials, address: str) -> Actor | None:
+        """Who asks with credentials that are in memory; None: `identify` has to be asked."""
+        known = self._known.get(credentials.key)
+        if known is None or known.kind != credentials.kind:
+            return None
+        now_ms = self._clock.now_ms()
+        if known.expires_ms <= now_ms:
+            self._known.pop(credentials.key)
+            return None
+        if now_ms - known.used_ms > USED_EVERY_MS and known.sign_in is not None:
+            self._used(credentials.key, known, now_ms)
+        account = self._accounts[known.account]
+        return Actor(account.kind, account.id, known.kind, address, account, known.sign_in, known.scopes)
+
+    async def identify(self, credentials: Credentials, address: str) -> Actor | None:
+        """Who asks; None for a session that has ended.
+
+        Raises Refusal("bad_credentials") for a wrong token or password, ("rate_limited") for too many of those,
+        ("overloaded"), ("storage_unavailable").
+        """
+        if credentials.kind == "password":
+            known: _Known | None = await self._check_password(credentials, address)
+        elif credentials.kind == "token" and not is_api_token(credentials.secret):
+            raise Refusal("bad_credentials", "This is not a whole token: it may be cut or have a typing error.")
+        else:
+            known = await self._find(credentials)
+        if known is None:
+            if credentials.kind == "session":
+                return None
+            raise Refusal("bad_credentials")
+        while len(self._known) >= KEPT:
+            del self._known[next(iter(self._known))]
+        self._known[credentials.key] = known
+        return self.actor(credentials, address)
+
+    async def password_is(self, account: Account | None, password: str, name: str, address: str) -> None:
+        """Check a password. Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded")."""
+        self._throttle.check(name, address)
+        is_active = account is not None and account.state == "active"
+        rows = await self._store.query(PASSWORD_OF(account.id)) if account is not None and is_active else []
+        if not await self._passwords.verify(rows[0] if rows else None, password):
+            self._throttle.failed(name, address)
+            raise Refusal("bad_credentials")
+        self._throttle.succeeded(name, address)
+
+    async def _check_password(self, credentials: Credentials, address: str) -> _Known | None:
+        account = self.named(credentials.name)
+        name = credentials.name if account is None else account.name
+        await self.password_is(account, credentials.secret, name, address)
+        if account is None or not self._is_active(account.id):  # it may have ended while the password was hashed
+            return None
+        now_ms = self._clock.now_ms()
+        return _Known("password", account.id, None, None, now_ms, now_ms + PASSWORD_MS, now_ms)
+
+    async def _find(self, credentials: Credentials) -> _Known | None:
+        rows = await self._store.query(SIGN_IN(digest(credentials.secret)))
+        if not rows or rows[0].kind != credentials.kind or rows[0].expires_ms <= self._clock.now_ms():
+            return None
+        found: SignIn = rows[0]
+        if not self._is_active(found.account):
+            return None
+        scopes: frozenset[Scope] | None = None
+        if found.kind == "token":
+            scopes = frozenset(found.scopes.split())  # type: ignore[arg-type]
+        return _Known(found.kind, found.account, found.id, scopes, found.made_ms, found.expires_ms, found.used_ms)
+
+    def _is_active(self, id_: str) -> bool:
+        account = self._accounts.get(id_)
+        return account is not None and account.state == "active"
+
+    def _used(self, key: str, known: _Known, now_ms: int) -> None:
+        """Remember that it is used; a session lives longer for it, a token does not."""
+        expires_ms = known.expires_ms
+        if known.kind == "session":
+            expires_ms = min(known.made_ms + SESSION_MS, now_ms + IDLE_MS)
+        self._known[key] = known._replace(used_ms=now_ms, expires_ms=expires_ms)
+        assert known.sign_in is not None
+        self._store.run(_use(known.sign_in, now_ms, expires_ms)).add_done_callback(_ignore)
+
+    # --- what ends ---
+
+    def watch(self, actor: Actor, end: Callable[[Refusal], None]) -> Callable[[], None]:
+        """Call `end` once what somebody is signed in with has ended. Call what is returned when it does not matter."""
+        if actor.account is None:
+            return _nothing
+        if actor.sign_in in self._ended or not self._is_active(actor.account.id):  # while the stream was made
+            get_running_loop().call_soon(end, Refusal("login_required", SIGN_IN_ENDED))
+            return _nothing
+        watchers = self._watchers.setdefault(actor.account.id, {})
+        watchers[end] = actor.sign_in
+        id_ = actor.account.id
+
+        def forget() -> None:
+            watchers.pop(end, None)
+            if not watchers and self._watchers.get(id_) is watchers:
+                del self._watchers[id_]
+
+        return forget
+
+    def changed(self, payload: Payload) -> None:
+        """Learn what an event of the server's log says."""
+        if isinstance(payload, AccountChanged):
+            self._account_changed(payload)
+        elif isinstance(payload, SignInChanged) and payload.what == "ended":
+            self._end(payload.account, payload.sign_in)
+
+    def _account_changed(self, change: AccountChanged) -> None:
+        self._learn(change.account)
+        if change.what in ("state", "password") or change.account.state != "active":
+            known = self._known
+            self._known = {
+                key: each
+                for key, each in known.items()
+                if each.account != change.account.id or (change.account.state == "active" and each.kind != "password")
+            }
+        if change.account.state != "active":
+            self._end(change.account.id, None)
+
+    def _learn(self, account: Account) -> None:
+        before = self._accounts.get(account.id)
+        if before is not None:
+            self._names.pop(before.name, None)
+            self._skeletons.pop(skeleton(before.name), None)
+        self._accounts[account.id] = account
+        if account.state != "deleted":
+            self._names[account.name] = account.id
+            self._skeletons[skeleton(account.name)] = account.id
+
+    def _end(self, account: str, sign_in: str | None) -> None:
+        """End everything of an account, or what it is signed in with by one session or token."""
+        if sign_in is not None:
+            self._ended[sign_in] = None
+            if len(self._ended) > KEPT:
+                del self._ended[next(iter(self._ended))]
+            self._known = {key: each for key, each in self._known.items() if each.sign_in != sign_in}
+        watchers = self._watchers.get(account, {})
+        for end in [end for end, by in watchers.items() if sign_in is None or by == sign_in]:
+            if end in watchers:  # one that ends may take another with it
+                del watchers[end]
+                end(Refusal("login_required", SIGN_IN_ENDED))
+
+
+def _use(sign_in: str, now_ms: int, expires_ms: int) -> Transaction[None]:
+    yield USE_SIGN_IN(sign_in, now_ms, expires_ms)
+
+
+def _ignore(future: Future[None]) -> None:
+    """The time of the last use is no promise: a full disk does not end a session."""
+    future.exception()
+
+
+def _nothing() -> None:
+    """Nobody was told."""

@@ -1,0 +1,127 @@
+"""The verbs of invitations: links that make accounts, the first owner's too, and links that set a new password."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from parlour.chat.identities import DAY_MS
+from parlour.chat.policies import Policies
+from parlour.chat.ports import Clock, Ids, Store
+from parlour.chat.server_log import by, log
+from parlour.chat.tables.accounts import OWNERS
+from parlour.chat.tables.invitations import (
+    ADD_INVITATION,
+    END_INVITATION,
+    END_OWNER_INVITATIONS,
+    END_RESETS_OF,
+    INVITATION,
+    INVITATIONS,
+    Invitation,
+)
+from parlour.chat.transactions import Transaction
+from parlour.core.accounts import Account, Role
+from parlour.core.actor import Actor
+from parlour.core.errors import Refusal
+from parlour.core.payloads import InvitationChanged
+from parlour.core.secret import digest
+
+OWNER_MS = 3_600_000
+RESET_MS = 86_400_000
+DEFAULT_DAYS, MAX_DAYS, MAX_USES = 7, 90, 1000
+
+
+FIRST_OWNER = "i_first_owner"
+"""The id of the invitation in the link that the start prints."""
+
+
+class NewInvitation(NamedTuple):
+    """An invitation, and the secret that its link contains: it is shown once."""
+
+    invitation: Invitation
+    secret: str
+
+
+class Invitations:
+    """Makes, lists and ends invitations."""
+
+    def __init__(self, store: Store, clock: Clock, ids: Ids, policies: Policies) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._policies = policies
+        self._first = ("", 0)  # the hash of the first owner's link, and when it ends
+
+    def first_owner(self) -> str:
+        """The secret of a link for the first owner, for an hour. It is in memory only: the next start makes another."""
+        secret = self._ids.secret()
+        self._first = (digest(secret), self._clock.now_ms() + OWNER_MS)
+        return secret
+
+    async def make(self, actor: Actor, role: Role, uses: int, days: int) -> NewInvitation:
+        """Make a link by which `uses` people can make an account with a role. Raises Refusal."""
+        self._policies.require(actor, "administer", None)
+        if role == "owner" and not (actor.account is None or actor.account.has_role("owner")):
+            raise Refusal("forbidden", "Only an owner makes another owner.")
+        if not 1 <= uses <= MAX_USES or not 1 <= days <= MAX_DAYS:
+            raise Refusal("bad_parameter", f"An invitation is for 1 to {MAX_USES} people and 1 to {MAX_DAYS} days.")
+        return await self._store.run(self._make(actor, role, None, uses, days * DAY_MS))
+
+    async def for_owner(self, actor: Actor) -> NewInvitation:
+        """A link for an owner, of one use, that works for an hour; an earlier one ends. Raises Refusal."""
+        self._policies.require(actor, "administer", None)
+        return await self._store.run(self._for_owner(actor))
+
+    async def reset(self, actor: Actor, account: Account) -> NewInvitation:
+        """A link by which somebody sets a new password, of one use, for a day; an earlier one ends. Raises Refusal."""
+        self._policies.require(actor, "administer", None)
+        if account.role == "owner" and not (actor.account is None or actor.account.has_role("owner")):
+            raise Refusal("forbidden", "Only an owner resets an owner.")
+        if account.kind != "member" or account.state != "active":
+            raise Refusal("bad_parameter", "This account has no password.")
+        return await self._store.run(self._reset(actor, account))
+
+    async def find(self, secret: str) -> Invitation:
+        """The invitation of a link. Raises Refusal("link_gone") if it does not work (any more)."""
+        hashed, now_ms = digest(secret), self._clock.now_ms()
+        if hashed == self._first[0] and now_ms < self._first[1] and not await self._store.query(OWNERS()):
+            return Invitation(FIRST_OWNER, None, None, "owner", 1, now_ms, self._first[1])
+        rows = await self._store.query(INVITATION(hashed))
+        if not rows or rows[0].uses_left < 1 or rows[0].expires_ms <= now_ms:
+            raise Refusal("link_gone")
+        return rows[0]
+
+    async def all(self, actor: Actor) -> list[Invitation]:
+        """All that can still be used, the newest first. Raises Refusal."""
+        self._policies.require(actor, "administer", None)
+        rows = await self._store.query(INVITATIONS(self._clock.now_ms()))
+        return [row for row in rows if row.uses_left > 0]
+
+    async def end(self, actor: Actor, id_: str) -> None:
+        """End one at once. Raises Refusal("not_found") if there is none."""
+        self._policies.require(actor, "administer", None)
+        await self._store.run(_end(actor, id_))
+
+    def _make(
+        self, actor: Actor, role: Role, account: str | None, uses: int, lasts_ms: int
+    ) -> Transaction[NewInvitation]:
+        secret, id_, now_ms = self._ids.secret(), f"i_{self._ids.token()}", self._clock.now_ms()
+        maker = None if actor.account is None else actor.account.id
+        made = Invitation(id_, maker, account, role, uses, now_ms, now_ms + lasts_ms)
+        yield ADD_INVITATION(digest(secret), id_, maker, account, role, uses, now_ms, made.expires_ms)
+        yield log(by(actor), InvitationChanged("made", id_, role))
+        return NewInvitation(made, secret)
+
+    def _for_owner(self, actor: Actor) -> Transaction[NewInvitation]:
+        yield END_OWNER_INVITATIONS()
+        return (yield from self._make(actor, "owner", None, 1, OWNER_MS))
+
+    def _reset(self, actor: Actor, account: Account) -> Transaction[NewInvitation]:
+        yield END_RESETS_OF(account.id)
+        return (yield from self._make(actor, account.role, account.id, 1, RESET_MS))
+
+
+def _end(actor: Actor, id_: str) -> Transaction[None]:
+    ended: list[str] = yield END_INVITATION(id_)
+    if not ended:
+        raise Refusal("not_found", "There is no such invitation.")
+    yield log(by(actor), InvitationChanged("ended", id_, ""))

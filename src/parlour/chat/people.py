@@ -1,0 +1,36 @@
+"""Everything about people in one value: who they are, what they are signed in with, and who may invite whom."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from parlour.chat.accounts import Accounts
+from parlour.chat.identities import Identities
+from parlour.chat.invitations import Invitations
+from parlour.chat.passwords import Passwords
+from parlour.chat.policies import Policies
+from parlour.chat.ports import Clock, Ids, Store
+from parlour.chat.sign_ins import SignIns
+
+
+class People(NamedTuple):
+    """The verbs of people."""
+
+    passwords: Passwords
+    identities: Identities
+    sign_ins: SignIns
+    invitations: Invitations
+    accounts: Accounts
+
+
+def people_of(store: Store, clock: Clock, ids: Ids, policies: Policies, passwords: Passwords) -> People:
+    """The verbs of people over a store; `identities.load` is to be called before anybody asks."""
+    identities = Identities(store, clock, passwords)
+    invitations = Invitations(store, clock, ids, policies)
+    return People(
+        passwords,
+        identities,
+        SignIns(store, clock, ids, identities),
+        invitations,
+        Accounts(store, clock, ids, policies, identities, invitations, passwords),
+    )

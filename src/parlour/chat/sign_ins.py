@@ -1,0 +1,155 @@
+"""The verbs of sessions and API tokens: signing in, making tokens, and ending what somebody is signed in with."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from parlour.chat.guests import author_of
+from parlour.chat.identities import DAY_MS, IDLE_MS, Identities
+from parlour.chat.ports import Clock, Ids, Store
+from parlour.chat.server_log import by, log
+from parlour.chat.tables.sessions import (
+    ADD_SIGN_IN,
+    END_SESSIONS_BUT,
+    END_SIGN_IN,
+    SIGN_INS_OF,
+    SignIn,
+)
+from parlour.chat.transactions import Transaction
+from parlour.core.accounts import SCOPES, Account, Scope
+from parlour.core.actor import Actor
+from parlour.core.devices import device
+from parlour.core.errors import Refusal
+from parlour.core.payloads import SignInChanged
+from parlour.core.secret import api_token, digest
+from parlour.core.text import visible
+
+MAX_SESSIONS = 20
+MAX_TOKENS = 50
+MAX_LABEL_CHARS = 64
+TOKEN_DAYS, MAX_TOKEN_DAYS = 90, 366
+
+
+class NewSignIn(NamedTuple):
+    """A session or token, and its secret: it is shown once."""
+
+    sign_in: SignIn
+    account: Account
+    secret: str
+
+
+class SignIns:
+    """Begins and ends sessions and tokens."""
+
+    def __init__(self, store: Store, clock: Clock, ids: Ids, identities: Identities) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._identities = identities
+
+    async def sign_in(self, name: str, password: str, user_agent: str, address: str) -> NewSignIn:
+        """Begin a session. Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded")."""
+        account = self._identities.named(name)
+        await self._identities.password_is(account, password, name if account is None else account.name, address)
+        if account is None:
+            raise Refusal("bad_credentials")
+        return await self.begin(account, user_agent)
+
+    async def begin(self, account: Account, user_agent: str) -> NewSignIn:
+        """Begin a session for somebody who has shown who they are."""
+        secret, id_ = self._ids.secret(), f"s_{self._ids.token()}"
+        now_ms = self._clock.now_ms()
+        row = SignIn(id_, account.id, "session", _label(device(user_agent)), "", now_ms, now_ms, now_ms + IDLE_MS)
+        await self._store.run(_begin(account, row, secret, MAX_SESSIONS))
+        return NewSignIn(row, account, secret)
+
+    async def make_token(
+        self, actor: Actor, account: Account, label: str, scopes: frozenset[Scope], days: int
+    ) -> NewSignIn:
+        """Make a token of one's own account, or of a bot that one owns. Raises Refusal."""
+        self._require_own(actor, account)
+        if not scopes or not scopes <= set(SCOPES):
+            raise Refusal("bad_parameter", f"Scopes are one or more of {', '.join(SCOPES)}.", field="scopes")
+        if actor.scopes is not None and "admin" not in actor.scopes and not scopes <= actor.scopes:
+            raise Refusal("forbidden", "A token makes no token that may do more.")
+        if not 1 <= days <= MAX_TOKEN_DAYS:
+            raise Refusal("bad_parameter", f"A token lasts 1 to {MAX_TOKEN_DAYS} days.", field="days")
+        if not label.strip():
+            raise Refusal("bad_parameter", "Say what the token is for.", field="label")
+        token, id_ = api_token(self._ids.secret()), f"t_{self._ids.token()}"
+        now_ms = self._clock.now_ms()
+        wanted = " ".join(scope for scope in SCOPES if scope in scopes)
+        row = SignIn(id_, account.id, "token", _label(label), wanted, now_ms, 0, now_ms + days * DAY_MS)
+        await self._store.run(_begin(account, row, token, MAX_TOKENS))
+        return NewSignIn(row, account, token)
+
+    async def of(self, actor: Actor, account: Account) -> list[SignIn]:
+        """The sessions and tokens of an account, the newest first. Raises Refusal."""
+        self._require_own(actor, account)
+        now_ms = self._clock.now_ms()
+        return [row for row in await self._store.query(SIGN_INS_OF(account.id)) if row.expires_ms > now_ms]
+
+    async def end(self, actor: Actor, account: Account, id_: str) -> None:
+        """End one at once, with its live streams. Raises Refusal("not_found") if the account has no such."""
+        self._require_own(actor, account)
+        await self._store.run(_end(actor, account.id, id_))
+
+    async def end_own(self, actor: Actor, id_: str) -> None:
+        """End a session or token of one's own, or one of one's bots. Raises Refusal("not_found") if there is none."""
+        if actor.account is None:
+            raise Refusal("login_required")
+        mine = actor.account
+        for account in (mine, *(each for each in self._identities.accounts() if each.owner == mine.id)):
+            try:
+                return await self.end(actor, account, id_)
+            except Refusal as refusal:
+                if refusal.code != "not_found":
+                    raise
+        raise Refusal("not_found", "There is no such session or token.")
+
+    async def end_others(self, actor: Actor) -> int:
+        """End all sessions of one's account but the one that asks. Returns how many there were."""
+        if actor.account is None:
+            raise Refusal("login_required")
+        return await self._store.run(_end_others(actor, actor.account.id, actor.sign_in or ""))
+
+    def _require_own(self, actor: Actor, account: Account) -> None:
+        mine = actor.account
+        if mine is None:
+            if actor.kind == "system":
+                return
+            raise Refusal("login_required")
+        if actor.scopes is not None and "admin" not in actor.scopes:
+            raise Refusal("forbidden", "This token may not do that: it lacks the scope admin.")
+        if account.id != mine.id and account.owner != mine.id:
+            raise Refusal("not_found")
+
+
+def _begin(account: Account, row: SignIn, secret: str, at_most: int) -> Transaction[None]:
+    rows: list[SignIn] = yield SIGN_INS_OF(account.id)
+    same = [each for each in rows if each.kind == row.kind]
+    if row.kind == "token" and len(same) >= at_most:
+        raise Refusal("forbidden", f"An account has at most {at_most} tokens: end one that is not used.")
+    for oldest in sorted(same, key=lambda each: each.used_ms)[: max(0, len(same) - at_most + 1)]:
+        yield END_SIGN_IN(oldest.id, account.id)
+        yield log(author_of(account), SignInChanged("ended", account.id, oldest.id, oldest.label))
+    yield ADD_SIGN_IN(digest(secret), row.id, account.id, row.kind, row.label, row.scopes, row.made_ms, row.expires_ms)
+    yield log(author_of(account), SignInChanged("begun", account.id, row.id, row.label))
+
+
+def _end(actor: Actor, account: str, id_: str) -> Transaction[None]:
+    ended: list[str] = yield END_SIGN_IN(id_, account)
+    if not ended:
+        raise Refusal("not_found", "There is no such session or token.")
+    yield log(by(actor), SignInChanged("ended", account, id_, ""))
+
+
+def _end_others(actor: Actor, account: str, but: str) -> Transaction[int]:
+    ended: list[str] = yield END_SESSIONS_BUT(account, but)
+    for id_ in ended:
+        yield log(by(actor), SignInChanged("ended", account, id_, ""))
+    return len(ended)
+
+
+def _label(text: str) -> str:
+    return visible(text)[:MAX_LABEL_CHARS]

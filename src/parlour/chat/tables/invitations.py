@@ -1,0 +1,44 @@
+"""The statements on invitations, and on the links by which a password is reset."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from parlour.chat.statements import Statement, no_row
+from parlour.core.accounts import Role
+
+
+class Invitation(Struct, frozen=True):
+    """A link that makes accounts, or sets the password of one.
+
+    `maker` is the account that made it, None for the operator. `account` is whose password it sets; None makes an
+    account with the role `role`. `uses_left` counts down; times are in milliseconds since 1970.
+    """
+
+    id: str
+    maker: str | None
+    account: str | None
+    role: Role
+    uses_left: int
+    made_ms: int
+    expires_ms: int
+
+
+_COLUMNS = "id, maker, account, role, uses_left, made_ms, expires_ms"
+
+INVITATION = Statement(Invitation, f"SELECT {_COLUMNS} FROM invitations WHERE hash = ?1")
+INVITATIONS = Statement(
+    Invitation, f"SELECT {_COLUMNS} FROM invitations WHERE expires_ms > ?1 ORDER BY made_ms DESC, id"
+)
+ADD_INVITATION = Statement(
+    no_row,
+    f"INSERT INTO invitations (hash, {_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+)
+USE_INVITATION = Statement(
+    Invitation,
+    "UPDATE invitations SET uses_left = uses_left - 1 WHERE hash = ?1 AND uses_left > 0 AND expires_ms > ?2"
+    f" RETURNING {_COLUMNS}",
+)
+END_INVITATION = Statement(str, "DELETE FROM invitations WHERE id = ?1 RETURNING id")
+END_OWNER_INVITATIONS = Statement(str, "DELETE FROM invitations WHERE role = 'owner' RETURNING id")
+END_RESETS_OF = Statement(str, "DELETE FROM invitations WHERE account = ?1 RETURNING id")

@@ -1,0 +1,132 @@
+"""`parlour admin`: owner, invitations and people of a running server, through the operator's socket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from parlour.cli.data import data_option
+from parlour.cli.operator import ask_server
+from parlour.cli.output import EXIT_UNREACHABLE, fail
+from parlour.cli.streams import write_line
+from parlour.core.accounts import ROLES
+
+_EXIT_CODES = (
+    "Exit codes: 0 done; 1 refused; 2 wrong usage; 3 no server runs on the data directory, or it cannot be reached; 4 "
+    "the server was told and did not answer; 6 standard output could not be written."
+)
+
+
+@click.group("admin", epilog=_EXIT_CODES)
+def admin() -> None:
+    """Make the owner, invite people, and change accounts of the server that runs on a data directory.
+
+    It is told through a socket there, `operator.sock`, which only the user who runs the server can open.
+    """
+
+
+@admin.command("owner", epilog=_EXIT_CODES)
+@data_option()
+def owner(directory: Path) -> int:
+    """Print a link that makes an owner: it works once, for an hour, and ends the one before."""
+    return _run(directory, "POST", "/api/v1/invitations", {"role": "owner"}, lambda made: made["url"])
+
+
+@admin.command("invite", epilog=_EXIT_CODES)
+@click.option("--role", type=click.Choice(ROLES[:-1]), default="member", help="What they become.", show_default=True)
+@click.option("--uses", type=click.IntRange(1, 1000), default=1, help="How many people.", show_default=True)
+@click.option("--days", type=click.IntRange(1, 90), default=7, help="How long it works.", show_default=True)
+@data_option()
+def invite(directory: Path, role: str, uses: int, days: int) -> int:
+    """Print a link by which people make accounts."""
+    body = {"role": role, "uses": uses, "days": days}
+    return _run(directory, "POST", "/api/v1/invitations", body, lambda made: made["url"])
+
+
+@admin.command("invitations", epilog=_EXIT_CODES)
+@click.option("--end", "id_", metavar="ID", help="End this one.")
+@data_option()
+def invitations(directory: Path, id_: str | None) -> int:
+    """List the invitations that can be used, or end one."""
+    if id_ is not None:
+        return _run(directory, "DELETE", f"/api/v1/invitations/{quote(id_, safe='')}", None, lambda _: f"ended {id_}")
+    return _run(
+        directory,
+        "GET",
+        "/api/v1/invitations",
+        None,
+        lambda found: "\n".join(
+            f"{each['id']}  {each['role']}  {each['uses_left']} left  until {each['expires']}"
+            for each in found["invitations"]
+        ),
+    )
+
+
+@admin.command("people", epilog=_EXIT_CODES)
+@data_option()
+def people(directory: Path) -> int:
+    """List all accounts."""
+    return _run(
+        directory,
+        "GET",
+        "/api/v1/accounts",
+        None,
+        lambda found: "\n".join(
+            f"{each['name']}  {each['role']}  {each['kind']}  {each['state']}" for each in found["accounts"]
+        ),
+    )
+
+
+@admin.command("role", epilog=_EXIT_CODES)
+@click.argument("name")
+@click.argument("role", type=click.Choice(ROLES))
+@data_option()
+def role(directory: Path, name: str, role: str) -> int:
+    """Give the account NAME another ROLE."""
+    return _change(directory, name, {"role": role}, f"{name} is {role} now")
+
+
+@admin.command("disable", epilog=_EXIT_CODES)
+@click.argument("name")
+@data_option()
+def disable(directory: Path, name: str) -> int:
+    """End everything that the account NAME is signed in with, and let it sign in no more."""
+    return _change(directory, name, {"state": "disabled"}, f"{name} is disabled")
+
+
+@admin.command("enable", epilog=_EXIT_CODES)
+@click.argument("name")
+@data_option()
+def enable(directory: Path, name: str) -> int:
+    """Let the account NAME sign in again."""
+    return _change(directory, name, {"state": "active"}, f"{name} can sign in")
+
+
+@admin.command("reset", epilog=_EXIT_CODES)
+@click.argument("name")
+@data_option()
+def reset(directory: Path, name: str) -> int:
+    """Print a link by which the account NAME sets a new password: it works once, for a day."""
+    path = f"/api/v1/accounts/{quote(name, safe='')}/reset"
+    return _run(directory, "POST", path, None, lambda made: made["url"])
+
+
+def _change(directory: Path, name: str, body: object, done: str) -> int:
+    return _run(directory, "PATCH", f"/api/v1/accounts/{quote(name, safe='')}", body, lambda _: done)
+
+
+def _run(directory: Path, method: str, path: str, body: object, words: Any) -> int:
+    """Ask the server and print what `words` makes of its answer."""
+    if line := words(_ask(directory, method, path, body)):
+        write_line(line)
+    return 0
+
+
+def _ask(directory: Path, method: str, path: str, body: object) -> Any:
+    try:
+        return ask_server(directory, method, path, body)
+    except OSError:
+        fail(EXIT_UNREACHABLE, f"No server runs on {directory}: name its data directory with --data, or start it.")

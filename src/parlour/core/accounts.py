@@ -1,0 +1,96 @@
+"""Accounts: who somebody is once they have signed in, and what their role and the scopes of a token allow."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, TypeAlias, get_args
+
+from msgspec import Struct
+
+from parlour.core.errors import Refusal
+from parlour.core.impersonation import impersonated, skeletons
+from parlour.core.names import room_name
+
+Role: TypeAlias = Literal["member", "moderator", "admin", "owner"]
+"""On the server, from the least to the most."""
+
+ROLES: tuple[Role, ...] = get_args(Role)
+
+State: TypeAlias = Literal["active", "disabled", "deleted"]
+
+Scope: TypeAlias = Literal["read", "post", "admin"]
+"""What a token may be used for; `admin` for everything that its account may do."""
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+MIN_NAME_CHARS = 2
+MAX_NAME_CHARS = 32
+
+MIN_PASSWORD_CHARS = 15
+"""Where nothing else is asked for at sign-in (NIST SP 800-63B-4 §3.1.1.2)."""
+
+MAX_PASSWORD_BYTES = 1024
+
+_COMMON = re.compile(r"(.)\1*|\d+|(qwertyuiop?)+|(password)+\d*", re.IGNORECASE | re.ASCII)
+
+
+class Account(Struct, frozen=True):
+    """One account, as everybody may know it. `id` never changes hands; `name` is unique, `display` is shown.
+
+    `kind` is `member`, or `bot` for one that `owner` (the id of an account) has made.
+    """
+
+    id: str
+    name: str
+    display: str
+    kind: Literal["member", "bot"]
+    role: Role
+    owner: str | None
+    state: State
+
+    def has_role(self, least: Role) -> bool:
+        """Whether its role is `least` or a greater one."""
+        return ROLES.index(self.role) >= ROLES.index(least)
+
+
+def account_name(raw: str) -> str:
+    """The canonical form of an account's name: 2 to 32 characters as in the name of a room (`core/names.py`).
+
+    Raises Refusal("reserved_name") for one that reads like the server or its staff or that the server needs itself,
+    ("bad_name") for any other that is not like that.
+    """
+    try:
+        name = room_name(raw)
+    except Refusal as refusal:
+        code = "reserved_name" if refusal.code == "reserved_name" else "bad_name"
+        raise Refusal(code, refusal.detail.replace("room name", "name"), field="name") from None
+    if not MIN_NAME_CHARS <= len(name) <= MAX_NAME_CHARS:
+        raise Refusal("bad_name", f"A name has {MIN_NAME_CHARS} to {MAX_NAME_CHARS} characters.", field="name")
+    if impersonated(name) is not None:
+        raise Refusal("reserved_name", "This name could be taken for the server, its staff or a guest.", field="name")
+    return name
+
+
+def skeleton(name: str) -> str:
+    """What confusable names have in common (UTS #39 §4): two accounts cannot share one."""
+    return min(skeletons(name.casefold()))
+
+
+def check_password(password: str, *words: str) -> str:
+    """Give a new password back unchanged. Raises Refusal("weak_password") for one that is easily guessed.
+
+    `words` are those that a guesser tries first, such as the name of its account.
+    """
+    if len(password) < MIN_PASSWORD_CHARS:
+        detail = f"A password has at least {MIN_PASSWORD_CHARS} characters; a few words are easy to remember."
+        raise Refusal("weak_password", detail, field="password")
+    if len(password.encode()) > MAX_PASSWORD_BYTES:
+        raise Refusal("weak_password", f"A password has at most {MAX_PASSWORD_BYTES} bytes.", field="password")
+    plain = password.casefold()
+    for word in words:
+        plain = plain.replace(word.casefold(), "") if len(word) > 1 else plain
+    if len(plain) < MIN_PASSWORD_CHARS // 2 or _COMMON.fullmatch(password) or len(set(plain)) < 4:
+        raise Refusal(
+            "weak_password", "This password is guessed among the first; choose a few words.", field="password"
+        )
+    return password

@@ -1,0 +1,66 @@
+"""The verbs of people over one store, without sockets, and with hashes that cost next to nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from argon2 import PasswordHasher
+
+from parlour.chat.identities import Credentials
+from parlour.chat.passwords import Passwords
+from parlour.chat.people import people_of
+from parlour.chat.policies import Policies
+from parlour.chat.ports import Store
+from parlour.chat.tables.accounts import ALL_ACCOUNTS
+from parlour.chat.transactions import Transaction
+from parlour.core.accounts import Account, Role
+from parlour.core.actor import OPERATOR, Actor
+from parlour.core.payloads import Access, Payload
+from parlour.hub.server_log import ServerLog
+from tests.support.stores import CountedIds, HandClock
+
+PASSWORD = "correct horse battery staple"  # noqa: S105
+ADDRESS = "192.0.2.7"
+
+
+@dataclass
+class House:
+    """Everything that accounts need."""
+
+    store: Store
+    access: Access = "open"
+    clock: HandClock = field(default_factory=HandClock)
+    log: list[Payload] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        ids, self.policies = CountedIds(500), Policies(self.access)
+        self.passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        people = people_of(self.store, self.clock, ids, self.policies, self.passwords)
+        _, self.identities, self.sign_ins, self.invitations, self.accounts = people
+        self.store.on_commit(ServerLog([self.identities.changed, self.log.append]).committed)
+
+    async def person(self, name: str, role: Role = "member") -> Account:
+        """Somebody who has taken up an invitation."""
+        if role == "owner":
+            made = await self.invitations.for_owner(OPERATOR)
+        else:
+            made = await self.invitations.make(OPERATOR, role, 1, 7)
+        return await self.accounts.register(made.secret, name, "", PASSWORD)
+
+    async def signed_in(self, account: Account) -> Actor:
+        """As who a browser of this account asks."""
+        session = await self.sign_ins.begin(account, "Firefox")
+        actor = await self.identities.identify(Credentials("session", session.secret), ADDRESS)
+        assert actor is not None
+        return actor
+
+    async def token(self, actor: Actor, *scopes: str) -> str:
+        """A token of one's own account."""
+        assert actor.account is not None
+        made = await self.sign_ins.make_token(actor, actor.account, "cron", frozenset(scopes), 90)  # type: ignore[arg-type]
+        return made.secret
+
+
+def nothing() -> Transaction[None]:
+    """A transaction that changes nothing: once it is done, so is everything before it."""
+    yield ALL_ACCOUNTS()

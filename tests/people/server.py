@@ -1,0 +1,76 @@
+"""A server with people in it, as their browsers and programs see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.people.house import PASSWORD
+from tests.support.server import ServerProcess
+
+
+@dataclass
+class Town:
+    """A server with an owner, `olga`."""
+
+    server: ServerProcess
+
+    def __post_init__(self) -> None:
+        self._browsers: list[httpx.Client] = []
+        self.owner = self.join("olga", "owner")
+
+    def close(self) -> None:
+        """Close all browsers."""
+        for browser in self._browsers:
+            browser.close()
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def operator(self, method: str, path: str, body: object = None) -> Any:
+        """Ask as whoever may open the operator's socket."""
+        transport = httpx.HTTPTransport(uds=str(self.server.data / "operator.sock"))
+        with httpx.Client(transport=transport, base_url="http://localhost") as http:
+            answer = http.request(method, path, json=body)
+            assert answer.status_code < 300, answer.text
+            return answer.json() if answer.content else None
+
+    def browser(self) -> httpx.Client:
+        """Somebody's browser, which says where its forms come from."""
+        browser = self.server.client(
+            headers={"Origin": self.url, "Accept": "text/html,*/*;q=0.8"}, follow_redirects=False
+        )
+        self._browsers.append(browser)
+        return browser
+
+    def invitation(self, role: str = "member", uses: int = 1) -> str:
+        """The path of a link."""
+        made = self.operator("POST", "/api/v1/invitations", {"role": role, "uses": uses})
+        assert made["url"].startswith(f"{self.url}/join/")
+        return str(made["url"]).removeprefix(self.url)
+
+    def join(self, name: str, role: str = "member") -> httpx.Client:
+        """Somebody who has made an account in a browser, and is signed in."""
+        browser = self.browser()
+        answer = browser.post(self.invitation(role), data={"name": name, "display": "", "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+        return browser
+
+    def token(self, browser: httpx.Client, *scopes: str, label: str = "cron") -> str:
+        """A token of somebody."""
+        made = browser.post("/api/v1/tokens", json={"label": label, "scopes": scopes})
+        assert made.status_code == 201, made.text
+        return str(made.json()["secret"])
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The field that a program sends."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def session_of(browser: httpx.Client) -> str:
+    """The secret in somebody's cookie."""
+    return str(browser.cookies["parlour_session"])
