@@ -289,7 +289,7 @@ def test_list_of_rooms_when_something_is_said_shows_it(visit: Visit, own_server:
         ("/{room}/999", 404, "/{room}"),
         ("/{room}.Caf%C3%89/", 200, None),
         ("/{room}.Caf%C3%89/999?x=1", 404, "/{room}.caf%C3%A9"),
-        ("/admin", 404, "/"),
+        ("/auth", 404, "/"),
         ("/%FF", 400, "/"),
         ("/api/v1/nothing", 404, "/"),
     ],
