@@ -20,14 +20,14 @@ TEXT, HTML, PROBLEM = "text/plain; charset=utf-8", "text/html; charset=utf-8", "
 @pytest.mark.parametrize(
     ("path", "accept", "kind"),
     [
-        ("/admin", None, TEXT),
-        ("/admin", "*/*", TEXT),
-        ("/admin", "text/plain", TEXT),
-        ("/admin", "image/png", TEXT),
-        ("/admin", BROWSER, HTML),
-        ("/admin", "application/json", PROBLEM),
-        ("/admin", "application/problem+json", PROBLEM),
-        ("/admin", "application/json;q=0.4, text/html", HTML),
+        ("/search", None, TEXT),
+        ("/search", "*/*", TEXT),
+        ("/search", "text/plain", TEXT),
+        ("/search", "image/png", TEXT),
+        ("/search", BROWSER, HTML),
+        ("/search", "application/json", PROBLEM),
+        ("/search", "application/problem+json", PROBLEM),
+        ("/search", "application/json;q=0.4, text/html", HTML),
         ("/api/v1/nothing", None, PROBLEM),
         ("/api/v1/nothing", "*/*", PROBLEM),
         ("/api/v1/nothing", "application/json", PROBLEM),
@@ -144,7 +144,16 @@ def test_hostile_words_are_not_passed_on_to_a_terminal(http: httpx.Client) -> No
 
 
 def test_every_answer_has_the_fields_that_protect_browsers(http: httpx.Client) -> None:
-    for path in ("/", "/lobby", "/lobby?format=html", "/admin", "/help", "/api/v1", "/api/v1/openapi.json", "/healthz"):
+    for path in (
+        "/",
+        "/lobby",
+        "/lobby?format=html",
+        "/search",
+        "/help",
+        "/api/v1",
+        "/api/v1/openapi.json",
+        "/healthz",
+    ):
         answer = http.get(path)
         assert answer.headers["x-content-type-options"] == "nosniff", path
         is_page = answer.headers["content-type"].startswith("text/html")  # whose forms say where they come from
@@ -186,11 +195,11 @@ def test_a_method_that_is_not_allowed_is_told_which_are(http: httpx.Client, path
 def test_the_whole_server_has_options_too(server: ServerProcess) -> None:
     answer = raw.exchange(server.port, raw.head("OPTIONS", "*", "Connection: close"))
     assert raw.status(answer) == 204
-    assert b"\r\nAllow: GET, HEAD, OPTIONS, POST, PUT\r\n" in answer
+    assert b"\r\nAllow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT\r\n" in answer
 
 
 def test_a_refused_head_has_no_body(server: ServerProcess) -> None:
-    answer = raw.exchange(server.port, raw.head("HEAD", "/admin", "Connection: close"))
+    answer = raw.exchange(server.port, raw.head("HEAD", "/search", "Connection: close"))
     assert raw.status(answer) == 404
     assert raw.body(answer) == b""
     assert re.search(rb"Content-Length: [1-9]", answer)

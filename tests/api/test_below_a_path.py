@@ -55,7 +55,7 @@ def test_page_names_nothing_outside(http: httpx.Client) -> None:
     for number in range(3):
         http.post("/lobby", content=f"Hello {number}")
     paths = ("/", "/lobby", "/lobby/", "/lobby?before=3&limit=1", "/lobby?since=0&limit=1")
-    for path in (*paths, "/lobby/999", "/nothing/at/all", "/lobby?since=9999", "/%FF", "/admin"):
+    for path in (*paths, "/lobby/999", "/nothing/at/all", "/lobby?since=9999", "/%FF", "/search"):
         answer = http.get(path, headers=BROWSER)
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
         found = _addresses(answer.text)
@@ -67,7 +67,7 @@ def test_page_names_nothing_outside(http: httpx.Client) -> None:
     assert "/chat/lobby/1" in _addresses(page)
 
 
-@pytest.mark.parametrize("path", ["/rooms", "/admin", "/nothing/at/all"])
+@pytest.mark.parametrize("path", ["/rooms", "/search", "/nothing/at/all"])
 def test_where_nothing_is_the_way_to_the_help_is_of_this_server(http: httpx.Client, path: str) -> None:
     assert "GET /chat/help shows" in http.get(path).text
     assert "GET /chat/help shows" in http.get(path, headers={"Accept": "application/json"}).json()["detail"]

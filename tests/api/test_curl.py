@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.people.server import Town
+from tests.people.typed import Typed
 from tests.support.server import ServerProcess
 
 MESSAGES = 45
@@ -102,13 +104,16 @@ def test_every_command_of_the_api_page_does_what_it_says(
 ) -> None:
     asked = commands(http.get("/api").text)
     assert len(asked) >= 6
-    for command in asked:
+    town = Town(server)
+    typed = Typed(town)
+    for command in map(typed.command, asked):
         assert server.url in command, command
         if any(mark in command for mark in LIVE):
             until(command, "retry:", shell)
         else:
             command = command.replace("parlour-data/", f"{server.data}/")
             assert '"room":"lobby"' in run(command, shell) or "/rooms" not in command, command
+    town.close()
 
 
 def test_a_file_is_a_message(server: ServerProcess, http: httpx.Client, tmp_path: Path, shell: dict[str, str]) -> None:

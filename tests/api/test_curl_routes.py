@@ -19,6 +19,8 @@ import pytest
 from parlour.api.operation import Operation
 from parlour.api.reference import example
 from parlour.schema.commands import Op
+from tests.people.server import Town
+from tests.people.typed import Typed
 from tests.support.server import ServerProcess
 from tests.support.table import TABLE, name
 from tests.support.timeout import TIMEOUT_S
@@ -41,6 +43,33 @@ MARKS = {
     "GET /api/v1/rooms/{room}/messages/{item}": '"text":"message 1"',
     "PUT /api/v1/rooms/{room}/messages/{item}": '"seq":',
     "GET /api/v1/stream": '"text":"message 1"',
+    "POST /api/v1/session": '"name":"alice"',
+    "DELETE /api/v1/session": "HTTP/1.1 204 ",
+    "GET /api/v1/sign-ins": '"kind":"session"',
+    "DELETE /api/v1/sign-ins/{id}": "HTTP/1.1 204 ",
+    "POST /api/v1/tokens": '"secret":"parlour_',
+    "GET /api/v1/me": '"role":"owner"',
+    "PATCH /api/v1/me": '"display":"Alice A."',
+    "POST /api/v1/accounts": '"role":"member"',
+    "POST /api/v1/password": "HTTP/1.1 204 ",
+    "GET /api/v1/accounts": '"name":"bob"',
+    "PATCH /api/v1/accounts/{name}": '"role":"moderator"',
+    "POST /api/v1/bots": '"kind":"bot"',
+    "GET /api/v1/invitations": '"invitations":[',
+    "POST /api/v1/invitations": '"uses_left":10',
+    "DELETE /api/v1/invitations/{id}": "HTTP/1.1 204 ",
+    "POST /api/v1/accounts/{name}/reset": "/reset/",
+    "GET /login": "<h1>Sign in</h1>",
+    "POST /login": "Location: /\n",
+    "POST /logout": "Location: /\n",
+    "GET /join/{code}": "You are invited",
+    "POST /join/{code}": "Location: /\n",
+    "GET /reset/{code}": "A new password for bob",
+    "POST /reset/{code}": "Location: /login\n",
+    "GET /account": "Location: /login?next=/account\n",
+    "POST /account": "Saved.",
+    "GET /admin": "Location: /login?next=/admin\n",
+    "POST /admin": "New invitation",
     "GET /api/v1": '"epoch":',
     "GET /help": "LISTEN",
     "GET /limits": "room_sends_per_s",
@@ -54,7 +83,7 @@ MARKS = {
     "GET /api": "curl ",
     "GET /api/v1/openapi.json": '"openapi":"3.1',
 }
-"""What is in the answer to the example of each operation."""
+"""What is in the answer to the example of each operation, its head included."""
 
 INSTEAD = {
     "send": "POST /{room}",
@@ -89,17 +118,24 @@ def url(server: ServerProcess) -> str:
     return server.url
 
 
+@pytest.fixture(scope="module")
+def typed(server: ServerProcess) -> Iterator[Typed]:
+    town = Town(server)
+    yield Typed(town)
+    town.close()
+
+
 @pytest.mark.parametrize("operation", TABLE, ids=map(name, TABLE))
 def test_every_operation_is_used_with_curl_alone(
-    server: ServerProcess, url: str, operation: Operation, tmp_path: Path
+    server: ServerProcess, url: str, typed: Typed, operation: Operation, tmp_path: Path
 ) -> None:
     mark = MARKS[operation.name]
     file = tmp_path / "message.txt"
     file.write_text("from a file\n")
     epoch = re.search('"epoch":"([^"]+)"', curl(f"{url}/api/v1"))
     assert epoch is not None
-    command = example(operation, url, epoch=epoch[1], file=str(file), data=str(server.data))
-    assert mark in curl(command, stop_at=mark if "-N" in command else "")
+    command = typed.command(example(operation, url, epoch=epoch[1], file=str(file), data=str(server.data)))
+    assert mark in curl(f"--include {command}", stop_at=mark if "-N" in command else "")
 
 
 def test_every_operation_of_a_websocket_has_one_of_http_that_does_the_same() -> None:

@@ -30,7 +30,7 @@ from parlour.wire.http1 import RequestHead
 log = logging.getLogger("parlour.api")
 
 _JSON_FORMATS = {b"format=json", b"format=ndjson"}
-_ALL_METHODS = "GET, HEAD, OPTIONS, POST, PUT"
+_ALL_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 
 
 class Api:
@@ -106,7 +106,8 @@ class Api:
             if choose(accepted(head), ("text", "html")) == "html":
                 return self._pages.error(refusal, path, prefix, is_read=head.method in SAFE_METHODS)
         line = error_line(_with_help(refusal, prefix))
-        return Response(refusal.kind.status, line.encode() + b"\n", TEXT, refusal_fields(refusal))
+        fields = refusal_fields(refusal, is_program=head is not None and _is_no_browser(head))
+        return Response(refusal.kind.status, line.encode() + b"\n", TEXT, fields)
 
 
 def _options(allow: str, _: Request) -> Response:
@@ -118,6 +119,11 @@ def _with_help(refusal: Refusal, prefix: str) -> Refusal:
     if refusal.detail != NOTHING_HERE:
         return refusal
     return Refusal(refusal.code, f"{NOTHING_HERE} GET {prefix}/help shows what there is.")
+
+
+def _is_no_browser(head: RequestHead) -> bool:
+    """Whether a client that is shown text is a program such as wget, not the script of a page."""
+    return not (head.get(b"user-agent") or b"").startswith(b"Mozilla/") and head.get(b"sec-fetch-mode") is None
 
 
 def _asks_for_json(head: RequestHead, path: bytes) -> bool:

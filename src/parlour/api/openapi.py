@@ -71,6 +71,7 @@ def describe(operations: Iterable[Operation], version: str, prefix: str = "") ->
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": prefix or "/", "description": "The server that gave you this document."}],
+        "security": [{}, *_CREDENTIALS],
         "paths": paths,
         "components": {"schemas": _components(rows), "securitySchemes": SECURITY_SCHEMES},
     }
@@ -96,6 +97,9 @@ SECURITY_SCHEMES = {
 }
 """How one says who one is (OAS 3.1 §4.8.27). Those who run the server may also come through the Unix socket
 `operator.sock` in its data directory, which asks for no header field."""
+
+_CREDENTIALS: list[dict[str, list[str]]] = [{scheme: []} for scheme in SECURITY_SCHEMES]
+"""Any one of them (OAS 3.1 §4.8.30)."""
 
 
 def _components(operations: Sequence[Operation]) -> dict[str, Any]:
@@ -150,7 +154,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "responses": dict(sorted(responses.items())),
     }
     if operation.right is not None and not may("guest", operation.right, "open"):
-        described["security"] = [{scheme: []} for scheme in SECURITY_SCHEMES]
+        described["security"] = _CREDENTIALS
     if operation.body is not None:
         content = {"application/json": {"schema": _schema(operation.body)}}
         described["requestBody"] = {"required": True, "content": content}

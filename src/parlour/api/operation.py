@@ -19,10 +19,18 @@ from parlour.core.permissions import Right
 from parlour.http.router import WEBSOCKET
 
 ANY_REQUEST = (
-    "bad_request", "bad_framing", "bad_host", "request_timeout", "too_large", "uri_too_long", "expectation_failed",
-    "too_many_connections", "headers_too_large", "internal", "not_implemented", "overloaded", "http_version",
+    "bad_request", "bad_framing", "bad_host", "bad_credentials", "request_timeout", "too_large", "uri_too_long",
+    "expectation_failed", "rate_limited", "too_many_connections", "headers_too_large", "internal", "not_implemented",
+    "overloaded", "http_version",
 )  # fmt: skip
-"""The refusals that every request can meet, before its operation is known."""
+"""The refusals that every request can meet, before its handler: wrong passwords in `Authorization` have a rate."""
+
+_TAGS = {
+    **{part: part for part in ("messages", "rooms", "stream", "accounts", "invitations")},
+    **dict.fromkeys(("session", "sign-ins", "tokens"), "sign-ins"),
+    **dict.fromkeys(("me", "bots", "password"), "accounts"),
+}
+"""The groups of the OpenAPI document, by a part of the path."""
 
 H = TypeVar("H", bound=Callable[..., Any])
 
@@ -90,7 +98,7 @@ class Operation:
     @property
     def tag(self) -> str:
         """Its group in the OpenAPI document."""
-        named = [part for part in self.path.split("/") if part in ("messages", "rooms", "stream")]
+        named = [_TAGS[part] for part in self.path.split("/") if part in _TAGS]
         return named[-1] if named else "server"
 
     @cached_property

@@ -19,7 +19,7 @@ from parlour.chat.tables.invitations import (
     Invitation,
 )
 from parlour.chat.transactions import Transaction
-from parlour.core.accounts import Account, Role
+from parlour.core.accounts import MAX_INVITATION_DAYS, MAX_INVITATION_USES, Account, Role
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.payloads import InvitationChanged
@@ -27,9 +27,6 @@ from parlour.core.secret import digest
 
 OWNER_MS = 3_600_000
 RESET_MS = 86_400_000
-DEFAULT_DAYS, MAX_DAYS, MAX_USES = 7, 90, 1000
-
-
 FIRST_OWNER = "i_first_owner"
 """The id of the invitation in the link that the start prints."""
 
@@ -60,15 +57,19 @@ class Invitations:
     async def make(self, actor: Actor, role: Role, uses: int, days: int) -> NewInvitation:
         """Make a link by which `uses` people can make an account with a role. Raises Refusal."""
         self._policies.require(actor, "administer", None)
-        if role == "owner" and not (actor.account is None or actor.account.has_role("owner")):
-            raise Refusal("forbidden", "Only an owner makes another owner.")
-        if not 1 <= uses <= MAX_USES or not 1 <= days <= MAX_DAYS:
-            raise Refusal("bad_parameter", f"An invitation is for 1 to {MAX_USES} people and 1 to {MAX_DAYS} days.")
+        if role == "owner":
+            _require_owner(actor)
+        if not 1 <= uses <= MAX_INVITATION_USES or not 1 <= days <= MAX_INVITATION_DAYS:
+            raise Refusal(
+                "bad_parameter",
+                f"An invitation is for 1 to {MAX_INVITATION_USES} people and 1 to {MAX_INVITATION_DAYS} days.",
+            )
         return await self._store.run(self._make(actor, role, None, uses, days * DAY_MS))
 
     async def for_owner(self, actor: Actor) -> NewInvitation:
         """A link for an owner, of one use, that works for an hour; an earlier one ends. Raises Refusal."""
         self._policies.require(actor, "administer", None)
+        _require_owner(actor)
         return await self._store.run(self._for_owner(actor))
 
     async def reset(self, actor: Actor, account: Account) -> NewInvitation:
@@ -118,6 +119,12 @@ class Invitations:
     def _reset(self, actor: Actor, account: Account) -> Transaction[NewInvitation]:
         yield END_RESETS_OF(account.id)
         return (yield from self._make(actor, account.role, account.id, 1, RESET_MS))
+
+
+def _require_owner(actor: Actor) -> None:
+    """Only an owner, or whoever has the machine, makes an owner. Raises Refusal("forbidden")."""
+    if actor.account is not None and not actor.account.has_role("owner"):
+        raise Refusal("forbidden", "Only an owner makes another owner.")
 
 
 def _end(actor: Actor, id_: str) -> Transaction[None]:

@@ -16,7 +16,7 @@ from parlour.chat.tables.sessions import (
     SignIn,
 )
 from parlour.chat.transactions import Transaction
-from parlour.core.accounts import SCOPES, Account, Scope
+from parlour.core.accounts import MAX_TOKEN_DAYS, SCOPES, Account, Scope
 from parlour.core.actor import Actor
 from parlour.core.devices import device
 from parlour.core.errors import Refusal
@@ -27,7 +27,7 @@ from parlour.core.text import visible
 MAX_SESSIONS = 20
 MAX_TOKENS = 50
 MAX_LABEL_CHARS = 64
-TOKEN_DAYS, MAX_TOKEN_DAYS = 90, 366
+TOKEN_DAYS = 90
 
 
 class NewSignIn(NamedTuple):

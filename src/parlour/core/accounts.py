@@ -31,6 +31,9 @@ MIN_PASSWORD_CHARS = 15
 
 MAX_PASSWORD_BYTES = 1024
 
+MAX_TOKEN_DAYS = 366
+MAX_INVITATION_DAYS, MAX_INVITATION_USES = 90, 1000
+
 _COMMON = re.compile(r"(.)\1*|\d+|(qwertyuiop?)+|(password)+\d*", re.IGNORECASE | re.ASCII)
 
 

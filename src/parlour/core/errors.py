@@ -25,7 +25,7 @@ _TABLE = (
     ErrorKind("bad_request", 400, "The request could not be understood"),
     ErrorKind("bad_framing", 400, "The HTTP message is not framed as RFC 9112 demands"),
     ErrorKind("bad_host", 400, "The Host header is missing, repeated or malformed"),
-    ErrorKind("bad_parameter", 400, "A query parameter is unknown, repeated or out of range"),
+    ErrorKind("bad_parameter", 400, "A parameter is unknown, repeated or out of range"),
     ErrorKind("bad_json", 400, "The body is not acceptable JSON"),
     ErrorKind("bad_form", 400, "The form could not be read"),
     ErrorKind("bad_utf8", 400, "The text is not valid UTF-8"),

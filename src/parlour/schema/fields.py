@@ -59,11 +59,14 @@ DisplayName = Annotated[
 
 AccountName = Annotated[
     str,
-    Meta(
-        description=f"The name of an account: {MIN_ACCOUNT_CHARS} to {MAX_ACCOUNT_CHARS} characters, as in the name "
-        "of a room. No two look alike.",
-        examples=["alice"],
-        extra_json_schema={"minLength": 1, "maxLength": 64},
+    _schema(
+        f"The name of an account: {MIN_ACCOUNT_CHARS} to {MAX_ACCOUNT_CHARS} characters, as in the name of a room. No "
+        "two look alike.",
+        "alice",
+        minLength=MIN_ACCOUNT_CHARS,
+        maxLength=MAX_ACCOUNT_CHARS,
+        pattern=f"^[^_.{_NOT_IN_ROOMS}-][^{_NOT_IN_ROOMS}]*$",
+        **{"not": {"enum": sorted(RESERVED)}},
     ),
 ]
 

@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from parlour.core.accounts import Role, Scope, State
-from parlour.schema.fields import Time
+from parlour.core.accounts import (
+    MAX_INVITATION_DAYS,
+    MAX_INVITATION_USES,
+    MAX_PASSWORD_BYTES,
+    MAX_TOKEN_DAYS,
+    MIN_PASSWORD_CHARS,
+    Role,
+    Scope,
+    State,
+)
+from parlour.schema.fields import AccountName, DisplayName, Time
+
+NewPassword = Annotated[
+    str,
+    Meta(
+        description=f"At least {MIN_PASSWORD_CHARS} characters, at most {MAX_PASSWORD_BYTES} bytes of UTF-8, and not "
+        "easily guessed.",
+        examples=["correct horse battery staple"],
+        extra_json_schema={"minLength": MIN_PASSWORD_CHARS, "maxLength": MAX_PASSWORD_BYTES},
+    ),
+]
+
+
+def _from_to(least: int, most: int) -> Meta:
+    """The schema of a whole number; the verbs refuse others, with what is allowed."""
+    return Meta(extra_json_schema={"minimum": least, "maximum": most})
 
 
 class AccountInfo(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,8 +117,8 @@ class RegisterBody(_Body, frozen=True):
     """A new account: the secret at the end of the invitation's link, a name, a password, and how one is shown."""
 
     invitation: str
-    name: str
-    password: str
+    name: AccountName
+    password: NewPassword
     display: str = ""
 
 
@@ -101,15 +126,15 @@ class ResetBody(_Body, frozen=True):
     """A new password: the secret at the end of the link, and the password."""
 
     link: str
-    password: str
+    password: NewPassword
 
 
 class ChangeMe(_Body, frozen=True):
     """What is to be changed about one's own account. A new `password` needs the `old_password`."""
 
-    name: str | None = None
-    display: str | None = None
-    password: str | None = None
+    name: AccountName | None = None
+    display: DisplayName | None = None
+    password: NewPassword | None = None
     old_password: str | None = None
 
 
@@ -123,9 +148,9 @@ class ChangeAccount(_Body, frozen=True):
 class TokenBody(_Body, frozen=True):
     """A new token. `account` is the name of a bot of one's own; without it the token is for oneself."""
 
-    label: str
-    scopes: Sequence[Scope]
-    days: int = 90
+    label: Annotated[str, Meta(extra_json_schema={"pattern": r"\S"})]
+    scopes: Annotated[Sequence[Scope], Meta(extra_json_schema={"minItems": 1})]
+    days: Annotated[int, _from_to(1, MAX_TOKEN_DAYS)] = 90
     account: str | None = None
 
 
@@ -133,12 +158,12 @@ class InvitationBody(_Body, frozen=True):
     """A new invitation: the role that it gives, how many can use it, and for how many days."""
 
     role: Role = "member"
-    uses: int = 1
-    days: int = 7
+    uses: Annotated[int, _from_to(1, MAX_INVITATION_USES)] = 1
+    days: Annotated[int, _from_to(1, MAX_INVITATION_DAYS)] = 7
 
 
 class BotBody(_Body, frozen=True):
     """A new bot of one's own."""
 
-    name: str
+    name: AccountName
     display: str = ""
