@@ -17,6 +17,7 @@ from parlour.api.application import Api
 from parlour.api.context import Context
 from parlour.chat.closing import Closing
 from parlour.chat.guests import Guests
+from parlour.chat.identities import Identities
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.passwords import Passwords
 from parlour.chat.people import people_of
@@ -49,6 +50,8 @@ from parlour.net.tls import ServerTls
 from parlour.net.tls_port import TlsPortConnection
 from parlour.relay.local import LocalRelay
 from parlour.store.memory import MemoryStore
+from parlour.store.sqlite.directory import DATABASE
+from parlour.store.sqlite.errors import Damaged
 from parlour.store.sqlite.store import SqliteStore
 from parlour.version import __version__
 from parlour.work.follower import forget
@@ -136,9 +139,9 @@ async def start(
         passwords = Passwords()
         parts.callback(passwords.close)
         app = _build(settings, store, passwords, tls, listeners, relay or LocalRelay(), tuning)
-        await app.context.people.identities.load()
         parts.callback(app.compressor.close)
         parts.push_async_callback(app.context.hub.close)
+        await _load_accounts(app.context.people.identities, settings)
         app.server.wheel.start(app.server.loop)
         parts.callback(app.server.wheel.stop)
         plain = partial(HttpConnection, app.server)
@@ -167,6 +170,15 @@ async def _open_store(settings: Settings, on_fatal: Callable[[BaseException], No
     if settings.store == "memory":
         return MemoryStore(clock, ids)
     return await SqliteStore.open(settings.data, clock=clock, ids=ids, on_fatal=on_fatal)
+
+
+async def _load_accounts(identities: Identities, settings: Settings) -> None:
+    """Read who has an account: without knowing that, nobody may be let in. Raises Damaged."""
+    try:
+        await identities.load()
+    except Refusal as refusal:
+        path = settings.data / DATABASE
+        raise Damaged(f"The accounts in {path} cannot be read: run `parlour check`, or restore a backup.") from refusal
 
 
 def _open_operator_socket(settings: Settings) -> Listener | None:

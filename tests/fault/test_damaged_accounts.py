@@ -1,0 +1,47 @@
+"""A server that cannot read who has an account says so and does not start: nobody is let in instead."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import pytest
+
+from tests.people.server import Town
+from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
+
+PAGE = 4096
+CANNOT_START = 3
+
+
+def _zero(database: Path) -> None:
+    connection = apsw.Connection(str(database))
+    (first,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'accounts'").fetchone()
+    connection.close()
+    with database.open("r+b") as file:
+        file.seek((first - 1) * PAGE)
+        file.write(bytes(PAGE))
+
+
+def _no_text(database: Path) -> None:
+    connection = apsw.Connection(str(database))
+    connection.execute("UPDATE accounts SET display = CAST(x'ff' AS TEXT)")
+    connection.close()
+
+
+@pytest.mark.parametrize("damage", [_zero, _no_text])
+def test_a_server_whose_accounts_cannot_be_read_does_not_start_and_names_the_file(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        Town(server).close()
+    damage(server.data / "parlour.db")
+    command = [sys.executable, "-m", "parlour", "serve", "--port", "0", "--data", str(server.data)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    assert done.returncode == CANNOT_START
+    assert f"The accounts in {server.data}/parlour.db cannot be read" in done.stderr
+    assert "uncaught" not in done.stderr
