@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.conformance.npm_packages import NPM, install
-from tests.support.browser import Person
+from tests.support.axe import violations
 from tests.support.server import ServerProcess
 from tests.ui.conftest import Visit
-
-NAMES = """async (options) => (await axe.run(document, options)).violations.flatMap(
-    ({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} at ${target}: ${failureSummary}`))"""
-
-AT_REST = "document.getAnimations().filter(({ effect }) => effect.getTiming().iterations === 1).map((a) => a.finish())"
-"""What fades in is judged when it is there."""
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    """The source of axe-core."""
-    install()
-    return (NPM / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +19,6 @@ def room(server: ServerProcess) -> str:
     return "/heard"
 
 
-def _violations(person: Person, axe: str, **options: Any) -> list[str]:
-    person.page.evaluate(axe)
-    person.page.evaluate(AT_REST)
-    found: list[str] = person.page.evaluate(NAMES, options)
-    return found
-
-
 @pytest.mark.parametrize(
     ("scheme", "width"),
     [
@@ -51,50 +28,48 @@ def _violations(person: Person, axe: str, **options: Any) -> list[str]:
         pytest.param("dark", 320, marks=pytest.mark.long),
     ],
 )
-def test_page_in_every_state_has_nothing_that_axe_finds(
-    visit: Visit, room: str, axe: str, scheme: str, width: int
-) -> None:
+def test_page_in_every_state_has_nothing_that_axe_finds(visit: Visit, room: str, scheme: str, width: int) -> None:
     alice = visit(room, color_scheme=scheme, viewport={"width": width, "height": 700})
-    found = {"live": _violations(alice, axe)}
+    found = {"live": violations(alice)}
     alice.write("Obey me", name="admin")
     alice.page.wait_for_selector("[aria-invalid]")
-    found["name refused"] = _violations(alice, axe)
+    found["name refused"] = violations(alice)
     alice.page.fill("#name", "")
     alice.write("line\n" * 401 + "end")
     alice.page.wait_for_selector("#outbox .failed")
-    found["refused"] = _violations(alice, axe)
+    found["refused"] = violations(alice)
     alice.page.hover("#messages .message:last-child")
     alice.page.focus("#messages .message:last-child")
-    found["at a message"] = _violations(alice, axe)
+    found["at a message"] = violations(alice)
     if width < 900:
         alice.page.click(".menu")
-        found["the panel"] = _violations(alice, axe)
+        found["the panel"] = violations(alice)
     for state, path in (
         ("past", f"{room}?before=30"), ("deep link", f"{room}/12"), ("empty", "/heard-not"), ("error", f"{room}/999"),
     ):  # fmt: skip
         alice.page.goto(path)
-        found[state] = _violations(alice, axe)
+        found[state] = violations(alice)
     alice.complaints[:] = [words for words in alice.complaints if "status of 404" not in words]
     assert {state: what for state, what in found.items() if what} == {}
 
 
-def test_page_as_the_server_renders_it_has_nothing_that_axe_finds(visit: Visit, room: str, axe: str) -> None:
+def test_page_as_the_server_renders_it_has_nothing_that_axe_finds(visit: Visit, room: str) -> None:
     alice = visit("/help", live=False)
     alice.page.route("**/*.js*", lambda route: route.fulfill(content_type="text/javascript", body=""))
     alice.page.goto(room)
-    assert _violations(alice, axe) == []
+    assert violations(alice) == []
     alice.page.fill("#message", "Let me in")
     alice.page.fill("#name", "admin")
     alice.page.click("text=Send")
     alice.page.wait_for_selector("#refused")
-    assert _violations(alice, axe) == []
+    assert violations(alice) == []
     alice.complaints[:] = [words for words in alice.complaints if "status of 400" not in words]
 
 
-def test_page_when_more_contrast_is_wanted_has_it_where_text_is_faint(visit: Visit, room: str, axe: str) -> None:
+def test_page_when_more_contrast_is_wanted_has_it_where_text_is_faint(visit: Visit, room: str) -> None:
     alice = visit(room, contrast="more")
     enhanced = {"runOnly": ["color-contrast-enhanced"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
-    assert [what for what in _violations(alice, axe, **enhanced) if ".when" in what or ".below" in what] == []
+    assert [what for what in violations(alice, **enhanced) if ".when" in what or ".below" in what] == []
     assert alice.page.evaluate("matchMedia('(prefers-contrast: more)').matches")
 
 

@@ -1,0 +1,29 @@
+"""What axe-core finds wrong with a page as it is shown."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from tests.conformance.npm_packages import NPM, install
+from tests.support.browser import Person
+
+_NAMES = """async (options) => (await axe.run(document, options)).violations.flatMap(
+    ({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} at ${target}: ${failureSummary}`))"""
+
+_AT_REST = "document.getAnimations().filter(({ effect }) => effect.getTiming().iterations === 1).map((a) => a.finish())"
+"""What fades in is judged when it is there."""
+
+
+@cache
+def _source() -> str:
+    install()
+    return (NPM / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+
+
+def violations(person: Person, **options: Any) -> list[str]:
+    """The rules that the page of a person breaks, with the place; `options` are those of `axe.run`."""
+    person.page.evaluate(_source())
+    person.page.evaluate(_AT_REST)
+    found: list[str] = person.page.evaluate(_NAMES, options)
+    return found
