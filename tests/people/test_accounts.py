@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from parlour.chat.identities import DAY_MS, Credentials
@@ -201,3 +203,87 @@ async def test_no_secret_is_in_the_log_of_the_server(house: House) -> None:
     assert house.log
     assert not any(secret in repr(payload) or PASSWORD in repr(payload) for payload in house.log)
     assert await house.store.rooms(10) == [], "it is no room"
+
+
+async def test_only_an_owner_makes_an_owner(house: House) -> None:
+    alice, adam = await house.person("alice", "owner"), await house.person("adam", "admin")
+    admin, owner = await house.signed_in(adam), await house.signed_in(alice)
+    await refused("forbidden", house.invitations.for_owner(admin))
+    await refused("forbidden", house.invitations.make(admin, "owner", 1, 7))
+    await refused("forbidden", house.accounts.set_role(admin, adam, "owner"))
+    await refused("forbidden", house.invitations.reset(admin, alice))
+    await refused("forbidden", house.accounts.set_role(admin, alice, "member"))
+    await house.invitations.for_owner(owner)
+
+
+async def test_the_bots_of_a_disabled_account_are_disabled_with_it(house: House) -> None:
+    await house.person("olga", "owner")
+    alice = await house.person("alice")
+    browser = await house.signed_in(alice)
+    bot = await house.accounts.make_bot(browser, "deploy", "")
+    made = await house.sign_ins.make_token(browser, bot, "cron", frozenset(("post",)), 90)
+    credentials = Credentials("token", made.secret)
+    program = await house.identities.identify(credentials, ADDRESS)
+    assert program is not None
+    ended: list[Refusal] = []
+    house.identities.watch(program, ended.append)
+    await house.accounts.set_active(OPERATOR, alice, is_active=False)
+    assert len(ended) == 1
+    await refused("bad_credentials", house.identities.identify(credentials, ADDRESS))
+    await house.accounts.set_active(OPERATOR, alice, is_active=True)
+    await refused("bad_credentials", house.identities.identify(credentials, ADDRESS))
+    assert [each.state for each in house.identities.accounts() if each.name == "deploy"] == ["disabled"]
+
+
+async def asked_until(over: asyncio.Task[object], house: House, credentials: Credentials) -> None:
+    """Ask with credentials, again and again, while something goes on, also when it is just over."""
+    while not over.done():
+        await asyncio.gather(
+            *(house.identities.identify(credentials, ADDRESS) for _ in range(8)), return_exceptions=True
+        )
+
+
+async def test_what_ends_while_it_is_looked_up_is_not_found_afterwards(house: House) -> None:
+    alice = await house.person("alice")
+    here = await house.signed_in(alice)
+    for _ in range(20):
+        session = await house.sign_ins.begin(alice, "Phone")
+        credentials = Credentials("session", session.secret)
+        ending = asyncio.ensure_future(house.sign_ins.end(here, alice, session.sign_in.id))
+        await asked_until(ending, house, credentials)
+        assert house.identities.actor(credentials, ADDRESS) is None
+        assert await house.identities.identify(credentials, ADDRESS) is None
+
+
+async def test_a_password_that_is_being_changed_lets_nobody_in_afterwards(house: House) -> None:
+    alice = await house.person("alice")
+    old, new = PASSWORD, "a wholly new password"
+    for _ in range(10):
+        link = await house.invitations.reset(OPERATOR, alice)
+        credentials = Credentials("password", old, "alice")
+        resetting = asyncio.ensure_future(house.accounts.reset_password(link.secret, new))
+        session, _ = await asyncio.gather(
+            house.sign_ins.sign_in("alice", old, "Phone", ADDRESS),
+            asked_until(resetting, house, credentials),
+            return_exceptions=True,
+        )
+        assert house.identities.actor(credentials, ADDRESS) is None
+        if not isinstance(session, BaseException):
+            assert await house.identities.identify(Credentials("session", session.secret), ADDRESS) is None
+        house.clock.ms += 900_001
+        old, new = new, old
+
+
+async def test_streams_opened_with_a_password_end_with_it(house: House) -> None:
+    alice = await house.person("alice")
+    curl = await house.identities.identify(Credentials("password", PASSWORD, "alice"), ADDRESS)
+    token = await house.token(await house.signed_in(alice), "read")
+    program = await house.identities.identify(Credentials("token", token), ADDRESS)
+    assert curl is not None
+    assert program is not None
+    ended: list[str] = []
+    house.identities.watch(curl, lambda _: ended.append("curl"))
+    house.identities.watch(program, lambda _: ended.append("program"))
+    link = await house.invitations.reset(OPERATOR, alice)
+    await house.accounts.reset_password(link.secret, "a wholly new password")
+    assert ended == ["curl"]

@@ -12,6 +12,7 @@ from parlour.chat.tables.accounts import (
     ACCOUNT,
     ACCOUNT_LIKE,
     ADD_ACCOUNT,
+    BOTS_OF,
     OWNERS,
     SET_DISPLAY,
     SET_NAME,
@@ -116,8 +117,8 @@ class Accounts:
     async def change_password(self, actor: Actor, old: str, new: str) -> None:
         """Set a new password; all other sessions end. Raises Refusal("bad_credentials"), ("weak_password"), …"""
         account = self._signed_in(actor)
-        await self._identities.password_is(account, old, account.name, actor.address or "")
         check_password(new, account.name, account.display)
+        await self._identities.password_is(account, old, account.name, actor.address or "")
         hashed = await self._passwords.hash(new)
         await self._store.run(_set_password(actor, account.id, hashed, actor.sign_in or ""))
 
@@ -143,9 +144,12 @@ class Accounts:
         return await self._store.run(_set_role(actor, account.id, role))
 
     async def set_active(self, actor: Actor, account: Account, is_active: bool) -> Account:
-        """Disable an account, which ends all its sessions, tokens and streams, or enable it again. Raises Refusal."""
+        """Disable an account and its bots, which ends all their sessions, tokens and streams, or enable it again alone.
+
+        Raises Refusal.
+        """
         self._require_above(actor, account, account.role)
-        return await self._store.run(_set_state(actor, account.id, is_active))
+        return await self._store.run(_set_state(actor, account.id, is_active=is_active))
 
     def _require_above(self, actor: Actor, account: Account, role: Role) -> None:
         self._policies.require(actor, "administer", None)
@@ -205,10 +209,13 @@ def _set_role(actor: Actor, id_: str, role: Role) -> Transaction[Account]:
     return account
 
 
-def _set_state(actor: Actor, id_: str, is_active: bool) -> Transaction[Account]:
+def _set_state(actor: Actor, id_: str, *, is_active: bool) -> Transaction[Account]:
     if not is_active:
         yield from _keep_an_owner(id_)
         yield END_SIGN_INS_OF(id_)
+        bots: list[Account] = yield BOTS_OF(id_)
+        for bot in bots:
+            yield from _set_state(actor, bot.id, is_active=False)
     yield SET_STATE(id_, "active" if is_active else "disabled")
     account = yield from _now(id_)
     yield log(by(actor), AccountChanged("state", account))

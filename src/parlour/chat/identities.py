@@ -71,6 +71,7 @@ class Identities:
         self._skeletons: dict[str, str] = {}
         self._known: dict[str, _Known] = {}
         self._ended: dict[str, None] = {}  # ids of what has ended not long ago
+        self._passwords_set: dict[str, int] = {}  # how often, by the id of the account, since the start
         self._watchers: dict[str, dict[Callable[[Refusal], None], str | None]] = {}
 
     async def load(self) -> None:
@@ -140,22 +141,30 @@ class Identities:
         self._known[credentials.key] = known
         return self.actor(credentials, address)
 
-    async def password_is(self, account: Account | None, password: str, name: str, address: str) -> None:
-        """Check a password. Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded")."""
+    async def password_is(self, account: Account | None, password: str, name: str, address: str) -> str:
+        """Check a password: the hash that it has. Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded").
+
+        The account may get another password as soon as this has returned.
+        """
         self._throttle.check(name, address)
         is_active = account is not None and account.state == "active"
+        before = None if account is None else self._passwords_set.get(account.id)
         rows = await self._store.query(PASSWORD_OF(account.id)) if account is not None and is_active else []
         if not await self._passwords.verify(rows[0] if rows else None, password):
             self._throttle.failed(name, address)
             raise Refusal("bad_credentials")
+        if account is None or self._passwords_set.get(account.id) != before or not self._is_active(account.id):
+            raise Refusal("bad_credentials")  # it has ended while it was hashed
         self._throttle.succeeded(name, address)
+        hashed = rows[0]
+        assert hashed is not None  # else nothing is right
+        return hashed
 
     async def _check_password(self, credentials: Credentials, address: str) -> _Known | None:
         account = self.named(credentials.name)
         name = credentials.name if account is None else account.name
         await self.password_is(account, credentials.secret, name, address)
-        if account is None or not self._is_active(account.id):  # it may have ended while the password was hashed
-            return None
+        assert account is not None  # else it is refused
         now_ms = self._clock.now_ms()
         return _Known("password", account.id, None, None, now_ms, now_ms + PASSWORD_MS, now_ms)
 
@@ -164,7 +173,7 @@ class Identities:
         if not rows or rows[0].kind != credentials.kind or rows[0].expires_ms <= self._clock.now_ms():
             return None
         found: SignIn = rows[0]
-        if not self._is_active(found.account):
+        if found.id in self._ended or not self._is_active(found.account):  # while it was read
             return None
         scopes: frozenset[Scope] | None = None
         if found.kind == "token":
@@ -209,7 +218,7 @@ class Identities:
         if isinstance(payload, AccountChanged):
             self._account_changed(payload)
         elif isinstance(payload, SignInChanged) and payload.what == "ended":
-            self._end(payload.account, payload.sign_in)
+            self._sign_in_ended(payload.account, payload.sign_in)
 
     def _account_changed(self, change: AccountChanged) -> None:
         self._learn(change.account)
@@ -220,8 +229,12 @@ class Identities:
                 for key, each in known.items()
                 if each.account != change.account.id or (change.account.state == "active" and each.kind != "password")
             }
+        if change.what == "password":
+            self._passwords_set[change.account.id] = self._passwords_set.get(change.account.id, 0) + 1
         if change.account.state != "active":
-            self._end(change.account.id, None)
+            self._end(change.account.id, lambda _: True)
+        elif change.what == "password":
+            self._end(change.account.id, lambda sign_in: sign_in is None)
 
     def _learn(self, account: Account) -> None:
         before = self._accounts.get(account.id)
@@ -233,15 +246,17 @@ class Identities:
             self._names[account.name] = account.id
             self._skeletons[skeleton(account.name)] = account.id
 
-    def _end(self, account: str, sign_in: str | None) -> None:
-        """End everything of an account, or what it is signed in with by one session or token."""
-        if sign_in is not None:
-            self._ended[sign_in] = None
-            if len(self._ended) > KEPT:
-                del self._ended[next(iter(self._ended))]
-            self._known = {key: each for key, each in self._known.items() if each.sign_in != sign_in}
+    def _sign_in_ended(self, account: str, sign_in: str) -> None:
+        self._ended[sign_in] = None
+        if len(self._ended) > KEPT:
+            del self._ended[next(iter(self._ended))]
+        self._known = {key: each for key, each in self._known.items() if each.sign_in != sign_in}
+        self._end(account, lambda by: by == sign_in)
+
+    def _end(self, account: str, is_over: Callable[[str | None], bool]) -> None:
+        """End what is open for an account by a sign-in that is over; None is its password."""
         watchers = self._watchers.get(account, {})
-        for end in [end for end, by in watchers.items() if sign_in is None or by == sign_in]:
+        for end in [end for end, by in watchers.items() if is_over(by)]:
             if end in watchers:  # one that ends may take another with it
                 del watchers[end]
                 end(Refusal("login_required", SIGN_IN_ENDED))

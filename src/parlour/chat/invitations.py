@@ -59,11 +59,10 @@ class Invitations:
         self._policies.require(actor, "administer", None)
         if role == "owner":
             _require_owner(actor)
-        if not 1 <= uses <= MAX_INVITATION_USES or not 1 <= days <= MAX_INVITATION_DAYS:
-            raise Refusal(
-                "bad_parameter",
-                f"An invitation is for 1 to {MAX_INVITATION_USES} people and 1 to {MAX_INVITATION_DAYS} days.",
-            )
+        if not 1 <= uses <= MAX_INVITATION_USES:
+            raise Refusal("bad_parameter", f"An invitation is for 1 to {MAX_INVITATION_USES} people.", field="uses")
+        if not 1 <= days <= MAX_INVITATION_DAYS:
+            raise Refusal("bad_parameter", f"An invitation lasts 1 to {MAX_INVITATION_DAYS} days.", field="days")
         return await self._store.run(self._make(actor, role, None, uses, days * DAY_MS))
 
     async def for_owner(self, actor: Actor) -> NewInvitation:
@@ -78,7 +77,7 @@ class Invitations:
         if account.role == "owner" and not (actor.account is None or actor.account.has_role("owner")):
             raise Refusal("forbidden", "Only an owner resets an owner.")
         if account.kind != "member" or account.state != "active":
-            raise Refusal("bad_parameter", "This account has no password.")
+            raise Refusal("bad_parameter", "This account has no password.", field="name")
         return await self._store.run(self._reset(actor, account))
 
     async def find(self, secret: str) -> Invitation:

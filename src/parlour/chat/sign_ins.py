@@ -8,6 +8,7 @@ from parlour.chat.guests import author_of
 from parlour.chat.identities import DAY_MS, IDLE_MS, Identities
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.server_log import by, log
+from parlour.chat.tables.accounts import ACCOUNT, PASSWORD_OF
 from parlour.chat.tables.sessions import (
     ADD_SIGN_IN,
     END_SESSIONS_BUT,
@@ -50,17 +51,20 @@ class SignIns:
     async def sign_in(self, name: str, password: str, user_agent: str, address: str) -> NewSignIn:
         """Begin a session. Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded")."""
         account = self._identities.named(name)
-        await self._identities.password_is(account, password, name if account is None else account.name, address)
-        if account is None:
-            raise Refusal("bad_credentials")
-        return await self.begin(account, user_agent)
+        named = name if account is None else account.name
+        hashed = await self._identities.password_is(account, password, named, address)
+        assert account is not None  # else it is refused
+        return await self.begin(account, user_agent, hashed)
 
-    async def begin(self, account: Account, user_agent: str) -> NewSignIn:
-        """Begin a session for somebody who has shown who they are."""
+    async def begin(self, account: Account, user_agent: str, hashed: str | None = None) -> NewSignIn:
+        """Begin a session for somebody who has shown who they are, with a password that has this hash.
+
+        Raises Refusal("bad_credentials") if the account has been disabled, or has another password, meanwhile.
+        """
         secret, id_ = self._ids.secret(), f"s_{self._ids.token()}"
         now_ms = self._clock.now_ms()
         row = SignIn(id_, account.id, "session", _label(device(user_agent)), "", now_ms, now_ms, now_ms + IDLE_MS)
-        await self._store.run(_begin(account, row, secret, MAX_SESSIONS))
+        await self._store.run(_begin(account, row, secret, MAX_SESSIONS, hashed))
         return NewSignIn(row, account, secret)
 
     async def make_token(
@@ -125,7 +129,10 @@ class SignIns:
             raise Refusal("not_found")
 
 
-def _begin(account: Account, row: SignIn, secret: str, at_most: int) -> Transaction[None]:
+def _begin(account: Account, row: SignIn, secret: str, at_most: int, hashed: str | None = None) -> Transaction[None]:
+    now: list[Account] = yield ACCOUNT(account.id)
+    if not now or now[0].state != "active" or (hashed is not None and (yield PASSWORD_OF(account.id)) != [hashed]):
+        raise Refusal("bad_credentials")
     rows: list[SignIn] = yield SIGN_INS_OF(account.id)
     same = [each for each in rows if each.kind == row.kind]
     if row.kind == "token" and len(same) >= at_most:
