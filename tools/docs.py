@@ -1,4 +1,4 @@
-"""Writes the reference pages that are generated: docs/api.md, docs/config.md, docs/errors.md and docs/modules.md.
+"""Writes the reference pages that are generated: those in `PAGES`.
 
 Usage: .venv-dev/bin/python tools/docs.py [--check]. With `--check` nothing is written; the exit code is 1 if a page is
 not what it would become.
@@ -12,7 +12,9 @@ from itertools import groupby
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "src"))
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
+
+from permissions_page import permissions_page  # noqa: E402
 
 from parlour.api.operations import OPERATIONS  # noqa: E402
 from parlour.api.reference import reference  # noqa: E402
@@ -98,6 +100,12 @@ def api_page() -> str:
     return f"{title}\n\n{_GENERATED.format(source='the rows of operations in src/parlour/api')}{rest}"
 
 
+def who_may_do_what() -> str:
+    """docs/permissions.md, from the table of rights and the rows of operations."""
+    source = "the table in src/parlour/core/permissions.py, or the rows of operations in src/parlour/api,"
+    return f"# Who may do what\n\n{_GENERATED.format(source=source)}\n{permissions_page(OPERATIONS)}"
+
+
 def modules_page() -> str:
     """docs/modules.md, from the first paragraph of every module."""
     package = ROOT / "src" / "parlour"
@@ -129,6 +137,7 @@ PAGES = {
     "docs/config.md": config_page,
     "docs/errors.md": errors_page,
     "docs/modules.md": modules_page,
+    "docs/permissions.md": who_may_do_what,
 }
 
 

@@ -1,4 +1,4 @@
-"""The permission matrix of docs/api.md, asked of real servers: operations, kinds of actor, access, ways in."""
+"""The permissions of guests in docs/permissions.md, asked of real servers: operations, kinds of actor, access, ways in."""
 
 from __future__ import annotations
 

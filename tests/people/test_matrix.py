@@ -108,11 +108,12 @@ def test_everybody_gets_what_the_table_says(asking: tuple[Access, Asking]) -> No
                 client.send(asked(operation, f"Authorization: Bearer {town.tokens[name]}"))
                 status = client.head().status
             refusal = None
-            if operation.right is not None:
-                refusal = rule(person.kind, operation.right, access, person.role, person.scopes)(NO_POLICY)
+            right = operation.right or operation.page_for
+            if right is not None:
+                refusal = rule(person.kind, right, access, person.role, person.scopes)(NO_POLICY)
             if (status == 403) is not (refusal is not None) or status == 401 or status >= 500:
                 wrong.append(f"{operation.name} by {name}: {status}")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_who_has_been_disabled_gets_nothing_at_all(asking: tuple[Access, Asking]) -> None:
@@ -124,4 +125,4 @@ def test_who_has_been_disabled_gets_nothing_at_all(asking: tuple[Access, Asking]
             answer = client.head()
             if answer.status != 401:
                 wrong.append(f"{operation.name}: {answer.status}")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)

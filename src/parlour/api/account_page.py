@@ -21,7 +21,7 @@ _FIELDS = ("do", "display", "name", "label", "read", "post", "as", "bot", "id", 
 class AccountPage(Resource):
     """The handlers of this page."""
 
-    @Operation("GET", "/account", "The page of your account", right=None, example="{url}/account")
+    @Operation("GET", "/account", "The page of your account", right=None, page_for="account", example="{url}/account")
     async def show(self, request: Request) -> Response:
         """The page; a guest is led to signing in."""
         if request.actor.account is None:

@@ -149,7 +149,7 @@ class AccountsResource(Resource):
         "/api/v1/accounts/{name}",
         "Change the role of an account, or disable it",
         id="changeAccount",
-        help="A disabled account is signed out everywhere at once. The last owner stays one.",
+        help="A disabled account and its bots are signed out everywhere at once. The last owner stays one.",
         right="administer",
         parameters=AccountOptions,
         body=ChangeAccount,

@@ -19,7 +19,7 @@ _FIELDS = ("do", "uses", "days", "role", "id", "name")
 class AdminPage(Resource):
     """The handlers of this page."""
 
-    @Operation("GET", "/admin", "The page of administration", right=None, example="{url}/admin")
+    @Operation("GET", "/admin", "The page of administration", right=None, page_for="administer", example="{url}/admin")
     async def show(self, request: Request) -> Response:
         """The page; a guest is led to signing in."""
         if request.actor.account is None:

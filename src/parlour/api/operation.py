@@ -59,6 +59,8 @@ class Operation:
     _: KW_ONLY
     right: Right | None
     """The right that the actor needs; None where the answer is public."""
+    page_for: Right | None = None
+    """The right that those who are signed in need for a page to which everybody else is led by signing in."""
     parameters: type[Struct] | None = None
     """The type of the handler's second argument."""
     rate: Literal["reading", "sending"] | None = None

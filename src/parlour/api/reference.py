@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
 
 from parlour.api.operation import ANY_REQUEST, Operation
 from parlour.api.parameters import Parameter
@@ -26,17 +25,6 @@ Each stands for an operation above and takes more formats, or belongs to the web
 
 """
 
-_MATRIX = """\
-## Who may do what
-
-The answer to each kind of actor, on a server that is `open` and on one for `members` (`--access`): *yes*, or *401* for
-a refusal with `login_required`. A room can be for members too: then the columns of `members` hold for it.
-
-"""
-
-KINDS: tuple[AuthorKind, ...] = get_args(AuthorKind)
-ACCESSES: tuple[Access, ...] = get_args(Access)
-
 
 def reference(operations: Sequence[Operation], origin: str) -> str:
     """The page; `origin` is where this server is, such as `http://127.0.0.1:8080`."""
@@ -47,9 +35,6 @@ def reference(operations: Sequence[Operation], origin: str) -> str:
         + "".join([_operation(operation, origin) for operation in described])
         + _SHORT
         + "".join([_short(operation, origin) for operation in operations if not operation.id])
-        + "\n"
-        + _MATRIX
-        + _matrix(operations)
         + "\n## Refusals\n\n"
         + "`application/problem+json`, with `code`, `detail` and, where they apply, `stored`, `field`, `retry_after`.\n"
         + f"Beside the codes named above every request can meet {always}.\n\n"
@@ -94,13 +79,3 @@ def _short(operation: Operation, origin: str) -> str:
     stands_for = f" Short for {operation.long_for}." if operation.long_for else ""
     typed = f" `curl {example(operation, origin)}`" if operation.example else ""
     return f"- `{operation.name}`: {operation.summary}.{stands_for}{typed}\n"
-
-
-def _matrix(operations: Sequence[Operation]) -> str:
-    columns = [(access, kind) for access in ACCESSES for kind in KINDS]
-    head = " | ".join(f"{access}: {kind}" for access, kind in columns)
-    lines = [f"| operation | right | {head} |", "|---" * (len(columns) + 2) + "|"]
-    for operation in operations:
-        cells = ["yes" if is_allowed(operation, kind, access) else "401" for access, kind in columns]
-        lines.append(f"| `{operation.name}` | {operation.right or 'public'} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"

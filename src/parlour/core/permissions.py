@@ -11,9 +11,15 @@ from parlour.core.event import AuthorKind, Policy
 from parlour.core.payloads import Access as Access
 
 Right = Literal["read", "post", "govern", "account", "administer"]
-"""`read`: see the events of a room, and that it exists. `post`: add to it; the first message makes the room. `govern`:
-set who may use it. `account`: one's own account, and what it is signed in with. `administer`: accounts, invitations
-and settings of the server."""
+
+MEANINGS: Mapping[Right, str] = {
+    "read": "see the events of a room, and that it exists",
+    "post": "add to a room; the first message makes it",
+    "govern": "set who may use a room",
+    "account": "one's own account, its bots, and what both are signed in with",
+    "administer": "accounts, invitations and settings of the server",
+}
+"""What each right is for."""
 
 _EVERYWHERE: frozenset[Access] = frozenset({"open", "members"})
 _WHERE_OPEN: frozenset[Access] = frozenset({"open"})
