@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from typing import Any
 
 import schemathesis
 from schemathesis.core.failures import Failure
 from schemathesis.core.transport import Response
-from schemathesis.openapi.checks import RejectedPositiveData
-from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool
+from schemathesis.openapi.checks import IgnoredAuth, RejectedPositiveData
 
 NEEDS_MORE_THAN_A_SCHEMA = {
     "bad_name",  # Unicode
@@ -22,31 +18,18 @@ NEEDS_MORE_THAN_A_SCHEMA = {
     "cursor_gone",  # what is in the log
     "key_reused",
     "not_found",
+    "name_taken",  # who has an account, and what it is signed in with
+    "weak_password",
+    "bad_credentials",
+    "rate_limited",  # too many wrong passwords
+    "link_gone",
+    "forbidden",
 }
 SAID_TWICE = {"before", "key", "name"}
-"""Parameters that may not be given together with another one."""
+"""Parameters that may not be given together with another one; and the name of a bot, which has no password."""
 
-
-class ThroughSocket(HTTPConnection):
-    """A connection to the Unix socket that the environment names, wherever the URL leads."""
-
-    def _new_conn(self) -> socket.socket:
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(os.environ["THROUGH_SOCKET"])
-        return sock
-
-
-if "THROUGH_SOCKET" in os.environ:
-    HTTPConnectionPool.ConnectionCls = ThroughSocket
-
-
-@schemathesis.hook
-def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
-    """The operator's socket asks for no header field, as the security scheme says: none can be wrong or left out."""
-    if "THROUGH_SOCKET" in os.environ:
-        for item in raw_schema["paths"].values():
-            for operation in item.values():
-                operation.pop("security", None)
+NO_WHOLE_NUMBER = "Expected a whole number, not a decimal number."
+"""Of `7.0`, which JSON Schema takes for one."""
 
 
 @schemathesis.hook
@@ -69,11 +52,15 @@ def map_query(context: schemathesis.HookContext, query: dict[str, Any]) -> dict[
 def filter_failure(
     context: schemathesis.HookContext, failure: Failure, case: schemathesis.Case[Any], response: Response
 ) -> bool:
-    """Let a refusal of valid data pass where the schema cannot tell."""
+    """Let a refusal of valid data pass where the schema cannot tell, and one of the fifth wrong password in a row."""
+    if isinstance(failure, IgnoredAuth) and "got `429 " in failure.message:  # `response` is the one before it
+        return False
     if not isinstance(failure, RejectedPositiveData):
         return True
     problem = response.json()
     code = problem["code"]
+    if code == "bad_json":
+        return bool(problem["detail"] != NO_WHOLE_NUMBER)
     return not (code in NEEDS_MORE_THAN_A_SCHEMA or (code == "bad_parameter" and problem["field"] in SAID_TWICE))
 
 

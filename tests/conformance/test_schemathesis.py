@@ -13,7 +13,7 @@ import pytest
 
 from parlour.api.operations import OPERATIONS
 from parlour.api.reference import is_allowed
-from parlour.net.operator_socket import NAME
+from tests.people.server import Town, bearer
 from tests.support.server import ROOT, ServerProcess
 
 COMMAND = (sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()")
@@ -37,9 +37,13 @@ def test_the_api_keeps_to_its_document(tmp_path: Path, examples: int) -> None:
 
 
 @EXAMPLES
-def test_what_guests_may_not_do_keeps_to_the_document_for_the_operator(tmp_path: Path, examples: int) -> None:
+def test_what_guests_may_not_do_keeps_to_the_document_for_an_owner(tmp_path: Path, examples: int) -> None:
     with ServerProcess(tmp_path / "data") as server:
-        output = tried(server, examples, PHASES, *named("include", NOT_FOR_GUESTS), socket=server.data / NAME)
+        town = Town(server)
+        authorization = bearer(town.token(town.owner, "admin"))["Authorization"]
+        options = ("--header", f"Authorization: {authorization}", *named("include", NOT_FOR_GUESTS))
+        output = tried(server, examples, PHASES, *options)
+        town.close()
     assert f"{len(NOT_FOR_GUESTS)} selected" in output, output
     assert passed(output) > 20 * len(NOT_FOR_GUESTS)
 
@@ -50,10 +54,8 @@ def named(verb: str, operations: Sequence[str]) -> Iterator[str]:
         yield from (f"--{verb}-operation-id", operation)
 
 
-def tried(
-    server: ServerProcess, examples: int, phases: Sequence[str], *options: str, socket: Path | None = None
-) -> str:
-    """What schemathesis writes when it has found nothing wrong with a server, over TCP or a Unix socket."""
+def tried(server: ServerProcess, examples: int, phases: Sequence[str], *options: str) -> str:
+    """What schemathesis writes when it has found nothing wrong with a server."""
     run = subprocess.run(
         [
             *COMMAND,
@@ -62,9 +64,7 @@ def tried(
             *options,
         ],
         cwd=server.data.parent,
-        env=os.environ
-        | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
-        | ({} if socket is None else {"THROUGH_SOCKET": str(socket)}),
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
         capture_output=True,
         text=True,
         timeout=100,

@@ -26,9 +26,18 @@ NewPassword = Annotated[
         description=f"At least {MIN_PASSWORD_CHARS} characters, at most {MAX_PASSWORD_BYTES} bytes of UTF-8, and not "
         "easily guessed.",
         examples=["correct horse battery staple"],
-        extra_json_schema={"minLength": MIN_PASSWORD_CHARS, "maxLength": MAX_PASSWORD_BYTES},
+        extra_json_schema={
+            "minLength": MIN_PASSWORD_CHARS,
+            "maxLength": MAX_PASSWORD_BYTES,
+            "pattern": r"^[^\u0000]*$",
+        },
     ),
 ]
+Plain = Annotated[str, Meta(extra_json_schema={"pattern": r"^[^\u0000]*$"})]
+"""Any text; one with U+0000 is no acceptable JSON."""
+_BLANKS = r"\u0000\u0009-\u000d\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+Label = Annotated[str, Meta(extra_json_schema={"pattern": rf"^[^\u0000]*[^{_BLANKS}][^\u0000]*$"})]
+"""Not blank."""
 
 
 def _from_to(least: int, most: int) -> Meta:
@@ -109,23 +118,23 @@ class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SignInBody(_Body, frozen=True):
     """Name and password of an account."""
 
-    name: str
-    password: str
+    name: Plain
+    password: Plain
 
 
 class RegisterBody(_Body, frozen=True):
     """A new account: the secret at the end of the invitation's link, a name, a password, and how one is shown."""
 
-    invitation: str
+    invitation: Plain
     name: AccountName
     password: NewPassword
-    display: str = ""
+    display: DisplayName | Literal[""] = ""
 
 
 class ResetBody(_Body, frozen=True):
     """A new password: the secret at the end of the link, and the password."""
 
-    link: str
+    link: Plain
     password: NewPassword
 
 
@@ -135,7 +144,7 @@ class ChangeMe(_Body, frozen=True):
     name: AccountName | None = None
     display: DisplayName | None = None
     password: NewPassword | None = None
-    old_password: str | None = None
+    old_password: Plain | None = None
 
 
 class ChangeAccount(_Body, frozen=True):
@@ -148,10 +157,10 @@ class ChangeAccount(_Body, frozen=True):
 class TokenBody(_Body, frozen=True):
     """A new token. `account` is the name of a bot of one's own; without it the token is for oneself."""
 
-    label: Annotated[str, Meta(extra_json_schema={"pattern": r"\S"})]
+    label: Label
     scopes: Annotated[Sequence[Scope], Meta(extra_json_schema={"minItems": 1})]
     days: Annotated[int, _from_to(1, MAX_TOKEN_DAYS)] = 90
-    account: str | None = None
+    account: Plain | None = None
 
 
 class InvitationBody(_Body, frozen=True):
@@ -166,4 +175,4 @@ class BotBody(_Body, frozen=True):
     """A new bot of one's own."""
 
     name: AccountName
-    display: str = ""
+    display: DisplayName | Literal[""] = ""
