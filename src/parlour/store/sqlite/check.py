@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 
 import apsw
 
+from parlour.core.payloads import SERVER_LOG
 from parlour.schema.event_json import at_text
 from parlour.schema.events import decode_event
 from parlour.store.rules import HOUR_MS
@@ -48,7 +49,10 @@ _Row = tuple[int, int, bytes, bytes | None, bytes, int, bytes, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check found. `facts` are as SQLite reports them; `problems` are in the order of rooms and seqs."""
+    """What a check found. `facts` are as SQLite reports them; `problems` are in the order of rooms and seqs.
+
+    The log of the server is checked like a room's; `events` has its events, `rooms` does not count it.
+    """
 
     database: Path
     epoch: str
@@ -124,8 +128,8 @@ def _check(connection: apsw.Connection, database: Path) -> Report:
             break
         problems += room_problems(connection, seed, cast(_Room, row))
         connection.execute("COMMIT")
-        number, _, first_seq, newest = cast(_Room, row)
-        rooms += 1
+        number, name, first_seq, newest = cast(_Room, row)
+        rooms += name != SERVER_LOG
         if isinstance(first_seq, int):  # damage can change the type of a value
             events += max(0, (newest & sql.SEQ_MASK) - first_seq + 1)
     facts = {name: connection.pragma(name) for name in ("page_size", "page_count", "freelist_count", "journal_mode")}
