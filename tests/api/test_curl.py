@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -33,6 +34,13 @@ def lobby(http: httpx.Client) -> str:
     for number in range(1, MESSAGES + 1):
         http.post("/lobby", content=f"message {number}")
     return "lobby"
+
+
+@pytest.fixture(scope="module")
+def typed(server: ServerProcess) -> Iterator[Typed]:
+    town = Town(server)
+    yield Typed(town)
+    town.close()
 
 
 def run(command: str, shell: dict[str, str]) -> str:
@@ -81,11 +89,11 @@ def test_the_call_everybody_knows(server: ServerProcess, shell: dict[str, str]) 
 
 
 def test_every_command_of_the_help_does_what_it_says(
-    server: ServerProcess, http: httpx.Client, lobby: str, shell: dict[str, str]
+    server: ServerProcess, http: httpx.Client, lobby: str, typed: Typed, shell: dict[str, str]
 ) -> None:
     asked = commands(http.get("/help").text)
-    assert len(asked) >= 14
-    for command in asked:
+    assert len(asked) >= 15
+    for command in map(typed.command, asked):
         assert server.url in command, command
         if any(mark in command for mark in LIVE):
             until(
@@ -100,12 +108,10 @@ def test_every_command_of_the_help_does_what_it_says(
 
 
 def test_every_command_of_the_api_page_does_what_it_says(
-    server: ServerProcess, http: httpx.Client, lobby: str, shell: dict[str, str]
+    server: ServerProcess, http: httpx.Client, lobby: str, typed: Typed, shell: dict[str, str]
 ) -> None:
     asked = commands(http.get("/api").text)
     assert len(asked) >= 6
-    town = Town(server)
-    typed = Typed(town)
     for command in map(typed.command, asked):
         assert server.url in command, command
         if any(mark in command for mark in LIVE):
@@ -113,7 +119,6 @@ def test_every_command_of_the_api_page_does_what_it_says(
         else:
             command = command.replace("parlour-data/", f"{server.data}/")
             assert '"room":"lobby"' in run(command, shell) or "/rooms" not in command, command
-    town.close()
 
 
 def test_a_file_is_a_message(server: ServerProcess, http: httpx.Client, tmp_path: Path, shell: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""The permissions of guests in docs/permissions.md, asked of real servers: operations, kinds of actor, access, ways in."""
+"""What docs/permissions.md says of guests, asked of real servers: operations, access, ways in."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import pytest
 
 from parlour.core.names import RESERVED
 from tests.meta.test_source import TEXTS
+from tests.people.server import Town
 from tests.support.examples import Example, check, examples, run
 from tests.support.server import ServerProcess
 from tests.support.timeout import TIMEOUT_S
@@ -24,6 +25,7 @@ WELCOME = list(examples(TEXTS[Path("README.md")]))
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server for the story of a page: what an example says, the next one reads."""
     with ServerProcess(tmp_path_factory.mktemp("protocol") / "data") as running:
+        Town(running).close()  # whose owner is olga
         yield running
 
 

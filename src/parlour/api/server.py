@@ -48,11 +48,11 @@ PARLOUR - a room is a URL. Rooms come into being when somebody speaks in them.
 
 SAY SOMETHING
   curl -d 'hello' {origin}/lobby
-  curl -d 'hello' '{origin}/lobby?name=alice'
+  curl -d 'hello' '{origin}/lobby?name=ann'
   curl -X POST {origin}/send -d 'message=Hello'          (room=lobby unless you say room=...)
   curl --data-urlencode 'message=5+5 & more' {origin}/lobby   (any text at all; it needs message= before it)
   uptime | curl -T - -X POST {origin}/lobby
-  curl -H 'Content-Type: application/json' -d '{{"text":"hello","name":"alice"}}' {origin}/lobby
+  curl -H 'Content-Type: application/json' -d '{{"text":"hello","name":"ann"}}' {origin}/lobby
   The answer 201 comes when the message is safe on disk. A refusal says so and nothing is stored.
   Not sure whether it arrived? Send it again with the same key; it is stored once:
   curl -H 'Idempotency-Key: backup-2026-11-22' -d 'backup done' {origin}/lobby
@@ -70,6 +70,11 @@ LISTEN
   curl -N -H 'Accept: text/event-stream' {origin}/lobby  as server-sent events
   curl '{origin}/lobby?format=json&since=42&wait=25'     one long-poll
   A WebSocket on the same address is live too: one JSON event a frame; send {{"op":"send","text":"hello"}}.
+
+SIGN IN
+  Everybody is a guest, unless somebody has sent you an invitation: open its link, and from then on {origin}/login
+  curl -u alice -d 'hello' {origin}/lobby                asks for your password
+  For a script make a token at {origin}/account and send it as Authorization: Bearer parlour_... or as that password.
 
 FORMATS   format=text | html | json | ndjson | sse, or the Accept field
 CURSORS   since=42, or since=k3f9.42 with the epoch: the same on every transport. Nothing is left out silently: what
