@@ -10,6 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from parlour.store.sqlite.check import check
 from tests.people.server import Town
 from tests.support.server import ServerProcess
 from tests.support.timeout import TIMEOUT_S
@@ -33,13 +34,19 @@ def _no_text(database: Path) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("damage", [_zero, _no_text])
+def _another_column(database: Path) -> None:
+    data = database.read_bytes()
+    database.write_bytes(data.replace(b"display TEXT NOT NULL", b"displax TEXT NOT NULL"))
+
+
+@pytest.mark.parametrize("damage", [_zero, _no_text, _another_column])
 def test_a_server_whose_accounts_cannot_be_read_does_not_start_and_names_the_file(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     with ServerProcess(tmp_path / "data") as server:
         Town(server).close()
     damage(server.data / "parlour.db")
+    assert not check(server.data).is_ok
     command = [sys.executable, "-m", "parlour", "serve", "--port", "0", "--data", str(server.data)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == CANNOT_START

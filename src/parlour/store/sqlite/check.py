@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 
 import apsw
 
+from parlour.chat.tables.accounts import ALL_ACCOUNTS
 from parlour.core.payloads import SERVER_LOG
 from parlour.schema.event_json import at_text
 from parlour.schema.events import decode_event
@@ -23,6 +24,7 @@ from parlour.store.sqlite.directory import DATABASE, refuse_strange_files
 from parlour.store.sqlite.errors import Damaged, StoreError
 from parlour.store.sqlite.identity import read_identity
 from parlour.store.sqlite.migrate import applied, check_applied
+from parlour.store.sqlite.tables import run_query
 
 RECENT_ROOMS = 100
 RECENT_EVENTS = 200
@@ -120,6 +122,10 @@ def _check(connection: apsw.Connection, database: Path) -> Report:
         problems.append(Problem(f"event with id {event_id} belongs to no room or lies before the room's first"))
     if read_identity(connection) is None:
         problems.append(Problem("the epoch or the secret is damaged"))
+    try:
+        run_query(connection, ALL_ACCOUNTS())  # as a start does
+    except (apsw.Error, UnicodeDecodeError) as error:
+        problems.append(Problem(f"the accounts cannot be read: {error}"))
     rooms = events = number = 0
     while True:
         connection.execute("BEGIN")  # one snapshot of the room: retention may be dropping events
