@@ -190,7 +190,7 @@ def _say_who_may_come(app: App) -> None:
         return
     hosts = ",".join(public)
     if settings.access == "open":
-        meaning = "whoever reaches this port may read and write every room; --access members closes it"
+        meaning = "whoever reaches this port may read and write every room; --access members closes it to guests"
         event(_log, "open_to_the_network", WARNING, hosts=hosts, meaning=meaning)
     if settings.tls_cert is None and not settings.trusted_proxies:
         meaning = "messages can be read on the way; give --tls-cert and --tls-key, or use a proxy"

@@ -85,7 +85,7 @@ def test_send_lines_again_with_the_same_key_stores_nothing_twice(server: ServerP
 
 
 def test_send_lines_says_once_that_it_is_slowed(tmp_path: Path) -> None:
-    options = ("--sends-per-s", "10", "--sends-burst", "1")
+    options = ("--sends-per-s", "2", "--sends-burst", "1")
     with ServerProcess(tmp_path / "data", *options, rate_limits=True) as slow:
         done = run("send", f"{slow.url}/slow", "--lines", typed=b"one\ntwo\nthree\n")
     assert (done.returncode, done.stdout) == (0, b"slow/1\nslow/2\nslow/3\n")

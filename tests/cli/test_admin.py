@@ -1,0 +1,89 @@
+"""`parlour admin`: whoever runs the server makes the owner, invites people and changes accounts while it runs."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from signal import SIGTERM
+
+import httpx
+
+from tests.people.house import PASSWORD
+from tests.support.server import ServerProcess
+from tests.support.terminal import clean_environment, parlour_command
+from tests.support.timeout import TIMEOUT_S
+
+DEADLINE_S = 60
+
+
+def admin(data: Path, *arguments: str) -> tuple[int, str]:
+    """The exit code, and what was written."""
+    done = subprocess.run(
+        parlour_command("admin", *arguments, "--data", str(data)),
+        capture_output=True,
+        timeout=DEADLINE_S,
+        env=clean_environment(),
+        check=False,
+        text=True,
+    )
+    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def join(link: str, name: str) -> int:
+    """Make an account by a link: the status of the answer."""
+    form = {"name": name, "display": "", "password": PASSWORD}
+    return httpx.post(link, data=form, timeout=TIMEOUT_S).status_code
+
+
+def test_people_come_change_and_go_by_command(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with ServerProcess(data) as server, server.client() as http:
+        (_, before), (code, link) = admin(data, "owner"), admin(data, "owner")
+        assert code == 0
+        assert link.startswith(f"{server.url}/join/")
+        assert join(before, "mallory") == 410
+        assert join(link, "alice") == 303
+        assert admin(data, "people") == (0, "alice  owner  member  active")
+        assert admin(data, "role", "alice", "member") == (
+            1,
+            "parlour: refused: The last owner stays: make another one first. (forbidden)",
+        )
+
+        (_, one), (_, other) = admin(data, "invite", "--role", "moderator"), admin(data, "invite", "--uses", "3")
+        assert join(one, "bob") == 303
+        code, listed = admin(data, "invitations")
+        assert (code, listed.count("\n"), "  member  3 left  until " in listed) == (0, 0, True)
+        id_ = listed.partition(" ")[0]
+        assert admin(data, "invitations", "--end", id_) == (0, f"ended {id_}")
+        assert join(other, "mallory") == 410
+        assert admin(data, "people")[1].splitlines()[1] == "bob  moderator  member  active"
+
+        assert admin(data, "role", "bob", "admin") == (0, "bob is admin now")
+        assert http.get("/lobby", auth=("bob", PASSWORD)).status_code == 200
+        assert admin(data, "disable", "bob") == (0, "bob is disabled")
+        assert http.get("/lobby", auth=("bob", PASSWORD)).status_code == 401
+        assert admin(data, "enable", "bob") == (0, "bob can sign in")
+        code, link = admin(data, "reset", "bob")
+        assert (code, http.post(link, data={"password": "a wholly new password"}).status_code) == (0, 303)
+        assert http.get("/lobby", auth=("bob", "a wholly new password")).status_code == 200
+        assert admin(data, "disable", "nobody")[0] == 1
+
+
+def test_without_a_server_nothing_can_be_told(tmp_path: Path) -> None:
+    code, said = admin(tmp_path, "owner")
+    assert (code, "No server runs on" in said) == (3, True)
+
+
+def test_the_start_prints_a_link_for_the_first_owner_and_no_more_once_there_is_one(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        assert server.process is not None
+        assert server.process.stdout is not None
+        line = server.process.stdout.readline()
+        link = line.removeprefix("To make this server yours, open ").partition(" ")[0]
+        assert join(link, "alice") == 303
+        assert join(link, "mallory") == 410
+        server.restart()
+        assert server.process.stdout is not None
+        server.process.send_signal(SIGTERM)
+        assert "/join/" not in server.process.stdout.read()
+    assert link not in server.log
