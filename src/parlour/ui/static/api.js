@@ -35,6 +35,15 @@ export async function activeRooms() {
   return rooms.map(({ room, active_at: at }) => ({ room, at }));
 }
 
+/** Whether the account that this page was made for, if there is one, is still who asks; rejects without an answer. */
+export async function isStillSignedIn() {
+  const { account } = document.body.dataset;
+  return account === undefined || (await get(`${prefix()}/api/v1/me`)).account?.id === account;
+}
+
+/** The page for signing in, which leads back to the room. */
+export const signInPath = (room) => `${prefix()}/login?next=${encodeURIComponent(`/${encodeURIComponent(room)}`)}`;
+
 /** Send a message by POST: the item that a WebSocket would answer with; rejects when there is no answer. */
 export async function post(room, { text, key, name }) {
   const response = await fetch(roomPath(room), {

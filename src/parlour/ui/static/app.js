@@ -1,6 +1,6 @@
 // Brings the page to life: one state, what changes it, and what a change sets in motion.
 
-import { history } from "./api.js";
+import { history, signInPath } from "./api.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Keep, newKey } from "./keep.js";
@@ -24,7 +24,7 @@ const RENDER_HIDDEN_MS = 200; // a tab in the background gets no animation frame
 /** A page of the present: follows the room. */
 function goLive() {
   const view = new View();
-  const { room, limit } = document.body.dataset;
+  const { room, limit, account } = document.body.dataset;
   let state = view.read({ mine: lasting.get("mine", shapes.ids) });
   let isRenderDue = false;
   let isLoading = false;
@@ -64,7 +64,10 @@ function goLive() {
       const action = actionOf(item);
       if (action) dispatch(action);
     },
-    onLine: (line, trouble) => dispatch({ type: "line", line, trouble }),
+    onLine: (line, trouble) => {
+      const isSignedOut = trouble === "login_required" && account !== undefined;
+      dispatch({ type: "line", line, trouble: isSignedOut ? "signed_out" : trouble });
+    },
   });
   const sender = new Sender({ live, dispatch });
   const connection = new Connection();
@@ -73,7 +76,8 @@ function goLive() {
     onFound: (items) => dispatch({ type: "found", items }),
     onTaken: () => dispatch({ type: "taken" }),
   });
-  const strip = new Strip({
+  const hasAccounts = document.querySelector(".you") !== null;
+  const strip = new Strip(hasAccounts ? signInPath(room) : null, {
     onRetry: () => {
       for (const { key, status } of state.outbox) if (status === "held") dispatch({ type: "retry", key });
       live.retry();

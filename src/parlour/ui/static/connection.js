@@ -3,7 +3,7 @@
 const GRACE_MS = 1000;
 const WORDS = {
   connecting: "Connecting…", live: "Live", asking: "Checking…", retrying: "Reconnecting…", offline: "Offline",
-  closed: "Closed",
+  closed: "Closed", out: "Signed out",
 };
 
 export class Connection {
@@ -25,6 +25,7 @@ export class Connection {
     if (!navigator.onLine) this.#show("offline");
     else if (line === "live" || line === "asking") this.#show(line);
     else if (trouble === "login_required") this.#show("closed");
+    else if (trouble === "signed_out") this.#show("out");
     else this.#timer = setTimeout(() => this.#show(this.#word), GRACE_MS);
   }
 

@@ -1,5 +1,6 @@
 // The line to the room: it comes back by itself, from the last event seen, by whatever transport passes.
 
+import { whileSignedIn } from "./account.js";
 import { begin, failed, patience, rest, restart, worked } from "./choice.js";
 import { openPoll } from "./poll.js";
 import * as shapes from "./shapes.js";
@@ -102,7 +103,8 @@ export class Live {
     this.#drop();
     this.#heard = performance.now();
     this.#onLine("connecting", this.#trouble);
-    const line = OPEN[this.#choice.next](this.#place(), {
+    const open = OPEN[this.#choice.next];
+    const line = (document.body.dataset.account === undefined ? open : whileSignedIn(open))(this.#place(), {
       onItem: (item) => this.#received(line, item),
       onEnd: (end) => this.#lost(line, end),
     });

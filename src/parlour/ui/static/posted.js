@@ -1,6 +1,6 @@
 // The half of a line that sends, where the other half only listens: a POST for each message.
 
-import { post } from "./api.js";
+import { isStillSignedIn, post } from "./api.js";
 
 const FIRST_WAIT_MS = 2000;
 const MAX_WAIT_MS = 30000;
@@ -11,7 +11,7 @@ export function sendingBy(room, onItem) {
   return async (operation) => {
     let item;
     try {
-      item = await post(room, operation);
+      item = (await isStillSignedIn()) ? await post(room, operation) : { type: "signed_out" };
       failures = 0;
     } catch {
       const waitMs = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** failures);

@@ -1,5 +1,5 @@
-// The one place that says what is wrong with the line and what waits for it: after five seconds (at once, if the room is
-// closed, since that does not pass by itself), and until it is well.
+// The one place that says what is wrong with the line and what waits for it: after five seconds (at once, if the
+// reader has to sign in, since that does not pass by itself), and until it is well.
 
 import { waitingIn } from "./state.js";
 
@@ -14,9 +14,11 @@ const WORDS = {
   storage_unavailable: "The server cannot store messages now.",
   storage_full: "The server’s disk is full.",
   login_required: "Only members can come in here.",
+  signed_out: "You are signed out.",
   cross_origin: "The server does not take this page for its own.",
 };
 const AWAY = "Can’t reach the server.";
+const BY_SIGNING_IN = ["login_required", "signed_out"];
 const SLOW = "Sending takes longer than usual.";
 
 /** The words about a state of state.js: what is wrong, and how much waits. `isKept`: it would outlive the tab. */
@@ -42,14 +44,17 @@ function button(name, words, onClick) {
 export class Strip {
   #node = document.getElementById("strip");
   #said = document.getElementById("said");
+  #signIn = document.createElement("a");
   #lineBroke = null; // when, or null
   #waitBegan = null;
   #timer = 0;
 
-  /** `onRetry()` and `onDiscard()` are its buttons. */
-  constructor({ onRetry, onDiscard }) {
+  /** `onRetry()` and `onDiscard()` are its buttons; its link leads to `signInPath`, null where nobody can sign in. */
+  constructor(signInPath, { onRetry, onDiscard }) {
     // Made here, because browsers in a terminal know no `hidden` and would show them.
-    this.#node.append(button("retry", "Retry", onRetry), " ", button("discard", "Discard all", onDiscard));
+    if (signInPath !== null) this.#signIn.href = signInPath;
+    this.#signIn.textContent = "Sign in";
+    this.#node.append(this.#signIn, " ", button("retry", "Retry", onRetry), " ", button("discard", "Discard all", onDiscard));
   }
 
   render(state, isKept, now = performance.now()) {
@@ -61,9 +66,10 @@ export class Strip {
     const [since] = [this.#lineBroke, this.#waitBegan].filter((at) => at !== null).sort((a, b) => a - b);
     if (since === undefined) {
       this.#hide();
-    } else if (now - since < AFTER_MS && state.trouble !== "login_required") {
+    } else if (now - since < AFTER_MS && !BY_SIGNING_IN.includes(state.trouble)) {
       this.#timer = setTimeout(() => this.render(state, isKept), AFTER_MS - (now - since));
     } else {
+      this.#signIn.hidden = !this.#signIn.href || !BY_SIGNING_IN.includes(state.trouble);
       this.#show(stripWords(state, navigator.onLine, isKept), waits > 0);
     }
   }

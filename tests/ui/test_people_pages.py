@@ -1,0 +1,131 @@
+"""The pages of people, signed out and in: nothing that axe finds, nothing that sticks out, and all of it by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.people.house import PASSWORD
+from tests.people.server import Town
+from tests.support.axe import violations
+from tests.support.browser import Person
+from tests.support.server import ServerProcess
+from tests.ui.test_fits import OUTSIDE, SIZES
+
+LONG = "an-extraordinarily-long-name-WWW"
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with ServerProcess(tmp_path_factory.mktemp("town") / "data") as running:
+        town = Town(running)
+        town.join("maya")
+        town.join(LONG)
+        yield town
+        town.close()
+
+
+@pytest.fixture
+def person(browser: Browser, town: Town) -> Iterator[Person]:
+    somebody = Person(browser, base_url=town.url)
+    yield somebody
+    somebody.context.close()
+    assert [words for words in somebody.complaints if "status of 4" not in words] == []
+
+
+def _sign_in(person: Person, name: str, path: str = "/") -> None:
+    person.page.goto(f"/login?next={path}")
+    person.page.fill("#name", name)
+    person.page.fill("#password", PASSWORD)
+    person.page.click("main button")
+    person.page.wait_for_url(f"**{path}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_of_people_in_every_state_has_nothing_that_axe_finds_and_fits(
+    town: Town, person: Person, scheme: str
+) -> None:
+    page = person.page
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    found: dict[str, list[str]] = {}
+
+    def judge(state: str) -> None:
+        page.set_viewport_size({"width": 360, "height": 700})
+        found[state] = violations(person)
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            found[state] += [f"{what} at {width} × {height}" for what in page.evaluate(OUTSIDE)]
+
+    for state, path in (("invited", town.invitation()), ("sign in", "/login"), ("guest", "/lobby")):
+        page.goto(path)
+        judge(state)
+    page.goto(town.invitation())
+    page.fill("#name", "admin")
+    page.fill("#password", PASSWORD)
+    page.click("main button")
+    page.wait_for_selector("[aria-invalid]")
+    judge("name refused")
+    page.goto("/join/" + "a" * 43)
+    judge("link that is gone")
+    _sign_in(person, LONG)
+    judge("signed in, long name")
+    page.goto("/account")
+    judge("account, long name")
+    page.click("text=Sign out")
+    _sign_in(person, "olga", "/admin")
+    page.click("summary >> nth=0")
+    judge("administration")
+    page.click("main button.primary")
+    page.wait_for_selector(".once")
+    judge("new link")
+    page.goto("/account")
+    page.fill("#label", "nightly backup")
+    page.click("button:has-text('Make a token')")
+    page.wait_for_selector(".once")
+    judge("new token")
+    assert {state: what for state, what in found.items() if what} == {}
+
+
+def test_person_when_invited_makes_an_account_and_speaks_under_its_name(town: Town, person: Person) -> None:
+    page = person.page
+    page.goto(town.invitation())
+    page.fill("#name", "jonas")
+    page.fill("#display", "Jonas W.")
+    page.fill("#password", PASSWORD)
+    page.click("main button")
+    person.wait_for_line("live")
+    person.write("hello as myself")
+    page.wait_for_selector("#messages .message:has-text('hello as myself')")
+    assert page.locator("#messages .name").last.text_content() == "Jonas W."
+    assert page.locator(".as").text_content() == "as Jonas W."
+
+
+@pytest.mark.parametrize("transport", ["socket", "stream", "poll"])
+def test_page_when_its_session_ends_says_so_and_sends_nothing_as_a_guest(
+    town: Town, person: Person, browser: Browser, transport: str
+) -> None:
+    room = f"ended-{transport}"
+    _sign_in(person, "maya", f"/{room}")
+    person.page.evaluate("(name) => sessionStorage.setItem('parlour:transport', JSON.stringify(name))", transport)
+    person.page.reload()
+    person.wait_for_line("live")
+    person.write("as myself")
+    person.see("as myself")
+    elsewhere = Person(browser, base_url=town.url)
+    _sign_in(elsewhere, "maya", "/account")
+    elsewhere.page.click("text=Sign out everywhere else")
+    elsewhere.page.wait_for_selector(".done")
+    elsewhere.context.close()
+    person.write("for later")
+    expect(person.page.locator("#strip .words")).to_have_text("You are signed out. 1 message waits.")
+    expect(person.page.locator("#connection .words")).to_have_text("Signed out")
+    person.page.click("#strip .retry")
+    expect(person.page.locator("#strip .words")).to_have_text("You are signed out. 1 message waits.")
+    person.page.click("#strip a")
+    person.page.fill("#name", "maya")
+    person.page.fill("#password", PASSWORD)
+    person.page.click("main button")
+    person.see("as myself", "for later")
+    assert set(person.page.locator("#messages .name").all_text_contents()) == {"maya"}
