@@ -21,7 +21,7 @@ CANNOT_START = 3
 
 def _zero(database: Path) -> None:
     connection = apsw.Connection(str(database))
-    (first,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'accounts'").fetchone()
+    first = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'accounts'").get
     connection.close()
     with database.open("r+b") as file:
         file.seek((first - 1) * PAGE)

@@ -121,6 +121,9 @@ def test_page_when_its_session_ends_says_so_and_sends_nothing_as_a_guest(
     person.write("for later")
     expect(person.page.locator("#strip .words")).to_have_text("You are signed out. 1 message waits.")
     expect(person.page.locator("#connection .words")).to_have_text("Signed out")
+    for width, height in SIZES:
+        person.page.set_viewport_size({"width": width, "height": height})
+        assert person.page.evaluate(OUTSIDE) == []
     person.page.click("#strip .retry")
     expect(person.page.locator("#strip .words")).to_have_text("You are signed out. 1 message waits.")
     person.page.click("#strip a")
