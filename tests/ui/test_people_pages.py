@@ -102,6 +102,24 @@ def test_person_when_invited_makes_an_account_and_speaks_under_its_name(town: To
     assert page.locator(".as").text_content() == "as Jonas W."
 
 
+def test_form_without_scripts_when_its_session_has_ended_is_not_sent_as_a_guest(town: Town, browser: Browser) -> None:
+    page = town.browser()
+    form = {"name": "klara", "display": "Klara K.", "password": PASSWORD}
+    assert page.post(town.invitation(), data=form).status_code == 303
+    with_no_scripts = Person(browser, base_url=town.url, java_script_enabled=False)
+    _sign_in(with_no_scripts, "klara", "/plain")
+    with_no_scripts.page.fill("#message", "as myself")
+    with_no_scripts.page.click("text=Send")
+    with_no_scripts.page.wait_for_selector("#messages .message:has-text('as myself')")
+    page.post("/account", data={"do": "others"})
+    with_no_scripts.page.fill("#message", "for later")
+    with_no_scripts.page.click("text=Send")
+    expect(with_no_scripts.page.locator("#refused")).to_contain_text("name of a member")
+    assert with_no_scripts.page.locator("#message").input_value() == "for later"
+    assert with_no_scripts.page.locator("#messages .name").all_text_contents() == ["Klara K."]
+    with_no_scripts.context.close()
+
+
 @pytest.mark.parametrize("transport", ["socket", "stream", "poll"])
 def test_page_when_its_session_ends_says_so_and_sends_nothing_as_a_guest(
     town: Town, person: Person, browser: Browser, transport: str

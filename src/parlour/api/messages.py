@@ -190,7 +190,7 @@ class MessagesResource(Resource):
             return page
         # The way back to the page (RFC 9110 §15.4.4); a cookie keeps the name for it.
         fields: Fields = ((FieldName.LOCATION, room_path(request.peer.prefix, to) + b"#latest"),)
-        if message.name is not None:
+        if message.name is not None and request.actor.account is None:
             cookie = set_cookie(request.peer, NAME_COOKIE, quote(message.name, safe=""))
             fields += ((FieldName.SET_COOKIE, cookie),)
         return Response(303, fields=fields)

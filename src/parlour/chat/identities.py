@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Future, get_running_loop
+from collections import Counter
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -68,7 +69,7 @@ class Identities:
         self._throttle = SignInThrottle(clock.monotonic)
         self._accounts: dict[str, Account] = {}
         self._names: dict[str, str] = {}
-        self._skeletons: dict[str, str] = {}
+        self._looks: Counter[str] = Counter()  # what is confusable with the names of accounts
         self._known: dict[str, _Known] = {}
         self._ended: dict[str, None] = {}  # ids of what has ended not long ago
         self._passwords_set: dict[str, int] = {}  # how often, by the id of the account, since the start
@@ -101,8 +102,8 @@ class Identities:
         return any(each.role == "owner" and each.state == "active" for each in self._accounts.values())
 
     def is_taken(self, name: str) -> bool:
-        """Whether a name is, or looks like, that of an account: a guest cannot have it."""
-        return bool(self._skeletons) and skeleton(name) in self._skeletons
+        """Whether a name is, or looks like, what an account is called or shown as: a guest cannot have it."""
+        return bool(self._looks) and skeleton(name) in self._looks
 
     # --- credentials ---
 
@@ -238,13 +239,16 @@ class Identities:
 
     def _learn(self, account: Account) -> None:
         before = self._accounts.get(account.id)
-        if before is not None:
+        if before is not None and before.state != "deleted":
             self._names.pop(before.name, None)
-            self._skeletons.pop(skeleton(before.name), None)
+            for look in _looks(before):
+                self._looks[look] -= 1
+                if not self._looks[look]:
+                    del self._looks[look]
         self._accounts[account.id] = account
         if account.state != "deleted":
             self._names[account.name] = account.id
-            self._skeletons[skeleton(account.name)] = account.id
+            self._looks.update(_looks(account))
 
     def _sign_in_ended(self, account: str, sign_in: str) -> None:
         self._ended[sign_in] = None
@@ -260,6 +264,10 @@ class Identities:
             if end in watchers:  # one that ends may take another with it
                 del watchers[end]
                 end(Refusal("login_required", SIGN_IN_ENDED))
+
+
+def _looks(account: Account) -> set[str]:
+    return {skeleton(account.name), skeleton(account.display)}
 
 
 def _use(sign_in: str, now_ms: int, expires_ms: int) -> Transaction[None]:

@@ -4,13 +4,14 @@ import { lasting } from "./memory.js";
 import * as shapes from "./shapes.js";
 
 export class NameField {
-  #input;
+  #input = null; // that of a page which names an account
   #error = null;
 
   /** `onChange(name)` gets every name that was typed, once it is. */
   constructor(form, onChange) {
-    this.#input = form.elements.namedItem("name");
-    if (this.#input === null) return; // who is signed in has one
+    const input = form.elements.namedItem("name");
+    if (input.type === "hidden") return;
+    this.#input = input;
     this.#input.value ||= lasting.get("name", shapes.text);
     this.#input.addEventListener("change", () => {
       this.remember();
