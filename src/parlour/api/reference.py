@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from parlour.api.operation import ANY_REQUEST, Operation
 from parlour.api.parameters import Parameter
 from parlour.core.errors import ERRORS
@@ -61,13 +63,26 @@ def _operation(operation: Operation, origin: str) -> str:
     lines = [f"## {operation.name}", "", f"{operation.summary}. {operation.help}".strip(), ""]
     lines += [_parameter(row) for row in operation.parameter_rows]
     if operation.body is not None:
-        members = ", ".join(f"`{name}`" for name in operation.body.__struct_fields__)
-        lines.append(f"- body: JSON with {members}; only the first is required.")
+        lines.append(_body(operation.body))
+    lines.append(f"- right: {f'`{operation.right}`' if operation.right else 'none, it is public'}")
     lines += [f"- {answer.status}: {answer.help}" for answer in operation.answers]
     if refusals := operation.specific_refusals():
         lines.append(f"- refusals: {', '.join(f'`{code}`' for code in refusals)}")
     lines += ["", f"    curl {example(operation, origin)}"]
     return "\n".join(lines) + "\n\n"
+
+
+def _body(type_: type[Struct]) -> str:
+    fields, defaults = type_.__struct_fields__, len(type_.__struct_defaults__)
+    members = [f"`{name}`" for name in fields]
+    required = members[: len(members) - defaults]
+    if not defaults:
+        needed = "required"
+    elif not required:
+        needed = "of which each may be left out"
+    else:
+        needed = f"of which {' and '.join(required)} {'is' if len(required) == 1 else 'are'} required"
+    return f"- body: JSON with {', '.join(members)}, {needed}."
 
 
 def _parameter(row: Parameter) -> str:
