@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.people.house import PASSWORD
 from tests.people.server import Town, bearer, session_of
 from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
 
 
 def test_an_invitation_makes_an_account_once_and_signs_in(town: Town) -> None:
@@ -142,6 +145,16 @@ def test_credentials_that_cannot_be_read_are_refused_not_ignored(town: Town, aut
     with town.server.client(headers={"Authorization": authorization}) as http:
         for answer in (http.get("/lobby"), http.post("/lobby", content="hello")):
             assert (answer.status_code, "bad_credentials" in answer.text) == (401, True)
+
+
+def test_programs_are_asked_for_a_password_and_browsers_are_not(town: Town) -> None:
+    """wget sends a password only to a server that has asked for one; a browser would open a window for it."""
+    command = ["wget", "--no-config", "-qO-", "--user=olga", f"--password={PASSWORD}", f"{town.url}/api/v1/accounts"]
+    assert '"name":"olga"' in subprocess.run(command, capture_output=True, check=True, text=True, timeout=60).stdout
+    for accept in ("application/json", "text/plain", "text/html"):
+        fields = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)", "Accept": accept}
+        answer = httpx.get(f"{town.url}/api/v1/accounts", headers=fields, timeout=TIMEOUT_S)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="parlour"')
 
 
 def test_signing_out_ends_the_session(town: Town) -> None:

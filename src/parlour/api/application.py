@@ -98,15 +98,15 @@ class Api:
         return response
 
     def _refused(self, refusal: Refusal, head: RequestHead | None, prefix: str) -> Response:
+        fields = refusal_fields(refusal, is_program=head is not None and _is_no_browser(head))
         if head is not None:
             path = self._path(head)
             if _asks_for_json(head, path):
                 body = problem(_with_help(refusal, prefix), prefix, is_read=head.method in SAFE_METHODS)
-                return Response(refusal.kind.status, body, PROBLEM, refusal_fields(refusal))
+                return Response(refusal.kind.status, body, PROBLEM, fields)
             if choose(accepted(head), ("text", "html")) == "html":
                 return self._pages.error(refusal, path, prefix, is_read=head.method in SAFE_METHODS)
         line = error_line(_with_help(refusal, prefix))
-        fields = refusal_fields(refusal, is_program=head is not None and _is_no_browser(head))
         return Response(refusal.kind.status, line.encode() + b"\n", TEXT, fields)
 
 
@@ -122,7 +122,7 @@ def _with_help(refusal: Refusal, prefix: str) -> Refusal:
 
 
 def _is_no_browser(head: RequestHead) -> bool:
-    """Whether a client that is shown text is a program such as wget, not the script of a page."""
+    """Whether a client that is shown no page is a program such as wget, not the script of a page."""
     return not (head.get(b"user-agent") or b"").startswith(b"Mozilla/") and head.get(b"sec-fetch-mode") is None
 
 
