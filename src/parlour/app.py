@@ -15,15 +15,15 @@ from urllib.parse import urlsplit
 
 from parlour.api.application import Api
 from parlour.api.context import Context
-from parlour.chat.closing import Closing
 from parlour.chat.guests import Guests
-from parlour.chat.identities import Identities
+from parlour.chat.members import Members
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.passwords import Passwords
 from parlour.chat.people import people_of
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Relay, Store
 from parlour.chat.posting import Posting, Rates
+from parlour.chat.rooms import Rooms
 from parlour.clock import SystemClock, SystemIds
 from parlour.config import Settings
 from parlour.core.addresses import AddressBuckets, AddressCounts
@@ -141,7 +141,7 @@ async def start(
         app = _build(settings, store, passwords, tls, listeners, relay or LocalRelay(), tuning)
         parts.callback(app.compressor.close)
         parts.push_async_callback(app.context.hub.close)
-        await _load_accounts(app.context.people.identities, settings)
+        await _load_people(app.context, settings)
         app.server.wheel.start(app.server.loop)
         parts.callback(app.server.wheel.stop)
         plain = partial(HttpConnection, app.server)
@@ -172,13 +172,15 @@ async def _open_store(settings: Settings, on_fatal: Callable[[BaseException], No
     return await SqliteStore.open(settings.data, clock=clock, ids=ids, on_fatal=on_fatal)
 
 
-async def _load_accounts(identities: Identities, settings: Settings) -> None:
-    """Read who has an account: without knowing that, nobody may be let in. Raises Damaged."""
+async def _load_people(context: Context, settings: Settings) -> None:
+    """Read who has an account, and what rooms are: without knowing that, nobody may be let in. Raises Damaged."""
+    path, what = settings.data / DATABASE, "accounts"
     try:
-        await identities.load()
+        await context.people.identities.load()
+        what = "members of rooms"
+        context.policies.load(await context.store.policies())
     except Refusal as refusal:
-        path = settings.data / DATABASE
-        raise Damaged(f"The accounts in {path} cannot be read: run `parlour check`, or restore a backup.") from refusal
+        raise Damaged(f"The {what} in {path} cannot be read: run `parlour check`, or restore a backup.") from refusal
 
 
 def _open_operator_socket(settings: Settings) -> Listener | None:
@@ -235,7 +237,8 @@ def _build(
         limits=limits,
         policies=policies,
         people=people,
-        closing=Closing(store, policies),
+        rooms=Rooms(store, ids, policies),
+        members=Members(store, policies),
         new_rooms=new_rooms,
         reads=reads,
         places=places,

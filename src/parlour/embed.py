@@ -15,8 +15,10 @@ import logging
 from parlour import log
 from parlour.app import App, start
 from parlour.config import SETTINGS, Settings, load, show
+from parlour.core import payloads
 from parlour.core.actor import OWNER, PROGRAM
-from parlour.core.event import Appended, Policy
+from parlour.core.event import Appended
+from parlour.core.policy import Policy
 from parlour.net.http import HttpConnection
 from parlour.outlet import occupy_standard_descriptors
 from parlour.process import run
@@ -59,11 +61,11 @@ class RunningServer:
 
         The policy in force is returned; its `seq` is that of the event that closed the room. Raises Refusal.
         """
-        return await self.app.context.closing.set_access(OWNER, name, "members")
+        return await self.app.context.rooms.change(OWNER, name, payloads.Settings(access="members"))
 
     async def open_room(self, name: str) -> Policy:
         """Open a room to guests again, with everything that is in it. Returns and raises as `close_room` does."""
-        return await self.app.context.closing.set_access(OWNER, name, "open")
+        return await self.app.context.rooms.change(OWNER, name, payloads.Settings(access="open"))
 
     async def __aenter__(self) -> RunningServer:
         return self

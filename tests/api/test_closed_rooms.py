@@ -13,6 +13,7 @@ import pytest
 from parlour import RunningServer, send_message, start_server_async
 from parlour.core.actor import OWNER
 from parlour.core.errors import Refusal
+from parlour.core.policy import Policy
 from tests.support import raw
 from tests.support.timeout import TIMEOUT_S
 
@@ -98,7 +99,7 @@ def test_an_open_stream_is_shown_the_closing_and_ends_there(stream: str, tmp_pat
             assert b"just before" in seen
             if stream == "text":
                 assert seen.endswith(b"-- closed: This room is closed to guests.\n\r\n0\r\n\r\n")
-                assert b"system: This room is closed to guests.\n" in seen
+                assert b" * system closed this room to guests\n" in seen
             else:
                 assert seen.index(b'"type":"settings"') < seen.index(b'"type":"closed"')
                 assert CLOSED in seen
@@ -176,9 +177,9 @@ WAYS_IN: dict[str, bytes] = {
     "send": raw.post("/send", b"message=hi", "Connection: close", FORM),
     "form": raw.post("/send", b"message=hi", "Connection: close", "Accept: text/html", FORM),
     "api post": raw.post("/api/v1/rooms/lobby/messages", b'{"text":"hi"}', "Connection: close", JSON_BODY),
-    "settings": raw.post(
-        "/api/v1/rooms/lobby/settings", b'{"access":"open"}', "Connection: close", JSON_BODY
-    ).replace(b"POST", b"PUT", 1),
+    "change": raw.post("/api/v1/rooms/lobby", b'{"access":"open"}', "Connection: close", JSON_BODY).replace(
+        b"POST", b"PATCH", 1
+    ),
 }  # fmt: skip
 
 
@@ -200,8 +201,8 @@ def test_every_way_in_is_shut_until_the_room_is_opened(tmp_path: Path) -> None:
                 assert b"dev" in answer
                 assert b"lobby" not in answer.replace(b'href="/lobby"', b"")
             assert (await server.app.context.store.log("lobby")).head_seq == 2
-            assert await server.close_room("lobby") == (2, "members")
-            assert await server.open_room("lobby") == (3, "open")
+            assert await server.close_room("lobby") == Policy(2, "members")
+            assert await server.open_room("lobby") == Policy(3, "open")
             for name in ("text", "page", "json", "event", "api room", "post", "put", "send", "api post"):
                 assert (await ask(server, WAYS_IN[name]))[0] in (200, 201), name
             assert b"lobby" in (await ask(server, get("/api/v1/rooms")))[1]
@@ -235,7 +236,7 @@ def test_a_closed_room_is_closed_after_a_restart(tmp_path: Path) -> None:
             for name in ("post", "text", "websocket"):  # before anybody has opened the room
                 assert (await ask(server, WAYS_IN[name]))[0] == 401, name
             assert (await server.app.context.store.log("lobby")).head_seq == 2
-            assert await server.open_room("lobby") == (3, "open")
+            assert await server.open_room("lobby") == Policy(3, "open")
 
     asyncio.run(scenario())
 

@@ -35,7 +35,7 @@ MARKS = {
     "PUT /{room}": "lobby/",
     "GET /{room}/{item}": "curl: message 1\n",
     "PUT /{room}/{item}": "lobby/",
-    "PUT /api/v1/rooms/{room}/settings": '"access":"open"',
+    "PATCH /api/v1/rooms/{room}": '"access":"open"',
     "GET /api/v1/rooms": '"room":"lobby"',
     "GET /api/v1/rooms/{room}": '"head_seq":',
     "GET /api/v1/rooms/{room}/messages": '"text":"message 1"',

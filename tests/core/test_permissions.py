@@ -8,8 +8,9 @@ from typing import get_args
 import pytest
 
 from parlour.core.accounts import ROLES, Role, Scope
-from parlour.core.event import AuthorKind, Policy
-from parlour.core.permissions import RIGHTS, Access, Right, may, rule
+from parlour.core.event import AuthorKind
+from parlour.core.permissions import RIGHTS, Access, Right, Who, may, rule
+from parlour.core.policy import Policy
 
 KINDS: tuple[AuthorKind, ...] = get_args(AuthorKind)
 ACCESSES: tuple[Access, ...] = get_args(Access)
@@ -23,7 +24,7 @@ def test_guests_may_come_in_where_server_and_room_are_open_and_others_everywhere
     assert may(kind, right, server, room) is (kind != "guest" or (server, room) == ("open", "open"))
 
 
-@pytest.mark.parametrize("right", ["govern", "account", "administer"])
+@pytest.mark.parametrize("right", ["moderate", "govern", "create", "account", "administer"])
 @pytest.mark.parametrize(("kind", "server", "room"), list(product(KINDS, ACCESSES, ACCESSES)))
 def test_a_guest_runs_nothing_and_has_no_account(kind: AuthorKind, right: Right, server: Access, room: Access) -> None:
     assert may(kind, right, server, room) is (kind != "guest")
@@ -31,14 +32,14 @@ def test_a_guest_runs_nothing_and_has_no_account(kind: AuthorKind, right: Right,
 
 @pytest.mark.parametrize(("role", "right"), list(product(ROLES, get_args(Right))))
 def test_a_role_below_admin_runs_nothing(role: Role, right: Right) -> None:
-    refusal = rule("member", right, "members", role)(Policy(7, "members"))
-    needed = right in ("govern", "administer") and role in ("member", "moderator")
+    refusal = rule(Who("member", "u", role), right, "members")(Policy(7, "members"))
+    needed = right in ("moderate", "govern", "administer") and role in ("member", "moderator")
     assert (None if refusal is None else refusal.code) == ("forbidden" if needed else None)
 
 
 @pytest.mark.parametrize(("scopes", "right"), list(product([(), ("read",), ("post",), ("admin",)], get_args(Right))))
 def test_a_token_has_the_rights_of_its_scopes(scopes: tuple[Scope, ...], right: Right) -> None:
-    refusal = rule("member", right, "open", "owner", frozenset(scopes))(Policy(7, "open"))
+    refusal = rule(Who("member", "u", "owner", frozenset(scopes)), right, "open")(Policy(7, "open"))
     assert (refusal is None) is ("admin" in scopes or right in scopes)
 
 
@@ -46,7 +47,7 @@ def test_a_token_has_the_rights_of_its_scopes(scopes: tuple[Scope, ...], right: 
 def test_a_rule_refuses_what_the_table_does_not_allow(
     kind: AuthorKind, right: Right, server: Access, room: Access
 ) -> None:
-    refusal = rule(kind, right, server)(Policy(7, room))
+    refusal = rule(Who(kind, "u", "owner") if kind in ("member", "bot") else Who(kind), right, server)(Policy(7, room))
     assert (refusal is None) is may(kind, right, server, room)
     assert refusal is None or refusal.code == "login_required"  # only guests are refused by the table
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Coroutine
 
 from parlour.core.event import Answer, Draft
 from parlour.core.payloads import Access, Message, Settings
-from parlour.core.permissions import rule
+from parlour.core.permissions import Who, rule
 from tests.support.memory_hub import MemoryHub, until
 from tests.support.recorder import Recorder
 from tests.support.stores import ALICE
 
-GUEST = rule("guest", "read", "open")
+GUEST = rule(Who("guest"), "read", "open")
 """The rule of those whom the closing of a room concerns; recorders without one may read everything."""
 
 

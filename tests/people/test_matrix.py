@@ -12,8 +12,8 @@ from parlour.api.forms import Form
 from parlour.api.operation import Operation
 from parlour.api.operations import OPERATIONS
 from parlour.core.accounts import Role, Scope
-from parlour.core.event import NO_POLICY, AuthorKind
-from parlour.core.permissions import Access, rule
+from parlour.core.event import AuthorKind
+from parlour.core.permissions import Access, Who, refused_everywhere
 from parlour.http.router import WEBSOCKET
 from tests.people.server import Town
 from tests.support import raw
@@ -110,7 +110,7 @@ def test_everybody_gets_what_the_table_says(asking: tuple[Access, Asking]) -> No
             refusal = None
             right = operation.right or operation.page_for
             if right is not None:
-                refusal = rule(person.kind, right, access, person.role, person.scopes)(NO_POLICY)
+                refusal = refused_everywhere(Who(person.kind, "u", person.role, person.scopes), right, access)
             if (status == 403) is not (refusal is not None) or status == 401 or status >= 500:
                 wrong.append(f"{operation.name} by {name}: {status}")
     assert not wrong, "\n".join(wrong)

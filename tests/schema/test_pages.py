@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from parlour.schema.events import Event
 from parlour.schema.json_line import encode
-from parlour.schema.pages import Page, RoomInfo
+from parlour.schema.pages import Page
+from parlour.schema.rooms import RoomInfo
 
 
 def page(room: str, events: Sequence[bytes], following: str | None = None, previous: str | None = None) -> bytes:
@@ -49,8 +50,9 @@ def test_a_page_is_valid_json_whatever_is_in_it(room: str, events: list[dict[str
 
 def test_a_room_says_when_it_was_active_only_if_that_is_known() -> None:
     assert (
-        msgspec.json.encode(RoomInfo("lobby", "k", 1, 9)) == b'{"room":"lobby","epoch":"k","first_seq":1,"head_seq":9}'
+        msgspec.json.encode(RoomInfo("lobby", "k", 1, 9, "open"))
+        == b'{"room":"lobby","epoch":"k","first_seq":1,"head_seq":9,"access":"open"}'
     )
     assert b'"active_at":"2026-11-22T06:41:23.123Z"' in msgspec.json.encode(
-        RoomInfo("lobby", "k", 1, 9, "2026-11-22T06:41:23.123Z")
+        RoomInfo("lobby", "k", 1, 9, "members", "2026-11-22T06:41:23.123Z")
     )

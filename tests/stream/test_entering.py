@@ -79,6 +79,7 @@ class Rooms:
                 clock=clock,
                 throttle=Throttle(),
                 timing=Timing(25, 30, lambda: 0.5),
+                current=lambda actor: actor,
             ),
             starts,
             NOBODY,

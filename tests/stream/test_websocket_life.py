@@ -58,6 +58,7 @@ class Line:
                 clock=self.clock,
                 throttle=Throttle(),
                 timing=Timing(LIMITS.websocket_ping_s, LIMITS.stalled_s, lambda: 0.5),
+                current=lambda actor: actor,
             ),
             [],
             NOBODY,

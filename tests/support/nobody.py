@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from parlour.chat.reading import Bill, Place
 from parlour.core.actor import guest
-from parlour.core.event import Policy
+from parlour.core.permissions import Who
+from parlour.core.policy import Policy
 from parlour.stream.live import Client
 from tests.support.stores import HandClock
+
+ANYBODY = Who("guest")
 
 FREE = Bill(None, HandClock(), "")
 
@@ -15,4 +18,4 @@ def everything(_: Policy) -> None:
     """The rule of an actor who may do everything."""
 
 
-NOBODY = Client(guest(None, ""), FREE, Place(None, ""), everything)
+NOBODY = Client(guest(None, ""), FREE, Place(None, ""), ANYBODY, everything)

@@ -12,7 +12,7 @@ from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
 from parlour.hub.reader import Reader
 from parlour.schema.events import Control, Reset
-from tests.support.nobody import FREE, everything
+from tests.support.nobody import ANYBODY, FREE, everything
 
 
 class Recorder(Reader):
@@ -25,7 +25,7 @@ class Recorder(Reader):
     descriptor = -1
 
     def __init__(self, hub: Hub, takes: int = 1_000_000, *, encoder: Encoder | None = None, breaks_at: int = 0) -> None:
-        super().__init__(hub, encoder or NUMBERS, FREE, everything)
+        super().__init__(hub, encoder or NUMBERS, FREE, ANYBODY, everything)
         self.sink = self
         self.seqs: list[int] = []
         self.notes: list[str] = []

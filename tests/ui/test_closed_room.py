@@ -13,7 +13,7 @@ from tests.ui.conftest import Visit
 def _set(server: ServerProcess, access: Access) -> None:
     transport = httpx.HTTPTransport(uds=str(server.data / "operator.sock"))
     with httpx.Client(transport=transport, base_url="http://localhost") as operator:
-        operator.put("/api/v1/rooms/lobby/settings", json={"access": access}).raise_for_status()
+        operator.patch("/api/v1/rooms/lobby", json={"access": access}).raise_for_status()
 
 
 def test_page_when_its_room_is_closed_says_so_and_sends_what_waits_once_it_is_opened(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from parlour.chat.closing import Closing
 from parlour.chat.guests import Guests
+from parlour.chat.members import Members
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.people import People
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.posting import Posting
+from parlour.chat.rooms import Rooms
 from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.limits import Limits
 from parlour.http.throttle import Throttle
@@ -33,7 +34,8 @@ class Context:
     limits: Limits
     policies: Policies
     people: People
-    closing: Closing
+    rooms: Rooms
+    members: Members
     new_rooms: NewRooms
     reads: AddressBuckets | None
     """The milliseconds that reading may take for each address; None without limits."""

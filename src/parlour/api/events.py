@@ -74,9 +74,9 @@ class EventsResource(Resource):
         channel = await door.open(actor, room, "read")
         try:
             if seq > channel.head:
-                raise Refusal("not_found", f"There is no event {seq} yet: {channel.extent}.")
-            if seq < channel.first_seq:
-                raise Refusal("gone", f"The log of this room begins at {channel.first_seq}.")
+                raise Refusal("not_found", f"There is no event {seq} yet: the newest is {channel.head}.")
+            if seq < (first := door.first_seq(actor, channel)):
+                raise Refusal("gone", f"The log of this room begins at {first}.")
             if options.format == "html":
                 # The page around it, scrolled to it: only a redirect can name a place in a page.
                 before = seq + DEFAULT_LIMIT // 2

@@ -141,16 +141,17 @@ class HistoryResource(Resource):
         """A page, after a wait if it would be empty and the client asks for that."""
         bill = self.guard.bill(request)
         actor = request.actor
-        since = options.since
-        channel = await self.context.door.open(actor, options.room, "read")
+        since, door = options.since, self.context.door
+        channel = await door.open(actor, options.room, "read")
         try:
             if options.wait:
                 if since is None:  # no cursor yet: whatever comes next
                     since = Cursor(None, channel.head)
-                _check_cursor(channel, since)
+                _check_cursor(channel, since, door.first_seq(actor, channel))
                 if channel.head <= since.seq:
                     with self.guard.place(request):
                         await self.guard.unless_ended(actor, channel.wait_for_news(since.seq, options.wait))
+            first_seq = door.first_seq(actor, channel)
             events = await self._events(actor, channel, since, options)
             bill.check()  # others of this address may have had much meanwhile
             if options.format == "html":
@@ -159,7 +160,7 @@ class HistoryResource(Resource):
                 return Response(body=await in_slices(map(stored_line, events), events, bill, self.context.hub))
             began = bill.began()
             if options.format == "json":
-                page = _json_page(request, channel, since, options, events)
+                page = _json_page(request, channel, first_seq, options, events)
             else:
                 page = Response(body=b"".join([event.json + b"\n" for event in events]), content_type=NDJSON)
             bill.charge(began, len(page.body))
@@ -173,11 +174,11 @@ class HistoryResource(Resource):
         door, limit = self.context.door, options.limit or DEFAULT_LIMIT
         max_bytes = HTML_BYTES if options.format == "html" else PAGE_BYTES
         if since is not None:
-            _check_cursor(channel, since)
+            _check_cursor(channel, since, door.first_seq(actor, channel))
             return await door.after(actor, channel, since.seq, limit, max_bytes)
         before = options.before or Cursor(None, channel.head + 1)
         if before.epoch not in (None, channel.epoch):
-            _check_cursor(channel, before)
+            _check_cursor(channel, before, 0)
         return await door.before(actor, channel, before.seq, limit, max_bytes)
 
     async def _stream(self, request: Request, options: RoomOptions) -> OpenResponse:
@@ -196,32 +197,34 @@ class HistoryResource(Resource):
             return self.streams.websocket(request, opening, [(channel, Start(options.since))], options.room, place)
 
 
-def _check_cursor(channel: Channel, cursor: Cursor) -> None:
+def _check_cursor(channel: Channel, cursor: Cursor, first_seq: int) -> None:
     """Raises Refusal("cursor_gone"), with the members of a `reset`, where the log cannot be continued."""
-    reason = channel.gap(cursor)
+    reason = channel.gap(cursor, first_seq)
     if reason is not None:
-        raise channel.cursor_gone(reason)
+        raise channel.cursor_gone(reason, first_seq)
 
 
 def _json_page(
-    request: Request, channel: Channel, since: Cursor | None, options: PageOptions, events: Sequence[Stored]
+    request: Request, channel: Channel, first_seq: int, options: PageOptions, events: Sequence[Stored]
 ) -> Response:
     """A page with the addresses of the pages beside it, in the body and as Link fields (RFC 8288).
+
+    The log begins at `first_seq` for who asks.
 
     A client that asked with `format=json` in the address is led to JSON again.
     """
     epoch, path = channel.epoch, request.peer.prefix + options.address.format(room=quote(channel.room, safe=""))
     first = events[0].seq if events else None
-    asked = channel.head if since is None else since.seq
+    asked = channel.head if options.since is None else options.since.seq
     if options.before is not None:
         asked = min(max(options.before.seq - 1, 0), channel.head)  # nothing is below: what comes next begins there
     newest = events[-1].seq if events else asked
     limit = "" if options.limit is None else f"&limit={options.limit}"
     kept = limit + ("" if request.parameter("format") is None else "&format=json")
     following = f"{path}?since={epoch}.{newest}{kept}"
-    previous = f"{path}?before={epoch}.{first}{kept}" if first is not None and first > channel.first_seq else None
+    previous = f"{path}?before={epoch}.{first}{kept}" if first is not None and first > first_seq else None
     links = [f'<{following}>; rel="next"', *([] if previous is None else [f'<{previous}>; rel="prev"'])]
     fields = tuple([(FieldName.LINK, link.encode()) for link in links])
     stored = cast("list[Event]", [Raw(event.json) for event in events])  # encoded as they are
-    page = Page(channel.room, epoch, stored, channel.first_seq, channel.head, following, previous)
+    page = Page(channel.room, epoch, stored, first_seq, channel.head, following, previous)
     return Response(body=encode(page), content_type=JSON, fields=fields)

@@ -79,11 +79,11 @@ class InvitationsResource(Resource):
         "/api/v1/invitations/{id}",
         "End an invitation",
         id="endInvitation",
-        help="At once; accounts that were made by it stay.",
-        right="administer",
+        help="At once; accounts that were made by it stay. Moderators of a room end those that lead there.",
+        right="account",
         parameters=InvitationOptions,
         answers=(Success(204, "It has ended."),),
-        refusals=("not_found", *DISK),
+        refusals=("not_found", "forbidden", *DISK),
         example="-u alice -X DELETE {url}/api/v1/invitations/i_53vdn63huduuored",
     )
     async def end(self, request: Request, options: InvitationOptions) -> Response:

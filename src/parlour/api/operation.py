@@ -26,9 +26,10 @@ ANY_REQUEST = (
 """The refusals that every request can meet, before its handler: wrong passwords in `Authorization` have a rate."""
 
 _TAGS = {
-    **{part: part for part in ("messages", "rooms", "stream", "accounts", "invitations")},
+    **{part: part for part in ("messages", "rooms", "members", "stream", "accounts", "invitations")},
     **dict.fromkeys(("session", "sign-ins", "tokens"), "sign-ins"),
     **dict.fromkeys(("me", "bots", "password"), "accounts"),
+    "join": "members",
 }
 """The groups of the OpenAPI document, by a part of the path."""
 

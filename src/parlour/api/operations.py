@@ -15,6 +15,7 @@ from parlour.api.front import FrontResource
 from parlour.api.guard import Guard
 from parlour.api.history import HistoryResource
 from parlour.api.invitations import InvitationsResource
+from parlour.api.members import MembersResource
 from parlour.api.messages import MessagesResource
 from parlour.api.operation import Operation, rows
 from parlour.api.pages import Pages
@@ -32,6 +33,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     HistoryResource,
     EventsResource,
     RoomsResource,
+    MembersResource,
     StreamResource,
     SignInsResource,
     AccountsResource,

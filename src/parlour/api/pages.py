@@ -60,6 +60,7 @@ class Pages:
         guests = self._context.guests
         author = guests.author(actor, None)
         first, last = (events[0].seq, events[-1].seq) if events else (channel.head + 1, channel.head)
+        first_seq = self._context.door.first_seq(request.actor, channel)
         form_key = self._context.ids.token()
         if refused is not None and refused.refusal.kind.stored is None and refused.message.key is not None:
             form_key = refused.message.key  # it may be stored: the same key keeps a retry from storing it twice
@@ -67,7 +68,7 @@ class Pages:
             room=channel.room,
             events=[decode_event(event.json) for event in events],
             epoch=channel.epoch,
-            first_seq=channel.first_seq,
+            first_seq=first_seq,
             head_seq=channel.head,
             guest_name=author.name,
             form_key=form_key,
@@ -77,7 +78,7 @@ class Pages:
             error=refused.refusal.detail if refused is not None else None,
             draft=refused.message.text if refused is not None else "",
             name=(refused.message.name or "") if refused is not None else self._guard.last_name(request),
-            older=first if first > channel.first_seq else None,
+            older=first if first > first_seq else None,
             newer=last if last < channel.head else None,
             rooms=await self._active_rooms(actor),
             account=actor.account,

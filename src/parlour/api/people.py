@@ -57,6 +57,7 @@ def sign_in_info(row: SignIn, this: str | None, secret: str | None = None) -> Si
         at_text(row.used_ms) if row.used_ms else None,
         row.scopes.split() if row.kind == "token" else None,  # type: ignore[arg-type]
         row.id == this,
+        row.rooms.split() or None,
         secret,
     )
 
@@ -68,4 +69,4 @@ def shown_time(at_ms: int) -> str:
 
 def invitation_info(row: Invitation, url: str | None = None) -> InvitationInfo:
     """An invitation as JSON."""
-    return InvitationInfo(row.id, row.role, row.uses_left, at_text(row.made_ms), at_text(row.expires_ms), url)
+    return InvitationInfo(row.id, row.role, row.uses_left, at_text(row.made_ms), at_text(row.expires_ms), row.room, url)

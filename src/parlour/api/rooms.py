@@ -1,23 +1,29 @@
-"""Rooms: which there are, and the extent of the log of one."""
+"""Rooms: which there are, what they are, and making and changing them."""
 
 from __future__ import annotations
 
 from parlour.api.bodies import read_json
+from parlour.api.messages import room_path
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import DEFAULT_LIMIT, JsonOfRoom, Limit, OnlyJson
 from parlour.api.resource import Resource
+from parlour.api.sign_ins import DISK, JSON_BODY
 from parlour.chat.new_rooms import LOOKED_AT
+from parlour.core.actor import Actor
+from parlour.core.event import Log
+from parlour.core.payloads import Settings
+from parlour.http.fields import FieldName
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
-from parlour.schema.commands import ChangeSettings
 from parlour.schema.json_line import encode
-from parlour.schema.pages import RoomInfo, RoomList, RoomSettings
+from parlour.schema.rooms import ChangeRoom, CreateRoom, RoomInfo, RoomList
 
 NEWER = {"room": "$response.body#/room", "since": "{$response.body#/epoch}.{$response.body#/head_seq}"}
 """For a link to what comes after the newest event."""
 
 
 _FIRST = {"room": "$response.body#/rooms/0/room"}
+_MADE = {"getRoom": {"room": "$response.body#/room"}}
 
 
 class ListOptions(OnlyJson, frozen=True, kw_only=True):
@@ -34,7 +40,7 @@ class RoomsResource(Resource):
         "/api/v1/rooms",
         "The rooms that have events",
         id="getRooms",
-        help="Most recently active first.",
+        help="Most recently active first: the public ones, and the private ones that you are in.",
         right="read",
         rate="reading",
         parameters=ListOptions,
@@ -45,21 +51,41 @@ class RoomsResource(Resource):
     async def list(self, request: Request, options: ListOptions) -> Response:
         """Rooms with events, most recently active first."""
         bill = self.guard.bill(request)
-        limit, epoch = options.limit or DEFAULT_LIMIT, self.context.store.epoch
+        limit = options.limit or DEFAULT_LIMIT
         found = await self.context.door.rooms(request.actor, LOOKED_AT)  # more than are ever shown
         began = bill.began()
         found = self.context.new_rooms.listed(found)
-        rooms = [
-            RoomInfo(room.room, epoch, room.log.first_seq, room.log.head_seq, room.active_at) for room in found[:limit]
-        ]
+        rooms = [self._info(request.actor, room.room, room.log, room.active_at) for room in found[:limit]]
         body = encode(RoomList(rooms, len(found) > limit))
         bill.charge(began, len(body))
         return Response(body=body, content_type=JSON)
 
     @Operation(
+        "POST",
+        "/api/v1/rooms",
+        "Make a room",
+        id="createRoom",
+        help="You own it. A `private` one is for its members alone: its address begins with `~`, has some random "
+        "letters, and answers 404 to everybody else. Public rooms are also made by the first message to them.",
+        right="create",
+        parameters=OnlyJson,
+        body=CreateRoom,
+        answers=(Success(201, "The room.", RoomInfo, always=("Location",), links=_MADE),),
+        refusals=(*JSON_BODY, "forbidden", "bad_room_name", "reserved_name", "name_taken", "bad_text", *DISK),
+        example='-u alice --json \'{"title":"Leads","access":"private"}\' {url}/api/v1/rooms',
+    )
+    async def create(self, request: Request, _: OnlyJson) -> Response:
+        """A new room."""
+        body = read_json(request, CreateRoom)
+        settings = Settings(body.access, body.title, body.topic, None, body.read_only, body.history)
+        made = await self.context.rooms.create(request.actor, body.room, settings)
+        info = await self._now(request.actor, made.room)
+        return Response(201, encode(info), JSON, ((FieldName.LOCATION, room_path(request.peer.prefix, made.room)),))
+
+    @Operation(
         "GET",
         "/api/v1/rooms/{room}",
-        "The extent of a room's log",
+        "What a room is, and the extent of its log",
         id="getRoom",
         help="A room nobody has spoken in reads as an empty log: `head_seq` is 0.",
         right="read",
@@ -70,31 +96,49 @@ class RoomsResource(Resource):
         example="{url}/api/v1/rooms/lobby",
     )
     async def describe(self, request: Request, options: JsonOfRoom) -> Response:
-        """The extent of a room's log."""
-        log = await self.context.door.extent(request.actor, options.room)
-        info = RoomInfo(options.room, self.context.store.epoch, log.first_seq, log.head_seq)
-        return Response(body=encode(info), content_type=JSON)
+        """What a room is."""
+        return Response(body=encode(await self._now(request.actor, options.room)), content_type=JSON)
 
     @Operation(
-        "PUT",
-        "/api/v1/rooms/{room}/settings",
-        "Close a room to guests, or open it",
-        id="putSettings",
-        help="For those who run the server: through the operator's socket, or as the program that embeds it. "
-        "Answered when it is on disk; guests post nothing after that event, and are shown nothing after it.",
+        "PATCH",
+        "/api/v1/rooms/{room}",
+        "Change what a room is",
+        id="changeRoom",
+        help="For its owners, and for those who run the server. Answered when it is on disk: from that event on guests "
+        "post nothing in a closed room and are shown nothing of it, and nobody adds to an archived one.",
         right="govern",
         parameters=JsonOfRoom,
-        body=ChangeSettings,
-        answers=(Success(200, "What is in force.", RoomSettings),),
-        refusals=(
-            *("not_found", "bad_json", "bad_utf8", "unsupported_media_type"),
-            *("outcome_unknown", "draining", "storage_unavailable", "storage_full"),
-        ),
-        example="--unix-socket {data}/operator.sock"
-        ' -X PUT --json \'{"access":"open"}\' {url}/api/v1/rooms/lobby/settings',
+        body=ChangeRoom,
+        answers=(Success(200, "What is in force.", RoomInfo),),
+        refusals=(*JSON_BODY, "not_found", "forbidden", "bad_text", *DISK),
+        example='--unix-socket {data}/operator.sock -X PATCH --json \'{"access":"open"}\' {url}/api/v1/rooms/lobby',
     )
-    async def set_settings(self, request: Request, options: JsonOfRoom) -> Response:
-        """Who may use a room."""
-        access = read_json(request, ChangeSettings).access
-        policy = await self.context.closing.set_access(request.actor, options.room, access)
-        return Response(body=encode(RoomSettings(options.room, policy.access, policy.seq)), content_type=JSON)
+    async def change(self, request: Request, options: JsonOfRoom) -> Response:
+        """Title, topic, who may use it, and whether it is archived."""
+        body = read_json(request, ChangeRoom)
+        settings = Settings(body.access, body.title, body.topic, body.archived, body.read_only, body.history)
+        await self.context.rooms.change(request.actor, options.room, settings)
+        log = await self.context.store.log(options.room)
+        return Response(body=encode(self._info(request.actor, options.room, log)), content_type=JSON)
+
+    async def _now(self, actor: Actor, room: str) -> RoomInfo:
+        return self._info(actor, room, await self.context.door.extent(actor, room))
+
+    def _info(self, actor: Actor, room: str, log: Log, active_at: str | None = None) -> RoomInfo:
+        policy = self.context.policies.of(room)
+        return RoomInfo(
+            room,
+            self.context.store.epoch,
+            max(log.first_seq, self.context.policies.first_seq(actor, room)),
+            log.head_seq,
+            policy.access,
+            active_at,
+            policy.title,
+            policy.topic,
+            policy.is_archived,
+            policy.is_read_only,
+            policy.history,
+            policy.seq,
+            len(policy.members),
+            policy.role_of(None if actor.account is None else actor.account.id),
+        )

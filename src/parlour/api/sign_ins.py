@@ -125,8 +125,9 @@ class SignInsResource(Resource):
         """A new token, for oneself or a bot."""
         body = read_json(request, TokenBody)
         account = own_or_bot(self.context.people.identities, request, body.account)
+        rooms = None if body.rooms is None else frozenset(body.rooms)
         made = await self.context.people.sign_ins.make_token(
-            request.actor, account, body.label, frozenset(body.scopes), body.days
+            request.actor, account, body.label, frozenset(body.scopes), body.days, rooms
         )
         return Response(201, encode(sign_in_info(made.sign_in, None, made.secret)), JSON)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from parlour.api.context import Context
 from parlour.api.guard import Guard
+from parlour.chat.policies import who
 from parlour.chat.reading import Place
 from parlour.http.request import Request
 from parlour.http.response import NDJSON, SSE, TEXT, OpenResponse, Upgrade
@@ -35,6 +36,7 @@ class Streams:
             clock=context.clock,
             throttle=context.throttle,
             timing=Timing(context.limits.websocket_ping_s, context.limits.stalled_s, context.ids.fraction),
+            current=context.people.identities.current,
         )
 
     def one(self, request: Request, channel: Channel, format_: str, start: Start, place: Place) -> OpenResponse:
@@ -67,4 +69,4 @@ class Streams:
 
     def _client(self, request: Request, place: Place) -> Client:
         rule = self._context.policies.rule(request.actor, "read")
-        return Client(request.actor, self._guard.bill(request), place.keep(), rule)
+        return Client(request.actor, self._guard.bill(request), place.keep(), who(request.actor), rule)

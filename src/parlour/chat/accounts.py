@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from parlour.chat.identities import Identities
 from parlour.chat.invitations import FIRST_OWNER, Invitations
+from parlour.chat.members import come_in
 from parlour.chat.passwords import Passwords
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
-from parlour.chat.server_log import by, log
+from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.accounts import (
     ACCOUNT,
     ACCOUNT_LIKE,
@@ -22,10 +23,11 @@ from parlour.chat.tables.accounts import (
 )
 from parlour.chat.tables.invitations import USE_INVITATION, Invitation
 from parlour.chat.tables.sessions import END_SESSIONS_BUT, END_SIGN_INS_OF
-from parlour.chat.transactions import Transaction
+from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import Account, Role, account_name, check_password, skeleton
 from parlour.core.actor import OPERATOR, Actor
 from parlour.core.errors import Refusal
+from parlour.core.event import Log
 from parlour.core.names import display_name
 from parlour.core.payloads import AccountChanged, SignInChanged
 from parlour.core.secret import digest
@@ -62,17 +64,25 @@ class Accounts:
         check_password(password, name, display)
         hashed = await self._passwords.hash(password)
         id_ = f"u_{self._ids.token()}"
+        if invitation.role == "none":
+            raise Refusal("forbidden", "This link is for those who have an account: sign in.")
         account = Account(id_, name, display, "member", invitation.role, None, "active")
         return await self._store.run(self._register(invitation.id, digest(secret), account, hashed))
 
     def _register(self, id_: str, invitation: str, account: Account, hashed: str) -> Transaction[Account]:
         if id_ == FIRST_OWNER:
-            used: bool = not (yield OWNERS())
-        else:
-            used = bool((yield USE_INVITATION(invitation, self._clock.now_ms())))
+            if (yield OWNERS()):
+                raise Refusal("link_gone")
+            return (yield from self._add(OPERATOR, account, hashed))
+        used: list[Invitation] = yield USE_INVITATION(invitation, self._clock.now_ms())
         if not used:
             raise Refusal("link_gone")
         yield from self._add(OPERATOR, account, hashed)
+        room = used[0].room
+        if room is not None:
+            log: Log = yield FindLog(room)
+            if not log.policy.is_archived:
+                yield from come_in(account, room, log.policy)
         return account
 
     async def make_bot(self, actor: Actor, name: str, display: str) -> Account:
@@ -101,7 +111,7 @@ class Accounts:
             hashed,
             self._clock.now_ms(),
         )
-        yield log(by(actor), AccountChanged("made", account))
+        yield append_to_log(by(actor), AccountChanged("made", account))
         return account
 
     async def set_display(self, actor: Actor, display: str) -> Account:
@@ -177,7 +187,7 @@ def _now(id_: str) -> Transaction[Account]:
 def _set_display(actor: Actor, id_: str, display: str) -> Transaction[Account]:
     yield SET_DISPLAY(id_, display)
     account = yield from _now(id_)
-    yield log(by(actor), AccountChanged("display", account))
+    yield append_to_log(by(actor), AccountChanged("display", account))
     return account
 
 
@@ -187,7 +197,7 @@ def _rename(actor: Actor, id_: str, name: str) -> Transaction[Account]:
         raise Refusal("name_taken", field="name")
     yield SET_NAME(id_, name, skeleton(name))
     account = yield from _now(id_)
-    yield log(by(actor), AccountChanged("name", account))
+    yield append_to_log(by(actor), AccountChanged("name", account))
     return account
 
 
@@ -196,8 +206,8 @@ def _set_password(actor: Actor, id_: str, hashed: str, but: str) -> Transaction[
     account = yield from _now(id_)
     ended: list[str] = yield END_SESSIONS_BUT(id_, but)
     for sign_in in ended:
-        yield log(by(actor), SignInChanged("ended", id_, sign_in, ""))
-    yield log(by(actor), AccountChanged("password", account))
+        yield append_to_log(by(actor), SignInChanged("ended", id_, sign_in, ""))
+    yield append_to_log(by(actor), AccountChanged("password", account))
     return account
 
 
@@ -205,7 +215,7 @@ def _set_role(actor: Actor, id_: str, role: Role) -> Transaction[Account]:
     yield from _keep_an_owner(id_)
     yield SET_ROLE(id_, role)
     account = yield from _now(id_)
-    yield log(by(actor), AccountChanged("role", account))
+    yield append_to_log(by(actor), AccountChanged("role", account))
     return account
 
 
@@ -218,7 +228,7 @@ def _set_state(actor: Actor, id_: str, *, is_active: bool) -> Transaction[Accoun
             yield from _set_state(actor, bot.id, is_active=False)
     yield SET_STATE(id_, "active" if is_active else "disabled")
     account = yield from _now(id_)
-    yield log(by(actor), AccountChanged("state", account))
+    yield append_to_log(by(actor), AccountChanged("state", account))
     return account
 
 

@@ -57,6 +57,7 @@ class _Known(NamedTuple):
     made_ms: int
     expires_ms: int
     used_ms: int
+    rooms: frozenset[str] | None = None
 
 
 class Identities:
@@ -119,7 +120,7 @@ class Identities:
         if now_ms - known.used_ms > USED_EVERY_MS and known.sign_in is not None:
             self._used(credentials.key, known, now_ms)
         account = self._accounts[known.account]
-        return Actor(account.kind, account.id, known.kind, address, account, known.sign_in, known.scopes)
+        return Actor(account.kind, account.id, known.kind, address, account, known.sign_in, known.scopes, known.rooms)
 
     async def identify(self, credentials: Credentials, address: str) -> Actor | None:
         """Who asks; None for a session that has ended.
@@ -179,7 +180,10 @@ class Identities:
         scopes: frozenset[Scope] | None = None
         if found.kind == "token":
             scopes = frozenset(found.scopes.split())  # type: ignore[arg-type]
-        return _Known(found.kind, found.account, found.id, scopes, found.made_ms, found.expires_ms, found.used_ms)
+        rooms = frozenset(found.rooms.split()) if found.rooms else None
+        return _Known(
+            found.kind, found.account, found.id, scopes, found.made_ms, found.expires_ms, found.used_ms, rooms
+        )
 
     def _is_active(self, id_: str) -> bool:
         account = self._accounts.get(id_)
@@ -193,6 +197,14 @@ class Identities:
         self._known[key] = known._replace(used_ms=now_ms, expires_ms=expires_ms)
         assert known.sign_in is not None
         self._store.run(_use(known.sign_in, now_ms, expires_ms)).add_done_callback(_ignore)
+
+    def current(self, actor: Actor) -> Actor:
+        """The same actor, with its account as it is now."""
+        account = actor.account
+        if account is None:
+            return actor
+        now = self._accounts[account.id]
+        return actor if now is account else actor._replace(account=now)
 
     # --- what ends ---
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from parlour.chat.identities import DAY_MS
+from parlour.chat.members import come_in
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
-from parlour.chat.server_log import by, log
+from parlour.chat.room_steps import allowed_policy
+from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.accounts import OWNERS
 from parlour.chat.tables.invitations import (
     ADD_INVITATION,
@@ -15,14 +17,20 @@ from parlour.chat.tables.invitations import (
     END_OWNER_INVITATIONS,
     END_RESETS_OF,
     INVITATION,
+    INVITATION_BY_ID,
     INVITATIONS,
+    USE_INVITATION,
     Invitation,
 )
-from parlour.chat.transactions import Transaction
+from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import MAX_INVITATION_DAYS, MAX_INVITATION_USES, Account, Role
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
+from parlour.core.event import Log
+from parlour.core.names import room_name
 from parlour.core.payloads import InvitationChanged
+from parlour.core.permissions import Rule
+from parlour.core.policy import Policy
 from parlour.core.secret import digest
 
 OWNER_MS = 3_600_000
@@ -54,16 +62,26 @@ class Invitations:
         self._first = (digest(secret), self._clock.now_ms() + OWNER_MS)
         return secret
 
-    async def make(self, actor: Actor, role: Role, uses: int, days: int) -> NewInvitation:
-        """Make a link by which `uses` people can make an account with a role. Raises Refusal."""
-        self._policies.require(actor, "administer", None)
+    async def make(
+        self, actor: Actor, role: Role | Literal["none"], uses: int, days: int, room: str | None = None
+    ) -> NewInvitation:
+        """Make a link by which `uses` people make an account with a role, and join a room if one is given.
+
+        With the role `none` it is for those who have an account. Raises Refusal.
+        """
+        if room is not None:
+            room = room_name(room)
+            self._policies.require(actor, "moderate", room)
+        if role != "none" or room is None:
+            self._policies.require(actor, "administer", None)
         if role == "owner":
             _require_owner(actor)
         if not 1 <= uses <= MAX_INVITATION_USES:
             raise Refusal("bad_parameter", f"An invitation is for 1 to {MAX_INVITATION_USES} people.", field="uses")
         if not 1 <= days <= MAX_INVITATION_DAYS:
             raise Refusal("bad_parameter", f"An invitation lasts 1 to {MAX_INVITATION_DAYS} days.", field="days")
-        return await self._store.run(self._make(actor, role, None, uses, days * DAY_MS))
+        rule = None if room is None else self._policies.rule(actor, "moderate")
+        return await self._store.run(self._make(actor, role, None, uses, days * DAY_MS, room, rule))
 
     async def for_owner(self, actor: Actor) -> NewInvitation:
         """A link for an owner, of one use, that works for an hour; an earlier one ends. Raises Refusal."""
@@ -90,25 +108,67 @@ class Invitations:
             raise Refusal("link_gone")
         return rows[0]
 
-    async def all(self, actor: Actor) -> list[Invitation]:
-        """All that can still be used, the newest first. Raises Refusal."""
-        self._policies.require(actor, "administer", None)
+    async def all(self, actor: Actor, room: str | None = None) -> list[Invitation]:
+        """All that can still be used, or those to a room, the newest first. Raises Refusal."""
+        if room is None:
+            self._policies.require(actor, "administer", None)
+        else:
+            self._policies.require(actor, "moderate", room)
         rows = await self._store.query(INVITATIONS(self._clock.now_ms()))
-        return [row for row in rows if row.uses_left > 0]
+        return [row for row in rows if row.uses_left > 0 and room in (None, row.room)]
+
+    async def accept(self, actor: Actor, secret: str) -> str:
+        """Join the room that a link leads to, with the account that one has. Returns the room.
+
+        Raises Refusal("link_gone"), ("read_only") for a room that was archived, ("login_required").
+        """
+        if actor.account is None:
+            raise Refusal("login_required", "Sign in first.")
+        invitation = await self.find(secret)
+        if invitation.room is None:
+            raise Refusal("link_gone")
+        policy = await self._store.run(self.use_for_room(digest(secret), actor.account))
+        self._policies.learn(invitation.room, policy)
+        return invitation.room
+
+    def use_for_room(self, hashed: str, account: Account) -> Transaction[Policy]:
+        """Use a link for a room; a member stays what it is, and uses nothing up."""
+        found: list[Invitation] = yield INVITATION(hashed)
+        room = found[0].room if found else None
+        if room is None:
+            raise Refusal("link_gone")
+        log: Log = yield FindLog(room)
+        if account.id in log.policy.members:
+            return log.policy
+        if not (yield USE_INVITATION(hashed, self._clock.now_ms())):
+            raise Refusal("link_gone")
+        return (yield from come_in(account, room, log.policy))
 
     async def end(self, actor: Actor, id_: str) -> None:
-        """End one at once. Raises Refusal("not_found") if there is none."""
-        self._policies.require(actor, "administer", None)
+        """End one at once; one to a room by its moderators too. Raises Refusal("not_found") if there is none."""
+        rows = await self._store.query(INVITATION_BY_ID(id_))
+        room = rows[0].room if rows else None
+        if room is None or not self._policies.may(actor, "moderate", room):
+            self._policies.require(actor, "administer", None)
         await self._store.run(_end(actor, id_))
 
     def _make(
-        self, actor: Actor, role: Role, account: str | None, uses: int, lasts_ms: int
+        self,
+        actor: Actor,
+        role: Role | Literal["none"],
+        account: str | None,
+        uses: int,
+        lasts_ms: int,
+        room: str | None = None,
+        rule: Rule | None = None,
     ) -> Transaction[NewInvitation]:
+        if room is not None and rule is not None:
+            yield from allowed_policy(actor, room, rule)
         secret, id_, now_ms = self._ids.secret(), f"i_{self._ids.token()}", self._clock.now_ms()
         maker = None if actor.account is None else actor.account.id
-        made = Invitation(id_, maker, account, role, uses, now_ms, now_ms + lasts_ms)
-        yield ADD_INVITATION(digest(secret), id_, maker, account, role, uses, now_ms, made.expires_ms)
-        yield log(by(actor), InvitationChanged("made", id_, role))
+        made = Invitation(id_, maker, account, role, uses, now_ms, now_ms + lasts_ms, room)
+        yield ADD_INVITATION(digest(secret), id_, maker, account, role, uses, now_ms, made.expires_ms, room)
+        yield append_to_log(by(actor), InvitationChanged("made", id_, role, room))
         return NewInvitation(made, secret)
 
     def _for_owner(self, actor: Actor) -> Transaction[NewInvitation]:
@@ -130,4 +190,4 @@ def _end(actor: Actor, id_: str) -> Transaction[None]:
     ended: list[str] = yield END_INVITATION(id_)
     if not ended:
         raise Refusal("not_found", "There is no such invitation.")
-    yield log(by(actor), InvitationChanged("ended", id_, ""))
+    yield append_to_log(by(actor), InvitationChanged("ended", id_, ""))

@@ -2,62 +2,118 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from collections.abc import Mapping
+from functools import lru_cache
 
-from parlour.core.accounts import Role, Scope
 from parlour.core.actor import Actor
-from parlour.core.event import NO_POLICY, AuthorKind, Policy
-from parlour.core.permissions import RIGHTS, Access, Right, Rule, rule
+from parlour.core.errors import Refusal
+from parlour.core.names import PRIVATE
+from parlour.core.payloads import Payload
+from parlour.core.permissions import RIGHTS, Access, Right, Rule, Who, first_seq, refused_everywhere, rule
+from parlour.core.policy import NO_POLICY, NO_ROOM, Policy
+
+_WRONG_ROOM = "This token is for another room."
 
 
 class Policies:
-    """The policies of rooms as far as they are known here: those with one, since somebody has opened the room.
+    """The policies of all rooms that have one. All methods are called on the event loop.
 
-    All methods are called on the event loop. What is not known yet is decided elsewhere: the store judges every draft
-    by the newest policy, and a channel comes with that of its room.
+    The store judges every draft again by the newest policy of its room (`core.event.Draft`).
     """
 
     def __init__(self, server: Access) -> None:
-        self._rules = {right: {kind: rule(kind, right, server) for kind in row} for right, row in RIGHTS.items()}
-        self._rule = lru_cache(maxsize=1024)(partial(_rule_of_account, server))
+        """`load` is to be called before anybody asks."""
+        self.server = server
+        self._rules = {right: {kind: rule(Who(kind), right, server) for kind in row} for right, row in RIGHTS.items()}
+        self._rule = lru_cache(maxsize=4096)(lambda who, right: rule(who, right, server))
         self._rooms: dict[str, Policy] = {}
+        self._of_account: dict[str, set[str]] = {}  # account to the rooms that it is a member of
+
+    def load(self, rooms: Mapping[str, Policy]) -> None:
+        """Take the policies that the store has (`Store.policies`)."""
+        for room, policy in rooms.items():
+            self.learn(room, policy)
 
     def of(self, room: str) -> Policy:
-        """The newest policy of a room that is known."""
-        return self._rooms.get(room, NO_POLICY)
+        """The newest policy of a room, by its canonical name."""
+        policy = self._rooms.get(room)
+        if policy is None:
+            return NO_ROOM if room.startswith(PRIVATE) else NO_POLICY
+        return policy
+
+    def all(self) -> Mapping[str, Policy]:
+        """Every room that has a policy, with it."""
+        return self._rooms
+
+    def rooms_of(self, account: str) -> frozenset[str]:
+        """The rooms that an account is a member of."""
+        return frozenset(self._of_account.get(account, ()))
 
     def learn(self, room: str, policy: Policy) -> None:
         """Remember a policy, unless a newer one is known."""
-        if policy.seq > self.of(room).seq:
-            self._rooms[room] = policy
+        before = self.of(room)
+        if policy.seq <= before.seq:
+            return
+        self._rooms[room] = policy
+        for account in before.members.keys() - policy.members.keys():
+            rooms = self._of_account[account]
+            rooms.discard(room)
+            if not rooms:
+                del self._of_account[account]
+        for account in policy.members.keys() - before.members.keys():
+            self._of_account.setdefault(account, set()).add(room)
+
+    def changed(self, room: str, seq: int, payload: Payload) -> None:
+        """Learn what the event `seq` of a room says; it follows on what is known."""
+        before = self.of(room)
+        if seq > before.seq:
+            self.learn(room, before.after(seq, payload))
 
     def judged(self, actor: Actor, right: Right, room: str) -> tuple[int, Rule]:
         """Judge a right in a room: what a draft has to carry, the seq of the policy and the rule. Raises Refusal."""
         rule = self.rule(actor, right)
-        policy = self._rooms.get(room, NO_POLICY)
+        policy = self._rooms.get(room)
+        if policy is None:
+            policy = self.of(room)
+        if actor.rooms is not None and room not in actor.rooms:
+            raise Refusal("forbidden", _WRONG_ROOM)
         refusal = rule(policy)
         if refusal is not None:
             raise refusal
         return policy.seq, rule
 
     def rule(self, actor: Actor, right: Right) -> Rule:
-        """What judges a right of an actor by the policy of any room."""
+        """What judges a right of an actor by the policy of any room that its credential is for."""
         if actor.account is None:
             return self._rules[right][actor.kind]
-        return self._rule(actor.account.kind, right, actor.account.role, actor.scopes)
+        return self._rule(who(actor), right)
 
     def may(self, actor: Actor, right: Right, room: str) -> bool:
         """Whether an actor has a right in a room, by its canonical name."""
-        return self.rule(actor, right)(self.of(room)) is None
+        return (actor.rooms is None or room in actor.rooms) and self.rule(actor, right)(self.of(room)) is None
 
     def require(self, actor: Actor, right: Right, room: str | None) -> None:
-        """Raises Refusal("login_required") for an actor without the right in a room; None is the server as a whole."""
-        refusal = self.rule(actor, right)(NO_POLICY if room is None else self.of(room))
+        """Judge a right in a room; None is the server as a whole. Raises Refusal as the rule says."""
+        if room is None:
+            is_elsewhere = actor.rooms is not None and right not in ("read", "post")
+            refusal = refused_everywhere(who(actor), right, self.server)
+        else:
+            is_elsewhere = actor.rooms is not None and room not in actor.rooms
+            refusal = self.rule(actor, right)(self.of(room))
+        if is_elsewhere:
+            raise Refusal("forbidden", _WRONG_ROOM)
         if refusal is not None:
             raise refusal
 
+    def first_seq(self, actor: Actor, room: str) -> int:
+        """The first event of a room that an actor is shown, if it may read it."""
+        policy = self._rooms.get(room)
+        return 1 if policy is None else first_seq(who(actor), policy)
 
-def _rule_of_account(
-    server: Access, kind: AuthorKind, right: Right, role: Role, scopes: frozenset[Scope] | None
-) -> Rule:
-    return rule(kind, right, server, role, scopes)
+
+def who(actor: Actor) -> Who:
+    """What an actor is to the table of rights."""
+    account = actor.account
+    if account is None:
+        return Who(actor.kind)
+    return Who(account.kind, account.id, account.role, actor.scopes)

@@ -13,6 +13,7 @@ from parlour.chat.statements import Query, R
 from parlour.chat.transactions import T, Transaction
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Draft, Log, Stored
+from parlour.core.policy import Policy
 
 OnAnswer: TypeAlias = Callable[[Answer], None]
 """Is told the answer to a draft, once, on the event loop."""
@@ -26,7 +27,10 @@ class Commit(NamedTuple):
 
 
 class RoomSummary(NamedTuple):
-    """A room that has events, for lists. `active_at` is the time of its newest event (`2026-11-22T06:41:23.123Z`)."""
+    """A room that has events, for lists; without its policy.
+
+    `active_at` is the time of its newest event (`2026-11-22T06:41:23.123Z`).
+    """
 
     room: str
     log: Log
@@ -137,7 +141,16 @@ class Store(Protocol):
         """The rows of a statement that changes nothing, as of a moment after this call. Raises like `log`."""
 
     async def rooms(self, limit: int) -> list[RoomSummary]:
-        """The rooms with the newest events, last active first (at equal times by name), at most `limit` (≤ 1024)."""
+        """The rooms with the newest events, last active first (at equal times by name), at most `limit` (≤ 1024).
+
+        Without private ones, and without the logs that are no rooms.
+        """
+
+    async def summaries(self, rooms: Sequence[str]) -> list[RoomSummary]:
+        """Those of these rooms that have events, in no order; also private ones. Raises like `log`."""
+
+    async def policies(self) -> dict[str, Policy]:
+        """Every room that has a policy event, with the policy at the end of its log. Raises like `log`."""
 
     def is_ready(self) -> bool:
         """Whether an append would be tried now (false when full, failed or closing)."""

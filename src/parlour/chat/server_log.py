@@ -9,7 +9,7 @@ from parlour.core.event import Author, Draft
 from parlour.core.payloads import SERVER_LOG, Payload
 
 
-def log(by: Author, payload: Payload) -> Append:
+def append_to_log(by: Author, payload: Payload) -> Append:
     """The step that appends an event to the server's log."""
     return Append(Draft(SERVER_LOG, by, payload))
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from parlour.chat.guests import author_of
 from parlour.chat.identities import DAY_MS, IDLE_MS, Identities
 from parlour.chat.ports import Clock, Ids, Store
-from parlour.chat.server_log import by, log
+from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.accounts import ACCOUNT, PASSWORD_OF
 from parlour.chat.tables.sessions import (
     ADD_SIGN_IN,
@@ -21,12 +21,14 @@ from parlour.core.accounts import MAX_TOKEN_DAYS, SCOPES, Account, Scope
 from parlour.core.actor import Actor
 from parlour.core.devices import device
 from parlour.core.errors import Refusal
+from parlour.core.names import room_name
 from parlour.core.payloads import SignInChanged
 from parlour.core.secret import api_token, digest
 from parlour.core.text import visible
 
 MAX_SESSIONS = 20
 MAX_TOKENS = 50
+MAX_TOKEN_ROOMS = 20
 MAX_LABEL_CHARS = 64
 TOKEN_DAYS = 90
 
@@ -68,22 +70,33 @@ class SignIns:
         return NewSignIn(row, account, secret)
 
     async def make_token(
-        self, actor: Actor, account: Account, label: str, scopes: frozenset[Scope], days: int
+        self,
+        actor: Actor,
+        account: Account,
+        label: str,
+        scopes: frozenset[Scope],
+        days: int,
+        rooms: frozenset[str] | None = None,
     ) -> NewSignIn:
-        """Make a token of one's own account, or of a bot that one owns. Raises Refusal."""
+        """Make a token of one's own account, or of a bot that one owns; for some rooms, or for all. Raises Refusal."""
         self._require_own(actor, account)
         if not scopes or not scopes <= set(SCOPES):
             raise Refusal("bad_parameter", f"Scopes are one or more of {', '.join(SCOPES)}.", field="scopes")
         if actor.scopes is not None and "admin" not in actor.scopes and not scopes <= actor.scopes:
             raise Refusal("forbidden", "A token makes no token that may do more.")
+        names = None if rooms is None else frozenset(map(room_name, rooms))
+        if names is not None and not 1 <= len(names) <= MAX_TOKEN_ROOMS:
+            raise Refusal("bad_parameter", f"A token is for 1 to {MAX_TOKEN_ROOMS} rooms, or for all.", field="rooms")
+        if actor.rooms is not None and (names is None or not names <= actor.rooms):
+            raise Refusal("forbidden", "A token makes no token for other rooms.")
         if not 1 <= days <= MAX_TOKEN_DAYS:
             raise Refusal("bad_parameter", f"A token lasts 1 to {MAX_TOKEN_DAYS} days.", field="days")
         if not label.strip():
             raise Refusal("bad_parameter", "Say what the token is for.", field="label")
         token, id_ = api_token(self._ids.secret()), f"t_{self._ids.token()}"
         now_ms = self._clock.now_ms()
-        wanted = " ".join(scope for scope in SCOPES if scope in scopes)
-        row = SignIn(id_, account.id, "token", _label(label), wanted, now_ms, 0, now_ms + days * DAY_MS)
+        wanted, where = " ".join(scope for scope in SCOPES if scope in scopes), " ".join(sorted(names or ()))
+        row = SignIn(id_, account.id, "token", _label(label), wanted, now_ms, 0, now_ms + days * DAY_MS, where)
         await self._store.run(_begin(account, row, token, MAX_TOKENS))
         return NewSignIn(row, account, token)
 
@@ -139,22 +152,23 @@ def _begin(account: Account, row: SignIn, secret: str, at_most: int, hashed: str
         raise Refusal("forbidden", f"An account has at most {at_most} tokens: end one that is not used.")
     for oldest in sorted(same, key=lambda each: each.used_ms)[: max(0, len(same) - at_most + 1)]:
         yield END_SIGN_IN(oldest.id, account.id)
-        yield log(author_of(account), SignInChanged("ended", account.id, oldest.id, oldest.label))
-    yield ADD_SIGN_IN(digest(secret), row.id, account.id, row.kind, row.label, row.scopes, row.made_ms, row.expires_ms)
-    yield log(author_of(account), SignInChanged("begun", account.id, row.id, row.label))
+        yield append_to_log(author_of(account), SignInChanged("ended", account.id, oldest.id, oldest.label))
+    hashed, made, expires = digest(secret), row.made_ms, row.expires_ms
+    yield ADD_SIGN_IN(hashed, row.id, account.id, row.kind, row.label, row.scopes, made, expires, row.rooms)
+    yield append_to_log(author_of(account), SignInChanged("begun", account.id, row.id, row.label))
 
 
 def _end(actor: Actor, account: str, id_: str) -> Transaction[None]:
     ended: list[str] = yield END_SIGN_IN(id_, account)
     if not ended:
         raise Refusal("not_found", "There is no such session or token.")
-    yield log(by(actor), SignInChanged("ended", account, id_, ""))
+    yield append_to_log(by(actor), SignInChanged("ended", account, id_, ""))
 
 
 def _end_others(actor: Actor, account: str, but: str) -> Transaction[int]:
     ended: list[str] = yield END_SESSIONS_BUT(account, but)
     for id_ in ended:
-        yield log(by(actor), SignInChanged("ended", account, id_, ""))
+        yield append_to_log(by(actor), SignInChanged("ended", account, id_, ""))
     return len(ended)
 
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import click
 
-from parlour.chat.closing import Closing
 from parlour.chat.policies import Policies
+from parlour.chat.rooms import Rooms
 from parlour.cli.data import data_option
 from parlour.cli.operator import ask_server
 from parlour.cli.output import EXIT_REFUSED, EXIT_UNREACHABLE, fail
@@ -18,7 +18,7 @@ from parlour.clock import SystemClock, SystemIds
 from parlour.core.actor import OPERATOR
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
-from parlour.core.payloads import Access
+from parlour.core.payloads import Access, Settings
 from parlour.store.sqlite.directory import DATABASE
 from parlour.store.sqlite.errors import DirectoryInUse, StoreError
 from parlour.store.sqlite.store import SqliteStore
@@ -71,10 +71,10 @@ def _set(directory: Path, room: str, access: Access) -> int:
 def _tell_server(directory: Path, room: str, access: Access) -> int | None:
     """Have the running server do it: the seq of the policy in force; None if no server listens."""
     try:
-        answer = ask_server(directory, "PUT", f"/api/v1/rooms/{quote(room, safe='')}/settings", {"access": access})
+        answer = ask_server(directory, "PATCH", f"/api/v1/rooms/{quote(room, safe='')}", {"access": access})
     except OSError:
         return None
-    seq: int = answer["seq"]
+    seq: int = answer.get("policy_seq", 0)
     return seq
 
 
@@ -91,7 +91,9 @@ async def _set_in_directory(directory: Path, room: str, access: Access) -> int:
     except StoreError as error:
         fail(EXIT_UNREACHABLE, str(error))
     try:
-        policy = await Closing(store, Policies("open")).set_access(OPERATOR, room, access)
+        policies = Policies("open")
+        policies.load(await store.policies())
+        policy = await Rooms(store, SystemIds(), policies).change(OPERATOR, room, Settings(access=access))
     except Refusal as refusal:
         fail(EXIT_REFUSED, f"refused: {refusal.detail} ({refusal.code})")
     finally:

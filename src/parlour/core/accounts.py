@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from parlour.core.errors import Refusal
 from parlour.core.impersonation import impersonated, skeletons
-from parlour.core.names import room_name
+from parlour.core.names import PRIVATE, room_name
 
 Role: TypeAlias = Literal["member", "moderator", "admin", "owner"]
 """On the server, from the least to the most."""
@@ -67,6 +67,8 @@ def account_name(raw: str) -> str:
     except Refusal as refusal:
         code = "reserved_name" if refusal.code == "reserved_name" else "bad_name"
         raise Refusal(code, refusal.detail.replace("room name", "name"), field="name") from None
+    if name.startswith(PRIVATE):
+        raise Refusal("bad_name", "A name begins with a letter or a digit.", field="name")
     if not MIN_NAME_CHARS <= len(name) <= MAX_NAME_CHARS:
         raise Refusal("bad_name", f"A name has {MIN_NAME_CHARS} to {MAX_NAME_CHARS} characters.", field="name")
     if impersonated(name) is not None:

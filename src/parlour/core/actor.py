@@ -18,7 +18,8 @@ class Actor(NamedTuple):
 
     `id` is what the ids of authors are derived from: nobody else can have it, and it is shown to nobody (that of a
     guest with a cookie contains the secret of the cookie). Rates count by `address`; None has none. Who is signed in
-    has an `account`; `sign_in` is the id of the session or token, `scopes` what a token is for (None: everything).
+    has an `account`; `sign_in` is the id of the session or token, `scopes` what a token is
+    for (None: everything), and `rooms` where (None: everywhere).
     """
 
     kind: AuthorKind
@@ -28,6 +29,7 @@ class Actor(NamedTuple):
     account: Account | None = None
     sign_in: str | None = None
     scopes: frozenset[Scope] | None = None
+    rooms: frozenset[str] | None = None
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,4 @@
-"""Author, Draft, Stored, Policy, Log: the values that travel from a sender to the log and on to every reader."""
+"""Author, Draft, Stored, Log: the values that travel from a sender to the log and on to every reader."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from parlour.core.errors import Refusal
-from parlour.core.payloads import Access, Payload
+from parlour.core.payloads import Payload
+from parlour.core.policy import NO_POLICY, Policy
 
 AuthorKind = Literal["member", "guest", "bot", "system"]
 
@@ -26,17 +27,6 @@ class Author(Struct, frozen=True):
 def shown_name(author: Author) -> str:
     """Who made an event, as a line of text says it: bots are marked, and nobody else can have such a name."""
     return f"{author.name}{BOT_MARK}" if author.kind == "bot" else author.name
-
-
-class Policy(NamedTuple):
-    """Who may use a room: what its newest policy event, which has the seq `seq`, says. `seq` 0: there was none yet."""
-
-    seq: int
-    access: Access
-
-
-NO_POLICY = Policy(0, "open")
-"""That of a room in which nobody has set one."""
 
 
 class Draft(Struct):

@@ -36,12 +36,15 @@ RESERVED: frozenset[str] = frozenset(_RESERVED_WORDS.split())
 """First path segments that the server needs itself (docs/protocol.md#room), now or later, or that browsers and crawlers
 ask for by themselves; no room can have these names."""
 
+PRIVATE = "~"
+"""How the name of a private room begins: nobody makes one by posting to it (docs/decisions/0022-rooms.md)."""
+
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u2800\u3164\uffa0") | frozenset(
     map(chr, (*range(0xFE00, 0xFE10), 0x13441, 0x13442, 0x16FE4, *range(0xE0000, 0xE1000)))
 )
 """Letters, marks and symbols that show nothing (Unicode Default_Ignorable_Code_Point and the blank glyphs)."""
 
-_PLAIN_ROOM = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+_PLAIN_ROOM = re.compile(r"~[a-z0-9][a-z0-9._-]{0,62}|[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _KEY = re.compile(rf"[A-Za-z0-9_-]{{8,{MAX_KEY_CHARS}}}", re.ASCII)
 
 
@@ -49,7 +52,7 @@ def room_name(raw: str) -> str:
     """Give the canonical form of a room name; applying it again changes nothing.
 
     Raises Refusal("reserved_name") for a name that the server needs itself, ("bad_room_name") for any other that is
-    not 1 to 64 letters, digits, `-`, `_` and `.` beginning with a letter or a digit.
+    not 1 to 64 letters, digits, `-`, `_` and `.` beginning with a letter or a digit; a private one has a `~` before it.
     """
     if len(raw) > _MAX_RAW_CHARS:
         raise _bad_room(f"A room name has at most {MAX_NAME_CHARS} characters.")
@@ -67,10 +70,11 @@ def _canonical_room(raw: str) -> str:
         raise _bad_room("A room name has at least one character.")
     if len(name) > MAX_NAME_CHARS:
         raise _bad_room(f"A room name has at most {MAX_NAME_CHARS} characters; this one has {len(name)}.")
-    if not _is_letter_or_digit(name[0]):
-        raise _bad_room(f"A room name begins with a letter or a digit, not with {character(name[0])}.")
+    begins = 1 if name[0] == PRIVATE else 0
+    if not _is_letter_or_digit(name[begins : begins + 1] or name[0]):
+        raise _bad_room(f"A room name begins with a letter or a digit, not with {character(name[begins:] or name)}.")
     marks = MAX_MARKS  # none before the first letter
-    for index, char in enumerate(name):
+    for index, char in enumerate(name[begins:], begins):
         if char in JOINERS and may_join(name, index):
             pass  # part of the letter before it
         elif char in "-_." or may_stand(name, index):
@@ -102,6 +106,38 @@ def _is_letter_or_digit(char: str) -> bool:
 
 def _bad_room(detail: str) -> Refusal:
     return Refusal("bad_room_name", detail, field="room")
+
+
+def room_word(text: str, most: int) -> str:
+    """What of a text can stand in the name of a room, at most `most` characters: `Class 7B` is `class-7b`.
+
+    May be empty.
+    """
+    word = ""
+    for char in _fold(text[:_MAX_RAW_CHARS]):
+        joins = char if _is_letter_or_digit(char) or char in "_." else "-"
+        if joins != "-" or not word.endswith("-"):
+            word += joins
+    return word.strip("-_.")[:most].strip("-_.")
+
+
+def line(raw: str, most: int, field: str) -> str:
+    """The form of a text that stands in one line, such as a title: NFC, trimmed, runs of spaces as one; may be empty.
+
+    Raises Refusal("bad_text") for one longer than `most` code points, or with what cannot be seen, breaks the line or
+    turns it around.
+    """
+    if len(raw) > 4 * most:
+        raise Refusal("bad_text", f"{field} has at most {most} characters.", field=field)
+    text = " ".join(part for part in _SPACES.split(unicodedata.normalize("NFC", raw)) if part)
+    if len(text) > most:
+        raise Refusal("bad_text", f"{field} has at most {most} characters; this one has {len(text)}.", field=field)
+    marks = 0
+    for index, char in enumerate(text):
+        marks = marks + 1 if is_mark(char) else 0
+        if marks > MAX_MARKS or not _may_be_shown(text, index):
+            raise Refusal("bad_text", f"{field} may not contain {character(char)} there.", field=field)
+    return text
 
 
 _COLONS = frozenset(":\uff1a\ufe55\ufe13\u2236\ua789\u02d0\u05c3")
@@ -183,6 +219,6 @@ def check_key(raw: str) -> str:
     return raw
 
 
-def character(char: str) -> str:
-    """Name a character for an error text, without showing it: `U+202E RIGHT-TO-LEFT OVERRIDE`."""
-    return f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip()
+def character(text: str) -> str:
+    """Name the first character of a text for an error, without showing it: `U+202E RIGHT-TO-LEFT OVERRIDE`."""
+    return f"U+{ord(text[0]):04X} {unicodedata.name(text[0], '')}".rstrip()

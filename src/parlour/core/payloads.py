@@ -15,6 +15,15 @@ SERVER_LOG = ".server"
 Access = Literal["open", "members"]
 """`open`: whoever reaches the server may come in. `members`: only those with an account."""
 
+RoomAccess = Literal["open", "members", "private"]
+"""`private`: only the members of the room. It is so from the first event of a room on, or never."""
+
+RoomRole = Literal["member", "moderator", "owner"]
+"""In a room, from the least to the most."""
+
+History = Literal["all", "joined"]
+"""What members may read: everything, or what has come since they joined."""
+
 
 class Payload(Struct, frozen=True, gc=False):
     """What is particular to a type of event; its fields are members of the event's JSON (`schema.event_json`)."""
@@ -38,10 +47,32 @@ class Message(Payload, frozen=True, gc=False):
 
 
 class Settings(Payload, frozen=True, gc=False):
-    """The policy of the room from here on: a policy event."""
+    """What has been changed of a room, from here on; None: left as it was."""
 
     type: ClassVar[str] = "settings"
-    access: Access
+    access: RoomAccess | None = None
+    title: str | None = None
+    topic: str | None = None
+    archived: bool | None = None
+    read_only: bool | None = None
+    history: History | None = None
+
+    def size(self) -> int:
+        """Bytes of memory that the texts take."""
+        return getsizeof(self.title) + getsizeof(self.topic)
+
+
+class MemberChanged(Payload, frozen=True, gc=False):
+    """Somebody has come into a room or gone, or has another role; `role` is None for who is gone.
+
+    `name` is how the account was shown then.
+    """
+
+    type: ClassVar[str] = "member"
+    what: Literal["joined", "left", "added", "removed", "role"]
+    account: str
+    name: str
+    role: RoomRole | None = None
 
 
 class AccountChanged(Payload, frozen=True, gc=False):
@@ -63,12 +94,16 @@ class SignInChanged(Payload, frozen=True, gc=False):
 
 
 class InvitationChanged(Payload, frozen=True, gc=False):
-    """An invitation was made or ended; `role` is what it gives. In the log of the server."""
+    """An invitation was made or ended; `role` is what it gives, `into` the room that it leads to.
+
+    In the log of the server.
+    """
 
     type: ClassVar[str] = "invitation"
     what: Literal["made", "ended"]
     invitation: str
     role: str
+    into: str | None = None
 
 
 class ServerChanged(Payload, frozen=True, gc=False):
@@ -85,6 +120,20 @@ class Redacted(Payload, frozen=True, gc=False):
     type: ClassVar[str] = "redacted"
 
 
-_PAYLOADS = (Message, Settings, AccountChanged, SignInChanged, InvitationChanged, ServerChanged, Redacted)
+_PAYLOADS = (
+    Message,
+    Settings,
+    MemberChanged,
+    AccountChanged,
+    SignInChanged,
+    InvitationChanged,
+    ServerChanged,
+    Redacted,
+)
 PAYLOADS: dict[str, type[Payload]] = {payload.type: payload for payload in _PAYLOADS}
 """Type of event to its class."""
+
+POLICY_PAYLOADS: frozenset[type[Payload]] = frozenset({Settings, MemberChanged})
+"""Those of events that change what a room is (`core.policy`)."""
+
+POLICY_TYPES = frozenset({Settings.type, MemberChanged.type})

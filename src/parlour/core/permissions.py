@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 from parlour.core.accounts import ROLES, Role, Scope
 from parlour.core.errors import Refusal
-from parlour.core.event import AuthorKind, Policy
+from parlour.core.event import AuthorKind
 from parlour.core.payloads import Access as Access
+from parlour.core.payloads import RoomRole
+from parlour.core.policy import Policy
 
-Right = Literal["read", "post", "govern", "account", "administer"]
+Right = Literal["read", "post", "moderate", "govern", "create", "account", "administer"]
 
 MEANINGS: Mapping[Right, str] = {
     "read": "see the events of a room, and that it exists",
-    "post": "add to a room; the first message makes it",
-    "govern": "set who may use a room",
+    "post": "add to a room; the first message makes a public one",
+    "moderate": "invite people to a room, add and remove its members",
+    "govern": "the settings of a room, the roles in it, and its end",
+    "create": "make a room that one owns",
     "account": "one's own account, its bots, and what both are signed in with",
     "administer": "accounts, invitations and settings of the server",
 }
@@ -25,36 +29,60 @@ _EVERYWHERE: frozenset[Access] = frozenset({"open", "members"})
 _WHERE_OPEN: frozenset[Access] = frozenset({"open"})
 _NOWHERE: frozenset[Access] = frozenset()
 
-RIGHTS: Mapping[Right, Mapping[AuthorKind, frozenset[Access]]] = {
-    "read": {"guest": _WHERE_OPEN, "member": _EVERYWHERE, "bot": _EVERYWHERE, "system": _EVERYWHERE},
-    "post": {"guest": _WHERE_OPEN, "member": _EVERYWHERE, "bot": _EVERYWHERE, "system": _EVERYWHERE},
-    "govern": {"guest": _NOWHERE, "member": _EVERYWHERE, "bot": _EVERYWHERE, "system": _EVERYWHERE},
-    "account": {"guest": _NOWHERE, "member": _EVERYWHERE, "bot": _EVERYWHERE, "system": _EVERYWHERE},
-    "administer": {"guest": _NOWHERE, "member": _EVERYWHERE, "bot": _EVERYWHERE, "system": _EVERYWHERE},
+_FOR_ALL: Mapping[AuthorKind, frozenset[Access]] = {
+    "guest": _WHERE_OPEN,
+    "member": _EVERYWHERE,
+    "bot": _EVERYWHERE,
+    "system": _EVERYWHERE,
 }
-"""Right, kind of actor, and the accesses under which this kind has the right, if its role and its scopes allow it."""
+_WITH_ACCOUNT: Mapping[AuthorKind, frozenset[Access]] = {**_FOR_ALL, "guest": _NOWHERE}
 
-LEAST_ROLES: Mapping[Right, Role] = {"govern": "admin", "administer": "admin"}
+RIGHTS: Mapping[Right, Mapping[AuthorKind, frozenset[Access]]] = {
+    "read": _FOR_ALL,
+    "post": _FOR_ALL,
+    "moderate": _WITH_ACCOUNT,
+    "govern": _WITH_ACCOUNT,
+    "create": _WITH_ACCOUNT,
+    "account": _WITH_ACCOUNT,
+    "administer": _WITH_ACCOUNT,
+}
+"""Right, kind of actor, and the accesses under which this kind has the right, if its roles and its scopes allow it."""
+
+LEAST_ROLES: Mapping[Right, Role] = {"administer": "admin"}
 """The role on the server that an account needs for a right; none is needed for the others."""
+
+ROOM_ROLES: tuple[RoomRole, ...] = get_args(RoomRole)
+
+LEAST_ROOM_ROLES: Mapping[Right, RoomRole] = {"moderate": "moderator", "govern": "owner"}
+"""The role in a room that an account needs for a right. Who has the role of INSTEAD on the server needs none."""
+
+INSTEAD: Mapping[Right, Role] = {"moderate": "admin", "govern": "admin"}
 
 SCOPES_FOR: Mapping[Right, Scope] = {
     "read": "read",
     "post": "post",
+    "moderate": "admin",
     "govern": "admin",
+    "create": "admin",
     "account": "admin",
     "administer": "admin",
 }
 """The scope that a token needs for a right."""
 
+_FOR_MEMBERS = "This server is for members only: sign in."
 _CLOSED = "This room is closed to guests."
+_NO_ROOM = "There is no such room, or it is not open to you."
+_ARCHIVED = "This room is archived: it can be read, and nothing is added to it."
+_READ_ONLY = "Only the moderators of this room write in it."
 _DETAILS: Mapping[Right, str] = {
     "read": _CLOSED,
     "post": _CLOSED,
-    "govern": "Only those who run the server may do this.",
+    "moderate": "Only the moderators of this room may do this.",
+    "govern": "Only the owners of this room may do this.",
+    "create": "Sign in first.",
     "account": "Sign in first.",
     "administer": "Only those who run the server may do this.",
 }
-_FOR_MEMBERS = "This server is for members only: sign in."
 
 
 def may(kind: AuthorKind, right: Right, server: Access, room: Access = "open") -> bool:
@@ -63,33 +91,103 @@ def may(kind: AuthorKind, right: Right, server: Access, room: Access = "open") -
     return server in allowed and room in allowed
 
 
+class Who(NamedTuple):
+    """What an actor is to the table: `account` is an id, `role` that on the server; both None without an account.
+
+    A token has `scopes`, and may be for the rooms `rooms` alone; None allows everything that the account may do.
+    """
+
+    kind: AuthorKind
+    account: str | None = None
+    role: Role | None = None
+    scopes: frozenset[Scope] | None = None
+
+    def has_role(self, least: Role) -> bool:
+        """Whether this is somebody with that role on the server or a greater one, or the operator."""
+        return self.kind == "system" or (self.role is not None and ROLES.index(self.role) >= ROLES.index(least))
+
+
 Rule = Callable[[Policy], Refusal | None]
 """Judges a right by the policy of a room: None, or why the actor does not have it."""
 
 
-def rule(
-    kind: AuthorKind,
-    right: Right,
-    server: Access,
-    role: Role | None = None,
-    scopes: frozenset[Scope] | None = None,
-) -> Rule:
-    """The rule for a kind of actor and a right on a server; pure, for any thread.
+def refused_everywhere(who: Who, right: Right, server: Access) -> Refusal | None:
+    """Why an actor has a right in no room of a server, nor outside of rooms; None if that depends on the room.
 
-    `role` is that of an account. A token has `scopes`; None allows everything that the account may do. The rule gives
-    Refusal("login_required") to guests, ("forbidden") to those who are signed in.
+    Refusal("login_required") for guests, ("forbidden") for those who are signed in.
     """
-    allowed = RIGHTS[right][kind]
+    allowed = RIGHTS[right][who.kind]
+    if who.scopes is not None and SCOPES_FOR[right] not in who.scopes and "admin" not in who.scopes:
+        return Refusal("forbidden", f"This token may not do that: it lacks the scope {SCOPES_FOR[right]}.")
     least = LEAST_ROLES.get(right)
-    if scopes is not None and SCOPES_FOR[right] not in scopes and "admin" not in scopes:
-        return _always("forbidden", f"This token may not do that: it lacks the scope {SCOPES_FOR[right]}.")
-    if role is not None and least is not None and ROLES.index(role) < ROLES.index(least):
-        return _always("forbidden", _DETAILS[right])
-    code = "login_required" if kind == "guest" else "forbidden"
+    if least is not None and who.role is not None and not who.has_role(least):
+        return Refusal("forbidden", _DETAILS[right])
     if server not in allowed:
-        return _always(code, _FOR_MEMBERS if allowed else _DETAILS[right])
-    detail = _DETAILS[right]
-    return lambda policy: None if policy.access in allowed else Refusal(code, detail)
+        code = "login_required" if who.kind == "guest" else "forbidden"
+        return Refusal(code, _FOR_MEMBERS if allowed else _DETAILS[right])
+    return None
+
+
+def rule(who: Who, right: Right, server: Access) -> Rule:
+    """The rule for an actor and a right on a server; pure, for any thread.
+
+    It gives the refusals of `refused_everywhere`; ("login_required") for a room that is closed to guests, ("not_found")
+    for a private one that the actor is not in, ("read_only") for a post to a room that takes none.
+    """
+    refused = refused_everywhere(who, right, server)
+    if refused is not None:
+        return _always(refused.code, refused.detail)
+    allowed = RIGHTS[right][who.kind]
+    code = "login_required" if who.kind == "guest" else "forbidden"
+    room_role, detail = LEAST_ROOM_ROLES.get(right), _DETAILS[right]
+
+    def judge(policy: Policy) -> Refusal | None:
+        access = policy.access
+        if access == "private":
+            if not _knows(who, right, policy):
+                return Refusal("not_found", _NO_ROOM)
+        elif access not in allowed:
+            return Refusal(code, detail)
+        if right == "post" and (policy.is_archived or policy.is_read_only):
+            return _writes(who, policy)
+        if room_role is not None and not _has_room_role(who, right, policy, room_role):
+            return Refusal("forbidden", detail)
+        return None
+
+    return judge
+
+
+def first_seq(who: Who, policy: Policy) -> int:
+    """The first event of a room that an actor who may read it is shown: 1, or where its history begins for them."""
+    if policy.history == "all" or who.account is None:
+        return 1
+    member = policy.members.get(who.account)
+    return policy.seq + 1 if member is None else member.since
+
+
+def _knows(who: Who, right: Right, policy: Policy) -> bool:
+    """Whether an actor may know that there is a private room. Admins set it right, and do not read it."""
+    if policy.seq == 0:
+        return False
+    if who.kind == "system" or who.account in policy.members:
+        return True
+    instead = INSTEAD.get(right)
+    return instead is not None and who.has_role(instead)
+
+
+def _writes(who: Who, policy: Policy) -> Refusal | None:
+    if policy.is_archived:
+        return Refusal("read_only", _ARCHIVED)
+    if who.has_role("admin") or policy.role_of(who.account) in ("moderator", "owner"):
+        return None
+    return Refusal("read_only", _READ_ONLY)
+
+
+def _has_room_role(who: Who, right: Right, policy: Policy, least: RoomRole) -> bool:
+    if who.has_role(INSTEAD[right]):
+        return True
+    role = policy.role_of(who.account)
+    return role is not None and ROOM_ROLES.index(role) >= ROOM_ROLES.index(least)
 
 
 def _always(code: str, detail: str) -> Rule:

@@ -189,3 +189,11 @@ def text_line(at: str, name: str, text: str) -> str:
             text = "".join([part.text for part in shown(text)])
         text = text.replace("\n", "\n  ")
     return f"{at[:19]}Z {visible(name)}: {text}"
+
+
+def notice_line(at: str, name: str, text: str) -> str:
+    """Show what somebody did as curl users read it: `2026-11-22T06:41:23Z * alice joined`.
+
+    No message reads like that: its name is followed by a colon.
+    """
+    return f"{at[:19]}Z * {visible(name)} {visible(text)}"

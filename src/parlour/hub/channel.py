@@ -10,13 +10,14 @@ from functools import partial
 from parlour.chat.ports import DamagedEvents
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
-from parlour.core.event import NO_POLICY, Log, Stored
-from parlour.core.payloads import Settings
+from parlour.core.event import Log, Stored
+from parlour.core.payloads import POLICY_TYPES
+from parlour.core.policy import NO_POLICY
 from parlour.hub.chunk import Chunk, Member
 from parlour.hub.encoder import Delivery, Encoder
 from parlour.hub.resources import Resources
 from parlour.hub.ring import Ring
-from parlour.schema.event_json import policy_of, sets_policy
+from parlour.schema.event_json import payload_of, sets_policy
 from parlour.schema.events import Control, Reset
 
 log = logging.getLogger("parlour.hub")
@@ -57,29 +58,31 @@ class Channel:
         """The cursor of the head."""
         return f"{self.epoch}.{self.head}"
 
-    @property
-    def extent(self) -> str:
-        """What there is of the log, for people."""
-        return f"the room has {self.first_seq} to {self.head}" if self.head >= self.first_seq else "the room is empty"
+    def gap(self, cursor: Cursor, first_seq: int = 0) -> str | None:
+        """Why the log cannot be continued from a cursor (a `reset` reason), or None when it can.
 
-    def gap(self, cursor: Cursor) -> str | None:
-        """Why the log cannot be continued from a cursor (a `reset` reason), or None when it can."""
+        `first_seq` is the first event for who asks, where that is a later one than that of the log.
+        """
         if cursor.epoch is not None and cursor.epoch != self.epoch:
             return "epoch_changed"
         if cursor.seq > self.head:
             return "cursor_ahead"
         if cursor.seq < self.first_seq - 1:
             return "below_retention"
+        if cursor.seq < first_seq - 1:
+            return "before_joining"
         return None
 
-    def reset(self, reason: str) -> Reset:
+    def reset(self, reason: str, first_seq: int = 0) -> Reset:
         """The control item that stands in place of a gap."""
-        return Reset(self.room, reason, self.epoch, self.first_seq, self.head)
+        return Reset(self.room, reason, self.epoch, max(first_seq, self.first_seq), self.head)
 
-    def cursor_gone(self, reason: str) -> Refusal:
+    def cursor_gone(self, reason: str, first_seq: int = 0) -> Refusal:
         """The refusal that stands in place of a gap, with the members of a `reset`."""
-        detail = f"The log cannot be continued from there ({reason}): {self.extent}."
-        reset = self.reset(reason)
+        first_seq = max(first_seq, self.first_seq)
+        extent = f"the room has {first_seq} to {self.head}" if self.head >= first_seq else "the room is empty"
+        detail = f"The log cannot be continued from there ({reason}): {extent}."
+        reset = self.reset(reason, first_seq)
         return Refusal("cursor_gone", detail, extra={name: getattr(reset, name) for name in reset.__struct_fields__})
 
     def skipped(self, seq: int) -> Reset:
@@ -98,7 +101,7 @@ class Channel:
                 return
         while count := _up_to_policy(events):
             self._hand_out(events[:count])
-            self.policy = policy_of(events[count - 1])
+            self.policy = self.policy.after(self.head, payload_of(events[count - 1]))
             for member in self._live():  # the others learn of it as they come
                 member.policy_changed(self.room)
             events = events[count:]
@@ -306,10 +309,10 @@ class Channel:
 
 
 def _up_to_policy(events: Sequence[Stored]) -> int:
-    """How many events there are up to and including the first that sets a policy; 0 if none does."""
+    """How many events there are up to and including the first that changes the room; 0 if none does."""
     if not sets_policy(events):
         return 0
-    return 1 + [event.type for event in events].index(Settings.type)
+    return next(count for count, event in enumerate(events, 1) if event.type in POLICY_TYPES)
 
 
 def _resolve(waiter: asyncio.Future[bool], has_news: bool) -> int:

@@ -12,11 +12,12 @@ from parlour.chat.ports import Commit, DamagedEvents, RoomSummary
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
-from parlour.core.payloads import Settings
+from parlour.core.names import PRIVATE
+from parlour.core.payloads import POLICY_TYPES
 from parlour.core.permissions import Right
 from parlour.hub.channel import Channel
 from parlour.hub.hub import Hub
-from parlour.schema.event_json import policy_of, sets_policy
+from parlour.schema.event_json import payload_of, sets_policy
 
 PAGE_BYTES = 1048576
 """A page ends before it is larger than this, whatever limit was asked for."""
@@ -38,12 +39,12 @@ class Door:
         self._policies = policies
 
     def committed(self, commits: Sequence[Commit]) -> None:
-        """Learn the policies that a commit brings; to be told before the hub is."""
+        """Learn what a commit changes of rooms; to be told before the hub is."""
         for room, events in commits:
             if sets_policy(events):
                 for event in events:
-                    if event.type == Settings.type:
-                        self._policies.learn(room, policy_of(event))
+                    if event.type in POLICY_TYPES:
+                        self._policies.changed(room, event.seq, payload_of(event))
 
     async def open(self, actor: Actor, room: str, right: Right) -> Channel:
         """The channel of a room, in use: whoever gets it calls `release` (a reader does in `leave` and `close`)."""
@@ -60,6 +61,9 @@ class Door:
         self, actor: Actor, channel: Channel, seq: int, limit: int, max_bytes: int = PAGE_BYTES
     ) -> Sequence[Stored]:
         """Events after `seq`, oldest first. Raises also Refusal("cursor_gone")."""
+        first = self.first_seq(actor, channel)
+        if seq < first - 1:
+            raise channel.cursor_gone("before_joining", first)
         found: Sequence[Stored] | None = ()
         if seq < channel.head:
             found = channel.ring.after(seq, limit, max_bytes)
@@ -67,7 +71,7 @@ class Door:
             found = await self._hub.store.after(channel.room, seq, limit, max_bytes)
             if not found or found[0].seq != seq + 1:  # retention was faster than its notice
                 channel.trim(found[0].seq if found else channel.head)
-                raise channel.cursor_gone("below_retention")
+                raise channel.cursor_gone("below_retention", first)
             found = found[: channel.head - seq]  # a cursor beyond the head would be of no use yet
         self._require(actor, "read", channel)
         return found
@@ -77,16 +81,17 @@ class Door:
     ) -> Sequence[Stored]:
         """The newest events below `seq`, oldest first; at the end of the log, the newest that can be read."""
         skips = DAMAGED_ENDS if seq > channel.head else 1
-        seq = min(seq, channel.head + 1)
+        seq, first = min(seq, channel.head + 1), self.first_seq(actor, channel)
+        limit = min(limit, max(0, seq - first))
         found: Sequence[Stored] | None = None
         while found is None:
-            found = () if seq <= channel.first_seq else channel.ring.before(seq, limit, channel.first_seq)
+            found = () if seq <= first else channel.ring.before(seq, limit, first)
             if found is None:
                 skips -= 1
                 try:
                     found = await self._hub.store.before(channel.room, seq, limit, max_bytes)
                 except DamagedEvents as damage:
-                    if not skips or damage.first <= channel.first_seq:
+                    if not skips or damage.first <= first:
                         raise
                     seq = damage.first  # a room whose end is damaged can be opened; its cursor leads to the refusal
         self._require(actor, "read", channel)
@@ -94,6 +99,8 @@ class Door:
 
     async def event(self, actor: Actor, channel: Channel, seq: int) -> Stored:
         """The event `seq`, which is not after the head. Raises also Refusal("gone")."""
+        if seq < (first := self.first_seq(actor, channel)):
+            raise Refusal("gone", f"The log of this room begins at {first}.")
         found = channel.ring.after(seq - 1, 1, PAGE_BYTES)
         if found is None:
             found = await self._hub.store.after(channel.room, seq - 1, 1)
@@ -106,19 +113,26 @@ class Door:
         """The extent of a room's log, without opening its channel."""
         self._policies.require(actor, "read", room)
         log = await self._hub.store.log(room)
-        self._policies.learn(room, log.policy)
         self._policies.require(actor, "read", room)
-        return log
+        return log._replace(first_seq=max(log.first_seq, self._policies.first_seq(actor, room)))
+
+    def first_seq(self, actor: Actor, channel: Channel) -> int:
+        """The first event that an actor who may read a room is shown."""
+        return max(channel.first_seq, self._policies.first_seq(actor, channel.room))
 
     async def rooms(self, actor: Actor, limit: int) -> list[RoomSummary]:
         """Rooms with the newest events that the actor may read, most recently active first, at most `limit`."""
         found = await self._hub.store.rooms(limit)
-        policies, rule = self._policies, self._policies.rule(actor, "read")
-        for summary in found:
-            policies.learn(summary.room, summary.log.policy)
-        return [summary for summary in found if rule(policies.of(summary.room)) is None]
+        if actor.account is not None:
+            private = [room for room in self._policies.rooms_of(actor.account.id) if room.startswith(PRIVATE)]
+            if private:
+                found = sorted(found + await self._hub.store.summaries(private), key=_by_activity)
+        may = self._policies.may
+        return [summary for summary in found if may(actor, "read", summary.room)][:limit]
 
     def _require(self, actor: Actor, right: Right, channel: Channel) -> None:
-        """Judge by the policy up to the head of a channel, or a newer one that is known."""
-        self._policies.learn(channel.room, channel.policy)
         self._policies.require(actor, right, channel.room)
+
+
+def _by_activity(summary: RoomSummary) -> tuple[list[int], str]:
+    return [-ord(char) for char in summary.active_at], summary.room

@@ -10,7 +10,7 @@ from operator import attrgetter
 from parlour.chat.ports import DamagedEvents
 from parlour.chat.reading import Bill
 from parlour.core.errors import Refusal
-from parlour.core.permissions import Rule
+from parlour.core.permissions import Rule, Who, first_seq
 from parlour.hub.channel import Channel, ReadResult
 from parlour.hub.chunk import Chunk
 from parlour.hub.encoder import Encoder
@@ -80,6 +80,11 @@ class CatchUp:
         if refusal is not None and self.seq >= channel.policy.seq:
             reader.end_room(self.room, refusal)
             return 0
+        first = first_seq(reader.who, channel.policy)
+        if refusal is None and self.seq < first - 1 and first > channel.first_seq:  # away, and back, meanwhile
+            self._is_announced = False
+            self.start_with_reset(channel.reset("before_joining", first))
+            return 0
         if self.seq == channel.head:
             reader.go_live(self)
             if not self._is_announced:
@@ -127,7 +132,7 @@ class CatchUp:
             if events:
                 channel.trim(events[0].seq)
             self._is_announced = False
-            self.start_with_reset(channel.reset("below_retention"))
+            self.start_with_reset(channel.reset("below_retention", reader.first_seq(channel)))
 
     def _last(self, reader: Reader) -> int:
         """The last event that the reader may be given now: the head, or the one that has closed the room to it."""
@@ -153,10 +158,11 @@ class Reader(ABC):
     chunk. While the reader is paused every position is a cursor. All methods are called on the event loop.
     """
 
-    __slots__ = ("_positions", "bill", "encoder", "hub", "is_paused", "rule", "sink")
+    __slots__ = ("_positions", "bill", "encoder", "hub", "is_paused", "rule", "sink", "who")
 
-    def __init__(self, hub: Hub, encoder: Encoder, bill: Bill, rule: Rule) -> None:
+    def __init__(self, hub: Hub, encoder: Encoder, bill: Bill, who: Who, rule: Rule) -> None:
         """`rule` judges by the policy of a room whether it may be read."""
+        self.who = who
         self.hub = hub
         self.encoder = encoder
         self.bill = bill
@@ -188,6 +194,10 @@ class Reader(ABC):
         for position in positions:
             position.leave(self)
             self.hub.channel(position.room).release()
+
+    def first_seq(self, channel: Channel) -> int:
+        """The first event of a room that the reader is shown."""
+        return max(channel.first_seq, first_seq(self.who, channel.policy))
 
     def pause(self) -> None:
         """The buffer is full: leave the live readers, and keep a cursor for each room."""

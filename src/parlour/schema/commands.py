@@ -7,7 +7,6 @@ from typing import cast
 import msgspec
 
 from parlour.core.errors import Refusal
-from parlour.core.payloads import Access
 from parlour.schema.fields import CursorText, DisplayName, Key, RoomName, Seq, Text
 from parlour.wire.strict_json import decode
 
@@ -31,12 +30,6 @@ class SendMessage(PostMessage):
     """The body of `POST /send`, where the room may be in the body, and of `POST /<room>` and PUT beside it."""
 
     room: RoomName | None = None
-
-
-class ChangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `PUT /api/v1/rooms/<room>/settings`: `members` closes the room to guests, `open` opens it."""
-
-    access: Access
 
 
 class _Op(msgspec.Struct, forbid_unknown_fields=True, tag_field="op"):

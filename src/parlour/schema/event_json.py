@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple, fields
 
-from parlour.core.event import Author, Draft, Policy, Stored
-from parlour.core.payloads import PAYLOADS, Message, Payload, Redacted, Settings
+from parlour.core.event import Author, Draft, Stored
+from parlour.core.payloads import PAYLOADS, POLICY_TYPES, Message, Payload, Redacted
 from parlour.schema.events import decode_event
 from parlour.schema.json_line import encode
 
@@ -64,15 +64,8 @@ def payload_of(event: Stored) -> Payload:
 
 
 def sets_policy(events: Iterable[Stored]) -> bool:
-    """Whether one of the events is of the type `settings`; every event is asked, so without a loop in Python."""
-    return Settings.type in map(_type_of, events)
-
-
-def policy_of(event: Stored) -> Policy:
-    """The policy that a stored event of the type `settings` sets."""
-    settings = payload_of(event)
-    assert isinstance(settings, Settings)
-    return Policy(event.seq, settings.access)
+    """Whether one of the events changes what its room is; every event is asked, so without a loop in Python."""
+    return not POLICY_TYPES.isdisjoint(map(_type_of, events))
 
 
 def is_repeat(draft: Draft, event: Stored) -> bool:

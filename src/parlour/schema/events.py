@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from parlour.core.event import Author
-from parlour.core.payloads import Access
+from parlour.core.payloads import History, RoomAccess, RoomRole
 from parlour.schema.fields import CursorText, Epoch, HeadSeq, Key, RoomName, Seq, Text, Time
-
-_ACCESS_TEXTS: dict[Access, str] = {"members": "This room is closed to guests.", "open": "This room is open to guests."}
+from parlour.schema.notices import notice
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -22,12 +23,26 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     text: Text | None = None
     key: Key | None = None
     ref: Seq | None = None
-    access: Access | None = None
+    access: RoomAccess | None = None
+    title: str | None = None
+    topic: str | None = None
+    archived: bool | None = None
+    read_only: bool | None = None
+    history: History | None = None
+    what: Literal["joined", "left", "added", "removed", "role"] | None = None
+    account: str | None = None
+    name: str | None = None
+    role: RoomRole | None = None
+
+    @property
+    def notice(self) -> str | None:
+        """What people are told of an event that is no message, without who did it; None for other types."""
+        return notice(self)
 
     @property
     def shown_text(self) -> str | None:
-        """What people are shown: the text of a message, a sentence for a change of access; None for other types."""
-        return self.text if self.access is None else _ACCESS_TEXTS[self.access]
+        """What people are shown: the text of a message, or a notice; None for other types."""
+        return self.notice if self.text is None else self.text
 
 
 class CaughtUp(msgspec.Struct, frozen=True, tag="caught_up"):

@@ -18,7 +18,7 @@ from parlour.core.accounts import (
     Scope,
     State,
 )
-from parlour.schema.fields import AccountName, DisplayName, Time
+from parlour.schema.fields import AccountName, DisplayName, RoomName, Time
 
 NewPassword = Annotated[
     str,
@@ -85,6 +85,7 @@ class SignInInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     used: Time | None = None
     scopes: Sequence[Scope] | None = None
     is_this: bool = False
+    rooms: Sequence[str] | None = None
     secret: str | None = None
 
 
@@ -95,13 +96,17 @@ class SignInList(msgspec.Struct, frozen=True):
 
 
 class InvitationInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An invitation. `url` is its link; it is there once, in the answer to the request that made it."""
+    """An invitation. `url` is its link; it is there once, in the answer to the request that made it.
+
+    `role` is that of the accounts that it makes, `none` where it makes none; `room` is where it leads.
+    """
 
     id: str
-    role: Role
+    role: Role | Literal["none"]
     uses_left: int
     made: Time
     expires: Time
+    room: str | None = None
     url: str | None = None
 
 
@@ -155,12 +160,16 @@ class ChangeAccount(_Body, frozen=True):
 
 
 class TokenBody(_Body, frozen=True):
-    """A new token. `account` is the name of a bot of one's own; without it the token is for oneself."""
+    """A new token. `account` is the name of a bot of one's own; without it the token is for oneself.
+
+    With `rooms` it is for these rooms alone.
+    """
 
     label: Label
     scopes: Annotated[Sequence[Scope], Meta(extra_json_schema={"minItems": 1})]
     days: Annotated[int, _from_to(1, MAX_TOKEN_DAYS)] = 90
     account: Plain | None = None
+    rooms: Annotated[Sequence[RoomName], Meta(extra_json_schema={"minItems": 1})] | None = None
 
 
 class InvitationBody(_Body, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -12,11 +12,12 @@ from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
 from parlour.chat.statements import Query, R
 from parlour.chat.transactions import Committed, Step, drive
 from parlour.core.errors import Refusal
-from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, Stored
-from parlour.core.payloads import Settings
+from parlour.core.event import Answer, Appended, Draft, Log, Stored
+from parlour.core.policy import NO_POLICY, Policy
 from parlour.schema.event_json import at_text, event_json, tombstone
 from parlour.store.changes import Batch, Changes, Item, Outcome, failed_transaction
 from parlour.store.commit_queue import CommitQueue
+from parlour.store.recent import UNLISTED
 from parlour.store.rules import expired, new_identity, repeated, time_of_next
 from parlour.store.sqlite.tables import run_query, tables_in_memory
 
@@ -164,8 +165,7 @@ class MemoryStore(CommitQueue):
         room.times.append(at_ms)
         if draft.key is not None:
             room.keys[draft.author.id, draft.key] = seq
-        if isinstance(draft.payload, Settings):
-            room.policy = Policy(seq, draft.payload.access)
+        room.policy = room.policy.after(seq, draft.payload)
         changes.added.setdefault(draft.room, []).append(stored)
         return Appended(seq, stored.json, replay=False)
 
@@ -209,9 +209,22 @@ class MemoryStore(CommitQueue):
 
     async def rooms(self, limit: int) -> list[RoomSummary]:
         """See `Store.rooms`."""
-        rooms = [(name, room) for name, room in self._rooms.items() if not name.startswith(".")]
+        rooms = [(name, room) for name, room in self._rooms.items() if not name.startswith(UNLISTED)]
         newest_first = sorted(rooms, key=lambda item: (-item[1].active_ms, item[0]))
-        return [RoomSummary(name, room.log, at_text(room.active_ms)) for name, room in newest_first[:limit]]
+        return [_summary(name, room) for name, room in newest_first[:limit]]
+
+    async def summaries(self, rooms: Sequence[str]) -> list[RoomSummary]:
+        """See `Store.summaries`."""
+        return [_summary(name, self._rooms[name]) for name in rooms if name in self._rooms]
+
+    async def policies(self) -> dict[str, Policy]:
+        """See `Store.policies`."""
+        return {name: room.policy for name, room in self._rooms.items() if room.policy.seq}
+
+
+def _summary(name: str, room: _Room) -> RoomSummary:
+    first_seq, head_seq, _ = room.log
+    return RoomSummary(name, Log(first_seq, head_seq), at_text(room.active_ms))
 
 
 def _fitting(events: list[Stored], max_bytes: int) -> list[Stored]:

@@ -7,27 +7,31 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from parlour.chat.ports import RoomSummary
-from parlour.core.event import NO_POLICY, Log, Policy
+from parlour.core.event import Log
+from parlour.core.names import PRIVATE
 from parlour.schema.event_json import at_text
 
 KEPT = 1024
 """Rooms that are kept: a few more than any list shows."""
 
 
+UNLISTED = (".", PRIVATE)
+"""How names begin that no list of the newest rooms has: logs of something else, and private rooms."""
+
+
 class RoomHead(NamedTuple):
-    """A room's log: its extent, the time of its newest event in milliseconds since 1970, its policy."""
+    """A room's log: its extent, and the time of its newest event in milliseconds since 1970."""
 
     room: str
     first_seq: int
     head_seq: int
     at_ms: int
-    policy: Policy = NO_POLICY
 
 
 @lru_cache(2 * KEPT)  # most are the same in the next list; a thousand take milliseconds
 def summary(head: RoomHead) -> RoomSummary:
     """The same for a list."""
-    return RoomSummary(head.room, Log(head.first_seq, head.head_seq, head.policy), at_text(head.at_ms))
+    return RoomSummary(head.room, Log(head.first_seq, head.head_seq), at_text(head.at_ms))
 
 
 class RecentRooms:
@@ -57,7 +61,8 @@ class RecentRooms:
         """These rooms have new events."""
         if self._is_following:
             for head in heads:
-                self._heads[head.room] = head
+                if not head.room.startswith(UNLISTED):
+                    self._heads[head.room] = head
             if len(self._heads) > 2 * KEPT:
                 self._cut()
 
@@ -71,7 +76,7 @@ class RecentRooms:
 
     def newest(self, limit: int) -> list[RoomSummary]:
         """See `Store.rooms`; `limit` is at most KEPT."""
-        rooms = [head for head in self._cut() if not head.room.startswith(".")]  # those are logs of something else
+        rooms = self._cut()
         return [summary(head) for head in rooms[:limit]]
 
     def _cut(self) -> list[RoomHead]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from parlour.core.event import Stored, shown_name
-from parlour.core.text import text_line
+from parlour.core.text import notice_line, text_line
 from parlour.hub.encoder import Encoder
 from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, Reset, decode_event
 from parlour.schema.json_line import encode
@@ -49,8 +49,10 @@ def _ndjson_control(item: Control) -> bytes:
 def stored_line(stored: Stored) -> str:
     """An event as text for a terminal, with its line break; empty for types that have no line."""
     event = decode_event(stored.json)
-    text = event.shown_text
-    return "" if text is None else text_line(event.at, shown_name(event.by), text) + "\n"
+    if event.text is not None:
+        return text_line(event.at, shown_name(event.by), event.text) + "\n"
+    text = event.notice
+    return "" if text is None else notice_line(event.at, shown_name(event.by), text) + "\n"
 
 
 def _text_events(_room: str, _epoch: str, events: Sequence[Stored]) -> bytes:

@@ -10,7 +10,7 @@ from parlour.chat.reading import Bill, Place
 from parlour.core.actor import Actor
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
-from parlour.core.permissions import Rule
+from parlour.core.permissions import Rule, Who
 from parlour.http.session import Sink
 from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
@@ -35,11 +35,13 @@ Starts = Sequence[tuple[Channel, Start]]
 
 
 class Client(NamedTuple):
-    """For whom a session is; `place` is what it takes of those that may be open, `rule` says what may be read."""
+    """For whom a session is; `place` is what it takes of those that may be open, `rule` says what `who` may
+    read."""
 
     actor: Actor
     bill: Bill
     place: Place
+    who: Who
     rule: Rule
 
 
@@ -67,7 +69,7 @@ class LiveSession(Reader):
     sink: Sink | None
 
     def __init__(self, hub: Hub, encoder: Encoder, starts: Starts, client: Client, timing: Timing) -> None:
-        super().__init__(hub, encoder, client.bill, client.rule)
+        super().__init__(hub, encoder, client.bill, client.who, client.rule)
         self.actor = client.actor
         self.timing = timing
         self._place = client.place
@@ -181,9 +183,9 @@ class LiveSession(Reader):
             self.write(first, channel.room)
         cursor = start.cursor
         if cursor is None:
-            position.start(max(channel.first_seq - 1, channel.head - start.tail))
-        elif (reason := channel.gap(cursor)) is not None:
-            position.start_with_reset(channel.reset(reason))
+            position.start(max(self.first_seq(channel) - 1, channel.head - start.tail))
+        elif (reason := channel.gap(cursor, first_seq := self.first_seq(channel))) is not None:
+            position.start_with_reset(channel.reset(reason, first_seq))
         else:
             position.start(cursor.seq)
 

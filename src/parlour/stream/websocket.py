@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from parlour.chat.ports import Clock
 from parlour.chat.posting import Posting
 from parlour.chat.reading import REQUEST_S
+from parlour.core.actor import Actor
 from parlour.core.cursor import parse_cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer
@@ -53,6 +54,8 @@ class Common:
     clock: Clock
     throttle: Throttle
     timing: Timing
+    current: Callable[[Actor], Actor]
+    """The same actor, with its account as it is now."""
 
 
 class WebSocketSession(LiveSession):
@@ -130,6 +133,7 @@ class WebSocketSession(LiveSession):
         key: str | None = None
         try:
             op = commands.decode_op(message)
+            self.actor = self._common.current(self.actor)
             is_free = isinstance(op, commands.SendOp)  # sends have rates of their own
             if isinstance(op, commands.SendOp):
                 key = op.key

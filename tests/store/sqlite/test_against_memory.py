@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parlour.core.errors import Refusal
-from parlour.core.event import Author, Draft, Policy
+from parlour.core.event import Author, Draft
 from parlour.core.payloads import Message, Settings
+from parlour.core.policy import Policy
 from parlour.store.memory import MemoryStore
 from tests.support.stores import ALICE, BOB, CountedIds, HandClock, append, open_sqlite
 

@@ -47,10 +47,10 @@ async def test_a_room_that_loses_its_beginning_is_listed_so(tmp_path: Path) -> N
     store = await open_sqlite(tmp_path, clock=clock)
     retention = Retention(store, 1, clock)
     await asyncio.gather(*(append(store, draft(room=room)) for room in ("a", "b") for _ in range(20)))
-    assert {room.log for room in await store.rooms(10)} == {Log(1, 20)}
+    assert [room.log for room in await store.rooms(10)] == [Log(1, 20)] * 2
     clock.ms += 2 * DAY
     await retention.round()
-    assert {room.log for room in await store.rooms(10)} == {Log(20, 20)}
+    assert [room.log for room in await store.rooms(10)] == [Log(20, 20)] * 2
     await append(store, draft(room="b"))
     assert at_once(store, 10)[0][:2] == ("b", Log(20, 21))
     await retention.round()  # what was the newest is old

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 from parlour.chat.statements import Statement, no_row
@@ -12,19 +14,21 @@ class Invitation(Struct, frozen=True):
     """A link that makes accounts, or sets the password of one.
 
     `maker` is the account that made it, None for the operator. `account` is whose password it sets; None makes an
-    account with the role `role`. `uses_left` counts down; times are in milliseconds since 1970.
+    account with the role `role`, or none where that is `none`. Who uses it joins the room `room`, if there is one.
+    `uses_left` counts down; times are in milliseconds since 1970.
     """
 
     id: str
     maker: str | None
     account: str | None
-    role: Role
+    role: Role | Literal["none"]
     uses_left: int
     made_ms: int
     expires_ms: int
+    room: str | None = None
 
 
-_COLUMNS = "id, maker, account, role, uses_left, made_ms, expires_ms"
+_COLUMNS = "id, maker, account, role, uses_left, made_ms, expires_ms, room"
 
 INVITATION = Statement(Invitation, f"SELECT {_COLUMNS} FROM invitations WHERE hash = ?1")
 INVITATIONS = Statement(
@@ -32,7 +36,7 @@ INVITATIONS = Statement(
 )
 ADD_INVITATION = Statement(
     no_row,
-    f"INSERT INTO invitations (hash, {_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    f"INSERT INTO invitations (hash, {_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 )
 USE_INVITATION = Statement(
     Invitation,
@@ -40,5 +44,7 @@ USE_INVITATION = Statement(
     f" RETURNING {_COLUMNS}",
 )
 END_INVITATION = Statement(str, "DELETE FROM invitations WHERE id = ?1 RETURNING id")
+END_INVITATIONS_TO_BY = Statement(str, "DELETE FROM invitations WHERE room = ?1 AND maker = ?2 RETURNING id")
+INVITATION_BY_ID = Statement(Invitation, f"SELECT {_COLUMNS} FROM invitations WHERE id = ?1")
 END_OWNER_INVITATIONS = Statement(str, "DELETE FROM invitations WHERE role = 'owner' RETURNING id")
 END_RESETS_OF = Statement(str, "DELETE FROM invitations WHERE account = ?1 RETURNING id")

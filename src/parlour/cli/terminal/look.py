@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from zlib import crc32
 
 from parlour.core.event import shown_name
-from parlour.core.text import text_line, visible
+from parlour.core.text import notice_line, text_line, visible
 from parlour.schema.events import Event, Reset
 
 _COLOURS = (36, 33, 32, 35, 34, 31)
@@ -16,6 +16,7 @@ _COLOURS = (36, 33, 32, 35, 34, 31)
 
 _RESETS = {
     "epoch_changed": "the server's data was replaced; what follows is from the new log",
+    "before_joining": "what was said before you joined is not shown",
     "below_retention": "older messages are not kept any more; some are missing here",
     "cursor_ahead": "the server has fewer messages than were shown here; what follows is from its log as it is now",
     "damaged": "the server cannot read some messages any more; they are missing here",
@@ -35,11 +36,13 @@ class Look:
     def message(self, event: Event) -> str:
         """A message as one line, or several when its text has several. Nothing in it can act on the terminal."""
         at, name = visible(event.at), visible(shown_name(event.by))
-        line = text_line(at, name, event.shown_text or "")
+        is_notice = event.text is None
+        make = notice_line if is_notice else text_line
+        line = make(at, name, event.shown_text or "")
         if not self.short:
             return line
-        body = line[len(text_line(at, name, "")) :]
-        label = f"{name}:"
+        body = line[len(make(at, name, "")) :]
+        label = f"* {name}" if is_notice else f"{name}:"
         if self.colour:
             label = f"\x1b[{_COLOURS[crc32(event.by.id.encode()) % len(_COLOURS)]}m{label}\x1b[0m"
         return f"{self._clock(at)} {label} {body}"

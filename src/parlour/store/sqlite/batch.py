@@ -18,8 +18,9 @@ from parlour.chat.ports import Commit
 from parlour.chat.statements import Query
 from parlour.chat.transactions import Committed, Step, Transaction, drive
 from parlour.core.errors import Refusal
-from parlour.core.event import NO_POLICY, Answer, Appended, Draft, Log, Policy, Stored
-from parlour.core.payloads import Settings
+from parlour.core.event import Answer, Appended, Draft, Log, Stored
+from parlour.core.payloads import POLICY_PAYLOADS
+from parlour.core.policy import NO_POLICY, Policy
 from parlour.schema.event_json import at_text, event_json, tombstone
 from parlour.schema.json_line import encode
 from parlour.store.changes import Changes, Item, Outcome, failed_transaction
@@ -27,6 +28,7 @@ from parlour.store.recent import RoomHead
 from parlour.store.rules import AHEAD_MEANING, AHEAD_MS, expired, repeated, time_of_next
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.checksums import checksum, room_crc
+from parlour.store.sqlite.policies import policy_of, set_policy
 from parlour.store.sqlite.tables import run_query
 
 _log = logging.getLogger("parlour.store")
@@ -107,7 +109,7 @@ class EventLog:
             if not isinstance(item, Draft):
                 return False
             room = rooms.get(item.room) or self._find(item.room)
-            if room is None or item.payload.__class__ is Settings:
+            if room is None or item.payload.__class__ in POLICY_PAYLOADS:
                 return False
             if item.judged_at is not None and item.judged_at < room.policy_seq:
                 return False
@@ -142,7 +144,8 @@ class EventLog:
                 answers.append(self._run(item, changes))
                 continue
             key = None if item.key is None else (item.room, item.author.id, item.key)
-            if (key is not None and key in keys) or isinstance(item.payload, Settings):
+            sets_policy = item.payload.__class__ in POLICY_PAYLOADS
+            if (key is not None and key in keys) or sets_policy:
                 store()  # so that a repeat finds what it repeats, and a policy is the newest event of its room
             answer = self._answer_without_storing(item)
             if answer is None:
@@ -151,7 +154,7 @@ class EventLog:
             else:
                 store()  # the answers are in the order of the drafts
                 answers.append(answer)
-            if isinstance(item.payload, Settings):
+            if sets_policy:
                 store()
         store()
         commit = self._commit_row(changes) if changes.added or changes.redacted else None
@@ -169,10 +172,10 @@ class EventLog:
         rows, answers = self._number(drafts, changes)
         self._insert(rows)
         last = drafts[-1]
-        if isinstance(last.payload, Settings):
+        if last.payload.__class__ in POLICY_PAYLOADS:
             room = self._rooms[last.room]
-            room.policy, room.policy_seq = Policy(room.head, last.payload.access), room.head
-            self._connection.execute(sql.SET_POLICY, (*room.policy, room.number))
+            room.policy, room.policy_seq = room.policy.after(room.head, last.payload), room.head
+            set_policy(self._connection, room.number, room.policy, last.payload)
         return answers
 
     def _run(self, transaction: Transaction[object], changes: Changes) -> object:
@@ -294,7 +297,7 @@ class EventLog:
         for name, events in changes.added.items():
             room = self._rooms[name]
             commits.append(Commit(name, events))
-            heads.append(RoomHead(name, room.first_seq, room.head, room.at_ms, room.policy))
+            heads.append(RoomHead(name, room.first_seq, room.head, room.at_ms))
         return Outcome(answers, commits, heads, changes.redacted, changes.trimmed)
 
     def _number(self, drafts: Sequence[Draft], changes: Changes) -> tuple[list[apsw.SQLiteValue], list[Answer]]:
@@ -356,10 +359,11 @@ class EventLog:
         if room is None:
             row = self._connection.execute(sql.FIND_ROOM, (name,)).get
             if row is not None:
-                number, first_seq, newest, policy_seq, access = row
+                number, first_seq, newest, *columns = row
+                policy = policy_of(columns)
                 at_ms = self._connection.execute(sql.TIME_OF, (newest,)).get
                 base, head, crc = number << sql.SEQ_BITS, newest & sql.SEQ_MASK, room_crc(self._seed, name)
-                room = _Room(number, base, first_seq, head, at_ms, crc, Policy(policy_seq, access), policy_seq)
+                room = _Room(number, base, first_seq, head, at_ms, crc, policy, policy.seq)
                 self._rooms[name] = room
         return room
 

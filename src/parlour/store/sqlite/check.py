@@ -148,7 +148,7 @@ def _unreadable(database: Path, what: str) -> Report:
 
 def recent_problems(connection: apsw.Connection, seed: str) -> Iterator[Problem]:
     """Verify the last RECENT_EVENTS of the RECENT_ROOMS that were active last. Raises apsw.Error."""
-    for row in connection.execute(sql.NEWEST_ROOMS, (RECENT_ROOMS,)).fetchall():
+    for row in connection.execute(sql.NEWEST_LOGS, (RECENT_ROOMS,)).fetchall():
         room = cast(_Room, row[:4])
         yield from room_problems(connection, seed, room, (room[3] & sql.SEQ_MASK) - RECENT_EVENTS + 1)
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from sys import intern
 from typing import cast
 
 import apsw
 
 from parlour.chat.ports import DamagedEvents
-from parlour.core.event import Log, Policy, Stored
-from parlour.core.payloads import Access
+from parlour.core.event import Log, Stored
+from parlour.core.payloads import PAYLOADS
+from parlour.core.policy import Policy
 from parlour.store.recent import RoomHead
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.checksums import checksum, room_crc
+from parlour.store.sqlite.policies import policy_of
+
+_TYPES = {name.encode(): name for name in PAYLOADS}
 
 
 def log_of(connection: apsw.Connection, room: str) -> Log:
@@ -21,17 +24,29 @@ def log_of(connection: apsw.Connection, room: str) -> Log:
     row = connection.execute(sql.FIND_ROOM, (room,)).get
     if row is None:
         return Log(1, 0)
-    _, first_seq, newest, policy_seq, access = row
-    return Log(first_seq, newest & sql.SEQ_MASK, Policy(policy_seq, access))
+    _, first_seq, newest, *policy = row
+    return Log(first_seq, newest & sql.SEQ_MASK, policy_of(policy))
+
+
+def policies(connection: apsw.Connection) -> dict[str, Policy]:
+    """See `Store.policies`."""
+    rows = connection.execute(sql.POLICIES).fetchall()
+    return {cast(str, name): policy_of(policy) for name, *policy in rows}
 
 
 def newest_rooms(connection: apsw.Connection, limit: int) -> list[RoomHead]:
     """The rooms with the newest events, most recently active first; a look at every room there is."""
-    heads = []
-    for row in connection.execute(sql.NEWEST_ROOMS, (limit,)).fetchall():
-        _, name, first_seq, newest, at_ms, *policy = cast("tuple[int, str, int, int, int, int, Access]", row)
-        heads.append(RoomHead(name, first_seq, newest & sql.SEQ_MASK, at_ms, Policy._make(policy)))
-    return heads
+    return _heads(connection.execute(sql.NEWEST_ROOMS, (limit,)))
+
+
+def heads_of(connection: apsw.Connection, names: str) -> list[RoomHead]:
+    """Those of the rooms in a JSON array of names that have events."""
+    return _heads(connection.execute(sql.HEADS_OF, (names,)))
+
+
+def _heads(cursor: apsw.Cursor) -> list[RoomHead]:
+    rows = cast("list[tuple[int, str, int, int, int]]", cursor.fetchall())
+    return [RoomHead(name, first_seq, newest & sql.SEQ_MASK, at_ms) for _, name, first_seq, newest, at_ms in rows]
 
 
 def page(
@@ -67,12 +82,12 @@ def _parse(lines: bytes | None, start: int) -> list[Stored] | None:
     for line in lines.split(b"\n"):
         try:
             number, crc, name, ref, body = line.split(b" ", 4)
-            seq = int(number)
+            seq, type_ = int(number), _TYPES[name]
             if int(crc) != checksum(start, seq, body) or (last and seq != last + 1):
                 return None
-        except ValueError:
+        except (ValueError, KeyError):
             return None
-        events.append(Stored(seq, body, intern(str(name, "ascii")), int(ref) if ref else None))
+        events.append(Stored(seq, body, type_, int(ref) if ref else None))
         last = seq
     return events
 
@@ -112,4 +127,6 @@ def _event(connection: apsw.Connection, start: int, base: int, seq: int) -> Stor
     if row is None:
         return "it is missing"
     crc, body, name, ref = row
-    return Stored(seq, body, name, ref) if crc == checksum(start, seq, body) else "its checksum does not match"
+    if crc != checksum(start, seq, body):
+        return "its checksum does not match"
+    return Stored(seq, body, name, ref) if name in PAYLOADS else "its type is not one that there is"

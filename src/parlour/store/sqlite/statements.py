@@ -9,16 +9,26 @@ SEQ_BITS = 36
 
 SEQ_MASK = (1 << SEQ_BITS) - 1
 
-FIND_ROOM = """
-SELECT room_no, first_seq,
-  (SELECT max(id) FROM events WHERE id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1), policy_seq, access
-FROM rooms WHERE name = ?
-"""
+_POLICY = """policy_seq, access, title, topic, archived, read_only, history, CASE WHEN policy_seq > 0 THEN
+  (SELECT json_group_array(json_array(account, role, since)) FROM members WHERE members.room_no = rooms.room_no) END"""
+"""The columns of a policy; the last has its members as JSON, null where nobody has changed the room."""
+
+_NEWEST_ID = "(SELECT max(id) FROM events WHERE id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1)"
+
+FIND_ROOM = f"SELECT room_no, first_seq, {_NEWEST_ID}, {_POLICY} FROM rooms WHERE name = ?"  # noqa: S608 (no value inside)
 """The number, oldest seq, newest event id (null if none) and policy of a room."""
+
+POLICIES = f"SELECT name, {_POLICY} FROM rooms WHERE policy_seq > 0"  # noqa: S608 (no value inside)
+"""The rooms with a policy, and it."""
 
 TIME_OF = "SELECT at_ms FROM events WHERE id = ?"
 CREATE_ROOM = "INSERT INTO rooms (name) VALUES (?) RETURNING room_no"
-SET_POLICY = "UPDATE rooms SET policy_seq = ?, access = ? WHERE room_no = ?"
+SET_POLICY = """
+UPDATE rooms SET policy_seq = ?, access = ?, title = ?, topic = ?, archived = ?, read_only = ?, history = ?
+WHERE room_no = ?
+"""
+SET_MEMBER = "INSERT OR REPLACE INTO members (room_no, account, role, since) VALUES (?, ?, ?, ?)"
+DROP_MEMBER = "DELETE FROM members WHERE room_no = ? AND account = ?"
 
 FIND_KEY = """
 SELECT id, checksum, body, type, ref FROM events
@@ -89,14 +99,22 @@ Parameters: the name of the room, the first and last seq, at most how many event
 first_seq, newest id, how many events the limit covers, the lines. No row: no such room.
 """
 
-NEWEST_ROOMS = """
-SELECT room_no, rooms.name, rooms.first_seq, events.id, events.at_ms, policy_seq, access
+_HEADS = """
+SELECT room_no, rooms.name, rooms.first_seq, events.id, events.at_ms
 FROM rooms JOIN events ON events.id =
   (SELECT max(id) FROM events AS newest WHERE newest.id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1)
-WHERE rooms.name NOT LIKE '.%'
+"""
+NEWEST_ROOMS = f"""{_HEADS}
+WHERE rooms.name NOT LIKE '.%' AND rooms.name NOT LIKE '~%'
 ORDER BY events.at_ms DESC, rooms.name LIMIT ?
 """
-"""A name with a dot before it is that of a log which is no room."""
+"""A name with a dot before it is that of a log which is no room, one with a ~ that of a private room."""
+
+NEWEST_LOGS = f"{_HEADS} ORDER BY events.at_ms DESC, rooms.name LIMIT ?"
+"""With all of them."""
+
+HEADS_OF = f"{_HEADS} WHERE rooms.name IN (SELECT value FROM json_each(?))"  # noqa: S608 (no value inside)
+"""The same of the rooms whose names are in a JSON array."""
 
 GET_META = "SELECT value FROM meta WHERE name = ?"
 SET_META = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"

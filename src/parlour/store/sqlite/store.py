@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
+from collections.abc import Sequence
 from pathlib import Path
 
 from parlour.chat.ports import Clock, Ids, RoomSummary
 from parlour.chat.statements import Query, R
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.event import Log, Stored
+from parlour.core.policy import Policy
+from parlour.schema.json_line import encode
 from parlour.store import recent
 from parlour.store.changes import Batch, Outcome
 from parlour.store.commit_queue import QUEUE_BYTES, CommitQueue
 from parlour.store.recent import RecentRooms, RoomHead
 from parlour.store.sqlite.database import Database, open_database
-from parlour.store.sqlite.pages import log_of, newest_rooms, page
+from parlour.store.sqlite.pages import heads_of, log_of, newest_rooms, page, policies
 from parlour.store.sqlite.readers import Readers
 from parlour.store.sqlite.tables import run_query
 from parlour.store.sqlite.writer import OnFatal, Writer
@@ -84,6 +87,15 @@ class SqliteStore(CommitQueue):
                 self._listing = self._readers.read(self._commits, newest_rooms, recent.KEPT)
             self._recent.complete(await asyncio.shield(self._listing))
         return self._recent.newest(limit)
+
+    async def summaries(self, rooms: Sequence[str]) -> list[RoomSummary]:
+        """See `Store.summaries`."""
+        names = encode(sorted(rooms)).decode()
+        return [recent.summary(head) for head in await self._readers.read(self._commits, heads_of, names)]
+
+    async def policies(self) -> dict[str, Policy]:
+        """See `Store.policies`."""
+        return await self._readers.read(self._commits, policies)
 
     async def close(self) -> None:
         """See `Store.close`. May be called again; cancelling it does not interrupt the work."""

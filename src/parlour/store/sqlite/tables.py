@@ -17,5 +17,6 @@ def run_query(connection: apsw.Connection, query: Query[R]) -> list[R]:
 def tables_in_memory() -> apsw.Connection:
     """The tables, empty, in memory."""
     connection = apsw.Connection(":memory:")
-    connection.execute(next(migration.sql for migration in migrations() if migration.name.endswith("_people")))
+    for migration in migrations():
+        connection.execute(migration.sql)
     return connection

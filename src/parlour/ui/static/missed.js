@@ -2,6 +2,7 @@
 
 const WORDS = {
   epoch_changed: "The server’s data was replaced: some messages may be missing here.",
+  before_joining: "What was said before you joined is not shown.",
   below_retention: "Older messages are not kept any more: some may be missing here.",
   cursor_ahead: "The server has fewer messages than were shown here.",
   damaged: "The server cannot read some messages any more: they are missing here.",

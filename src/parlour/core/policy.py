@@ -1,0 +1,73 @@
+"""What a room is: who may use it, who its members are, and how its events change that.
+
+docs/decisions/0022-rooms.md says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from parlour.core.payloads import History, MemberChanged, Payload, RoomAccess, RoomRole, Settings
+
+
+class Membership(NamedTuple):
+    """The role of a member, and the seq of the event with which they came."""
+
+    role: RoomRole
+    since: int
+
+
+class Policy(NamedTuple):
+    """What the newest policy event of a room, which has the seq `seq`, and those before it say.
+
+    `seq` is 0 where there are none.
+    `members` are account ids. With the history `joined` a member reads what has come since they did.
+    """
+
+    seq: int
+    access: RoomAccess
+    title: str = ""
+    topic: str = ""
+    is_archived: bool = False
+    is_read_only: bool = False
+    history: History = "all"
+    members: Mapping[str, Membership] = MappingProxyType({})
+
+    def after(self, seq: int, payload: Payload) -> Policy:
+        """The policy from the event `seq` on. An event of a type that changes no policy leaves it as it is."""
+        if isinstance(payload, Settings):
+            return self._replace(
+                seq=seq,
+                access=self.access if payload.access is None else payload.access,
+                title=self.title if payload.title is None else payload.title,
+                topic=self.topic if payload.topic is None else payload.topic,
+                is_archived=self.is_archived if payload.archived is None else payload.archived,
+                is_read_only=self.is_read_only if payload.read_only is None else payload.read_only,
+                history=self.history if payload.history is None else payload.history,
+            )
+        if isinstance(payload, MemberChanged):
+            members = dict(self.members)
+            before = members.pop(payload.account, None)
+            if payload.role is not None:
+                came = seq if self.members else 1  # whoever makes a room is there from its beginning
+                members[payload.account] = Membership(payload.role, came if before is None else before.since)
+            return self._replace(seq=seq, members=members)
+        return self
+
+    def role_of(self, account: str | None) -> RoomRole | None:
+        """The role of an account in the room; None if it is no member."""
+        member = None if account is None else self.members.get(account)
+        return None if member is None else member.role
+
+    def owners(self) -> list[str]:
+        """The ids of the accounts that own the room."""
+        return [account for account, member in self.members.items() if member.role == "owner"]
+
+
+NO_POLICY = Policy(0, "open")
+"""That of a room in which nobody has changed anything."""
+
+NO_ROOM = Policy(0, "private")
+"""That of an address with a `~` where there is no room."""

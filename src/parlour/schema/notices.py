@@ -1,0 +1,49 @@
+"""What people are told of an event that is no message: `ada added bob`, without the name of who did it.
+
+`ui/static/notices.js` is its twin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+_ROLES = {"member": "a member", "moderator": "a moderator", "owner": "an owner"}
+
+_SETTINGS: Mapping[str, Callable[[Any], str | None]] = {
+    "access": {
+        "open": "opened this room to guests",
+        "members": "closed this room to guests",
+        "private": "made this private room",
+    }.get,
+    "title": lambda title: f"named this room \u201c{title}\u201d" if title else "took away the name of this room",
+    "topic": lambda topic: f"set the topic \u201c{topic}\u201d" if topic else "took away the topic",
+    "archived": {True: "archived this room", False: "took this room out of the archive"}.get,
+    "read_only": {True: "made this a room for announcements", False: "let everybody write here"}.get,
+    "history": {
+        "all": "let members read everything from the beginning",
+        "joined": "let members read what comes after they joined",
+    }.get,
+}
+"""A setting that an event has changed, and the words for its new value."""
+
+
+def notice(event: Any) -> str | None:
+    """The words for an event (`schema.events.Event`); None for a type that people are not told of."""
+    if event.type == "settings":
+        return " and ".join(_settings(event)) or None
+    if event.type == "member":
+        if event.what in ("joined", "left"):
+            return str(event.what)
+        if event.what == "role":
+            return f"made {event.name} {_ROLES.get(event.role, 'a member')}"
+        return f"{event.what} {event.name}"
+    return None
+
+
+def _settings(event: Any) -> Iterator[str]:
+    for name, words in _SETTINGS.items():
+        value = getattr(event, name)
+        said = None if value is None else words(value)
+        if said is not None:
+            yield said

@@ -1,0 +1,104 @@
+"""Rooms as JSON: what they are, who is in them, and what is to be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from parlour.core.payloads import History, RoomAccess, RoomRole
+from parlour.schema.fields import Epoch, HeadSeq, RoomName, Seq, Time
+
+
+class RoomInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A room, and the extent of its log for who asks; `active_at` is the time of its newest event, in lists.
+
+    `policy_seq` is the seq of the event that has changed it last (none if nobody ever has). With the history `joined`
+    members read what has come since they joined. `role` is that of who asks, if it is a member.
+    """
+
+    room: RoomName
+    epoch: Epoch
+    first_seq: Seq
+    head_seq: HeadSeq
+    access: RoomAccess
+    active_at: Time | None = None
+    title: str = ""
+    topic: str = ""
+    archived: bool = False
+    read_only: bool = False
+    history: History = "all"
+    policy_seq: HeadSeq = 0
+    members: int = 0
+    role: RoomRole | None = None
+
+
+class RoomList(msgspec.Struct, frozen=True):
+    """Rooms that have events, most recently active first; `more` says that there are others beyond `limit`."""
+
+    rooms: list[RoomInfo]
+    more: bool
+
+
+class MemberInfo(msgspec.Struct, frozen=True):
+    """A member of a room; `since` is the seq of the event with which they came."""
+
+    id: str
+    name: str
+    display: str
+    kind: Literal["member", "bot"]
+    role: RoomRole
+    since: Seq
+
+
+class MemberList(msgspec.Struct, frozen=True):
+    """The members of a room, by name."""
+
+    members: Sequence[MemberInfo]
+
+
+class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What clients send."""
+
+
+class ChangeRoom(_Body, frozen=True):
+    """What is to be changed about a room. `members` closes a public one to guests, `open` opens it."""
+
+    access: RoomAccess | None = None
+    title: str | None = None
+    topic: str | None = None
+    archived: bool | None = None
+    read_only: bool | None = None
+    history: History | None = None
+
+
+class CreateRoom(_Body, frozen=True):
+    """A new room. Without a `room` its address comes from the title; that of a private one is made up in part."""
+
+    room: str | None = None
+    title: str | None = None
+    topic: str | None = None
+    access: RoomAccess = "open"
+    read_only: bool | None = None
+    history: History | None = None
+
+
+class ChangeMember(_Body, frozen=True):
+    """The role of a member."""
+
+    role: RoomRole = "member"
+
+
+class RoomInvitationBody(_Body, frozen=True):
+    """A link into a room: how many can use it, and for how many days. With `accounts` it makes accounts, too."""
+
+    uses: int = 1
+    days: int = 7
+    accounts: bool = False
+
+
+class JoinBody(_Body, frozen=True):
+    """The secret at the end of a link into a room."""
+
+    invitation: str
