@@ -74,7 +74,7 @@ class Policies:
         rule = self.rule(actor, right)
         policy = self._rooms.get(room)
         if policy is None:
-            policy = self.of(room)
+            policy = NO_ROOM if room.startswith(PRIVATE) else NO_POLICY
         if actor.rooms is not None and room not in actor.rooms:
             raise Refusal("forbidden", _WRONG_ROOM)
         refusal = rule(policy)

@@ -10,7 +10,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import AuthorKind
 from parlour.core.payloads import Access as Access
 from parlour.core.payloads import RoomRole
-from parlour.core.policy import Policy
+from parlour.core.policy import NO_POLICY, Policy
 
 Right = Literal["read", "post", "moderate", "govern", "create", "account", "administer"]
 
@@ -141,7 +141,11 @@ def rule(who: Who, right: Right, server: Access) -> Rule:
     code = "login_required" if who.kind == "guest" else "forbidden"
     room_role, detail = LEAST_ROOM_ROLES.get(right), _DETAILS[right]
 
+    has_it_by_default = "open" in allowed and room_role is None  # where nobody has changed anything: most rooms
+
     def judge(policy: Policy) -> Refusal | None:
+        if policy is NO_POLICY and has_it_by_default:
+            return None
         access = policy.access
         if access == "private":
             if not _knows(who, right, policy):
