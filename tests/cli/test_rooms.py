@@ -115,9 +115,9 @@ def test_only_the_operator_s_socket_makes_an_operator(tmp_path: Path) -> None:
         found = {}
         for path in (tmp_path / "data" / NAME, tmp_path / "proxy.sock"):
             done = subprocess.run(
-                ["curl", "-s", "-o", os.devnull, "-w", "%{http_code}", "--unix-socket", str(path), "-X", "PUT",
+                ["curl", "-s", "-o", os.devnull, "-w", "%{http_code}", "--unix-socket", str(path), "-X", "PATCH",
                  "-H", "Content-Type: application/json", "-d", '{"access":"members"}',
-                 "http://evil.example/api/v1/rooms/lobby/settings"],
+                 "http://evil.example/api/v1/rooms/lobby"],
                 capture_output=True, check=True, text=True, timeout=DEADLINE_S,
             )  # fmt: skip
             found[path.name] = done.stdout

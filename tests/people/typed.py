@@ -24,6 +24,10 @@ class Typed:
     def command(self, shown: str) -> str:
         """A command as it is shown, with what differs on this server."""
         typed = re.sub("-u alice(?= )", f"-u 'alice:{PASSWORD}'", shown)
+        if "-X DELETE" in typed and typed.endswith("/members/bob"):
+            self._bob_is_in(typed.split("/")[-3])
+        if typed.endswith("/api/v1/join"):
+            return typed.replace(SECRET, self._link_into_a_room())
         if SECRET in typed and "/reset/" not in typed and "/password" not in typed:
             typed = typed.replace("bob", f"bob{next(self._numbers)}")  # who makes an account has none
             typed = typed.replace(SECRET, self._town.invitation().rpartition("/")[2])
@@ -34,6 +38,13 @@ class Typed:
 
     def _reset(self) -> str:
         made = self._town.operator("POST", "/api/v1/accounts/bob/reset")
+        return str(made["url"]).rpartition("/")[2]
+
+    def _bob_is_in(self, room: str) -> None:
+        assert self._alice.put(f"/api/v1/rooms/{room}/members/bob", json={}).status_code == 200
+
+    def _link_into_a_room(self) -> str:
+        made = self._town.operator("POST", "/api/v1/rooms/lobby/invitations", {})
         return str(made["url"]).rpartition("/")[2]
 
     def _a_token(self) -> str:
