@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from parlour.core.event import Answer, Draft
-from parlour.core.payloads import Access, Message, Settings
+from parlour.core.payloads import Message, Settings
 from parlour.core.permissions import Who, rule
 from tests.support.memory_hub import MemoryHub, until
 from tests.support.recorder import Recorder
@@ -24,16 +24,16 @@ async def follow(room: MemoryHub, *, takes: int = 1_000_000, since: int = 0, is_
 
 
 async def happen(room: MemoryHub, *events: str) -> None:
-    """One batch: what somebody says, and `closed` and `opened`."""
+    """One batch: what somebody says, and the changes of `_POLICIES`."""
     answers: list[Answer] = []
     for event in events:
-        payload = Settings(_ACCESSES[event]) if event in _ACCESSES else Message(event)
+        payload = _POLICIES.get(event, Message(event))
         room.store.append(Draft("lobby", ALICE, payload), answers.append)
     await until(lambda: len(answers) == len(events))
     await room.at_rest()
 
 
-_ACCESSES: dict[str, Access] = {"closed": "members", "opened": "open"}
+_POLICIES = {"closed": Settings("members"), "opened": Settings("open"), "renamed": Settings(title="Another")}
 
 
 def run(scenario: Callable[[MemoryHub], Coroutine[None, None, None]]) -> None:
@@ -84,8 +84,21 @@ def test_a_reader_that_is_behind_is_caught_up_to_the_event_and_no_further() -> N
         for since in (0, 2, 4, 5):  # as one that was let in just before
             late = await follow(room, since=since)
             await room.at_rest()
-            assert late.seqs == list(range(since + 1, 5))
-            assert late.notes == ["closed lobby"]
+            assert (late.seqs, late.notes) == ([], ["closed lobby"])
+
+    run(scenario)
+
+
+def test_a_reader_that_is_behind_is_shown_nothing_between_the_closing_and_another_change() -> None:
+    async def scenario(room: MemoryHub) -> None:
+        full, slow = await follow(room, takes=1), await follow(room, takes=2)
+        await happen(room, "a")
+        await happen(room, "b", "closed", "c", "renamed", "d")  # the buffer of the second is full with the closing
+        await happen(room, "e", "renamed", "f")
+        for guest in (full, slow):
+            guest.drained(1_000_000)
+            await room.at_rest()
+            assert (guest.seqs, guest.notes) == ([1, 2, 3], ["caught_up 0", "closed lobby"])
 
     run(scenario)
 

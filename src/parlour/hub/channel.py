@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol
 
 from parlour.chat.ports import DamagedEvents
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
 from parlour.core.payloads import POLICY_TYPES
-from parlour.core.policy import NO_POLICY
+from parlour.core.policy import NO_POLICY, Policy
 from parlour.hub.chunk import Chunk, Member
 from parlour.hub.encoder import Delivery, Encoder
 from parlour.hub.resources import Resources
@@ -26,6 +27,13 @@ ReadResult = Sequence[Stored] | DamagedEvents | None
 """What a read of the store has brought: events, or that the next ones are damaged; None if it failed."""
 
 
+class Behind(Protocol):
+    """A position of a reader that is not live."""
+
+    def policy_changed(self) -> None:
+        """Remember where the room was closed to the reader: the event that has done it is the head."""
+
+
 class Channel:
     """A room in this process. All methods are called on the event loop.
 
@@ -34,8 +42,8 @@ class Channel:
     """
 
     __slots__ = (
-        "_chunks", "_is_repairing", "_on_unused", "_replays", "_resources", "epoch", "first_seq", "head", "policy",
-        "ring", "room", "uses", "waiters",
+        "_behind", "_chunks", "_is_repairing", "_on_unused", "_replays", "_resources", "epoch", "first_seq", "head",
+        "policy", "ring", "room", "uses", "waiters",
     )  # fmt: skip
 
     def __init__(self, room: str, epoch: str, resources: Resources, on_unused: Callable[[Channel], None]) -> None:
@@ -49,6 +57,7 @@ class Channel:
         self._resources = resources
         self._on_unused = on_unused
         self._chunks: dict[Encoder | None, list[Chunk]] = {}  # under None the readers whose encoder is not shared
+        self._behind: dict[Behind, None] | None = None  # positions that are not live
         self.waiters: dict[asyncio.Future[bool], None] = {}  # of requests, in the order in which they came
         self._is_repairing = False
         self._replays: dict[tuple[Encoder, int], tuple[int, bytes]] = {}
@@ -101,12 +110,19 @@ class Channel:
                 return
         while count := _up_to_policy(events):
             self._hand_out(events[:count])
-            self.policy = self.policy.after(self.head, payload_of(events[count - 1]))
-            for member in self._live():  # the others learn of it as they come
-                member.policy_changed(self.room)
+            if self.head > self.policy.seq:
+                self._set_policy(self.policy.after(self.head, payload_of(events[count - 1])))
             events = events[count:]
         if events:
             self._hand_out(events)
+
+    def _set_policy(self, policy: Policy) -> None:
+        """The room is another one from here on: end those that may not read on."""
+        self.policy = policy
+        for member in self._live():
+            member.policy_changed(self.room)
+        for position in list(self._behind or ()):  # also those that could not be written the event just now
+            position.policy_changed()
 
     def _hand_out(self, events: Sequence[Stored]) -> None:
         """Give the events behind the head to everybody."""
@@ -186,6 +202,18 @@ class Channel:
             chunks.append(chunk)
         chunk.join(member)
         return chunk
+
+    def fell_behind(self, position: Behind) -> None:
+        """Tell a position of every change of the room, until it is `live_or_gone`."""
+        if self._behind is None:
+            self._behind = {}
+        self._behind[position] = None
+
+    def live_or_gone(self, position: Behind) -> None:
+        """A position is told no more; idle rooms, of which there are many, keep no dict for none."""
+        if self._behind is not None and position in self._behind:
+            del self._behind[position]
+            self._behind = self._behind or None
 
     def _merge(self, chunk: Chunk) -> None:
         """Move the members of a chunk that has few into another one, or a room that shrinks would be all small ones."""

@@ -25,11 +25,13 @@ class CatchUp:
     Only one page at a time is read, and none is kept: while the reader is paused the position is just a cursor.
     """
 
-    __slots__ = ("_is_announced", "_is_waiting", "_reader", "channel", "seq")
+    __slots__ = ("_closed_at", "_is_announced", "_is_waiting", "_reader", "channel", "seq")
 
     def __init__(self, reader: Reader, channel: Channel, seq: int = 0, *, is_announced: bool = False) -> None:
         self.channel = channel
         self.seq = seq
+        self._closed_at: int | None = None  # the event that has closed the room to the reader since it is here
+        channel.fell_behind(self)
         self._reader: Reader | None = reader
         self._is_announced = is_announced  # whether `caught_up` has been called
         self._is_waiting = False  # for the store, or in the queue
@@ -58,6 +60,14 @@ class CatchUp:
     def leave(self, _reader: Reader) -> None:
         """Write nothing any more."""
         self._reader = None
+        self.channel.live_or_gone(self)
+
+    def policy_changed(self) -> None:
+        """See `Behind.policy_changed`. Whom the room is open to again may read what was said meanwhile."""
+        if self._reader is None or self._reader.rule(self.channel.policy) is None:
+            self._closed_at = None
+        elif self._closed_at is None:
+            self._closed_at = self.channel.policy.seq
 
     def _queue(self, reader: Reader, delay_s: float = 0.0) -> None:
         self._is_waiting = True
@@ -77,7 +87,7 @@ class CatchUp:
         if reader is None or reader.is_paused or self._is_waiting:
             return 0
         refusal = reader.rule(channel.policy)
-        if refusal is not None and self.seq >= channel.policy.seq:
+        if refusal is not None and (self._closed_at is None or self.seq >= self._closed_at):  # None: before it came
             reader.end_room(self.room, refusal)
             return 0
         first = first_seq(reader.who, channel.policy)
@@ -136,8 +146,9 @@ class CatchUp:
 
     def _last(self, reader: Reader) -> int:
         """The last event that the reader may be given now: the head, or the one that has closed the room to it."""
-        policy = self.channel.policy
-        return self.channel.head if reader.rule(policy) is None else policy.seq
+        if reader.rule(self.channel.policy) is None:
+            return self.channel.head
+        return self.seq if self._closed_at is None else self._closed_at
 
     def _write(self, reader: Reader, began: float, data: bytes) -> None:
         assert reader.sink is not None
