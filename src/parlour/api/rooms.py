@@ -12,6 +12,7 @@ from parlour.chat.new_rooms import LOOKED_AT
 from parlour.core.actor import Actor
 from parlour.core.event import Log
 from parlour.core.payloads import Settings
+from parlour.core.permissions import Right
 from parlour.http.fields import FieldName
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
@@ -118,11 +119,10 @@ class RoomsResource(Resource):
         body = read_json(request, ChangeRoom)
         settings = Settings(body.access, body.title, body.topic, body.archived, body.read_only, body.history)
         await self.context.rooms.change(request.actor, options.room, settings)
-        log = await self.context.store.log(options.room)
-        return Response(body=encode(self._info(request.actor, options.room, log)), content_type=JSON)
+        return Response(body=encode(await self._now(request.actor, options.room, "govern")), content_type=JSON)
 
-    async def _now(self, actor: Actor, room: str) -> RoomInfo:
-        return self._info(actor, room, await self.context.door.extent(actor, room))
+    async def _now(self, actor: Actor, room: str, right: Right = "read") -> RoomInfo:
+        return self._info(actor, room, await self.context.door.extent(actor, room, right))
 
     def _info(self, actor: Actor, room: str, log: Log, active_at: str | None = None) -> RoomInfo:
         policy = self.context.policies.of(room)

@@ -74,6 +74,8 @@ class Door:
                 raise channel.cursor_gone("below_retention", first)
             found = found[: channel.head - seq]  # a cursor beyond the head would be of no use yet
         self._require(actor, "read", channel)
+        if seq < (first := self.first_seq(actor, channel)) - 1:  # away, and back, meanwhile
+            raise channel.cursor_gone("before_joining", first)
         return found
 
     async def before(
@@ -95,7 +97,8 @@ class Door:
                         raise
                     seq = damage.first  # a room whose end is damaged can be opened; its cursor leads to the refusal
         self._require(actor, "read", channel)
-        return found
+        first = self.first_seq(actor, channel)  # a later one, if they were away and back meanwhile
+        return [event for event in found if event.seq >= first] if found and found[0].seq < first else found
 
     async def event(self, actor: Actor, channel: Channel, seq: int) -> Stored:
         """The event `seq`, which is not after the head. Raises also Refusal("gone")."""
@@ -107,13 +110,15 @@ class Door:
         if not found or found[0].seq != seq:
             raise Refusal("gone", f"The log of this room begins after event {seq}.")
         self._require(actor, "read", channel)
+        if seq < (first := self.first_seq(actor, channel)):  # away, and back, meanwhile
+            raise Refusal("gone", f"The log of this room begins at {first}.")
         return found[0]
 
-    async def extent(self, actor: Actor, room: str) -> Log:
+    async def extent(self, actor: Actor, room: str, right: Right = "read") -> Log:
         """The extent of a room's log, without opening its channel."""
-        self._policies.require(actor, "read", room)
+        self._policies.require(actor, right, room)
         log = await self._hub.store.log(room)
-        self._policies.require(actor, "read", room)
+        self._policies.require(actor, right, room)
         return log._replace(first_seq=max(log.first_seq, self._policies.first_seq(actor, room)))
 
     def first_seq(self, actor: Actor, channel: Channel) -> int:
