@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from parlour.app import App
 from parlour.core.actor import OWNER
 from parlour.core.errors import Refusal
-from parlour.core.payloads import Access
+from parlour.core.payloads import Access, Settings
 from tests.checker.history import Entry, Reading, Received, Send, digest
 from tests.simulation.loop import World
 from tests.simulation.machine import Machine
@@ -69,7 +69,7 @@ class Owner:
     async def _set(self, room: str, access: Access) -> bool:
         self.asked.append(Asked(room, access, self._world.now))
         self._world.trace(f"the owner asks for {room} to be {access}")
-        return await self._have(lambda app: app.context.closing.set_access(OWNER, room, access))
+        return await self._have(lambda app: app.context.rooms.change(OWNER, room, Settings(access=access)))
 
     async def _say(self, room: str) -> None:
         self._said += 1
