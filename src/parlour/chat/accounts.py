@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from parlour.chat.guests import SYSTEM
 from parlour.chat.identities import Identities
-from parlour.chat.invitations import FIRST_OWNER, Invitations
+from parlour.chat.invitations import FIRST_OWNER, Invitations, use_invitation
 from parlour.chat.members import come_in
 from parlour.chat.passwords import Passwords
 from parlour.chat.policies import Policies
@@ -21,7 +22,6 @@ from parlour.chat.tables.accounts import (
     SET_ROLE,
     SET_STATE,
 )
-from parlour.chat.tables.invitations import USE_INVITATION, Invitation
 from parlour.chat.tables.sessions import END_SESSIONS_BUT, END_SIGN_INS_OF
 from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import Account, Role, account_name, check_password, skeleton
@@ -74,11 +74,9 @@ class Accounts:
             if (yield OWNERS()):
                 raise Refusal("link_gone")
             return (yield from self._add(OPERATOR, account, hashed))
-        used: list[Invitation] = yield USE_INVITATION(invitation, self._clock.now_ms())
-        if not used:
-            raise Refusal("link_gone")
+        used = yield from use_invitation(invitation, self._clock.now_ms(), SYSTEM)
         yield from self._add(OPERATOR, account, hashed)
-        room = used[0].room
+        room = used.room
         if room is not None:
             log: Log = yield FindLog(room)
             if not log.policy.is_archived:
@@ -143,9 +141,7 @@ class Accounts:
         return await self._store.run(self._reset(digest(secret), account.id, hashed))
 
     def _reset(self, invitation: str, id_: str, hashed: str) -> Transaction[Account]:
-        used: list[Invitation] = yield USE_INVITATION(invitation, self._clock.now_ms())
-        if not used:
-            raise Refusal("link_gone")
+        yield from use_invitation(invitation, self._clock.now_ms(), SYSTEM)
         return (yield from _set_password(OPERATOR, id_, hashed, ""))
 
     async def set_role(self, actor: Actor, account: Account, role: Role) -> Account:

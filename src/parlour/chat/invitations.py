@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from parlour.chat.guests import author_of
 from parlour.chat.identities import DAY_MS
 from parlour.chat.members import come_in
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.room_steps import allowed_policy
-from parlour.chat.server_log import append_to_log, by
+from parlour.chat.server_log import append_to_log, by, end_invitations
 from parlour.chat.tables.accounts import OWNERS
 from parlour.chat.tables.invitations import (
     ADD_INVITATION,
@@ -26,7 +27,7 @@ from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import MAX_INVITATION_DAYS, MAX_INVITATION_USES, Account, Role
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
-from parlour.core.event import Log
+from parlour.core.event import Author, Log
 from parlour.core.names import room_name
 from parlour.core.payloads import InvitationChanged
 from parlour.core.permissions import Rule
@@ -140,8 +141,7 @@ class Invitations:
         log: Log = yield FindLog(room)
         if account.id in log.policy.members:
             return log.policy
-        if not (yield USE_INVITATION(hashed, self._clock.now_ms())):
-            raise Refusal("link_gone")
+        yield from use_invitation(hashed, self._clock.now_ms(), author_of(account))
         return (yield from come_in(account, room, log.policy))
 
     async def end(self, actor: Actor, id_: str) -> None:
@@ -172,12 +172,21 @@ class Invitations:
         return NewInvitation(made, secret)
 
     def _for_owner(self, actor: Actor) -> Transaction[NewInvitation]:
-        yield END_OWNER_INVITATIONS()
+        yield from end_invitations(by(actor), END_OWNER_INVITATIONS())
         return (yield from self._make(actor, "owner", None, 1, OWNER_MS))
 
     def _reset(self, actor: Actor, account: Account) -> Transaction[NewInvitation]:
-        yield END_RESETS_OF(account.id)
+        yield from end_invitations(by(actor), END_RESETS_OF(account.id))
         return (yield from self._make(actor, account.role, account.id, 1, RESET_MS))
+
+
+def use_invitation(hashed: str, now_ms: int, by: Author) -> Transaction[Invitation]:
+    """Use an invitation once, and say so. Raises Refusal("link_gone") if it does not work (any more)."""
+    used: list[Invitation] = yield USE_INVITATION(hashed, now_ms)
+    if not used:
+        raise Refusal("link_gone")
+    yield append_to_log(by, InvitationChanged("used", used[0].id, used[0].role, used[0].room))
+    return used[0]
 
 
 def _require_owner(actor: Actor) -> None:

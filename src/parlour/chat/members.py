@@ -6,7 +6,7 @@ from parlour.chat.guests import author_of
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Store
 from parlour.chat.room_steps import allowed_policy, change
-from parlour.chat.server_log import by
+from parlour.chat.server_log import by, end_invitations
 from parlour.chat.tables.invitations import END_INVITATIONS_TO_BY
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
@@ -116,7 +116,7 @@ def _remove(
         raise refusal
     if role == "owner" and policy.owners() == [account.id]:
         raise Refusal("last_owner", LAST_OWNER)
-    yield END_INVITATIONS_TO_BY(room, account.id)
+    yield from end_invitations(by(actor), END_INVITATIONS_TO_BY(room, account.id))
     what = MemberChanged("left" if is_self else "removed", account.id, account.display)
     return (yield from change(by(actor), room, policy, what))
 

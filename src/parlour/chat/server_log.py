@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from parlour.chat.guests import SYSTEM, author_of
-from parlour.chat.transactions import Append
+from parlour.chat.statements import Query
+from parlour.chat.transactions import Append, Transaction
 from parlour.core.actor import Actor
 from parlour.core.event import Author, Draft
-from parlour.core.payloads import SERVER_LOG, Payload
+from parlour.core.payloads import SERVER_LOG, InvitationChanged, Payload
 
 
 def append_to_log(by: Author, payload: Payload) -> Append:
@@ -17,3 +18,10 @@ def append_to_log(by: Author, payload: Payload) -> Append:
 def by(actor: Actor) -> Author:
     """Whom the server's log names: an account, or the system for the operator and for a link that nobody signed."""
     return SYSTEM if actor.account is None else author_of(actor.account)
+
+
+def end_invitations(by: Author, statement: Query[str]) -> Transaction[None]:
+    """Carry out a statement that ends invitations and gives their ids, and say so of each."""
+    ended: list[str] = yield statement
+    for invitation in ended:
+        yield append_to_log(by, InvitationChanged("ended", invitation, ""))

@@ -94,13 +94,13 @@ class SignInChanged(Payload, frozen=True, gc=False):
 
 
 class InvitationChanged(Payload, frozen=True, gc=False):
-    """An invitation was made or ended; `role` is what it gives, `into` the room that it leads to.
+    """An invitation was made, used or ended; `role` is what it gives, `into` the room that it leads to.
 
     In the log of the server.
     """
 
     type: ClassVar[str] = "invitation"
-    what: Literal["made", "ended"]
+    what: Literal["made", "used", "ended"]
     invitation: str
     role: str
     into: str | None = None
