@@ -54,6 +54,7 @@ from parlour.store.sqlite.directory import DATABASE
 from parlour.store.sqlite.errors import Damaged
 from parlour.store.sqlite.store import SqliteStore
 from parlour.version import __version__
+from parlour.work.expiry import Expiry
 from parlour.work.follower import forget
 from parlour.work.retention import Retention
 
@@ -151,6 +152,8 @@ async def start(
         if operator is not None:
             sockets.callback((await accept_on(operator, partial(plain, OPERATOR_ADDRESS))).close)
         await _keep_retention(settings, store, parts)
+        expiry = Expiry(store, app.context.people.identities, SystemClock())
+        parts.callback(asyncio.get_running_loop().create_task(expiry.run()).cancel)
         app.sockets, app.parts = sockets, parts.pop_all()
     return app
 

@@ -226,6 +226,13 @@ class Identities:
 
         return forget
 
+    def open_until(self, row: SignIn, now_ms: int) -> int:
+        """When a session ends by which something is open; a time in the past for any other, and for tokens."""
+        watchers = self._watchers.get(row.account, {})
+        if row.kind != "session" or row.id not in watchers.values():
+            return row.expires_ms
+        return min(row.made_ms + SESSION_MS, now_ms + IDLE_MS)
+
     def changed(self, payload: Payload) -> None:
         """Learn what an event of the server's log says."""
         if isinstance(payload, AccountChanged):

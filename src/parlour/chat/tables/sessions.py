@@ -41,4 +41,7 @@ END_SIGN_INS_OF = Statement(str, "DELETE FROM sign_ins WHERE account = ?1 RETURN
 END_SESSIONS_BUT = Statement(
     str, "DELETE FROM sign_ins WHERE account = ?1 AND kind = 'session' AND id <> ?2 RETURNING id"
 )
-DROP_EXPIRED = Statement(no_row, "DELETE FROM sign_ins WHERE expires_ms < ?1")
+SIGN_INS_UNTIL = Statement(
+    SignIn, f"SELECT {_COLUMNS} FROM sign_ins WHERE expires_ms < ?1 ORDER BY expires_ms, id LIMIT ?2"
+)
+"""Those that expire before a time, the first ones first."""

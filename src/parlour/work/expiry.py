@@ -1,0 +1,64 @@
+"""Ends sessions and tokens when their time is over, as if somebody had ended them: with what is open by them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from parlour.chat.guests import SYSTEM
+from parlour.chat.identities import Identities
+from parlour.chat.ports import Clock, Store
+from parlour.chat.server_log import append_to_log
+from parlour.chat.tables.sessions import END_SIGN_IN, SIGN_INS_UNTIL, USE_SIGN_IN, SignIn
+from parlour.chat.transactions import Transaction
+from parlour.core.errors import Refusal
+from parlour.core.payloads import SignInChanged
+
+AT_ONCE = 100
+"""What one transaction ends."""
+
+LOOK_EVERY_S = 1800.0
+"""Half of the shortest time that a session or token lasts when it is made."""
+
+AGAIN_S = 60.0
+"""After a refusal, as on a full disk."""
+
+_log = logging.getLogger("parlour.people")
+
+
+class Expiry:
+    """Waits for the next sign-in that expires. A session by which something is open is in use, and lasts."""
+
+    def __init__(self, store: Store, identities: Identities, clock: Clock) -> None:
+        self._store = store
+        self._identities = identities
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        while True:
+            try:
+                seconds = await self.round()
+            except Refusal as refusal:
+                _log.warning("the end of sign-ins has to wait: %s", refusal)
+                seconds = AGAIN_S
+            await asyncio.sleep(seconds)
+
+    async def round(self) -> float:
+        """End what has expired. Returns the seconds until something else may have. Raises Refusal."""
+        now_ms = self._clock.now_ms()
+        rows = await self._store.query(SIGN_INS_UNTIL(now_ms + int(LOOK_EVERY_S * 1000), AT_ONCE))
+        due = [row for row in rows if row.expires_ms <= now_ms]
+        if due:
+            await self._store.run(self._end(due, now_ms))
+            return 0.0
+        return (rows[0].expires_ms - now_ms) / 1000 if rows else LOOK_EVERY_S
+
+    def _end(self, due: Sequence[SignIn], now_ms: int) -> Transaction[None]:
+        for row in due:
+            until_ms = self._identities.open_until(row, now_ms)
+            if until_ms > now_ms:
+                yield USE_SIGN_IN(row.id, now_ms, until_ms)
+            elif (yield END_SIGN_IN(row.id, row.account)):
+                yield append_to_log(SYSTEM, SignInChanged("ended", row.account, row.id, row.label))
