@@ -60,6 +60,7 @@ MARKS = {
     "POST /api/v1/accounts": '"role":"member"',
     "POST /api/v1/password": "HTTP/1.1 204 ",
     "GET /api/v1/accounts": '"name":"bob"',
+    "GET /api/v1/accounts/{name}": '"display":"bob"',
     "PATCH /api/v1/accounts/{name}": '"role":"moderator"',
     "POST /api/v1/bots": '"kind":"bot"',
     "GET /api/v1/invitations": '"invitations":[',

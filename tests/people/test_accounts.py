@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from parlour.chat.identities import DAY_MS, Credentials
+from parlour.chat.profiles import ProfileChange
 from parlour.core.accounts import Account
 from parlour.core.actor import OPERATOR, Actor
 from parlour.core.errors import Refusal
@@ -180,7 +181,7 @@ async def test_a_token_does_no_more_than_its_scopes(house: House) -> None:
     assert not house.policies.may(program, "post", "lobby")
     await refused("forbidden", house.invitations.make(program, "member", 1, 1))
     await refused("forbidden", house.sign_ins.make_token(program, alice, "more", frozenset({"post"}), 1))
-    await refused("forbidden", house.accounts.set_display(program, "Somebody"))
+    await refused("forbidden", house.accounts.change(program, ProfileChange(display="Somebody")))
     await refused("bad_credentials", house.identities.identify(Credentials("token", secret[:-1] + "z"), ADDRESS))
 
 

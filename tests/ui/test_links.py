@@ -108,7 +108,7 @@ def test_text_when_it_is_full_of_addresses_has_the_first_fifty_as_links() -> Non
     assert [piece.address is not None for piece in pieces("https://a.net/".ljust(2001, "🦊"))] == [False]
 
 
-@pytest.mark.parametrize("case", _cases("authors.json"), ids=lambda case: case["id"])
+@pytest.mark.parametrize("case", _cases("authors.json"), ids=lambda case: case["name"])
 def test_sender_when_shown_has_the_colour_and_initial_that_the_script_gives(case: dict[str, Any]) -> None:
-    assert hue(case["id"]) == case["hue"]
+    assert hue(case["id"], case.get("chosen")) == case["hue"]
     assert initial(case["name"]) == case["initial"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parlour.ui.timeline import HUES
+from parlour.core.accounts import HUES
 
 STATIC = Path(__file__).parents[2] / "src" / "parlour" / "ui" / "static"
 STYLE = (STATIC / "style.css").read_text("utf-8")

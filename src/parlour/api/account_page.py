@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from parlour.api.forms import Form, checked, errors_of, form_fields, page, see_other
@@ -9,13 +10,23 @@ from parlour.api.operation import Operation
 from parlour.api.people import own_account, own_or_bot, shown_time
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK, require_safe_line
+from parlour.chat.profiles import ProfileChange
 from parlour.chat.sign_ins import TOKEN_DAYS
-from parlour.core.accounts import Scope
+from parlour.chat.time_zones import time_zone, time_zones
+from parlour.core.accounts import HUES, Scope
 from parlour.core.errors import Refusal
 from parlour.http.request import Request
 from parlour.http.response import Response
 
-_FIELDS = ("do", "display", "name", "label", "read", "post", "as", "bot", "id", "username", "old", "password")
+_PROFILE = ("display", "name", "status", "time_zone", "language", "hue")
+_FIELDS = ("do", *_PROFILE, "label", "read", "post", "as", "bot", "id", "username", "old", "password")
+
+_TAGS = """
+    ar bg bn ca cs da de el en en-GB en-US es et fa fi fr ga he hi hr hu hy id is it ja ka ko lt lv mk ms mt nb nl pl pt
+    pt-BR ro ru sk sl sq sr sv sw ta th tr uk ur vi zh-Hans zh-Hant
+"""
+_LANGUAGES = tuple(_TAGS.split())
+"""Tags to choose from; others can be written."""
 
 
 class AccountPage(Resource):
@@ -36,7 +47,16 @@ class AccountPage(Resource):
         body=Form,
         refusals=(
             *("bad_form", "unsupported_media_type", "forbidden", "not_found", "bad_name"),
-            *("reserved_name", "name_taken", "weak_password", "bad_credentials", "rate_limited", *DISK),
+            *(
+                "reserved_name",
+                "name_taken",
+                "weak_password",
+                "bad_text",
+                "bad_parameter",
+                "bad_credentials",
+                "rate_limited",
+            ),
+            *DISK,
         ),
         example="-u alice -d do=profile -d 'display=Alice A.' -d name=alice {url}/account",
     )
@@ -47,17 +67,14 @@ class AccountPage(Resource):
         try:
             done, token = await self._do(request, form)
         except Refusal as refusal:
-            return await self._page(request, refusal=refusal)
+            return await self._page(request, refusal=refusal, form=form)
         return await self._page(request, done=done, token=token)
 
     async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, str]:
         """Carry out a form: the sentence that says so, and the secret of a new token."""
-        people, actor, account = self.context.people, request.actor, own_account(request)
+        people, actor = self.context.people, request.actor
         if form["do"] == "profile":
-            if form["display"] != account.display:
-                await people.accounts.set_display(actor, form["display"])
-            if form["name"] != account.name:
-                await people.accounts.rename(actor, form["name"])
+            await people.accounts.change(actor, _profile(form))
             return "Saved.", ""
         if form["do"] == "token":
             scopes = cast("frozenset[Scope]", checked(form, "read", "post"))
@@ -80,16 +97,24 @@ class AccountPage(Resource):
         raise Refusal("bad_form", "The page has no such form.", field="do")
 
     async def _page(
-        self, request: Request, *, done: str = "", token: str = "", refusal: Refusal | None = None
+        self,
+        request: Request,
+        *,
+        done: str = "",
+        token: str = "",
+        refusal: Refusal | None = None,
+        form: Mapping[str, str] | None = None,
     ) -> Response:
         people, actor = self.context.people, request.actor
         account = people.identities.account(own_account(request).id)
         assert account is not None
         errors = {}
         if refusal is not None:
-            errors = errors_of(refusal, "display", "name", "label", "bot", "password")
+            errors = errors_of(refusal, *_PROFILE, "label", "bot", "password")
             if refusal.code == "bad_credentials":
                 errors = {"old": "This is not your password."}
+        typed = None if form is None or form["do"] != "profile" else {**form, "hue": _hue(form)}
+        zone = time_zone(account.time_zone)
         bots = [each for each in people.identities.accounts() if each.owner == account.id and each.state == "active"]
         rows = [(whose, row) for whose in (account, *bots) for row in await people.sign_ins.of(actor, whose)]
         shown = [
@@ -99,9 +124,9 @@ class AccountPage(Resource):
                 "label": row.label,
                 "scopes": row.scopes.replace(" ", ", "),
                 "whose": "" if whose is account else whose.name,
-                "made": shown_time(row.made_ms),
-                "used": shown_time(row.used_ms) if row.used_ms else "",
-                "expires": shown_time(row.expires_ms),
+                "made": shown_time(row.made_ms, zone),
+                "used": shown_time(row.used_ms, zone) if row.used_ms else "",
+                "expires": shown_time(row.expires_ms, zone),
                 "is_this": row.id == actor.sign_in,
             }
             for whose, row in rows
@@ -114,6 +139,11 @@ class AccountPage(Resource):
             here="account",
             is_admin=account.has_role("admin"),
             account=account,
+            typed=typed if typed is not None else {each: getattr(account, each) for each in _PROFILE},
+            former_names=await people.accounts.former_names(account),
+            time_zones=time_zones(),
+            languages=_LANGUAGES,
+            hues=range(HUES),
             errors=errors,
             done=done,
             token=token,
@@ -122,3 +152,23 @@ class AccountPage(Resource):
             tokens=[row for row in shown if row["kind"] == "token"],
             sessions=[row for row in shown if row["kind"] == "session"],
         )
+
+
+def _profile(form: Mapping[str, str]) -> ProfileChange:
+    hue = _hue(form)
+    return ProfileChange(
+        form["name"],
+        form["display"],
+        form["status"],
+        form["time_zone"],
+        form["language"],
+        "chance" if hue is None else hue,
+    )
+
+
+def _hue(form: Mapping[str, str]) -> int | None:
+    """The colour of a form; None for none. What is no number is refused as a colour there is not."""
+    text = form["hue"]
+    if not text:
+        return None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
+
+from msgspec import UNSET
 
 from parlour.api.bodies import read_json
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import ACCOUNT_NAME, OnlyJson
-from parlour.api.people import account_info, named_account, own_account
+from parlour.api.people import account_info, named_account, own_account, profile
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK, JSON_BODY, require_safe_line, session_fields
+from parlour.chat.accounts import NewPassword
+from parlour.chat.profiles import ProfileChange
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
 from parlour.schema.json_line import encode
@@ -20,6 +24,7 @@ from parlour.schema.people import (
     ChangeAccount,
     ChangeMe,
     Me,
+    Profile,
     RegisterBody,
     ResetBody,
 )
@@ -58,28 +63,32 @@ class AccountsResource(Resource):
         "/api/v1/me",
         "Change your account",
         id="changeMe",
-        help="The name, how you are shown, or the password: all other sessions end with the old one.",
+        help="Your name, how you are shown, a line about yourself, your time zone, language and colour, or the "
+        "password: all other sessions end with the old one. The name that you had leads to you from then on, and "
+        "nobody else gets it.",
         right="account",
         parameters=OnlyJson,
         body=ChangeMe,
         answers=(Success(200, "Your account as it is now.", AccountInfo),),
         refusals=(
             *(*JSON_BODY, "forbidden", "bad_name", "reserved_name", "name_taken"),
-            *("weak_password", "bad_credentials", "rate_limited", *DISK),
+            *("bad_text", "bad_parameter", "weak_password", "bad_credentials", "rate_limited", *DISK),
         ),
         example='-u alice -X PATCH --json \'{"display":"Alice A."}\' {url}/api/v1/me',
     )
     async def change_me(self, request: Request, _: OnlyJson) -> Response:
-        """Name, display name, password."""
-        body, accounts, actor = read_json(request, ChangeMe), self.context.people.accounts, request.actor
-        account = own_account(request)
+        """Profile, name, password."""
+        body = read_json(request, ChangeMe)
+        own_account(request)
+        password = None
         if body.password is not None:
             require_safe_line(request)
-            await accounts.change_password(actor, body.old_password or "", body.password)
-        if body.display is not None:
-            account = await accounts.set_display(actor, body.display)
-        if body.name is not None:
-            account = await accounts.rename(actor, body.name)
+            password = NewPassword(body.old_password or "", body.password)
+        hue: int | Literal["chance", "kept"] = (
+            "kept" if body.hue is UNSET else "chance" if body.hue is None else body.hue
+        )
+        change = ProfileChange(body.name, body.display, body.status, body.time_zone, body.language, hue)
+        account = await self.context.people.accounts.change(request.actor, change, password)
         return Response(body=encode(account_info(account)), content_type=JSON)
 
     @Operation(
@@ -143,6 +152,24 @@ class AccountsResource(Resource):
         """All accounts, for those who run the server."""
         rows = [account_info(account) for account in self.context.people.identities.accounts()]
         return Response(body=encode(AccountList(rows)), content_type=JSON)
+
+    @Operation(
+        "GET",
+        "/api/v1/accounts/{name}",
+        "Somebody's profile",
+        id="getAccount",
+        help="For those who have signed in. A name that the account has had leads to it too.",
+        right="account",
+        rate="reading",
+        parameters=AccountOptions,
+        answers=(Success(200, "What there is to know of the account.", Profile),),
+        refusals=("not_found",),
+        example="-u alice {url}/api/v1/accounts/bob",
+    )
+    def show(self, request: Request, options: AccountOptions) -> Response:
+        """Somebody else, or oneself."""
+        identities = self.context.people.identities
+        return Response(body=encode(profile(identities, named_account(identities, options.name))), content_type=JSON)
 
     @Operation(
         "PATCH",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from parlour.api.forms import Form, errors_of, form_fields, page, see_other
 from parlour.api.invitations import link
 from parlour.api.operation import Operation
-from parlour.api.people import named_account, own_account, shown_time
+from parlour.api.people import named_account, own_account, shown_time, zone_of
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK
 from parlour.core.accounts import ROLES, Role
@@ -81,7 +81,7 @@ class AdminPage(Resource):
                 "id": row.id,
                 "role": row.role,
                 "uses_left": row.uses_left,
-                "expires": shown_time(row.expires_ms),
+                "expires": shown_time(row.expires_ms, zone_of(request.actor)),
                 "whose": "" if row.account is None else getattr(people.identities.account(row.account), "name", ""),
             }
             for row in await people.invitations.all(request.actor)

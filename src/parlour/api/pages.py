@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from parlour.api.context import Context
 from parlour.api.guard import Guard
+from parlour.api.people import zone_of
 from parlour.api.refusals import refusal_fields, retry_after_s
 from parlour.chat.new_rooms import LOOKED_AT
 from parlour.chat.ports import RoomSummary
@@ -82,6 +83,7 @@ class Pages:
             newer=last if last < channel.head else None,
             rooms=await self._active_rooms(actor),
             account=actor.account,
+            zone=zone_of(actor),
             has_accounts=self._context.people.identities.has_owner(),
         )
         body = await in_slices(render_room(page), events, bill, self._context.hub)

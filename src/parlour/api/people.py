@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, tzinfo
+
 from parlour.chat.identities import Identities
 from parlour.chat.tables.invitations import Invitation
 from parlour.chat.tables.sessions import SignIn
+from parlour.chat.time_zones import time_zone
 from parlour.core.accounts import Account
+from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.http.request import Request
 from parlour.schema.event_json import at_text
-from parlour.schema.people import AccountInfo, InvitationInfo, SignInInfo
+from parlour.schema.people import AccountInfo, InvitationInfo, Profile, SignInInfo
 
 
 def own_account(request: Request) -> Account:
@@ -42,7 +46,33 @@ def named_account(identities: Identities, name: str) -> Account:
 def account_info(account: Account) -> AccountInfo:
     """An account as JSON."""
     return AccountInfo(
-        account.id, account.name, account.display, account.kind, account.role, account.state, account.owner
+        account.id,
+        account.name,
+        account.display,
+        account.kind,
+        account.role,
+        account.state,
+        account.owner,
+        account.status,
+        account.time_zone,
+        account.language,
+        account.hue,
+    )
+
+
+def profile(identities: Identities, account: Account) -> Profile:
+    """What those who have signed in may know of an account, as JSON."""
+    owner = None if account.owner is None else identities.account(account.owner)
+    return Profile(
+        account.id,
+        account.name,
+        account.display,
+        account.kind,
+        account.state,
+        None if owner is None else owner.name,
+        account.status,
+        account.time_zone,
+        account.hue,
     )
 
 
@@ -62,9 +92,14 @@ def sign_in_info(row: SignIn, this: str | None, secret: str | None = None) -> Si
     )
 
 
-def shown_time(at_ms: int) -> str:
+def zone_of(actor: Actor) -> tzinfo:
+    """The time zone in which pages show times to somebody: UTC to who has said none, and to guests."""
+    return time_zone("" if actor.account is None else actor.account.time_zone)
+
+
+def shown_time(at_ms: int, zone: tzinfo = UTC) -> str:
     """A time for people: `2026-11-22 06:41 UTC`."""
-    return at_text(at_ms)[:16].replace("T", " ") + " UTC"
+    return f"{datetime.fromtimestamp(at_ms / 1000, zone):%Y-%m-%d %H:%M %Z}"
 
 
 def invitation_info(row: Invitation, url: str | None = None) -> InvitationInfo:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from parlour.chat.account_steps import account_now, keep_an_owner, set_password
 from parlour.chat.guests import SYSTEM
 from parlour.chat.identities import Identities
 from parlour.chat.invitations import FIRST_OWNER, Invitations, use_invitation
@@ -9,28 +12,33 @@ from parlour.chat.members import come_in
 from parlour.chat.passwords import Passwords
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
+from parlour.chat.profiles import ProfileChange, change_account
 from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.accounts import (
-    ACCOUNT,
-    ACCOUNT_LIKE,
     ADD_ACCOUNT,
     BOTS_OF,
+    FORMER_NAMES_OF,
     OWNERS,
-    SET_DISPLAY,
-    SET_NAME,
-    SET_PASSWORD,
     SET_ROLE,
     SET_STATE,
+    WHO_HAS_HAD,
 )
-from parlour.chat.tables.sessions import END_SESSIONS_BUT, END_SIGN_INS_OF
+from parlour.chat.tables.sessions import END_SIGN_INS_OF
 from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import Account, Role, account_name, check_password, skeleton
 from parlour.core.actor import OPERATOR, Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log
 from parlour.core.names import display_name
-from parlour.core.payloads import AccountChanged, SignInChanged
+from parlour.core.payloads import AccountChanged
 from parlour.core.secret import digest
+
+
+class NewPassword(NamedTuple):
+    """The password that somebody has, and the one that is wanted."""
+
+    old: str
+    new: str
 
 
 class Accounts:
@@ -96,7 +104,7 @@ class Accounts:
 
     def _add(self, actor: Actor, account: Account, hashed: str | None) -> Transaction[Account]:
         like = skeleton(account.name)
-        if (yield ACCOUNT_LIKE(like)):
+        if (yield WHO_HAS_HAD(like)):
             raise Refusal("name_taken", field="name")
         yield ADD_ACCOUNT(
             account.id,
@@ -112,23 +120,26 @@ class Accounts:
         yield append_to_log(by(actor), AccountChanged("made", account))
         return account
 
-    async def set_display(self, actor: Actor, display: str) -> Account:
-        """Change how one is shown. Raises Refusal."""
-        account = self._signed_in(actor)
-        return await self._store.run(_set_display(actor, account.id, display_name(display)))
+    async def change(self, actor: Actor, change: ProfileChange, password: NewPassword | None = None) -> Account:
+        """Change one's own account: all of it, or nothing. With a new password all other sessions end.
 
-    async def rename(self, actor: Actor, name: str) -> Account:
-        """Change one's name; the account stays the same. Raises Refusal("name_taken"), …"""
-        account = self._signed_in(actor)
-        return await self._store.run(_rename(actor, account.id, account_name(name)))
+        Raises Refusal("name_taken"), ("bad_credentials"), ("weak_password"), …
+        """
+        account, change = self._signed_in(actor), change.checked()
+        hashed = None
+        if password is not None:
+            check_password(password.new, change.name or account.name, change.display or account.display)
+            await self._identities.password_is(account, password.old, account.name, actor.address or "")
+            hashed = await self._passwords.hash(password.new)
+        return await self._store.run(change_account(actor, account.id, change, hashed))
 
     async def change_password(self, actor: Actor, old: str, new: str) -> None:
         """Set a new password; all other sessions end. Raises Refusal("bad_credentials"), ("weak_password"), …"""
-        account = self._signed_in(actor)
-        check_password(new, account.name, account.display)
-        await self._identities.password_is(account, old, account.name, actor.address or "")
-        hashed = await self._passwords.hash(new)
-        await self._store.run(_set_password(actor, account.id, hashed, actor.sign_in or ""))
+        await self.change(actor, ProfileChange(), NewPassword(old, new))
+
+    async def former_names(self, account: Account) -> list[str]:
+        """The names that an account has had: they lead to it, and nobody else gets them."""
+        return await self._store.query(FORMER_NAMES_OF(account.id))
 
     async def reset_password(self, secret: str, new: str) -> Account:
         """Set a new password by a link; all sessions end. Raises Refusal("link_gone"), ("weak_password"), …"""
@@ -142,7 +153,7 @@ class Accounts:
 
     def _reset(self, invitation: str, id_: str, hashed: str) -> Transaction[Account]:
         yield from use_invitation(invitation, self._clock.now_ms(), SYSTEM)
-        return (yield from _set_password(OPERATOR, id_, hashed, ""))
+        return (yield from set_password(OPERATOR, id_, hashed, ""))
 
     async def set_role(self, actor: Actor, account: Account, role: Role) -> Account:
         """Give an account another role. Raises Refusal("forbidden"), also for the last owner."""
@@ -172,63 +183,22 @@ class Accounts:
         return actor.account
 
 
-def _now(id_: str) -> Transaction[Account]:
-    """The account as it is now."""
-    rows: list[Account] = yield ACCOUNT(id_)
-    if not rows:
-        raise Refusal("not_found")
-    return rows[0]
-
-
-def _set_display(actor: Actor, id_: str, display: str) -> Transaction[Account]:
-    yield SET_DISPLAY(id_, display)
-    account = yield from _now(id_)
-    yield append_to_log(by(actor), AccountChanged("display", account))
-    return account
-
-
-def _rename(actor: Actor, id_: str, name: str) -> Transaction[Account]:
-    like: list[Account] = yield ACCOUNT_LIKE(skeleton(name))
-    if any(each.id != id_ for each in like):
-        raise Refusal("name_taken", field="name")
-    yield SET_NAME(id_, name, skeleton(name))
-    account = yield from _now(id_)
-    yield append_to_log(by(actor), AccountChanged("name", account))
-    return account
-
-
-def _set_password(actor: Actor, id_: str, hashed: str, but: str) -> Transaction[Account]:
-    yield SET_PASSWORD(id_, hashed)
-    account = yield from _now(id_)
-    ended: list[str] = yield END_SESSIONS_BUT(id_, but)
-    for sign_in in ended:
-        yield append_to_log(by(actor), SignInChanged("ended", id_, sign_in, ""))
-    yield append_to_log(by(actor), AccountChanged("password", account))
-    return account
-
-
 def _set_role(actor: Actor, id_: str, role: Role) -> Transaction[Account]:
-    yield from _keep_an_owner(id_)
+    yield from keep_an_owner(id_)
     yield SET_ROLE(id_, role)
-    account = yield from _now(id_)
+    account = yield from account_now(id_)
     yield append_to_log(by(actor), AccountChanged("role", account))
     return account
 
 
 def _set_state(actor: Actor, id_: str, *, is_active: bool) -> Transaction[Account]:
     if not is_active:
-        yield from _keep_an_owner(id_)
+        yield from keep_an_owner(id_)
         yield END_SIGN_INS_OF(id_)
         bots: list[Account] = yield BOTS_OF(id_)
         for bot in bots:
             yield from _set_state(actor, bot.id, is_active=False)
     yield SET_STATE(id_, "active" if is_active else "disabled")
-    account = yield from _now(id_)
+    account = yield from account_now(id_)
     yield append_to_log(by(actor), AccountChanged("state", account))
     return account
-
-
-def _keep_an_owner(id_: str) -> Transaction[None]:
-    owners: list[Account] = yield OWNERS()
-    if [owner.id for owner in owners] == [id_]:
-        raise Refusal("forbidden", "The last owner stays: make another one first.")

@@ -21,7 +21,7 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz"
 @lru_cache(maxsize=4096)
 def author_of(account: Account) -> Author:
     """Whom the events of an account are by."""
-    return Author(account.id, account.display, account.kind)
+    return Author(account.id, account.display, account.kind, account.hue)
 
 
 SYSTEM = Author("system", "system", "system")

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from parlour.chat.passwords import Passwords
 from parlour.chat.ports import Clock, Store
 from parlour.chat.sign_in_throttle import SignInThrottle
-from parlour.chat.tables.accounts import ALL_ACCOUNTS, PASSWORD_OF
+from parlour.chat.tables.accounts import ALL_ACCOUNTS, FORMER_NAMES, PASSWORD_OF
 from parlour.chat.tables.sessions import SIGN_IN, USE_SIGN_IN, SignIn
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account, Scope, skeleton
@@ -69,15 +69,18 @@ class Identities:
         self._passwords = passwords
         self._throttle = SignInThrottle(clock.monotonic)
         self._accounts: dict[str, Account] = {}
-        self._names: dict[str, str] = {}
-        self._looks: Counter[str] = Counter()  # what is confusable with the names of accounts
+        self._names: dict[str, str] = {}  # also those that an account has had, to its id
+        self._like: dict[str, str] = {}  # what is confusable with these
+        self._displays: Counter[str] = Counter()  # what is confusable with how accounts are shown
         self._known: dict[str, _Known] = {}
         self._ended: dict[str, None] = {}  # ids of what has ended not long ago
         self._passwords_set: dict[str, int] = {}  # how often, by the id of the account, since the start
         self._watchers: dict[str, dict[Callable[[Refusal], None], str | None]] = {}
 
     async def load(self) -> None:
-        """Read all accounts. Raises Refusal."""
+        """Read all accounts, and the names that they have had. Raises Refusal."""
+        for former in await self._store.query(FORMER_NAMES()):
+            self._keep_name(former.name, former.account)
         for account in await self._store.query(ALL_ACCOUNTS()):
             self._learn(account)
 
@@ -88,11 +91,12 @@ class Identities:
         return self._accounts.get(id_)
 
     def named(self, name: str) -> Account | None:
-        """The account of a name as somebody has written it."""
+        """The account of a name as somebody has written it; also of one that the account has had."""
         try:
-            return self._accounts.get(self._names.get(room_name(name), ""))
+            account = self._accounts.get(self._names.get(room_name(name), ""))
         except Refusal:
             return None
+        return None if account is None or account.state == "deleted" else account
 
     def accounts(self) -> list[Account]:
         """All accounts, by name."""
@@ -104,7 +108,10 @@ class Identities:
 
     def is_taken(self, name: str) -> bool:
         """Whether a name is, or looks like, what an account is called or shown as: a guest cannot have it."""
-        return bool(self._looks) and skeleton(name) in self._looks
+        if not self._names:
+            return False
+        like = skeleton(name)
+        return like in self._like or like in self._displays
 
     # --- credentials ---
 
@@ -259,15 +266,17 @@ class Identities:
     def _learn(self, account: Account) -> None:
         before = self._accounts.get(account.id)
         if before is not None and before.state != "deleted":
-            self._names.pop(before.name, None)
-            for look in _looks(before):
-                self._looks[look] -= 1
-                if not self._looks[look]:
-                    del self._looks[look]
+            shown = skeleton(before.display)
+            self._displays[shown] -= 1
+            if not self._displays[shown]:
+                del self._displays[shown]
         self._accounts[account.id] = account
         if account.state != "deleted":
-            self._names[account.name] = account.id
-            self._looks.update(_looks(account))
+            self._displays[skeleton(account.display)] += 1
+            self._keep_name(account.name, account.id)
+
+    def _keep_name(self, name: str, account: str) -> None:
+        self._names[name] = self._like[skeleton(name)] = account
 
     def _sign_in_ended(self, account: str, sign_in: str) -> None:
         self._ended[sign_in] = None
@@ -283,10 +292,6 @@ class Identities:
             if end in watchers:  # one that ends may take another with it
                 del watchers[end]
                 end(Refusal("login_required", SIGN_IN_ENDED))
-
-
-def _looks(account: Account) -> set[str]:
-    return {skeleton(account.name), skeleton(account.display)}
 
 
 def _use(sign_in: str, now_ms: int, expires_ms: int) -> Transaction[None]:

@@ -23,6 +23,14 @@ Scope: TypeAlias = Literal["read", "post", "admin"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
+HUES = 12
+"""Colours of people in style.css (`.hue-0` …)."""
+
+MAX_STATUS_CHARS = 80
+
+MAX_FORMER_NAMES = 20
+"""Names that an account has had and keeps from others."""
+
 MIN_NAME_CHARS = 2
 MAX_NAME_CHARS = 32
 
@@ -37,10 +45,12 @@ MAX_INVITATION_DAYS, MAX_INVITATION_USES = 90, 1000
 _COMMON = re.compile(r"(.)\1*|\d+|(qwertyuiop?)+|(password)+\d*", re.IGNORECASE | re.ASCII)
 
 
-class Account(Struct, frozen=True):
+class Account(Struct, frozen=True, omit_defaults=True):
     """One account, as everybody may know it. `id` never changes hands; `name` is unique, `display` is shown.
 
-    `kind` is `member`, or `bot` for one that `owner` (the id of an account) has made.
+    `kind` is `member`, or `bot` for one that `owner` (the id of an account) has made. `status` is a line about oneself,
+    `time_zone` an IANA name, `language` a tag of BCP 47, each empty for none; `hue` is the colour that was chosen, one
+    of HUES (None: that of the id, see `ui/timeline.py`).
     """
 
     id: str
@@ -50,6 +60,10 @@ class Account(Struct, frozen=True):
     role: Role
     owner: str | None
     state: State
+    status: str = ""
+    time_zone: str = ""
+    language: str = ""
+    hue: int | None = None
 
     def has_role(self, least: Role) -> bool:
         """Whether its role is `least` or a greater one."""

@@ -16,12 +16,16 @@ AuthorKind = Literal["member", "guest", "bot", "system"]
 BOT_MARK = " [bot]"
 
 
-class Author(Struct, frozen=True):
-    """Who made an event. `id` never changes hands; `name` is for display."""
+class Author(Struct, frozen=True, omit_defaults=True):
+    """Who made an event. `id` never changes hands; `name` is for display.
+
+    `hue` is the colour that an account has chosen, one of 12 (None: that of its id).
+    """
 
     id: str
     name: str
     kind: AuthorKind
+    hue: int | None = None
 
 
 def shown_name(author: Author) -> str:

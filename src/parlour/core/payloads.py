@@ -79,7 +79,7 @@ class AccountChanged(Payload, frozen=True, gc=False):
     """An account is as `account` says from here on; in the log of the server (`SERVER_LOG`)."""
 
     type: ClassVar[str] = "account"
-    what: Literal["made", "role", "state", "name", "display", "password"]
+    what: Literal["made", "role", "state", "name", "profile", "password"]
     account: Account
 
 

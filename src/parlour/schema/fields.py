@@ -11,14 +11,17 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from parlour.core.accounts import HUES, MAX_STATUS_CHARS
 from parlour.core.accounts import MAX_NAME_CHARS as MAX_ACCOUNT_CHARS
 from parlour.core.accounts import MIN_NAME_CHARS as MIN_ACCOUNT_CHARS
 from parlour.core.cursor import MAX_SEQ
+from parlour.core.languages import MAX_TAG_CHARS
 from parlour.core.names import MAX_NAME_CHARS, RESERVED
 from parlour.core.text import MAX_TEXT_BYTES, MAX_TEXT_LINES
 
 _NOT_IN_ROOMS = r"\u0000-,/:-@\[-^`{-\u009f"
 _NOT_IN_NAMES = r"\u0000-\u001f:\u007f-\u009f"
+_NOT_IN_LINES = r"\u0000-\u001f\u007f-\u009f"
 _NOT_SEEN = (
     r"\u0000- \u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
     r"\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0"
@@ -67,6 +70,36 @@ AccountName = Annotated[
         maxLength=MAX_ACCOUNT_CHARS,
         pattern=f"^[^_.{_NOT_IN_ROOMS}-][^{_NOT_IN_ROOMS}]*$",
         **{"not": {"enum": sorted(RESERVED)}},
+    ),
+]
+
+Hue = Annotated[
+    int,
+    _schema(f"A colour of people, 0 to {HUES - 1}: the hues of a circle, from red.", 8, minimum=0, maximum=HUES - 1),
+]
+
+TimeZone = Annotated[
+    str,
+    _schema("The name of a time zone in the IANA database; empty for none.", "Europe/Berlin", pattern=r"^[^\u0000]*$"),
+]
+
+Language = Annotated[
+    str,
+    _schema(
+        "A language: a well-formed tag of BCP 47; empty for none.",
+        "pt-BR",
+        maxLength=MAX_TAG_CHARS,
+        pattern=r"^[^\u0000]*$",
+    ),
+]
+
+Status = Annotated[
+    str,
+    _schema(
+        f"A line about oneself, of at most {MAX_STATUS_CHARS} characters; empty for none.",
+        "At the fair until Thursday",
+        maxLength=MAX_STATUS_CHARS,
+        pattern=rf"^[^{_NOT_IN_LINES}]*$",
     ),
 ]
 

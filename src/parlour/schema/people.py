@@ -18,7 +18,7 @@ from parlour.core.accounts import (
     Scope,
     State,
 )
-from parlour.schema.fields import AccountName, DisplayName, RoomName, Time
+from parlour.schema.fields import AccountName, DisplayName, Hue, Language, RoomName, Status, Time, TimeZone
 
 NewPassword = Annotated[
     str,
@@ -55,6 +55,28 @@ class AccountInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     role: Role
     state: State
     owner: str | None = None
+    status: Status = ""
+    time_zone: TimeZone = ""
+    language: Language = ""
+    hue: Hue | None = None
+
+
+class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What everybody who has signed in may know of an account.
+
+    `name` is the one that it has now. `owner` is the name of the account whose bot it is. `state` says that nobody
+    signs in with it at present.
+    """
+
+    id: str
+    name: str
+    display: str
+    kind: Literal["member", "bot"]
+    state: State
+    owner: str | None = None
+    status: Status = ""
+    time_zone: TimeZone = ""
+    hue: Hue | None = None
 
 
 class AccountList(msgspec.Struct, frozen=True):
@@ -144,10 +166,17 @@ class ResetBody(_Body, frozen=True):
 
 
 class ChangeMe(_Body, frozen=True):
-    """What is to be changed about one's own account. A new `password` needs the `old_password`."""
+    """What is to be changed about one's own account: all of it, or nothing if something is refused.
+
+    The `hue` null is the colour that comes from the id. A new `password` needs the `old_password`.
+    """
 
     name: AccountName | None = None
     display: DisplayName | None = None
+    status: Status | None = None
+    time_zone: TimeZone | None = None
+    language: Language | None = None
+    hue: Hue | msgspec.UnsetType | None = msgspec.UNSET
     password: NewPassword | None = None
     old_password: Plain | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from importlib.resources import files
 from urllib.parse import quote
@@ -17,7 +17,7 @@ from parlour.core.errors import Refusal
 from parlour.core.text import MAX_TEXT_BYTES
 from parlour.schema.events import Event
 from parlour.ui.assets import asset_url
-from parlour.ui.timeline import timeline
+from parlour.ui.timeline import HUE_NAMES, hue, initial, timeline
 
 _FILES = {item.name: item.read_text("utf-8") for item in (files(__package__) / "pages").iterdir()}
 _LOADER = _FILES.pop("loader.js")
@@ -36,8 +36,10 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-_ENVIRONMENT.globals.update(asset_url=asset_url, loader=_LOADER, limit=MAX_TEXT_BYTES)
-_ENVIRONMENT.filters["moment"] = lambda text: datetime.fromisoformat(text).astimezone(UTC)
+_ENVIRONMENT.globals.update(
+    asset_url=asset_url, loader=_LOADER, limit=MAX_TEXT_BYTES, hue=hue, hue_names=HUE_NAMES, initial=initial
+)
+_ENVIRONMENT.filters["moment"] = lambda text, zone: datetime.fromisoformat(text).astimezone(zone)
 _ENVIRONMENT.filters["segment"] = lambda text: quote(text, safe="")
 
 TEMPLATES = {name: _ENVIRONMENT.get_template(name) for name in _FILES}
@@ -84,6 +86,8 @@ class RoomPage:
     """Who is signed in."""
     has_accounts: bool = False
     """Whether one can sign in here."""
+    zone: tzinfo = UTC
+    """The time zone of days and times."""
 
 
 def render_room(page: RoomPage) -> Iterator[str]:
@@ -99,7 +103,7 @@ def render_room(page: RoomPage) -> Iterator[str]:
         path=f"{page.prefix}/{address}",
         address=f"{page.base_url}/{address}",
         rooms=rooms,
-        timeline=timeline(page.events),
+        timeline=timeline(page.events, page.zone),
         typed="",
     )
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
+from parlour.core.accounts import HUES
 from parlour.core.text import Pictures
 from parlour.schema.events import Event
 from parlour.ui.links import Piece, pieces
 
-HUES = 12
-"""Sender colours in style.css (`.hue-0` …)."""
+HUE_NAMES = ("rose", "orange", "amber", "olive", "green", "jade", "teal", "sky", "blue", "violet", "purple", "magenta")
+"""What people call them; screen readers and browsers in a terminal show nothing else."""
 
 GROUP_GAP = timedelta(minutes=5)
 """Messages of one sender that follow each other faster share one heading."""
 
 
 class Row(NamedTuple):
-    """A message, as `pages/timeline.html` shows it; `at` is its time in UTC."""
+    """A message, as `pages/timeline.html` shows it; `at` is its time in the time zone of the page."""
 
     event: Event
     at: datetime
@@ -30,19 +31,19 @@ class Row(NamedTuple):
     parts: Iterable[Piece]
 
 
-def timeline(events: Iterable[Event]) -> Iterator[Row]:
-    """The rows that show `events`, which are consecutive and oldest first."""
+def timeline(events: Iterable[Event], zone: tzinfo = UTC) -> Iterator[Row]:
+    """The rows that show `events`, which are consecutive and oldest first, with the times and days of a time zone."""
     previous: Event | None = None
     before = datetime.min.replace(tzinfo=UTC)
     for event in events:
         shown = event.shown_text
         if shown is None:
             continue
-        at = datetime.fromisoformat(event.at).astimezone(UTC)
+        at = datetime.fromisoformat(event.at).astimezone(zone)
         begins_day = previous is None or at.date() != before.date()
         is_continued = previous is not None and previous.by == event.by and at - before < GROUP_GAP and not begins_day
         parts = text_parts(shown)
-        yield Row(event, at, begins_day, is_continued, hue(event.by.id), initial(event.by.name), parts)
+        yield Row(event, at, begins_day, is_continued, hue(event.by.id, event.by.hue), initial(event.by.name), parts)
         previous, before = event, at
 
 
@@ -64,8 +65,10 @@ def initial(name: str) -> str:
     return name[:1].upper()[:1]
 
 
-def hue(author_id: str) -> int:
-    """The colour of a sender, 0 to HUES - 1: FNV-1a over the UTF-8 of the id."""
+def hue(author_id: str, chosen: int | None = None) -> int:
+    """The colour of a sender, 0 to HUES - 1: the one that was chosen, else FNV-1a over the UTF-8 of the id."""
+    if chosen is not None:
+        return chosen
     value = 0x811C9DC5
     for byte in author_id.encode():
         value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF

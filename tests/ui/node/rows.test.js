@@ -38,8 +38,8 @@ test("finding addresses takes linear time", () => {
 });
 
 test("a sender has the colour and the initial that the server gives", () => {
-  for (const { id, hue: colour, name, initial: letter } of read("authors")) {
-    assert.equal(hue(id), colour, id);
+  for (const { id, chosen, hue: colour, name, initial: letter } of read("authors")) {
+    assert.equal(hue(id, chosen), colour, id);
     assert.equal(initial(name), letter, name);
   }
 });

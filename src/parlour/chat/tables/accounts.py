@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from parlour.chat.statements import Statement, no_row
 from parlour.core.accounts import Account
 
-_COLUMNS = "id, name, display, kind, role, owner, state"
+_COLUMNS = "id, name, display, kind, role, owner, state, status, time_zone, language, hue"
+
+
+class FormerName(NamedTuple):
+    """A name that the account `account` (its id) has had: nobody else gets it."""
+
+    name: str
+    account: str
 
 
 def _text(value: str | None) -> str | None:
@@ -15,7 +24,11 @@ def _text(value: str | None) -> str | None:
 ALL_ACCOUNTS = Statement(Account, f"SELECT {_COLUMNS} FROM accounts ORDER BY id")
 ACCOUNT = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE id = ?1")
 ACCOUNT_NAMED = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE name = ?1")
-ACCOUNT_LIKE = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE skeleton = ?1")
+WHO_HAS_HAD = Statement(
+    str, "SELECT id FROM accounts WHERE skeleton = ?1 UNION SELECT account FROM former_names WHERE skeleton = ?1"
+)
+"""The accounts with a name that looks like one, now or earlier."""
+
 PASSWORD_OF = Statement(_text, "SELECT password FROM accounts WHERE id = ?1")
 
 ADD_ACCOUNT = Statement(
@@ -26,7 +39,14 @@ ADD_ACCOUNT = Statement(
 SET_PASSWORD = Statement(no_row, "UPDATE accounts SET password = ?2 WHERE id = ?1")
 SET_ROLE = Statement(no_row, "UPDATE accounts SET role = ?2 WHERE id = ?1")
 SET_STATE = Statement(no_row, "UPDATE accounts SET state = ?2 WHERE id = ?1")
-SET_DISPLAY = Statement(no_row, "UPDATE accounts SET display = ?2 WHERE id = ?1")
+SET_PROFILE = Statement(
+    no_row, "UPDATE accounts SET display = ?2, status = ?3, time_zone = ?4, language = ?5, hue = ?6 WHERE id = ?1"
+)
 SET_NAME = Statement(no_row, "UPDATE accounts SET name = ?2, skeleton = ?3 WHERE id = ?1")
 BOTS_OF = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE owner = ?1 AND state = 'active' ORDER BY id")
 OWNERS = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE role = 'owner' AND state = 'active'")
+
+FORMER_NAMES = Statement(FormerName, "SELECT name, account FROM former_names ORDER BY name")
+FORMER_NAMES_OF = Statement(str, "SELECT name FROM former_names WHERE account = ?1 ORDER BY name")
+ADD_FORMER_NAME = Statement(no_row, "INSERT INTO former_names (name, skeleton, account) VALUES (?1, ?2, ?3)")
+DROP_FORMER_NAME = Statement(no_row, "DELETE FROM former_names WHERE name = ?1 AND account = ?2")

@@ -42,10 +42,10 @@ export function updateDay(node) {
 
 /** The event that a server-rendered message shows. */
 export function readMessage(node, room) {
-  const { seq, author, kind, key } = node.dataset;
+  const { seq, author, kind, key, hue: chosen } = node.dataset;
   return {
     room, seq: Number(seq), type: "message", at: node.querySelector("time").dateTime,
-    by: { id: author, name: node.querySelector(".name").textContent, kind },
+    by: { id: author, name: node.querySelector(".name").textContent, kind, hue: chosen === undefined ? undefined : Number(chosen) },
     text: readText(node.querySelector(".text")), key,
   };
 }
@@ -81,7 +81,7 @@ const makers = {
   new: () => element("li", { class: "new" }, element("span", {}, "New")),
   missed: ({ reason }) => element("li", { class: "missed" }, missedWords(reason)),
   message: ({ event, at }) => element("li",
-    { class: `message hue-${hue(event.by.id)}`, id: `m${event.seq}`, "data-seq": event.seq },
+    { class: `message hue-${hue(event.by.id, event.by.hue)}`, id: `m${event.seq}`, "data-seq": event.seq },
     element("span", { class: "avatar", "aria-hidden": "true", "data-initial": initial(event.by.name) }),
     element("p", { class: "meta" },
       element("b", { class: "name" }, element("bdi", {}, event.by.name)),

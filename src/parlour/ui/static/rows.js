@@ -43,11 +43,12 @@ function distinct(result) {
 }
 
 function sameSender(a, b) {
-  return a.id === b.id && a.name === b.name && a.kind === b.kind;
+  return a.id === b.id && a.name === b.name && a.kind === b.kind && a.hue === b.hue;
 }
 
-/** The colour of a sender, 0 to 11, as timeline.py has it: FNV-1a over the UTF-8 of the id. */
-export function hue(id) {
+/** The colour of a sender, 0 to 11, as timeline.py has it: the one that was chosen, else FNV-1a over the UTF-8 of the id. */
+export function hue(id, chosen) {
+  if (chosen !== undefined) return chosen;
   let value = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(id)) value = Math.imul(value ^ byte, 0x01000193) >>> 0;
   return value % HUES;
