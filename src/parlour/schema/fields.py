@@ -37,12 +37,12 @@ RoomName = Annotated[
     str,
     _schema(
         f"A room: 1 to {MAX_NAME_CHARS} letters and digits of any script, `-`, `_` and `.`, the first a letter or "
-        "digit. Case and width do not matter (NFKC case folding); answers have the canonical form. Some names are "
-        "reserved.",
+        "digit; a private one has a `~` before it. Case and width do not matter (NFKC case folding); answers have the "
+        "canonical form. Some names are reserved.",
         "lobby",
         minLength=1,
         maxLength=MAX_NAME_CHARS,
-        pattern=f"^[^_.{_NOT_IN_ROOMS}-][^{_NOT_IN_ROOMS}]*$",
+        pattern=f"^~?[^_.{_NOT_IN_ROOMS}-][^{_NOT_IN_ROOMS}]*$",
         **{"not": {"enum": sorted(RESERVED)}},
     ),
 ]
@@ -68,7 +68,7 @@ AccountName = Annotated[
         "alice",
         minLength=MIN_ACCOUNT_CHARS,
         maxLength=MAX_ACCOUNT_CHARS,
-        pattern=f"^[^_.{_NOT_IN_ROOMS}-][^{_NOT_IN_ROOMS}]*$",
+        pattern=f"^~?[^_.{_NOT_IN_ROOMS}-][^{_NOT_IN_ROOMS}]*$",
         **{"not": {"enum": sorted(RESERVED)}},
     ),
 ]
