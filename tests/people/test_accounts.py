@@ -44,6 +44,17 @@ async def test_names_that_look_alike_are_one_name(house: House) -> None:
         await house.accounts.register(invitation.secret, other, "", PASSWORD)  # it was not used up
 
 
+@pytest.mark.parametrize("display", ["olga", "Olga", "0lga", "Olga Ostrova", "\u041elga Ostrova"])  # a Cyrillic O
+async def test_nobody_is_shown_like_somebody_else(house: House, display: str) -> None:
+    olga = await house.signed_in(await house.person("olga", "owner"))
+    await house.accounts.change(olga, ProfileChange(display="Olga Ostrova"))
+    eve = await house.signed_in(await house.person("eve"))
+    await refused("name_taken", house.accounts.change(eve, ProfileChange(display=display)))
+    await refused("name_taken", house.accounts.make_bot(eve, "helper", display))
+    invitation = await house.invitations.make(OPERATOR, "member", 1, 7)
+    await refused("name_taken", house.accounts.register(invitation.secret, "mallory", display, PASSWORD))
+
+
 @pytest.mark.parametrize("name", ["admin", "\u0430dmin", "guest-abcd", "x", "a b", "a" * 33, "login"])
 async def test_names_that_nobody_can_have(house: House, name: str) -> None:
     invitation = await house.invitations.make(OPERATOR, "member", 1, 7)

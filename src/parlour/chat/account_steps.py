@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from parlour.chat.server_log import append_to_log, by
-from parlour.chat.tables.accounts import ACCOUNT, OWNERS, SET_PASSWORD
+from parlour.chat.tables.accounts import ACCOUNT, OWNERS, SET_PASSWORD, WHO_HAS_HAD
 from parlour.chat.tables.sessions import END_SESSIONS_BUT
 from parlour.chat.transactions import Transaction
-from parlour.core.accounts import Account
+from parlour.core.accounts import Account, skeleton
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.payloads import AccountChanged, SignInChanged
@@ -18,6 +18,18 @@ def account_now(id_: str) -> Transaction[Account]:
     if not rows or rows[0].state == "deleted":
         raise Refusal("not_found", "There is no such account.")
     return rows[0]
+
+
+def free_look(name: str, account: str, field: str) -> Transaction[str]:
+    """What confusable names have in common with one that nobody but the account is called or shown by.
+
+    Raises Refusal("name_taken").
+    """
+    look = skeleton(name)
+    holders: list[str] = yield WHO_HAS_HAD(look)
+    if any(holder != account for holder in holders):
+        raise Refusal("name_taken", field=field)
+    return look
 
 
 def set_password(actor: Actor, id_: str, hashed: str, but: str) -> Transaction[Account]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from parlour.chat.account_steps import account_now, keep_an_owner, set_password
+from parlour.chat.account_steps import account_now, free_look, keep_an_owner, set_password
 from parlour.chat.guests import SYSTEM
 from parlour.chat.identities import Identities
 from parlour.chat.invitations import FIRST_OWNER, Invitations, use_invitation
@@ -21,11 +21,10 @@ from parlour.chat.tables.accounts import (
     OWNERS,
     SET_ROLE,
     SET_STATE,
-    WHO_HAS_HAD,
 )
 from parlour.chat.tables.sessions import END_SIGN_INS_OF
 from parlour.chat.transactions import FindLog, Transaction
-from parlour.core.accounts import Account, Role, account_name, check_password, skeleton
+from parlour.core.accounts import Account, Role, account_name, check_password
 from parlour.core.actor import OPERATOR, Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log
@@ -103,14 +102,14 @@ class Accounts:
         return await self._store.run(self._add(actor, bot, None))
 
     def _add(self, actor: Actor, account: Account, hashed: str | None) -> Transaction[Account]:
-        like = skeleton(account.name)
-        if (yield WHO_HAS_HAD(like)):
-            raise Refusal("name_taken", field="name")
+        like = yield from free_look(account.name, account.id, "name")
+        look = yield from free_look(account.display, account.id, "display")
         yield ADD_ACCOUNT(
             account.id,
             account.name,
             like,
             account.display,
+            look,
             account.kind,
             account.role,
             account.owner,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from parlour.chat.account_steps import account_now, set_password
+from parlour.chat.account_steps import account_now, free_look, set_password
 from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.accounts import (
     ADD_FORMER_NAME,
@@ -12,7 +12,6 @@ from parlour.chat.tables.accounts import (
     FORMER_NAMES_OF,
     SET_NAME,
     SET_PROFILE,
-    WHO_HAS_HAD,
 )
 from parlour.chat.time_zones import time_zone_name
 from parlour.chat.transactions import Transaction
@@ -73,7 +72,8 @@ def change_account(actor: Actor, id_: str, change: ProfileChange, hashed: str | 
     texts = [old if new is None else new for old, new in zip(now, wanted, strict=True)]
     hue = change.hue if isinstance(change.hue, int) else None if change.hue == "chance" else account.hue
     if (*texts, hue) != (*now, account.hue):
-        yield SET_PROFILE(id_, *texts, hue)
+        look = yield from free_look(texts[0], id_, "display")
+        yield SET_PROFILE(id_, texts[0], look, *texts[1:], hue)
         account = yield from account_now(id_)
         yield append_to_log(by(actor), AccountChanged("profile", account))
     return account
@@ -81,10 +81,7 @@ def change_account(actor: Actor, id_: str, change: ProfileChange, hashed: str | 
 
 def _rename(actor: Actor, account: Account, name: str) -> Transaction[Account]:
     """Give an account another name. It keeps the one it had: that leads to it, and nobody else gets it."""
-    like = skeleton(name)
-    holders: list[str] = yield WHO_HAS_HAD(like)
-    if any(holder != account.id for holder in holders):
-        raise Refusal("name_taken", field="name")
+    like = yield from free_look(name, account.id, "name")
     former: list[str] = yield FORMER_NAMES_OF(account.id)
     if len(former) >= MAX_FORMER_NAMES and name not in former:
         detail = f"You have had {MAX_FORMER_NAMES} other names, and they stay yours: take one of them."

@@ -25,22 +25,25 @@ ALL_ACCOUNTS = Statement(Account, f"SELECT {_COLUMNS} FROM accounts ORDER BY id"
 ACCOUNT = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE id = ?1")
 ACCOUNT_NAMED = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE name = ?1")
 WHO_HAS_HAD = Statement(
-    str, "SELECT id FROM accounts WHERE skeleton = ?1 UNION SELECT account FROM former_names WHERE skeleton = ?1"
+    str,
+    "SELECT id FROM accounts WHERE skeleton = ?1 OR look = ?1"
+    " UNION SELECT account FROM former_names WHERE skeleton = ?1",
 )
-"""The accounts with a name that looks like one, now or earlier."""
+"""The accounts that are called or shown like this, or were called so."""
 
 PASSWORD_OF = Statement(_text, "SELECT password FROM accounts WHERE id = ?1")
 
 ADD_ACCOUNT = Statement(
     no_row,
-    "INSERT INTO accounts (id, name, skeleton, display, kind, role, owner, password, state, made_ms)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'active', ?9)",
+    "INSERT INTO accounts (id, name, skeleton, display, look, kind, role, owner, password, state, made_ms)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'active', ?10)",
 )
 SET_PASSWORD = Statement(no_row, "UPDATE accounts SET password = ?2 WHERE id = ?1")
 SET_ROLE = Statement(no_row, "UPDATE accounts SET role = ?2 WHERE id = ?1")
 SET_STATE = Statement(no_row, "UPDATE accounts SET state = ?2 WHERE id = ?1")
 SET_PROFILE = Statement(
-    no_row, "UPDATE accounts SET display = ?2, status = ?3, time_zone = ?4, language = ?5, hue = ?6 WHERE id = ?1"
+    no_row,
+    "UPDATE accounts SET display = ?2, look = ?3, status = ?4, time_zone = ?5, language = ?6, hue = ?7 WHERE id = ?1",
 )
 SET_NAME = Statement(no_row, "UPDATE accounts SET name = ?2, skeleton = ?3 WHERE id = ?1")
 BOTS_OF = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE owner = ?1 AND state = 'active' ORDER BY id")

@@ -1,9 +1,11 @@
--- Accounts: `name` is unique, and so is what confusable names have in common. `password` is an argon2id string.
+-- Accounts: `name` is unique, and so is what confusable names have in common (`skeleton`); `look` is the same of how the
+-- account is shown. `password` is an argon2id string.
 CREATE TABLE accounts (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
   skeleton TEXT NOT NULL UNIQUE,
   display TEXT NOT NULL,
+  look TEXT NOT NULL,
   kind TEXT NOT NULL,
   role TEXT NOT NULL,
   owner TEXT,
@@ -11,6 +13,8 @@ CREATE TABLE accounts (
   state TEXT NOT NULL,
   made_ms INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX accounts_by_look ON accounts (look);
 
 -- Sessions and API tokens. `hash` is the SHA-256 of the secret, which is nowhere here; `id` names it in lists.
 CREATE TABLE sign_ins (
