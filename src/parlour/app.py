@@ -24,6 +24,7 @@ from parlour.chat.policies import Policies
 from parlour.chat.ports import Relay, Store
 from parlour.chat.posting import Posting, Rates
 from parlour.chat.rooms import Rooms
+from parlour.chat.tickets import Tickets
 from parlour.clock import SystemClock, SystemIds
 from parlour.config import Settings
 from parlour.core.addresses import AddressBuckets, AddressCounts
@@ -107,7 +108,12 @@ class App:
     def sizes(self) -> dict[str, int]:
         """How much there is of everything that can grow (for SIGUSR1)."""
         context = self.context
-        sizes = {**self.server.sizes(), **context.hub.sizes(), **context.new_rooms.sizes()}
+        sizes = {
+            **self.server.sizes(),
+            **context.hub.sizes(),
+            **context.new_rooms.sizes(),
+            "tickets": len(context.tickets),
+        }
         if self.rates is not None and context.reads is not None and context.places is not None:
             sizes |= {**self.rates.sizes(), "rates_of_reading": len(context.reads), "places": context.places.total}
         return sizes
@@ -213,8 +219,9 @@ def _build(
     policies = Policies(settings.access)
     door = Door(hub, policies)
     people = people_of(store, clock, ids, policies, passwords)
+    tickets = Tickets(clock, ids, people.identities)
     store.on_commit(relay.publish)
-    relay.listen(ServerLog([people.identities.changed]).committed)
+    relay.listen(ServerLog([people.identities.changed, tickets.changed]).committed)
     relay.listen(door.committed)
     relay.listen(hub.deliver)
     store.on_trim(hub.trim)
@@ -240,6 +247,7 @@ def _build(
         limits=limits,
         policies=policies,
         people=people,
+        tickets=tickets,
         rooms=Rooms(store, ids, policies),
         members=Members(store, policies),
         new_rooms=new_rooms,

@@ -55,6 +55,7 @@ MARKS = {
     "GET /api/v1/sign-ins": '"kind":"session"',
     "DELETE /api/v1/sign-ins/{id}": "HTTP/1.1 204 ",
     "POST /api/v1/tokens": '"secret":"parlour_',
+    "POST /api/v1/tickets": '"ticket":"',
     "GET /api/v1/me": '"role":"owner"',
     "PATCH /api/v1/me": '"display":"Alice A."',
     "POST /api/v1/accounts": '"role":"member"',

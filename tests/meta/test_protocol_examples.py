@@ -1,4 +1,4 @@
-"""Every command in docs/protocol.md and README.md does what its page says."""
+"""Every command in docs/protocol.md, docs/tickets.md and README.md does what its page says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.server import ServerProcess
 from tests.support.timeout import TIMEOUT_S
 
 PROTOCOL = TEXTS[Path("docs/protocol.md")]
-STORY = list(examples(PROTOCOL))
+STORY = [(page, example) for page in ("docs/protocol.md", "docs/tickets.md") for example in examples(TEXTS[Path(page)])]
 WELCOME = list(examples(TEXTS[Path("README.md")]))
 
 
@@ -37,12 +37,12 @@ def epoch_of(server: ServerProcess) -> str:
 def test_the_examples_of_the_protocol_are_true(server: ServerProcess) -> None:
     assert len(STORY) >= 15
     epoch = epoch_of(server)
-    for example in STORY:
+    for page, example in STORY:
         assert example.shown, f"line {example.line} shows no output"
         try:
             check(example, run(example, f"127.0.0.1:{server.port}", epoch))
         except AssertionError as error:
-            raise AssertionError(f"docs/protocol.md:{example.line}: {example.command}\n{error}") from error
+            raise AssertionError(f"{page}:{example.line}: {example.command}\n{error}") from error
 
 
 def test_the_commands_of_the_readme_work_one_after_the_other(tmp_path: Path) -> None:

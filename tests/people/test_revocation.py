@@ -111,3 +111,16 @@ def test_password_in_each_request_ends_with_the_password(town: Town) -> None:
         assert curl.get("/lobby").status_code == 200
         new_password(town, "curly")
         assert curl.get("/lobby").status_code == 401
+
+
+def test_a_token_ends_itself_and_no_other(town: Town) -> None:
+    token, other = (town.token(town.owner, "post", label=label) for label in ("ends itself", "stays"))
+    ids = {row["label"]: row["id"] for row in town.owner.get("/api/v1/sign-ins").json()["sign_ins"]}
+    with town.server.client(headers=bearer(token)) as program, town.server.client() as guest:
+        assert program.get("/api/v1/me").json()["sign_in"]["id"] == ids["ends itself"]
+        assert program.delete(f"/api/v1/sign-ins/{ids['stays']}").status_code == 404
+        assert guest.delete(f"/api/v1/sign-ins/{ids['ends itself']}").status_code == 404
+        assert program.delete(f"/api/v1/sign-ins/{ids['ends itself']}").status_code == 204
+        assert program.get("/api/v1/me").status_code == 401
+    with town.server.client(headers=bearer(other)) as program:
+        assert program.get("/api/v1/me").status_code == 200

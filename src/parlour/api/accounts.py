@@ -9,7 +9,7 @@ from msgspec import UNSET
 from parlour.api.bodies import read_json
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import ACCOUNT_NAME, OnlyJson
-from parlour.api.people import account_info, named_account, own_account, profile
+from parlour.api.people import account_info, named_account, own_account, profile, sign_in_info
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK, JSON_BODY, require_safe_line, session_fields
 from parlour.chat.accounts import NewPassword
@@ -44,19 +44,23 @@ class AccountsResource(Resource):
         "/api/v1/me",
         "Who you are",
         id="getMe",
-        help="The account behind the session, token or password of the request; a guest has none.",
+        help="The account behind the session, token or password of the request; a guest has none. `sign_in` is the "
+        "session or token that asks.",
         right=None,
         rate="reading",
         parameters=OnlyJson,
         answers=(Success(200, "Who asks.", Me),),
+        refusals=("storage_unavailable",),
         example="-u alice {url}/api/v1/me",
     )
-    def me(self, request: Request, _: OnlyJson) -> Response:
+    async def me(self, request: Request, _: OnlyJson) -> Response:
         """Who asks."""
         actor = request.actor
+        row = await self.context.people.sign_ins.asking(actor)
+        sign_in = None if row is None else sign_in_info(row, row.id)
         account = None if actor.account is None else account_info(actor.account)
         scopes = None if actor.scopes is None else sorted(actor.scopes)
-        return Response(body=encode(Me(actor.kind, account, scopes)), content_type=JSON)
+        return Response(body=encode(Me(actor.kind, account, scopes, sign_in)), content_type=JSON)
 
     @Operation(
         "PATCH",

@@ -54,7 +54,8 @@ class Api:
             return Admission(partial(_options, match.allow), match.params, 0, None)
         is_handshake = head.upgrade == b"websocket" and head.method == "GET"
         operation, handler = match.row(head.method, is_handshake=is_handshake)
-        return Admission(handler, match.params, self._body_bytes if operation.body else 0, operation.right)
+        max_body = self._body_bytes if operation.body else 0
+        return Admission(handler, match.params, max_body, operation.right, takes_ticket=operation.takes_ticket)
 
     def handle(self, request: Request) -> Outcome:
         """Answer a complete request. Raises Refusal."""

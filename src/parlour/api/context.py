@@ -13,6 +13,7 @@ from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.posting import Posting
 from parlour.chat.rooms import Rooms
+from parlour.chat.tickets import Tickets
 from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.limits import Limits
 from parlour.http.throttle import Throttle
@@ -34,6 +35,7 @@ class Context:
     limits: Limits
     policies: Policies
     people: People
+    tickets: Tickets
     rooms: Rooms
     members: Members
     new_rooms: NewRooms

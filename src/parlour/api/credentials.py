@@ -6,6 +6,7 @@ from base64 import b64decode
 from binascii import Error
 from ipaddress import ip_address
 
+from parlour.api.parameters import TICKET
 from parlour.chat.identities import Credentials
 from parlour.core.errors import Refusal
 from parlour.core.secret import SESSION_COOKIE, TOKEN_PREFIX
@@ -24,6 +25,14 @@ def credentials_of(request: Request) -> Credentials | None:
         return None
     secret = request.cookie(session_cookie(request.peer))
     return None if secret is None or len(secret) != SECRET_CHARS else Credentials("session", secret)
+
+
+def ticket_of(request: Request) -> str | None:
+    """The ticket in the address. Raises Refusal("bad_parameter") where it is not all that says who asks."""
+    ticket = request.parameter(TICKET) if request.query_string else None
+    if ticket is not None and request.field(b"authorization") is not None:
+        raise Refusal("bad_parameter", "Send a ticket or Authorization, not both.", field=TICKET)
+    return ticket
 
 
 def session_cookie(peer: Peer) -> str:

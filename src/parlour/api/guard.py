@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from parlour.api.context import Context
-from parlour.api.credentials import credentials_of
+from parlour.api.credentials import credentials_of, ticket_of
 from parlour.chat.identities import Credentials
 from parlour.chat.reading import REQUEST_S, Bill, Place
 from parlour.core.actor import OPERATOR, Actor, guest
@@ -81,6 +81,10 @@ class Guard:
         admission = request.admission
         if admission.passed != request.peer:  # no rule looks at anything else than head, route and peer
             self._check_name(request)
+            ticket = ticket_of(request) if admission.takes_ticket else None
+            if ticket is not None:
+                request.actor = self._by_ticket(request, ticket)
+                return None
             credentials = credentials_of(request)
             actor = None
             if credentials is not None:
@@ -97,13 +101,23 @@ class Guard:
         self._let_in(request, actor or self._guest(request))
         request.actor = request.admission.actor
 
+    def _by_ticket(self, request: Request, ticket: str) -> Actor:
+        """Who asks with a ticket. An equal head is not let through again: the ticket in it has been used up."""
+        actor = self._context.tickets.redeem(ticket, request.peer.key)
+        self._judge(request, actor)
+        return actor
+
     def _let_in(self, request: Request, actor: Actor) -> None:
         admission = request.admission
-        if admission.right is not None:
-            self._context.policies.require(actor, admission.right, None)
+        self._judge(request, actor)
+        admission.actor, admission.passed = actor, request.peer
+
+    def _judge(self, request: Request, actor: Actor) -> None:
+        right = request.admission.right
+        if right is not None:
+            self._context.policies.require(actor, right, None)
         if request.method not in SAFE_METHODS or request.head.upgrade is not None:
             self._check_origin(request, has_cookie=actor.credential == "session")
-        admission.actor, admission.passed = actor, request.peer
 
     def _check_name(self, request: Request) -> None:
         """Answer to our own names alone; the name that a proxy was called by must be one too, not instead of Host."""

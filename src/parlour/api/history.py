@@ -12,7 +12,20 @@ from msgspec.structs import force_setattr
 from parlour.api.bodies import DEFAULT_ROOM
 from parlour.api.operation import Operation, Success
 from parlour.api.pages import in_slices
-from parlour.api.parameters import CURSOR, DEFAULT_LIMIT, FLAG, ROOM, TEXT, Format, JsonOfRoom, Limit, formats, number
+from parlour.api.parameters import (
+    CURSOR,
+    DEFAULT_LIMIT,
+    FLAG,
+    ROOM,
+    TEXT,
+    TICKET,
+    Format,
+    JsonOfRoom,
+    Limit,
+    Ticket,
+    formats,
+    number,
+)
 from parlour.api.resource import Resource
 from parlour.api.rooms import NEWER
 from parlour.core.actor import Actor
@@ -85,6 +98,7 @@ class RoomOptions(PageOptions, frozen=True, kw_only=True):
     last_event_id: Annotated[
         str | None, TEXT, "With server-sent events, in place of `since` and `before`.", "Last-Event-ID"
     ] = None
+    ticket: Ticket = None
 
     def __post_init__(self) -> None:
         """Raises Refusal (bad_parameter, bad_cursor)."""
@@ -95,6 +109,8 @@ class RoomOptions(PageOptions, frozen=True, kw_only=True):
         if self.follow and self.format not in ("text", "ndjson", "sse"):
             raise Refusal("bad_parameter", "follow=1 goes with text, ndjson and sse; JSON has wait=.", field="follow")
         super().__post_init__()
+        if self.ticket is not None and not (self.follow or self.format == "sse"):
+            raise Refusal("bad_parameter", "A ticket opens a stream or a WebSocket, and nothing else.", field=TICKET)
         if self.before is not None and (self.follow or self.format == "sse"):
             raise Refusal("bad_parameter", "before= is for pages.", field="before")
 
@@ -104,6 +120,7 @@ class SocketOptions(Struct, frozen=True, kw_only=True):
 
     room: Annotated[str, _SHOWN_ROOM, "The room."]
     since: Annotated[Cursor | None, CURSOR, "Events after this cursor; without it, from now on."] = None
+    ticket: Ticket = None
 
 
 _OLDEST = {"room": "$response.body#/room", "item": "$response.body#/events/0/seq"}

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
-from parlour.api.parameters import Parameter, Parameters
+from parlour.api.parameters import TICKET, Parameter, Parameters
 from parlour.core.errors import ERRORS
 from parlour.core.permissions import Right
 from parlour.http.router import WEBSOCKET
@@ -27,7 +27,7 @@ ANY_REQUEST = (
 
 _TAGS = {
     **{part: part for part in ("messages", "rooms", "members", "stream", "accounts", "invitations")},
-    **dict.fromkeys(("session", "sign-ins", "tokens"), "sign-ins"),
+    **dict.fromkeys(("session", "sign-ins", "tickets", "tokens"), "sign-ins"),
     **dict.fromkeys(("me", "bots", "password"), "accounts"),
     "join": "members",
 }
@@ -115,6 +115,11 @@ class Operation:
     def parameter_rows(self) -> Sequence[Parameter]:
         """The parameters, those of the path first."""
         return () if self.parser is None else self.parser.rows
+
+    @cached_property
+    def takes_ticket(self) -> bool:
+        """Whether a ticket in the address can say who asks."""
+        return any(row.name == TICKET for row in self.parameter_rows)
 
     def specific_refusals(self) -> list[str]:
         """The codes that not every request can meet, in the order of the error table."""

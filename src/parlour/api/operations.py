@@ -26,6 +26,7 @@ from parlour.api.sign_in_pages import SignInPages
 from parlour.api.sign_ins import SignInsResource
 from parlour.api.stream import StreamResource
 from parlour.api.streams import Streams
+from parlour.api.tickets import TicketsResource
 from parlour.http.request import Handler, Outcome, Request
 
 RESOURCES: tuple[type[Resource], ...] = (
@@ -36,6 +37,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     MembersResource,
     StreamResource,
     SignInsResource,
+    TicketsResource,
     AccountsResource,
     InvitationsResource,
     ServerResource,

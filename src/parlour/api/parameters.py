@@ -87,6 +87,13 @@ KEY = TEXT._replace(schema=Key, refusals=("bad_key",))
 ACCOUNT_NAME = TEXT._replace(schema=AccountName)
 CURSOR = ParameterKind(CursorText, parse_cursor, ("bad_cursor",))
 
+TICKET = "ticket"
+"""The name of the parameter in which a ticket says who asks (`chat/tickets.py`)."""
+
+Ticket: TypeAlias = Annotated[
+    str | None, TEXT, "One from `POST /api/v1/tickets`: who asks, for clients that cannot send a header field."
+]
+
 Limit: TypeAlias = Annotated[int | None, number(1, MAX_PAGE_EVENTS, default=DEFAULT_LIMIT), "How many at most."]
 
 

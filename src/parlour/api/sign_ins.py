@@ -95,11 +95,12 @@ class SignInsResource(Resource):
         "/api/v1/sign-ins/{id}",
         "End a session or a token",
         id="endSignIn",
-        help="At once: its live streams end, and its waiting requests are refused.",
-        right="account",
+        help="At once: its live streams end, and its waiting requests are refused. One of your own, or of your bots; a "
+        "token without the scope `admin` ends itself alone.",
+        right=None,
         parameters=SignInOptions,
         answers=(Success(204, "It has ended."),),
-        refusals=("forbidden", "not_found", *DISK),
+        refusals=("not_found", *DISK),
         example="-u alice -X DELETE {url}/api/v1/sign-ins/t_53vdn63huduuored",
     )
     async def end(self, request: Request, options: SignInOptions) -> Response:

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from parlour.api.operation import Operation, Success
-from parlour.api.parameters import ROOM, TEXT, one_of
+from parlour.api.parameters import ROOM, TEXT, Ticket, one_of
 from parlour.api.resource import Resource
 from parlour.chat.reading import REQUEST_S
 from parlour.core.cursor import MAX_SEQ, Cursor
@@ -33,6 +33,13 @@ class StreamOptions(Struct, frozen=True, kw_only=True):
     since: Annotated[str | None, TEXT, "Where to continue, as the `id` of an event; without it, from now on."] = None
     last_event_id: Annotated[str | None, TEXT, "The same, and wins over `since`.", "Last-Event-ID"] = None
     format: Annotated[str, one_of("sse"), "May say what is answered anyway."] = "sse"
+    ticket: Ticket = None
+
+
+class SocketOptions(Struct, frozen=True, kw_only=True):
+    """Who asks for a WebSocket of many rooms."""
+
+    ticket: Ticket = None
 
 
 FOLLOW_ROOMS = Operation(
@@ -83,8 +90,10 @@ class StreamResource(Resource):
             undo.pop_all()
             return self.streams.many(request, channels, place)
 
-    @FOLLOW_ROOMS.short(WEBSOCKET, "/api/v1/stream", "The same as a WebSocket", parameters=None, rate=None, example="")
-    def websocket(self, request: Request) -> Upgrade:
+    @FOLLOW_ROOMS.short(
+        WEBSOCKET, "/api/v1/stream", "The same as a WebSocket", parameters=SocketOptions, rate=None, example=""
+    )
+    def websocket(self, request: Request, _: SocketOptions) -> Upgrade:
         """A WebSocket that is open to subscriptions."""
         opening = handshake(request.field)
         with self.guard.place(request) as place:

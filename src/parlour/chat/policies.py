@@ -14,6 +14,9 @@ from parlour.core.policy import NO_POLICY, NO_ROOM, Policy
 
 _WRONG_ROOM = "This token is for another room."
 
+_IN_ROOMS = frozenset({"read", "post", "ticket"})
+"""Rights that a token has which is for some rooms alone: in these rooms."""
+
 
 class Policies:
     """The policies of all rooms that have one. All methods are called on the event loop.
@@ -95,7 +98,7 @@ class Policies:
     def require(self, actor: Actor, right: Right, room: str | None) -> None:
         """Judge a right in a room; None is the server as a whole. Raises Refusal as the rule says."""
         if room is None:
-            is_elsewhere = actor.rooms is not None and right not in ("read", "post")
+            is_elsewhere = actor.rooms is not None and right not in _IN_ROOMS
             refusal = refused_everywhere(who(actor), right, self.server)
         else:
             is_elsewhere = actor.rooms is not None and room not in actor.rooms

@@ -106,16 +106,30 @@ class SignIns:
         now_ms = self._clock.now_ms()
         return [row for row in await self._store.query(SIGN_INS_OF(account.id)) if row.expires_ms > now_ms]
 
+    async def asking(self, actor: Actor) -> SignIn | None:
+        """The session or token that asks; None for a guest and for a password. Raises Refusal."""
+        if actor.account is None or actor.sign_in is None:
+            return None
+        rows: list[SignIn] = await self._store.query(SIGN_INS_OF(actor.account.id))
+        return next((row for row in rows if row.id == actor.sign_in), None)
+
     async def end(self, actor: Actor, account: Account, id_: str) -> None:
         """End one at once, with its live streams. Raises Refusal("not_found") if the account has no such."""
         self._require_own(actor, account)
         await self._store.run(_end(actor, account.id, id_))
 
     async def end_own(self, actor: Actor, id_: str) -> None:
-        """End a session or token of one's own, or one of one's bots. Raises Refusal("not_found") if there is none."""
+        """End a session or token of one's own, or one of one's bots; a token without the scope admin ends itself alone.
+
+        Raises Refusal("not_found") for any other, as if it were not there.
+        """
         if actor.account is None:
-            raise Refusal("login_required")
+            raise Refusal("not_found", "Who is not signed in has no session or token.")
         mine = actor.account
+        if id_ == actor.sign_in:
+            return await self._store.run(_end(actor, mine.id, id_))
+        if actor.scopes is not None and "admin" not in actor.scopes:
+            raise Refusal("not_found", "There is no such session or token, or this token may not end it.")
         for account in (mine, *(each for each in self._identities.accounts() if each.owner == mine.id)):
             try:
                 return await self.end(actor, account, id_)

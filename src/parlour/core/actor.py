@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 from parlour.core.accounts import Account, Scope
 from parlour.core.event import AuthorKind
 
-Credential = Literal["cookie", "address", "program", "operator", "session", "token", "password"]
+Credential = Literal["cookie", "address", "program", "operator", "session", "token", "password", "ticket"]
 """With what somebody asks: the cookie of a guest, nothing but an address, as the program that embeds the server,
-through the operator's socket; or, signed in, with a session, an API token or a password."""
+through the operator's socket; or, signed in, with a session, an API token, a password, or a ticket made by these."""
 
 
 class Actor(NamedTuple):
@@ -18,7 +18,8 @@ class Actor(NamedTuple):
 
     `id` is what the ids of authors are derived from: nobody else can have it, and it is shown to nobody (that of a
     guest with a cookie contains the secret of the cookie). Rates count by `address`; None has none. Who is signed in
-    has an `account`; `sign_in` is the id of the session or token, `scopes` what a token is
+    has an `account`; `sign_in` is the id of the session or token (of a ticket: that
+    it was made with), `scopes` what a token is
     for (None: everything), and `rooms` where (None: everywhere).
     """
 

@@ -12,7 +12,7 @@ from parlour.core.payloads import Access as Access
 from parlour.core.payloads import RoomRole
 from parlour.core.policy import NO_POLICY, Policy
 
-Right = Literal["read", "post", "moderate", "govern", "create", "account", "administer"]
+Right = Literal["read", "post", "moderate", "govern", "create", "ticket", "account", "administer"]
 
 MEANINGS: Mapping[Right, str] = {
     "read": "see the events of a room, and that it exists",
@@ -20,6 +20,7 @@ MEANINGS: Mapping[Right, str] = {
     "moderate": "invite people to a room, add and remove its members",
     "govern": "the settings of a room, the roles in it, and its end",
     "create": "make a room that one owns",
+    "ticket": "a ticket, which opens one stream with what one is signed in with",
     "account": "one's own account, its bots, and what both are signed in with",
     "administer": "accounts, invitations and settings of the server",
 }
@@ -43,6 +44,7 @@ RIGHTS: Mapping[Right, Mapping[AuthorKind, frozenset[Access]]] = {
     "moderate": _WITH_ACCOUNT,
     "govern": _WITH_ACCOUNT,
     "create": _WITH_ACCOUNT,
+    "ticket": _WITH_ACCOUNT,
     "account": _WITH_ACCOUNT,
     "administer": _WITH_ACCOUNT,
 }
@@ -64,6 +66,7 @@ SCOPES_FOR: Mapping[Right, Scope] = {
     "moderate": "admin",
     "govern": "admin",
     "create": "admin",
+    "ticket": "read",
     "account": "admin",
     "administer": "admin",
 }
@@ -80,6 +83,7 @@ _DETAILS: Mapping[Right, str] = {
     "moderate": "Only the moderators of this room may do this.",
     "govern": "Only the owners of this room may do this.",
     "create": "Sign in first.",
+    "ticket": "Sign in first.",
     "account": "Sign in first.",
     "administer": "Only those who run the server may do this.",
 }

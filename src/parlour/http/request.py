@@ -50,7 +50,8 @@ class Admission:
 
     All requests with an equal head share one. A body has at most `max_body` bytes, and none is expected where that is
     0; `right` is what the actor needs, None where the answer is public; `passed` is the peer that the guard has let
-    through with this head, as `actor`. The head refers to its admission, never the other way round.
+    through with this head, as `actor`; `takes_ticket`: a ticket in the address can say who asks. The head refers to
+    its admission, never the other way round.
     """
 
     handler: Handler
@@ -60,6 +61,7 @@ class Admission:
     passed: Peer | None = None
     actor: Actor = field(init=False)
     cached: dict[Callable[[Request], Any], Any] = field(default_factory=dict)
+    takes_ticket: bool = False
 
 
 class Request:

@@ -85,14 +85,6 @@ class AccountList(msgspec.Struct, frozen=True):
     accounts: Sequence[AccountInfo]
 
 
-class Me(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who asks. A guest has no `account`; `scopes` are those of the token that asks."""
-
-    kind: Literal["guest", "member", "bot", "system"]
-    account: AccountInfo | None = None
-    scopes: Sequence[Scope] | None = None
-
-
 class SignInInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     """A session or a token. `used` is at most five minutes behind; a token that was never used has none.
 
@@ -111,10 +103,29 @@ class SignInInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     secret: str | None = None
 
 
+class Me(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who asks. A guest has no `account`; `scopes` are those of the token that asks.
+
+    `sign_in` is the session or token that asks; a password is none.
+    """
+
+    kind: Literal["guest", "member", "bot", "system"]
+    account: AccountInfo | None = None
+    scopes: Sequence[Scope] | None = None
+    sign_in: SignInInfo | None = None
+
+
 class SignInList(msgspec.Struct, frozen=True):
     """Sessions and tokens, the newest first."""
 
     sign_ins: Sequence[SignInInfo]
+
+
+class TicketInfo(msgspec.Struct, frozen=True):
+    """A ticket, which opens one stream or WebSocket until `expires`; it is shown this once."""
+
+    ticket: str
+    expires: Time
 
 
 class InvitationInfo(msgspec.Struct, frozen=True, omit_defaults=True):

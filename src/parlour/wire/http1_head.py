@@ -195,7 +195,11 @@ def head_parser(limits: Limits) -> Callable[[bytes], RequestHead]:
         if end > limits.request_line_bytes:
             raise Refusal("uri_too_long", f"The first line is longer than {limits.request_line_bytes} bytes.")
         parsed = parse_fields(parse_request_line(buffer, end), buffer[end + 2 :], limits)
-        if b"authorization" in parsed.values or _SESSION in parsed.values.get(b"cookie", b""):
+        if (
+            b"authorization" in parsed.values
+            or _SESSION in parsed.values.get(b"cookie", b"")
+            or b"ticket=" in parsed.target
+        ):
             raise SecretHead(parsed)  # what is raised is not cached
         return parsed
 
