@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from parlour.client import Backoff, Bounds, Busy, Client, ClientError, OutcomeUnknown, Refused, Sent, Unreachable
+from parlour.client import (
+    Backoff,
+    Bounds,
+    Busy,
+    Client,
+    ClientError,
+    OutcomeUnknown,
+    Refused,
+    Sent,
+    SignedOut,
+    Unreachable,
+)
 from parlour.core.errors import Refusal
 from tests.support.peer import Peer, Step, answer, nobody, reset, silence, then
 
@@ -101,6 +112,18 @@ def test_refusal_is_final(refusal: bytes, code: str) -> None:
     assert caught.value.code == code
     assert "\x9b" not in str(caught.value)
     assert len(peer.asked) == 1
+
+
+@pytest.mark.parametrize("code", ["bad_credentials", "login_required"])
+def test_a_token_that_is_accepted_no_more_is_told_with_its_server(code: str) -> None:
+    with Peer(problem(401, code), problem(401, code)) as peer:
+        with client(peer, token="t0ken") as room, pytest.raises(SignedOut) as caught:  # noqa: S106
+            room.send("hi")
+        assert (caught.value.code, caught.value.server) == (code, peer.url)
+        with client(peer) as guest, pytest.raises(Refused) as refused:
+            guest.send("hi")
+        assert not isinstance(refused.value, SignedOut)
+    assert [asked.fields.get("authorization") for asked in peer.asked] == ["Bearer t0ken", None]
 
 
 def test_refusal_after_a_lost_answer_leaves_the_outcome_unknown() -> None:

@@ -10,7 +10,19 @@ from itertools import islice
 
 import pytest
 
-from parlour.client import Backoff, Bounds, CaughtUp, Client, Event, Lost, OutcomeUnknown, Refused, Reset, Unreachable
+from parlour.client import (
+    Backoff,
+    Bounds,
+    CaughtUp,
+    Client,
+    Event,
+    Lost,
+    OutcomeUnknown,
+    Refused,
+    Reset,
+    SignedOut,
+    Unreachable,
+)
 from parlour.client.items import Item
 from parlour.core.errors import Refusal
 from tests.support.peer import Peer, Step, answer, nobody, reset, silence, stream, then
@@ -182,6 +194,25 @@ def test_refusal_ends_the_feed_at_once_and_later() -> None:
         assert isinstance(next(items), Lost)
         with pytest.raises(Refused, match="nothing here"):
             next(items)
+
+
+@pytest.mark.parametrize(
+    ("code", "token", "error"),
+    [
+        ("login_required", "t0ken", SignedOut),
+        ("login_required", None, Refused),
+        ("not_found", "t0ken", Refused),
+    ],
+)
+def test_a_room_that_is_closed_to_the_reader_ends_the_feed(code: str, token: str | None, error: type[Refused]) -> None:
+    closed = b'{"type":"closed","room":"lobby","code":"%b","detail":"No more."}' % code.encode()
+    with Peer(stream(line(1), closed)) as peer, Client(f"{peer.url}/lobby", token=token) as client:
+        items = iter(client.follow("e.0"))
+        assert seqs([next(items)]) == [1]
+        with pytest.raises(Refused, match="No more") as caught:
+            next(items)
+    assert type(caught.value) is error
+    assert caught.value.code == code
 
 
 def test_first_connection_has_a_deadline() -> None:

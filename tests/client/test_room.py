@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parlour.client.room import Room, parse_room
+from parlour.client.room import Room, parse_room, parse_servers
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,8 @@ from parlour.client.room import Room, parse_room
         ("h/Chat/Lobby", "http://h/Chat", "lobby", "http://h/Chat/lobby"),
         ("h/chat/2026/", "http://h/chat", "2026", "http://h/chat/2026"),
         ("h/42", "http://h", "42", "http://h/42"),
+        ("http://h:8080/~leads-x7k2m9", "http://h:8080", "~leads-x7k2m9", "http://h:8080/~leads-x7k2m9"),
+        ("https://h/chat/~Leads-x7k2m9", "https://h/chat", "~leads-x7k2m9", "https://h/chat/~leads-x7k2m9"),
         ("h/Räume", "http://h", "räume", "http://h/r%C3%A4ume"),
         ("h/%E6%97%A5%E6%9C%AC", "http://h", "日本", "http://h/%E6%97%A5%E6%9C%AC"),
     ],
@@ -63,4 +65,25 @@ def test_address_that_cannot_be_is_refused_with_a_reason(typed: str, reason: str
     with pytest.raises(ValueError, match=r".") as caught:
         parse_room(typed)
     assert reason in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "servers"),
+    [
+        ("h:8080", ["http://h:8080"]),
+        ("https://H/", ["https://h"]),
+        ("https://h/login?next=/lobby", ["https://h/login", "https://h"]),
+        ("https://h/chat/lobby", ["https://h/chat/lobby", "https://h/chat", "https://h"]),
+        ("https://h/chat/r%C3%A4ume/", ["https://h/chat", "https://h"]),
+        ("https://h/../lobby", ["https://h"]),
+    ],
+)
+def test_a_server_is_at_an_address_or_above_it(typed: str, servers: list[str]) -> None:
+    assert parse_servers(typed) == servers
+
+
+def test_an_address_with_a_password_is_that_of_no_server() -> None:
+    with pytest.raises(ValueError, match="parlour login") as caught:
+        parse_servers("https://me:secret@h/")
     assert "secret" not in str(caught.value)

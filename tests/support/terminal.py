@@ -30,9 +30,13 @@ def parlour_command(*arguments: str) -> list[str]:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """The environment of the tests without our own variables, on an ordinary terminal in UTC."""
+    """The environment of the tests without our own variables, on an ordinary terminal in UTC.
+
+    Nobody is signed in anywhere: what the person who runs the tests has stored is left alone.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PARLOUR_", "NO_COLOR"))}
-    return kept | {"PYTHONPATH": str(ROOT / "src"), "TERM": "xterm-256color", "TZ": "UTC"} | more
+    nothing = {"XDG_CONFIG_HOME": "/nonexistent", "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+    return kept | {"PYTHONPATH": str(ROOT / "src"), "TERM": "xterm-256color", "TZ": "UTC"} | nothing | more
 
 
 class Terminal:

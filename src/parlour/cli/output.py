@@ -12,8 +12,9 @@ from click.exceptions import Exit
 
 from parlour.cli import light_httpx  # noqa: F401 (before httpx)
 from parlour.cli.streams import EXIT_INTERRUPTED, InputFailed, OutputFailed, complain, output_code, say
-from parlour.client import ClientError, OutcomeUnknown, ProxyUnusable, Refused, Room, parse_room
-from parlour.client.transport import check_token
+from parlour.client import ClientError, OutcomeUnknown, ProxyUnusable, Refused, Room, SignedOut, parse_room
+from parlour.client.account import NoServer, UnsafeLine
+from parlour.client.stored_tokens import TokensUnusable
 from parlour.core.errors import Refusal
 from parlour.core.text import visible
 
@@ -24,6 +25,7 @@ EXIT_UNKNOWN = 4
 EXIT_GAP = 5
 
 TOKEN_ENV = "PARLOUR_TOKEN"  # noqa: S105 (a name, not a secret)
+"""A token for scripts, in place of the one that is stored; empty to ask as a guest."""
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 refused by the server; 2 wrong usage; 3 no answer within --timeout; "
@@ -47,15 +49,6 @@ def timeout_option(default_s: float, text: str) -> Callable[[Callable[..., int]]
     return click.option(*names, type=kind, default=default_s, show_default=True, metavar="SECONDS", help=text)
 
 
-def token() -> str | None:
-    """The secret to authenticate with: from the environment, because arguments can be read by every process."""
-    value = os.environ.get(TOKEN_ENV)
-    try:
-        return check_token(value) if value else None
-    except ValueError as exc:
-        raise click.UsageError(f"{TOKEN_ENV}: {exc}") from exc
-
-
 def exit_code(error: ClientError) -> int:
     """The code for an error of the client library."""
     if isinstance(error, OutcomeUnknown) and error.key is not None:
@@ -64,20 +57,25 @@ def exit_code(error: ClientError) -> int:
 
 
 @contextmanager
-def endings() -> Iterator[None]:
+def endings(what: str = "the room") -> Iterator[None]:
     """Turn every way in which a client command can fail into a word on standard error and an exit code.
+
+    `what` could not be reached, if that is it.
 
     A closed pipe is no failure: whoever reads has seen enough.
     """
     try:
         yield
     except ClientError as exc:
-        complain(describe(exc))
+        complain(describe(exc, what=what))
         raise Exit(exit_code(exc)) from exc
     except Refusal as exc:  # core's own checks, made before anything was sent
         raise click.UsageError(visible(exc.detail)) from exc
     except ProxyUnusable as exc:
         raise click.UsageError(visible(str(exc))) from exc
+    except (NoServer, TokensUnusable, UnsafeLine) as exc:
+        complain(str(exc))
+        raise Exit(EXIT_USAGE) from exc
     except KeyboardInterrupt as exc:
         if os.isatty(2):
             say("")  # behind the ^C that the terminal has shown
@@ -89,14 +87,27 @@ def endings() -> Iterator[None]:
         raise Exit(output_code(exc, str(exc))) from exc
 
 
-def describe(error: ClientError, key: str | None = None) -> str:
+def describe(error: ClientError, key: str | None = None, *, what: str = "the room") -> str:
     """One line about an error, with what to do next; `key` is what to give as --key, if not the key of the message."""
+    if isinstance(error, SignedOut):
+        return _signed_out(error)
     if isinstance(error, OutcomeUnknown) and error.key is not None:
         key = error.key if key is None else key
         return f"it is unknown whether the message was stored ({error}); send it again with --key {key}"
     if isinstance(error, Refused):
-        return f"refused: {error} ({error.code})"
-    return f"cannot reach the room: {error}"
+        how = ": `parlour login` signs in" if error.code == "login_required" else ""
+        return f"refused: {error} ({error.code}){how}"
+    return f"cannot reach {what}: {error}"
+
+
+def _signed_out(error: SignedOut) -> str:
+    server = error.server
+    if os.environ.get(TOKEN_ENV):
+        return f"the token in {TOKEN_ENV} has ended, or is none of {server} ({error.code})"
+    return (
+        f"your sign-in to {server} has ended ({error.code}): `parlour login {server}` signs in again, "
+        f"`parlour logout {server}` goes on as a guest"
+    )
 
 
 def fail(code: int, text: str) -> NoReturn:

@@ -19,11 +19,11 @@ from parlour.cli.output import (
     exit_code,
     fail,
     timeout_option,
-    token,
 )
+from parlour.cli.signed_in import guest_name, signed_in
 from parlour.cli.streams import EXIT_INTERRUPTED, OutputFailed, complain, lines_of, output_code, read_all, write_line
 from parlour.client import Busy, Client, ClientError, Room, Sent, new_key
-from parlour.core.names import check_key, display_name
+from parlour.core.names import check_key
 from parlour.core.text import visible
 
 MAX_INPUT_BYTES = 1024 * 1024
@@ -60,7 +60,7 @@ def _hint(text: str, word: str) -> click.UsageError:
 )
 @click.argument("url", callback=address)
 @click.argument("text", nargs=-1)
-@click.option("--name", envvar="PARLOUR_NAME", help="Display name; without one the server gives you one.")
+@click.option("--name", envvar="PARLOUR_NAME", help="Display name of a guest; without one the server gives you one.")
 @click.option("--key", help="Idempotency key, 8 to 64 of A-Za-z0-9_-: a second run with it stores nothing twice.")
 @click.option(
     "--file",
@@ -76,9 +76,10 @@ def send(
     if text and (file is not None or lines):
         raise click.UsageError("TEXT is one message; --file and --lines read their input instead.")
     with endings():
-        name = None if name is None else display_name(name)
+        who = signed_in(url.server)
+        name = guest_name(name, who)
         key = new_key() if key is None else check_key(key)
-        with Client(url, name=name, token=token(), timeout_s=timeout_s) as client:
+        with Client(url, name=name, token=who and who.token, timeout_s=timeout_s) as client:
             return _Sending(client, key).run(" ".join(text) if text else None, _open(file), lines=lines)
 
 

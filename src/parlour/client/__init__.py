@@ -2,7 +2,7 @@
 
 from parlour.client.backoff import INTERACTIVE, Backoff
 from parlour.client.client import Client, Page, Sent, new_key
-from parlour.client.errors import Busy, ClientError, OutcomeUnknown, Refused, Unreachable
+from parlour.client.errors import Busy, ClientError, OutcomeUnknown, Refused, SignedOut, Unreachable
 from parlour.client.feed import Feed, Lost
 from parlour.client.proxies import ProxyUnusable
 from parlour.client.room import Room, parse_room
@@ -27,6 +27,7 @@ __all__ = [
     "Reset",
     "Room",
     "Sent",
+    "SignedOut",
     "Typing",
     "Unreachable",
     "new_key",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from parlour.client.errors import Busy, OutcomeUnknown, Refused
+from parlour.client.errors import Busy, OutcomeUnknown, Refused, SignedOut
 from parlour.core.text import visible
 
 MAX_RETRY_AFTER_S = 600.0
@@ -18,6 +18,9 @@ _PASSING = frozenset({408, 425, 429})
 _FINAL = frozenset({501, 505})
 """Refusals of a server that will not change its mind."""
 
+SIGNED_OUT = frozenset({"bad_credentials", "login_required"})
+"""Codes that tell a client with a token that it is signed in no more: no server asks it to sign in otherwise."""
+
 
 class _Problem(msgspec.Struct):
     code: str = ""
@@ -28,8 +31,12 @@ class _Problem(msgspec.Struct):
 _decode_problem = msgspec.json.Decoder(_Problem).decode
 
 
-def failure(status: int, headers: Mapping[str, str], body: bytes, *, through: str = "") -> Refused | OutcomeUnknown:
+def failure(
+    status: int, headers: Mapping[str, str], body: bytes, *, through: str = "", signed_in_to: str = ""
+) -> Refused | OutcomeUnknown:
     """Judge an answer that is not the one hoped for; `through` is added where a proxy may have answered itself.
+
+    `signed_in_to` is the server, where a token was sent to it.
 
     3xx, 4xx, and 5xx that say `"stored":false`, stored nothing. Any other answer, a 2xx without a receipt included (a
     hotel's login page), leaves the outcome open.
@@ -46,6 +53,8 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, *, through: st
         return Refused("redirected", f"The room is elsewhere: {place}", status)
     if status in _PASSING or (status >= 500 and problem.stored is False and status not in _FINAL):
         return Busy(code, detail, status, wait_s)
+    if status == 401 and signed_in_to and code in SIGNED_OUT:
+        return SignedOut(code, detail, status, signed_in_to)
     if 400 <= status < 500 or (status in _FINAL and problem.stored is False):
         return Refused(code, detail, status)
     return OutcomeUnknown(detail, retry_after_s=wait_s)

@@ -35,6 +35,14 @@ class Busy(Refused):
         self.is_paced = status == 429 and retry_after_s > 0.0
 
 
+class SignedOut(Refused):
+    """The token is accepted by `server` no more: it has ended, or never was one. Nothing was stored."""
+
+    def __init__(self, code: str, detail: str, status: int, server: str) -> None:
+        super().__init__(code, detail, status)
+        self.server = server
+
+
 class Unreachable(ClientError):
     """No connection could be made, so nothing was sent."""
 

@@ -8,14 +8,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from parlour.client.answers import SIGNED_OUT
 from parlour.client.backoff import Backoff
-from parlour.client.errors import TEMPORARY, OutcomeUnknown
+from parlour.client.errors import TEMPORARY, OutcomeUnknown, Refused, SignedOut
 from parlour.client.items import Item, Line, LineReader
 from parlour.client.room import Room
 from parlour.client.timeline import Gap, Timeline
 from parlour.client.transport import Transport
 from parlour.core.cursor import Cursor
-from parlour.schema.events import Bye, Heartbeat, Reset
+from parlour.core.text import visible
+from parlour.schema.events import Bye, Closed, Heartbeat, Reset
 from parlour.schema.json_line import encode
 
 STEADY_S = 10.0
@@ -116,11 +118,21 @@ class Feed:
                         if isinstance(item, Bye):
                             self._bye_s = item.reconnect_after_ms / 1000
                             return
+                        if isinstance(item, Closed):
+                            raise self._closed(item)
                         if not isinstance(item, Heartbeat):
                             yield line if item is line.item else Line(encode(item), item)
                         if isinstance(item, Reset) and self._timeline.is_before(item.head_seq):
                             self._rereads = True  # this stream goes on at the head: another one begins at the cursor
                             return
+
+    def _closed(self, item: Closed) -> Refused:
+        """Why nothing more comes from the room: the sign-in has ended, or it is closed to this reader."""
+        code, detail = visible(item.code), visible(item.detail)
+        if code not in SIGNED_OUT:
+            return Refused(code, detail, 403)
+        server = self._transport.signed_in_to
+        return SignedOut(code, detail, 401, server) if server else Refused(code, detail, 401)
 
     def _is_too_late(self) -> bool:
         """Whether the first connection has not come about in its time."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from parlour.core.base_path import base_path
 from parlour.core.errors import Refusal
@@ -36,6 +37,30 @@ def parse_room(address: str) -> Room:
     anything after the path, or a name that no room can have. A name and password are refused, because addresses end
     up in histories and process lists.
     """
+    origin, parts = _origin(address)
+    if parts.query or parts.fragment:
+        raise ValueError("The address of a room ends with its name; leave out what follows ? or #.")
+    before, _, segment = parts.path.removesuffix("/").rpartition("/")
+    return Room(origin + _base(before, parts.path), _name(segment or DEFAULT_ROOM))
+
+
+def parse_servers(address: str) -> list[str]:
+    """Where a server may be that has something at `address`: a room, a page, or itself. The longest address first.
+
+    Of `https://host/chat/lobby` these are it, `https://host/chat` and `https://host`. Raises ValueError as
+    `parse_room` does.
+    """
+    origin, parts = _origin(address)
+    path, found = parts.path.rstrip("/"), []
+    while path:
+        with suppress(ValueError):
+            found.append(origin + base_path(path))
+        path = path.rpartition("/")[0]
+    return [*found, origin]
+
+
+def _origin(address: str) -> tuple[str, SplitResult]:
+    """`scheme://host[:port]` of an address, and its parts. Raises ValueError."""
     try:
         parts = urlsplit(address if "://" in address else f"http://{address}")
         host, port = parts.hostname, parts.port
@@ -46,13 +71,9 @@ def parse_room(address: str) -> Room:
     if not host or not (host.isascii() and host.isprintable() and " " not in host):
         raise ValueError("The address has no usable host; expected http://host:port/room.")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("A name or password does not belong into an address; set PARLOUR_TOKEN instead.")
-    if parts.query or parts.fragment:
-        raise ValueError("The address of a room ends with its name; leave out what follows ? or #.")
+        raise ValueError("A name or password does not belong into an address: use `parlour login`, or PARLOUR_TOKEN.")
     host = f"[{host}]" if ":" in host else host
-    server = f"{parts.scheme}://{host}" + ("" if port is None else f":{port}")
-    before, _, segment = parts.path.removesuffix("/").rpartition("/")
-    return Room(server + _base(before, parts.path), _name(segment or DEFAULT_ROOM))
+    return f"{parts.scheme}://{host}" + ("" if port is None else f":{port}"), parts
 
 
 def _base(before: str, path: str) -> str:

@@ -51,6 +51,8 @@ def check_token(token: str) -> str:
 class Transport:
     """The connections to one server (`scheme://host[:port]`). May be used by several threads.
 
+    `token` goes to that server alone: no redirect is followed.
+
     They go through the proxy that the environment names, if it does. Raises ProxyUnusable where it cannot be used.
 
     Cookies are not kept: a guest is known by address and name, and a cookie that came between two attempts would make
@@ -59,6 +61,7 @@ class Transport:
 
     def __init__(self, server: str, token: str | None, bounds: Bounds) -> None:
         self.bounds = bounds
+        self.signed_in_to = "" if token is None else server
         headers = {"User-Agent": f"parlour/{__version__}", "Accept": "application/json", "Accept-Encoding": "identity"}
         if token is not None:
             headers["Authorization"] = f"Bearer {check_token(token)}"
@@ -105,7 +108,7 @@ class Transport:
                 if len(body) > self.bounds.max_answer_bytes:
                     raise OutcomeUnknown("the server's answer does not end")
         if response.status_code != status:
-            raise failure(response.status_code, response.headers, bytes(body), through=self._through)
+            raise self._failure(response, bytes(body))
         try:
             return decode(bytes(body)), response.headers
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
@@ -123,9 +126,13 @@ class Transport:
         ask = self._http.stream("GET", url, headers=headers, params=params, timeout=timeout)
         with _endings(self._through), ask as response:
             if response.status_code != 200:
-                raise failure(response.status_code, response.headers, response.read(), through=self._through)
+                raise self._failure(response, response.read())
             response.request.extensions["timeout"]["read"] = self.bounds.silence_s  # read when the body is begun
             yield response.iter_raw()
+
+    def _failure(self, response: httpx.Response, body: bytes) -> ClientError:
+        status, headers = response.status_code, response.headers
+        return failure(status, headers, body, through=self._through, signed_in_to=self.signed_in_to)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from prompt_toolkit.layout.processors import Processor, Transformation, Transfor
 from prompt_toolkit.output.vt100 import Vt100_Output
 from wcwidth import clip
 
-from parlour.cli.streams import EXIT_INTERRUPTED
+from parlour.cli.streams import EXIT_INTERRUPTED, complain
 from parlour.cli.terminal.keys import key_bindings
 from parlour.cli.terminal.look import Look
 from parlour.cli.terminal.talk import Talk
@@ -47,12 +47,13 @@ _JOINED = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
 
 
 class Conversation:
-    """The screen of one room."""
+    """The screen of one room. `account` is how somebody is shown who has signed in; None for a guest."""
 
-    def __init__(self, client: Client, look: Look, *, last: int, timeout_s: float) -> None:
+    def __init__(self, client: Client, look: Look, account: str | None, *, last: int, timeout_s: float) -> None:
         self._look = look
+        self._account = account
         self._timeout_s = timeout_s
-        title = f"{client.room.name} on {client.room.server}, /help for help"
+        title = f"{client.room.name} on {client.room.server}, {self._as()}/help for help"
         self._talk = Talk(client, look, last=last, timeout_s=timeout_s, wake=self._wake, title=title)
         self._is_leaving = False
         self._buffer = Buffer(read_only=Condition(lambda: self._is_leaving))
@@ -80,6 +81,8 @@ class Conversation:
             code = 0
         finally:
             left = self._talk.farewell()  # when the terminal has been given back
+            if self._talk.error is not None and self._buffer.text.strip():
+                complain(f"not sent: {self._buffer.text}")
         return code or left
 
     async def _converse(self) -> int:
@@ -171,7 +174,14 @@ class Conversation:
         self._buffer.insert_text(refused[-1])
         return ()
 
+    def _as(self) -> str:
+        if self._account is None:
+            return ""
+        return f"signed in as {self._account}, " if self._account else "signed in, "
+
     def _rename(self, name: str) -> str:
+        if self._account is not None:
+            return "you are signed in, and are shown by the name of your account"
         try:
             self._talk.name = display_name(name)
         except Refusal as refusal:
@@ -194,7 +204,8 @@ class Conversation:
         """What stands before a row of the text being typed."""
         if line or row:
             return INDENT
-        prompt = f"{self._talk.name}> " if self._talk.name else "> "
+        name = self._talk.name or self._account
+        prompt = f"{name}> " if name else "> "
         count = len(self._talk.unsent)
         if count and self._talk.is_lost:
             prompt = f"[{count} waiting] {prompt}"

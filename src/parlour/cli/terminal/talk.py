@@ -10,7 +10,7 @@ from typing import NamedTuple
 from parlour.cli.output import EXIT_UNKNOWN, describe, exit_code
 from parlour.cli.streams import complain
 from parlour.cli.terminal.look import Look, reset_text
-from parlour.client import CaughtUp, Client, ClientError, Event, Lost, OutcomeUnknown, Reset, Sent
+from parlour.client import CaughtUp, Client, ClientError, Event, Lost, OutcomeUnknown, Reset, Sent, SignedOut
 from parlour.client.items import Item
 from parlour.client.outbox import Draft, Outbox, Outcome
 from parlour.client.timeline import ANOTHER_LOG
@@ -181,6 +181,10 @@ class Talk:
             if self.is_lost:
                 self._feed.hurry()
             return
+        if isinstance(result, SignedOut):  # which ends the conversation, and is said there
+            self.error = self.error or result
+            yield self._remark(f"not sent: {_excerpt(draft.text)}")
+            return
         self.rejected_code = exit_code(result)
         self._own.discard(draft.key)
         if isinstance(result, OutcomeUnknown):
@@ -188,5 +192,8 @@ class Talk:
         else:
             why = f"not sent, {describe(result)}"
             self.refused.append(draft.text)
-        excerpt = draft.text if len(draft.text) <= 60 else f"{draft.text[:60]}…"
-        yield self._remark(f"{why}: {excerpt}")
+        yield self._remark(f"{why}: {_excerpt(draft.text)}")
+
+
+def _excerpt(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -1,0 +1,56 @@
+"""As whom a client command asks: by PARLOUR_TOKEN, by the token that is stored for the server, or as a guest."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import click
+from click.core import ParameterSource
+
+from parlour.cli.output import TOKEN_ENV
+from parlour.client.account import check_line
+from parlour.client.stored_tokens import StoredTokens
+from parlour.client.transport import check_token
+from parlour.core.names import display_name
+
+
+class SignedIn(NamedTuple):
+    """The token of an account. `shown` is how its name was shown at signing in; empty where that is not known."""
+
+    token: str
+    shown: str
+
+
+def signed_in(server: str) -> SignedIn | None:
+    """The token to ask a server with; None asks as a guest. Raises TokensUnusable, UnsafeLine.
+
+    One from the environment wins; none is an argument, because all users of a machine can read those.
+    """
+    value = os.environ.get(TOKEN_ENV)
+    if value is not None:
+        try:
+            return SignedIn(check_token(value), "") if value else None
+        except ValueError as exc:
+            raise click.UsageError(f"{TOKEN_ENV}: {exc}") from exc
+    stored = StoredTokens().get(server)
+    if stored is None:
+        return None
+    check_line(server)
+    assert stored.token is not None  # or it would have been refused
+    return SignedIn(stored.token, stored.display)
+
+
+def guest_name(name: str | None, who: SignedIn | None) -> str | None:
+    """The display name for messages, from the option `--name`: None where the account has one. Raises Refusal.
+
+    PARLOUR_NAME is for guests, so that of somebody who has signed in is left aside.
+    """
+    if who is None:
+        return None if name is None else display_name(name)
+    if click.get_current_context().get_parameter_source("name") is ParameterSource.COMMANDLINE:
+        raise click.UsageError(
+            f"You are signed in there{f' as {who.shown}' if who.shown else ''}, and --name is for guests: "
+            f"an empty {TOKEN_ENV} asks as one."
+        )
+    return None
