@@ -63,6 +63,8 @@ MARKS = {
     "GET /api/v1/accounts": '"name":"bob"',
     "GET /api/v1/accounts/{name}": '"display":"bob"',
     "PATCH /api/v1/accounts/{name}": '"role":"moderator"',
+    "GET /api/v1/accounts/{name}/sign-ins": '"sign_ins":[',
+    "DELETE /api/v1/accounts/{name}/sign-ins/{id}": "HTTP/1.1 204 ",
     "POST /api/v1/bots": '"kind":"bot"',
     "GET /api/v1/invitations": '"invitations":[',
     "POST /api/v1/invitations": '"uses_left":10',

@@ -65,7 +65,14 @@ def test_people_come_change_and_go_by_command(tmp_path: Path) -> None:
         assert admin(data, "enable", "bob") == (0, "bob can sign in")
         code, link = admin(data, "reset", "bob")
         assert (code, http.post(link, data={"password": "a wholly new password"}).status_code) == (0, 303)
-        assert http.get("/lobby", auth=("bob", "a wholly new password")).status_code == 200
+        bob = ("bob", "a wholly new password")
+        assert http.get("/lobby", auth=bob).status_code == 200
+        made = http.post("/api/v1/tokens", json={"label": "cron", "scopes": ["read"]}, auth=bob).json()
+        code, listed = admin(data, "tokens", "bob")
+        assert (code, listed.partition("  until ")[0]) == (0, f"{made['id']}  token  cron  read  never used")
+        assert admin(data, "tokens", "bob", "--end", made["id"]) == (0, f"ended {made['id']}")
+        assert http.get("/lobby", headers={"Authorization": f"Bearer {made['secret']}"}).status_code == 401
+        assert admin(data, "tokens", "bob") == (0, "")
         assert admin(data, "disable", "nobody")[0] == 1
 
 

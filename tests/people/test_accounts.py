@@ -44,6 +44,22 @@ async def test_names_that_look_alike_are_one_name(house: House) -> None:
         await house.accounts.register(invitation.secret, other, "", PASSWORD)  # it was not used up
 
 
+async def test_admins_end_what_others_are_signed_in_with_and_owners_that_of_owners(house: House) -> None:
+    olga = await house.signed_in(await house.person("olga", "owner"))
+    ada = await house.signed_in(await house.person("ada", "admin"))
+    bob = await house.signed_in(await house.person("bob"))
+    assert olga.account is not None
+    assert ada.account is not None
+    assert bob.account is not None
+    assert len(await house.sign_ins.of(ada, bob.account)) == 1
+    await refused("not_found", house.sign_ins.of(ada, olga.account))
+    await refused("not_found", house.sign_ins.of(bob, ada.account))
+    await refused("not_found", house.sign_ins.end(bob, ada.account, ada.sign_in or ""))
+    await refused("not_found", house.sign_ins.make_token(ada, bob.account, "spy", frozenset({"read"}), 1))
+    await house.sign_ins.end(olga, ada.account, ada.sign_in or "")
+    assert await house.sign_ins.of(olga, ada.account) == []
+
+
 @pytest.mark.parametrize("display", ["olga", "Olga", "0lga", "Olga Ostrova", "\u041elga Ostrova"])  # a Cyrillic O
 async def test_nobody_is_shown_like_somebody_else(house: House, display: str) -> None:
     olga = await house.signed_in(await house.person("olga", "owner"))

@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from parlour.api.bodies import read_json
 from parlour.api.operation import Operation, Success
-from parlour.api.parameters import ACCOUNT_NAME, OnlyJson
+from parlour.api.parameters import ACCOUNT_NAME, TEXT, OnlyJson
 from parlour.api.people import account_info, named_account, own_account, profile, sign_in_info
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK, JSON_BODY, require_safe_line, session_fields
@@ -27,6 +27,7 @@ from parlour.schema.people import (
     Profile,
     RegisterBody,
     ResetBody,
+    SignInList,
 )
 
 
@@ -34,6 +35,12 @@ class AccountOptions(OnlyJson, frozen=True, kw_only=True):
     """One account."""
 
     name: Annotated[str, ACCOUNT_NAME, "The name of an account."]
+
+
+class SignInOfOptions(AccountOptions, frozen=True, kw_only=True):
+    """A session or token of an account."""
+
+    id: Annotated[str, TEXT, "The id of a session or token, from the list of them."]
 
 
 class AccountsResource(Resource):
@@ -197,6 +204,44 @@ class AccountsResource(Resource):
         if body.state is not None:
             account = await people.accounts.set_active(request.actor, account, body.state == "active")
         return Response(body=encode(account_info(account)), content_type=JSON)
+
+    @Operation(
+        "GET",
+        "/api/v1/accounts/{name}/sign-ins",
+        "What somebody is signed in with",
+        id="getSignInsOf",
+        help="Sessions and tokens, the newest first, with their last use. Those of an owner are for owners.",
+        right="administer",
+        rate="reading",
+        parameters=AccountOptions,
+        answers=(Success(200, "Sessions and tokens.", SignInList),),
+        refusals=("not_found", "forbidden", "storage_unavailable"),
+        example="-u alice {url}/api/v1/accounts/bob/sign-ins",
+    )
+    async def sign_ins(self, request: Request, options: AccountOptions) -> Response:
+        """Sessions and tokens of somebody."""
+        people = self.context.people
+        rows = await people.sign_ins.of(request.actor, named_account(people.identities, options.name))
+        body = SignInList([sign_in_info(row, request.actor.sign_in) for row in rows])
+        return Response(body=encode(body), content_type=JSON)
+
+    @Operation(
+        "DELETE",
+        "/api/v1/accounts/{name}/sign-ins/{id}",
+        "End a session or a token of somebody",
+        id="endSignInOf",
+        help="At once, as they would do it themselves.",
+        right="administer",
+        parameters=SignInOfOptions,
+        answers=(Success(204, "It has ended."),),
+        refusals=("not_found", "forbidden", *DISK),
+        example="-u alice -X DELETE {url}/api/v1/accounts/bob/sign-ins/t_53vdn63huduuored",
+    )
+    async def end_sign_in(self, request: Request, options: SignInOfOptions) -> Response:
+        """The end of one of them."""
+        people = self.context.people
+        await people.sign_ins.end(request.actor, named_account(people.identities, options.name), options.id)
+        return Response(204)
 
     @Operation(
         "POST",

@@ -17,7 +17,7 @@ from parlour.chat.tables.sessions import (
     SignIn,
 )
 from parlour.chat.transactions import Transaction
-from parlour.core.accounts import MAX_TOKEN_DAYS, SCOPES, Account, Scope
+from parlour.core.accounts import MAX_TOKEN_DAYS, SCOPES, Account, Role, Scope
 from parlour.core.actor import Actor
 from parlour.core.devices import device
 from parlour.core.errors import Refusal
@@ -101,8 +101,8 @@ class SignIns:
         return NewSignIn(row, account, token)
 
     async def of(self, actor: Actor, account: Account) -> list[SignIn]:
-        """The sessions and tokens of an account, the newest first. Raises Refusal."""
-        self._require_own(actor, account)
+        """The sessions and tokens of an account, the newest first; admins see those of others. Raises Refusal."""
+        self._require_own_or_admin(actor, account)
         now_ms = self._clock.now_ms()
         return [row for row in await self._store.query(SIGN_INS_OF(account.id)) if row.expires_ms > now_ms]
 
@@ -115,7 +115,7 @@ class SignIns:
 
     async def end(self, actor: Actor, account: Account, id_: str) -> None:
         """End one at once, with its live streams. Raises Refusal("not_found") if the account has no such."""
-        self._require_own(actor, account)
+        self._require_own_or_admin(actor, account)
         await self._store.run(_end(actor, account.id, id_))
 
     async def end_own(self, actor: Actor, id_: str) -> None:
@@ -143,6 +143,13 @@ class SignIns:
         if actor.account is None:
             raise Refusal("login_required")
         return await self._store.run(_end_others(actor, actor.account.id, actor.sign_in or ""))
+
+    def _require_own_or_admin(self, actor: Actor, account: Account) -> None:
+        """Admins end what others are signed in with, owners that of owners too; they make no token for them."""
+        least: Role = "owner" if account.role == "owner" else "admin"
+        is_limited = actor.rooms is not None or (actor.scopes is not None and "admin" not in actor.scopes)
+        if actor.account is None or not actor.account.has_role(least) or is_limited:
+            self._require_own(actor, account)
 
     def _require_own(self, actor: Actor, account: Account) -> None:
         mine = actor.account

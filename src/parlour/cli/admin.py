@@ -13,6 +13,7 @@ from parlour.cli.operator import ask_server
 from parlour.cli.output import EXIT_UNREACHABLE, fail
 from parlour.cli.streams import write_line
 from parlour.core.accounts import ROLES
+from parlour.core.text import visible
 
 _EXIT_CODES = (
     "Exit codes: 0 done; 1 refused; 2 wrong usage; 3 no server runs on the data directory, or it cannot be reached; 4 "
@@ -112,6 +113,25 @@ def reset(directory: Path, name: str) -> int:
     """Print a link by which the account NAME sets a new password: it works once, for a day."""
     path = f"/api/v1/accounts/{quote(name, safe='')}/reset"
     return _run(directory, "POST", path, None, lambda made: made["url"])
+
+
+@admin.command("tokens", epilog=_EXIT_CODES)
+@click.argument("name")
+@click.option("--end", "id_", metavar="ID", help="End this one, with what is open by it.")
+@data_option()
+def tokens(directory: Path, name: str, id_: str | None) -> int:
+    """List the sessions and tokens of the account NAME, or end one."""
+    path = f"/api/v1/accounts/{quote(name, safe='')}/sign-ins"
+    if id_ is not None:
+        return _run(directory, "DELETE", f"{path}/{quote(id_, safe='')}", None, lambda _: f"ended {id_}")
+    return _run(directory, "GET", path, None, lambda found: "\n".join(map(_sign_in, found["sign_ins"])))
+
+
+def _sign_in(row: dict[str, Any]) -> str:
+    scopes = f"  {' '.join(row['scopes'])}" if "scopes" in row else ""
+    rooms = f"  for {' '.join(row['rooms'])}" if "rooms" in row else ""
+    used = f"used {row['used']}" if "used" in row else "never used"
+    return f"{row['id']}  {row['kind']}  {visible(row['label'])}{scopes}{rooms}  {used}  until {row['expires']}"
 
 
 def _change(directory: Path, name: str, body: object, done: str) -> int:
