@@ -219,9 +219,12 @@ def test_no_password_goes_through_a_proxy_in_plain_text(town: Town, machine: Mac
 
 
 def test_what_is_no_parlour_is_told_of_before_anything_is_asked(machine: Machine) -> None:
-    with Peer(answer(404), answer(200, b"<html>hello</html>")) as peer:
-        done = machine.run("login", f"{peer.url}/lobby", typed=TYPED)
-    assert done.returncode in (2, 3)
+    with Peer(answer(200, b"<html>hello</html>"), answer(301, Location="https://chat.example/")) as peer:
+        url = peer.url
+        done = machine.run("login", f"{url}/lobby", typed=TYPED)
+    assert done.returncode == 2
+    assert f"There is no Parlour at {url}: " in done.stderr
+    assert "https://chat.example/" in done.stderr
     assert len(peer.asked) == 2
     assert not any("authorization" in asked.fields for asked in peer.asked)
 
@@ -253,6 +256,15 @@ def test_guests_are_told_how_to_sign_in_where_they_may_not_read(town: Town, mach
     assert done.stderr.endswith("(login_required): `parlour login` signs in\n")
     machine.sign_in(town.url)
     assert machine.run("tail", f"{town.url}/insiders").returncode == 0
+
+
+def test_another_name_of_this_machine_is_another_server_and_that_is_said(town: Town, machine: Machine) -> None:
+    machine.sign_in(town.url)
+    other = f"http://localhost:{town.server.port}"
+    done = machine.run("send", f"{other}/elsewhere", "x")
+    assert done.returncode == 0
+    assert done.stderr == f"parlour: a guest on {other}: you are signed in to {town.url}\n"
+    assert [name for name, _ in authors(town, "elsewhere")] != ["olga"]
 
 
 def test_a_name_is_for_guests(town: Town, machine: Machine) -> None:

@@ -87,14 +87,17 @@ def _ask(server: str, words: Sequence[str]) -> list[str]:
     """What a person types for each of these words, or the lines of standard input."""
     if os.isatty(0):
         click.echo(f"Signing in to {visible(server)}", err=True)
-        return [click.prompt(word, hide_input=word != "Name", err=True) for word in words]
+        typed = [click.prompt(word, hide_input=word != "Name", err=True) for word in words]
+        lines = [line.encode("utf-8", "surrogateescape") for line in typed]
+    else:
+        lines = [line.removesuffix(b"\r") for line in read_all(0, MAX_INPUT_BYTES).split(b"\n")]
+    given = lines[: len(words)]
+    if len(given) < len(words) or b"" in given:
+        raise click.UsageError(f"Standard input has to begin with these lines: {', '.join(words).lower()}.")
     try:
-        lines = [line.removesuffix("\r") for line in read_all(0, MAX_INPUT_BYTES).decode().split("\n")]
-    except UnicodeDecodeError:
-        lines = []
-    if len(lines) < len(words) or "" in lines[: len(words)]:
-        raise click.UsageError(f"Standard input has to begin with these lines, in UTF-8: {', '.join(words).lower()}.")
-    return lines[: len(words)]
+        return [line.decode() for line in given]
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"What is typed has to be UTF-8: {', '.join(words).lower()}.") from error
 
 
 def _store(tokens: StoredTokens, server: str, secret: str, made: SignIn | None, timeout_s: float) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
 
 from parlour.cli.output import TOKEN_ENV
-from parlour.client.account import check_line
+from parlour.cli.streams import complain
+from parlour.client.account import check_line, is_on_this_machine
 from parlour.client.stored_tokens import StoredTokens
 from parlour.client.transport import check_token
 from parlour.core.names import display_name
@@ -33,12 +35,23 @@ def signed_in(server: str) -> SignedIn | None:
             return SignedIn(check_token(value), "") if value else None
         except ValueError as exc:
             raise click.UsageError(f"{TOKEN_ENV}: {exc}") from exc
-    stored = StoredTokens().get(server)
+    tokens = StoredTokens()
+    stored = tokens.get(server)
     if stored is None:
+        _hint(tokens, server)
         return None
     check_line(server)
     assert stored.token is not None  # or it would have been refused
     return SignedIn(stored.token, stored.display)
+
+
+def _hint(tokens: StoredTokens, server: str) -> None:
+    """Say that one is signed in to this machine by another of its names: different programs can listen there."""
+    port = urlsplit(server).port
+    if is_on_this_machine(server):
+        for other in tokens.all():
+            if is_on_this_machine(other) and urlsplit(other).port == port:
+                complain(f"a guest on {server}: you are signed in to {other}")
 
 
 def guest_name(name: str | None, who: SignedIn | None) -> str | None:

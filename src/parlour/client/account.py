@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from base64 import b64encode
 from collections.abc import Callable
-from contextlib import suppress
 from ipaddress import ip_address
 from typing import Self, TypeVar
 from urllib.parse import quote, urlsplit
@@ -16,6 +15,7 @@ from parlour.client.errors import Busy, OutcomeUnknown, Refused
 from parlour.client.proxies import proxy_for
 from parlour.client.room import parse_servers
 from parlour.client.transport import Bounds, Transport
+from parlour.core.text import visible
 
 _T = TypeVar("_T")
 
@@ -70,7 +70,7 @@ def check_line(server: str) -> None:
     parts = urlsplit(server)
     if parts.scheme == "https":
         return
-    if not _is_loopback(parts.hostname or ""):
+    if not is_on_this_machine(server):
         raise UnsafeLine(f"Sign in over https://: over plain HTTP, what is sent to {server} can be read on its way.")
     proxy = proxy_for(server, os.environ)
     if proxy is not None:
@@ -80,7 +80,9 @@ def check_line(server: str) -> None:
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_on_this_machine(server: str) -> bool:
+    """Whether the name of a server is one of the machine itself."""
+    host = urlsplit(server).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -94,15 +96,13 @@ def find_server(address: str, answer_s: float = 10.0) -> str:
 
     Raises NoServer, ClientError, ValueError.
     """
-    *longer, last = parse_servers(address)
-    for server in longer:
-        with Account(server) as account, suppress(OutcomeUnknown):  # somebody answers who is no Parlour
-            if account.is_server(answer_s):
-                return server
-    with Account(last) as account:
-        if not account.is_server(answer_s):
-            raise NoServer(f"There is no Parlour at {last}.")
-    return last
+    servers = parse_servers(address)
+    for server in servers:
+        with Account(server) as account:
+            reason = account.why_not(answer_s)
+        if not reason:
+            return server
+    raise NoServer(f"There is no Parlour at {servers[-1]}: {reason}.")
 
 
 class Account:
@@ -121,14 +121,15 @@ class Account:
     def __exit__(self, *_error: object) -> None:
         self._transport.close()
 
-    def is_server(self, answer_s: float) -> bool:
-        """Whether there is a Parlour at this very address."""
+    def why_not(self, answer_s: float) -> str:
+        """Why there is no Parlour at this very address; empty if there is one."""
         try:
-            return self._ask("GET", "", 200, _Server, answer_s).server.lower() == "parlour"
+            found = self._ask("GET", "", 200, _Server, answer_s)
         except Busy:
             raise
-        except Refused:
-            return False
+        except (Refused, OutcomeUnknown) as error:
+            return str(error).rstrip(".")
+        return "" if found.server.lower() == "parlour" else f"it is {visible(found.server)}"
 
     def make_token(
         self, name: str, password: str, label: str, scopes: list[str], days: int, answer_s: float = 30.0

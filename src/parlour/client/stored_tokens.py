@@ -126,9 +126,11 @@ class StoredTokens:
             raise TokensUnusable(f"{self.directory} cannot be used: {_reason(error)}.") from error
         try:
             state = os.fstat(lock)
-            if state.st_uid != os.geteuid() or state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise TokensUnusable(f"Others can write in {self.directory}: give it to yourself (chmod 700).")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            if state.st_uid != os.geteuid():
+                raise TokensUnusable(f"{self.directory} is of another user, so nothing is stored there.")
+            if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise TokensUnusable(f"Others can write in {self.directory}: chmod 700 it.")
+            self._wait_for(lock)
             stored = self.all()
             before = dict(stored)
             yield stored
@@ -136,6 +138,13 @@ class StoredTokens:
                 self._write(stored, lock)
         finally:
             os.close(lock)
+
+    def _wait_for(self, lock: int) -> None:
+        """Wait until no other process writes."""
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:  # of a file system that has no locks
+            raise TokensUnusable(f"{self.directory} cannot be locked: {_reason(error)}.") from error
 
     def _write(self, stored: Mapping[str, StoredToken], directory: int) -> None:
         text = json.dumps({server: asdict(token) for server, token in stored.items()}, indent=1) + "\n"
@@ -156,7 +165,9 @@ class StoredTokens:
     def _check_owner(self, state: os.stat_result) -> None:
         if not stat.S_ISREG(state.st_mode):
             raise TokensUnusable(f"{self.path} is no file.")
-        if state.st_uid != os.geteuid() or stat.S_IMODE(state.st_mode) & 0o077:
+        if state.st_uid != os.geteuid():
+            raise TokensUnusable(f"{self.path} is of another user, so it is not used.")
+        if stat.S_IMODE(state.st_mode) & 0o077:
             raise TokensUnusable(
                 f"Others can read {self.path}, so it is not used: end its tokens on the page of your account, remove "
                 "it, and sign in again."
