@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from parlour.chat.known_credentials import Known, KnownCredentials
 from parlour.chat.passwords import Passwords
 from parlour.chat.ports import Clock, Store
 from parlour.chat.sign_in_throttle import SignInThrottle
@@ -30,8 +31,8 @@ USED_EVERY_MS = 300_000
 PASSWORD_MS = 300_000
 """How long a request with a password may be followed by equal ones that are not hashed again."""
 
-KEPT = 20_000
-"""Credentials kept in memory; another one costs a read."""
+ENDED_KEPT = 20_000
+"""Ids of what has ended that are kept in memory, for what is being looked up meanwhile."""
 
 SIGN_IN_ENDED = "You were signed out."
 
@@ -49,17 +50,6 @@ class Credentials(NamedTuple):
         return digest(f"{self.name}\0{self.secret}" if self.kind == "password" else self.secret)
 
 
-class _Known(NamedTuple):
-    kind: Literal["session", "token", "password"]
-    account: str
-    sign_in: str | None
-    scopes: frozenset[Scope] | None
-    made_ms: int
-    expires_ms: int
-    used_ms: int
-    rooms: frozenset[str] | None = None
-
-
 class Identities:
     """All accounts, and the credentials that were used last. All methods are called on the event loop."""
 
@@ -72,7 +62,7 @@ class Identities:
         self._names: dict[str, str] = {}  # also those that an account has had, to its id
         self._like: dict[str, str] = {}  # what is confusable with these
         self._displays: Counter[str] = Counter()  # what is confusable with how accounts are shown
-        self._known: dict[str, _Known] = {}
+        self._known = KnownCredentials()
         self._ended: dict[str, None] = {}  # ids of what has ended not long ago
         self._passwords_set: dict[str, int] = {}  # how often, by the id of the account, since the start
         self._watchers: dict[str, dict[Callable[[Refusal], None], str | None]] = {}
@@ -122,7 +112,7 @@ class Identities:
             return None
         now_ms = self._clock.now_ms()
         if known.expires_ms <= now_ms:
-            self._known.pop(credentials.key)
+            self._known.forget(credentials.key)
             return None
         if now_ms - known.used_ms > USED_EVERY_MS and known.sign_in is not None:
             self._used(credentials.key, known, now_ms)
@@ -136,7 +126,7 @@ class Identities:
         ("overloaded"), ("storage_unavailable").
         """
         if credentials.kind == "password":
-            known: _Known | None = await self._check_password(credentials, address)
+            known: Known | None = await self._check_password(credentials, address)
         elif credentials.kind == "token" and not is_api_token(credentials.secret):
             raise Refusal("bad_credentials", "This is not a whole token: it may be cut or have a typing error.")
         else:
@@ -145,9 +135,7 @@ class Identities:
             if credentials.kind == "session":
                 return None
             raise Refusal("bad_credentials")
-        while len(self._known) >= KEPT:
-            del self._known[next(iter(self._known))]
-        self._known[credentials.key] = known
+        self._known.keep(credentials.key, known)
         return self.actor(credentials, address)
 
     async def password_is(self, account: Account | None, password: str, name: str, address: str) -> str:
@@ -169,15 +157,15 @@ class Identities:
         assert hashed is not None  # else nothing is right
         return hashed
 
-    async def _check_password(self, credentials: Credentials, address: str) -> _Known | None:
+    async def _check_password(self, credentials: Credentials, address: str) -> Known | None:
         account = self.named(credentials.name)
         name = credentials.name if account is None else account.name
         await self.password_is(account, credentials.secret, name, address)
         assert account is not None  # else it is refused
         now_ms = self._clock.now_ms()
-        return _Known("password", account.id, None, None, now_ms, now_ms + PASSWORD_MS, now_ms)
+        return Known("password", account.id, None, None, now_ms, now_ms + PASSWORD_MS, now_ms)
 
-    async def _find(self, credentials: Credentials) -> _Known | None:
+    async def _find(self, credentials: Credentials) -> Known | None:
         rows = await self._store.query(SIGN_IN(digest(credentials.secret)))
         if not rows or rows[0].kind != credentials.kind or rows[0].expires_ms <= self._clock.now_ms():
             return None
@@ -188,20 +176,18 @@ class Identities:
         if found.kind == "token":
             scopes = frozenset(found.scopes.split())  # type: ignore[arg-type]
         rooms = frozenset(found.rooms.split()) if found.rooms else None
-        return _Known(
-            found.kind, found.account, found.id, scopes, found.made_ms, found.expires_ms, found.used_ms, rooms
-        )
+        return Known(found.kind, found.account, found.id, scopes, found.made_ms, found.expires_ms, found.used_ms, rooms)
 
     def _is_active(self, id_: str) -> bool:
         account = self._accounts.get(id_)
         return account is not None and account.state == "active"
 
-    def _used(self, key: str, known: _Known, now_ms: int) -> None:
+    def _used(self, key: str, known: Known, now_ms: int) -> None:
         """Remember that it is used; a session lives longer for it, a token does not."""
         expires_ms = known.expires_ms
         if known.kind == "session":
             expires_ms = min(known.made_ms + SESSION_MS, now_ms + IDLE_MS)
-        self._known[key] = known._replace(used_ms=now_ms, expires_ms=expires_ms)
+        self._known.keep(key, known._replace(used_ms=now_ms, expires_ms=expires_ms))
         assert known.sign_in is not None
         self._store.run(_use(known.sign_in, now_ms, expires_ms)).add_done_callback(_ignore)
 
@@ -249,13 +235,10 @@ class Identities:
 
     def _account_changed(self, change: AccountChanged) -> None:
         self._learn(change.account)
-        if change.what in ("state", "password") or change.account.state != "active":
-            known = self._known
-            self._known = {
-                key: each
-                for key, each in known.items()
-                if each.account != change.account.id or (change.account.state == "active" and each.kind != "password")
-            }
+        if change.account.state != "active":
+            self._known.forget_of(change.account.id, lambda _: True)
+        elif change.what in ("state", "password"):
+            self._known.forget_of(change.account.id, lambda known: known.kind == "password")
         if change.what == "password":
             self._passwords_set[change.account.id] = self._passwords_set.get(change.account.id, 0) + 1
         if change.account.state != "active":
@@ -280,9 +263,9 @@ class Identities:
 
     def _sign_in_ended(self, account: str, sign_in: str) -> None:
         self._ended[sign_in] = None
-        if len(self._ended) > KEPT:
+        if len(self._ended) > ENDED_KEPT:
             del self._ended[next(iter(self._ended))]
-        self._known = {key: each for key, each in self._known.items() if each.sign_in != sign_in}
+        self._known.forget_of(account, lambda known: known.sign_in == sign_in)
         self._end(account, lambda by: by == sign_in)
 
     def _end(self, account: str, is_over: Callable[[str | None], bool]) -> None:
