@@ -18,7 +18,7 @@ from parlour.api.context import Context
 from parlour.chat.guests import Guests
 from parlour.chat.members import Members
 from parlour.chat.new_rooms import NewRooms
-from parlour.chat.passwords import Passwords
+from parlour.chat.passwords import HASHES_BURST, HASHES_PER_S, Passwords
 from parlour.chat.people import people_of
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Relay, Store
@@ -143,7 +143,8 @@ async def start(
         operator = _open_operator_socket(settings)
         if operator is not None:
             sockets.callback(operator.close)
-        passwords = Passwords()
+        hashes = AddressBuckets(HASHES_PER_S, HASHES_BURST) if settings.rate_limits else None
+        passwords = Passwords(wait=lambda key: 0.0 if hashes is None else hashes.take(key, SystemClock().monotonic()))
         parts.callback(passwords.close)
         app = _build(settings, store, passwords, tls, listeners, relay or LocalRelay(), tuning)
         parts.callback(app.compressor.close)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
+import pytest
 from argon2 import PasswordHasher
 
 from parlour.chat.identities import Credentials
@@ -15,6 +17,7 @@ from parlour.chat.tables.accounts import ALL_ACCOUNTS
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account, Role
 from parlour.core.actor import OPERATOR, Actor
+from parlour.core.errors import Refusal
 from parlour.core.payloads import Access, Payload
 from parlour.hub.server_log import ServerLog
 from tests.support.stores import CountedIds, HandClock
@@ -31,10 +34,10 @@ class House:
     access: Access = "open"
     clock: HandClock = field(default_factory=HandClock)
     log: list[Payload] = field(default_factory=list)
+    passwords: Passwords = field(default_factory=lambda: Passwords(PasswordHasher(1, 8, 1)))
 
     def __post_init__(self) -> None:
         ids, self.policies = CountedIds(500), Policies(self.access)
-        self.passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         people = people_of(self.store, self.clock, ids, self.policies, self.passwords)
         _, self.identities, self.sign_ins, self.invitations, self.accounts = people
         self.store.on_commit(ServerLog([self.identities.changed, self.log.append]).committed)
@@ -59,6 +62,13 @@ class House:
         assert actor.account is not None
         made = await self.sign_ins.make_token(actor, actor.account, "cron", frozenset(scopes), 90)  # type: ignore[arg-type]
         return made.secret
+
+
+async def refused(code: str, awaitable: Awaitable[object]) -> None:
+    """It is refused with this code."""
+    with pytest.raises(Refusal) as caught:
+        await awaitable
+    assert caught.value.code == code
 
 
 def nothing() -> Transaction[None]:

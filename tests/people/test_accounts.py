@@ -11,13 +11,7 @@ from parlour.chat.profiles import ProfileChange
 from parlour.core.accounts import Account
 from parlour.core.actor import OPERATOR, Actor
 from parlour.core.errors import Refusal
-from tests.people.house import ADDRESS, PASSWORD, House, nothing
-
-
-async def refused(code: str, awaitable: object) -> None:
-    with pytest.raises(Refusal) as caught:
-        await awaitable  # type: ignore[misc]
-    assert caught.value.code == code
+from tests.people.house import ADDRESS, PASSWORD, House, nothing, refused
 
 
 async def test_the_first_owner_is_made_by_a_link_of_one_use_and_one_hour(house: House) -> None:

@@ -11,7 +11,7 @@ from parlour.api.operation import Operation, Success
 from parlour.api.parameters import ACCOUNT_NAME, TEXT, OnlyJson
 from parlour.api.people import account_info, named_account, own_account, profile, sign_in_info
 from parlour.api.resource import Resource
-from parlour.api.sign_ins import DISK, JSON_BODY, require_safe_line, session_fields
+from parlour.api.sign_ins import DISK, JSON_BODY, begin_first_session, device_fields, require_safe_line
 from parlour.chat.accounts import NewPassword
 from parlour.chat.profiles import ProfileChange
 from parlour.http.request import Request
@@ -114,7 +114,7 @@ class AccountsResource(Resource):
         answers=(Success(201, "The account.", AccountInfo, always=("Set-Cookie",)),),
         refusals=(
             *(*JSON_BODY, "forbidden", "link_gone", "bad_name", "reserved_name", "name_taken", "weak_password"),
-            *DISK,
+            *("rate_limited", *DISK),
         ),
         example='--json \'{"invitation":"GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",'
         '"name":"bob","password":"a few words of his own"}\' {url}/api/v1/accounts',
@@ -123,9 +123,11 @@ class AccountsResource(Resource):
         """A new account, signed in."""
         require_safe_line(request)
         body, people = read_json(request, RegisterBody), self.context.people
-        account = await people.accounts.register(body.invitation, body.name, body.display, body.password)
-        made = await people.sign_ins.begin(account, (request.field(b"user-agent") or b"").decode("latin-1"))
-        return Response(201, encode(account_info(account)), JSON, session_fields(request, made.secret))
+        account = await people.accounts.register(
+            body.invitation, body.name, body.display, body.password, request.peer.key
+        )
+        fields = await begin_first_session(people, request, account)
+        return Response(201, encode(account_info(account)), JSON, fields)
 
     @Operation(
         "POST",
@@ -137,16 +139,16 @@ class AccountsResource(Resource):
         parameters=OnlyJson,
         body=ResetBody,
         answers=(Success(204, "It is set."),),
-        refusals=(*JSON_BODY, "forbidden", "link_gone", "weak_password", *DISK),
+        refusals=(*JSON_BODY, "forbidden", "link_gone", "weak_password", "rate_limited", *DISK),
         example='--json \'{"link":"GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c","password":"a few other words"}\''
         " {url}/api/v1/password",
     )
     async def reset_password(self, request: Request, _: OnlyJson) -> Response:
         """A new password."""
         require_safe_line(request)
-        body = read_json(request, ResetBody)
-        await self.context.people.accounts.reset_password(body.link, body.password)
-        return Response(204)
+        body, people = read_json(request, ResetBody), self.context.people
+        account = await people.accounts.reset_password(body.link, body.password, request.peer.key)
+        return Response(204, fields=device_fields(people, request, account))
 
     @Operation(
         "GET",

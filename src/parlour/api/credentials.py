@@ -16,11 +16,20 @@ SECRET_CHARS = 43
 """Of the secret in the cookie; another length is no session."""
 
 
+DEVICE_COOKIE = "parlour_device"
+
+
 def credentials_of(request: Request) -> Credentials | None:
-    """What a request says of who asks; None for a guest. Raises Refusal("bad_credentials") for what cannot be read."""
+    """What a request says of who asks; None for a guest.
+
+    Raises Refusal("bad_credentials") for what cannot be read, ("forbidden") for a password that others could read.
+    """
     authorization = request.field(b"authorization")
     if authorization is not None:
-        return _authorization(authorization)
+        credentials = _authorization(authorization)
+        if credentials.kind == "password" and not may_have_session(request.peer):
+            raise Refusal("forbidden", "Over plain HTTP a password can be read on its way here: use HTTPS, or a token.")
+        return credentials
     if request.field(b"cookie") is None or not may_have_session(request.peer):
         return None
     secret = request.cookie(session_cookie(request.peer))
@@ -58,6 +67,19 @@ def set_cookie(peer: Peer, secret: str, max_age_s: int) -> bytes:
     path = peer.prefix or "/"
     return (
         f"{session_cookie(peer)}={secret}; Path={path}; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{flags}"
+    ).encode()
+
+
+def device_cookie(peer: Peer) -> str:
+    """The name of the cookie that stays on a device which has signed in."""
+    return session_cookie(peer).replace(SESSION_COOKIE, DEVICE_COOKIE)
+
+
+def set_device_cookie(peer: Peer, value: str) -> bytes:
+    """The value of the Set-Cookie field by which a device is known again, for a year."""
+    flags = "; Secure" if peer.scheme == "https" else ""
+    return (
+        f"{device_cookie(peer)}={value}; Path={peer.prefix or '/'}; Max-Age=31536000; HttpOnly; SameSite=Lax{flags}"
     ).encode()
 
 

@@ -66,6 +66,33 @@ def _is_own(origin: str, request: Request) -> bool:
     return scheme in schemes and authority != "" and authority == request.host
 
 
+def _origin_of(request: Request) -> bytes | None:
+    """The origin of the page that a request comes from, if it says so."""
+    origin, referrer = request.field(b"origin"), request.field(b"referer")
+    if origin is None and referrer is not None:
+        return b"/".join(referrer.split(b"/", 3)[:3])
+    return origin
+
+
+def _require_own_page(request: Request, origin: bytes | None) -> None:
+    site = request.field(b"sec-fetch-site")
+    # Browsers know best, also behind a proxy that changes Host and for forms of pages that tell no referrer.
+    if site is not None:
+        is_own = site in (b"same-origin", b"none")  # none: typed, a bookmark (Fetch Metadata §2.3)
+    else:
+        is_own = origin is None or _is_own(origin.decode("latin-1"), request)
+    if not is_own:
+        raise Refusal("cross_origin", "Pages of other sites may not do this here.")
+
+
+def require_own_page(request: Request) -> None:
+    """Refuse what a page of another site sends, also one that may ask otherwise: nobody is signed in from there.
+
+    A program says nothing of a page, and passes. Raises Refusal("cross_origin").
+    """
+    _require_own_page(request, _origin_of(request))
+
+
 class Guard:
     """Checks every request against the one set of rules."""
 
@@ -117,7 +144,7 @@ class Guard:
         if right is not None:
             self._context.policies.require(actor, right, None)
         if request.method not in SAFE_METHODS or request.head.upgrade is not None:
-            self._check_origin(request, has_cookie=actor.credential == "session")
+            self._check_origin(request, actor)
 
     def _check_name(self, request: Request) -> None:
         """Answer to our own names alone; the name that a proxy was called by must be one too, not instead of Host."""
@@ -129,29 +156,21 @@ class Guard:
             if host is not None and not _is_called(host, names):
                 raise Refusal("misdirected", "This server does not answer to that name (--allowed-hosts).", field=field)
 
-    def _check_origin(self, request: Request, *, has_cookie: bool) -> None:
+    def _check_origin(self, request: Request, actor: Actor) -> None:
         """Refuse what a page of another site sends in the name of its visitor (CSRF, WebSocket hijacking).
 
         Who has a session must show where a request comes from: browsers in a terminal send a Referer only. Other sites
-        that may ask (`allowed_origins`) ask as guests, or with a token.
+        that may ask (`allowed_origins`) ask as guests, or with a token: browsers add passwords by themselves, too.
         """
         origin = request.field(b"origin")
-        if has_cookie:
-            referrer = request.field(b"referer")
-            if origin is None and referrer is not None:
-                origin = b"/".join(referrer.split(b"/", 3)[:3])
+        if actor.credential == "session":
+            origin = _origin_of(request)
             if origin is None and request.field(b"sec-fetch-site") is None:
                 raise Refusal("cross_origin", "The request does not say which page it comes from: use a token instead.")
-        if not has_cookie and origin is not None and origin.decode("latin-1") in self._context.allowed_origins:
+        is_added = actor.credential in ("session", "password")
+        if not is_added and origin is not None and origin.decode("latin-1") in self._context.allowed_origins:
             return
-        site = request.field(b"sec-fetch-site")
-        # Browsers know best, also behind a proxy that changes Host and for forms of pages that tell no referrer.
-        if site is not None:
-            is_own = site in (b"same-origin", b"none")  # none: typed, a bookmark (Fetch Metadata §2.3)
-        else:
-            is_own = origin is None or _is_own(origin.decode("latin-1"), request)
-        if not is_own:
-            raise Refusal("cross_origin", "Pages of other sites may not do this here.")
+        _require_own_page(request, origin)
 
     async def unless_ended(self, actor: Actor, waiting: Coroutine[Any, Any, T]) -> T:
         """Wait for something, as long as the actor is signed in. Raises Refusal("login_required") once that ends."""

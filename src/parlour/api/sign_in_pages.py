@@ -10,7 +10,7 @@ from parlour.api.forms import Form, errors_of, form_fields, local_path, page, se
 from parlour.api.operation import Operation
 from parlour.api.parameters import TEXT
 from parlour.api.resource import Resource
-from parlour.api.sign_ins import DISK, begin_session, end_session, require_safe_line, session_fields
+from parlour.api.sign_ins import DISK, begin_first_session, begin_session, device_fields, end_session, require_safe_line
 from parlour.core.errors import Refusal
 from parlour.http.request import Request
 from parlour.http.response import Response
@@ -75,7 +75,17 @@ class SignInPages(Resource):
         right=None,
         parameters=LinkOptions,
         body=Form,
-        refusals=(*_FORM, "link_gone", "bad_name", "reserved_name", "name_taken", "weak_password", "forbidden", *DISK),
+        refusals=(
+            *_FORM,
+            "link_gone",
+            "bad_name",
+            "reserved_name",
+            "name_taken",
+            "weak_password",
+            "forbidden",
+            "rate_limited",
+            *DISK,
+        ),
         example="--data-urlencode 'name=bob' --data-urlencode 'password=a few words of his own'"
         " {url}/join/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
     )
@@ -84,12 +94,13 @@ class SignInPages(Resource):
         form, people = form_fields(request, "name", "display", "password"), self.context.people
         try:
             require_safe_line(request)
-            account = await people.accounts.register(options.code, form["name"], form["display"], form["password"])
+            account = await people.accounts.register(
+                options.code, form["name"], form["display"], form["password"], request.peer.key
+            )
         except Refusal as refusal:
             return await self._join(request, options.code, form, refusal)
-        made = await people.sign_ins.begin(account, (request.field(b"user-agent") or b"").decode("latin-1"))
         after = "/admin" if account.role == "owner" else "/"
-        return see_other(request, after, session_fields(request, made.secret))
+        return see_other(request, after, await begin_first_session(people, request, account))
 
     @Operation(
         "GET",
@@ -111,18 +122,18 @@ class SignInPages(Resource):
         right=None,
         parameters=LinkOptions,
         body=Form,
-        refusals=(*_FORM, "link_gone", "weak_password", "forbidden", *DISK),
+        refusals=(*_FORM, "link_gone", "weak_password", "forbidden", "rate_limited", *DISK),
         example="--data-urlencode 'password=a few other words' {url}/reset/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
     )
     async def submit_reset(self, request: Request, options: LinkOptions) -> Response:
         """A new password; then comes signing in with it."""
-        form = form_fields(request, "name", "password")
+        form, people = form_fields(request, "name", "password"), self.context.people
         try:
             require_safe_line(request)
-            await self.context.people.accounts.reset_password(options.code, form["password"])
+            account = await people.accounts.reset_password(options.code, form["password"], request.peer.key)
         except Refusal as refusal:
             return await self._reset(request, options.code, refusal)
-        return see_other(request, "/login")
+        return see_other(request, "/login", device_fields(people, request, account))
 
     def _login(self, request: Request, name: str, next_: str, refusal: Refusal | None = None) -> Response:
         errors = {}

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from secrets import token_urlsafe
 from typing import Annotated
 
 from parlour.api.bodies import read_json
-from parlour.api.credentials import may_have_session, set_cookie
+from parlour.api.credentials import device_cookie, may_have_session, set_cookie, set_device_cookie
+from parlour.api.guard import require_own_page
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import TEXT, OnlyJson
 from parlour.api.people import account_info, own_account, own_or_bot, sign_in_info
 from parlour.api.resource import Resource
 from parlour.chat.identities import SESSION_MS
 from parlour.chat.people import People
+from parlour.chat.sign_ins import NewSignIn
+from parlour.core.accounts import Account
 from parlour.core.errors import Refusal
 from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
@@ -136,20 +141,44 @@ class SignInsResource(Resource):
 async def begin_session(people: People, request: Request, name: str, password: str) -> tuple[Me, Fields]:
     """Sign somebody in: who it is, and the header fields of the answer. Raises Refusal."""
     require_safe_line(request)
-    device = (request.field(b"user-agent") or b"").decode("latin-1")
-    made = await people.sign_ins.sign_in(name, password, device, request.peer.key)
-    return Me(made.account.kind, account_info(made.account)), session_fields(request, made.secret)
+    agent, cookie = _user_agent(request), request.cookie(device_cookie(request.peer))
+    made = await people.sign_ins.sign_in(name, password, agent, request.peer.key, cookie)
+    return Me(made.account.kind, account_info(made.account)), await _session_fields(people, request, made)
+
+
+async def begin_first_session(people: People, request: Request, account: Account) -> Fields:
+    """Sign somebody in who has just made this account: the header fields of the answer. Raises Refusal."""
+    return await _session_fields(people, request, await people.sign_ins.begin(account, _user_agent(request)))
+
+
+def _user_agent(request: Request) -> str:
+    return (request.field(b"user-agent") or b"").decode("latin-1")
 
 
 def require_safe_line(request: Request) -> None:
-    """Raises Refusal("forbidden") where a session could be read on the way."""
+    """Raises Refusal("forbidden") where a session could be read on the way, ("cross_origin") for pages of others."""
+    require_own_page(request)
     if not may_have_session(request.peer):
         raise Refusal("forbidden", "Sign in over HTTPS: over plain HTTP a password can be read on its way here.")
 
 
-def session_fields(request: Request, secret: str) -> Fields:
-    """The header fields that begin a session."""
-    return ((FieldName.SET_COOKIE, set_cookie(request.peer, secret, SESSION_MS // 1000)),)
+async def _session_fields(people: People, request: Request, made: NewSignIn) -> Fields:
+    """The header fields that begin a session; one that this browser had is over."""
+    before = request.actor
+    if before.account is not None and before.credential == "session" and before.sign_in is not None:
+        with suppress(Refusal):  # it may have ended meanwhile
+            await people.sign_ins.end(before, before.account, before.sign_in)
+    session = set_cookie(request.peer, made.secret, SESSION_MS // 1000)
+    return ((FieldName.SET_COOKIE, session), *device_fields(people, request, made.account))
+
+
+def device_fields(people: People, request: Request, account: Account) -> Fields:
+    """The header field by which this device is known again, when strangers guess the password of this account."""
+    identities, cookie = people.identities, request.cookie(device_cookie(request.peer))
+    if cookie is not None and identities.devices.device_of(account.id, cookie) is not None:
+        return ()
+    value = identities.devices.sealed(account.id, token_urlsafe(16))
+    return ((FieldName.SET_COOKIE, set_device_cookie(request.peer, value)),)
 
 
 async def end_session(people: People, request: Request) -> Fields:

@@ -13,7 +13,8 @@ from parlour.chat.passwords import Passwords
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.profiles import ProfileChange, change_account
-from parlour.chat.server_log import append_to_log, by
+from parlour.chat.recheck import require_unchanged
+from parlour.chat.server_log import append_to_log, by, end_invitations
 from parlour.chat.tables.accounts import (
     ADD_ACCOUNT,
     BOTS_OF,
@@ -22,6 +23,7 @@ from parlour.chat.tables.accounts import (
     SET_ROLE,
     SET_STATE,
 )
+from parlour.chat.tables.invitations import END_ALL_BY, END_ALL_FOR_ACCOUNTS_BY
 from parlour.chat.tables.sessions import END_SIGN_INS_OF
 from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import Account, Role, account_name, check_password
@@ -61,18 +63,19 @@ class Accounts:
         self._invitations = invitations
         self._passwords = passwords
 
-    async def register(self, secret: str, name: str, display: str, password: str) -> Account:
+    async def register(self, secret: str, name: str, display: str, password: str, address: str = "") -> Account:
         """Make an account by an invitation. Raises Refusal("link_gone"), ("name_taken"), ("weak_password"), …"""
         invitation = await self._invitations.find(secret)
         if invitation.account is not None:
             raise Refusal("link_gone")
+        if invitation.role == "none":
+            raise Refusal("forbidden", "This link is for those who have an account: sign in.")
         name = account_name(name)
         display = display_name(display or name)
         check_password(password, name, display)
-        hashed = await self._passwords.hash(password)
+        self._require_unlike(name, display, "")
+        hashed = await self._passwords.hash(password, address)
         id_ = f"u_{self._ids.token()}"
-        if invitation.role == "none":
-            raise Refusal("forbidden", "This link is for those who have an account: sign in.")
         account = Account(id_, name, display, "member", invitation.role, None, "active")
         return await self._store.run(self._register(invitation.id, digest(secret), account, hashed))
 
@@ -96,12 +99,14 @@ class Accounts:
         if owner.kind == "bot":
             raise Refusal("forbidden", "A bot has no bots.")
         name = account_name(name)
+        self._require_unlike(name, display or name, "")
         bot = Account(
             f"b_{self._ids.token()}", name, display_name(display or name), "bot", "member", owner.id, "active"
         )
         return await self._store.run(self._add(actor, bot, None))
 
     def _add(self, actor: Actor, account: Account, hashed: str | None) -> Transaction[Account]:
+        yield from require_unchanged(actor)
         like = yield from free_look(account.name, account.id, "name")
         look = yield from free_look(account.display, account.id, "display")
         yield ADD_ACCOUNT(
@@ -125,12 +130,14 @@ class Accounts:
         Raises Refusal("name_taken"), ("bad_credentials"), ("weak_password"), …
         """
         account, change = self._signed_in(actor), change.checked()
-        hashed = None
+        self._require_unlike(change.name or account.name, change.display or account.name, account.id)
+        before = hashed = None
         if password is not None:
             check_password(password.new, change.name or account.name, change.display or account.display)
-            await self._identities.password_is(account, password.old, account.name, actor.address or "")
-            hashed = await self._passwords.hash(password.new)
-        return await self._store.run(change_account(actor, account.id, change, hashed))
+            address = actor.address or ""
+            before = await self._identities.password_is(account, password.old, account.name, address, actor.sign_in)
+            hashed = await self._passwords.hash(password.new, address)
+        return await self._store.run(change_account(actor, account.id, change, before, hashed))
 
     async def change_password(self, actor: Actor, old: str, new: str) -> None:
         """Set a new password; all other sessions end. Raises Refusal("bad_credentials"), ("weak_password"), …"""
@@ -140,14 +147,14 @@ class Accounts:
         """The names that an account has had: they lead to it, and nobody else gets them."""
         return await self._store.query(FORMER_NAMES_OF(account.id))
 
-    async def reset_password(self, secret: str, new: str) -> Account:
+    async def reset_password(self, secret: str, new: str, address: str = "") -> Account:
         """Set a new password by a link; all sessions end. Raises Refusal("link_gone"), ("weak_password"), …"""
         invitation = await self._invitations.find(secret)
         account = None if invitation.account is None else self._identities.account(invitation.account)
         if account is None or account.state != "active":
             raise Refusal("link_gone")
         check_password(new, account.name, account.display)
-        hashed = await self._passwords.hash(new)
+        hashed = await self._passwords.hash(new, address)
         return await self._store.run(self._reset(digest(secret), account.id, hashed))
 
     def _reset(self, invitation: str, id_: str, hashed: str) -> Transaction[Account]:
@@ -157,6 +164,8 @@ class Accounts:
     async def set_role(self, actor: Actor, account: Account, role: Role) -> Account:
         """Give an account another role. Raises Refusal("forbidden"), also for the last owner."""
         self._require_above(actor, account, role)
+        if account.kind == "bot":
+            raise Refusal("forbidden", "A bot has no role on the server: whoever owns it would have that too.")
         return await self._store.run(_set_role(actor, account.id, role))
 
     async def set_active(self, actor: Actor, account: Account, is_active: bool) -> Account:
@@ -165,7 +174,7 @@ class Accounts:
         Raises Refusal.
         """
         self._require_above(actor, account, account.role)
-        return await self._store.run(_set_state(actor, account.id, is_active=is_active))
+        return await self._store.run(_change_state(actor, account.id, is_active=is_active))
 
     def _require_above(self, actor: Actor, account: Account, role: Role) -> None:
         self._policies.require(actor, "administer", None)
@@ -173,6 +182,10 @@ class Accounts:
             return
         if "owner" in (account.role, role):
             raise Refusal("forbidden", "Only an owner may do this to an owner.")
+
+    def _require_unlike(self, name: str, display: str, but: str) -> None:
+        self._identities.require_unlike(name, but, "name")
+        self._identities.require_unlike(display, but, "display")
 
     def _signed_in(self, actor: Actor) -> Account:
         if actor.account is None:
@@ -183,17 +196,27 @@ class Accounts:
 
 
 def _set_role(actor: Actor, id_: str, role: Role) -> Transaction[Account]:
+    yield from require_unchanged(actor)
+    yield from _spare_owners(actor, id_)
     yield from keep_an_owner(id_)
     yield SET_ROLE(id_, role)
+    yield from end_invitations(by(actor), END_ALL_FOR_ACCOUNTS_BY(id_))
     account = yield from account_now(id_)
     yield append_to_log(by(actor), AccountChanged("role", account))
     return account
+
+
+def _change_state(actor: Actor, id_: str, *, is_active: bool) -> Transaction[Account]:
+    yield from require_unchanged(actor)
+    yield from _spare_owners(actor, id_)
+    return (yield from _set_state(actor, id_, is_active=is_active))
 
 
 def _set_state(actor: Actor, id_: str, *, is_active: bool) -> Transaction[Account]:
     if not is_active:
         yield from keep_an_owner(id_)
         yield END_SIGN_INS_OF(id_)
+        yield from end_invitations(by(actor), END_ALL_BY(id_))
         bots: list[Account] = yield BOTS_OF(id_)
         for bot in bots:
             yield from _set_state(actor, bot.id, is_active=False)
@@ -201,3 +224,11 @@ def _set_state(actor: Actor, id_: str, *, is_active: bool) -> Transaction[Accoun
     account = yield from account_now(id_)
     yield append_to_log(by(actor), AccountChanged("state", account))
     return account
+
+
+def _spare_owners(actor: Actor, id_: str) -> Transaction[None]:
+    """Who is no owner does nothing to one, also not to one who has become it just now."""
+    if actor.account is None or actor.account.has_role("owner"):
+        return
+    if (yield from account_now(id_)).role == "owner":
+        raise Refusal("forbidden", "Only an owner may do this to an owner.")

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from parlour.chat.known_credentials import Known, KnownCredentials
+from parlour.chat.known_devices import KnownDevices
 from parlour.chat.passwords import Passwords
 from parlour.chat.ports import Clock, Store
 from parlour.chat.sign_in_throttle import SignInThrottle
 from parlour.chat.tables.accounts import ALL_ACCOUNTS, FORMER_NAMES, PASSWORD_OF
 from parlour.chat.tables.sessions import SIGN_IN, USE_SIGN_IN, SignIn
 from parlour.chat.transactions import Transaction
-from parlour.core.accounts import Account, Scope, skeleton
+from parlour.core.accounts import Account, Scope, readings
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
@@ -58,10 +59,11 @@ class Identities:
         self._clock = clock
         self._passwords = passwords
         self._throttle = SignInThrottle(clock.monotonic)
+        self.devices = KnownDevices(store.secret)
         self._accounts: dict[str, Account] = {}
         self._names: dict[str, str] = {}  # also those that an account has had, to its id
-        self._like: dict[str, str] = {}  # what is confusable with these
-        self._displays: Counter[str] = Counter()  # what is confusable with how accounts are shown
+        self._readings: dict[str, str] = {}  # all that these can be read as
+        self._displays: Counter[str] = Counter()  # what can be read in how accounts are shown
         self._known = KnownCredentials()
         self._ended: dict[str, None] = {}  # ids of what has ended not long ago
         self._passwords_set: dict[str, int] = {}  # how often, by the id of the account, since the start
@@ -97,11 +99,18 @@ class Identities:
         return any(each.role == "owner" and each.state == "active" for each in self._accounts.values())
 
     def is_taken(self, name: str) -> bool:
-        """Whether a name is, or looks like, what an account is called or shown as: a guest cannot have it."""
-        if not self._names:
+        """Whether a name looks like that of an account, or like one that an account is shown under.
+
+        A guest cannot have it.
+        """
+        if not self._readings:
             return False
-        like = skeleton(name)
-        return like in self._like or like in self._displays
+        return any(each in self._readings or each in self._displays for each in readings(name))
+
+    def require_unlike(self, name: str, but: str, field: str) -> None:
+        """Raises Refusal("name_taken") for a name that can be read as that of another account than `but`."""
+        if any(self._readings.get(each, but) != but for each in readings(name)):
+            raise Refusal("name_taken", field=field)
 
     # --- credentials ---
 
@@ -138,29 +147,32 @@ class Identities:
         self._known.keep(credentials.key, known)
         return self.actor(credentials, address)
 
-    async def password_is(self, account: Account | None, password: str, name: str, address: str) -> str:
+    async def password_is(
+        self, account: Account | None, password: str, name: str, address: str, device: str | None = None
+    ) -> str:
         """Check a password: the hash that it has. Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded").
 
-        The account may get another password as soon as this has returned.
+        `name` is how somebody has written it, `device` one that has signed in with this account before. The account may
+        get another password as soon as this has returned.
         """
-        self._throttle.check(name, address)
+        name = account.name if account is not None else _canonical(name)
+        self._throttle.check(name, address, device)
         is_active = account is not None and account.state == "active"
         before = None if account is None else self._passwords_set.get(account.id)
-        rows = await self._store.query(PASSWORD_OF(account.id)) if account is not None and is_active else []
-        if not await self._passwords.verify(rows[0] if rows else None, password):
-            self._throttle.failed(name, address)
+        rows = await self._store.query(PASSWORD_OF(account.id if account is not None and is_active else ""))
+        if not await self._passwords.verify(rows[0] if rows else None, password, address):
+            self._throttle.failed(name, address, device)
             raise Refusal("bad_credentials")
         if account is None or self._passwords_set.get(account.id) != before or not self._is_active(account.id):
             raise Refusal("bad_credentials")  # it has ended while it was hashed
-        self._throttle.succeeded(name, address)
+        self._throttle.succeeded(name, address, device)
         hashed = rows[0]
         assert hashed is not None  # else nothing is right
         return hashed
 
     async def _check_password(self, credentials: Credentials, address: str) -> Known | None:
         account = self.named(credentials.name)
-        name = credentials.name if account is None else account.name
-        await self.password_is(account, credentials.secret, name, address)
+        await self.password_is(account, credentials.secret, credentials.name, address)
         assert account is not None  # else it is refused
         now_ms = self._clock.now_ms()
         return Known("password", account.id, None, None, now_ms, now_ms + PASSWORD_MS, now_ms)
@@ -249,17 +261,18 @@ class Identities:
     def _learn(self, account: Account) -> None:
         before = self._accounts.get(account.id)
         if before is not None and before.state != "deleted":
-            shown = skeleton(before.display)
-            self._displays[shown] -= 1
-            if not self._displays[shown]:
-                del self._displays[shown]
+            for each in readings(before.display):
+                self._displays[each] -= 1
+                if not self._displays[each]:
+                    del self._displays[each]
         self._accounts[account.id] = account
         if account.state != "deleted":
-            self._displays[skeleton(account.display)] += 1
+            self._displays.update(readings(account.display))
             self._keep_name(account.name, account.id)
 
     def _keep_name(self, name: str, account: str) -> None:
-        self._names[name] = self._like[skeleton(name)] = account
+        self._names[name] = account
+        self._readings.update(dict.fromkeys(readings(name), account))
 
     def _sign_in_ended(self, account: str, sign_in: str) -> None:
         self._ended[sign_in] = None
@@ -275,6 +288,17 @@ class Identities:
             if end in watchers:  # one that ends may take another with it
                 del watchers[end]
                 end(Refusal("login_required", SIGN_IN_ENDED))
+
+
+def _canonical(name: str) -> str:
+    """The canonical form of a name that nobody has, as it is of one that somebody has: both are counted alike.
+
+    What no account can have counts together: it would fill the memory.
+    """
+    try:
+        return room_name(name)
+    except Refusal:
+        return ""
 
 
 def _use(sign_in: str, now_ms: int, expires_ms: int) -> Transaction[None]:

@@ -9,6 +9,7 @@ from parlour.chat.identities import DAY_MS
 from parlour.chat.members import come_in
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
+from parlour.chat.recheck import require_unchanged
 from parlour.chat.room_steps import allowed_policy
 from parlour.chat.server_log import append_to_log, by, end_invitations
 from parlour.chat.tables.accounts import OWNERS
@@ -128,9 +129,13 @@ class Invitations:
         invitation = await self.find(secret)
         if invitation.room is None:
             raise Refusal("link_gone")
-        policy = await self._store.run(self.use_for_room(digest(secret), actor.account))
+        policy = await self._store.run(self._accept(actor, actor.account, digest(secret)))
         self._policies.learn(invitation.room, policy)
         return invitation.room
+
+    def _accept(self, actor: Actor, account: Account, hashed: str) -> Transaction[Policy]:
+        yield from require_unchanged(actor)
+        return (yield from self.use_for_room(hashed, account))
 
     def use_for_room(self, hashed: str, account: Account) -> Transaction[Policy]:
         """Use a link for a room; a member stays what it is, and uses nothing up."""
@@ -162,6 +167,7 @@ class Invitations:
         room: str | None = None,
         rule: Rule | None = None,
     ) -> Transaction[NewInvitation]:
+        yield from require_unchanged(actor)
         if room is not None and rule is not None:
             yield from allowed_policy(actor, room, rule)
         secret, id_, now_ms = self._ids.secret(), f"i_{self._ids.token()}", self._clock.now_ms()
@@ -196,6 +202,7 @@ def _require_owner(actor: Actor) -> None:
 
 
 def _end(actor: Actor, id_: str) -> Transaction[None]:
+    yield from require_unchanged(actor)
     ended: list[str] = yield END_INVITATION(id_)
     if not ended:
         raise Refusal("not_found", "There is no such invitation.")

@@ -7,6 +7,7 @@ from parlour.chat.policies import Policies
 from parlour.chat.ports import Store
 from parlour.chat.room_steps import allowed_policy, change
 from parlour.chat.server_log import by, end_invitations
+from parlour.chat.tables.accounts import ACCOUNT, ALL_BOTS_OF
 from parlour.chat.tables.invitations import END_INVITATIONS_TO_BY
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
@@ -101,6 +102,8 @@ def _add(actor: Actor, room: str, account: Account, role: RoomRole, rule: Rule, 
         raise Refusal("last_owner", LAST_OWNER)
     if before is None:
         _check_size(policy)
+    if role == "member":
+        yield from end_invitations(by(actor), END_INVITATIONS_TO_BY(room, account.id))
     what = MemberChanged("added" if before is None else "role", account.id, account.display, role)
     return (yield from change(by(actor), room, policy, what))
 
@@ -109,16 +112,21 @@ def _remove(
     actor: Actor, room: str, account: Account, rule: Rule, of_greater: Rule, *, is_self: bool
 ) -> Transaction[Policy]:
     policy = yield from allowed_policy(actor, room, rule)
-    role = policy.role_of(account.id)
-    if role is None:
+    if account.id not in policy.members:
         raise Refusal("not_found", "There is no such member.")
-    if role != "member" and (refusal := of_greater(policy)) is not None:
+    bots: list[str] = yield ALL_BOTS_OF(account.id)  # whoever owns a bot reads what it reads
+    leaving = [account.id, *(bot for bot in bots if bot in policy.members)]
+    roles = {policy.role_of(each) for each in leaving}
+    if roles != {"member"} and (refusal := of_greater(policy)) is not None:
         raise refusal
-    if role == "owner" and policy.owners() == [account.id]:
+    if "owner" in roles and set(policy.owners()) <= set(leaving):
         raise Refusal("last_owner", LAST_OWNER)
-    yield from end_invitations(by(actor), END_INVITATIONS_TO_BY(room, account.id))
-    what = MemberChanged("left" if is_self else "removed", account.id, account.display)
-    return (yield from change(by(actor), room, policy, what))
+    for each in leaving:
+        yield from end_invitations(by(actor), END_INVITATIONS_TO_BY(room, each))
+        now: list[Account] = yield ACCOUNT(each)
+        what = MemberChanged("left" if is_self else "removed", each, now[0].display)
+        policy = yield from change(by(actor), room, policy, what)
+    return policy
 
 
 def _check_size(policy: Policy) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from parlour.chat.account_steps import account_now, free_look, set_password
+from parlour.chat.recheck import require_unchanged
 from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.accounts import (
     ADD_FORMER_NAME,
     DROP_FORMER_NAME,
     FORMER_NAMES_OF,
+    PASSWORD_OF,
     SET_NAME,
     SET_PROFILE,
 )
@@ -57,13 +59,19 @@ def _display(raw: str) -> str:
         raise Refusal(refusal.code, refusal.detail, field="display") from None
 
 
-def change_account(actor: Actor, id_: str, change: ProfileChange, hashed: str | None = None) -> Transaction[Account]:
+def change_account(
+    actor: Actor, id_: str, change: ProfileChange, before: str | None = None, hashed: str | None = None
+) -> Transaction[Account]:
     """Change an account in one go; with `hashed` it has that password, and all sessions end but the one that asks.
 
-    `change` was checked. What is so already is no event. Raises Refusal("name_taken"), ("forbidden").
+    `change` was checked, and so was the password whose hash is `before`. What is so already is no event. Raises
+    Refusal("name_taken"), ("forbidden"), ("bad_credentials").
     """
+    yield from require_unchanged(actor)
     account = yield from account_now(id_)
     if hashed is not None:
+        if (yield PASSWORD_OF(id_)) != [before]:  # somebody else was faster
+            raise Refusal("bad_credentials")
         account = yield from set_password(actor, id_, hashed, actor.sign_in or "")
     if change.name is not None and change.name != account.name:
         account = yield from _rename(actor, account, change.name)

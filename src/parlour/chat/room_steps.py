@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from parlour.chat.tables.accounts import ACCOUNT
+from parlour.chat.recheck import require_unchanged
 from parlour.chat.transactions import Append, FindLog, Transaction
-from parlour.core.accounts import Account
 from parlour.core.actor import Actor
-from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Author, Draft, Log
 from parlour.core.names import PRIVATE
 from parlour.core.payloads import Payload
@@ -16,12 +14,7 @@ from parlour.core.policy import NO_ROOM, Policy
 
 def allowed_policy(actor: Actor, room: str, rule: Rule) -> Transaction[Policy]:
     """The policy of a room at this moment. Raises Refusal if the rule, which was made for the actor, refuses it."""
-    if actor.account is not None:
-        rows: list[Account] = yield ACCOUNT(actor.account.id)
-        if not rows or rows[0].state != "active":
-            raise Refusal("login_required", "You were signed out.")
-        if rows[0].role != actor.account.role:
-            raise Refusal("forbidden", "Your role on this server has just been changed: ask again.")
+    yield from require_unchanged(actor)
     log: Log = yield FindLog(room)
     policy = NO_ROOM if room.startswith(PRIVATE) and not log.policy.seq else log.policy
     refusal = rule(policy)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Ids, Store
+from parlour.chat.recheck import require_unchanged
 from parlour.chat.room_steps import allowed_policy, change
 from parlour.chat.server_log import by
 from parlour.chat.transactions import FindLog, Transaction
@@ -89,6 +90,7 @@ def _checked(settings: Settings) -> Settings:
 
 
 def _create(actor: Actor, room: str, settings: Settings) -> Transaction[Policy]:
+    yield from require_unchanged(actor)
     log: Log = yield FindLog(room)
     if log.head_seq:
         raise Refusal("name_taken", f"There is a room {room} already.", field="name")

@@ -16,6 +16,8 @@ STRANGERS = 100
 """Failures in a row of all addresses together, but those that have signed in before: then only these may try."""
 
 KEPT = 100_000
+"""Failures that are remembered, unless more of them are younger than the longest delay (of which 20 a second can be
+made: each costs a hash)."""
 
 
 class _Failures:
@@ -27,48 +29,57 @@ class _Failures:
 
 
 class SignInThrottle:
-    """Counts failures for each name and address, and for each name.
+    """Counts failures for each name and address, for each name, and for each device that has signed in before.
 
-    What somebody at another address does never delays an address that has signed in with this name before. An entry
-    whose delay is running is never dropped: nobody can push it out with other names.
+    What somebody at another address does never delays an address that has signed in with this name since the start,
+    nor a device that ever has (`chat/known_devices.py`). An entry of the last 15 minutes is never dropped: nobody can
+    push it out with other names.
     """
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], kept: int = KEPT) -> None:
         self._monotonic = monotonic
+        self._kept = kept
         self._failures: dict[tuple[str, str | None], _Failures] = {}  # None: all addresses that are not known
-        self._known: set[tuple[str, str]] = set()
+        self._known: dict[tuple[str, str], None] = {}
 
-    def check(self, name: str, address: str) -> None:
+    def check(self, name: str, address: str, device: str | None = None) -> None:
         """Raises Refusal("rate_limited") for one who has to wait before the next try."""
         now = self._monotonic()
-        keys: list[tuple[str, str | None]] = [(name, address)]
-        if (name, address) not in self._known:
-            keys.append((name, None))
-        for key in keys:
+        for key, _ in self._counted(name, address, device):
             failures = self._failures.get(key)
             if failures is not None and failures.until > now:
                 wait_s = failures.until - now
                 raise Refusal("rate_limited", "Too many wrong passwords: wait a little.", retry_after=wait_s)
 
-    def failed(self, name: str, address: str) -> None:
+    def failed(self, name: str, address: str, device: str | None = None) -> None:
         """A password was wrong, or there is nobody of that name."""
         now = self._monotonic()
-        self._count((name, address), FREE, now)
-        if (name, address) not in self._known:
-            self._count((name, None), STRANGERS, now)
+        for key, free in self._counted(name, address, device):
+            self._count(key, free, now)
 
-    def succeeded(self, name: str, address: str) -> None:
+    def succeeded(self, name: str, address: str, device: str | None = None) -> None:
         """The password was right."""
-        self._failures.pop((name, address), None)
-        self._failures.pop((name, None), None)
-        if len(self._known) >= KEPT:
-            self._known.pop()
-        self._known.add((name, address))
+        for key, _ in self._counted(name, address, device):
+            self._failures.pop(key, None)
+        while len(self._known) >= self._kept:
+            del self._known[next(iter(self._known))]
+        self._known[name, address] = None
+
+    def __len__(self) -> int:
+        return len(self._failures)
+
+    def _counted(self, name: str, address: str, device: str | None) -> list[tuple[tuple[str, str | None], int]]:
+        """For what a try counts, and how many failures of it are free."""
+        if device is not None:
+            return [((name, f"device {device}"), FREE)]
+        if (name, address) in self._known:
+            return [((name, address), FREE)]
+        return [((name, address), FREE), ((name, None), STRANGERS)]
 
     def _count(self, key: tuple[str, str | None], free: int, now: float) -> None:
-        if len(self._failures) >= KEPT and key not in self._failures:
+        if len(self._failures) >= self._kept and key not in self._failures:
             self._failures = {key: each for key, each in self._failures.items() if each.until > now - LONGEST_S}
         failures = self._failures.setdefault(key, _Failures())
         failures.count += 1
-        if failures.count >= free:
-            failures.until = now + min(LONGEST_S, 2.0 ** min(failures.count - free, 20))
+        delay_s = min(LONGEST_S, 2.0 ** min(failures.count - free, 20)) if failures.count >= free else 0.0
+        failures.until = now + delay_s

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from parlour.chat.guests import author_of
 from parlour.chat.identities import DAY_MS, IDLE_MS, Identities
 from parlour.chat.ports import Clock, Ids, Store
+from parlour.chat.recheck import require_unchanged
 from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.accounts import ACCOUNT, PASSWORD_OF
 from parlour.chat.tables.sessions import (
@@ -50,11 +51,17 @@ class SignIns:
         self._ids = ids
         self._identities = identities
 
-    async def sign_in(self, name: str, password: str, user_agent: str, address: str) -> NewSignIn:
-        """Begin a session. Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded")."""
-        account = self._identities.named(name)
-        named = name if account is None else account.name
-        hashed = await self._identities.password_is(account, password, named, address)
+    async def sign_in(
+        self, name: str, password: str, user_agent: str, address: str, cookie: str | None = None
+    ) -> NewSignIn:
+        """Begin a session. `cookie` is that of a device which has signed in before.
+
+        Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded").
+        """
+        account, device = self._identities.named(name), None
+        if account is not None and cookie is not None:
+            device = self._identities.devices.device_of(account.id, cookie)
+        hashed = await self._identities.password_is(account, password, name, address, device)
         assert account is not None  # else it is refused
         return await self.begin(account, user_agent, hashed)
 
@@ -97,7 +104,7 @@ class SignIns:
         now_ms = self._clock.now_ms()
         wanted, where = " ".join(scope for scope in SCOPES if scope in scopes), " ".join(sorted(names or ()))
         row = SignIn(id_, account.id, "token", _label(label), wanted, now_ms, 0, now_ms + days * DAY_MS, where)
-        await self._store.run(_begin(account, row, token, MAX_TOKENS))
+        await self._store.run(_make_token(actor, account, row, token))
         return NewSignIn(row, account, token)
 
     async def of(self, actor: Actor, account: Account) -> list[SignIn]:
@@ -179,7 +186,15 @@ def _begin(account: Account, row: SignIn, secret: str, at_most: int, hashed: str
     yield append_to_log(author_of(account), SignInChanged("begun", account.id, row.id, row.label))
 
 
+def _make_token(actor: Actor, account: Account, row: SignIn, secret: str) -> Transaction[None]:
+    by_what = yield from require_unchanged(actor)
+    if by_what is not None and by_what.kind == "token" and row.expires_ms > by_what.expires_ms:
+        raise Refusal("forbidden", "A token makes no token that lasts longer than itself.", field="days")
+    yield from _begin(account, row, secret, MAX_TOKENS)
+
+
 def _end(actor: Actor, account: str, id_: str) -> Transaction[None]:
+    yield from require_unchanged(actor)
     ended: list[str] = yield END_SIGN_IN(id_, account)
     if not ended:
         raise Refusal("not_found", "There is no such session or token.")
@@ -187,6 +202,7 @@ def _end(actor: Actor, account: str, id_: str) -> Transaction[None]:
 
 
 def _end_others(actor: Actor, account: str, but: str) -> Transaction[int]:
+    yield from require_unchanged(actor)
     ended: list[str] = yield END_SESSIONS_BUT(account, but)
     for id_ in ended:
         yield append_to_log(by(actor), SignInChanged("ended", account, id_, ""))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
+from parlour.core.bidi import has_one_order
 from parlour.core.errors import Refusal
 from parlour.core.impersonation import impersonated, skeletons
 from parlour.core.names import PRIVATE, room_name
@@ -85,14 +87,26 @@ def account_name(raw: str) -> str:
         raise Refusal("bad_name", "A name begins with a letter or a digit.", field="name")
     if not MIN_NAME_CHARS <= len(name) <= MAX_NAME_CHARS:
         raise Refusal("bad_name", f"A name has {MIN_NAME_CHARS} to {MAX_NAME_CHARS} characters.", field="name")
+    if not has_one_order(name):
+        detail = "Letters that are written from right to left come first, and without others (RFC 5893)."
+        raise Refusal("bad_name", detail, field="name")
     if impersonated(name) is not None:
         raise Refusal("reserved_name", "This name could be taken for the server, its staff or a guest.", field="name")
     return name
 
 
 def skeleton(name: str) -> str:
-    """What confusable names have in common (UTS #39 §4): two accounts cannot share one."""
-    return min(skeletons(name.casefold()))
+    """What confusable names have in common (UTS #39 §4), as it is stored: two accounts cannot share one."""
+    return min(readings(name))
+
+
+@lru_cache(maxsize=4096)
+def readings(name: str) -> frozenset[str]:
+    """All that a name can be read as: what has one of them in common with another name can be taken for it.
+
+    Most have one. A few characters look like two others: a small capital I like `i` and like `l`.
+    """
+    return skeletons(name.casefold())
 
 
 def check_password(password: str, *words: str) -> str:

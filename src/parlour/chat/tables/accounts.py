@@ -47,6 +47,7 @@ SET_PROFILE = Statement(
 )
 SET_NAME = Statement(no_row, "UPDATE accounts SET name = ?2, skeleton = ?3 WHERE id = ?1")
 BOTS_OF = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE owner = ?1 AND state = 'active' ORDER BY id")
+ALL_BOTS_OF = Statement(str, "SELECT id FROM accounts WHERE owner = ?1 ORDER BY id")
 OWNERS = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE role = 'owner' AND state = 'active'")
 
 FORMER_NAMES = Statement(FormerName, "SELECT name, account FROM former_names ORDER BY name")

@@ -45,6 +45,9 @@ USE_INVITATION = Statement(
 )
 END_INVITATION = Statement(str, "DELETE FROM invitations WHERE id = ?1 RETURNING id")
 END_INVITATIONS_TO_BY = Statement(str, "DELETE FROM invitations WHERE room = ?1 AND maker = ?2 RETURNING id")
+END_ALL_BY = Statement(str, "DELETE FROM invitations WHERE maker = ?1 RETURNING id")
+END_ALL_FOR_ACCOUNTS_BY = Statement(str, "DELETE FROM invitations WHERE maker = ?1 AND role <> 'none' RETURNING id")
+"""Those that make accounts or set passwords; what is left leads people with an account into a room."""
 INVITATION_BY_ID = Statement(Invitation, f"SELECT {_COLUMNS} FROM invitations WHERE id = ?1")
-END_OWNER_INVITATIONS = Statement(str, "DELETE FROM invitations WHERE role = 'owner' RETURNING id")
+END_OWNER_INVITATIONS = Statement(str, "DELETE FROM invitations WHERE role = 'owner' AND account IS NULL RETURNING id")
 END_RESETS_OF = Statement(str, "DELETE FROM invitations WHERE account = ?1 RETURNING id")

@@ -30,6 +30,7 @@ class SignIn(Struct, frozen=True):
 _COLUMNS = "id, account, kind, label, scopes, made_ms, used_ms, expires_ms, rooms"
 
 SIGN_IN = Statement(SignIn, f"SELECT {_COLUMNS} FROM sign_ins WHERE hash = ?1")
+SIGN_IN_BY_ID = Statement(SignIn, f"SELECT {_COLUMNS} FROM sign_ins WHERE id = ?1")
 SIGN_INS_OF = Statement(SignIn, f"SELECT {_COLUMNS} FROM sign_ins WHERE account = ?1 ORDER BY made_ms DESC, id")
 ADD_SIGN_IN = Statement(
     no_row,
