@@ -14,9 +14,8 @@ from parlour.core.accounts import MAX_FORMER_NAMES
 from parlour.core.actor import OPERATOR
 from parlour.core.errors import Refusal
 from parlour.core.languages import language_tag
-from tests.people.house import PASSWORD, House
+from tests.people.house import PASSWORD, House, refused
 from tests.people.server import Town, bearer, session_of
-from tests.people.test_accounts import refused
 from tests.support import raw
 from tests.support.talk import Client
 

@@ -47,6 +47,13 @@ MAX_INVITATION_DAYS, MAX_INVITATION_USES = 90, 1000
 _COMMON = re.compile(r"(.)\1*|\d+|(qwertyuiop?)+|(password)+\d*", re.IGNORECASE | re.ASCII)
 
 
+_IN_NO_NAME = frozenset(map(chr, (0x0640, 0x07FA, 0x302E, 0x302F, *range(0x3031, 0x3036), 0x303B))) | frozenset(
+    map(chr, (*range(0x1100, 0x1200), *range(0xA960, 0xA980), *range(0xD7B0, 0xD800)))
+)
+"""What PRECIS keeps out of names beside all else (RFC 8264 §9.6 and §9.9): strokes that only make a word longer, and
+parts of Korean syllables that are no syllable."""
+
+
 class Account(Struct, frozen=True, omit_defaults=True):
     """One account, as everybody may know it. `id` never changes hands; `name` is unique, `display` is shown.
 
@@ -87,6 +94,10 @@ def account_name(raw: str) -> str:
         raise Refusal("bad_name", "A name begins with a letter or a digit.", field="name")
     if not MIN_NAME_CHARS <= len(name) <= MAX_NAME_CHARS:
         raise Refusal("bad_name", f"A name has {MIN_NAME_CHARS} to {MAX_NAME_CHARS} characters.", field="name")
+    if not _IN_NO_NAME.isdisjoint(name):
+        raise Refusal(
+            "bad_name", "A name has no strokes that make a word longer, nor parts of syllables.", field="name"
+        )
     if not has_one_order(name):
         detail = "Letters that are written from right to left come first, and without others (RFC 5893)."
         raise Refusal("bad_name", detail, field="name")
