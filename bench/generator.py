@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
-from bench.servers import BUILD, on_core
+from bench.servers import BENCH, BUILD, on_core
 
 if TYPE_CHECKING:
     from bench.servers import Running
@@ -71,6 +72,32 @@ def slow(server: Running, arguments: list[str], slow_readers: int) -> Figures:
     figures = load(server, ["--slow", str(slow_readers), *arguments])
     growth = figures["pss_during_kib"] - figures["pss_before_kib"]
     return {**figures, "kib_per_slow_reader": growth / slow_readers}
+
+
+def signing_in(server: Running, arguments: list[str], rate: str) -> Figures:
+    """Return what it does to posts that `rate` sign-ins a second are asked for: beside the same load without them.
+
+    `ack_ms_p99_ratio` and `acks_per_s_ratio` are those with sign-ins to those without.
+    """
+    alone = load(server, arguments)
+    before = server.pss_kib()
+    asking = [sys.executable, str(BENCH / "sign_ins.py"), str(server.port), rate]
+    with subprocess.Popen(
+        asking, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=on_core(GENERATOR_CORE)
+    ) as process:
+        figures = load(server, arguments)
+        growth = server.pss_kib() - before
+        asked = flat(json.loads(process.communicate()[0]))
+    return {
+        **figures,
+        "ack_ms_p99_alone": alone["ack_ms_p99"],
+        "ack_ms_p99_ratio": figures["ack_ms_p99"] / alone["ack_ms_p99"],
+        "acks_per_s_ratio": figures["acks_per_s"] / alone["acks_per_s"],
+        "sign_ins_asked_per_s": asked["asked"] / asked["seconds"],
+        "sign_ins_refused_share": asked["refused"] / asked["asked"],
+        "sign_ins_failed": asked["failed"] + asked["not_sent"],
+        "sign_ins_mib": growth / 1024,
+    }
 
 
 def start(server: Running) -> Figures:

@@ -51,7 +51,7 @@ class Scenario:
     budgets: tuple[Budget, ...] = ()
     kind: str = "load"  # or "added" (the load, then once more with one subscriber), "idle" (the first argument is
     # the number of subscribers), "latency" (the same), "slow" (the first argument is the number of slow readers),
-    # "soak", "start"
+    # "signing-in" (the first argument is the rate of sign-ins), "soak", "start"
     quick: bool = True  # part of --quick
     apart: bool = False  # runs only when it is named: it takes long, or few need it
     own_arguments: tuple[str, ...] = ()  # for Parlour alone: what no peer can be asked to do
@@ -291,6 +291,11 @@ def _slow(name: str, what: str, arguments: tuple[str, ...]) -> Scenario:
     )
 
 
+SIGNING_IN = (
+    *("ack_ms_p99_alone", "ack_ms_p99", "ack_ms_p99_ratio", "acks_per_s", "acks_per_s_ratio"),
+    *("sign_ins_asked_per_s", "sign_ins_refused_share", "sign_ins_failed", "sign_ins_mib"),
+)
+
 SIZES = ((16, 100), (16, 1000), (16, 10000), (64, 100), (64, 10000))  # beside the default rows of 64 publishers
 SCENARIOS = (
     _fan_out(64, 200, bun=1.0),
@@ -320,6 +325,20 @@ SCENARIOS = (
             Budget("durable posts/s ÷ nchan's undurable", _ratio("acks_per_s", NCHAN), 0.3),
             Budget("CPU µs per durable post", _own("cpu_us_per_post"), 30.0, at_most=True),
         ),
+    ),
+    Scenario(
+        name="signing-in",
+        title="Posts while 100 sign-ins a second are asked for: 64 connections (one in flight each), one subscriber",
+        servers=(PARLOUR,),
+        arguments=("100", "--publishers", "64", "--subscribers", "1"),
+        columns=SIGNING_IN,
+        budgets=(
+            Budget("p99 of an answer while many sign in ÷ without", _own("ack_ms_p99_ratio"), 1.25, at_most=True),
+            Budget("sign-ins that were neither hashed nor refused", _own("sign_ins_failed"), 0.0, at_most=True),
+            Budget("MiB more while many sign in", _own("sign_ins_mib"), 192.0, at_most=True),
+        ),
+        kind="signing-in",
+        apart=True,
     ),
     *(_few_posts(publishers) for publishers in (1, 16, 256)),
     Scenario(

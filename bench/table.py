@@ -45,6 +45,8 @@ def run_once(scenario: Scenario, server: Server, pace: Pace) -> generator.Figure
         timing = ("--warm-up", str(pace.warm_up_s), "--seconds", str(pace.seconds))
         if scenario.kind == "slow":
             return generator.slow(running, [*scenario.arguments[1:], *own, *timing], int(scenario.arguments[0]))
+        if scenario.kind == "signing-in":
+            return generator.signing_in(running, [*scenario.arguments[1:], *own, *timing], scenario.arguments[0])
         figures = generator.load(running, [*scenario.arguments, *own, *timing])
         if scenario.kind == "added":
             alone = generator.load(running, [*scenario.arguments, "--subscribers", "1", *own, *timing])

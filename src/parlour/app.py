@@ -30,6 +30,7 @@ from parlour.config import Settings
 from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
+from parlour.core.secret import SECRET_PATHS
 from parlour.http.compression import Compressor
 from parlour.http.request import OPERATOR_ADDRESS, Site
 from parlour.http.throttle import Throttle
@@ -61,7 +62,7 @@ from parlour.work.retention import Retention
 
 _log = logging.getLogger("parlour")
 
-_SECRET_LINK = re.compile(r"(/(?:join|reset)/).+")
+_SECRET_LINK = re.compile(rf"({'|'.join(SECRET_PATHS)}).+")
 
 DESCRIPTORS_SHARE = 0.8
 """Of the descriptors a process may have, connections take at most this part; the rest is for files and accepting."""

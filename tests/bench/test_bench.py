@@ -52,6 +52,14 @@ def test_history_when_pages_are_read_under_load_then_their_latency_is_known() ->
     assert figures["page_ms_p99"] >= figures["page_ms_p50"] > 0
 
 
+def test_sign_ins_when_they_are_asked_for_then_each_is_hashed_or_refused() -> None:
+    load = ("50", "--publishers", "4", "--subscribers", "1", "--rate", "100")
+    figures = run_once(scenario(*load, kind="signing-in"), PARLOUR, BRIEF)
+    assert figures["ack_ms_p99_ratio"] > 0
+    assert figures["sign_ins_asked_per_s"] > 0
+    assert figures["sign_ins_failed"] == 0
+
+
 def test_idle_when_subscribers_wait_then_each_has_its_weight() -> None:
     figures = run_once(scenario("50", kind="idle"), PARLOUR, BRIEF)
     assert figures["handshakes_per_s"] > 0

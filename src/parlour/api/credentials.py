@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error
+from functools import lru_cache
 from ipaddress import ip_address
 
 from parlour.api.parameters import TICKET
@@ -53,10 +54,16 @@ def session_cookie(peer: Peer) -> str:
 
 def may_have_session(peer: Peer) -> bool:
     """Whether a session is safe on the way: over HTTPS, or within this machine."""
-    if peer.scheme == "https" or peer.address.startswith("unix:"):
+    return peer.scheme == "https" or _is_within(peer.address)
+
+
+@lru_cache(maxsize=4096)
+def _is_within(address: str) -> bool:
+    """Whether an address is of this machine."""
+    if address.startswith("unix:"):
         return True
     try:
-        return ip_address(peer.address).is_loopback
+        return ip_address(address).is_loopback
     except ValueError:
         return False
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
-from parlour.core.secret import SESSION_COOKIE
+from parlour.core.secret import SECRET_PATHS, SESSION_COOKIE
 
 
 @dataclass(slots=True)
@@ -78,6 +78,7 @@ CACHED_BYTES = 1024
 """Longer heads are parsed each time. A cached one takes 2.3 KiB for a program, 5 for a browser, 10 KiB at most."""
 
 _SESSION = SESSION_COOKIE.encode()
+_SECRET_PATHS = tuple(path.encode() for path in SECRET_PATHS)
 
 CACHED_HEADS = 2048
 """A head contains a room's name, so a thousand rooms in turn must not evict each other."""
@@ -195,19 +196,22 @@ def head_parser(limits: Limits) -> Callable[[bytes], RequestHead]:
         if end > limits.request_line_bytes:
             raise Refusal("uri_too_long", f"The first line is longer than {limits.request_line_bytes} bytes.")
         parsed = parse_fields(parse_request_line(buffer, end), buffer[end + 2 :], limits)
-        if (
-            b"authorization" in parsed.values
-            or _SESSION in parsed.values.get(b"cookie", b"")
-            or b"ticket=" in parsed.target
-        ):
+        if _has_secret(parsed):
             raise SecretHead(parsed)  # what is raised is not cached
         return parsed
 
     return lru_cache(maxsize=CACHED_HEADS)(parse)
 
 
+def _has_secret(head: RequestHead) -> bool:
+    """Whether it has credentials, or leads to a link that gives somebody an account."""
+    if b"authorization" in head.values or _SESSION in head.values.get(b"cookie", b""):
+        return True
+    return b"ticket=" in head.target or any(path in head.target for path in _SECRET_PATHS)
+
+
 class SecretHead(Exception):
-    """Not an error: a head with credentials, which must not stay in memory when they have ended."""
+    """Not an error: a head with a secret, which must not stay in memory when that has ended."""
 
     def __init__(self, head: RequestHead) -> None:
         self.head = head
