@@ -24,13 +24,9 @@ NEEDS_MORE_THAN_A_SCHEMA = {
     "rate_limited",  # too many wrong passwords
     "link_gone",
     "forbidden",
-    "read_only",  # what a room is, and who is in it
-    "last_owner",
-    "bad_text",  # what cannot be seen in a title
 }
-SAID_TWICE = {"before", "key", "name", "access", "history"}
-"""What may not be given together with something else; the name of a bot, which has no password; what is for private
-rooms only."""
+SAID_TWICE = {"before", "key", "name"}
+"""Parameters that may not be given together with another one; and the name of a bot, which has no password."""
 
 NO_WHOLE_NUMBER = "Expected a whole number, not a decimal number."
 """Of `7.0`, which JSON Schema takes for one."""

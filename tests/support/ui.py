@@ -9,7 +9,7 @@ from typing import Any
 
 from parlour.core.event import Author
 from parlour.schema.events import Event
-from parlour.ui.page import TEMPLATES, RoomPage, render_room
+from parlour.ui.page import TEMPLATES, ListedRoom, RoomPage, render_room
 from parlour.ui.timeline import text_parts
 
 Element = tuple[str, Mapping[str, str]]
@@ -31,7 +31,7 @@ SAMPLE = RoomPage(
     form_key="form-key-0001",
     base_url="http://127.0.0.1:8080",
     can_post=True,
-    rooms=[("lobby", "2026-11-22T00:03:00.000Z"), ("dev", "2026-11-21T10:00:00.000Z")],
+    rooms=[ListedRoom("lobby", "2026-11-22T00:03:00.000Z"), ListedRoom("dev", "2026-11-21T10:00:00.000Z")],
 )
 
 

@@ -23,7 +23,8 @@ OUTSIDE = """() => {
         if (!node.checkVisibility({ visibilityProperty: true })) continue;
         let around = node;
         while (around && !clips(around)) around = around.parentElement;
-        if (around?.matches(".room-name, .rooms bdi, .connection, .unseen")) continue; // cut with …, or for ears
+        // Cut with …, or for ears.
+        if (around?.matches(".room-name, .topic, .rooms bdi, .connection, .unseen")) continue;
         found.push(`${node.localName}.${node.className} ${Math.round(left)}–${Math.round(right)}`);
     }
     for (const node of [document.documentElement, document.getElementById("scroller")])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from parlour.core.errors import Refusal
 from parlour.core.event import Author
 from parlour.schema.events import Event
-from parlour.ui.page import CSP, RoomPage, render_error, render_room
+from parlour.ui.page import CSP, ListedRoom, RoomPage, render_error, render_room
 from tests.support.ui import SAMPLE, parse, sample_page, text_of
 
 HOSTILE = [
@@ -62,7 +62,7 @@ def _page(text: str, at: str = "2026-11-22T06:41:23.123Z") -> RoomPage:
     ]
     return replace(
         SAMPLE, room=text, events=events, epoch=text, guest_name=text, form_key=text, base_url=text, error=text,
-        draft=text, name=text, older=7, rooms=[(text, at)],
+        draft=text, name=text, older=7, rooms=[ListedRoom(text, at)],
     )  # fmt: skip
 
 
@@ -214,7 +214,7 @@ def test_message_when_rendered_isolates_its_direction_and_its_name() -> None:
 
 
 def test_room_when_its_name_needs_it_is_percent_encoded_in_addresses() -> None:
-    document = sample_page(room="café.日本", rooms=[("café.日本", "2026-11-22T00:03:00.000Z")])
+    document = sample_page(room="café.日本", rooms=[ListedRoom("café.日本", "2026-11-22T00:03:00.000Z")])
     path = "/caf%C3%A9.%E6%97%A5%E6%9C%AC"
     assert _only(document, "form", id="composer")["action"] == path
     assert f"curl -d hello http://127.0.0.1:8080{path}" in text_of(document)

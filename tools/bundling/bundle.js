@@ -17,10 +17,12 @@ const CODINGS = {
   ".gz": [(data) => gzipSync(data, { level: 9 }), gunzipSync],
 };
 
-/** Name to content: room.js, which is app.js with all that it imports, and room.css. */
+const ENTRIES = { "app.js": "room", "pages.js": "pages", "room.css": "room" };
+
+/** Name to content: room.js, which is app.js with all that it imports, pages.js, and room.css. */
 async function bundled() {
   const { outputFiles } = await build({
-    entryPoints: ["app.js", "room.css"].map((name) => ({ in: `${UI}static/${name}`, out: "room" })),
+    entryPoints: Object.entries(ENTRIES).map(([name, out]) => ({ in: `${UI}static/${name}`, out })),
     outdir: `${UI}bundle`,
     bundle: true,
     minify: true,

@@ -1,8 +1,9 @@
-"""The page of administration: invitations and people."""
+"""The page of administration: invitations, people and rooms."""
 
 from __future__ import annotations
 
-from parlour.api.forms import Form, errors_of, form_fields, page, see_other
+from parlour.api.forms import Form, errors_of, form_fields, number_field, page, see_other
+from parlour.api.governed_rooms import governed_rooms, set_right
 from parlour.api.invitations import link
 from parlour.api.operation import Operation
 from parlour.api.people import named_account, own_account, shown_time, zone_of
@@ -13,7 +14,7 @@ from parlour.core.errors import Refusal
 from parlour.http.request import Request
 from parlour.http.response import Response
 
-_FIELDS = ("do", "uses", "days", "role", "id", "name")
+_FIELDS = ("do", "uses", "days", "role", "id", "name", "room")
 
 
 class AdminPage(Resource):
@@ -32,7 +33,7 @@ class AdminPage(Resource):
         "What the forms of the page of administration do",
         right="administer",
         body=Form,
-        refusals=("bad_form", "unsupported_media_type", "forbidden", "not_found", "bad_parameter", *DISK),
+        refusals=("bad_form", "unsupported_media_type", "forbidden", "not_found", "bad_parameter", "read_only", *DISK),
         example="-u alice -d do=invite -d uses=1 -d days=7 -d role=member {url}/admin",
     )
     async def submit(self, request: Request) -> Response:
@@ -41,18 +42,22 @@ class AdminPage(Resource):
         try:
             done, title, address = await self._do(request, form)
         except Refusal as refusal:
-            return await self._page(request, refusal=refusal)
+            return await self._page(request, refusal=refusal, form=form)
         return await self._page(request, done=done, link_title=title, address=address)
 
     async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, str, str]:
         """Carry out a form: the sentence that says so, or the title and the address of a new link."""
         people, actor = self.context.people, request.actor
         if form["do"] == "invite":
-            made = await people.invitations.make(actor, _role(form), _number(form, "uses"), _number(form, "days"))
+            made = await people.invitations.make(
+                actor, _role(form), number_field(form, "uses"), number_field(form, "days")
+            )
             return "", "New invitation", link(self.context, request, "join", made.secret)
         if form["do"] == "uninvite":
             await people.invitations.end(actor, form["id"])
             return "The link does not work any more.", "", ""
+        if form["do"] in ("archive", "unarchive", "own"):
+            return await set_right(self.context, actor, form), "", ""
         account = named_account(people.identities, form["name"])
         if form["do"] == "role":
             await people.accounts.set_role(actor, account, _role(form))
@@ -74,12 +79,14 @@ class AdminPage(Resource):
         link_title: str = "",
         address: str = "",
         refusal: Refusal | None = None,
+        form: dict[str, str] | None = None,
     ) -> Response:
         people = self.context.people
         invitations = [
             {
                 "id": row.id,
                 "role": row.role,
+                "room": "" if row.room is None else self.context.policies.of(row.room).title or f"/{row.room}",
                 "uses_left": row.uses_left,
                 "expires": shown_time(row.expires_ms, zone_of(request.actor)),
                 "whose": "" if row.account is None else getattr(people.identities.account(row.account), "name", ""),
@@ -100,6 +107,9 @@ class AdminPage(Resource):
             link_title=link_title,
             invitations=invitations,
             people=people.identities.accounts(),
+            rooms=governed_rooms(self.context),
+            form_room="" if form is None else form["room"],
+            form_name="" if form is None else form["name"],
             me=account.id,
             roles=[role for role in ROLES if role != "owner" or account.role == "owner"],
         )
@@ -109,10 +119,3 @@ def _role(form: dict[str, str]) -> Role:
     if form["role"] not in ROLES:
         raise Refusal("bad_form", f"A role is one of {', '.join(ROLES)}.", field="role")
     return form["role"]
-
-
-def _number(form: dict[str, str], name: str) -> int:
-    text = form[name]
-    if not (text.isascii() and text.isdigit() and len(text) < 6):
-        raise Refusal("bad_form", f"{name} is a number.", field=name)
-    return int(text)

@@ -59,3 +59,11 @@ def local_path(text: str) -> str:
 def checked(fields: Mapping[str, str], *names: str) -> frozenset[str]:
     """Which of these boxes were ticked."""
     return frozenset(name for name in names if fields[name])
+
+
+def number_field(fields: Mapping[str, str], name: str) -> int:
+    """The whole number in a field of a form. Raises Refusal("bad_form")."""
+    text = fields[name]
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise Refusal("bad_form", f"{name} is a number.", field=name)
+    return int(text)

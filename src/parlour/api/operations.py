@@ -12,6 +12,7 @@ from parlour.api.assets import AssetsResource
 from parlour.api.context import Context
 from parlour.api.events import EventsResource
 from parlour.api.front import FrontResource
+from parlour.api.governed_rooms import GovernedRoomsResource
 from parlour.api.guard import Guard
 from parlour.api.history import HistoryResource
 from parlour.api.invitations import InvitationsResource
@@ -20,7 +21,9 @@ from parlour.api.messages import MessagesResource
 from parlour.api.operation import Operation, rows
 from parlour.api.pages import Pages
 from parlour.api.resource import Resource
+from parlour.api.room_page import RoomSettingsPage
 from parlour.api.rooms import RoomsResource
+from parlour.api.rooms_page import RoomsPage
 from parlour.api.server import ServerResource
 from parlour.api.sign_in_pages import SignInPages
 from parlour.api.sign_ins import SignInsResource
@@ -40,11 +43,14 @@ RESOURCES: tuple[type[Resource], ...] = (
     TicketsResource,
     AccountsResource,
     InvitationsResource,
+    GovernedRoomsResource,
     ServerResource,
     FrontResource,
     SignInPages,
     AccountPage,
     AdminPage,
+    RoomsPage,
+    RoomSettingsPage,
     AssetsResource,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from parlour.api.context import Context
 from parlour.api.guard import Guard
@@ -16,15 +16,16 @@ from parlour.chat.reading import Bill
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import AuthorKind, Stored
-from parlour.core.names import room_name
+from parlour.core.names import PRIVATE, room_name
 from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
 from parlour.http.response import HTML, Response
 from parlour.hub.channel import Channel
+from parlour.hub.door import newest_first
 from parlour.hub.hub import Hub
 from parlour.schema.commands import SendMessage
 from parlour.schema.events import decode_event
-from parlour.ui.page import CSP, RoomPage, early, render_error, render_room
+from parlour.ui.page import CANNOT_POST, CSP, ListedRoom, RoomPage, early, render_error, render_room
 
 SHOWN_ROOMS = 20
 FEW_ROOMS, ROOMS_FRESH_S = 100, 2.0
@@ -65,6 +66,9 @@ class Pages:
         form_key = self._context.ids.token()
         if refused is not None and refused.refusal.kind.stored is None and refused.message.key is not None:
             form_key = refused.message.key  # it may be stored: the same key keeps a retry from storing it twice
+        policies = self._context.policies
+        policy, why_not = policies.of(channel.room), policies.why_not(actor, "post", channel.room)
+        unrestricted = policies.rule(actor, "post")(policy._replace(is_archived=False, is_read_only=False))
         page = RoomPage(
             room=channel.room,
             events=[decode_event(event.json) for event in events],
@@ -75,7 +79,10 @@ class Pages:
             form_key=form_key,
             base_url=request.base_url,
             prefix=request.peer.prefix,
-            can_post=self._context.policies.may(actor, "post", channel.room),
+            can_post=why_not is None,
+            why_not=why_not.detail if why_not is not None and why_not.code == "read_only" else CANNOT_POST,
+            is_writer=unrestricted is None,
+            policy=policy,
             error=refused.refusal.detail if refused is not None else None,
             draft=refused.message.text if refused is not None else "",
             name=(refused.message.name or "") if refused is not None else self._guard.last_name(request),
@@ -99,20 +106,28 @@ class Pages:
             fields += ((FieldName.STRICT_TRANSPORT_SECURITY, b"max-age=%d" % self._context.hsts_seconds),)
         return fields if refused is None else fields + refusal_fields(refused.refusal)
 
-    async def _active_rooms(self, actor: Actor) -> Sequence[tuple[str, str]]:
-        """The rooms for the list at the side, with the time of the newest event; many may be a little old."""
+    async def _active_rooms(self, actor: Actor) -> Sequence[ListedRoom]:
+        """The rooms for the list at the side, the archived ones not among them; public ones may be a little late."""
         context, now = self._context, self._context.clock.monotonic()
         if now >= self._rooms_until:
             self._rooms = {}
         rooms = self._rooms.get(actor.kind)
         if rooms is None:
-            found = await context.door.rooms(actor, LOOKED_AT)
+            found = await context.door.public_rooms(actor, LOOKED_AT)
             rooms = context.new_rooms.listed(found)[: 2 * SHOWN_ROOMS]  # some of them may be closed meanwhile
             if len(found) > FEW_ROOMS:
                 self._rooms_until = now + ROOMS_FRESH_S
                 self._rooms[actor.kind] = rooms
-        may = context.policies.may
-        return [(each.room, each.active_at) for each in rooms if may(actor, "read", each.room)][:SHOWN_ROOMS]
+        private = await context.door.private_rooms(actor)
+        if private:
+            rooms = [*newest_first([*rooms[:SHOWN_ROOMS], *private]), *rooms[SHOWN_ROOMS:]]
+        may, of = context.policies.may, context.policies.of
+        shown = [(each, of(each.room)) for each in rooms if may(actor, "read", each.room)]
+        return [
+            ListedRoom(each.room, each.active_at, policy.title, policy.access == "private")
+            for each, policy in shown
+            if not policy.is_archived
+        ][:SHOWN_ROOMS]
 
     def error(self, refusal: Refusal, path: bytes, prefix: str, *, is_read: bool, typed: str | None = None) -> Response:
         """A refusal as a page; it leads back to the room that the request was about, if that is a room.
@@ -127,7 +142,8 @@ class Pages:
         again_s = None
         if is_read and refusal.kind.retry == "after":  # those refused in the same second do not come back in one
             again_s = retry_after_s(refusal) + int(self._context.ids.fraction() * AGAIN_WITHIN_S)
-        body = render_error(refusal, prefix=prefix, room=_room_of(first), again_s=again_s, typed=typed)
+        here = _private_path(path) if refusal.code == "not_found" else None
+        body = render_error(refusal, prefix=prefix, room=_room_of(first), again_s=again_s, typed=typed, here=here)
         return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
 
 
@@ -149,6 +165,16 @@ async def in_slices(pieces: Iterable[str], events: Sequence[Stored], bill: Bill,
         body = "".join(done).encode()
         bill.charge(began, len(body))
     return body
+
+
+def _private_path(path: bytes) -> str | None:
+    """A path that leads to a private room, whether there is one or not; None for any other."""
+    for segment in path.decode("ascii", "replace").split("/")[1:3]:
+        room = unquote(segment)
+        if room.startswith(PRIVATE):
+            start = "/rooms/" if path.startswith(b"/rooms/") else "/"
+            return start + quote(room, safe="")
+    return None
 
 
 def _room_of(segment: str) -> str | None:

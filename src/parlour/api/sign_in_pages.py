@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import quote
 
 from msgspec import Struct
 
 from parlour.api.forms import Form, errors_of, form_fields, local_path, page, see_other
+from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.parameters import TEXT
 from parlour.api.resource import Resource
@@ -22,6 +24,11 @@ class LinkOptions(Struct, frozen=True, kw_only=True):
     """The secret at the end of a link."""
 
     code: Annotated[str, TEXT, "The secret of the link."]
+
+
+def _path(room: str) -> str:
+    """The path of a room, below that of the server."""
+    return room_path("", room).decode()
 
 
 class SignInPages(Resource):
@@ -65,41 +72,37 @@ class SignInPages(Resource):
         example="{url}/join/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
     )
     async def join(self, request: Request, options: LinkOptions) -> Response:
-        """The form for a new account."""
+        """One button for who is signed in and invited to a room, else the form for a new account."""
         return await self._join(request, options.code, {"name": "", "display": ""})
 
     @Operation(
         "POST",
         "/join/{code}",
-        "Make an account with the form of the page",
+        "Make an account with the form of the page, or (`do=join`) join a room with the one that you have",
         right=None,
         parameters=LinkOptions,
         body=Form,
         refusals=(
-            *_FORM,
-            "link_gone",
-            "bad_name",
-            "reserved_name",
-            "name_taken",
-            "weak_password",
-            "forbidden",
-            "rate_limited",
-            *DISK,
+            *(*_FORM, "link_gone", "bad_name", "reserved_name", "name_taken", "weak_password", "forbidden"),
+            *("read_only", "rate_limited", *DISK),
         ),
         example="--data-urlencode 'name=bob' --data-urlencode 'password=a few words of his own'"
         " {url}/join/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
     )
     async def submit_join(self, request: Request, options: LinkOptions) -> Response:
-        """A new account, signed in."""
-        form, people = form_fields(request, "name", "display", "password"), self.context.people
+        """A new account, signed in, or a new member of a room; both land in the room."""
+        form, people = form_fields(request, "do", "name", "display", "password"), self.context.people
+        if form["do"] == "join":
+            return await self._enter(request, options.code)
         try:
             require_safe_line(request)
+            into = (await people.invitations.find(options.code)).room
             account = await people.accounts.register(
                 options.code, form["name"], form["display"], form["password"], request.peer.key
             )
         except Refusal as refusal:
             return await self._join(request, options.code, form, refusal)
-        after = "/admin" if account.role == "owner" else "/"
+        after = "/admin" if account.role == "owner" else "/" if into is None else _path(into)
         return see_other(request, after, await begin_first_session(people, request, account))
 
     @Operation(
@@ -143,21 +146,39 @@ class SignInPages(Resource):
                 errors = {"password": "This name and this password do not belong together."}
         return page(request, "login.html", "Sign in", refusal=refusal, errors=errors, name=name, next=next_)
 
+    async def _enter(self, request: Request, code: str) -> Response:
+        """Join the room of a link with the account that asks, and go there."""
+        if request.actor.account is None:
+            return see_other(request, f"/login?next=/join/{quote(quote(code, safe=''), safe='')}")
+        try:
+            room = await self.context.people.invitations.accept(request.actor, code)
+        except Refusal as refusal:
+            return await self._join(request, code, {"name": "", "display": ""}, refusal)
+        return see_other(request, _path(room))
+
     async def _join(
         self, request: Request, code: str, form: dict[str, str], refusal: Refusal | None = None
     ) -> Response:
-        invitation = await self.context.people.invitations.find(code)
+        """The page of an invitation, for who is signed in or not, with or without a room."""
+        context, account = self.context, request.actor.account
+        invitation = await context.people.invitations.find(code)
         if invitation.account is not None:
             raise Refusal("link_gone")
-        errors = {} if refusal is None else errors_of(refusal, "name", "display", "password")
+        policy = None if invitation.room is None else context.policies.of(invitation.room)
+        title = "" if invitation.room is None or policy is None else policy.title or f"/{invitation.room}"
         return page(
             request,
             "join.html",
-            "Make an account",
+            f"Join {title}" if title else "Make an account",
             refusal=refusal,
-            errors=errors,
+            errors={} if refusal is None else errors_of(refusal, "name", "display", "password"),
             code=code,
             role=invitation.role,
+            room=invitation.room,
+            room_title=title,
+            topic="" if policy is None else policy.topic,
+            account=account,
+            is_in=account is not None and policy is not None and account.id in policy.members,
             name=form["name"],
             display=form["display"],
         )

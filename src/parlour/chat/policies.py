@@ -95,6 +95,14 @@ class Policies:
         """Whether an actor has a right in a room, by its canonical name."""
         return (actor.rooms is None or room in actor.rooms) and self.rule(actor, right)(self.of(room)) is None
 
+    def why_not(self, actor: Actor, right: Right, room: str) -> Refusal | None:
+        """Why an actor does not have a right in a room; None if it has it."""
+        try:
+            self.require(actor, right, room)
+        except Refusal as refusal:
+            return refusal
+        return None
+
     def require(self, actor: Actor, right: Right, room: str | None) -> None:
         """Judge a right in a room; None is the server as a whole. Raises Refusal as the rule says."""
         if room is None:

@@ -1,4 +1,4 @@
-"""`parlour admin`: owner, invitations and people of a running server, through the operator's socket."""
+"""`parlour admin`: owner, invitations, people and rooms of a running server, through the operator's socket."""
 
 from __future__ import annotations
 
@@ -81,6 +81,19 @@ def people(directory: Path) -> int:
     )
 
 
+@admin.command("rooms", epilog=_EXIT_CODES)
+@data_option()
+def rooms(directory: Path) -> int:
+    """List the rooms that have a name, settings or members, private ones too."""
+    return _run(
+        directory,
+        "GET",
+        "/api/v1/admin/rooms",
+        None,
+        lambda found: "\n".join(_room_line(each) for each in found["rooms"]),
+    )
+
+
 @admin.command("role", epilog=_EXIT_CODES)
 @click.argument("name")
 @click.argument("role", type=click.Choice(ROLES))
@@ -132,6 +145,17 @@ def _sign_in(row: dict[str, Any]) -> str:
     rooms = f"  for {' '.join(row['rooms'])}" if "rooms" in row else ""
     used = f"used {row['used']}" if "used" in row else "never used"
     return f"{row['id']}  {row['kind']}  {visible(row['label'])}{scopes}{rooms}  {used}  until {row['expires']}"
+
+
+def _room_line(room: Any) -> str:
+    kinds = [room["access"], *(word for word, member in _MARKS.items() if room.get(member))]
+    owners = f"owned by {', '.join(room['owners'])}" if room["owners"] else "no owner"
+    members = f"{room['members']} member{'' if room['members'] == 1 else 's'}"
+    title = f"  {room['title']}" if room.get("title") else ""
+    return f"{room['room']}  {', '.join(kinds)}  {members}  {owners}{title}"
+
+
+_MARKS = {"announcements": "read_only", "archived": "archived"}
 
 
 def _change(directory: Path, name: str, body: object, done: str) -> int:

@@ -5,7 +5,7 @@ Nothing above the hub reads a room in another way; `tests/meta/test_door.py` loo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Commit, DamagedEvents, RoomSummary
@@ -127,17 +127,34 @@ class Door:
 
     async def rooms(self, actor: Actor, limit: int) -> list[RoomSummary]:
         """Rooms with the newest events that the actor may read, most recently active first, at most `limit`."""
-        found = await self._hub.store.rooms(limit)
-        if actor.account is not None:
-            private = [room for room in self._policies.rooms_of(actor.account.id) if room.startswith(PRIVATE)]
-            if private:
-                found = sorted(found + await self._hub.store.summaries(private), key=_by_activity)
+        public, private = await self.public_rooms(actor, limit), await self.private_rooms(actor)
+        return (newest_first([*public, *private]) if private else public)[:limit]
+
+    async def public_rooms(self, actor: Actor, limit: int) -> list[RoomSummary]:
+        """The public rooms among them."""
+        return self._readable(actor, await self._hub.store.rooms(limit))
+
+    async def private_rooms(self, actor: Actor) -> list[RoomSummary]:
+        """The private rooms that the actor is in, in no order."""
+        return await self._joined(actor, PRIVATE)
+
+    async def joined_rooms(self, actor: Actor) -> list[RoomSummary]:
+        """The rooms that the actor is a member of, most recently active first."""
+        return newest_first(await self._joined(actor, ""))
+
+    async def _joined(self, actor: Actor, beginning: str) -> list[RoomSummary]:
+        mine = () if actor.account is None else self._policies.rooms_of(actor.account.id)
+        rooms = [room for room in mine if room.startswith(beginning)]
+        return self._readable(actor, await self._hub.store.summaries(rooms)) if rooms else []
+
+    def _readable(self, actor: Actor, rooms: Sequence[RoomSummary]) -> list[RoomSummary]:
         may = self._policies.may
-        return [summary for summary in found if may(actor, "read", summary.room)][:limit]
+        return [summary for summary in rooms if may(actor, "read", summary.room)]
 
     def _require(self, actor: Actor, right: Right, channel: Channel) -> None:
         self._policies.require(actor, right, channel.room)
 
 
-def _by_activity(summary: RoomSummary) -> tuple[list[int], str]:
-    return [-ord(char) for char in summary.active_at], summary.room
+def newest_first(rooms: Iterable[RoomSummary]) -> list[RoomSummary]:
+    """Rooms in the order of lists: most recently active first, at equal times by name."""
+    return sorted(sorted(rooms), key=lambda summary: summary.active_at, reverse=True)

@@ -27,11 +27,19 @@ _SETTINGS: Mapping[str, Callable[[Any], str | None]] = {
 }
 """A setting that an event has changed, and the words for its new value."""
 
+_MADE: Mapping[str, str] = {
+    "open": "made this room",
+    "members": "made this room for members",
+    "private": "made this private room",
+}
+"""The words for the access where the event is the first: with it the room came into being."""
+
 
 def notice(event: Any) -> str | None:
     """The words for an event (`schema.events.Event`); None for a type that people are not told of."""
     if event.type == "settings":
-        return " and ".join(_settings(event)) or None
+        *others, last = list(_settings(event)) or [""]
+        return (f"{', '.join(others)} and {last}" if others else last) or None
     if event.type == "member":
         if event.what in ("joined", "left"):
             return str(event.what)
@@ -44,6 +52,7 @@ def notice(event: Any) -> str | None:
 def _settings(event: Any) -> Iterator[str]:
     for name, words in _SETTINGS.items():
         value = getattr(event, name)
-        said = None if value is None else words(value)
+        made = _MADE.get(value) if name == "access" and event.seq == 1 else None
+        said = None if value is None else made or words(value)
         if said is not None:
             yield said

@@ -38,7 +38,7 @@ def _load() -> Mapping[str, Asset]:
         version = hashlib.sha256(body).hexdigest()[:16]
         loaded[name] = Asset(body, _TYPES[name[name.rindex(".") :]], version, encoded)
 
-    for name in ("room.js", "room.css"):
+    for name in ("room.js", "pages.js", "room.css"):
         load(name, bundle[name])
     load("icon.svg", (own / "static" / "icon.svg").read_bytes())
     manifest = (own / "static" / "manifest.webmanifest").read_bytes()

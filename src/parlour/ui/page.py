@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from importlib.resources import files
+from typing import NamedTuple
 from urllib.parse import quote
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from parlour.core.accounts import Account
 from parlour.core.errors import Refusal
+from parlour.core.payloads import RoomRole
+from parlour.core.policy import NO_POLICY, Policy
 from parlour.core.text import MAX_TEXT_BYTES
 from parlour.schema.events import Event
+from parlour.schema.json_line import encode
 from parlour.ui.assets import asset_url
 from parlour.ui.timeline import HUE_NAMES, hue, initial, timeline
 
@@ -45,6 +49,8 @@ _ENVIRONMENT.filters["segment"] = lambda text: quote(text, safe="")
 TEMPLATES = {name: _ENVIRONMENT.get_template(name) for name in _FILES}
 """File name in `pages/` to template: compiled once; every value is escaped, and a missing one is an error."""
 
+CANNOT_POST = "You can read this room, but only members may write in it."
+
 _LOADER_HASH = b64encode(sha256(_LOADER.encode()).digest()).decode()
 CSP = (
     f"default-src 'none'; script-src 'self' 'sha256-{_LOADER_HASH}'; style-src 'self'; img-src 'self';"
@@ -52,6 +58,15 @@ CSP = (
     " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 """The Content-Security-Policy of every page: our own files and sockets, the loader, no HTML made from strings."""
+
+
+class ListedRoom(NamedTuple):
+    """A room in the list at the side; `active_at` is the time of its newest event, None if it has none."""
+
+    room: str
+    active_at: str | None
+    title: str = ""
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +78,7 @@ class RoomPage:
     into the past and does not go live. `guest_name` is what the server calls a guest without a name, `name` what this
     one chose. `form_key` is the idempotency key of the form: a fresh one, except that the key of a form whose outcome
     is unknown comes back together with its `draft`. `base_url` is what the address of every room begins with, and
-    `prefix` the path in it, both without a slash at the end. `rooms` are names and the times of their newest events.
+    `prefix` the path in it, both without a slash at the end.
     """
 
     room: str
@@ -81,7 +96,12 @@ class RoomPage:
     name: str = ""
     older: int | None = None
     newer: int | None = None
-    rooms: Sequence[tuple[str, str]] = ()
+    rooms: Sequence[ListedRoom] = ()
+    policy: Policy = NO_POLICY
+    why_not: str = CANNOT_POST
+    """Why one cannot write here, for people, where that is so."""
+    is_writer: bool = True
+    """Whether one could write here if the room took what is written."""
     account: Account | None = None
     """Who is signed in."""
     has_accounts: bool = False
@@ -89,15 +109,45 @@ class RoomPage:
     zone: tzinfo = UTC
     """The time zone of days and times."""
 
+    @property
+    def title(self) -> str:
+        """What people call the room."""
+        return self.policy.title or self.room
+
+    @property
+    def role(self) -> RoomRole | None:
+        """The role in the room of who looks."""
+        return self.policy.role_of(None if self.account is None else self.account.id)
+
+    @property
+    def about(self) -> str:
+        """What the script has to know of the room, as JSON; `static/about.js` goes on from there."""
+        policy = self.policy
+        about = {
+            "title": policy.title,
+            "topic": policy.topic,
+            "access": policy.access,
+            "archived": policy.is_archived,
+            "readOnly": policy.is_read_only,
+            "members": len(policy.members),
+            "role": self.role,
+            "isAdmin": self.account is not None and self.account.has_role("admin"),
+            "isWriter": self.is_writer,
+            "display": "" if self.account is None else self.account.display,
+            "guestName": self.guest_name,
+        }
+        return encode(about).decode()
+
 
 def render_room(page: RoomPage) -> Iterator[str]:
     """The HTML document of a room, in pieces of at most some hundred KiB, which are made as they are asked for."""
     address = quote(page.room, safe="")
-    rooms: Sequence[tuple[str, str | None]] = page.rooms
-    if page.room not in dict(page.rooms):  # it is among them also before its first message
-        rooms = [(page.room, page.events[-1].at if page.events else None), *rooms]
+    rooms = page.rooms
+    if page.room not in [each.room for each in rooms]:  # it is among them also before its first message
+        at = page.events[-1].at if page.events else None
+        rooms = [ListedRoom(page.room, at, page.policy.title, page.policy.access == "private"), *rooms]
     return TEMPLATES["room.html"].generate(
-        title=page.room if page.error is None else f"Not sent · {page.room}",
+        title=page.title if page.error is None else f"Not sent · {page.title}",
         page=page,
         prefix=page.prefix,
         path=f"{page.prefix}/{address}",
@@ -105,19 +155,27 @@ def render_room(page: RoomPage) -> Iterator[str]:
         rooms=rooms,
         timeline=timeline(page.events, page.zone),
         typed="",
+        place="" if page.newer is None or not page.events else f"?at={page.events[-1].seq}",
     )
 
 
 def render_error(
-    refusal: Refusal, *, prefix: str = "", room: str | None = None, again_s: int | None = None, typed: str | None = None
+    refusal: Refusal,
+    *,
+    prefix: str = "",
+    room: str | None = None,
+    again_s: int | None = None,
+    typed: str | None = None,
+    here: str | None = None,
 ) -> bytes:
     """The HTML document of a refusal; its link leads to a room. The browser loads it again after `again_s` seconds.
 
-    `typed` is what was asked for where a room is chosen, to be mended.
+    `typed` is what was asked for where a room is chosen, to be mended. `here` is the path of what may be open to
+    somebody who signs in; then the links lead there by signing in, and to the list of rooms.
     """
     title = "For members only" if refusal.code == "login_required" else refusal.kind.title
     values = {"title": title, "refusal": refusal, "prefix": prefix, "room": room, "again_s": again_s, "typed": typed}
-    return TEMPLATES["error.html"].render(values).encode()
+    return TEMPLATES["error.html"].render(values, here=here).encode()
 
 
 def early(prefix: str) -> bytes:

@@ -19,11 +19,13 @@ GROUP_GAP = timedelta(minutes=5)
 
 
 class Row(NamedTuple):
-    """A message, as `pages/timeline.html` shows it; `at` is its time in the time zone of the page."""
+    """A message or a notice, as `pages/timeline.html` shows it; `at` is its time in the time zone of the page."""
 
     event: Event
     at: datetime
     begins_day: bool
+    notice: str | None
+    """What is said of an event that is no message, without who did it; a message has none."""
     is_continued: bool
     """It shares the heading of the message before."""
     hue: int
@@ -36,14 +38,17 @@ def timeline(events: Iterable[Event], zone: tzinfo = UTC) -> Iterator[Row]:
     previous: Event | None = None
     before = datetime.min.replace(tzinfo=UTC)
     for event in events:
-        shown = event.shown_text
-        if shown is None:
+        notice = event.notice if event.text is None else None
+        if event.text is None and notice is None:
             continue
         at = datetime.fromisoformat(event.at).astimezone(zone)
         begins_day = previous is None or at.date() != before.date()
-        is_continued = previous is not None and previous.by == event.by and at - before < GROUP_GAP and not begins_day
-        parts = text_parts(shown)
-        yield Row(event, at, begins_day, is_continued, hue(event.by.id, event.by.hue), initial(event.by.name), parts)
+        follows = previous is not None and previous.text is not None and previous.by == event.by
+        is_continued = notice is None and follows and at - before < GROUP_GAP and not begins_day
+        parts = text_parts(event.text or "")
+        yield Row(
+            event, at, begins_day, notice, is_continued, hue(event.by.id, event.by.hue), initial(event.by.name), parts
+        )
         previous, before = event, at
 
 

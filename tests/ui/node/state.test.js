@@ -59,14 +59,14 @@ test("any order, loss and repetition of frames: what is shown has no hole, no re
   }
 });
 
-test("a change of who may use the room is shown as a line of the system, in any way it comes", () => {
+test("a change of who may use the room is shown as a notice, in any way it comes", () => {
   const by = { id: "system", name: "system", kind: "system" };
   const closed = { room: "lobby", seq: 2, type: "settings", at: "2026-11-22T06:41:23.123Z", by, access: "members" };
   const state = begin({ room: "lobby", epoch: "e", firstSeq: 1, lastSeq: 1 });
   const live = reduce(state, actionOf(closed));
   const history = reduce(state, { type: "history", epoch: "e", firstSeq: 1, headSeq: 2, events: [closed] });
   for (const { messages, lastSeq } of [live, history]) {
-    assert.deepEqual([lastSeq, messages.map(({ text }) => text)], [2, ["This room is closed to guests."]]);
+    assert.deepEqual([lastSeq, messages.map(({ text }) => text)], [2, ["closed this room to guests"]]);
   }
   assert.equal(actionOf({ type: "closed", room: "lobby", code: "login_required", detail: "…" }), null);
 });

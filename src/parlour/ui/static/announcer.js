@@ -26,7 +26,7 @@ export class Announcer {
     if (state.epoch !== old.epoch) return; // another log
     const fresh = state.messages.filter(({ seq }) => seq > old.lastSeq);
     if (fresh.length > AT_ONCE) this.#say(`${fresh.length} new messages`);
-    else for (const { by, text } of fresh) this.#say(`${by.name}: ${spoken(text)}`);
+    else for (const { by, type, text } of fresh) this.#say(`${by.name}${type === "notice" ? "" : ":"} ${spoken(text)}`);
     for (const item of state.outbox) {
       const isNews = item.status === "failed" && !old.outbox.some(({ key, status }) => key === item.key && status === "failed");
       if (isNews) this.#say(`Not sent: ${item.detail ?? spoken(item.text)}`);

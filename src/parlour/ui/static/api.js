@@ -10,6 +10,12 @@ const prefix = () => document.body.dataset.prefix;
 
 export const roomPath = (room) => `${prefix()}/${encodeURIComponent(room)}`;
 
+/** The page of a room's settings and members. */
+export const settingsPath = (room) => `${prefix()}/rooms/${encodeURIComponent(room)}`;
+
+/** The page with the list of rooms. */
+export const roomsPath = () => `${prefix()}/rooms`;
+
 export const eventPath = (room, seq) => `${roomPath(room)}/${seq}`;
 
 /** Where the live events of a room come from, after a cursor; further parameters say how. */
@@ -29,10 +35,15 @@ export async function history(room, before = null) {
   return { epoch: page.epoch, firstSeq: page.first_seq, headSeq: page.head_seq, events: page.events };
 }
 
-/** The rooms {room, at} that were active last; rejects when they cannot be had. */
+/** What the API says of a room; rejects when it cannot be had. */
+export const describe = (room) => get(`${prefix()}/api/v1/rooms/${encodeURIComponent(room)}`);
+
+/** The rooms {room, at, title, isPrivate} that were active last; rejects when they cannot be had. */
 export async function activeRooms() {
   const { rooms } = await get(`${prefix()}/api/v1/rooms?limit=${ROOMS}`);
-  return rooms.map(({ room, active_at: at }) => ({ room, at }));
+  return rooms.filter(({ archived }) => !archived).map(({ room, active_at: at, title = "", access }) => ({
+    room, at, title, isPrivate: access === "private",
+  }));
 }
 
 /** Whether the account that this page was made for, if there is one, is still who asks; rejects without an answer. */

@@ -1,8 +1,10 @@
 // Brings the page to life: one state, what changes it, and what a change sets in motion.
 
-import { history, signInPath } from "./api.js";
+import { aboutOf } from "./about.js";
+import { describe, history, signInPath } from "./api.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
+import { renderHeading } from "./heading.js";
 import { Keep, newKey } from "./keep.js";
 import { listenToKeys } from "./keys.js";
 import { askBeforeLeaving } from "./leave.js";
@@ -17,6 +19,8 @@ import { actionOf, hasOlder, reduce, waitingIn } from "./state.js";
 import { Strip } from "./strip.js";
 import { correctAddresses, offerCopying } from "./terminal.js";
 import { View } from "./view.js";
+import { findPlace, keepPlace } from "./way.js";
+import { Writing } from "./writing.js";
 
 const MINUTE_MS = 60_000;
 const RENDER_HIDDEN_MS = 200; // a tab in the background gets no animation frames, but its title must count
@@ -37,6 +41,8 @@ function goLive() {
     if (state.refusedName !== old.refusedName) composer?.renderName(state.refusedName);
     if (state.mine !== old.mine) lasting.set("mine", state.mine);
     if (state.messages !== old.messages) hear();
+    if (state.about !== old.about) showAbout();
+    if (state.about !== old.about || state.trouble !== old.trouble) writing.render(state);
     if (state.line !== old.line || state.trouble !== old.trouble) connection.render(state.line, state.trouble);
     showWaiting();
     if (state.gap && !old.gap) live.reconnect();
@@ -50,6 +56,11 @@ function goLive() {
     strip.render(state, keep.isKept);
     const isUnkept = composer?.isUnkept || (state.outbox.length > 0 && !keep.isKept);
     askBeforeLeaving(isUnkept || waitingIn(state.outbox).length > 0);
+  };
+
+  const showAbout = () => {
+    renderHeading(room, state.about);
+    roomList.renamed(state.about.title);
   };
 
   const hear = () => {
@@ -103,6 +114,7 @@ function goLive() {
   const startOver = async () => {
     try {
       dispatch({ type: "history", ...(await history(room)) });
+      dispatch({ type: "about", about: aboutOf(state.about, await describe(room)) });
     } catch {
       // The next connection will say reset again.
     }
@@ -127,8 +139,8 @@ function goLive() {
     if (view.isNearStart && !view.isAtEnd) loadOlder();
   };
 
-  const form = document.getElementById("composer");
-  const composer = form && new Composer(form, room, Number(limit), {
+  let composer = null;
+  const compose = (form) => new Composer(form, room, Number(limit), {
     onSend: ({ text, name }) => {
       dispatch({ type: "rename", name });
       dispatch({ type: "compose", key: newKey(), text, name, at: Date.now() });
@@ -137,6 +149,9 @@ function goLive() {
     },
     onName: (name) => dispatch({ type: "rename", name }),
     onDraft: () => showWaiting(),
+  });
+  const writing = new Writing((form) => {
+    composer = compose(form);
   });
 
   hear();
@@ -151,7 +166,7 @@ function goLive() {
     },
   });
   listenToKeys({
-    text: form?.elements.namedItem("message"),
+    text: () => document.getElementById("message"),
     scroller: document.getElementById("scroller"),
     toEnd: () => view.toEnd(),
   });
@@ -159,6 +174,8 @@ function goLive() {
   for (const name of ["online", "offline"]) window.addEventListener(name, showWaiting);
   for (const change of ["focus", "blur"]) window.addEventListener(change, lookAround);
   setInterval(() => view.renderDays(), MINUTE_MS);
+  findPlace();
+  keepPlace(room, view);
   lookAround();
   composer?.focus();
   keep.start();

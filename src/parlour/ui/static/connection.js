@@ -24,7 +24,7 @@ export class Connection {
     clearTimeout(this.#timer);
     if (!navigator.onLine) this.#show("offline");
     else if (line === "live" || line === "asking") this.#show(line);
-    else if (trouble === "login_required") this.#show("closed");
+    else if (trouble === "login_required" || trouble === "not_found") this.#show("closed");
     else if (trouble === "signed_out") this.#show("out");
     else this.#timer = setTimeout(() => this.#show(this.#word), GRACE_MS);
   }

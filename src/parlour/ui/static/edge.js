@@ -7,8 +7,8 @@ import { hasOlder } from "./state.js";
 const makers = {
   older: ({ room, messages }) => element("p", { class: "edge", id: "older" },
     element("a", { href: `${roomPath(room)}?before=${messages[0].seq}` }, "Older messages")),
-  start: ({ room }) => element("p", { class: "edge", id: "start" },
-    "This is where ", element("b", {}, element("bdi", {}, room)), " begins."),
+  start: ({ room, about }) => element("p", { class: "edge", id: "start" },
+    "This is where ", element("b", {}, element("bdi", {}, about.title || room)), " begins."),
   empty: () => element("div", { class: "empty", id: "empty" },
     element("p", { class: "empty-title" }, "Nothing here yet"),
     element("p", {}, "Say hello: the first message makes the room. Everyone who opens this address is in it.")),

@@ -17,7 +17,8 @@ const DOUBT_MS = 1000; // and after this long it is said that nothing is known
 const CLOSED_MS = 30000; // before it is asked again whether a closed room has been opened
 const FRESH_MS = 1000; // what was heard so recently need not be asked
 
-const LASTING = ["draining", "login_required"]; // troubles that the end of a line does not explain away
+const CLOSED = ["login_required", "not_found"]; // the room is closed to the reader, or not open to them any more
+const LASTING = ["draining", ...CLOSED]; // troubles that the end of a line does not explain away
 
 const OPEN = { socket: openSocket, stream: openStream, poll: openPoll };
 
@@ -144,7 +145,7 @@ export class Live {
       return;
     }
     this.#trouble = end.code ?? (LASTING.includes(this.#trouble) ? this.#trouble : null);
-    if (this.#trouble === "login_required") this.#notBefore = performance.now() + CLOSED_MS;
+    if (CLOSED.includes(this.#trouble)) this.#notBefore = performance.now() + CLOSED_MS;
     if (end.waitMs) this.#notBefore = performance.now() + end.waitMs;
     this.#onLine("retrying", this.#trouble);
     const asked = Math.max(0, this.#notBefore - performance.now());

@@ -26,9 +26,11 @@ export function rowNode(row, mine) {
 /** Bring a node up to date with its row: what depends on the neighbours, the reader's clock and who the reader is. */
 export function updateRow(node, row, mine) {
   if (row.kind === "day") updateDay(node);
-  if (row.kind !== "message") return;
-  node.classList.toggle("cont", row.continues);
-  node.classList.toggle("mine", mine.includes(row.event.by.id));
+  if (row.kind !== "message" && row.kind !== "notice") return;
+  if (row.kind === "message") {
+    node.classList.toggle("cont", row.continues);
+    node.classList.toggle("mine", mine.includes(row.event.by.id));
+  }
   const time = node.querySelector("time");
   setText(time, clockTime(row.at));
   if (time.title !== fullTime(row.at)) time.title = fullTime(row.at);
@@ -40,13 +42,14 @@ export function updateDay(node) {
   setText(time, dayLabel(new Date(`${time.dateTime}T12:00`)));
 }
 
-/** The event that a server-rendered message shows. */
+/** The event that a server-rendered message or notice shows. */
 export function readMessage(node, room) {
   const { seq, author, kind, key, hue: chosen } = node.dataset;
+  const notice = node.querySelector(".what");
   return {
-    room, seq: Number(seq), type: "message", at: node.querySelector("time").dateTime,
+    room, seq: Number(seq), type: notice ? "notice" : "message", at: node.querySelector("time").dateTime,
     by: { id: author, name: node.querySelector(".name").textContent, kind, hue: chosen === undefined ? undefined : Number(chosen) },
-    text: readText(node.querySelector(".text")), key,
+    text: notice ? notice.textContent : readText(node.querySelector(".text")), key,
   };
 }
 
@@ -80,16 +83,22 @@ const makers = {
   day: ({ day }) => element("li", { class: "day" }, element("time", { datetime: day })),
   new: () => element("li", { class: "new" }, element("span", {}, "New")),
   missed: ({ reason }) => element("li", { class: "missed" }, missedWords(reason)),
+  notice: ({ event, at }) => element("li", { class: "notice", id: `m${event.seq}`, "data-seq": event.seq },
+    nameNode(event), badgeNode(event), " ", element("span", { class: "what", dir: "auto" }, event.text), " ", whenNode(event, at)),
   message: ({ event, at }) => element("li",
     { class: `message hue-${hue(event.by.id, event.by.hue)}`, id: `m${event.seq}`, "data-seq": event.seq },
     element("span", { class: "avatar", "aria-hidden": "true", "data-initial": initial(event.by.name) }),
     element("p", { class: "meta" },
-      element("b", { class: "name" }, element("bdi", {}, event.by.name)),
-      ["bot", "system"].includes(event.by.kind) ? element("span", { class: "badge" }, event.by.kind) : null, " ",
-      element("a", { class: "when", href: eventPath(event.room, event.seq) },
-        element("time", { datetime: event.at, title: fullTime(at) }))),
+      nameNode(event), badgeNode(event), " ", whenNode(event, at)),
     textNode(event.text)),
 };
+
+const nameNode = ({ by }) => element("b", { class: "name" }, element("bdi", {}, by.name));
+
+const badgeNode = ({ by }) => ["bot", "system"].includes(by.kind) ? element("span", { class: "badge" }, by.kind) : null;
+
+const whenNode = ({ room, seq, at: datetime }, at) => element("a", { class: "when", href: eventPath(room, seq) },
+  element("time", { datetime, title: fullTime(at) }));
 
 function textNode(text) {
   const pictures = new Pictures();

@@ -8,6 +8,7 @@ import { askBeforeLeaving } from "./leave.js";
 import { lasting } from "./memory.js";
 import * as shapes from "./shapes.js";
 import { View } from "./view.js";
+import { findPlace, keepPlace } from "./way.js";
 
 const MINUTE_MS = 60_000;
 
@@ -17,6 +18,8 @@ export function showPast() {
   const { room, limit } = document.body.dataset;
   view.render(view.read({ mine: lasting.get("mine", shapes.ids) }));
   view.leave();
+  findPlace();
+  keepPlace(room, view);
   setInterval(() => view.renderDays(), MINUTE_MS);
 
   const form = document.getElementById("composer");
@@ -35,5 +38,5 @@ export function showPast() {
     onName: () => {},
     onDraft: () => askBeforeLeaving(composer?.isUnkept ?? false),
   });
-  listenToKeys({ text, scroller: document.getElementById("scroller"), toEnd: () => view.toEnd() });
+  listenToKeys({ text: () => text, scroller: document.getElementById("scroller"), toEnd: () => view.toEnd() });
 }

@@ -1,6 +1,7 @@
 // The rooms at the side: which were active last, kept up to date while somebody looks.
 
 import { activeRooms, roomPath } from "./api.js";
+import { markNode } from "./marks.js";
 import { element } from "./message.js";
 import { hold, Roving } from "./roving.js";
 import { ago, fullTime } from "./times.js";
@@ -9,7 +10,7 @@ const LOOK_MS = 20000;
 const FRESH_MS = 60000;
 
 /**
- * Rooms {room, at}, the last active first, with the one the reader is in.
+ * Rooms {room, at, title, isPrivate}, the last active first, with the one the reader is in.
  *
  * `at` is the time of the newest event, null if there is none: such a room is where it would be after the first. The
  * reader's own room may be known to be younger than the server's list says, or be missing there.
@@ -18,7 +19,7 @@ export function listed(rooms, here) {
   const listedAt = rooms.find(({ room }) => room === here.room)?.at ?? null;
   const at = [listedAt, here.at].sort(youngestFirst).find((time) => time !== null) ?? null;
   const others = rooms.filter(({ room }) => room !== here.room);
-  return [{ room: here.room, at }, ...others].sort((a, b) => youngestFirst(a.at, b.at));
+  return [{ ...here, at }, ...others].sort((a, b) => youngestFirst(a.at, b.at));
 }
 
 function youngestFirst(a, b) {
@@ -29,7 +30,7 @@ function youngestFirst(a, b) {
 
 export class RoomList {
   #list = document.querySelector(".rooms");
-  #here = { room: document.body.dataset.room, at: null };
+  #here;
   #nodes = new Map();
   #roving;
   #rooms = [];
@@ -37,10 +38,16 @@ export class RoomList {
 
   /** Take over the list that the server rendered. */
   constructor() {
+    const { room: here, about } = document.body.dataset;
+    const { title, access } = JSON.parse(about);
+    this.#here = { room: here, at: null, title, isPrivate: access === "private" };
     for (const node of this.#list.children) {
-      const room = node.querySelector("bdi").textContent;
+      const { room } = node.dataset;
+      const name = node.querySelector("bdi").textContent;
       this.#nodes.set(room, node);
-      this.#rooms.push({ room, at: node.querySelector("time").dateTime || null });
+      this.#rooms.push({
+        room, at: node.querySelector("time").dateTime || null, title: name === room ? "" : name, isPrivate: node.querySelector(".is") !== null,
+      });
     }
   }
 
@@ -61,6 +68,12 @@ export class RoomList {
     this.#render();
   }
 
+  /** The room that the reader is in has this name now. */
+  renamed(title) {
+    this.#here = { ...this.#here, title };
+    this.#render();
+  }
+
   async #look() {
     if (document.visibilityState !== "visible") return;
     if (performance.now() - this.#asked >= FRESH_MS) {
@@ -78,14 +91,16 @@ export class RoomList {
     const rooms = listed(this.#rooms, this.#here);
     // Nothing moves under the pointer or the focus.
     if (!this.#list.matches(":hover, :focus-within")) this.#arrange(rooms);
-    for (const { room, at } of rooms) {
-      const time = this.#nodes.get(room)?.querySelector("time"); // none yet while nothing may move
-      if (time && at !== null) showTime(time, at);
+    for (const { room, at, title } of rooms) {
+      const node = this.#nodes.get(room);
+      if (!node) continue; // not yet, while nothing may move
+      setText(node.querySelector("bdi"), title || room);
+      if (at !== null) showTime(node.querySelector("time"), at);
     }
   }
 
   #arrange(rooms) {
-    const nodes = rooms.map(({ room }) => this.#nodes.get(room) ?? this.#node(room));
+    const nodes = rooms.map((each) => this.#nodes.get(each.room) ?? this.#node(each));
     this.#nodes = new Map(rooms.map(({ room }, index) => [room, nodes[index]]));
     const before = [...this.#list.children];
     const isSame = nodes.length === before.length && nodes.every((node, index) => node === before[index]);
@@ -94,11 +109,12 @@ export class RoomList {
     this.#roving.refresh();
   }
 
-  #node(room) {
+  #node({ room, title, isPrivate }) {
     const current = room === this.#here.room ? { "aria-current": "page" } : {};
-    const link = element("a", { href: roomPath(room), ...current }, element("bdi", {}, room), " ", element("time"));
+    const lock = isPrivate ? [" ", markNode("lock")] : [];
+    const link = element("a", { href: roomPath(room), ...current }, element("bdi", {}, title || room), ...lock, " ", element("time"));
     hold(link);
-    return element("li", {}, link);
+    return element("li", { "data-room": room }, link);
   }
 }
 
@@ -106,6 +122,9 @@ function showTime(time, at) {
   const date = new Date(at);
   time.dateTime = at;
   time.title = fullTime(date);
-  const words = ago(date);
-  if (time.textContent !== words) time.textContent = words;
+  setText(time, ago(date));
+}
+
+function setText(node, words) {
+  if (node.textContent !== words) node.textContent = words;
 }

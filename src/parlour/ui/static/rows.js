@@ -4,7 +4,7 @@ const GROUP_GAP_MS = 5 * 60 * 1000;
 const HUES = 12;
 
 /**
- * Rows {key, kind: "day" | "new" | "missed" | "message", …} of messages that ascend by seq.
+ * Rows {key, kind: "day" | "new" | "missed" | "message" | "notice", …} of messages and notices that ascend by seq.
  *
  * `dayOf(date)` names the day of a Date as the reader counts days (`2026-11-22`). A message row has `continues`: the
  * message before it is of the same sender, day and moment, so one heading is enough. `missed` ({reason, after} or null) stands behind the message `after`.
@@ -24,8 +24,10 @@ export function rows(messages, newFrom, dayOf, missed = null) {
     if (isNewDay) result.push({ key: `day-${day}`, kind: "day", at, day });
     const isNew = newFrom !== null && event.seq >= newFrom && (before === null || before.event.seq < newFrom);
     if (isNew) result.push({ key: "new", kind: "new" });
-    const continues = !isNewDay && !isNew && !isBehindGap && sameSender(before.event.by, event.by) && at - before.at < GROUP_GAP_MS;
-    result.push({ key: `m${event.seq}`, kind: "message", event, at, continues });
+    const kind = event.type === "notice" ? "notice" : "message";
+    const isNext = !isNewDay && !isNew && !isBehindGap && kind === "message" && before.event.type !== "notice";
+    const continues = isNext && sameSender(before.event.by, event.by) && at - before.at < GROUP_GAP_MS;
+    result.push({ key: `m${event.seq}`, kind, event, at, continues });
     before = { event, at, day };
   }
   if (isGapDue) result.push(gap);

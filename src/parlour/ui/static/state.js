@@ -1,5 +1,7 @@
 // What a room's page knows, as a pure function of what happened: no DOM, no clock, no network.
 
+import { NOTHING, aboutAfter } from "./about.js";
+import { noticeOf } from "./notices.js";
 import { trim } from "./trim.js";
 
 /** Refusals that pass by themselves: the same message is sent again with the same key (docs/protocol.md#sending). */
@@ -10,13 +12,11 @@ const PASSING = new Set([
 
 const HOLD_MS = 3000;
 
-/** What the page shows of an event that changes who may use the room, as schema/events.py has it. */
-const ACCESS_TEXTS = { members: "This room is closed to guests.", open: "This room is open to guests." };
-
 /**
  * The state before anything happened.
  *
- * `messages` ascend by seq; `lastSeq` is the last event seen, of whatever type. `outbox` holds what was written here
+ * `messages` ascend by seq, with the notices between them (of the type `notice`); `about` is what the room is by the last
+ * event (about.js), `account` the id of the reader's own; `lastSeq` is the last event seen, of whatever type. `outbox` holds what was written here
  * and is not in the log yet: {key, text, name, at, status, code, detail, waitMs}, status one of
  * pending (to be sent), held (to be sent again after waitMs), nameless (to be sent under another name), failed (refused
  * for good), stored (acknowledged). `refusedName` is {name, detail} of the name that the server does not take, or null.
@@ -24,10 +24,10 @@ const ACCESS_TEXTS = { members: "This room is closed to guests.", open: "This ro
  * the newest page of history first, for `reason`; `missed` is {reason, after} of the last time that something may be
  * missing, with the seq it stands after, or null. What an earlier life of the page had acknowledged or shows already is not waiting.
  */
-export function begin({ room, epoch, firstSeq, lastSeq, messages = [], outbox = [], mine = [] }) {
+export function begin({ room, epoch, firstSeq, lastSeq, messages = [], outbox = [], mine = [], about = NOTHING, account }) {
   const waiting = outbox.filter((item) => item.status !== "stored");
   return messages.reduce(settle, {
-    room, epoch, firstSeq, lastSeq, messages, mine, outbox: waiting,
+    room, epoch, firstSeq, lastSeq, messages, mine, about, account, outbox: waiting,
     line: "connecting", trouble: null, gap: false, reset: false, reason: null, missed: null,
     unread: 0, newFrom: null, attentive: true, refusedName: null,
   });
@@ -52,13 +52,14 @@ const reducers = {
   event: (state, { event }) => {
     if (state.reset || event.seq <= state.lastSeq) return state;
     if (event.seq !== state.lastSeq + 1) return { ...state, gap: true };
-    return trim(settle(notice({ ...state, lastSeq: event.seq }, shown(event)), event));
+    const about = aboutAfter(state.about, event, state.account);
+    return trim(settle(notice({ ...state, about, lastSeq: event.seq }, shown(event)), event));
   },
 
   /** A page before the first message. A page that does not reach it, or overlaps it, gives only what fits. */
   older: (state, { events, firstSeq }) => {
     const before = state.messages.length ? state.messages[0].seq : state.lastSeq + 1;
-    const messages = events.map(shown).filter((event) => isMessage(event) && event.seq < before);
+    const messages = events.map(shown).filter((event) => isShown(event) && event.seq < before);
     return { ...state, firstSeq, messages: [...messages, ...state.messages] };
   },
 
@@ -67,11 +68,13 @@ const reducers = {
     const lastSeq = events.length ? events[events.length - 1].seq : headSeq;
     const fresh = {
       ...state, epoch, firstSeq, lastSeq, missed: { reason: state.reason, after: lastSeq },
-      messages: events.map(shown).filter(isMessage), reset: false, gap: false, unread: 0, newFrom: null,
+      messages: events.map(shown).filter(isShown), reset: false, gap: false, unread: 0, newFrom: null,
     };
     return events.reduce(settle, fresh);
   },
 
+  /** What the room is, asked for after a gap. */
+  about: (state, { about }) => ({ ...state, about }),
   reset: (state, { reason }) => ({ ...state, reset: true, reason }),
 
   /** The events after the last one, up to `seq`, cannot be had any more. */
@@ -153,15 +156,13 @@ export function waitingIn(outbox) {
   return outbox.filter(({ status }) => status === "pending" || status === "held");
 }
 
-/** The event, or the message of the system that stands for it. */
+/** The event, or the notice that stands for it. */
 function shown(event) {
-  const text = event.type === "settings" ? ACCESS_TEXTS[event.access] : undefined;
-  return text === undefined ? event : { ...event, type: "message", text };
+  const text = noticeOf(event);
+  return text === null ? event : { ...event, type: "notice", text };
 }
 
-function isMessage(event) {
-  return event.type === "message" && typeof event.text === "string";
-}
+const isShown = ({ type, text }) => (type === "message" || type === "notice") && typeof text === "string";
 
 function change(state, key, values) {
   return { ...state, outbox: state.outbox.map((item) => (item.key === key ? { ...item, ...values } : item)) };
@@ -177,11 +178,11 @@ function refuseName(state, key, detail) {
   return { ...state, refusedName: { name, detail }, outbox };
 }
 
-/** Add a new message, and count it for a reader who is not looking. */
+/** Add a new message or notice, and count a message for a reader who is not looking. */
 function notice(state, event) {
-  if (!isMessage(event)) return state;
+  if (!isShown(event)) return state;
   const next = { ...state, messages: [...state.messages, event] };
-  if (state.attentive || state.mine.includes(event.by.id) || isEcho(state, event)) return next;
+  if (event.type === "notice" || state.attentive || state.mine.includes(event.by.id) || isEcho(state, event)) return next;
   return { ...next, unread: state.unread + 1, newFrom: state.newFrom ?? event.seq };
 }
 

@@ -15,6 +15,7 @@ const WORDS = {
   storage_full: "The server’s disk is full.",
   login_required: "Only members can come in here.",
   signed_out: "You are signed out.",
+  not_found: "You are not in this room any more.",
   cross_origin: "The server does not take this page for its own.",
 };
 const AWAY = "Can’t reach the server.";
@@ -64,7 +65,8 @@ export class Strip {
     this.#lineBroke = isWell ? null : this.#lineBroke ?? now;
     this.#waitBegan = waits ? this.#waitBegan ?? now : null;
     const [since] = [this.#lineBroke, this.#waitBegan].filter((at) => at !== null).sort((a, b) => a - b);
-    if (since === undefined) {
+    const isSaid = state.trouble === "not_found" && waits === 0; // by writing.js
+    if (since === undefined || isSaid) {
       this.#hide();
     } else if (now - since < AFTER_MS && !BY_SIGNING_IN.includes(state.trouble)) {
       this.#timer = setTimeout(() => this.render(state, isKept), AFTER_MS - (now - since));

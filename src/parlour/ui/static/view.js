@@ -13,7 +13,6 @@ const NEAR_START_PX = 600;
 
 export class View {
   #parts = {};
-  #title = `${document.body.dataset.room} · Parlour`; // without "Not sent"
   #state = null;
   #roving;
   #announcer = null;
@@ -33,12 +32,12 @@ export class View {
   /** The state that the server rendered. Its days are those of UTC, so they go: the reader has days of their own. */
   read({ mine }) {
     for (const day of this.#parts.messages.querySelectorAll(".day")) day.remove();
-    const { room, epoch, first, last } = document.body.dataset;
+    const { room, epoch, first, last, about, account } = document.body.dataset;
     const messages = [...this.#parts.messages.querySelectorAll("li[data-seq]")].map((node) => {
       node.dataset.row = `m${node.dataset.seq}`;
       return readMessage(node, room);
     });
-    return begin({ room, epoch, firstSeq: Number(first), lastSeq: Number(last), messages, mine });
+    return begin({ room, epoch, firstSeq: Number(first), lastSeq: Number(last), messages, mine, about: JSON.parse(about), account });
   }
 
   /** What the reader does: `onPlace()` after scrolling, `onAct(act, key)` for a button of a message on its way. */
@@ -66,6 +65,16 @@ export class View {
     return scrollHeight - clientHeight + scrollTop < NEAR_START_PX;
   }
 
+  /** The seq of the message in the middle of what is in sight; null at the end, where the page comes back to by itself. */
+  get seqInSight() {
+    const { scroller, messages } = this.#parts;
+    if (this.isAtEnd && document.body.dataset.live === "yes") return null;
+    const { top, height } = scroller.getBoundingClientRect();
+    const shown = [...messages.querySelectorAll("[data-seq]")];
+    const node = shown.find((child) => child.getBoundingClientRect().bottom > top + height / 2) ?? shown.at(-1);
+    return node?.dataset.seq ?? null;
+  }
+
   toEnd() {
     this.#parts.scroller.scrollTop = 0;
   }
@@ -88,7 +97,8 @@ export class View {
     if (place === null) this.toEnd();
     else this.#parts.scroller.scrollTop += place.node.getBoundingClientRect().top - place.top;
     this.renderPlace();
-    document.title = state.unread ? `(${state.unread}) ${this.#title}` : this.#title;
+    const title = `${state.about.title || state.room} · Parlour`; // without "Not sent"
+    document.title = state.unread ? `(${state.unread}) ${title}` : title;
   }
 
   /** What depends on where the reader is. */

@@ -1,0 +1,211 @@
+"""The page of one room: what it is, who is in it, the links into it, and the forms of those who may change that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
+
+from msgspec import Struct
+
+from parlour.api.forms import Form, errors_of, form_fields, page, see_other
+from parlour.api.messages import room_path
+from parlour.api.operation import Operation
+from parlour.api.parameters import ROOM, TEXT
+from parlour.api.people import own_account, shown_time, zone_of
+from parlour.api.resource import Resource
+from parlour.api.room_forms import FIELDS, NOTHING, Done, carry_out
+from parlour.api.sign_ins import DISK
+from parlour.core.accounts import Account
+from parlour.core.errors import Refusal
+from parlour.core.payloads import RoomRole
+from parlour.core.permissions import ROOM_ROLES
+from parlour.core.policy import Policy
+from parlour.http.request import Request
+from parlour.http.response import Response
+from parlour.schema.events import decode_event
+from parlour.ui.timeline import hue, initial
+
+MEMBERS = 100
+"""Members on one page."""
+
+
+class RoomPageOptions(Struct, frozen=True, kw_only=True):
+    """Which room, and from where its page was reached."""
+
+    room: Annotated[str, ROOM, "The room."]
+    at: Annotated[str, TEXT, "The number of the message that the link back leads to."] = ""
+    page: Annotated[str, TEXT, "Which page of the members."] = ""
+
+
+class MemberRow(NamedTuple):
+    """A member, as the page shows it; `since` is the day on which they came, empty where that is not known."""
+
+    account: Account
+    role: RoomRole
+    since: str
+    hue: int
+    initial: str
+    is_only_owner: bool
+
+
+class RoomSettingsPage(Resource):
+    """The handlers of this page."""
+
+    @Operation(
+        "GET",
+        "/rooms/{room}",
+        "The page of a room's settings and members",
+        right=None,
+        page_for="account",
+        parameters=RoomPageOptions,
+        refusals=("not_found", "storage_unavailable"),
+        example="-u alice {url}/rooms/lobby",
+    )
+    async def show(self, request: Request, options: RoomPageOptions) -> Response:
+        """The page; a guest is led to signing in."""
+        if request.actor.account is None:
+            return see_other(request, f"/login?next=/rooms{room_path('', options.room).decode().replace('%', '%25')}")
+        self.context.policies.require(request.actor, "account", None)
+        return await self._page(request, options)
+
+    @Operation(
+        "POST",
+        "/rooms/{room}",
+        "What the forms of the page of a room do",
+        right="account",
+        parameters=RoomPageOptions,
+        body=Form,
+        refusals=(
+            *("bad_form", "unsupported_media_type", "not_found", "bad_text", "bad_parameter", "read_only"),
+            *("last_owner", *DISK),
+        ),
+        example="-u alice -d do=join {url}/rooms/lobby",
+    )
+    async def submit(self, request: Request, options: RoomPageOptions) -> Response:
+        """One of the forms; the page again, with what came of it."""
+        actor = request.actor
+        own_account(request)
+        self.context.members.seen_by(actor, options.room)
+        form = form_fields(request, *FIELDS)
+        try:
+            done = await carry_out(self.context, request, options.room, form)
+        except Refusal as refusal:
+            if not self._is_seen(request, options.room):
+                raise
+            return await self._page(request, options, refusal=refusal, form=form)
+        if not self._is_seen(request, options.room):  # who has left a private room
+            return see_other(request, "/rooms")
+        return await self._page(request, options, done=done)
+
+    def _is_seen(self, request: Request, room: str) -> bool:
+        may = self.context.policies.may
+        return may(request.actor, "moderate", room) or may(request.actor, "read", room)
+
+    async def _page(
+        self,
+        request: Request,
+        options: RoomPageOptions,
+        *,
+        done: Done = NOTHING,
+        refusal: Refusal | None = None,
+        form: dict[str, str] | None = None,
+    ) -> Response:
+        context, actor, room = self.context, request.actor, options.room
+        policy = context.members.seen_by(actor, room)
+        own, may = own_account(request), context.policies.may
+        can_moderate, can_read = may(actor, "moderate", room), may(actor, "read", room)
+        rows = self._sorted(policy)
+        number = min(max(int(options.page) if _is_number(options.page) else 1, 1), max(1, -(-len(rows) // MEMBERS)))
+        links = await context.people.invitations.all(actor, room) if can_moderate else []
+        shown = await self._members(request, room, policy, rows[(number - 1) * MEMBERS : number * MEMBERS])
+        values = {"title": policy.title, "topic": policy.topic, "access": policy.access, "name": "", "to": "",
+                  "history": policy.history, "read_only": "1" if policy.is_read_only else ""}  # fmt: skip
+        if refusal is not None and form is not None and form["do"] in ("settings", "add", "hand_over"):
+            values |= {name: form[name] for name in values if form["do"] == "settings" or name in ("name", "to")}
+        fields = ("title", "topic", "access", "history", "name", "to", "uses", "days")
+        at = options.at if _is_number(options.at) else ""
+        own_path = f"{request.peer.prefix}/rooms{room_path('', room).decode()}"
+        return page(
+            request,
+            "room_settings.html",
+            policy.title or room,
+            refusal=refusal,
+            here="rooms",
+            zone=zone_of(actor),
+            is_admin=own.has_role("admin"),
+            room=room,
+            policy=policy,
+            me=own.id,
+            role=policy.role_of(own.id),
+            is_only_owner=policy.owners() == [own.id],
+            others=[row for row in shown if row.account.id != own.id and row.account.kind == "member"],
+            can_read=can_read,
+            can_moderate=can_moderate,
+            can_govern=may(actor, "govern", room),
+            can_make_accounts=may(actor, "administer", room),
+            path=own_path + (f"?at={at}" if at else ""),
+            back=room_path(request.peer.prefix, room).decode() + (f"/{at}" if at else ""),
+            members_path=own_path,
+            members=shown,
+            count=len(rows),
+            number=number,
+            pages=-(-len(rows) // MEMBERS),
+            roles=ROOM_ROLES,
+            links=[
+                {
+                    "id": row.id,
+                    "uses_left": row.uses_left,
+                    "expires": shown_time(row.expires_ms, zone_of(actor)),
+                    "makes_accounts": row.role != "none",
+                }
+                for row in links
+                if row.id != done.link_id
+            ],
+            errors={} if refusal is None else errors_of(refusal, *fields),
+            values=values,
+            done=done,
+        )
+
+    def _sorted(self, policy: Policy) -> Sequence[tuple[Account, RoomRole, int]]:
+        """The members, owners first, then by name."""
+        found = [(self.context.people.identities.account(id_), *member) for id_, member in policy.members.items()]
+        rows = [(account, role, since) for account, role, since in found if account is not None]
+        return sorted(rows, key=lambda row: (-ROOM_ROLES.index(row[1]), row[0].display.casefold(), row[0].name))
+
+    async def _members(
+        self, request: Request, room: str, policy: Policy, rows: Sequence[tuple[Account, RoomRole, int]]
+    ) -> Sequence[MemberRow]:
+        days = await self._days(request, room, {since for _, _, since in rows})
+        owners = policy.owners()
+        return [
+            MemberRow(
+                account,
+                role,
+                days.get(since, ""),
+                hue(account.id, account.hue),
+                initial(account.display),
+                is_only_owner=owners == [account.id],
+            )
+            for account, role, since in rows
+        ]
+
+    async def _days(self, request: Request, room: str, seqs: set[int]) -> dict[int, str]:
+        """The days of these events, of which some may not be kept, or not be open to who asks."""
+        if not seqs or not self.context.policies.may(request.actor, "read", room):
+            return {}
+        door, found = self.context.door, {}
+        channel = await door.open(request.actor, room, "read")
+        try:
+            for seq in seqs:
+                try:
+                    event = await door.event(request.actor, channel, seq)
+                except Refusal:
+                    continue
+                found[seq] = decode_event(event.json).at
+        finally:
+            channel.release()
+        return found
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 11

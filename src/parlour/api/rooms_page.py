@@ -1,0 +1,139 @@
+"""The page of rooms: which there are, one's own first, and the form that makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, cast
+
+from parlour.api.forms import Form, errors_of, form_fields, page, see_other
+from parlour.api.messages import room_path
+from parlour.api.operation import Operation
+from parlour.api.people import zone_of
+from parlour.api.resource import Resource
+from parlour.api.sign_ins import DISK
+from parlour.chat.new_rooms import LOOKED_AT
+from parlour.chat.ports import RoomSummary
+from parlour.core.actor import Actor
+from parlour.core.errors import Refusal
+from parlour.core.payloads import RoomAccess, RoomRole, Settings
+from parlour.core.policy import Policy
+from parlour.http.request import Request
+from parlour.http.response import Response
+
+SHOWN = 200
+"""Rooms of each list on the page; who looks for another one goes there by its name."""
+
+_FIELDS = ("do", "title", "address", "topic", "access", "read_only", "history")
+_EMPTY = {**dict.fromkeys(_FIELDS, ""), "access": "open", "history": "all"}
+
+
+class RoomRow(NamedTuple):
+    """A room in a list of the page; `role` is that of who looks, None if that is no member."""
+
+    room: str
+    active_at: str
+    policy: Policy
+    role: RoomRole | None
+
+
+class RoomsPage(Resource):
+    """The handlers of this page."""
+
+    @Operation(
+        "GET",
+        "/rooms",
+        "The page with the list of rooms",
+        right="read",
+        refusals=("rate_limited", "storage_unavailable"),
+        example="-u alice {url}/rooms",
+    )
+    async def show(self, request: Request) -> Response:
+        """The rooms that one may read."""
+        self.guard.limit_reading(request)
+        return await self._page(request, _EMPTY)
+
+    @Operation(
+        "POST",
+        "/rooms",
+        "Make a room with the form of the page",
+        right="create",
+        body=Form,
+        refusals=(
+            *("bad_form", "unsupported_media_type", "bad_room_name", "reserved_name", "name_taken", "bad_text"),
+            *("bad_parameter", "rate_limited", *DISK),
+        ),
+        example="-u alice -d do=new -d title=Leads -d access=private {url}/rooms",
+    )
+    async def submit(self, request: Request) -> Response:
+        """A new room, and the way there."""
+        form = form_fields(request, *_FIELDS)
+        try:
+            if form["do"] != "new":
+                raise Refusal("bad_form", "The page has no such form.", field="do")
+            made = await self.context.rooms.create(request.actor, form["address"] or None, new_settings(form))
+        except Refusal as refusal:
+            return await self._page(request, form, refusal)
+        return see_other(request, room_path("", made.room).decode())
+
+    async def _page(self, request: Request, form: dict[str, str], refusal: Refusal | None = None) -> Response:
+        context, actor = self.context, request.actor
+        mine = self._rows(actor, await context.door.joined_rooms(actor))
+        names = {row.room for row in mine}
+        found = context.new_rooms.listed(await context.door.rooms(actor, LOOKED_AT))
+        others = self._rows(actor, [each for each in found if each.room not in names])
+        archived = [row for row in (*mine, *others) if row.policy.is_archived]
+        errors = {} if refusal is None else errors_of(_at_its_field(refusal), "title", "address", "topic", "access")
+        return page(
+            request,
+            "rooms.html",
+            "Rooms",
+            refusal=refusal,
+            here="rooms",
+            zone=zone_of(actor),
+            is_admin=actor.account is not None and actor.account.has_role("admin"),
+            is_signed_in=actor.account is not None,
+            has_accounts=context.people.identities.has_owner(),
+            can_create=context.policies.may(actor, "create", "lobby"),
+            errors=errors,
+            form={**form, "access": form["access"] or "open"},
+            mine=_current(mine)[:SHOWN],
+            others=_current(others)[:SHOWN],
+            archived=archived[:SHOWN],
+            is_cut=max(len(mine), len(others), len(archived)) > SHOWN,
+        )
+
+    def _rows(self, actor: Actor, rooms: Iterable[RoomSummary]) -> Sequence[RoomRow]:
+        account = None if actor.account is None else actor.account.id
+        policies = [(each, self.context.policies.of(each.room)) for each in rooms]
+        return [RoomRow(each.room, each.active_at, policy, policy.role_of(account)) for each, policy in policies]
+
+
+def new_settings(form: dict[str, str]) -> Settings:
+    """What the form for a new room says. Raises Refusal."""
+    access, history = form["access"] or "open", form["history"] or "all"
+    if access not in ("open", "members", "private"):
+        raise Refusal("bad_form", "access is one of open, members, private.", field="access")
+    if history not in ("all", "joined"):
+        raise Refusal("bad_form", "history is one of all, joined.", field="history")
+    if access == "private" and not form["title"].strip():
+        raise Refusal("bad_text", "Give the room a name: its members find it by that.", field="title")
+    if not form["title"].strip() and not form["address"].strip():
+        raise Refusal("bad_text", "Give the room a name, or an address, or both.", field="title")
+    return Settings(
+        access=cast("RoomAccess", access),
+        title=form["title"] or None,
+        topic=form["topic"] or None,
+        read_only=True if form["read_only"] else None,
+        history="joined" if history == "joined" and access == "private" else None,
+    )
+
+
+def _at_its_field(refusal: Refusal) -> Refusal:
+    """The same refusal; what is wrong with the name of a room is shown at its address."""
+    if refusal.field not in ("name", "room"):
+        return refusal
+    return Refusal(refusal.code, refusal.detail, field="address")
+
+
+def _current(rows: Sequence[RoomRow]) -> Sequence[RoomRow]:
+    return [row for row in rows if not row.policy.is_archived]

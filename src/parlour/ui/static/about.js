@@ -1,0 +1,41 @@
+// What a room is, as its events change it: its name and topic, who may write, and what the reader is in it.
+
+/** Before anything is known: {title, topic, access, archived, readOnly, members, role, isAdmin, isWriter}. */
+export const NOTHING = {
+  title: "", topic: "", access: "open", archived: false, readOnly: false, members: 0, role: null, isAdmin: false,
+  isWriter: true,
+};
+
+/** What a room is from an event on; `account` is the id of the reader, undefined for a guest. */
+export function aboutAfter(about, event, account) {
+  if (event.type === "settings") {
+    const { title, topic, access, archived, read_only: readOnly } = event;
+    const changed = Object.entries({ title, topic, access, archived, readOnly }).filter(([, value]) => value != null);
+    return changed.length ? { ...about, ...Object.fromEntries(changed) } : about;
+  }
+  if (event.type === "member") {
+    const step = { joined: 1, added: 1, left: -1, removed: -1 }[event.what] ?? 0;
+    const role = event.account === account ? event.role ?? null : about.role;
+    return { ...about, members: Math.max(0, about.members + step), role };
+  }
+  return about;
+}
+
+/** The same of what the API says of a room; what that does not say of the reader stays. */
+export function aboutOf(about, { title = "", topic = "", access, archived = false, read_only: readOnly = false, members = 0, role = null }) {
+  return { ...about, title, topic, access, archived, readOnly, members, role };
+}
+
+/** Whether the reader may write in the room. */
+export function mayWrite(about) {
+  const isTaken = !about.archived && (!about.readOnly || about.isAdmin || ["moderator", "owner"].includes(about.role));
+  return about.isWriter && isTaken;
+}
+
+/** Why not, as core/permissions.py says it. */
+export function whyNot(about) {
+  if (!about.isWriter) return "You can read this room, but only members may write in it.";
+  return about.archived
+    ? "This room is archived: it can be read, and nothing is added to it."
+    : "Only the moderators of this room write in it.";
+}

@@ -1,0 +1,35 @@
+// What people are told of an event that is no message, without the name of who did it; the twin of schema/notices.py.
+
+const ROLES = { member: "a member", moderator: "a moderator", owner: "an owner" };
+
+/** With its first event a room came into being. */
+const MADE = { open: "made this room", members: "made this room for members", private: "made this private room" };
+
+const SETTINGS = {
+  access: (access) => ({
+    open: "opened this room to guests", members: "closed this room to guests", private: "made this private room",
+  })[access],
+  title: (title) => (title ? `named this room “${title}”` : "took away the name of this room"),
+  topic: (topic) => (topic ? `set the topic “${topic}”` : "took away the topic"),
+  archived: (is) => (is ? "archived this room" : "took this room out of the archive"),
+  read_only: (is) => (is ? "made this a room for announcements" : "let everybody write here"),
+  history: (history) => ({
+    all: "let members read everything from the beginning", joined: "let members read what comes after they joined",
+  })[history],
+};
+
+/** The words for an event, or null for a type that people are not told of. */
+export function noticeOf(event) {
+  if (event.type === "settings") {
+    const settings = event.seq === 1 ? { ...SETTINGS, access: (access) => MADE[access] } : SETTINGS;
+    const said = Object.entries(settings).map(([name, words]) => (event[name] == null ? null : words(event[name])));
+    const [last = null, ...others] = said.filter(Boolean).reverse();
+    return others.length ? `${others.reverse().join(", ")} and ${last}` : last;
+  }
+  if (event.type === "member") {
+    if (event.what === "joined" || event.what === "left") return event.what;
+    if (event.what === "role") return `made ${event.name} ${ROLES[event.role] ?? "a member"}`;
+    return `${event.what} ${event.name}`;
+  }
+  return null;
+}

@@ -1,0 +1,60 @@
+// The foot of the page: where one writes, or in one sentence why not, as the room and the reader's role are by now.
+
+import { mayWrite, whyNot } from "./about.js";
+import { roomsPath } from "./api.js";
+import { element } from "./message.js";
+
+const OUT = "You are not in this room any more.";
+
+export class Writing {
+  #foot = document.querySelector(".foot");
+  #form = document.getElementById("composer");
+  #closed = document.getElementById("closed");
+  #onForm;
+
+  /** `onForm(form)` gets the form, once there is one. */
+  constructor(onForm) {
+    this.#onForm = onForm;
+    if (this.#form) onForm(this.#form);
+  }
+
+  /** Agree with the state. Who has been taken out of a private room is told so, and where the others are. */
+  render({ about, trouble }) {
+    const isOut = trouble === "not_found";
+    const can = !isOut && mayWrite(about);
+    if (can && !this.#form) this.#make(about);
+    if (this.#form) this.#form.hidden = !can;
+    const words = can ? "" : isOut ? OUT : whyNot(about);
+    if ((this.#closed?.dataset.words ?? this.#closed?.textContent ?? "") === words) return;
+    const hadFocus = this.#foot.contains(document.activeElement);
+    this.#closed?.remove();
+    this.#closed = can ? null : element("p", { class: "closed", id: "closed", tabindex: "-1", "data-words": words },
+      words, ...(isOut ? [" ", element("a", { href: roomsPath() }, "See your rooms")] : []));
+    if (this.#closed) this.#foot.append(this.#closed);
+    document.getElementById("said").textContent = can ? "You can write in this room now." : words;
+    if (hadFocus) (this.#closed ?? document.getElementById("message")).focus();
+  }
+
+  #make(about) {
+    this.#form = composerForm(about);
+    this.#foot.append(this.#form);
+    this.#onForm(this.#form);
+  }
+}
+
+/** The form of room.html, for a room that takes messages only since the page came. */
+function composerForm({ display, guestName }) {
+  const { account, prefix } = document.body.dataset;
+  const as = account === undefined
+    ? [element("label", { class: "as", for: "name" }, "Your name"), element("input", {
+      id: "name", name: "name", placeholder: guestName, maxlength: "64", autocomplete: "nickname", spellcheck: "false", dir: "auto",
+    })]
+    : [element("input", { type: "hidden", name: "name", value: display }), element("span", { class: "as" }, "as ", element("a", { href: `${prefix}/account` }, element("bdi", {}, display)))];
+  return element("form", { class: "composer", id: "composer" },
+    element("label", { class: "unseen", for: "message" }, "Message"),
+    element("textarea", {
+      id: "message", name: "message", rows: "1", dir: "auto", autocomplete: "off", placeholder: "Write a message", "aria-describedby": "hint",
+    }),
+    element("div", { class: "below" }, ...as, element("span", { class: "hint", id: "hint" }),
+      element("button", { class: "send", type: "submit" }, "Send")));
+}
