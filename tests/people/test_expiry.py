@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from parlour.chat.identities import DAY_MS, IDLE_MS, SESSION_MS, Credentials
+from parlour.chat.tables.invitations import INVITATION_BY_ID
+from parlour.core.actor import OPERATOR
 from parlour.core.errors import Refusal
-from parlour.core.payloads import SignInChanged
+from parlour.core.payloads import InvitationChanged, SignInChanged
 from parlour.work.expiry import LOOK_EVERY_S, Expiry
 from tests.people.house import ADDRESS, House
 
@@ -47,3 +49,27 @@ async def test_a_session_lasts_while_something_is_open_by_it_and_not_for_ever(ho
     while await expiry.round() == 0.0:
         pass
     assert [refusal.code for refusal in ended] == ["login_required"]
+
+
+async def test_an_invitation_is_nowhere_once_its_time_is_over(house: House) -> None:
+    short, long = [await house.invitations.make(OPERATOR, "member", 1, days) for days in (1, 2)]
+    house.clock.ms += DAY_MS
+    expiry = Expiry(house.store, house.identities, house.clock)
+    while await expiry.round() == 0.0:
+        pass
+    assert not await house.store.query(INVITATION_BY_ID(short.invitation.id))
+    assert house.log[-1] == InvitationChanged("ended", short.invitation.id, "")
+    assert await house.invitations.find(long.secret) == long.invitation
+
+
+async def test_a_session_that_is_used_just_when_its_time_is_over_lasts(house: House) -> None:
+    account = await house.person("ada")
+    session = await house.sign_ins.begin(account, "Firefox")
+    browser = Credentials("session", session.secret)
+    await house.identities.identify(browser, ADDRESS)
+    house.clock.ms += IDLE_MS - 1
+    assert house.identities.actor(browser, ADDRESS)  # what this stores waits behind the look at what has expired
+    house.clock.ms += 1
+    while await Expiry(house.store, house.identities, house.clock).round() == 0.0:
+        pass
+    assert house.identities.actor(browser, ADDRESS)

@@ -1,4 +1,7 @@
-"""Ends sessions and tokens when their time is over, as if somebody had ended them: with what is open by them."""
+"""Ends sessions, tokens and invitations when their time is over, as if somebody had ended them.
+
+What is open by a session or token ends with it. Nobody can use an invitation that is over: it only takes up space.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,15 @@ from collections.abc import Sequence
 from parlour.chat.guests import SYSTEM
 from parlour.chat.identities import Identities
 from parlour.chat.ports import Clock, Store
-from parlour.chat.server_log import append_to_log
-from parlour.chat.tables.sessions import END_SIGN_IN, SIGN_INS_UNTIL, USE_SIGN_IN, SignIn
+from parlour.chat.server_log import append_to_log, end_invitations
+from parlour.chat.tables.invitations import END_INVITATIONS_UNTIL, INVITATION_UNTIL
+from parlour.chat.tables.sessions import END_EXPIRED, SIGN_INS_UNTIL, USE_SIGN_IN, SignIn
 from parlour.chat.transactions import Transaction
 from parlour.core.errors import Refusal
 from parlour.core.payloads import SignInChanged
 
 AT_ONCE = 100
-"""What one transaction ends."""
+"""What one transaction ends of each kind."""
 
 LOOK_EVERY_S = 1800.0
 """Half of the shortest time that a session or token lasts when it is made."""
@@ -50,7 +54,8 @@ class Expiry:
         now_ms = self._clock.now_ms()
         rows = await self._store.query(SIGN_INS_UNTIL(now_ms + int(LOOK_EVERY_S * 1000), AT_ONCE))
         due = [row for row in rows if row.expires_ms <= now_ms]
-        if due:
+        is_invitation_due = await self._store.query(INVITATION_UNTIL(now_ms))
+        if due or is_invitation_due:
             await self._store.run(self._end(due, now_ms))
             return 0.0
         return (rows[0].expires_ms - now_ms) / 1000 if rows else LOOK_EVERY_S
@@ -60,5 +65,6 @@ class Expiry:
             until_ms = self._identities.open_until(row, now_ms)
             if until_ms > now_ms:
                 yield USE_SIGN_IN(row.id, now_ms, until_ms)
-            elif (yield END_SIGN_IN(row.id, row.account)):
+            elif (yield END_EXPIRED(row.id, now_ms)):  # it may have been used just now
                 yield append_to_log(SYSTEM, SignInChanged("ended", row.account, row.id, row.label))
+        yield from end_invitations(SYSTEM, END_INVITATIONS_UNTIL(now_ms, AT_ONCE))

@@ -51,3 +51,11 @@ END_ALL_FOR_ACCOUNTS_BY = Statement(str, "DELETE FROM invitations WHERE maker = 
 INVITATION_BY_ID = Statement(Invitation, f"SELECT {_COLUMNS} FROM invitations WHERE id = ?1")
 END_OWNER_INVITATIONS = Statement(str, "DELETE FROM invitations WHERE role = 'owner' AND account IS NULL RETURNING id")
 END_RESETS_OF = Statement(str, "DELETE FROM invitations WHERE account = ?1 RETURNING id")
+INVITATION_UNTIL = Statement(str, "SELECT id FROM invitations WHERE expires_ms <= ?1 LIMIT 1")
+"""One that has expired by then, if there is any."""
+END_INVITATIONS_UNTIL = Statement(
+    str,
+    "DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE expires_ms <= ?1 ORDER BY id LIMIT ?2)"
+    " RETURNING id",
+)
+"""At most so many that have expired by then."""

@@ -38,6 +38,7 @@ ADD_SIGN_IN = Statement(
 )
 USE_SIGN_IN = Statement(no_row, "UPDATE sign_ins SET used_ms = ?2, expires_ms = ?3 WHERE id = ?1")
 END_SIGN_IN = Statement(str, "DELETE FROM sign_ins WHERE id = ?1 AND account = ?2 RETURNING id")
+END_EXPIRED = Statement(str, "DELETE FROM sign_ins WHERE id = ?1 AND expires_ms <= ?2 RETURNING id")
 END_SIGN_INS_OF = Statement(str, "DELETE FROM sign_ins WHERE account = ?1 RETURNING id")
 END_SESSIONS_BUT = Statement(
     str, "DELETE FROM sign_ins WHERE account = ?1 AND kind = 'session' AND id <> ?2 RETURNING id"
