@@ -61,6 +61,7 @@ async def _serve(settings: Settings) -> int:
         event(_log, "storage_failed", ERROR, reason=error, advice="the log is verified at the next start")
         signals.end(EXIT_STORAGE_FAILED)
 
+    gc.set_threshold(_GC_THRESHOLD, 20, 100)  # also during the start: what it reads stays
     app = signals.app = await start(settings, on_fatal)
     if settings.debug:
         watch(loop)
@@ -124,13 +125,12 @@ def _has_terminal() -> bool:
 
 
 def _tune_collector() -> None:
-    """Keep the cyclic collector away from what lives as long as the process, and let it run more rarely.
+    """Keep the cyclic collector, which runs rarely, away from what lives as long as the process.
 
     Connections free themselves by reference counting. docs/decisions/0008-garbage-collector.md has the figures.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD, 20, 100)
 
 
 def _raise_descriptor_limit() -> None:

@@ -115,7 +115,7 @@ class AccountPage(Resource):
                 errors = {"old": "This is not your password."}
         typed = None if form is None or form["do"] != "profile" else {**form, "hue": _hue(form)}
         zone = time_zone(account.time_zone)
-        bots = [each for each in people.identities.accounts() if each.owner == account.id and each.state == "active"]
+        bots = [each for each in people.identities.bots_of(account) if each.state == "active"]
         rows = [(whose, row) for whose in (account, *bots) for row in await people.sign_ins.of(actor, whose)]
         shown = [
             {

@@ -64,6 +64,8 @@ class Identities:
         self._names: dict[str, str] = {}  # also those that an account has had, to its id
         self._readings: dict[str, str] = {}  # all that these can be read as
         self._displays: Counter[str] = Counter()  # what can be read in how accounts are shown
+        self._owners: set[str] = set()  # ids of the active ones
+        self._bots: dict[str, set[str]] = {}  # ids of all, by that of their owner
         self._known = KnownCredentials()
         self._ended: dict[str, None] = {}  # ids of what has ended not long ago
         self._passwords_set: dict[str, int] = {}  # how often, by the id of the account, since the start
@@ -96,7 +98,11 @@ class Identities:
 
     def has_owner(self) -> bool:
         """Whether somebody is the owner."""
-        return any(each.role == "owner" and each.state == "active" for each in self._accounts.values())
+        return bool(self._owners)
+
+    def bots_of(self, account: Account) -> list[Account]:
+        """The bots of an account, by name."""
+        return sorted([self._accounts[id_] for id_ in self._bots.get(account.id, ())], key=lambda bot: bot.name)
 
     def is_taken(self, name: str) -> bool:
         """Whether a name looks like that of an account, or like one that an account is shown under.
@@ -266,6 +272,12 @@ class Identities:
                 if not self._displays[each]:
                     del self._displays[each]
         self._accounts[account.id] = account
+        if account.role == "owner" and account.state == "active":
+            self._owners.add(account.id)
+        else:
+            self._owners.discard(account.id)
+        if account.owner is not None:
+            self._bots.setdefault(account.owner, set()).add(account.id)
         if account.state != "deleted":
             self._displays.update(readings(account.display))
             self._keep_name(account.name, account.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -30,12 +31,15 @@ class Policies:
         self._rules = {right: {kind: rule(Who(kind), right, server) for kind in row} for right, row in RIGHTS.items()}
         self._rule = lru_cache(maxsize=4096)(lambda who, right: rule(who, right, server))
         self._rooms: dict[str, Policy] = {}
-        self._of_account: dict[str, set[str]] = {}  # account to the rooms that it is a member of
+        self._of_account: defaultdict[str, set[str]] = defaultdict(set)  # account to the rooms that it is a member of
 
     def load(self, rooms: Mapping[str, Policy]) -> None:
         """Take the policies that the store has (`Store.policies`)."""
+        self._rooms = dict(rooms)
+        self._of_account = defaultdict(set)
         for room, policy in rooms.items():
-            self.learn(room, policy)
+            for account in policy.members:
+                self._of_account[account].add(room)
 
     def of(self, room: str) -> Policy:
         """The newest policy of a room, by its canonical name."""
@@ -64,7 +68,7 @@ class Policies:
             if not rooms:
                 del self._of_account[account]
         for account in policy.members.keys() - before.members.keys():
-            self._of_account.setdefault(account, set()).add(room)
+            self._of_account[account].add(room)
 
     def changed(self, room: str, seq: int, payload: Payload) -> None:
         """Learn what the event `seq` of a room says; it follows on what is known."""

@@ -137,7 +137,7 @@ class SignIns:
             return await self._store.run(_end(actor, mine.id, id_))
         if actor.scopes is not None and "admin" not in actor.scopes:
             raise Refusal("not_found", "There is no such session or token, or this token may not end it.")
-        for account in (mine, *(each for each in self._identities.accounts() if each.owner == mine.id)):
+        for account in (mine, *self._identities.bots_of(mine)):
             try:
                 return await self.end(actor, account, id_)
             except Refusal as refusal:
