@@ -45,6 +45,18 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.notice if self.text is None else self.text
 
 
+class EventHead(msgspec.Struct, frozen=True):
+    """What events of every type have, those of the server's log included."""
+
+    room: str
+    seq: int
+    type: str
+    at: str
+    by: Author
+    key: str | None = None
+    ref: int | None = None
+
+
 class CaughtUp(msgspec.Struct, frozen=True, tag="caught_up"):
     """The replay has reached the head: what follows is live."""
 
@@ -94,3 +106,6 @@ Control = CaughtUp | Reset | Heartbeat | Bye | Typing | Closed
 
 decode_event = msgspec.json.Decoder(Event).decode
 """An `Event` from its JSON bytes; raises msgspec.DecodeError, UnicodeDecodeError."""
+
+decode_head = msgspec.json.Decoder(EventHead).decode
+"""What an event of any type is about. Raises msgspec.DecodeError."""

@@ -12,9 +12,10 @@ from typing import NamedTuple, cast
 import apsw
 
 from parlour.chat.tables.accounts import ALL_ACCOUNTS
-from parlour.core.payloads import SERVER_LOG
-from parlour.schema.event_json import at_text
-from parlour.schema.events import decode_event
+from parlour.core.event import Stored
+from parlour.core.payloads import PAYLOADS, SERVER_LOG
+from parlour.schema.event_json import at_text, payload_of
+from parlour.schema.events import decode_head
 from parlour.store.rules import HOUR_MS
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.checksums import checksum, room_crc
@@ -188,7 +189,9 @@ def _text(column: bytes | None) -> str | None:
 
 def _agree(columns: tuple[object, ...], at_ms: int, body: bytes) -> bool:
     try:
-        event = decode_event(body)
+        event = decode_head(body)
+        if event.type in PAYLOADS:  # one of a later version is not read
+            payload_of(Stored(event.seq, body, event.type))
         at = at_text(at_ms)
     except (TypeError, ValueError, OverflowError):  # no event, or no time there ever was
         return False
