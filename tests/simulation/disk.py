@@ -10,7 +10,8 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +70,24 @@ class Disk(apsw.VFS):
 
         Raises apsw.Error.
         """
+        with self.copied() as connection:
+            rows = connection.execute(
+                "SELECT value, body FROM meta, events WHERE name = 'epoch' AND id >> 36 ORDER BY id"
+            ).fetchall()
+        log = [(str(epoch), decode_item(body), body) for epoch, body in rows if isinstance(body, bytes)]
+        return [Entry(item.room, epoch, item.seq, *content(item, body)) for epoch, item, body in log]
+
+    @contextmanager
+    def copied(self) -> Iterator[apsw.Connection]:
+        """A copy of the database as it is now, open. Raises apsw.Error."""
         self._copies += 1
         copy = self._root / f"copy-{self._copies}"
         _write(copy, {path.name: path.read_bytes() for path in self._files()})
         connection = apsw.Connection(str(copy / "parlour.db"), vfs="unix")
-        rows = connection.execute(
-            "SELECT value, body FROM meta, events WHERE name = 'epoch' AND id >> 36 ORDER BY id"
-        ).fetchall()
-        connection.close()
-        log = [(str(epoch), decode_item(body), body) for epoch, body in rows if isinstance(body, bytes)]
-        return [Entry(item.room, epoch, item.seq, *content(item, body)) for epoch, item, body in log]
+        try:
+            yield connection
+        finally:
+            connection.close()
 
     def _begin(self, files: Image) -> None:
         self._lives += 1

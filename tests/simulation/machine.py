@@ -64,7 +64,7 @@ class SystemOf:
         return self.time_ns() / 1e9
 
     def token_urlsafe(self, size: int) -> str:
-        return self._world.random.randbytes(size).hex()[:22]
+        return self._world.random.randbytes(size).hex()[: -(-size * 4 // 3)]
 
     def randbelow(self, end: int) -> int:
         return self._world.random.randrange(end)
@@ -110,6 +110,7 @@ class Machine:
         self.disk = disk
         self.system = SystemOf(world)
         self.app: App | None = None
+        self.when_started: Callable[[App], object] = lambda _: None
         self.retention_days = 0
         self.errors: list[str] = []
         self.exits: list[int] = []
@@ -160,6 +161,7 @@ class Machine:
         try:
             self.app = running = await app.start(settings, on_fatal, relay=self.make_relay(), tuning=self.tuning)
             self._stop = code
+            self.when_started(running)
             self.world.trace("the server listens")
             started.set_result(running)
             found = await code
@@ -207,7 +209,7 @@ class Machine:
         """SIGSTOP, and SIGCONT after a while."""
         if self._loop is not None:
             self.world.trace(f"the server is stopped for {seconds:.1f} s")
-            self._loop.paused_until = self.world.now + seconds
+            self._loop.paused_until = max(self._loop.paused_until, self.world.now + seconds)
 
     @property
     def is_alive(self) -> bool:

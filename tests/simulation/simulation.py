@@ -133,7 +133,7 @@ def simulate(
     plan = Plan.of(seed, acks)
     plan.faults = list(faults) or plan.faults
     plan.has_owner = has_owner
-    return _Run(plan, bug, traced).run()
+    return Run(plan, bug, traced).run()
 
 
 def _told(send: Send) -> str:
@@ -154,7 +154,7 @@ def _seen(record: Reading) -> str:
             return f"{conn}: {room} starts again: {reason}"
 
 
-class _Run:
+class Run:
     def __init__(self, plan: Plan, bug: Replaced, traced: bool) -> None:
         self.plan = plan
         self.bug = bug
@@ -378,7 +378,7 @@ class _Run:
 class _Complaints(logging.Handler):
     """Errors of the program that are no answer to a fault: exceptions that nobody expected."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: Run) -> None:
         super().__init__(logging.ERROR)
         self._run = run
 

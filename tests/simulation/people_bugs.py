@@ -1,0 +1,119 @@
+"""Bugs that the simulated world of people finds, each breaking one promise about members: they show that it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from parlour.chat import policies
+from parlour.chat.identities import Identities
+from parlour.chat.policies import Policies
+from parlour.core.event import Draft
+from parlour.core.payloads import MemberChanged, Payload, Settings
+from parlour.core.policy import Policy
+from parlour.hub import reader
+from parlour.hub.door import Door
+from parlour.hub.reader import CatchUp, Reader
+from parlour.store.sqlite import batch
+from parlour.store.sqlite.policies import set_policy
+from tests.simulation.machine import Replaced
+
+Bug = Callable[[], Replaced]
+
+
+def judge_at_the_request_only() -> Replaced:
+    """A message is stored by what was true when it was sent: its author may have been removed meanwhile."""
+    return [(Draft, "judged_by", lambda _draft, _policy: None)]
+
+
+def go_on_showing_live() -> Replaced:
+    """A live reader is not ended by the removal."""
+    return [(Reader, "policy_changed", lambda _reader, _room: None)]
+
+
+def forget_where_it_closed() -> Replaced:
+    """A reader that is behind is shown everything up to the newest change of the room. (This one was real.)"""
+
+    def last(self: CatchUp, reader: Reader) -> int:
+        return self.channel.head if reader.rule(self.channel.policy) is None else self.channel.policy.seq
+
+    def changed(self: CatchUp) -> None:
+        is_open = self._reader is None or self._reader.rule(self.channel.policy) is None
+        self._closed_at = None if is_open else self.channel.policy.seq
+
+    return [(CatchUp, "_last", last), (CatchUp, "policy_changed", changed)]
+
+
+def go_on_showing_those_that_are_behind() -> Replaced:
+    """A reader whose buffer was full, or that has just come, is shown everything up to the head."""
+
+    def changed(self: CatchUp) -> None:
+        self._closed_at = 2**40
+
+    return [(CatchUp, "_last", lambda self, _reader: self.channel.head), (CatchUp, "policy_changed", changed)]
+
+
+def judge_once_at_the_door() -> Replaced:
+    """A page is shown though its reader was removed while the disk was asked."""
+    return [(Door, "_require", lambda _door, _actor, _right, _channel: None)]
+
+
+def show_what_was_said_before() -> Replaced:
+    """The history begins with the room, whenever a member came."""
+
+    def everything(_who: Any, _policy: Policy) -> int:
+        return 1
+
+    return [(reader, "first_seq", everything), (policies, "first_seq", everything)]
+
+
+def let_the_last_owner_go() -> Replaced:
+    """Nobody looks whether there is another owner."""
+    return [(Policy, "owners", lambda _policy: ["somebody", "else"])]
+
+
+def forget_a_removal_in_the_index() -> Replaced:
+    """The rooms of an account keep those that it has left."""
+
+    def learn(self: Policies, room: str, policy: Policy) -> None:
+        if policy.seq > self.of(room).seq:
+            self._rooms[room] = policy
+            for account in policy.members:
+                self._of_account.setdefault(account, set()).add(room)
+
+    return [(Policies, "learn", learn)]
+
+
+def forget_a_removal_in_the_table() -> Replaced:
+    """The table of members is not told of a removal."""
+
+    def forgetful(connection: Any, room_no: int, policy: Policy, payload: Payload) -> None:
+        is_removal = isinstance(payload, MemberChanged) and payload.role is None
+        set_policy(connection, room_no, policy, Settings() if is_removal else payload)
+
+    return [(batch, "set_policy", forgetful)]
+
+
+def stay_signed_in() -> Replaced:
+    """What is in memory of a session or token outlives its end."""
+    return [(Identities, "_sign_in_ended", lambda _identities, _account, _sign_in: None)]
+
+
+def let_streams_go_on() -> Replaced:
+    """Streams do not end with what their peers are signed in with."""
+    return [(Identities, "_end", lambda _identities, _account, _is_over: None)]
+
+
+BUGS: tuple[Bug, ...] = (
+    judge_at_the_request_only,
+    go_on_showing_live,
+    forget_where_it_closed,
+    go_on_showing_those_that_are_behind,
+    judge_once_at_the_door,
+    show_what_was_said_before,
+    let_the_last_owner_go,
+    forget_a_removal_in_the_index,
+    forget_a_removal_in_the_table,
+    stay_signed_in,
+    let_streams_go_on,
+)
