@@ -12,8 +12,7 @@ from parlour.core.event import Draft
 from parlour.core.payloads import MemberChanged, Payload, Settings
 from parlour.core.policy import Policy
 from parlour.hub import reader
-from parlour.hub.door import Door
-from parlour.hub.reader import CatchUp, Reader
+from parlour.hub.reader import Reader
 from parlour.store.sqlite import batch
 from parlour.store.sqlite.policies import set_policy
 from tests.simulation.machine import Replaced
@@ -29,33 +28,6 @@ def judge_at_the_request_only() -> Replaced:
 def go_on_showing_live() -> Replaced:
     """A live reader is not ended by the removal."""
     return [(Reader, "policy_changed", lambda _reader, _room: None)]
-
-
-def forget_where_it_closed() -> Replaced:
-    """A reader that is behind is shown everything up to the newest change of the room. (This one was real.)"""
-
-    def last(self: CatchUp, reader: Reader) -> int:
-        return self.channel.head if reader.rule(self.channel.policy) is None else self.channel.policy.seq
-
-    def changed(self: CatchUp) -> None:
-        is_open = self._reader is None or self._reader.rule(self.channel.policy) is None
-        self._closed_at = None if is_open else self.channel.policy.seq
-
-    return [(CatchUp, "_last", last), (CatchUp, "policy_changed", changed)]
-
-
-def go_on_showing_those_that_are_behind() -> Replaced:
-    """A reader whose buffer was full, or that has just come, is shown everything up to the head."""
-
-    def changed(self: CatchUp) -> None:
-        self._closed_at = 2**40
-
-    return [(CatchUp, "_last", lambda self, _reader: self.channel.head), (CatchUp, "policy_changed", changed)]
-
-
-def judge_once_at_the_door() -> Replaced:
-    """A page is shown though its reader was removed while the disk was asked."""
-    return [(Door, "_require", lambda _door, _actor, _right, _channel: None)]
 
 
 def show_what_was_said_before() -> Replaced:
@@ -107,9 +79,6 @@ def let_streams_go_on() -> Replaced:
 BUGS: tuple[Bug, ...] = (
     judge_at_the_request_only,
     go_on_showing_live,
-    forget_where_it_closed,
-    go_on_showing_those_that_are_behind,
-    judge_once_at_the_door,
     show_what_was_said_before,
     let_the_last_owner_go,
     forget_a_removal_in_the_index,
