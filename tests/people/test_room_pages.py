@@ -251,6 +251,16 @@ def test_owner_adds_promotes_removes_and_hands_over(town: Town, ada: httpx.Clien
     assert (left.status_code, left.headers["Location"]) == (303, "/rooms")
 
 
+def test_room_that_hides_what_was_said_before_one_joined_says_so(ada: httpx.Client, bob: httpx.Client) -> None:
+    room = made(ada, title="Since then", access="private", history="joined")
+    say(ada, room, "before")
+    add(ada, room, "bob")
+    assert "This is where Since then begins." in words(ada.get(f"/{room}"))
+    seen = words(bob.get(f"/{room}"))
+    assert "What was said before you joined is not shown." in seen
+    assert "begins" not in seen
+
+
 def test_public_room_is_joined_and_left_by_its_page(ada: httpx.Client, bob: httpx.Client) -> None:
     made(ada, room="garden", title="Garden")
     assert "join" in forms_of(bob.get("/rooms/garden"))

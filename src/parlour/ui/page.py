@@ -129,6 +129,7 @@ class RoomPage:
             "access": policy.access,
             "archived": policy.is_archived,
             "readOnly": policy.is_read_only,
+            "history": policy.history,
             "members": len(policy.members),
             "role": self.role,
             "isAdmin": self.account is not None and self.account.has_role("admin"),

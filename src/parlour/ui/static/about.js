@@ -1,16 +1,16 @@
 // What a room is, as its events change it: its name and topic, who may write, and what the reader is in it.
 
-/** Before anything is known: {title, topic, access, archived, readOnly, members, role, isAdmin, isWriter}. */
+/** Before anything is known: {title, topic, access, archived, readOnly, history, members, role, isAdmin, isWriter}. */
 export const NOTHING = {
-  title: "", topic: "", access: "open", archived: false, readOnly: false, members: 0, role: null, isAdmin: false,
+  title: "", topic: "", access: "open", archived: false, readOnly: false, history: "all", members: 0, role: null, isAdmin: false,
   isWriter: true,
 };
 
 /** What a room is from an event on; `account` is the id of the reader, undefined for a guest. */
 export function aboutAfter(about, event, account) {
   if (event.type === "settings") {
-    const { title, topic, access, archived, read_only: readOnly } = event;
-    const changed = Object.entries({ title, topic, access, archived, readOnly }).filter(([, value]) => value != null);
+    const { title, topic, access, archived, read_only: readOnly, history } = event;
+    const changed = Object.entries({ title, topic, access, archived, readOnly, history }).filter(([, value]) => value != null);
     return changed.length ? { ...about, ...Object.fromEntries(changed) } : about;
   }
   if (event.type === "member") {
@@ -22,8 +22,9 @@ export function aboutAfter(about, event, account) {
 }
 
 /** The same of what the API says of a room; what that does not say of the reader stays. */
-export function aboutOf(about, { title = "", topic = "", access, archived = false, read_only: readOnly = false, members = 0, role = null }) {
-  return { ...about, title, topic, access, archived, readOnly, members, role };
+export function aboutOf(about, info) {
+  const { title = "", topic = "", access, archived = false, read_only: readOnly = false, history = "all", members = 0, role = null } = info;
+  return { ...about, title, topic, access, archived, readOnly, history, members, role };
 }
 
 /** Whether the reader may write in the room. */

@@ -2,13 +2,15 @@
 
 import { roomPath } from "./api.js";
 import { element } from "./message.js";
+import { missedWords } from "./missed.js";
 import { hasOlder } from "./state.js";
 
 const makers = {
   older: ({ room, messages }) => element("p", { class: "edge", id: "older" },
     element("a", { href: `${roomPath(room)}?before=${messages[0].seq}` }, "Older messages")),
-  start: ({ room, about }) => element("p", { class: "edge", id: "start" },
-    "This is where ", element("b", {}, element("bdi", {}, about.title || room)), " begins."),
+  start: ({ room, about, firstSeq }) => element("p", { class: "edge", id: "start" }, ...(about.history === "joined" && firstSeq > 1
+    ? [missedWords("before_joining")]
+    : ["This is where ", element("b", {}, element("bdi", {}, about.title || room)), " begins."])),
   empty: () => element("div", { class: "empty", id: "empty" },
     element("p", { class: "empty-title" }, "Nothing here yet"),
     element("p", {}, "Say hello: the first message makes the room. Everyone who opens this address is in it.")),
