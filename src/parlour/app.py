@@ -23,6 +23,7 @@ from parlour.chat.people import people_of
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Relay, Store
 from parlour.chat.posting import Posting, Rates
+from parlour.chat.registrations import RegistrationRates
 from parlour.chat.rooms import Rooms
 from parlour.chat.tickets import Tickets
 from parlour.clock import SystemClock, SystemIds
@@ -48,6 +49,7 @@ from parlour.net.listener import Listener, ListenError, accept_on, open_listener
 from parlour.net.operator_socket import open_operator_socket
 from parlour.net.proxies import TrustedProxies
 from parlour.net.server import LINGERING, Server
+from parlour.net.stream import access_changed
 from parlour.net.tls import ServerTls
 from parlour.net.tls_port import TlsPortConnection
 from parlour.relay.local import LocalRelay
@@ -190,6 +192,8 @@ async def _load_people(context: Context, settings: Settings) -> None:
         await context.people.identities.load()
         what = "members of rooms"
         context.policies.load(await context.store.policies())
+        what = "settings"
+        await context.people.settings.load()
     except Refusal as refusal:
         raise Damaged(f"The {what} in {path} cannot be read: run `parlour check`, or restore a backup.") from refusal
 
@@ -220,10 +224,11 @@ def _build(
     hub = Hub(store, fan_out.make_write, tuning)
     policies = Policies(settings.access)
     door = Door(hub, policies)
-    people = people_of(store, clock, ids, policies, passwords)
+    registrations = RegistrationRates(limits) if settings.rate_limits else None
+    people = people_of(store, clock, ids, policies, passwords, registrations)
     tickets = Tickets(clock, ids, people.identities)
     store.on_commit(relay.publish)
-    relay.listen(ServerLog([people.identities.changed, tickets.changed]).committed)
+    relay.listen(ServerLog([people.identities.changed, tickets.changed], people.settings.changed).committed)
     relay.listen(door.committed)
     relay.listen(hub.deliver)
     store.on_trim(hub.trim)
@@ -265,7 +270,14 @@ def _build(
     )
     compressor = Compressor()
     server = _server(settings, context, wheel, drain, fan_out, compressor)
+    people.settings.on_access = lambda: _access_changed(drain, hub)
     return App(settings, context, server, rates, compressor, tls, listeners)
+
+
+def _access_changed(drain: Drain, hub: Hub) -> None:
+    """Have everybody out who may not be here any more: it is rare, so guests are in no list and all are asked."""
+    access_changed(drain.connections)
+    hub.judge_waits()
 
 
 def _limits(settings: Settings) -> Limits:

@@ -135,7 +135,8 @@ class Settings:
     access: Literal["open", "members"] = _row(
         choice("open", "members"),
         "open",
-        "Who may take part: everybody as a guest, or members only, which is nobody yet.",
+        "Who may take part while nobody has set that on the running server (`parlour admin set access`): everybody as"
+        " a guest, or members only.",
     )
     rate_limits: bool = _row(
         switch, True, "Limits per address on messages and connections; off is for measurements and trusted networks."

@@ -143,6 +143,7 @@ def _raise_descriptor_limit() -> None:
 def _banner(app: App) -> None:
     """Say where and how, for the person who started it; the first line on standard output is for scripts."""
     settings = app.settings
+    _say_what_is_set(app)
     _say_who_may_come(app)
     for url in app.urls:
         STDOUT.write(f"Listening on {url}\n")
@@ -157,7 +158,7 @@ def _banner(app: App) -> None:
         version=__version__,
         store=settings.store,
         data=settings.data if settings.store == "sqlite" else None,
-        access=settings.access,
+        access=people.settings.now.access,
         tls=app.tls is not None,
         fan_out="python" if app.server.fan_out.send is None else "c",
     )
@@ -182,6 +183,16 @@ def _say_what_is_ahead(newest: RoomSummary | None) -> None:
         event(_log, "room_ahead_of_the_clock", WARNING, room=newest.room, ahead_s=int(ahead_s), meaning=AHEAD_MEANING)
 
 
+def _say_what_is_set(app: App) -> None:
+    """Say so where the start asks for another access than somebody has set, which counts."""
+    settings, now = app.settings, app.context.people.settings.now
+    if settings.access not in (now.access, "open"):
+        meaning = "it was set while the server ran, and that counts; `parlour admin set access members` closes it"
+        event(
+            _log, "option_not_used", WARNING, option=f"--access {settings.access}", access=now.access, meaning=meaning
+        )
+
+
 def _say_who_may_come(app: App) -> None:
     """Warn of what a server that others can reach leaves open; said when it listens, because only then it is true."""
     settings = app.settings
@@ -189,8 +200,10 @@ def _say_who_may_come(app: App) -> None:
     if not public:
         return
     hosts = ",".join(public)
-    if settings.access == "open":
+    if app.context.people.settings.now.access == "open":
         meaning = "whoever reaches this port may read and write every room; --access members closes it to guests"
+        if app.context.people.identities.has_owner():
+            meaning = "whoever reaches this port may read and write every room; see `parlour admin set access members`"
         event(_log, "open_to_the_network", WARNING, hosts=hosts, meaning=meaning)
     if settings.tls_cert is None and not settings.trusted_proxies:
         meaning = "messages can be read on the way; give --tls-cert and --tls-key, or use a proxy"

@@ -36,7 +36,8 @@ def test_the_public_addresses_tell_nothing_that_was_said() -> None:
         "/manifest.webmanifest", "/readyz", "/robots.txt", "/static/{file}",
         # Signing in and out, and what a link is for; the pages of members lead a guest to signing in.
         "/account", "/admin", "/api/v1/accounts", "/api/v1/me", "/api/v1/password", "/api/v1/session", "/join/{code}",
-        "/login", "/logout", "/reset/{code}",
+        "/login",
+        "/register", "/logout", "/reset/{code}",
     }  # fmt: skip
 
 

@@ -23,6 +23,9 @@ Servers = Mapping[Access, ServerProcess]
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     data = tmp_path_factory.mktemp("permissions")
     with ServerProcess(data / "open") as open_, ServerProcess(data / "members", "--access", "members") as members:
+        for server in (open_, members):
+            with server.operator() as http:  # so that who may register is no question of rights
+                assert http.patch("/api/v1/settings", json={"registration": "open"}).status_code == 200
         yield {"open": open_, "members": members}
 
 

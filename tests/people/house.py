@@ -13,6 +13,7 @@ from parlour.chat.passwords import Passwords
 from parlour.chat.people import people_of
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Store
+from parlour.chat.registrations import RegistrationRates
 from parlour.chat.tables.accounts import ALL_ACCOUNTS
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account, Role
@@ -35,12 +36,14 @@ class House:
     clock: HandClock = field(default_factory=HandClock)
     log: list[Payload] = field(default_factory=list)
     passwords: Passwords = field(default_factory=lambda: Passwords(PasswordHasher(1, 8, 1)))
+    rates: RegistrationRates | None = None
 
     def __post_init__(self) -> None:
         ids, self.policies = CountedIds(500), Policies(self.access)
-        people = people_of(self.store, self.clock, ids, self.policies, self.passwords)
-        _, self.identities, self.sign_ins, self.invitations, self.accounts = people
-        self.store.on_commit(ServerLog([self.identities.changed, self.log.append]).committed)
+        people = people_of(self.store, self.clock, ids, self.policies, self.passwords, self.rates)
+        _, self.identities, self.sign_ins, self.invitations, self.accounts, self.settings = people
+        log = ServerLog([self.identities.changed, self.log.append], self.settings.changed)
+        self.store.on_commit(log.committed)
 
     async def person(self, name: str, role: Role = "member") -> Account:
         """Somebody who has taken up an invitation."""

@@ -32,8 +32,7 @@ class Town:
 
     def operator(self, method: str, path: str, body: object = None) -> Any:
         """Ask as whoever may open the operator's socket."""
-        transport = httpx.HTTPTransport(uds=str(self.server.data / "operator.sock"))
-        with httpx.Client(transport=transport, base_url="http://localhost") as http:
+        with self.server.operator() as http:
             answer = http.request(method, path, json=body)
             assert answer.status_code < 300, answer.text
             return answer.json() if answer.content else None

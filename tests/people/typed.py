@@ -22,6 +22,7 @@ class Typed:
         self._numbers = itertools.count(1)
         self._alice = town.join("alice", "owner")
         town.join("bob")
+        town.operator("PATCH", "/api/v1/settings", {"registration": "open"})
 
     def command(self, shown: str) -> str:
         """A command as it is shown, with what differs on this server."""
@@ -33,6 +34,8 @@ class Typed:
         if SECRET in typed and "/reset/" not in typed and "/password" not in typed:
             typed = typed.replace("bob", f"bob{next(self._numbers)}")  # who makes an account has none
             typed = typed.replace(SECRET, self._town.invitation().rpartition("/")[2])
+        elif typed.endswith("/register"):
+            typed = typed.replace("bob", f"bob{next(self._numbers)}")
         elif SECRET in typed:
             typed = typed.replace(SECRET, self._reset())
         whose = self._alice

@@ -56,6 +56,11 @@ class ServerProcess:
         """
         return httpx.Client(**{"base_url": self.url, "timeout": TIMEOUT_S, "verify": False, **options})
 
+    def operator(self) -> httpx.Client:
+        """A client that asks as whoever may open the operator's socket."""
+        transport = httpx.HTTPTransport(uds=str(self.data / "operator.sock"), verify=False)
+        return httpx.Client(transport=transport, base_url="http://localhost", timeout=TIMEOUT_S)
+
     @property
     def pid(self) -> int:
         """The id of the running process."""

@@ -9,12 +9,13 @@ from parlour.api.forms import Form, checked, errors_of, form_fields, page, see_o
 from parlour.api.operation import Operation
 from parlour.api.people import own_account, own_or_bot, shown_time
 from parlour.api.resource import Resource
-from parlour.api.sign_ins import DISK, require_safe_line
+from parlour.api.sign_ins import DISK, renewed_fields, require_safe_line
 from parlour.chat.profiles import ProfileChange
 from parlour.chat.sign_ins import TOKEN_DAYS
 from parlour.chat.time_zones import time_zone, time_zones
 from parlour.core.accounts import HUES, Scope
 from parlour.core.errors import Refusal
+from parlour.http.fields import Fields
 from parlour.http.request import Request
 from parlour.http.response import Response
 
@@ -65,35 +66,36 @@ class AccountPage(Resource):
         own_account(request)
         form = form_fields(request, *_FIELDS)
         try:
-            done, token = await self._do(request, form)
+            done, token, fields = await self._do(request, form)
         except Refusal as refusal:
             return await self._page(request, refusal=refusal, form=form)
-        return await self._page(request, done=done, token=token)
+        return await self._page(request, done=done, token=token, fields=fields)
 
-    async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, str]:
-        """Carry out a form: the sentence that says so, and the secret of a new token."""
+    async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, str, Fields]:
+        """Carry out a form: the sentence that says so, the secret of a new token, and further header fields."""
         people, actor = self.context.people, request.actor
         if form["do"] == "profile":
             await people.accounts.change(actor, _profile(form))
-            return "Saved.", ""
+            return "Saved.", "", ()
         if form["do"] == "token":
             scopes = cast("frozenset[Scope]", checked(form, "read", "post"))
             whose = own_or_bot(people.identities, request, form["as"] or None)
             made = await people.sign_ins.make_token(actor, whose, form["label"], scopes, TOKEN_DAYS)
-            return "", made.secret
+            return "", made.secret, ()
         if form["do"] == "bot":
             await people.accounts.make_bot(actor, form["bot"], "")
-            return "The bot is made: now make a token for it.", ""
+            return "The bot is made: now make a token for it.", "", ()
         if form["do"] == "end":
             await people.sign_ins.end_own(actor, form["id"])
-            return "It has ended.", ""
+            return "It has ended.", "", ()
         if form["do"] == "others":
             await people.sign_ins.end_others(actor)
-            return "You are signed out everywhere else.", ""
+            return "You are signed out everywhere else.", "", ()
         if form["do"] == "password":
             require_safe_line(request)
-            await people.accounts.change_password(actor, form["old"], form["password"])
-            return "The password is changed, and you are signed out everywhere else.", ""
+            secret = await people.accounts.change_password(actor, form["old"], form["password"])
+            fields = renewed_fields(request, secret)
+            return "The password is changed, and you are signed out everywhere else.", "", fields
         raise Refusal("bad_form", "The page has no such form.", field="do")
 
     async def _page(
@@ -104,6 +106,7 @@ class AccountPage(Resource):
         token: str = "",
         refusal: Refusal | None = None,
         form: Mapping[str, str] | None = None,
+        fields: Fields = (),
     ) -> Response:
         people, actor = self.context.people, request.actor
         account = people.identities.account(own_account(request).id)
@@ -136,6 +139,7 @@ class AccountPage(Resource):
             "account.html",
             "Your account",
             refusal=refusal,
+            fields=fields,
             here="account",
             is_admin=account.has_role("admin"),
             account=account,

@@ -11,9 +11,10 @@ from parlour.api.operation import Operation, Success
 from parlour.api.parameters import ACCOUNT_NAME, TEXT, OnlyJson
 from parlour.api.people import account_info, named_account, own_account, profile, sign_in_info
 from parlour.api.resource import Resource
-from parlour.api.sign_ins import DISK, JSON_BODY, begin_first_session, device_fields, require_safe_line
+from parlour.api.sign_ins import DISK, JSON_BODY, begin_first_session, device_fields, renewed_fields, require_safe_line
 from parlour.chat.accounts import NewPassword
 from parlour.chat.profiles import ProfileChange
+from parlour.http.fields import Fields
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
 from parlour.schema.json_line import encode
@@ -75,12 +76,12 @@ class AccountsResource(Resource):
         "Change your account",
         id="changeMe",
         help="Your name, how you are shown, a line about yourself, your time zone, language and colour, or the "
-        "password: all other sessions end with the old one. The name that you had leads to you from then on, and "
-        "nobody else gets it.",
+        "password: all other sessions end with the old one, and the one that asks gets another secret, in a cookie. "
+        "The name that you had leads to you from then on, and nobody else gets it.",
         right="account",
         parameters=OnlyJson,
         body=ChangeMe,
-        answers=(Success(200, "Your account as it is now.", AccountInfo),),
+        answers=(Success(200, "Your account as it is now.", AccountInfo, sometimes=("Set-Cookie",)),),
         refusals=(
             *(*JSON_BODY, "forbidden", "bad_name", "reserved_name", "name_taken"),
             *("bad_text", "bad_parameter", "weak_password", "bad_credentials", "rate_limited", *DISK),
@@ -89,32 +90,35 @@ class AccountsResource(Resource):
     )
     async def change_me(self, request: Request, _: OnlyJson) -> Response:
         """Profile, name, password."""
-        body = read_json(request, ChangeMe)
+        body, accounts = read_json(request, ChangeMe), self.context.people.accounts
         own_account(request)
         password = None
+        fields: Fields = ()
         if body.password is not None:
             require_safe_line(request)
-            password = NewPassword(body.old_password or "", body.password)
+            password = NewPassword(body.old_password or "", body.password, accounts.new_secret(request.actor))
+            fields = renewed_fields(request, password.secret)
         hue: int | Literal["chance", "kept"] = (
             "kept" if body.hue is UNSET else "chance" if body.hue is None else body.hue
         )
         change = ProfileChange(body.name, body.display, body.status, body.time_zone, body.language, hue)
-        account = await self.context.people.accounts.change(request.actor, change, password)
-        return Response(body=encode(account_info(account)), content_type=JSON)
+        account = await accounts.change(request.actor, change, password)
+        return Response(body=encode(account_info(account)), content_type=JSON, fields=fields)
 
     @Operation(
         "POST",
         "/api/v1/accounts",
-        "Make an account by an invitation",
+        "Make an account",
         id="register",
-        help="Signs in, too: the secret of the session is in a cookie.",
+        help="By an invitation, or without one where registration is open. Signs in, too: the secret of the session is "
+        "in a cookie.",
         right=None,
         parameters=OnlyJson,
         body=RegisterBody,
         answers=(Success(201, "The account.", AccountInfo, always=("Set-Cookie",)),),
         refusals=(
             *(*JSON_BODY, "forbidden", "link_gone", "bad_name", "reserved_name", "name_taken", "weak_password"),
-            *("rate_limited", *DISK),
+            *("registration_closed", "rate_limited", *DISK),
         ),
         example='--json \'{"invitation":"GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",'
         '"name":"bob","password":"a few words of his own"}\' {url}/api/v1/accounts',
@@ -123,9 +127,11 @@ class AccountsResource(Resource):
         """A new account, signed in."""
         require_safe_line(request)
         body, people = read_json(request, RegisterBody), self.context.people
-        account = await people.accounts.register(
-            body.invitation, body.name, body.display, body.password, request.peer.key
-        )
+        address = request.peer.key
+        if body.invitation is not None:
+            account = await people.accounts.register(body.invitation, body.name, body.display, body.password, address)
+        else:
+            account = await people.accounts.register_openly(body.name, body.display, body.password, address)
         fields = await begin_first_session(people, request, account)
         return Response(201, encode(account_info(account)), JSON, fields)
 
@@ -189,12 +195,13 @@ class AccountsResource(Resource):
         "/api/v1/accounts/{name}",
         "Change the role of an account, or disable it",
         id="changeAccount",
-        help="A disabled account and its bots are signed out everywhere at once. The last owner stays one.",
+        help="A disabled account and its bots are signed out everywhere at once. With another role the sessions of an "
+        "account end. The last owner stays one.",
         right="administer",
         parameters=AccountOptions,
         body=ChangeAccount,
         answers=(Success(200, "The account as it is now.", AccountInfo),),
-        refusals=(*JSON_BODY, "not_found", *DISK),
+        refusals=(*JSON_BODY, "not_found", "reauthentication_required", *DISK),
         example='-u alice -X PATCH --json \'{"role":"moderator"}\' {url}/api/v1/accounts/bob',
     )
     async def change(self, request: Request, options: AccountOptions) -> Response:

@@ -1,20 +1,25 @@
-"""The page of administration: invitations, people and rooms."""
+"""The page of administration: invitations, settings, people and rooms."""
 
 from __future__ import annotations
 
-from parlour.api.forms import Form, errors_of, form_fields, number_field, page, see_other
+from parlour.api.forms import PASSWORD_AGAIN, Form, errors_of, form_fields, number_field, page, see_other
 from parlour.api.governed_rooms import governed_rooms, set_right
 from parlour.api.invitations import link
 from parlour.api.operation import Operation
+from parlour.api.password_again import ask_password, with_password
 from parlour.api.people import named_account, own_account, shown_time, zone_of
 from parlour.api.resource import Resource
+from parlour.api.server_settings import setting_rows
 from parlour.api.sign_ins import DISK
 from parlour.core.accounts import ROLES, Role
 from parlour.core.errors import Refusal
+from parlour.core.server_settings import SERVER_SETTINGS
+from parlour.http.fields import Fields
 from parlour.http.request import Request
 from parlour.http.response import Response
 
-_FIELDS = ("do", "uses", "days", "role", "id", "name", "room")
+_SETTINGS = tuple(row.name for row in SERVER_SETTINGS)
+_FIELDS = ("do", "uses", "days", "role", "id", "name", "room", *_SETTINGS, PASSWORD_AGAIN)
 
 
 class AdminPage(Resource):
@@ -33,21 +38,33 @@ class AdminPage(Resource):
         "What the forms of the page of administration do",
         right="administer",
         body=Form,
-        refusals=("bad_form", "unsupported_media_type", "forbidden", "not_found", "bad_parameter", "read_only", *DISK),
+        refusals=(
+            *("bad_form", "unsupported_media_type", "forbidden", "not_found", "bad_parameter", "read_only"),
+            *("reauthentication_required", *DISK),
+        ),
         example="-u alice -d do=invite -d uses=1 -d days=7 -d role=member {url}/admin",
     )
     async def submit(self, request: Request) -> Response:
         """One of the forms; the page again, with what came of it."""
         form = form_fields(request, *_FIELDS)
         try:
+            fields = await with_password(self.context.people, request, form)
+        except Refusal as refusal:
+            return ask_password(request, "/admin", form, refusal)
+        try:
             done, title, address = await self._do(request, form)
         except Refusal as refusal:
-            return await self._page(request, refusal=refusal, form=form)
-        return await self._page(request, done=done, link_title=title, address=address)
+            if refusal.code == "reauthentication_required":
+                return ask_password(request, "/admin", form, refusal)
+            return await self._page(request, refusal=refusal, form=form, fields=fields)
+        return await self._page(request, done=done, link_title=title, address=address, fields=fields)
 
     async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, str, str]:
         """Carry out a form: the sentence that says so, or the title and the address of a new link."""
         people, actor = self.context.people, request.actor
+        if form["do"] == "settings":
+            await people.settings.change(actor, {name: form[name] for name in _SETTINGS if form[name]})
+            return "Saved. It is in force.", "", ""
         if form["do"] == "invite":
             made = await people.invitations.make(
                 actor, _role(form), number_field(form, "uses"), number_field(form, "days")
@@ -80,6 +97,7 @@ class AdminPage(Resource):
         address: str = "",
         refusal: Refusal | None = None,
         form: dict[str, str] | None = None,
+        fields: Fields = (),
     ) -> Response:
         people = self.context.people
         invitations = [
@@ -99,6 +117,8 @@ class AdminPage(Resource):
             "admin.html",
             "Administration",
             refusal=refusal,
+            fields=fields,
+            settings=setting_rows(people.settings),
             here="admin",
             is_admin=True,
             errors={} if refusal is None else errors_of(refusal),

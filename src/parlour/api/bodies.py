@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from parlour.api.parameters import DISPLAY_NAME, KEY
 from parlour.core.errors import Refusal
+from parlour.core.names import DEFAULT_ROOM as DEFAULT_ROOM
 from parlour.core.names import room_name
 from parlour.core.text import decode_text
 from parlour.http.negotiate import accepted, choose, wants_json
@@ -21,9 +22,6 @@ from parlour.wire.strict_json import decode
 from parlour.wire.typed_forms import PLUS_OF_CURL, PLUS_OF_ENCODERS, PLUS_OF_WGET, read_typed_form
 
 T = TypeVar("T", bound=Struct)
-
-DEFAULT_ROOM = "lobby"
-"""The room of a message that names none."""
 
 _TEXTS = frozenset({"message", "text"})
 _FIELDS = _TEXTS | {"room", "name", "key"}

@@ -30,19 +30,31 @@ def form_fields(request: Request, *known: str) -> dict[str, str]:
     return {**dict.fromkeys(known, ""), **known_fields(pairs, frozenset(known))}
 
 
+PASSWORD_AGAIN = "confirm"  # noqa: S105 (a name)
+"""The field of the page that asks for the password once more."""
+
+
 def errors_of(refusal: Refusal, *fields: str) -> dict[str, str]:
     """What a page shows of a refusal: at its field if the page has that, else above the form."""
     return {refusal.field if refusal.field in fields and refusal.field is not None else "": refusal.detail}
 
 
-def page(request: Request, template: str, title: str, *, refusal: Refusal | None = None, **values: object) -> Response:
-    """A page made from a template. `refusal` is why it is shown again."""
+def page(
+    request: Request,
+    template: str,
+    title: str,
+    *,
+    refusal: Refusal | None = None,
+    fields: Fields = (),
+    **values: object,
+) -> Response:
+    """A page made from a template. `refusal` is why it is shown again; `fields` are further header fields."""
     body = TEMPLATES[template].render(title=title, prefix=request.peer.prefix, **values)
     status = 200 if refusal is None else refusal.kind.status
     more: Fields = () if refusal is None else refusal_fields(refusal)
     more = tuple(field for field in more if field[0] is not FieldName.WWW_AUTHENTICATE)
     vary: Fields = ((FieldName.VARY, b"Cookie, Authorization"),)
-    return Response(status, body.encode(), HTML, (*vary, *more), policy=CSP.encode())
+    return Response(status, body.encode(), HTML, (*vary, *more, *fields), policy=CSP.encode())
 
 
 def see_other(request: Request, path: str, fields: Fields = ()) -> Response:

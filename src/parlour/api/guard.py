@@ -98,6 +98,7 @@ class Guard:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._policies = context.policies
 
     def check(self, request: Request) -> Credentials | None:
         """Let a request through to its handler, and say who asks; what is returned has to be identified first.
@@ -106,7 +107,8 @@ class Guard:
         so what has ended is found out with the next request.
         """
         admission = request.admission
-        if admission.passed != request.peer:  # no rule looks at anything else than head, route and peer
+        # No rule looks at anything else than head, route, peer and the access of the server.
+        if admission.passed != request.peer or admission.passed_at != self._policies.server_seq:
             self._check_name(request)
             ticket = ticket_of(request) if admission.takes_ticket else None
             if ticket is not None:
@@ -137,7 +139,7 @@ class Guard:
     def _let_in(self, request: Request, actor: Actor) -> None:
         admission = request.admission
         self._judge(request, actor)
-        admission.actor, admission.passed = actor, request.peer
+        admission.actor, admission.passed, admission.passed_at = actor, request.peer, self._policies.server_seq
 
     def _judge(self, request: Request, actor: Actor) -> None:
         right = request.admission.right

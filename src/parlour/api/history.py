@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, ClassVar, cast, get_args
 from urllib.parse import quote
 
@@ -167,7 +168,7 @@ class HistoryResource(Resource):
                 _check_cursor(channel, since, door.first_seq(actor, channel))
                 if channel.head <= since.seq:
                     with self.guard.place(request):
-                        await self.guard.unless_ended(actor, channel.wait_for_news(since.seq, options.wait))
+                        await self._wait(actor, channel, since.seq, options.wait)
             first_seq = door.first_seq(actor, channel)
             events = await self._events(actor, channel, since, options)
             bill.check()  # others of this address may have had much meanwhile
@@ -184,6 +185,13 @@ class HistoryResource(Resource):
             return page
         finally:
             channel.release()
+
+    async def _wait(self, actor: Actor, channel: Channel, seq: int, seconds: float) -> None:
+        """Wait for an event after `seq`, as long as the actor is let in."""
+        may_wait = None
+        if actor.account is None:
+            may_wait = partial(self.context.policies.may, actor, "read", channel.room)
+        await self.guard.unless_ended(actor, channel.wait_for_news(seq, seconds, may_wait))
 
     async def _events(
         self, actor: Actor, channel: Channel, since: Cursor | None, options: PageOptions

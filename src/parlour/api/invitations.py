@@ -61,7 +61,7 @@ class InvitationsResource(Resource):
         parameters=OnlyJson,
         body=InvitationBody,
         answers=(Success(201, "The invitation, with its link.", InvitationInfo),),
-        refusals=(*JSON_BODY, "forbidden", *DISK),
+        refusals=(*JSON_BODY, "forbidden", "reauthentication_required", *DISK),
         example="-u alice --json '{\"uses\":10}' {url}/api/v1/invitations",
     )
     async def make(self, request: Request, _: OnlyJson) -> Response:
@@ -100,7 +100,7 @@ class InvitationsResource(Resource):
         right="administer",
         parameters=AccountOptions,
         answers=(Success(201, "The link.", InvitationInfo),),
-        refusals=("not_found", "forbidden", *DISK),
+        refusals=("not_found", "forbidden", "reauthentication_required", *DISK),
         example="-u alice -X POST {url}/api/v1/accounts/bob/reset",
     )
     async def reset(self, request: Request, options: AccountOptions) -> Response:

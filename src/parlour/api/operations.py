@@ -25,6 +25,7 @@ from parlour.api.room_page import RoomSettingsPage
 from parlour.api.rooms import RoomsResource
 from parlour.api.rooms_page import RoomsPage
 from parlour.api.server import ServerResource
+from parlour.api.server_settings import ServerSettingsResource
 from parlour.api.sign_in_pages import SignInPages
 from parlour.api.sign_ins import SignInsResource
 from parlour.api.stream import StreamResource
@@ -45,6 +46,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     InvitationsResource,
     GovernedRoomsResource,
     ServerResource,
+    ServerSettingsResource,
     FrontResource,
     SignInPages,
     AccountPage,

@@ -13,6 +13,7 @@ from parlour.api.operation import Operation
 from parlour.api.parameters import TEXT
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK, begin_first_session, begin_session, device_fields, end_session, require_safe_line
+from parlour.chat.registrations import require_registration
 from parlour.core.errors import Refusal
 from parlour.http.request import Request
 from parlour.http.response import Response
@@ -64,11 +65,52 @@ class SignInPages(Resource):
 
     @Operation(
         "GET",
+        "/register",
+        "The page for making an account without an invitation",
+        right=None,
+        refusals=("registration_closed",),
+        example="{url}/register",
+    )
+    def register(self, request: Request) -> Response:
+        """The form for a new account, where everybody may make one; who has one is led to the front room."""
+        if request.actor.account is not None:
+            return see_other(request, "/")
+        require_registration(self.context.people.settings.now.registration)
+        return self._register(request, {"name": "", "display": ""})
+
+    @Operation(
+        "POST",
+        "/register",
+        "Make an account with the form of the page",
+        right=None,
+        body=Form,
+        refusals=(
+            *(*_FORM, "registration_closed", "bad_name", "reserved_name", "name_taken", "weak_password", "forbidden"),
+            *("rate_limited", *DISK),
+        ),
+        example="--data-urlencode 'name=bob' --data-urlencode 'password=a few words of his own' {url}/register",
+    )
+    async def submit_register(self, request: Request) -> Response:
+        """A new account, signed in."""
+        form, people = form_fields(request, "name", "display", "password"), self.context.people
+        try:
+            require_safe_line(request)
+            account = await people.accounts.register_openly(
+                form["name"], form["display"], form["password"], request.peer.key
+            )
+        except Refusal as refusal:
+            if refusal.code == "registration_closed":
+                raise
+            return self._register(request, form, refusal)
+        return see_other(request, "/", await begin_first_session(people, request, account))
+
+    @Operation(
+        "GET",
         "/join/{code}",
         "The page of an invitation",
         right=None,
         parameters=LinkOptions,
-        refusals=("link_gone", "storage_unavailable"),
+        refusals=("link_gone", "registration_closed", "storage_unavailable"),
         example="{url}/join/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
     )
     async def join(self, request: Request, options: LinkOptions) -> Response:
@@ -83,8 +125,8 @@ class SignInPages(Resource):
         parameters=LinkOptions,
         body=Form,
         refusals=(
-            *(*_FORM, "link_gone", "bad_name", "reserved_name", "name_taken", "weak_password", "forbidden"),
-            *("read_only", "rate_limited", *DISK),
+            *(*_FORM, "link_gone", "registration_closed", "bad_name", "reserved_name", "name_taken", "weak_password"),
+            *("forbidden", "read_only", "rate_limited", *DISK),
         ),
         example="--data-urlencode 'name=bob' --data-urlencode 'password=a few words of his own'"
         " {url}/join/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
@@ -140,11 +182,19 @@ class SignInPages(Resource):
 
     def _login(self, request: Request, name: str, next_: str, refusal: Refusal | None = None) -> Response:
         errors = {}
+        is_open = self.context.people.settings.now.registration == "open"
         if refusal is not None:
             errors = errors_of(refusal)
             if refusal.code == "bad_credentials":
                 errors = {"password": "This name and this password do not belong together."}
-        return page(request, "login.html", "Sign in", refusal=refusal, errors=errors, name=name, next=next_)
+        return page(
+            request, "login.html", "Sign in", refusal=refusal, errors=errors, name=name, next=next_, is_open=is_open
+        )
+
+    def _register(self, request: Request, form: dict[str, str], refusal: Refusal | None = None) -> Response:
+        errors = {} if refusal is None else errors_of(refusal, "name", "display", "password")
+        values = {"name": form["name"], "display": form["display"]}
+        return page(request, "register.html", "Make an account", refusal=refusal, errors=errors, values=values)
 
     async def _enter(self, request: Request, code: str) -> Response:
         """Join the room of a link with the account that asks, and go there."""
@@ -164,6 +214,11 @@ class SignInPages(Resource):
         invitation = await context.people.invitations.find(code)
         if invitation.account is not None:
             raise Refusal("link_gone")
+        role = invitation.role
+        if account is None and role not in ("owner", "none") and context.people.settings.now.registration == "closed":
+            if invitation.room is None:
+                require_registration("closed", "invitation")
+            role = "none"  # it is for those who have an account already
         policy = None if invitation.room is None else context.policies.of(invitation.room)
         title = "" if invitation.room is None or policy is None else policy.title or f"/{invitation.room}"
         return page(
@@ -173,7 +228,7 @@ class SignInPages(Resource):
             refusal=refusal,
             errors={} if refusal is None else errors_of(refusal, "name", "display", "password"),
             code=code,
-            role=invitation.role,
+            role=role,
             room=invitation.room,
             room_title=title,
             topic="" if policy is None else policy.topic,

@@ -22,7 +22,7 @@ from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
 from parlour.schema.json_line import encode
-from parlour.schema.people import Me, SignInBody, SignInInfo, SignInList, TokenBody
+from parlour.schema.people import Me, PasswordBody, SignInBody, SignInInfo, SignInList, TokenBody
 
 DISK = ("outcome_unknown", "draining", "storage_unavailable", "storage_full")
 """The refusals of what has to be stored."""
@@ -58,6 +58,26 @@ class SignInsResource(Resource):
         body = read_json(request, SignInBody)
         me, fields = await begin_session(self.context.people, request, body.name, body.password)
         return Response(201, encode(me), JSON, fields)
+
+    @Operation(
+        "POST",
+        "/api/v1/session/confirm",
+        "Give your password again",
+        id="confirmSession",
+        help="For what is refused with `reauthentication_required`: it is done for 15 minutes after this. The session "
+        "gets another secret. Requests with a token or a password never need it, and are told whether it is right.",
+        right="account",
+        parameters=OnlyJson,
+        body=PasswordBody,
+        answers=(Success(200, "It is you.", Me, sometimes=("Set-Cookie",)),),
+        refusals=(*JSON_BODY, "bad_credentials", "rate_limited", *DISK),
+        example='-u alice --json \'{"password":"correct horse battery staple"}\' {url}/api/v1/session/confirm',
+    )
+    async def confirm(self, request: Request, _: OnlyJson) -> Response:
+        """The password of the session that asks."""
+        account = own_account(request)
+        fields = await reauthenticate(self.context.people, request, read_json(request, PasswordBody).password)
+        return Response(200, encode(Me(account.kind, account_info(account))), JSON, fields)
 
     @Operation(
         "DELETE",
@@ -124,7 +144,7 @@ class SignInsResource(Resource):
         parameters=OnlyJson,
         body=TokenBody,
         answers=(Success(201, "The token, with its secret.", SignInInfo),),
-        refusals=(*JSON_BODY, "forbidden", "not_found", *DISK),
+        refusals=(*JSON_BODY, "forbidden", "not_found", "reauthentication_required", *DISK),
         example='-u alice --json \'{"label":"cron","scopes":["post"]}\' {url}/api/v1/tokens',
     )
     async def make_token(self, request: Request, _: OnlyJson) -> Response:
@@ -153,6 +173,21 @@ async def begin_first_session(people: People, request: Request, account: Account
 
 def _user_agent(request: Request) -> str:
     return (request.field(b"user-agent") or b"").decode("latin-1")
+
+
+async def reauthenticate(people: People, request: Request, password: str) -> Fields:
+    """Check a password again; for what is dangerous it has been given now: the header fields. Raises Refusal."""
+    require_safe_line(request)
+    renewed = await people.sign_ins.reauthenticate(request.actor, password)
+    request.actor = renewed.actor
+    return renewed_fields(request, renewed.secret)
+
+
+def renewed_fields(request: Request, secret: str | None) -> Fields:
+    """The header fields for a session that has another secret from now on; none where that is None."""
+    if secret is None:
+        return ()
+    return ((FieldName.SET_COOKIE, set_cookie(request.peer, secret, SESSION_MS // 1000)),)
 
 
 def require_safe_line(request: Request) -> None:

@@ -68,5 +68,5 @@ class Streams:
             session.forget = self._context.people.identities.watch(request.actor, session.signed_out)
 
     def _client(self, request: Request, place: Place) -> Client:
-        rule = self._context.policies.rule(request.actor, "read")
+        rule = self._context.policies.lasting_rule(request.actor, "read")
         return Client(request.actor, self._guard.bill(request), place.keep(), who(request.actor), rule)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from parlour.chat.account_steps import account_now, free_look, keep_an_owner, set_password
@@ -14,7 +15,9 @@ from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.profiles import ProfileChange, change_account
 from parlour.chat.recheck import require_unchanged
+from parlour.chat.registrations import RegistrationRates, require_registration
 from parlour.chat.server_log import append_to_log, by, end_invitations
+from parlour.chat.sign_ins import renew
 from parlour.chat.tables.accounts import (
     ADD_ACCOUNT,
     BOTS_OF,
@@ -24,22 +27,25 @@ from parlour.chat.tables.accounts import (
     SET_STATE,
 )
 from parlour.chat.tables.invitations import END_ALL_BY, END_ALL_FOR_ACCOUNTS_BY
-from parlour.chat.tables.sessions import END_SIGN_INS_OF
+from parlour.chat.tables.server_settings import SETTING, SettingRow
+from parlour.chat.tables.sessions import END_SESSIONS_BUT, END_SIGN_INS_OF
 from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import Account, Role, account_name, check_password
 from parlour.core.actor import OPERATOR, Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log
 from parlour.core.names import display_name
-from parlour.core.payloads import AccountChanged
+from parlour.core.payloads import AccountChanged, SignInChanged
 from parlour.core.secret import digest
+from parlour.core.server_settings import ServerSettings
 
 
 class NewPassword(NamedTuple):
-    """The password that somebody has, and the one that is wanted."""
+    """The password that somebody has, and the one that is wanted; `secret` is what the session has from then on."""
 
     old: str
     new: str
+    secret: str | None = None
 
 
 class Accounts:
@@ -54,7 +60,10 @@ class Accounts:
         identities: Identities,
         invitations: Invitations,
         passwords: Passwords,
+        rates: RegistrationRates | None,
     ) -> None:
+        """`rates` limits those who make accounts without an invitation; None limits nobody."""
+        self._rates = rates
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -63,6 +72,30 @@ class Accounts:
         self._invitations = invitations
         self._passwords = passwords
 
+    async def register_openly(self, name: str, display: str, password: str, address: str) -> Account:
+        """Make an account without an invitation, where everybody may.
+
+        Raises Refusal("registration_closed"), ("name_taken"), ("rate_limited"), …
+        """
+        require_registration(_registration(await self._store.query(SETTING("registration"))))
+        account = self._new(name, display, password, "member")
+        if self._rates is not None:
+            self._rates.take(address, self._clock.monotonic())
+        hashed = await self._passwords.hash(password, address)
+        return await self._store.run(self._register_openly(account, hashed))
+
+    def _register_openly(self, account: Account, hashed: str) -> Transaction[Account]:
+        require_registration(_registration((yield SETTING("registration"))))
+        return (yield from self._add(OPERATOR, account, hashed))
+
+    def _new(self, name: str, display: str, password: str, role: Role) -> Account:
+        """An account as it is wanted. What is refused here costs no hash, and is counted for no rate."""
+        name = account_name(name)
+        display = display_name(display or name)
+        check_password(password, name, display)
+        self._require_unlike(name, display, "")
+        return Account(f"u_{self._ids.token()}", name, display, "member", role, None, "active")
+
     async def register(self, secret: str, name: str, display: str, password: str, address: str = "") -> Account:
         """Make an account by an invitation. Raises Refusal("link_gone"), ("name_taken"), ("weak_password"), …"""
         invitation = await self._invitations.find(secret)
@@ -70,13 +103,10 @@ class Accounts:
             raise Refusal("link_gone")
         if invitation.role == "none":
             raise Refusal("forbidden", "This link is for those who have an account: sign in.")
-        name = account_name(name)
-        display = display_name(display or name)
-        check_password(password, name, display)
-        self._require_unlike(name, display, "")
+        if invitation.role != "owner":
+            require_registration(_registration(await self._store.query(SETTING("registration"))), "invitation")
+        account = self._new(name, display, password, invitation.role)
         hashed = await self._passwords.hash(password, address)
-        id_ = f"u_{self._ids.token()}"
-        account = Account(id_, name, display, "member", invitation.role, None, "active")
         return await self._store.run(self._register(invitation.id, digest(secret), account, hashed))
 
     def _register(self, id_: str, invitation: str, account: Account, hashed: str) -> Transaction[Account]:
@@ -84,6 +114,8 @@ class Accounts:
             if (yield OWNERS()):
                 raise Refusal("link_gone")
             return (yield from self._add(OPERATOR, account, hashed))
+        if account.role != "owner":
+            require_registration(_registration((yield SETTING("registration"))), "invitation")
         used = yield from use_invitation(invitation, self._clock.now_ms(), SYSTEM)
         yield from self._add(OPERATOR, account, hashed)
         room = used.room
@@ -137,11 +169,30 @@ class Accounts:
             address = actor.address or ""
             before = await self._identities.password_is(account, password.old, account.name, address, actor.sign_in)
             hashed = await self._passwords.hash(password.new, address)
+            if password.secret is not None:
+                return await self._store.run(self._change(actor, account.id, change, before, hashed, password.secret))
         return await self._store.run(change_account(actor, account.id, change, before, hashed))
 
-    async def change_password(self, actor: Actor, old: str, new: str) -> None:
-        """Set a new password; all other sessions end. Raises Refusal("bad_credentials"), ("weak_password"), …"""
-        await self.change(actor, ProfileChange(), NewPassword(old, new))
+    def _change(
+        self, actor: Actor, id_: str, change: ProfileChange, before: str, hashed: str, secret: str
+    ) -> Transaction[Account]:
+        account = yield from change_account(actor, id_, change, before, hashed)
+        if actor.sign_in is not None:
+            yield from renew(account, actor.sign_in, secret, self._clock.now_ms())
+        return account
+
+    async def change_password(self, actor: Actor, old: str, new: str) -> str | None:
+        """Set a new password; all other sessions end. The secret that the session of the actor has from now on.
+
+        None for an actor without a session. Raises Refusal("bad_credentials"), ("weak_password"), …
+        """
+        secret = self.new_secret(actor)
+        await self.change(actor, ProfileChange(), NewPassword(old, new, secret))
+        return secret
+
+    def new_secret(self, actor: Actor) -> str | None:
+        """A secret for the session of an actor that changes the password (`NewPassword`); None without a session."""
+        return self._ids.secret() if actor.credential == "session" else None
 
     async def former_names(self, account: Account) -> list[str]:
         """The names that an account has had: they lead to it, and nobody else gets them."""
@@ -162,7 +213,7 @@ class Accounts:
         return (yield from set_password(OPERATOR, id_, hashed, ""))
 
     async def set_role(self, actor: Actor, account: Account, role: Role) -> Account:
-        """Give an account another role. Raises Refusal("forbidden"), also for the last owner."""
+        """Give an account another role; its sessions end. Raises Refusal("forbidden"), also for the last owner."""
         self._require_above(actor, account, role)
         if account.kind == "bot":
             raise Refusal("forbidden", "A bot has no role on the server: whoever owns it would have that too.")
@@ -178,6 +229,7 @@ class Accounts:
 
     def _require_above(self, actor: Actor, account: Account, role: Role) -> None:
         self._policies.require(actor, "administer", None)
+        self._identities.require_recent(actor)
         if actor.account is None or actor.account.has_role("owner"):
             return
         if "owner" in (account.role, role):
@@ -195,13 +247,24 @@ class Accounts:
         return actor.account
 
 
+def _registration(rows: Sequence[SettingRow]) -> str:
+    """Who may make an account, where `rows` is what has been set."""
+    return rows[0].value if rows else ServerSettings().registration
+
+
 def _set_role(actor: Actor, id_: str, role: Role) -> Transaction[Account]:
     yield from require_unchanged(actor)
     yield from _spare_owners(actor, id_)
     yield from keep_an_owner(id_)
+    account = yield from account_now(id_)
+    if account.role == role:
+        return account
     yield SET_ROLE(id_, role)
     yield from end_invitations(by(actor), END_ALL_FOR_ACCOUNTS_BY(id_))
     account = yield from account_now(id_)
+    ended: list[str] = yield END_SESSIONS_BUT(id_, "")  # a session has the rights that it was begun with, or fewer
+    for sign_in in ended:
+        yield append_to_log(by(actor), SignInChanged("ended", id_, sign_in, ""))
     yield append_to_log(by(actor), AccountChanged("role", account))
     return account
 

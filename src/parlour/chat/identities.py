@@ -26,6 +26,13 @@ DAY_MS = 86_400_000
 SESSION_MS, IDLE_MS = 30 * DAY_MS, 14 * DAY_MS
 """How long a session lasts at most, and without being used."""
 
+ADMIN_SESSION_MS, ADMIN_IDLE_MS = 7 * DAY_MS, DAY_MS
+"""The same for those who run the server. OWASP has an hour; who types a long password every hour chooses a short one,
+and what is dangerous asks for it anyway (`RECENT_MS`)."""
+
+RECENT_MS = 900_000
+"""For so long after the password a session may be used for what is dangerous."""
+
 USED_EVERY_MS = 300_000
 """How far behind the time of the last use may be."""
 
@@ -51,6 +58,11 @@ class Credentials(NamedTuple):
         return digest(f"{self.name}\0{self.secret}" if self.kind == "password" else self.secret)
 
 
+def lifetime_ms(account: Account) -> tuple[int, int]:
+    """How long a session of an account lasts at most, and without being used."""
+    return (ADMIN_SESSION_MS, ADMIN_IDLE_MS) if account.has_role("admin") else (SESSION_MS, IDLE_MS)
+
+
 class Identities:
     """All accounts, and the credentials that were used last. All methods are called on the event loop."""
 
@@ -68,6 +80,7 @@ class Identities:
         self._bots: dict[str, set[str]] = {}  # ids of all, by that of their owner
         self._known = KnownCredentials()
         self._ended: dict[str, None] = {}  # ids of what has ended not long ago
+        self._renewals = 0  # sessions that have been given another secret, since the start
         self._passwords_set: dict[str, int] = {}  # how often, by the id of the account, since the start
         self._watchers: dict[str, dict[Callable[[Refusal], None], str | None]] = {}
 
@@ -132,7 +145,8 @@ class Identities:
         if now_ms - known.used_ms > USED_EVERY_MS and known.sign_in is not None:
             self._used(credentials.key, known, now_ms)
         account = self._accounts[known.account]
-        return Actor(account.kind, account.id, known.kind, address, account, known.sign_in, known.scopes, known.rooms)
+        sign_in, scopes, rooms, authenticated_ms = known.sign_in, known.scopes, known.rooms, known.authenticated_ms
+        return Actor(account.kind, account.id, known.kind, address, account, sign_in, scopes, rooms, authenticated_ms)
 
     async def identify(self, credentials: Credentials, address: str) -> Actor | None:
         """Who asks; None for a session that has ended.
@@ -145,13 +159,24 @@ class Identities:
         elif credentials.kind == "token" and not is_api_token(credentials.secret):
             raise Refusal("bad_credentials", "This is not a whole token: it may be cut or have a typing error.")
         else:
-            known = await self._find(credentials)
+            renewals = -1
+            while renewals != self._renewals:  # what was read may have been the old secret of a session
+                renewals = self._renewals
+                known = await self._find(credentials)
         if known is None:
             if credentials.kind == "session":
                 return None
             raise Refusal("bad_credentials")
         self._known.keep(credentials.key, known)
         return self.actor(credentials, address)
+
+    def require_recent(self, actor: Actor) -> None:
+        """Raises Refusal("reauthentication_required") for a session whose password was given too long ago.
+
+        Tokens and passwords in each request are secrets that are given each time.
+        """
+        if actor.credential == "session" and self._clock.now_ms() - actor.authenticated_ms > RECENT_MS:
+            raise Refusal("reauthentication_required", "Give your password again for this: it was a while ago.")
 
     async def password_is(
         self, account: Account | None, password: str, name: str, address: str, device: str | None = None
@@ -194,7 +219,10 @@ class Identities:
         if found.kind == "token":
             scopes = frozenset(found.scopes.split())  # type: ignore[arg-type]
         rooms = frozenset(found.rooms.split()) if found.rooms else None
-        return Known(found.kind, found.account, found.id, scopes, found.made_ms, found.expires_ms, found.used_ms, rooms)
+        return Known(
+            *(found.kind, found.account, found.id, scopes, found.made_ms, found.expires_ms, found.used_ms, rooms),
+            found.authenticated_ms,
+        )
 
     def _is_active(self, id_: str) -> bool:
         account = self._accounts.get(id_)
@@ -204,7 +232,8 @@ class Identities:
         """Remember that it is used; a session lives longer for it, a token does not."""
         expires_ms = known.expires_ms
         if known.kind == "session":
-            expires_ms = min(known.made_ms + SESSION_MS, now_ms + IDLE_MS)
+            longest_ms, idle_ms = lifetime_ms(self._accounts[known.account])
+            expires_ms = min(known.made_ms + longest_ms, now_ms + idle_ms)
         self._known.keep(key, known._replace(used_ms=now_ms, expires_ms=expires_ms))
         assert known.sign_in is not None
         self._store.run(_use(known.sign_in, now_ms, expires_ms)).add_done_callback(_ignore)
@@ -250,6 +279,9 @@ class Identities:
             self._account_changed(payload)
         elif isinstance(payload, SignInChanged) and payload.what == "ended":
             self._sign_in_ended(payload.account, payload.sign_in)
+        elif isinstance(payload, SignInChanged) and payload.what == "renewed":
+            self._renewals += 1
+            self._known.forget_of(payload.account, lambda known: known.sign_in == payload.sign_in)
 
     def _account_changed(self, change: AccountChanged) -> None:
         self._learn(change.account)

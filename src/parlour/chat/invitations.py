@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from parlour.chat.guests import author_of
-from parlour.chat.identities import DAY_MS
+from parlour.chat.identities import DAY_MS, Identities
 from parlour.chat.members import come_in
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
@@ -51,7 +51,8 @@ class NewInvitation(NamedTuple):
 class Invitations:
     """Makes, lists and ends invitations."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, policies: Policies) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: Ids, policies: Policies, identities: Identities) -> None:
+        self._identities = identities
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -78,6 +79,8 @@ class Invitations:
             self._policies.require(actor, "administer", None)
         if role == "owner":
             _require_owner(actor)
+        if role in ("admin", "owner"):
+            self._identities.require_recent(actor)
         if not 1 <= uses <= MAX_INVITATION_USES:
             raise Refusal("bad_parameter", f"An invitation is for 1 to {MAX_INVITATION_USES} people.", field="uses")
         if not 1 <= days <= MAX_INVITATION_DAYS:
@@ -89,6 +92,7 @@ class Invitations:
         """A link for an owner, of one use, that works for an hour; an earlier one ends. Raises Refusal."""
         self._policies.require(actor, "administer", None)
         _require_owner(actor)
+        self._identities.require_recent(actor)
         return await self._store.run(self._for_owner(actor))
 
     async def reset(self, actor: Actor, account: Account) -> NewInvitation:
@@ -98,6 +102,7 @@ class Invitations:
             raise Refusal("forbidden", "Only an owner resets an owner.")
         if account.kind != "member" or account.state != "active":
             raise Refusal("bad_parameter", "This account has no password.", field="name")
+        self._identities.require_recent(actor)
         return await self._store.run(self._reset(actor, account))
 
     async def find(self, secret: str) -> Invitation:

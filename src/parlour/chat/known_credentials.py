@@ -25,6 +25,7 @@ class Known(NamedTuple):
     expires_ms: int
     used_ms: int
     rooms: frozenset[str] | None = None
+    authenticated_ms: int = 0
 
 
 class KnownCredentials:

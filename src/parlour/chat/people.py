@@ -10,6 +10,8 @@ from parlour.chat.invitations import Invitations
 from parlour.chat.passwords import Passwords
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
+from parlour.chat.registrations import RegistrationRates
+from parlour.chat.server_settings import LiveSettings
 from parlour.chat.sign_ins import SignIns
 
 
@@ -21,16 +23,28 @@ class People(NamedTuple):
     sign_ins: SignIns
     invitations: Invitations
     accounts: Accounts
+    settings: LiveSettings
 
 
-def people_of(store: Store, clock: Clock, ids: Ids, policies: Policies, passwords: Passwords) -> People:
-    """The verbs of people over a store; `identities.load` is to be called before anybody asks."""
+def people_of(
+    store: Store,
+    clock: Clock,
+    ids: Ids,
+    policies: Policies,
+    passwords: Passwords,
+    rates: RegistrationRates | None = None,
+) -> People:
+    """The verbs of people over a store; `identities.load` and `settings.load` come before anybody asks.
+
+    `rates` limits those who make accounts without an invitation; None limits nobody.
+    """
     identities = Identities(store, clock, passwords)
-    invitations = Invitations(store, clock, ids, policies)
+    invitations = Invitations(store, clock, ids, policies, identities)
     return People(
         passwords,
         identities,
         SignIns(store, clock, ids, identities),
         invitations,
-        Accounts(store, clock, ids, policies, identities, invitations, passwords),
+        Accounts(store, clock, ids, policies, identities, invitations, passwords, rates),
+        LiveSettings(store, policies, identities),
     )

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
+from parlour.core.event import AuthorKind
 from parlour.core.names import PRIVATE
 from parlour.core.payloads import Payload
-from parlour.core.permissions import RIGHTS, Access, Right, Rule, Who, first_seq, refused_everywhere, rule
-from parlour.core.policy import NO_POLICY, NO_ROOM, Policy
+from parlour.core.permissions import (
+    RIGHTS,
+    Access,
+    Right,
+    Rule,
+    Who,
+    first_seq,
+    refused_everywhere,
+    refused_new_room,
+    rule,
+)
+from parlour.core.policy import NO_POLICY, NO_ROOM, Policy, ServerAccess
+from parlour.core.server_settings import RoomMakers
 
 _WRONG_ROOM = "This token is for another room."
 
@@ -26,12 +38,18 @@ class Policies:
     """
 
     def __init__(self, server: Access) -> None:
-        """`load` is to be called before anybody asks."""
-        self.server = server
-        self._rules = {right: {kind: rule(Who(kind), right, server) for kind in row} for right, row in RIGHTS.items()}
-        self._rule = lru_cache(maxsize=4096)(lambda who, right: rule(who, right, server))
+        """`load` is to be called before anybody asks. `server` is who may take part while nobody has set that."""
+        self.room_makers: RoomMakers = "members"
+        self.set_access(ServerAccess(0, server))
         self._rooms: dict[str, Policy] = {}
         self._of_account: defaultdict[str, set[str]] = defaultdict(set)  # account to the rooms that it is a member of
+
+    def set_access(self, access: ServerAccess) -> None:
+        """Who may take part in the server from here on; `server_seq` is the seq of the event that says so."""
+        self.server_seq, self.server = access
+        server = access.access
+        self._rules = {right: {kind: rule(Who(kind), right, server) for kind in row} for right, row in RIGHTS.items()}
+        self._rule = lru_cache(maxsize=4096)(lambda who, right: rule(who, right, server))
 
     def load(self, rooms: Mapping[str, Policy]) -> None:
         """Take the policies that the store has (`Store.policies`)."""
@@ -94,6 +112,19 @@ class Policies:
         if actor.account is None:
             return self._rules[right][actor.kind]
         return self._rule(who(actor), right)
+
+    def lasting_rule(self, actor: Actor, right: Right) -> Rule:
+        """The same for what goes on for long: it judges a guest by the access that the server has then."""
+        if actor.account is None:
+            return partial(self._by_kind, right, actor.kind)
+        return self._rule(who(actor), right)
+
+    def _by_kind(self, right: Right, kind: AuthorKind, policy: Policy) -> Refusal | None:
+        return self._rules[right][kind](policy)
+
+    def refused_new_room(self, actor: Actor) -> Refusal | None:
+        """Why an actor makes no room here; None if it may, or if nobody has said otherwise."""
+        return None if self.room_makers == "members" else refused_new_room(who(actor), self.room_makers)
 
     def may(self, actor: Actor, right: Right, room: str) -> bool:
         """Whether an actor has a right in a room, by its canonical name."""

@@ -14,7 +14,7 @@ from parlour.core.addresses import SITE, AddressBuckets, site_of
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.core.limits import Buckets, Limits
-from parlour.core.names import check_key, room_name
+from parlour.core.names import DEFAULT_ROOM, check_key, room_name
 from parlour.core.payloads import Message
 from parlour.core.text import check_text
 
@@ -104,13 +104,16 @@ class Posting:
         author = self._guests.author(actor, name)
         payload = Message(check_text(text))
         checked = None if key is None else check_key(key)
-        draft = Draft(room, author, payload, checked, None, judged_at, judge)  # names would cost a tenth of a post
+        policies = self._policies  # names of the fields would cost a tenth of a post
+        draft = Draft(room, author, payload, checked, None, judged_at, judge, policies.server_seq)
+        if policies.room_makers != "members" and room != DEFAULT_ROOM:
+            draft.if_first = policies.refused_new_room(actor)
         address = actor.address
         if self._rates is not None and address is not None:
             now = self._clock.monotonic()
             self._rates.take(author, address, draft.room, now)
             new_rooms = self._new_rooms
-            if room not in new_rooms.known:
+            if room not in new_rooms.known and draft.if_first is None:
                 done = new_rooms.count(draft, address, done, now)
                 try:
                     self._store.append(draft, done)

@@ -51,6 +51,8 @@ class Rooms:
         Raises Refusal("name_taken") for a public room that is there already, ("bad_room_name"), ("bad_parameter"), …
         """
         self._policies.require(actor, "create", None)
+        if (refusal := self._policies.refused_new_room(actor)) is not None:
+            raise refusal
         settings = _checked(settings)
         if settings.access == "private":
             word = room_word(name or settings.title or "", _WORD_CHARS)

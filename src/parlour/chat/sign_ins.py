@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from parlour.chat.guests import author_of
-from parlour.chat.identities import DAY_MS, IDLE_MS, Identities
+from parlour.chat.identities import DAY_MS, SIGN_IN_ENDED, Identities, lifetime_ms
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.recheck import require_unchanged
 from parlour.chat.server_log import append_to_log, by
@@ -14,6 +14,7 @@ from parlour.chat.tables.sessions import (
     ADD_SIGN_IN,
     END_SESSIONS_BUT,
     END_SIGN_IN,
+    RENEW_SIGN_IN,
     SIGN_INS_OF,
     SignIn,
 )
@@ -40,6 +41,13 @@ class NewSignIn(NamedTuple):
     sign_in: SignIn
     account: Account
     secret: str
+
+
+class NewSecret(NamedTuple):
+    """The secret that a session has from now on, None for what is no session; and the actor that asks."""
+
+    secret: str | None
+    actor: Actor
 
 
 class SignIns:
@@ -71,10 +79,27 @@ class SignIns:
         Raises Refusal("bad_credentials") if the account has been disabled, or has another password, meanwhile.
         """
         secret, id_ = self._ids.secret(), f"s_{self._ids.token()}"
-        now_ms = self._clock.now_ms()
-        row = SignIn(id_, account.id, "session", _label(device(user_agent)), "", now_ms, now_ms, now_ms + IDLE_MS)
+        now_ms, label = self._clock.now_ms(), _label(device(user_agent))
+        ends_ms = now_ms + lifetime_ms(account)[1]
+        row = SignIn(id_, account.id, "session", label, "", now_ms, now_ms, ends_ms, authenticated_ms=now_ms)
         await self._store.run(_begin(account, row, secret, MAX_SESSIONS, hashed))
         return NewSignIn(row, account, secret)
+
+    async def reauthenticate(self, actor: Actor, password: str) -> NewSecret:
+        """Give the password again for a session: it gets another secret, and may be used for what is dangerous.
+
+        What is no session stays as it is. Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded").
+        """
+        account = actor.account
+        if account is None:
+            raise Refusal("login_required", "Sign in first.")
+        address = actor.address or ""
+        hashed = await self._identities.password_is(account, password, account.name, address, actor.sign_in)
+        if actor.credential != "session" or actor.sign_in is None:
+            return NewSecret(None, actor)
+        secret, now_ms = self._ids.secret(), self._clock.now_ms()
+        await self._store.run(_reauthenticate(actor, account, actor.sign_in, secret, now_ms, hashed))
+        return NewSecret(secret, actor._replace(authenticated_ms=now_ms))
 
     async def make_token(
         self,
@@ -100,6 +125,8 @@ class SignIns:
             raise Refusal("bad_parameter", f"A token lasts 1 to {MAX_TOKEN_DAYS} days.", field="days")
         if not label.strip():
             raise Refusal("bad_parameter", "Say what the token is for.", field="label")
+        if "admin" in scopes:
+            self._identities.require_recent(actor)
         token, id_ = api_token(self._ids.secret()), f"t_{self._ids.token()}"
         now_ms = self._clock.now_ms()
         wanted, where = " ".join(scope for scope in SCOPES if scope in scopes), " ".join(sorted(names or ()))
@@ -182,7 +209,10 @@ def _begin(account: Account, row: SignIn, secret: str, at_most: int, hashed: str
         yield END_SIGN_IN(oldest.id, account.id)
         yield append_to_log(author_of(account), SignInChanged("ended", account.id, oldest.id, oldest.label))
     hashed, made, expires = digest(secret), row.made_ms, row.expires_ms
-    yield ADD_SIGN_IN(hashed, row.id, account.id, row.kind, row.label, row.scopes, made, expires, row.rooms)
+    authenticated_ms = row.authenticated_ms
+    yield ADD_SIGN_IN(
+        hashed, row.id, account.id, row.kind, row.label, row.scopes, made, expires, row.rooms, authenticated_ms
+    )
     yield append_to_log(author_of(account), SignInChanged("begun", account.id, row.id, row.label))
 
 
@@ -191,6 +221,23 @@ def _make_token(actor: Actor, account: Account, row: SignIn, secret: str) -> Tra
     if by_what is not None and by_what.kind == "token" and row.expires_ms > by_what.expires_ms:
         raise Refusal("forbidden", "A token makes no token that lasts longer than itself.", field="days")
     yield from _begin(account, row, secret, MAX_TOKENS)
+
+
+def _reauthenticate(
+    actor: Actor, account: Account, id_: str, secret: str, now_ms: int, hashed: str
+) -> Transaction[None]:
+    yield from require_unchanged(actor)
+    if (yield PASSWORD_OF(account.id)) != [hashed]:
+        raise Refusal("bad_credentials")
+    yield from renew(account, id_, secret, now_ms)
+
+
+def renew(account: Account, id_: str, secret: str, now_ms: int) -> Transaction[None]:
+    """Give a session another secret, and the time at which its password was given. Raises Refusal if it has ended."""
+    labels: list[str] = yield RENEW_SIGN_IN(id_, account.id, digest(secret), now_ms)
+    if not labels:
+        raise Refusal("login_required", SIGN_IN_ENDED)
+    yield append_to_log(author_of(account), SignInChanged("renewed", account.id, id_, labels[0]))
 
 
 def _end(actor: Actor, account: str, id_: str) -> Transaction[None]:

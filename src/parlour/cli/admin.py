@@ -1,4 +1,4 @@
-"""`parlour admin`: owner, invitations, people and rooms of a running server, through the operator's socket."""
+"""`parlour admin`: owner, settings, invitations, people and rooms of a running server, by the operator's socket."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from parlour.cli.operator import ask_server
 from parlour.cli.output import EXIT_UNREACHABLE, fail
 from parlour.cli.streams import write_line
 from parlour.core.accounts import ROLES
+from parlour.core.errors import Refusal
+from parlour.core.server_settings import SERVER_SETTINGS, check_setting
 from parlour.core.text import visible
 
 _EXIT_CODES = (
@@ -156,6 +158,35 @@ def _room_line(room: Any) -> str:
 
 
 _MARKS = {"announcements": "read_only", "archived": "archived"}
+
+
+@admin.command("settings", epilog=_EXIT_CODES)
+@data_option()
+def settings(directory: Path) -> int:
+    """List the settings that change while the server runs, with what each can be."""
+    return _run(directory, "GET", "/api/v1/settings", None, _settings)
+
+
+@admin.command("set", epilog=_EXIT_CODES)
+@click.argument("name", type=click.Choice([row.name for row in SERVER_SETTINGS]))
+@click.argument("value")
+@data_option()
+def set_(name: str, value: str, directory: Path) -> int:
+    """Set the setting NAME to VALUE, at once and for good: a later start goes on with it."""
+    try:
+        check_setting(name, value)
+    except Refusal as refusal:
+        raise click.BadParameter(refusal.detail, param_hint="VALUE") from refusal
+    return _run(directory, "PATCH", "/api/v1/settings", {name: value}, lambda _: f"{name} is {value}")
+
+
+def _settings(found: Any) -> str:
+    lines = []
+    for each in found["settings"]:
+        by = "" if "seq" in each else "  (nobody has set it)"
+        lines.append(f"{each['name']} = {each['value']}{by}  {each['meaning']}:")
+        lines += [f"    {value:<12} {meaning}" for value, meaning in each["values"].items()]
+    return "\n".join(lines)
 
 
 def _change(directory: Path, name: str, body: object, done: str) -> int:

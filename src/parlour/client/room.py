@@ -8,9 +8,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from parlour.core.base_path import base_path
 from parlour.core.errors import Refusal
-from parlour.core.names import room_name
-
-DEFAULT_ROOM = "lobby"
+from parlour.core.names import DEFAULT_ROOM, room_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class Actor(NamedTuple):
     sign_in: str | None = None
     scopes: frozenset[Scope] | None = None
     rooms: frozenset[str] | None = None
+    authenticated_ms: int = 0
+    """Of a session: when the password was given last, in milliseconds since 1970."""
 
 
 @lru_cache(maxsize=4096)

@@ -42,6 +42,8 @@ _TABLE = (
     ErrorKind("login_required", 401, "Only members may do this"),
     ErrorKind("bad_credentials", 401, "The name, the password or the token is wrong"),
     ErrorKind("forbidden", 403, "You may not do this"),
+    ErrorKind("reauthentication_required", 403, "Give your password again"),
+    ErrorKind("registration_closed", 403, "Not everybody makes an account here"),
     ErrorKind("read_only", 403, "Nobody, or not everybody, adds to this room"),
     ErrorKind("cross_origin", 403, "Requests from other sites are refused"),
     ErrorKind("not_found", 404, "There is nothing here"),

@@ -53,6 +53,11 @@ class Draft(Struct):
     """
     judge: Callable[[Policy], Refusal | None] | None = None
     """Why the author may not make this event under a policy, or None if they may; pure, called on any thread."""
+    server_at: int = 0
+    """The seq of the newest event that set the access of the server (0: none) at that moment.
+
+    If there is a newer one when the draft's turn comes, the store judges by that whether the author may go on.
+    """
     if_first: Refusal | None = None
     """What the store answers, and nothing is stored, if the room does not exist yet; None makes the room."""
 
@@ -60,12 +65,6 @@ class Draft(Struct):
     def type(self) -> str:
         """The type of the event."""
         return self.payload.type
-
-    def judged_by(self, policy: Policy) -> Refusal | None:
-        """Why the event may not be stored under the newest policy of its room; None if it may."""
-        if self.judged_at is None or self.judged_at >= policy.seq or self.judge is None:
-            return None
-        return self.judge(policy)
 
 
 class Stored(NamedTuple):

@@ -97,6 +97,12 @@ class Limits:
     address_new_rooms_burst: int = _setting(40, 1, 100_000, "New rooms from one address at once.")
     new_rooms_per_s: float = _setting(10.0, 0.01, 100_000, "New rooms from all addresses together, on average.")
     new_rooms_burst: int = _setting(600, 1, 1_000_000, "New rooms from all addresses together at once.")
+    address_registrations_per_h: int = _setting(
+        5, 1, 1_000_000, "Accounts made in an hour from one address, or one /48 of IPv6, without an invitation."
+    )
+    registrations_per_10_min: int = _setting(
+        30, 1, 1_000_000, "Accounts made in ten minutes from all addresses together, without an invitation."
+    )
     typing_per_s: float = _setting(1.0, 0.01, 100_000, "Signs of typing of one sender in one room, on average.")
     address_typing_per_s: float = _setting(5.0, 0.01, 100_000, "Signs of typing from one address, on average.")
     room_typing_per_s: float = _setting(10.0, 0.01, 100_000, "Signs of typing shown in one room, on average.")

@@ -36,6 +36,9 @@ RESERVED: frozenset[str] = frozenset(_RESERVED_WORDS.split())
 """First path segments that the server needs itself (docs/protocol.md#room), now or later, or that browsers and crawlers
 ask for by themselves; no room can have these names."""
 
+DEFAULT_ROOM = "lobby"
+"""Of whoever names none: the room at `/`."""
+
 PRIVATE = "~"
 """How the name of a private room begins: nobody makes one by posting to it (docs/decisions/0022-rooms.md)."""
 

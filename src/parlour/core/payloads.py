@@ -84,10 +84,13 @@ class AccountChanged(Payload, frozen=True, gc=False):
 
 
 class SignInChanged(Payload, frozen=True, gc=False):
-    """A session or an API token of an account has begun or ended; in the log of the server."""
+    """A session or an API token of an account has begun or ended; in the log of the server.
+
+    `renewed`: a session has another secret, because the password was given again or is a new one.
+    """
 
     type: ClassVar[str] = "sign_in"
-    what: Literal["begun", "ended"]
+    what: Literal["begun", "renewed", "ended"]
     account: str
     sign_in: str
     label: str

@@ -11,6 +11,7 @@ from parlour.core.event import AuthorKind
 from parlour.core.payloads import Access as Access
 from parlour.core.payloads import RoomRole
 from parlour.core.policy import NO_POLICY, Policy
+from parlour.core.server_settings import RoomMakers
 
 Right = Literal["read", "post", "moderate", "govern", "create", "ticket", "account", "administer"]
 
@@ -76,6 +77,7 @@ _FOR_MEMBERS = "This server is for members only: sign in."
 _CLOSED = "This room is closed to guests."
 _NO_ROOM = "There is no such room, or it is not open to you."
 _ARCHIVED = "This room is archived: it can be read, and nothing is added to it."
+_NO_NEW_ROOMS = "Only those who run this server make rooms here."
 _READ_ONLY = "Only the moderators of this room write in it."
 _DETAILS: Mapping[Right, str] = {
     "read": _CLOSED,
@@ -166,6 +168,13 @@ def rule(who: Who, right: Right, server: Access) -> Rule:
         return None
 
     return judge
+
+
+def refused_new_room(who: Who, makers: RoomMakers) -> Refusal | None:
+    """Why an actor makes no room on a server with this setting, not even by a first message; None if it may."""
+    if makers == "members" or who.has_role("admin"):
+        return None
+    return Refusal("forbidden", _NO_NEW_ROOMS)
 
 
 def first_seq(who: Who, policy: Policy) -> int:

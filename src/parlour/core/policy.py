@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from parlour.core.payloads import History, MemberChanged, Payload, RoomAccess, RoomRole, Settings
+from parlour.core.payloads import (
+    Access,
+    History,
+    MemberChanged,
+    Payload,
+    RoomAccess,
+    RoomRole,
+    ServerChanged,
+    Settings,
+)
 
 
 class Membership(NamedTuple):
@@ -64,6 +73,19 @@ class Policy(NamedTuple):
     def owners(self) -> list[str]:
         """The ids of the accounts that own the room."""
         return [account for account, member in self.members.items() if member.role == "owner"]
+
+
+class ServerAccess(NamedTuple):
+    """Who may take part in the server, as its newest event that set this says; `seq` is 0 if nobody ever has."""
+
+    seq: int = 0
+    access: Access = "open"
+
+    def after(self, seq: int, payload: Payload) -> ServerAccess:
+        """The access from the event `seq` of the server's log on."""
+        if isinstance(payload, ServerChanged) and payload.setting == "access":
+            return ServerAccess(seq, "open" if payload.value == "open" else "members")
+        return self
 
 
 NO_POLICY = Policy(0, "open")

@@ -50,8 +50,9 @@ class Admission:
 
     All requests with an equal head share one. A body has at most `max_body` bytes, and none is expected where that is
     0; `right` is what the actor needs, None where the answer is public; `passed` is the peer that the guard has let
-    through with this head, as `actor`; `takes_ticket`: a ticket in the address can say who asks. The head refers to
-    its admission, never the other way round.
+    through with this head, as `actor`, when the access of the server was that of the event `passed_at`;
+    `takes_ticket`: a ticket in the address can say who asks. The head refers to its admission, never the other way
+    round.
     """
 
     handler: Handler
@@ -59,6 +60,7 @@ class Admission:
     max_body: int
     right: Right | None
     passed: Peer | None = None
+    passed_at: int = 0
     actor: Actor = field(init=False)
     cached: dict[Callable[[Request], Any], Any] = field(default_factory=dict)
     takes_ticket: bool = False

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -57,6 +58,12 @@ class Session(Protocol):
 
     def drain(self, reconnect_after_ms: int) -> None:
         """The server is going down: say bye and close."""
+
+    def access_changed(self) -> Callable[[], None] | None:
+        """Other people may take part in the server from now on: show nothing more, if the peer is none of them.
+
+        Then what is returned is called soon, to say so and end.
+        """
 
     def closed(self) -> None:
         """The connection is gone; called exactly once, nothing is called after it."""

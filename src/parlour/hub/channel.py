@@ -58,7 +58,8 @@ class Channel:
         self._on_unused = on_unused
         self._chunks: dict[Encoder | None, list[Chunk]] = {}  # under None the readers whose encoder is not shared
         self._behind: dict[Behind, None] | None = None  # positions that are not live
-        self.waiters: dict[asyncio.Future[bool], None] = {}  # of requests, in the order in which they came
+        # Of requests, in the order in which they came, each with what says whether it may go on waiting.
+        self.waiters: dict[asyncio.Future[bool], Callable[[], bool] | None] = {}
         self._is_repairing = False
         self._replays: dict[tuple[Encoder, int], tuple[int, bytes]] = {}
 
@@ -238,12 +239,15 @@ class Channel:
             self._replays.clear()
             self._on_unused(self)
 
-    async def wait_for_news(self, seq: int, seconds: float) -> bool:
-        """Wait until there are events after `seq`; False when there were none in time, or the server stops."""
+    async def wait_for_news(self, seq: int, seconds: float, may_wait: Callable[[], bool] | None = None) -> bool:
+        """Wait until there are events after `seq`; False when there were none in time, or the server stops.
+
+        Also once the server has another access and `may_wait` says no.
+        """
         if self.head > seq or self._resources.is_ending:
             return self.head > seq
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self.waiters[waiter] = None
+        self.waiters[waiter] = may_wait
         try:
             async with asyncio.timeout(seconds):
                 return await waiter
@@ -257,6 +261,12 @@ class Channel:
         waiters, self.waiters = self.waiters, {}
         for waiter in waiters:
             self._resources.wakeups.run(partial(_resolve, waiter, has_news))
+
+    def judge_waits(self) -> None:
+        """Answer the requests that may not go on waiting."""
+        for waiter, may_wait in list(self.waiters.items()):
+            if may_wait is not None and not may_wait():
+                self._resources.wakeups.run(partial(_resolve, waiter, False))
 
     def repair(self) -> None:
         """Read from the store what was committed and did not arrive here, and deliver it in order.

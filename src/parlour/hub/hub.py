@@ -147,6 +147,12 @@ class Hub:
         self.resources.catch_ups.add(resolve)
         return future
 
+    def judge_waits(self) -> None:
+        """The server has another access: let those go who may not go on waiting for news."""
+        for channel in list(self._channels.values()):
+            if channel.waiters:
+                channel.judge_waits()
+
     def end_waits(self) -> None:
         """Let every request that waits for news go without, now and from now on: the server is stopping."""
         self.resources.is_ending = True

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from parlour.chat.ports import Commit
-from parlour.core.payloads import SERVER_LOG, Payload
+from parlour.core.payloads import SERVER_LOG, Payload, ServerChanged
 from parlour.schema.event_json import payload_of
 
 
 class ServerLog:
-    """Tells its listeners what every new event of the log says."""
+    """Tells its listeners what every new event of the log says; `settings` first, with the seq, of what they are."""
 
-    def __init__(self, listeners: Sequence[Callable[[Payload], None]]) -> None:
+    def __init__(
+        self,
+        listeners: Sequence[Callable[[Payload], None]],
+        settings: Callable[[int, ServerChanged], None] | None = None,
+    ) -> None:
         self._listeners = listeners
+        self._settings = settings
 
     def committed(self, commits: Sequence[Commit]) -> None:
         """To be told before the hub is."""
@@ -21,5 +26,7 @@ class ServerLog:
             if room == SERVER_LOG:
                 for event in events:
                     payload = payload_of(event)
+                    if isinstance(payload, ServerChanged) and self._settings is not None:
+                        self._settings(event.seq, payload)
                     for listener in self._listeners:
                         listener(payload)

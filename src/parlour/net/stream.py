@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
 from parlour.http.session import Session
 from parlour.net.connection import ClosingConnection, Connection
+
+_log = logging.getLogger(__name__)
 
 FIRST_BYTES = 32768
 """So many bytes are joined into the first write: the head, what the reader missed, and that it is live now.
@@ -136,6 +142,35 @@ class StreamConnection(Connection):
     def state(self) -> str:
         """What the connection is doing."""
         return type(self.session).__name__
+
+
+ENDED_AT_ONCE = 200
+"""Streams that are ended in one iteration of the loop: a goodbye and a close are three system calls."""
+
+
+def access_changed(connections: Iterable[object]) -> None:
+    """Have every session judge whether it may go on, now that other people may take part in the server.
+
+    Those that may not show nothing from here on; many of them end a little later than the first.
+    """
+    ends: list[tuple[StreamConnection, Callable[[], None]]] = []
+    for connection in list(connections):
+        if isinstance(connection, StreamConnection) and connection.session is not None:
+            end = connection.session.access_changed()
+            if end is not None:
+                ends.append((connection, end))
+    _end_some(ends)
+
+
+def _end_some(ends: list[tuple[StreamConnection, Callable[[], None]]]) -> None:
+    for connection, end in ends[:ENDED_AT_ONCE]:
+        try:
+            end()
+        except Exception:  # one that is broken must not keep the others open
+            _log.exception("goodbye_failed")
+            connection.abort()
+    if rest := ends[ENDED_AT_ONCE:]:
+        asyncio.get_running_loop().call_soon(_end_some, rest)
 
 
 class WebSocketConnection(StreamConnection):

@@ -161,12 +161,21 @@ class SignInBody(_Body, frozen=True):
 
 
 class RegisterBody(_Body, frozen=True):
-    """A new account: the secret at the end of the invitation's link, a name, a password, and how one is shown."""
+    """A new account: a name, a password, and how one is shown.
 
-    invitation: Plain
+    `invitation` is the secret at the end of a link; where registration is open, none is needed.
+    """
+
     name: AccountName
     password: NewPassword
+    invitation: Plain | None = None
     display: DisplayName | Literal[""] = ""
+
+
+class PasswordBody(_Body, frozen=True):
+    """The password of one's account, once more."""
+
+    password: Plain
 
 
 class ResetBody(_Body, frozen=True):

@@ -13,12 +13,12 @@ from parlour.chat.statements import Query, R
 from parlour.chat.transactions import Committed, Step, drive
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft, Log, Stored
-from parlour.core.policy import NO_POLICY, Policy
+from parlour.core.policy import NO_POLICY, Policy, ServerAccess
 from parlour.schema.event_json import at_text, event_json, tombstone
 from parlour.store.changes import Batch, Changes, Item, Outcome, failed_transaction
 from parlour.store.commit_queue import CommitQueue
 from parlour.store.recent import UNLISTED
-from parlour.store.rules import expired, new_identity, repeated, time_of_next
+from parlour.store.rules import expired, judged_again, new_identity, repeated, time_of_next
 from parlour.store.sqlite.tables import run_query, tables_in_memory
 
 
@@ -49,6 +49,7 @@ class MemoryStore(CommitQueue):
         super().__init__(clock)
         self.epoch, self.secret = new_identity(ids)
         self._rooms: dict[str, _Room] = {}
+        self._server = ServerAccess()
         self._copied: set[str] | None = None  # in a transaction: the rooms that are not what they were before it
         self._commits: list[Committed] = []
         self._cursors: dict[str, int] = {}
@@ -79,13 +80,13 @@ class MemoryStore(CommitQueue):
         if isinstance(item, Draft):
             return self._append(item, changes)
         self._copied = set()
-        before = dict(self._rooms), dict(self._cursors), dict(self._oldest)
+        before = dict(self._rooms), dict(self._cursors), dict(self._oldest), self._server
         self._tables.execute("SAVEPOINT work")
         own = Changes(changes.now_ms)
         try:
             result = drive(item, partial(self._step, own))
         except Exception as error:
-            self._rooms, self._cursors, self._oldest = before
+            self._rooms, self._cursors, self._oldest, self._server = before
             self._tables.execute("ROLLBACK TO work")
             return failed_transaction(error)
         finally:
@@ -151,12 +152,12 @@ class MemoryStore(CommitQueue):
     def _append(self, draft: Draft, changes: Changes) -> Answer:
         room = self._rooms.get(draft.room)
         if room is not None:
-            if (refusal := draft.judged_by(room.policy)) is not None:
+            if (refusal := judged_again(draft, room.policy, self._server)) is not None:
                 return refusal
             if draft.key is not None and (seq := room.keys.get((draft.author.id, draft.key))) is not None:
                 return repeated(draft, room.events[seq - room.first_seq])
-        elif draft.if_first is not None:
-            return draft.if_first
+        elif (refusal := judged_again(draft, NO_POLICY, self._server) or draft.if_first) is not None:
+            return refusal
         room = self._changed(draft.room)
         seq = room.log.head_seq + 1
         at_ms = time_of_next(changes.now_ms, room.active_ms)
@@ -166,6 +167,7 @@ class MemoryStore(CommitQueue):
         if draft.key is not None:
             room.keys[draft.author.id, draft.key] = seq
         room.policy = room.policy.after(seq, draft.payload)
+        self._server = self._server.after(seq, draft.payload)
         changes.added.setdefault(draft.room, []).append(stored)
         return Appended(seq, stored.json, replay=False)
 

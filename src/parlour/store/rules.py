@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from parlour.chat.ports import Ids
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft, Stored
+from parlour.core.permissions import Who, refused_everywhere
+from parlour.core.policy import Policy, ServerAccess
 from parlour.schema.event_json import is_repeat
 
 EPOCH_LENGTH = 6
@@ -23,6 +25,20 @@ AHEAD_MS = 60_000
 """A room whose newest event is this far ahead of the clock has seen another clock; less is a step of NTP."""
 
 AHEAD_MEANING = "the clock was wrong when its newest message came, or is now: set it right"
+
+
+def judged_again(draft: Draft, policy: Policy, server: ServerAccess) -> Refusal | None:
+    """Why a draft may not be stored under the newest policy of its room and access of the server; None if it may.
+
+    It has been judged already by those that it names.
+    """
+    if draft.judged_at is None:
+        return None
+    if draft.server_at < server.seq:
+        refusal = refused_everywhere(Who(draft.author.kind), "post", server.access)
+        if refusal is not None:
+            return refusal
+    return None if draft.judged_at >= policy.seq or draft.judge is None else draft.judge(policy)
 
 
 def time_of_next(now_ms: int, newest_ms: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from parlour.chat.reading import Bill, Place
@@ -11,6 +12,7 @@ from parlour.core.actor import Actor
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
 from parlour.core.permissions import Rule, Who
+from parlour.core.policy import NO_POLICY
 from parlour.http.session import Sink
 from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
@@ -80,6 +82,10 @@ class LiveSession(Reader):
     def started(self, sink: Sink) -> None:
         """Enter every room: replay, then live."""
         self.sink = sink
+        end = self.access_changed()  # while the stream was made
+        if end is not None:
+            end()
+            return
         # The first heartbeat comes early by chance, or all that come back after a restart would have it in one second.
         sink.wake_in(self.timing.heartbeat_s * (0.25 + 0.75 * self.timing.fraction()))
         while self._starts:  # `closed` releases those that are left, if the first writes end the session
@@ -132,10 +138,24 @@ class LiveSession(Reader):
         """The server is going down."""
         self.close_with_bye(reconnect_after_ms, "the server is restarting")
 
+    def access_changed(self) -> Callable[[], None] | None:
+        """The server may be for members only now. The policy of an ordinary room refuses what no room allows."""
+        refusal = self.rule(NO_POLICY)
+        return None if refusal is None else partial(self._say_closed, self._leave_all(), refusal)
+
     def signed_out(self, refusal: Refusal) -> None:
         """What the peer is signed in with has ended: show nothing more, and end."""
-        for room in self.heads():
+        self._say_closed(self._leave_all(), refusal)
+
+    def _leave_all(self) -> list[str]:
+        """Show nothing more; the names of the rooms that were read, or are still to be entered."""
+        rooms = [*self.heads(), *(channel.room for channel, _ in self._starts)]
+        for room in rooms:
             self.leave(room)
+        return rooms
+
+    def _say_closed(self, rooms: Sequence[str], refusal: Refusal) -> None:
+        for room in rooms:
             self.show(Closed(room, refusal.code, refusal.detail), room)
         self.end_refused(refusal)
 

@@ -16,16 +16,17 @@ from parlour import log
 from parlour.chat import transactions as steps
 from parlour.chat.ports import Commit
 from parlour.chat.statements import Query
+from parlour.chat.tables.server_settings import SETTINGS, server_access
 from parlour.chat.transactions import Committed, Step, Transaction, drive
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft, Log, Stored
-from parlour.core.payloads import POLICY_PAYLOADS
+from parlour.core.payloads import POLICY_PAYLOADS, ServerChanged
 from parlour.core.policy import NO_POLICY, Policy
 from parlour.schema.event_json import at_text, event_json, tombstone
 from parlour.schema.json_line import encode
 from parlour.store.changes import Changes, Item, Outcome, failed_transaction
 from parlour.store.recent import RoomHead
-from parlour.store.rules import AHEAD_MEANING, AHEAD_MS, expired, repeated, time_of_next
+from parlour.store.rules import AHEAD_MEANING, AHEAD_MS, expired, judged_again, repeated, time_of_next
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.checksums import checksum, room_crc
 from parlour.store.sqlite.policies import policy_of, set_policy
@@ -70,6 +71,7 @@ class EventLog:
         self._connection = connection
         self._seed = seed
         self._rooms: dict[str, _Room] = {}
+        self._server = server_access(run_query(connection, SETTINGS()))
         self._said_ahead = -SAY_AHEAD_EVERY_S
 
     def append(self, items: Sequence[Item], now_ms: int) -> Outcome:
@@ -80,7 +82,7 @@ class EventLog:
         """
         while len(self._rooms) > ROOMS_CACHED:
             del self._rooms[next(iter(self._rooms))]
-        changes = Changes(now_ms)
+        changes, server = Changes(now_ms), self._server
         try:
             if self._are_plain(items):
                 try:
@@ -97,6 +99,7 @@ class EventLog:
             return self._append_in_steps(items, changes)
         except BaseException:
             self._forget(items)
+            self._server = server
             self._is_followed = True  # not known: a transaction that is undone may have removed the last cursor
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -104,14 +107,14 @@ class EventLog:
 
     def _are_plain(self, items: Sequence[Item]) -> TypeGuard[Sequence[Draft]]:
         """Whether all are drafts for rooms that exist, and none sets a policy or was judged before the newest."""
-        rooms = self._rooms
+        rooms, server_seq = self._rooms, self._server.seq
         for item in items:
             if not isinstance(item, Draft):
                 return False
             room = rooms.get(item.room) or self._find(item.room)
             if room is None or item.payload.__class__ in POLICY_PAYLOADS:
                 return False
-            if item.judged_at is not None and item.judged_at < room.policy_seq:
+            if item.judged_at is not None and (item.judged_at < room.policy_seq or item.server_at < server_seq):
                 return False
         return not self._is_followed or (self._position + 1) % DROP_COMMITS_EVERY != 0  # to drop commits is a step
 
@@ -176,11 +179,13 @@ class EventLog:
             room = self._rooms[last.room]
             room.policy, room.policy_seq = room.policy.after(room.head, last.payload), room.head
             set_policy(self._connection, room.number, room.policy, last.payload)
+        elif last.payload.__class__ is ServerChanged:
+            self._server = self._server.after(self._rooms[last.room].head, last.payload)
         return answers
 
     def _run(self, transaction: Transaction[object], changes: Changes) -> object:
         """Drive a transaction; what it has changed before it fails is undone."""
-        own = Changes(changes.now_ms)
+        own, server = Changes(changes.now_ms), self._server
         self._connection.execute("SAVEPOINT work")
         try:
             answer = drive(transaction, partial(self._step, own))
@@ -188,6 +193,7 @@ class EventLog:
             raise
         except Exception as error:
             self._connection.execute("ROLLBACK TO work")
+            self._server = server
             for name in {*own.added, *dict(own.trimmed)}:
                 self._rooms.pop(name, None)
                 self._find(name)
@@ -285,10 +291,10 @@ class EventLog:
         """The answer to a draft that is not stored: a refusal, or the event that has its key. None: store it."""
         room = self._find(draft.room)
         if room is None:
-            if draft.if_first is not None:
-                return draft.if_first
+            if (refusal := judged_again(draft, NO_POLICY, self._server) or draft.if_first) is not None:
+                return refusal
             return None if self._create(draft.room) else Refusal("storage_full", "No more rooms can be made.")
-        if (refusal := draft.judged_by(room.policy)) is not None:
+        if (refusal := judged_again(draft, room.policy, self._server)) is not None:
             return refusal
         return self._earlier(draft)
 

@@ -1,0 +1,39 @@
+"""The page that asks for the password once more, and then does what was asked for: the form goes on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from parlour.api.forms import PASSWORD_AGAIN, page
+from parlour.api.people import own_account
+from parlour.api.sign_ins import reauthenticate
+from parlour.chat.people import People
+from parlour.core.errors import Refusal
+from parlour.http.fields import Fields
+from parlour.http.request import Request
+from parlour.http.response import Response
+
+
+async def with_password(people: People, request: Request, form: Mapping[str, str]) -> Fields:
+    """Check the password in a form that has come from this page: the header fields of the answer. Raises Refusal."""
+    password = form[PASSWORD_AGAIN]
+    return await reauthenticate(people, request, password) if password else ()
+
+
+def ask_password(request: Request, path: str, form: Mapping[str, str], refusal: Refusal) -> Response:
+    """The page, in answer to a form for `path` that was refused; what is in it is sent again with the password."""
+    errors = {}
+    if form[PASSWORD_AGAIN]:
+        wrong = "This is not your password."
+        errors = {PASSWORD_AGAIN: wrong if refusal.code == "bad_credentials" else refusal.detail}
+    kept = {name: value for name, value in form.items() if value and name != PASSWORD_AGAIN}
+    return page(
+        request,
+        "confirm.html",
+        "Your password, please",
+        refusal=refusal,
+        errors=errors,
+        path=path,
+        kept=kept,
+        name=own_account(request).name,
+    )

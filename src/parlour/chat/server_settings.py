@@ -1,0 +1,94 @@
+"""The settings of the server: what is in force, and the verb that changes it while the server runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from parlour.chat.identities import Identities
+from parlour.chat.policies import Policies
+from parlour.chat.ports import Store
+from parlour.chat.recheck import require_unchanged
+from parlour.chat.server_log import append_to_log, by
+from parlour.chat.tables.accounts import OWNERS
+from parlour.chat.tables.server_settings import SET_SETTING, SETTING, SETTINGS, SettingRow, server_access
+from parlour.chat.transactions import Transaction
+from parlour.core.actor import Actor
+from parlour.core.errors import Refusal
+from parlour.core.event import Appended
+from parlour.core.payloads import ServerChanged
+from parlour.core.policy import ServerAccess
+from parlour.core.server_settings import ServerSettings, check_setting
+
+_NO_OWNER = "Nobody could sign in: this server has no owner yet. `parlour admin owner` prints a link that makes one."
+
+
+class LiveSettings:
+    """The settings in force. All methods are called on the event loop."""
+
+    def __init__(self, store: Store, policies: Policies, identities: Identities) -> None:
+        """`access` is that of the policies while nobody has set it. `load` is to be called before anybody asks."""
+        self._store = store
+        self._policies = policies
+        self._identities = identities
+        self.now = ServerSettings(access=policies.server)
+        """What is in force."""
+        self.set_at: dict[str, int] = {}
+        """The settings that somebody has set, each with the seq of the event in the log of the server."""
+        self.on_access: Callable[[], None] = _nothing
+        """Called when the access of the server has become another one, in the turn of the loop that learns of it."""
+
+    async def load(self) -> None:
+        """Read what has been set. Raises Refusal."""
+        rows = await self._store.query(SETTINGS())
+        for row in rows:
+            self._learn(row.seq, row.name, row.value)
+        access = server_access(rows)
+        if access.seq:
+            self._policies.set_access(access)
+
+    def changed(self, seq: int, payload: ServerChanged) -> None:
+        """Learn what the event `seq` of the log of the server says; an older one says nothing new."""
+        if seq <= self.set_at.get(payload.setting, 0):
+            return
+        self._learn(seq, payload.setting, payload.value)
+        if payload.setting == "access":
+            before = self._policies.server
+            self._policies.set_access(ServerAccess().after(seq, payload))
+            if self._policies.server != before:
+                self.on_access()
+
+    def _learn(self, seq: int, name: str, value: str) -> None:
+        if name in ServerSettings._fields:  # others are those of a newer version
+            self.now = self.now._replace(**{name: value})  # type: ignore[arg-type]  # checked when it was set
+            self.set_at[name] = seq
+            self._policies.room_makers = self.now.rooms
+
+    async def change(self, actor: Actor, values: Mapping[str, str]) -> ServerSettings:
+        """Set settings; all of them, or none if one is refused. Everything holds from the commit on.
+
+        Raises Refusal("bad_parameter") for a setting or value that there is not, and for closing a server without an
+        owner; ("forbidden"), ("reauthentication_required").
+        """
+        self._policies.require(actor, "administer", None)
+        self._identities.require_recent(actor)
+        for name, value in values.items():
+            check_setting(name, value)
+        await self._store.run(set_settings(actor, values))
+        return self.now
+
+
+def set_settings(actor: Actor, values: Mapping[str, str]) -> Transaction[None]:
+    """Set what is not set like that already. Raises Refusal as `LiveSettings.change` does."""
+    yield from require_unchanged(actor)
+    for name, value in values.items():
+        rows: list[SettingRow] = yield SETTING(name)
+        if rows and rows[0].value == value:
+            continue
+        if (name, value) == ("access", "members") and not (yield OWNERS()):
+            raise Refusal("bad_parameter", _NO_OWNER, field=name)
+        stored: Appended = yield append_to_log(by(actor), ServerChanged(name, value))
+        yield SET_SETTING(name, value, stored.seq)
+
+
+def _nothing() -> None:
+    """Nobody was told."""
