@@ -1,18 +1,15 @@
-"""Hashes passwords with argon2id (RFC 9106) on two threads of the lowest priority, so that nobody else waits for it."""
+"""Hashes passwords with argon2id (RFC 9106) in two processes of the lowest priority: nobody else waits for it."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TypeVar
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
+from parlour.chat.hash_child import HashingProcesses, is_right
 from parlour.core.errors import Refusal
 
 THREADS = 2
@@ -22,27 +19,29 @@ QUEUE = 16
 HASHES_PER_S, HASHES_BURST = 1.0, 60
 """For one address: a class that signs in at once, and no more of the queue than leaves others their place."""
 
-LOWEST_PRIORITY = 19
+PARAMETERS = 2, 65536, 1
+"""Passes, KiB and lanes (OWASP asks for 46 MiB and 1 pass)."""
 
 T = TypeVar("T")
 
 
 class Passwords:
-    """The queue of the two threads. Its methods are called on the event loop."""
+    """The queue of those who wait for a hash. Its methods are called on the event loop."""
 
     def __init__(self, hasher: PasswordHasher | None = None, wait: Callable[[str], float] = lambda _: 0.0) -> None:
-        """`hasher` has the parameters: 64 MiB, 2 passes and 1 lane if none is given (OWASP asks for 46 MiB and 1).
+        """Processes hash with PARAMETERS; a `hasher` that is given does it in threads of this process.
 
         `wait` counts one hash for an address: the seconds until it may have it, 0 for at once.
         """
-        self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=65536, parallelism=1)
-        self._threads = ThreadPoolExecutor(THREADS, "parlour-password", _lower_priority)
+        self._processes = HashingProcesses(PARAMETERS)
+        self._hasher = hasher
+        self._threads = ThreadPoolExecutor(THREADS, "parlour-password")
         self._wait = wait
         self._waiting = 0
 
     async def hash(self, password: str, address: str) -> str:
         """The string to be stored: parameters, salt and hash. Raises Refusal("overloaded"), ("rate_limited")."""
-        return await self._run(lambda: self._hasher.hash(password), address)
+        return await self._run(lambda: self._hash(password), address)
 
     async def verify(self, stored: str | None, password: str, address: str) -> bool:
         """Whether a password is the stored one; None takes as long and is not.
@@ -50,23 +49,22 @@ class Passwords:
         Raises Refusal("overloaded"), ("rate_limited").
         """
         if stored is None:
-            await self._run(lambda: self._hasher.hash(password), address)
+            await self._run(lambda: self._hash(password), address)
             return False
         return await self._run(lambda: self._is_right(stored, password), address)
 
-    def is_outdated(self, stored: str) -> bool:
-        """Whether a hash was made with other parameters than those of today."""
-        return self._hasher.check_needs_rehash(stored)
-
     def close(self) -> None:
-        """End the threads once they are done."""
-        self._threads.shutdown(wait=False)
+        """End the threads and the processes."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._processes.close()
+
+    def _hash(self, password: str) -> str:
+        return self._processes.hash(password) if self._hasher is None else self._hasher.hash(password)
 
     def _is_right(self, stored: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(stored, password)
-        except (VerificationError, InvalidHashError):
-            return False
+        if self._hasher is None:
+            return self._processes.is_right(stored, password)
+        return is_right(self._hasher, stored, password)
 
     async def _run(self, work: Callable[[], T], address: str) -> T:
         if self._waiting >= THREADS + QUEUE:
@@ -81,8 +79,3 @@ class Passwords:
 
     def _done(self, _: object) -> None:
         self._waiting -= 1
-
-
-def _lower_priority() -> None:
-    with suppress(OSError, AttributeError):  # where a thread has no priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)

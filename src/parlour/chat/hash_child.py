@@ -1,0 +1,106 @@
+"""Hashes passwords in processes of their own, of the lowest priority (docs/decisions/0021-people.md).
+
+A thread of that priority would keep the event loop waiting: while it has the interpreter's lock, and somebody else the
+processor, nothing else of the server runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from parlour.core.errors import Refusal
+
+LOWEST_PRIORITY = 19
+
+_START = "import sys; sys.path[:] = {path!r}; from parlour.chat.hash_child import serve; serve(*{parameters!r})"
+
+
+class HashingProcesses:
+    """A child for each thread that asks, started when the thread asks for the first time.
+
+    `parameters` are the passes, the KiB and the lanes of argon2id. The children end with `close`, and when this process
+    is gone; one that was killed is replaced. Passwords go through pipes, never into arguments.
+    """
+
+    def __init__(self, parameters: tuple[int, int, int]) -> None:
+        self._parameters = parameters
+        self._of_thread = threading.local()
+        self._children: set[subprocess.Popen[bytes]] = set()
+
+    def hash(self, password: str) -> str:
+        """The string to be stored. Raises Refusal("overloaded")."""
+        return str(self._ask("hash", password))
+
+    def is_right(self, stored: str, password: str) -> bool:
+        """Whether a password is the stored one. Raises Refusal("overloaded")."""
+        return bool(self._ask("verify", stored, password))
+
+    def close(self) -> None:
+        """End the children; a thread that waits for one is refused."""
+        for child in list(self._children):
+            self._end(child)
+
+    def _ask(self, *question: str) -> Any:
+        for _ in range(2):  # the child may have been killed
+            child = self._child()
+            assert child.stdin is not None
+            assert child.stdout is not None
+            try:
+                child.stdin.write(json.dumps(question).encode() + b"\n")
+                child.stdin.flush()
+                return json.loads(child.stdout.readline())
+            except (OSError, ValueError):  # no answer is no JSON
+                self._of_thread.child = None
+                self._end(child)
+        raise Refusal("overloaded", "No password can be checked at the moment.", retry_after=2)
+
+    def _child(self) -> subprocess.Popen[bytes]:
+        child: subprocess.Popen[bytes] | None = getattr(self._of_thread, "child", None)
+        if child is None:
+            start = _START.format(path=sys.path, parameters=self._parameters)
+            child = self._of_thread.child = subprocess.Popen(  # noqa: S603 (this interpreter, and code of ours)
+                [sys.executable, "-P", "-c", start],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,  # what is typed at the terminal of the server does not end it
+            )
+            self._children.add(child)
+        return child
+
+    def _end(self, child: subprocess.Popen[bytes]) -> None:
+        self._children.discard(child)
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            assert pipe is not None
+            with suppress(OSError):  # what it was still to be told
+                pipe.close()
+
+
+def serve(passes: int, kib: int, lanes: int) -> None:
+    """What a child does: answers each line of standard input with one of standard output, until that ends."""
+    os.nice(LOWEST_PRIORITY)
+    hasher = PasswordHasher(passes, kib, lanes)
+    for line in sys.stdin.buffer:
+        what, *texts = json.loads(line)
+        answer = hasher.hash(*texts) if what == "hash" else is_right(hasher, *texts)
+        with suppress(BrokenPipeError):
+            sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+            sys.stdout.buffer.flush()
+
+
+def is_right(hasher: PasswordHasher, stored: str, password: str) -> bool:
+    """Whether a password is the stored one; what is no hash is none of any password."""
+    try:
+        return hasher.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
