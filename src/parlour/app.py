@@ -58,6 +58,7 @@ from parlour.store.sqlite.directory import DATABASE
 from parlour.store.sqlite.errors import Damaged
 from parlour.store.sqlite.store import SqliteStore
 from parlour.version import __version__
+from parlour.work.erasing import Erasing
 from parlour.work.expiry import Expiry
 from parlour.work.follower import forget
 from parlour.work.retention import Retention
@@ -86,6 +87,7 @@ class App:
     server: Server
     rates: Rates | None
     compressor: Compressor
+    erasing: Erasing
     tls: ServerTls | None
     listeners: list[Listener]
     sockets: ExitStack = field(default_factory=ExitStack)
@@ -164,6 +166,7 @@ async def start(
         await _keep_retention(settings, store, parts)
         expiry = Expiry(store, app.context.people.identities, SystemClock())
         parts.callback(asyncio.get_running_loop().create_task(expiry.run()).cancel)
+        parts.callback(asyncio.get_running_loop().create_task(app.erasing.run()).cancel)
         app.sockets, app.parts = sockets, parts.pop_all()
     return app
 
@@ -228,7 +231,9 @@ def _build(
     people = people_of(store, clock, ids, policies, passwords, registrations)
     tickets = Tickets(clock, ids, people.identities)
     store.on_commit(relay.publish)
-    relay.listen(ServerLog([people.identities.changed, tickets.changed], people.settings.changed).committed)
+    erasing = Erasing(store, people.deletions)
+    listeners_of_log = [people.identities.changed, tickets.changed, erasing.changed]
+    relay.listen(ServerLog(listeners_of_log, people.settings.changed).committed)
     relay.listen(door.committed)
     relay.listen(hub.deliver)
     store.on_trim(hub.trim)
@@ -271,7 +276,7 @@ def _build(
     compressor = Compressor()
     server = _server(settings, context, wheel, drain, fan_out, compressor)
     people.settings.on_access = lambda: _access_changed(drain, hub)
-    return App(settings, context, server, rates, compressor, tls, listeners)
+    return App(settings, context, server, rates, compressor, erasing, tls, listeners)
 
 
 def _access_changed(drain: Drain, hub: Hub) -> None:

@@ -61,6 +61,8 @@ MARKS = {
     "PATCH /api/v1/me": '"display":"Alice A."',
     "POST /api/v1/accounts": '"role":"member"',
     "POST /api/v1/password": "HTTP/1.1 204 ",
+    "POST /api/v1/me/deletion": "HTTP/1.1 204 ",
+    "DELETE /api/v1/accounts/{name}": "HTTP/1.1 204 ",
     "GET /api/v1/accounts": '"name":"bob"',
     "GET /api/v1/accounts/{name}": '"display":"bob"',
     "PATCH /api/v1/accounts/{name}": '"role":"moderator"',

@@ -74,6 +74,10 @@ def test_people_come_change_and_go_by_command(tmp_path: Path) -> None:
         assert http.get("/lobby", headers={"Authorization": f"Bearer {made['secret']}"}).status_code == 401
         assert admin(data, "tokens", "bob") == (0, "")
         assert admin(data, "disable", "nobody")[0] == 1
+        assert admin(data, "delete", "bob", "--messages", "remove")[0] == 2, "there is nobody to ask"
+        assert admin(data, "delete", "bob", "--messages", "remove", "--yes") == (0, "bob is deleted")
+        assert admin(data, "delete", "bob", "--yes")[0] == 1
+        assert admin(data, "people") == (0, "alice  owner  member  active")
 
 
 def test_without_a_server_nothing_can_be_told(tmp_path: Path) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from parlour.chat.ports import Store
-from parlour.chat.transactions import Append, FindLog, Redact, Step, Transaction, drive
+from parlour.chat.transactions import Append, Erase, Erased, FindLog, Redact, Step, Transaction, drive
+from parlour.core.accounts import DELETED_NAME
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Draft, Log, Stored
 from parlour.core.payloads import Message, Settings
 from parlour.schema.event_json import payload_of
 from parlour.schema.events import Event, decode_event
 from tests.contract.conftest import listen, seqs
-from tests.support.stores import BOB, append, draft, redact
+from tests.support.stores import ALICE, BOB, append, draft, redact
 
 
 async def test_a_transaction_appends_and_reads_what_came_before_it(store: Store) -> None:
@@ -115,6 +116,39 @@ async def test_redaction_leaves_a_tombstone_in_the_same_place(store: Store) -> N
     assert await store.run(redact("lobby", 2)) == tombstone, "a tombstone stays as it is"
     assert await store.log("lobby") == Log(1, 3)
     assert (await append(store, draft("next"))).seq == 4
+
+
+async def test_erasing_goes_through_all_logs_in_small_steps(store: Store) -> None:
+    """Each event is looked at once; those of others stay as they are, to the byte."""
+    told: list[tuple[str, int]] = []
+    store.on_redact(lambda room, event: told.append((room, event.seq)))
+    theirs, others = ALICE.id, []
+    for room in ("one", "two", "three"):
+        for number in range(4):
+            await append(store, draft(f"{room} {number}", room=room, author=ALICE if number % 2 else BOB))
+        others += [event.json for event in await store.after(room, 0, 9) if event.seq % 2]
+    position, rooms, changed = 0, [], 0
+    while True:
+        found = await store.run(_one(Erase({theirs: "keep"}, position, 1)))
+        if found.position is None:
+            break
+        assert found.position > position
+        assert found.changed <= 1
+        position, changed = found.position, changed + found.changed
+        rooms += [found.room] if found.is_end else []
+    assert (rooms, changed) == (["one", "two", "three"], 6)
+    assert told == [(room, seq) for room in rooms for seq in (2, 4)]
+    for room in rooms:
+        names = [decode_event(event.json).by.name for event in await store.after(room, 0, 9)]
+        assert names == ["bob", DELETED_NAME] * 2
+        others = [each for each in others if each not in [event.json for event in await store.after(room, 0, 9)]]
+    assert others == []
+    assert (await store.run(_one(Erase({theirs: "keep"}, 0, 9)))).changed == 0, "there is nothing left to change"
+
+
+def _one(step: Erase) -> Transaction[Erased]:
+    found: Erased = yield step
+    return found
 
 
 async def test_a_retry_of_a_redacted_message_is_answered_with_the_tombstone(store: Store) -> None:

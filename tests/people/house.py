@@ -41,7 +41,8 @@ class House:
     def __post_init__(self) -> None:
         ids, self.policies = CountedIds(500), Policies(self.access)
         people = people_of(self.store, self.clock, ids, self.policies, self.passwords, self.rates)
-        _, self.identities, self.sign_ins, self.invitations, self.accounts, self.settings = people
+        self.identities, self.sign_ins, self.invitations = people.identities, people.sign_ins, people.invitations
+        self.accounts, self.settings, self.deletions = people.accounts, people.settings, people.deletions
         log = ServerLog([self.identities.changed, self.log.append], self.settings.changed)
         self.store.on_commit(log.committed)
 

@@ -26,6 +26,10 @@ class Typed:
 
     def command(self, shown: str) -> str:
         """A command as it is shown, with what differs on this server."""
+        if "carol" in shown:  # who is deleted cannot be named again
+            name = f"carol{next(self._numbers)}"
+            self._town.join(name)
+            shown = shown.replace("-u carol", f"-u '{name}:{PASSWORD}'").replace("carol?", f"{name}?")
         typed = re.sub("-u alice(?= )", f"-u 'alice:{PASSWORD}'", shown)
         if "-X DELETE" in typed and typed.endswith("/members/bob"):
             self._bob_is_in(typed.split("/")[-3])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from parlour.api.forms import Form, checked, errors_of, form_fields, page, see_other
+from parlour.api.forms import Form, checked, errors_of, form_fields, kept_messages, page, see_other
 from parlour.api.operation import Operation
 from parlour.api.people import own_account, own_or_bot, shown_time
 from parlour.api.resource import Resource
-from parlour.api.sign_ins import DISK, renewed_fields, require_safe_line
+from parlour.api.sign_ins import DISK, no_session, renewed_fields, require_safe_line
 from parlour.chat.profiles import ProfileChange
 from parlour.chat.sign_ins import TOKEN_DAYS
 from parlour.chat.time_zones import time_zone, time_zones
@@ -20,7 +20,21 @@ from parlour.http.request import Request
 from parlour.http.response import Response
 
 _PROFILE = ("display", "name", "status", "time_zone", "language", "hue")
-_FIELDS = ("do", *_PROFILE, "label", "read", "post", "as", "bot", "id", "username", "old", "password")
+_FIELDS = (
+    "do",
+    *_PROFILE,
+    "label",
+    "read",
+    "post",
+    "as",
+    "bot",
+    "id",
+    "username",
+    "old",
+    "password",
+    "current",
+    "messages",
+)
 
 _TAGS = """
     ar bg bn ca cs da de el en en-GB en-US es et fa fi fr ga he hi hr hu hy id is it ja ka ko lt lv mk ms mt nb nl pl pt
@@ -66,6 +80,8 @@ class AccountPage(Resource):
         own_account(request)
         form = form_fields(request, *_FIELDS)
         try:
+            if form["do"] == "delete":
+                return await self._delete(request, form)
             done, token, fields = await self._do(request, form)
         except Refusal as refusal:
             return await self._page(request, refusal=refusal, form=form)
@@ -98,6 +114,12 @@ class AccountPage(Resource):
             return "The password is changed, and you are signed out everywhere else.", "", fields
         raise Refusal("bad_form", "The page has no such form.", field="do")
 
+    async def _delete(self, request: Request, form: dict[str, str]) -> Response:
+        require_safe_line(request)
+        deletions = self.context.people.deletions
+        messages = await deletions.delete_own(request.actor, form["current"], kept_messages(form))
+        return page(request, "deleted.html", "Your account is deleted", fields=no_session(request), messages=messages)
+
     async def _page(
         self,
         request: Request,
@@ -115,7 +137,8 @@ class AccountPage(Resource):
         if refusal is not None:
             errors = errors_of(refusal, *_PROFILE, "label", "bot", "password")
             if refusal.code == "bad_credentials":
-                errors = {"old": "This is not your password."}
+                field = "current" if form is not None and form["do"] == "delete" else "old"
+                errors = {field: "This is not your password."}
         typed = None if form is None or form["do"] != "profile" else {**form, "hue": _hue(form)}
         zone = time_zone(account.time_zone)
         bots = [each for each in people.identities.bots_of(account) if each.state == "active"]
@@ -148,6 +171,7 @@ class AccountPage(Resource):
             time_zones=time_zones(),
             languages=_LANGUAGES,
             hues=range(HUES),
+            deletion=people.deletions.rule(),
             errors=errors,
             done=done,
             token=token,

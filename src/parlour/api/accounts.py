@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import UNSET
 
 from parlour.api.bodies import read_json
 from parlour.api.operation import Operation, Success
-from parlour.api.parameters import ACCOUNT_NAME, TEXT, OnlyJson
+from parlour.api.parameters import ACCOUNT_NAME, TEXT, OnlyJson, one_of
 from parlour.api.people import account_info, named_account, own_account, profile, sign_in_info
 from parlour.api.resource import Resource
-from parlour.api.sign_ins import DISK, JSON_BODY, begin_first_session, device_fields, renewed_fields, require_safe_line
+from parlour.api.sign_ins import (
+    DISK,
+    JSON_BODY,
+    begin_first_session,
+    device_fields,
+    no_session,
+    renewed_fields,
+    require_safe_line,
+)
 from parlour.chat.accounts import NewPassword
 from parlour.chat.profiles import ProfileChange
+from parlour.core.accounts import KeptMessages
 from parlour.http.fields import Fields
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
@@ -24,6 +33,7 @@ from parlour.schema.people import (
     BotBody,
     ChangeAccount,
     ChangeMe,
+    DeleteMe,
     Me,
     Profile,
     RegisterBody,
@@ -42,6 +52,16 @@ class SignInOfOptions(AccountOptions, frozen=True, kw_only=True):
     """A session or token of an account."""
 
     id: Annotated[str, TEXT, "The id of a session or token, from the list of them."]
+
+
+class DeleteOptions(AccountOptions, frozen=True, kw_only=True):
+    """What becomes of what an account has said."""
+
+    messages: Annotated[
+        KeptMessages | None,
+        one_of(*get_args(KeptMessages)),
+        "`keep` its messages under the name `deleted account`, or `remove` them, where the server lets you choose.",
+    ] = None
 
 
 class AccountsResource(Resource):
@@ -104,6 +124,30 @@ class AccountsResource(Resource):
         change = ProfileChange(body.name, body.display, body.status, body.time_zone, body.language, hue)
         account = await accounts.change(request.actor, change, password)
         return Response(body=encode(account_info(account)), content_type=JSON, fields=fields)
+
+    @Operation(
+        "POST",
+        "/api/v1/me/deletion",
+        "Delete your account",
+        id="deleteMe",
+        help="For good, with your password: sessions, tokens, bots, invitations and memberships end at once. Your "
+        "messages stay, under the name `deleted account`, or are removed, where the server lets you choose. The last "
+        "owner stays.",
+        right="account",
+        parameters=OnlyJson,
+        body=DeleteMe,
+        answers=(Success(204, "It is deleted.", always=("Set-Cookie",)),),
+        refusals=(*JSON_BODY, "forbidden", "bad_credentials", "rate_limited", *DISK),
+        example='-u carol --json \'{"password":"correct horse battery staple","messages":"keep"}\' '
+        "{url}/api/v1/me/deletion",
+    )
+    async def delete_me(self, request: Request, _: OnlyJson) -> Response:
+        """The end of one's own account."""
+        require_safe_line(request)
+        body = read_json(request, DeleteMe)
+        own_account(request)
+        await self.context.people.deletions.delete_own(request.actor, body.password, body.messages)
+        return Response(204, fields=no_session(request))
 
     @Operation(
         "POST",
@@ -250,6 +294,25 @@ class AccountsResource(Resource):
         """The end of one of them."""
         people = self.context.people
         await people.sign_ins.end(request.actor, named_account(people.identities, options.name), options.id)
+        return Response(204)
+
+    @Operation(
+        "DELETE",
+        "/api/v1/accounts/{name}",
+        "Delete an account",
+        id="deleteAccount",
+        help="For good, with its bots: all that they are signed in with, their invitations and memberships end at "
+        "once. The last owner stays.",
+        right="administer",
+        parameters=DeleteOptions,
+        answers=(Success(204, "It is deleted."),),
+        refusals=("not_found", *DISK),
+        example="-u alice -X DELETE '{url}/api/v1/accounts/carol?messages=remove'",
+    )
+    async def delete(self, request: Request, options: DeleteOptions) -> Response:
+        """The end of somebody's account."""
+        people = self.context.people
+        await people.deletions.delete(request.actor, named_account(people.identities, options.name), options.messages)
         return Response(204)
 
     @Operation(

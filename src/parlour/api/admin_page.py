@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from parlour.api.forms import PASSWORD_AGAIN, Form, errors_of, form_fields, number_field, page, see_other
+from parlour.api.forms import (
+    PASSWORD_AGAIN,
+    Form,
+    errors_of,
+    form_fields,
+    kept_messages,
+    number_field,
+    page,
+    see_other,
+)
 from parlour.api.governed_rooms import governed_rooms, set_right
 from parlour.api.invitations import link
 from parlour.api.operation import Operation
@@ -19,7 +28,7 @@ from parlour.http.request import Request
 from parlour.http.response import Response
 
 _SETTINGS = tuple(row.name for row in SERVER_SETTINGS)
-_FIELDS = ("do", "uses", "days", "role", "id", "name", "room", *_SETTINGS, PASSWORD_AGAIN)
+_FIELDS = ("do", "uses", "days", "role", "id", "name", "room", "messages", *_SETTINGS, PASSWORD_AGAIN)
 
 
 class AdminPage(Resource):
@@ -86,6 +95,9 @@ class AdminPage(Resource):
             await people.accounts.set_active(actor, account, form["do"] == "enable")
             what = "can sign in again" if form["do"] == "enable" else "is signed out everywhere, and cannot sign in"
             return f"{account.display} {what}.", "", ""
+        if form["do"] == "delete":
+            await people.deletions.delete(actor, account, kept_messages(form))
+            return f"The account of {account.display} is deleted.", "", ""
         raise Refusal("bad_form", "The page has no such form.", field="do")
 
     async def _page(
@@ -131,6 +143,7 @@ class AdminPage(Resource):
             form_room="" if form is None else form["room"],
             form_name="" if form is None else form["name"],
             me=account.id,
+            deletion=people.deletions.rule(),
             roles=[role for role in ROLES if role != "owner" or account.role == "owner"],
         )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast, get_args
 
 from msgspec import Struct
 
 from parlour.api.refusals import refusal_fields
+from parlour.core.accounts import KeptMessages
 from parlour.core.errors import Refusal
 from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
@@ -66,6 +68,16 @@ def local_path(text: str) -> str:
     """A path of this server that somebody has sent, such as where to go after signing in; `/` for anything else."""
     is_local = text.startswith("/") and not text.startswith(("//", "/\\"))
     return text if is_local and text.isascii() and text.isprintable() and " " not in text else "/"
+
+
+def kept_messages(fields: Mapping[str, str]) -> KeptMessages | None:
+    """What is to become of the messages of an account. Raises Refusal("bad_form")."""
+    for each in get_args(KeptMessages):
+        if fields["messages"] == each:
+            return cast("KeptMessages", each)
+    if fields["messages"]:
+        raise Refusal("bad_form", "Messages are kept or removed.", field="messages")
+    return None
 
 
 def checked(fields: Mapping[str, str], *names: str) -> frozenset[str]:

@@ -151,6 +151,6 @@ class MembersResource(Resource):
         rows = [
             MemberInfo(account.id, account.name, account.display, account.kind, member.role, member.since)
             for account, member in found
-            if account is not None
+            if account is not None and account.state != "deleted"
         ]
         return Response(body=encode(MemberList(sorted(rows, key=lambda row: row.name))), content_type=JSON)

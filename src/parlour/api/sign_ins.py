@@ -221,4 +221,9 @@ async def end_session(people: People, request: Request) -> Fields:
     actor = request.actor
     if actor.account is not None and actor.credential == "session" and actor.sign_in is not None:
         await people.sign_ins.end(actor, actor.account, actor.sign_in)
+    return no_session(request)
+
+
+def no_session(request: Request) -> Fields:
+    """The header fields that end a session in the browser."""
     return ((FieldName.SET_COOKIE, set_cookie(request.peer, "", 0)),)

@@ -88,6 +88,7 @@ class Identities:
         """Read all accounts, and the names that they have had. Raises Refusal."""
         for former in await self._store.query(FORMER_NAMES()):
             self._keep_name(former.name, former.account)
+            self._readings[former.skeleton] = former.account
         for account in await self._store.query(ALL_ACCOUNTS()):
             self._learn(account)
 
@@ -106,8 +107,9 @@ class Identities:
         return None if account is None or account.state == "deleted" else account
 
     def accounts(self) -> list[Account]:
-        """All accounts, by name."""
-        return sorted(self._accounts.values(), key=lambda account: account.name)
+        """All accounts that are not deleted, by name."""
+        found = [account for account in self._accounts.values() if account.state != "deleted"]
+        return sorted(found, key=lambda account: account.name)
 
     def has_owner(self) -> bool:
         """Whether somebody is the owner."""
@@ -285,6 +287,8 @@ class Identities:
 
     def _account_changed(self, change: AccountChanged) -> None:
         self._learn(change.account)
+        if change.what == "erased":
+            self._forget_names(change.account.id)
         if change.account.state != "active":
             self._known.forget_of(change.account.id, lambda _: True)
         elif change.what in ("state", "password"):
@@ -313,10 +317,18 @@ class Identities:
         if account.state != "deleted":
             self._displays.update(readings(account.display))
             self._keep_name(account.name, account.id)
+        elif before is not None:  # events may still say how it was shown
+            for each in readings(before.display):
+                self._readings.setdefault(each, account.id)
 
     def _keep_name(self, name: str, account: str) -> None:
         self._names[name] = account
         self._readings.update(dict.fromkeys(readings(name), account))
+
+    def _forget_names(self, account: str) -> None:
+        for names in (self._names, self._readings):
+            for name in [name for name, each in names.items() if each == account]:
+                del names[name]
 
     def _sign_in_ended(self, account: str, sign_in: str) -> None:
         self._ended[sign_in] = None

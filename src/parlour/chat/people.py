@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from parlour.chat.accounts import Accounts
+from parlour.chat.deletions import Deletions
 from parlour.chat.identities import Identities
 from parlour.chat.invitations import Invitations
 from parlour.chat.passwords import Passwords
@@ -24,6 +25,7 @@ class People(NamedTuple):
     invitations: Invitations
     accounts: Accounts
     settings: LiveSettings
+    deletions: Deletions
 
 
 def people_of(
@@ -40,11 +42,13 @@ def people_of(
     """
     identities = Identities(store, clock, passwords)
     invitations = Invitations(store, clock, ids, policies, identities)
+    settings = LiveSettings(store, policies, identities)
     return People(
         passwords,
         identities,
         SignIns(store, clock, ids, identities),
         invitations,
         Accounts(store, clock, ids, policies, identities, invitations, passwords, rates),
-        LiveSettings(store, policies, identities),
+        settings,
+        Deletions(store, policies, identities, lambda: settings.now.deletion),
     )

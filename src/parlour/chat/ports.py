@@ -83,7 +83,9 @@ class Store(Protocol):
         """
 
     def on_redact(self, listener: Callable[[str, Stored], None]) -> None:
-        """Call `listener` on the loop with a room and the tombstone that has taken the place of one of its events.
+        """Call `listener` on the loop with a room and what has taken the place of one of its events.
+
+        That is a tombstone, or the same event without what it said of an account that was deleted.
 
         After the listeners of commits, and before whoever asked for it is answered. Every copy of what the event said
         has to go.

@@ -10,10 +10,11 @@ a transaction has changed is stored, or nothing of it if it raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from parlour.chat.statements import Query
+from parlour.core.accounts import KeptMessages
 from parlour.core.errors import Refusal
 from parlour.core.event import Draft
 
@@ -34,6 +35,31 @@ class Redact(NamedTuple):
     seq: int
 
 
+class Erase(NamedTuple):
+    """Takes deleted accounts, `accounts` by their ids, out of what the next events of all logs say.
+
+    Their messages are kept under another name, or become tombstones (`schema/erasing.py`). Looks at events of one room
+    after the place `position` (0: before the first room), changes at most `limit`, and gives `Erased`.
+    """
+
+    accounts: Mapping[str, KeptMessages]
+    position: int
+    limit: int
+
+
+class Erased(NamedTuple):
+    """How far `Erase` has come: the next `position`, None once there is nothing left; the room, how many of its events
+    were looked at and changed, which accounts those named, and whether this is the end of the room's log.
+    """
+
+    position: int | None
+    room: str = ""
+    looked_at: int = 0
+    changed: int = 0
+    accounts: frozenset[str] = frozenset()
+    is_end: bool = True
+
+
 class FindLog(NamedTuple):
     """Gives the extent and the policy of a room (`Log`); Log(1, 0) for a room that has no events."""
 
@@ -43,7 +69,7 @@ class FindLog(NamedTuple):
 class Committed(NamedTuple):
     """One transaction of the log of commits: its global position (1, 2, 3 …), and the ranges of seqs it has changed.
 
-    A range is a room, its first and its last seq: events that are new, or have become tombstones.
+    A range is a room, its first and its last seq: events that are new, or have been redacted.
     """
 
     position: int
@@ -92,7 +118,7 @@ class DropExpired(NamedTuple):
 
 
 LogStep: TypeAlias = (
-    Append | Redact | FindLog | Position | CommitsAfter | GetCursor | SetCursor | NoteOldest | DropExpired
+    Append | Redact | Erase | FindLog | Position | CommitsAfter | GetCursor | SetCursor | NoteOldest | DropExpired
 )
 Step: TypeAlias = LogStep | Query[Any]
 """Also a statement on the tables of people, with its values: gives its rows."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 import click
 
 from parlour.cli.data import data_option
 from parlour.cli.operator import ask_server
-from parlour.cli.output import EXIT_UNREACHABLE, fail
+from parlour.cli.output import EXIT_REFUSED, EXIT_UNREACHABLE, fail
 from parlour.cli.streams import write_line
-from parlour.core.accounts import ROLES
+from parlour.core.accounts import ROLES, KeptMessages
 from parlour.core.errors import Refusal
 from parlour.core.server_settings import SERVER_SETTINGS, check_setting
 from parlour.core.text import visible
@@ -119,6 +120,26 @@ def disable(directory: Path, name: str) -> int:
 def enable(directory: Path, name: str) -> int:
     """Let the account NAME sign in again."""
     return _change(directory, name, {"state": "active"}, f"{name} can sign in")
+
+
+@admin.command("delete", epilog=_EXIT_CODES)
+@click.argument("name")
+@click.option(
+    "--messages",
+    type=click.Choice(get_args(KeptMessages)),
+    help="Whether what it has said stays, under the name “deleted account”: keep, where the server lets you choose.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask whether this is meant.")
+@data_option()
+def delete(directory: Path, name: str, messages: str | None, yes: bool) -> int:
+    """Delete the account NAME with its bots, for good."""
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("There is nobody to ask whether this is meant: say --yes.")
+    if not yes and not click.confirm(f"Delete the account {name} for good?", err=True):
+        fail(EXIT_REFUSED, "Nothing is deleted.")
+    query = "" if messages is None else f"?messages={messages}"
+    path = f"/api/v1/accounts/{quote(name, safe='')}{query}"
+    return _run(directory, "DELETE", path, None, lambda _: f"{name} is deleted")
 
 
 @admin.command("reset", epilog=_EXIT_CODES)

@@ -20,6 +20,15 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 State: TypeAlias = Literal["active", "disabled", "deleted"]
 
+KeptMessages: TypeAlias = Literal["keep", "remove"]
+"""What becomes of the messages of an account that is deleted: they stay, or nothing of them does."""
+
+DeletionRule: TypeAlias = Literal["choose", "keep", "remove"]
+"""What of that a server lets people choose."""
+
+DELETED_NAME = "deleted account"
+"""How an account is shown that was deleted."""
+
 Scope: TypeAlias = Literal["read", "post", "admin"]
 """What a token may be used for; `admin` for everything that its account may do."""
 
@@ -77,6 +86,11 @@ class Account(Struct, frozen=True, omit_defaults=True):
     def has_role(self, least: Role) -> bool:
         """Whether its role is `least` or a greater one."""
         return ROLES.index(self.role) >= ROLES.index(least)
+
+
+def erased_name(id_: str) -> str:
+    """What a deleted account is called in tables and in the log of the server. Nobody can have such a name."""
+    return f".{id_}"
 
 
 def account_name(raw: str) -> str:

@@ -68,7 +68,7 @@ def _table() -> dict[str, str]:
 
 _WORDS = """
     admin administrator administrators admins all everyone here mod moderator moderators mods official operator
-    operators owner parlour root server staff support sysadmin sysop system webmaster
+    operators owner parlour root server staff support sysadmin sysop system webmaster deletedaccount
 """
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
-from parlour.core.accounts import Account
+from parlour.core.accounts import Account, KeptMessages
 
 SERVER_LOG = ".server"
 """The log of the server. It is stored like that of a room, but no room has such a name: see `core.names.room_name`."""
@@ -76,10 +76,13 @@ class MemberChanged(Payload, frozen=True, gc=False):
 
 
 class AccountChanged(Payload, frozen=True, gc=False):
-    """An account is as `account` says from here on; in the log of the server (`SERVER_LOG`)."""
+    """An account is as `account` says from here on; in the log of the server (`SERVER_LOG`).
+
+    One that is `deleted` keeps its names from others until it is `erased`: no event names it any more.
+    """
 
     type: ClassVar[str] = "account"
-    what: Literal["made", "role", "state", "name", "profile", "password"]
+    what: Literal["made", "role", "state", "name", "profile", "password", "deleted", "erased"]
     account: Account
 
 
@@ -117,6 +120,14 @@ class ServerChanged(Payload, frozen=True, gc=False):
     value: str
 
 
+class AccountDeleted(Payload, frozen=True, gc=False):
+    """Nothing before this names an account any more, which was deleted; `messages` is what became of its messages."""
+
+    type: ClassVar[str] = "deleted"
+    account: str
+    messages: KeptMessages
+
+
 class Redacted(Payload, frozen=True, gc=False):
     """A tombstone: the event was of another type, and what it said has been removed for good."""
 
@@ -131,6 +142,7 @@ _PAYLOADS = (
     SignInChanged,
     InvitationChanged,
     ServerChanged,
+    AccountDeleted,
     Redacted,
 )
 PAYLOADS: dict[str, type[Payload]] = {payload.type: payload for payload in _PAYLOADS}

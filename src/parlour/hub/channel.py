@@ -164,7 +164,7 @@ class Channel:
             self._replays.clear()
 
     def redact(self, event: Stored) -> None:
-        """A tombstone stands in the place of an event: show that from now on."""
+        """This stands in the place of an event: show it from now on."""
         self.ring.redact(event)
         self._replays.clear()
 

@@ -58,7 +58,7 @@ class Hub:
         self._change(room, partial(Channel.trim, first_seq=first_seq))
 
     def redact(self, room: str, event: Stored) -> None:
-        """A tombstone stands in the place of an event of a room now: show it in the ring, replays and pages."""
+        """Another event stands in the place of one of a room now: show it in the ring, replays and pages."""
         self._change(room, partial(Channel.redact, event=event))
 
     def _change(self, room: str, change: Callable[[Channel], None]) -> None:

@@ -41,7 +41,7 @@ class Ring:
             self.size -= len(ring.popleft().json) + OVERHEAD
 
     def redact(self, event: Stored) -> None:
-        """Hold a tombstone in the place of the event with the same seq, if that is here."""
+        """Hold this in the place of the event with the same seq, if that is here."""
         ring = self.events
         if ring and ring[0].seq <= event.seq <= ring[-1].seq:
             index = event.seq - ring[0].seq

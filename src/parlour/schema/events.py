@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from parlour.core.accounts import KeptMessages
 from parlour.core.event import Author
 from parlour.core.payloads import History, RoomAccess, RoomRole
 from parlour.schema.fields import CursorText, Epoch, HeadSeq, Key, RoomName, Seq, Text, Time
@@ -33,6 +34,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     account: str | None = None
     name: str | None = None
     role: RoomRole | None = None
+    messages: KeptMessages | None = None
 
     @property
     def notice(self) -> str | None:

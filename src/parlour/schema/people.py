@@ -14,6 +14,7 @@ from parlour.core.accounts import (
     MAX_PASSWORD_BYTES,
     MAX_TOKEN_DAYS,
     MIN_PASSWORD_CHARS,
+    KeptMessages,
     Role,
     Scope,
     State,
@@ -199,6 +200,13 @@ class ChangeMe(_Body, frozen=True):
     hue: Hue | msgspec.UnsetType | None = msgspec.UNSET
     password: NewPassword | None = None
     old_password: Plain | None = None
+
+
+class DeleteMe(_Body, frozen=True):
+    """The end of one's own account: its password, and whether what it has said stays, under another name."""
+
+    password: Plain
+    messages: KeptMessages | None = None
 
 
 class ChangeAccount(_Body, frozen=True):

@@ -31,8 +31,8 @@ class Outcome(NamedTuple):
     """What became of a batch: an answer for each item, in order, and what it changed.
 
     The answer to a draft is an `Answer`, that to a transaction what it returned, or a Refusal. `commits` are the new
-    events, `heads` how the logs of their rooms end now, `redacted` the tombstones with their rooms, `trimmed` rooms
-    that have lost the events before a seq.
+    events, `heads` how the logs of their rooms end now, `redacted` what has taken the place of events, by rooms,
+    `trimmed` rooms that have lost the events before a seq.
     """
 
     answers: Sequence[object]
@@ -43,7 +43,7 @@ class Outcome(NamedTuple):
 
 
 class Changes(Struct):
-    """What a batch, or one transaction of it, changes: the events of each room, tombstones, beginnings that went."""
+    """What a batch, or one transaction of it, changes: the events of each room, redacted ones, beginnings that went."""
 
     now_ms: int
     added: dict[str, list[Stored]] = {}
@@ -59,7 +59,7 @@ class Changes(Struct):
         self.trimmed += other.trimmed
 
     def redact(self, name: str, event: Stored) -> None:
-        """An event has become a tombstone; where it is new in this batch, nobody is shown what it was."""
+        """Another event has taken the place of one; where that is new in this batch, nobody is shown what it was."""
         if name in self.added:
             self.added[name] = [event if event.seq == each.seq else each for each in self.added[name]]
         self.redacted.append((name, event))

@@ -14,12 +14,16 @@ from parlour.chat.transactions import Committed, Step, drive
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft, Log, Stored
 from parlour.core.policy import NO_POLICY, Policy, ServerAccess
+from parlour.schema.erasing import accounts_in, without_accounts
 from parlour.schema.event_json import at_text, event_json, tombstone
 from parlour.store.changes import Batch, Changes, Item, Outcome, failed_transaction
 from parlour.store.commit_queue import CommitQueue
 from parlour.store.recent import UNLISTED
-from parlour.store.rules import expired, judged_again, new_identity, repeated, time_of_next
+from parlour.store.rules import ERASE_LOOKS_AT, expired, judged_again, new_identity, repeated, time_of_next
 from parlour.store.sqlite.tables import run_query, tables_in_memory
+
+_PLACES = 1 << 36
+"""What the seqs of a room are less than."""
 
 
 @dataclass(slots=True)
@@ -108,6 +112,8 @@ class MemoryStore(CommitQueue):
                 return answer
             case steps.Redact():
                 return self._redact(step, changes)
+            case steps.Erase():
+                return self._erase(step, changes)
             case steps.DropExpired():
                 return self._drop(step, changes)
             case steps.FindLog(name):
@@ -120,11 +126,15 @@ class MemoryStore(CommitQueue):
                 return self._commits[position : position + limit]
             case steps.GetCursor(follower):
                 return self._cursors.get(follower)
-            case steps.SetCursor(follower, None):
-                self._cursors.pop(follower, None)
-            case steps.SetCursor(follower, int(position)):
-                self._cursors[follower] = position
+            case steps.SetCursor():
+                self._set_cursor(step)
         return None
+
+    def _set_cursor(self, step: steps.SetCursor) -> None:
+        if step.position is None:
+            self._cursors.pop(step.follower, None)
+        else:
+            self._cursors[step.follower] = step.position
 
     def _note_oldest(self, names: Iterable[str], now_ms: int) -> None:
         for name in names:
@@ -180,6 +190,28 @@ class MemoryStore(CommitQueue):
         self._changed(step.room).events[index] = event
         changes.redact(step.room, event)
         return event
+
+    def _erase(self, step: steps.Erase, changes: Changes) -> steps.Erased:
+        index, seq = divmod(step.position, _PLACES)
+        names = list(self._rooms)
+        while index < len(names) and seq >= self._rooms[names[index]].log.head_seq:
+            index, seq = index + 1, 0
+        if index == len(names):
+            return steps.Erased(None)
+        room = self._changed(names[index])
+        found: set[str] = set()
+        looked_at = changed = 0
+        for place, event in enumerate(room.events):
+            if event.seq > seq and changed < step.limit and looked_at < ERASE_LOOKS_AT:
+                looked_at, seq = looked_at + 1, event.seq
+                new = without_accounts(event, step.accounts)
+                if new is not None:
+                    changed += 1
+                    found |= accounts_in(event, step.accounts)
+                    room.events[place] = new
+                    changes.redact(names[index], new)
+        position, is_end = index * _PLACES + seq, seq >= room.log.head_seq
+        return steps.Erased(position, names[index], looked_at, changed, frozenset(found), is_end)
 
     def _changed(self, name: str) -> _Room:
         """A room that is about to be changed; made if it is not there."""

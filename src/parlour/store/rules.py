@@ -18,6 +18,9 @@ EPOCH_LENGTH = 6
 HOUR_MS = 3_600_000
 """A clock that is set by no more than this is being set right; by more, it was wrong, before or now."""
 
+ERASE_LOOKS_AT = 2000
+"""Events of a room that one step looks at to erase accounts: a few milliseconds, as messages may wait behind it."""
+
 WRITTEN_MS = 1_767_225_600_000
 """The beginning of 2026: a clock that shows less is wrong, as that of a machine without a battery before it is set."""
 

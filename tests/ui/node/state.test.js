@@ -97,3 +97,18 @@ test("long messages count for more than short ones in what is kept", () => {
   assert.ok(state.messages.length >= KEEP);
   assert.ok(hasOlder(state));
 });
+
+test("what a deleted account has said is by nobody, or gone", () => {
+  const by = (name) => ({ id: `u_${name}`, name, kind: "member", hue: 3 });
+  const said = ["ann", "bob", "ann"].map((name, index) => ({
+    room: "lobby", seq: index + 1, type: "message", at: "2026-11-22T06:41:00.000Z", by: by(name), text: "t",
+  }));
+  const event = { room: "lobby", seq: 4, type: "deleted", at: said[0].at, by: { id: "system", name: "system", kind: "system" }, account: "u_ann" };
+  const state = begin({ room: "lobby", epoch: "k3f9", firstSeq: 1, lastSeq: 3, messages: said });
+  const kept = reduce(freeze(state), { type: "event", event: { ...event, messages: "keep" } });
+  assert.deepEqual(kept.messages.map((message) => message.by.name), ["deleted account", "bob", "deleted account"]);
+  assert.equal(kept.messages[0].by.hue, undefined);
+  const removed = reduce(freeze(state), { type: "event", event: { ...event, messages: "remove" } });
+  assert.deepEqual(removed.messages.map((message) => message.seq), [2]);
+  assert.equal(removed.lastSeq, 4);
+});

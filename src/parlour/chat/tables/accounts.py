@@ -11,9 +11,10 @@ _COLUMNS = "id, name, display, kind, role, owner, state, status, time_zone, lang
 
 
 class FormerName(NamedTuple):
-    """A name that the account `account` (its id) has had: nobody else gets it."""
+    """A name that the account `account` (its id) has had, and what it is confusable with: nobody else gets it."""
 
     name: str
+    skeleton: str
     account: str
 
 
@@ -50,7 +51,16 @@ BOTS_OF = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE owner = ?1 
 ALL_BOTS_OF = Statement(str, "SELECT id FROM accounts WHERE owner = ?1 ORDER BY id")
 OWNERS = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE role = 'owner' AND state = 'active'")
 
-FORMER_NAMES = Statement(FormerName, "SELECT name, account FROM former_names ORDER BY name")
+FORMER_NAMES = Statement(FormerName, "SELECT name, skeleton, account FROM former_names ORDER BY name")
 FORMER_NAMES_OF = Statement(str, "SELECT name FROM former_names WHERE account = ?1 ORDER BY name")
 ADD_FORMER_NAME = Statement(no_row, "INSERT INTO former_names (name, skeleton, account) VALUES (?1, ?2, ?3)")
 DROP_FORMER_NAME = Statement(no_row, "DELETE FROM former_names WHERE name = ?1 AND account = ?2")
+DROP_FORMER_NAMES = Statement(no_row, "DELETE FROM former_names WHERE account = ?1")
+BOTS_NOT_DELETED = Statement(
+    Account, f"SELECT {_COLUMNS} FROM accounts WHERE owner = ?1 AND state <> 'deleted' ORDER BY id"
+)
+CLEAR_ACCOUNT = Statement(
+    no_row,
+    "UPDATE accounts SET name = ?2, skeleton = ?2, display = ?3, look = ?2, role = 'member', password = NULL,"
+    " state = 'deleted', status = '', time_zone = '', language = '', hue = NULL WHERE id = ?1",
+)

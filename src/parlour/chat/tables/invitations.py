@@ -59,3 +59,4 @@ END_INVITATIONS_UNTIL = Statement(
     " RETURNING id",
 )
 """At most so many that have expired by then."""
+END_INVITATIONS_OF = Statement(str, "DELETE FROM invitations WHERE maker = ?1 OR account = ?1 RETURNING id")

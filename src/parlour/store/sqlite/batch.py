@@ -22,11 +22,20 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft, Log, Stored
 from parlour.core.payloads import POLICY_PAYLOADS, ServerChanged
 from parlour.core.policy import NO_POLICY, Policy
+from parlour.schema.erasing import NAMES_IN, accounts_in, without_accounts
 from parlour.schema.event_json import at_text, event_json, tombstone
 from parlour.schema.json_line import encode
 from parlour.store.changes import Changes, Item, Outcome, failed_transaction
 from parlour.store.recent import RoomHead
-from parlour.store.rules import AHEAD_MEANING, AHEAD_MS, expired, judged_again, repeated, time_of_next
+from parlour.store.rules import (
+    AHEAD_MEANING,
+    AHEAD_MS,
+    ERASE_LOOKS_AT,
+    expired,
+    judged_again,
+    repeated,
+    time_of_next,
+)
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.checksums import checksum, room_crc
 from parlour.store.sqlite.policies import policy_of, set_policy
@@ -210,7 +219,6 @@ class EventLog:
 
     def _perform(self, changes: Changes, step: steps.LogStep) -> object:
         """Carry out one step of a transaction. Raises Refusal, apsw.Error."""
-        execute = self._connection.execute
         match step:
             case steps.Append(draft):
                 answer = self._answer_without_storing(draft) or self._store([draft], changes)[0]
@@ -219,23 +227,33 @@ class EventLog:
                 return answer
             case steps.Redact():
                 return self._redact(step, changes)
+            case steps.Erase():
+                return self._erase(step, changes)
             case steps.DropExpired():
                 return self._drop(step, changes)
             case steps.FindLog(name):
                 room = self._find(name)
                 return Log(1, 0) if room is None else Log(room.first_seq, room.head, room.policy)
             case steps.NoteOldest(name):
-                execute(sql.NOTE_OLDEST, (changes.now_ms, name))
+                self._connection.execute(sql.NOTE_OLDEST, (changes.now_ms, name))
             case steps.Position():
                 return self._position
             case steps.CommitsAfter():
                 return self._commits_after(step)
+            case steps.GetCursor() | steps.SetCursor():
+                return self._cursor(step)
+        return None
+
+    def _cursor(self, step: steps.GetCursor | steps.SetCursor) -> int | None:
+        """The cursor of a follower, or another one for it."""
+        match step:
             case steps.GetCursor(follower):
-                return execute(sql.GET_CURSOR, (follower,)).get
+                found: int | None = self._connection.execute(sql.GET_CURSOR, (follower,)).get
+                return found
             case steps.SetCursor(follower, None):
-                execute(sql.DROP_CURSOR, (follower,))
+                self._connection.execute(sql.DROP_CURSOR, (follower,))
             case steps.SetCursor(follower, position):
-                execute(sql.SET_CURSOR, (follower, position))
+                self._connection.execute(sql.SET_CURSOR, (follower, position))
         return None
 
     def _commits_after(self, step: steps.CommitsAfter) -> list[Committed]:
@@ -280,12 +298,48 @@ class EventLog:
         if crc != checksum(room.crc, step.seq, body):
             raise Refusal("storage_unavailable", f"Event {step.seq} of room {step.room} is damaged.")
         event = tombstone(Stored(step.seq, body, name, ref))
-        self._connection.pragma("secure_delete", 1)  # what was there is overwritten, not only unlinked
-        row = (event.json, checksum(room.crc, step.seq, event.json), event.type, event.ref, room.base | step.seq)
-        self._connection.execute(sql.REPLACE_EVENT, row)
-        self._connection.pragma("secure_delete", 0)
-        changes.redact(step.room, event)
+        self._replace(step.room, room, [event], changes)
         return event
+
+    def _replace(self, name: str, room: _Room, events: Sequence[Stored], changes: Changes) -> None:
+        """Put events in the places of those with the same seqs."""
+        self._connection.pragma("secure_delete", 1)  # what was there is overwritten, not only unlinked
+        for event in events:
+            row = (event.json, checksum(room.crc, event.seq, event.json), event.type, event.ref, room.base | event.seq)
+            self._connection.execute(sql.REPLACE_EVENT, row)
+            changes.redact(name, event)
+        self._connection.pragma("secure_delete", 0)
+
+    def _erase(self, step: steps.Erase, changes: Changes) -> steps.Erased:
+        execute = self._connection.execute
+        after = max(step.position, sql.SEQ_MASK)  # before that is the log of commits
+        following = execute(sql.NEXT_EVENT, (after,)).get
+        if following is None:
+            return steps.Erased(None)
+        number = following >> sql.SEQ_BITS
+        room_end = (number << sql.SEQ_BITS) | sql.SEQ_MASK
+        looked_at, last = execute(sql.END_OF_LOOK, (following - 1, room_end, ERASE_LOOKS_AT)).get
+        name = execute(sql.NAME_OF, (number,)).get
+        room = self._find(name)
+        assert room is not None  # it has events
+        wanted = (encode(list(step.accounts)).decode(), encode(sorted(NAMES_IN)).decode())
+        found = execute(sql.EVENTS_NAMING, (following - 1, last, *wanted, step.limit)).fetchall()
+        rows = cast("list[tuple[int, int, bytes, str, int | None]]", found)
+        if len(rows) == step.limit:
+            last = rows[-1][0]
+        changed: list[Stored] = []
+        accounts: set[str] = set()
+        for event_id, crc, body, type_, ref in rows:
+            seq = event_id & sql.SEQ_MASK
+            event = Stored(seq, body, type_, ref)
+            if crc != checksum(room.crc, seq, body):
+                _log.error("event %d of room %s is damaged: a deleted account may be named in it", seq, name)
+            elif (new := without_accounts(event, step.accounts)) is not None:
+                changed.append(new)
+                accounts |= accounts_in(event, step.accounts)
+        if changed:
+            self._replace(name, room, changed, changes)
+        return steps.Erased(last, name, looked_at, len(changed), frozenset(accounts), last >= room.base | room.head)
 
     def _answer_without_storing(self, draft: Draft) -> Answer | None:
         """The answer to a draft that is not stored: a refusal, or the event that has its key. None: store it."""

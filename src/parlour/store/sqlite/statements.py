@@ -67,6 +67,16 @@ REPLACE_EVENT = "UPDATE events SET body = ?, checksum = ?, type = ?, ref = ? WHE
 CHECKSUM_OF = "SELECT checksum FROM events WHERE id = ?"
 """Also for the database of an older version, before it is brought forward."""
 
+END_OF_LOOK = "SELECT count(*), max(id) FROM (SELECT id FROM events WHERE id > ? AND id <= ? ORDER BY id LIMIT ?)"
+"""How many of the next events of a room there are, up to a number, and the id of the last."""
+
+NEXT_EVENT = "SELECT min(id) FROM events WHERE id > ?"
+EVENTS_NAMING = """
+SELECT id, checksum, body, type, ref FROM events
+WHERE id > ? AND id <= ? AND (author IN (SELECT value FROM json_each(?)) OR type IN (SELECT value FROM json_each(?)))
+ORDER BY id LIMIT ?
+"""
+
 ONE_EVENT = "SELECT checksum, body, type, ref FROM events WHERE id = ?"
 
 _PAGE = """

@@ -23,10 +23,11 @@ export function rowNode(row, mine) {
   return node;
 }
 
-/** Bring a node up to date with its row: what depends on the neighbours, the reader's clock and who the reader is. */
+/** Bring a node up to date with its row: who it is by, its neighbours, the reader's clock and who the reader is. */
 export function updateRow(node, row, mine) {
   if (row.kind === "day") updateDay(node);
   if (row.kind !== "message" && row.kind !== "notice") return;
+  showAuthor(node, row);
   if (row.kind === "message") {
     node.classList.toggle("cont", row.continues);
     node.classList.toggle("mine", mine.includes(row.event.by.id));
@@ -34,6 +35,19 @@ export function updateRow(node, row, mine) {
   const time = node.querySelector("time");
   setText(time, clockTime(row.at));
   if (time.title !== fullTime(row.at)) time.title = fullTime(row.at);
+}
+
+/** A message is by another name once its account is deleted, and a notice is about another one. */
+function showAuthor(node, { kind, event }) {
+  const { id, name, hue: chosen } = event.by;
+  if (kind === "notice") setText(node.querySelector(".what"), event.text);
+  const shown = node.querySelector(".name bdi");
+  if (shown.textContent === name) return;
+  shown.textContent = name;
+  if (kind === "notice") return;
+  node.querySelector(".avatar").dataset.initial = initial(name);
+  for (const each of [...node.classList]) if (each.startsWith("hue-")) node.classList.remove(each);
+  node.classList.add(`hue-${hue(id, chosen)}`);
 }
 
 /** Say which day it is as seen from now: yesterday's "Today" is "Yesterday". */

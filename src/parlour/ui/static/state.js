@@ -1,6 +1,7 @@
 // What a room's page knows, as a pure function of what happened: no DOM, no clock, no network.
 
 import { NOTHING, aboutAfter } from "./about.js";
+import { erase } from "./erase.js";
 import { noticeOf } from "./notices.js";
 import { trim } from "./trim.js";
 
@@ -9,7 +10,6 @@ const PASSING = new Set([
   "rate_limited", "too_many_connections", "overloaded", "draining", "storage_unavailable", "storage_full",
   "internal", "outcome_unknown", "unanswered",
 ]);
-
 const HOLD_MS = 3000;
 
 /**
@@ -53,7 +53,7 @@ const reducers = {
     if (state.reset || event.seq <= state.lastSeq) return state;
     if (event.seq !== state.lastSeq + 1) return { ...state, gap: true };
     const about = aboutAfter(state.about, event, state.account);
-    return trim(settle(notice({ ...state, about, lastSeq: event.seq }, shown(event)), event));
+    return trim(settle(notice(erase({ ...state, about, lastSeq: event.seq }, event), shown(event)), event));
   },
 
   /** A page before the first message. A page that does not reach it, or overlaps it, gives only what fits. */
