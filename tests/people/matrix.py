@@ -110,6 +110,10 @@ ASKED: dict[str, Asked | tuple[Asked, ...]] = {
     "POST /api/v1/rooms/{room}/invitations": Asked(
         ("moderate",), _body("POST", "/api/v1/rooms/{room}/invitations", b"{}"), 201
     ),
+    "GET /rooms/{room}": Asked(("moderate", "read"), _get("/rooms/{room}")),
+    "POST /rooms/{room}": Asked(
+        ("moderate", "read"), _body("POST", "/rooms/{room}", b"do=nothing", "application/x-www-form-urlencoded"), 400
+    ),
     "GET /api/v1/stream": Asked(("read",), _get("/api/v1/stream?room={room}", _STREAM)),
 }
 """By the name of the operation, for those that are about one room."""

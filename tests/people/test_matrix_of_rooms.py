@@ -66,7 +66,11 @@ def test_everybody_gets_what_the_table_says_in_every_room(everybody: Everybody, 
     wrong = []
     for (name, asker), how in itertools.product(everybody.askers.items(), asked(operation)):
         for state, room in everybody.states():
-            refusal = everybody.refusal(asker, operation.right, how.needs, room)
+            refusal = everybody.refusal(asker, operation.right or operation.page_for, how.needs, room)
+            if operation.page_for and asker.actor.account is None:
+                status, _ = ask(everybody.port, how.request(room, asker.fields), whole=True)
+                assert status == LED_TO_SIGNING_IN, state
+                continue
             if how.waits and state == "not there" and refusal is None:
                 continue
             status, body = ask(everybody.port, how.request(room, asker.fields), whole=True)
@@ -82,6 +86,8 @@ def fits(refusal: Refusal | None, status: int, body: bytes, otherwise: int) -> b
         return status == refusal.kind.status and refusal.code in body.decode() and refusal.detail in body.decode()
     return status == otherwise or ((status, code_of(body)) in OTHERWISE and NO_ROOM not in body)
 
+
+LED_TO_SIGNING_IN = 303
 
 NO_ROOM = b"There is no such room"
 
