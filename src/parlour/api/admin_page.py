@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from parlour.api.forms import (
     PASSWORD_AGAIN,
     Form,
@@ -20,7 +22,7 @@ from parlour.api.people import named_account, own_account, shown_time, zone_of
 from parlour.api.resource import Resource
 from parlour.api.server_settings import setting_rows
 from parlour.api.sign_ins import DISK
-from parlour.core.accounts import ROLES, Role
+from parlour.core.accounts import ROLES, Account, Role
 from parlour.core.errors import Refusal
 from parlour.core.server_settings import SERVER_SETTINGS
 from parlour.http.fields import Fields
@@ -28,7 +30,10 @@ from parlour.http.request import Request
 from parlour.http.response import Response
 
 _SETTINGS = tuple(row.name for row in SERVER_SETTINGS)
-_FIELDS = ("do", "uses", "days", "role", "id", "name", "room", "messages", *_SETTINGS, PASSWORD_AGAIN)
+_FIELDS = ("do", "uses", "days", "role", "id", "name", "room", "messages", "find", *_SETTINGS, PASSWORD_AGAIN)
+
+SHOWN_PEOPLE = 100
+"""On one page; others are found by their names. A page of 1000 would take a third of a second of the event loop."""
 
 
 class AdminPage(Resource):
@@ -39,7 +44,7 @@ class AdminPage(Resource):
         """The page; a guest is led to signing in."""
         if request.actor.account is None:
             return see_other(request, "/login?next=/admin")
-        return await self._page(request)
+        return await self._page(request, find=request.parameter("find") or "")
 
     @Operation(
         "POST",
@@ -65,8 +70,8 @@ class AdminPage(Resource):
         except Refusal as refusal:
             if refusal.code == "reauthentication_required":
                 return ask_password(request, "/admin", form, refusal)
-            return await self._page(request, refusal=refusal, form=form, fields=fields)
-        return await self._page(request, done=done, link_title=title, address=address, fields=fields)
+            return await self._page(request, refusal=refusal, form=form, find=form["find"], fields=fields)
+        return await self._page(request, done=done, link_title=title, address=address, find=form["find"], fields=fields)
 
     async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, str, str]:
         """Carry out a form: the sentence that says so, or the title and the address of a new link."""
@@ -110,6 +115,7 @@ class AdminPage(Resource):
         refusal: Refusal | None = None,
         form: dict[str, str] | None = None,
         fields: Fields = (),
+        find: str = "",
     ) -> Response:
         people = self.context.people
         invitations = [
@@ -124,6 +130,7 @@ class AdminPage(Resource):
             for row in await people.invitations.all(request.actor)
         ]
         account = own_account(request)
+        shown, found = people_shown(people.identities.accounts(), find)
         return page(
             request,
             "admin.html",
@@ -138,7 +145,9 @@ class AdminPage(Resource):
             address=address,
             link_title=link_title,
             invitations=invitations,
-            people=people.identities.accounts(),
+            people=shown,
+            found=found,
+            find=find,
             rooms=governed_rooms(self.context),
             form_room="" if form is None else form["room"],
             form_name="" if form is None else form["name"],
@@ -146,6 +155,13 @@ class AdminPage(Resource):
             deletion=people.deletions.rule(),
             roles=[role for role in ROLES if role != "owner" or account.role == "owner"],
         )
+
+
+def people_shown(accounts: Sequence[Account], find: str) -> tuple[Sequence[Account], int]:
+    """The first of those whose name, or how they are shown, has a text in it, and how many there are."""
+    find = find.strip().removeprefix("@").casefold()
+    found = [each for each in accounts if find in each.name or find in each.display.casefold()]
+    return found[:SHOWN_PEOPLE], len(found)
 
 
 def _role(form: dict[str, str]) -> Role:
