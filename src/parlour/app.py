@@ -117,7 +117,9 @@ class App:
             **self.server.sizes(),
             **context.hub.sizes(),
             **context.new_rooms.sizes(),
+            **context.people.identities.sizes(),
             "tickets": len(context.tickets),
+            "rooms_with_policy": len(context.policies.all()),
         }
         if self.rates is not None and context.reads is not None and context.places is not None:
             sizes |= {**self.rates.sizes(), "rates_of_reading": len(context.reads), "places": context.places.total}

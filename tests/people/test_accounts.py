@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from parlour.chat.accounts import MAX_BOTS
 from parlour.chat.identities import DAY_MS, Credentials
 from parlour.chat.profiles import ProfileChange
 from parlour.core.accounts import Account
@@ -309,3 +310,11 @@ async def test_streams_opened_with_a_password_end_with_it(house: House) -> None:
     link = await house.invitations.reset(OPERATOR, alice)
     await house.accounts.reset_password(link.secret, "a wholly new password")
     assert ended == ["curl"]
+
+
+async def test_an_account_has_a_bounded_number_of_bots(house: House) -> None:
+    browser = await house.signed_in(await house.person("alice"))
+    for number in range(MAX_BOTS):
+        await house.accounts.make_bot(browser, f"deploy{number}", "")
+    await refused("forbidden", house.accounts.make_bot(browser, "one-more", ""))
+    await house.accounts.make_bot(await house.signed_in(await house.person("bob")), "one-more", "")

@@ -20,6 +20,7 @@ from parlour.chat.server_log import append_to_log, by, end_invitations
 from parlour.chat.sign_ins import renew
 from parlour.chat.tables.accounts import (
     ADD_ACCOUNT,
+    ALL_BOTS_OF,
     BOTS_OF,
     FORMER_NAMES_OF,
     OWNERS,
@@ -38,6 +39,9 @@ from parlour.core.names import display_name
 from parlour.core.payloads import AccountChanged, SignInChanged
 from parlour.core.secret import digest
 from parlour.core.server_settings import ServerSettings
+
+MAX_BOTS = 20
+"""Of one account: each keeps its name from everybody else."""
 
 
 class NewPassword(NamedTuple):
@@ -126,7 +130,7 @@ class Accounts:
         return account
 
     async def make_bot(self, actor: Actor, name: str, display: str) -> Account:
-        """Make a bot of one's own: an account without a password. Raises Refusal."""
+        """Make a bot of one's own: an account without a password. Raises Refusal, ("forbidden") for one too many."""
         owner = self._signed_in(actor)
         if owner.kind == "bot":
             raise Refusal("forbidden", "A bot has no bots.")
@@ -139,6 +143,8 @@ class Accounts:
 
     def _add(self, actor: Actor, account: Account, hashed: str | None) -> Transaction[Account]:
         yield from require_unchanged(actor)
+        if account.owner is not None and len((yield ALL_BOTS_OF(account.owner))) >= MAX_BOTS:
+            raise Refusal("forbidden", f"An account has at most {MAX_BOTS} bots.")
         like = yield from free_look(account.name, account.id, "name")
         look = yield from free_look(account.display, account.id, "display")
         yield ADD_ACCOUNT(

@@ -133,6 +133,14 @@ class Identities:
         if any(self._readings.get(each, but) != but for each in readings(name)):
             raise Refusal("name_taken", field=field)
 
+    def sizes(self) -> dict[str, int]:
+        """How much there is of what can grow."""
+        return {
+            "accounts": len(self._accounts),
+            "credentials_known": len(self._known),
+            "accounts_with_something_open": len(self._watchers),
+        }
+
     # --- credentials ---
 
     def actor(self, credentials: Credentials, address: str) -> Actor | None:
