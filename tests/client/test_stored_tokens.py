@@ -13,7 +13,7 @@ from pathlib import Path
 import keyring
 import pytest
 
-from parlour.client.stored_tokens import FILE, StoredToken, StoredTokens, TokensUnusable
+from parlour.client.stored_tokens import FILE, StoredToken, StoredTokens, TokensUnusable, server_key
 from tests.support.keyring_file import FileKeyring
 from tests.support.terminal import clean_environment
 
@@ -50,6 +50,13 @@ def test_a_token_is_found_by_its_server_and_by_no_other(tokens: StoredTokens) ->
     tokens.forget("https://chat.example")
     assert list(tokens.all()) == ["https://chat.example/team"]
     tokens.forget("https://chat.example")
+
+
+def test_an_address_is_the_same_with_the_port_of_its_scheme_and_its_host_stays() -> None:
+    for server in ("http://[::80]", "https://chat.example.org/team", "http://localhost:443"):
+        assert server_key(server) == server
+    assert server_key("http://[::80]:80") == "http://[::80]"
+    assert server_key("https://chat.example.org:443/team") == "https://chat.example.org/team"
 
 
 def test_only_its_owner_can_read_the_file(tokens: StoredTokens) -> None:

@@ -131,7 +131,7 @@ class Accounts:
 
     async def make_bot(self, actor: Actor, name: str, display: str) -> Account:
         """Make a bot of one's own: an account without a password. Raises Refusal, ("forbidden") for one too many."""
-        owner = self._signed_in(actor)
+        owner = self._policies.own_account(actor)
         if owner.kind == "bot":
             raise Refusal("forbidden", "A bot has no bots.")
         name = account_name(name)
@@ -167,7 +167,7 @@ class Accounts:
 
         Raises Refusal("name_taken"), ("bad_credentials"), ("weak_password"), …
         """
-        account, change = self._signed_in(actor), change.checked()
+        account, change = self._policies.own_account(actor), change.checked()
         self._require_unlike(change.name or account.name, change.display or account.name, account.id)
         before = hashed = None
         if password is not None:
@@ -244,13 +244,6 @@ class Accounts:
     def _require_unlike(self, name: str, display: str, but: str) -> None:
         self._identities.require_unlike(name, but, "name")
         self._identities.require_unlike(display, but, "display")
-
-    def _signed_in(self, actor: Actor) -> Account:
-        if actor.account is None:
-            raise Refusal("login_required", "Sign in first.")
-        if actor.scopes is not None and "admin" not in actor.scopes:
-            raise Refusal("forbidden", "This token may not do that: it lacks the scope admin.")
-        return actor.account
 
 
 def _registration(rows: Sequence[SettingRow]) -> str:

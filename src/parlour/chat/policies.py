@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache, partial
 
+from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import AuthorKind
@@ -150,6 +151,13 @@ class Policies:
             raise Refusal("forbidden", _WRONG_ROOM)
         if refusal is not None:
             raise refusal
+
+    def own_account(self, actor: Actor) -> Account:
+        """The account of an actor who may change it. Raises Refusal("login_required"), ("forbidden")."""
+        self.require(actor, "account", None)
+        if actor.account is None:
+            raise Refusal("login_required", "Sign in first.")
+        return actor.account
 
     def first_seq(self, actor: Actor, room: str) -> int:
         """The first event of a room that an actor is shown, if it may read it."""

@@ -177,7 +177,9 @@ class StoredTokens:
 def server_key(server: str) -> str:
     """The address of a server in one spelling: without the port that its scheme has anyway."""
     parts = urlsplit(server)
-    return server.replace(f":{parts.port}", "", 1) if parts.port == _PORTS.get(parts.scheme) else server
+    if parts.port is None or parts.port != _PORTS.get(parts.scheme):
+        return server
+    return parts._replace(netloc=parts.netloc.removesuffix(f":{parts.port}")).geturl()
 
 
 def _directory(environment: Mapping[str, str]) -> Path:
