@@ -341,7 +341,7 @@ CONTROLS = (
     ),
     Control(
         "sessions and tokens are found together with their account",
-        "chat/tables/sessions.py",
+        "chat/tables/sign_ins.py",
         "DELETE FROM sign_ins WHERE id = ?1 AND account = ?2 RETURNING id",
         "DELETE FROM sign_ins WHERE id = ?1 AND ?2 <> '' RETURNING id",
         f"{SIGN_IN}test_one_ends_no_session_of_somebody_else",

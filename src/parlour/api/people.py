@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 
 from parlour.chat.identities import Identities
 from parlour.chat.tables.invitations import Invitation
-from parlour.chat.tables.sessions import SignIn
+from parlour.chat.tables.sign_ins import SignIn
 from parlour.chat.time_zones import time_zone
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor

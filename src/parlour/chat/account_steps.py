@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.accounts import ACCOUNT, OWNERS, SET_PASSWORD, WHO_HAS_HAD
-from parlour.chat.tables.sessions import END_SESSIONS_BUT
+from parlour.chat.tables.sign_ins import END_SESSIONS_BUT
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account, skeleton
 from parlour.core.actor import Actor

@@ -29,7 +29,7 @@ from parlour.chat.tables.accounts import (
 )
 from parlour.chat.tables.invitations import END_ALL_BY, END_ALL_FOR_ACCOUNTS_BY
 from parlour.chat.tables.server_settings import SETTING, SettingRow
-from parlour.chat.tables.sessions import END_SESSIONS_BUT, END_SIGN_INS_OF
+from parlour.chat.tables.sign_ins import END_SESSIONS_BUT, END_SIGN_INS_OF
 from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import Account, Role, account_name, check_password
 from parlour.core.actor import OPERATOR, Actor

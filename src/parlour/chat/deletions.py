@@ -25,7 +25,7 @@ from parlour.chat.tables.accounts import (
 )
 from parlour.chat.tables.deletions import ADD_DELETION, DELETIONS, END_DELETION, MOVE_DELETION, Deletion
 from parlour.chat.tables.invitations import END_INVITATIONS_OF
-from parlour.chat.tables.sessions import END_SIGN_INS_OF
+from parlour.chat.tables.sign_ins import END_SIGN_INS_OF
 from parlour.chat.transactions import Append, Erase, Erased, FindLog, Transaction
 from parlour.core.accounts import DELETED_NAME, Account, DeletionRule, KeptMessages, erased_name, skeleton
 from parlour.core.actor import Actor

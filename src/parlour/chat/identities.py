@@ -13,7 +13,7 @@ from parlour.chat.passwords import Passwords
 from parlour.chat.ports import Clock, Store
 from parlour.chat.sign_in_throttle import SignInThrottle
 from parlour.chat.tables.accounts import ALL_ACCOUNTS, FORMER_NAMES, PASSWORD_OF
-from parlour.chat.tables.sessions import SIGN_IN, USE_SIGN_IN, SignIn
+from parlour.chat.tables.sign_ins import SIGN_IN, USE_SIGN_IN, SignIn
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account, Scope, readings
 from parlour.core.actor import Actor

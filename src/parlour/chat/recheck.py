@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parlour.chat.tables.accounts import ACCOUNT
-from parlour.chat.tables.sessions import SIGN_IN_BY_ID, SignIn
+from parlour.chat.tables.sign_ins import SIGN_IN_BY_ID, SignIn
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor

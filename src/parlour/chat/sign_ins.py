@@ -10,7 +10,7 @@ from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.recheck import require_unchanged
 from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.accounts import ACCOUNT, PASSWORD_OF
-from parlour.chat.tables.sessions import (
+from parlour.chat.tables.sign_ins import (
     ADD_SIGN_IN,
     END_SESSIONS_BUT,
     END_SIGN_IN,

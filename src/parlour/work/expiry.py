@@ -14,7 +14,7 @@ from parlour.chat.identities import Identities
 from parlour.chat.ports import Clock, Store
 from parlour.chat.server_log import append_to_log, end_invitations
 from parlour.chat.tables.invitations import END_INVITATIONS_UNTIL, INVITATION_UNTIL
-from parlour.chat.tables.sessions import END_EXPIRED, SIGN_INS_UNTIL, USE_SIGN_IN, SignIn
+from parlour.chat.tables.sign_ins import END_EXPIRED, SIGN_INS_UNTIL, USE_SIGN_IN, SignIn
 from parlour.chat.transactions import Transaction
 from parlour.core.errors import Refusal
 from parlour.core.payloads import SignInChanged
