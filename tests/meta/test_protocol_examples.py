@@ -1,4 +1,4 @@
-"""Every command in docs/protocol.md, docs/tickets.md and README.md does what its page says."""
+"""Every command in the pages of the protocol and in README.md does what its page says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from tests.support.server import ServerProcess
 from tests.support.timeout import TIMEOUT_S
 
 PROTOCOL = TEXTS[Path("docs/protocol.md")]
-STORY = [(page, example) for page in ("docs/protocol.md", "docs/tickets.md") for example in examples(TEXTS[Path(page)])]
+PAGES = ("docs/protocol.md", "docs/protocol-people.md", "docs/tickets.md")
+STORY = [(page, example) for page in PAGES for example in examples(TEXTS[Path(page)])]
 WELCOME = list(examples(TEXTS[Path("README.md")]))
 
 
