@@ -289,7 +289,7 @@ def test_a_room_nobody_spoke_in_is_an_empty_log(http: httpx.Client, room: str) -
     assert (found["events"], found["first_seq"], found["head_seq"], found["prev"]) == ([], 1, 0, None)
     assert http.get(f"/{room}").text == ""
     assert http.get(f"/api/v1/rooms/{room}").json() == {
-        "room": room, "epoch": found["epoch"], "first_seq": 1, "head_seq": 0
+        "room": room, "epoch": found["epoch"], "first_seq": 1, "head_seq": 0, "access": "open"
     }  # fmt: skip
     assert room not in [known["room"] for known in http.get("/api/v1/rooms?limit=1000").json()["rooms"]]
 

@@ -18,6 +18,7 @@ from parlour.core.errors import Refusal
 from parlour.http.fields import FieldName
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
+from parlour.hub.channel import Channel
 from parlour.schema.events import Event
 from parlour.stream.encoding import stored_line
 
@@ -59,6 +60,10 @@ GET_EVENT = Operation(
 )
 
 
+def _newest(channel: Channel) -> str:
+    return f"the newest is {channel.head}" if channel.head else "the room is empty"
+
+
 class EventsResource(Resource):
     """The handlers of single events."""
 
@@ -74,7 +79,7 @@ class EventsResource(Resource):
         channel = await door.open(actor, room, "read")
         try:
             if seq > channel.head:
-                raise Refusal("not_found", f"There is no event {seq} yet: the newest is {channel.head}.")
+                raise Refusal("not_found", f"There is no event {seq} yet: {_newest(channel)}.")
             if seq < (first := door.first_seq(actor, channel)):
                 raise Refusal("gone", f"The log of this room begins at {first}.")
             if options.format == "html":

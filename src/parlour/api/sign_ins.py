@@ -144,7 +144,15 @@ class SignInsResource(Resource):
         parameters=OnlyJson,
         body=TokenBody,
         answers=(Success(201, "The token, with its secret.", SignInInfo),),
-        refusals=(*JSON_BODY, "forbidden", "not_found", "reauthentication_required", *DISK),
+        refusals=(
+            *JSON_BODY,
+            "bad_room_name",
+            "reserved_name",
+            "forbidden",
+            "not_found",
+            "reauthentication_required",
+            *DISK,
+        ),
         example='-u alice --json \'{"label":"cron","scopes":["post"]}\' {url}/api/v1/tokens',
     )
     async def make_token(self, request: Request, _: OnlyJson) -> Response:

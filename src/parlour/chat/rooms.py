@@ -15,13 +15,10 @@ from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log
-from parlour.core.names import PRIVATE, line, room_name, room_word
+from parlour.core.names import MAX_TITLE_CHARS, MAX_TOPIC_CHARS, PRIVATE, line, room_name, room_word
 from parlour.core.payloads import MemberChanged, Settings
 from parlour.core.permissions import Rule
 from parlour.core.policy import NO_POLICY, Policy
-
-MAX_TITLE_CHARS = 80
-MAX_TOPIC_CHARS = 300
 
 _WORD_CHARS = 40
 """Of a title, in the address of a private room."""

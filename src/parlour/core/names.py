@@ -18,6 +18,9 @@ from parlour.core.marks import MAX_MARKS, is_mark
 MAX_NAME_CHARS = 64
 """Code points of a room or display name in its canonical form."""
 
+MAX_TITLE_CHARS, MAX_TOPIC_CHARS = 80, 300
+"""Code points of the title and the topic of a room."""
+
 MAX_KEY_CHARS = 64
 """Characters of an idempotency key."""
 

@@ -41,7 +41,7 @@ Label = Annotated[str, Meta(extra_json_schema={"pattern": rf"^[^\u0000]*[^{_BLAN
 """Not blank."""
 
 
-def _from_to(least: int, most: int) -> Meta:
+def from_to(least: int, most: int) -> Meta:
     """The schema of a whole number; the verbs refuse others, with what is allowed."""
     return Meta(extra_json_schema={"minimum": least, "maximum": most})
 
@@ -224,7 +224,7 @@ class TokenBody(_Body, frozen=True):
 
     label: Label
     scopes: Annotated[Sequence[Scope], Meta(extra_json_schema={"minItems": 1})]
-    days: Annotated[int, _from_to(1, MAX_TOKEN_DAYS)] = 90
+    days: Annotated[int, from_to(1, MAX_TOKEN_DAYS)] = 90
     account: Plain | None = None
     rooms: Annotated[Sequence[RoomName], Meta(extra_json_schema={"minItems": 1})] | None = None
 
@@ -233,8 +233,8 @@ class InvitationBody(_Body, frozen=True):
     """A new invitation: the role that it gives, how many can use it, and for how many days."""
 
     role: Role = "member"
-    uses: Annotated[int, _from_to(1, MAX_INVITATION_USES)] = 1
-    days: Annotated[int, _from_to(1, MAX_INVITATION_DAYS)] = 7
+    uses: Annotated[int, from_to(1, MAX_INVITATION_USES)] = 1
+    days: Annotated[int, from_to(1, MAX_INVITATION_DAYS)] = 7
 
 
 class BotBody(_Body, frozen=True):

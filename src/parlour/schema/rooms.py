@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
+from parlour.core.accounts import MAX_INVITATION_DAYS, MAX_INVITATION_USES
+from parlour.core.names import MAX_TITLE_CHARS, MAX_TOPIC_CHARS
 from parlour.core.payloads import History, RoomAccess, RoomRole
 from parlour.schema.fields import Epoch, HeadSeq, RoomName, Seq, Time
+from parlour.schema.people import Plain, from_to
+
+_LINE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+Title = Annotated[str, Meta(extra_json_schema={"pattern": _LINE, "maxLength": MAX_TITLE_CHARS})]
+Topic = Annotated[str, Meta(extra_json_schema={"pattern": _LINE, "maxLength": MAX_TOPIC_CHARS})]
+"""One line; empty for none."""
 
 
 class RoomInfo(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -66,8 +75,8 @@ class ChangeRoom(_Body, frozen=True):
     """What is to be changed about a room. `members` closes a public one to guests, `open` opens it."""
 
     access: RoomAccess | None = None
-    title: str | None = None
-    topic: str | None = None
+    title: Title | None = None
+    topic: Topic | None = None
     archived: bool | None = None
     read_only: bool | None = None
     history: History | None = None
@@ -76,9 +85,9 @@ class ChangeRoom(_Body, frozen=True):
 class CreateRoom(_Body, frozen=True):
     """A new room. Without a `room` its address comes from the title; that of a private one is made up in part."""
 
-    room: str | None = None
-    title: str | None = None
-    topic: str | None = None
+    room: Plain | None = None
+    title: Title | None = None
+    topic: Topic | None = None
     access: RoomAccess = "open"
     read_only: bool | None = None
     history: History | None = None
@@ -93,15 +102,15 @@ class ChangeMember(_Body, frozen=True):
 class RoomInvitationBody(_Body, frozen=True):
     """A link into a room: how many can use it, and for how many days. With `accounts` it makes accounts, too."""
 
-    uses: int = 1
-    days: int = 7
+    uses: Annotated[int, from_to(1, MAX_INVITATION_USES)] = 1
+    days: Annotated[int, from_to(1, MAX_INVITATION_DAYS)] = 7
     accounts: bool = False
 
 
 class JoinBody(_Body, frozen=True):
     """The secret at the end of a link into a room."""
 
-    invitation: str
+    invitation: Plain
 
 
 class GovernedRoom(msgspec.Struct, frozen=True, omit_defaults=True):
