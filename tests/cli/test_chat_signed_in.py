@@ -46,7 +46,7 @@ def test_who_is_signed_in_is_shown_so_and_sees_what_becomes_of_a_private_room(to
     room = private_room(town)
     with machine.terminal("chat", f"{town.url}/{room}") as chat:
         chat.wait_for("signed in as olga, /help for help")
-        chat.wait_for("* olga made this private room and named this room “Leads”")
+        chat.wait_for("* olga made this private room, “Leads”")
         chat.wait_for(lambda: prompt(chat.lines).startswith("olga>"))
         town.owner.put(f"/api/v1/rooms/{room}/members/bob", json={})
         chat.wait_for("* olga added bob")

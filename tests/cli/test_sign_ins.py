@@ -238,7 +238,7 @@ def test_send_and_tail_speak_as_the_account_also_in_a_private_room(town: Town, m
     assert authors(town, room) == [("olga", "for leads")]
     read = machine.run("tail", url)
     assert read.returncode == 0
-    assert "* olga made this private room and named this room “Leads”\n" in read.stdout
+    assert "* olga made this private room, “Leads”\n" in read.stdout
     assert read.stdout.endswith(" olga: for leads\n")
     filtered = machine.run("chat", url, typed="and from a pipe\n")
     assert filtered.returncode == 0, filtered.stderr

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parlour.core.accounts import account_name
 from parlour.core.errors import Refusal
 from parlour.core.names import MAX_NAME_CHARS, RESERVED, check_key, display_name, room_name
 
@@ -85,6 +86,13 @@ BAD_ROOMS = [
 def test_a_room_name_has_one_canonical_form(raw: str, canonical: str) -> None:
     assert room_name(raw) == canonical
     assert room_name(canonical) == canonical
+
+
+@pytest.mark.parametrize("raw", ["Rosa Luxemburg", " rosa", "rosa\u00a0luxemburg"])
+def test_a_name_with_a_space_is_refused_in_plain_words(raw: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        account_name(raw)
+    assert refused.value.detail == "A name has no spaces: it has letters, digits, - _ and . only."
 
 
 @pytest.mark.parametrize("raw", BAD_ROOMS)

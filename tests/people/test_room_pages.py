@@ -304,7 +304,11 @@ def test_link_into_a_room_lets_people_with_an_account_in_with_one_button(
     link_id = re.search(r'name="id" value="(i_[^"]+)"', ada.get(f"/rooms/{room}").text)
     assert link_id is not None
     assert "The link does not work any more." in words(sent(ada, room, "uninvite", id=link_id[1]))
-    assert bob.get(path).status_code == 410
+    gone = bob.get(path)
+    assert gone.status_code == 410
+    assert "It was used, was ended, or is too old" in words(gone)
+    assert "You have an account already: you are signed in as bob." in words(gone)
+    assert "You have an account" not in words(town.browser().get(path))
 
 
 def test_link_into_a_room_that_makes_accounts_lands_in_the_room(town: Town, ada: httpx.Client) -> None:
@@ -323,6 +327,8 @@ def test_link_into_a_room_that_makes_accounts_lands_in_the_room(town: Town, ada:
     numbers = sent(town.owner, room, "invite", uses="0", days="1")
     assert numbers.status_code == 400
     assert 'id="uses-error"' in numbers.text
+    long = ada.post("/rooms", data={"do": "new", "title": "x" * 81, "access": "open"})
+    assert "A name has at most 80 characters; this one has 81." in words(long)
 
 
 def test_invitation_to_the_server_tells_who_is_signed_in_that_it_is_for_others(town: Town, ada: httpx.Client) -> None:

@@ -278,3 +278,39 @@ def test_new_link_is_copied_with_one_press(ada: httpx.Client, open_as: Callable[
     expect(person.page.locator(".copy-once")).to_have_text("Copied")
     shown = person.page.locator("[data-copy]").text_content()
     assert person.page.evaluate("navigator.clipboard.readText()") == shown
+
+
+def test_head_on_a_phone_leaves_the_name_its_place_however_the_line_is(
+    ada: httpx.Client, open_as: Callable[..., Person]
+) -> None:
+    page = open_as(ada, f"/{made(ada, title='Plans for the summer')}", viewport={"width": 360, "height": 640}).page
+    page.locator("#connection[data-state=live]").wait_for()
+    for state, word in [("retrying", "Reconnecting…"), ("out", "Signed out"), ("closed", "Closed")]:
+        page.evaluate(
+            """([state, word]) => {
+                const node = document.getElementById("connection");
+                node.dataset.state = state;
+                node.querySelector(".words").textContent = word;
+            }""",
+            [state, word],
+        )
+        name, lock, dot = (page.locator(each).bounding_box() for each in (".room-name", ".title-line .is", ".dot"))
+        assert name is not None
+        assert lock is not None
+        assert dot is not None
+        assert name["width"] > 100, state
+        assert lock["x"] + lock["width"] <= dot["x"], state
+
+
+def test_lists_on_a_phone_have_round_avatars_and_two_lines_of_a_topic(
+    ada: httpx.Client, open_as: Callable[..., Person]
+) -> None:
+    room = made(ada, title="Long", topic="What it is about, " * 16)
+    page = open_as(ada, "/rooms", viewport={"width": 360, "height": 640}).page
+    gist = page.locator(f"li:has([href='/{room}']) .gist").bounding_box()
+    assert gist is not None
+    assert gist["height"] < 45
+    page.goto(f"/rooms/{room}")
+    avatar = page.locator(".people .avatar").first.bounding_box()
+    assert avatar is not None
+    assert avatar["width"] == avatar["height"]

@@ -38,7 +38,14 @@ PASSWORD_AGAIN = "confirm"  # noqa: S105 (a name)
 
 def errors_of(refusal: Refusal, *fields: str) -> dict[str, str]:
     """What a page shows of a refusal: at its field if the page has that, else above the form."""
-    return {refusal.field if refusal.field in fields and refusal.field is not None else "": refusal.detail}
+    field = refusal.field if refusal.field is not None else ""
+    label = _LABELS.get(field, field)
+    detail = label + refusal.detail.removeprefix(field) if refusal.detail.startswith(f"{field} ") else refusal.detail
+    return {field if field in fields else "": detail}
+
+
+_LABELS = {"title": "A name", "topic": "A topic", "status": "A status line"}
+"""What people read in place of the name of a field."""
 
 
 def page(
@@ -89,5 +96,5 @@ def number_field(fields: Mapping[str, str], name: str) -> int:
     """The whole number in a field of a form. Raises Refusal("bad_form")."""
     text = fields[name]
     if not (text.isascii() and text.isdigit() and len(text) < 6):
-        raise Refusal("bad_form", f"{name} is a number.", field=name)
+        raise Refusal("bad_form", "Write a whole number here, in digits.", field=name)
     return int(text)

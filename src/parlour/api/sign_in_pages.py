@@ -13,6 +13,7 @@ from parlour.api.operation import Operation
 from parlour.api.parameters import TEXT
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK, begin_first_session, begin_session, device_fields, end_session, require_safe_line
+from parlour.chat.invitations import LINK_GONE
 from parlour.chat.registrations import require_registration
 from parlour.core.errors import Refusal
 from parlour.http.request import Request
@@ -211,9 +212,15 @@ class SignInPages(Resource):
     ) -> Response:
         """The page of an invitation, for who is signed in or not, with or without a room."""
         context, account = self.context, request.actor.account
-        invitation = await context.people.invitations.find(code)
+        try:
+            invitation = await context.people.invitations.find(code)
+        except Refusal as gone:
+            if gone.code != "link_gone" or account is None:
+                raise
+            has_one = f"You have an account already: you are signed in as {account.display}."
+            raise Refusal("link_gone", f"{LINK_GONE} {has_one}") from None
         if invitation.account is not None:
-            raise Refusal("link_gone")
+            raise Refusal("link_gone", LINK_GONE)
         role = invitation.role
         if account is None and role not in ("owner", "none") and context.people.settings.now.registration == "closed":
             if invitation.room is None:
@@ -243,7 +250,7 @@ class SignInPages(Resource):
         invitation = await people.invitations.find(code)
         account = None if invitation.account is None else people.identities.account(invitation.account)
         if account is None:
-            raise Refusal("link_gone")
+            raise Refusal("link_gone", LINK_GONE)
         errors = {} if refusal is None else errors_of(refusal, "password")
         return page(
             request, "reset.html", "A new password", refusal=refusal, errors=errors, code=code, name=account.name

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from parlour.chat.account_steps import account_now, free_look, keep_an_owner, set_password
 from parlour.chat.guests import SYSTEM
 from parlour.chat.identities import Identities
-from parlour.chat.invitations import FIRST_OWNER, Invitations, use_invitation
+from parlour.chat.invitations import FIRST_OWNER, LINK_GONE, Invitations, use_invitation
 from parlour.chat.members import come_in
 from parlour.chat.passwords import Passwords
 from parlour.chat.policies import Policies
@@ -104,7 +104,7 @@ class Accounts:
         """Make an account by an invitation. Raises Refusal("link_gone"), ("name_taken"), ("weak_password"), …"""
         invitation = await self._invitations.find(secret)
         if invitation.account is not None:
-            raise Refusal("link_gone")
+            raise Refusal("link_gone", LINK_GONE)
         if invitation.role == "none":
             raise Refusal("forbidden", "This link is for those who have an account: sign in.")
         if invitation.role != "owner":
@@ -116,7 +116,7 @@ class Accounts:
     def _register(self, id_: str, invitation: str, account: Account, hashed: str) -> Transaction[Account]:
         if id_ == FIRST_OWNER:
             if (yield OWNERS()):
-                raise Refusal("link_gone")
+                raise Refusal("link_gone", LINK_GONE)
             return (yield from self._add(OPERATOR, account, hashed))
         if account.role != "owner":
             require_registration(_registration((yield SETTING("registration"))), "invitation")
@@ -209,7 +209,7 @@ class Accounts:
         invitation = await self._invitations.find(secret)
         account = None if invitation.account is None else self._identities.account(invitation.account)
         if account is None or account.state != "active":
-            raise Refusal("link_gone")
+            raise Refusal("link_gone", LINK_GONE)
         check_password(new, account.name, account.display)
         hashed = await self._passwords.hash(new, address)
         return await self._store.run(self._reset(digest(secret), account.id, hashed))

@@ -40,6 +40,9 @@ RESET_MS = 86_400_000
 FIRST_OWNER = "i_first_owner"
 """The id of the invitation in the link that the start prints."""
 
+LINK_GONE = "It was used, was ended, or is too old: ask for another one."
+"""What a person does about a link that does not work any more."""
+
 
 class NewInvitation(NamedTuple):
     """An invitation, and the secret that its link contains: it is shown once."""
@@ -112,7 +115,7 @@ class Invitations:
             return Invitation(FIRST_OWNER, None, None, "owner", 1, now_ms, self._first[1])
         rows = await self._store.query(INVITATION(hashed))
         if not rows or rows[0].uses_left < 1 or rows[0].expires_ms <= now_ms:
-            raise Refusal("link_gone")
+            raise Refusal("link_gone", LINK_GONE)
         return rows[0]
 
     async def all(self, actor: Actor, room: str | None = None) -> list[Invitation]:
@@ -133,7 +136,7 @@ class Invitations:
             raise Refusal("login_required", "Sign in first.")
         invitation = await self.find(secret)
         if invitation.room is None:
-            raise Refusal("link_gone")
+            raise Refusal("link_gone", LINK_GONE)
         policy = await self._store.run(self._accept(actor, actor.account, digest(secret)))
         self._policies.learn(invitation.room, policy)
         return invitation.room
@@ -147,7 +150,7 @@ class Invitations:
         found: list[Invitation] = yield INVITATION(hashed)
         room = found[0].room if found else None
         if room is None:
-            raise Refusal("link_gone")
+            raise Refusal("link_gone", LINK_GONE)
         log: Log = yield FindLog(room)
         if account.id in log.policy.members:
             return log.policy
@@ -195,7 +198,7 @@ def use_invitation(hashed: str, now_ms: int, by: Author) -> Transaction[Invitati
     """Use an invitation once, and say so. Raises Refusal("link_gone") if it does not work (any more)."""
     used: list[Invitation] = yield USE_INVITATION(hashed, now_ms)
     if not used:
-        raise Refusal("link_gone")
+        raise Refusal("link_gone", LINK_GONE)
     yield append_to_log(by, InvitationChanged("used", used[0].id, used[0].role, used[0].room))
     return used[0]
 

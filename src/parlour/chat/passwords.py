@@ -10,6 +10,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 
 from parlour.chat.hash_child import HashingProcesses, is_right
+from parlour.core.durations import duration
 from parlour.core.errors import Refusal
 
 THREADS = 2
@@ -71,7 +72,8 @@ class Passwords:
             raise Refusal("overloaded", "Too many people sign in at once.", retry_after=2)
         wait_s = self._wait(address)
         if wait_s > 0.0:
-            raise Refusal("rate_limited", "Your address sends too many passwords: wait a little.", retry_after=wait_s)
+            detail = f"Your address sends too many passwords: wait {duration(wait_s)}."
+            raise Refusal("rate_limited", detail, retry_after=wait_s)
         self._waiting += 1
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
         future.add_done_callback(self._done)

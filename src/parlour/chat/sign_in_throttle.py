@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from parlour.core.durations import duration
 from parlour.core.errors import Refusal
 
 FREE = 5
@@ -49,7 +50,7 @@ class SignInThrottle:
             failures = self._failures.get(key)
             if failures is not None and failures.until > now:
                 wait_s = failures.until - now
-                raise Refusal("rate_limited", "Too many wrong passwords: wait a little.", retry_after=wait_s)
+                raise Refusal("rate_limited", f"Too many wrong passwords: wait {duration(wait_s)}.", retry_after=wait_s)
 
     def failed(self, name: str, address: str, device: str | None = None) -> None:
         """A password was wrong, or there is nobody of that name."""

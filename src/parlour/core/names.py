@@ -78,7 +78,7 @@ def _canonical_room(raw: str) -> str:
         raise _bad_room(f"A room name has at most {MAX_NAME_CHARS} characters; this one has {len(name)}.")
     begins = 1 if name[0] == PRIVATE else 0
     if not _is_letter_or_digit(name[begins : begins + 1] or name[0]):
-        raise _bad_room(f"A room name begins with a letter or a digit, not with {character(name[begins:] or name)}.")
+        raise _bad_room(_unfit("begins with a letter or a digit, not with", name[begins:] or name))
     marks = MAX_MARKS  # none before the first letter
     for index, char in enumerate(name[begins:], begins):
         if char in JOINERS and may_join(name, index):
@@ -92,7 +92,7 @@ def _canonical_room(raw: str) -> str:
             if marks > MAX_MARKS:
                 raise _bad_room(f"In a room name a letter carries at most {MAX_MARKS} marks, and only letters do.")
         else:
-            raise _bad_room(f"A room name has letters, digits, - _ and . only, not {character(char)}.")
+            raise _bad_room(_unfit("has letters, digits, - _ and . only, not", char))
     return name
 
 
@@ -108,6 +108,12 @@ def _fold(raw: str) -> str:
 
 def _is_letter_or_digit(char: str) -> bool:
     return unicodedata.category(char) in ("Ll", "Lu", "Lt", "Lo", "Lm", "Nd") and char not in _INVISIBLE
+
+
+def _unfit(rule: str, text: str) -> str:
+    if text[0] == " ":
+        return "A room name has no spaces: it has letters, digits, - _ and . only."
+    return f"A room name {rule} {character(text)}."
 
 
 def _bad_room(detail: str) -> Refusal:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 _ROLES = {"member": "a member", "moderator": "a moderator", "owner": "an owner"}
@@ -38,8 +38,12 @@ _MADE: Mapping[str, str] = {
 def notice(event: Any) -> str | None:
     """The words for an event (`schema.events.Event`); None for a type that people are not told of."""
     if event.type == "settings":
-        *others, last = list(_settings(event)) or [""]
-        return (f"{', '.join(others)} and {last}" if others else last) or None
+        said = list(_settings(event))
+        made = _MADE.get(event.access) if event.seq == 1 else None
+        if made is None or not event.title:
+            return _list(said) or None
+        named, (_, _, *others) = f"{made}, \u201c{event.title}\u201d", said
+        return f"{named}, {'and ' if len(others) == 1 else ''}{_list(others)}" if others else named
     if event.type == "member":
         if event.what in ("joined", "left"):
             return str(event.what)
@@ -47,6 +51,11 @@ def notice(event: Any) -> str | None:
             return f"made {event.name} {_ROLES.get(event.role, 'a member')}"
         return f"{event.what} {event.name}"
     return None
+
+
+def _list(said: Sequence[str]) -> str:
+    *others, last = said or ("",)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _settings(event: Any) -> Iterator[str]:

@@ -18,13 +18,21 @@ const SETTINGS = {
   })[history],
 };
 
+function listOf(said) {
+  const last = said.at(-1) ?? null;
+  return said.length > 1 ? `${said.slice(0, -1).join(", ")} and ${last}` : last;
+}
+
 /** The words for an event, or null for a type that people are not told of. */
 export function noticeOf(event) {
   if (event.type === "settings") {
     const settings = event.seq === 1 ? { ...SETTINGS, access: (access) => MADE[access] } : SETTINGS;
-    const said = Object.entries(settings).map(([name, words]) => (event[name] == null ? null : words(event[name])));
-    const [last = null, ...others] = said.filter(Boolean).reverse();
-    return others.length ? `${others.reverse().join(", ")} and ${last}` : last;
+    const said = Object.entries(settings).map(([name, words]) => (event[name] == null ? null : words(event[name]))).filter(Boolean);
+    const made = event.seq === 1 ? MADE[event.access] : undefined;
+    if (!made || !event.title) return listOf(said);
+    const others = said.slice(2);
+    const and = others.length === 1 ? "and " : "";
+    return [`${made}, “${event.title}”`, ...(others.length ? [and + listOf(others)] : [])].join(", ");
   }
   if (event.type === "member") {
     if (event.what === "joined" || event.what === "left") return event.what;
