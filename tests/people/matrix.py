@@ -38,13 +38,15 @@ class Asked:
     """How an operation is asked for in a room: `needs` are the rights there, one of which is enough.
 
     `request` makes it, of the room and the fields of who asks. It changes nothing about who is in the room. `status` is
-    that of the answer to who may; one that `waits` does so where there is nothing.
+    that of the answer to who may; one that `waits` does so where there is nothing. One that `lets_in` brings in people,
+    which an archived room refuses to everybody.
     """
 
     needs: tuple[Right, ...]
     request: Callable[[str, tuple[str, ...]], bytes]
     status: int = 200
     waits: bool = False
+    lets_in: bool = False
 
 
 def _get(path: str, *more: str) -> Callable[[str, tuple[str, ...]], bytes]:
@@ -108,7 +110,7 @@ ASKED: dict[str, Asked | tuple[Asked, ...]] = {
     ),
     "GET /api/v1/rooms/{room}/invitations": Asked(("moderate",), _get("/api/v1/rooms/{room}/invitations")),
     "POST /api/v1/rooms/{room}/invitations": Asked(
-        ("moderate",), _body("POST", "/api/v1/rooms/{room}/invitations", b"{}"), 201
+        ("moderate",), _body("POST", "/api/v1/rooms/{room}/invitations", b"{}"), 201, lets_in=True
     ),
     "GET /rooms/{room}": Asked(("moderate", "read"), _get("/rooms/{room}")),
     "POST /rooms/{room}": Asked(

@@ -73,6 +73,8 @@ def test_everybody_gets_what_the_table_says_in_every_room(everybody: Everybody, 
                 continue
             if how.waits and state == "not there" and refusal is None:
                 continue
+            if refusal is None and how.lets_in and everybody.policies.of(room).is_archived:
+                refusal = Refusal("read_only", "This room is archived: nobody joins it any more.")
             status, body = ask(everybody.port, how.request(room, asker.fields), whole=True)
             if not fits(refusal, status, body, how.status):
                 expected = how.status if refusal is None else f"{refusal.kind.status} {refusal.code}: {refusal.detail}"

@@ -208,7 +208,7 @@ def test_member_sees_what_a_room_is_and_may_change_nothing(ada: httpx.Client, bo
     assert 'id="composer"' not in closed.text
 
 
-def test_owner_changes_what_a_room_is(ada: httpx.Client, bob: httpx.Client) -> None:
+def test_owner_changes_what_a_room_is(town: Town, ada: httpx.Client, bob: httpx.Client) -> None:
     room = made(ada, title="Before", access="private")
     page = ada.get(f"/rooms/{room}")
     assert forms_of(page) >= {"settings", "add", "invite", "archive"}
@@ -224,6 +224,14 @@ def test_owner_changes_what_a_room_is(ada: httpx.Client, bob: httpx.Client) -> N
     archived = ada.get(f"/{room}")
     assert "This room is archived: it can be read, and nothing is added to it." in words(archived)
     assert "ada archived this room" in words(archived)
+    page = ada.get(f"/rooms/{room}")
+    assert not {"add", "invite", "join"} & forms_of(page)
+    assert "there are no new links" in words(page)
+    for form in ({"do": "add", "name": "bob"}, {"do": "invite", "uses": "1", "days": "1"}):
+        late = ada.post(f"/rooms/{room}", data=form)
+        assert late.status_code == 403
+        assert "This room is archived: nobody joins it any more." in words(late)
+    assert not {"add", "invite", "join"} & forms_of(town.owner.get(f"/rooms/{room}"))
     assert "The room is in use again." in words(sent(ada, room, "unarchive"))
 
 

@@ -215,6 +215,12 @@ def test_announcements_and_archives(town: Town, ada: httpx.Client, bob: httpx.Cl
         assert ada.patch(f"/api/v1/rooms/{room}", json={"archived": True}).json()["archived"] is True
         assert code(say(ada, room, "more")) == (403, "read_only")
         assert code(add(bob, room, "bob")) == (403, "read_only")
+        for who in (ada, town.owner):
+            link = who.post(f"/api/v1/rooms/{room}/invitations", json={"uses": 1})
+            for refused in (add(who, room, "bob"), add(who, room, "bob", "owner"), link):
+                assert refused.status_code == 403
+                assert "This room is archived: nobody joins it any more." in refused.text
+        assert add(town.owner, room, "ada", "owner").status_code == 200
         assert texts(guest, room) == ["the news"]
         ada.patch(f"/api/v1/rooms/{room}", json={"archived": False, "read_only": False})
         assert say(bob, room, "at last").status_code == 201

@@ -115,7 +115,7 @@ class MembersResource(Resource):
         parameters=JsonOfRoom,
         body=RoomInvitationBody,
         answers=(Success(201, "The invitation, with its link.", InvitationInfo),),
-        refusals=(*JSON_BODY, "not_found", "forbidden", *DISK),
+        refusals=(*JSON_BODY, "not_found", "forbidden", "read_only", *DISK),
         example="-u alice --json '{\"uses\":10}' {url}/api/v1/rooms/lobby/invitations",
     )
     async def invite(self, request: Request, options: JsonOfRoom) -> Response:

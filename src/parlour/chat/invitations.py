@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from parlour.chat.guests import author_of
 from parlour.chat.identities import DAY_MS, Identities
-from parlour.chat.members import come_in
+from parlour.chat.members import come_in, require_open_to_new_members
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.recheck import require_unchanged
@@ -73,7 +73,7 @@ class Invitations:
     ) -> NewInvitation:
         """Make a link by which `uses` people make an account with a role, and join a room if one is given.
 
-        With the role `none` it is for those who have an account. Raises Refusal.
+        With the role `none` it is for those who have an account. Raises Refusal, ("read_only") for an archived room.
         """
         if room is not None:
             room = room_name(room)
@@ -177,7 +177,7 @@ class Invitations:
     ) -> Transaction[NewInvitation]:
         yield from require_unchanged(actor)
         if room is not None and rule is not None:
-            yield from allowed_policy(actor, room, rule)
+            require_open_to_new_members((yield from allowed_policy(actor, room, rule)))
         secret, id_, now_ms = self._ids.secret(), f"i_{self._ids.token()}", self._clock.now_ms()
         maker = None if actor.account is None else actor.account.id
         made = Invitation(id_, maker, account, role, uses, now_ms, now_ms + lasts_ms, room)

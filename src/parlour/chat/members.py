@@ -43,7 +43,7 @@ class Members:
         return await self._run(room, _join(actor, room_name(room), account, self._policies.rule(actor, "read")))
 
     async def add(self, actor: Actor, room: str, account: Account, role: RoomRole) -> Policy:
-        """Make somebody a member, or give a member another role. Raises Refusal("forbidden"), ("last_owner"), …"""
+        """Make somebody a member, or give a member another role. Raises Refusal("forbidden"), ("read_only"), …"""
         room = room_name(room)
         if account.state != "active":
             raise Refusal("not_found", "There is no such account.")
@@ -76,8 +76,7 @@ def come_in(account: Account, room: str, policy: Policy) -> Transaction[Policy]:
     """Have an account join a room; a member stays what it is. Raises Refusal("read_only") for an archived one."""
     if account.id in policy.members:
         return policy
-    if policy.is_archived:
-        raise Refusal("read_only", "This room is archived: nobody joins it any more.")
+    require_open_to_new_members(policy)
     _check_size(policy)
     joined = MemberChanged("joined", account.id, account.display, "member")
     return (yield from change(author_of(account), room, policy, joined))
@@ -93,6 +92,7 @@ def _add(actor: Actor, room: str, account: Account, role: RoomRole, rule: Rule, 
     if before == "owner" and policy.owners() == [account.id]:
         raise Refusal("last_owner", LAST_OWNER)
     if before is None:
+        require_open_to_new_members(policy)
         _check_size(policy)
     if role == "member":
         yield from end_invitations(by(actor), END_INVITATIONS_TO_BY(room, account.id))
@@ -119,6 +119,12 @@ def _remove(
         what = MemberChanged("left" if is_self else "removed", each, now[0].display)
         policy = yield from change(by(actor), room, policy, what)
     return policy
+
+
+def require_open_to_new_members(policy: Policy) -> None:
+    """Raises Refusal("read_only") for an archived room, whoever asks: it is taken out of the archive first."""
+    if policy.is_archived:
+        raise Refusal("read_only", "This room is archived: nobody joins it any more.")
 
 
 def _check_size(policy: Policy) -> None:
