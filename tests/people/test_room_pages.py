@@ -445,3 +445,17 @@ def test_everybody_has_their_own_private_rooms_at_the_side_also_where_there_are_
         page = browser.get("/lobby").text
         assert f'data-room="{rooms[browser]}"' in page
         assert rooms[other] not in page
+
+
+def test_who_is_signed_in_is_not_told_to_sign_in_at_a_room_that_may_not_be_there(
+    town: Town, ada: httpx.Client, bob: httpx.Client
+) -> None:
+    room = made(ada, title="Not for bob", access="private")
+    nothing = f"{room[:-6]}zzzzzz"
+    for path in ("/{}", "/rooms/{}", "/{}/1"):
+        pages = [bob.get(path.format(name)).text.replace(name, "NAME") for name in (room, nothing)]
+        assert pages[0] == pages[1]
+        assert "If there is such a room, somebody who is in it can add you, or send you a link." in pages[0]
+        assert "sign in" not in pages[0]
+    guest = town.browser().get(f"/{room}")
+    assert "If you have an account that is in it, sign in." in words(guest)

@@ -15,6 +15,7 @@ from parlour.api.operations import endpoints
 from parlour.api.pages import Pages
 from parlour.api.refusals import refusal_fields
 from parlour.chat.identities import Credentials
+from parlour.core.actor import Actor
 from parlour.core.base_path import inside
 from parlour.core.errors import Refusal
 from parlour.http.compression import Compressor, compress, is_worth_it, mark, wants_gzip
@@ -63,7 +64,11 @@ class Api:
             credentials = self._guard.check(request)
             if credentials is not None:
                 return self._coded(request, self._identified(request, credentials))
-        outcome = request.admission.handler(request)
+        try:
+            outcome = request.admission.handler(request)
+        except Refusal as refusal:
+            _address(refusal, request)
+            raise
         return self._coded(request, outcome) if type(outcome) is CoroutineType else outcome
 
     async def _identified(self, request: Request, credentials: Credentials) -> Reply:
@@ -76,7 +81,11 @@ class Api:
 
     async def _coded(self, request: Request, handler: Coroutine[Any, Any, Reply]) -> Reply:
         """The answer of a handler, compressed where the client accepts it and it is long; the reader pays for that."""
-        reply = await handler
+        try:
+            reply = await handler
+        except Refusal as refusal:
+            _address(refusal, request)
+            raise
         if isinstance(reply, Response) and is_worth_it(reply):
             done = None
             if wants_gzip(request.field):
@@ -113,6 +122,12 @@ class Api:
 
 def _options(allow: str, _: Request) -> Response:
     return Response(204, fields=((FieldName.ALLOW, allow.encode()),))
+
+
+def _address(refusal: Refusal, request: Request) -> None:
+    """Have a refusal know whether it is for somebody who has signed in."""
+    actor: Actor | None = getattr(request, "actor", None)  # not yet found out where the guard refuses
+    refusal.is_to_account = actor is not None and actor.account is not None
 
 
 def _with_help(refusal: Refusal, prefix: str) -> Refusal:
