@@ -199,9 +199,17 @@ def test_a_new_password_comes_by_a_link_that_works_once(town: Town) -> None:
     link = town.owner.post("/api/v1/accounts/nell/reset").json()["url"].removeprefix(town.url)
     assert "A new password for nell" in town.browser().get(link).text
     assert town.browser().post(link, data={"password": "short"}).status_code == 400
-    assert town.browser().post(link, data={"password": "a wholly new password"}).status_code == 303
+    changed = town.browser().post(link, data={"password": "a wholly new password"})
+    assert (changed.status_code, changed.headers["location"]) == (303, "/login?reset=nell")
+    after = town.browser().get(changed.headers["location"]).text
+    assert "The new password is set: sign in with it." in after
+    assert 'name="name" type="text" value="nell"' in after
     assert town.browser().post(link, data={"password": "yet another password"}).status_code == 410
     assert browser.get("/api/v1/me").json() == {"kind": "guest"}
+    plain = town.browser().get("/login").text
+    assert "The new password is set" not in plain
+    assert "Forgotten your password? Ask somebody who runs this server for a link to set a new one." in plain
+    assert "The new password is set" not in town.browser().get("/login?reset=%3Cb%3E").text
     assert town.browser().post("/login", data={"name": "nell", "password": "a wholly new password"}).status_code == 303
 
 

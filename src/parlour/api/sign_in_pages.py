@@ -15,6 +15,7 @@ from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK, begin_first_session, begin_session, device_fields, end_session, require_safe_line
 from parlour.chat.invitations import LINK_GONE
 from parlour.chat.registrations import require_registration
+from parlour.core.accounts import account_name
 from parlour.core.errors import Refusal
 from parlour.http.request import Request
 from parlour.http.response import Response
@@ -28,6 +29,14 @@ class LinkOptions(Struct, frozen=True, kw_only=True):
     code: Annotated[str, TEXT, "The secret of the link."]
 
 
+def _account_name(text: str) -> str:
+    """The name of an account in the address of a page; empty for what is none."""
+    try:
+        return account_name(text)
+    except Refusal:
+        return ""
+
+
 def _path(room: str) -> str:
     """The path of a room, below that of the server."""
     return room_path("", room).decode()
@@ -38,8 +47,9 @@ class SignInPages(Resource):
 
     @Operation("GET", "/login", "The page for signing in", right=None, example="{url}/login")
     def login(self, request: Request) -> Response:
-        """The form; `next` is where to go afterwards."""
-        return self._login(request, "", local_path(request.query.get("next", ["/"])[0]))
+        """The form; `next` is where to go afterwards, `reset` whose new password was just set by a link."""
+        name = _account_name(request.query.get("reset", [""])[0])
+        return self._login(request, name, local_path(request.query.get("next", ["/"])[0]), is_reset=name != "")
 
     @Operation(
         "POST",
@@ -179,9 +189,11 @@ class SignInPages(Resource):
             account = await people.accounts.reset_password(options.code, form["password"], request.peer.key)
         except Refusal as refusal:
             return await self._reset(request, options.code, refusal)
-        return see_other(request, "/login", device_fields(people, request, account))
+        return see_other(request, f"/login?reset={quote(account.name)}", device_fields(people, request, account))
 
-    def _login(self, request: Request, name: str, next_: str, refusal: Refusal | None = None) -> Response:
+    def _login(
+        self, request: Request, name: str, next_: str, refusal: Refusal | None = None, *, is_reset: bool = False
+    ) -> Response:
         errors = {}
         is_open = self.context.people.settings.now.registration == "open"
         if refusal is not None:
@@ -189,7 +201,15 @@ class SignInPages(Resource):
             if refusal.code == "bad_credentials":
                 errors = {"password": "This name and this password do not belong together."}
         return page(
-            request, "login.html", "Sign in", refusal=refusal, errors=errors, name=name, next=next_, is_open=is_open
+            request,
+            "login.html",
+            "Sign in",
+            refusal=refusal,
+            errors=errors,
+            name=name,
+            next=next_,
+            is_open=is_open,
+            is_reset=is_reset,
         )
 
     def _register(self, request: Request, form: dict[str, str], refusal: Refusal | None = None) -> Response:
