@@ -269,6 +269,22 @@ def test_room_that_hides_what_was_said_before_one_joined_says_so(ada: httpx.Clie
     assert "begins" not in seen
 
 
+def test_server_for_members_offers_no_room_to_everybody_who_reaches_it(town: Town, ada: httpx.Client) -> None:
+    chosen = re.compile(r'name="access" value="([a-z]+)" checked')
+    room = made(ada, room="terrace")
+    assert chosen.findall(ada.get("/rooms").text) == ["open"]
+    town.operator("PATCH", "/api/v1/settings", {"access": "members"})
+    try:
+        for page in (ada.get("/rooms"), ada.post("/rooms", data={"do": "new", "address": "a b"})):
+            assert "Everybody who reaches this server" not in page.text
+            assert chosen.findall(page.text) == ["members"]
+        assert "Everybody who reaches this server" not in ada.get(f"/rooms/{room}").text
+        assert "Saved." in words(sent(ada, room, "settings", title="Terrace"))
+    finally:
+        town.operator("PATCH", "/api/v1/settings", {"access": "open"})
+    assert ada.get(f"/api/v1/rooms/{room}", headers={"Accept": "application/json"}).json()["access"] == "open"
+
+
 def test_public_room_is_joined_and_left_by_its_page(ada: httpx.Client, bob: httpx.Client) -> None:
     made(ada, room="garden", title="Garden")
     assert "join" in forms_of(bob.get("/rooms/garden"))

@@ -137,6 +137,7 @@ class RoomSettingsPage(Resource):
             policy=policy,
             me=own.id,
             role=policy.role_of(own.id),
+            takes_guests=context.policies.server == "open",
             is_only_owner=policy.owners() == [own.id],
             others=[row for row in shown if row.account.id != own.id and row.account.kind == "member"],
             can_read=can_read,

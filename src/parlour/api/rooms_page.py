@@ -24,7 +24,7 @@ SHOWN = 200
 """Rooms of each list on the page; who looks for another one goes there by its name."""
 
 _FIELDS = ("do", "title", "address", "topic", "access", "read_only", "history")
-_EMPTY = {**dict.fromkeys(_FIELDS, ""), "access": "open", "history": "all"}
+_EMPTY = {**dict.fromkeys(_FIELDS, ""), "history": "all"}
 
 
 class RoomRow(NamedTuple):
@@ -95,7 +95,8 @@ class RoomsPage(Resource):
             has_accounts=context.people.identities.has_owner(),
             can_create=context.policies.may(actor, "create", "lobby"),
             errors=errors,
-            form={**form, "access": form["access"] or "open"},
+            takes_guests=context.policies.server == "open",
+            form=form,
             mine=_current(mine)[:SHOWN],
             others=_current(others)[:SHOWN],
             archived=archived[:SHOWN],
