@@ -170,6 +170,7 @@ def test_whoever_is_removed_is_shown_nothing_more_and_posts_nothing_more(
         say(ada, room, "after")
         rest = [json.loads(line) for line in lines]
     assert [item.get("text") or item.get("what") or item["type"] for item in rest] == ["before", "removed", "closed"]
+    assert rest[-1]["detail"] == "You are not in this room any more."
     assert code(say(bob, room, "still here")) == (404, "not_found")
     assert texts(ada, room) == ["before", "after"]
 

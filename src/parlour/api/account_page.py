@@ -173,6 +173,7 @@ class AccountPage(Resource):
             hues=range(HUES),
             deletion=people.deletions.rule(),
             errors=errors,
+            said=(done, token),
             done=done,
             token=token,
             base_url=request.base_url,

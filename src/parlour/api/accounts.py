@@ -9,7 +9,7 @@ from msgspec import UNSET
 from parlour.api.bodies import read_json
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import ACCOUNT_NAME, TEXT, OnlyJson, one_of
-from parlour.api.people import account_info, named_account, own_account, profile, sign_in_info
+from parlour.api.people import account_info, code_of, named_account, own_account, profile, sign_in_info
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import (
     DISK,
@@ -23,6 +23,7 @@ from parlour.api.sign_ins import (
 from parlour.chat.accounts import NewPassword
 from parlour.chat.profiles import ProfileChange
 from parlour.core.accounts import KeptMessages
+from parlour.core.errors import Refusal
 from parlour.http.fields import Fields
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
@@ -116,7 +117,9 @@ class AccountsResource(Resource):
         fields: Fields = ()
         if body.password is not None:
             require_safe_line(request)
-            password = NewPassword(body.old_password or "", body.password, accounts.new_secret(request.actor))
+            if body.old_password is None:
+                raise Refusal("bad_parameter", "A new password needs the old one.", field="old_password")
+            password = NewPassword(body.old_password, body.password, accounts.new_secret(request.actor))
             fields = renewed_fields(request, password.secret)
         hue: int | Literal["chance", "kept"] = (
             "kept" if body.hue is UNSET else "chance" if body.hue is None else body.hue
@@ -173,7 +176,9 @@ class AccountsResource(Resource):
         body, people = read_json(request, RegisterBody), self.context.people
         address = request.peer.key
         if body.invitation is not None:
-            account = await people.accounts.register(body.invitation, body.name, body.display, body.password, address)
+            account = await people.accounts.register(
+                code_of(body.invitation), body.name, body.display, body.password, address
+            )
         else:
             account = await people.accounts.register_openly(body.name, body.display, body.password, address)
         fields = await begin_first_session(people, request, account)

@@ -141,6 +141,7 @@ class AdminPage(Resource):
             here="admin",
             is_admin=True,
             errors={} if refusal is None else errors_of(refusal),
+            said=(done, link_title, address),
             done=done,
             address=address,
             link_title=link_title,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast, get_args
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from parlour.api.refusals import refusal_fields
 from parlour.core.accounts import KeptMessages
 from parlour.core.errors import Refusal
 from parlour.http.fields import FieldName, Fields
+from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
 from parlour.http.response import HTML, Response
 from parlour.ui.page import CSP, TEMPLATES
@@ -55,9 +56,18 @@ def page(
     *,
     refusal: Refusal | None = None,
     fields: Fields = (),
+    said: Sequence[str] = (),
     **values: object,
 ) -> Response:
-    """A page made from a template. `refusal` is why it is shown again; `fields` are further header fields."""
+    """A page made from a template. `refusal` is why it is shown again; `fields` are further header fields.
+
+    A client that wants no HTML, as curl, is told in text what came of a form: `said`, or the refusal, which is raised.
+    """
+    if not wants_html(request):
+        if refusal is not None:
+            raise refusal
+        if any(said):
+            return Response(200, "".join(f"{line}\n" for line in said if line).encode(), fields=fields)
     body = TEMPLATES[template].render(title=title, prefix=request.peer.prefix, **values)
     status = 200 if refusal is None else refusal.kind.status
     more: Fields = () if refusal is None else refusal_fields(refusal)
@@ -67,8 +77,15 @@ def page(
 
 
 def see_other(request: Request, path: str, fields: Fields = ()) -> Response:
-    """The way to another page of this server after a form (RFC 9110 §15.4.4)."""
-    return Response(303, fields=((FieldName.LOCATION, (request.peer.prefix + path).encode()), *fields))
+    """The way to another page of this server after a form (RFC 9110 §15.4.4); clients in a terminal print it."""
+    place = (request.peer.prefix + path).encode()
+    body = b"" if wants_html(request) else place + b"\n"
+    return Response(303, body, fields=((FieldName.LOCATION, place), *fields))
+
+
+def wants_html(request: Request) -> bool:
+    """Whether a client shows pages; curl and programs do not."""
+    return choose(accepted(request.head), ("text", "html")) == "html"
 
 
 def local_path(text: str) -> str:

@@ -8,7 +8,7 @@ from parlour.api.bodies import read_json
 from parlour.api.invitations import link
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import ACCOUNT_NAME, JsonOfRoom, OnlyJson
-from parlour.api.people import invitation_info, named_account, own_account
+from parlour.api.people import code_of, invitation_info, named_account, own_account
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK, JSON_BODY
 from parlour.core.policy import Policy
@@ -142,7 +142,9 @@ class MembersResource(Resource):
     async def join(self, request: Request, _: OnlyJson) -> Response:
         """One more member."""
         own_account(request)
-        room = await self.context.people.invitations.accept(request.actor, read_json(request, JoinBody).invitation)
+        room = await self.context.people.invitations.accept(
+            request.actor, code_of(read_json(request, JoinBody).invitation)
+        )
         return self._answer(self.context.policies.of(room))
 
     def _answer(self, policy: Policy) -> Response:

@@ -16,6 +16,11 @@ from parlour.schema.event_json import at_text
 from parlour.schema.people import AccountInfo, InvitationInfo, Profile, SignInInfo
 
 
+def code_of(invitation: str) -> str:
+    """The secret at the end of a link, where somebody has given the whole link."""
+    return invitation.rpartition("/")[2]
+
+
 def own_account(request: Request) -> Account:
     """The account that asks. Raises Refusal("login_required") for a guest."""
     account = request.actor.account

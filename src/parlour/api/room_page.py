@@ -164,6 +164,7 @@ class RoomSettingsPage(Resource):
             ],
             errors={} if refusal is None else errors_of(refusal, *fields),
             values=values,
+            said=(done.words, done.address),
             done=done,
         )
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from parlour.api.forms import Form, errors_of, form_fields, local_path, page, see_other
+from parlour.api.forms import Form, errors_of, form_fields, local_path, page, see_other, wants_html
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.parameters import TEXT
@@ -15,7 +15,7 @@ from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK, begin_first_session, begin_session, device_fields, end_session, require_safe_line
 from parlour.chat.invitations import LINK_GONE
 from parlour.chat.registrations import require_registration
-from parlour.core.accounts import account_name
+from parlour.core.accounts import Account, account_name
 from parlour.core.errors import Refusal
 from parlour.http.request import Request
 from parlour.http.response import Response
@@ -40,6 +40,20 @@ def _account_name(text: str) -> str:
 def _path(room: str) -> str:
     """The path of a room, below that of the server."""
     return room_path("", room).decode()
+
+
+def _invited(link: str, role: str, room: str | None, account: Account | None) -> str:
+    """The page of an invitation for a client in a terminal."""
+    into = "" if room is None else f", and join /{room}"
+    with_account = "" if room is None else f"    curl -u {account.name if account else 'NAME'} -d do=join {link}\n"
+    if account is not None or role == "none":
+        return f"You are invited to join /{room} with your account:\n\n{with_account}" if room else f"{_ELSE}\n"
+    make = f"    curl -d name=NAME --data-urlencode 'password=A FEW WORDS' {link}\n"
+    text = f"You are invited: make an account here{into}.\n\n{make}"
+    return text if room is None else f"{text}\nWith the account that you have:\n\n{with_account}"
+
+
+_ELSE = "You are invited to make an account here, and you have one already."
 
 
 class SignInPages(Resource):
@@ -194,6 +208,7 @@ class SignInPages(Resource):
     def _login(
         self, request: Request, name: str, next_: str, refusal: Refusal | None = None, *, is_reset: bool = False
     ) -> Response:
+        require_safe_line(request)  # before anybody types a password
         errors = {}
         is_open = self.context.people.settings.now.registration == "open"
         if refusal is not None:
@@ -213,6 +228,7 @@ class SignInPages(Resource):
         )
 
     def _register(self, request: Request, form: dict[str, str], refusal: Refusal | None = None) -> Response:
+        require_safe_line(request)
         errors = {} if refusal is None else errors_of(refusal, "name", "display", "password")
         values = {"name": form["name"], "display": form["display"]}
         return page(request, "register.html", "Make an account", refusal=refusal, errors=errors, values=values)
@@ -246,6 +262,10 @@ class SignInPages(Resource):
             if invitation.room is None:
                 require_registration("closed", "invitation")
             role = "none"  # it is for those who have an account already
+        if account is None and role != "none":
+            require_safe_line(request)  # before anybody types a password
+        if refusal is None and not wants_html(request):
+            return Response(200, _invited(f"{request.base_url}/join/{code}", role, invitation.room, account).encode())
         policy = None if invitation.room is None else context.policies.of(invitation.room)
         title = "" if invitation.room is None or policy is None else policy.title or f"/{invitation.room}"
         return page(
@@ -266,6 +286,7 @@ class SignInPages(Resource):
         )
 
     async def _reset(self, request: Request, code: str, refusal: Refusal | None = None) -> Response:
+        require_safe_line(request)
         people = self.context.people
         invitation = await people.invitations.find(code)
         account = None if invitation.account is None else people.identities.account(invitation.account)

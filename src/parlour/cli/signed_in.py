@@ -16,6 +16,8 @@ from parlour.client.stored_tokens import StoredTokens
 from parlour.client.transport import check_token
 from parlour.core.names import display_name
 
+AS_GUEST = "guest"
+
 
 class SignedIn(NamedTuple):
     """The token of an account. `shown` is how its name was shown at signing in; empty where that is not known."""
@@ -27,12 +29,18 @@ class SignedIn(NamedTuple):
 def signed_in(server: str) -> SignedIn | None:
     """The token to ask a server with; None asks as a guest. Raises TokensUnusable, UnsafeLine.
 
-    One from the environment wins; none is an argument, because all users of a machine can read those.
+    One from the environment wins, where the word `guest` asks as one; none is an argument, because all users of a
+    machine can read those.
     """
     value = os.environ.get(TOKEN_ENV)
+    if value == AS_GUEST:
+        return None
+    if value == "":
+        text = f"{TOKEN_ENV} is empty: is the token where it is read from? {TOKEN_ENV}={AS_GUEST} asks as a guest."
+        raise click.UsageError(text)
     if value is not None:
         try:
-            return SignedIn(check_token(value), "") if value else None
+            return SignedIn(check_token(value), "")
         except ValueError as exc:
             raise click.UsageError(f"{TOKEN_ENV}: {exc}") from exc
     tokens = StoredTokens()
@@ -64,6 +72,6 @@ def guest_name(name: str | None, who: SignedIn | None) -> str | None:
     if click.get_current_context().get_parameter_source("name") is ParameterSource.COMMANDLINE:
         raise click.UsageError(
             f"You are signed in there{f' as {who.shown}' if who.shown else ''}, and --name is for guests: "
-            f"an empty {TOKEN_ENV} asks as one."
+            f"{TOKEN_ENV}={AS_GUEST} asks as one."
         )
     return None

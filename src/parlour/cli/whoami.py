@@ -8,7 +8,7 @@ import click
 
 from parlour.cli.output import EXIT_REFUSED, TOKEN_ENV, describe, endings, exit_code, fail, timeout_option
 from parlour.cli.sign_ins import EXIT_CODES, server_address, shown_account, shown_sign_in, stored_server
-from parlour.cli.signed_in import signed_in
+from parlour.cli.signed_in import AS_GUEST, signed_in
 from parlour.cli.streams import complain, write_line
 from parlour.client import ClientError
 from parlour.client.account import Account, find_server
@@ -43,8 +43,8 @@ def whoami(url: str | None, timeout_s: float) -> int:
 def _show(server: str, where: str, timeout_s: float) -> int:
     """Say who one is on one server. Returns the exit code."""
     who = signed_in(server)
-    if who is None:  # PARLOUR_TOKEN is empty
-        fail(EXIT_REFUSED, f"a guest on {server}: {TOKEN_ENV} is empty")
+    if who is None:  # PARLOUR_TOKEN says so
+        fail(EXIT_REFUSED, f"a guest on {server}: {TOKEN_ENV} is {AS_GUEST}")
     try:
         with Account(server, who.token) as account:
             me = account.me(timeout_s)

@@ -287,6 +287,8 @@ class Reader(ABC):
     def end_room(self, room: str, refusal: Refusal) -> None:
         """A position has come to the event that has closed its room to this reader."""
         self.leave(room)
+        if refusal.code == "not_found":  # who was in it may be told so
+            refusal = Refusal("not_found", "You are not in this room any more.")
         self.room_closed(room, refusal)
 
     def policy_changed(self, room: str) -> None:
