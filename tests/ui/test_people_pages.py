@@ -120,6 +120,27 @@ def test_form_without_scripts_when_its_session_has_ended_is_not_sent_as_a_guest(
     with_no_scripts.context.close()
 
 
+def test_page_without_scripts_when_a_form_far_down_is_refused_shows_its_error(town: Town, browser: Browser) -> None:
+    options = {"java_script_enabled": False, "viewport": {"width": 360, "height": 640}}
+    person = Person(browser, base_url=town.url, **options)
+    _sign_in(person, "maya", "/account")
+    page = person.page
+    for do, field, values in (
+        ("password", "old", {"old": "not this one", "password": PASSWORD}),
+        ("password", "password", {"old": PASSWORD, "password": "password123456789"}),
+        ("delete", "current", {"current": "not this one"}),
+    ):
+        form = page.locator(f"form:has(input[name=do][value={do}])")
+        if do == "delete":
+            page.click("summary:has-text('Delete it')")
+        for name, value in values.items():
+            form.locator(f"[name={name}]").fill(value)
+        form.locator("button").click()
+        expect(page.locator(f"#{field}-error")).to_be_in_viewport()
+        expect(page.locator(f"#{field}")).to_be_focused()
+    person.context.close()
+
+
 @pytest.mark.parametrize("transport", ["socket", "stream", "poll"])
 def test_page_when_its_session_ends_says_so_and_sends_nothing_as_a_guest(
     town: Town, person: Person, browser: Browser, transport: str

@@ -133,12 +133,6 @@ class AccountPage(Resource):
         people, actor = self.context.people, request.actor
         account = people.identities.account(own_account(request).id)
         assert account is not None
-        errors = {}
-        if refusal is not None:
-            errors = errors_of(refusal, *_PROFILE, "label", "bot", "password")
-            if refusal.code == "bad_credentials":
-                field = "current" if form is not None and form["do"] == "delete" else "old"
-                errors = {field: "This is not your password."}
         typed = None if form is None or form["do"] != "profile" else {**form, "hue": _hue(form)}
         zone = time_zone(account.time_zone)
         bots = [each for each in people.identities.bots_of(account) if each.state == "active"]
@@ -172,7 +166,8 @@ class AccountPage(Resource):
             languages=_LANGUAGES,
             hues=range(HUES),
             deletion=people.deletions.rule(),
-            errors=errors,
+            errors={} if refusal is None or form is None else _errors(refusal, form["do"]),
+            values=dict.fromkeys(_FIELDS, "") if form is None else form,
             said=(done, token),
             done=done,
             token=token,
@@ -181,6 +176,21 @@ class AccountPage(Resource):
             tokens=[row for row in shown if row["kind"] == "token"],
             sessions=[row for row in shown if row["kind"] == "session"],
         )
+
+
+_FIELDS_OF = {"profile": _PROFILE, "token": ("label", "scopes"), "password": ("password",)}
+"""By what a form does: its fields at which something can be wrong."""
+
+
+def _errors(refusal: Refusal, do: str) -> dict[str, str]:
+    """What the page shows of a refusal, at a field of the form that was sent."""
+    if refusal.code == "bad_credentials":
+        return {"current" if do == "delete" else "old": "This is not your password."}
+    if do == "bot" and refusal.field in ("name", "display"):
+        return {"bot": refusal.detail}
+    if refusal.field == "scopes":
+        return {"scopes": "Choose one of them, or both."}
+    return errors_of(refusal, *_FIELDS_OF.get(do, ()))
 
 
 def _profile(form: Mapping[str, str]) -> ProfileChange:

@@ -140,7 +140,8 @@ class AdminPage(Resource):
             settings=setting_rows(people.settings),
             here="admin",
             is_admin=True,
-            errors={} if refusal is None else errors_of(refusal),
+            errors={} if refusal is None or form is None else _errors(refusal, form["do"]),
+            values=dict.fromkeys(_FIELDS, "") if form is None else form,
             said=(done, link_title, address),
             done=done,
             address=address,
@@ -151,7 +152,6 @@ class AdminPage(Resource):
             find=find,
             rooms=governed_rooms(self.context),
             form_room="" if form is None else form["room"],
-            form_name="" if form is None else form["name"],
             me=account.id,
             deletion=people.deletions.rule(),
             roles=[role for role in ROLES if role != "owner" or account.role == "owner"],
@@ -163,6 +163,13 @@ def people_shown(accounts: Sequence[Account], find: str) -> tuple[Sequence[Accou
     find = find.strip().removeprefix("@").casefold()
     found = [each for each in accounts if find in each.name or find in each.display.casefold()]
     return found[:SHOWN_PEOPLE], len(found)
+
+
+def _errors(refusal: Refusal, do: str) -> dict[str, str]:
+    """What the page shows of a refusal: at the field of the form that was sent, or above all of them."""
+    if do == "own" and refusal.field == "name":
+        return {"owner": refusal.detail}
+    return errors_of(refusal, *(("uses", "days") if do == "invite" else ()))
 
 
 def _role(form: dict[str, str]) -> Role:

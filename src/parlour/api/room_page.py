@@ -29,6 +29,15 @@ MEMBERS = 100
 """Members on one page."""
 
 
+_FIELDS_OF = {
+    "settings": ("title", "topic", "access", "history", "read_only"),
+    "add": ("name",),
+    "hand_over": ("to",),
+    "invite": ("uses", "days"),
+}
+"""By what a form of the page does: its fields, which are shown again with what was wrong."""
+
+
 class RoomPageOptions(Struct, frozen=True, kw_only=True):
     """Which room, and from where its page was reached."""
 
@@ -118,11 +127,11 @@ class RoomSettingsPage(Resource):
         number = min(max(int(options.page) if _is_number(options.page) else 1, 1), max(1, -(-len(rows) // MEMBERS)))
         links = await context.people.invitations.all(actor, room) if can_moderate else []
         shown = await self._members(request, room, policy, rows[(number - 1) * MEMBERS : number * MEMBERS])
-        values = {"title": policy.title, "topic": policy.topic, "access": policy.access, "name": "", "to": "",
-                  "history": policy.history, "read_only": "1" if policy.is_read_only else ""}  # fmt: skip
-        if refusal is not None and form is not None and form["do"] in ("settings", "add", "hand_over"):
-            values |= {name: form[name] for name in values if form["do"] == "settings" or name in ("name", "to")}
-        fields = ("title", "topic", "access", "history", "name", "to", "uses", "days")
+        values = {"title": policy.title, "topic": policy.topic, "access": policy.access, "history": policy.history,
+                  "read_only": "1" if policy.is_read_only else "",
+                  **dict.fromkeys(("name", "to", "uses", "days"), "")}  # fmt: skip
+        if refusal is not None and form is not None and form["do"] in _FIELDS_OF:
+            values |= {name: form[name] for name in _FIELDS_OF[form["do"]]}
         at = options.at if _is_number(options.at) else ""
         own_path = f"{request.peer.prefix}/rooms{room_path('', room).decode()}"
         return page(
@@ -162,7 +171,9 @@ class RoomSettingsPage(Resource):
                 for row in links
                 if row.id != done.link_id
             ],
-            errors={} if refusal is None else errors_of(refusal, *fields),
+            errors={}
+            if refusal is None
+            else errors_of(refusal, *_FIELDS_OF.get("" if form is None else form["do"], ())),
             values=values,
             said=(done.words, done.address),
             done=done,
