@@ -107,3 +107,15 @@ def test_page_of_a_refused_form_stands_at_the_field_and_leads_there(town: Town, 
     assert page.text.index(links[0][1]) < page.text.index("<section")
     assert f'id="{field}"' in page.text
     assert f'id="{field}-error"' in page.text
+
+
+def test_display_name_that_is_refused_has_its_error_at_its_own_field(town: Town) -> None:
+    form = {"name": "display-1", "display": "System", "password": PASSWORD}
+    page = town.browser().post(town.invitation(), data=form)
+    assert page.status_code == 400
+    assert 'id="display-error"' in page.text
+    assert 'id="name-error"' not in page.text
+    with town.server.client(headers={"Accept": "application/json"}) as program:
+        secret = town.invitation().rpartition("/")[2]
+        refused = program.post("/api/v1/accounts", json={**form, "invitation": secret}).json()
+    assert (refused["code"], refused["field"]) == ("reserved_name", "display")

@@ -259,6 +259,14 @@ def test_owner_adds_promotes_removes_and_hands_over(town: Town, ada: httpx.Clien
     assert (left.status_code, left.headers["Location"]) == (303, "/rooms")
 
 
+def test_members_have_their_status_lines_beside_them(ada: httpx.Client) -> None:
+    room = made(ada, title="Stati", access="private")
+    form = {"do": "profile", "display": "ada", "name": "ada", "status": "At <the> fair"}
+    assert ada.post("/account", data=form).status_code == 200
+    assert "At <the> fair ada · the only owner" in words(ada.get(f"/rooms/{room}"))
+    ada.post("/account", data={**form, "status": ""})
+
+
 def test_room_that_hides_what_was_said_before_one_joined_says_so(ada: httpx.Client, bob: httpx.Client) -> None:
     room = made(ada, title="Since then", access="private", history="joined")
     say(ada, room, "before")

@@ -13,7 +13,7 @@ from parlour.chat.members import come_in
 from parlour.chat.passwords import Passwords
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
-from parlour.chat.profiles import ProfileChange, change_account
+from parlour.chat.profiles import ProfileChange, account_display, change_account
 from parlour.chat.recheck import require_unchanged
 from parlour.chat.registrations import RegistrationRates, require_registration
 from parlour.chat.server_log import append_to_log, by, end_invitations
@@ -95,7 +95,7 @@ class Accounts:
     def _new(self, name: str, display: str, password: str, role: Role) -> Account:
         """An account as it is wanted. What is refused here costs no hash, and is counted for no rate."""
         name = account_name(name)
-        display = display_name(display or name)
+        display = account_display(display) if display else display_name(name)
         check_password(password, name, display)
         self._require_unlike(name, display, "")
         return Account(f"u_{self._ids.token()}", name, display, "member", role, None, "active")
@@ -136,9 +136,8 @@ class Accounts:
             raise Refusal("forbidden", "A bot has no bots.")
         name = account_name(name)
         self._require_unlike(name, display or name, "")
-        bot = Account(
-            f"b_{self._ids.token()}", name, display_name(display or name), "bot", "member", owner.id, "active"
-        )
+        shown = account_display(display) if display else display_name(name)
+        bot = Account(f"b_{self._ids.token()}", name, shown, "bot", "member", owner.id, "active")
         return await self._store.run(self._add(actor, bot, None))
 
     def _add(self, actor: Actor, account: Account, hashed: str | None) -> Transaction[Account]:

@@ -44,7 +44,7 @@ class ProfileChange(NamedTuple):
             raise Refusal("bad_parameter", f"A colour is a number from 0 to {HUES - 1}.", field="hue")
         return ProfileChange(
             name=None if self.name is None else account_name(self.name),
-            display=None if self.display is None else _display(self.display),
+            display=None if self.display is None else account_display(self.display),
             status=None if self.status is None else line(self.status, MAX_STATUS_CHARS, "status"),
             time_zone=None if self.time_zone is None else time_zone_name(self.time_zone),
             language=None if self.language is None else language_tag(self.language),
@@ -52,7 +52,8 @@ class ProfileChange(NamedTuple):
         )
 
 
-def _display(raw: str) -> str:
+def account_display(raw: str) -> str:
+    """How an account is shown, checked as `display_name` does it. Raises Refusal at the field `display`."""
     try:
         return display_name(raw)
     except Refusal as refusal:
