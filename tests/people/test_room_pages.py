@@ -483,3 +483,37 @@ def test_who_is_signed_in_is_not_told_to_sign_in_at_a_room_that_may_not_be_there
         assert "sign in" not in pages[0]
     guest = town.browser().get(f"/{room}")
     assert "If you have an account that is in it, sign in." in words(guest)
+
+
+def test_commands_for_a_terminal_say_who_one_is_where_guests_are_not_let_in(town: Town, ada: httpx.Client) -> None:
+    room = made(ada, title="From outside", access="private")
+    say(ada, "from-outside", "hi")
+
+    def commands(browser: httpx.Client, name: str) -> list[str]:
+        return re.findall(r"curl [^<]*(?=<bdi>)", unescape(browser.get(f"/{name}").text))
+
+    assert commands(ada, room) == ["curl -u ada -d hello ", "curl -u ada -N '"]
+    assert commands(ada, "from-outside") == commands(town.browser(), "from-outside") == ["curl -d hello ", "curl -N '"]
+    town.operator("PATCH", "/api/v1/settings", {"access": "members"})
+    try:
+        assert commands(ada, "from-outside") == ["curl -u ada -d hello ", "curl -u ada -N '"]
+    finally:
+        town.operator("PATCH", "/api/v1/settings", {"access": "open"})
+    curl = ["curl", "-sS", "-u", f"ada:{PASSWORD}", "-d", "hello", f"{town.url}/{room}"]
+    subprocess.run([*curl, "--fail"], capture_output=True, check=True, timeout=TIMEOUT_S)
+
+
+def test_token_is_made_for_one_room_by_the_form(town: Town, ada: httpx.Client) -> None:
+    room = made(ada, title="One room", access="private")
+    form = {"do": "token", "label": "for one room", "post": "1"}
+    page = ada.post("/account", data={**form, "room": f"/{room}"})
+    command = re.search(r"Bearer (\S+)' -d hello (\S+)</pre>", unescape(page.text))
+    assert command is not None
+    assert command[2] == f"{town.url}/{room}"
+    assert f"only in {room}" in words(page)
+    with town.server.client(headers={"Authorization": f"Bearer {command[1]}"}) as program:
+        assert program.post(f"/{room}", content="hello").status_code == 201
+        assert program.post("/lobby", content="hello").status_code == 403
+    wrong = ada.post("/account", data={**form, "room": "no such/name"})
+    assert wrong.status_code == 400
+    assert 'id="room-error"' in wrong.text

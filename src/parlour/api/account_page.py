@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from parlour.api.forms import Form, checked, errors_of, form_fields, kept_messages, page, see_other
+from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.people import own_account, own_or_bot, shown_time
 from parlour.api.resource import Resource
@@ -15,6 +16,7 @@ from parlour.chat.sign_ins import TOKEN_DAYS
 from parlour.chat.time_zones import time_zone, time_zones
 from parlour.core.accounts import HUES, Scope
 from parlour.core.errors import Refusal
+from parlour.core.typed_room import room_as_typed
 from parlour.http.fields import Fields
 from parlour.http.request import Request
 from parlour.http.response import Response
@@ -28,6 +30,7 @@ _FIELDS = (
     "post",
     "as",
     "bot",
+    "room",
     "id",
     "username",
     "old",
@@ -61,7 +64,7 @@ class AccountPage(Resource):
         right="account",
         body=Form,
         refusals=(
-            *("bad_form", "unsupported_media_type", "forbidden", "not_found", "bad_name"),
+            *("bad_form", "unsupported_media_type", "forbidden", "not_found", "bad_name", "bad_room_name"),
             *(
                 "reserved_name",
                 "name_taken",
@@ -85,7 +88,7 @@ class AccountPage(Resource):
             done, token, fields = await self._do(request, form)
         except Refusal as refusal:
             return await self._page(request, refusal=refusal, form=form)
-        return await self._page(request, done=done, token=token, fields=fields)
+        return await self._page(request, done=done, token=token, fields=fields, form=form if token else None)
 
     async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, str, Fields]:
         """Carry out a form: the sentence that says so, the secret of a new token, and further header fields."""
@@ -96,7 +99,8 @@ class AccountPage(Resource):
         if form["do"] == "token":
             scopes = cast("frozenset[Scope]", checked(form, "read", "post"))
             whose = own_or_bot(people.identities, request, form["as"] or None)
-            made = await people.sign_ins.make_token(actor, whose, form["label"], scopes, TOKEN_DAYS)
+            rooms = _rooms(request, form)
+            made = await people.sign_ins.make_token(actor, whose, form["label"], scopes, TOKEN_DAYS, rooms)
             return "", made.secret, ()
         if form["do"] == "bot":
             await people.accounts.make_bot(actor, form["bot"], "")
@@ -143,6 +147,7 @@ class AccountPage(Resource):
                 "kind": row.kind,
                 "label": row.label,
                 "scopes": row.scopes.replace(" ", ", "),
+                "rooms": row.rooms.split(),
                 "whose": "" if whose is account else whose.name,
                 "made": shown_time(row.made_ms, zone),
                 "used": shown_time(row.used_ms, zone) if row.used_ms else "",
@@ -171,14 +176,14 @@ class AccountPage(Resource):
             said=(done, token),
             done=done,
             token=token,
-            base_url=request.base_url,
+            token_url=f"{request.base_url}{_token_path(request, token, form)}",
             bots=bots,
             tokens=[row for row in shown if row["kind"] == "token"],
             sessions=[row for row in shown if row["kind"] == "session"],
         )
 
 
-_FIELDS_OF = {"profile": _PROFILE, "token": ("label", "scopes"), "password": ("password",)}
+_FIELDS_OF = {"profile": _PROFILE, "token": ("label", "scopes", "room"), "password": ("password",)}
 """By what a form does: its fields at which something can be wrong."""
 
 
@@ -188,9 +193,23 @@ def _errors(refusal: Refusal, do: str) -> dict[str, str]:
         return {"current" if do == "delete" else "old": "This is not your password."}
     if do == "bot" and refusal.field in ("name", "display"):
         return {"bot": refusal.detail}
+    if do == "token" and refusal.field == "rooms":
+        return {"room": refusal.detail}
     if refusal.field == "scopes":
         return {"scopes": "Choose one of them, or both."}
     return errors_of(refusal, *_FIELDS_OF.get(do, ()))
+
+
+def _rooms(request: Request, form: Mapping[str, str]) -> frozenset[str] | None:
+    """The room that a token is to be for, as somebody types it; None for all. Raises Refusal."""
+    typed = form["room"].strip()
+    return frozenset((room_as_typed(typed, request.origin, request.peer.prefix),)) if typed else None
+
+
+def _token_path(request: Request, token: str, form: Mapping[str, str] | None) -> str:
+    """The path of a room for which a new token is."""
+    rooms = _rooms(request, form) if token and form is not None else None
+    return room_path("", next(iter(rooms or ("lobby",)))).decode()
 
 
 def _profile(form: Mapping[str, str]) -> ProfileChange:

@@ -90,6 +90,7 @@ class Pages:
             newer=last if last < channel.head else None,
             rooms=await self._active_rooms(actor),
             account=actor.account,
+            is_open=policies.server == "open" and policy.access == "open",
             zone=zone_of(actor),
             has_accounts=self._context.people.identities.has_owner(),
         )

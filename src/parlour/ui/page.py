@@ -104,6 +104,8 @@ class RoomPage:
     """Whether one could write here if the room took what is written."""
     account: Account | None = None
     """Who is signed in."""
+    is_open: bool = True
+    """Whether guests may read the room: then commands say nothing of who one is."""
     has_accounts: bool = False
     """Whether one can sign in here."""
     zone: tzinfo = UTC
