@@ -140,7 +140,7 @@ async def test_what_ends_is_forgotten_at_once_and_its_streams_are_told(house: Ho
     await house.person("carol", "owner")
     await house.accounts.set_active(OPERATOR, alice, is_active=False)
     assert ended == ["phone", "program", "browser"]
-    await refused("bad_credentials", house.sign_ins.sign_in("alice", PASSWORD, "", ADDRESS))
+    await refused("forbidden", house.sign_ins.sign_in("alice", PASSWORD, "", ADDRESS))
 
 
 async def test_a_new_password_ends_the_other_sessions(house: House) -> None:

@@ -10,6 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from parlour.chat.passwords import QUEUE, THREADS, Passwords
+from parlour.chat.profiles import ProfileChange
 from parlour.core.actor import OPERATOR
 from parlour.core.errors import Refusal
 from tests.people.house import ADDRESS, PASSWORD, House, refused
@@ -82,6 +83,9 @@ async def test_an_unknown_name_costs_the_same_hash_as_a_known_one(tmp_path: Path
         hasher.asked = 0
         await refused("bad_credentials", house.sign_ins.sign_in(name, "wrong password!", "", ADDRESS))
         assert hasher.asked == 1, name
+    hasher.asked = 0
+    await refused("forbidden", house.sign_ins.sign_in("bob", PASSWORD, "", ADDRESS))
+    assert hasher.asked == 1
     await house.store.close()
     house.passwords.close()
 
@@ -95,3 +99,12 @@ async def test_no_address_takes_all_hashes() -> None:
         assert (caught.value.code, caught.value.retry_after) == ("rate_limited", 3.5)
     assert await passwords.hash(PASSWORD, ADDRESS)
     passwords.close()
+
+
+async def test_failures_tell_nobody_who_is_shown_under_a_name_nor_whose_it_is(house: House) -> None:
+    alice = await house.person("alice")
+    await house.accounts.change(await house.signed_in(alice), ProfileChange(display="Alice A."))
+    for name in ("Alice A.", "Nobody N.", "alice"):
+        for _ in range(5):
+            await refused("bad_credentials", house.sign_ins.sign_in(name, "wrong password!", "", ADDRESS))
+        await refused("rate_limited", house.sign_ins.sign_in(name, "wrong password!", "", ADDRESS))

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from parlour.chat.identities import DISABLED
 from tests.people.house import PASSWORD
 from tests.people.server import Town, bearer, session_of
 from tests.support.server import ServerProcess
@@ -190,8 +191,30 @@ def test_a_disabled_account_is_out_everywhere(town: Town) -> None:
     with town.server.client(headers=bearer(token)) as program:
         assert program.get("/lobby").status_code == 401
     with town.server.client(auth=("max", PASSWORD)) as curl:
-        assert curl.get("/lobby").status_code == 401
-    assert town.browser().post("/login", data={"name": "max", "password": PASSWORD}).status_code == 401
+        answer = curl.get("/lobby", headers={"Accept": "application/json"})
+        assert (answer.status_code, answer.json()["detail"]) == (401, DISABLED)
+    answer = town.browser().post("/login", data={"name": "max", "password": PASSWORD})
+    assert answer.status_code == 403
+    assert DISABLED in answer.text
+    answer = town.browser().post("/login", data={"name": "max", "password": "not the password of max"})
+    assert answer.status_code == 401
+    assert "do not belong together" in answer.text
+
+
+def test_people_are_found_by_the_name_that_they_are_shown_under(town: Town) -> None:
+    rosa = town.join("rosa")
+    assert rosa.patch("/api/v1/me", json={"display": "Rosa \u0141ukasz \U0001f33b"}).status_code == 200
+    for written in ("Rosa \u0141ukasz \U0001f33b", "  rosa  \u0142UKASZ \U0001f33b "):
+        assert town.browser().post("/login", data={"name": written, "password": PASSWORD}).status_code == 303
+    with town.server.client(auth=("Rosa \u0141ukasz \U0001f33b".encode(), PASSWORD.encode())) as curl:
+        assert curl.get("/api/v1/me").json()["account"]["name"] == "rosa"
+    room = town.owner.post("/api/v1/rooms", json={"access": "private", "title": "Garden"}).json()["room"]
+    form = {"do": "add", "name": "Rosa \u0141ukasz \U0001f33b"}
+    assert town.owner.post(f"/rooms/{room}", data=form).status_code == 200
+    assert rosa.get(f"/{room}").status_code == 200
+    assert rosa.patch("/api/v1/me", json={"display": "Rosa"}).status_code == 200
+    answer = town.browser().post("/login", data={"name": form["name"], "password": PASSWORD})
+    assert answer.status_code == 401
 
 
 def test_a_new_password_comes_by_a_link_that_works_once(town: Town) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tests.support.timeout import TIMEOUT_S
 
-PLACE = "localhost:8080"
+PLACE = "127.0.0.1:8080"
 """Where the server of the documents is."""
 
 _FENCE = re.compile(r"^```(?:sh|console|http)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -18,7 +18,7 @@ from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account, Scope, readings
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
-from parlour.core.names import room_name
+from parlour.core.names import display_name, room_name
 from parlour.core.payloads import AccountChanged, Payload, SignInChanged
 from parlour.core.secret import digest, is_api_token
 
@@ -43,6 +43,7 @@ ENDED_KEPT = 20_000
 """Ids of what has ended that are kept in memory, for what is being looked up meanwhile."""
 
 SIGN_IN_ENDED = "You were signed out."
+DISABLED = "This account is disabled: ask somebody who runs this server."
 
 
 class Credentials(NamedTuple):
@@ -75,6 +76,7 @@ class Identities:
         self._accounts: dict[str, Account] = {}
         self._names: dict[str, str] = {}  # also those that an account has had, to its id
         self._readings: dict[str, str] = {}  # all that these can be read as
+        self._shown: dict[str, str] = {}  # how accounts are shown, case folded, to their ids
         self._displays: Counter[str] = Counter()  # what can be read in how accounts are shown
         self._owners: set[str] = set()  # ids of the active ones
         self._bots: dict[str, set[str]] = {}  # ids of all, by that of their owner
@@ -99,12 +101,15 @@ class Identities:
         return self._accounts.get(id_)
 
     def named(self, name: str) -> Account | None:
-        """The account of a name as somebody has written it; also of one that the account has had."""
-        try:
-            account = self._accounts.get(self._names.get(room_name(name), ""))
-        except Refusal:
-            return None
-        return None if account is None or account.state == "deleted" else account
+        """The account of a name as somebody has written it; also of one that the account has had.
+
+        Where no account has the name: the one that is shown under it, which people take for its name.
+        """
+        written = _canonical(name)
+        account = self._accounts.get(self._names.get(written, ""))
+        if account is None or account.state == "deleted":
+            account = self._accounts.get(self._shown.get(_as_shown(name), ""))
+        return account
 
     def accounts(self) -> list[Account]:
         """All accounts that are not deleted, by name."""
@@ -114,6 +119,10 @@ class Identities:
     def has_owner(self) -> bool:
         """Whether somebody is the owner."""
         return bool(self._owners)
+
+    def is_only_owner(self, account: Account) -> bool:
+        """Whether nobody but this account owns the server: it stays."""
+        return self._owners == {account.id}
 
     def bots_of(self, account: Account) -> list[Account]:
         """The bots of an account, by name."""
@@ -191,21 +200,26 @@ class Identities:
     async def password_is(
         self, account: Account | None, password: str, name: str, address: str, device: str | None = None
     ) -> str:
-        """Check a password: the hash that it has. Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded").
+        """Check a password: the hash that it has.
+
+        Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded"); ("forbidden") for the right password of an
+        account that is disabled, which nobody learns by a wrong one.
 
         `name` is how somebody has written it, `device` one that has signed in with this account before. The account may
         get another password as soon as this has returned.
         """
-        name = account.name if account is not None else _canonical(name)
+        name = self._counted_as(account, name)
         self._throttle.check(name, address, device)
-        is_active = account is not None and account.state == "active"
         before = None if account is None else self._passwords_set.get(account.id)
-        rows = await self._store.query(PASSWORD_OF(account.id if account is not None and is_active else ""))
+        rows = await self._store.query(PASSWORD_OF("" if account is None else account.id))
         if not await self._passwords.verify(rows[0] if rows else None, password, address):
             self._throttle.failed(name, address, device)
             raise Refusal("bad_credentials")
-        if account is None or self._passwords_set.get(account.id) != before or not self._is_active(account.id):
+        now = None if account is None else self._accounts[account.id]
+        if now is None or self._passwords_set.get(now.id) != before or now.state == "deleted":
             raise Refusal("bad_credentials")  # it has ended while it was hashed
+        if now.state == "disabled":
+            raise Refusal("forbidden", DISABLED)
         self._throttle.succeeded(name, address, device)
         hashed = rows[0]
         assert hashed is not None  # else nothing is right
@@ -213,7 +227,12 @@ class Identities:
 
     async def _check_password(self, credentials: Credentials, address: str) -> Known | None:
         account = self.named(credentials.name)
-        await self.password_is(account, credentials.secret, credentials.name, address)
+        try:
+            await self.password_is(account, credentials.secret, credentials.name, address)
+        except Refusal as refusal:
+            if refusal.code != "forbidden":
+                raise
+            raise Refusal("bad_credentials", refusal.detail) from None
         assert account is not None  # else it is refused
         now_ms = self._clock.now_ms()
         return Known("password", account.id, None, None, now_ms, now_ms + PASSWORD_MS, now_ms)
@@ -233,6 +252,13 @@ class Identities:
             *(found.kind, found.account, found.id, scopes, found.made_ms, found.expires_ms, found.used_ms, rooms),
             found.authenticated_ms,
         )
+
+    def _counted_as(self, account: Account | None, name: str) -> str:
+        """What failures with a name count for: what is shown counts apart, or it would tell whose name is whose."""
+        written = _canonical(name)
+        if account is not None and self._names.get(written) == account.id:
+            return account.name
+        return written or _as_shown(name)
 
     def _is_active(self, id_: str) -> bool:
         account = self._accounts.get(id_)
@@ -299,7 +325,7 @@ class Identities:
             self._forget_names(change.account.id)
         if change.account.state != "active":
             self._known.forget_of(change.account.id, lambda _: True)
-        elif change.what in ("state", "password"):
+        elif change.what in ("state", "password", "profile"):
             self._known.forget_of(change.account.id, lambda known: known.kind == "password")
         if change.what == "password":
             self._passwords_set[change.account.id] = self._passwords_set.get(change.account.id, 0) + 1
@@ -315,6 +341,8 @@ class Identities:
                 self._displays[each] -= 1
                 if not self._displays[each]:
                     del self._displays[each]
+            if self._shown.get(before.display.casefold()) == before.id:
+                del self._shown[before.display.casefold()]
         self._accounts[account.id] = account
         if account.role == "owner" and account.state == "active":
             self._owners.add(account.id)
@@ -324,6 +352,7 @@ class Identities:
             self._bots.setdefault(account.owner, set()).add(account.id)
         if account.state != "deleted":
             self._displays.update(readings(account.display))
+            self._shown[account.display.casefold()] = account.id
             self._keep_name(account.name, account.id)
         elif before is not None:  # events may still say how it was shown
             for each in readings(before.display):
@@ -361,6 +390,14 @@ def _canonical(name: str) -> str:
     """
     try:
         return room_name(name)
+    except Refusal:
+        return ""
+
+
+def _as_shown(name: str) -> str:
+    """How somebody is shown whose name has been written like that, case folded; empty for what nobody can be called."""
+    try:
+        return display_name(name).casefold()
     except Refusal:
         return ""
 

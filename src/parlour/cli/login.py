@@ -20,7 +20,7 @@ from parlour.core.accounts import MAX_TOKEN_DAYS, SCOPES
 from parlour.core.secret import is_api_token
 from parlour.core.text import visible
 
-DEFAULT_URL = "http://localhost:8080"
+DEFAULT_URL = "http://127.0.0.1:8080"
 """Where `./chat_server 8080` listens."""
 
 MAX_INPUT_BYTES = 8192
