@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from parlour.api.admin_page import SHOWN_PEOPLE, people_shown
+from parlour.api.invitations import opens_here_alone
 from parlour.core.accounts import Account
 from tests.people.server import Town
 
@@ -19,3 +20,43 @@ def test_administration_shows_some_of_many_people_and_finds_the_others(town: Tow
     many = [Account(f"u_{number}", f"n{number}", "", "member", "member", None, "active") for number in range(10_000)]
     shown, count = people_shown(many, "n99")
     assert (len(shown), count) == (SHOWN_PEOPLE, 111)
+
+
+def test_deletion_asks_by_the_name_of_the_account_and_the_only_owner_is_told_before(town: Town) -> None:
+    mia = town.join("mia")
+    assert mia.patch("/api/v1/me", json={"display": "Mia M."}).status_code == 200
+    assert "Delete Mia M.’s account, with its bots, for good?" in town.owner.get("/admin").text
+    page = town.owner.get("/account").text
+    assert "You are the only owner of this server" in page
+    assert "Delete my account for good" not in page
+    assert "Delete my account for good" in mia.get("/account").text
+
+
+def test_link_that_nobody_else_can_open_says_so(town: Town) -> None:
+    form = {"do": "invite", "uses": "1", "days": "1", "role": "member"}
+    shown = town.owner.post("/admin", data=form).text
+    assert "Nobody on another machine can open this link" in shown
+    assert "--public-url" in shown
+    for address, is_local in (
+        ("http://localhost:8080/join/x", True), ("http://[::1]/", True), ("https://chat.example.org/join/x", False),
+        ("http://192.0.2.7:8080/", False),
+    ):  # fmt: skip
+        assert opens_here_alone(address) is is_local, address
+
+
+def test_bots_are_ended_by_whom_they_belong_to_alone(town: Town) -> None:
+    nina, omar = town.join("nina"), town.join("omar")
+    for name in ("nina-hooks", "nina-cron"):
+        assert nina.post("/api/v1/bots", json={"name": name}).status_code == 201
+    for do in ("disable_bot", "delete_bot"):
+        assert omar.post("/account", data={"do": do, "bot": "nina-hooks"}).status_code == 404
+        assert nina.post("/account", data={"do": do, "bot": "nina"}).status_code == 404
+    shown = nina.post("/account", data={"do": "disable_bot", "bot": "nina-hooks"}).text
+    assert "nina-hooks is disabled: its tokens have ended." in shown
+    assert 'nina-hooks <span class="tag">disabled</span>' in shown
+    shown = town.owner.post("/admin", data={"do": "enable", "name": "nina-hooks"}).text
+    assert "nina-hooks can sign in again." in shown
+    shown = nina.post("/account", data={"do": "delete_bot", "bot": "nina-cron"}).text
+    assert "nina-cron is deleted." in shown
+    assert "<small>nina-cron</small>" not in nina.get("/account").text
+    assert town.owner.get("/api/v1/accounts/nina-cron").status_code == 404

@@ -301,7 +301,7 @@ def test_the_page_deletes_the_account_of_who_asks_and_every_reader_learns_it(tow
 def test_the_operator_and_the_page_of_administration_delete_accounts(town: Town) -> None:
     for name in ("quinn", "rose"):
         join(town, name)
-    assert "Delete it and what it has said" in town.owner.get("/admin").text
+    assert "and what it has said" in town.owner.get("/admin").text
     done = town.owner.post("/admin", data={"do": "delete", "name": "quinn", "messages": "remove"})
     assert "The account of quinn is deleted." in done.text
     town.operator("DELETE", "/api/v1/accounts/rose?messages=keep")

@@ -105,6 +105,8 @@ class AccountPage(Resource):
         if form["do"] == "bot":
             await people.accounts.make_bot(actor, form["bot"], "")
             return "The bot is made: now make a token for it.", "", ()
+        if form["do"] in ("disable_bot", "delete_bot"):
+            return await self._end_bot(request, form), "", ()
         if form["do"] == "end":
             await people.sign_ins.end_own(actor, form["id"])
             return "It has ended.", "", ()
@@ -117,6 +119,16 @@ class AccountPage(Resource):
             fields = renewed_fields(request, secret)
             return "The password is changed, and you are signed out everywhere else.", "", fields
         raise Refusal("bad_form", "The page has no such form.", field="do")
+
+    async def _end_bot(self, request: Request, form: dict[str, str]) -> str:
+        """Disable or delete a bot of one's own: the sentence that says so."""
+        people = self.context.people
+        bot = own_or_bot(people.identities, request, form["bot"])
+        if form["do"] == "disable_bot":
+            await people.accounts.disable_bot(request.actor, bot)
+            return f"{bot.display} is disabled: its tokens have ended."
+        await people.deletions.delete_bot(request.actor, bot, kept_messages(form))
+        return f"{bot.display} is deleted."
 
     async def _delete(self, request: Request, form: dict[str, str]) -> Response:
         require_safe_line(request)
@@ -139,7 +151,8 @@ class AccountPage(Resource):
         assert account is not None
         typed = None if form is None or form["do"] != "profile" else {**form, "hue": _hue(form)}
         zone = time_zone(account.time_zone)
-        bots = [each for each in people.identities.bots_of(account) if each.state == "active"]
+        all_bots = [each for each in people.identities.bots_of(account) if each.state != "deleted"]
+        bots = [each for each in all_bots if each.state == "active"]
         rows = [(whose, row) for whose in (account, *bots) for row in await people.sign_ins.of(actor, whose)]
         shown = [
             {
@@ -171,6 +184,7 @@ class AccountPage(Resource):
             languages=_LANGUAGES,
             hues=range(HUES),
             deletion=people.deletions.rule(),
+            is_only_owner=people.identities.is_only_owner(account),
             errors={} if refusal is None or form is None else _errors(refusal, form["do"]),
             values=dict.fromkeys(_FIELDS, "") if form is None else form,
             said=(done, token),
@@ -178,6 +192,7 @@ class AccountPage(Resource):
             token=token,
             token_url=f"{request.base_url}{_token_path(request, token, form)}",
             bots=bots,
+            all_bots=all_bots,
             tokens=[row for row in shown if row["kind"] == "token"],
             sessions=[row for row in shown if row["kind"] == "session"],
         )

@@ -15,7 +15,7 @@ from parlour.api.forms import (
     see_other,
 )
 from parlour.api.governed_rooms import governed_rooms, set_right
-from parlour.api.invitations import link
+from parlour.api.invitations import link, opens_here_alone
 from parlour.api.operation import Operation
 from parlour.api.password_again import ask_password, with_password
 from parlour.api.people import named_account, own_account, shown_time, zone_of
@@ -145,6 +145,8 @@ class AdminPage(Resource):
             said=(done, link_title, address),
             done=done,
             address=address,
+            base_url=request.base_url,
+            opens_here_alone=opens_here_alone(request.base_url),
             link_title=link_title,
             invitations=invitations,
             people=shown,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from parlour.api.accounts import AccountOptions
 from parlour.api.bodies import read_json
@@ -28,6 +30,17 @@ def link(context: Context, request: Request, kind: Literal["join", "reset"], sec
     """The address of a link. The operator has not come by an address: theirs begins with the server's own."""
     is_operator = request.peer.address == OPERATOR_ADDRESS and request.peer.site is None
     return f"{context.own_url if is_operator else request.base_url}/{kind}/{secret}"
+
+
+def opens_here_alone(address: str) -> bool:
+    """Whether an address leads every machine to itself: `localhost`, or a loopback address."""
+    host = urlsplit(address).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class InvitationsResource(Resource):

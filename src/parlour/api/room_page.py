@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Struct
 
 from parlour.api.forms import Form, errors_of, form_fields, page, see_other
+from parlour.api.invitations import opens_here_alone
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.parameters import ROOM, TEXT
@@ -174,6 +175,8 @@ class RoomSettingsPage(Resource):
             errors={}
             if refusal is None
             else errors_of(refusal, *_FIELDS_OF.get("" if form is None else form["do"], ())),
+            base_url=request.base_url,
+            opens_here_alone=opens_here_alone(request.base_url),
             values=values,
             said=(done.words, done.address),
             done=done,

@@ -224,6 +224,11 @@ class Accounts:
             raise Refusal("forbidden", "A bot has no role on the server: whoever owns it would have that too.")
         return await self._store.run(_set_role(actor, account.id, role))
 
+    async def disable_bot(self, actor: Actor, bot: Account) -> Account:
+        """Disable a bot of one's own; those who run the server can enable it again. Raises Refusal("not_found"), …"""
+        self._policies.require_own_bot(actor, bot)
+        return await self._store.run(_change_state(actor, bot.id, is_active=False))
+
     async def set_active(self, actor: Actor, account: Account, is_active: bool) -> Account:
         """Disable an account and its bots, which ends all their sessions, tokens and streams, or enable it again alone.
 

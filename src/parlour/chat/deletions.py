@@ -87,6 +87,11 @@ class Deletions:
         _require_above(actor, account)
         await self._delete(actor, account, self.allowed(messages))
 
+    async def delete_bot(self, actor: Actor, bot: Account, messages: KeptMessages | None) -> None:
+        """Delete a bot of one's own. Raises Refusal("not_found"), ("forbidden"), …"""
+        self._policies.require_own_bot(actor, bot)
+        await self._delete(actor, bot, self.allowed(messages))
+
     async def _delete(self, actor: Actor, account: Account, messages: KeptMessages, hashed: str | None = None) -> None:
         for id_ in await self._store.run(_delete(actor, account.id, messages, hashed)):
             await self.end_memberships(id_)

@@ -159,6 +159,11 @@ class Policies:
             raise Refusal("login_required", "Sign in first.")
         return actor.account
 
+    def require_own_bot(self, actor: Actor, bot: Account) -> None:
+        """Raises Refusal("not_found") for what is no bot of the actor's, ("login_required"), ("forbidden")."""
+        if bot.owner != self.own_account(actor).id:
+            raise Refusal("not_found", "You have no such bot.")
+
     def first_seq(self, actor: Actor, room: str) -> int:
         """The first event of a room that an actor is shown, if it may read it."""
         policy = self._rooms.get(room)

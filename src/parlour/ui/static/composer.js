@@ -77,6 +77,7 @@ export class Composer {
   }
 
   #send(onSend) {
+    if (this.#text.readOnly) return; // the room takes no messages now
     const text = this.#text.value.replace(/^(?:[ \t]*\n)+/, "").trimEnd();
     if (text === "" || utf8.encode(text).length > this.#limit) {
       this.#text.focus();

@@ -23,7 +23,7 @@ export class Writing {
     const isOut = trouble === "not_found";
     const can = !isOut && mayWrite(about);
     if (can && !this.#form) this.#make(about);
-    if (this.#form) this.#form.hidden = !can;
+    if (this.#form) this.#set(can);
     const words = can ? "" : isOut ? OUT : whyNot(about);
     if ((this.#closed?.dataset.words ?? this.#closed?.textContent ?? "") === words) return;
     const hadFocus = this.#foot.contains(document.activeElement);
@@ -33,6 +33,14 @@ export class Writing {
     if (this.#closed) this.#foot.append(this.#closed);
     document.getElementById("said").textContent = can ? "You can write in this room now." : words;
     if (hadFocus) (this.#closed ?? document.getElementById("message")).focus();
+  }
+
+  /** What was being written stays in sight: it can be copied, not sent. */
+  #set(can) {
+    const text = this.#form.elements.namedItem("message");
+    text.readOnly = !can;
+    this.#form.hidden = !can && text.value.trim() === "";
+    this.#form.querySelector(".below").hidden = !can;
   }
 
   #make(about) {
