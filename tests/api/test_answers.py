@@ -92,7 +92,7 @@ def test_an_unknown_parameter_is_named_in_words(http: httpx.Client) -> None:
     asked = http.get("/lobby?lmit=3")
     said = http.post("/lobby?nmae=bob", content=b"Hello")
     many = http.get("/api/v1/stream?romm=lobby", headers={"Accept": "text/plain"})
-    known = "before, follow, format, limit, name, since, wait"
+    known = "before, follow, format, limit, name, since, ticket, wait"
     assert asked.text == f"error: There is no parameter lmit here; known are {known}. (bad_parameter: lmit)\n"
     assert said.text == "error: There is no parameter nmae here; known is name. (bad_parameter: nmae)\n"
     assert many.text.startswith("error: There is no parameter romm here; known are ")

@@ -67,7 +67,7 @@ def test_page_names_nothing_outside(http: httpx.Client) -> None:
     assert "/chat/lobby/1" in _addresses(page)
 
 
-@pytest.mark.parametrize("path", ["/rooms", "/search", "/nothing/at/all"])
+@pytest.mark.parametrize("path", ["/uploads", "/search", "/nothing/at/all"])
 def test_where_nothing_is_the_way_to_the_help_is_of_this_server(http: httpx.Client, path: str) -> None:
     assert "GET /chat/help shows" in http.get(path).text
     assert "GET /chat/help shows" in http.get(path, headers={"Accept": "application/json"}).json()["detail"]

@@ -16,7 +16,7 @@ from parlour.hub.channel import Channel, ReadResult
 from parlour.hub.door import Door
 from parlour.hub.reader import CatchUp, Reader
 from parlour.store.changes import Outcome
-from parlour.store.sqlite import connection, errors, writer
+from parlour.store.sqlite import batch, connection, errors, writer
 from parlour.store.sqlite.batch import EventLog
 from parlour.store.sqlite.errors import Verdict
 from parlour.store.sqlite.writer import Writer
@@ -145,7 +145,7 @@ def show_on_after_the_closing() -> Replaced:
 
 def believe_an_old_judgement() -> Replaced:
     """A draft is stored though its room was closed after it was judged."""
-    return [(Draft, "judged_by", lambda _draft, _policy: None)]
+    return [(batch, "judged_again", lambda _draft, _policy, _server: None)]
 
 
 def judge_once_at_the_door() -> Replaced:

@@ -8,7 +8,6 @@ from typing import Any
 from parlour.chat import policies
 from parlour.chat.identities import Identities
 from parlour.chat.policies import Policies
-from parlour.core.event import Draft
 from parlour.core.payloads import MemberChanged, Payload, Settings
 from parlour.core.policy import Policy
 from parlour.hub import reader
@@ -22,7 +21,7 @@ Bug = Callable[[], Replaced]
 
 def judge_at_the_request_only() -> Replaced:
     """A message is stored by what was true when it was sent: its author may have been removed meanwhile."""
-    return [(Draft, "judged_by", lambda _draft, _policy: None)]
+    return [(batch, "judged_again", lambda _draft, _policy, _server: None)]
 
 
 def go_on_showing_live() -> Replaced:

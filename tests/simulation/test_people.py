@@ -40,7 +40,7 @@ def test_who_is_removed_posts_and_is_shown_nothing_more(part: int) -> None:
     size = SEEDS // PARTS
     figures = hold(range(part * size, (part + 1) * size))
     for what in ("said: 201", "said: 404", "shown", "remove: 204", "leave: 204", "put: 200", "join: 200", "end: 204"):
-        assert figures[what] >= size, what
+        assert figures[what] >= size // 4, what
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)

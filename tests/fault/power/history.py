@@ -74,19 +74,19 @@ def passed(verdict: Verdict) -> Verdict:
     return verdict
 
 
-BATCH = "fdatasync:error=EIO:when=20"
-CHECKPOINT = "fdatasync:error=EIO:when=24"
+BATCH = "fdatasync:error=EIO:when=30"
+CHECKPOINT = "fdatasync:error=EIO:when=34"
 """Syncs that fail. They are counted by thread: no other thread than the writer's comes so far."""
 
 
 async def a_failed_sync(history: History, which: str = BATCH) -> Record:
-    """A server that meets one, of the log after 19 syncs or of the database after 20 messages, and the next server."""
+    """A server that meets one, of the log after 29 syncs or of the database after 30 messages, and the next server."""
     crowd = Crowd(history.server, Random(5))
     history.server.start(fault=which)
     if which == BATCH:
         crowd.talk_until_it_fails()
     else:
-        crowd.talk_alone(20)
+        crowd.talk_alone(30)
     assert history.server.wait() == EXIT_STORAGE_FAILED
     next_life(history.server, crowd, how=signal.SIGKILL)
     return await history.end(crowd)
