@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from parlour import RunningServer, start_server_async
-from parlour.core.actor import OPERATOR
+from parlour.core.actor import OPERATOR, Actor
+from parlour.core.payloads import Settings
+from parlour.core.permissions import Right
+from parlour.core.policy import ServerAccess
+from parlour.hub.channel import Channel
 from tests.people.house import PASSWORD
 from tests.support import raw
 from tests.support.timeout import TIMEOUT_S
@@ -201,6 +205,28 @@ async def test_a_stream_that_is_being_opened_is_shown_nothing_either(tmp_path: P
         await settings.change(OPERATOR, {"access": "members"})
         for guest in guests:
             assert raw.status(await guest.rest()) in (200, 401)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+async def test_a_stream_whose_room_was_opened_before_the_server_closed_begins_with_its_end(
+    stream: str, tmp_path: Path
+) -> None:
+    async with running(tmp_path / "data") as server:
+        context = server.app.context
+        await say(server, "before")
+        await context.rooms.change(OPERATOR, "lobby", Settings(title="Lobby"))  # what was said before is in its log
+        opened = context.door.open
+
+        async def open_(actor: Actor, room: str, right: Right) -> Channel:
+            channel = await opened(actor, room, right)
+            context.policies.set_access(ServerAccess(99, "members"))  # as an event does that is learnt of just now
+            return channel
+
+        context.door.open = open_  # type: ignore[method-assign]
+        since = STREAMS[stream].replace(b"?", b"?since=0&", 1).replace(b"since=0&room", b"room")
+        seen = await (await Line.to(server, since)).rest()
+        assert b"before" not in seen
+        assert DETAIL in seen
 
 
 async def test_a_start_goes_on_with_what_was_set_and_says_so(tmp_path: Path) -> None:
