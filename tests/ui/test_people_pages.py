@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -118,6 +120,29 @@ def test_form_without_scripts_when_its_session_has_ended_is_not_sent_as_a_guest(
     assert with_no_scripts.page.locator("#message").input_value() == "for later"
     assert with_no_scripts.page.locator("#messages .name").all_text_contents() == ["Klara K."]
     with_no_scripts.context.close()
+
+
+def test_all_pages_show_times_in_the_time_zone_of_the_account(town: Town, browser: Browser) -> None:
+    """A room, by the server and by the script, the list of rooms, and the settings of a room."""
+    tokyo = town.join("tomo")
+    form = {"do": "profile", "display": "tomo", "name": "tomo", "time_zone": "Pacific/Kiritimati"}
+    assert tokyo.post("/account", data=form).status_code == 200
+    assert tokyo.post("/far-east", data={"message": "hello from tomorrow"}).status_code < 400
+    at = tokyo.get("/api/v1/rooms/far-east/messages", headers={"Accept": "application/json"}).json()["events"][-1]["at"]
+    there = datetime.fromisoformat(at).astimezone(ZoneInfo("Pacific/Kiritimati"))
+    plain = tokyo.get("/far-east").text
+    assert f">{there:%H:%M}</time>" in plain
+    assert f'<time datetime="{there:%Y-%m-%d}">' in plain
+    assert f"{there:%H:%M} +14</time>" in tokyo.get("/rooms").text
+    guest = town.browser().get("/rooms").text
+    assert " UTC</time>" in guest
+    person = Person(browser, base_url=town.url, locale="en-GB", timezone_id="America/New_York")
+    _sign_in(person, "tomo", "/far-east")
+    person.wait_for_line("live")
+    message = person.page.locator("#messages .message:has-text('hello from tomorrow')")
+    expect(message.locator("time")).to_have_text(f"{there:%H:%M}")
+    expect(person.page.locator("#messages .day time")).to_have_attribute("datetime", f"{there:%Y-%m-%d}")
+    person.context.close()
 
 
 def test_page_without_scripts_when_a_form_far_down_is_refused_shows_its_error(town: Town, browser: Browser) -> None:

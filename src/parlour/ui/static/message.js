@@ -53,7 +53,7 @@ function showAuthor(node, { kind, event }) {
 /** Say which day it is as seen from now: yesterday's "Today" is "Yesterday". */
 export function updateDay(node) {
   const time = node.firstElementChild;
-  setText(time, dayLabel(new Date(`${time.dateTime}T12:00`)));
+  setText(time, dayLabel(time.dateTime));
 }
 
 /** The event that a server-rendered message or notice shows. */

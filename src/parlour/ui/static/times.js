@@ -1,11 +1,12 @@
-// Times as the reader's own clock and language show them.
+// Times as the reader's language shows them, in the time zone of their account, else in that of their own clock.
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const weekdayYear = new Intl.DateTimeFormat(undefined, {
-  weekday: "long", day: "numeric", month: "long", year: "numeric",
-});
+const format = (options, locale) => new Intl.DateTimeFormat(locale, { ...options, timeZone: zone() });
+const clock = format({ hour: "2-digit", minute: "2-digit" });
+const full = format({ dateStyle: "full", timeStyle: "medium" });
+const date = { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" }; // of a day that was counted already
+const weekday = new Intl.DateTimeFormat(undefined, date);
+const weekdayYear = new Intl.DateTimeFormat(undefined, { ...date, year: "numeric" });
+const numbers = format({ year: "numeric", month: "2-digit", day: "2-digit" }, "en-u-ca-gregory-nu-latn");
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -14,21 +15,31 @@ export const clockTime = (at) => clock.format(at);
 
 export const fullTime = (at) => full.format(at);
 
-/** The local day of a Date as `2026-11-22`. */
-export function dayOf(at) {
-  const two = (number) => String(number).padStart(2, "0");
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+/** The time zone of the account, where it has one that this browser knows; undefined is that of the clock. */
+function zone() {
+  const name = globalThis.document?.body?.dataset?.zone;
+  try {
+    return name && new Intl.DateTimeFormat("en", { timeZone: name }) ? name : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
-/** A day in words: today, yesterday, or its date. */
-export function dayLabel(at, now = new Date()) {
-  const midnight = (date) => Date.UTC(date.getFullYear(), date.getMonth(), date.getDate());
-  const days = (midnight(at) - midnight(now)) / DAY_MS;
+/** The day of a Date as `2026-11-22`. */
+export function dayOf(at) {
+  const { year, month, day } = Object.fromEntries(numbers.formatToParts(at).map(({ type, value }) => [type, value]));
+  return `${year}-${month}-${day}`;
+}
+
+/** A day such as `2026-11-22` in words: today, yesterday, or its date. */
+export function dayLabel(day, now = new Date()) {
+  const days = (Date.parse(day) - Date.parse(dayOf(now))) / DAY_MS;
   if (days === 0 || days === -1) {
     const words = relative.format(days, "day");
     return words.charAt(0).toLocaleUpperCase() + words.slice(1);
   }
-  return (at.getFullYear() === now.getFullYear() ? weekday : weekdayYear).format(at);
+  const at = new Date(`${day}T00:00Z`);
+  return (day.slice(0, 4) === dayOf(now).slice(0, 4) ? weekday : weekdayYear).format(at);
 }
 
 /** How long ago, in the largest unit that fits. */
