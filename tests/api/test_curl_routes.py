@@ -79,7 +79,7 @@ MARKS = {
     "GET /join/{code}": "You are invited",
     "POST /join/{code}": "Location: /\n",
     "GET /reset/{code}": "A new password for bob",
-    "POST /reset/{code}": "Location: /login\n",
+    "POST /reset/{code}": "Location: /login?reset=bob\n",
     "GET /account": "Location: /login?next=/account\n",
     "POST /account": "Saved.",
     "GET /admin": "Location: /login?next=/admin\n",

@@ -20,6 +20,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     with ServerProcess(tmp_path_factory.mktemp("refused") / "data", "--rate-limits", "off") as running:
         town = Town(running)
         town.join("ada")
+        town.join("otto", "owner")  # else the owner could not delete the own account
         yield town
         town.close()
 
