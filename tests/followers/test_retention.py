@@ -11,7 +11,6 @@ from parlour.chat.ports import Store
 from parlour.chat.transactions import CommitsAfter, GetCursor, Position, Transaction
 from parlour.core.errors import Refusal
 from parlour.core.event import Log
-from parlour.store.sqlite import batch
 from parlour.store.sqlite.check import check
 from parlour.work.follower import forget
 from parlour.work.retention import Retention
@@ -128,12 +127,9 @@ def commits() -> Transaction[tuple[int, list[int]]]:
     return newest, [commit.position for commit in (yield CommitsAfter(0, 1000))]
 
 
-async def test_the_log_of_commits_is_kept_for_as_long_as_a_cursor_needs_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batch, "DROP_COMMITS_EVERY", 4)
+async def test_the_log_of_commits_is_kept_for_as_long_as_a_cursor_needs_it(tmp_path: Path) -> None:
     clock = HandClock()
-    store = await open_sqlite(tmp_path, clock=clock)
+    store = await open_sqlite(tmp_path, clock=clock, drop_commits_every=4)
     for _ in range(9):
         await append(store, draft())
     assert await store.run(commits()) == (1, [1]), "nobody follows: only what made the room is there"

@@ -6,13 +6,16 @@ import asyncio
 import itertools
 from asyncio import Future
 from pathlib import Path
+from typing import Any
 
 from parlour.chat.ports import Store
 from parlour.chat.transactions import Redact, Transaction
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft, Stored
 from parlour.core.payloads import Message
+from parlour.store.commit_queue import QUEUE_BYTES
 from parlour.store.sqlite.store import SqliteStore
+from parlour.store.sqlite.tuning import SqliteTuning
 from tests.support.timeout import TIMEOUT_S as TIMEOUT_S  # the tests of the hub have it from here
 
 ALICE = Author("u_alice", "alice", "member")
@@ -89,17 +92,30 @@ def append(store: Store, draft: Draft) -> Future[Appended]:
     return future
 
 
+TUNING: dict[str, Any] = {}
+"""Of every store that `open_sqlite` opens, for fixtures."""
+
+
 async def open_sqlite(
     directory: Path,
     *,
     clock: HandClock | None = None,
     fatal: Fatal | None = None,
     ids: CountedIds | None = None,
-    **options: int,
+    queue_bytes: int = QUEUE_BYTES,
+    **tuning: Any,
 ) -> SqliteStore:
-    """A SqliteStore; without `fatal` a disk failure fails the test through the loop's exception handler."""
+    """A SqliteStore, tuned (`SqliteTuning`).
+
+    Without `fatal` a disk failure fails the test through the loop's exception handler.
+    """
     return await SqliteStore.open(
-        directory, clock=clock or HandClock(), ids=ids or CountedIds(), on_fatal=fatal or _unexpected, **options
+        directory,
+        clock=clock or HandClock(),
+        ids=ids or CountedIds(),
+        on_fatal=fatal or _unexpected,
+        queue_bytes=queue_bytes,
+        tuning=SqliteTuning(**TUNING | tuning),
     )
 
 

@@ -11,10 +11,6 @@ from parlour.core.event import Log
 from parlour.core.names import PRIVATE
 from parlour.schema.event_json import at_text
 
-KEPT = 1024
-"""Rooms that are kept: a few more than any list shows."""
-
-
 UNLISTED = (".", PRIVATE)
 """How names begin that no list of the newest rooms has: logs of something else, and private rooms."""
 
@@ -28,16 +24,17 @@ class RoomHead(NamedTuple):
     at_ms: int
 
 
-@lru_cache(2 * KEPT)  # most are the same in the next list; a thousand take milliseconds
+@lru_cache(2048)  # most are the same in the next list; a thousand take milliseconds
 def summary(head: RoomHead) -> RoomSummary:
     """The same for a list."""
     return RoomSummary(head.room, Log(head.first_seq, head.head_seq), at_text(head.at_ms))
 
 
 class RecentRooms:
-    """At least the KEPT rooms with the newest events, once `complete` has been called. For the event loop."""
+    """At least the `kept` rooms with the newest events, once `complete` has been called. For the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
         self.is_complete = False
         self._heads: dict[str, RoomHead] = {}
         self._is_following = False
@@ -48,7 +45,7 @@ class RecentRooms:
         self._is_following = True
 
     def complete(self, heads: Iterable[RoomHead]) -> None:
-        """Add what the database has, read after `begin`: the KEPT newest."""
+        """Add what the database has, read after `begin`: the `kept` newest."""
         if self.is_complete:
             return
         self.is_complete = True
@@ -63,7 +60,7 @@ class RecentRooms:
             for head in heads:
                 if not head.room.startswith(UNLISTED):
                     self._heads[head.room] = head
-            if len(self._heads) > 2 * KEPT:
+            if len(self._heads) > 2 * self._kept:
                 self._cut()
 
     def trimmed(self, room: str, first_seq: int) -> None:
@@ -75,12 +72,12 @@ class RecentRooms:
             self._trimmed[room] = first_seq
 
     def newest(self, limit: int) -> list[RoomSummary]:
-        """See `Store.rooms`; `limit` is at most KEPT."""
+        """See `Store.rooms`; `limit` is at most `kept`."""
         rooms = self._cut()
         return [summary(head) for head in rooms[:limit]]
 
     def _cut(self) -> list[RoomHead]:
-        """Drop all but the KEPT newest, kept in their order; one that falls out comes back with its next event."""
-        newest = sorted(self._heads.values(), key=lambda head: (-head.at_ms, head.room))[:KEPT]
+        """Drop all but the `kept` newest, kept in their order; one that falls out comes back with its next event."""
+        newest = sorted(self._heads.values(), key=lambda head: (-head.at_ms, head.room))[: self._kept]
         self._heads = {head.room: head for head in newest}
         return newest

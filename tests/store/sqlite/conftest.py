@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from parlour.store.sqlite import connection, writer
+from parlour.store.sqlite import connection
+from tests.support.stores import TUNING
 
 
 @pytest.fixture
 def never_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """The writer never starts its idle work, however slowly a busy machine runs the test."""
-    monkeypatch.setattr(writer, "IDLE_S", 3600.0)
+    monkeypatch.setitem(TUNING, "idle_s", 3600.0)
 
 
 @pytest.fixture

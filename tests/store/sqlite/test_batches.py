@@ -163,9 +163,8 @@ async def test_more_than_can_be_stored_soon_is_refused_at_once(tmp_path: Path) -
     await store.close()
 
 
-async def test_more_rooms_than_are_kept_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("parlour.store.sqlite.batch.ROOMS_CACHED", 10)
-    store = await open_sqlite(tmp_path)
+async def test_more_rooms_than_are_kept_at_hand(tmp_path: Path) -> None:
+    store = await open_sqlite(tmp_path, rooms_cached=10)
     for turn in range(1, 4):
         for part in range(4):
             answers = await asyncio.gather(*(append(store, draft(room=f"room{part * 25 + i}")) for i in range(25)))

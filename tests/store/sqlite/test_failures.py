@@ -13,7 +13,6 @@ from parlour.chat.ports import Commit
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Draft
 from parlour.schema.events import decode_event
-from parlour.store.sqlite import writer
 from parlour.store.sqlite.check import check
 from parlour.store.sqlite.checkpoints import Checkpoints
 from parlour.store.sqlite.record import End
@@ -227,9 +226,8 @@ async def test_a_mistake_in_the_writer_ends_all_storing_and_hangs_nobody(
 
     fatal = Fatal()
     async with asyncio.timeout(TIMEOUT_S):
-        store = await open_sqlite(tmp_path, fatal=fatal)
+        store = await open_sqlite(tmp_path, fatal=fatal, idle_s=0.0)
         monkeypatch.setattr(Checkpoints, "empty", broken)
-        monkeypatch.setattr(writer, "IDLE_S", 0.0)
         assert await send(store, draft("good")) == ["stored"]
         await fatal.happened.wait()
         assert not store.is_ready()

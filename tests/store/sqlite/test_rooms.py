@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from parlour.chat.ports import RoomSummary
 from parlour.core.event import Log
-from parlour.store import recent
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite.store import SqliteStore
 from parlour.work.retention import Retention
@@ -81,7 +80,7 @@ steps = st.lists(
 
 async def play(directory: Path, history: list[object]) -> None:
     clock = HandClock()
-    oracle, store = MemoryStore(clock, CountedIds()), await open_sqlite(directory, clock=clock)
+    oracle, store = MemoryStore(clock, CountedIds()), await open_sqlite(directory, clock=clock, rooms_listed=3)
     for step in history:
         if isinstance(step, list):
             for either in (oracle, store):
@@ -99,6 +98,5 @@ async def play(directory: Path, history: list[object]) -> None:
 @settings(max_examples=30)
 @given(steps)
 def test_rooms_that_are_not_kept_in_memory_come_back_when_they_are_active(history: list[object]) -> None:
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as directory:
-        patch.setattr(recent, "KEPT", 3)
+    with tempfile.TemporaryDirectory() as directory:
         asyncio.run(play(Path(directory), history))

@@ -40,16 +40,11 @@ from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.checksums import checksum, room_crc
 from parlour.store.sqlite.policies import policy_of, set_policy
 from parlour.store.sqlite.tables import run_query
+from parlour.store.sqlite.tuning import DEFAULT, SqliteTuning
 
 _log = logging.getLogger("parlour.store")
 
 _decode_ranges = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
-
-ROOMS_CACHED = 4096
-"""Heads of rooms kept at hand; a room that is not costs two more steps, once."""
-
-DROP_COMMITS_EVERY = 512
-"""So often the rows of the log of commits are dropped that no follower needs any more; the newest stays."""
 
 SAY_AHEAD_EVERY_S = 3600.0
 
@@ -71,8 +66,9 @@ class _Room:
 class EventLog:
     """Appends batches through the one read-write connection. Not thread-safe: belongs to the writer thread."""
 
-    def __init__(self, connection: apsw.Connection, seed: str) -> None:
+    def __init__(self, connection: apsw.Connection, seed: str, tuning: SqliteTuning = DEFAULT) -> None:
         """`seed` is what checksums start from."""
+        self._tuning = tuning
         self._commits_crc = room_crc(seed, "")
         self._position: int = connection.execute(sql.NEWEST_COMMIT).get or 0
         self._is_followed = bool(connection.execute(sql.IS_FOLLOWED).get)
@@ -89,7 +85,7 @@ class EventLog:
         The fast way is one INSERT in autocommit, so one step of SQLite: each step gives the GIL away and must win it
         back. A new room, a repeated key, a new policy or a transaction makes the batch take the slow way, in steps.
         """
-        while len(self._rooms) > ROOMS_CACHED:
+        while len(self._rooms) > self._tuning.rooms_cached:
             del self._rooms[next(iter(self._rooms))]
         changes, server = Changes(now_ms), self._server
         try:
@@ -125,7 +121,9 @@ class EventLog:
                 return False
             if item.judged_at is not None and (item.judged_at < room.policy_seq or item.server_at < server_seq):
                 return False
-        return not self._is_followed or (self._position + 1) % DROP_COMMITS_EVERY != 0  # to drop commits is a step
+        return (
+            not self._is_followed or (self._position + 1) % self._tuning.drop_commits_every != 0
+        )  # to drop commits is a step
 
     def answers_without_storing(self, items: Sequence[Item], refusal: Refusal) -> list[Answer]:
         """The answers to a batch that could not be stored: repeats find their event, the rest are refused.
@@ -172,8 +170,9 @@ class EventLog:
         commit = self._commit_row(changes) if changes.added or changes.redacted else None
         if commit is not None:
             self._insert(commit)
-            if not cast(int, commit[0]) % DROP_COMMITS_EVERY:
-                self._connection.execute(sql.DROP_COMMITS, (commit[0], 4 * DROP_COMMITS_EVERY))
+            every = self._tuning.drop_commits_every
+            if not cast(int, commit[0]) % every:
+                self._connection.execute(sql.DROP_COMMITS, (commit[0], 4 * every))
         self._connection.execute("COMMIT")
         if commit is not None:
             self._stored(commit)

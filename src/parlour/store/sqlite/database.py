@@ -22,6 +22,7 @@ from parlour.store.sqlite.errors import Damaged, StoreError
 from parlour.store.sqlite.identity import Kept, begin_epoch, identity_of
 from parlour.store.sqlite.migrate import migrate
 from parlour.store.sqlite.record import End, Position, Record
+from parlour.store.sqlite.tuning import DEFAULT, SqliteTuning
 
 _log = logging.getLogger("parlour.store")
 
@@ -41,7 +42,7 @@ class Database(NamedTuple):
     events: EventLog
 
 
-def open_database(path: Path, ids: Ids) -> Database:
+def open_database(path: Path, ids: Ids, tuning: SqliteTuning = DEFAULT) -> Database:
     """Open or make the data in `path`; blocks on the disk. Raises StoreError."""
     check_library()
     try:
@@ -50,7 +51,7 @@ def open_database(path: Path, ids: Ids) -> Database:
             undo.callback(directory.release)
             if names := ", ".join(make_private(path)):
                 _log.warning("others could read or change these files in %s; they no longer can: %s", path, names)
-            database = _open(directory, ids, undo)
+            database = _open(directory, ids, tuning, undo)
             undo.pop_all()
             return database
     except apsw.BusyError as error:
@@ -63,7 +64,7 @@ def open_database(path: Path, ids: Ids) -> Database:
         raise StoreError(f"{path} cannot be used: {error}.") from error
 
 
-def _open(directory: DataDirectory, ids: Ids, undo: ExitStack) -> Database:
+def _open(directory: DataDirectory, ids: Ids, tuning: SqliteTuning, undo: ExitStack) -> Database:
     path = directory.path / DATABASE
     look = Look(directory.path)
     look.refuse_files()
@@ -86,7 +87,7 @@ def _open(directory: DataDirectory, ids: Ids, undo: ExitStack) -> Database:
         identity = begin_epoch(writer, identity, ids)
         if look.found is not None or writer.execute(sql.HAS_EVENTS).get:  # not after a first start that was cut short
             _log.warning("a new epoch begins: %s", reason)
-    events = EventLog(writer, identity.seed)
+    events = EventLog(writer, identity.seed, tuning)
     readers = []
     for _ in range(READERS):
         reader = open_reader(path)

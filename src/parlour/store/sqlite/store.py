@@ -21,32 +21,43 @@ from parlour.store.sqlite.database import Database, open_database
 from parlour.store.sqlite.pages import heads_of, log_of, newest_rooms, page, policies
 from parlour.store.sqlite.readers import Readers
 from parlour.store.sqlite.tables import run_query
+from parlour.store.sqlite.tuning import DEFAULT, SqliteTuning
 from parlour.store.sqlite.writer import OnFatal, Writer
 
 
 class SqliteStore(CommitQueue):
     """A `Store` in one directory, for one process at a time. Made by `open`."""
 
-    def __init__(self, database: Database, clock: Clock, on_fatal: OnFatal, queue_bytes: int) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, on_fatal: OnFatal, queue_bytes: int, tuning: SqliteTuning
+    ) -> None:
         super().__init__(clock, queue_bytes)
         self.epoch, self.secret, self._seed = database.identity
         self._directory = database.directory
-        self._recent = RecentRooms()
+        self._recent = RecentRooms(tuning.rooms_listed)
         self._listing: Future[list[RoomHead]] | None = None  # what completes it
         self._commits = 0  # what changed the logs: reads are shared only between two changes
         self._closing: asyncio.Task[None] | None = None
         loop = asyncio.get_running_loop()
-        self._writer = Writer(database, self, on_fatal, loop)
+        self._tuning = tuning
+        self._writer = Writer(database, self, on_fatal, loop, tuning.idle_s)
         self._readers = Readers(database.readers, loop)
         self.on_trim(self._recent.trimmed)
 
     @classmethod
     async def open(
-        cls, directory: Path, *, clock: Clock, ids: Ids, on_fatal: OnFatal, queue_bytes: int = QUEUE_BYTES
+        cls,
+        directory: Path,
+        *,
+        clock: Clock,
+        ids: Ids,
+        on_fatal: OnFatal,
+        queue_bytes: int = QUEUE_BYTES,
+        tuning: SqliteTuning = DEFAULT,
     ) -> SqliteStore:
         """Open the logs in `directory`, making it if needed. `queue_bytes` bounds what waits. Raises StoreError."""
-        database = await asyncio.to_thread(open_database, directory, ids)
-        return cls(database, clock, on_fatal, queue_bytes)
+        database = await asyncio.to_thread(open_database, directory, ids, tuning)
+        return cls(database, clock, on_fatal, queue_bytes, tuning)
 
     def commit(self, batch: Batch) -> None:
         """See `CommitQueue.commit`."""
@@ -84,7 +95,7 @@ class SqliteStore(CommitQueue):
         if not self._recent.is_complete:
             if self._listing is None or (self._listing.done() and self._listing.exception() is not None):
                 self._recent.begin()
-                self._listing = self._readers.read(self._commits, newest_rooms, recent.KEPT)
+                self._listing = self._readers.read(self._commits, newest_rooms, self._tuning.rooms_listed)
             self._recent.complete(await asyncio.shield(self._listing))
         return self._recent.newest(limit)
 

@@ -20,15 +20,13 @@ from parlour.store.sqlite.connection import keep_log
 from parlour.store.sqlite.database import Database
 from parlour.store.sqlite.errors import Verdict, judge
 from parlour.store.sqlite.record import End, Record
+from parlour.store.sqlite.tuning import DEFAULT
 
 _log = logging.getLogger("parlour.store")
 
 CHECKPOINT_PAGES = 2000
 """8 MB: often enough for a small WAL, seldom enough to fold many commits of a hot page into one write. It also stays
 below 4062 frames, so that the WAL-index keeps its first 32 KiB and no commit has to grow a file but the WAL."""
-
-IDLE_S = 1.0
-"""After this long without a batch the WAL is moved into the database, so that a start has little to recover."""
 
 OnFatal: TypeAlias = Callable[[BaseException], None]
 """Is told once, on the loop, that the disk has failed: nothing will be stored any more and the process should end."""
@@ -40,8 +38,16 @@ class Writer:
     Seconds: have the queue `take` what it has, unless another job comes meanwhile.
     """
 
-    def __init__(self, database: Database, owner: CommitQueue, on_fatal: OnFatal, loop: AbstractEventLoop) -> None:
-        """`owner` is told on the loop what became of the jobs."""
+    def __init__(
+        self,
+        database: Database,
+        owner: CommitQueue,
+        on_fatal: OnFatal,
+        loop: AbstractEventLoop,
+        idle_s: float = DEFAULT.idle_s,
+    ) -> None:
+        """`owner` is told on the loop what became of the jobs; idle work begins `idle_s` after the last one."""
+        self._idle_s = idle_s
         self.jobs: SimpleQueue[Batch | float | None] = SimpleQueue()
         self.stopped: Future[None] = loop.create_future()
         self._connection = database.writer
@@ -72,7 +78,7 @@ class Writer:
         while True:
             due = [] if self._failed else [step for is_due, step in self._idle_work if is_due()]
             try:
-                job = self.jobs.get(timeout=IDLE_S if due else None)
+                job = self.jobs.get(timeout=self._idle_s if due else None)
                 if isinstance(job, float):
                     job = self._wait(job)
             except Empty:
