@@ -104,5 +104,5 @@ def test_who_is_removed_from_a_room_is_told_why_it_ends(town: Town, machine: Mac
         town.owner.delete(f"/api/v1/rooms/{room}/members/bobby")
         assert chat.wait_for_end() == 1
         chat.wait_for("* olga removed bobby")
-        assert "not open to you. (not_found)" in chat.lines[-1]
+        assert "You are not in this room any more. (not_found)" in chat.lines[-1]
         assert token.encode() not in chat.output

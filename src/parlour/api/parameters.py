@@ -21,7 +21,7 @@ from parlour.core.names import room_name
 from parlour.core.text import visible
 from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
-from parlour.schema.fields import AccountName, CursorText, DisplayName, Key, RoomName
+from parlour.schema.fields import CursorText, DisplayName, Key, RoomName
 
 DEFAULT_LIMIT = 50
 
@@ -84,7 +84,8 @@ FLAG = ParameterKind(bool, _flag)
 ROOM = ParameterKind(RoomName, lambda text, _: room_name(text), ("bad_room_name", "reserved_name"))
 DISPLAY_NAME = TEXT._replace(schema=DisplayName, refusals=("bad_name",))
 KEY = TEXT._replace(schema=Key, refusals=("bad_key",))
-ACCOUNT_NAME = TEXT._replace(schema=AccountName)
+ACCOUNT_NAME = TEXT._replace(schema=DisplayName)
+"""An account by its name, or by how it is shown."""
 CURSOR = ParameterKind(CursorText, parse_cursor, ("bad_cursor",))
 
 TICKET = "ticket"
