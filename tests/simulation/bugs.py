@@ -19,6 +19,7 @@ from parlour.store.changes import Outcome
 from parlour.store.sqlite import batch, connection, errors, writer
 from parlour.store.sqlite.batch import EventLog
 from parlour.store.sqlite.errors import Verdict
+from parlour.store.sqlite.tuning import SqliteTuning
 from parlour.store.sqlite.writer import Writer
 from tests.simulation.machine import Replaced
 
@@ -83,9 +84,9 @@ def forget_the_keys() -> Replaced:
     """A restart forgets the idempotency keys: there is no index, and who asks is told that there was nothing."""
     make = EventLog.__init__
 
-    def without_index(self: EventLog, connection: apsw.Connection, epoch: str) -> None:
+    def without_index(self: EventLog, connection: apsw.Connection, epoch: str, tuning: SqliteTuning) -> None:
         connection.execute("DROP INDEX IF EXISTS events_by_key")
-        make(self, connection, epoch)
+        make(self, connection, epoch, tuning)
 
     return [(EventLog, "__init__", without_index), (EventLog, "_earlier", lambda self, draft: None)]
 
