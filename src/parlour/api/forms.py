@@ -95,7 +95,10 @@ def local_path(text: str) -> str:
 
 
 def kept_messages(fields: Mapping[str, str]) -> KeptMessages | None:
-    """What is to become of the messages of an account. Raises Refusal("bad_form")."""
+    """The choice of a form for the messages of a deleted account; None if nothing was chosen.
+
+    Raises Refusal("bad_form").
+    """
     for each in get_args(KeptMessages):
         if fields["messages"] == each:
             return cast("KeptMessages", each)

@@ -42,7 +42,7 @@ class MembersResource(Resource):
         example="-u alice {url}/api/v1/rooms/lobby/members",
     )
     def list(self, request: Request, options: JsonOfRoom) -> Response:
-        """Who is in a room."""
+        """The members of a room."""
         return self._answer(self.context.members.seen_by(request.actor, options.room))
 
     @Operation(

@@ -41,7 +41,7 @@ class ServerSettingsResource(Resource):
         example="-u alice {url}/api/v1/settings",
     )
     def list(self, request: Request, _: OnlyJson) -> Response:
-        """What is in force."""
+        """The settings with their present values."""
         return self._answer()
 
     @Operation(

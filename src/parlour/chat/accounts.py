@@ -293,7 +293,7 @@ def _set_state(actor: Actor, id_: str, *, is_active: bool) -> Transaction[Accoun
 
 
 def _spare_owners(actor: Actor, id_: str) -> Transaction[None]:
-    """Who is no owner does nothing to one, also not to one who has become it just now."""
+    """Refuse a change of an owner by anybody else, also of somebody who became one a moment ago."""
     if actor.account is None or actor.account.has_role("owner"):
         return
     if (yield from account_now(id_)).role == "owner":

@@ -26,7 +26,7 @@ from parlour.core.payloads import AccountChanged
 
 
 class ProfileChange(NamedTuple):
-    """What is to be changed about an account; None: left as it is.
+    """Changes of an account; None leaves a value as it is.
 
     The hue is `kept` then, and `chance` is the colour that comes from the id.
     """

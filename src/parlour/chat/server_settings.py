@@ -31,7 +31,7 @@ class LiveSettings:
         self._policies = policies
         self._identities = identities
         self.now = ServerSettings(access=policies.server)
-        """What is in force."""
+        """The settings with their present values."""
         self.set_at: dict[str, int] = {}
         """The settings that somebody has set, each with the seq of the event in the log of the server."""
         self.on_access: Callable[[], None] = _nothing

@@ -76,9 +76,9 @@ def _canonical_room(raw: str) -> str:
         raise _bad_room("A room name has at least one character.")
     if len(name) > MAX_NAME_CHARS:
         raise _bad_room(f"A room name has at most {MAX_NAME_CHARS} characters; this one has {len(name)}.")
-    begins = 1 if name[0] == PRIVATE else 0
-    if not _is_letter_or_digit(name[begins : begins + 1] or name[0]):
-        raise _bad_room(_unfit("begins with a letter or a digit, not with", name[begins:] or name))
+    begins = _beginning(name)
+    if not _is_letter_or_digit(name[begins]):
+        raise _bad_room(_unfit("begins with a letter or a digit, not with", name[begins:]))
     marks = MAX_MARKS  # none before the first letter
     for index, char in enumerate(name[begins:], begins):
         if char in JOINERS and may_join(name, index):
@@ -94,6 +94,15 @@ def _canonical_room(raw: str) -> str:
         else:
             raise _bad_room(_unfit("has letters, digits, - _ and . only, not", char))
     return name
+
+
+def _beginning(name: str) -> int:
+    """Where a name begins: behind the `~` of a private room. Raises Refusal("bad_room_name") for a `~` alone."""
+    if name[0] != PRIVATE:
+        return 0
+    if len(name) == 1 or not _is_letter_or_digit(name[1]):
+        raise _bad_room("A letter or a digit follows the ~ at the beginning of a private room's name.")
+    return 1
 
 
 def _fold(raw: str) -> str:

@@ -187,7 +187,7 @@ class ResetBody(_Body, frozen=True):
 
 
 class ChangeMe(_Body, frozen=True):
-    """What is to be changed about one's own account: all of it, or nothing if something is refused.
+    """Changes of one's own account: all of them, or none if one is refused.
 
     The `hue` null is the colour that comes from the id. A new `password` needs the `old_password`.
     """
@@ -210,7 +210,7 @@ class DeleteMe(_Body, frozen=True):
 
 
 class ChangeAccount(_Body, frozen=True):
-    """What is to be changed about an account. `disabled` ends all its sessions, tokens and streams."""
+    """Changes of an account. `disabled` ends all its sessions, tokens and streams."""
 
     role: Role | None = None
     state: Literal["active", "disabled"] | None = None

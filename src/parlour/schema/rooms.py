@@ -72,7 +72,10 @@ class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChangeRoom(_Body, frozen=True):
-    """What is to be changed about a room. `members` closes a public one to guests, `open` opens it."""
+    """Changes of a room; a value that is left out stays as it is.
+
+    `members` closes a public one to guests, `open` opens it.
+    """
 
     access: RoomAccess | None = None
     title: Title | None = None
