@@ -9,7 +9,7 @@ from typing import Any
 
 from parlour.core.event import Author
 from parlour.schema.events import Event
-from parlour.ui.page import TEMPLATES, ListedRoom, RoomPage, render_room
+from parlour.ui.page import ListedRoom, RoomPage, render_room, template
 from parlour.ui.timeline import text_parts
 
 Element = tuple[str, Mapping[str, str]]
@@ -42,7 +42,7 @@ def sample_page(**changes: Any) -> str:
 
 def render_text(text: str) -> str:
     """The HTML of a message's text."""
-    html: str = TEMPLATES["text.html"].module.text(text_parts(text))  # type: ignore[attr-defined]  # its macro
+    html: str = template("text.html").module.text(text_parts(text))  # type: ignore[attr-defined]  # its macro
     return html
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from parlour.core.errors import Refusal
 from parlour.ui.assets import ASSETS, asset_url
-from parlour.ui.page import TEMPLATES, render_error
+from parlour.ui.page import render_error, template
 from tests.support.ui import sample_page
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ def _bundle(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_page_when_rendered_names_only_assets_that_exist_at_their_version() -> None:
-    settings = TEMPLATES["settings.html"].render(title="Settings", prefix="", here="", is_admin=False)
+    settings = template("settings.html").render(title="Settings", prefix="", here="", is_admin=False)
     found = _ADDRESS.findall(sample_page() + settings)
     assert {name for name, _ in found} == set(ASSETS)
     for name, version in found:

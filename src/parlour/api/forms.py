@@ -14,7 +14,7 @@ from parlour.http.fields import FieldName, Fields
 from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
 from parlour.http.response import HTML, Response
-from parlour.ui.page import CSP, TEMPLATES
+from parlour.ui.page import CSP, template
 from parlour.wire.forms import MULTIPART, URLENCODED, decode_multipart, known_fields, parse_query
 
 
@@ -51,15 +51,16 @@ _LABELS = {"title": "A name", "topic": "A topic", "status": "A status line"}
 
 def page(
     request: Request,
-    template: str,
+    name: str,
     title: str,
+    /,
     *,
     refusal: Refusal | None = None,
     fields: Fields = (),
     said: Sequence[str] = (),
     **values: object,
 ) -> Response:
-    """A page made from a template. `refusal` is why it is shown again; `fields` are further header fields.
+    """A page made from the template `name`. `refusal` is why it is shown again; `fields` are further header fields.
 
     A client that wants no HTML, as curl, is told in text what came of a form: `said`, or the refusal, which is raised.
     """
@@ -68,7 +69,7 @@ def page(
             raise refusal
         if any(said):
             return Response(200, "".join(f"{line}\n" for line in said if line).encode(), fields=fields)
-    body = TEMPLATES[template].render(title=title, prefix=request.peer.prefix, **values)
+    body = template(name).render(title=title, prefix=request.peer.prefix, **values)
     status = 200 if refusal is None else refusal.kind.status
     more: Fields = () if refusal is None else refusal_fields(refusal)
     more = tuple(field for field in more if field[0] is not FieldName.WWW_AUTHENTICATE)

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import NamedTuple
 from urllib.parse import quote
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
 from parlour.core.accounts import Account
 from parlour.core.errors import Refusal
@@ -46,8 +46,16 @@ _ENVIRONMENT.globals.update(
 _ENVIRONMENT.filters["moment"] = lambda text, zone: datetime.fromisoformat(text).astimezone(zone)
 _ENVIRONMENT.filters["segment"] = lambda text: quote(text, safe="")
 
-TEMPLATES = {name: _ENVIRONMENT.get_template(name) for name in _FILES}
-"""File name in `pages/` to template: compiled once; every value is escaped, and a missing one is an error."""
+TEMPLATE_NAMES = frozenset(_FILES)
+
+
+def template(name: str) -> Template:
+    """The template in a file of `pages/`, compiled when it is first asked for: all of them would double the start.
+
+    Every value is escaped, and a missing one is an error.
+    """
+    return _ENVIRONMENT.get_template(name)
+
 
 CANNOT_POST = "You can read this room, but only members may write in it."
 
@@ -149,7 +157,7 @@ def render_room(page: RoomPage) -> Iterator[str]:
     if page.room not in [each.room for each in rooms]:  # it is among them also before its first message
         at = page.events[-1].at if page.events else None
         rooms = [ListedRoom(page.room, at, page.policy.title, page.policy.access == "private"), *rooms]
-    return TEMPLATES["room.html"].generate(
+    return template("room.html").generate(
         title=page.title if page.error is None else f"Not sent · {page.title}",
         page=page,
         prefix=page.prefix,
@@ -178,7 +186,7 @@ def render_error(
     """
     title = "For members only" if refusal.code == "login_required" else refusal.kind.title
     values = {"title": title, "refusal": refusal, "prefix": prefix, "room": room, "again_s": again_s, "typed": typed}
-    return TEMPLATES["error.html"].render(values, here=here).encode()
+    return template("error.html").render(values, here=here).encode()
 
 
 def early(prefix: str) -> bytes:
