@@ -328,9 +328,9 @@ SCENARIOS = (
     ),
     Scenario(
         name="signing-in",
-        title="Posts while 100 sign-ins a second are asked for: 64 connections (one in flight each), one subscriber",
+        title="10,000 posts a second on schedule while 100 sign-ins a second are asked for: 64 connections, one subscriber",
         servers=(PARLOUR,),
-        arguments=("100", "--publishers", "64", "--subscribers", "1"),
+        arguments=("100", "--publishers", "64", "--rate", "10000", "--subscribers", "1"),
         columns=SIGNING_IN,
         budgets=(
             Budget("p99 of an answer while many sign in ÷ without", _own("ack_ms_p99_ratio"), 1.25, at_most=True),
