@@ -328,7 +328,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="signing-in",
-        title="10,000 posts a second on schedule while 100 sign-ins a second are asked for: 64 connections, one subscriber",
+        title="10,000 posts/s on schedule while 100 sign-ins a second are asked for: 64 connections, one subscriber",
         servers=(PARLOUR,),
         arguments=("100", "--publishers", "64", "--rate", "10000", "--subscribers", "1"),
         columns=SIGNING_IN,
