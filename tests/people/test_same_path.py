@@ -11,7 +11,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -84,12 +84,13 @@ class Line:
 
 @contextmanager
 def called(functions: list[str]) -> Iterator[None]:
-    """Note every function of ours that is called meanwhile, but those of timers."""
+    """Note every function of ours that is called meanwhile, and what it calls of C, but those of timers."""
 
-    def note(frame: FrameType, event: str, _: object) -> None:
+    def note(frame: FrameType, event: str, c_function: object) -> None:
         code = frame.f_code
-        if event == "call" and code.co_filename.startswith(SOURCE) and "wheel" not in code.co_filename:
-            functions.append(f"{code.co_filename.removeprefix(SOURCE)}: {code.co_qualname}")
+        if event in ("call", "c_call") and code.co_filename.startswith(SOURCE) and "wheel" not in code.co_filename:
+            name = f"{code.co_filename.removeprefix(SOURCE)}: {code.co_qualname}"
+            functions.append(name if event == "call" else f"{name}: {getattr(c_function, '__qualname__', '')}")
 
     sys.setprofile(note)
     try:
@@ -108,10 +109,9 @@ async def paths(house: House, request: Callable[[str], bytes], room: str) -> set
     """The calls that a request makes, in order: of some tries, for something else may happen meanwhile."""
     found = set()
     for _ in range(TRIES):
-        line, calls = await Line.to(house.server), list[str]()
-        with called(calls):
+        calls = list[str]()
+        with closing(await Line.to(house.server)) as line, called(calls):
             assert await line.ask(request(room)) in (303, 401, 404)  # 303: to signing in
-        line.close()
         found.add(tuple(calls))
     return found
 
@@ -145,20 +145,21 @@ def difference(name: str, there: set[tuple[str, ...]], not_there: set[tuple[str,
 @pytest.mark.parametrize("name", ["GET /api/v1/rooms/{room} 0", "POST /api/v1/rooms/{room}/messages 0"])
 def test_no_time_tells_whether_there_is_a_room(name: str, tmp_path: Path) -> None:
     async def scenario() -> Sequence[tuple[float, float]]:
-        async with await start_server_async(0, data=tmp_path, rate_limits=False) as server:
+        async with await start_server_async(
+            0, data=tmp_path, rate_limits=False, connection_requests=2 * SAMPLES + 1
+        ) as server:
             house = House(server)
             await house.settle()
-            line, how = await Line.to(server), dict(ways())[name]
+            how, pairs = dict(ways())[name], []
             requests = [how.request(room, house.fields) for room in (house.room, house.nothing)]
-            pairs = []
-            for _ in range(SAMPLES):
-                took = [0.0, 0.0]
-                for which in random.sample((0, 1), 2):
-                    began = time.perf_counter()
-                    await line.ask(requests[which])
-                    took[which] = time.perf_counter() - began
-                pairs.append((took[0], took[1]))
-            line.close()
+            with closing(await Line.to(server)) as line:
+                for _ in range(SAMPLES):
+                    took = [0.0, 0.0]
+                    for which in random.sample((0, 1), 2):
+                        began = time.perf_counter()
+                        await line.ask(requests[which])
+                        took[which] = time.perf_counter() - began
+                    pairs.append((took[0], took[1]))
             return pairs
 
     pairs = asyncio.run(scenario())

@@ -157,7 +157,8 @@ def rule(who: Who, right: Right, server: Access) -> Rule:
             return None
         access = policy.access
         if access == "private":
-            if policy.seq == 0 or not (is_above or who.account in policy.members):
+            # In this order a room that is not there takes as long as one that the actor is not in.
+            if not (is_above or who.account in policy.members) or policy.seq == 0:
                 return Refusal("not_found", _NO_ROOM)
         elif access not in allowed:
             return Refusal(code, detail)

@@ -91,5 +91,6 @@ class ServerAccess(NamedTuple):
 NO_POLICY = Policy(0, "open")
 """That of a room in which nobody has changed anything."""
 
-NO_ROOM = Policy(0, "private")
-"""That of an address with a `~` where there is no room."""
+NO_ROOM = Policy(0, "private", members={})
+"""That of an address with a `~` where there is no room. Its members are a dict, as those of a room:
+to look for somebody takes as long."""
