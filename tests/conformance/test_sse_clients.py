@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from parlour.config import Settings
+from parlour.core.limits import Limits
 from tests.conformance.hostile_texts import HOSTILE
 from tests.conformance.sse_clients import Follower, chromium_tab, httpx_sse, messages, npm_eventsource
 from tests.support.browser import chromium
@@ -88,12 +89,10 @@ def cut_all(server: InProcess) -> None:
         connection.abort()
 
 
-def test_after_a_cut_they_wait_as_long_as_they_were_told(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_a_cut_they_wait_as_long_as_they_were_told(browser: Browser, tmp_path: Path) -> None:
     told_ms = 3300  # both would come back after 3000 by themselves
-    monkeypatch.setattr("parlour.api.streams.RETRY_MS", (told_ms, told_ms))
-    with InProcess(settings=Settings(port=0, data=tmp_path / "data", rate_limits=False)) as server:
+    limits = Limits(sse_retry_s=told_ms / 1000, sse_retry_spread_s=0)
+    with InProcess(settings=Settings(port=0, data=tmp_path / "data", rate_limits=False, limits=limits)) as server:
         url = f"http://127.0.0.1:{server.port}/retry"
         with chromium_tab(browser, url) as tab, npm_eventsource(url) as node:
             for follower in (tab, node):

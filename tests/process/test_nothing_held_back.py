@@ -185,6 +185,7 @@ FORM = {
     "pipelined_requests", "text_bytes", "text_lines", "name_chars", "key_chars", "page_events",
     "websocket_frame_bytes", "websocket_message_bytes", "websocket_fragments", "websocket_message_s",
     "websocket_ping_s", "websocket_pong_s", "stream_comment_s", "long_poll_s", "in_flight_bytes", "reconnect_spread_s",
+    "sse_retry_s", "sse_retry_spread_s",
 }  # fmt: skip
 """What one request, message or answer may be is a part of the protocol, the same for the clients of every server. None
 of it says how many there may be, or how often."""

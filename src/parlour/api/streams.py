@@ -17,8 +17,6 @@ from parlour.stream.websocket import Common, WebSocketSession
 from parlour.wire.sse import retry
 
 CONTENT_TYPES = {"text": TEXT, "ndjson": NDJSON, "sse": SSE}
-RETRY_MS = 1000, 4000
-"""An EventSource that was cut off comes back at its own random moment between these."""
 
 
 class Streams:
@@ -49,12 +47,16 @@ class Streams:
 
     def _follow(self, request: Request, encoder: Encoder, type_: bytes, starts: Starts, place: Place) -> OpenResponse:
         in_chunks = request.head.minor >= 1
-        soonest, latest = RETRY_MS
-        first = retry(soonest + int(self._context.ids.fraction() * (latest - soonest))) if type_ == SSE else b""
+        first = self._retry() if type_ == SSE else b""
         client = self._client(request, place)
         session = FollowSession(self._context.hub, encoder, starts, client, self._timing, in_chunks, first)
         self._watch(request, session)
         return OpenResponse(session, type_, in_chunks)
+
+    def _retry(self) -> bytes:
+        """Have an EventSource that is cut off come back at its own random moment."""
+        limits = self._context.limits
+        return retry(int((limits.sse_retry_s + self._context.ids.fraction() * limits.sse_retry_spread_s) * 1000))
 
     def websocket(self, request: Request, opening: bytes, starts: Starts, room: str | None, place: Place) -> Upgrade:
         """A WebSocket, bound to a room or (None) open to subscriptions; `opening` answers its handshake."""

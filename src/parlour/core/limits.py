@@ -86,6 +86,8 @@ class Limits:
     stalled_s: float = _setting(30.0, 1, 3600, "A reader that takes nothing for so long is closed.")
     drain_s: float = _setting(30.0, 0, 3600, "From SIGTERM to exit.")
     reconnect_spread_s: float = _limit(15.0, "Clients are told to come back at a random moment within this time.")
+    sse_retry_s: float = _limit(1.0, "An EventSource that was cut off comes back after this time at the soonest.")
+    sse_retry_spread_s: float = _limit(3.0, "It waits for a random part of this time more.")
 
     sends_per_s: float = _setting(2.0, 0.01, 100_000, "Messages of one sender, on average.")
     sends_burst: int = _setting(40, 1, 100_000, "Messages of one sender at once: the lines of a report, one by one.")

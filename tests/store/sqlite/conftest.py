@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from parlour.store.sqlite import connection
 from tests.support.stores import TUNING
 
 
@@ -17,4 +16,4 @@ def never_idle(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def short_lock_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """The writer waits 0.1 s at most for a lock of another program."""
-    monkeypatch.setitem(connection._WRITER, "busy_timeout", 100)
+    monkeypatch.setitem(TUNING, "lock_wait_ms", 100)

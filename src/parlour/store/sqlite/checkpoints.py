@@ -10,17 +10,20 @@ from contextlib import suppress
 
 import apsw
 
-from parlour.store.sqlite.connection import BUSY_MS
 from parlour.store.sqlite.errors import Verdict, judge
 from parlour.store.sqlite.record import Record
 
 
 class Checkpoints:
-    """The checkpoints of one connection. `is_due`: the log has something that the database has not, or is not empty."""
+    """The checkpoints of one connection, which waits `lock_wait_ms` for a lock of another program.
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    `is_due`: the log has something that the database has not, or is not empty.
+    """
+
+    def __init__(self, connection: apsw.Connection, lock_wait_ms: int) -> None:
         self.is_due = False
         self._connection = connection
+        self._lock_wait_ms = lock_wait_ms
         self._count: int = connection.pragma("user_version")
         self._pages = 0
         self._is_counted = False  # the first one always is: the last run may have moved its log without that
@@ -54,7 +57,7 @@ class Checkpoints:
             self.is_due = False
             record.moved(self._count)
         finally:
-            self._connection.set_busy_timeout(BUSY_MS)
+            self._connection.set_busy_timeout(self._lock_wait_ms)
 
     def finish(self, record: Record) -> None:
         """Do what `empty_log` does, and only then count it. Raises apsw.Error as `empty_log`."""

@@ -10,15 +10,12 @@ import apsw
 
 from parlour.store.sqlite.errors import StoreError
 from parlour.store.sqlite.migrate import check_applied
+from parlour.store.sqlite.tuning import DEFAULT
 
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL that two connections write and checkpoint at once (sqlite.org/wal.html, §WAL-reset)."""
 
-BUSY_MS = 5000
-"""Only a foreign process can hold a lock against us, and it is waited for so long."""
-
 _EVERYWHERE: dict[str, int | str] = {
-    "busy_timeout": BUSY_MS,
     "mmap_size": 0,  # a disk error must come back as an error code, not as SIGBUS
     "foreign_keys": 1,
     "trusted_schema": 0,
@@ -45,17 +42,18 @@ def check_library() -> None:
         raise StoreError(f"SQLite {version} can corrupt its write-ahead log: upgrade apsw to {wanted} or newer.")
 
 
-def open_writer(database: Path) -> apsw.Connection:
+def open_writer(database: Path, lock_wait_ms: int = DEFAULT.lock_wait_ms) -> apsw.Connection:
     """The read-write connection; makes the file if needed. It keeps the log at its close until `keep_log` says False.
 
-    Raises StoreError (if the data is not ours or of another version, before anything is changed), apsw.Error.
+    `lock_wait_ms` is how long it waits for a lock of another program. Raises StoreError (if the data is not ours or of
+    another version, before anything is changed), apsw.Error.
     """
     with ExitStack() as undo:
         connection = apsw.Connection(str(database))
         undo.callback(connection.close)
         keep_log(connection, True)
         check_applied(connection)
-        _apply(connection, _WRITER)
+        _apply(connection, {**_WRITER, "busy_timeout": lock_wait_ms})
         undo.pop_all()
     return connection
 
@@ -70,7 +68,7 @@ def open_reader(database: Path) -> apsw.Connection:
     with ExitStack() as undo:
         connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
         undo.callback(connection.close)
-        _apply(connection, _READER)
+        _apply(connection, {**_READER, "busy_timeout": DEFAULT.lock_wait_ms})
         undo.pop_all()
     return connection
 

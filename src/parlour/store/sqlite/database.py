@@ -73,7 +73,7 @@ def _open(directory: DataDirectory, ids: Ids, tuning: SqliteTuning, undo: ExitSt
         look = Look(directory.path)
     assert look.database is not None
     sync_directory(directory.path)
-    writer = open_writer(path)
+    writer = open_writer(path, tuning.lock_wait_ms)
     undo.callback(writer.close)
     look.refuse_loss(writer)
     reason = look.reason(writer)
@@ -95,7 +95,7 @@ def _open(directory: DataDirectory, ids: Ids, tuning: SqliteTuning, undo: ExitSt
         reader.pragma("schema_version")  # to read is to open the log: no descriptor is added later
         readers.append(reader)
     record = Record(directory.path, Position(identity.epoch, *event, look.checkpoints, End.UNKNOWN, look.database))
-    checkpoints = Checkpoints(writer)
+    checkpoints = Checkpoints(writer, tuning.lock_wait_ms)
     if is_unclean:
         checkpoints.empty(record)  # the record may be older than what came last; no earlier copy has this count
     keep_log(writer, False)

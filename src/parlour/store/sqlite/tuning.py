@@ -9,6 +9,8 @@ from dataclasses import dataclass
 class SqliteTuning:
     """The numbers that fit every machine; nobody has to set them."""
 
+    lock_wait_ms: int = 5000
+    """Only a foreign process can hold a lock against us, and it is waited for so long."""
     idle_s: float = 1.0
     """After this long without a batch the WAL is moved into the database, so that a start has little to recover."""
     rooms_cached: int = 4096
