@@ -15,6 +15,7 @@ from parlour.hub.reader import Reader
 from parlour.store.sqlite import batch
 from parlour.store.sqlite.policies import set_policy
 from tests.simulation.machine import Replaced
+from tests.simulation.trials import Trial
 
 Bug = Callable[[], Replaced]
 
@@ -75,13 +76,13 @@ def let_streams_go_on() -> Replaced:
     return [(Identities, "_end", lambda _identities, _account, _is_over: None)]
 
 
-BUGS: tuple[Bug, ...] = (
-    judge_at_the_request_only,
-    go_on_showing_live,
-    show_what_was_said_before,
-    let_the_last_owner_go,
-    forget_a_removal_in_the_index,
-    forget_a_removal_in_the_table,
-    stay_signed_in,
-    let_streams_go_on,
-)
+BUGS: dict[Bug, Trial] = {
+    judge_at_the_request_only: Trial("read_only", 15),
+    go_on_showing_live: Trial("is shown"),
+    show_what_was_said_before: Trial("is shown", 2),
+    let_the_last_owner_go: Trial("has no owner", 5),
+    forget_a_removal_in_the_index: Trial("in memory are not those of the logs"),
+    forget_a_removal_in_the_table: Trial("are not the fold of their logs"),
+    stay_signed_in: Trial("on a stream of", 2),
+    let_streams_go_on: Trial("on a stream of", 2),
+}
