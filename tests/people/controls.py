@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Control(NamedTuple):
-    """`file` (below src/parlour) has `text` once; with `instead` in its place the test `test` fails."""
-
-    what: str
-    file: str
-    text: str
-    instead: str
-    test: str
-
+from tests.people.control import Control
 
 T = "tests/people/"
 THROTTLE = f"{T}test_throttle.py::"
@@ -85,6 +74,13 @@ CONTROLS = (
         "            await self._run(lambda: self._hash(password), address)\n            return False",
         "            return False",
         f"{PASSWORDS}test_an_unknown_name_costs_the_same_hash_as_a_known_one",
+    ),
+    Control(
+        "a weak hash costs as much as any",
+        "chat/hash_child.py",
+        "        if kib > 0:",
+        "        if kib < 0:",
+        f"{PASSWORDS}test_a_wrong_password_for_a_weak_hash_is_not_answered_sooner",
     ),
     Control(
         "one answer for a wrong password and a name nobody has",
@@ -270,6 +266,13 @@ CONTROLS = (
         "if (yield PASSWORD_OF(id_)) != [before]:",
         "if (yield PASSWORD_OF(id_)) == []:",
         f"{ESCALATION}test_an_old_password_does_not_undo_a_new_one",
+    ),
+    Control(
+        "another hash of a password replaces the one that was checked",
+        "chat/tables/accounts.py",
+        "WHERE id = ?1 AND password = ?2 RETURNING id",
+        "WHERE id = ?1 AND ?2 <> '' RETURNING id",
+        f"{PASSWORDS}test_a_password_that_is_changed_while_it_is_hashed_again_lets_nobody_in",
     ),
     # invitations
     Control(

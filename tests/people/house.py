@@ -37,10 +37,11 @@ class House:
     log: list[Payload] = field(default_factory=list)
     passwords: Passwords = field(default_factory=lambda: Passwords(PasswordHasher(1, 8, 1)))
     rates: RegistrationRates | None = None
+    ids: CountedIds = field(default_factory=lambda: CountedIds(500))
 
     def __post_init__(self) -> None:
-        ids, self.policies = CountedIds(500), Policies(self.access)
-        people = people_of(self.store, self.clock, ids, self.policies, self.passwords, self.rates)
+        self.policies = Policies(self.access)
+        people = people_of(self.store, self.clock, self.ids, self.policies, self.passwords, self.rates)
         self.identities, self.sign_ins, self.invitations = people.identities, people.sign_ins, people.invitations
         self.accounts, self.settings, self.deletions = people.accounts, people.settings, people.deletions
         log = ServerLog([self.identities.changed, self.log.append], self.settings.changed)

@@ -14,7 +14,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from parlour.core.errors import Refusal
@@ -108,8 +108,44 @@ def _give_way() -> None:
 
 
 def is_right(hasher: PasswordHasher, stored: str, password: str) -> bool:
-    """Whether a password is the stored one; what is no hash is none of any password."""
+    """Whether a password is the stored one; what is no hash is none of any password.
+
+    A wrong one takes the time of a hash of `hasher`, also where the stored one is cheaper: else it would tell that
+    there is such an account.
+    """
     try:
         return hasher.verify(stored, password)
     except (VerificationError, InvalidHashError):
+        kib = missing_kib(hasher, stored)
+        if kib > 0:
+            PasswordHasher(hasher.time_cost, kib, 1).hash(password)
         return False
+
+
+def is_weak(hasher: PasswordHasher, stored: str) -> bool:
+    """Whether a hash has other parameters than those of `hasher`, and costs no more than with them."""
+    try:
+        return hasher.check_needs_rehash(stored) and missing_kib(hasher, stored) >= 0
+    except InvalidHashError:
+        return False
+
+
+_FIRST_TOUCH = 1 / 3
+"""Of a pass: what it costs to be given the memory (measured, Linux on x86-64, 8 to 64 MiB)."""
+
+_LEAST_KIB = 8
+"""Less memory argon2 does not take (RFC 9106 §3.1)."""
+
+
+def missing_kib(hasher: PasswordHasher, stored: str) -> int:
+    """The memory of a hash, with the passes of `hasher`, that costs what a stored one costs less than one of `hasher`.
+
+    0 where it costs the same, less than 0 where it costs more.
+    """
+    passes = hasher.time_cost + _FIRST_TOUCH
+    try:
+        parameters = extract_parameters(stored)
+    except InvalidHashError:
+        return hasher.memory_cost
+    kib = round(hasher.memory_cost - parameters.memory_cost * (parameters.time_cost + _FIRST_TOUCH) / passes)
+    return max(kib, _LEAST_KIB) if kib > 0 else kib

@@ -12,7 +12,7 @@ from parlour.chat.known_devices import KnownDevices
 from parlour.chat.passwords import Passwords
 from parlour.chat.ports import Clock, Store
 from parlour.chat.sign_in_throttle import SignInThrottle
-from parlour.chat.tables.accounts import ALL_ACCOUNTS, FORMER_NAMES, PASSWORD_OF
+from parlour.chat.tables.accounts import ALL_ACCOUNTS, FORMER_NAMES, PASSWORD_OF, REPLACE_PASSWORD
 from parlour.chat.tables.sign_ins import SIGN_IN, USE_SIGN_IN, SignIn
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account, Scope, readings
@@ -200,7 +200,7 @@ class Identities:
     async def password_is(
         self, account: Account | None, password: str, name: str, address: str, device: str | None = None
     ) -> str:
-        """Check a password: the hash that it has.
+        """Check a password: the hash that it has. One that is weak is replaced by another of the same password first.
 
         Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded"); ("forbidden") for the right password of an
         account that is disabled, which nobody learns by a wrong one.
@@ -223,7 +223,22 @@ class Identities:
         self._throttle.succeeded(name, address, device)
         hashed = rows[0]
         assert hashed is not None  # else nothing is right
+        if self._passwords.is_weak(hashed) and not (
+            hashed := await self._hash_again(now.id, hashed, password, address)
+        ):
+            return await self.password_is(now, password, name, address, device)  # somebody else has replaced it
         return hashed
+
+    async def _hash_again(self, id_: str, weak: str, password: str, address: str) -> str:
+        """Store another hash of a password, and return it; the weak one where that fails; empty if it is not there.
+
+        Only who has given the right password waits for it.
+        """
+        try:
+            hashed = await self._passwords.hash(password, address)
+            return hashed if await self._store.run(_replace_password(id_, weak, hashed)) else ""
+        except Refusal:  # too many hashes, or a full disk: the next time
+            return weak
 
     async def _check_password(self, credentials: Credentials, address: str) -> Known | None:
         account = self.named(credentials.name)
@@ -404,6 +419,10 @@ def _as_shown(name: str) -> str:
 
 def _use(sign_in: str, now_ms: int, expires_ms: int) -> Transaction[None]:
     yield USE_SIGN_IN(sign_in, now_ms, expires_ms)
+
+
+def _replace_password(id_: str, before: str, hashed: str) -> Transaction[bool]:
+    return bool((yield REPLACE_PASSWORD(id_, before, hashed)))
 
 
 def _ignore(future: Future[None]) -> None:

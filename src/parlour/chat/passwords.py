@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 
-from parlour.chat.hash_child import HashingProcesses, is_right
+from parlour.chat.hash_child import HashingProcesses, is_right, is_weak
 from parlour.core.durations import duration
 from parlour.core.errors import Refusal
 
@@ -21,7 +21,8 @@ HASHES_PER_S, HASHES_BURST = 1.0, 60
 """For one address: a class that signs in at once, and no more of the queue than leaves others their place."""
 
 PARAMETERS = 2, 65536, 1
-"""Passes, KiB and lanes (OWASP asks for 46 MiB and 1 pass)."""
+"""Passes, KiB and lanes (OWASP asks for 46 MiB and 1 pass). With greater ones every password that is given is hashed
+again, and stored so."""
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class Passwords:
         return await self._run(lambda: self._hash(password), address)
 
     async def verify(self, stored: str | None, password: str, address: str) -> bool:
-        """Whether a password is the stored one; None takes as long and is not.
+        """Whether a password is the stored one; None takes as long as any that is not.
 
         Raises Refusal("overloaded"), ("rate_limited").
         """
@@ -53,6 +54,10 @@ class Passwords:
             await self._run(lambda: self._hash(password), address)
             return False
         return await self._run(lambda: self._is_right(stored, password), address)
+
+    def is_weak(self, stored: str) -> bool:
+        """Whether a hash was made with weaker parameters than hashes are made with now."""
+        return is_weak(self._hasher or PasswordHasher(*PARAMETERS), stored)
 
     def close(self) -> None:
         """End the threads and the processes."""

@@ -40,6 +40,8 @@ ADD_ACCOUNT = Statement(
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'active', ?10)",
 )
 SET_PASSWORD = Statement(no_row, "UPDATE accounts SET password = ?2 WHERE id = ?1")
+REPLACE_PASSWORD = Statement(str, "UPDATE accounts SET password = ?3 WHERE id = ?1 AND password = ?2 RETURNING id")
+"""Another hash of the same password, if it has not been changed."""
 SET_ROLE = Statement(no_row, "UPDATE accounts SET role = ?2 WHERE id = ?1")
 SET_STATE = Statement(no_row, "UPDATE accounts SET state = ?2 WHERE id = ?1")
 SET_PROFILE = Statement(
