@@ -53,9 +53,9 @@ from parlour.net.stream import access_changed
 from parlour.net.tls import ServerTls
 from parlour.net.tls_port import TlsPortConnection
 from parlour.relay.local import LocalRelay
+from parlour.store.errors import Damaged
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite.directory import DATABASE
-from parlour.store.sqlite.errors import Damaged
 from parlour.store.sqlite.store import SqliteStore
 from parlour.version import __version__
 from parlour.work.erasing import Erasing

@@ -22,8 +22,8 @@ from parlour.log import ERROR, WARNING, event
 from parlour.net.listener import ListenError
 from parlour.net.tls import TlsError
 from parlour.outlet import STDERR, STDOUT
-from parlour.store.rules import AHEAD_MEANING, AHEAD_MS
-from parlour.store.sqlite.errors import StoreError
+from parlour.store.ahead import AHEAD_MEANING, AHEAD_MS
+from parlour.store.errors import StoreError
 from parlour.version import __version__
 
 _log = logging.getLogger("parlour")

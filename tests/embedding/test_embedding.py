@@ -22,7 +22,7 @@ from parlour import RunningServer, handle_client, send_message, start_server_asy
 from parlour.config import ConfigError
 from parlour.core.errors import Refusal
 from parlour.embed import start_server
-from parlour.store.sqlite.errors import StoreError
+from parlour.store.errors import StoreError
 from tests.support import raw
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.server import ROOT, ServerProcess

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import apsw
 
 from parlour.config import Settings
+from parlour.store.errors import StoreError
 from parlour.store.sqlite.check import check
-from parlour.store.sqlite.errors import StoreError
 from tests.support import raw
 from tests.support.inprocess import InProcess
 from tests.support.records import as_image

@@ -18,8 +18,8 @@ from parlour.core.actor import Actor, guest
 from parlour.core.errors import Refusal
 from parlour.core.payloads import Access
 from parlour.core.permissions import Right
+from parlour.store.policy_columns import policy_of
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.policies import policy_of
 from parlour.store.sqlite.tables import run_query
 from tests.people.server import Town
 from tests.support import raw

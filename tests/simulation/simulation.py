@@ -29,8 +29,8 @@ from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.process import EXIT_CANNOT_START
 from parlour.store import commit_queue
+from parlour.store.errors import StoreError
 from parlour.store.sqlite import writer
-from parlour.store.sqlite.errors import StoreError
 from tests.checker.history import CaughtUp, Entry, History, Opened, Reading, Received, Reset, Send
 from tests.checker.invariants import violations
 from tests.fault.client import Shared

@@ -24,8 +24,8 @@ from parlour.core.payloads import (
 )
 from parlour.core.policy import NO_POLICY, Policy
 from parlour.schema.event_json import payload_of
+from parlour.store.policy_columns import policy_of
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.policies import policy_of
 from parlour.store.sqlite.tables import run_query
 
 

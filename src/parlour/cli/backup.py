@@ -8,8 +8,8 @@ import click
 
 from parlour.cli.data import CANNOT_OPEN, DAMAGED, data_option, show_progress
 from parlour.cli.streams import say, write_line
+from parlour.store.errors import Damaged, StoreError
 from parlour.store.sqlite.backup import back_up
-from parlour.store.sqlite.errors import Damaged, StoreError
 
 
 @click.command("backup")

@@ -9,8 +9,8 @@ import msgspec
 
 from parlour.cli.data import CANNOT_OPEN, DAMAGED, data_option
 from parlour.cli.streams import say, write_line
+from parlour.store.errors import StoreError
 from parlour.store.sqlite import check as whole
-from parlour.store.sqlite.errors import StoreError
 
 
 @click.command("check")

@@ -19,8 +19,9 @@ from parlour.core.actor import OPERATOR
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 from parlour.core.payloads import Access, Settings
+from parlour.store.errors import StoreError
 from parlour.store.sqlite.directory import DATABASE
-from parlour.store.sqlite.errors import DirectoryInUse, StoreError
+from parlour.store.sqlite.errors import DirectoryInUse
 from parlour.store.sqlite.store import SqliteStore
 
 _EXIT_CODES = (

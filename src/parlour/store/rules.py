@@ -24,11 +24,6 @@ ERASE_LOOKS_AT = 2000
 WRITTEN_MS = 1_767_225_600_000
 """The beginning of 2026: a clock that shows less is wrong, as that of a machine without a battery before it is set."""
 
-AHEAD_MS = 60_000
-"""A room whose newest event is this far ahead of the clock has seen another clock; less is a step of NTP."""
-
-AHEAD_MEANING = "the clock was wrong when its newest message came, or is now: set it right"
-
 
 def judged_again(draft: Draft, policy: Policy, server: ServerAccess) -> Refusal | None:
     """Why a draft may not be stored under the newest policy of its room and access of the server; None if it may.

@@ -22,8 +22,8 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Author, Draft
 from parlour.core.payloads import Message
 from parlour.schema.events import decode_event
+from parlour.store.errors import StoreError
 from parlour.store.sqlite.check import check
-from parlour.store.sqlite.errors import StoreError
 from parlour.store.sqlite.store import SqliteStore
 from tests.fault.power.disk import Disk
 from tests.fault.power.images import FATES, Kept, digest, image

@@ -16,8 +16,8 @@ from parlour.chat.ports import DamagedEvents
 from parlour.cli.check import check as command
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
+from parlour.store.errors import StoreError
 from parlour.store.sqlite.check import check
-from parlour.store.sqlite.errors import StoreError
 from tests.support.stores import append, draft, open_sqlite
 
 

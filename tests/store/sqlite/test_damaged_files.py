@@ -12,8 +12,8 @@ from pathlib import Path
 import apsw
 import pytest
 
+from parlour.store.errors import StoreError
 from parlour.store.sqlite.check import check
-from parlour.store.sqlite.errors import StoreError
 from parlour.store.sqlite.record import End
 from parlour.store.sqlite.store import SqliteStore
 from tests.support.records import RECORD, adopt, position_of, set_ended

@@ -18,14 +18,11 @@ import pytest
 
 from parlour.core.event import Appended, Log
 from parlour.schema.events import decode_event
+from parlour.store.errors import Damaged, StoreError
 from parlour.store.rules import new_identity
 from parlour.store.sqlite.check import check
 from parlour.store.sqlite.connection import open_writer
-from parlour.store.sqlite.errors import (
-    Damaged,
-    DirectoryInUse,
-    StoreError,
-)
+from parlour.store.sqlite.errors import DirectoryInUse
 from parlour.store.sqlite.record import End
 from tests.support.records import ended, set_ended
 from tests.support.stores import CountedIds, Fatal, HandClock, append, draft, open_sqlite

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from parlour.store.errors import StoreError
 from parlour.store.sqlite.check import check
-from parlour.store.sqlite.errors import StoreError
 from tests.support.records import adopt
 from tests.support.stores import append, draft, open_sqlite
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from parlour.store.errors import StoreError
 from parlour.store.sqlite.check import check
-from parlour.store.sqlite.errors import StoreError
 from tests.store.sqlite.test_damaged_files import killed
 
 pytestmark = pytest.mark.usefixtures("never_idle")

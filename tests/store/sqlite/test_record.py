@@ -12,8 +12,8 @@ from pathlib import Path
 import apsw
 import pytest
 
+from parlour.store.errors import StoreError
 from parlour.store.sqlite.check import check
-from parlour.store.sqlite.errors import StoreError
 from parlour.store.sqlite.record import SLOT_BYTES, End
 from parlour.store.sqlite.store import SqliteStore
 from tests.support.records import RECORD, as_image, ended, id_of, position_of, rewrite, set_ended

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import apsw
 
+from parlour.store.errors import Damaged, StoreError
 from parlour.store.sqlite.check import Report, check_database
 from parlour.store.sqlite.connection import check_library, open_copy, open_reader
 from parlour.store.sqlite.continuity import Look
 from parlour.store.sqlite.directory import DATABASE, make_directory, refuse_strange_files, sync_directory, sync_file
-from parlour.store.sqlite.errors import Damaged, StoreError
 from parlour.store.sqlite.migrate import migrate
 
 STEP_PAGES = 2000

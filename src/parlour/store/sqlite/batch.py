@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeGuard, cast
 
 import apsw
 import msgspec
 
-from parlour import log
 from parlour.chat import transactions as steps
 from parlour.chat.ports import Commit
 from parlour.chat.statements import Query
@@ -21,15 +18,17 @@ from parlour.chat.transactions import Committed, Step, Transaction, drive
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft, Log, Stored
 from parlour.core.payloads import POLICY_PAYLOADS, ServerChanged
-from parlour.core.policy import NO_POLICY, Policy
+from parlour.core.policy import NO_POLICY
 from parlour.schema.erasing import NAMES_IN, accounts_in, without_accounts
 from parlour.schema.event_json import at_text, event_json, tombstone
 from parlour.schema.json_line import encode
+from parlour.store.ahead import AheadOfClock
 from parlour.store.changes import Changes, Item, Outcome, failed_transaction
+from parlour.store.checksums import checksum, room_crc
+from parlour.store.policy_columns import policy_of
 from parlour.store.recent import RoomHead
+from parlour.store.room_end import RoomEnd
 from parlour.store.rules import (
-    AHEAD_MEANING,
-    AHEAD_MS,
     ERASE_LOOKS_AT,
     expired,
     judged_again,
@@ -37,30 +36,13 @@ from parlour.store.rules import (
     time_of_next,
 )
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.checksums import checksum, room_crc
-from parlour.store.sqlite.policies import policy_of, set_policy
+from parlour.store.sqlite.policies import set_policy
 from parlour.store.sqlite.tables import run_query
 from parlour.store.sqlite.tuning import DEFAULT, SqliteTuning
 
 _log = logging.getLogger("parlour.store")
 
 _decode_ranges = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
-
-SAY_AHEAD_EVERY_S = 3600.0
-
-
-@dataclass(slots=True)
-class _Room:
-    """The end of one room's log."""
-
-    number: int
-    base: int
-    first_seq: int
-    head: int
-    at_ms: int
-    crc: int
-    policy: Policy = NO_POLICY
-    policy_seq: int = 0  # that of `policy`, at hand because every draft asks for it
 
 
 class EventLog:
@@ -75,9 +57,9 @@ class EventLog:
         self.last_row = (0, 0)  # id and checksum of the row that was stored last
         self._connection = connection
         self._seed = seed
-        self._rooms: dict[str, _Room] = {}
+        self._rooms: dict[str, RoomEnd] = {}
         self._server = server_access(run_query(connection, SETTINGS()))
-        self._said_ahead = -SAY_AHEAD_EVERY_S
+        self._ahead = AheadOfClock()
 
     def append(self, items: Sequence[Item], now_ms: int) -> Outcome:
         """Store a batch; when this returns, it is on disk. Raises apsw.Error: then no event of the batch is visible.
@@ -300,7 +282,7 @@ class EventLog:
         self._replace(step.room, room, [event], changes)
         return event
 
-    def _replace(self, name: str, room: _Room, events: Sequence[Stored], changes: Changes) -> None:
+    def _replace(self, name: str, room: RoomEnd, events: Sequence[Stored], changes: Changes) -> None:
         """Put events in the places of those with the same seqs."""
         self._connection.pragma("secure_delete", 1)  # what was there is overwritten, not only unlinked
         for event in events:
@@ -368,7 +350,7 @@ class EventLog:
         for draft in drafts:
             room = self._rooms[draft.room]
             if room.at_ms > at_ms or at_ms != now_ms:  # the clock has been set back
-                self._say_ahead(draft.room, room.at_ms - now_ms)
+                self._ahead.say(draft.room, room.at_ms - now_ms)
                 at_ms = time_of_next(now_ms, room.at_ms)
                 at = at_text(at_ms)
             room.at_ms = at_ms
@@ -383,15 +365,6 @@ class EventLog:
             except KeyError:
                 added[draft.room] = [event]
         return rows, answers
-
-    def _say_ahead(self, name: str, ahead_ms: int) -> None:
-        """Tell the operator that the clock must have been wrong, now or before; seldom, since it may last for years."""
-        now = time.monotonic()
-        if ahead_ms > AHEAD_MS and now - self._said_ahead >= SAY_AHEAD_EVERY_S:
-            self._said_ahead = now
-            log.event(
-                _log, "room_ahead_of_the_clock", log.WARNING, room=name, ahead_s=ahead_ms // 1000, meaning=AHEAD_MEANING
-            )
 
     def _commit_row(self, changes: Changes) -> Sequence[apsw.SQLiteValue]:
         """The row that says what a transaction changes, in the log of commits: which seqs of which rooms.
@@ -413,7 +386,7 @@ class EventLog:
         statement, missing = sql.insert_events(len(rows) // sql.COLUMNS)
         self._connection.execute(statement, [*rows, *[None] * missing] if missing else rows)
 
-    def _find(self, name: str) -> _Room | None:
+    def _find(self, name: str) -> RoomEnd | None:
         room = self._rooms.get(name)
         if room is None:
             row = self._connection.execute(sql.FIND_ROOM, (name,)).get
@@ -422,7 +395,7 @@ class EventLog:
                 policy = policy_of(columns)
                 at_ms = self._connection.execute(sql.TIME_OF, (newest,)).get
                 base, head, crc = number << sql.SEQ_BITS, newest & sql.SEQ_MASK, room_crc(self._seed, name)
-                room = _Room(number, base, first_seq, head, at_ms, crc, policy, policy.seq)
+                room = RoomEnd(number, base, first_seq, head, at_ms, crc, policy, policy.seq)
                 self._rooms[name] = room
         return room
 
@@ -431,7 +404,7 @@ class EventLog:
             number = self._connection.execute(sql.CREATE_ROOM, (name,)).get
         except apsw.ConstraintError:  # CHECK: the numbers are used up
             return False
-        self._rooms[name] = _Room(number, number << sql.SEQ_BITS, 1, 0, 0, room_crc(self._seed, name))
+        self._rooms[name] = RoomEnd(number, number << sql.SEQ_BITS, 1, 0, 0, room_crc(self._seed, name))
         return True
 
     def _earlier(self, draft: Draft) -> Answer | None:

@@ -16,13 +16,13 @@ from parlour.core.event import Stored
 from parlour.core.payloads import PAYLOADS, SERVER_LOG
 from parlour.schema.event_json import at_text, payload_of
 from parlour.schema.events import decode_head
+from parlour.store.checksums import checksum, room_crc
+from parlour.store.errors import Damaged, StoreError
 from parlour.store.rules import HOUR_MS
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.checksums import checksum, room_crc
 from parlour.store.sqlite.connection import check_library, open_reader
 from parlour.store.sqlite.continuity import Look
 from parlour.store.sqlite.directory import DATABASE, refuse_strange_files
-from parlour.store.sqlite.errors import Damaged, StoreError
 from parlour.store.sqlite.identity import read_identity
 from parlour.store.sqlite.migrate import applied, check_applied
 from parlour.store.sqlite.tables import run_query

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import apsw
 
-from parlour.store.sqlite.errors import StoreError
+from parlour.store.errors import StoreError
 from parlour.store.sqlite.migrate import check_applied
 from parlour.store.sqlite.tuning import DEFAULT
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import apsw
 
+from parlour.store.errors import Damaged
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.directory import DATABASE, OPEN, RECORD, WAL, WAL_INDEX
-from parlour.store.sqlite.errors import Damaged
 from parlour.store.sqlite.file_id import FileId
 from parlour.store.sqlite.record import End, Position, read_record
 

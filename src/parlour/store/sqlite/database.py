@@ -11,6 +11,7 @@ from typing import NamedTuple
 import apsw
 
 from parlour.chat.ports import Ids
+from parlour.store.errors import Damaged, StoreError
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.batch import EventLog
 from parlour.store.sqlite.check import recent_problems
@@ -18,7 +19,6 @@ from parlour.store.sqlite.checkpoints import Checkpoints, empty_log
 from parlour.store.sqlite.connection import check_library, keep_log, open_reader, open_writer
 from parlour.store.sqlite.continuity import Look
 from parlour.store.sqlite.directory import DATABASE, OPEN, WAL, DataDirectory, make_private, sync_directory, sync_file
-from parlour.store.sqlite.errors import Damaged, StoreError
 from parlour.store.sqlite.identity import Kept, begin_epoch, identity_of
 from parlour.store.sqlite.migrate import migrate
 from parlour.store.sqlite.record import End, Position, Record

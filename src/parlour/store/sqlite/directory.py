@@ -10,7 +10,8 @@ from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
-from parlour.store.sqlite.errors import DirectoryInUse, StoreError
+from parlour.store.errors import StoreError
+from parlour.store.sqlite.errors import DirectoryInUse
 
 DATABASE = "parlour.db"
 WAL = f"{DATABASE}-wal"

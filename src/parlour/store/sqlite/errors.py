@@ -7,9 +7,7 @@ from enum import Enum
 
 import apsw
 
-
-class StoreError(Exception):
-    """The data cannot be opened; the message says why, and what to do."""
+from parlour.store.errors import StoreError
 
 
 class DirectoryInUse(StoreError):
@@ -19,10 +17,6 @@ class DirectoryInUse(StoreError):
         self.pid = pid
         who = f"process {pid}" if pid else "another process"
         super().__init__(f"{directory} is in use by {who}: stop it first, or choose another directory with --data.")
-
-
-class Damaged(StoreError):
-    """The database cannot be read, or lacks what was stored."""
 
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -8,9 +8,9 @@ from zlib import crc32
 import apsw
 
 from parlour.chat.ports import Ids
+from parlour.store.errors import Damaged
 from parlour.store.rules import new_identity
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.errors import Damaged
 
 _NAMES = ("epoch", "secret", "seed")
 _CHECKSUM = "identity"

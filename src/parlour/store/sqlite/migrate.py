@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import apsw
 
-from parlour.store.sqlite.errors import StoreError
+from parlour.store.errors import StoreError
 
 APPLICATION_ID = 0x7061726C
 """`parl`, in the header of the file (sqlite.org/fileformat2.html §1.2.16)."""

@@ -11,10 +11,10 @@ from parlour.chat.ports import DamagedEvents
 from parlour.core.event import Log, Stored
 from parlour.core.payloads import PAYLOADS
 from parlour.core.policy import Policy
+from parlour.store.checksums import checksum, room_crc
+from parlour.store.policy_columns import policy_of
 from parlour.store.recent import RoomHead
 from parlour.store.sqlite import statements as sql
-from parlour.store.sqlite.checksums import checksum, room_crc
-from parlour.store.sqlite.policies import policy_of
 
 _TYPES = {name.encode(): name for name in PAYLOADS}
 
