@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gc
 import inspect
+import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.loops import no_loop_running
+from tests.support.postgres import Databases, shared_postgres
 
 # Started in the background by a shell, the tests inherit that SIGINT is ignored, and so would every program they start
 # and interrupt. A handler of Python's own is not inherited: those programs begin with the default.
@@ -22,6 +24,21 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # for a fifth of a second would fail a property that holds.
 settings.register_profile("parlour", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("parlour")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """A PostgreSQL for all tests, also those of other workers."""
+    base = tmp_path_factory.getbasetemp()
+    with shared_postgres((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "postgres") as directory:
+        yield Databases(directory)
+
+
+@pytest.fixture
+def database(postgres: Databases) -> Iterator[str]:
+    """The address of a new database."""
+    with postgres.new() as url:
+        yield url
 
 
 @pytest.hookimpl(wrapper=True)

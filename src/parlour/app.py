@@ -32,6 +32,7 @@ from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.core.secret import SECRET_PATHS
+from parlour.core.store_address import without_password
 from parlour.http.compression import Compressor
 from parlour.http.request import OPERATOR_ADDRESS, Site
 from parlour.http.throttle import Throttle
@@ -55,7 +56,7 @@ from parlour.net.tls_port import TlsPortConnection
 from parlour.relay.local import LocalRelay
 from parlour.store.errors import Damaged
 from parlour.store.memory import MemoryStore
-from parlour.store.sqlite.directory import DATABASE
+from parlour.store.sqlite.directory import DATABASE, DataDirectory
 from parlour.store.sqlite.store import SqliteStore
 from parlour.version import __version__
 from parlour.work.erasing import Erasing
@@ -145,6 +146,8 @@ async def start(
         listeners = open_listeners(settings.host, settings.port, settings.unix_socket)
         for listener in listeners:
             sockets.callback(listener.close)
+        if settings.store not in ("sqlite", "memory"):  # the directory is for the operator's socket alone
+            sockets.callback(DataDirectory(settings.data).release)
         store = await _open_store(settings, on_fatal)
         parts.push_async_callback(store.close)
         operator = _open_operator_socket(settings)
@@ -187,12 +190,17 @@ async def _open_store(settings: Settings, on_fatal: Callable[[BaseException], No
     clock, ids = SystemClock(), SystemIds()
     if settings.store == "memory":
         return MemoryStore(clock, ids)
+    if settings.store != "sqlite":
+        from parlour.store.postgres.store import PostgresStore  # here: its library is for those who use it
+
+        return await PostgresStore.open(settings.store, clock=clock, ids=ids)
     return await SqliteStore.open(settings.data, clock=clock, ids=ids, on_fatal=on_fatal)
 
 
 async def _load_people(context: Context, settings: Settings) -> None:
     """Read who has an account, and what rooms are: without knowing that, nobody may be let in. Raises Damaged."""
-    path, what = settings.data / DATABASE, "accounts"
+    place = settings.data / DATABASE if settings.store == "sqlite" else without_password(settings.store)
+    what = "accounts"
     try:
         await context.people.identities.load()
         what = "members of rooms"
@@ -200,7 +208,7 @@ async def _load_people(context: Context, settings: Settings) -> None:
         what = "settings"
         await context.people.settings.load()
     except Refusal as refusal:
-        raise Damaged(f"The {what} in {path} cannot be read: run `parlour check`, or restore a backup.") from refusal
+        raise Damaged(f"The {what} in {place} cannot be read: run `parlour check`, or restore a backup.") from refusal
 
 
 def _open_operator_socket(settings: Settings) -> Listener | None:

@@ -26,9 +26,11 @@ from parlour.config_kinds import (
     parse_origin,
     path,
     public_url,
+    store,
     switch,
 )
 from parlour.core.limits import Limits, limit_rows
+from parlour.core.store_address import without_password
 from parlour.net.proxies import UNIX, parse_networks
 
 ENV_PREFIX = "PARLOUR_"
@@ -126,8 +128,11 @@ class Settings:
         integer(0, 100_000_000), 0, "How long browsers shall use HTTPS only (HSTS); 0 says nothing.", "seconds"
     )
     data: Path = _row(_DIR, _DATA, "Directory of the database, made with mode 0700.")
-    store: Literal["sqlite", "memory"] = _row(
-        choice("sqlite", "memory"), "sqlite", "Where messages are kept; `memory` forgets them at the end."
+    store: str = _row(
+        store,
+        "sqlite",
+        "Where messages are kept: `sqlite` in the data directory, a PostgreSQL database, or `memory`, which forgets"
+        " them at the end. A password belongs into the environment or a file, never on the command line.",
     )
     retention_days: int = _row(
         integer(0, 36500), 0, "Messages older than this are removed; 0 keeps them for ever.", "days"
@@ -199,6 +204,11 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str], config_fil
     for row in SETTINGS:
         flag, variable = flags.get(row.name), environ.get(row.env)
         if flag is not None:
+            if row.kind is store and without_password(flag) != flag:
+                raise ConfigError(
+                    f"{row.flag}: everybody on this machine can read the password there: give it as {row.env}, as"
+                    " PGPASSWORD, or in a file (--config, or ~/.pgpass)."
+                )
             sources[row.name], text = row.flag, flag
         elif variable:
             sources[row.name], text = row.env, variable
@@ -224,6 +234,8 @@ def show(row: Setting, value: object) -> str:
     """A value the way it would be written on the command line."""
     if value is None:
         return ""
+    if row.kind is store:
+        return without_password(str(value))
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple | list):
@@ -242,7 +254,8 @@ def _parse(row: Setting, text: str, source: str) -> object:
     except ValueError as error:
         reason = f" ({error})" if str(error) else ""
         unit = f" {row.unit}" if row.unit else ""
-        raise ConfigError(f"{source}: expected {row.kind.expected}{unit}, not {text[:100]!r}{reason}.") from error
+        found = without_password(text)[:100]
+        raise ConfigError(f"{source}: expected {row.kind.expected}{unit}, not {found!r}{reason}.") from error
 
 
 def _read_file(file: Path) -> dict[str, str]:

@@ -58,6 +58,19 @@ def _parse_path(value: str) -> Path:
     return Path(value).expanduser()
 
 
+_POSTGRES = ("postgresql://", "postgres://")
+
+
+def parse_store(value: str) -> str:
+    """Where messages are kept: `sqlite`, `memory`, or the address of a PostgreSQL database."""
+    if value in ("sqlite", "memory") or (value.startswith(_POSTGRES) and value.isprintable()):
+        return value
+    raise ValueError
+
+
+store = Kind("sqlite|memory|URL", "sqlite, memory or postgresql://USER@HOST/DATABASE", parse_store)
+
+
 def path(what: str) -> Kind:
     """A file system path; `what` (FILE, DIR, PATH) is how `--help` names it. A leading `~` is the home directory."""
     return Kind(what, "a path", _parse_path)

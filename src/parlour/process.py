@@ -17,6 +17,7 @@ from parlour.app import App, start
 from parlour.chat.ports import RoomSummary, Store
 from parlour.config import Settings
 from parlour.core.errors import Refusal
+from parlour.core.store_address import without_password
 from parlour.diagnostics import report, watch
 from parlour.log import ERROR, WARNING, event
 from parlour.net.listener import ListenError
@@ -156,7 +157,7 @@ def _banner(app: App) -> None:
         _log,
         "started",
         version=__version__,
-        store=settings.store,
+        store=without_password(settings.store),
         data=settings.data if settings.store == "sqlite" else None,
         access=people.settings.now.access,
         tls=app.tls is not None,

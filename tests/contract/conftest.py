@@ -10,6 +10,7 @@ import pytest
 from parlour.chat.ports import Commit, Store
 from parlour.core.event import Stored
 from parlour.store.memory import MemoryStore
+from parlour.store.postgres.store import PostgresStore
 from tests.support.stores import CountedIds, HandClock, open_sqlite
 
 
@@ -18,13 +19,16 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> AsyncIterator[Store]:
     made: Store
     if request.param == "memory":
         made = MemoryStore(clock, CountedIds())
-    else:
+    elif request.param == "sqlite":
         made = await open_sqlite(tmp_path / "data", clock=clock)
+    else:
+        url = request.getfixturevalue("database")
+        made = await PostgresStore.open(url, clock=clock, ids=CountedIds())
     yield made
     await made.close()
 

@@ -10,7 +10,7 @@ a transaction has changed is stored, or nothing of it if it raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from parlour.chat.statements import Query
@@ -117,9 +117,8 @@ class DropExpired(NamedTuple):
     limit: int
 
 
-LogStep: TypeAlias = (
-    Append | Redact | Erase | FindLog | Position | CommitsAfter | GetCursor | SetCursor | NoteOldest | DropExpired
-)
+FollowerStep: TypeAlias = Position | CommitsAfter | GetCursor | SetCursor | NoteOldest
+LogStep: TypeAlias = Append | Redact | Erase | FindLog | DropExpired | FollowerStep
 Step: TypeAlias = LogStep | Query[Any]
 """Also a statement on the tables of people, with its values: gives its rows."""
 
@@ -140,6 +139,25 @@ def drive(transaction: Transaction[T], perform: Callable[[Step], object]) -> T:
             result = refusal = None
             try:
                 result = perform(step)
+            except Refusal as refused:
+                refusal = refused
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    finally:
+        transaction.close()
+
+
+async def drive_async(transaction: Transaction[T], perform: Callable[[Step], Awaitable[object]]) -> T:
+    """The same where `perform` has to be waited for."""
+    result: object = None
+    refusal: Refusal | None = None
+    try:
+        while True:
+            step = transaction.send(result) if refusal is None else transaction.throw(refusal)
+            result = refusal = None
+            try:
+                result = await perform(step)
             except Refusal as refused:
                 refusal = refused
     except StopIteration as end:

@@ -198,11 +198,17 @@ class CommitQueue(ABC):
         self._is_full = False
 
     def failed(self) -> None:
-        """Refuse what is queued and all that comes: the disk has failed."""
+        """Refuse what is queued and all that comes: the disk has failed, or the database is away."""
         self._refusal = "storage_unavailable"
         waiting, self._queue = list(self._queue), deque()
         self._answer(waiting, [after_failure(item) for item, _, _ in waiting])
         self._check_drained()
+
+    def recovered(self) -> None:
+        """Take drafts again after `failed`: the storage has come back, and is what it was."""
+        if self._refusal == "storage_unavailable":
+            self._refusal = None
+            self._drained.clear()
 
     def is_ready(self) -> bool:
         """See `Store.is_ready`."""

