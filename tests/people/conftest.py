@@ -5,17 +5,25 @@ from pathlib import Path
 
 import pytest
 
+from parlour.chat.ports import Store
 from parlour.store.memory import MemoryStore
+from parlour.store.postgres.store import PostgresStore
 from tests.people.house import House
 from tests.people.server import Town
 from tests.support.server import ServerProcess
 from tests.support.stores import CountedIds, HandClock, open_sqlite
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
     clock = HandClock()
-    store = MemoryStore(clock, CountedIds()) if request.param == "memory" else await open_sqlite(tmp_path, clock=clock)
+    store: Store
+    if request.param == "memory":
+        store = MemoryStore(clock, CountedIds())
+    elif request.param == "sqlite":
+        store = await open_sqlite(tmp_path, clock=clock)
+    else:
+        store = await PostgresStore.open(request.getfixturevalue("database"), clock=clock, ids=CountedIds())
     made = House(store, clock=clock)
     yield made
     await store.close()

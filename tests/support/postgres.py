@@ -37,7 +37,8 @@ class PostgresProcess:
 
     def __init__(self, *settings: str, at: Path | None = None) -> None:
         """`settings` are such as `max_connections=50`; `at` is the directory of one that there is."""
-        self._as_user: dict[str, Any] = {"user": _USER, "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+        as_user: dict[str, Any] = {"user": _USER, "group": "nogroup", "extra_groups": []}
+        self._as_user = as_user if os.geteuid() == 0 else {}
         self.process: subprocess.Popen[bytes] | None = None
         self.directory = at or Path(tempfile.mkdtemp(prefix="pg"))  # short: the path of a socket has 107 characters
         self.data = self.directory / "data"

@@ -1,19 +1,24 @@
-"""Random histories: the SQLite store answers exactly what the oracle answers, also after reopening."""
+"""Random histories: every engine answers exactly what the oracle answers, also after reopening."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeAlias
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from parlour.chat.ports import Store
 from parlour.core.errors import Refusal
 from parlour.core.event import Author, Draft
 from parlour.core.payloads import Message, Settings
 from parlour.core.policy import Policy
 from parlour.store.memory import MemoryStore
+from parlour.store.postgres.store import PostgresStore
+from tests.support.postgres import Databases
 from tests.support.stores import ALICE, BOB, CountedIds, HandClock, append, open_sqlite
 
 
@@ -49,10 +54,13 @@ steps = st.one_of(
 )
 
 
-async def play(directory: Path, history: list[object]) -> None:
+Open: TypeAlias = Callable[[HandClock], Awaitable[Store]]
+
+
+async def play(open_store: Open, history: list[object]) -> None:
     clock = HandClock()
     oracle = MemoryStore(clock, CountedIds())
-    store = await open_sqlite(directory, clock=clock)
+    store = await open_store(clock)
     heard: tuple[list[object], list[object]] = ([], [])
     oracle.on_commit(heard[0].extend)
     store.on_commit(heard[1].extend)
@@ -71,7 +79,7 @@ async def play(directory: Path, history: list[object]) -> None:
             assert await store.rooms(2) == await oracle.rooms(2)
         else:
             await store.close()
-            store = await open_sqlite(directory, clock=clock)
+            store = await open_store(clock)
             store.on_commit(heard[1].extend)
     assert heard[1] == heard[0]
     assert (store.epoch, store.secret) == (oracle.epoch, oracle.secret)
@@ -89,4 +97,11 @@ def comparable(answer: object) -> object:
 @given(st.lists(steps, min_size=1, max_size=25))
 def test_random_histories_agree(history: list[object]) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(play(Path(directory), history))
+        asyncio.run(play(lambda clock: open_sqlite(Path(directory), clock=clock), history))
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=st.lists(steps, min_size=1, max_size=25))
+def test_random_histories_agree_in_postgres(postgres: Databases, history: list[object]) -> None:
+    with postgres.new() as url:
+        asyncio.run(play(lambda clock: PostgresStore.open(url, clock=clock, ids=CountedIds()), history))
