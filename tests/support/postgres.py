@@ -20,6 +20,8 @@ from typing import Any
 
 from tests.support.timeout import TIMEOUT_S
 
+IN_MEMORY = "/dev/shm"  # noqa: S108 (a new directory in it)
+
 _USER = "nobody"
 """Who runs it where the tests run as root, which PostgreSQL refuses to."""
 
@@ -32,22 +34,28 @@ def program(name: str) -> str:
     return str(Path(spec.origin).parent / "pginstall" / "bin" / name)
 
 
+def _new_directory(parent: str | None = None) -> Path:
+    """One with a short path, since that of a socket has at most 107 characters."""
+    directory = Path(tempfile.mkdtemp(prefix="pg", dir=parent))
+    if os.geteuid() == 0:
+        os.chown(directory, pwd.getpwnam(_USER).pw_uid, -1)
+    directory.chmod(0o711)
+    return directory
+
+
 class PostgresProcess:
     """PostgreSQL with its files in a new directory, at a Unix socket there, and durable as by default."""
 
     def __init__(self, *settings: str, at: Path | None = None) -> None:
-        """`settings` are such as `max_connections=50`; `at` is the directory of one that there is."""
+        """`settings` are such as `max_connections=50`; `at` is the directory, also of one that there is."""
         as_user: dict[str, Any] = {"user": _USER, "group": "nogroup", "extra_groups": []}
         self._as_user = as_user if os.geteuid() == 0 else {}
         self.process: subprocess.Popen[bytes] | None = None
-        self.directory = at or Path(tempfile.mkdtemp(prefix="pg"))  # short: the path of a socket has 107 characters
+        self.directory = at or _new_directory()
         self.data = self.directory / "data"
         own = ("listen_addresses=", f"unix_socket_directories={self.directory}", "max_connections=200")
         self.options = [part for setting in (*own, *settings) for part in ("-c", setting)]
-        if at is None:
-            if self._as_user:
-                os.chown(self.directory, pwd.getpwnam(_USER).pw_uid, -1)
-            self.directory.chmod(0o711)
+        if not self.data.exists():
             self._run("initdb", "-U", "postgres", "-E", "UTF8", "--locale=C", "-A", "trust", "-N")
 
     def url(self, database: str = "postgres") -> str:
@@ -108,11 +116,15 @@ class Databases:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
+    def address(self, database: str) -> str:
+        """The address of a database."""
+        return address(self._directory, database)
+
     @contextmanager
-    def new(self) -> Iterator[str]:
-        """The address of a new database, which is gone afterwards."""
+    def new(self, options: str = "") -> Iterator[str]:
+        """The address of a new database, made with such options, which is gone afterwards."""
         name = f"t{secrets.token_hex(6)}"
-        run_sql(self._directory, f"CREATE DATABASE {name}")
+        run_sql(self._directory, f"CREATE DATABASE {name} {options}")
         try:
             yield address(self._directory, name)
         finally:
@@ -141,7 +153,8 @@ def run_sql(directory: Path, statement: str, database: str = "postgres") -> str:
 def shared_postgres(place: Path) -> Iterator[Path]:
     """One PostgreSQL for all processes that name the same `place`; gives the directory of its socket.
 
-    The first one starts it, the last one stops it.
+    The first one starts it, the last one stops it. Its files are in memory where there is such a file system: these
+    tests do not look at its disk.
     """
     place.mkdir(exist_ok=True)
     with (place / "lock").open("a+") as lock:
@@ -149,7 +162,7 @@ def shared_postgres(place: Path) -> Iterator[Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             if not users.exists() or users.read_text() == "0":
-                made = PostgresProcess()
+                made = PostgresProcess(at=_new_directory(IN_MEMORY if os.path.isdir(IN_MEMORY) else None))
                 made.control("start", "-l", str(made.directory / "log"), "-o", shlex.join(made.options))
                 (place / "server").write_text(str(made.directory))
                 users.write_text("0")

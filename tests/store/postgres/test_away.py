@@ -1,0 +1,165 @@
+"""A database that goes away: what is said meanwhile, what became of the last batch, and that all goes on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from parlour.core.errors import Refusal
+from parlour.store.postgres.store import PostgresStore
+from tests.contract.conftest import listen, seqs
+from tests.support.postgres import PostgresProcess
+from tests.support.stores import CountedIds, HandClock, append, draft
+from tests.support.timeout import TIMEOUT_S
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresProcess]:
+    """One that may be stopped."""
+    process = PostgresProcess().start()
+    yield process
+    process.remove()
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[PostgresStore]:
+    store = await PostgresStore.open(url, clock=HandClock(), ids=CountedIds())
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def until_ready(store: PostgresStore) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        while not store.is_ready():
+            await asyncio.sleep(0.01)
+
+
+async def refused(store: PostgresStore, key: str | None = None) -> str:
+    with pytest.raises(Refusal) as caught:
+        await append(store, draft(key=key))
+    return caught.value.code
+
+
+async def test_a_database_that_is_away_is_said_to_be_and_comes_back(server: PostgresProcess) -> None:
+    server.sql("CREATE DATABASE away")
+    async with opened(server.url("away")) as store:
+        await append(store, draft("before", key="key-0001"))
+        server.stop()
+        assert await refused(store) in ("storage_unavailable", "outcome_unknown")
+        assert not store.is_ready()
+        assert await refused(store) == "storage_unavailable"
+        assert await refused(store, "key-0001") == "outcome_unknown", "it may be stored: it is"
+        with pytest.raises(Refusal, match="away"):
+            await store.log("lobby")
+        server.start()
+        await until_ready(store)
+        assert (await append(store, draft("before", key="key-0001"))).replay
+        assert (await append(store, draft("after"))).seq == 2
+        assert seqs(await store.after("lobby", 0, 9)) == [1, 2]
+
+
+class Line:
+    """A Unix socket between a store and PostgreSQL.
+
+    It swallows what the database answers once the store has said the bytes `swallows_after`.
+    """
+
+    def __init__(self, server: PostgresProcess, directory: Path) -> None:
+        self._to = server.directory / ".s.PGSQL.5432"
+        self._at = directory / ".s.PGSQL.5432"
+        self.url = f"postgresql://postgres@/away2?host={directory}"
+        self.swallows_after: bytes | None = None
+        self.swallowed = asyncio.Event()
+        self._is_swallowing = False
+        self._writers: list[asyncio.StreamWriter] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Line:
+        self._server = await asyncio.start_unix_server(self._accepted, str(self._at))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        self.cut()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        """End all connections."""
+        self.swallows_after, self._is_swallowing = None, False
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, to_server = await asyncio.open_unix_connection(str(self._to))
+        self._writers += [writer, to_server]
+        self._tasks += [
+            asyncio.create_task(self._copy(reader, to_server, False)),
+            asyncio.create_task(self._copy(there, writer, True)),
+        ]
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_answer: bool) -> None:
+        while data := await reader.read(65536):
+            if is_answer and self._is_swallowing:
+                self.swallowed.set()
+                continue
+            if self.swallows_after is not None and self.swallows_after in data:
+                self._is_swallowing = True
+            writer.write(data)
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize("is_in_steps", [False, True])
+async def test_a_commit_whose_answer_is_lost_is_unknown_and_found_out(
+    server: PostgresProcess, tmp_path: Path, is_in_steps: bool
+) -> None:
+    """What is stored is shown to readers once the line is back; its sender finds it by its key."""
+    server.sql("CREATE DATABASE away2")
+    try:
+        async with Line(server, tmp_path) as line, opened(line.url) as store:
+            await append(store, draft("first"))
+            await append(store, draft("second"))
+            heard = listen(store)
+            line.swallows_after = b"COMMIT" if is_in_steps else b"key-0001"
+            sent = draft("third", "new" if is_in_steps else "lobby", key="key-0001")
+            answer = append(store, sent)
+            await asyncio.wait_for(line.swallowed.wait(), TIMEOUT_S)
+            line.cut()
+            with pytest.raises(Refusal, match="outcome_unknown"):
+                await answer
+            await until_ready(store)
+            assert [(commit.room, seqs(commit.events)) for commit in heard] == [(sent.room, [1 if is_in_steps else 3])]
+            assert (await append(store, sent)).replay
+            assert (await append(store, draft("fourth"))).seq == (3 if is_in_steps else 4)
+    finally:
+        server.sql("DROP DATABASE away2 WITH (FORCE)")
+
+
+async def test_a_batch_that_was_cut_before_its_commit_is_not_stored(server: PostgresProcess) -> None:
+    """Its outcome is unknown until the line is back; then its key is free."""
+    server.sql("CREATE DATABASE away3")
+    async with opened(server.url("away3")) as store:
+        await append(store, draft("first"))
+        heard = listen(store)
+        blocker = await asyncpg.connect(server.url("away3"))
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE events IN SHARE MODE")
+            answer = append(store, draft("second", key="key-0001"))
+            ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            async with asyncio.timeout(TIMEOUT_S):
+                while not await blocker.fetchval(ended):
+                    await asyncio.sleep(0.01)
+            with pytest.raises(Refusal, match="outcome_unknown"):
+                await answer
+        await blocker.close()
+        await until_ready(store)
+        assert heard == []
+        assert (await append(store, draft("second", key="key-0001"))).replay is False
+        assert seqs(await store.after("lobby", 0, 9)) == [1, 2]
