@@ -73,7 +73,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 def _loop_for(item: pytest.Item) -> AbstractContextManager[None]:
     """A test without Playwright may run a loop of its own, also while the browser of earlier tests is open."""
     is_browser_test = (
-        not {"browser", "tab"}.isdisjoint(getattr(item, "fixturenames", ()))
+        not {"browser", "tab", "engine"}.isdisjoint(getattr(item, "fixturenames", ()))
         or getattr(getattr(item, "module", None), "chromium", None) is not None
     )
     is_coroutine = inspect.iscoroutinefunction(getattr(item, "obj", None))

@@ -13,7 +13,18 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from tests.support.timeout import TIMEOUT_S
 
+_WITHOUT = [
+    # Chromium heeds the last list of these only, so that those which Playwright names are here again.
+    "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay", "MediaRouter",
+    "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding", "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+    # Two pages behind the address bar of every window, which cost as much as the page of a room.
+    "WebUIOmniboxPopup", "WebUIOmniboxAimPopup",
+]  # fmt: skip
+
 _ARGUMENTS = [
+    f"--disable-features={','.join(_WITHOUT)}",
     "--no-sandbox",
     "--disable-gpu",
     # On a busy machine its GPU process is slow: it would be killed, and after the third time the browser ends itself.

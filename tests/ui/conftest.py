@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ Visit = Callable[..., Person]
 AnyTab = ChromiumTab | Tab
 
 Say = Callable[..., int]
+
+SOON = "Math.random = () => 0.1;"
+"""In a page: it is lucky, and tries again soon. What is drawn is how long it waits, and nothing else."""
 
 Engine = Callable[..., Any]
 """Runs a JavaScript function in a browser, where `import("./links.js")` works; values pass as JSON."""
@@ -43,10 +47,17 @@ def modules() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=["chromium", "firefox"])
-def tab(request: pytest.FixtureRequest) -> Iterator[AnyTab]:
+@pytest.fixture(scope="session", params=["chromium", "firefox"])
+def make(request: pytest.FixtureRequest) -> str:
+    """The make of the browser. Of the session, so that the tests in Firefox come one after the other, in one worker."""
+    make: str = request.param
+    return make
+
+
+@pytest.fixture
+def tab(request: pytest.FixtureRequest, make: str) -> Iterator[AnyTab]:
     """A tab with a fresh profile, in each browser. At the end its console must have no errors."""
-    if request.param == "firefox":
+    if make == "firefox":
         running: Firefox = request.getfixturevalue("firefox_browser")
         with running.tab() as tab:
             yield tab
@@ -58,10 +69,18 @@ def tab(request: pytest.FixtureRequest) -> Iterator[AnyTab]:
         assert person.complaints == []
 
 
-@pytest.fixture
-def engine(tab: AnyTab, modules: str) -> Engine:
-    tab.goto(modules)
-    return tab.evaluate
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest, make: str, modules: str) -> Iterator[Engine]:
+    """One tab for all tests: what functions give does not depend on what was asked before."""
+    with ExitStack() as stack:
+        if make == "firefox":
+            running: Firefox = request.getfixturevalue("firefox_browser")
+            tab: AnyTab = stack.enter_context(running.tab())
+        else:  # closed with its browser, where Playwright's loop runs
+            tab = ChromiumTab(Person(request.getfixturevalue("browser")))
+        tab.goto(modules)
+        yield tab.evaluate
+        assert tab.complaints == []
 
 
 @pytest.fixture(scope="session")
@@ -105,12 +124,22 @@ def say(server: ServerProcess) -> Iterator[Callable[..., int]]:
 
 @pytest.fixture
 def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
-    """Open a page as a new person: `visit(path, **context options)`; waits until it is live if scripts are on."""
+    """Open a page as a new person: `visit(path, **context options)`; waits until it is live if scripts are on.
+
+    The clock of the page can be wound if `has_clock` is true. What reads the page of another server than that of the
+    session, which may be killed, comes back to it soon.
+    """
     people: list[Person] = []
 
-    def go(path: str, *, at: ServerProcess = server, live: bool = True, **options: object) -> Person:
+    def go(
+        path: str, *, at: ServerProcess = server, live: bool = True, has_clock: bool = False, **options: object
+    ) -> Person:
         person = Person(browser, base_url=at.url, **options)
         people.append(person)
+        if at is not server:
+            person.context.add_init_script(SOON)
+        if has_clock:
+            person.page.clock.install()
         person.page.goto(path)
         if live and options.get("java_script_enabled", True):
             person.wait_for_line("live")

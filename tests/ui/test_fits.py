@@ -42,7 +42,7 @@ SHAPE = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def paths(server: ServerProcess) -> dict[str, str]:
     """Addresses of the states of a page, by what they are."""
     room = "fits"

@@ -14,20 +14,34 @@ from tests.support.browser import Person
 from tests.support.plain_nginx import plain_nginx
 from tests.support.server import ServerProcess
 from tests.support.timeout import TIMEOUT_S
+from tests.ui.conftest import SOON
 
 Say = Callable[..., int]
 
+STRIP_MS = 6000
+"""Longer than it takes until something is said of a line that is down."""
 STYLED = "() => getComputedStyle(document.body).display === 'grid'"
+PATIENCE_MS = 2600
+"""Longer than a way to the server may take to bring something before the next one is tried."""
+
+
+Visitors = Callable[..., Person]
 
 
 @pytest.fixture
-def visitors(browser: Browser) -> Iterator[Callable[[str], Person]]:
-    """Open a page as a new person, in a browser of its own. What it says of a refused handshake is left out."""
+def visitors(browser: Browser) -> Iterator[Visitors]:
+    """Open a page as a new person, whose clock can be wound if `has_clock` is true, and who comes back soon.
+
+    What the browser says of a refused handshake is left out.
+    """
     people: list[Person] = []
 
-    def go(address: str, **options: object) -> Person:
-        person = Person(browser, **options)
+    def go(address: str, *, has_clock: bool = False) -> Person:
+        person = Person(browser)
         people.append(person)
+        person.context.add_init_script(SOON)
+        if has_clock:
+            person.page.clock.install()
         person.page.goto(address)
         return person
 
@@ -49,7 +63,7 @@ def _stored(server: ServerProcess, room: str) -> list[str]:
 
 
 def test_page_behind_nginx_that_passes_no_websocket_is_live_and_says_nothing_of_it(
-    visitors: Callable[[str], Person], server: ServerProcess, say: Say, room: str, tmp_path: Path
+    visitors: Visitors, server: ServerProcess, say: Say, room: str, tmp_path: Path
 ) -> None:
     with plain_nginx(tmp_path / "nginx", server.port) as address:
         alice = visitors(f"{address}/{room}")
@@ -72,10 +86,12 @@ def test_page_behind_nginx_that_passes_no_websocket_is_live_and_says_nothing_of_
     ["strip", "403", "hang", *[pytest.param(way, marks=pytest.mark.long) for way in ("400", "426", "502", "swallow")]],
 )
 def test_page_when_a_proxy_does_not_pass_its_websocket_is_live_without_and_remembers_it_for_the_visit(
-    visitors: Callable[[str], Person], server: ServerProcess, say: Say, room: str, upgrades: str
+    visitors: Visitors, server: ServerProcess, say: Say, room: str, upgrades: str
 ) -> None:
     with BadProxy(server.port, upgrades=upgrades) as proxy:
-        alice = visitors(f"{proxy.url}/{room}")
+        alice = visitors(f"{proxy.url}/{room}", has_clock=True)
+        if upgrades in ("hang", "swallow"):
+            alice.page.clock.run_for(PATIENCE_MS)
         alice.wait_for_line("live")
         alice.write("there", name="Alice")
         alice.see("there")
@@ -90,10 +106,13 @@ def test_page_when_a_proxy_does_not_pass_its_websocket_is_live_without_and_remem
 
 
 def test_page_when_a_proxy_holds_streams_back_too_asks_again_and_again(
-    visitors: Callable[[str], Person], server: ServerProcess, say: Say, room: str
+    visitors: Visitors, server: ServerProcess, say: Say, room: str
 ) -> None:
     with BadProxy(server.port, upgrades="502", holds_streams=True) as proxy:
-        alice = visitors(f"{proxy.url}/{room}")
+        alice = visitors("about:blank", has_clock=True)
+        with alice.page.expect_request("**format=sse**"):
+            alice.page.goto(f"{proxy.url}/{room}")
+        alice.page.clock.run_for(PATIENCE_MS)
         alice.wait_for_line("live")
         for number in range(3):
             alice.write(f"there {number}", name="Alice")
@@ -104,12 +123,10 @@ def test_page_when_a_proxy_holds_streams_back_too_asks_again_and_again(
 
 
 def test_line_when_nothing_is_heard_for_forty_seconds_is_taken_up_again(
-    visitors: Callable[[str], Person], server: ServerProcess, say: Say, room: str
+    visitors: Visitors, server: ServerProcess, say: Say, room: str
 ) -> None:
     with BadProxy(server.port) as proxy:
-        alice = visitors(proxy.url)
-        alice.page.clock.install()
-        alice.page.goto(f"{proxy.url}/{room}")
+        alice = visitors(f"{proxy.url}/{room}", has_clock=True)
         alice.wait_for_line("live")
         say(room, "before")
         alice.see("before")
@@ -134,40 +151,29 @@ WAKING = {
 }
 
 
-@pytest.mark.parametrize(
-    ("upgrades", "woken"),
-    [
-        *[pytest.param("pass", event, id=f"socket-{name}") for name, event in WAKING.items()],
-        pytest.param("502", WAKING["visible"], id="stream-visible"),
-        *[
-            pytest.param("502", event, id=f"stream-{name}", marks=pytest.mark.long)
-            for name, event in WAKING.items()
-            if name != "visible"
-        ],
-    ],
-)
+@pytest.mark.parametrize("upgrades", ["pass", "502"], ids=["socket", "stream"])
 def test_page_when_it_is_woken_on_a_dead_line_finds_that_out_at_once(
-    visitors: Callable[[str], Person], server: ServerProcess, say: Say, room: str, upgrades: str, woken: str
+    visitors: Visitors, server: ServerProcess, say: Say, room: str, upgrades: str
 ) -> None:
     with BadProxy(server.port, upgrades=upgrades) as proxy:
-        alice = visitors(proxy.url)
-        alice.page.clock.install()
-        alice.page.goto(f"{proxy.url}/{room}")
-        alice.wait_for_line("live")
-        proxy.forget_lines()
-        say(room, "meanwhile")
-        alice.page.clock.run_for(2000)
-        assert alice.texts == []
-        alice.page.evaluate(woken)
-        if upgrades == "pass":
-            alice.page.clock.run_for(1500)
-            expect(alice.page.locator("#connection .words")).not_to_have_text("Live")
-            alice.page.clock.run_for(4000)
-        alice.see("meanwhile")
-        alice.wait_for_line("live")
+        alice = visitors(f"{proxy.url}/{room}", has_clock=True)
+        said: list[str] = []
+        for name, woken in WAKING.items():
+            alice.wait_for_line("live")
+            proxy.forget_lines()
+            say(room, name)
+            alice.page.clock.run_for(2000)
+            assert alice.texts == said, f"nothing is found out before it is {name}"
+            said.append(name)
+            alice.page.evaluate(woken)
+            if upgrades == "pass":
+                alice.page.clock.run_for(1500)
+                expect(alice.page.locator("#connection .words")).not_to_have_text("Live")
+                alice.page.clock.run_for(4000)
+            alice.see(*said)
 
 
-def test_page_when_its_browser_knows_no_network_is_not_live(visitors: Callable[[str], Person], own_room: str) -> None:
+def test_page_when_its_browser_knows_no_network_is_not_live(visitors: Visitors, own_room: str) -> None:
     alice = visitors(own_room)
     alice.wait_for_line("live")
     alice.context.set_offline(True)
@@ -178,12 +184,10 @@ def test_page_when_its_browser_knows_no_network_is_not_live(visitors: Callable[[
 
 @pytest.mark.parametrize("upgrades", ["pass", "502"], ids=["socket", "stream"])
 def test_message_when_it_is_sent_on_a_dead_line_is_stored_once_and_soon(
-    visitors: Callable[[str], Person], server: ServerProcess, room: str, upgrades: str
+    visitors: Visitors, server: ServerProcess, room: str, upgrades: str
 ) -> None:
     with BadProxy(server.port, upgrades=upgrades) as proxy:
-        alice = visitors(proxy.url)
-        alice.page.clock.install()
-        alice.page.goto(f"{proxy.url}/{room}")
+        alice = visitors(f"{proxy.url}/{room}", has_clock=True)
         alice.wait_for_line("live")
         proxy.forget_lines()
         alice.write("into the dark", name="Alice")
@@ -200,11 +204,8 @@ def test_message_when_it_is_sent_on_a_dead_line_is_stored_once_and_soon(
 def test_strip_when_there_is_no_line_says_what_waits_after_five_seconds_and_goes_when_all_is_well(
     visit: Callable[..., Person], own_server: ServerProcess
 ) -> None:
-    alice = visit("/lobby", at=own_server)
+    alice = visit("/lobby", at=own_server, has_clock=True)
     page, strip = alice.page, alice.page.locator("#strip")
-    page.clock.install()
-    page.goto("/lobby")
-    alice.wait_for_line("live")
     page.evaluate(
         """() => {
             window.said = [];
@@ -235,11 +236,12 @@ def test_strip_when_there_is_no_line_says_what_waits_after_five_seconds_and_goes
 
 
 def test_everything_that_waits_when_discarded_is_gone(visit: Callable[..., Person], own_server: ServerProcess) -> None:
-    alice = visit("/lobby", at=own_server)
+    alice = visit("/lobby", at=own_server, has_clock=True)
     own_server.kill()
     alice.wait_for_line("retrying")
     alice.write("one", name="Alice")
     alice.write("two")
+    alice.page.clock.run_for(STRIP_MS)
     alice.answers_dialogs = True
     alice.page.click("#strip .discard")
     expect(alice.page.locator("#outbox li")).to_have_count(0)
@@ -254,12 +256,13 @@ def test_everything_that_waits_when_discarded_is_gone(visit: Callable[..., Perso
 def test_message_that_was_refused_stays_when_all_that_waits_is_discarded(
     visit: Callable[..., Person], own_server: ServerProcess
 ) -> None:
-    alice = visit("/lobby", at=own_server)
+    alice = visit("/lobby", at=own_server, has_clock=True)
     alice.write("line\n" * 401 + "end", name="Alice")
     expect(alice.page.locator("#outbox .failed")).to_have_count(1)
     own_server.kill()
     alice.wait_for_line("retrying")
     alice.write("one")
+    alice.page.clock.run_for(STRIP_MS)
     alice.answers_dialogs = True
     alice.page.click("#strip .discard")
     expect(alice.page.locator("#outbox li")).to_have_count(1)
@@ -273,11 +276,12 @@ def test_message_that_was_refused_stays_when_all_that_waits_is_discarded(
 def test_strip_when_it_is_shown_covers_nothing_and_fits(
     visit: Callable[..., Person], own_server: ServerProcess, width: int
 ) -> None:
-    alice = visit("/lobby", at=own_server, viewport={"width": width, "height": 640})
+    alice = visit("/lobby", at=own_server, has_clock=True, viewport={"width": width, "height": 640})
     own_server.kill()
     alice.wait_for_line("retrying")
     for number in range(12):
         alice.write(f"number {number}", name="Alice")
+    alice.page.clock.run_for(STRIP_MS)
     alice.page.wait_for_selector("#strip:not([hidden])")
     strip, composer, scroller = (
         alice.page.locator(name).bounding_box() for name in ("#strip", "#composer", "#scroller")
@@ -295,7 +299,7 @@ def test_strip_when_it_is_shown_covers_nothing_and_fits(
 
 @pytest.mark.parametrize("refusal", [429, 503])
 def test_page_when_everything_is_refused_for_a_while_comes_back_by_itself(
-    visitors: Callable[[str], Person], server: ServerProcess, room: str, refusal: int
+    visitors: Visitors, server: ServerProcess, room: str, refusal: int
 ) -> None:
     with BadProxy(server.port) as proxy:
         proxy.refuses = (refusal, 1)
@@ -308,7 +312,7 @@ def test_page_when_everything_is_refused_for_a_while_comes_back_by_itself(
 
 
 def test_page_when_its_script_and_style_are_refused_for_a_while_asks_for_them_again(
-    visitors: Callable[[str], Person], server: ServerProcess, room: str
+    visitors: Visitors, server: ServerProcess, room: str
 ) -> None:
     with BadProxy(server.port) as proxy:
         proxy.refuses_parts = (429, 1)
@@ -324,7 +328,7 @@ def test_page_when_its_script_and_style_are_refused_for_a_while_asks_for_them_ag
 
 @pytest.mark.long
 def test_tabs_when_they_are_many_and_go_by_stream_leave_connections_for_the_one_that_is_looked_at(
-    visitors: Callable[[str], Person], server: ServerProcess, room: str
+    visitors: Visitors, server: ServerProcess, room: str
 ) -> None:
     with BadProxy(server.port, upgrades="502") as proxy:
         alice = visitors("about:blank")

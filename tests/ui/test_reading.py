@@ -12,7 +12,7 @@ from tests.support.ui import sample_page, text_of
 from tests.ui.conftest import AnyTab, Say, Visit
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def long_room(server: ServerProcess) -> str:
     with server.client() as client:
         for number in range(1, 121):
@@ -91,10 +91,7 @@ def test_page_when_printed_has_all_messages_and_nothing_to_press(visit: Visit, l
 
 def test_day_when_it_has_passed_is_called_yesterday(visit: Visit, say: Say, room: str) -> None:
     say(room, "late")
-    reader = visit("/lobby")
-    reader.page.clock.install()
-    reader.page.goto(f"/{room}")
-    reader.wait_for_line("live")
+    reader = visit(f"/{room}", has_clock=True)
     day = reader.page.locator("#messages .day")
     expect(day).to_have_text("Today")
     reader.page.clock.fast_forward(24 * 3600 * 1000)

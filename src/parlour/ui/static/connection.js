@@ -21,12 +21,11 @@ export class Connection {
   render(line, trouble) {
     this.#line = line;
     this.#trouble = trouble;
-    clearTimeout(this.#timer);
     if (!navigator.onLine) this.#show("offline");
     else if (line === "live" || line === "asking") this.#show(line);
     else if (trouble === "login_required" || trouble === "not_found") this.#show("closed");
     else if (trouble === "signed_out") this.#show("out");
-    else this.#timer = setTimeout(() => this.#show(this.#word), GRACE_MS);
+    else this.#timer ||= setTimeout(() => this.#show(this.#word), GRACE_MS); // attempts that fail meanwhile change nothing
   }
 
   /** While a broken line is being taken up again the word stays: it says whether it works, not how. */
@@ -35,6 +34,8 @@ export class Connection {
   }
 
   #show(state) {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
     if (this.#node.dataset.state === state) return;
     this.#node.dataset.state = state;
     this.#node.querySelector(".words").textContent = WORDS[state];
