@@ -21,7 +21,7 @@ import pytest
 from parlour.store.sqlite.connection import open_writer
 from tests.fault.power.crowd import SIZES, Crowd, changed_at, until
 from tests.fault.power.history import BATCH, CHECKPOINT, History, a_failed_sync, first_life, next_life, passed, recorded
-from tests.fault.power.images import Kept, LaterFirst, Sectors, Zeros, image
+from tests.fault.power.images import FATES, Kept, LaterFirst, Sectors, Zeros, image
 from tests.fault.power.judge import Place, Verdict, cuts, replay, walk, write
 from tests.fault.power.operations import Create, Image, Record, Sync, Write
 from tests.fault.power.server import DATA, RecordedServer, snapshot
@@ -46,19 +46,20 @@ def history(tmp_path: Path) -> Iterator[History]:
 
 
 async def test_a_power_cut_at_any_moment_loses_nothing_that_was_told(tmp_path: Path, history: History) -> None:
-    """Also one during the recovery from another one."""
+    """Also one during the recovery from another one. Moments before the first answer: the test of a first start."""
     crowd = Crowd(history.server, Random(1), senders=4)
     first_life(history.server, crowd)
     next_life(history.server, crowd)
     record = await history.end(crowd)
-    verdict = passed(await walk(record, history.judge, Random(1), 1))
+    verdict = passed(await walk(record, history.judge, Random(1), 1, start=record.first_told))
     assert verdict.told >= 10
     assert verdict.opened >= 50
     (again,) = [verdict async for verdict in recoveries(record, history, tmp_path, Random(1), 1)]
     assert again.opened >= 10
 
 
-async def test_a_power_cut_during_a_first_start_leaves_what_the_next_one_takes_up(history: History) -> None:
+@pytest.mark.parametrize("fates", [2, pytest.param(len(FATES), marks=pytest.mark.long)])
+async def test_a_power_cut_during_a_first_start_leaves_what_the_next_one_takes_up(history: History, fates: int) -> None:
     """Also if the start before was killed between making a directory and syncing its name."""
     assert history.server.begin(fault="fsync:signal=KILL:when=2") == ""
     history.server.wait()
@@ -68,7 +69,7 @@ async def test_a_power_cut_during_a_first_start_leaves_what_the_next_one_takes_u
     history.server.end(signal.SIGKILL)
     record = await history.end(crowd)
     assert Create("new", is_directory=True) in record.operations
-    verdict = passed(await walk(record, history.judge, Random(2)))
+    verdict = passed(await walk(record, history.judge, Random(2), fates))
     assert verdict.opened >= 30
 
 
@@ -175,7 +176,7 @@ async def test_what_was_refused_on_a_full_disk_does_not_come_back(history: Histo
     history.server.end(signal.SIGKILL)
     record = await history.end(crowd)
     assert not any(key.encode() in event for key in crowd.refused for event in history.judge.whole.events.values())
-    verdict = passed(await walk(record, history.judge, Random(8), 1))
+    verdict = passed(await walk(record, history.judge, Random(8), 1, start=record.first_told))
     assert verdict.opened >= 20
 
 

@@ -143,7 +143,7 @@ async def walk(
     record: Record,
     judge: Judge,
     random: Random,
-    fates: int = len(FATES),
+    fates: int,
     *,
     told: dict[Place, bytes] | None = None,
     start: int = 0,

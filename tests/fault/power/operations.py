@@ -94,3 +94,8 @@ class Record:
 
     files: Image
     operations: list[Operation]
+
+    @property
+    def first_told(self) -> int:
+        """The moment at which somebody is told of an event for the first time: before it nothing can be lost."""
+        return next(at for at, operation in enumerate(self.operations) if isinstance(operation, Told))
