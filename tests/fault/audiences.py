@@ -17,9 +17,6 @@ LAST = "to all of you"
 """What is said last in every room, so that its readers know when they have everything."""
 
 CHUNK = 256
-ROOMS = [f"full-{number}" for number in range(200)]
-"""Each has as many readers as a chunk has members. One connection reads half of the rooms."""
-
 CLOSE = ws_frame(b"\x03\xe8", 8)
 
 
@@ -69,19 +66,24 @@ def audiences(size: int, texts: Sequence[str]) -> Iterator[Audience]:
         yield Audience(f"live text: {name}", 1, [head("GET", "/live?follow=1&limit=1")], data, is_there=b"\r\n\r\n")
 
 
-def audiences_of_many_rooms(size: int) -> Iterator[Audience]:
-    """A message for each of many full rooms at once; and streams of several rooms, which share no bytes."""
-    halves = ROOMS[:100], ROOMS[100:]
-    read = [upgrade(MANY) + b"".join([op(op="subscribe", room=room) for room in half]) for half in halves]
+def audiences_of_many_rooms(size: int, count: int) -> Iterator[Audience]:
+    """A message for each of `count` full rooms at once; and streams of several rooms, which share no bytes.
+
+    Each room has as many readers as a chunk has members. One connection reads half of the rooms.
+    """
+    rooms = [f"full-{number}" for number in range(count)]
+    half = count // 2
+    halves = rooms[:half], rooms[half:]
+    read = [upgrade(MANY) + b"".join([op(op="subscribe", room=room) for room in each]) for each in halves]
     # Those that come first are a batch by themselves; in the next one are the rest, and all that the reader reads.
     words = b"".join([op(op="send", room=room, text=LAST) for room in (*halves[1], *halves[0])])
-    yield Audience("200 rooms", 2 * CHUNK, read, upgrade(MANY) + words + CLOSE, 100)
-    yield Audience("200 rooms, from a reader", 2 * CHUNK, read, words, 100, is_one_of_them=True)
-    polls = [head("GET", f"/{room}?format=json&wait=55") for room in ROOMS]
-    yield Audience("200 rooms, long-poll", size, polls, upgrade(MANY) + words + CLOSE, rooms=0)
-    query = "&".join([f"room={room}" for room in ROOMS[:31]])
+    yield Audience(f"{count} rooms", 2 * CHUNK, read, upgrade(MANY) + words + CLOSE, half)
+    yield Audience(f"{count} rooms, from a reader", 2 * CHUNK, read, words, half, is_one_of_them=True)
+    polls = [head("GET", f"/{room}?format=json&wait=55") for room in rooms]
+    yield Audience(f"{count} rooms, long-poll", size, polls, upgrade(MANY) + words + CLOSE, rooms=0)
+    query = "&".join([f"room={room}" for room in rooms[:31]])
     streams = [head("GET", f"{MANY}?{query}", "Accept: text/event-stream")]
-    last = op(op="send", room=ROOMS[0], text=LAST) + CLOSE
+    last = op(op="send", room=rooms[0], text=LAST) + CLOSE
     yield Audience("streams of 31 rooms", size, streams, upgrade(MANY) + last, 31)
-    small = b"".join([op(op="send", room=ROOMS[0], text=f"{number}") for number in range(199)])
+    small = b"".join([op(op="send", room=rooms[0], text=f"{number}") for number in range(199)])
     yield Audience("200 messages, streams of 31 rooms", CHUNK, streams, upgrade(MANY) + small + last, 31)

@@ -9,9 +9,8 @@ import heapq
 import itertools
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
@@ -19,15 +18,20 @@ from parlour.config import Settings
 from parlour.diagnostics import SLOW_S
 from tests.conformance.http1_cases import CASES
 from tests.fault import inputs
-from tests.fault.audiences import Audience, audiences, audiences_of_many_rooms
-from tests.fault.inputs import TEXTS
+from tests.fault.audiences import CLOSE, Audience, audiences, audiences_of_many_rooms
+from tests.fault.inputs import TEXTS, op
 from tests.fault.loop_meter import Hold, LoopMeter, pump
+from tests.fault.transports import upgrade
 from tests.support.inprocess import InProcess
-from tests.support.raw import head, post
+from tests.support.raw import head
 from tests.support.talk import Client
 
 LONG_NAMES = [chr(0x4E00 + number) * 64 for number in range(11)]
 """As many rooms with the longest names as one stream takes."""
+
+SUBSCRIBED = 100
+LISTED = 1200
+"""Small rooms: as many as a WebSocket takes, and more than a list shows."""
 
 WORST = 10
 ATTEMPTS = 3
@@ -41,38 +45,43 @@ LONG_AUDIENCE = 2000
 LONGER_AUDIENCE = 6000
 """So many long-polls, or streams of several rooms, would hold the loop if they were all served in one turn."""
 
-PIPELINE = 65536
+MANY_ROOMS = 80
+LONG_MANY_ROOMS = 200
+"""So many full rooms, or 60, would hold the loop for 65 ms if all were written to in one turn."""
+
+PIPELINE = 32768
 LONG_PIPELINE = 262144
 
 _log = logging.getLogger("parlour.fault")
 
 
 class Sweep:
-    """A server with full rooms, and what its loop was held by."""
+    """A server, and what its loop was held by."""
 
-    def __init__(self, server: InProcess, texts: tuple[str, ...]) -> None:
+    def __init__(self, server: InProcess) -> None:
         self.holds: list[Hold] = []
         self.port = server.port
-        self.logs: list[str] = []
-        self.texts = texts
-        self._fill(texts)
-        with Client.to(self.port) as client:
-            page = json.loads(client.send(head("GET", "/room-0?format=json")).answer().body)
-        self.epoch: str = page["epoch"]
         self._meter = LoopMeter(server)
 
-    def _fill(self, texts: tuple[str, ...]) -> None:
-        """Rooms with as much as a page takes: many messages, and large ones."""
+    def epoch(self) -> str:
+        """That of the server's logs."""
+        with Client.to(self.port) as client:
+            page = json.loads(client.send(head("GET", "/room-0?format=json")).answer().body)
+        return str(page["epoch"])
+
+    def fill(self, texts: Sequence[str], count: int) -> list[str]:
+        """Rooms with as much as a page takes, many messages and large ones, which it returns; `count` small ones."""
+        logs = {}
         for number, name in enumerate(texts):
-            large = TEXTS[name].encode()
-            small = large[:800].decode(errors="ignore").encode()
-            for room, text, count in ((f"large-{number}", large, 64), (f"small-{number}", small, 1000)):
-                pump(self.port, post(f"/{room}", text, inputs.TEXT) * count)
-                self.logs.append(room)
-        rooms = [f"room-{number}" for number in range(1200)] + [quote(name) for name in LONG_NAMES]
-        pump(self.port, b"".join([post(f"/{room}", b"hello", inputs.TEXT) for room in rooms]))
-        busy = [post(f"/{room}", b"hello", inputs.TEXT) * 20 for room in (*rooms[:32], *rooms[-len(LONG_NAMES) :])]
-        pump(self.port, b"".join(busy))
+            large = TEXTS[name]
+            small = large.encode()[:800].decode(errors="ignore")
+            logs[f"large-{number}"] = op(op="send", room=f"large-{number}", text=large) * 64
+            logs[f"small-{number}"] = op(op="send", room=f"small-{number}", text=small) * 1000
+        rooms = [f"room-{number}" for number in range(count)] + LONG_NAMES
+        few = [op(op="send", room=room, text="hello") for room in rooms]
+        more = [op(op="send", room=room, text="hello") * 20 for room in (*rooms[:32], *LONG_NAMES)]
+        pump(self.port, upgrade(inputs.MANY) + b"".join([*logs.values(), *few, *more]) + CLOSE)
+        return list(logs)
 
     def feed(self, named: Iterable[tuple[str, bytes]], *, is_stream: bool = False) -> None:
         """Measure each of these inputs."""
@@ -99,21 +108,27 @@ class Sweep:
         assert worst[0].seconds < SLOW_S, worst
 
 
-def sweep_all(sweep: Sweep, audience: int, pipeline: int, times: tuple[int, ...]) -> None:
-    """Feed everything."""
+def feed_requests(sweep: Sweep, pipeline: int) -> None:
+    """Feed what one client says: requests, pipelines, and floods of frames."""
+    sweep.fill((), SUBSCRIBED)
     sweep.feed((case.name, case.data) for case in CASES)
     sweep.feed(inputs.bodies())
     sweep.feed(inputs.heads())
     sweep.feed(inputs.pipelines(pipeline))
+    sweep.feed(inputs.websockets([f"room-{number}" for number in range(SUBSCRIBED)]))
+
+
+def feed_readers(sweep: Sweep, texts: Sequence[str], audience: int, times: tuple[int, ...]) -> None:
+    """Feed what reads full rooms: pages, replays, lists, and audiences of one message."""
+    logs, epoch = sweep.fill(texts, LISTED), sweep.epoch()
     for count in times:
-        sweep.feed(inputs.pages(sweep.logs, count))
-    sweep.feed(inputs.replays(sweep.logs), is_stream=True)
+        sweep.feed(inputs.pages(logs, count))
+    sweep.feed(inputs.replays(logs), is_stream=True)
     short_names = [f"room-{number}" for number in range(31)]
-    for names in ([*short_names, sweep.logs[1]], [*LONG_NAMES, sweep.logs[0]], [*LONG_NAMES, sweep.logs[1]]):
-        sweep.feed(inputs.many_rooms(names, sweep.epoch), is_stream=True)
+    for names in ([*short_names, logs[1]], [*LONG_NAMES, logs[0]], [*LONG_NAMES, logs[1]]):
+        sweep.feed(inputs.many_rooms(names, epoch), is_stream=True)
     sweep.feed([("list of rooms", head("GET", "/api/v1/rooms?limit=1000") * 8)])
-    sweep.feed(inputs.websockets([f"room-{number}" for number in range(1200)]))
-    for each in audiences(audience, sweep.texts):
+    for each in audiences(audience, texts):
         sweep.feed_audience(each)
 
 
@@ -124,19 +139,30 @@ def server(tmp_path: Path) -> Iterator[InProcess]:
 
 
 @pytest.mark.timeout(300)
-def test_no_input_holds_the_loop(server: InProcess) -> None:
-    sweep = Sweep(server, HOSTILE)
-    sweep_all(sweep, AUDIENCE, PIPELINE, (1,))
-    assert len(sweep.holds) > 850
+def test_no_request_holds_the_loop(server: InProcess) -> None:
+    sweep = Sweep(server)
+    feed_requests(sweep, PIPELINE)
+    assert len(sweep.holds) > 800
     sweep.check()
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("size", "every"), [(AUDIENCE, 3), pytest.param(LONGER_AUDIENCE, 1, marks=pytest.mark.long)])
-def test_no_batch_for_many_rooms_holds_the_loop(server: InProcess, size: int, every: int) -> None:
+def test_no_reader_holds_the_loop(server: InProcess) -> None:
+    sweep = Sweep(server)
+    feed_readers(sweep, HOSTILE, AUDIENCE, (1,))
+    assert len(sweep.holds) > 50
+    sweep.check()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("size", "rooms", "every"),
+    [(AUDIENCE, MANY_ROOMS, 3), pytest.param(LONGER_AUDIENCE, LONG_MANY_ROOMS, 1, marks=pytest.mark.long)],
+)
+def test_no_batch_for_many_rooms_holds_the_loop(server: InProcess, size: int, rooms: int, every: int) -> None:
     """The default run has a message for many rooms, and one for streams of many rooms; the long one has all cases."""
-    sweep = Sweep(server, ())
-    for audience in itertools.islice(audiences_of_many_rooms(size), 0, None, every):
+    sweep = Sweep(server)
+    for audience in itertools.islice(audiences_of_many_rooms(size, rooms), 0, None, every):
         sweep.feed_audience(audience)
     sweep.check()
 
@@ -144,6 +170,7 @@ def test_no_batch_for_many_rooms_holds_the_loop(server: InProcess, size: int, ev
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_no_input_holds_the_loop_with_every_text_and_longer_pipelines(server: InProcess) -> None:
-    sweep = Sweep(server, tuple(TEXTS))
-    sweep_all(sweep, LONG_AUDIENCE, LONG_PIPELINE, (1, 8))
+    sweep = Sweep(server)
+    feed_requests(sweep, LONG_PIPELINE)
+    feed_readers(sweep, tuple(TEXTS), LONG_AUDIENCE, (1, 8))
     sweep.check()
