@@ -58,8 +58,9 @@ class Grammar:
             yield Pump(head, first, second, tail)
 
     def sample(self, chance: random.Random, count: int) -> list[Pump]:
-        """Every token once, with one of the beginnings and ends, and so many pairs."""
-        singles = [Pump(chance.choice(self.heads), token, b"", chance.choice(self.tails)) for token in self.tokens]
+        """Half of the tokens, each once with one of the beginnings and ends, and so many pairs."""
+        tokens = chance.sample(self.tokens, (len(self.tokens) + 1) // 2)
+        singles = [Pump(chance.choice(self.heads), token, b"", chance.choice(self.tails)) for token in tokens]
         return singles + chance.sample(list(self.pairs()), count)
 
     def all(self) -> Iterator[Pump]:

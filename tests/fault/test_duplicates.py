@@ -25,7 +25,7 @@ from tests.support import raw
 from tests.support.server import ServerProcess
 from tests.support.timeout import TIMEOUT_S
 
-KEYS = 1000
+KEYS = 600
 LONG_KEYS = int(os.environ.get("PARLOUR_TEST_KEYS", "100000"))
 ROUND = 5000
 """Keys whose history is checked together."""

@@ -13,7 +13,7 @@ from tests.fault.deaths import After, live_through
 from tests.fault.load import ROOMS, Figures, Load
 from tests.support.server import ROOT, ServerProcess
 
-CYCLES = 12
+CYCLES = 5
 LIFE_S = (0.05, 0.4)
 LONG_CYCLES = 1000
 LONG_LIFE_S = (0.05, 0.6)

@@ -29,7 +29,8 @@ from tests.support.inprocess import InProcess, Setup
 from tests.support.raw import head
 
 SAMPLE = 2
-"""Pairs a place or parser in the default run, beside each token alone, always the same; the long run has all."""
+"""Pairs a place or parser in the default run, beside half of the tokens alone, always the same; the long run has all.
+"""
 
 SEED = 1
 

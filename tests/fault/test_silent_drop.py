@@ -30,7 +30,7 @@ from tests.support.timeout import TIMEOUT_S
 
 HEALED_S = 15
 ACKS = 600
-SEEDS = (1, 2)
+SEEDS = (1, pytest.param(2, marks=pytest.mark.long))
 
 _log = logging.getLogger("parlour.fault")
 
