@@ -258,13 +258,30 @@ def test_guests_are_told_how_to_sign_in_where_they_may_not_read(town: Town, mach
     assert machine.run("tail", f"{town.url}/insiders").returncode == 0
 
 
-def test_another_name_of_this_machine_is_another_server_and_that_is_said(town: Town, machine: Machine) -> None:
+def test_the_names_of_this_machine_are_those_of_one_server_and_lead_where_the_token_is_from(
+    town: Town, machine: Machine
+) -> None:
     machine.sign_in(town.url)
-    other = f"http://localhost:{town.server.port}"
-    done = machine.run("send", f"{other}/elsewhere", "x")
-    assert done.returncode == 0
-    assert done.stderr == f"parlour: a guest on {other}: you are signed in to {town.url}\n"
-    assert [name for name, _ in authors(town, "elsewhere")] != ["olga"]
+    local, port = "http://localhost", town.server.port
+    assert machine.run("send", f"{local}:{port}/elsewhere", "x").stderr == ""
+    assert authors(town, "elsewhere") == [("olga", "x")]
+    assert machine.run("tail", f"http://[::1]:{port}/elsewhere").returncode == 0  # where nothing listens
+    known = machine.run("whoami", f"{local}:{port}")
+    assert known.stdout.startswith(f"{town.url}: olga")
+    refusal = b'{"code":"forbidden","detail":"No."}'
+    with Peer(answer(403, refusal, Content_Type="application/problem+json")) as peer:
+        other = machine.run("send", f"{local}:{peer.url.rpartition(':')[2]}/elsewhere", "x")
+        assert (other.returncode, len(peer.asked)) == (1, 1)
+        assert not any("authorization" in asked.fields for asked in peer.asked)
+    assert machine.run("logout", f"{local}:{port}").stdout == f"signed out of {town.url}\n"
+
+
+def test_another_address_of_this_machine_is_another_server_and_that_is_said(town: Town, machine: Machine) -> None:
+    machine.sign_in(town.url)
+    other = f"http://127.0.0.2:{town.server.port}"
+    done = machine.run("send", f"{other}/elsewhere", "x", "--timeout", "0")
+    assert done.returncode == 3
+    assert f"parlour: a guest on {other}: you are signed in to {town.url}\n" in done.stderr
 
 
 def test_a_name_is_for_guests(town: Town, machine: Machine) -> None:

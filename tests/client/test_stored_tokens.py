@@ -59,6 +59,27 @@ def test_an_address_is_the_same_with_the_port_of_its_scheme_and_its_host_stays()
     assert server_key("https://chat.example.org:443/team") == "https://chat.example.org/team"
 
 
+def test_a_server_of_this_machine_is_found_by_its_other_names_at_the_same_port(tokens: StoredTokens) -> None:
+    local = "http://localhost:8080"
+    assert tokens.home(local) == local
+    tokens.put("http://127.0.0.1:8080", stored())
+    tokens.put("http://localhost", stored())
+    assert tokens.home(local) == tokens.home("http://[::1]:8080") == "http://127.0.0.1:8080"
+    assert tokens.home("http://127.0.0.1:80") == "http://localhost"
+    for other in (
+        "http://localhost:8081",
+        "https://localhost:8080",
+        "http://localhost:8080/team",
+        "http://127.0.0.2:8080",
+        "http://localhost.example:8080",
+        "http://chat.example:8080",
+    ):
+        assert tokens.home(other) == other
+    tokens.put("http://[::1]:8080", stored("bob"))
+    assert tokens.home("http://[::1]:8080") == "http://[::1]:8080"
+    assert tokens.home(local) == local, "which of the two is not known"
+
+
 def test_only_its_owner_can_read_the_file(tokens: StoredTokens) -> None:
     before = os.umask(0)
     try:

@@ -447,6 +447,13 @@ CONTROLS = (
         f"{COMMANDS}test_a_stored_token_goes_to_its_own_server_alone",
     ),
     Control(
+        "a stored token is for its port",
+        "client/stored_tokens.py",
+        'netloc=f"localhost:{parts.port or _PORTS[parts.scheme]}"',
+        'netloc="localhost"',
+        f"{STORED}test_a_server_of_this_machine_is_found_by_its_other_names_at_the_same_port",
+    ),
+    Control(
         "commands follow no redirect",
         "client/transport.py",
         "            headers=headers,\n            cookies",

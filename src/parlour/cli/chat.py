@@ -7,7 +7,7 @@ import os
 import click
 
 from parlour.cli.output import EXIT_CODES, address, endings, timeout_option
-from parlour.cli.signed_in import SignedIn, guest_name, signed_in
+from parlour.cli.signed_in import SignedIn, guest_name, room_and_account
 from parlour.client import INTERACTIVE, Client, ClientError, Room, SignedOut
 from parlour.client.account import Account
 from parlour.core.text import visible
@@ -32,7 +32,7 @@ def chat(url: Room, name: str | None, last: int, timeout_s: float, plain: bool) 
     from parlour.cli.terminal.look import Look, wants_colour
 
     with endings():
-        who = signed_in(url.server)
+        url, who = room_and_account(url)
         name = guest_name(name, who)
         client = Client(url, name=name, token=who and who.token, backoff=INTERACTIVE)
         is_terminal = os.isatty(0) and os.isatty(1)

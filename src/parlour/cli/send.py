@@ -20,7 +20,7 @@ from parlour.cli.output import (
     fail,
     timeout_option,
 )
-from parlour.cli.signed_in import guest_name, signed_in
+from parlour.cli.signed_in import guest_name, room_and_account
 from parlour.cli.streams import EXIT_INTERRUPTED, OutputFailed, complain, lines_of, output_code, read_all, write_line
 from parlour.client import Busy, Client, ClientError, Room, Sent, new_key
 from parlour.core.names import check_key
@@ -76,7 +76,7 @@ def send(
     if text and (file is not None or lines):
         raise click.UsageError("TEXT is one message; --file and --lines read their input instead.")
     with endings():
-        who = signed_in(url.server)
+        url, who = room_and_account(url)
         name = guest_name(name, who)
         key = new_key() if key is None else check_key(key)
         with Client(url, name=name, token=who and who.token, timeout_s=timeout_s) as client:

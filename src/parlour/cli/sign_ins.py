@@ -7,7 +7,7 @@ import click
 from parlour.cli.output import EXIT_REFUSED, EXIT_USAGE, fail
 from parlour.client.account import Me, SignIn
 from parlour.client.room import parse_servers
-from parlour.client.stored_tokens import StoredTokens, server_key
+from parlour.client.stored_tokens import StoredTokens
 from parlour.core.text import visible
 
 EXIT_CODES = (
@@ -35,7 +35,7 @@ def stored_server(tokens: StoredTokens, url: str | None) -> str:
         if len(servers) > 1:
             fail(EXIT_USAGE, f"name the server: {', '.join(servers)}")
         return servers[0]
-    found = [server_key(each) for each in parse_servers(url)]
+    found = [tokens.home(each) for each in parse_servers(url)]
     server = next((each for each in found if each in servers), None)
     if server is None:
         fail(EXIT_REFUSED, f"you are not signed in to {found[-1]}")

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from parlour.cli.output import TOKEN_ENV
 from parlour.cli.streams import complain
+from parlour.client import Room
 from parlour.client.account import check_line, is_on_this_machine
 from parlour.client.stored_tokens import StoredTokens
 from parlour.client.transport import check_token
@@ -24,6 +25,13 @@ class SignedIn(NamedTuple):
 
     token: str
     shown: str
+
+
+def room_and_account(room: Room) -> tuple[Room, SignedIn | None]:
+    """A room at the address of its server that one is signed in to, and as whom. Raises as `signed_in` does."""
+    if os.environ.get(TOKEN_ENV) is None:
+        room = Room(StoredTokens().home(room.server), room.name)
+    return room, signed_in(room.server)
 
 
 def signed_in(server: str) -> SignedIn | None:
@@ -54,7 +62,7 @@ def signed_in(server: str) -> SignedIn | None:
 
 
 def _hint(tokens: StoredTokens, server: str) -> None:
-    """Say that one is signed in to this machine by another of its names: different programs can listen there."""
+    """Say that one is signed in to this machine by another of its addresses: different programs can listen there."""
     port = urlsplit(server).port
     if is_on_this_machine(server):
         for other in tokens.all():

@@ -9,7 +9,7 @@ import re
 import click
 
 from parlour.cli.output import EXIT_CODES, EXIT_GAP, address, endings, fail, timeout_option
-from parlour.cli.signed_in import signed_in
+from parlour.cli.signed_in import room_and_account
 from parlour.cli.streams import complain, write, write_line
 from parlour.cli.terminal.look import Look, reset_text, wants_colour
 from parlour.client import CaughtUp, Client, Event, Feed, Lost, Reset, Room
@@ -39,7 +39,7 @@ def tail(
     if since is not None and last is not None:
         raise click.UsageError("Give --since or --last, not both.")
     with endings():
-        who = signed_in(url.server)
+        url, who = room_and_account(url)
         with Client(url, token=who and who.token, timeout_s=timeout_s) as client:
             _print(client.follow(since, last=50 if last is None else last), as_json, follow=follow, strict=strict)
     return 0

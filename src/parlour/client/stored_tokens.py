@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from secrets import token_hex
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -88,6 +88,16 @@ class StoredTokens:
                     return StoredToken(stored.id, stored.name, stored.display, stored.expires, token)
                 trouble = "it is not there any more"
         raise TokensUnusable(f"The token for {server} is in the keyring, but {trouble}: sign in again.")
+
+    def home(self, server: str) -> str:
+        """The address that a server has where a token is stored for it; `server` where none is, or where several are.
+
+        That of the server itself, or one by another name of this machine. The token is for that address: it is to be
+        sent there, because another program may listen at the same port of another one.
+        """
+        stored, key = self.all(), server_key(server)
+        same = [each for each in stored if _by_any_loopback(each) == _by_any_loopback(key)]
+        return same[0] if key not in stored and len(same) == 1 else key
 
     def check(self) -> None:
         """See whether something can be stored."""
@@ -180,6 +190,17 @@ def server_key(server: str) -> str:
     if parts.port is None or parts.port != _PORTS.get(parts.scheme):
         return server
     return parts._replace(netloc=parts.netloc.removesuffix(f":{parts.port}")).geturl()
+
+
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def _by_any_loopback(server: str) -> SplitResult:
+    """An address in which it does not matter by which of its names this machine is called; its port does."""
+    parts = urlsplit(server)
+    if parts.hostname not in _LOOPBACK_NAMES:
+        return parts
+    return parts._replace(netloc=f"localhost:{parts.port or _PORTS[parts.scheme]}")
 
 
 def _directory(environment: Mapping[str, str]) -> Path:
