@@ -138,7 +138,7 @@ def _right(right: Right) -> str:
     in_room = "none"
     if right in LEAST_ROOM_ROLES:
         in_room = f"{LEAST_ROOM_ROLES[right]}, or {INSTEAD[right]} on the server"
-    elif right in _ROOM_RIGHTS:
+    elif right in _ROOM_RIGHTS or right == "members":
         in_room = "none; member in a private one"
     cells = (f"`{right}`", MEANINGS[right], LEAST_ROLES.get(right, "any"), in_room, f"`{SCOPES_FOR[right]}`")
     return f"| {' | '.join(cells)} |\n"

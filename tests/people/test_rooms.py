@@ -147,7 +147,8 @@ def test_who_is_not_in_a_private_room_cannot_tell_whether_there_is_one(
 
 def test_a_public_room_with_an_owner_can_be_joined_and_left(ada: httpx.Client, bob: httpx.Client) -> None:
     room = make(ada, room="kitchen", title="Kitchen")
-    assert code(ada.post("/api/v1/rooms", json={"room": "Kitchen"})) == (409, "name_taken")
+    taken = ada.post("/api/v1/rooms", json={"room": "Kitchen"})
+    assert (*code(taken), taken.json()["field"]) == (409, "name_taken", "room")
     assert add(bob, room, "bob").status_code == 200
     assert code(bob.patch(f"/api/v1/rooms/{room}", json={"title": "Mine"})) == (403, "forbidden")
     assert remove(bob, room, "bob").status_code == 204
@@ -283,6 +284,28 @@ def test_a_token_for_one_room(town: Town, ada: httpx.Client) -> None:
         assert code(say(program, "lobby", "tick")) == (403, "forbidden")
         assert code(program.get("/api/v1/rooms/lobby")) == (403, "forbidden")
         assert [each["room"] for each in program.get("/api/v1/rooms").json()["rooms"]] == [room]
+
+
+def test_a_bot_with_the_scope_read_sees_who_is_in_its_room(town: Town, ada: httpx.Client) -> None:
+    assert ada.post("/api/v1/bots", json={"name": "greeter"}).status_code == 201
+    room, other = make(ada, title="Greeted", access="private"), make(ada, title="Not greeted", access="private")
+    add(ada, room, "greeter")
+
+    def asked(where: str, **token: object) -> httpx.Response:
+        body = {"label": "greet", "account": "greeter", **token}
+        secret = ada.post("/api/v1/tokens", json=body).json()["secret"]
+        with town.server.client(headers=bearer(secret)) as program:
+            return program.get(f"/api/v1/rooms/{where}/members")
+
+    for token in ({"scopes": ["read"]}, {"scopes": ["read"], "rooms": [room, "lobby"]}):
+        seen = asked(room, **token)
+        assert {each["name"] for each in seen.json()["members"]} == {"ada", "greeter"}
+        assert code(asked(other, **token))[0] in (403, 404)
+        assert asked("lobby", **token).status_code == 200
+    assert code(asked(room, scopes=["read"], rooms=["lobby"])) == (403, "forbidden")
+    assert code(asked(room, scopes=["post"])) == (403, "forbidden")
+    with town.server.client() as guest:
+        assert code(guest.get("/api/v1/rooms/lobby/members")) == (401, "login_required")
 
 
 @pytest.mark.parametrize(

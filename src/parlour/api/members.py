@@ -33,8 +33,9 @@ class MembersResource(Resource):
         "/api/v1/rooms/{room}/members",
         "The members of a room",
         id="getMembers",
-        help="For those who have signed in. A public room has readers who are no members.",
-        right="account",
+        help="For those who have signed in and may read the room, or moderate it; a token needs the scope `read`. A "
+        "public room has readers who are no members.",
+        right="members",
         rate="reading",
         parameters=JsonOfRoom,
         answers=(Success(200, "The members, by name.", MemberList),),

@@ -28,7 +28,7 @@ from parlour.core.server_settings import RoomMakers
 
 _WRONG_ROOM = "This token is for another room."
 
-_IN_ROOMS = frozenset({"read", "post", "ticket"})
+_IN_ROOMS = frozenset({"read", "post", "members", "ticket"})
 """Rights that a token has which is for some rooms alone: in these rooms."""
 
 

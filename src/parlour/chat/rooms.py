@@ -58,7 +58,7 @@ class Rooms:
         else:
             name = room_name(name or room_word(settings.title or "", _WORD_CHARS))
             if name.startswith(PRIVATE):
-                raise Refusal("bad_room_name", "The address of a private room is not chosen.", field="name")
+                raise Refusal("bad_room_name", "The address of a private room is not chosen.", field="room")
             if settings.history is not None:
                 raise _no_history()
         made = MadeRoom(name, await self._store.run(_create(actor, name, settings)))
@@ -95,7 +95,7 @@ def _create(actor: Actor, room: str, settings: Settings) -> Transaction[Policy]:
     yield from require_unchanged(actor)
     log: Log = yield FindLog(room)
     if log.head_seq:
-        raise Refusal("name_taken", f"There is a room {room} already.", field="name")
+        raise Refusal("name_taken", f"There is a room {room} already.", field="room")
     policy = yield from change(by(actor), room, NO_POLICY, settings)
     account = actor.account
     if account is not None:

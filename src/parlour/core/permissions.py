@@ -13,11 +13,12 @@ from parlour.core.payloads import RoomRole
 from parlour.core.policy import NO_POLICY, Policy
 from parlour.core.server_settings import RoomMakers
 
-Right = Literal["read", "post", "moderate", "govern", "create", "ticket", "account", "administer"]
+Right = Literal["read", "post", "members", "moderate", "govern", "create", "ticket", "account", "administer"]
 
 MEANINGS: Mapping[Right, str] = {
     "read": "see the events of a room, and that it exists",
     "post": "add to a room; the first message makes a public one",
+    "members": "see who the members of a room are, where one may read or moderate it",
     "moderate": "invite people to a room, add and remove its members",
     "govern": "the settings of a room, the roles in it, and its end",
     "create": "make a room that one owns",
@@ -42,6 +43,7 @@ _WITH_ACCOUNT: Mapping[AuthorKind, frozenset[Access]] = {**_FOR_ALL, "guest": _N
 RIGHTS: Mapping[Right, Mapping[AuthorKind, frozenset[Access]]] = {
     "read": _FOR_ALL,
     "post": _FOR_ALL,
+    "members": _WITH_ACCOUNT,
     "moderate": _WITH_ACCOUNT,
     "govern": _WITH_ACCOUNT,
     "create": _WITH_ACCOUNT,
@@ -64,6 +66,7 @@ INSTEAD: Mapping[Right, Role] = {"moderate": "admin", "govern": "admin"}
 SCOPES_FOR: Mapping[Right, Scope] = {
     "read": "read",
     "post": "post",
+    "members": "read",
     "moderate": "admin",
     "govern": "admin",
     "create": "admin",
@@ -82,6 +85,7 @@ _READ_ONLY = "Only the moderators of this room write in it."
 _DETAILS: Mapping[Right, str] = {
     "read": _CLOSED,
     "post": _CLOSED,
+    "members": "Sign in first.",
     "moderate": "Only the moderators of this room may do this.",
     "govern": "Only the owners of this room may do this.",
     "create": "Sign in first.",
