@@ -16,9 +16,8 @@ from tests.support.timeout import TIMEOUT_S
 DEADLINE_S = 60
 
 
-def admin(data: Path, *arguments: str) -> tuple[int, str]:
-    """The exit code, and what was written."""
-    done = subprocess.run(
+def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         parlour_command("admin", *arguments, "--data", str(data)),
         capture_output=True,
         timeout=DEADLINE_S,
@@ -26,7 +25,12 @@ def admin(data: Path, *arguments: str) -> tuple[int, str]:
         check=False,
         text=True,
     )
-    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def admin(data: Path, *arguments: str) -> tuple[int, str]:
+    """The exit code, and what came of it: standard output, or why there is nothing."""
+    done = run(data, *arguments)
+    return done.returncode, (done.stdout or done.stderr).strip()
 
 
 def join(link: str, name: str) -> int:
@@ -78,6 +82,37 @@ def test_people_come_change_and_go_by_command(tmp_path: Path) -> None:
         assert admin(data, "delete", "bob", "--messages", "remove", "--yes") == (0, "bob is deleted")
         assert admin(data, "delete", "bob", "--yes")[0] == 1
         assert admin(data, "people") == (0, "alice  owner  member  active")
+
+
+def test_a_link_that_nobody_else_can_open_says_so_beside_it(tmp_path: Path) -> None:
+    data, only_here = tmp_path / "data", "127.0.0.1 leads every machine to itself, so this link opens on this one alone"
+    with ServerProcess(data):
+        owner = run(data, "owner")
+        assert only_here in owner.stderr
+        assert "--public-url" in owner.stderr
+        assert owner.stdout.count("\n") == 1
+        assert join(owner.stdout.strip(), "alice") == 303
+        for command in (("invite",), ("reset", "alice")):
+            assert only_here in run(data, *command).stderr
+    for address, remark in (("https://chat.example.org", ""), ("http://0.0.0.0:8080", "0.0.0.0 is no address to open")):
+        with ServerProcess(data, "--public-url", address):
+            made = run(data, "invite")
+            assert made.stdout.startswith(f"{address}/join/")
+            assert made.stderr.startswith(f"parlour: {remark}") if remark else made.stderr == ""
+
+
+def test_an_invitation_says_that_it_makes_no_account_while_registration_is_closed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with ServerProcess(data):
+        assert join(admin(data, "owner")[1], "alice") == 303
+        assert admin(data, "set", "registration", "closed") == (0, "registration is closed")
+        made = run(data, "invite")
+        assert "registration is closed, so nobody can use this link" in made.stderr
+        assert join(made.stdout.strip(), "bob") == 403
+        assert "registration is closed" not in run(data, "owner").stderr
+        assert admin(data, "set", "registration", "invitation")[0] == 0
+        assert "registration is closed" not in run(data, "invite").stderr
+        assert join(made.stdout.strip(), "bob") == 303
 
 
 def test_without_a_server_nothing_can_be_told(tmp_path: Path) -> None:

@@ -44,6 +44,17 @@ def test_link_that_nobody_else_can_open_says_so(town: Town) -> None:
         assert opens_here_alone(address) is is_local, address
 
 
+def test_what_a_role_is_for_is_said_where_it_is_chosen(town: Town) -> None:
+    shown = town.owner.get("/admin").text
+    for role in ("member", "moderator", "admin"):
+        assert f'name="role" value="{role}"' in shown
+    assert shown.count("Also invites people, disables accounts") == 2, "at the invitation, and at people"
+    assert "Registration is closed" not in shown
+    closed = town.owner.post("/admin", data={"do": "settings", "registration": "closed"}).text
+    assert "Registration is closed: nobody makes an account by a link" in closed
+    assert town.owner.post("/admin", data={"do": "settings", "registration": "invitation"}).status_code == 200
+
+
 def test_bots_are_ended_by_whom_they_belong_to_alone(town: Town) -> None:
     nina, omar = town.join("nina"), town.join("omar")
     for name in ("nina-hooks", "nina-cron"):

@@ -22,7 +22,7 @@ from parlour.api.people import named_account, own_account, shown_time, zone_of
 from parlour.api.resource import Resource
 from parlour.api.server_settings import setting_rows
 from parlour.api.sign_ins import DISK
-from parlour.core.accounts import ROLES, Account, Role
+from parlour.core.accounts import ROLE_MEANINGS, ROLES, Account, Role
 from parlour.core.errors import Refusal
 from parlour.core.server_settings import SERVER_SETTINGS
 from parlour.http.fields import Fields
@@ -156,6 +156,8 @@ class AdminPage(Resource):
             form_room="" if form is None else form["room"],
             me=account.id,
             deletion=people.deletions.rule(),
+            role_meanings=ROLE_MEANINGS,
+            is_closed=people.settings.now.registration == "closed",
             roles=[role for role in ROLES if role != "owner" or account.role == "owner"],
         )
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, get_args
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import click
 
 from parlour.cli.data import data_option
 from parlour.cli.operator import ask_server
 from parlour.cli.output import EXIT_REFUSED, EXIT_UNREACHABLE, fail
-from parlour.cli.streams import write_line
-from parlour.core.accounts import ROLES, KeptMessages
+from parlour.cli.streams import complain, write_line
+from parlour.client.account import is_on_this_machine
+from parlour.core.accounts import ROLE_MEANINGS, ROLES, KeptMessages
 from parlour.core.errors import Refusal
 from parlour.core.server_settings import SERVER_SETTINGS, check_setting
 from parlour.core.text import visible
@@ -22,6 +24,9 @@ _EXIT_CODES = (
     "Exit codes: 0 done; 1 refused; 2 wrong usage; 3 no server runs on the data directory, or it cannot be reached; 4 "
     "the server was told and did not answer; 6 standard output could not be written."
 )
+
+
+_ROLE_HELP = "What they become. " + ". ".join(f"{role}: {ROLE_MEANINGS[role]}" for role in ROLES[:-1]) + "."
 
 
 @click.group("admin", epilog=_EXIT_CODES)
@@ -36,18 +41,24 @@ def admin() -> None:
 @data_option()
 def owner(directory: Path) -> int:
     """Print a link that makes an owner: it works once, for an hour, and ends the one before."""
-    return _run(directory, "POST", "/api/v1/invitations", {"role": "owner"}, lambda made: made["url"])
+    return _link(directory, "/api/v1/invitations", {"role": "owner"})
 
 
 @admin.command("invite", epilog=_EXIT_CODES)
-@click.option("--role", type=click.Choice(ROLES[:-1]), default="member", help="What they become.", show_default=True)
+@click.option("--role", type=click.Choice(ROLES[:-1]), default="member", help=_ROLE_HELP, show_default=True)
 @click.option("--uses", type=click.IntRange(1, 1000), default=1, help="How many people.", show_default=True)
 @click.option("--days", type=click.IntRange(1, 90), default=7, help="How long it works.", show_default=True)
 @data_option()
 def invite(directory: Path, role: str, uses: int, days: int) -> int:
     """Print a link by which people make accounts."""
-    body = {"role": role, "uses": uses, "days": days}
-    return _run(directory, "POST", "/api/v1/invitations", body, lambda made: made["url"])
+    code = _link(directory, "/api/v1/invitations", {"role": role, "uses": uses, "days": days})
+    rows = _ask(directory, "GET", "/api/v1/settings", None)["settings"]
+    if any((row["name"], row["value"]) == ("registration", "closed") for row in rows):
+        complain(
+            "registration is closed, so nobody can use this link, unless it is opened while the link works: parlour "
+            "admin set registration invitation"
+        )
+    return code
 
 
 @admin.command("invitations", epilog=_EXIT_CODES)
@@ -147,8 +158,7 @@ def delete(directory: Path, name: str, messages: str | None, yes: bool) -> int:
 @data_option()
 def reset(directory: Path, name: str) -> int:
     """Print a link by which the account NAME sets a new password: it works once, for a day."""
-    path = f"/api/v1/accounts/{quote(name, safe='')}/reset"
-    return _run(directory, "POST", path, None, lambda made: made["url"])
+    return _link(directory, f"/api/v1/accounts/{quote(name, safe='')}/reset", None)
 
 
 @admin.command("tokens", epilog=_EXIT_CODES)
@@ -212,6 +222,29 @@ def _settings(found: Any) -> str:
 
 def _change(directory: Path, name: str, body: object, done: str) -> int:
     return _run(directory, "PATCH", f"/api/v1/accounts/{quote(name, safe='')}", body, lambda _: done)
+
+
+def _link(directory: Path, path: str, body: object) -> int:
+    """Have the server make a link and print it; who else can open it is said on standard error."""
+    url = _ask(directory, "POST", path, body)["url"]
+    write_line(url)
+    host = urlsplit(url).hostname or ""
+    if _is_no_address(host):
+        complain(f"{host} is no address to open: start the server with --public-url and the address that people have")
+    elif is_on_this_machine(url):
+        complain(
+            f"{host} leads every machine to itself, so this link opens on this one alone: start the server with "
+            "--public-url and the address that others have"
+        )
+    return 0
+
+
+def _is_no_address(host: str) -> bool:
+    """Whether a host is the one that a server which listens to everybody calls itself: `0.0.0.0`, `::`."""
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def _run(directory: Path, method: str, path: str, body: object, words: Any) -> int:

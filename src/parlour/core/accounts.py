@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal, TypeAlias, get_args
 
@@ -17,6 +18,14 @@ Role: TypeAlias = Literal["member", "moderator", "admin", "owner"]
 """On the server, from the least to the most."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
+
+ROLE_MEANINGS: Mapping[Role, str] = {
+    "member": "reads and writes, and makes rooms where the settings let members",
+    "moderator": "may do what a member may, so far; who moderates a single room is said in that room",
+    "admin": "also invites people, disables accounts, gives roles, sets rooms right and changes the settings",
+    "owner": "also makes admins into owners; the last owner stays",
+}
+"""What each role is for, in the words of pages and commands."""
 
 State: TypeAlias = Literal["active", "disabled", "deleted"]
 
