@@ -205,7 +205,8 @@ def replay(record: Record, root: Path) -> Image:
     last = image(disk, Kept(disk, Random(0)))
     found = snapshot(root)
     differing = {path for path in last.keys() | found.keys() if last.get(path, b"?") != found.get(path, b"?")}
-    assert {path for path in differing if not path.endswith(INDEX)} == set(), "the record is not what happened"
+    differing = {path for path in differing if not path.endswith(INDEX)}
+    assert not differing, f"the record of {differing} is not what happened"
     return last
 
 

@@ -44,6 +44,8 @@ class Parser:
         self._directories: dict[str, str] = {}
         """The path of each directory that was opened, by the number of its handle."""
         self._begun: dict[bytes, tuple[int, bytes]] = {}
+        self._cut_short: list[int] = []
+        """The slots of calls whose result nobody has seen."""
         self._streams: dict[str, bytes] = {}
 
     def operations(self) -> list[Operation]:
@@ -64,11 +66,13 @@ class Parser:
                 self._begun[found[1]] = (self._slot(), line.removesuffix(b" <unfinished ...>"))
             elif line:
                 self._take(self._slot(), line)
-        for at, begin in self._begun.values():  # it was killed during these calls: the system has carried them out
+        for at, begin in self._begun.values():
             self._take(at, begin + b") = ?")
+        self._begun.clear()
+        for at in self._cut_short:  # it was killed during these calls: the system has carried them out
             if is_last and isinstance(write := self.slots[at], Write) and not self._is_done(write):
                 self.slots[at] = None  # strace was about to let it fail
-        self._begun.clear()
+        self._cut_short.clear()
 
     def _is_done(self, write: Write) -> bool:
         content = (Path(self._root) / write.path).read_bytes()
@@ -83,6 +87,8 @@ class Parser:
         if call is None:
             return  # the end of a thread
         name, arguments, result = call[2].decode(), call[3], call[4]
+        if result == b"?":
+            self._cut_short.append(at)
         if name in _SYNCS:
             if result != b"?" and (path := self._inside(_handle(arguments))) is not None:
                 self.slots.append(Sync(path, at, failed=result != b"0"))
