@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from parlour.api.application import Api
 from parlour.api.context import Context
+from parlour.api.shown_once import ShownOnce
 from parlour.chat.guests import Guests
 from parlour.chat.members import Members
 from parlour.chat.new_rooms import NewRooms
@@ -120,6 +121,7 @@ class App:
             **context.new_rooms.sizes(),
             **context.people.identities.sizes(),
             "tickets": len(context.tickets),
+            "shown_once": len(context.shown_once),
             "rooms_with_policy": len(context.policies.all()),
         }
         if self.rates is not None and context.reads is not None and context.places is not None:
@@ -270,6 +272,7 @@ def _build(
         policies=policies,
         people=people,
         tickets=tickets,
+        shown_once=ShownOnce(clock, ids),
         rooms=Rooms(store, ids, policies),
         members=Members(store, policies),
         new_rooms=new_rooms,

@@ -65,6 +65,12 @@ class Town:
         return str(made.json()["secret"])
 
 
+def page_after(browser: httpx.Client, path: str, form: dict[str, str]) -> httpx.Response:
+    """The page that a form leads to in a browser."""
+    answer = browser.post(path, data=form)
+    return browser.get(answer.headers["Location"]) if answer.status_code == 303 else answer
+
+
 def bearer(token: str) -> dict[str, str]:
     """The field that a program sends."""
     return {"Authorization": f"Bearer {token}"}

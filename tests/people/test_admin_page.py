@@ -5,7 +5,7 @@ from __future__ import annotations
 from parlour.api.admin_page import SHOWN_PEOPLE, people_shown
 from parlour.api.invitations import opens_here_alone
 from parlour.core.accounts import Account
-from tests.people.server import Town
+from tests.people.server import Town, page_after
 
 
 def test_administration_shows_some_of_many_people_and_finds_the_others(town: Town) -> None:
@@ -34,7 +34,7 @@ def test_deletion_asks_by_the_name_of_the_account_and_the_only_owner_is_told_bef
 
 def test_link_that_nobody_else_can_open_says_so(town: Town) -> None:
     form = {"do": "invite", "uses": "1", "days": "1", "role": "member"}
-    shown = town.owner.post("/admin", data=form).text
+    shown = page_after(town.owner, "/admin", form).text
     assert "Nobody on another machine can open this link" in shown
     assert "--public-url" in shown
     for address, is_local in (

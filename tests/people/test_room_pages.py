@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.people.house import PASSWORD
-from tests.people.server import Town
+from tests.people.server import Town, page_after
 from tests.people.test_rooms import add, make, remove, say
 from tests.support.server import ServerProcess
 from tests.support.terminal import clean_environment, parlour_command
@@ -316,7 +316,7 @@ def test_link_into_a_room_lets_people_with_an_account_in_with_one_button(
     town: Town, ada: httpx.Client, bob: httpx.Client
 ) -> None:
     room = made(ada, title="By link", access="private")
-    shown = sent(ada, room, "invite", uses="2", days="3")
+    shown = page_after(ada, f"/rooms/{room}", {"do": "invite", "uses": "2", "days": "3"})
     (url,) = re.findall(r"<pre data-copy>([^<]*)</pre>", shown.text)
     path = url.removeprefix(town.url)
     assert "2 uses left" not in words(shown), "the new one is shown on top"
@@ -345,7 +345,8 @@ def test_link_into_a_room_lets_people_with_an_account_in_with_one_button(
 
 def test_link_into_a_room_that_makes_accounts_lands_in_the_room(town: Town, ada: httpx.Client) -> None:
     room = made(town.owner, title="Open house", access="private")
-    shown = sent(town.owner, room, "invite", uses="5", days="1", accounts="1")
+    form = {"do": "invite", "uses": "5", "days": "1", "accounts": "1"}
+    shown = page_after(town.owner, f"/rooms/{room}", form)
     (url,) = re.findall(r"<pre data-copy>([^<]*)</pre>", shown.text)
     path = url.removeprefix(town.url)
     new = town.browser()

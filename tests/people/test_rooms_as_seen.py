@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.people.house import PASSWORD
-from tests.people.server import Town
+from tests.people.server import Town, page_after
 from tests.people.test_room_pages import made, words
 from tests.people.test_rooms import say
 from tests.support.server import ServerProcess
@@ -83,7 +83,7 @@ def test_commands_for_a_terminal_say_who_one_is_where_guests_are_not_let_in(town
 def test_token_is_made_for_one_room_by_the_form(town: Town, ada: httpx.Client) -> None:
     room = made(ada, title="One room", access="private")
     form = {"do": "token", "label": "for one room", "post": "1"}
-    page = ada.post("/account", data={**form, "room": f"/{room}"})
+    page = page_after(ada, "/account", {**form, "room": f"/{room}"})
     command = re.search(r"Bearer (\S+)' -d hello (\S+)</pre>", unescape(page.text))
     assert command is not None
     assert command[2] == f"{town.url}/{room}"

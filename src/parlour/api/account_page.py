@@ -10,6 +10,7 @@ from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.people import own_account, own_or_bot, shown_time
 from parlour.api.resource import Resource
+from parlour.api.shown_once import NewSecret
 from parlour.api.sign_ins import DISK, no_session, renewed_fields, require_safe_line
 from parlour.chat.profiles import ProfileChange
 from parlour.chat.sign_ins import TOKEN_DAYS
@@ -55,7 +56,7 @@ class AccountPage(Resource):
         """The page; a guest is led to signing in."""
         if request.actor.account is None:
             return see_other(request, "/login?next=/account")
-        return await self._page(request)
+        return await self._page(request, made=self.context.shown_once.take(request))
 
     @Operation(
         "POST",
@@ -85,39 +86,44 @@ class AccountPage(Resource):
         try:
             if form["do"] == "delete":
                 return await self._delete(request, form)
-            done, token, fields = await self._do(request, form)
+            if form["do"] == "token":
+                made = await self._make_token(request, form)
+                way = self.context.shown_once.lead_to(request, "/account", made, ())
+                return await self._page(request, made=made) if way is None else way
+            done, fields = await self._do(request, form)
         except Refusal as refusal:
             return await self._page(request, refusal=refusal, form=form)
-        return await self._page(request, done=done, token=token, fields=fields, form=form if token else None)
+        return await self._page(request, done=done, fields=fields)
 
-    async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, str, Fields]:
-        """Carry out a form: the sentence that says so, the secret of a new token, and further header fields."""
+    async def _make_token(self, request: Request, form: dict[str, str]) -> NewSecret:
+        """A new token, and the room that it says hello in."""
+        people, scopes = self.context.people, cast("frozenset[Scope]", checked(form, "read", "post"))
+        whose, rooms = own_or_bot(people.identities, request, form["as"] or None), _rooms(request, form)
+        made = await people.sign_ins.make_token(request.actor, whose, form["label"], scopes, TOKEN_DAYS, rooms)
+        return NewSecret(made.secret, "" if rooms is None else next(iter(rooms)))
+
+    async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, Fields]:
+        """Carry out a form: the sentence that says so, and further header fields."""
         people, actor = self.context.people, request.actor
         if form["do"] == "profile":
             await people.accounts.change(actor, _profile(form))
-            return "Saved.", "", ()
-        if form["do"] == "token":
-            scopes = cast("frozenset[Scope]", checked(form, "read", "post"))
-            whose = own_or_bot(people.identities, request, form["as"] or None)
-            rooms = _rooms(request, form)
-            made = await people.sign_ins.make_token(actor, whose, form["label"], scopes, TOKEN_DAYS, rooms)
-            return "", made.secret, ()
+            return "Saved.", ()
         if form["do"] == "bot":
             await people.accounts.make_bot(actor, form["bot"], "")
-            return "The bot is made: now make a token for it.", "", ()
+            return "The bot is made: now make a token for it.", ()
         if form["do"] in ("disable_bot", "delete_bot"):
-            return await self._end_bot(request, form), "", ()
+            return await self._end_bot(request, form), ()
         if form["do"] == "end":
             await people.sign_ins.end_own(actor, form["id"])
-            return "It has ended.", "", ()
+            return "It has ended.", ()
         if form["do"] == "others":
             await people.sign_ins.end_others(actor)
-            return "You are signed out everywhere else.", "", ()
+            return "You are signed out everywhere else.", ()
         if form["do"] == "password":
             require_safe_line(request)
             secret = await people.accounts.change_password(actor, form["old"], form["password"])
-            fields = renewed_fields(request, secret)
-            return "The password is changed, and you are signed out everywhere else.", "", fields
+            done = "The password is changed, and you are signed out everywhere else."
+            return done, renewed_fields(request, secret)
         raise Refusal("bad_form", "The page has no such form.", field="do")
 
     async def _end_bot(self, request: Request, form: dict[str, str]) -> str:
@@ -141,7 +147,7 @@ class AccountPage(Resource):
         request: Request,
         *,
         done: str = "",
-        token: str = "",
+        made: NewSecret | None = None,
         refusal: Refusal | None = None,
         form: Mapping[str, str] | None = None,
         fields: Fields = (),
@@ -149,6 +155,7 @@ class AccountPage(Resource):
         people, actor = self.context.people, request.actor
         account = people.identities.account(own_account(request).id)
         assert account is not None
+        token, room = ("", "") if made is None else made
         typed = None if form is None or form["do"] != "profile" else {**form, "hue": _hue(form)}
         zone = time_zone(account.time_zone)
         all_bots = [each for each in people.identities.bots_of(account) if each.state != "deleted"]
@@ -190,7 +197,8 @@ class AccountPage(Resource):
             said=(done, token),
             done=done,
             token=token,
-            token_url=f"{request.base_url}{_token_path(request, token, form)}",
+            token_url=f"{request.base_url}{room_path('', room or 'lobby').decode()}",
+            token_room=room,
             bots=bots,
             all_bots=all_bots,
             tokens=[row for row in shown if row["kind"] == "token"],
@@ -219,12 +227,6 @@ def _rooms(request: Request, form: Mapping[str, str]) -> frozenset[str] | None:
     """The room that a token is to be for, as somebody types it; None for all. Raises Refusal."""
     typed = form["room"].strip()
     return frozenset((room_as_typed(typed, request.origin, request.peer.prefix),)) if typed else None
-
-
-def _token_path(request: Request, token: str, form: Mapping[str, str] | None) -> str:
-    """The path of a room for which a new token is."""
-    rooms = _rooms(request, form) if token and form is not None else None
-    return room_path("", next(iter(rooms or ("lobby",)))).decode()
 
 
 def _profile(form: Mapping[str, str]) -> ProfileChange:

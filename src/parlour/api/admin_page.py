@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from parlour.api.forms import (
     PASSWORD_AGAIN,
@@ -21,6 +22,7 @@ from parlour.api.password_again import ask_password, with_password
 from parlour.api.people import named_account, own_account, shown_time, zone_of
 from parlour.api.resource import Resource
 from parlour.api.server_settings import setting_rows
+from parlour.api.shown_once import NewSecret
 from parlour.api.sign_ins import DISK
 from parlour.core.accounts import ROLE_MEANINGS, ROLES, Account, Role
 from parlour.core.errors import Refusal
@@ -44,7 +46,9 @@ class AdminPage(Resource):
         """The page; a guest is led to signing in."""
         if request.actor.account is None:
             return see_other(request, "/login?next=/admin")
-        return await self._page(request, find=request.parameter("find") or "")
+        return await self._page(
+            request, made=self.context.shown_once.take(request), find=request.parameter("find") or ""
+        )
 
     @Operation(
         "POST",
@@ -66,43 +70,48 @@ class AdminPage(Resource):
         except Refusal as refusal:
             return ask_password(request, "/admin", form, refusal)
         try:
-            done, title, address = await self._do(request, form)
+            done, made = await self._do(request, form)
         except Refusal as refusal:
             if refusal.code == "reauthentication_required":
                 return ask_password(request, "/admin", form, refusal)
             return await self._page(request, refusal=refusal, form=form, find=form["find"], fields=fields)
-        return await self._page(request, done=done, link_title=title, address=address, find=form["find"], fields=fields)
+        if made is not None:
+            path = f"/admin?find={quote(form['find'])}" if form["find"] else "/admin"
+            if (way := self.context.shown_once.lead_to(request, path, made, fields)) is not None:
+                return way
+        return await self._page(request, done=done, made=made, find=form["find"], fields=fields)
 
-    async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, str, str]:
-        """Carry out a form: the sentence that says so, or the title and the address of a new link."""
+    async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, NewSecret | None]:
+        """Carry out a form: the sentence that says so, or a new link with its title."""
         people, actor = self.context.people, request.actor
         if form["do"] == "settings":
             await people.settings.change(actor, {name: form[name] for name in _SETTINGS if form[name]})
-            return "Saved. It is in force.", "", ""
+            return "Saved. It is in force.", None
         if form["do"] == "invite":
             made = await people.invitations.make(
                 actor, _role(form), number_field(form, "uses"), number_field(form, "days")
             )
-            return "", "New invitation", link(self.context, request, "join", made.secret)
+            return "", NewSecret(link(self.context, request, "join", made.secret), "New invitation")
         if form["do"] == "uninvite":
             await people.invitations.end(actor, form["id"])
-            return "The link does not work any more.", "", ""
+            return "The link does not work any more.", None
         if form["do"] in ("archive", "unarchive", "own"):
-            return await set_right(self.context, actor, form), "", ""
+            return await set_right(self.context, actor, form), None
         account = named_account(people.identities, form["name"])
         if form["do"] == "role":
             await people.accounts.set_role(actor, account, _role(form))
-            return f"{account.display} is {form['role']} now.", "", ""
+            return f"{account.display} is {form['role']} now.", None
         if form["do"] == "reset":
             made = await people.invitations.reset(actor, account)
-            return "", f"A new password for {account.display}", link(self.context, request, "reset", made.secret)
+            address = link(self.context, request, "reset", made.secret)
+            return "", NewSecret(address, f"A new password for {account.display}")
         if form["do"] in ("disable", "enable"):
             await people.accounts.set_active(actor, account, form["do"] == "enable")
             what = "can sign in again" if form["do"] == "enable" else "is signed out everywhere, and cannot sign in"
-            return f"{account.display} {what}.", "", ""
+            return f"{account.display} {what}.", None
         if form["do"] == "delete":
             await people.deletions.delete(actor, account, kept_messages(form))
-            return f"The account of {account.display} is deleted.", "", ""
+            return f"The account of {account.display} is deleted.", None
         raise Refusal("bad_form", "The page has no such form.", field="do")
 
     async def _page(
@@ -110,14 +119,14 @@ class AdminPage(Resource):
         request: Request,
         *,
         done: str = "",
-        link_title: str = "",
-        address: str = "",
+        made: NewSecret | None = None,
         refusal: Refusal | None = None,
         form: dict[str, str] | None = None,
         fields: Fields = (),
         find: str = "",
     ) -> Response:
         people = self.context.people
+        address, link_title = ("", "") if made is None else made
         invitations = [
             {
                 "id": row.id,

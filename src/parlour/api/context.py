@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from parlour.api.shown_once import ShownOnce
 from parlour.chat.guests import Guests
 from parlour.chat.members import Members
 from parlour.chat.new_rooms import NewRooms
@@ -36,6 +37,7 @@ class Context:
     policies: Policies
     people: People
     tickets: Tickets
+    shown_once: ShownOnce
     rooms: Rooms
     members: Members
     new_rooms: NewRooms

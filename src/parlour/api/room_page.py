@@ -15,6 +15,7 @@ from parlour.api.parameters import ROOM, TEXT
 from parlour.api.people import own_account, shown_time, zone_of
 from parlour.api.resource import Resource
 from parlour.api.room_forms import FIELDS, NOTHING, Done, carry_out
+from parlour.api.shown_once import NewSecret
 from parlour.api.sign_ins import DISK
 from parlour.core.accounts import Account
 from parlour.core.errors import Refusal
@@ -45,6 +46,7 @@ class RoomPageOptions(Struct, frozen=True, kw_only=True):
     room: Annotated[str, ROOM, "The room."]
     at: Annotated[str, TEXT, "The number of the message that the link back leads to."] = ""
     page: Annotated[str, TEXT, "Which page of the members."] = ""
+    new: Annotated[str, TEXT, "The number of a new link, which is shown once."] = ""
 
 
 class MemberRow(NamedTuple):
@@ -76,7 +78,9 @@ class RoomSettingsPage(Resource):
         if request.actor.account is None:
             return see_other(request, f"/login?next=/rooms{room_path('', options.room).decode().replace('%', '%25')}")
         self.context.policies.require(request.actor, "account", None)
-        return await self._page(request, options)
+        made = self.context.shown_once.take(request)
+        done = NOTHING if made is None else Done(address=made.secret, link_id=made.about)
+        return await self._page(request, options, done=done)
 
     @Operation(
         "POST",
@@ -105,6 +109,12 @@ class RoomSettingsPage(Resource):
             return await self._page(request, options, refusal=refusal, form=form)
         if not self._is_seen(request, options.room):  # who has left a private room
             return see_other(request, "/rooms")
+        if done.address:
+            path = f"/rooms{room_path('', options.room).decode()}"
+            path += f"?at={options.at}" if _is_number(options.at) else ""
+            made = NewSecret(done.address, done.link_id)
+            if (way := self.context.shown_once.lead_to(request, path, made, ())) is not None:
+                return way
         return await self._page(request, options, done=done)
 
     def _is_seen(self, request: Request, room: str) -> bool:
