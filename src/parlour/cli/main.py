@@ -8,6 +8,7 @@ codes of their own (`cli/output.py`, `cli/data.py`); 130 is interrupted, for all
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -41,6 +42,9 @@ _COMMANDS = {
 
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 """What click meets when it prints help, or a version, to where nothing can be written."""
+
+_GC_THRESHOLD = 50_000
+"""New objects before Python looks for garbage: what a command imports and reads at its start stays until its end."""
 
 _HELP = ["-h", "--help"]
 
@@ -85,6 +89,7 @@ def _run(arguments: list[str], started_as: str | None) -> Any:
 
 def main() -> None:
     """Run the command line and exit. A command's callback returns its exit code, or None for 0."""
+    gc.set_threshold(_GC_THRESHOLD)
     occupy_standard_descriptors()
     arguments = sys.argv[1:]
     if arguments[:1] == ["help"]:  # what people try first
@@ -105,4 +110,5 @@ def main() -> None:
         unwritten = OutputFailed(error)
         code = output_code(unwritten, str(unwritten))
     let_go()
+    gc.freeze()  # otherwise Python would look through all of it again at its end: a fifth of what `send` takes
     sys.exit(code or 0)
