@@ -48,7 +48,7 @@ def say_all(server: ServerProcess) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path / "data", *HALF_A_SECOND, rate_limits=True) as server:
+    with ServerProcess(tmp_path / "data", *HALF_A_SECOND, rate_limits=True, fresh=True) as server:
         say_all(server)
         yield server
 

@@ -9,22 +9,13 @@ from signal import SIGTERM
 import httpx
 
 from tests.people.house import PASSWORD
+from tests.support.commands import run_text
 from tests.support.server import ServerProcess
-from tests.support.terminal import clean_environment, parlour_command
 from tests.support.timeout import TIMEOUT_S
-
-DEADLINE_S = 60
 
 
 def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        parlour_command("admin", *arguments, "--data", str(data)),
-        capture_output=True,
-        timeout=DEADLINE_S,
-        env=clean_environment(),
-        check=False,
-        text=True,
-    )
+    return run_text(["admin", *arguments, "--data", data])
 
 
 def admin(data: Path, *arguments: str) -> tuple[int, str]:

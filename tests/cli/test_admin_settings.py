@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
+from tests.support.commands import run_text
 from tests.support.server import ServerProcess
-from tests.support.terminal import clean_environment, parlour_command
-from tests.support.timeout import TIMEOUT_S
 
 
 def admin(*arguments: str | Path) -> tuple[int, str]:
     """The exit code, and what was written."""
-    done = subprocess.run(
-        parlour_command("admin", *map(str, arguments)),
-        capture_output=True,
-        timeout=TIMEOUT_S,
-        env=clean_environment(),
-        check=False,
-        text=True,
-    )
+    done = run_text(["admin", *arguments])
     return done.returncode, done.stdout + done.stderr
 
 

@@ -20,9 +20,17 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         town.close()
 
 
+@pytest.fixture(scope="module")
+def machine(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """Where olga has signed in, for those who do not end that."""
+    made = Machine(tmp_path_factory.mktemp("machine") / "config")
+    made.sign_in(town.url)
+    return made
+
+
 @pytest.fixture
-def machine(town: Town, tmp_path: Path) -> Machine:
-    """Where olga has signed in."""
+def own_machine(town: Town, tmp_path: Path) -> Machine:
+    """Another one."""
     made = Machine(tmp_path / "config")
     made.sign_in(town.url)
     return made
@@ -73,12 +81,12 @@ def test_a_name_changed_since_is_the_one_that_is_shown(town: Town, machine: Mach
     assert town.owner.patch("/api/v1/me", json={"display": "olga"}).status_code == 200
 
 
-def test_the_conversation_ends_with_the_sign_in_and_keeps_what_was_typed(town: Town, machine: Machine) -> None:
-    with machine.terminal("chat", f"{town.url}/{private_room(town)}") as chat:
+def test_the_conversation_ends_with_the_sign_in_and_keeps_what_was_typed(town: Town, own_machine: Machine) -> None:
+    with own_machine.terminal("chat", f"{town.url}/{private_room(town)}") as chat:
         chat.wait_for("/help for help")
         chat.type("half a line")
         chat.wait_for("half a line")
-        end(town, machine)
+        end(town, own_machine)
         assert chat.wait_for_end() == 1
         assert chat.is_as_found()
         said = [line for line in chat.lines if line.startswith("parlour: ")]
@@ -87,15 +95,15 @@ def test_the_conversation_ends_with_the_sign_in_and_keeps_what_was_typed(town: T
         assert said[1] == "parlour: not sent: half a line"
 
 
-def test_who_is_signed_in_no_more_cannot_begin(town: Town, machine: Machine) -> None:
-    end(town, machine)
-    with machine.terminal("chat", f"{town.url}/lobby") as chat:
+def test_who_is_signed_in_no_more_cannot_begin(town: Town, own_machine: Machine) -> None:
+    end(town, own_machine)
+    with own_machine.terminal("chat", f"{town.url}/lobby") as chat:
         assert chat.wait_for_end() == 1
         assert len(chat.lines) == 1
         assert "has ended" in chat.lines[0]
 
 
-def test_who_is_removed_from_a_room_is_told_why_it_ends(town: Town, machine: Machine, tmp_path: Path) -> None:
+def test_who_is_removed_from_a_room_is_told_why_it_ends(town: Town, machine: Machine) -> None:
     bob, room = town.join("bobby"), private_room(town)
     town.owner.put(f"/api/v1/rooms/{room}/members/bobby", json={})
     token = town.token(bob, "read", "post")

@@ -8,9 +8,8 @@ import stat
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from parlour.net.operator_socket import NAME
+from tests.support.commands import run_text
 from tests.support.server import ServerProcess
 from tests.support.terminal import clean_environment, parlour_command
 
@@ -20,25 +19,12 @@ LONG = "a" * 60
 
 def rooms(*arguments: str | Path) -> tuple[int, str]:
     """The exit code, and what was written."""
-    done = subprocess.run(
-        parlour_command("rooms", *map(str, arguments)),
-        capture_output=True,
-        timeout=DEADLINE_S,
-        env=clean_environment(),
-        check=False,
-        text=True,
-    )
+    done = run_text(["rooms", *arguments])
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    "place", [("data",), (LONG, LONG, "data")], ids=["short", "longer than an address of a socket"]
-)
-def test_a_room_is_closed_and_opened_while_the_server_runs_and_when_it_does_not(
-    place: tuple[str, ...], tmp_path: Path
-) -> None:
-    data = tmp_path.joinpath(*place)
-    data.parent.mkdir(parents=True, exist_ok=True)
+def test_a_room_is_closed_and_opened_while_the_server_runs_and_when_it_does_not(tmp_path: Path) -> None:
+    data = tmp_path / "data"
     with ServerProcess(data) as server, server.client() as http:
         assert http.post("/lobby", content="hi").status_code == 201
         assert stat.S_IMODE((data / NAME).stat().st_mode) == 0o600
@@ -56,6 +42,15 @@ def test_a_room_is_closed_and_opened_while_the_server_runs_and_when_it_does_not(
         assert http.get("/lobby").status_code == 200
         server.stop()
         assert not (data / NAME).exists()
+
+
+def test_a_server_is_told_also_where_the_path_is_longer_than_an_address_of_a_socket(tmp_path: Path) -> None:
+    data = tmp_path / LONG / LONG / "data"
+    data.parent.mkdir(parents=True)
+    with ServerProcess(data) as server, server.client() as http:
+        assert rooms("close", "lobby", "--data", data) == (0, "lobby is closed to guests since event 1\n")
+        assert http.get("/lobby").status_code == 401
+    assert not (data / NAME).exists()
 
 
 def test_a_server_that_cannot_be_told_is_said_to_be_one(tmp_path: Path) -> None:
@@ -82,11 +77,11 @@ def test_a_socket_that_a_killed_server_has_left_is_in_nobody_s_way(tmp_path: Pat
             http.post("/lobby", content="hello").raise_for_status()
         server.kill()
     subprocess.run(["cp", "-r", data, copy], check=True)
+    for command in (["check"], ["backup", str(tmp_path / "backup.db")]):
+        done = parlour_command(*command, "--data", str(data))
+        subprocess.run(done, env=clean_environment(), check=True, capture_output=True, timeout=DEADLINE_S)
     for directory in (data, copy):
         assert (directory / NAME).is_socket()
-        for command in (["check"], ["backup", str(tmp_path / f"{directory.name}.db")]):
-            done = parlour_command(*command, "--data", str(directory))
-            subprocess.run(done, env=clean_environment(), check=True, capture_output=True, timeout=DEADLINE_S)
         code, text = rooms("close", "lobby", "--data", directory)
         assert (code, text.splitlines()[0]) == (0, "lobby is closed to guests since event 2"), text
         with ServerProcess(directory):

@@ -15,7 +15,7 @@ import pytest
 
 from parlour.cli.main import parlour
 from parlour.client import Client
-from tests.support import peer
+from tests.support import commands, peer
 from tests.support.peer import Peer, answer, reset, stream
 from tests.support.server import ServerProcess
 from tests.support.terminal import Terminal, clean_environment, parlour_command
@@ -30,14 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 def run(*arguments: str, typed: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        parlour_command(*arguments),
-        input=typed,
-        capture_output=True,
-        timeout=DEADLINE_S,
-        env=clean_environment(**environment),
-        check=False,
-    )
+    return commands.run(arguments, typed, clean_environment(**environment))
 
 
 def texts(server: ServerProcess, room: str) -> list[str | None]:

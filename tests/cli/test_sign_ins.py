@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -34,6 +35,20 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path / "config")
+
+
+@pytest.fixture(scope="module")
+def home(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a machine has stored on which olga has signed in."""
+    made = Machine(tmp_path_factory.mktemp("home") / "config")
+    made.sign_in(town.url)
+    return made.home
+
+
+@pytest.fixture
+def signed_in(home: Path, tmp_path: Path) -> Machine:
+    """Where olga has signed in, for those who do not end that: they share the token."""
+    return Machine(shutil.copytree(home, tmp_path / "signed-in"))
 
 
 def is_accepted(town: Town, token: str) -> bool:
@@ -100,10 +115,10 @@ def test_the_token_is_one_of_the_account_for_what_was_asked(town: Town, machine:
     assert "lacks the scope post" in said.stderr
 
 
-def test_whoami_says_who_one_is_and_with_what(town: Town, machine: Machine) -> None:
+def test_whoami_says_who_one_is_and_with_what(town: Town, machine: Machine, signed_in: Machine) -> None:
     nobody = machine.run("whoami")
     assert (nobody.returncode, nobody.stdout) == (1, "")
-    token = machine.sign_in(town.url)
+    machine, token = signed_in, signed_in.stored()[town.url]["token"]
     for arguments in ((), (town.url,), (f"{town.url}/lobby",)):
         done = machine.run("whoami", *arguments)
         assert done.returncode == 0, done.stderr
@@ -205,14 +220,13 @@ def test_where_a_password_could_be_read_none_is_sent(machine: Machine, url: str,
     assert "secret" not in done.stderr
 
 
-def test_no_password_goes_through_a_proxy_in_plain_text(town: Town, machine: Machine) -> None:
+def test_no_password_goes_through_a_proxy_in_plain_text(town: Town, machine: Machine, signed_in: Machine) -> None:
     with Peer() as proxy:
         done = machine.run("login", town.url, typed=TYPED, http_proxy=proxy.url, no_proxy="")
         assert done.returncode == 2
         assert "no_proxy" in done.stderr
-        machine.sign_in(town.url)
         for command in (("send", f"{town.url}/lobby", "x"), ("tail", f"{town.url}/lobby"), ("whoami",), ("logout",)):
-            done = machine.run(*command, http_proxy=proxy.url, no_proxy="")
+            done = signed_in.run(*command, http_proxy=proxy.url, no_proxy="")
             assert done.returncode == 2, command
             assert "no_proxy" in done.stderr
         assert proxy.asked == []
@@ -229,33 +243,33 @@ def test_what_is_no_parlour_is_told_of_before_anything_is_asked(machine: Machine
     assert not any("authorization" in asked.fields for asked in peer.asked)
 
 
-def test_send_and_tail_speak_as_the_account_also_in_a_private_room(town: Town, machine: Machine) -> None:
-    machine.sign_in(town.url)
+def test_send_and_tail_speak_as_the_account_also_in_a_private_room(town: Town, signed_in: Machine) -> None:
     room = private_room(town)
     assert room.startswith("~")
     url = f"{town.url}/{room}"
-    assert machine.run("send", url, "for leads", PARLOUR_NAME="bob").stdout.startswith(f"{room}/")
+    assert signed_in.run("send", url, "for leads", PARLOUR_NAME="bob").stdout.startswith(f"{room}/")
     assert authors(town, room) == [("olga", "for leads")]
-    read = machine.run("tail", url)
+    read = signed_in.run("tail", url)
     assert read.returncode == 0
     assert "* olga made this private room, “Leads”\n" in read.stdout
     assert read.stdout.endswith(" olga: for leads\n")
-    filtered = machine.run("chat", url, typed="and from a pipe\n")
+    filtered = signed_in.run("chat", url, typed="and from a pipe\n")
     assert filtered.returncode == 0, filtered.stderr
     assert filtered.stdout.endswith(" olga: and from a pipe\n")
-    guest = machine.run("tail", url, PARLOUR_TOKEN="guest")  # noqa: S106
+    guest = signed_in.run("tail", url, PARLOUR_TOKEN="guest")  # noqa: S106
     assert (guest.returncode, guest.stdout) == (1, "")
     assert "not_found" in guest.stderr
 
 
-def test_guests_are_told_how_to_sign_in_where_they_may_not_read(town: Town, machine: Machine) -> None:
+def test_guests_are_told_how_to_sign_in_where_they_may_not_read(
+    town: Town, machine: Machine, signed_in: Machine
+) -> None:
     assert town.owner.post("/api/v1/rooms", json={"room": "insiders"}).status_code == 201
     assert town.owner.patch("/api/v1/rooms/insiders", json={"access": "members"}).status_code == 200
     done = machine.run("tail", f"{town.url}/insiders")
     assert done.returncode == 1
     assert done.stderr.endswith("(login_required): `parlour login` signs in\n")
-    machine.sign_in(town.url)
-    assert machine.run("tail", f"{town.url}/insiders").returncode == 0
+    assert signed_in.run("tail", f"{town.url}/insiders").returncode == 0
 
 
 def test_the_names_of_this_machine_are_those_of_one_server_and_lead_where_the_token_is_from(
@@ -276,21 +290,19 @@ def test_the_names_of_this_machine_are_those_of_one_server_and_lead_where_the_to
     assert machine.run("logout", f"{local}:{port}").stdout == f"signed out of {town.url}\n"
 
 
-def test_another_address_of_this_machine_is_another_server_and_that_is_said(town: Town, machine: Machine) -> None:
-    machine.sign_in(town.url)
+def test_another_address_of_this_machine_is_another_server_and_that_is_said(town: Town, signed_in: Machine) -> None:
     other = f"http://127.0.0.2:{town.server.port}"
-    done = machine.run("send", f"{other}/elsewhere", "x", "--timeout", "0")
+    done = signed_in.run("send", f"{other}/elsewhere", "x", "--timeout", "0")
     assert done.returncode == 3
     assert f"parlour: a guest on {other}: you are signed in to {town.url}\n" in done.stderr
 
 
-def test_a_name_is_for_guests(town: Town, machine: Machine) -> None:
-    machine.sign_in(town.url)
+def test_a_name_is_for_guests(town: Town, signed_in: Machine) -> None:
     for command in ("send", "chat"):
-        done = machine.run(command, f"{town.url}/names", "--name", "bob", typed="x")
+        done = signed_in.run(command, f"{town.url}/names", "--name", "bob", typed="x")
         assert done.returncode == 2
         assert "You are signed in there as olga" in done.stderr
-    guest = machine.run("send", f"{town.url}/names", "--name", "bob", typed="x", PARLOUR_TOKEN="guest")  # noqa: S106
+    guest = signed_in.run("send", f"{town.url}/names", "--name", "bob", typed="x", PARLOUR_TOKEN="guest")  # noqa: S106
     assert guest.returncode == 0
     assert authors(town, "names") == [("bob", "x")]
 
@@ -302,19 +314,18 @@ def test_an_empty_token_sends_nothing(town: Town, machine: Machine) -> None:
     assert authors(town, "empty") == []
 
 
-def test_the_token_of_the_environment_wins_and_is_never_shown(town: Town, machine: Machine) -> None:
-    machine.sign_in(town.url)
+def test_the_token_of_the_environment_wins_and_is_never_shown(town: Town, signed_in: Machine) -> None:
     browser = town.join("deployer")
     token = town.token(browser, "read", "post")
-    assert machine.run("send", f"{town.url}/env", "x", PARLOUR_TOKEN=token).returncode == 0
+    assert signed_in.run("send", f"{town.url}/env", "x", PARLOUR_TOKEN=token).returncode == 0
     assert authors(town, "env") == [("deployer", "x")]
-    known = machine.run("whoami", town.url, PARLOUR_TOKEN=token)
+    known = signed_in.run("whoami", town.url, PARLOUR_TOKEN=token)
     assert known.stdout.startswith(f"{town.url}: deployer, member; cron: read, post, until 20")
-    unnamed = machine.run("whoami", PARLOUR_TOKEN=token)
+    unnamed = signed_in.run("whoami", PARLOUR_TOKEN=token)
     assert unnamed.returncode == 2
     row = browser.get("/api/v1/sign-ins").json()["sign_ins"][0]
     assert browser.delete(f"/api/v1/sign-ins/{row['id']}").status_code == 204
-    ended = machine.run("send", f"{town.url}/env", "x", PARLOUR_TOKEN=token)
+    ended = signed_in.run("send", f"{town.url}/env", "x", PARLOUR_TOKEN=token)
     assert ended.returncode == 1
     assert "the token in PARLOUR_TOKEN has ended" in ended.stderr
     for done in (known, unnamed, ended):
@@ -332,11 +343,10 @@ def test_no_token_goes_where_a_redirect_leads(machine: Machine, command: tuple[s
         assert token not in done.stderr
 
 
-def test_a_stored_token_goes_to_its_own_server_alone(town: Town, machine: Machine) -> None:
-    machine.sign_in(town.url)
+def test_a_stored_token_goes_to_its_own_server_alone(town: Town, signed_in: Machine) -> None:
     with Peer(answer(404), answer(404)) as other:
-        machine.run("tail", f"{other.url}/lobby", "--timeout", "1")
-        machine.run("send", f"{other.url}/lobby", "x", "--timeout", "1")
+        signed_in.run("tail", f"{other.url}/lobby", "--timeout", "1")
+        signed_in.run("send", f"{other.url}/lobby", "x", "--timeout", "1")
         assert len(other.asked) == 2
         assert not any("authorization" in asked.fields for asked in other.asked)
 
@@ -374,14 +384,13 @@ def test_tail_ends_at_once_with_the_sign_in(town: Town, machine: Machine) -> Non
         assert tail.wait(TIMEOUT_S) == 1
 
 
-def test_what_others_can_read_is_not_used(town: Town, machine: Machine) -> None:
-    machine.sign_in(town.url)
-    machine.file.chmod(0o644)
+def test_what_others_can_read_is_not_used(town: Town, signed_in: Machine) -> None:
+    signed_in.file.chmod(0o644)
     for command in (("send", f"{town.url}/lobby", "x"), ("tail", f"{town.url}/lobby"), ("whoami",), ("logout",)):
-        done = machine.run(*command)
+        done = signed_in.run(*command)
         assert (done.returncode, done.stdout) == (2, ""), command
         assert "Others can read" in done.stderr
-    assert machine.run("login", town.url, typed=TYPED).returncode == 2
+    assert signed_in.run("login", town.url, typed=TYPED).returncode == 2
 
 
 def test_a_token_that_cannot_be_stored_is_ended(town: Town, machine: Machine) -> None:
@@ -411,8 +420,7 @@ def test_the_keyring_is_used_where_there_is_one(town: Town, machine: Machine, tm
     assert json.loads((tmp_path / "keyring.json").read_text()) == {"parlour": {}}
 
 
-def test_sending_imports_no_keyring(town: Town, machine: Machine) -> None:
-    machine.sign_in(town.url)
+def test_sending_imports_no_keyring(town: Town, signed_in: Machine) -> None:
     code = (
         "import sys; sys.argv[1:] = ['send', sys.argv[1], 'x']; from parlour.cli.main import main\n"
         "try: main()\nexcept SystemExit: print('keyring' in sys.modules)"
@@ -421,7 +429,7 @@ def test_sending_imports_no_keyring(town: Town, machine: Machine) -> None:
         [parlour_command()[0], "-c", code, f"{town.url}/lobby"],
         capture_output=True,
         text=True,
-        env=machine.environment(),
+        env=signed_in.environment(),
         check=True,
     )
     assert done.stdout.endswith("False\n")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from parlour.client import Client
+from tests.support import commands
 from tests.support.peer import Peer, answer, silence, then
 from tests.support.server import ServerProcess
 from tests.support.terminal import ROOT, clean_environment, parlour_command
@@ -252,7 +253,7 @@ def test_embedded_example_says_which_words_it_needs(words: tuple[str, ...]) -> N
     ids=" ".join,
 )
 def test_too_few_and_too_many_words_are_wrong_usage(arguments: tuple[str, ...]) -> None:
-    done = shell("", *arguments)
+    done = commands.run(arguments)
     assert done.returncode == 2
     assert lines_of(done.stderr)[-1].startswith("Error: ")
     assert b"Traceback" not in done.stderr

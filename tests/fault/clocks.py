@@ -39,6 +39,7 @@ class WallClock:
         """Start a server with this clock."""
         mine = {"LD_PRELOAD": str(self._library), "WALL_CLOCK": str(self._file)}
         os.environ.update(mine)
+        server.fresh = True  # the library is loaded by an exec
         try:
             return server.start()
         finally:

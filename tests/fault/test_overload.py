@@ -90,11 +90,11 @@ def test_senders_that_ignore_refusals_are_refused_honestly_and_others_are_stored
 def test_ten_times_too_much_for_a_long_time(tmp_path: Path) -> None:
     """The machine's own capacity; that of a slow disk, which leaves time to answer everything; and a rate."""
     missed = []
-    with ServerProcess(tmp_path / "free") as server:
+    with ServerProcess(tmp_path / "free", fresh=True) as server:
         missed += uvloop.run(ten_times_the_peak(server, tmp_path, CROWD, LONG_S))
     with ServerProcess(tmp_path / "slow", under=slow_disk(tmp_path, SYNC_MS)) as server:
         missed += uvloop.run(ten_times_the_peak(server, tmp_path, MANY_POSTERS, LONG_S / 5))
-    with ServerProcess(tmp_path / "limited", *LIMITED, rate_limits=True) as server:
+    with ServerProcess(tmp_path / "limited", *LIMITED, rate_limits=True, fresh=True) as server:
         missed += uvloop.run(many_times_the_rate(server, tmp_path, LONG_S / 5))
     assert missed == []  # only here: a miss early on must not hide the other figures
 

@@ -78,7 +78,7 @@ LONG_CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_slow_clients_cost_little_and_are_let_go(tmp_path: Path, case: Case) -> None:
-    with ServerProcess(tmp_path / "data", "--stalled-s", str(SHORT_STALLED_S)) as server:
+    with ServerProcess(tmp_path / "data", "--stalled-s", str(SHORT_STALLED_S), fresh=True) as server:
         uvloop.run(serve_slow_clients(server, case))
 
 
@@ -86,7 +86,7 @@ def test_slow_clients_cost_little_and_are_let_go(tmp_path: Path, case: Case) -> 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", LONG_CASES.values(), ids=LONG_CASES)
 def test_thousands_of_slow_clients_cost_little_and_are_let_go(tmp_path: Path, case: Case) -> None:
-    with ServerProcess(tmp_path / "data") as server:
+    with ServerProcess(tmp_path / "data", fresh=True) as server:
         before_s, during_s = uvloop.run(serve_slow_clients(server, case))
     assert during_s < max(SLOWER * before_s, NOISE_S)
 

@@ -61,6 +61,12 @@ class Line:
         return self.seen
 
 
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The password of the owner costs next to nothing."""
+    monkeypatch.setattr("parlour.chat.passwords.PARAMETERS", (1, 8, 1))
+
+
 @asynccontextmanager
 async def running(data: Path) -> AsyncIterator[RunningServer]:
     """A server with an owner, `olga`."""

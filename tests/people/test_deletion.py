@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -34,7 +33,7 @@ from tests.support import raw
 from tests.support.server import ServerProcess
 from tests.support.stores import CountedIds
 from tests.support.talk import Client
-from tests.support.timeout import TIMEOUT_S
+from tests.support.timeout import wait_until
 
 
 @pytest.fixture
@@ -316,13 +315,6 @@ def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
         yield server
 
 
-def wait_for(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_a_deletion_is_carried_through_after_a_kill(own_server: ServerProcess) -> None:
     town = Town(own_server)
     browser = join(town, "stella")
@@ -336,7 +328,7 @@ def test_a_deletion_is_carried_through_after_a_kill(own_server: ServerProcess) -
         own_server.start()
     link = town.invitation()
     form = {"name": "stella", "display": "", "password": PASSWORD}
-    wait_for(lambda: town.browser().post(link, data=form).status_code == 303)  # it is free when all is done
+    wait_until(lambda: town.browser().post(link, data=form).status_code == 303)  # it is free when all is done
     for room in rooms:
         assert texts(town, room) == [(DELETED_NAME, None)] * 100
     town.close()

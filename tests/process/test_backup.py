@@ -19,6 +19,7 @@ import apsw
 import httpx
 import pytest
 
+from tests.support.commands import run_text
 from tests.support.faulty_disk import small_disk
 from tests.support.server import ROOT, ServerProcess
 from tests.support.timeout import TIMEOUT_S
@@ -31,8 +32,7 @@ ENVIRONMENT = {**{name: value for name, value in os.environ.items() if not name.
 
 
 def parlour(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "parlour", *map(str, arguments)]
-    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    return run_text(arguments)
 
 
 def say(server: ServerProcess, *texts: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support.terminal import clean_environment, parlour_command
-from tests.support.timeout import TIMEOUT_S
+from tests.support.timeout import TIMEOUT_S, wait_until
 
 REDIRECTIONS = {
     "stdin closed": "<&-",
@@ -36,11 +35,8 @@ def running(command: list[str], path: Path, stdout: int = subprocess.PIPE) -> It
     """A server that is up as soon as its Unix socket is; it must end with 0."""
     process = subprocess.Popen(command, env=clean_environment(), stdout=stdout, stderr=subprocess.PIPE)
     try:
-        deadline = time.monotonic() + TIMEOUT_S
-        while not path.exists():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            os.sched_yield()
+        wait_until(lambda: path.exists() or process.poll() is not None)
+        assert path.exists(), process.communicate()
         yield process
         process.terminate()
         assert process.wait(TIMEOUT_S) == 0

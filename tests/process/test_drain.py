@@ -17,6 +17,7 @@ from tests.support import raw
 from tests.support.certificates import make_certificate
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
+from tests.support.timeout import wait_until
 
 MANY = "/api/v1/stream"
 PROMPT_S = 15
@@ -180,8 +181,7 @@ def test_a_reader_that_takes_nothing_is_cut_off_by_a_second_signal(server: Serve
         sock.connect(("127.0.0.1", server.port))
         Client(sock).send(raw.head("GET", "/lobby?follow=1&format=ndjson&since=0")).head()  # and then it does not read
         os.kill(server.pid, signal.SIGTERM)
-        while "stopping" not in server.log:
-            os.sched_yield()
+        wait_until(lambda: "stopping" in server.log)
         os.kill(server.pid, signal.SIGTERM)
         assert server.wait() == 0
     assert "cut_off=1" in server.log

@@ -12,7 +12,6 @@ import socket
 import ssl
 import struct
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from tests.support import raw
 from tests.support.certificates import make_certificate
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
-from tests.support.timeout import TIMEOUT_S
+from tests.support.timeout import wait_until
 
 WARM_UP = 250
 """Every kind from every address, and more."""
@@ -140,18 +139,18 @@ class Visitor:
 
         The loop closes a socket in the turn after that in which it has told of the loss of its connection.
         """
-        deadline = time.monotonic() + TIMEOUT_S
-        seen = len(self._reports())
-        while time.monotonic() < deadline:
+        most = {"connections": 0, "gc_objects": most_objects, "descriptors": most_descriptors}
+        sizes: dict[str, int] = {}
+
+        def is_at_rest() -> bool:
+            seen = len(self._reports())
             os.kill(self._server.pid, signal.SIGUSR1)
-            while len(reports := self._reports()) == seen and time.monotonic() < deadline:
-                os.sched_yield()
-            seen = len(reports)
-            sizes: dict[str, int] = json.loads(reports[-1])
-            most = {"connections": 0, "gc_objects": most_objects, "descriptors": most_descriptors}
-            if all(sizes[name] <= number for name, number in most.items()):
-                return sizes
-        raise AssertionError(f"it does not come to rest: {sizes}")
+            wait_until(lambda: len(self._reports()) > seen)
+            sizes.update(json.loads(self._reports()[-1]))
+            return all(sizes[name] <= number for name, number in most.items())
+
+        wait_until(is_at_rest, lambda: f"it does not come to rest: {sizes}")
+        return sizes
 
     def _reports(self) -> list[str]:
         return re.findall(r'^.*"event": "sizes".*}$', self._server.log, re.MULTILINE)

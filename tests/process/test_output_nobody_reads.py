@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ from tests.support import raw
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
 from tests.support.terminal import clean_environment
-from tests.support.timeout import TIMEOUT_S
+from tests.support.timeout import TIMEOUT_S, wait_until
 
 LIMIT_BYTES = 1 << 20
 """As much as waits for a reader of the log (docs/operations.md)."""
@@ -213,14 +212,6 @@ def test_a_log_on_a_full_disk_goes_on_where_it_stopped_when_there_is_room(tmp_pa
             disk.leave(10_000)
             ask(server, 20)
             disk.free()
-            until(lambda: file.read_text().count('"request"') == 20)
+            wait_until(lambda: file.read_text().count('"request"') == 20)
         events = [json.loads(line)["event"] for line in file.read_text().splitlines()]
     assert events == ["started", *["request"] * 20, "stopping", "stopped"]
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        os.sched_yield()

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import ssl
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tests.support import raw
 from tests.support.certificates import make_certificate
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
-from tests.support.timeout import TIMEOUT_S
+from tests.support.timeout import wait_until
 
 SIZES = {
     "accounts", "accounts_with_something_open", "credentials_known", "rooms_with_policy", "tickets",
@@ -30,11 +29,12 @@ SIZES = {
 
 def wait_for_log(server: ServerProcess, pattern: str, count: int = 1) -> list[str]:
     """Wait until so many lines of the log match."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while len(found := re.findall(pattern, server.log, re.MULTILINE)) < count:
-        assert time.monotonic() < deadline, f"{pattern} does not come\n{server.log}"
-        os.sched_yield()
-    return found
+
+    def found() -> list[str]:
+        return re.findall(pattern, server.log, re.MULTILINE)
+
+    wait_until(lambda: len(found()) >= count, lambda: f"{pattern} does not come\n{server.log}")
+    return found()
 
 
 def trusting(certificate: Path) -> ssl.SSLContext:

@@ -16,15 +16,6 @@ from tests.support.server import ServerProcess, own_kb
 BIG = "x" * 7_900
 
 
-def flood(server: ServerProcess, room: str, count: int) -> int:
-    """Send BIG so many times, all of them under way at once, and wait until they are stored; gives `count`."""
-    send = raw.ws_frame(json.dumps({"op": "send", "room": room, "text": BIG}).encode())
-    with raw.connected(server.port) as sock:
-        sock.sendall(raw.head("GET", "/api/v1/stream", *raw.UPGRADE) + send * count)
-        raw.read_until(sock, lambda data: data.count(b'"type":"ack"') == count)
-    return count
-
-
 def read_to(sock: socket.socket, transport: raw.Transport, received: bytes, seq: int) -> bytes:
     """All that was received, once the event with this seq is complete in it."""
     while b'"seq":%d,' % seq not in received[-20_000:]:
@@ -46,7 +37,7 @@ def test_reader_that_sleeps_through_megabytes_gets_every_event_once_when_it_wake
         heard = b"HTTP\r\n\r\n"
         total = 0
         for _ in range(6):
-            total += flood(server, room, 100)
+            total += len(say(server, room, *[BIG] * 100))
             heard = read_to(awake, transport, heard, total)
         late = read_to(sleepy, transport, b"HTTP\r\n\r\n", total)
     assert raw.events(transport, late) == raw.events(transport, heard)
@@ -54,17 +45,17 @@ def test_reader_that_sleeps_through_megabytes_gets_every_event_once_when_it_wake
 
 
 def test_hundred_sleeping_readers_cost_little_memory(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path / "data") as server:
+    with ServerProcess(tmp_path / "data", fresh=True) as server:
         sleepers: list[socket.socket] = []
         for _ in range(100):
             sock = socket.create_connection(("127.0.0.1", server.port), 10)
             sock.sendall(raw.ask(raw.TRANSPORTS[0], "heavy", 0, ""))
             raw.read_until(sock, raw.is_caught_up(raw.TRANSPORTS[0]))
             sleepers.append(sock)
-        flood(server, "heavy", 50)
+        say(server, "heavy", *[BIG] * 50)
         before = own_kb(server.pid)
         for _ in range(10):
-            flood(server, "heavy", 50)  # 4 MB in all; a queue for each reader would be 400 MB
+            say(server, "heavy", *[BIG] * 50)  # 4 MB in all; a queue for each reader would be 400 MB
         grown = own_kb(server.pid) - before
         for sock in sleepers:
             sock.close()
@@ -82,7 +73,7 @@ def test_reader_that_takes_nothing_is_closed_and_the_others_stay(tmp_path: Path)
             raw.read_until(sock, raw.is_caught_up(raw.TRANSPORTS[0]))
         heard, total = b"HTTP\r\n\r\n", 0
         for _ in range(12):  # more than the buffers of both kernels take
-            total += flood(server, "stuck", 50)
+            total += len(say(server, "stuck", *[BIG] * 50))
             heard = read_to(well, raw.TRANSPORTS[0], heard, total)
         poller = select.poll()
         poller.register(stuck, select.POLLRDHUP)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from parlour.client.stored_tokens import FILE
 from tests.people.house import PASSWORD
+from tests.support.commands import run_text
 from tests.support.terminal import Terminal, clean_environment, parlour_command
-from tests.support.timeout import TIMEOUT_S
 
 TYPED = f"olga\n{PASSWORD}\n"
 """What is typed to sign in as the owner of a town."""
@@ -24,16 +24,7 @@ class Machine:
 
     def run(self, *arguments: str, typed: str | bytes = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """A command in a pipe."""
-        return subprocess.run(
-            parlour_command(*arguments),
-            input=typed if isinstance(typed, str) else typed.decode("latin-1"),
-            capture_output=True,
-            timeout=TIMEOUT_S,
-            env=self.environment(**environment),
-            check=False,
-            text=True,
-            encoding="utf-8" if isinstance(typed, str) else "latin-1",
-        )
+        return run_text(arguments, typed, self.environment(**environment))
 
     def terminal(self, *arguments: str, **environment: str) -> Terminal:
         """A command on a terminal."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.nursery import Forked, nursery
 from tests.support.timeout import TIMEOUT_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,9 +23,11 @@ ROOT = Path(__file__).resolve().parents[2]
 class ServerProcess:
     """`parlour serve` on a free port of 127.0.0.1, with its data in `data` and its standard error in `<data>.log`.
 
-    Limits of rate are off unless `rate_limits` is true; `options` are further arguments of the command. The port of the
-    first start is kept by later ones, so that clients can come back. `under` is a command that becomes the server, and
-    `stderr` a descriptor that takes the place of the log file. As a context manager it starts and stops.
+    Limits of rate are off unless `rate_limits` is true, and hashes of passwords cost next to nothing unless
+    it is `fresh`: a start by exec, and no fork of tests/support/nursery.py. `options` are further arguments of the
+    command. The port of the first start is kept by later ones, so that clients can come back. `under` is a command that
+    becomes the server, a fresh one; `stderr` is a descriptor that takes the place of the log file. As a context manager
+    it starts and stops.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class ServerProcess:
         data: Path,
         *options: str,
         rate_limits: bool = False,
+        fresh: bool = False,
         under: Sequence[str] = (),
         stderr: int | None = None,
     ) -> None:
@@ -39,10 +43,11 @@ class ServerProcess:
         self.log_file = data.with_name(data.name + ".log")
         self.options = options
         self.rate_limits = rate_limits
+        self.fresh = fresh or bool(under)
         self.under = under
         self.stderr = stderr
         self.port = 0
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | Forked | None = None
 
     @property
     def url(self) -> str:
@@ -76,17 +81,19 @@ class ServerProcess:
         """Start it and wait until it accepts connections. Raises AssertionError with its log if it does not."""
         assert self.process is None, "the server is running"
         limits = "on" if self.rate_limits else "off"
-        command = [sys.executable, "-m", "parlour", "serve", "--port", str(self.port), "--data", str(self.data)]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PARLOUR_")}
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self.under, *command, "--rate-limits", limits, *self.options],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log if self.stderr is None else self.stderr,
-                text=True,
-                env=environment | {"PYTHONPATH": str(ROOT / "src")},
-            )
+        arguments = [
+            "serve",
+            "--port",
+            str(self.port),
+            "--data",
+            str(self.data),
+            "--rate-limits",
+            limits,
+            *self.options,
+        ]
+        with self.log_file.open("ab") as log, open(os.devnull) as nothing:
+            stderr = log.fileno() if self.stderr is None else self.stderr
+            self.process = self._started(arguments, nothing.fileno(), stderr)
         output = self.process.stdout
         assert output is not None
         line = output.readline() if select.select([output], [], [], TIMEOUT_S)[0] else ""
@@ -95,6 +102,21 @@ class ServerProcess:
             raise AssertionError(f"the server did not start: {line!r}\n{self.log}")
         self.port = int(line.rsplit(":", 1)[1])
         return self
+
+    def _started(self, arguments: list[str], stdin: int, stderr: int) -> subprocess.Popen[str] | Forked:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PARLOUR_")}
+        environment = kept | {"PYTHONPATH": str(ROOT / "src")}
+        reader, writer = os.pipe()
+        stdout = os.fdopen(reader, encoding="utf-8")
+        try:
+            if not self.fresh:
+                return nursery().start(arguments, environment, (stdin, writer, stderr), stdout)
+            command = [*self.under, sys.executable, "-m", "parlour", *arguments]
+            process = subprocess.Popen(command, stdin=stdin, stdout=writer, stderr=stderr, text=True, env=environment)
+            process.stdout = stdout
+            return process
+        finally:
+            os.close(writer)
 
     def stop(self) -> int:
         """Ask it to end (SIGTERM), wait, and give its exit code; nothing happens if it is not running."""
@@ -139,7 +161,10 @@ class ServerProcess:
 
 
 def own_kb(pid: int) -> int:
-    """The private memory of a process, without mapped files: its part of those grows when another process ends."""
+    """The private memory of a process, without mapped files: its part of those grows when another process ends.
+
+    The server has to be a fresh one, which shares its memory with no other.
+    """
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
         if line.startswith("Pss_Anon:"):
             return int(line.split()[1])
