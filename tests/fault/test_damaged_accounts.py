@@ -12,6 +12,7 @@ import pytest
 
 from parlour.store.sqlite.check import check
 from tests.people.server import Town
+from tests.support.records import as_image
 from tests.support.server import ServerProcess
 from tests.support.timeout import TIMEOUT_S
 
@@ -39,16 +40,23 @@ def _another_column(database: Path) -> None:
     database.write_bytes(data.replace(b"display TEXT NOT NULL", b"displax TEXT NOT NULL"))
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a server with people, which has stopped."""
+    with ServerProcess(tmp_path_factory.mktemp("made") / "data") as server:
+        Town(server).close()
+    return server.data
+
+
 @pytest.mark.parametrize("damage", [_zero, _no_text, _another_column])
 def test_a_server_whose_accounts_cannot_be_read_does_not_start_and_names_the_file(
-    tmp_path: Path, damage: Callable[[Path], None]
+    tmp_path: Path, made: Path, damage: Callable[[Path], None]
 ) -> None:
-    with ServerProcess(tmp_path / "data") as server:
-        Town(server).close()
-    damage(server.data / "parlour.db")
-    assert not check(server.data).is_ok
-    command = [sys.executable, "-m", "parlour", "serve", "--port", "0", "--data", str(server.data)]
+    data = as_image(made, tmp_path / "data")
+    damage(data / "parlour.db")
+    assert not check(data).is_ok
+    command = [sys.executable, "-m", "parlour", "serve", "--port", "0", "--data", str(data)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == CANNOT_START
-    assert f"The accounts in {server.data}/parlour.db cannot be read" in done.stderr
+    assert f"The accounts in {data}/parlour.db cannot be read" in done.stderr
     assert "uncaught" not in done.stderr

@@ -60,7 +60,10 @@ async def test_a_full_disk_refuses_sends_serves_readers_and_recovers_by_itself(
         assert figures.refused >= ROUNDS * REFUSALS
 
 
-@pytest.mark.parametrize("kind", DISKS.values(), ids=DISKS.keys())
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, id=name, marks=[pytest.mark.long] * (name != list(DISKS)[-1])) for name, kind in DISKS.items()],
+)
 def test_a_server_is_ready_again_without_a_send_when_there_is_room(
     tmp_path: Path, kind: Callable[[Path], AbstractContextManager[SmallDisk]]
 ) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import tempfile
 from asyncio import Future, Task
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -42,10 +41,10 @@ from tests.simulation.loop import SimulatedLoop, World
 from tests.simulation.machine import DAY_MS, TUNING, Machine, Replaced
 from tests.simulation.network import Network, Weather
 from tests.simulation.owner import CLOSED, Owner, sends_of, wrong_about
+from tests.support.memory import directory_in_memory
 
 ACKS = 30
 ROOMS = ("red", "green", "blue")
-MEMORY = Path("/dev/shm")  # noqa: S108
 
 RECOVERY_S = 200.0
 """Without faults everything comes to rest within this time: longer than any deadline of the server."""
@@ -176,7 +175,7 @@ class Run:
     def run(self) -> Result:
         complaints = _Complaints(self)
         logger = logging.getLogger("parlour")
-        with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as root:
+        with directory_in_memory() as root:
             self.disk = Disk(self.world, Path(root))
             self.machine = Machine(
                 self.world,

@@ -16,6 +16,15 @@ from tests.support.server import ServerProcess, own_kb
 BIG = "x" * 7_900
 
 
+def flood(server: ServerProcess, room: str, count: int) -> int:
+    """Send BIG so many times, all of them under way at once, and wait until they are stored; gives `count`."""
+    send = raw.ws_frame(json.dumps({"op": "send", "room": room, "text": BIG}).encode())
+    with raw.connected(server.port) as sock:
+        sock.sendall(raw.head("GET", "/api/v1/stream", *raw.UPGRADE) + send * count)
+        raw.read_until(sock, lambda data: data.count(b'"type":"ack"') == count)
+    return count
+
+
 def read_to(sock: socket.socket, transport: raw.Transport, received: bytes, seq: int) -> bytes:
     """All that was received, once the event with this seq is complete in it."""
     while b'"seq":%d,' % seq not in received[-20_000:]:
@@ -37,7 +46,7 @@ def test_reader_that_sleeps_through_megabytes_gets_every_event_once_when_it_wake
         heard = b"HTTP\r\n\r\n"
         total = 0
         for _ in range(6):
-            total += len(say(server, room, *[BIG] * 100))
+            total += flood(server, room, 100)
             heard = read_to(awake, transport, heard, total)
         late = read_to(sleepy, transport, b"HTTP\r\n\r\n", total)
     assert raw.events(transport, late) == raw.events(transport, heard)
@@ -52,10 +61,10 @@ def test_hundred_sleeping_readers_cost_little_memory(tmp_path: Path) -> None:
             sock.sendall(raw.ask(raw.TRANSPORTS[0], "heavy", 0, ""))
             raw.read_until(sock, raw.is_caught_up(raw.TRANSPORTS[0]))
             sleepers.append(sock)
-        say(server, "heavy", *[BIG] * 50)
+        flood(server, "heavy", 50)
         before = own_kb(server.pid)
         for _ in range(10):
-            say(server, "heavy", *[BIG] * 50)  # 4 MB in all; a queue for each reader would be 400 MB
+            flood(server, "heavy", 50)  # 4 MB in all; a queue for each reader would be 400 MB
         grown = own_kb(server.pid) - before
         for sock in sleepers:
             sock.close()
@@ -73,7 +82,7 @@ def test_reader_that_takes_nothing_is_closed_and_the_others_stay(tmp_path: Path)
             raw.read_until(sock, raw.is_caught_up(raw.TRANSPORTS[0]))
         heard, total = b"HTTP\r\n\r\n", 0
         for _ in range(12):  # more than the buffers of both kernels take
-            total += len(say(server, "stuck", *[BIG] * 50))
+            total += flood(server, "stuck", 50)
             heard = read_to(well, raw.TRANSPORTS[0], heard, total)
         poller = select.poll()
         poller.register(stuck, select.POLLRDHUP)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests.fault.power.crowd import Crowd, until_checkpoint
 from tests.fault.power.judge import Found, Judge, Verdict, replay
 from tests.fault.power.operations import Record, Told
 from tests.fault.power.server import PLAIN, RecordedServer
+from tests.support.memory import directory_in_memory
 
 _log = logging.getLogger("parlour.power")
 
@@ -42,12 +42,10 @@ class History:
 def recorded(root: Path, code: str = PLAIN) -> Iterator[History]:
     """A server below `root`, not started, with what is there as its past; killed in the end if it lives.
 
-    Images are opened in memory if there is a place for that, for the speed: their own syncs prove nothing.
+    Images are opened in memory, for the speed: their own syncs prove nothing.
     """
     root.mkdir(exist_ok=True)
-    memory = Path("/dev/shm")  # noqa: S108
-    place = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
-    with place as scratch, RecordedServer(root, code=code) as server:
+    with directory_in_memory() as scratch, RecordedServer(root, code=code) as server:
         yield History(server, Judge(Path(scratch) / "image"))
 
 

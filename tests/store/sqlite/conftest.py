@@ -1,10 +1,21 @@
-"""Writers without idle work, or with a short lock timeout, for tests that need it."""
+"""Databases in memory; and writers without idle work, or with a short lock timeout, for tests that need it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from tests.support.memory import directory_in_memory
 from tests.support.stores import TUNING
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In memory: hundreds of databases are opened here, and how a disk keeps them is tried in `tests/fault`."""
+    with directory_in_memory() as place:
+        yield Path(place)
 
 
 @pytest.fixture
