@@ -48,6 +48,9 @@ _LINE_IS_DOWN = (
 """What Chromium itself writes to the console while a server is away."""
 
 
+IS_LINE = "(state) => document.getElementById('connection')?.dataset.state === state"
+"""Whether the page says that its line is in a state. Functions are asked again in each frame, selectors less often."""
+
 _running: list[Browser] = []
 """The running browser, if there is one: Playwright cannot run two in one thread."""
 
@@ -113,7 +116,7 @@ class Person:
 
     def wait_for_line(self, state: str) -> None:
         """Wait until the page says that its line is in this state."""
-        self.page.wait_for_selector(f"#connection[data-state={state}]")
+        self.page.wait_for_function(IS_LINE, arg=state)
 
     def write(self, text: str, name: str | None = None) -> None:
         """Write a message as with the keyboard, and send it with Enter."""

@@ -99,6 +99,14 @@ def own_server(tmp_path: Path) -> Iterator[ServerProcess]:
         server.kill()
 
 
+def lose(server: ServerProcess, *people: Person) -> None:
+    """Kill a server, and wait until the pages that these people look at say so, which they do after a second."""
+    server.kill()
+    for person in people:
+        person.page.clock.run_for(1000)
+        person.wait_for_line("retrying")
+
+
 _rooms = count(1)
 
 
@@ -126,8 +134,8 @@ def say(server: ServerProcess) -> Iterator[Callable[..., int]]:
 def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
     """Open a page as a new person: `visit(path, **context options)`; waits until it is live if scripts are on.
 
-    The clock of the page can be wound if `has_clock` is true. What reads the page of another server than that of the
-    session, which may be killed, comes back to it soon.
+    The clock of the page can be wound if `has_clock` is true. So can that of a page of another server than that of the
+    session, which may be killed; such a page comes back soon.
     """
     people: list[Person] = []
 
@@ -138,7 +146,7 @@ def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
         people.append(person)
         if at is not server:
             person.context.add_init_script(SOON)
-        if has_clock:
+        if has_clock or at is not server:
             person.page.clock.install()
         person.page.goto(path)
         if live and options.get("java_script_enabled", True):

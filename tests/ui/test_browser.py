@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from tests.support.browser import Person
 from tests.support.server import ServerProcess
 from tests.support.timeout import TIMEOUT_S
 from tests.support.ui import parse
+from tests.ui.conftest import lose
+from tests.ui.test_fits import OUTSIDE
 from tests.ui.test_page import HOSTILE
 
 Visit = Callable[..., Person]
@@ -51,8 +52,7 @@ def test_server_when_killed_and_started_again_costs_no_message_and_repeats_none(
         alice.write(f"before {round_}", name="Alice")
         said.append(f"before {round_}")
         bob.see(*said)
-        own_server.kill()
-        alice.wait_for_line("retrying")
+        lose(own_server, alice)
         alice.write(f"into the dark {round_}")
         alice.write(f"and again {round_}")
         expect(alice.page.locator("#outbox li")).to_have_count(2)
@@ -69,7 +69,11 @@ def test_line_when_it_is_down_is_shown_as_it_is(visit: Visit, own_server: Server
     alice = visit("/lobby", at=own_server)
     words = alice.page.locator("#connection .words")
     expect(words).to_have_text("Live")
-    own_server.kill()
+    alice.context.set_offline(True)
+    expect(words).to_have_text("Offline")
+    alice.context.set_offline(False)
+    expect(words).to_have_text("Live")
+    lose(own_server, alice)
     expect(words).to_have_text("Reconnecting…")
     alice.context.set_offline(True)
     expect(words).to_have_text("Offline")
@@ -83,8 +87,7 @@ def test_message_when_the_page_is_reloaded_before_it_was_sent_is_sent_once(
     visit: Visit, own_server: ServerProcess
 ) -> None:
     alice = visit("/lobby", at=own_server)
-    own_server.kill()
-    alice.wait_for_line("retrying")
+    lose(own_server, alice)
     alice.write("Remember me", name="Alice")
     alice.page.fill("#message", "half a thought")
     own_server.start()
@@ -93,20 +96,6 @@ def test_message_when_the_page_is_reloaded_before_it_was_sent_is_sent_once(
     expect(alice.page.locator("#outbox li")).to_have_count(0)
     assert alice.page.input_value("#message") == "half a thought"
     assert httpx.get(f"{own_server.url}/lobby?format=json", timeout=TIMEOUT_S).json()["head_seq"] == 1
-
-
-def test_log_when_it_was_replaced_is_shown_from_its_newest_page(visit: Visit, own_server: ServerProcess) -> None:
-    alice = visit("/lobby", at=own_server)
-    alice.write("In the old log")
-    alice.see("In the old log")
-    own_server.kill()
-    shutil.rmtree(own_server.data)
-    own_server.start()
-    httpx.post(f"{own_server.url}/lobby", content="In the new log", timeout=TIMEOUT_S).raise_for_status()
-    alice.see("In the new log")
-    alice.wait_for_line("live")
-    alice.write("Here too")
-    alice.see("In the new log", "Here too")
 
 
 def test_person_when_scripts_are_off_talks_with_the_form(visit: Visit, room: str) -> None:
@@ -265,7 +254,7 @@ def test_policy_when_a_page_would_make_html_from_a_string_stops_it(visit: Visit,
 
 
 def test_list_of_rooms_when_something_is_said_shows_it(visit: Visit, own_server: ServerProcess) -> None:
-    alice = visit("/first", at=own_server, has_clock=True)
+    alice = visit("/first", at=own_server)
     page, asked = alice.page, list[str]()
     page.on("request", lambda request: asked.append(request.url) if "/api/v1/rooms" in request.url else None)
     rooms, times = page.locator(".rooms bdi"), page.locator(".rooms time")
@@ -367,27 +356,6 @@ def test_times_when_shown_are_those_of_the_reader(visit: Visit, say: Say, room: 
     assert utc.page.locator("#messages .message time").text_content() == at[11:16]
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["live", "without scripts"])
-def test_page_when_narrow_or_wide_never_scrolls_sideways(visit: Visit, say: Say, room: str, *, scripts: bool) -> None:
-    long = room.ljust(64, "m")
-    say(long, "x" * 3000, "n" * 64)
-    say(long, "https://example.net/" + "y" * 500, "W" * 64)
-    say(long, "\t".join(["tab"] * 80))
-    alice = visit(f"/{long}", java_script_enabled=scripts)
-    for width in (1440, 768, 360, 320):
-        alice.page.set_viewport_size({"width": width, "height": 640})
-        if width < 960:
-            alice.page.click(".menu")
-            expect(alice.page.locator(".side")).to_be_visible()
-            assert _overflow(alice) <= 0, width
-            alice.page.click(".close")
-            expect(alice.page.locator(".side")).to_be_hidden()
-        assert _overflow(alice) <= 0, width
-        box = alice.page.locator(".send").bounding_box()
-        assert box is not None
-        assert box["x"] + box["width"] <= width
-
-
 def test_text_when_it_is_too_long_says_so_on_a_line_of_its_own_where_it_is_narrow(visit: Visit, room: str) -> None:
     alice = visit(f"/{room}", viewport={"width": 360, "height": 640})
     alice.page.fill("#message", "x" * 17_000)
@@ -398,7 +366,7 @@ def test_text_when_it_is_too_long_says_so_on_a_line_of_its_own_where_it_is_narro
     assert hint["width"] > 300
     assert hint["height"] < 30
     assert hint["y"] + hint["height"] <= name["y"]
-    assert _overflow(alice) <= 0
+    assert alice.page.evaluate(OUTSIDE) == []
 
 
 def test_text_when_it_is_not_latin_is_measured_as_the_server_measures_it(visit: Visit, room: str) -> None:
@@ -410,15 +378,6 @@ def test_text_when_it_is_not_latin_is_measured_as_the_server_measures_it(visit: 
     expect(alice.page.locator("#message")).to_have_value("ж" * 8193)
     alice.page.fill("#message", "ж" * 8000)
     expect(alice.page.locator("#hint")).to_have_text("384 bytes left")
-
-
-def _overflow(person: Person) -> int:
-    """How far anything sticks out of the window or of the timeline, in CSS pixels."""
-    found: int = person.page.evaluate(
-        """() => Math.max(...[document.documentElement, document.getElementById("scroller")].map(
-            (node) => node.scrollWidth - node.clientWidth))"""
-    )
-    return found
 
 
 def test_commands_when_a_proxy_hides_its_port_have_the_address_that_the_reader_has(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.server import ServerProcess
 from tests.ui.conftest import AnyTab, Say, Visit
@@ -82,7 +83,7 @@ def test_page_in_every_state_and_size_fits(tab: AnyTab, server: ServerProcess, p
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["live", "without scripts"])
-def test_page_at_every_size_shows_the_name_the_messages_and_the_composer(
+def test_page_at_every_size_shows_the_name_the_messages_the_composer_and_the_panel(
     visit: Visit, paths: dict[str, str], *, scripts: bool
 ) -> None:
     person = visit(paths["live"], java_script_enabled=scripts)
@@ -95,6 +96,14 @@ def test_page_at_every_size_shows_the_name_the_messages_and_the_composer(
             assert shape["name"] >= 48, what
             assert shape["room"] >= 72, f"no place for messages: {what}"
             assert shape["foot"] == pytest.approx(height, abs=1), what
+            if state == "live":
+                assert person.page.evaluate(OUTSIDE) == [], what
+                if width < 960:
+                    person.page.click(".menu")
+                    expect(person.page.locator(".side")).to_be_visible()
+                    assert person.page.evaluate(OUTSIDE) == [], what
+                    person.page.click(".close")
+                    expect(person.page.locator(".side")).to_be_hidden()
 
 
 def test_form_when_refused_fits_too(visit: Visit, room: str) -> None:

@@ -14,7 +14,7 @@ from tests.support.browser import Person
 from tests.support.plain_nginx import plain_nginx
 from tests.support.server import ServerProcess
 from tests.support.timeout import TIMEOUT_S
-from tests.ui.conftest import SOON
+from tests.ui.conftest import SOON, lose
 
 Say = Callable[..., int]
 
@@ -173,15 +173,6 @@ def test_page_when_it_is_woken_on_a_dead_line_finds_that_out_at_once(
             alice.see(*said)
 
 
-def test_page_when_its_browser_knows_no_network_is_not_live(visitors: Visitors, own_room: str) -> None:
-    alice = visitors(own_room)
-    alice.wait_for_line("live")
-    alice.context.set_offline(True)
-    alice.wait_for_line("offline")
-    alice.context.set_offline(False)
-    alice.wait_for_line("live")
-
-
 @pytest.mark.parametrize("upgrades", ["pass", "502"], ids=["socket", "stream"])
 def test_message_when_it_is_sent_on_a_dead_line_is_stored_once_and_soon(
     visitors: Visitors, server: ServerProcess, room: str, upgrades: str
@@ -204,7 +195,7 @@ def test_message_when_it_is_sent_on_a_dead_line_is_stored_once_and_soon(
 def test_strip_when_there_is_no_line_says_what_waits_after_five_seconds_and_goes_when_all_is_well(
     visit: Callable[..., Person], own_server: ServerProcess
 ) -> None:
-    alice = visit("/lobby", at=own_server, has_clock=True)
+    alice = visit("/lobby", at=own_server)
     page, strip = alice.page, alice.page.locator("#strip")
     page.evaluate(
         """() => {
@@ -213,8 +204,7 @@ def test_strip_when_there_is_no_line_says_what_waits_after_five_seconds_and_goes
             new MutationObserver(() => window.said.push(node.textContent)).observe(node, { childList: true });
         }"""
     )
-    own_server.kill()
-    alice.wait_for_line("retrying")
+    lose(own_server, alice)
     page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
     expect(strip).to_be_hidden()
     page.clock.run_for(6000)
@@ -236,9 +226,8 @@ def test_strip_when_there_is_no_line_says_what_waits_after_five_seconds_and_goes
 
 
 def test_everything_that_waits_when_discarded_is_gone(visit: Callable[..., Person], own_server: ServerProcess) -> None:
-    alice = visit("/lobby", at=own_server, has_clock=True)
-    own_server.kill()
-    alice.wait_for_line("retrying")
+    alice = visit("/lobby", at=own_server)
+    lose(own_server, alice)
     alice.write("one", name="Alice")
     alice.write("two")
     alice.page.clock.run_for(STRIP_MS)
@@ -256,11 +245,10 @@ def test_everything_that_waits_when_discarded_is_gone(visit: Callable[..., Perso
 def test_message_that_was_refused_stays_when_all_that_waits_is_discarded(
     visit: Callable[..., Person], own_server: ServerProcess
 ) -> None:
-    alice = visit("/lobby", at=own_server, has_clock=True)
+    alice = visit("/lobby", at=own_server)
     alice.write("line\n" * 401 + "end", name="Alice")
     expect(alice.page.locator("#outbox .failed")).to_have_count(1)
-    own_server.kill()
-    alice.wait_for_line("retrying")
+    lose(own_server, alice)
     alice.write("one")
     alice.page.clock.run_for(STRIP_MS)
     alice.answers_dialogs = True
@@ -276,9 +264,8 @@ def test_message_that_was_refused_stays_when_all_that_waits_is_discarded(
 def test_strip_when_it_is_shown_covers_nothing_and_fits(
     visit: Callable[..., Person], own_server: ServerProcess, width: int
 ) -> None:
-    alice = visit("/lobby", at=own_server, has_clock=True, viewport={"width": width, "height": 640})
-    own_server.kill()
-    alice.wait_for_line("retrying")
+    alice = visit("/lobby", at=own_server, viewport={"width": width, "height": 640})
+    lose(own_server, alice)
     for number in range(12):
         alice.write(f"number {number}", name="Alice")
     alice.page.clock.run_for(STRIP_MS)
@@ -303,10 +290,11 @@ def test_page_when_everything_is_refused_for_a_while_comes_back_by_itself(
 ) -> None:
     with BadProxy(server.port) as proxy:
         proxy.refuses = (refusal, 1)
-        alice = visitors(f"{proxy.url}/{room}")
-        alice.page.wait_for_selector("#connection[data-state=connecting]")
+        alice = visitors(f"{proxy.url}/{room}", has_clock=True)
+        alice.wait_for_line("connecting")
         alice.write("first", name="Alice")
         proxy.refuses = None
+        alice.page.clock.run_for(1500)
         alice.see("first")
         alice.wait_for_line("live")
 
@@ -316,11 +304,12 @@ def test_page_when_its_script_and_style_are_refused_for_a_while_asks_for_them_ag
 ) -> None:
     with BadProxy(server.port) as proxy:
         proxy.refuses_parts = (429, 1)
-        alice = visitors(f"{proxy.url}/{room}")
+        alice = visitors(f"{proxy.url}/{room}", has_clock=True)
         expect(alice.page.locator("#connection")).to_contain_text("Not live.")
         assert alice.page.evaluate(STYLED) is False
         alice.page.fill("#message", "typed meanwhile")
         proxy.refuses_parts = None
+        alice.page.clock.run_for(1500)
         alice.wait_for_line("live")
         alice.page.wait_for_function(STYLED)
         assert alice.page.input_value("#message") == "typed meanwhile"

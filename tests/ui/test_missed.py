@@ -8,7 +8,7 @@ import httpx
 from playwright.sync_api import expect
 
 from tests.support.server import ServerProcess
-from tests.ui.conftest import Visit
+from tests.ui.conftest import Visit, lose
 from tests.ui.test_ears_and_fingers import SPOKEN
 
 REPLACED = "The server’s data was replaced: some messages may be missing here."
@@ -24,8 +24,7 @@ def test_page_when_the_data_was_replaced_says_so_once_and_goes_on_saying_so(
     _say(own_server, "before")
     alice = visit("/lobby", at=own_server)
     alice.see("before")
-    own_server.kill()
-    alice.wait_for_line("retrying")
+    lose(own_server, alice)
     shutil.rmtree(own_server.data)
     alice.context.set_offline(True)  # the page comes back when the new log has its message
     own_server.start()
@@ -36,5 +35,7 @@ def test_page_when_the_data_was_replaced_says_so_once_and_goes_on_saying_so(
     expect(rows).to_contain_text(["another world", REPLACED])
     _say(own_server, "and on")
     alice.see("another world", "and on")
-    expect(rows).to_contain_text(["another world", REPLACED, "and on"])
+    alice.write("and I")
+    alice.see("another world", "and on", "and I")
+    expect(rows).to_contain_text(["another world", REPLACED, "and on", "and I"])
     assert alice.page.evaluate(SPOKEN).count(REPLACED) == 1

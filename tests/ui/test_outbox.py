@@ -8,9 +8,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import Person
+from tests.support.browser import IS_LINE, Person
 from tests.support.server import ServerProcess
 from tests.support.timeout import TIMEOUT_S
+from tests.ui.conftest import lose
 
 Visit = Callable[..., Person]
 
@@ -47,8 +48,7 @@ def test_messages_and_draft_when_the_tab_is_closed_come_back_with_the_next_and_a
 ) -> None:
     alice = visit("/lobby", at=own_server)
     alice.page.fill("#name", "Alice")
-    own_server.kill()
-    alice.wait_for_line("retrying")
+    lose(own_server, alice)
     for number in range(3):
         alice.write(f"number {number}")
     alice.page.locator("#message").press_sequentially("half a thought")
@@ -76,16 +76,17 @@ def test_messages_when_their_tab_is_closed_are_taken_over_by_a_tab_that_is_open(
     first = alice.page
     second = _another_tab(alice)
     alice.wait_for_line("live")
-    own_server.kill()
+    lose(own_server, alice)
     for tab in (first, second):
         tab.bring_to_front()
-        tab.wait_for_selector("#connection[data-state=retrying]")
+        tab.wait_for_function(IS_LINE, arg="retrying")
         tab.fill("#message", f"from tab {1 if tab is first else 2}")
         tab.press("#message", "Enter")
         _waits(tab, 1)
     if not says_so:  # a process that dies does not
         first.evaluate("BroadcastChannel.prototype.postMessage = () => {}")
     first.close()
+    second.clock.run_for(6000)  # every five seconds it looks around
     _waits(second, 2)
     own_server.start()
     _waits(second, 0)
@@ -96,10 +97,10 @@ def test_tabs_that_both_have_messages_waiting_send_each_of_them_once(visit: Visi
     alice = visit("/lobby", at=own_server)
     tabs = [alice.page, _another_tab(alice)]
     alice.wait_for_line("live")
-    own_server.kill()
+    lose(own_server, alice)
     for index, tab in enumerate(tabs):
         tab.bring_to_front()
-        tab.wait_for_selector("#connection[data-state=retrying]")
+        tab.wait_for_function(IS_LINE, arg="retrying")
         for number in range(4):
             tab.fill("#message", f"tab {index} number {number}")
             tab.press("#message", "Enter")
@@ -169,16 +170,14 @@ def test_browser_when_a_message_waits_asks_before_closing_and_not_before_or_afte
     alice.page.reload()
     alice.wait_for_line("live")
     assert alice.asked_to_stay == 0
-    own_server.kill()
-    alice.wait_for_line("retrying")
+    lose(own_server, alice)
     alice.write("waits")
     _waits(alice.page, 1)
     own_server.start()
     alice.see("sent", "waits")
     alice.page.reload()
     assert alice.asked_to_stay == 0
-    own_server.kill()
-    alice.wait_for_line("retrying")
+    lose(own_server, alice)
     alice.write("waits again")
     alice.page.close(run_before_unload=True)
     alice.page.wait_for_event("close")

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.people.house import PASSWORD
-from tests.people.server import Town
+from tests.people.server import Town, session_of
 from tests.support.axe import violations_in_both_schemes
 from tests.support.browser import Person
 from tests.support.server import ServerProcess
@@ -23,7 +24,6 @@ LONG = "an-extraordinarily-long-name-WWW"
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     with ServerProcess(tmp_path_factory.mktemp("town") / "data") as running:
         town = Town(running)
-        town.join("maya")
         town.join(LONG)
         yield town
         town.close()
@@ -35,6 +35,13 @@ def person(browser: Browser, town: Town) -> Iterator[Person]:
     yield somebody
     somebody.context.close()
     assert [words for words in somebody.complaints if "status of 4" not in words] == []
+
+
+def _open_as(person: Person, who: httpx.Client, path: str) -> None:
+    """Open a page as somebody who is signed in, with a session of their own."""
+    cookie = {"name": "parlour_session", "value": session_of(who), "url": str(who.base_url)}
+    person.context.add_cookies([cookie])  # type: ignore[list-item]
+    person.page.goto(path)
 
 
 def _sign_in(person: Person, name: str, path: str = "/") -> None:
@@ -133,7 +140,7 @@ def test_all_pages_show_times_in_the_time_zone_of_the_account(town: Town, browse
     guest = town.browser().get("/rooms").text
     assert " UTC</time>" in guest
     person = Person(browser, base_url=town.url, locale="en-GB", timezone_id="America/New_York")
-    _sign_in(person, "tomo", "/far-east")
+    _open_as(person, tokyo, "/far-east")
     person.wait_for_line("live")
     message = person.page.locator("#messages .message:has-text('hello from tomorrow')")
     expect(message.locator("time")).to_have_text(f"{there:%H:%M}")
@@ -144,7 +151,7 @@ def test_all_pages_show_times_in_the_time_zone_of_the_account(town: Town, browse
 def test_page_without_scripts_when_a_form_far_down_is_refused_shows_its_error(town: Town, browser: Browser) -> None:
     options = {"java_script_enabled": False, "viewport": {"width": 360, "height": 640}}
     person = Person(browser, base_url=town.url, **options)
-    _sign_in(person, "maya", "/account")
+    _open_as(person, town.join("maya"), "/account")
     page = person.page
     for do, field, values in (
         ("password", "old", {"old": "not this one", "password": PASSWORD}),
@@ -164,20 +171,16 @@ def test_page_without_scripts_when_a_form_far_down_is_refused_shows_its_error(to
 
 @pytest.mark.parametrize("transport", ["socket", "stream", "poll"])
 def test_page_when_its_session_ends_says_so_and_sends_nothing_as_a_guest(
-    town: Town, person: Person, browser: Browser, transport: str
+    town: Town, person: Person, transport: str
 ) -> None:
-    room = f"ended-{transport}"
-    _sign_in(person, "maya", f"/{room}")
-    person.page.evaluate("(name) => sessionStorage.setItem('parlour:transport', JSON.stringify(name))", transport)
-    person.page.reload()
+    name, elsewhere = f"jana-{transport}", town.browser()
+    person.context.add_init_script(f"""sessionStorage.setItem("parlour:transport", '"{transport}"')""")
+    _open_as(person, town.join(name), f"/ended-{transport}")
     person.wait_for_line("live")
     person.write("as myself")
     person.see("as myself")
-    elsewhere = Person(browser, base_url=town.url)
-    _sign_in(elsewhere, "maya", "/account")
-    elsewhere.page.click("text=Sign out everywhere else")
-    elsewhere.page.wait_for_selector(".done")
-    elsewhere.context.close()
+    assert elsewhere.post("/login", data={"name": name, "password": PASSWORD}).status_code == 303
+    assert 'class="done"' in elsewhere.post("/account", data={"do": "others"}).text
     person.write("for later")
     expect(person.page.locator("#strip .words")).to_have_text("You are signed out. 1 message waits.")
     expect(person.page.locator("#connection .words")).to_have_text("Signed out")
@@ -187,8 +190,8 @@ def test_page_when_its_session_ends_says_so_and_sends_nothing_as_a_guest(
     person.page.click("#strip .retry")
     expect(person.page.locator("#strip .words")).to_have_text("You are signed out. 1 message waits.")
     person.page.click("#strip a")
-    person.page.fill("#name", "maya")
+    person.page.fill("#name", name)
     person.page.fill("#password", PASSWORD)
     person.page.click("main button")
     person.see("as myself", "for later")
-    assert set(person.page.locator("#messages .name").all_text_contents()) == {"maya"}
+    assert set(person.page.locator("#messages .name").all_text_contents()) == {name}

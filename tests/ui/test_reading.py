@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.support.server import ServerProcess
 from tests.support.ui import sample_page, text_of
-from tests.ui.conftest import AnyTab, Say, Visit
+from tests.ui.conftest import AnyTab, Say, Visit, lose
 
 
 @pytest.fixture(scope="session")
@@ -133,7 +133,7 @@ def test_empty_room_when_somebody_has_written_in_it_is_not_called_empty(
 ) -> None:
     alice = visit("/lobby", at=own_server)
     expect(alice.page.locator("#empty")).to_be_visible()
-    own_server.kill()
+    lose(own_server, alice)
     alice.write("on its way")
     expect(alice.page.locator("#outbox li")).to_have_count(1)
     expect(alice.page.locator("#empty")).to_have_count(0)

@@ -218,7 +218,7 @@ def test_page_of_who_is_removed_says_so_and_offers_the_list_of_rooms(
     person.page.wait_for_url("**/rooms")
 
 
-@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("width", [360, pytest.param(1440, marks=pytest.mark.long)])
 def test_reader_who_goes_to_the_page_of_the_room_comes_back_to_the_same_message(
     ada: httpx.Client, open_as: Callable[..., Person], width: int
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.server import ServerProcess
 from tests.support.terminal import Terminal, parlour_command
-from tests.ui.conftest import Visit
+from tests.ui.conftest import Visit, lose
 
 
 def test_people_with_browser_terminal_and_curl_when_the_server_is_killed_lose_nothing(
@@ -36,8 +36,7 @@ def test_people_with_browser_terminal_and_curl_when_the_server_is_killed_lose_no
         everyone_sees("Hello")
         carol.wait_for(lambda: "Hello" in (tmp_path / "first").read_text(encoding="utf-8"))  # and curl has been told
 
-        own_server.kill()
-        bob.wait_for_line("retrying")
+        lose(own_server, bob)
         bob.write("written while nobody was there", "bob")
         own_server.start()
         everyone_sees("written while nobody was there")
