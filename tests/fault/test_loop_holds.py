@@ -18,10 +18,10 @@ from parlour.config import Settings
 from parlour.diagnostics import SLOW_S
 from tests.conformance.http1_cases import CASES
 from tests.fault import inputs
-from tests.fault.audiences import CLOSE, Audience, audiences, audiences_of_many_rooms
-from tests.fault.inputs import TEXTS, op
-from tests.fault.loop_meter import Hold, LoopMeter, pump
-from tests.fault.transports import upgrade
+from tests.fault.audiences import Audience, audiences, audiences_of_many_rooms
+from tests.fault.inputs import TEXTS
+from tests.fault.loop_meter import Hold, LoopMeter
+from tests.support import raw
 from tests.support.inprocess import InProcess
 from tests.support.raw import head
 from tests.support.talk import Client
@@ -74,13 +74,12 @@ class Sweep:
         logs = {}
         for number, name in enumerate(texts):
             large = TEXTS[name]
-            small = large.encode()[:800].decode(errors="ignore")
-            logs[f"large-{number}"] = op(op="send", room=f"large-{number}", text=large) * 64
-            logs[f"small-{number}"] = op(op="send", room=f"small-{number}", text=small) * 1000
+            logs[f"large-{number}"] = [large] * 64
+            logs[f"small-{number}"] = [large.encode()[:800].decode(errors="ignore")] * 1000
         rooms = [f"room-{number}" for number in range(count)] + LONG_NAMES
-        few = [op(op="send", room=room, text="hello") for room in rooms]
-        more = [op(op="send", room=room, text="hello") * 20 for room in (*rooms[:32], *LONG_NAMES)]
-        pump(self.port, upgrade(inputs.MANY) + b"".join([*logs.values(), *few, *more]) + CLOSE)
+        more = [(room, "hello") for room in (*rooms[:32], *LONG_NAMES)] * 20
+        sends = [(room, text) for room, messages in logs.items() for text in messages]
+        raw.flood(self.port, [*sends, *[(room, "hello") for room in rooms], *more])
         return list(logs)
 
     def feed(self, named: Iterable[tuple[str, bytes]], *, is_stream: bool = False) -> None:

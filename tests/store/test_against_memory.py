@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +17,7 @@ from parlour.core.payloads import Message, Settings
 from parlour.core.policy import Policy
 from parlour.store.memory import MemoryStore
 from parlour.store.postgres.store import PostgresStore
+from tests.support.memory import directory_in_memory
 from tests.support.postgres import Databases
 from tests.support.stores import ALICE, BOB, CountedIds, HandClock, append, open_sqlite
 
@@ -96,7 +96,7 @@ def comparable(answer: object) -> object:
 @settings(max_examples=30)
 @given(st.lists(steps, min_size=1, max_size=25))
 def test_random_histories_agree(history: list[object]) -> None:
-    with tempfile.TemporaryDirectory() as directory:
+    with directory_in_memory() as directory:
         asyncio.run(play(lambda clock: open_sqlite(Path(directory), clock=clock), history))
 
 

@@ -17,11 +17,8 @@ BIG = "x" * 7_900
 
 
 def flood(server: ServerProcess, room: str, count: int) -> int:
-    """Send BIG so many times, all of them under way at once, and wait until they are stored; gives `count`."""
-    send = raw.ws_frame(json.dumps({"op": "send", "room": room, "text": BIG}).encode())
-    with raw.connected(server.port) as sock:
-        sock.sendall(raw.head("GET", "/api/v1/stream", *raw.UPGRADE) + send * count)
-        raw.read_until(sock, lambda data: data.count(b'"type":"ack"') == count)
+    """Send BIG so many times; gives `count`."""
+    raw.flood(server.port, [(room, BIG)] * count)
     return count
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -40,6 +40,18 @@ def exchange(port: int, request: bytes) -> bytes:
     with connected(port) as sock:
         sock.sendall(request)
         return read_until(sock, lambda data: False)
+
+
+def flood(port: int, sends: Sequence[tuple[str, str]]) -> None:
+    """Send texts to rooms over one WebSocket, hundreds under way at once; returns when all of them are stored."""
+    ops = b"".join([ws_frame(json.dumps({"op": "send", "room": room, "text": text}).encode()) for room, text in sends])
+    with connected(port) as sock:
+        sock.sendall(head("GET", "/api/v1/stream", *UPGRADE) + ops)
+        acks = 0
+        while acks < len(sends):
+            piece = read_until(sock, lambda data: data.endswith(b"}"))
+            assert piece, "the server has closed the connection"
+            acks += piece.count(b'"type":"ack"')
 
 
 def read_until(sock: socket.socket, enough: Callable[[bytes], bool]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from parlour.core.event import Log
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite.store import SqliteStore
 from parlour.work.retention import Retention
+from tests.support.memory import directory_in_memory
 from tests.support.stores import CountedIds, HandClock, append, draft, open_sqlite
 
 DAY = 86_400_000
@@ -98,5 +98,5 @@ async def play(directory: Path, history: list[object]) -> None:
 @settings(max_examples=30)
 @given(steps)
 def test_rooms_that_are_not_kept_in_memory_come_back_when_they_are_active(history: list[object]) -> None:
-    with tempfile.TemporaryDirectory() as directory:
+    with directory_in_memory() as directory:
         asyncio.run(play(Path(directory), history))
