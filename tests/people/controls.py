@@ -228,7 +228,7 @@ CONTROLS = (
     Control(
         "streams end with it",
         "chat/identities.py",
-        "self._end(account, lambda by: by == sign_in)",
+        "self._end(account, lambda by: by == sign_in, SIGNED_OUT[why])",
         "pass",
         f"{T}test_revocation.py::test_a_stream_ends_with_what_it_was_opened_with",
     ),

@@ -48,7 +48,7 @@ def test_what_a_role_is_for_is_said_where_it_is_chosen(town: Town) -> None:
     shown = town.owner.get("/admin").text
     for role in ("member", "moderator", "admin"):
         assert f'name="role" value="{role}"' in shown
-    assert shown.count("Also invites people, disables accounts") == 2, "at the invitation, and at people"
+    assert shown.count("also invites people, disables accounts") == 2, "at the invitation, and at people"
     assert "Registration is closed" not in shown
     closed = town.owner.post("/admin", data={"do": "settings", "registration": "closed"}).text
     assert "Registration is closed: nobody makes an account by a link" in closed

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from parlour.chat.identities import DISABLED
+from parlour.core.sign_outs import DISABLED
 from tests.people.house import PASSWORD
 from tests.people.server import Town, bearer, session_of
 from tests.support.server import ServerProcess

@@ -68,12 +68,12 @@ def forget_a_removal_in_the_table() -> Replaced:
 
 def stay_signed_in() -> Replaced:
     """What is in memory of a session or token outlives its end."""
-    return [(Identities, "_sign_in_ended", lambda _identities, _account, _sign_in: None)]
+    return [(Identities, "_sign_in_ended", lambda _identities, _account, _sign_in, _why: None)]
 
 
 def let_streams_go_on() -> Replaced:
     """Streams do not end with what their peers are signed in with."""
-    return [(Identities, "_end", lambda _identities, _account, _is_over: None)]
+    return [(Identities, "_end", lambda _identities, _account, _is_over, _why: None)]
 
 
 BUGS: dict[Bug, Trial] = {

@@ -38,7 +38,7 @@ def set_password(actor: Actor, id_: str, hashed: str, but: str) -> Transaction[A
     account = yield from account_now(id_)
     ended: list[str] = yield END_SESSIONS_BUT(id_, but)
     for sign_in in ended:
-        yield append_to_log(by(actor), SignInChanged("ended", id_, sign_in, ""))
+        yield append_to_log(by(actor), SignInChanged("ended", id_, sign_in, "", "password"))
     yield append_to_log(by(actor), AccountChanged("password", account))
     return account
 

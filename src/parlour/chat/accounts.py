@@ -267,7 +267,7 @@ def _set_role(actor: Actor, id_: str, role: Role) -> Transaction[Account]:
     account = yield from account_now(id_)
     ended: list[str] = yield END_SESSIONS_BUT(id_, "")  # a session has the rights that it was begun with, or fewer
     for sign_in in ended:
-        yield append_to_log(by(actor), SignInChanged("ended", id_, sign_in, ""))
+        yield append_to_log(by(actor), SignInChanged("ended", id_, sign_in, "", "role"))
     yield append_to_log(by(actor), AccountChanged("role", account))
     return account
 

@@ -21,6 +21,7 @@ from parlour.core.errors import Refusal
 from parlour.core.names import display_name, room_name
 from parlour.core.payloads import AccountChanged, Payload, SignInChanged
 from parlour.core.secret import digest, is_api_token
+from parlour.core.sign_outs import DELETED, DISABLED, SIGNED_OUT, SignOut
 
 DAY_MS = 86_400_000
 SESSION_MS, IDLE_MS = 30 * DAY_MS, 14 * DAY_MS
@@ -41,9 +42,6 @@ PASSWORD_MS = 300_000
 
 ENDED_KEPT = 20_000
 """Ids of what has ended that are kept in memory, for what is being looked up meanwhile."""
-
-SIGN_IN_ENDED = "You were signed out."
-DISABLED = "This account is disabled: ask somebody who runs this server."
 
 
 class Credentials(NamedTuple):
@@ -81,7 +79,7 @@ class Identities:
         self._owners: set[str] = set()  # ids of the active ones
         self._bots: dict[str, set[str]] = {}  # ids of all, by that of their owner
         self._known = KnownCredentials()
-        self._ended: dict[str, None] = {}  # ids of what has ended not long ago
+        self._ended: dict[str, SignOut] = {}  # ids of what has ended not long ago, and why
         self._renewals = 0  # sessions that have been given another secret, since the start
         self._passwords_set: dict[str, int] = {}  # how often, by the id of the account, since the start
         self._watchers: dict[str, dict[Callable[[Refusal], None], str | None]] = {}
@@ -304,7 +302,7 @@ class Identities:
         if actor.account is None:
             return _nothing
         if actor.sign_in in self._ended or not self._is_active(actor.account.id):  # while the stream was made
-            get_running_loop().call_soon(end, Refusal("login_required", SIGN_IN_ENDED))
+            get_running_loop().call_soon(end, Refusal("login_required", self._why(actor.account.id, actor.sign_in)))
             return _nothing
         watchers = self._watchers.setdefault(actor.account.id, {})
         watchers[end] = actor.sign_in
@@ -316,6 +314,22 @@ class Identities:
                 del self._watchers[id_]
 
         return forget
+
+    def _why(self, account: str, sign_in: str | None) -> str:
+        """The sentence for somebody whose sign-in has ended. They were signed in with it, so they may know."""
+        now = self._accounts.get(account)
+        if now is None or now.state == "deleted":
+            return DELETED
+        if now.state == "disabled":
+            return DISABLED
+        return SIGNED_OUT["" if sign_in is None else self._ended.get(sign_in, "")]
+
+    def is_idle(self, row: SignIn) -> bool:
+        """Whether what ends at its time would have gone on, had it been used."""
+        if row.kind != "session":
+            return False
+        account = self._accounts.get(row.account)
+        return row.expires_ms < row.made_ms + (SESSION_MS if account is None else lifetime_ms(account)[0])
 
     def open_until(self, row: SignIn, now_ms: int) -> int:
         """When a session ends by which something is open; a time in the past for any other, and for tokens."""
@@ -329,7 +343,7 @@ class Identities:
         if isinstance(payload, AccountChanged):
             self._account_changed(payload)
         elif isinstance(payload, SignInChanged) and payload.what == "ended":
-            self._sign_in_ended(payload.account, payload.sign_in)
+            self._sign_in_ended(payload.account, payload.sign_in, payload.why)
         elif isinstance(payload, SignInChanged) and payload.what == "renewed":
             self._renewals += 1
             self._known.forget_of(payload.account, lambda known: known.sign_in == payload.sign_in)
@@ -345,9 +359,9 @@ class Identities:
         if change.what == "password":
             self._passwords_set[change.account.id] = self._passwords_set.get(change.account.id, 0) + 1
         if change.account.state != "active":
-            self._end(change.account.id, lambda _: True)
+            self._end(change.account.id, lambda _: True, self._why(change.account.id, None))
         elif change.what == "password":
-            self._end(change.account.id, lambda sign_in: sign_in is None)
+            self._end(change.account.id, lambda sign_in: sign_in is None, SIGNED_OUT["password"])
 
     def _learn(self, account: Account) -> None:
         before = self._accounts.get(account.id)
@@ -382,20 +396,20 @@ class Identities:
             for name in [name for name, each in names.items() if each == account]:
                 del names[name]
 
-    def _sign_in_ended(self, account: str, sign_in: str) -> None:
-        self._ended[sign_in] = None
+    def _sign_in_ended(self, account: str, sign_in: str, why: SignOut) -> None:
+        self._ended[sign_in] = why
         if len(self._ended) > ENDED_KEPT:
             del self._ended[next(iter(self._ended))]
         self._known.forget_of(account, lambda known: known.sign_in == sign_in)
-        self._end(account, lambda by: by == sign_in)
+        self._end(account, lambda by: by == sign_in, SIGNED_OUT[why])
 
-    def _end(self, account: str, is_over: Callable[[str | None], bool]) -> None:
-        """End what is open for an account by a sign-in that is over; None is its password."""
+    def _end(self, account: str, is_over: Callable[[str | None], bool], why: str) -> None:
+        """End what is open for an account by a sign-in that is over; None is its password. `why` is for people."""
         watchers = self._watchers.get(account, {})
         for end in [end for end, by in watchers.items() if is_over(by)]:
             if end in watchers:  # one that ends may take another with it
                 del watchers[end]
-                end(Refusal("login_required", SIGN_IN_ENDED))
+                end(Refusal("login_required", why))
 
 
 def _canonical(name: str) -> str:

@@ -8,6 +8,7 @@ from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
+from parlour.core.sign_outs import SIGNED_OUT
 
 
 def require_unchanged(actor: Actor) -> Transaction[SignIn | None]:
@@ -20,12 +21,12 @@ def require_unchanged(actor: Actor) -> Transaction[SignIn | None]:
         return None
     accounts: list[Account] = yield ACCOUNT(actor.account.id)
     if not accounts or accounts[0].state != "active":
-        raise Refusal("login_required", "You were signed out.")
+        raise Refusal("login_required", SIGNED_OUT[""])
     if accounts[0].role != actor.account.role:
         raise Refusal("forbidden", "Your role on this server has just been changed: ask again.")
     if actor.sign_in is None:
         return None
     sign_ins: list[SignIn] = yield SIGN_IN_BY_ID(actor.sign_in)
     if not sign_ins:
-        raise Refusal("login_required", "You were signed out.")
+        raise Refusal("login_required", SIGNED_OUT[""])
     return sign_ins[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from parlour.chat.guests import author_of
-from parlour.chat.identities import DAY_MS, SIGN_IN_ENDED, Identities, lifetime_ms
+from parlour.chat.identities import DAY_MS, Identities, lifetime_ms
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.recheck import require_unchanged
 from parlour.chat.server_log import append_to_log, by
@@ -26,6 +26,7 @@ from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 from parlour.core.payloads import SignInChanged
 from parlour.core.secret import api_token, digest
+from parlour.core.sign_outs import SIGNED_OUT
 from parlour.core.text import visible
 
 MAX_SESSIONS = 20
@@ -207,7 +208,8 @@ def _begin(account: Account, row: SignIn, secret: str, at_most: int, hashed: str
         raise Refusal("forbidden", f"An account has at most {at_most} tokens: end one that is not used.")
     for oldest in sorted(same, key=lambda each: each.used_ms)[: max(0, len(same) - at_most + 1)]:
         yield END_SIGN_IN(oldest.id, account.id)
-        yield append_to_log(author_of(account), SignInChanged("ended", account.id, oldest.id, oldest.label))
+        ended = SignInChanged("ended", account.id, oldest.id, oldest.label, "too_many")
+        yield append_to_log(author_of(account), ended)
     hashed, made, expires = digest(secret), row.made_ms, row.expires_ms
     authenticated_ms = row.authenticated_ms
     yield ADD_SIGN_IN(
@@ -236,7 +238,7 @@ def renew(account: Account, id_: str, secret: str, now_ms: int) -> Transaction[N
     """Give a session another secret, and the time at which its password was given. Raises Refusal if it has ended."""
     labels: list[str] = yield RENEW_SIGN_IN(id_, account.id, digest(secret), now_ms)
     if not labels:
-        raise Refusal("login_required", SIGN_IN_ENDED)
+        raise Refusal("login_required", SIGNED_OUT[""])
     yield append_to_log(author_of(account), SignInChanged("renewed", account.id, id_, labels[0]))
 
 
@@ -245,14 +247,14 @@ def _end(actor: Actor, account: str, id_: str) -> Transaction[None]:
     ended: list[str] = yield END_SIGN_IN(id_, account)
     if not ended:
         raise Refusal("not_found", "There is no such session or token.")
-    yield append_to_log(by(actor), SignInChanged("ended", account, id_, ""))
+    yield append_to_log(by(actor), SignInChanged("ended", account, id_, "", "by_hand"))
 
 
 def _end_others(actor: Actor, account: str, but: str) -> Transaction[int]:
     yield from require_unchanged(actor)
     ended: list[str] = yield END_SESSIONS_BUT(account, but)
     for id_ in ended:
-        yield append_to_log(by(actor), SignInChanged("ended", account, id_, ""))
+        yield append_to_log(by(actor), SignInChanged("ended", account, id_, "", "by_hand"))
     return len(ended)
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from msgspec import Struct
 
 from parlour.core.accounts import Account, KeptMessages
+from parlour.core.sign_outs import SignOut
 
 SERVER_LOG = ".server"
 """The log of the server. It is stored like that of a room, but no room has such a name: see `core.names.room_name`."""
@@ -89,7 +90,7 @@ class AccountChanged(Payload, frozen=True, gc=False):
 class SignInChanged(Payload, frozen=True, gc=False):
     """A session or an API token of an account has begun or ended; in the log of the server.
 
-    `renewed`: a session has another secret, because the password was given again or is a new one.
+    `renewed`: a session has another secret, because the password was given again or is a new one. `why` it has ended.
     """
 
     type: ClassVar[str] = "sign_in"
@@ -97,6 +98,7 @@ class SignInChanged(Payload, frozen=True, gc=False):
     account: str
     sign_in: str
     label: str
+    why: SignOut = ""
 
 
 class InvitationChanged(Payload, frozen=True, gc=False):

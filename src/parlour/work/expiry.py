@@ -18,6 +18,7 @@ from parlour.chat.tables.sign_ins import END_EXPIRED, SIGN_INS_UNTIL, USE_SIGN_I
 from parlour.chat.transactions import Transaction
 from parlour.core.errors import Refusal
 from parlour.core.payloads import SignInChanged
+from parlour.core.sign_outs import SignOut
 
 AT_ONCE = 100
 """What one transaction ends of each kind."""
@@ -66,5 +67,6 @@ class Expiry:
             if until_ms > now_ms:
                 yield USE_SIGN_IN(row.id, now_ms, until_ms)
             elif (yield END_EXPIRED(row.id, now_ms)):  # it may have been used just now
-                yield append_to_log(SYSTEM, SignInChanged("ended", row.account, row.id, row.label))
+                why: SignOut = "idle" if self._identities.is_idle(row) else "over"
+                yield append_to_log(SYSTEM, SignInChanged("ended", row.account, row.id, row.label, why))
         yield from end_invitations(SYSTEM, END_INVITATIONS_UNTIL(now_ms, AT_ONCE))

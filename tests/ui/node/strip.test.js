@@ -15,6 +15,10 @@ test("it says what is wrong", () => {
   assert.equal(words({ trouble: "too_many_connections" }), "The server asks to slow down.");
   assert.equal(words({ trouble: "overloaded" }), "The server is busy.");
   assert.equal(words({ trouble: "unheard_of" }), "Can’t reach the server.");
+  assert.equal(words({ trouble: "signed_out" }), "You are signed out.");
+  assert.equal(words({ trouble: "signed_out", why: "You were signed out: you have another role now." }),
+    "You were signed out: you have another role now.");
+  assert.equal(words({ trouble: "draining", why: "A sentence." }), "The server is restarting.");
 });
 
 test("it says how much waits, and whether that would outlive the tab", () => {

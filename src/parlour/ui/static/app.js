@@ -75,9 +75,9 @@ function goLive() {
       const action = actionOf(item);
       if (action) dispatch(action);
     },
-    onLine: (line, trouble) => {
+    onLine: (line, trouble, why) => {
       const isSignedOut = trouble === "login_required" && account !== undefined;
-      dispatch({ type: "line", line, trouble: isSignedOut ? "signed_out" : trouble });
+      dispatch({ type: "line", line, trouble: isSignedOut ? "signed_out" : trouble, why });
     },
   });
   const sender = new Sender({ live, dispatch });

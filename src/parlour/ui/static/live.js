@@ -44,11 +44,12 @@ export class Live {
   #isInDoubt = false; // and that has been said
   #notBefore = 0;
   #trouble = null;
+  #why = ""; // the server’s words for it, if it has some
 
   /**
    * `place()` is asked for {room, epoch, lastSeq} at each attempt; `onItem(item)` gets all that comes, whatever brings
-   * it; `onLine(line, trouble)` each change: connecting, live, asking (does it live?), or retrying, with the code of
-   * what is wrong or null. `memory` keeps the transport for the visit.
+   * it; `onLine(line, trouble, why)` each change: connecting, live, asking (does it live?), or retrying, with the code
+   * of what is wrong or null, and the server’s words for it. `memory` keeps the transport for the visit.
    */
   constructor({ place, onItem, onLine, memory }) {
     this.#place = place;
@@ -103,7 +104,7 @@ export class Live {
   #connect(patienceMs = patience(this.#choice)) {
     this.#drop();
     this.#heard = performance.now();
-    this.#onLine("connecting", this.#trouble);
+    this.#onLine("connecting", this.#trouble, this.#why);
     const open = OPEN[this.#choice.next];
     const line = (document.body.dataset.account === undefined ? open : whileSignedIn(open))(this.#place(), {
       onItem: (item) => this.#received(line, item),
@@ -127,12 +128,16 @@ export class Live {
       this.#isLive = true;
       this.#attempt = 0;
       this.#trouble = null;
+      this.#why = "";
     }
     if (item.type === "bye") {
       this.#notBefore = performance.now() + (item.reconnect_after_ms ?? 0);
       this.#trouble = "draining";
     }
-    if (item.type === "closed") this.#trouble = item.code;
+    if (item.type === "closed") {
+      this.#trouble = item.code;
+      this.#why = item.detail ?? "";
+    }
     this.#onItem(item);
   }
 
@@ -147,7 +152,8 @@ export class Live {
     this.#trouble = end.code ?? (LASTING.includes(this.#trouble) ? this.#trouble : null);
     if (CLOSED.includes(this.#trouble)) this.#notBefore = performance.now() + CLOSED_MS;
     if (end.waitMs) this.#notBefore = performance.now() + end.waitMs;
-    this.#onLine("retrying", this.#trouble);
+    if (end.code) this.#why ||= end.detail ?? "";
+    this.#onLine("retrying", this.#trouble, this.#why);
     const asked = Math.max(0, this.#notBefore - performance.now());
     this.#timer = setTimeout(() => this.#connect(), asked + backoff(this.#attempt));
     this.#attempt += 1;

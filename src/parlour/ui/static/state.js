@@ -28,7 +28,7 @@ export function begin({ room, epoch, firstSeq, lastSeq, messages = [], outbox = 
   const waiting = outbox.filter((item) => item.status !== "stored");
   return messages.reduce(settle, {
     room, epoch, firstSeq, lastSeq, messages, mine, about, account, outbox: waiting,
-    line: "connecting", trouble: null, gap: false, reset: false, reason: null, missed: null,
+    line: "connecting", trouble: null, why: "", gap: false, reset: false, reason: null, missed: null,
     unread: 0, newFrom: null, attentive: true, refusedName: null,
   });
 }
@@ -83,9 +83,9 @@ const reducers = {
     return { ...state, lastSeq, missed: { reason: "damaged", after: lastSeq } };
   },
 
-  /** The line is connecting, live, asking (whether it is) or retrying; `trouble` is the code of what is wrong, or null. */
-  line: (state, { line, trouble = null }) => {
-    const next = { ...state, line, trouble };
+  /** The line is connecting, live, asking (whether it is) or retrying; `trouble` is what is wrong, `why` in words. */
+  line: (state, { line, trouble = null, why = "" }) => {
+    const next = { ...state, line, trouble, why };
     return line === "connecting" ? { ...next, gap: false, reset: false } : next;
   },
 

@@ -23,11 +23,12 @@ const BY_SIGNING_IN = ["login_required", "signed_out"];
 const SLOW = "Sending takes longer than usual.";
 
 /** The words about a state of state.js: what is wrong, and how much waits. `isKept`: it would outlive the tab. */
-export function stripWords({ line, trouble, outbox }, isOnline, isKept) {
+export function stripWords({ line, trouble, why, outbox }, isOnline, isKept) {
   const waiting = waitingIn(outbox);
   const isLive = line === "live" || line === "asking";
   const code = isLive ? waiting.find((item) => item.status === "held")?.code : trouble;
-  const wrong = isOnline ? WORDS[code] ?? (isLive ? SLOW : AWAY) : WORDS.offline;
+  const words = code === "signed_out" && why ? why : WORDS[code];
+  const wrong = isOnline ? words ?? (isLive ? SLOW : AWAY) : WORDS.offline;
   if (waiting.length === 0) return wrong;
   const waits = waiting.length === 1 ? "1 message waits" : `${waiting.length} messages wait`;
   return `${wrong} ${waits}${isKept ? "." : ": keep this page open."}`;
