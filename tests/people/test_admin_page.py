@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parlour.api.admin_page import SHOWN_PEOPLE, people_shown
+from parlour.api.admin_page import SHOWN_PEOPLE, SHOWN_ROOMS, people_shown
 from parlour.api.invitations import opens_here_alone
 from parlour.core.accounts import Account
 from tests.people.server import Town, page_after
@@ -42,6 +42,22 @@ def test_link_that_nobody_else_can_open_says_so(town: Town) -> None:
         ("http://192.0.2.7:8080/", False),
     ):  # fmt: skip
         assert opens_here_alone(address) is is_local, address
+
+
+def test_administration_shows_some_of_many_rooms_and_finds_the_others(town: Town) -> None:
+    rooms = [f"hall-{number:03}" for number in range(SHOWN_ROOMS + 1)]
+    for room in rooms:
+        assert town.owner.post("/api/v1/rooms", json={"room": room, "title": f"Halle {room[-3:]}"}).status_code == 201
+    shown = town.owner.get("/admin").text
+    assert sum(f'href="/rooms/{room}"' in shown for room in rooms) == SHOWN_ROOMS
+    assert "find them by a part of their address or name" in shown
+    for find in ("hall-100", "%20/hall-100", "HALLE%20100"):
+        found = town.owner.get(f"/admin?find_room={find}").text
+        assert [room for room in rooms if f'href="/rooms/{room}"' in found] == ["hall-100"]
+    archived = town.owner.post("/admin", data={"do": "archive", "room": "hall-100", "find_room": "hall-100"}).text
+    assert "Halle 100 is archived." in archived
+    assert [room for room in rooms if f'href="/rooms/{room}"' in archived] == ["hall-100"]
+    assert "No room has this" in town.owner.get("/admin?find_room=nowhere").text
 
 
 def test_what_a_role_is_for_is_said_where_it_is_chosen(town: Town) -> None:

@@ -32,10 +32,26 @@ from parlour.http.request import Request
 from parlour.http.response import Response
 
 _SETTINGS = tuple(row.name for row in SERVER_SETTINGS)
-_FIELDS = ("do", "uses", "days", "role", "id", "name", "room", "messages", "find", *_SETTINGS, PASSWORD_AGAIN)
+_FIELDS = (
+    "do",
+    "uses",
+    "days",
+    "role",
+    "id",
+    "name",
+    "room",
+    "messages",
+    "find",
+    "find_room",
+    *_SETTINGS,
+    PASSWORD_AGAIN,
+)
 
 SHOWN_PEOPLE = 100
 """On one page; others are found by their names. A page of 1000 would take a third of a second of the event loop."""
+
+SHOWN_ROOMS = 100
+"""On one page; others are found by their addresses and names."""
 
 
 class AdminPage(Resource):
@@ -47,7 +63,10 @@ class AdminPage(Resource):
         if request.actor.account is None:
             return see_other(request, "/login?next=/admin")
         return await self._page(
-            request, made=self.context.shown_once.take(request), find=request.parameter("find") or ""
+            request,
+            made=self.context.shown_once.take(request),
+            find=request.parameter("find") or "",
+            find_room=request.parameter("find_room") or "",
         )
 
     @Operation(
@@ -74,12 +93,16 @@ class AdminPage(Resource):
         except Refusal as refusal:
             if refusal.code == "reauthentication_required":
                 return ask_password(request, "/admin", form, refusal)
-            return await self._page(request, refusal=refusal, form=form, find=form["find"], fields=fields)
+            return await self._page(
+                request, refusal=refusal, form=form, find=form["find"], find_room=form["find_room"], fields=fields
+            )
         if made is not None:
             path = f"/admin?find={quote(form['find'])}" if form["find"] else "/admin"
             if (way := self.context.shown_once.lead_to(request, path, made, fields)) is not None:
                 return way
-        return await self._page(request, done=done, made=made, find=form["find"], fields=fields)
+        return await self._page(
+            request, done=done, made=made, find=form["find"], find_room=form["find_room"], fields=fields
+        )
 
     async def _do(self, request: Request, form: dict[str, str]) -> tuple[str, NewSecret | None]:
         """Carry out a form: the sentence that says so, or a new link with its title."""
@@ -124,6 +147,7 @@ class AdminPage(Resource):
         form: dict[str, str] | None = None,
         fields: Fields = (),
         find: str = "",
+        find_room: str = "",
     ) -> Response:
         people = self.context.people
         address, link_title = ("", "") if made is None else made
@@ -140,6 +164,7 @@ class AdminPage(Resource):
         ]
         account = own_account(request)
         shown, found = people_shown(people.identities.accounts(), find)
+        rooms = governed_rooms(self.context, find_room)
         return page(
             request,
             "admin.html",
@@ -161,7 +186,9 @@ class AdminPage(Resource):
             people=shown,
             found=found,
             find=find,
-            rooms=governed_rooms(self.context),
+            rooms=rooms[:SHOWN_ROOMS],
+            found_rooms=len(rooms),
+            find_room=find_room,
             form_room="" if form is None else form["room"],
             me=account.id,
             deletion=people.deletions.rule(),

@@ -40,11 +40,16 @@ class GovernedRoomsResource(Resource):
         return Response(body=encode(GovernedRoomList(governed_rooms(self.context))), content_type=JSON)
 
 
-def governed_rooms(context: Context) -> Sequence[GovernedRoom]:
-    """Every room that has a policy; those without an owner who can sign in first, then by name."""
-    found = []
-    account = context.people.identities.account
+def governed_rooms(context: Context, find: str = "") -> Sequence[GovernedRoom]:
+    """Every room that has a policy, or those with a text in their address or name.
+
+    Rooms without an owner who can sign in are first, then they are by name.
+    """
+    found, account = [], context.people.identities.account
+    find = find.strip().removeprefix("/").casefold()
     for room, policy in context.policies.all().items():
+        if find not in room and find not in policy.title.casefold():
+            continue
         owners = [owner for owner in map(account, policy.owners()) if owner is not None and owner.state == "active"]
         found.append(
             GovernedRoom(
