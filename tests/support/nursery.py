@@ -40,7 +40,7 @@ _DESCRIPTORS = 4
 class Forked:
     """A process that the nursery has become; the members are those of subprocess.Popen."""
 
-    def __init__(self, pid: int, status: int, stdout: IO[str] | None) -> None:
+    def __init__(self, pid: int, status: socket.socket, stdout: IO[str] | None) -> None:
         self.pid = pid
         self.stdout = stdout
         self.returncode: int | None = None
@@ -74,7 +74,7 @@ class Forked:
                 waiting.register(self._status, select.POLLIN)
                 if waiting.poll(None if timeout is None else timeout * 1000):
                     self.returncode = _read_number(self._status)
-                    os.close(self._status)
+                    self._status.close()
             return self.returncode
 
 
@@ -102,13 +102,14 @@ class Nursery:
         stdout: IO[str] | None = None,
     ) -> Forked:
         """Start `parlour` with these arguments; `descriptors` are its standard ones, `stdout` what reads the second."""
-        status, theirs = os.pipe()
+        status, theirs = socket.socketpair()
         wish = {"arguments": [*arguments], "environment": {**environment}, "directory": os.getcwd()}
         data = json.dumps(wish).encode()
         with self._lock:
-            socket.send_fds(self._line, [len(data).to_bytes(_NUMBER_BYTES, "big")], [*descriptors, theirs])
+            head = len(data).to_bytes(_NUMBER_BYTES, "big")
+            socket.send_fds(self._line, [head], [*descriptors, theirs.fileno()])
             self._line.sendall(data)
-        os.close(theirs)
+        theirs.close()
         return Forked(_read_number(status), status, stdout)
 
     def close(self) -> None:
@@ -125,14 +126,14 @@ def nursery() -> Nursery:
     return made
 
 
-def _read_number(descriptor: int) -> int:
-    data = os.read(descriptor, _NUMBER_BYTES)
+def _read_number(status: socket.socket) -> int:
+    data = status.recv(_NUMBER_BYTES)
     assert len(data) == _NUMBER_BYTES, "the nursery is gone"
     return int.from_bytes(data, "big", signed=True)
 
 
-def _write_number(descriptor: int, number: int) -> None:
-    os.write(descriptor, number.to_bytes(_NUMBER_BYTES, "big", signed=True))
+def _write_number(status: int, number: int) -> None:
+    os.write(status, number.to_bytes(_NUMBER_BYTES, "big", signed=True))
 
 
 # --- in the nursery ---
@@ -168,15 +169,19 @@ def _forget_keepers() -> None:
 
 
 def _keep(wish: dict[str, Any], descriptors: list[int]) -> None:
-    """Become the program in one more fork, and tell the parent how it ends."""
+    """Become the program in one more fork, and tell the parent how it ends: its id stays taken until that is read."""
     status = descriptors[-1]
     pid = os.fork()
     if pid == 0:
         _become(wish, descriptors[:-1])
     _close_all_but(status)
     _write_number(status, pid)
-    _, how = os.waitpid(pid, 0)
-    _write_number(status, os.waitstatus_to_exitcode(how))
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert ended is not None
+    with suppress(OSError):  # the parent is gone
+        _write_number(status, ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
+        os.read(status, 1)
+    os.waitpid(pid, 0)
     os._exit(0)
 
 
