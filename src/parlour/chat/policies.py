@@ -63,7 +63,7 @@ class Policies:
     def of(self, room: str) -> Policy:
         """The newest policy of a room, by its canonical name."""
         # Asked for every room, also for one that there is: a private one takes as long as one that is not there.
-        return self._rooms.get(room, NO_ROOM if room.startswith(PRIVATE) else NO_POLICY)
+        return self._rooms.get(room, NO_ROOM if room[0] == PRIVATE else NO_POLICY)
 
     def all(self) -> Mapping[str, Policy]:
         """Every room that has a policy, with it."""
@@ -96,7 +96,7 @@ class Policies:
     def judged(self, actor: Actor, right: Right, room: str) -> tuple[int, Rule]:
         """Judge a right in a room: what a draft has to carry, the seq of the policy and the rule. Raises Refusal."""
         rule = self.rule(actor, right)
-        policy = self._rooms.get(room, NO_ROOM if room.startswith(PRIVATE) else NO_POLICY)  # as in `of`
+        policy = self._rooms.get(room, NO_ROOM if room[0] == PRIVATE else NO_POLICY)  # as in `of`
         if actor.rooms is not None and room not in actor.rooms:
             raise Refusal("forbidden", _WRONG_ROOM)
         refusal = rule(policy)
