@@ -162,6 +162,7 @@ async def start(
         parts.callback(app.compressor.close)
         parts.push_async_callback(app.context.hub.close)
         await _load_people(app.context, settings)
+        store.follow()
         app.server.wheel.start(app.server.loop)
         parts.callback(app.server.wheel.stop)
         plain = partial(HttpConnection, app.server)
@@ -195,7 +196,7 @@ async def _open_store(settings: Settings, on_fatal: Callable[[BaseException], No
     if settings.store != "sqlite":
         from parlour.store.postgres.store import PostgresStore  # here: its library is for those who use it
 
-        return await PostgresStore.open(settings.store, clock=clock, ids=ids)
+        return await PostgresStore.open(settings.store, clock=clock, ids=ids, on_fatal=on_fatal)
     return await SqliteStore.open(settings.data, clock=clock, ids=ids, on_fatal=on_fatal)
 
 
@@ -248,6 +249,8 @@ def _build(
     relay.listen(ServerLog(listeners_of_log, people.settings.changed).committed)
     relay.listen(door.committed)
     relay.listen(hub.deliver)
+    store.on_policy(policies.learn)
+    store.on_head(hub.has_head)
     store.on_trim(hub.trim)
     store.on_redact(hub.redact)
     wheel = Wheel(clock.monotonic)

@@ -10,8 +10,7 @@ import pytest
 from parlour.chat.ports import Commit, Store
 from parlour.core.event import Stored
 from parlour.store.memory import MemoryStore
-from parlour.store.postgres.store import PostgresStore
-from tests.support.stores import CountedIds, HandClock, open_sqlite
+from tests.support.stores import CountedIds, HandClock, open_postgres, open_sqlite
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
         made = await open_sqlite(tmp_path / "data", clock=clock)
     else:
         url = request.getfixturevalue("database")
-        made = await PostgresStore.open(url, clock=clock, ids=CountedIds())
+        made = await open_postgres(url, clock=clock)
     yield made
     await made.close()
 

@@ -1,20 +1,23 @@
-"""Promise 1 and 4 over PostgreSQL: whatever dies, nothing acknowledged is lost and no key stores twice."""
+"""Promises 1 to 4 over PostgreSQL with several nodes: whatever dies, nothing acknowledged is lost, doubled or forked."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from tests.fault.balancer import Balancer
 from tests.fault.load import Figures, Load
 from tests.support.postgres import PostgresProcess
 from tests.support.server import ServerProcess
 
-FAULTS = 5
+NODES = 3
+FAULTS = 6
 LONG_FAULTS = 300
 PAUSE_S = (0.05, 0.4)
 
@@ -32,24 +35,34 @@ def database() -> Iterator[PostgresProcess]:
 
 
 class Faults:
-    """What can happen to a server and its database, each with the way back."""
+    """What can happen to nodes and their database, each with the way back."""
 
-    def __init__(self, server: ServerProcess, database: PostgresProcess, load: Load, random: Random) -> None:
-        self._server, self._database, self._load, self._random = server, database, load, random
-        self.kinds = (self.server_dies, self.database_dies, self.database_stops, self.lines_break, self.server_pauses)
+    def __init__(self, nodes: list[ServerProcess], database: PostgresProcess, random: Random) -> None:
+        self._nodes, self._database, self._random = nodes, database, random
+        self.kinds = (
+            self.node_dies,
+            self.node_stops,
+            self.database_dies,
+            self.database_stops,
+            self.lines_break,
+            self.node_pauses,
+        )
 
-    async def server_dies(self) -> None:
-        """SIGKILL to the server, and another start."""
-        await asyncio.to_thread(self._server.kill)
-        await self._start(self._server)
+    async def node_dies(self) -> None:
+        """SIGKILL to a node, and another start."""
+        node = self._random.choice(self._nodes)
+        await asyncio.to_thread(node.kill)
+        await asyncio.to_thread(node.start)
+
+    async def node_stops(self) -> None:
+        """A node is drained and started again: its readers go to the others."""
+        await asyncio.to_thread(self._random.choice(self._nodes).restart)
 
     async def database_dies(self) -> None:
         """SIGKILL to PostgreSQL, and another start."""
-        self._load.shared.is_up.clear()
         await asyncio.to_thread(self._database.kill)
         await asyncio.sleep(self._random.uniform(0, 0.3))
         await asyncio.to_thread(self._database.start)
-        self._load.shared.is_up.set()
 
     async def database_stops(self) -> None:
         """A restart by an operator."""
@@ -57,29 +70,30 @@ class Faults:
         await asyncio.to_thread(self._database.start)
 
     async def lines_break(self) -> None:
-        """All connections of the server end, also in the middle of a commit."""
+        """All connections to the database end, also in the middle of a commit."""
         await asyncio.to_thread(self._database.sql, END_LINES)
 
-    async def server_pauses(self) -> None:
-        """The server stands still, as in a machine that is moved, and wakes."""
-        assert self._server.process is not None
-        self._server.process.send_signal(signal.SIGSTOP)
+    async def node_pauses(self) -> None:
+        """A node stands still, as in a machine that is moved, and wakes."""
+        node = self._random.choice(self._nodes)
+        assert node.process is not None
+        node.process.send_signal(signal.SIGSTOP)
         await asyncio.sleep(self._random.uniform(*PAUSE_S))
-        self._server.process.send_signal(signal.SIGCONT)
-
-    async def _start(self, server: ServerProcess) -> None:
-        self._load.shared.is_up.clear()
-        await asyncio.to_thread(server.start)
-        self._load.shared.is_up.set()
+        node.process.send_signal(signal.SIGCONT)
 
 
 async def fault_loop(tmp_path: Path, database: PostgresProcess, seed: int, count: int) -> Figures:
-    """Break things under load, one after the other by chance, and check everything at the end."""
+    """Break things under load, one after the other, and check everything at the end."""
     random = Random(seed)
     database.sql("CREATE DATABASE parlour")
-    with ServerProcess(tmp_path / "data", "--store", database.url("parlour")) as server:
-        async with Load(server.port, seed) as load:
-            faults = Faults(server, database, load, random)
+    with ExitStack() as stack:
+        nodes = [
+            stack.enter_context(ServerProcess(tmp_path / f"node{number}", "--store", database.url("parlour")))
+            for number in range(NODES)
+        ]
+        balancer = stack.enter_context(Balancer([node.port for node in nodes]))
+        async with Load(balancer.port, seed) as load:
+            faults = Faults(nodes, database, random)
             for number in range(count):
                 await load.until_acks(1)
                 await asyncio.sleep(random.uniform(*PAUSE_S))

@@ -7,11 +7,10 @@ import pytest
 
 from parlour.chat.ports import Store
 from parlour.store.memory import MemoryStore
-from parlour.store.postgres.store import PostgresStore
 from tests.people.house import House
 from tests.people.server import Town
 from tests.support.server import ServerProcess
-from tests.support.stores import CountedIds, HandClock, open_sqlite
+from tests.support.stores import CountedIds, HandClock, open_postgres, open_sqlite
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -23,7 +22,7 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     elif request.param == "sqlite":
         store = await open_sqlite(tmp_path, clock=clock)
     else:
-        store = await PostgresStore.open(request.getfixturevalue("database"), clock=clock, ids=CountedIds())
+        store = await open_postgres(request.getfixturevalue("database"), clock=clock)
     made = House(store, clock=clock)
     yield made
     await store.close()

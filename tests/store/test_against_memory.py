@@ -16,10 +16,9 @@ from parlour.core.event import Author, Draft
 from parlour.core.payloads import Message, Settings
 from parlour.core.policy import Policy
 from parlour.store.memory import MemoryStore
-from parlour.store.postgres.store import PostgresStore
 from tests.support.memory import directory_in_memory
 from tests.support.postgres import Databases
-from tests.support.stores import ALICE, BOB, CountedIds, HandClock, append, open_sqlite
+from tests.support.stores import ALICE, BOB, CountedIds, HandClock, append, open_postgres, open_sqlite
 
 
 def of_members(policy: Policy) -> Refusal | None:
@@ -104,4 +103,4 @@ def test_random_histories_agree(history: list[object]) -> None:
 @given(history=st.lists(steps, min_size=1, max_size=25))
 def test_random_histories_agree_in_postgres(postgres: Databases, history: list[object]) -> None:
     with postgres.new() as url:
-        asyncio.run(play(lambda clock: PostgresStore.open(url, clock=clock, ids=CountedIds()), history))
+        asyncio.run(play(lambda clock: open_postgres(url, clock=clock), history))

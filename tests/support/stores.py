@@ -14,6 +14,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft, Stored
 from parlour.core.payloads import Message
 from parlour.store.commit_queue import QUEUE_BYTES
+from parlour.store.postgres.store import PostgresStore
 from parlour.store.sqlite.store import SqliteStore
 from parlour.store.sqlite.tuning import SqliteTuning
 from tests.support.timeout import TIMEOUT_S as TIMEOUT_S  # the tests of the hub have it from here
@@ -116,6 +117,19 @@ async def open_sqlite(
         on_fatal=fatal or _unexpected,
         queue_bytes=queue_bytes,
         tuning=SqliteTuning(**TUNING | tuning),
+    )
+
+
+async def open_postgres(
+    url: str,
+    *,
+    clock: HandClock | None = None,
+    ids: CountedIds | None = None,
+    fatal: Fatal | None = None,
+) -> PostgresStore:
+    """A PostgresStore. Without `fatal` what ends a node fails the test through the loop's exception handler."""
+    return await PostgresStore.open(
+        url, clock=clock or HandClock(), ids=ids or CountedIds(), on_fatal=fatal or _unexpected
     )
 
 

@@ -255,6 +255,8 @@ class Identities:
         if not rows or rows[0].kind != credentials.kind or rows[0].expires_ms <= self._clock.now_ms():
             return None
         found: SignIn = rows[0]
+        if found.account not in self._accounts:  # another node has just made it
+            await self._store.catch_up()
         if found.id in self._ended or not self._is_active(found.account):  # while it was read
             return None
         scopes: frozenset[Scope] | None = None

@@ -65,6 +65,10 @@ class Store(Protocol):
         """The epoch of all logs in this store: 1 to 16 of `0-9a-z`, fixed for the life of the data."""
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other processes may write to the logs: then memory is never known to have all of one."""
+
+    @property
     def secret(self) -> bytes:
         """32 random bytes made with the data, stable for its life: the root of derived ids."""
 
@@ -96,6 +100,31 @@ class Store(Protocol):
 
         Reads stop showing the dropped events a moment before it is called. The newest event of a room stays.
         """
+
+    def on_policy(self, listener: Callable[[str, Policy], None]) -> None:
+        """Call `listener` on the loop with a room and its newest policy, where other nodes write to the store too.
+
+        Before the listeners of commits, and also for what another node has committed.
+        """
+
+    def on_head(self, listener: Callable[[str, int], None]) -> None:
+        """Call `listener` on the loop with a room and the seq of an event that another node has added to it.
+
+        Its events can be read. The log of the server is told whole and in order as commits instead. So are
+        redactions and lost beginnings, by the listeners for them. Within two seconds, as a rule at once.
+        """
+
+    def follow(self) -> None:
+        """Begin to tell of what other nodes commit; called once, after everything else has been read."""
+
+    async def catch_up(self) -> None:
+        """Return when the listeners know all of the server's log that other nodes had committed when this was called.
+
+        Raises Refusal("storage_unavailable").
+        """
+
+    async def hold(self, work: str) -> None:
+        """Return when this node is the only one to do a piece of work; it is for as long as it reaches the store."""
 
     def append(self, draft: Draft, done: OnAnswer) -> None:
         """Queue a draft; never waits. `done` is called once, on the loop, after this has returned; a sender who is gone

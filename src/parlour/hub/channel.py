@@ -23,6 +23,9 @@ from parlour.schema.events import Control, Reset
 
 log = logging.getLogger("parlour.hub")
 
+REPAIR_AGAIN_S = 0.5
+"""After a read that failed."""
+
 ReadResult = Sequence[Stored] | DamagedEvents | None
 """What a read of the store has brought: events, or that the next ones are damaged; None if it failed."""
 
@@ -42,8 +45,8 @@ class Channel:
     """
 
     __slots__ = (
-        "_behind", "_chunks", "_is_repairing", "_on_unused", "_replays", "_resources", "epoch", "first_seq", "head",
-        "policy", "ring", "room", "uses", "waiters",
+        "_announced", "_behind", "_chunks", "_is_repairing", "_on_unused", "_replays", "_resources", "epoch",
+        "first_seq", "head", "policy", "ring", "room", "uses", "waiters",
     )  # fmt: skip
 
     def __init__(self, room: str, epoch: str, resources: Resources, on_unused: Callable[[Channel], None]) -> None:
@@ -61,6 +64,7 @@ class Channel:
         # Of requests, in the order in which they came, each with what says whether it may go on waiting.
         self.waiters: dict[asyncio.Future[bool], Callable[[], bool] | None] = {}
         self._is_repairing = False
+        self._announced = 0  # the newest event that another node is known to have added
         self._replays: dict[tuple[Encoder, int], tuple[int, bytes]] = {}
 
     @property
@@ -104,7 +108,7 @@ class Channel:
         expected = self.head + 1
         if events[0].seq != expected:
             if events[0].seq > expected:
-                self.repair()
+                self.has_head(events[-1].seq)
                 return
             events = [event for event in events if event.seq >= expected]
             if not events:
@@ -268,6 +272,20 @@ class Channel:
             if may_wait is not None and not may_wait():
                 self._resources.wakeups.run(partial(_resolve, waiter, False))
 
+    def has_head(self, head_seq: int) -> None:
+        """The log goes on up to here at least: read what has not arrived."""
+        self._announced = max(self._announced, head_seq)
+        if self.head < head_seq:
+            self.repair()
+
+    async def reach(self, seq: int) -> None:
+        """Read what another node has added, up to the event `seq`, which is there. Raises Refusal."""
+        store = self._resources.store
+        while self.head < seq and (
+            events := await store.after(self.room, self.head, self._resources.tuning.page_events)
+        ):
+            self.deliver(events)
+
     def repair(self) -> None:
         """Read from the store what was committed and did not arrive here, and deliver it in order.
 
@@ -290,6 +308,8 @@ class Channel:
         self._is_repairing = False
         if events is None:
             log.error("repair_failed")
+            if self.head < self._announced:
+                asyncio.get_running_loop().call_later(REPAIR_AGAIN_S, self.has_head, self._announced)
         elif isinstance(events, DamagedEvents):
             self._skip(events.last)
             self.repair()
@@ -299,6 +319,9 @@ class Channel:
             self._resources.repaired += max(0, events[-1].seq - self.head)  # some may have come after all
             self.deliver(events)
             self.repair()  # until a page comes back empty
+        elif self.head < self._announced:  # while the page was read
+            self._announced = self.head
+            self.repair()
 
     def _skip(self, head: int) -> None:
         """The log goes on after `head` only: live readers find out like those that come back."""

@@ -47,15 +47,30 @@ class Door:
                         self._policies.changed(room, event.seq, payload_of(event))
 
     async def open(self, actor: Actor, room: str, right: Right) -> Channel:
-        """The channel of a room, in use: whoever gets it calls `release` (a reader does in `leave` and `close`)."""
+        """The channel of a room, in use: whoever gets it calls `release` (a reader does in `leave` and `close`).
+
+        It has all that any node had added when it was asked for: that is what clients know.
+        """
+        log = await self._newest(room)
         self._policies.require(actor, right, room)
         channel = await self._hub.open(room)
         try:
+            if log is not None and log.head_seq > channel.head:
+                await channel.reach(log.head_seq)
             self._require(actor, right, channel)
         except BaseException:
             channel.release()
             raise
         return channel
+
+    async def _newest(self, room: str) -> Log | None:
+        """The log of a room as it is, with its policy learnt; None where nobody else writes to it."""
+        store = self._hub.store
+        if not store.is_shared:
+            return None
+        log = await store.log(room)
+        self._policies.learn(room, log.policy)
+        return log
 
     async def after(
         self, actor: Actor, channel: Channel, seq: int, limit: int, max_bytes: int = PAGE_BYTES
@@ -116,6 +131,7 @@ class Door:
 
     async def extent(self, actor: Actor, room: str, right: Right = "read") -> Log:
         """The extent of a room's log, without opening its channel."""
+        await self._newest(room)
         self._policies.require(actor, right, room)
         log = await self._hub.store.log(room)
         self._policies.require(actor, right, room)

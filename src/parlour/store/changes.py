@@ -12,6 +12,7 @@ from parlour.chat.ports import Commit
 from parlour.chat.transactions import Transaction
 from parlour.core.errors import Refusal
 from parlour.core.event import Draft, Stored
+from parlour.core.policy import Policy
 from parlour.store.recent import RoomHead
 
 _log = logging.getLogger("parlour.store")
@@ -32,7 +33,8 @@ class Outcome(NamedTuple):
 
     The answer to a draft is an `Answer`, that to a transaction what it returned, or a Refusal. `commits` are the new
     events, `heads` how the logs of their rooms end now, `redacted` what has taken the place of events, by rooms,
-    `trimmed` rooms that have lost the events before a seq.
+    `trimmed` rooms that have lost the events before a seq. `policies` are the newest of rooms whose policy it changed,
+    where other nodes may have changed it before without being heard of.
     """
 
     answers: Sequence[object]
@@ -40,6 +42,7 @@ class Outcome(NamedTuple):
     heads: Sequence[RoomHead] = ()
     redacted: Sequence[tuple[str, Stored]] = ()
     trimmed: Sequence[tuple[str, int]] = ()
+    policies: Sequence[tuple[str, Policy]] = ()
 
 
 class Changes(Struct):

@@ -17,6 +17,7 @@ from parlour.chat.ports import Clock, Commit
 from parlour.chat.transactions import T, Transaction
 from parlour.core.errors import Refusal
 from parlour.core.event import Draft, Stored
+from parlour.core.policy import Policy
 from parlour.store.admission import Admission
 from parlour.store.changes import Batch, Item, Outcome, after_failure
 from parlour.store.gather import Gather
@@ -41,11 +42,16 @@ _Entry: TypeAlias = tuple[Item, Callable[[Any], None], int]
 class CommitQueue(ABC):
     """The writing half of the Store port; an engine is a subclass that carries batches out. For the event loop."""
 
+    is_shared = False
+    """See `Store.is_shared`."""
+
     def __init__(self, clock: Clock, queue_bytes: int = QUEUE_BYTES) -> None:
         self._clock = clock
         self._commit_listeners: list[Callable[[Sequence[Commit]], None]] = []
         self._redact_listeners: list[Callable[[str, Stored], None]] = []
         self._trim_listeners: list[Callable[[str, int], None]] = []
+        self._policy_listeners: list[Callable[[str, Policy], None]] = []
+        self._head_listeners: list[Callable[[str, int], None]] = []
         self._queue: deque[_Entry] = deque()
         self._in_flight: list[_Entry] = []
         self._queue_bytes = self._bytes_free = queue_bytes
@@ -76,6 +82,25 @@ class CommitQueue(ABC):
     def on_trim(self, listener: Callable[[str, int], None]) -> None:
         """See `Store.on_trim`."""
         self._trim_listeners.append(listener)
+
+    def on_policy(self, listener: Callable[[str, Policy], None]) -> None:
+        """See `Store.on_policy`."""
+        self._policy_listeners.append(listener)
+
+    def on_head(self, listener: Callable[[str, int], None]) -> None:
+        """See `Store.on_head`."""
+        self._head_listeners.append(listener)
+
+    # An engine with one node has nobody to follow.
+
+    def follow(self) -> None:  # noqa: B027
+        """See `Store.follow`."""
+
+    async def catch_up(self) -> None:  # noqa: B027
+        """See `Store.catch_up`."""
+
+    async def hold(self, work: str) -> None:  # noqa: B027
+        """See `Store.hold`."""
 
     def run(self, transaction: Transaction[T]) -> Future[T]:
         """See `Store.run`."""
@@ -155,6 +180,9 @@ class CommitQueue(ABC):
 
     def _publish(self, outcome: Outcome) -> None:
         """Tell the listeners what a batch has changed; its senders are answered afterwards."""
+        for room, policy in outcome.policies:
+            for learn in self._policy_listeners:
+                learn(room, policy)
         if outcome.commits:
             for listener in self._commit_listeners:
                 listener(outcome.commits)

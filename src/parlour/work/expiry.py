@@ -55,9 +55,11 @@ class Expiry:
         now_ms = self._clock.now_ms()
         rows = await self._store.query(SIGN_INS_UNTIL(now_ms + int(LOOK_EVERY_S * 1000), AT_ONCE))
         due = [row for row in rows if row.expires_ms <= now_ms]
+        # What is open here another node cannot know: it lasts longer before that could take it for over.
+        in_use = [row for row in rows if now_ms < row.expires_ms < self._identities.open_until(row, now_ms)]
         is_invitation_due = await self._store.query(INVITATION_UNTIL(now_ms))
-        if due or is_invitation_due:
-            await self._store.run(self._end(due, now_ms))
+        if due or in_use or is_invitation_due:
+            await self._store.run(self._end([*due, *in_use], now_ms))
             return 0.0
         return (rows[0].expires_ms - now_ms) / 1000 if rows else LOOK_EVERY_S
 

@@ -14,7 +14,7 @@ from parlour.core.errors import Refusal
 from parlour.store.postgres.store import PostgresStore
 from tests.contract.conftest import listen, seqs
 from tests.support.postgres import PostgresProcess
-from tests.support.stores import CountedIds, HandClock, append, draft
+from tests.support.stores import HandClock, append, draft, open_postgres
 from tests.support.timeout import TIMEOUT_S
 
 
@@ -28,7 +28,7 @@ def server() -> Iterator[PostgresProcess]:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[PostgresStore]:
-    store = await PostgresStore.open(url, clock=HandClock(), ids=CountedIds())
+    store = await open_postgres(url, clock=HandClock())
     try:
         yield store
     finally:

@@ -13,12 +13,12 @@ from parlour.chat.transactions import CommitsAfter, Position, SetCursor, Transac
 from parlour.store.errors import Damaged, StoreError
 from parlour.store.postgres.store import PostgresStore
 from tests.support.postgres import Databases
-from tests.support.stores import CountedIds, HandClock, append, draft
+from tests.support.stores import CountedIds, HandClock, append, draft, open_postgres
 
 
 @asynccontextmanager
 async def opened(url: str, ids: int = 0) -> AsyncIterator[PostgresStore]:
-    store = await PostgresStore.open(url, clock=HandClock(), ids=CountedIds(ids))
+    store = await open_postgres(url, clock=HandClock(), ids=CountedIds(ids))
     try:
         yield store
     finally:
@@ -68,13 +68,6 @@ async def test_a_database_of_a_newer_or_another_version_is_not_opened(database: 
     assert "another form of migration 0001" in await why_not(database)
     await execute(database, "INSERT INTO migrations SELECT g, 'new', '' FROM generate_series(2, 99) AS g")
     assert "use a newer Parlour" in await why_not(database)
-
-
-async def test_a_database_has_one_server(database: str) -> None:
-    async with opened(database):
-        assert "Another server uses" in await why_not(database)
-    async with opened(database):
-        pass
 
 
 async def test_a_copy_has_another_epoch_and_the_same_events(postgres: Databases, database: str) -> None:

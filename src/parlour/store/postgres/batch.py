@@ -7,20 +7,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias, TypeGuard, cast
 
 import asyncpg
-import msgspec
 
 from parlour.chat import transactions as steps
 from parlour.chat.ports import Commit
 from parlour.chat.statements import Query
 from parlour.chat.tables.server_settings import SETTINGS, server_access
 from parlour.chat.transactions import Committed, Step, Transaction, drive_async
+from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft, Log, Stored
-from parlour.core.payloads import POLICY_PAYLOADS, MemberChanged, Payload, ServerChanged
+from parlour.core.payloads import POLICY_PAYLOADS, SERVER_LOG, MemberChanged, Payload, ServerChanged
 from parlour.core.policy import NO_POLICY, Policy, ServerAccess
 from parlour.schema.erasing import NAMES_IN, accounts_in, without_accounts
-from parlour.schema.event_json import at_text, event_json, tombstone
-from parlour.schema.json_line import encode
+from parlour.schema.event_json import at_text, event_json, sets_policy, tombstone
 from parlour.store.ahead import AheadOfClock
 from parlour.store.changes import Changes, Item, Outcome, failed_transaction
 from parlour.store.checksums import checksum, room_crc
@@ -29,7 +28,10 @@ from parlour.store.postgres import statements as sql
 from parlour.store.postgres.connect import GONE
 from parlour.store.postgres.identity import Kept
 from parlour.store.postgres.line import Doubt, LineLost
+from parlour.store.postgres.pages import page
+from parlour.store.postgres.ranges import Kind, ranges_of, read_ranges
 from parlour.store.postgres.rows import Rows
+from parlour.store.postgres.seen import Seen
 from parlour.store.postgres.tables import run_query
 from parlour.store.recent import RoomHead
 from parlour.store.room_end import RoomEnd
@@ -37,10 +39,12 @@ from parlour.store.rules import ERASE_LOOKS_AT, expired, judged_again, repeated,
 
 _log = logging.getLogger("parlour.store")
 
-_decode_ranges = msgspec.json.Decoder(list[tuple[int, int, int]]).decode
-
 DROP_COMMITS = 2048
-"""So many rows of the log of commits are dropped at once, by every 512th batch in steps."""
+DROP_EVERY = 512
+"""So many rows of the log of commits are dropped at once, after so many batches in steps."""
+
+COMMITS_KEPT_MS = 3_600_000
+"""A row of the log of commits is kept for so long at least, for nodes that have not heard of it."""
 
 ROOMS_CACHED = 4096
 
@@ -51,8 +55,13 @@ _StoredKeys: TypeAlias = dict[tuple[str, str, str], Stored | Refusal]
 class EventLog:
     """Appends batches through one connection, one after the other. For the event loop."""
 
-    def __init__(self, connection: asyncpg.Connection[Any], kept: Kept) -> None:
+    def __init__(self, connection: asyncpg.Connection[Any], kept: Kept, node: str, seen: Seen) -> None:
+        """`node` is what this node is called among others, `seen` what it has published of the server's log."""
         self._connection = connection
+        self._node = node
+        self.position = 0  # of the newest commit
+        self._seen = seen
+        self._is_server_old = False
         self._seed, self._offset = kept.seed, kept.offset
         self._commits_crc = room_crc(kept.seed, "")
         self._rooms: dict[str, RoomEnd] = {}
@@ -62,7 +71,12 @@ class EventLog:
 
     async def load(self) -> None:
         """Read what the server is set to. Raises asyncpg.PostgresError."""
+        self._is_server_old = False
         self._server = server_access(await run_query(self._connection, SETTINGS()))
+
+    def server_changed(self) -> None:
+        """Another node has changed what the server is set to."""
+        self._is_server_old = True
 
     async def append(self, items: Sequence[Item], now_ms: int) -> Outcome:
         """Store a batch; when this returns, it is on disk.
@@ -72,6 +86,8 @@ class EventLog:
         while len(self._rooms) > ROOMS_CACHED:
             del self._rooms[next(iter(self._rooms))]
         try:
+            if self._is_server_old:
+                await self.load()
             await self._load({item.room for item in items if isinstance(item, Draft)})
             if self._are_plain(items):
                 outcome = await self._append_at_once(items, Changes(now_ms))
@@ -103,13 +119,15 @@ class EventLog:
         rows, answers = self._number(drafts, changes)
         ends = list(rooms.values())
         outcome = self._outcome(answers, changes)
-        body = self._ranges(changes)
+        body = ranges_of(changes, lambda name: rooms[name].number)
         values = (
             [room.number for room in ends], known, [room.head for room in ends], [room.at_ms for room in ends],
-            *rows.columns(), self._offset, changes.now_ms, body, checksum(self._commits_crc, 0, body),
+            *rows.columns(), self._offset, changes.now_ms, body, checksum(self._commits_crc, 0, body), self._node,
         )  # fmt: skip
         try:
-            if await self._connection.fetchval(sql.APPEND, *values):
+            position = await self._connection.fetchval(sql.APPEND, *values)
+            if position is not None:
+                self.position = position
                 return outcome
         except asyncpg.UniqueViolationError:
             pass
@@ -129,15 +147,16 @@ class EventLog:
             await self._load({draft.room for draft in drafts})
             await self.load()
             answers = await self._carry_out(items, drafts, changes)
+            await self._fill_server_log(changes)
             outcome = self._outcome(answers, changes)
             position = None
-            if changes.added or changes.redacted:
-                body = self._ranges(changes)
-                values = (self._offset, changes.now_ms, body, checksum(self._commits_crc, 0, body))
+            if changes.added or changes.redacted or changes.trimmed:
+                body = ranges_of(changes, lambda name: self._rooms[name].number)
+                values = (self._offset, changes.now_ms, body, checksum(self._commits_crc, 0, body), self._node)
                 position = await self._connection.fetchval(sql.INSERT_COMMIT, *values)
                 self._in_steps += 1
-                if self._in_steps % 512 == 0:
-                    await execute(sql.DROP_COMMITS, position, DROP_COMMITS)
+                if self._in_steps % DROP_EVERY == 0:
+                    await execute(sql.DROP_COMMITS, position, DROP_COMMITS, changes.now_ms - COMMITS_KEPT_MS)
         except BaseException as error:
             self._server = ServerAccess()
             if not isinstance(error, GONE):
@@ -149,7 +168,16 @@ class EventLog:
         except GONE as error:
             number = None if position is None else position - self._offset
             raise LineLost(Doubt(outcome, number, (0, b""))) from error
+        self.position = position or self.position
         return outcome
+
+    async def _fill_server_log(self, changes: Changes) -> None:
+        """Put what other nodes have added to the server's log before what this batch has: it is published whole."""
+        own = changes.added.get(SERVER_LOG)
+        if own is not None and own[0].seq > self._seen.seq + 1:
+            span = (self._seen.seq + 1, own[0].seq - 1)
+            missing = await page(self._connection, self._seed, SERVER_LOG, span, MAX_SEQ, MAX_SEQ, False)
+            changes.added[SERVER_LOG] = [*missing, *own]
 
     async def _carry_out(self, items: Sequence[Item], drafts: Sequence[Draft], changes: Changes) -> list[object]:
         """The answers of a batch in steps."""
@@ -279,7 +307,7 @@ class EventLog:
         for position, crc, body in rows:
             ranges: list[tuple[int, int, int]] = []
             if crc == checksum(self._commits_crc, 0, body):
-                ranges = _decode_ranges(body)
+                ranges = [range_[:3] for range_ in read_ranges(body) if range_[3] is not Kind.TRIMMED]
             else:
                 _log.error("commit %d is damaged: what follows the commits does not learn what it changed", position)
             commits.append((position, ranges))
@@ -417,7 +445,8 @@ class EventLog:
             room = self._rooms[name]
             commits.append(Commit(name, events))
             heads.append(RoomHead(name, room.first_seq, room.head, room.at_ms))
-        return Outcome(answers, commits, heads, changes.redacted, changes.trimmed)
+        policies = [(name, self._rooms[name].policy) for name, events in changes.added.items() if sets_policy(events)]
+        return Outcome(answers, commits, heads, changes.redacted, changes.trimmed, policies)
 
     def _number(self, drafts: Sequence[Draft], changes: Changes) -> tuple[Rows, list[Answer]]:
         """Give each draft its place and time: the rows to insert, and the answers."""
@@ -438,12 +467,6 @@ class EventLog:
             answers.append(Appended(seq, body, False))
             added.setdefault(draft.room, []).append(event)
         return rows, answers
-
-    def _ranges(self, changes: Changes) -> bytes:
-        """What a transaction changes, for the log of commits: which seqs of which rooms."""
-        ranges = [(self._rooms[name].number, events[0].seq, events[-1].seq) for name, events in changes.added.items()]
-        ranges += [(self._rooms[name].number, event.seq, event.seq) for name, event in changes.redacted]
-        return encode(ranges)
 
     async def _find(self, name: str) -> RoomEnd | None:
         if name not in self._rooms:

@@ -43,7 +43,7 @@ class Readers:
     async def open(cls, url: str) -> Readers:
         """Raises OSError, asyncpg.PostgresError."""
         pool = await asyncpg.create_pool(
-            url, min_size=1, max_size=CONNECTIONS, timeout=CONNECT_S, command_timeout=60, server_settings=SETTINGS
+            url, min_size=0, max_size=CONNECTIONS, timeout=CONNECT_S, command_timeout=60, server_settings=SETTINGS
         )
         return cls(pool)
 

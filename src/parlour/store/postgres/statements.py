@@ -13,8 +13,9 @@ SEQ_BITS = 36
 
 SEQ_MASK = (1 << SEQ_BITS) - 1
 
-TAKE = "SELECT pg_try_advisory_lock(1885434476, 0)"
-"""Hold the database for as long as the connection lasts; false if somebody else does. The number spells `parl`."""
+HOLD = "SELECT pg_try_advisory_lock(1885434476, hashtext($1))"
+"""Be the one node that does a piece of work, for as long as the connection lasts; false if another one is. The number
+spells `parl`."""
 
 CLOSE_GATE = "LOCK TABLE gate IN ACCESS EXCLUSIVE MODE"
 
@@ -34,15 +35,16 @@ WITH
     SELECT e.* FROM agreed, unnest($5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::bytea[], $10::bigint[],
       $11::text[], $12::bigint[]) AS e WHERE is_so),
   noted AS (
-    INSERT INTO commits (position, at_ms, body, checksum)
-    SELECT pg_current_xact_id()::text::bigint + $13, $14, $15, $16 FROM agreed WHERE is_so)
-SELECT is_so FROM agreed
+    INSERT INTO commits (position, at_ms, body, checksum, node)
+    SELECT pg_current_xact_id()::text::bigint + $13, $14, $15, $16, $17 FROM agreed WHERE is_so RETURNING position)
+SELECT position FROM noted
 """
-"""Store a batch if every room of it still ends where this node knows it to; gives whether it was so.
+"""Store a batch if every room of it still ends where this node knows it to; gives the position of the commit, or no
+row.
 
 The values: of each room its number, the seq that it is known to end with, the one that it ends with then, and the time
 of that; of each event its columns; what to add to the number of the transaction for the position, the time, the ranges
-that the batch changes, and their checksum. Raises a unique violation if an idempotency key is stored already.
+that the batch changes, their checksum, and the node. Raises a unique violation if an idempotency key is stored already.
 """
 
 INSERT_EVENTS = """
@@ -56,8 +58,8 @@ FROM unnest($1::int[], $2::bigint[], $3::bigint[]) AS wanted (room_no, head, at_
 WHERE rooms.room_no = wanted.room_no
 """
 INSERT_COMMIT = """
-INSERT INTO commits (position, at_ms, body, checksum) VALUES (pg_current_xact_id()::text::bigint + $1, $2, $3, $4)
-RETURNING position
+INSERT INTO commits (position, at_ms, body, checksum, node)
+VALUES (pg_current_xact_id()::text::bigint + $1, $2, $3, $4, $5) RETURNING position
 """
 
 _POLICY = """policy_seq, access, title, topic, archived, read_only, history, CASE WHEN policy_seq > 0 THEN
@@ -150,10 +152,19 @@ SELECT greatest((SELECT max(position) FROM commits), (SELECT max(position) FROM 
   pg_current_xact_id()::text::bigint
 """
 """The greatest position that anything here speaks of, and the number of this transaction."""
+COMMITS_AT = "SELECT position, checksum, body FROM commits WHERE position = ANY($1::bigint[]) AND node <> $2"
+COMMITS_OF_OTHERS = f"""
+SELECT position, checksum, body FROM commits WHERE position > $1 AND position < {_FINISHED} + $2 AND node <> $3
+ORDER BY position LIMIT $4
+"""  # noqa: S608 (no value inside)
+NOTIFY = "SELECT pg_notify('parlour', $1)"
+CHANNEL = "parlour"
+"""On which nodes tell each other the positions of their commits."""
+
 NAMES_OF = "SELECT room_no, name FROM rooms WHERE room_no = ANY($1::int[])"
 DROP_COMMITS = """
 DELETE FROM commits WHERE position IN (
-  SELECT position FROM commits WHERE position < coalesce((SELECT min(position) FROM cursors), $1)
+  SELECT position FROM commits WHERE position < coalesce((SELECT min(position) FROM cursors), $1) AND at_ms < $3
   ORDER BY position LIMIT $2)
 """
 GET_CURSOR = "SELECT position FROM cursors WHERE follower = $1"

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import AbstractEventLoop, Task, TimerHandle
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeAlias
 
 import asyncpg
 
 from parlour import log
-from parlour.chat.ports import Clock, Ids, RoomSummary
+from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
 from parlour.chat.statements import Query, R
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
+from parlour.core.payloads import SERVER_LOG, ServerChanged
 from parlour.core.policy import Policy
 from parlour.core.store_address import without_password
 from parlour.store import recent
@@ -29,8 +31,10 @@ from parlour.store.postgres.connect import GONE, check, connect, open_connection
 from parlour.store.postgres.identity import Kept, identity_of, read_identity
 from parlour.store.postgres.line import Doubt, LineLost
 from parlour.store.postgres.migrate import migrate
+from parlour.store.postgres.others import OtherNodes
 from parlour.store.postgres.readers import Readers
-from parlour.store.recent import RecentRooms
+from parlour.store.postgres.seen import Seen
+from parlour.store.recent import RecentRooms, RoomHead
 
 _log = logging.getLogger("parlour.store")
 
@@ -42,9 +46,18 @@ AGAIN_S = (0.1, 0.2, 0.5, 1.0)
 
 ROOMS_LISTED = 1024
 
+ROWS_AT_ONCE = 1000
+
+HOLD_AGAIN_S = 1.0
+"""How often a node asks whether the one that does a piece of work is gone."""
+
+OnFatal: TypeAlias = Callable[[BaseException], None]
+
 
 class PostgresStore(CommitQueue):
     """A `Store` in a PostgreSQL database. Made by `open`."""
+
+    is_shared = True
 
     def __init__(
         self,
@@ -53,37 +66,47 @@ class PostgresStore(CommitQueue):
         readers: Readers,
         kept: Kept,
         clock: Clock,
+        node: str,
+        on_fatal: OnFatal,
         queue_bytes: int,
     ) -> None:
         super().__init__(clock, queue_bytes)
         self.epoch, self.secret = kept.epoch, kept.secret
         self._url, self._kept = url, kept
         self._connection: asyncpg.Connection[Any] = connection
-        self._events = EventLog(connection, kept)
+        self._node, self._on_fatal = node, on_fatal
+        self._seen = Seen()
+        self._events = EventLog(connection, kept, node, self._seen)
+        self._others = OtherNodes(url, kept, node, self, clock.monotonic)
+        self._held: set[str] = set()  # pieces of work that this node alone does
         self._readers = readers
         self._recent = RecentRooms(ROOMS_LISTED)
         self._commits = 0  # what changed the logs: reads are shared only between two changes
         self._doubt: Doubt | None = None
         self._loop: AbstractEventLoop = asyncio.get_running_loop()
         self._timer: TimerHandle | None = None
+        self._turn = asyncio.Lock()  # of the connection: it carries out one thing at a time
         self._tasks: set[Task[None]] = set()
         self._closing: Task[None] | None = None
         self.on_trim(self._recent.trimmed)
 
     @classmethod
-    async def open(cls, url: str, *, clock: Clock, ids: Ids, queue_bytes: int = QUEUE_BYTES) -> PostgresStore:
-        """Open the logs in the database at `url` (`postgresql://…`), making what is missing. Raises StoreError."""
+    async def open(
+        cls, url: str, *, clock: Clock, ids: Ids, on_fatal: OnFatal, queue_bytes: int = QUEUE_BYTES
+    ) -> PostgresStore:
+        """Open the logs in the database at `url` (`postgresql://…`), making what is missing. Raises StoreError.
+
+        `on_fatal` is called when this node may have missed what others did, for good: the process should start again.
+        """
         connection = await open_connection(url)
         try:
-            if not await connection.fetchval(sql.TAKE):
-                raise StoreError(f"Another server uses the database at {without_password(url)}: stop it first.")
             await migrate(connection)
             async with connection.transaction():
                 await connection.execute(sql.CLOSE_GATE)
                 kept = await identity_of(connection, ids)
             readers = await Readers.open(url)
-            store = cls(url, connection, readers, kept, clock, queue_bytes)
-            await store._events.load()
+            store = cls(url, connection, readers, kept, clock, ids.token(), on_fatal, queue_bytes)
+            await store._begin()
         except (asyncpg.PostgresError, *GONE) as error:
             connection.terminate()
             raise StoreError(f"The database at {without_password(url)} cannot be opened: {error}.") from error
@@ -91,6 +114,70 @@ class PostgresStore(CommitQueue):
             connection.terminate()
             raise
         return store
+
+    async def _begin(self) -> None:
+        await self._events.load()
+        await self._others.begin(self._connection)
+        self._seen.seq = (await pages.log_of(self._connection, SERVER_LOG)).head_seq
+
+    def follow(self) -> None:
+        """See `Store.follow`."""
+        self._others.task = self._loop.create_task(self._others.run())
+
+    async def catch_up(self) -> None:
+        """See `Store.catch_up`."""
+        self._commits += 1  # a read that began before is not asked
+        while events := await self.after(SERVER_LOG, self._seen.seq, ROWS_AT_ONCE):
+            fresh = self._seen.fresh(events)
+            if fresh:
+                if any(event.type == ServerChanged.type for event in fresh):
+                    self._events.server_changed()
+                super()._publish(Outcome((), [Commit(SERVER_LOG, fresh)]))
+
+    async def hold(self, work: str) -> None:
+        """See `Store.hold`."""
+        while work not in self._held:
+            with suppress(asyncpg.PostgresError, *GONE):
+                async with self._turn:
+                    if await self._connection.fetchval(sql.HOLD, work):
+                        self._held.add(work)
+                        return
+            await asyncio.sleep(HOLD_AGAIN_S)
+
+    # --- what other nodes do (others.py) ---
+
+    def has_policy(self, room: str, policy: Policy) -> None:
+        """See `others.Listener`."""
+        for learn in self._policy_listeners:
+            learn(room, policy)
+
+    def has_head(self, head: RoomHead) -> None:
+        """See `others.Listener`."""
+        self._commits += 1
+        self._recent.add([head])
+        if head.room != SERVER_LOG:
+            for listener in self._head_listeners:
+                listener(head.room, head.head_seq)
+
+    def is_redacted(self, room: str, event: Stored) -> None:
+        """See `others.Listener`."""
+        self._commits += 1
+        super()._publish(Outcome((), redacted=[(room, event)]))
+
+    def is_trimmed(self, room: str, first_seq: int) -> None:
+        """See `others.Listener`."""
+        self._commits += 1
+        super()._publish(Outcome((), trimmed=[(room, first_seq)]))
+
+    async def server_log_changed(self) -> None:
+        """See `others.Listener`."""
+        await self.catch_up()
+
+    def is_lost(self) -> None:
+        """See `others.Listener`."""
+        self._on_fatal(StoreError("this node was away for too long to learn what others did meanwhile"))
+
+    # --- batches ---
 
     def commit(self, batch: Batch) -> None:
         """See `CommitQueue.commit`."""
@@ -110,7 +197,7 @@ class PostgresStore(CommitQueue):
 
     async def _write(self, batch: Batch) -> None:
         try:
-            async with asyncio.timeout(BATCH_S):
+            async with asyncio.timeout(BATCH_S), self._turn:
                 outcome = await self._events.append(batch.items, batch.now_ms)
         except LineLost as lost:
             self._lost(batch, lost)
@@ -122,6 +209,8 @@ class PostgresStore(CommitQueue):
             self._connection.terminate()
             self._away()
         else:
+            if outcome.commits or outcome.redacted or outcome.trimmed:
+                self._others.announce(self._events.position)
             self.delivered(outcome)
 
     async def _answers_without(self, batch: Batch, error: asyncpg.PostgresError) -> Sequence[object]:
@@ -173,20 +262,19 @@ class PostgresStore(CommitQueue):
         connection = await connect(self._url)
         try:
             await check(connection)
-            if not await connection.fetchval(sql.TAKE):  # perhaps PostgreSQL has not noticed yet that our line broke
-                raise StoreError("Another server uses the database.")
             async with connection.transaction():
                 # Nothing of ours runs any more once the gate is ours: what was lost is stored by now, or never.
                 await connection.execute(sql.CLOSE_GATE)
                 if await read_identity(connection) != self._kept:
                     raise StoreError("Another database is there now, or a copy: restart the server.")
                 outcome = await self._settled(connection)
-            events = EventLog(connection, self._kept)
+            events = EventLog(connection, self._kept, self._node, self._seen)
             await events.load()
         except BaseException:
             connection.terminate()
             raise
         self._connection, self._events, self._doubt = connection, events, None
+        self._held.clear()
         if outcome is not None:
             self._publish(outcome)
         self.recovered()
@@ -206,7 +294,7 @@ class PostgresStore(CommitQueue):
     def _publish(self, outcome: Outcome) -> None:
         self._commits += 1
         self._recent.add(outcome.heads)
-        super()._publish(outcome)
+        super()._publish(outcome._replace(commits=self._seen.fresh_commits(outcome.commits)))
 
     async def log(self, room: str) -> Log:
         """See `Store.log`."""
@@ -251,6 +339,8 @@ class PostgresStore(CommitQueue):
 
     async def _finish(self) -> None:
         await self._drained.wait()
+        if self._others.task is not None:
+            self._others.task.cancel()
         await self._readers.close()
         for task in list(self._tasks):
             task.cancel()

@@ -41,10 +41,12 @@ CREATE TABLE events (
 );
 CREATE UNIQUE INDEX events_by_key ON events ((id >> 36), author, key) WHERE key IS NOT NULL;
 
--- What each transaction changed, for followers: body is the ranges of seqs as JSON. The position is the number that
--- PostgreSQL gave the transaction, so none below the oldest that still runs will be added.
+-- What each transaction changed, for followers and for the other nodes: body is ranges of seqs as JSON, node who has
+-- stored it. The position is the number that PostgreSQL gave the transaction, so none below the oldest that still runs
+-- will be added.
 CREATE TABLE commits (
   position BIGINT PRIMARY KEY,
+  node TEXT COLLATE "C" NOT NULL,
   at_ms BIGINT NOT NULL,
   body BYTEA NOT NULL,
   checksum BIGINT NOT NULL

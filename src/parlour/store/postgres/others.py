@@ -1,0 +1,203 @@
+"""What other nodes commit: they announce the positions of their commits, and the log of commits says what those are.
+
+An announcement may be lost, repeated, late or out of order. So the log is read in any case once a second, up to where
+nothing can be added any more (docs/decisions/0026-nodes.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from asyncio import Task
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import asyncpg
+
+from parlour.core.errors import Refusal
+from parlour.core.event import Stored
+from parlour.core.payloads import SERVER_LOG
+from parlour.core.policy import Policy
+from parlour.store.checksums import checksum, room_crc
+from parlour.store.policy_columns import policy_of
+from parlour.store.postgres import statements as sql
+from parlour.store.postgres.connect import GONE, connect
+from parlour.store.postgres.identity import Kept
+from parlour.store.postgres.ranges import Kind, Range, read_ranges
+from parlour.store.recent import RoomHead
+
+_log = logging.getLogger("parlour.store")
+
+LOOK_S = 1.0
+"""How often the log of commits is read without being told."""
+
+ROWS = 1000
+"""Of the log of commits, read at once."""
+
+PAYLOAD_BYTES = 7000
+"""What an announcement says at most: PostgreSQL takes up to 8000."""
+
+NAMES_KEPT = 100_000
+
+LOST_AFTER_S = 1800.0
+"""A node that could not read the log of commits for so long may have missed what has been dropped of it."""
+
+
+class Listener(Protocol):
+    """Who is told; all methods are called on the event loop."""
+
+    def has_policy(self, room: str, policy: Policy) -> None:
+        """The newest policy of a room."""
+
+    def has_head(self, head: RoomHead) -> None:
+        """A room has new events."""
+
+    def is_redacted(self, room: str, event: Stored) -> None:
+        """Another event stands in the place of one."""
+
+    def is_trimmed(self, room: str, first_seq: int) -> None:
+        """A room has lost the events before a seq."""
+
+    async def server_log_changed(self) -> None:
+        """The server's log has new events. Raises Refusal."""
+
+    def is_lost(self) -> None:
+        """This node may have missed something for good."""
+
+
+class OtherNodes:
+    """Hears of other nodes, and tells them of this one. `run` goes on until it is cancelled."""
+
+    def __init__(self, url: str, kept: Kept, node: str, listener: Listener, monotonic: Callable[[], float]) -> None:
+        self._url, self._kept, self._node, self._listener = url, kept, node, listener
+        self._monotonic = monotonic
+        self._commits_crc = room_crc(kept.seed, "")
+        self._after = 0  # the log of commits has been read up to here
+        self._handled: set[int] = set()  # after that, those that were announced
+        self._heard: set[int] = set()  # announced, and not handled yet
+        self._own: list[int] = []  # to be announced
+        self._names: dict[int, str] = {}
+        self._has_news = asyncio.Event()
+        self._read_at = 0.0
+        self.task: Task[None] | None = None
+
+    async def begin(self, connection: asyncpg.Connection[Any]) -> None:
+        """Note where the log of commits ends. Raises asyncpg.PostgresError."""
+        self._after = await connection.fetchval(sql.POSITION, self._kept.offset)
+        self._read_at = self._monotonic()
+
+    def announce(self, position: int) -> None:
+        """Tell the others of a commit of this node."""
+        if self.task is not None:
+            self._own.append(position)
+            self._has_news.set()
+
+    async def run(self) -> None:
+        """Follow the others, over lost lines."""
+        while True:
+            try:
+                connection = await connect(self._url)
+                try:
+                    await connection.add_listener(sql.CHANNEL, self._hear)
+                    await self._follow(connection)
+                finally:
+                    connection.terminate()
+            except (Refusal, asyncpg.PostgresError, *GONE) as error:
+                _log.debug("other nodes cannot be heard: %s", error)
+            except Exception:
+                _log.exception("other nodes could not be followed")
+            await asyncio.sleep(LOOK_S / 4)
+
+    def _hear(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        node, _, positions = str(payload).partition(" ")
+        if node != self._node:
+            self._heard.update(map(int, positions.split()))
+            self._has_news.set()
+
+    async def _follow(self, connection: asyncpg.Connection[Any]) -> None:
+        await connection.execute("SET synchronous_commit = off")  # an announcement may be lost
+        look_at = 0.0
+        while True:
+            if (left := look_at - self._monotonic()) > 0:
+                try:
+                    async with asyncio.timeout(left):
+                        await self._has_news.wait()
+                except TimeoutError:
+                    pass
+            self._has_news.clear()
+            await self._tell(connection)
+            if self._heard:
+                heard, self._heard = self._heard, set()
+                rows = await connection.fetch(sql.COMMITS_AT, list(heard), self._node)
+                await self._handle(connection, rows)
+            if look_at <= self._monotonic():
+                await self._look(connection)
+                look_at = self._monotonic() + LOOK_S
+
+    async def _tell(self, connection: asyncpg.Connection[Any]) -> None:
+        own, self._own = self._own, []
+        while own:
+            payload = self._node
+            while own and len(payload) < PAYLOAD_BYTES:
+                payload += f" {own.pop()}"
+            await connection.execute(sql.NOTIFY, payload)
+
+    async def _look(self, connection: asyncpg.Connection[Any]) -> None:
+        """Read the log of commits: what was not announced here is handled now."""
+        if self._monotonic() - self._read_at > LOST_AFTER_S:
+            self._listener.is_lost()
+        while True:
+            rows = await connection.fetch(sql.COMMITS_OF_OTHERS, self._after, self._kept.offset, self._node, ROWS)
+            await self._handle(connection, rows)
+            if rows:
+                self._after = rows[-1][0]
+                self._handled = {position for position in self._handled if position > self._after}
+            if len(rows) < ROWS:
+                break
+        self._read_at = self._monotonic()
+
+    async def _handle(self, connection: asyncpg.Connection[Any], rows: Sequence[Any]) -> None:
+        """Tell what commits have changed, each once."""
+        ranges: list[Range] = []
+        fresh = [row for row in rows if row[0] > self._after and row[0] not in self._handled]
+        for position, crc, body in fresh:
+            if crc != checksum(self._commits_crc, 0, body):
+                _log.error("commit %d is damaged: this node does not learn what another one has changed", position)
+                continue
+            ranges += read_ranges(body)
+        if ranges:
+            await self._tell_of(connection, ranges)
+        self._handled.update(row[0] for row in fresh)  # not before: what fails is done again, which changes nothing
+
+    async def _tell_of(self, connection: asyncpg.Connection[Any], ranges: Sequence[Range]) -> None:
+        await self._learn_names(connection, {number for number, *_ in ranges})
+        added = {self._names[number] for number, _, _, kind in ranges if kind is Kind.ADDED}
+        if SERVER_LOG in added:
+            await self._listener.server_log_changed()
+        for name, _, first_seq, head, at_ms, *columns in await connection.fetch(sql.FIND_ROOMS, sorted(added)):
+            policy = policy_of(columns)
+            if policy.seq:
+                self._listener.has_policy(name, policy)
+            self._listener.has_head(RoomHead(name, first_seq, head, at_ms))
+        for number, seq, _, kind in ranges:
+            if kind is Kind.REPLACED:
+                await self._tell_replaced(connection, number, seq)
+            elif kind is Kind.TRIMMED:
+                self._listener.is_trimmed(self._names[number], seq)
+
+    async def _tell_replaced(self, connection: asyncpg.Connection[Any], number: int, seq: int) -> None:
+        name = self._names[number]
+        row = await connection.fetchrow(sql.ONE_EVENT, number << sql.SEQ_BITS | seq)
+        if row is not None:  # else retention was faster
+            crc, body, type_, ref = row
+            if crc == checksum(room_crc(self._kept.seed, name), seq, body):
+                self._listener.is_redacted(name, Stored(seq, body, type_, ref))
+
+    async def _learn_names(self, connection: asyncpg.Connection[Any], numbers: set[int]) -> None:
+        missing = [number for number in numbers if number not in self._names]
+        if missing:
+            if len(self._names) > NAMES_KEPT:
+                self._names.clear()
+                missing = list(numbers)
+            for number, name in await connection.fetch(sql.NAMES_OF, missing):
+                self._names[number] = name
