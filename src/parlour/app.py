@@ -120,7 +120,6 @@ class App:
             **context.hub.sizes(),
             **context.new_rooms.sizes(),
             **context.people.identities.sizes(),
-            "tickets": len(context.tickets),
             "shown_once": len(context.shown_once),
             "rooms_with_policy": len(context.policies.all()),
         }
@@ -242,10 +241,10 @@ def _build(
     door = Door(hub, policies)
     registrations = RegistrationRates(limits) if settings.rate_limits else None
     people = people_of(store, clock, ids, policies, passwords, registrations)
-    tickets = Tickets(clock, ids, people.identities)
+    tickets = Tickets(store, clock, ids, people.identities)
     store.on_commit(relay.publish)
     erasing = Erasing(store, people.deletions)
-    listeners_of_log = [people.identities.changed, tickets.changed, erasing.changed]
+    listeners_of_log = [people.identities.changed, erasing.changed]
     relay.listen(ServerLog(listeners_of_log, people.settings.changed).committed)
     relay.listen(door.committed)
     relay.listen(hub.deliver)

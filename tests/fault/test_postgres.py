@@ -1,4 +1,4 @@
-"""Promises 1 to 4 over PostgreSQL with several nodes: whatever dies, nothing acknowledged is lost, doubled or forked."""
+"""Promises 1 to 4 over PostgreSQL with several nodes: whatever dies, nothing acknowledged is lost or doubled."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from random import Random
 
 import pytest
 
-from tests.fault.balancer import Balancer
 from tests.fault.load import Figures, Load
+from tests.support.balancer import Balancer
 from tests.support.postgres import PostgresProcess
 from tests.support.server import ServerProcess
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import partial
 from types import CoroutineType
 from typing import Any
@@ -41,6 +42,7 @@ class Api:
         """`base` is the path below which everything is (`Site.prefix`); requests come with or without it."""
         self._base = base
         self._body_bytes = context.limits.body_bytes
+        self._store = context.store
         self._guard = Guard(context)
         self._pages = Pages(context, self._guard)
         self._compressor = compressor
@@ -61,6 +63,8 @@ class Api:
     def handle(self, request: Request) -> Outcome:
         """Answer a complete request. Raises Refusal."""
         if request.method != "OPTIONS":  # that tells nothing, and every address answers it
+            if self._store.is_shared and _is_about_people(request):
+                return self._coded(request, self._caught_up(request))
             credentials = self._guard.check(request)
             if credentials is not None:
                 return self._coded(request, self._identified(request, credentials))
@@ -71,13 +75,19 @@ class Api:
             raise
         return self._coded(request, outcome) if type(outcome) is CoroutineType else outcome
 
+    async def _caught_up(self, request: Request) -> Reply:
+        """The answer to what is about people or settings: by all that other nodes had done before."""
+        with suppress(Refusal):  # while the database is away: by what is known
+            await self._store.catch_up()
+        credentials = self._guard.check(request)
+        if credentials is not None:
+            return await self._identified(request, credentials)
+        return await _reply(request)
+
     async def _identified(self, request: Request, credentials: Credentials) -> Reply:
         """The answer to a request whose sender has to be found out first."""
         await self._guard.identify(request, credentials)
-        outcome = request.admission.handler(request)
-        if isinstance(outcome, DeferredResponse):
-            return await outcome.reply()
-        return outcome if isinstance(outcome, Reply) else await outcome
+        return await _reply(request)
 
     async def _coded(self, request: Request, handler: Coroutine[Any, Any, Reply]) -> Reply:
         """The answer of a handler, compressed where the client accepts it and it is long; the reader pays for that."""
@@ -155,3 +165,20 @@ def _asks_for_json(head: RequestHead, path: bytes) -> bool:
         return True
     is_json = (path + b"/").startswith(b"/api/v1/") or is_json_type(media_type(head.get(b"content-type") or b""))
     return is_json and choose(accept, ("json", "text", "html")) in ("json", None)
+
+
+def _is_about_people(request: Request) -> bool:
+    """Whether a request is about accounts, members or settings, sign-in included.
+
+    Messages need not wait for other nodes: the store judges what is posted, and the door what is read.
+    """
+    right = request.admission.right
+    return right not in ("read", "post") and (right is not None or request.method == "POST")
+
+
+async def _reply(request: Request) -> Reply:
+    """What the handler of a request answers."""
+    outcome = request.admission.handler(request)
+    if isinstance(outcome, DeferredResponse):
+        return await outcome.reply()
+    return outcome if isinstance(outcome, Reply) else await outcome

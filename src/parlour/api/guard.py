@@ -112,8 +112,7 @@ class Guard:
             self._check_name(request)
             ticket = ticket_of(request) if admission.takes_ticket else None
             if ticket is not None:
-                request.actor = self._by_ticket(request, ticket)
-                return None
+                return Credentials("ticket", ticket)
             credentials = credentials_of(request)
             actor = None
             if credentials is not None:
@@ -126,15 +125,13 @@ class Guard:
 
     async def identify(self, request: Request, credentials: Credentials) -> None:
         """Find out who asks, which has to wait for the disk, or for the hash of a password. Raises Refusal."""
+        if credentials.kind == "ticket":  # an equal head is not let through again: the ticket in it is used up
+            request.actor = await self._context.tickets.redeem(credentials.secret, request.peer.key)
+            self._judge(request, request.actor)
+            return
         actor = await self._context.people.identities.identify(credentials, request.peer.key)
         self._let_in(request, actor or self._guest(request))
         request.actor = request.admission.actor
-
-    def _by_ticket(self, request: Request, ticket: str) -> Actor:
-        """Who asks with a ticket. An equal head is not let through again: the ticket in it has been used up."""
-        actor = self._context.tickets.redeem(ticket, request.peer.key)
-        self._judge(request, actor)
-        return actor
 
     def _let_in(self, request: Request, actor: Actor) -> None:
         admission = request.admission

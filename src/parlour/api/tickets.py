@@ -29,7 +29,7 @@ class TicketsResource(Resource):
         answers=(Success(201, "The ticket.", TicketInfo),),
         example="-u alice -X POST {url}/api/v1/tickets",
     )
-    def make(self, request: Request, _: OnlyJson) -> Response:
+    async def make(self, request: Request, _: OnlyJson) -> Response:
         """A new ticket."""
-        made = self.context.tickets.make(request.actor)
+        made = await self.context.tickets.make(request.actor)
         return Response(201, encode(TicketInfo(made.secret, at_text(made.expires_ms))), JSON)

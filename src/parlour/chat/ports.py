@@ -118,7 +118,7 @@ class Store(Protocol):
         """Begin to tell of what other nodes commit; called once, after everything else has been read."""
 
     async def catch_up(self) -> None:
-        """Return when the listeners know all of the server's log that other nodes had committed when this was called.
+        """Return when the listeners have been told of all that other nodes had committed when this was called.
 
         Raises Refusal("storage_unavailable").
         """

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from parlour.chat.identities import Identities
-from parlour.chat.ports import Clock, Ids
+from parlour.chat.ports import Clock, Ids, Store
+from parlour.chat.tables.accounts import PASSWORD_OF
+from parlour.chat.tables.sign_ins import SIGN_IN_BY_ID
+from parlour.chat.tables.tickets import ADD_TICKET, END_OLDEST_OF, END_TICKETS_UNTIL, USE_TICKET, TicketRow
+from parlour.chat.transactions import Transaction
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
-from parlour.core.payloads import AccountChanged, Payload, SignInChanged
 from parlour.core.secret import digest
 
 TICKET_S = 30
@@ -25,73 +28,68 @@ class Ticket(NamedTuple):
     expires_ms: int
 
 
-class _Kept(NamedTuple):
-    actor: Actor
-    until: float
-
-
 class Tickets:
-    """The tickets that can be used. All methods are called on the event loop.
+    """Makes tickets and redeems them; any node takes what another one has made."""
 
-    They are in the memory of this process alone: one that was made before a restart, or by another process, is none.
-    """
-
-    def __init__(self, clock: Clock, ids: Ids, identities: Identities) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: Ids, identities: Identities) -> None:
+        self._store = store
         self._clock = clock
         self._ids = ids
         self._identities = identities
-        self._kept: dict[str, _Kept] = {}  # by SHA-256, the oldest first
-        self._of_account: dict[str, dict[str, None]] = {}  # keys of `_kept`
 
-    def __len__(self) -> int:
-        return len(self._kept)
+    async def make(self, actor: Actor) -> Ticket:
+        """A ticket that stands for an actor who is signed in: for its account, its scopes and its rooms.
 
-    def make(self, actor: Actor) -> Ticket:
-        """A ticket that stands for an actor who is signed in: for its account, its scopes and its rooms."""
+        Raises Refusal("login_required").
+        """
         if actor.account is None:
             raise Refusal("login_required", "Sign in first.")
-        now = self._clock.monotonic()
-        self._drop_old(now)
-        mine = self._of_account.get(actor.account.id, {})
-        if len(mine) >= MAX_TICKETS:
-            self._take(next(iter(mine)))
-        secret = self._ids.secret()
-        key = digest(secret)
-        self._kept[key] = _Kept(actor, now + TICKET_S)
-        self._of_account.setdefault(actor.account.id, {})[key] = None
-        return Ticket(secret, self._clock.now_ms() + TICKET_S * 1000)
+        secret, now_ms = self._ids.secret(), self._clock.now_ms()
+        made = Ticket(secret, now_ms + TICKET_S * 1000)
+        await self._store.run(_make(actor, digest(secret), now_ms, made.expires_ms))
+        return made
 
-    def redeem(self, secret: str, address: str) -> Actor:
+    async def redeem(self, secret: str, address: str) -> Actor:
         """Use a ticket up: who asks with it. Raises Refusal("bad_credentials") for one that cannot be used any more."""
-        self._drop_old(self._clock.monotonic())
-        kept = self._take(digest(secret))
-        if kept is None:
+        row = await self._store.run(_use(digest(secret), self._clock.now_ms()))
+        if row is not None and self._identities.account(row.account) is None:  # another node has just made it
+            await self._store.catch_up()
+        account = None if row is None else self._identities.account(row.account)
+        if row is None or account is None or account.state != "active":
             raise Refusal("bad_credentials", "This ticket was used, has ended, or is none: make another one.")
-        return self._identities.current(kept.actor)._replace(credential="ticket", address=address)
+        scopes = None if row.scopes is None else frozenset(row.scopes.split())
+        rooms = None if row.rooms is None else frozenset(row.rooms.split())
+        return Actor(
+            *(account.kind, account.id, "ticket", address, account, row.sign_in),
+            *(scopes, rooms, row.authenticated_ms),  # type: ignore[arg-type]  # they were scopes when it was made
+        )
 
-    def changed(self, payload: Payload) -> None:
-        """Learn what an event of the server's log says: a ticket ends with the sign-in that made it."""
-        if isinstance(payload, AccountChanged):
-            account = payload.account
-            for key in list(self._of_account.get(account.id, ())):
-                made_by = self._kept[key].actor.sign_in  # None: the password
-                if account.state != "active" or (payload.what == "password" and made_by is None):
-                    self._take(key)
-        elif isinstance(payload, SignInChanged) and payload.what == "ended":
-            for key in list(self._of_account.get(payload.account, ())):
-                if self._kept[key].actor.sign_in == payload.sign_in:
-                    self._take(key)
 
-    def _drop_old(self, now: float) -> None:
-        while self._kept and next(iter(self._kept.values())).until <= now:
-            self._take(next(iter(self._kept)))
+def _make(actor: Actor, hash_: str, now_ms: int, expires_ms: int) -> Transaction[None]:
+    assert actor.account is not None  # else it has been refused
+    account, password = actor.account.id, None
+    if actor.sign_in is None:
+        password = yield from _password_digest(account)
+    yield END_TICKETS_UNTIL(now_ms)
+    yield END_OLDEST_OF(account, MAX_TICKETS - 1)
+    scopes = None if actor.scopes is None else " ".join(sorted(actor.scopes))
+    rooms = None if actor.rooms is None else " ".join(sorted(actor.rooms))
+    yield ADD_TICKET(hash_, account, actor.sign_in, password, scopes, rooms, actor.authenticated_ms, expires_ms)
 
-    def _take(self, key: str) -> _Kept | None:
-        kept = self._kept.pop(key, None)
-        if kept is not None:
-            assert kept.actor.account is not None  # else there is no ticket
-            mine = self._of_account[kept.actor.account.id]
-            del mine[key]
-            if not mine:
-                del self._of_account[kept.actor.account.id]
-        return kept
+
+def _use(hash_: str, now_ms: int) -> Transaction[TicketRow | None]:
+    """The ticket, if what made it is still there."""
+    rows: list[TicketRow] = yield USE_TICKET(hash_, now_ms)
+    if not rows:
+        return None
+    row = rows[0]
+    if row.sign_in is not None:
+        is_there = bool((yield SIGN_IN_BY_ID(row.sign_in)))
+    else:
+        is_there = (yield from _password_digest(row.account)) == row.password
+    return row if is_there else None
+
+
+def _password_digest(account: str) -> Transaction[str]:
+    rows: list[str | None] = yield PASSWORD_OF(account)
+    return digest((rows[0] if rows else None) or "")

@@ -134,6 +134,10 @@ class OtherNodes:
                 await self._look(connection)
                 look_at = self._monotonic() + LOOK_S
 
+    async def catch_up(self, connection: asyncpg.Connection[Any]) -> None:
+        """Tell of all that has been committed by now. Raises Refusal, asyncpg.PostgresError."""
+        await self._handle(connection, await connection.fetch(sql.COMMITS_SEEN, self._after, self._node))
+
     async def _tell(self, connection: asyncpg.Connection[Any]) -> None:
         own, self._own = self._own, []
         while own:

@@ -36,6 +36,7 @@ class Readers:
     def __init__(self, pool: asyncpg.Pool[Any]) -> None:
         self._pool = pool
         self._waiting: dict[Hashable, Task[Any]] = {}
+        self._tasks: set[Task[Any]] = set()
         self._say_once = lru_cache(REPORTS)(partial(_log.error, "%s"))  # a page may be asked for often
         self._is_closing = False
 
@@ -49,31 +50,33 @@ class Readers:
 
     async def read(
         self,
-        commits: int,
         function: Callable[Concatenate[_Connection, P], Awaitable[Result]],
         *arguments: P.args,
         **_: P.kwargs,
     ) -> Result:
-        """The result of `function(connection, *arguments)`, which sees at least the first `commits` batches.
+        """The result of `function(connection, *arguments)`, which sees all that any node has committed by now.
 
-        A read may share the result of one that was asked for since the same batch. Raises DamagedEvents,
+        So it may share the result of an equal read that waits, but not of one which has begun. Raises DamagedEvents,
         Refusal("storage_unavailable") when the database is away, ("overloaded") if too many reads wait, ("draining")
         after `close`.
         """
         if self._is_closing:
             raise Refusal("draining")
-        key = (commits, function, arguments)
+        key = (function, arguments)
         task = self._waiting.get(key)
         if task is None:
             if len(self._waiting) >= QUEUE:
                 raise Refusal("overloaded", "Too many reads wait for the database.", retry_after=1)
             task = self._waiting[key] = asyncio.create_task(self._read(key, function, *arguments))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         result: Result = await asyncio.shield(task)
         return result
 
     async def _read(self, key: Hashable, function: Callable[..., Awaitable[Result]], *arguments: Any) -> Result:
         try:
             async with self._pool.acquire() as connection:
+                del self._waiting[key]
                 return await function(connection, *arguments)
         except DamagedEvents as damaged:
             self._say_once(str(damaged.detail))
@@ -84,11 +87,12 @@ class Readers:
             self._say_once(f"a read failed: {error}")
             raise Refusal("storage_unavailable", retry_after=1) from error
         finally:
-            del self._waiting[key]
+            if self._waiting.get(key) is asyncio.current_task():  # there was no connection
+                del self._waiting[key]
 
     async def close(self) -> None:
         """Wait for the reads that are under way, then close the connections."""
         self._is_closing = True
-        if self._waiting:
-            await asyncio.wait(self._waiting.values())
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         self._pool.terminate()

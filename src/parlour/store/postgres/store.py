@@ -81,7 +81,6 @@ class PostgresStore(CommitQueue):
         self._held: set[str] = set()  # pieces of work that this node alone does
         self._readers = readers
         self._recent = RecentRooms(ROOMS_LISTED)
-        self._commits = 0  # what changed the logs: reads are shared only between two changes
         self._doubt: Doubt | None = None
         self._loop: AbstractEventLoop = asyncio.get_running_loop()
         self._timer: TimerHandle | None = None
@@ -126,12 +125,15 @@ class PostgresStore(CommitQueue):
 
     async def catch_up(self) -> None:
         """See `Store.catch_up`."""
-        self._commits += 1  # a read that began before is not asked
+        await self._readers.read(self._others.catch_up)
+
+    async def server_log_changed(self) -> None:
+        """See `others.Listener`."""
         while events := await self.after(SERVER_LOG, self._seen.seq, ROWS_AT_ONCE):
             fresh = self._seen.fresh(events)
+            if any(event.type == ServerChanged.type for event in fresh):
+                self._events.server_changed()
             if fresh:
-                if any(event.type == ServerChanged.type for event in fresh):
-                    self._events.server_changed()
                 super()._publish(Outcome((), [Commit(SERVER_LOG, fresh)]))
 
     async def hold(self, work: str) -> None:
@@ -153,7 +155,6 @@ class PostgresStore(CommitQueue):
 
     def has_head(self, head: RoomHead) -> None:
         """See `others.Listener`."""
-        self._commits += 1
         self._recent.add([head])
         if head.room != SERVER_LOG:
             for listener in self._head_listeners:
@@ -161,17 +162,11 @@ class PostgresStore(CommitQueue):
 
     def is_redacted(self, room: str, event: Stored) -> None:
         """See `others.Listener`."""
-        self._commits += 1
         super()._publish(Outcome((), redacted=[(room, event)]))
 
     def is_trimmed(self, room: str, first_seq: int) -> None:
         """See `others.Listener`."""
-        self._commits += 1
         super()._publish(Outcome((), trimmed=[(room, first_seq)]))
-
-    async def server_log_changed(self) -> None:
-        """See `others.Listener`."""
-        await self.catch_up()
 
     def is_lost(self) -> None:
         """See `others.Listener`."""
@@ -292,43 +287,42 @@ class PostgresStore(CommitQueue):
         return outcome if is_stored else None
 
     def _publish(self, outcome: Outcome) -> None:
-        self._commits += 1
         self._recent.add(outcome.heads)
         super()._publish(outcome._replace(commits=self._seen.fresh_commits(outcome.commits)))
 
     async def log(self, room: str) -> Log:
         """See `Store.log`."""
-        return await self._readers.read(self._commits, pages.log_of, room)
+        return await self._readers.read(pages.log_of, room)
 
     async def after(self, room: str, seq: int, limit: int, max_bytes: int = 262144) -> list[Stored]:
         """See `Store.after`."""
         span = (min(max(seq, 0), MAX_SEQ) + 1, MAX_SEQ)
-        return await self._readers.read(self._commits, pages.page, self._kept.seed, room, span, limit, max_bytes, False)
+        return await self._readers.read(pages.page, self._kept.seed, room, span, limit, max_bytes, False)
 
     async def before(self, room: str, seq: int, limit: int, max_bytes: int = 1048576) -> list[Stored]:
         """See `Store.before`."""
         span = (1, min(max(seq - 1, 0), MAX_SEQ))
-        return await self._readers.read(self._commits, pages.page, self._kept.seed, room, span, limit, max_bytes, True)
+        return await self._readers.read(pages.page, self._kept.seed, room, span, limit, max_bytes, True)
 
     async def query(self, query: Query[R]) -> list[R]:
         """See `Store.query`."""
-        return await self._readers.read(self._commits, pages.query, query)
+        return await self._readers.read(pages.query, query)
 
     async def rooms(self, limit: int) -> list[RoomSummary]:
         """See `Store.rooms`."""
         if not self._recent.is_complete:
             self._recent.begin()
-            self._recent.complete(await self._readers.read(self._commits, pages.newest_rooms, ROOMS_LISTED))
+            self._recent.complete(await self._readers.read(pages.newest_rooms, ROOMS_LISTED))
         return self._recent.newest(limit)
 
     async def summaries(self, rooms: Sequence[str]) -> list[RoomSummary]:
         """See `Store.summaries`."""
-        heads = await self._readers.read(self._commits, pages.heads_of, tuple(sorted(rooms)))
+        heads = await self._readers.read(pages.heads_of, tuple(sorted(rooms)))
         return [recent.summary(head) for head in heads]
 
     async def policies(self) -> dict[str, Policy]:
         """See `Store.policies`."""
-        return await self._readers.read(self._commits, pages.policies)
+        return await self._readers.read(pages.policies)
 
     async def close(self) -> None:
         """See `Store.close`. May be called again; cancelling it does not interrupt the work."""

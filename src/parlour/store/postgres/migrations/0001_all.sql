@@ -138,3 +138,16 @@ CREATE TABLE server_settings (
   value TEXT NOT NULL,
   seq BIGINT NOT NULL
 );
+
+CREATE TABLE tickets (
+  hash TEXT COLLATE "C" PRIMARY KEY,
+  account TEXT COLLATE "C" NOT NULL,
+  sign_in TEXT COLLATE "C",
+  password TEXT,
+  scopes TEXT,
+  rooms TEXT,
+  authenticated_ms BIGINT NOT NULL,
+  expires_ms BIGINT NOT NULL
+);
+CREATE INDEX tickets_by_account ON tickets (account, expires_ms);
+CREATE INDEX tickets_by_end ON tickets (expires_ms);

@@ -15,9 +15,9 @@ from tests.support.timeout import TIMEOUT_S
 class Balancer:
     """Forwards to the ports `nodes` of 127.0.0.1 in turn. As a context manager it listens on its own `port`."""
 
-    def __init__(self, nodes: Sequence[int]) -> None:
+    def __init__(self, nodes: Sequence[int] = ()) -> None:
         self.port = 0
-        self._nodes = list(nodes)
+        self.nodes = list(nodes)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._server: asyncio.Server | None = None
@@ -54,10 +54,10 @@ class Balancer:
         task.add_done_callback(self._lines.discard)
 
     async def _forward(self, reader: StreamReader, writer: StreamWriter) -> None:
-        for _ in self._nodes:
-            self._nodes.append(self._nodes.pop(0))
+        for _ in self.nodes:
+            self.nodes.append(self.nodes.pop(0))
             with suppress(OSError):
-                from_node, to_node = await asyncio.open_connection("127.0.0.1", self._nodes[0])
+                from_node, to_node = await asyncio.open_connection("127.0.0.1", self.nodes[0])
                 break
         else:
             writer.transport.abort()

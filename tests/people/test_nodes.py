@@ -1,0 +1,129 @@
+"""Several nodes on one database: who somebody is, and what has ended, is the same on each of them, within a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.people.house import PASSWORD
+from tests.people.server import Town, bearer, session_of
+from tests.support import raw
+from tests.support.nodes import Nodes
+from tests.support.postgres import Databases
+from tests.support.server import ServerProcess
+from tests.support.talk import Client
+from tests.support.timeout import TIMEOUT_S
+
+STREAMS = {
+    "ndjson": "/{room}?follow=1&format=ndjson",
+    "sse": "/{room}?format=sse",
+    "many rooms": "/api/v1/stream?room={room}",
+    "websocket": "/{room}",
+}
+
+
+@pytest.fixture(scope="module")
+def town(postgres: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with (
+        postgres.new() as url,
+        Nodes(tmp_path_factory.mktemp("nodes") / "node", url, "--rate-limits", "off") as running,
+    ):
+        town = Town(running)
+        yield town
+        town.close()
+
+
+def nodes(town: Town) -> tuple[ServerProcess, ServerProcess]:
+    assert isinstance(town.server, Nodes)
+    first, second = town.server.nodes
+    return first, second
+
+
+def until(happens: Callable[[], bool]) -> None:
+    """Ask again and again until something is so."""
+    end = time.monotonic() + TIMEOUT_S
+    while not happens():
+        assert time.monotonic() < end
+
+
+def test_a_session_and_a_token_made_on_one_node_count_on_the_other_at_once(town: Town) -> None:
+    """Also those of an account that was made a moment ago."""
+    first, second = nodes(town)
+    for number in range(5):
+        with first.client(headers={"Origin": town.url}) as here, second.client() as there:
+            made = here.post(town.invitation(), data={"name": f"new{number}", "display": "", "password": PASSWORD})
+            assert made.status_code == 303
+            there.cookies.set("parlour_session", here.cookies["parlour_session"])
+            assert there.get("/api/v1/me").json()["account"]["name"] == f"new{number}"
+            token = here.post("/api/v1/tokens", json={"label": "cron", "scopes": ["read"]}).json()["secret"]
+            assert there.get("/api/v1/me", headers=bearer(token)).status_code == 200
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_what_ends_on_one_node_ends_streams_of_the_other(town: Town, stream: str) -> None:
+    """A session, a membership, and what a stopped account has open."""
+    first, second = nodes(town)
+    name = f"ends-{stream}".replace(" ", "")
+    browser = town.join(name)
+    room = str(town.owner.post("/api/v1/rooms", json={"title": "Ours", "access": "private"}).json()["room"])
+    assert town.owner.put(f"/api/v1/rooms/{room}/members/{name}", json={"role": "member"}).status_code < 300
+    upgrade = raw.UPGRADE if stream == "websocket" else ()
+    fields = [f"Cookie: parlour_session={session_of(browser)}", f"Origin: {town.url}"]
+
+    def opened() -> Client:
+        client = Client.to(second.port)
+        client.send(raw.head("GET", STREAMS[stream].format(room=room), *fields, *upgrade))
+        assert client.head().status in (200, 101)
+        return client
+
+    with opened() as client, first.client(cookies=dict(town.owner.cookies), headers={"Origin": town.url}) as owner:
+        owner.post(f"/{room}", data={"message": "for members"})
+        client.read_until(b"for members")
+        assert owner.delete(f"/api/v1/rooms/{room}/members/{name}").status_code < 300
+        owner.post(f"/{room}", data={"message": "behind their back"})
+        with pytest.raises(EOFError) as caught:
+            client.read_until(b"behind their back")
+        assert b"behind their back" not in caught.value.args[0], "no event after the removal is shown"
+        with second.client(cookies={"parlour_session": session_of(browser)}) as removed:
+            assert removed.get(f"/{room}").status_code == 404
+        room = "open-to-all"
+        with opened() as other:
+            assert owner.patch(f"/api/v1/accounts/{name}", json={"state": "disabled"}).status_code == 200
+            with pytest.raises(EOFError):
+                other.read_until(b"never said")
+
+
+def test_a_ticket_is_good_once_on_any_node(town: Town) -> None:
+    first, second = nodes(town)
+    with first.client(cookies=dict(town.owner.cookies), headers={"Origin": town.url}) as owner:
+        secret = owner.post("/api/v1/tickets").json()["ticket"]
+    for node, status in ((second, 200), (first, 401), (second, 401)):
+        with Client.to(node.port) as client:
+            client.send(raw.head("GET", f"/lobby?format=sse&ticket={secret}"))
+            assert client.head().status == status
+
+
+def test_a_message_is_read_on_any_node_as_soon_as_it_is_acknowledged(town: Town) -> None:
+    first, second = nodes(town)
+    with first.client() as writer, second.client() as reader:
+        for number in range(20):
+            assert writer.post("/both", data={"message": f"number {number}"}).status_code < 300
+            assert f"number {number}" in reader.get("/both").text
+
+
+def test_a_server_that_is_closed_on_one_node_is_closed_on_all(town: Town) -> None:
+    first, second = nodes(town)
+    with Client.to(second.port) as guest, second.client() as late:
+        guest.send(raw.head("GET", "/lobby?follow=1"))
+        assert guest.head().status == 200
+        town.operator("PATCH", "/api/v1/settings", {"access": "members"})
+        try:
+            with pytest.raises(EOFError):
+                guest.read_until(b"never said")
+            until(lambda: late.post("/lobby", data={"message": "let me in"}).status_code == 401)
+        finally:
+            town.operator("PATCH", "/api/v1/settings", {"access": "open"})
+        until(lambda: late.post("/lobby", data={"message": "thank you"}).status_code < 300)
+    assert first.port != second.port
