@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias, TypeGuard, cast
+from typing import Any, TypeGuard, cast
 
 import asyncpg
 
@@ -27,6 +27,7 @@ from parlour.store.policy_columns import columns_of, policy_of
 from parlour.store.postgres import statements as sql
 from parlour.store.postgres.connect import GONE
 from parlour.store.postgres.identity import Kept
+from parlour.store.postgres.keys import StoredKeys, answer_of, key_of, stored_keys
 from parlour.store.postgres.line import Doubt, LineLost
 from parlour.store.postgres.pages import page
 from parlour.store.postgres.ranges import Kind, ranges_of, read_ranges
@@ -35,7 +36,7 @@ from parlour.store.postgres.seen import Seen
 from parlour.store.postgres.tables import run_query
 from parlour.store.recent import RoomHead
 from parlour.store.room_end import RoomEnd
-from parlour.store.rules import ERASE_LOOKS_AT, expired, judged_again, repeated, time_of_next
+from parlour.store.rules import ERASE_LOOKS_AT, expired, judged_again, time_of_next
 
 _log = logging.getLogger("parlour.store")
 
@@ -47,9 +48,6 @@ COMMITS_KEPT_MS = 3_600_000
 """A row of the log of commits is kept for so long at least, for nodes that have not heard of it."""
 
 ROOMS_CACHED = 4096
-
-_StoredKeys: TypeAlias = dict[tuple[str, str, str], Stored | Refusal]
-"""Room, author and key to the event that is stored under it, or why it cannot be shown."""
 
 
 class EventLog:
@@ -184,7 +182,7 @@ class EventLog:
         answers: list[object] = []
         run: list[Draft] = []  # drafts to be stored at once
         keys: set[tuple[str, str, str] | None] = set()  # theirs
-        stored: _StoredKeys | None = await self._stored_keys(drafts)
+        stored: StoredKeys | None = await stored_keys(self._connection, self._rooms, drafts)
 
         async def store() -> None:
             if run:
@@ -198,7 +196,7 @@ class EventLog:
                 answers.append(await self._run(item, changes))
                 stored = None  # not known any more
                 continue
-            key = _key_of(item)
+            key = key_of(item)
             sets_policy = item.payload.__class__ in POLICY_PAYLOADS
             if (key is not None and key in keys) or sets_policy:
                 await store()  # so that a repeat finds what it repeats, and a policy is the newest event of its room
@@ -394,7 +392,7 @@ class EventLog:
             await self._replace(name, room, changed, changes)
         return steps.Erased(last, name, looked_at, len(changed), frozenset(accounts), last >= room.base | room.head)
 
-    async def _answer_without_storing(self, draft: Draft, stored: _StoredKeys | None = None) -> Answer | None:
+    async def _answer_without_storing(self, draft: Draft, stored: StoredKeys | None = None) -> Answer | None:
         """The answer to a draft that is not stored: a refusal, or the event that has its key. None: store it.
 
         `stored` is what all keys of the batch are known to be stored with, if it is known.
@@ -406,7 +404,7 @@ class EventLog:
             return None if await self._create(draft.room) else Refusal("storage_full", "No more rooms can be made.")
         if (refusal := judged_again(draft, room.policy, self._server)) is not None:
             return refusal
-        return _answer_of(draft, await self._stored_keys([draft]) if stored is None else stored)
+        return answer_of(draft, await stored_keys(self._connection, self._rooms, [draft]) if stored is None else stored)
 
     async def answers_without_storing(self, items: Sequence[Item], refusal: Refusal) -> list[Answer]:
         """The answers to a batch that could not be stored: repeats find their event, the rest are refused.
@@ -415,29 +413,8 @@ class EventLog:
         """
         drafts = [item for item in items if isinstance(item, Draft)]
         await self._load({draft.room for draft in drafts})
-        stored = await self._stored_keys(drafts)
-        return [(_answer_of(item, stored) if isinstance(item, Draft) else None) or refusal for item in items]
-
-    async def _stored_keys(self, drafts: Sequence[Draft]) -> _StoredKeys:
-        """The events that are stored under the keys of drafts, or why one cannot be shown."""
-        keyed: dict[tuple[int, str, str], str] = {}
-        for draft in drafts:
-            room = self._rooms.get(draft.room)
-            if draft.key is not None and room is not None:
-                keyed[room.number, draft.author.id, draft.key] = draft.room
-        if not keyed:
-            return {}
-        found: _StoredKeys = {}
-        columns = map(list, zip(*keyed, strict=True))
-        for event_id, author, key, crc, body, name, ref in await self._connection.fetch(sql.FIND_KEYS, *columns):
-            room_name = keyed[event_id >> sql.SEQ_BITS, author, key]
-            seq = event_id & sql.SEQ_MASK
-            is_whole = crc == checksum(self._rooms[room_name].crc, seq, body)
-            what = f"Event {seq} of room {room_name} is damaged."
-            found[room_name, author, key] = (
-                Stored(seq, body, name, ref) if is_whole else Refusal("storage_unavailable", what)
-            )
-        return found
+        stored = await stored_keys(self._connection, self._rooms, drafts)
+        return [(answer_of(item, stored) if isinstance(item, Draft) else None) or refusal for item in items]
 
     def _outcome(self, answers: Sequence[object], changes: Changes) -> Outcome:
         commits, heads = [], []
@@ -493,13 +470,3 @@ class EventLog:
             return False
         self._rooms[name] = RoomEnd(number, number << sql.SEQ_BITS, 1, 0, 0, room_crc(self._seed, name))
         return True
-
-
-def _key_of(draft: Draft) -> tuple[str, str, str] | None:
-    return None if draft.key is None else (draft.room, draft.author.id, draft.key)
-
-
-def _answer_of(draft: Draft, stored: _StoredKeys) -> Answer | None:
-    key = _key_of(draft)
-    found = None if key is None else stored.get(key)
-    return repeated(draft, found) if isinstance(found, Stored) else found
