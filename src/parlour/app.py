@@ -274,7 +274,7 @@ def _build(
         policies=policies,
         people=people,
         tickets=tickets,
-        shown_once=ShownOnce(clock, ids),
+        shown_once=ShownOnce(clock, ids, store.is_shared),
         rooms=Rooms(store, ids, policies),
         members=Members(store, policies),
         new_rooms=new_rooms,

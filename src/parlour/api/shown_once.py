@@ -37,7 +37,9 @@ class ShownOnce:
     made it. With a session, pages are asked for by GET again; whoever asks in another way is answered at once.
     """
 
-    def __init__(self, clock: Clock, ids: Ids) -> None:
+    def __init__(self, clock: Clock, ids: Ids, is_shared: bool = False) -> None:
+        """`is_shared`: another node, which knows nothing of it, may be asked for the page; so none is asked for."""
+        self._is_shared = is_shared
         self._clock = clock
         self._ids = ids
         self._kept: dict[str, _Kept] = {}  # the oldest first
@@ -48,7 +50,7 @@ class ShownOnce:
     def lead_to(self, request: Request, path: str, value: NewSecret, fields: Fields) -> Response | None:
         """The way to the page at `path` that shows it (RFC 9110 §15.4.4); None if the answer has to show it itself."""
         session = request.actor.sign_in if request.actor.credential == "session" else None
-        if session is None or not wants_html(request):
+        if session is None or self._is_shared or not wants_html(request):
             return None
         now = self._clock.monotonic()
         for number in [number for number, kept in self._kept.items() if kept.until <= now]:
