@@ -13,3 +13,6 @@ CREATE TABLE tickets (
 ) STRICT;
 CREATE INDEX tickets_by_account ON tickets (account, expires_ms);
 CREATE INDEX tickets_by_end ON tickets (expires_ms);
+
+-- What has expired is looked for all the time.
+CREATE INDEX sign_ins_by_end ON sign_ins (expires_ms);
