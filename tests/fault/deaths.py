@@ -12,16 +12,20 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from tests.fault.load import Load
+from tests.support import raw
 from tests.support.server import ServerProcess
 
 EXIT_STORAGE_FAILED = 74
 ATTACH_S = 10
+
+DATABASE = "parlour.db"
+"""The file that is written when the log is moved into it, and at no other time."""
 
 
 class Death(Protocol):
@@ -56,7 +60,10 @@ class At:
         """See `Death`."""
         path = server.data / self.path if self.path else None
         with injecting(server.pid, f"{self.syscall}:{self.effect}:when={self.count}", path):
-            code = await asyncio.to_thread(server.wait)
+            ended = asyncio.create_task(asyncio.to_thread(server.wait))
+            if self.path == DATABASE:
+                await asyncio.to_thread(_fill, server.port)
+            code = await ended
         expected = EXIT_STORAGE_FAILED if self.error else -signal.SIGKILL
         assert code == expected, f"{self}: the server ended with {code}\n{server.log}"
 
@@ -83,6 +90,13 @@ def injecting(pid: int, fault: str, path: Path | None = None) -> Iterator[None]:
 def start_under(fault: str, path: Path | None, command: Sequence[str]) -> list[str]:
     """The command that starts a command with a fault in it."""
     return ["strace", "-f", "-qq", "-o", "/dev/null", *_options(fault, path), *command]
+
+
+def _fill(port: int) -> None:
+    """Post large texts to a room of their own until the server is gone: every 8 MB the log is moved."""
+    with suppress(OSError):
+        while raw.exchange(port, raw.post("/filler", b"x" * 60_000, "Connection: close")):
+            pass
 
 
 def _options(fault: str, path: Path | None) -> list[str]:

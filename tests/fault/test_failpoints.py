@@ -18,14 +18,13 @@ from typing import Any
 import pytest
 
 from parlour.store.sqlite.check import check
-from tests.fault.deaths import EXIT_STORAGE_FAILED, At, Death, injecting, live_through, start_under
+from tests.fault.deaths import DATABASE, EXIT_STORAGE_FAILED, At, Death, injecting, live_through, start_under
 from tests.fault.load import Load
 from tests.support import raw
 from tests.support.server import ROOT, ServerProcess
 from tests.support.timeout import TIMEOUT_S
 
 WAL = "parlour.db-wal"
-DATABASE = "parlour.db"
 
 POINTS: dict[str, list[Death]] = {
     "written-not-synced": [At("fdatasync", count) for count in range(1, 9)],

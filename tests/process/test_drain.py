@@ -130,9 +130,11 @@ def test_what_had_arrived_when_the_signal_came_is_answered(server: ServerProcess
     assert alive.rest() == b""
     parted.send(message[-5:])
     probe.send(b"\r\n")
-    for client in (kept, new, parted):
-        answer = client.answer()
-        assert (answer.status, answer.fields["connection"]) == (201, "close")
+    for client in (kept, new):  # perhaps answered before the signal was seen: then the connection ends as an idle one
+        assert client.answer().status == 201
+        assert client.rest() == b""
+    answer = parted.answer()
+    assert (answer.status, answer.fields["connection"]) == (201, "close")
     answer = probe.answer()
     assert (answer.status, answer.fields["retry-after"], answer.fields["connection"]) == (503, "1", "close")
     assert b"draining" in answer.body
