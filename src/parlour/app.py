@@ -59,6 +59,7 @@ from parlour.store.errors import Damaged
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite.directory import DATABASE, DataDirectory
 from parlour.store.sqlite.store import SqliteStore
+from parlour.store.sqlite.tuning import DEFAULT, SqliteTuning
 from parlour.version import __version__
 from parlour.work.erasing import Erasing
 from parlour.work.expiry import Expiry
@@ -134,11 +135,13 @@ async def start(
     *,
     relay: Relay | None = None,
     tuning: Tuning | None = None,
+    sqlite_tuning: SqliteTuning = DEFAULT,
 ) -> App:
     """Build the object graph and accept connections.
 
     `on_fatal` is called when messages can no longer be stored: the process should end. Without `relay` commits stay in
-    this process; `tuning` is that of the hub. Raises StoreError, ListenError and TlsError, each with a text for the
+    this process; `tuning` is that of the hub, `sqlite_tuning`
+    that of the embedded store. Raises StoreError, ListenError and TlsError, each with a text for the
     person who started it; then nothing is left open.
     """
     tls = ServerTls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
@@ -149,7 +152,7 @@ async def start(
             sockets.callback(listener.close)
         if settings.store not in ("sqlite", "memory"):  # the directory is for the operator's socket alone
             sockets.callback(DataDirectory(settings.data).release)
-        store = await _open_store(settings, on_fatal)
+        store = await _open_store(settings, on_fatal, sqlite_tuning)
         parts.push_async_callback(store.close)
         operator = _open_operator_socket(settings)
         if operator is not None:
@@ -188,7 +191,9 @@ async def _keep_retention(settings: Settings, store: Store, parts: AsyncExitStac
             await store.run(forget(Retention.NAME))
 
 
-async def _open_store(settings: Settings, on_fatal: Callable[[BaseException], None]) -> Store:
+async def _open_store(
+    settings: Settings, on_fatal: Callable[[BaseException], None], sqlite_tuning: SqliteTuning
+) -> Store:
     clock, ids = SystemClock(), SystemIds()
     if settings.store == "memory":
         return MemoryStore(clock, ids)
@@ -196,7 +201,7 @@ async def _open_store(settings: Settings, on_fatal: Callable[[BaseException], No
         from parlour.store.postgres.store import PostgresStore  # here: its library is for those who use it
 
         return await PostgresStore.open(settings.store, clock=clock, ids=ids, on_fatal=on_fatal)
-    return await SqliteStore.open(settings.data, clock=clock, ids=ids, on_fatal=on_fatal)
+    return await SqliteStore.open(settings.data, clock=clock, ids=ids, on_fatal=on_fatal, tuning=sqlite_tuning)
 
 
 async def _load_people(context: Context, settings: Settings) -> None:

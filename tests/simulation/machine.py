@@ -23,11 +23,13 @@ from parlour import app, clock
 from parlour.app import App
 from parlour.chat.ports import Relay
 from parlour.config import Settings
+from parlour.core.limits import Limits
 from parlour.hub.resources import Tuning
 from parlour.net.listener import Listener
 from parlour.process import EXIT_STORAGE_FAILED
 from parlour.store.sqlite import database, directory, readers, record, writer
 from parlour.store.sqlite.directory import DataDirectory
+from parlour.store.sqlite.tuning import DEFAULT, SqliteTuning
 from tests.fault import client as fault_client
 from tests.fault import readers as fault_readers
 from tests.fault import senders as fault_senders
@@ -40,6 +42,7 @@ Replaced = Sequence[tuple[Any, str, Any]]
 
 EXIT_KILLED = -9
 
+LIMITS = Limits()
 TUNING = Tuning(chunk_readers=2, writes_per_slice=1, writes_at_once=3, encoded_at_once=4, costly_write_bytes=75)
 """The few readers of a simulation are a large room, more than one iteration writes to, and costly to encode for."""
 
@@ -102,7 +105,11 @@ class Machine:
         *,
         tuning: Tuning,
         make_relay: Callable[[], Relay | None],
+        sqlite_tuning: SqliteTuning = DEFAULT,
+        limits: Limits = LIMITS,
     ) -> None:
+        self.sqlite_tuning = sqlite_tuning
+        self.limits = limits
         self.tuning = tuning
         self.make_relay = make_relay
         self.world = world
@@ -157,9 +164,13 @@ class Machine:
             if not code.done():
                 code.set_result(EXIT_STORAGE_FAILED)
 
-        settings = Settings(data=self.disk.directory, rate_limits=False, retention_days=self.retention_days)
+        settings = Settings(
+            data=self.disk.directory, rate_limits=False, retention_days=self.retention_days, limits=self.limits
+        )
         try:
-            self.app = running = await app.start(settings, on_fatal, relay=self.make_relay(), tuning=self.tuning)
+            self.app = running = await app.start(
+                settings, on_fatal, relay=self.make_relay(), tuning=self.tuning, sqlite_tuning=self.sqlite_tuning
+            )
             self._stop = code
             self.when_started(running)
             self.world.trace("the server listens")

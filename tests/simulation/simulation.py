@@ -16,20 +16,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import apsw
 import msgspec
 
-from parlour import config
 from parlour.app import App
 from parlour.chat.ports import Relay
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.process import EXIT_CANNOT_START
-from parlour.store import commit_queue
 from parlour.store.errors import StoreError
-from parlour.store.sqlite import writer
+from parlour.store.sqlite.tuning import SqliteTuning
 from tests.checker.history import CaughtUp, Entry, History, Opened, Reading, Received, Reset, Send
 from tests.checker.invariants import violations
 from tests.fault.client import Shared
@@ -54,11 +51,8 @@ SIZES: dict[str, tuple[int, ...]] = {
     "page_events": (3, 20, 500),
     "idle_channels": (2, 1000),
 }
-LIMITS: tuple[tuple[Any, str, tuple[Any, ...]], ...] = (
-    (writer, "CHECKPOINT_PAGES", (5, 50, 2000)),
-    (commit_queue, "BATCH_DRAFTS", (2, 256)),
-    (config, "Limits", (partial(Limits, in_flight_bytes=1500), Limits)),
-)
+STORE: dict[str, tuple[int, ...]] = {"checkpoint_pages": (5, 50, 2000), "batch_drafts": (2, 256)}
+LIMITS: dict[str, tuple[int, ...]] = {"in_flight_bytes": (1500, Limits().in_flight_bytes)}
 """Limits that a short run would never reach: each seed has some of them smaller."""
 
 AFTER_A_FAILED_SYNC_S = (1e-4, 1e-3, 5e-3, 2e-2)
@@ -82,7 +76,8 @@ class Plan:
     http: int = 3
     websocket: int = 1
     sizes: dict[str, int] = field(default_factory=dict)
-    limits: dict[str, Any] = field(default_factory=dict)
+    store: dict[str, int] = field(default_factory=dict)
+    limits: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, seed: int, acks: int) -> Plan:
@@ -93,8 +88,9 @@ class Plan:
             faults = [fault for fault in faults if fault != "clock"]
         is_lossy, http, websocket = random.random() < 0.2, random.randint(1, 4), random.randint(0, 2)
         sizes = {name: random.choice(values) for name, values in SIZES.items()}
-        limits = {name: random.choice(values) for _, name, values in LIMITS}
-        return cls(seed, acks, faults, weather, is_lossy, False, http, websocket, sizes, limits)
+        store = {name: random.choice(values) for name, values in STORE.items()}
+        limits = {name: random.choice(values) for name, values in LIMITS.items()}
+        return cls(seed, acks, faults, weather, is_lossy, False, http, websocket, sizes, store, limits)
 
 
 @dataclass
@@ -181,9 +177,11 @@ class Run:
                 self.world,
                 self.network,
                 self.disk,
-                [*self._limits(), *self.bug],
+                self.bug,
                 tuning=replace(TUNING, **self.plan.sizes),
                 make_relay=self._relay,
+                sqlite_tuning=SqliteTuning(**self.plan.store),
+                limits=Limits(**self.plan.limits),
             )
             logger.addHandler(complaints)
             level, propagate = logger.level, logger.propagate
@@ -200,9 +198,6 @@ class Run:
         self.wrong += self.machine.errors + self.loop.errors
         self._judge()
         return self._result()
-
-    def _limits(self) -> Replaced:
-        return [(owner, name, self.plan.limits[name]) for owner, name, _ in LIMITS]
 
     def _relay(self) -> Relay | None:
         return LossyRelay(self.world.random) if self.plan.is_relay_lossy else None

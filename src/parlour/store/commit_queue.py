@@ -45,8 +45,9 @@ class CommitQueue(ABC):
     is_shared = False
     """See `Store.is_shared`."""
 
-    def __init__(self, clock: Clock, queue_bytes: int = QUEUE_BYTES) -> None:
+    def __init__(self, clock: Clock, queue_bytes: int = QUEUE_BYTES, batch_drafts: int = BATCH_DRAFTS) -> None:
         self._clock = clock
+        self._batch_drafts = batch_drafts
         self._commit_listeners: list[Callable[[Sequence[Commit]], None]] = []
         self._redact_listeners: list[Callable[[str, Stored], None]] = []
         self._trim_listeners: list[Callable[[str, int], None]] = []
@@ -55,8 +56,8 @@ class CommitQueue(ABC):
         self._queue: deque[_Entry] = deque()
         self._in_flight: list[_Entry] = []
         self._queue_bytes = self._bytes_free = queue_bytes
-        self._gather = Gather(clock.monotonic, BATCH_DRAFTS)
-        self._admission = Admission(clock.monotonic, BATCH_DRAFTS, QUEUE_DRAFTS)
+        self._gather = Gather(clock.monotonic, batch_drafts)
+        self._admission = Admission(clock.monotonic, batch_drafts, QUEUE_DRAFTS)
         self._scheduled = False  # `take` or `_next` is about to run
         self._refusal: str | None = None  # why everything is refused, if it is
         self._is_full = False  # whether the disk is
@@ -151,12 +152,12 @@ class CommitQueue(ABC):
     def _first_of_queue(self) -> list[_Entry]:
         """Take the next batch off the queue. None is in flight, so all bytes that are not free are in the queue."""
         queue = self._queue
-        if len(queue) <= BATCH_DRAFTS and self._queue_bytes - self._bytes_free <= BATCH_BYTES:
+        if len(queue) <= self._batch_drafts and self._queue_bytes - self._bytes_free <= BATCH_BYTES:
             self._queue = deque()
             return list(queue)
         batch: list[_Entry] = []
         taken = 0
-        while queue and len(batch) < BATCH_DRAFTS:
+        while queue and len(batch) < self._batch_drafts:
             taken += queue[0][2]
             if taken > BATCH_BYTES and batch:
                 break

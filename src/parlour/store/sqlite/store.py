@@ -31,7 +31,7 @@ class SqliteStore(CommitQueue):
     def __init__(
         self, database: Database, clock: Clock, on_fatal: OnFatal, queue_bytes: int, tuning: SqliteTuning
     ) -> None:
-        super().__init__(clock, queue_bytes)
+        super().__init__(clock, queue_bytes, tuning.batch_drafts)
         self.epoch, self.secret, self._seed = database.identity
         self._directory = database.directory
         self._recent = RecentRooms(tuning.rooms_listed)
@@ -40,7 +40,7 @@ class SqliteStore(CommitQueue):
         self._closing: asyncio.Task[None] | None = None
         loop = asyncio.get_running_loop()
         self._tuning = tuning
-        self._writer = Writer(database, self, on_fatal, loop, tuning.idle_s)
+        self._writer = Writer(database, self, on_fatal, loop, tuning)
         self._readers = Readers(database.readers, loop)
         self.on_trim(self._recent.trimmed)
 

@@ -20,13 +20,9 @@ from parlour.store.sqlite.connection import keep_log
 from parlour.store.sqlite.database import Database
 from parlour.store.sqlite.errors import Verdict, judge
 from parlour.store.sqlite.record import End, Record
-from parlour.store.sqlite.tuning import DEFAULT
+from parlour.store.sqlite.tuning import DEFAULT, SqliteTuning
 
 _log = logging.getLogger("parlour.store")
-
-CHECKPOINT_PAGES = 2000
-"""8 MB: often enough for a small WAL, seldom enough to fold many commits of a hot page into one write. It also stays
-below 4062 frames, so that the WAL-index keeps its first 32 KiB and no commit has to grow a file but the WAL."""
 
 OnFatal: TypeAlias = Callable[[BaseException], None]
 """Is told once, on the loop, that the disk has failed: nothing will be stored any more and the process should end."""
@@ -44,10 +40,10 @@ class Writer:
         owner: CommitQueue,
         on_fatal: OnFatal,
         loop: AbstractEventLoop,
-        idle_s: float = DEFAULT.idle_s,
+        tuning: SqliteTuning = DEFAULT,
     ) -> None:
-        """`owner` is told on the loop what became of the jobs; idle work begins `idle_s` after the last one."""
-        self._idle_s = idle_s
+        """`owner` is told on the loop what became of the jobs; idle work begins some time after the last one."""
+        self._tuning = tuning
         self.jobs: SimpleQueue[Batch | float | None] = SimpleQueue()
         self.stopped: Future[None] = loop.create_future()
         self._connection = database.writer
@@ -78,7 +74,7 @@ class Writer:
         while True:
             due = [] if self._failed else [step for is_due, step in self._idle_work if is_due()]
             try:
-                job = self.jobs.get(timeout=self._idle_s if due else None)
+                job = self.jobs.get(timeout=self._tuning.idle_s if due else None)
                 if isinstance(job, float):
                     job = self._wait(job)
             except Empty:
@@ -114,7 +110,8 @@ class Writer:
                 # Before the loop is woken: afterwards the two threads would wait for each other's GIL.
                 self._record.stored(*self._events.last_row)
             self._deliver(outcome)
-            if self._checkpoints.pages >= CHECKPOINT_PAGES:  # between batches: an answer never waits for one
+            # Between batches: an answer never waits for one.
+            if self._checkpoints.pages >= self._tuning.checkpoint_pages:
                 self._move(self._checkpoints.move)
 
     def _not_stored(self, batch: Batch, error: apsw.Error) -> None:
