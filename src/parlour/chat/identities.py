@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from msgspec.structs import replace
+
 from parlour.chat.known_credentials import Known, KnownCredentials
 from parlour.chat.known_devices import KnownDevices
 from parlour.chat.passwords import Passwords
@@ -161,9 +163,13 @@ class Identities:
             return None
         if now_ms - known.used_ms > USED_EVERY_MS and known.sign_in is not None:
             self._used(credentials.key, known, now_ms)
-        account = self._accounts[known.account]
-        sign_in, scopes, rooms, authenticated_ms = known.sign_in, known.scopes, known.rooms, known.authenticated_ms
-        return Actor(account.kind, account.id, known.kind, address, account, sign_in, scopes, rooms, authenticated_ms)
+        account, actor = self._accounts[known.account], known.actor
+        if actor is None or actor.account is not account or actor.address != address:
+            actor = known.actor = Actor(
+                *(account.kind, account.id, known.kind, address, account),
+                *(known.sign_in, known.scopes, known.rooms, known.authenticated_ms),
+            )
+        return actor
 
     async def identify(self, credentials: Credentials, address: str) -> Actor | None:
         """Who asks; None for a session that has ended.
@@ -285,7 +291,7 @@ class Identities:
         if known.kind == "session":
             longest_ms, idle_ms = lifetime_ms(self._accounts[known.account])
             expires_ms = min(known.made_ms + longest_ms, now_ms + idle_ms)
-        self._known.keep(key, known._replace(used_ms=now_ms, expires_ms=expires_ms))
+        self._known.keep(key, replace(known, used_ms=now_ms, expires_ms=expires_ms, actor=None))
         assert known.sign_in is not None
         self._store.run(_use(known.sign_in, now_ms, expires_ms)).add_done_callback(_ignore)
 

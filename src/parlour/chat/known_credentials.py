@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 from parlour.core.accounts import Scope
+from parlour.core.actor import Actor
 
 KEPT = 20_000
 """Credentials kept in memory; another one costs a read."""
 
 
-class Known(NamedTuple):
+class Known(Struct):
     """Whose a session, a token or a password is (`account`, an id) and what it allows; times as in `SignIn`.
 
-    `sign_in` is the id of the session or token, None for a password.
+    `sign_in` is the id of the session or token, None for a password. `actor` is who has asked with it last.
     """
 
     kind: Literal["session", "token", "password"]
@@ -26,6 +29,7 @@ class Known(NamedTuple):
     used_ms: int
     rooms: frozenset[str] | None = None
     authenticated_ms: int = 0
+    actor: Actor | None = None
 
 
 class KnownCredentials:
