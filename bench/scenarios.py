@@ -15,6 +15,7 @@ from bench.servers import (
     NATS,
     NCHAN,
     NODE_WS,
+    ON_POSTGRES,
     PARLOUR,
     REDIS_STREAMS,
     SOCKET_IO,
@@ -126,6 +127,10 @@ def _ratio(figure: str, peer: Server) -> Callable[[Medians], float]:
 
 def _own(figure: str) -> Callable[[Medians], float]:
     return lambda medians: medians[PARLOUR.name][figure]
+
+
+def _on_postgres(medians: Medians) -> float:
+    return medians[ON_POSTGRES.name]["acks_per_s"] / medians[PARLOUR.name]["acks_per_s"]
 
 
 def _faults(medians: Medians) -> float:
@@ -338,6 +343,15 @@ SCENARIOS = (
             Budget("MiB more while many sign in", _own("sign_ins_mib"), 192.0, at_most=True),
         ),
         kind="signing-in",
+        apart=True,
+    ),
+    Scenario(
+        name="postgres",
+        title="Posts on PostgreSQL: 64 connections (one in flight each), one subscriber",
+        servers=(PARLOUR, ON_POSTGRES),
+        arguments=("--publishers", "64", "--subscribers", "1"),
+        columns=POSTS,
+        budgets=(Budget("posts/s on PostgreSQL ÷ on SQLite", _on_postgres, 0.8),),
         apart=True,
     ),
     *(_few_posts(publishers) for publishers in (1, 16, 256)),

