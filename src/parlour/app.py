@@ -254,7 +254,7 @@ def _build(
     relay.listen(door.committed)
     relay.listen(hub.deliver)
     store.on_policy(policies.learn)
-    store.on_head(hub.has_head)
+    store.on_head(hub.head_moved)
     store.on_trim(hub.trim)
     store.on_redact(hub.redact)
     wheel = Wheel(clock.monotonic)

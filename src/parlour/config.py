@@ -26,7 +26,7 @@ from parlour.config_kinds import (
     parse_origin,
     path,
     public_url,
-    store,
+    store_kind,
     switch,
 )
 from parlour.core.limits import Limits, limit_rows
@@ -129,10 +129,10 @@ class Settings:
     )
     data: Path = _row(_DIR, _DATA, "Directory of the database, made with mode 0700.")
     store: str = _row(
-        store,
+        store_kind,
         "sqlite",
         "Where messages are kept: `sqlite` in the data directory, a PostgreSQL database, or `memory`, which forgets"
-        " them at the end. A password belongs into the environment or a file, never on the command line.",
+        " them at the end. A password belongs in the environment or in a file, never on the command line.",
     )
     retention_days: int = _row(
         integer(0, 36500), 0, "Messages older than this are removed; 0 keeps them for ever.", "days"
@@ -204,7 +204,7 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str], config_fil
     for row in SETTINGS:
         flag, variable = flags.get(row.name), environ.get(row.env)
         if flag is not None:
-            if row.kind is store and without_password(flag) != flag:
+            if row.kind is store_kind and without_password(flag) != flag:
                 raise ConfigError(
                     f"{row.flag}: everybody on this machine can read the password there: give it as {row.env}, as"
                     " PGPASSWORD, or in a file (--config, or ~/.pgpass)."
@@ -234,7 +234,7 @@ def show(row: Setting, value: object) -> str:
     """A value the way it would be written on the command line."""
     if value is None:
         return ""
-    if row.kind is store:
+    if row.kind is store_kind:
         return without_password(str(value))
     if isinstance(value, bool):
         return "on" if value else "off"

@@ -68,7 +68,7 @@ def parse_store(value: str) -> str:
     raise ValueError
 
 
-store = Kind("sqlite|memory|URL", "sqlite, memory or postgresql://USER@HOST/DATABASE", parse_store)
+store_kind = Kind("sqlite|memory|URL", "sqlite, memory or postgresql://USER@HOST/DATABASE", parse_store)
 
 
 def path(what: str) -> Kind:

@@ -123,7 +123,7 @@ class Store(Protocol):
         Raises Refusal("storage_unavailable").
         """
 
-    async def hold(self, work: str) -> None:
+    async def lead(self, work: str) -> None:
         """Return when this node is the only one to do a piece of work; it is for as long as it reaches the store."""
 
     def append(self, draft: Draft, done: OnAnswer) -> None:

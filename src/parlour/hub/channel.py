@@ -23,7 +23,7 @@ from parlour.schema.events import Control, Reset
 
 log = logging.getLogger("parlour.hub")
 
-REPAIR_AGAIN_S = 0.5
+REPAIR_RETRY_S = 0.5
 """After a read that failed."""
 
 ReadResult = Sequence[Stored] | DamagedEvents | None
@@ -108,7 +108,7 @@ class Channel:
         expected = self.head + 1
         if events[0].seq != expected:
             if events[0].seq > expected:
-                self.has_head(events[-1].seq)
+                self.head_moved(events[-1].seq)
                 return
             events = [event for event in events if event.seq >= expected]
             if not events:
@@ -272,7 +272,7 @@ class Channel:
             if may_wait is not None and not may_wait():
                 self._resources.wakeups.run(partial(_resolve, waiter, False))
 
-    def has_head(self, head_seq: int) -> None:
+    def head_moved(self, head_seq: int) -> None:
         """The log goes on up to here at least: read what has not arrived."""
         self._announced = max(self._announced, head_seq)
         if self.head < head_seq:
@@ -309,7 +309,7 @@ class Channel:
         if events is None:
             log.error("repair_failed")
             if self.head < self._announced:
-                asyncio.get_running_loop().call_later(REPAIR_AGAIN_S, self.has_head, self._announced)
+                asyncio.get_running_loop().call_later(REPAIR_RETRY_S, self.head_moved, self._announced)
         elif isinstance(events, DamagedEvents):
             self._skip(events.last)
             self.repair()

@@ -53,13 +53,13 @@ class Hub:
         self.store.pause(False)
         return 0
 
-    def has_head(self, room: str, head_seq: int) -> None:
+    def head_moved(self, room: str, head_seq: int) -> None:
         """The log of a room goes on up to here, by another node: show it to those who read here."""
         channel = self._channels.get(room)
         if channel is not None:
-            channel.has_head(head_seq)
+            channel.head_moved(head_seq)
         elif room in self._missed:
-            self._missed[room].append(partial(Channel.has_head, head_seq=head_seq))
+            self._missed[room].append(partial(Channel.head_moved, head_seq=head_seq))
 
     def trim(self, room: str, first_seq: int) -> None:
         """The log of a room begins at `first_seq` now; see `Store.on_trim`."""

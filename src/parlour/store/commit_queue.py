@@ -100,8 +100,8 @@ class CommitQueue(ABC):
     async def catch_up(self) -> None:  # noqa: B027
         """See `Store.catch_up`."""
 
-    async def hold(self, work: str) -> None:  # noqa: B027
-        """See `Store.hold`."""
+    async def lead(self, work: str) -> None:  # noqa: B027
+        """See `Store.lead`."""
 
     def run(self, transaction: Transaction[T]) -> Future[T]:
         """See `Store.run`."""

@@ -39,7 +39,7 @@ class Erasing:
         while True:
             self._is_due.clear()
             try:
-                await self._store.hold("erasing")
+                await self._store.lead("erasing")
                 await self.round()
             except Refusal as refusal:
                 _log.warning("deleted accounts are erased later: %s", refusal)

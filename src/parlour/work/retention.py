@@ -73,7 +73,7 @@ class Retention:
         """Make rounds until cancelled. What a full disk or a failed one refuses is tried in the next round."""
         while True:
             try:
-                await self._store.hold(self.NAME)
+                await self._store.lead(self.NAME)
                 await self.round()
             except Refusal as refusal:
                 _log.warning("retention has to wait: %s", refusal)

@@ -28,12 +28,12 @@ from parlour.store.postgres import statements as sql
 from parlour.store.postgres.connect import GONE
 from parlour.store.postgres.identity import Kept
 from parlour.store.postgres.keys import StoredKeys, answer_of, key_of, stored_keys
-from parlour.store.postgres.line import Doubt, LineLost
 from parlour.store.postgres.pages import page
+from parlour.store.postgres.published import PublishedServerLog
 from parlour.store.postgres.ranges import Kind, ranges_of, read_ranges
 from parlour.store.postgres.rows import Rows
-from parlour.store.postgres.seen import Seen
 from parlour.store.postgres.tables import run_query
+from parlour.store.postgres.unknown_outcome import ConnectionLost, Doubt
 from parlour.store.recent import RoomHead
 from parlour.store.room_end import RoomEnd
 from parlour.store.rules import ERASE_LOOKS_AT, expired, judged_again, time_of_next
@@ -53,13 +53,13 @@ ROOMS_CACHED = 4096
 class EventLog:
     """Appends batches through one connection, one after the other. For the event loop."""
 
-    def __init__(self, connection: asyncpg.Connection[Any], kept: Kept, node: str, seen: Seen) -> None:
+    def __init__(self, connection: asyncpg.Connection[Any], kept: Kept, node: str, seen: PublishedServerLog) -> None:
         """`node` is what this node is called among others, `seen` what it has published of the server's log."""
         self._connection = connection
         self._node = node
         self.position = 0  # of the newest commit
         self._seen = seen
-        self._is_server_old = False
+        self._are_settings_old = False
         self._seed, self._offset = kept.seed, kept.offset
         self._commits_crc = room_crc(kept.seed, "")
         self._rooms: dict[str, RoomEnd] = {}
@@ -67,26 +67,26 @@ class EventLog:
         self._ahead = AheadOfClock()
         self._in_steps = 0
 
-    async def load(self) -> None:
+    async def load_settings(self) -> None:
         """Read what the server is set to. Raises asyncpg.PostgresError."""
-        self._is_server_old = False
+        self._are_settings_old = False
         self._server = server_access(await run_query(self._connection, SETTINGS()))
 
-    def server_changed(self) -> None:
+    def settings_changed(self) -> None:
         """Another node has changed what the server is set to."""
-        self._is_server_old = True
+        self._are_settings_old = True
 
     async def append(self, items: Sequence[Item], now_ms: int) -> Outcome:
         """Store a batch; when this returns, it is on disk.
 
-        Raises LineLost, and asyncpg.PostgresError: then no event of the batch is visible.
+        Raises ConnectionLost, and asyncpg.PostgresError: then no event of the batch is visible.
         """
         while len(self._rooms) > ROOMS_CACHED:
             del self._rooms[next(iter(self._rooms))]
         try:
-            if self._is_server_old:
-                await self.load()
-            await self._load({item.room for item in items if isinstance(item, Draft)})
+            if self._are_settings_old:
+                await self.load_settings()
+            await self._load_rooms({item.room for item in items if isinstance(item, Draft)})
             if self._are_plain(items):
                 outcome = await self._append_at_once(items, Changes(now_ms))
                 if outcome is not None:
@@ -95,7 +95,7 @@ class EventLog:
         except BaseException as error:
             self._rooms.clear()
             if isinstance(error, GONE):
-                raise LineLost(None) from error
+                raise ConnectionLost(None) from error
             raise
 
     def _are_plain(self, items: Sequence[Item]) -> TypeGuard[Sequence[Draft]]:
@@ -130,20 +130,20 @@ class EventLog:
         except asyncpg.UniqueViolationError:
             pass
         except GONE as error:
-            raise LineLost(Doubt(outcome, None, rows.first())) from error
+            raise ConnectionLost(Doubt(outcome, None, rows.first())) from error
         self._rooms.clear()
-        await self._load(rooms)
+        await self._load_rooms(rooms)
         return None
 
     async def _append_in_steps(self, items: Sequence[Item], changes: Changes) -> Outcome:
         execute = self._connection.execute
         await execute("BEGIN")
         try:
-            await execute(sql.CLOSE_GATE)
+            await execute(sql.LOCK_GATE)
             self._rooms.clear()
             drafts = [item for item in items if isinstance(item, Draft)]
-            await self._load({draft.room for draft in drafts})
-            await self.load()
+            await self._load_rooms({draft.room for draft in drafts})
+            await self.load_settings()
             answers = await self._carry_out(items, drafts, changes)
             await self._fill_server_log(changes)
             outcome = self._outcome(answers, changes)
@@ -159,13 +159,13 @@ class EventLog:
             self._server = ServerAccess()
             if not isinstance(error, GONE):
                 await execute("ROLLBACK")
-                await self.load()
+                await self.load_settings()
             raise
         try:
             await execute("COMMIT")
         except GONE as error:
             number = None if position is None else position - self._offset
-            raise LineLost(Doubt(outcome, number, (0, b""))) from error
+            raise ConnectionLost(Doubt(outcome, number, (0, b""))) from error
         self.position = position or self.position
         return outcome
 
@@ -253,7 +253,7 @@ class EventLog:
             self._server = server
             kept = set(self._rooms)
             self._rooms.clear()
-            await self._load(kept)
+            await self._load_rooms(kept)
             answer = Refusal("storage_full") if isinstance(error, asyncpg.DiskFullError) else failed_transaction(error)
         else:
             changes.merge(own)
@@ -412,7 +412,7 @@ class EventLog:
         `refusal` says that nothing was stored, which must not be said of what is. Raises asyncpg.PostgresError.
         """
         drafts = [item for item in items if isinstance(item, Draft)]
-        await self._load({draft.room for draft in drafts})
+        await self._load_rooms({draft.room for draft in drafts})
         stored = await stored_keys(self._connection, self._rooms, drafts)
         return [(answer_of(item, stored) if isinstance(item, Draft) else None) or refusal for item in items]
 
@@ -447,10 +447,10 @@ class EventLog:
 
     async def _find(self, name: str) -> RoomEnd | None:
         if name not in self._rooms:
-            await self._load([name])
+            await self._load_rooms([name])
         return self._rooms.get(name)
 
-    async def _load(self, names: Iterable[str]) -> None:
+    async def _load_rooms(self, names: Iterable[str]) -> None:
         """Read the ends of those rooms that are not at hand."""
         missing = [name for name in names if name not in self._rooms]
         if not missing:

@@ -46,22 +46,22 @@ LOST_AFTER_S = 1800.0
 class Listener(Protocol):
     """Who is told; all methods are called on the event loop."""
 
-    def has_policy(self, room: str, policy: Policy) -> None:
+    def policy_changed(self, room: str, policy: Policy) -> None:
         """The newest policy of a room."""
 
-    def has_head(self, head: RoomHead) -> None:
+    def head_moved(self, head: RoomHead) -> None:
         """A room has new events."""
 
-    def is_redacted(self, room: str, event: Stored) -> None:
+    def event_redacted(self, room: str, event: Stored) -> None:
         """Another event stands in the place of one."""
 
-    def is_trimmed(self, room: str, first_seq: int) -> None:
+    def log_trimmed(self, room: str, first_seq: int) -> None:
         """A room has lost the events before a seq."""
 
     async def server_log_changed(self) -> None:
         """The server's log has new events. Raises Refusal."""
 
-    def is_lost(self) -> None:
+    def fell_too_far_behind(self) -> None:
         """This node may have missed something for good."""
 
 
@@ -149,7 +149,7 @@ class OtherNodes:
     async def _look(self, connection: asyncpg.Connection[Any]) -> None:
         """Read the log of commits: what was not announced here is handled now."""
         if self._monotonic() - self._read_at > LOST_AFTER_S:
-            self._listener.is_lost()
+            self._listener.fell_too_far_behind()
         while True:
             rows = await connection.fetch(sql.COMMITS_OF_OTHERS, self._after, self._kept.offset, self._node, ROWS)
             await self._handle(connection, rows)
@@ -181,13 +181,13 @@ class OtherNodes:
         for name, _, first_seq, head, at_ms, *columns in await connection.fetch(sql.FIND_ROOMS, sorted(added)):
             policy = policy_of(columns)
             if policy.seq:
-                self._listener.has_policy(name, policy)
-            self._listener.has_head(RoomHead(name, first_seq, head, at_ms))
+                self._listener.policy_changed(name, policy)
+            self._listener.head_moved(RoomHead(name, first_seq, head, at_ms))
         for number, seq, _, kind in ranges:
             if kind is Kind.REPLACED:
                 await self._tell_replaced(connection, number, seq)
             elif kind is Kind.TRIMMED:
-                self._listener.is_trimmed(self._names[number], seq)
+                self._listener.log_trimmed(self._names[number], seq)
 
     async def _tell_replaced(self, connection: asyncpg.Connection[Any], number: int, seq: int) -> None:
         name = self._names[number]
@@ -195,7 +195,7 @@ class OtherNodes:
         if row is not None:  # else retention was faster
             crc, body, type_, ref = row
             if crc == checksum(room_crc(self._kept.seed, name), seq, body):
-                self._listener.is_redacted(name, Stored(seq, body, type_, ref))
+                self._listener.event_redacted(name, Stored(seq, body, type_, ref))
 
     async def _learn_names(self, connection: asyncpg.Connection[Any], numbers: set[int]) -> None:
         missing = [number for number in numbers if number not in self._names]

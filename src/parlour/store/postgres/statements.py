@@ -13,11 +13,11 @@ SEQ_BITS = 36
 
 SEQ_MASK = (1 << SEQ_BITS) - 1
 
-HOLD = "SELECT pg_try_advisory_lock(1885434476, hashtext($1))"
+TRY_LEAD = "SELECT pg_try_advisory_lock(1885434476, hashtext($1))"
 """Be the one node that does a piece of work, for as long as the connection lasts; false if another one is. The number
 spells `parl`."""
 
-CLOSE_GATE = "LOCK TABLE gate IN ACCESS EXCLUSIVE MODE"
+LOCK_GATE = "LOCK TABLE gate IN ACCESS EXCLUSIVE MODE"
 
 APPEND = """
 WITH
@@ -139,12 +139,12 @@ TIMES = "SELECT id & ((1::bigint << 36) - 1), at_ms FROM events WHERE id >= $1 A
 SET_OLDEST = "UPDATE oldest SET at_ms = $1 WHERE room_no = $2"
 FORGET_OLDEST = "DELETE FROM oldest WHERE room_no = $1"
 
-_FINISHED = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_OLDEST_RUNNING = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 """The oldest transaction that still runs: nothing below it will be added any more."""
 
-POSITION = f"SELECT {_FINISHED} - 1 + $1"
+POSITION = f"SELECT {_OLDEST_RUNNING} - 1 + $1"
 COMMITS_AFTER = f"""
-SELECT position, checksum, body FROM commits WHERE position > $1 AND position < {_FINISHED} + $3
+SELECT position, checksum, body FROM commits WHERE position > $1 AND position < {_OLDEST_RUNNING} + $3
 ORDER BY position LIMIT $2
 """  # noqa: S608 (no value inside)
 NEWEST_POSITION = """
@@ -154,7 +154,7 @@ SELECT greatest((SELECT max(position) FROM commits), (SELECT max(position) FROM 
 """The greatest position that anything here speaks of, and the number of this transaction."""
 COMMITS_AT = "SELECT position, checksum, body FROM commits WHERE position = ANY($1::bigint[]) AND node <> $2"
 COMMITS_OF_OTHERS = f"""
-SELECT position, checksum, body FROM commits WHERE position > $1 AND position < {_FINISHED} + $2 AND node <> $3
+SELECT position, checksum, body FROM commits WHERE position > $1 AND position < {_OLDEST_RUNNING} + $2 AND node <> $3
 ORDER BY position LIMIT $4
 """  # noqa: S608 (no value inside)
 COMMITS_SEEN = "SELECT position, checksum, body FROM commits WHERE position > $1 AND node <> $2 ORDER BY position"

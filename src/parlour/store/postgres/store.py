@@ -29,11 +29,11 @@ from parlour.store.postgres import statements as sql
 from parlour.store.postgres.batch import EventLog
 from parlour.store.postgres.connect import GONE, check, connect, open_connection
 from parlour.store.postgres.identity import Kept, identity_of, read_identity
-from parlour.store.postgres.line import Doubt, LineLost
 from parlour.store.postgres.migrate import migrate
 from parlour.store.postgres.others import OtherNodes
+from parlour.store.postgres.published import PublishedServerLog
 from parlour.store.postgres.readers import Readers
-from parlour.store.postgres.seen import Seen
+from parlour.store.postgres.unknown_outcome import ConnectionLost, Doubt
 from parlour.store.recent import RecentRooms, RoomHead
 
 _log = logging.getLogger("parlour.store")
@@ -41,14 +41,14 @@ _log = logging.getLogger("parlour.store")
 BATCH_S = 20.0
 """A batch that takes longer is given up, with its connection: the database or the line to it stands still."""
 
-AGAIN_S = (0.1, 0.2, 0.5, 1.0)
-"""The pauses between two tries to reach a database that is away; the last one stays."""
+RETRY_S = (0.1, 0.2, 0.5, 1.0)
+"""The pauses between two attempts to reach a database that is away; the last one stays."""
 
 ROOMS_LISTED = 1024
 
 ROWS_AT_ONCE = 1000
 
-HOLD_AGAIN_S = 1.0
+LEAD_RETRY_S = 1.0
 """How often a node asks whether the one that does a piece of work is gone."""
 
 OnFatal: TypeAlias = Callable[[BaseException], None]
@@ -75,10 +75,10 @@ class PostgresStore(CommitQueue):
         self._url, self._kept = url, kept
         self._connection: asyncpg.Connection[Any] = connection
         self._node, self._on_fatal = node, on_fatal
-        self._seen = Seen()
+        self._seen = PublishedServerLog()
         self._events = EventLog(connection, kept, node, self._seen)
         self._others = OtherNodes(url, kept, node, self, clock.monotonic)
-        self._held: set[str] = set()  # pieces of work that this node alone does
+        self._leads: set[str] = set()  # pieces of work that this node alone does
         self._readers = readers
         self._recent = RecentRooms(ROOMS_LISTED)
         self._doubt: Doubt | None = None
@@ -101,7 +101,7 @@ class PostgresStore(CommitQueue):
         try:
             await migrate(connection)
             async with connection.transaction():
-                await connection.execute(sql.CLOSE_GATE)
+                await connection.execute(sql.LOCK_GATE)
                 kept = await identity_of(connection, ids)
             readers = await Readers.open(url)
             store = cls(url, connection, readers, kept, clock, ids.token(), on_fatal, queue_bytes)
@@ -115,7 +115,7 @@ class PostgresStore(CommitQueue):
         return store
 
     async def _begin(self) -> None:
-        await self._events.load()
+        await self._events.load_settings()
         await self._others.begin(self._connection)
         self._seen.seq = (await pages.log_of(self._connection, SERVER_LOG)).head_seq
 
@@ -132,43 +132,43 @@ class PostgresStore(CommitQueue):
         while events := await self.after(SERVER_LOG, self._seen.seq, ROWS_AT_ONCE):
             fresh = self._seen.fresh(events)
             if any(event.type == ServerChanged.type for event in fresh):
-                self._events.server_changed()
+                self._events.settings_changed()
             if fresh:
                 super()._publish(Outcome((), [Commit(SERVER_LOG, fresh)]))
 
-    async def hold(self, work: str) -> None:
-        """See `Store.hold`."""
-        while work not in self._held:
+    async def lead(self, work: str) -> None:
+        """See `Store.lead`."""
+        while work not in self._leads:
             with suppress(asyncpg.PostgresError, *GONE):
                 async with self._turn:
-                    if await self._connection.fetchval(sql.HOLD, work):
-                        self._held.add(work)
+                    if await self._connection.fetchval(sql.TRY_LEAD, work):
+                        self._leads.add(work)
                         return
-            await asyncio.sleep(HOLD_AGAIN_S)
+            await asyncio.sleep(LEAD_RETRY_S)
 
     # --- what other nodes do (others.py) ---
 
-    def has_policy(self, room: str, policy: Policy) -> None:
+    def policy_changed(self, room: str, policy: Policy) -> None:
         """See `others.Listener`."""
         for learn in self._policy_listeners:
             learn(room, policy)
 
-    def has_head(self, head: RoomHead) -> None:
+    def head_moved(self, head: RoomHead) -> None:
         """See `others.Listener`."""
         self._recent.add([head])
         if head.room != SERVER_LOG:
             for listener in self._head_listeners:
                 listener(head.room, head.head_seq)
 
-    def is_redacted(self, room: str, event: Stored) -> None:
+    def event_redacted(self, room: str, event: Stored) -> None:
         """See `others.Listener`."""
         super()._publish(Outcome((), redacted=[(room, event)]))
 
-    def is_trimmed(self, room: str, first_seq: int) -> None:
+    def log_trimmed(self, room: str, first_seq: int) -> None:
         """See `others.Listener`."""
         super()._publish(Outcome((), trimmed=[(room, first_seq)]))
 
-    def is_lost(self) -> None:
+    def fell_too_far_behind(self) -> None:
         """See `others.Listener`."""
         self._on_fatal(StoreError("this node was away for too long to learn what others did meanwhile"))
 
@@ -194,7 +194,7 @@ class PostgresStore(CommitQueue):
         try:
             async with asyncio.timeout(BATCH_S), self._turn:
                 outcome = await self._events.append(batch.items, batch.now_ms)
-        except LineLost as lost:
+        except ConnectionLost as lost:
             self._lost(batch, lost)
         except asyncpg.PostgresError as error:
             self.delivered(Outcome(await self._answers_without(batch, error)))
@@ -219,7 +219,7 @@ class PostgresStore(CommitQueue):
             _log.error("the keys of a refused batch could not be looked up: %s", failure)
             return [after_failure(item) for item in batch.items]
 
-    def _lost(self, batch: Batch, lost: LineLost) -> None:
+    def _lost(self, batch: Batch, lost: ConnectionLost) -> None:
         """The line is lost: what is not known to be stored or not is said to be unknown."""
         self._connection.terminate()
         self._doubt = lost.doubt
@@ -237,16 +237,16 @@ class PostgresStore(CommitQueue):
 
     async def _come_back(self) -> None:
         """Reach the database again, learn what became of the last batch, and go on."""
-        tries = 0
+        attempts = 0
         while self._closing is None:
-            await asyncio.sleep(AGAIN_S[min(tries, len(AGAIN_S) - 1)])
-            tries += 1
+            await asyncio.sleep(RETRY_S[min(attempts, len(RETRY_S) - 1)])
+            attempts += 1
             try:
                 await self._reconnect()
             except (asyncpg.PostgresError, *GONE) as error:
                 _log.debug("the database is still away: %s", error)
             except (StoreError, Damaged) as error:
-                if tries % 60 == 1:
+                if attempts % 60 == 1:
                     log.event(_log, "database_wrong", log.ERROR, at=without_password(self._url), reason=error)
             else:
                 log.event(_log, "database_back", log.INFO, at=without_password(self._url))
@@ -259,22 +259,22 @@ class PostgresStore(CommitQueue):
             await check(connection)
             async with connection.transaction():
                 # Nothing of ours runs any more once the gate is ours: what was lost is stored by now, or never.
-                await connection.execute(sql.CLOSE_GATE)
+                await connection.execute(sql.LOCK_GATE)
                 if await read_identity(connection) != self._kept:
                     raise StoreError("Another database is there now, or a copy: restart the server.")
-                outcome = await self._settled(connection)
+                outcome = await self._outcome_in_doubt(connection)
             events = EventLog(connection, self._kept, self._node, self._seen)
-            await events.load()
+            await events.load_settings()
         except BaseException:
             connection.terminate()
             raise
         self._connection, self._events, self._doubt = connection, events, None
-        self._held.clear()
+        self._leads.clear()
         if outcome is not None:
             self._publish(outcome)
         self.recovered()
 
-    async def _settled(self, connection: asyncpg.Connection[Any]) -> Outcome | None:
+    async def _outcome_in_doubt(self, connection: asyncpg.Connection[Any]) -> Outcome | None:
         """What the batch in doubt has changed; None if there is none, or it is not stored."""
         if self._doubt is None:
             return None

@@ -19,7 +19,7 @@ class Doubt(NamedTuple):
     event: tuple[int, bytes]
 
 
-class LineLost(Exception):
+class ConnectionLost(Exception):
     """The connection is gone. `doubt` is None if the batch is not stored for certain."""
 
     def __init__(self, doubt: Doubt | None) -> None:

@@ -9,7 +9,7 @@ from parlour.core.event import Stored
 from parlour.core.payloads import SERVER_LOG
 
 
-class Seen:
+class PublishedServerLog:
     """`seq` is that of the newest event that has been published."""
 
     def __init__(self) -> None:
