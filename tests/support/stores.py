@@ -15,6 +15,7 @@ from parlour.core.event import Answer, Appended, Author, Draft, Stored
 from parlour.core.payloads import Message
 from parlour.store.commit_queue import QUEUE_BYTES
 from parlour.store.postgres.store import PostgresStore
+from parlour.store.postgres.tuning import PostgresTuning
 from parlour.store.sqlite.store import SqliteStore
 from parlour.store.sqlite.tuning import SqliteTuning
 from tests.support.timeout import TIMEOUT_S as TIMEOUT_S  # the tests of the hub have it from here
@@ -126,10 +127,18 @@ async def open_postgres(
     clock: HandClock | None = None,
     ids: CountedIds | None = None,
     fatal: Fatal | None = None,
+    **tuning: Any,
 ) -> PostgresStore:
-    """A PostgresStore. Without `fatal` what ends a node fails the test through the loop's exception handler."""
+    """A PostgresStore, tuned (`PostgresTuning`).
+
+    Without `fatal` what ends a node fails the test through the loop's exception handler.
+    """
     return await PostgresStore.open(
-        url, clock=clock or HandClock(), ids=ids or CountedIds(), on_fatal=fatal or _unexpected
+        url,
+        clock=clock or HandClock(),
+        ids=ids or CountedIds(),
+        on_fatal=fatal or _unexpected,
+        tuning=PostgresTuning(**tuning),
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -14,7 +15,7 @@ from parlour.core.errors import Refusal
 from parlour.store.postgres.store import PostgresStore
 from tests.contract.conftest import listen, seqs
 from tests.support.postgres import PostgresProcess
-from tests.support.stores import HandClock, append, draft, open_postgres
+from tests.support.stores import append, draft, open_postgres
 from tests.support.timeout import TIMEOUT_S
 
 
@@ -27,8 +28,8 @@ def server() -> Iterator[PostgresProcess]:
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[PostgresStore]:
-    store = await open_postgres(url, clock=HandClock())
+async def opened(url: str, **tuning: Any) -> AsyncIterator[PostgresStore]:
+    store = await open_postgres(url, **tuning)
     try:
         yield store
     finally:
@@ -114,6 +115,27 @@ class Line:
                 self._is_swallowing = True
             writer.write(data)
         writer.transport.abort()
+
+
+@pytest.mark.parametrize("said", [b"key-0001", b"gate", b"COMMIT"], ids=["at once", "in steps", "committing"])
+async def test_a_line_that_stands_still_is_given_up(server: PostgresProcess, tmp_path: Path, said: bytes) -> None:
+    """Wherever a batch is then: what became of it is unknown, or known not to be stored; and all goes on."""
+    server.sql("CREATE DATABASE away2")
+    try:
+        async with Line(server, tmp_path) as line, opened(line.url, batch_s=0.5) as store:
+            for text in ("first", "second"):
+                await append(store, draft(text))
+            line.swallows_after = said
+            sent = draft("third", "lobby" if said == b"key-0001" else "new", key="key-0001")
+            with pytest.raises(Refusal, match="outcome_unknown"):
+                await append(store, sent)
+            line.cut()
+            await until_ready(store)
+            answer = await append(store, sent)
+            assert answer.seq == (3 if sent.room == "lobby" else 1)
+            assert answer.replay == (said != b"gate")
+    finally:
+        server.sql("DROP DATABASE away2 WITH (FORCE)")
 
 
 @pytest.mark.parametrize("is_in_steps", [False, True])

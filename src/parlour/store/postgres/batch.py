@@ -9,7 +9,7 @@ from typing import Any, TypeGuard, cast
 import asyncpg
 
 from parlour.chat import transactions as steps
-from parlour.chat.ports import Commit
+from parlour.chat.ports import Commit, DamagedEvents
 from parlour.chat.statements import Query
 from parlour.chat.tables.server_settings import SETTINGS, server_access
 from parlour.chat.transactions import Committed, Step, Transaction, drive_async
@@ -33,6 +33,7 @@ from parlour.store.postgres.published import PublishedServerLog
 from parlour.store.postgres.ranges import Kind, ranges_of, read_ranges
 from parlour.store.postgres.rows import Rows
 from parlour.store.postgres.tables import run_query
+from parlour.store.postgres.tuning import DEFAULT, PostgresTuning
 from parlour.store.postgres.unknown_outcome import ConnectionLost, Doubt
 from parlour.store.recent import RoomHead
 from parlour.store.room_end import RoomEnd
@@ -40,32 +41,30 @@ from parlour.store.rules import ERASE_LOOKS_AT, expired, judged_again, time_of_n
 
 _log = logging.getLogger("parlour.store")
 
-DROP_COMMITS = 2048
-DROP_EVERY = 512
-"""So many rows of the log of commits are dropped at once, after so many batches in steps."""
-
-COMMITS_KEPT_MS = 3_600_000
-"""A row of the log of commits is kept for so long at least, for nodes that have not heard of it."""
-
-ROOMS_CACHED = 4096
-
 
 class EventLog:
     """Appends batches through one connection, one after the other. For the event loop."""
 
-    def __init__(self, connection: asyncpg.Connection[Any], kept: Kept, node: str, seen: PublishedServerLog) -> None:
-        """`node` is what this node is called among others, `seen` what it has published of the server's log."""
+    def __init__(
+        self,
+        connection: asyncpg.Connection[Any],
+        kept: Kept,
+        node: str,
+        published: PublishedServerLog,
+        tuning: PostgresTuning = DEFAULT,
+    ) -> None:
+        """`node` is what this node is called among others, `published` how far it has published the server's log."""
+        self._tuning = tuning
         self._connection = connection
         self._node = node
-        self.position = 0  # of the newest commit
-        self._seen = seen
+        self.position = 0  # of this node's newest commit
+        self._published = published
         self._are_settings_old = False
         self._seed, self._offset = kept.seed, kept.offset
         self._commits_crc = room_crc(kept.seed, "")
         self._rooms: dict[str, RoomEnd] = {}
         self._server = ServerAccess()
         self._ahead = AheadOfClock()
-        self._in_steps = 0
 
     async def load_settings(self) -> None:
         """Read what the server is set to. Raises asyncpg.PostgresError."""
@@ -81,7 +80,7 @@ class EventLog:
 
         Raises ConnectionLost, and asyncpg.PostgresError: then no event of the batch is visible.
         """
-        while len(self._rooms) > ROOMS_CACHED:
+        while len(self._rooms) > self._tuning.rooms_cached:
             del self._rooms[next(iter(self._rooms))]
         try:
             if self._are_settings_old:
@@ -152,9 +151,6 @@ class EventLog:
                 body = ranges_of(changes, lambda name: self._rooms[name].number)
                 values = (self._offset, changes.now_ms, body, checksum(self._commits_crc, 0, body), self._node)
                 position = await self._connection.fetchval(sql.INSERT_COMMIT, *values)
-                self._in_steps += 1
-                if self._in_steps % DROP_EVERY == 0:
-                    await execute(sql.DROP_COMMITS, position, DROP_COMMITS, changes.now_ms - COMMITS_KEPT_MS)
         except BaseException as error:
             self._server = ServerAccess()
             if not isinstance(error, GONE):
@@ -165,17 +161,21 @@ class EventLog:
             await execute("COMMIT")
         except GONE as error:
             number = None if position is None else position - self._offset
-            raise ConnectionLost(Doubt(outcome, number, (0, b""))) from error
+            raise ConnectionLost(Doubt(outcome, number, None)) from error
         self.position = position or self.position
         return outcome
 
     async def _fill_server_log(self, changes: Changes) -> None:
         """Put what other nodes have added to the server's log before what this batch has: it is published whole."""
         own = changes.added.get(SERVER_LOG)
-        if own is not None and own[0].seq > self._seen.seq + 1:
-            span = (self._seen.seq + 1, own[0].seq - 1)
-            missing = await page(self._connection, self._seed, SERVER_LOG, span, MAX_SEQ, MAX_SEQ, False)
-            changes.added[SERVER_LOG] = [*missing, *own]
+        if own is not None and own[0].seq > self._published.seq + 1:
+            span = (self._published.seq + 1, own[0].seq - 1)
+            try:
+                missing = await page(self._connection, self._seed, SERVER_LOG, span, MAX_SEQ, MAX_SEQ, False)
+            except DamagedEvents as damaged:
+                _log.error("%s This node does not learn what they say.", damaged.detail)
+            else:
+                changes.added[SERVER_LOG] = [*missing, *own]
 
     async def _carry_out(self, items: Sequence[Item], drafts: Sequence[Draft], changes: Changes) -> list[object]:
         """The answers of a batch in steps."""

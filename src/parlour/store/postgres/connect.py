@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
 from typing import Any
 
 import asyncpg
@@ -15,7 +13,7 @@ CONNECT_S = 10.0
 """A server that does not answer for so long is away."""
 
 OLDEST = 15
-"""The oldest version that this is tested with; `pg_snapshot_xmin` came with 13, and 14 is at its end of life."""
+"""What is used here came with 13, and 14 is at its end of life. The tests run on 18."""
 
 SETTINGS = {
     "application_name": "parlour",
@@ -25,7 +23,7 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": "30000",
     "tcp_user_timeout": "10000",
 }
-"""Of each session. What a node leaves open when its line breaks does not hold the locks of rooms for longer."""
+"""Of each session. What a node leaves open when its connection breaks holds the locks of rooms for 30 s at most."""
 
 _CHECKS = """
 SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding'),
@@ -36,18 +34,18 @@ SELECT current_setting('server_version_num')::int / 10000, current_setting('serv
 
 GONE = (
     OSError,
-    asyncio.TimeoutError,
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
 )
-"""Raised when the line is lost, or there is no server, or it is stopping or starting."""
+"""Raised when the connection is lost, there is no server, it stops or starts, or an operator has cancelled a query."""
 
 
-async def connect(url: str, timeout_s: float = CONNECT_S) -> asyncpg.Connection[Any]:
-    """A connection of its own. Raises OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError."""
-    return await asyncpg.connect(url, timeout=timeout_s, server_settings=SETTINGS)
+async def connect(url: str, command_timeout: float | None = None) -> asyncpg.Connection[Any]:
+    """A connection of its own; statements may take `command_timeout` seconds. Raises what is in `GONE`, and others of
+    asyncpg.PostgresError."""
+    return await asyncpg.connect(url, timeout=CONNECT_S, command_timeout=command_timeout, server_settings=SETTINGS)
 
 
 async def open_connection(url: str) -> asyncpg.Connection[Any]:
@@ -58,8 +56,8 @@ async def open_connection(url: str) -> asyncpg.Connection[Any]:
     except asyncpg.InvalidCatalogNameError as error:
         raise StoreError(f"There is no such database: {error}. Make it first (createdb).") from error
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswordError) as error:
-        raise StoreError(f"PostgreSQL at {where} lets nobody in like this: {error}.") from error
-    except (ssl.SSLError, *GONE) as error:
+        raise StoreError(f"PostgreSQL at {where} does not let this user in: {error}.") from error
+    except GONE as error:
         raise StoreError(f"PostgreSQL at {where} cannot be reached: {error or type(error).__name__}.") from error
     except asyncpg.PostgresError as error:
         raise StoreError(f"PostgreSQL at {where} refuses: {error}.") from error
@@ -74,7 +72,7 @@ async def open_connection(url: str) -> asyncpg.Connection[Any]:
 
 
 async def check(connection: asyncpg.Connection[Any]) -> None:
-    """Raise StoreError if messages could not be kept here, or be lost."""
+    """Raise StoreError if messages could not be kept here, or could be lost."""
     row = await connection.fetchrow(_CHECKS)
     assert row is not None
     version, encoding, is_replica, commit, fsync, read_only, may_create, schema = row

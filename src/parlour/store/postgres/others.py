@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import Task
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import asyncpg
 
+from parlour.chat.ports import Clock
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.core.payloads import SERVER_LOG
@@ -24,15 +25,16 @@ from parlour.store.postgres import statements as sql
 from parlour.store.postgres.connect import GONE, connect
 from parlour.store.postgres.identity import Kept
 from parlour.store.postgres.ranges import Kind, Range, read_ranges
+from parlour.store.postgres.tuning import PostgresTuning
 from parlour.store.recent import RoomHead
 
 _log = logging.getLogger("parlour.store")
 
-LOOK_S = 1.0
-"""How often the log of commits is read without being told."""
-
 ROWS = 1000
-"""Of the log of commits, read at once."""
+"""Of the log of commits, read or dropped at once."""
+
+TIMEOUT_S = 10.0
+"""The line stands still if a statement takes longer."""
 
 PAYLOAD_BYTES = 7000
 """What an announcement says at most: PostgreSQL takes up to 8000."""
@@ -68,45 +70,52 @@ class Listener(Protocol):
 class OtherNodes:
     """Hears of other nodes, and tells them of this one. `run` goes on until it is cancelled."""
 
-    def __init__(self, url: str, kept: Kept, node: str, listener: Listener, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, url: str, kept: Kept, node: str, listener: Listener, clock: Clock, tuning: PostgresTuning
+    ) -> None:
         self._url, self._kept, self._node, self._listener = url, kept, node, listener
-        self._monotonic = monotonic
+        self._clock, self._tuning = clock, tuning
+        self._time = asyncio.get_running_loop().time
         self._commits_crc = room_crc(kept.seed, "")
         self._after = 0  # the log of commits has been read up to here
-        self._handled: set[int] = set()  # after that, those that were announced
+        self._handled: set[int] = set()  # after that, those that have been told
         self._heard: set[int] = set()  # announced, and not handled yet
         self._own: list[int] = []  # to be announced
         self._names: dict[int, str] = {}
         self._has_news = asyncio.Event()
-        self._read_at = 0.0
+        self._read_at = self._dropped_at = 0.0
+        self._is_connected = False  # else nobody could be told, and need not be
         self.task: Task[None] | None = None
 
     async def begin(self, connection: asyncpg.Connection[Any]) -> None:
         """Note where the log of commits ends. Raises asyncpg.PostgresError."""
         self._after = await connection.fetchval(sql.POSITION, self._kept.offset)
-        self._read_at = self._monotonic()
+        self._read_at = self._time()
 
     def announce(self, position: int) -> None:
         """Tell the others of a commit of this node."""
-        if self.task is not None:
+        if self.task is not None and self._is_connected and self._tuning.announces:
             self._own.append(position)
             self._has_news.set()
 
     async def run(self) -> None:
-        """Follow the others, over lost lines."""
+        """Follow the others, also after the connection was lost."""
         while True:
             try:
-                connection = await connect(self._url)
+                connection = await connect(self._url, command_timeout=TIMEOUT_S)
                 try:
                     await connection.add_listener(sql.CHANNEL, self._hear)
+                    self._is_connected = True
                     await self._follow(connection)
                 finally:
+                    self._is_connected = False
+                    self._own, self._heard = [], set()  # the log of commits has them
                     connection.terminate()
             except (Refusal, asyncpg.PostgresError, *GONE) as error:
                 _log.debug("other nodes cannot be heard: %s", error)
             except Exception:
                 _log.exception("other nodes could not be followed")
-            await asyncio.sleep(LOOK_S / 4)
+            await asyncio.sleep(self._tuning.look_s / 4)
 
     def _hear(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         node, _, positions = str(payload).partition(" ")
@@ -118,7 +127,7 @@ class OtherNodes:
         await connection.execute("SET synchronous_commit = off")  # an announcement may be lost
         look_at = 0.0
         while True:
-            if (left := look_at - self._monotonic()) > 0:
+            if (left := look_at - self._time()) > 0:
                 try:
                     async with asyncio.timeout(left):
                         await self._has_news.wait()
@@ -130,9 +139,9 @@ class OtherNodes:
                 heard, self._heard = self._heard, set()
                 rows = await connection.fetch(sql.COMMITS_AT, list(heard), self._node)
                 await self._handle(connection, rows)
-            if look_at <= self._monotonic():
+            if look_at <= self._time():
                 await self._look(connection)
-                look_at = self._monotonic() + LOOK_S
+                look_at = self._time() + self._tuning.look_s
 
     async def catch_up(self, connection: asyncpg.Connection[Any]) -> None:
         """Tell of all that has been committed by now. Raises Refusal, asyncpg.PostgresError."""
@@ -148,20 +157,32 @@ class OtherNodes:
 
     async def _look(self, connection: asyncpg.Connection[Any]) -> None:
         """Read the log of commits: what was not announced here is handled now."""
-        if self._monotonic() - self._read_at > LOST_AFTER_S:
+        if self._time() - self._read_at > LOST_AFTER_S:
             self._listener.fell_too_far_behind()
+        rows: Sequence[Any] = ()
+        # Nothing is added up to here any more: own commits too, which are not read.
+        until = await connection.fetchval(sql.POSITION, self._kept.offset)
         while True:
             rows = await connection.fetch(sql.COMMITS_OF_OTHERS, self._after, self._kept.offset, self._node, ROWS)
             await self._handle(connection, rows)
-            if rows:
-                self._after = rows[-1][0]
-                self._handled = {position for position in self._handled if position > self._after}
+            self._after = max(self._after, rows[-1][0] if rows else until)
             if len(rows) < ROWS:
                 break
-        self._read_at = self._monotonic()
+        self._after = max(self._after, until)
+        self._handled = {position for position in self._handled if position > self._after}
+        self._read_at = self._time()
+        if self._read_at - self._dropped_at > self._tuning.drop_every_s:
+            self._dropped_at = self._read_at
+            await self._drop(connection)
+
+    async def _drop(self, connection: asyncpg.Connection[Any]) -> None:
+        """Drop what every node has read long ago."""
+        before_ms = self._clock.now_ms() - self._tuning.commits_kept_ms
+        while await connection.execute(sql.DROP_COMMITS, before_ms, ROWS) == f"DELETE {ROWS}":
+            pass
 
     async def _handle(self, connection: asyncpg.Connection[Any], rows: Sequence[Any]) -> None:
-        """Tell what commits have changed, each once."""
+        """Tell what commits have changed. Where two reads overlap it is told twice, which changes nothing."""
         ranges: list[Range] = []
         fresh = [row for row in rows if row[0] > self._after and row[0] not in self._handled]
         for position, crc, body in fresh:

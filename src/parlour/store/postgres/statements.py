@@ -165,9 +165,10 @@ CHANNEL = "parlour"
 NAMES_OF = "SELECT room_no, name FROM rooms WHERE room_no = ANY($1::int[])"
 DROP_COMMITS = """
 DELETE FROM commits WHERE position IN (
-  SELECT position FROM commits WHERE position < coalesce((SELECT min(position) FROM cursors), $1) AND at_ms < $3
-  ORDER BY position LIMIT $2)
+  SELECT position FROM commits WHERE at_ms < $1 AND position <= coalesce((SELECT min(position) FROM cursors), position)
+  ORDER BY position LIMIT $2 FOR UPDATE SKIP LOCKED)
 """
+"""Drop rows that are older than a time and that no follower needs any more, at most so many."""
 GET_CURSOR = "SELECT position FROM cursors WHERE follower = $1"
 SET_CURSOR = """
 INSERT INTO cursors (follower, position) VALUES ($1, $2)

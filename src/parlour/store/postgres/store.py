@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from parlour import log
-from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
+from parlour.chat.ports import Clock, Commit, DamagedEvents, Ids, RoomSummary
 from parlour.chat.statements import Query, R
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
@@ -33,23 +33,19 @@ from parlour.store.postgres.migrate import migrate
 from parlour.store.postgres.others import OtherNodes
 from parlour.store.postgres.published import PublishedServerLog
 from parlour.store.postgres.readers import Readers
+from parlour.store.postgres.tuning import DEFAULT, PostgresTuning
 from parlour.store.postgres.unknown_outcome import ConnectionLost, Doubt
 from parlour.store.recent import RecentRooms, RoomHead
 
 _log = logging.getLogger("parlour.store")
 
-BATCH_S = 20.0
-"""A batch that takes longer is given up, with its connection: the database or the line to it stands still."""
-
 RETRY_S = (0.1, 0.2, 0.5, 1.0)
 """The pauses between two attempts to reach a database that is away; the last one stays."""
 
-ROOMS_LISTED = 1024
-
 ROWS_AT_ONCE = 1000
 
-LEAD_RETRY_S = 1.0
-"""How often a node asks whether the one that does a piece of work is gone."""
+LEAD_TIMEOUT_S = 5.0
+"""After so long without an answer to that the connection is of no use."""
 
 OnFatal: TypeAlias = Callable[[BaseException], None]
 
@@ -69,18 +65,20 @@ class PostgresStore(CommitQueue):
         node: str,
         on_fatal: OnFatal,
         queue_bytes: int,
+        tuning: PostgresTuning,
     ) -> None:
         super().__init__(clock, queue_bytes)
         self.epoch, self.secret = kept.epoch, kept.secret
         self._url, self._kept = url, kept
         self._connection: asyncpg.Connection[Any] = connection
         self._node, self._on_fatal = node, on_fatal
-        self._seen = PublishedServerLog()
-        self._events = EventLog(connection, kept, node, self._seen)
-        self._others = OtherNodes(url, kept, node, self, clock.monotonic)
+        self._tuning = tuning
+        self._published = PublishedServerLog()
+        self._events = EventLog(connection, kept, node, self._published, tuning)
+        self._others = OtherNodes(url, kept, node, self, clock, tuning)
         self._leads: set[str] = set()  # pieces of work that this node alone does
         self._readers = readers
-        self._recent = RecentRooms(ROOMS_LISTED)
+        self._recent = RecentRooms(tuning.rooms_listed)
         self._doubt: Doubt | None = None
         self._loop: AbstractEventLoop = asyncio.get_running_loop()
         self._timer: TimerHandle | None = None
@@ -91,7 +89,14 @@ class PostgresStore(CommitQueue):
 
     @classmethod
     async def open(
-        cls, url: str, *, clock: Clock, ids: Ids, on_fatal: OnFatal, queue_bytes: int = QUEUE_BYTES
+        cls,
+        url: str,
+        *,
+        clock: Clock,
+        ids: Ids,
+        on_fatal: OnFatal,
+        queue_bytes: int = QUEUE_BYTES,
+        tuning: PostgresTuning = DEFAULT,
     ) -> PostgresStore:
         """Open the logs in the database at `url` (`postgresql://…`), making what is missing. Raises StoreError.
 
@@ -104,7 +109,7 @@ class PostgresStore(CommitQueue):
                 await connection.execute(sql.LOCK_GATE)
                 kept = await identity_of(connection, ids)
             readers = await Readers.open(url)
-            store = cls(url, connection, readers, kept, clock, ids.token(), on_fatal, queue_bytes)
+            store = cls(url, connection, readers, kept, clock, ids.token(), on_fatal, queue_bytes, tuning)
             await store._begin()
         except (asyncpg.PostgresError, *GONE) as error:
             connection.terminate()
@@ -117,7 +122,7 @@ class PostgresStore(CommitQueue):
     async def _begin(self) -> None:
         await self._events.load_settings()
         await self._others.begin(self._connection)
-        self._seen.seq = (await pages.log_of(self._connection, SERVER_LOG)).head_seq
+        self._published.seq = (await pages.log_of(self._connection, SERVER_LOG)).head_seq
 
     def follow(self) -> None:
         """See `Store.follow`."""
@@ -129,22 +134,30 @@ class PostgresStore(CommitQueue):
 
     async def server_log_changed(self) -> None:
         """See `others.Listener`."""
-        while events := await self.after(SERVER_LOG, self._seen.seq, ROWS_AT_ONCE):
-            fresh = self._seen.fresh(events)
+        while events := await self._server_log():
+            fresh = self._published.fresh(events)
             if any(event.type == ServerChanged.type for event in fresh):
                 self._events.settings_changed()
             if fresh:
                 super()._publish(Outcome((), [Commit(SERVER_LOG, fresh)]))
+
+    async def _server_log(self) -> list[Stored]:
+        """The next events of the server's log that are not published; damaged ones are passed over, and logged."""
+        while True:
+            try:
+                return await self.after(SERVER_LOG, self._published.seq, ROWS_AT_ONCE)
+            except DamagedEvents as damaged:
+                self._published.seq = damaged.last
 
     async def lead(self, work: str) -> None:
         """See `Store.lead`."""
         while work not in self._leads:
             with suppress(asyncpg.PostgresError, *GONE):
                 async with self._turn:
-                    if await self._connection.fetchval(sql.TRY_LEAD, work):
+                    if await self._connection.fetchval(sql.TRY_LEAD, work, timeout=LEAD_TIMEOUT_S):
                         self._leads.add(work)
                         return
-            await asyncio.sleep(LEAD_RETRY_S)
+            await asyncio.sleep(self._tuning.look_s)
 
     # --- what other nodes do (others.py) ---
 
@@ -192,14 +205,19 @@ class PostgresStore(CommitQueue):
 
     async def _write(self, batch: Batch) -> None:
         try:
-            async with asyncio.timeout(BATCH_S), self._turn:
-                outcome = await self._events.append(batch.items, batch.now_ms)
+            # Not cancelled, but ended: what waits for an answer then knows what it has sent.
+            watch = self._loop.call_later(self._tuning.batch_s, self._connection.terminate)
+            try:
+                async with self._turn:
+                    outcome = await self._events.append(batch.items, batch.now_ms)
+            finally:
+                watch.cancel()
         except ConnectionLost as lost:
             self._lost(batch, lost)
         except asyncpg.PostgresError as error:
             self.delivered(Outcome(await self._answers_without(batch, error)))
         except Exception:
-            _log.exception("a batch of %d could not be made into rows", len(batch.items))
+            _log.exception("a batch of %d failed by a mistake of ours", len(batch.items))
             self.delivered(Outcome([Refusal("internal") for _ in batch.items]))
             self._connection.terminate()
             self._away()
@@ -220,7 +238,7 @@ class PostgresStore(CommitQueue):
             return [after_failure(item) for item in batch.items]
 
     def _lost(self, batch: Batch, lost: ConnectionLost) -> None:
-        """The line is lost: what is not known to be stored or not is said to be unknown."""
+        """Answer a batch whose connection was lost, refuse what is queued, and begin to reconnect."""
         self._connection.terminate()
         self._doubt = lost.doubt
         if lost.doubt is None:
@@ -263,7 +281,7 @@ class PostgresStore(CommitQueue):
                 if await read_identity(connection) != self._kept:
                     raise StoreError("Another database is there now, or a copy: restart the server.")
                 outcome = await self._outcome_in_doubt(connection)
-            events = EventLog(connection, self._kept, self._node, self._seen)
+            events = EventLog(connection, self._kept, self._node, self._published, self._tuning)
             await events.load_settings()
         except BaseException:
             connection.terminate()
@@ -278,17 +296,18 @@ class PostgresStore(CommitQueue):
         """What the batch in doubt has changed; None if there is none, or it is not stored."""
         if self._doubt is None:
             return None
-        outcome, transaction, (event, body) = self._doubt
-        if transaction is None:
-            is_stored = await connection.fetchval("SELECT body = $2 FROM events WHERE id = $1", event, body)
-        else:
+        outcome, transaction, event = self._doubt
+        is_stored = False
+        if transaction is not None:
             status = await connection.fetchval("SELECT pg_xact_status($1::text::xid8)", str(transaction))
             is_stored = status == "committed"
+        elif event is not None:
+            is_stored = bool(await connection.fetchval("SELECT body = $2 FROM events WHERE id = $1", *event))
         return outcome if is_stored else None
 
     def _publish(self, outcome: Outcome) -> None:
         self._recent.add(outcome.heads)
-        super()._publish(outcome._replace(commits=self._seen.fresh_commits(outcome.commits)))
+        super()._publish(outcome._replace(commits=self._published.fresh_commits(outcome.commits)))
 
     async def log(self, room: str) -> Log:
         """See `Store.log`."""
@@ -312,7 +331,7 @@ class PostgresStore(CommitQueue):
         """See `Store.rooms`."""
         if not self._recent.is_complete:
             self._recent.begin()
-            self._recent.complete(await self._readers.read(pages.newest_rooms, ROOMS_LISTED))
+            self._recent.complete(await self._readers.read(pages.newest_rooms, self._tuning.rooms_listed))
         return self._recent.newest(limit)
 
     async def summaries(self, rooms: Sequence[str]) -> list[RoomSummary]:

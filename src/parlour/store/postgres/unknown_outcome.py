@@ -1,4 +1,4 @@
-"""What may be said about a batch after an error."""
+"""A batch that was under way when the connection was lost."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from parlour.store.changes import Outcome
 
 
 class Doubt(NamedTuple):
-    """A batch whose commit was under way when the line was lost, and how to find out whether it is stored.
+    """A batch whose commit was under way when the connection was lost, and how to find out whether it is stored.
 
     By `transaction`, the number that PostgreSQL gave it; where that is not known, by an event of the batch, its id and
-    its bytes. `outcome` is what it has changed if so.
+    its bytes. With neither it has changed nothing that anybody is told of. `outcome` is what it has changed.
     """
 
     outcome: Outcome
     transaction: int | None
-    event: tuple[int, bytes]
+    event: tuple[int, bytes] | None
 
 
 class ConnectionLost(Exception):
-    """The connection is gone. `doubt` is None if the batch is not stored for certain."""
+    """The connection is gone. `doubt` is None if the batch is certainly not stored."""
 
     def __init__(self, doubt: Doubt | None) -> None:
         super().__init__("the connection is gone")

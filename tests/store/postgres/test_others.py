@@ -1,0 +1,141 @@
+"""Several nodes on one database: each learns what the others commit, whether it is announced or not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from parlour.chat.ports import Commit
+from parlour.chat.transactions import Append, DropExpired, NoteOldest, Transaction
+from parlour.core.event import Appended, Draft, Stored
+from parlour.core.payloads import SERVER_LOG, ServerChanged, Settings
+from parlour.core.policy import NO_POLICY, Policy
+from parlour.store.postgres.store import PostgresStore
+from tests.support.stores import ALICE, CountedIds, HandClock, append, draft, open_postgres, redact
+from tests.support.timeout import TIMEOUT_S
+
+
+class Heard:
+    """What the listeners of a store are told."""
+
+    def __init__(self, store: PostgresStore) -> None:
+        self.heads: dict[str, int] = {}
+        self.policies: dict[str, Policy] = {}
+        self.commits: list[Commit] = []
+        self.redacted: list[tuple[str, Stored]] = []
+        self.trimmed: list[tuple[str, int]] = []
+        store.on_head(self.heads.__setitem__)
+        store.on_policy(self.policies.__setitem__)
+        store.on_commit(self.commits.extend)
+        store.on_redact(lambda room, event: self.redacted.append((room, event)))
+        store.on_trim(lambda room, first_seq: self.trimmed.append((room, first_seq)))
+
+    def server_log(self) -> list[int]:
+        """The seqs of the server's log, as they were told."""
+        return [event.seq for room, events in self.commits if room == SERVER_LOG for event in events]
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        while not happened():
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def two_nodes(url: str, **tuning: Any) -> AsyncIterator[tuple[PostgresStore, PostgresStore]]:
+    clock = HandClock()
+    first = await open_postgres(url, clock=clock, ids=CountedIds(0), **tuning)
+    second = await open_postgres(url, clock=clock, ids=CountedIds(500), **tuning)
+    for store in (first, second):
+        store.follow()
+    try:
+        yield first, second
+    finally:
+        await first.close()
+        await second.close()
+
+
+def add_to_server_log() -> Transaction[Appended]:
+    answer: Appended = yield Append(Draft(SERVER_LOG, ALICE, ServerChanged("rooms", "members")))
+    return answer
+
+
+def note_oldest() -> Transaction[None]:
+    yield NoteOldest(None)
+
+
+def drop_all(now_ms: int) -> Transaction[bool]:
+    is_more: bool = yield DropExpired(now_ms, now_ms, 100)
+    return is_more
+
+
+@pytest.mark.parametrize("announces", [True, False])
+async def test_what_one_node_commits_is_told_on_the_other(database: str, announces: bool) -> None:
+    """Also if no announcement ever arrives: then the log of commits is read."""
+    async with two_nodes(database, announces=announces, look_s=0.05) as (first, second):
+        here = Heard(second)
+        for text in ("one", "two", "three"):
+            await append(first, draft(text))
+        await append(first, Draft("lobby", ALICE, Settings("members")))
+        await until(lambda: here.heads.get("lobby") == 4 and here.policies.get("lobby", NO_POLICY).access == "members")
+        tombstone = await first.run(redact("lobby", 2))
+        await until(lambda: here.redacted == [("lobby", tombstone)])
+        await first.run(note_oldest())
+        await first.run(drop_all(HandClock().ms + 1))
+        await until(lambda: here.trimmed == [("lobby", 4)])
+        assert [summary.room for summary in await second.rooms(5)] == ["lobby"]
+
+
+async def test_the_servers_log_is_told_whole_and_in_order_on_every_node(database: str) -> None:
+    async with two_nodes(database, look_s=0.05) as (first, second):
+        heard = Heard(first), Heard(second)
+        for number in range(20):
+            await asyncio.gather(*(store.run(add_to_server_log()) for store in (first, second)[: 1 + number % 2]))
+        for each in heard:
+            await until(lambda each=each: len(each.server_log()) == 30)  # type: ignore[misc]
+            assert each.server_log() == list(range(1, 31))
+
+
+async def test_a_room_that_two_nodes_post_to_has_one_order(database: str) -> None:
+    async with two_nodes(database, look_s=0.05) as stores:
+        answers = await asyncio.gather(
+            *(append(stores[number % 2], draft(f"text {number}", key=f"key-{number:04}")) for number in range(300))
+        )
+        assert sorted(answer.seq for answer in answers) == list(range(1, 301))
+        repeats = [
+            await append(stores[1], draft(f"text {number}", key=f"key-{number:04}")) for number in range(0, 300, 50)
+        ]
+        assert all(repeat.replay for repeat in repeats)
+        events = await stores[0].after("lobby", 0, 1000)
+        assert events == await stores[1].after("lobby", 0, 1000)
+        assert [event.seq for event in events] == list(range(1, 301))
+
+
+async def test_one_node_at_a_time_does_a_piece_of_work(database: str) -> None:
+    """And another one once that has gone."""
+    async with two_nodes(database, look_s=0.05) as (first, second):
+        await first.lead("retention")
+        await second.lead("another work")
+        waiting = asyncio.create_task(second.lead("retention"))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        await first.close()
+        await asyncio.wait_for(waiting, TIMEOUT_S)
+
+
+async def test_the_log_of_commits_is_dropped_after_an_hour(database: str) -> None:
+    async with two_nodes(database, look_s=0.05, commits_kept_ms=-1, drop_every_s=0.0) as (first, _):
+        for number in range(10):
+            await append(first, draft(f"text {number}"))
+        connection = await asyncpg.connect(database)
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                while await connection.fetchval("SELECT count(*) FROM commits"):
+                    await asyncio.sleep(0.01)
+        finally:
+            await connection.close()
