@@ -150,7 +150,7 @@ async def start(
         listeners = open_listeners(settings.host, settings.port, settings.unix_socket)
         for listener in listeners:
             sockets.callback(listener.close)
-        if settings.store not in ("sqlite", "memory"):  # the directory is for the operator's socket alone
+        if settings.store not in ("sqlite", "memory"):  # the directory is for the operator's socket
             sockets.callback(DataDirectory(settings.data).release)
         store = await _open_store(settings, on_fatal, sqlite_tuning)
         parts.push_async_callback(store.close)
@@ -215,7 +215,8 @@ async def _load_people(context: Context, settings: Settings) -> None:
         what = "settings"
         await context.people.settings.load()
     except Refusal as refusal:
-        raise Damaged(f"The {what} in {place} cannot be read: run `parlour check`, or restore a backup.") from refusal
+        advice = "run `parlour check`, or restore a backup" if settings.store == "sqlite" else "is it there?"
+        raise Damaged(f"The {what} in {place} cannot be read: {advice}.") from refusal
 
 
 def _open_operator_socket(settings: Settings) -> Listener | None:

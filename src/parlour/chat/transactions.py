@@ -67,7 +67,7 @@ class FindLog(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """One transaction of the log of commits: its global position (1, 2, 3 …), and the ranges of seqs it has changed.
+    """One transaction of the log of commits: its global position (it grows), and the ranges of seqs it has changed.
 
     A range is a room, its first and its last seq: events that are new, or have been redacted.
     """
@@ -77,7 +77,7 @@ class Committed(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Gives the position (int) of the newest commit before this one; 0 if there is none."""
+    """Gives the position (int) up to which no commit will be added any more; 0 if there is none."""
 
 
 class CommitsAfter(NamedTuple):

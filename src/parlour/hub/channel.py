@@ -319,7 +319,7 @@ class Channel:
             self._resources.repaired += max(0, events[-1].seq - self.head)  # some may have come after all
             self.deliver(events)
             self.repair()  # until a page comes back empty
-        elif self.head < self._announced:  # while the page was read
+        elif self.head < self._announced:  # announced while the page was read: look once more
             self._announced = self.head
             self.repair()
 

@@ -1,4 +1,4 @@
-"""Opening a PostgreSQL database: what it must be, said in a sentence; what a copy is; and that one server has it."""
+"""Opening a PostgreSQL database: what it must be, said in a sentence, and what a copy is."""
 
 from __future__ import annotations
 
