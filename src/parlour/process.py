@@ -158,7 +158,7 @@ def _banner(app: App) -> None:
         "started",
         version=__version__,
         store=without_password(settings.store),
-        data=settings.data if settings.store == "sqlite" else None,
+        data=None if settings.store == "memory" else settings.data,
         access=people.settings.now.access,
         tls=app.tls is not None,
         fan_out="python" if app.server.fan_out.send is None else "c",

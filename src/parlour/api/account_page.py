@@ -93,7 +93,7 @@ class AccountPage(Resource):
             done, fields = await self._do(request, form)
         except Refusal as refusal:
             return await self._page(request, refusal=refusal, form=form)
-        return await self._page(request, done=done, fields=fields)
+        return await self._page(request, done=done, fields=fields, made_bot=form["bot"] if form["do"] == "bot" else "")
 
     async def _make_token(self, request: Request, form: dict[str, str]) -> NewSecret:
         """A new token, and the room that it says hello in."""
@@ -151,7 +151,9 @@ class AccountPage(Resource):
         refusal: Refusal | None = None,
         form: Mapping[str, str] | None = None,
         fields: Fields = (),
+        made_bot: str = "",
     ) -> Response:
+        """`made_bot` is the name of a bot that was made just now: a token is offered for it."""
         people, actor = self.context.people, request.actor
         account = people.identities.account(own_account(request).id)
         assert account is not None
@@ -201,6 +203,7 @@ class AccountPage(Resource):
             token_room=room,
             bots=bots,
             all_bots=all_bots,
+            made_bot=getattr(people.identities.named(made_bot), "name", ""),
             tokens=[row for row in shown if row["kind"] == "token"],
             sessions=[row for row in shown if row["kind"] == "session"],
         )

@@ -173,7 +173,7 @@ class ServerResource(Resource):
         if self.context.draining():
             raise Refusal("draining", retry_after=1)
         if not self.context.store.is_ready():
-            raise Refusal("storage_unavailable", "Messages cannot be stored now; reading works.", retry_after=5)
+            raise Refusal("storage_unavailable", "Messages cannot be stored now.", retry_after=5)
         return Response(body=b"ready\n")
 
     @Operation("GET", "/robots.txt", "Search engines keep out", right=None, example="{url}/robots.txt")

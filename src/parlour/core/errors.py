@@ -68,7 +68,7 @@ _TABLE = (
     ErrorKind("too_many_connections", 429, "Too many connections from this address", retry="after"),
     ErrorKind("headers_too_large", 431, "The header fields are larger than the limit"),
     ErrorKind("internal", 500, "The server made a mistake", retry="same_key", stored=None),
-    ErrorKind("outcome_unknown", 500, "The disk failed while storing", retry="same_key", stored=None),
+    ErrorKind("outcome_unknown", 500, "Storing was cut short", retry="same_key", stored=None),
     ErrorKind("not_implemented", 501, "The transfer coding or method is not implemented"),
     ErrorKind("overloaded", 503, "The server is busy", retry="after"),
     ErrorKind("draining", 503, "The server is restarting", retry="after"),

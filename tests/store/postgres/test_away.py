@@ -185,3 +185,17 @@ async def test_a_batch_that_was_cut_before_its_commit_is_not_stored(server: Post
         assert heard == []
         assert (await append(store, draft("second", key="key-0001"))).replay is False
         assert seqs(await store.after("lobby", 0, 9)) == [1, 2]
+
+
+async def test_a_lost_connection_is_noticed_without_a_batch(server: PostgresProcess) -> None:
+    """The first message after a restart of the database is stored like any other."""
+    server.sql("CREATE DATABASE away4")
+    async with opened(server.url("away4")) as store:
+        await append(store, draft("before"))
+        server.stop()
+        async with asyncio.timeout(TIMEOUT_S):
+            while store.is_ready():
+                await asyncio.sleep(0.01)
+        server.start()
+        await until_ready(store)
+        assert (await append(store, draft("after"))).seq == 2

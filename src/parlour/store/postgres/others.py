@@ -92,6 +92,10 @@ class OtherNodes:
         self._after = await connection.fetchval(sql.POSITION, self._kept.offset)
         self._read_at = self._time()
 
+    def is_hearing(self) -> bool:
+        """Whether the database has answered not long ago."""
+        return self.task is None or self._time() - self._read_at < TIMEOUT_S
+
     def announce(self, position: int) -> None:
         """Tell the others of a commit of this node."""
         if self.task is not None and self._is_connected and self._tuning.announces:

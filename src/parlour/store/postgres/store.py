@@ -120,9 +120,24 @@ class PostgresStore(CommitQueue):
         return store
 
     async def _begin(self) -> None:
+        self._watch(self._connection)
         await self._events.load_settings()
         await self._others.begin(self._connection)
         self._published.seq = (await pages.log_of(self._connection, SERVER_LOG)).head_seq
+
+    def _watch(self, connection: asyncpg.Connection[Any]) -> None:
+        """Learn at once when the connection is lost, not with the next batch."""
+        connection.add_termination_listener(self._ended)
+
+    def _ended(self, connection: object) -> None:
+        """No batch is under way that would notice."""
+        if connection is self._connection and not self._turn.locked() and self._refusal is None:
+            log.event(_log, "database_away", log.ERROR, at=without_password(self._url), reason="the connection ended")
+            self._away()
+
+    def is_ready(self) -> bool:
+        """See `Store.is_ready`."""
+        return super().is_ready() and self._others.is_hearing()
 
     def follow(self) -> None:
         """See `Store.follow`."""
@@ -157,6 +172,8 @@ class PostgresStore(CommitQueue):
                     if await self._connection.fetchval(sql.TRY_LEAD, work, timeout=LEAD_TIMEOUT_S):
                         self._leads.add(work)
                         return
+            if self._connection.is_closed():
+                self._ended(self._connection)
             await asyncio.sleep(self._tuning.look_s)
 
     # --- what other nodes do (others.py) ---
@@ -287,6 +304,7 @@ class PostgresStore(CommitQueue):
             connection.terminate()
             raise
         self._connection, self._events, self._doubt = connection, events, None
+        self._watch(connection)
         self._leads.clear()
         if outcome is not None:
             self._publish(outcome)
