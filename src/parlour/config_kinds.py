@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from parlour.core.base_path import base_path
+from parlour.core.store_address import is_store_address
 
 
 class Kind(NamedTuple):
@@ -58,12 +59,9 @@ def _parse_path(value: str) -> Path:
     return Path(value).expanduser()
 
 
-_POSTGRES = ("postgresql://", "postgres://")
-
-
 def parse_store(value: str) -> str:
     """Where messages are kept: `sqlite`, `memory`, or the address of a PostgreSQL database."""
-    if value in ("sqlite", "memory") or (value.startswith(_POSTGRES) and value.isprintable()):
+    if value in ("sqlite", "memory") or is_store_address(value):
         return value
     raise ValueError
 

@@ -154,6 +154,9 @@ class Store(Protocol):
     async def log(self, room: str) -> Log:
         """The extent of a room's log and its policy; Log(1, 0) for a room that has no events."""
 
+    async def newest(self, room: str) -> tuple[int, int]:
+        """The seqs of the newest event of a room and of its newest policy event, 0 where there is none."""
+
     async def after(self, room: str, seq: int, limit: int, max_bytes: int = 262144) -> list[Stored]:
         """Events with a greater seq than `seq`, oldest first, at most `limit`.
 

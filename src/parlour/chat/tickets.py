@@ -8,7 +8,7 @@ from parlour.chat.identities import Identities
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.tables.accounts import PASSWORD_OF
 from parlour.chat.tables.sign_ins import SIGN_IN_BY_ID
-from parlour.chat.tables.tickets import ADD_TICKET, END_OLDEST_OF, END_TICKETS_UNTIL, USE_TICKET, TicketRow
+from parlour.chat.tables.tickets import ADD_TICKET, END_OLDEST_OF, END_TICKETS_UNTIL, TICKET, USE_TICKET, TicketRow
 from parlour.chat.transactions import Transaction
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
@@ -51,7 +51,9 @@ class Tickets:
 
     async def redeem(self, secret: str, address: str) -> Actor:
         """Use a ticket up: who asks with it. Raises Refusal("bad_credentials") for one that cannot be used any more."""
-        row = await self._store.run(_use(digest(secret), self._clock.now_ms()))
+        row, key, now_ms = None, digest(secret), self._clock.now_ms()
+        if await self._store.query(TICKET(key, now_ms)):  # what is made up costs a look, and no transaction
+            row = await self._store.run(_use(key, now_ms))
         if row is not None and self._identities.account(row.account) is None:  # another node has just made it
             await self._store.catch_up()
         account = None if row is None else self._identities.account(row.account)

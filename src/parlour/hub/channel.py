@@ -45,7 +45,8 @@ class Channel:
     """
 
     __slots__ = (
-        "_announced", "_behind", "_chunks", "_is_repairing", "_on_unused", "_replays", "_resources", "epoch",
+        "_announced", "_behind", "_chunks", "_is_repairing", "_on_unused", "_reads", "_redacted",
+        "_replays", "_resources", "epoch",
         "first_seq", "head", "policy", "ring", "room", "uses", "waiters",
     )  # fmt: skip
 
@@ -64,6 +65,8 @@ class Channel:
         # Of requests, in the order in which they came, each with what says whether it may go on waiting.
         self.waiters: dict[asyncio.Future[bool], Callable[[], bool] | None] = {}
         self._is_repairing = False
+        self._reads = 0  # reads of missing events that are under way
+        self._redacted: dict[int, Stored] = {}  # meanwhile
         self._announced = 0  # the newest event that another node is known to have added
         self._replays: dict[tuple[Encoder, int], tuple[int, bytes]] = {}
 
@@ -171,6 +174,8 @@ class Channel:
         """This stands in the place of an event: show it from now on."""
         self.ring.redact(event)
         self._replays.clear()
+        if self._reads:
+            self._redacted[event.seq] = event
 
     def replay(self, encoder: Encoder, seq: int, last: int) -> tuple[int, bytes] | None:
         """The next page after `seq` in an encoding, with its last seq; None when the ring does not reach back that far.
@@ -280,11 +285,26 @@ class Channel:
 
     async def reach(self, seq: int) -> None:
         """Read what another node has added, up to the event `seq`, which is there. Raises Refusal."""
-        store = self._resources.store
-        while self.head < seq and (
-            events := await store.after(self.room, self.head, self._resources.tuning.page_events)
-        ):
+        store, limit = self._resources.store, self._resources.tuning.page_events
+        events: Sequence[Stored] = ()
+        while self.head < seq:
+            self._reads += 1
+            try:
+                events = await store.after(self.room, self.head, limit)
+            finally:
+                events = self._have_read(events)
+            if not events:
+                return
             self.deliver(events)
+
+    def _have_read(self, events: Sequence[Stored]) -> Sequence[Stored]:
+        """What was read, with what stands in the places of events by now: one may have been removed meanwhile."""
+        if self._redacted:
+            events = [self._redacted.get(event.seq, event) for event in events]
+        self._reads -= 1
+        if not self._reads:
+            self._redacted.clear()
+        return events
 
     def repair(self) -> None:
         """Read from the store what was committed and did not arrive here, and deliver it in order.
@@ -301,11 +321,14 @@ class Channel:
                 self._read_missing()
 
     def _read_missing(self) -> int:
+        self._reads += 1
         self._resources.spawn(self.read_after(self.head, self._resources.tuning.ring_bytes, self._repaired))
         return 0  # writes
 
     def _repaired(self, events: ReadResult) -> None:
         self._is_repairing = False
+        is_page = events is not None and not isinstance(events, DamagedEvents)
+        page = self._have_read(events if is_page else ())  # type: ignore[arg-type]
         if events is None:
             log.error("repair_failed")
             if self.head < self._announced:
@@ -313,11 +336,11 @@ class Channel:
         elif isinstance(events, DamagedEvents):
             self._skip(events.last)
             self.repair()
-        elif events:
-            if events[0].seq > self.head + 1:  # retention has dropped what comes before
-                self._skip(events[0].seq - 1)
-            self._resources.repaired += max(0, events[-1].seq - self.head)  # some may have come after all
-            self.deliver(events)
+        elif page:
+            if page[0].seq > self.head + 1:  # retention has dropped what comes before
+                self._skip(page[0].seq - 1)
+            self._resources.repaired += max(0, page[-1].seq - self.head)  # some may have come after all
+            self.deliver(page)
             self.repair()  # until a page comes back empty
         elif self.head < self._announced:  # announced while the page was read: look once more
             self._announced = self.head

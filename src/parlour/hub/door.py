@@ -51,26 +51,27 @@ class Door:
 
         It has all that any node had added when it was asked for: that is what clients know.
         """
-        log = await self._newest(room)
+        head = await self._newest(room)
         self._policies.require(actor, right, room)
         channel = await self._hub.open(room)
         try:
-            if log is not None and log.head_seq > channel.head:
-                await channel.reach(log.head_seq)
+            if head > channel.head:
+                await channel.reach(head)
             self._require(actor, right, channel)
         except BaseException:
             channel.release()
             raise
         return channel
 
-    async def _newest(self, room: str) -> Log | None:
-        """The log of a room as it is, with its policy learnt; None where nobody else writes to it."""
+    async def _newest(self, room: str) -> int:
+        """The newest seq of a room, with its policy learnt; 0 where nobody else writes to it."""
         store = self._hub.store
         if not store.is_shared:
-            return None
-        log = await store.log(room)
-        self._policies.learn(room, log.policy)
-        return log
+            return 0
+        head, policy_seq = await store.newest(room)
+        if policy_seq > self._policies.of(room).seq:
+            self._policies.learn(room, (await store.log(room)).policy)
+        return head
 
     async def after(
         self, actor: Actor, channel: Channel, seq: int, limit: int, max_bytes: int = PAGE_BYTES
@@ -131,10 +132,9 @@ class Door:
 
     async def extent(self, actor: Actor, room: str, right: Right = "read") -> Log:
         """The extent of a room's log, without opening its channel."""
-        log = await self._newest(room)
+        await self._newest(room)
         self._policies.require(actor, right, room)
-        if log is None:
-            log = await self._hub.store.log(room)
+        log = await self._hub.store.log(room)
         self._policies.require(actor, right, room)
         return log._replace(first_seq=max(log.first_seq, self._policies.first_seq(actor, room)))
 

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from parlour.chat.ports import Clock, Commit
 from parlour.chat.transactions import T, Transaction
 from parlour.core.errors import Refusal
-from parlour.core.event import Draft, Stored
+from parlour.core.event import Draft, Log, Stored
 from parlour.core.policy import Policy
 from parlour.store.admission import Admission
 from parlour.store.changes import Batch, Item, Outcome, after_failure
@@ -99,6 +99,15 @@ class CommitQueue(ABC):
 
     async def catch_up(self) -> None:  # noqa: B027
         """See `Store.catch_up`."""
+
+    @abstractmethod
+    async def log(self, room: str) -> Log:
+        """See `Store.log`."""
+
+    async def newest(self, room: str) -> tuple[int, int]:
+        """See `Store.newest`."""
+        log = await self.log(room)
+        return log.head_seq, log.policy.seq
 
     async def lead(self, work: str) -> None:  # noqa: B027
         """See `Store.lead`."""

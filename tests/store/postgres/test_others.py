@@ -139,3 +139,31 @@ async def test_the_log_of_commits_is_dropped_after_an_hour(database: str) -> Non
                     await asyncio.sleep(0.01)
         finally:
             await connection.close()
+
+
+async def test_many_that_catch_up_at_once_wait_for_no_connection_of_each_other(database: str) -> None:
+    async with two_nodes(database, look_s=30.0, announces=False) as (first, second):
+        heard = Heard(second)
+        for _ in range(10):
+            await first.run(add_to_server_log())
+            waiting = []
+            for _ in range(12):  # each begins in an iteration of its own, so none shares the read of another
+                waiting.append(asyncio.create_task(second.catch_up()))
+                await asyncio.sleep(0)
+            await asyncio.wait_for(asyncio.gather(*waiting), TIMEOUT_S)
+        assert heard.server_log() == list(range(1, 11))
+
+
+async def test_a_dump_that_is_being_made_holds_nobody_up(database: str) -> None:
+    """`pg_dump` keeps its locks of all tables until it ends."""
+    async with two_nodes(database) as (first, _):
+        await append(first, draft())
+        dump = await asyncpg.connect(database)
+        try:
+            async with dump.transaction():
+                for (table,) in await dump.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+                    await dump.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
+                for room in ("lobby", "new"):
+                    await asyncio.wait_for(append(first, draft("meanwhile", room)), TIMEOUT_S)
+        finally:
+            await dump.close()

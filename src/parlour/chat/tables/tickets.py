@@ -27,6 +27,7 @@ _COLUMNS = "account, sign_in, password, scopes, rooms, authenticated_ms"
 ADD_TICKET = Statement(
     no_row, f"INSERT INTO tickets (hash, {_COLUMNS}, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
 )
+TICKET = Statement(str, "SELECT account FROM tickets WHERE hash = ?1 AND expires_ms > ?2")
 USE_TICKET = Statement(
     TicketRow,
     f"DELETE FROM tickets WHERE hash = ?1 AND expires_ms > ?2 RETURNING {_COLUMNS}",

@@ -19,11 +19,13 @@ SETTINGS = {
     "application_name": "parlour",
     "synchronous_commit": "on",
     "jit": "off",
+    "default_transaction_isolation": "read committed",
+    "statement_timeout": "0",
     "lock_timeout": "0",
-    "idle_in_transaction_session_timeout": "30000",
+    "idle_in_transaction_session_timeout": "10000",
     "tcp_user_timeout": "10000",
 }
-"""Of each session. What a node leaves open when its connection breaks holds the locks of rooms for 30 s at most."""
+"""Of each session. What a node leaves open when its connection breaks holds the locks of rooms for 10 s at most."""
 
 _CHECKS = """
 SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding'),

@@ -48,6 +48,9 @@ LOST_AFTER_S = 1800.0
 class Listener(Protocol):
     """Who is told; all methods are called on the event loop."""
 
+    def policy_seq(self, room: str) -> int:
+        """The seq of the newest policy of a room that was told; 0 if there was none."""
+
     def policy_changed(self, room: str, policy: Policy) -> None:
         """The newest policy of a room."""
 
@@ -60,8 +63,8 @@ class Listener(Protocol):
     def log_trimmed(self, room: str, first_seq: int) -> None:
         """A room has lost the events before a seq."""
 
-    async def server_log_changed(self) -> None:
-        """The server's log has new events. Raises Refusal."""
+    async def server_log_changed(self, connection: asyncpg.Connection[Any]) -> None:
+        """The server's log has new events, to be read through this connection. Raises Refusal."""
 
     def fell_too_far_behind(self) -> None:
         """This node may have missed something for good."""
@@ -202,11 +205,12 @@ class OtherNodes:
         await self._learn_names(connection, {number for number, *_ in ranges})
         added = {self._names[number] for number, _, _, kind in ranges if kind is Kind.ADDED}
         if SERVER_LOG in added:
-            await self._listener.server_log_changed()
-        for name, _, first_seq, head, at_ms, *columns in await connection.fetch(sql.FIND_ROOMS, sorted(added)):
-            policy = policy_of(columns)
-            if policy.seq:
-                self._listener.policy_changed(name, policy)
+            await self._listener.server_log_changed(connection)
+        ends = await connection.fetch(sql.ENDS, sorted(added))
+        changed = [name for name, *_, seq in ends if seq > self._listener.policy_seq(name)]
+        for name, *columns in await connection.fetch(sql.POLICIES_OF, changed) if changed else ():
+            self._listener.policy_changed(name, policy_of(columns))
+        for name, first_seq, head, at_ms, _ in ends:
             self._listener.head_moved(RoomHead(name, first_seq, head, at_ms))
         for number, seq, _, kind in ranges:
             if kind is Kind.REPLACED:

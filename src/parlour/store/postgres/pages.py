@@ -25,6 +25,12 @@ async def log_of(connection: Connection[Any], room: str) -> Log:
     return Log(1, 0) if row is None else Log(row["first_seq"], row["head"], policy_of(row[5:]))
 
 
+async def newest_of(connection: Connection[Any], room: str) -> tuple[int, int]:
+    """See `Store.newest`."""
+    row = await connection.fetchrow(sql.ENDS, [room])
+    return (0, 0) if row is None else (row["head"], row["policy_seq"])
+
+
 async def policies(connection: Connection[Any]) -> dict[str, Policy]:
     """See `Store.policies`."""
     return {row[0]: policy_of(row[1:]) for row in await connection.fetch(sql.POLICIES)}

@@ -2,8 +2,8 @@
 
 A batch of drafts for rooms that exist is one statement (`APPEND`), and nodes run theirs side by side: the locks of the
 rows of `rooms`, taken in one order, give each room its order. Everything else is a batch in steps. Those run alone:
-they lock the table `gate`, which `APPEND` reads. A statement waits for the locks of its tables before it takes its
-snapshot, so one that waited sees all that was done meanwhile.
+they lock the table `gate`, in which `APPEND` asks for locks of rows (there are none). A statement waits for the locks
+of its tables before it takes its snapshot, so one that waited sees all that was done meanwhile.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ TRY_LEAD = "SELECT pg_try_advisory_lock(1885434476, hashtext($1))"
 """Be the one node that does a piece of work, for as long as the connection lasts; false if another one is. The number
 spells `parl`."""
 
-LOCK_GATE = "LOCK TABLE gate IN ACCESS EXCLUSIVE MODE"
+LOCK_GATE = "LOCK TABLE gate IN EXCLUSIVE MODE"
+"""Reads alone, as those of `pg_dump`, are not in its way."""
 
 APPEND = """
 WITH
@@ -25,7 +26,7 @@ WITH
     AS w (room_no, known, head, at_ms)),
   locked AS MATERIALIZED (
     SELECT rooms.room_no FROM rooms JOIN wanted ON wanted.room_no = rooms.room_no AND wanted.known = rooms.head
-    WHERE NOT EXISTS (SELECT FROM gate) ORDER BY rooms.room_no FOR UPDATE OF rooms),
+    WHERE NOT EXISTS (SELECT FROM gate FOR KEY SHARE) ORDER BY rooms.room_no FOR UPDATE OF rooms),
   agreed AS MATERIALIZED (SELECT count(*) = cardinality($1) AS is_so FROM locked),
   moved AS (
     UPDATE rooms SET head = wanted.head, at_ms = wanted.at_ms FROM wanted, agreed
@@ -67,7 +68,11 @@ _POLICY = """policy_seq, access, title, topic, archived, read_only, history, CAS
     WHERE m.room_no = rooms.room_no) END"""
 """The columns of a policy; the last has its members as JSON, null where there are none."""
 
+ENDS = "SELECT name, first_seq, head, at_ms, policy_seq FROM rooms WHERE name = ANY($1::text[])"
+"""The ends of rooms, without who is a member: that may be long."""
+
 FIND_ROOMS = f"SELECT name, room_no, first_seq, head, at_ms, {_POLICY} FROM rooms WHERE name = ANY($1::text[])"  # noqa: S608 (no value inside)
+POLICIES_OF = f"SELECT name, {_POLICY} FROM rooms WHERE name = ANY($1::text[])"  # noqa: S608 (no value inside)
 POLICIES = f"SELECT name, {_POLICY} FROM rooms WHERE policy_seq > 0"  # noqa: S608 (no value inside)
 CREATE_ROOM = "INSERT INTO rooms (name) VALUES ($1) RETURNING room_no"
 SET_POLICY = """

@@ -42,6 +42,9 @@ _log = logging.getLogger("parlour.store")
 RETRY_S = (0.1, 0.2, 0.5, 1.0)
 """The pauses between two attempts to reach a database that is away; the last one stays."""
 
+RECONNECT_S = 60.0
+"""How long an attempt may take: what was under way in the database has to end before."""
+
 ROWS_AT_ONCE = 1000
 
 LEAD_TIMEOUT_S = 5.0
@@ -76,6 +79,7 @@ class PostgresStore(CommitQueue):
         self._published = PublishedServerLog()
         self._events = EventLog(connection, kept, node, self._published, tuning)
         self._others = OtherNodes(url, kept, node, self, clock, tuning)
+        self._policy_seqs: dict[str, int] = {}  # of rooms whose policy was told: those that have one
         self._leads: set[str] = set()  # pieces of work that this node alone does
         self._readers = readers
         self._recent = RecentRooms(tuning.rooms_listed)
@@ -147,21 +151,23 @@ class PostgresStore(CommitQueue):
         """See `Store.catch_up`."""
         await self._readers.read(self._others.catch_up)
 
-    async def server_log_changed(self) -> None:
+    async def server_log_changed(self, connection: asyncpg.Connection[Any]) -> None:
         """See `others.Listener`."""
-        while events := await self._server_log():
+        while events := await self._server_log(connection):
             fresh = self._published.fresh(events)
             if any(event.type == ServerChanged.type for event in fresh):
                 self._events.settings_changed()
             if fresh:
                 super()._publish(Outcome((), [Commit(SERVER_LOG, fresh)]))
 
-    async def _server_log(self) -> list[Stored]:
+    async def _server_log(self, connection: asyncpg.Connection[Any]) -> list[Stored]:
         """The next events of the server's log that are not published; damaged ones are passed over, and logged."""
         while True:
+            span = (self._published.seq + 1, MAX_SEQ)
             try:
-                return await self.after(SERVER_LOG, self._published.seq, ROWS_AT_ONCE)
+                return await pages.page(connection, self._kept.seed, SERVER_LOG, span, ROWS_AT_ONCE, MAX_SEQ, False)
             except DamagedEvents as damaged:
+                _log.error("%s This node does not learn what they say.", damaged.detail)
                 self._published.seq = damaged.last
 
     async def lead(self, work: str) -> None:
@@ -178,8 +184,13 @@ class PostgresStore(CommitQueue):
 
     # --- what other nodes do (others.py) ---
 
+    def policy_seq(self, room: str) -> int:
+        """See `others.Listener`."""
+        return self._policy_seqs.get(room, 0)
+
     def policy_changed(self, room: str, policy: Policy) -> None:
         """See `others.Listener`."""
+        self._policy_seqs[room] = max(policy.seq, self.policy_seq(room))
         for learn in self._policy_listeners:
             learn(room, policy)
 
@@ -277,12 +288,15 @@ class PostgresStore(CommitQueue):
             await asyncio.sleep(RETRY_S[min(attempts, len(RETRY_S) - 1)])
             attempts += 1
             try:
-                await self._reconnect()
+                async with asyncio.timeout(RECONNECT_S):
+                    await self._reconnect()
             except (asyncpg.PostgresError, *GONE) as error:
                 _log.debug("the database is still away: %s", error)
             except (StoreError, Damaged) as error:
                 if attempts % 60 == 1:
                     log.event(_log, "database_wrong", log.ERROR, at=without_password(self._url), reason=error)
+            except Exception:
+                _log.exception("what was lost meanwhile could not be made good")
             else:
                 log.event(_log, "database_back", log.INFO, at=without_password(self._url))
                 return
@@ -308,7 +322,8 @@ class PostgresStore(CommitQueue):
         self._leads.clear()
         if outcome is not None:
             self._publish(outcome)
-        self.recovered()
+        if self._closing is None:
+            self.recovered()
 
     async def _outcome_in_doubt(self, connection: asyncpg.Connection[Any]) -> Outcome | None:
         """What the batch in doubt has changed; None if there is none, or it is not stored."""
@@ -330,6 +345,10 @@ class PostgresStore(CommitQueue):
     async def log(self, room: str) -> Log:
         """See `Store.log`."""
         return await self._readers.read(pages.log_of, room)
+
+    async def newest(self, room: str) -> tuple[int, int]:
+        """See `Store.newest`."""
+        return await self._readers.read(pages.newest_of, room)
 
     async def after(self, room: str, seq: int, limit: int, max_bytes: int = 262144) -> list[Stored]:
         """See `Store.after`."""
