@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from parlour.chat.policies import Policies
+from parlour.chat.ports import Commit
 from parlour.core.actor import OPERATOR
 from parlour.core.event import Stored
 from parlour.hub.door import Door
@@ -90,3 +91,24 @@ async def test_a_removal_while_a_room_is_loaded_is_not_forgotten(rooms: MemoryHu
     channel = await opening
     assert [event.type for event in channel.ring.events] == ["message", "redacted", "message"]
     channel.release()
+
+
+async def test_a_removal_while_a_gap_is_read_is_not_forgotten() -> None:
+    lost: list[Commit] = []
+
+    def lose(commits: Sequence[Commit]) -> Sequence[Commit]:
+        lost.extend(commits)
+        return [] if len(lost) > 1 else commits
+
+    rooms = MemoryHub(lose)
+    await rooms.post(1)
+    channel = await rooms.hub.open("lobby")
+    await rooms.post(1)
+    await rooms.post(1)
+    assert channel.head == 1
+    channel.head_moved(3)
+    rooms.hub.redact("lobby", TOMBSTONE)  # as if the store had been read before it
+    await rooms.at_rest()
+    assert [event.type for event in channel.ring.events] == ["message", "redacted", "message"]
+    channel.release()
+    await rooms.close()
