@@ -150,7 +150,7 @@ def _banner(app: App) -> None:
         STDOUT.write(f"Listening on {url}\n")
     people = app.context.people
     if not people.identities.has_owner() and all(listener.is_loopback for listener in app.listeners):
-        link = f"{app.context.own_url}/join/{people.invitations.first_owner()}"
+        link = f"{settings.public_url or app.context.own_url}/join/{people.invitations.first_owner()}"
         STDOUT.write(f"To make this server yours, open {link} (once, within an hour)\n")
     STDOUT.wait_written(_BANNER_S)
     event(

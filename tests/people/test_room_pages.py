@@ -335,7 +335,7 @@ def test_link_into_a_room_lets_people_with_an_account_in_with_one_button(
     assert "1 use left" in words(ada.get(f"/rooms/{room}"))
     link_id = re.search(r'name="id" value="(i_[^"]+)"', ada.get(f"/rooms/{room}").text)
     assert link_id is not None
-    assert "The link does not work any more." in words(sent(ada, room, "uninvite", id=link_id[1]))
+    assert "The link is ended: nobody can use it now." in words(sent(ada, room, "uninvite", id=link_id[1]))
     gone = bob.get(path)
     assert gone.status_code == 410
     assert "It was used, was ended, or is too old" in words(gone)

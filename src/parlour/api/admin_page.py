@@ -117,7 +117,7 @@ class AdminPage(Resource):
             return "", NewSecret(link(self.context, request, "join", made.secret), "New invitation")
         if form["do"] == "uninvite":
             await people.invitations.end(actor, form["id"])
-            return "The link does not work any more.", None
+            return "The link is ended: nobody can use it now.", None
         if form["do"] in ("archive", "unarchive", "own"):
             return await set_right(self.context, actor, form), None
         account = named_account(people.identities, form["name"])

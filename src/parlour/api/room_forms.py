@@ -97,24 +97,29 @@ async def _hand_over(asked: Asked) -> Done:
 
 
 async def _add(asked: Asked) -> Done:
-    account = _named(asked, "name")
+    account = _named(asked, _whom(asked))
     if account.id in asked.context.policies.of(asked.room).members:
         raise Refusal("bad_parameter", f"{account.display} is in this room already.", field="name")
     await asked.context.members.add(asked.request.actor, asked.room, account, "member")
     return Done(f"{account.display} is in this room now.")
 
 
+def _whom(asked: Asked) -> str:
+    """The field that names somebody: forms of a row say `member`, and one that is typed by hand may say either."""
+    return "member" if asked.form["member"] else "name"
+
+
 async def _role(asked: Asked) -> Done:
     role = asked.form["role"]
     if role not in ROOM_ROLES:
         raise Refusal("bad_form", f"A role is one of {', '.join(ROOM_ROLES)}.", field="role")
-    account = _named(asked, "member")
+    account = _named(asked, _whom(asked))
     await asked.context.members.add(asked.request.actor, asked.room, account, role)
     return Done(f"{account.display} is {_ROLES[role]} now.")
 
 
 async def _remove(asked: Asked) -> Done:
-    account = _named(asked, "member", is_active=False)
+    account = _named(asked, _whom(asked), is_active=False)
     await asked.context.members.remove(asked.request.actor, asked.room, account)
     return Done(f"{account.display} is not in this room any more.")
 
@@ -128,7 +133,7 @@ async def _invite(asked: Asked) -> Done:
 
 async def _end_link(asked: Asked) -> Done:
     await asked.context.people.invitations.end(asked.request.actor, asked.form["id"])
-    return Done("The link does not work any more.")
+    return Done("The link is ended: nobody can use it now.")
 
 
 _Form: TypeAlias = Callable[[Asked], Awaitable[Done]]
