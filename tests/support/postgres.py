@@ -44,10 +44,12 @@ def _install_for_others(directory: Path) -> Path:
     installed = _installed()
     if os.geteuid() != 0 or all(each.stat().st_mode & 0o001 for each in (installed, *installed.parents)):
         return installed
+    package, packages = installed.parent, installed.parents[1]
     copy = directory / "install"
     if not copy.exists():
-        shutil.copytree(installed, copy, symlinks=True)
-    return copy
+        for part in (package.name, f"{package.name}.libs"):  # the programs look for their libraries beside the package
+            shutil.copytree(packages / part, copy / part, symlinks=True)
+    return copy / package.name / installed.name
 
 
 def _new_directory(parent: str | None = None) -> Path:
