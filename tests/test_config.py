@@ -141,3 +141,13 @@ def test_every_row_is_complete() -> None:
         assert row.help.endswith("."), row.name
         assert row.section
         assert row.kind.parse(show(row, row.default)) == row.default if row.default not in (None, ()) else True
+
+
+def test_a_password_of_the_database_does_not_belong_on_the_command_line() -> None:
+    address = "postgresql://parlour:s3cret@db/parlour"
+    with pytest.raises(ConfigError, match="PARLOUR_STORE") as refused:
+        load({"store": address}, {})
+    assert "s3cret" not in str(refused.value)
+    assert load({}, {"PARLOUR_STORE": address}).settings.store == address
+    with pytest.raises(ConfigError, match="--store: expected sqlite, memory or postgresql"):
+        load({"store": "mysql://db/parlour"}, {})

@@ -31,7 +31,7 @@ class _Kept(NamedTuple):
 
 
 class ShownOnce:
-    """What has been made and not been shown yet, in memory. All methods are called on the event loop.
+    """Links and tokens that were made and not shown yet, in memory. All methods are called on the event loop.
 
     The address of the page has a number that says nothing: what it stands for is shown once, to the session that has
     made it. With a session, pages are asked for by GET again; whoever asks in another way is answered at once.

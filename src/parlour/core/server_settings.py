@@ -18,7 +18,7 @@ Deletion = Literal["choose", "keep", "remove"]
 
 
 class ServerSettings(NamedTuple):
-    """What is in force. The fields are the rows of `SERVER_SETTINGS`."""
+    """The settings in force. The fields are the rows of `SERVER_SETTINGS`."""
 
     access: Access = "open"
     registration: Registration = "invitation"
@@ -36,7 +36,7 @@ class ServerSetting:
 
     @property
     def default(self) -> str:
-        """What is in force while nobody has set it; that of `access` is the start's (`--access`)."""
+        """The value in force while nobody has set it; that of `access` is the start's (`--access`)."""
         return str(ServerSettings._field_defaults[self.name])
 
 

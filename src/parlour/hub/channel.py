@@ -298,7 +298,7 @@ class Channel:
             self.deliver(events)
 
     def _have_read(self, events: Sequence[Stored]) -> Sequence[Stored]:
-        """What was read, with what stands in the places of events by now: one may have been removed meanwhile."""
+        """The events that were read, with tombstones for those that were removed meanwhile."""
         if self._redacted:
             events = [self._redacted.get(event.seq, event) for event in events]
         self._reads -= 1

@@ -1,4 +1,4 @@
-"""What is left in an event of accounts that were deleted: their ids, and what they said where that is kept."""
+"""Takes deleted accounts out of events: their ids stay, and what they said where that is kept."""
 
 from __future__ import annotations
 

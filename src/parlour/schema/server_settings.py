@@ -31,7 +31,7 @@ class SettingList(msgspec.Struct, frozen=True):
 
 
 class ChangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to be set."""
+    """The values to be set."""
 
     access: Access | None = None
     registration: Registration | None = None

@@ -13,7 +13,7 @@ CONNECT_S = 10.0
 """A server that does not answer for so long is away."""
 
 OLDEST = 15
-"""What is used here came with 13, and 14 is at its end of life. The tests run on 18."""
+"""PostgreSQL 13 has all that is used here, but 14 is at its end of life. The tests run on 18."""
 
 SETTINGS = {
     "application_name": "parlour",

@@ -19,7 +19,7 @@ StoredKeys: TypeAlias = dict[tuple[str, str, str], Stored | Refusal]
 
 
 async def stored_keys(connection: Connection[Any], rooms: Mapping[str, RoomEnd], drafts: Sequence[Draft]) -> StoredKeys:
-    """What is stored under the keys of drafts, for those rooms that there are. Raises asyncpg.PostgresError."""
+    """The events that are stored under the keys of drafts, in rooms that exist. Raises asyncpg.PostgresError."""
     keyed: dict[tuple[int, str, str], str] = {}
     for draft in drafts:
         room = rooms.get(draft.room)
