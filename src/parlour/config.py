@@ -30,7 +30,7 @@ from parlour.config_kinds import (
     switch,
 )
 from parlour.core.limits import Limits, limit_rows
-from parlour.core.store_address import is_store_address, without_password
+from parlour.core.store_address import has_password, without_password
 from parlour.net.proxies import UNIX, parse_networks
 
 ENV_PREFIX = "PARLOUR_"
@@ -204,7 +204,7 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str], config_fil
     for row in SETTINGS:
         flag, variable = flags.get(row.name), environ.get(row.env)
         if flag is not None:
-            if row.kind is store_kind and is_store_address(flag) and without_password(flag) != flag:
+            if row.kind is store_kind and has_password(flag):
                 raise ConfigError(
                     f"{row.flag}: everybody on this machine can read the password there: give it as {row.env}, as"
                     " PGPASSWORD, or in a file (--config, or ~/.pgpass)."

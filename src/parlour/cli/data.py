@@ -1,4 +1,4 @@
-"""What the commands on stored data share: the option that names its directory, exit codes, and how far a copy is."""
+"""What the commands on stored data share: how it is named, exit codes, and how far a copy is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from parlour.core.store_address import has_password, is_store_address, without_password
+
 DAMAGED = 1
 CANNOT_OPEN = 2
 
@@ -17,6 +19,18 @@ def data_option(help: str = "The data directory.") -> Callable[[Callable[..., in
     """The option `--data`, which the command is given as `directory`."""
     kind = click.Path(path_type=Path, file_okay=False)
     return click.option("--data", "directory", type=kind, default=Path("parlour-data"), show_default=True, help=help)
+
+
+def checked_address(value: str, option: str) -> str:
+    """Check the address of a database that stands on the command line. Raises click.UsageError."""
+    if has_password(value):
+        raise click.UsageError(
+            f"{option}: everybody on this machine can read the password there: give it as PGPASSWORD, or in ~/.pgpass."
+        )
+    if not is_store_address(value):
+        shown = without_password(value)
+        raise click.UsageError(f"{option}: expected postgresql://USER@HOST/DATABASE, not {shown!r}.")
+    return value
 
 
 def show_progress(left: int, pages: int) -> None:

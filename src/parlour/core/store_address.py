@@ -37,3 +37,8 @@ def without_password(store: str) -> str:
     query = "&".join(part for part in (match["query"] or "").split("&") if not part.startswith(f"{_SECRET}="))
     scheme = store.partition("://")[0]
     return f"{scheme}://{user}{match['place']}{match['database'] or ''}{query and '?'}{query}"
+
+
+def has_password(store: str) -> bool:
+    """Whether an address has a password in it, which does not belong on a command line."""
+    return is_store_address(store) and without_password(store) != store

@@ -28,19 +28,22 @@ async def migrate(connection: Connection) -> None:
             "CREATE TABLE IF NOT EXISTS migrations"
             " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)"
         )
-        done = {row[0]: row[1] for row in await connection.fetch("SELECT number, checksum FROM migrations")}
-        known = migrations()
-        if len(done) > len(known):
-            raise StoreError(
-                f"The database has schema {len(done)}, this version knows {len(known)}: use a newer Parlour."
-            )
-        for number, (name, sql, checksum) in enumerate(known, 1):
-            if number in done:
-                if done[number] != checksum:
-                    raise StoreError(
-                        f"The database was made by another form of migration {name}: use the version that made it, or"
-                        " restore a backup."
-                    )
-                continue
+        for number, (name, sql, checksum) in (await missing(connection)).items():
             await connection.execute(sql)
             await connection.execute("INSERT INTO migrations VALUES ($1, $2, $3)", number, name, checksum)
+
+
+async def missing(connection: Connection) -> dict[int, tuple[str, str, str]]:
+    """The migrations still to be applied, by their numbers. Raises StoreError, asyncpg.PostgresError."""
+    done = {row[0]: row[1] for row in await connection.fetch("SELECT number, checksum FROM migrations")}
+    known = dict(enumerate(migrations(), 1))
+    if len(done) > len(known):
+        raise StoreError(f"The database has schema {len(done)}, this version knows {len(known)}: use a newer Parlour.")
+    for number in done:
+        name, _, checksum = known[number]
+        if done[number] != checksum:
+            raise StoreError(
+                f"The database was made by another form of migration {name}: use the version that made it, or"
+                " restore a backup."
+            )
+    return {number: migration for number, migration in known.items() if number not in done}

@@ -191,3 +191,20 @@ SELECT id, checksum, body, type, ref FROM events
 WHERE id > $1 AND id <= $2 AND (author = ANY($3::text[]) OR type = ANY($4::text[]))
 ORDER BY id LIMIT $5
 """
+
+HAS_MIGRATIONS = "SELECT to_regclass('migrations') IS NOT NULL"
+ROOMS_AFTER = "SELECT room_no, name, first_seq, head, at_ms FROM rooms WHERE room_no > $1 ORDER BY room_no LIMIT $2"
+ROOMS_BETWEEN = """
+SELECT room_no, name, first_seq, head, at_ms FROM rooms WHERE room_no BETWEEN $1 AND $2 ORDER BY room_no
+"""
+EVENTS_BETWEEN = """
+SELECT id, at_ms, author, key, body, checksum, type, ref FROM events WHERE id >= $1 AND id < $2 ORDER BY id
+"""
+ALL_COMMITS = "SELECT position, checksum, body FROM commits"
+STRAY_EVENTS = """
+SELECT id FROM events LEFT JOIN rooms ON room_no = id >> 36
+WHERE room_no IS NULL OR id & ((1::bigint << 36) - 1) NOT BETWEEN first_seq AND head ORDER BY id LIMIT 100
+"""
+FACTS = """
+SELECT current_setting('server_version') AS postgresql, pg_database_size(current_database()) AS bytes
+"""

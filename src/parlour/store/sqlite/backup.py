@@ -10,8 +10,9 @@ from pathlib import Path
 
 import apsw
 
+from parlour.store.check import Report
 from parlour.store.errors import Damaged, StoreError
-from parlour.store.sqlite.check import Report, check_database
+from parlour.store.sqlite.check import check_database
 from parlour.store.sqlite.connection import check_library, open_copy, open_reader
 from parlour.store.sqlite.continuity import Look
 from parlour.store.sqlite.directory import DATABASE, make_directory, refuse_strange_files, sync_directory, sync_file
@@ -103,7 +104,7 @@ def _copy(
         for suffix in ("", "-journal", "-wal", "-shm"):
             partial.with_name(partial.name + suffix).unlink(missing_ok=True)
         raise
-    return replace(report, database=to)
+    return replace(report, database=str(to))
 
 
 def _pages(source: apsw.Connection, to: Path, progress: Progress, is_brought_forward: bool) -> None:

@@ -5,20 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 import apsw
 
 from parlour.chat.tables.accounts import ALL_ACCOUNTS
-from parlour.core.event import Stored
-from parlour.core.payloads import PAYLOADS, SERVER_LOG
-from parlour.schema.event_json import at_text, payload_of
-from parlour.schema.events import decode_head
-from parlour.store.checksums import checksum, room_crc
+from parlour.core.payloads import SERVER_LOG
+from parlour.store.check import EventRow, LogCheck, Problem, Report
 from parlour.store.errors import Damaged, StoreError
-from parlour.store.rules import HOUR_MS
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.connection import check_library, open_reader
 from parlour.store.sqlite.continuity import Look
@@ -32,43 +27,8 @@ RECENT_EVENTS = 200
 """What a start looks at after an unclean end: some tens of milliseconds of work, where the last writes went."""
 
 
-class Problem(NamedTuple):
-    """Something wrong with the data; `room` and `seq` say where, if it has a place."""
-
-    what: str
-    room: str | None = None
-    seq: int | None = None
-
-    def __str__(self) -> str:
-        place = "" if self.room is None else f"room {self.room}, event {self.seq}: "
-        return place + self.what
-
-
 _Room = tuple[int, str, int, int]
 """Number, name, first seq, and id of the newest event (0 if there is none)."""
-
-_Row = tuple[int, int, bytes, bytes | None, bytes, int, bytes, int | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a check found. `facts` are as SQLite reports them; `problems` are in the order of rooms and seqs.
-
-    The log of the server is checked like a room's; `events` has its events, `rooms` does not count it.
-    """
-
-    database: Path
-    epoch: str
-    schema: int
-    rooms: int
-    events: int
-    facts: dict[str, int | str]
-    problems: list[Problem]
-
-    @property
-    def is_ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
 
 
 def check(directory: Path) -> Report:
@@ -140,11 +100,11 @@ def _check(connection: apsw.Connection, database: Path) -> Report:
         if isinstance(first_seq, int):  # damage can change the type of a value
             events += max(0, (newest & sql.SEQ_MASK) - first_seq + 1)
     facts = {name: connection.pragma(name) for name in ("page_size", "page_count", "freelist_count", "journal_mode")}
-    return Report(database, epoch, schema, rooms, events, {"sqlite": apsw.sqlite_lib_version(), **facts}, problems)
+    return Report(str(database), epoch, schema, rooms, events, {"sqlite": apsw.sqlite_lib_version(), **facts}, problems)
 
 
 def _unreadable(database: Path, what: str) -> Report:
-    return Report(database, "", 0, 0, 0, {"sqlite": apsw.sqlite_lib_version()}, [Problem(what)])
+    return Report(str(database), "", 0, 0, 0, {"sqlite": apsw.sqlite_lib_version()}, [Problem(what)])
 
 
 def recent_problems(connection: apsw.Connection, seed: str) -> Iterator[Problem]:
@@ -161,38 +121,7 @@ def room_problems(connection: apsw.Connection, seed: str, room: _Room, from_seq:
         yield Problem("the row of the room is damaged", str(room_name), 0)
         return
     from_seq = max(from_seq, first_seq)
-    base = number << sql.SEQ_BITS
-    start = room_crc(seed, room_name)
-    expected, latest = from_seq, 0
-    for row in connection.execute(sql.EVENTS_FROM, (base | from_seq, newest)):
-        event_id, at_ms, author, key, body, crc, name, ref = cast("_Row", row)
-        seq = event_id & sql.SEQ_MASK
-        if seq > expected:
-            others = f", and all to event {seq - 1}" if seq - 1 > expected else ""
-            yield Problem(f"it is missing{others}", room_name, expected)
-        if crc != checksum(start, seq, body):
-            yield Problem("its checksum does not match", room_name, seq)
-        elif not _agree((room_name, seq, _text(name), _text(author), ref, _text(key)), at_ms, body):
-            yield Problem("its columns differ from its text", room_name, seq)
-        elif at_ms < latest <= at_ms + HOUR_MS:  # by more: the clock was set right
-            yield Problem("its time is before that of the event before it", room_name, seq)
-        else:
-            latest = at_ms
-        expected = seq + 1
+    rows = connection.execute(sql.EVENTS_FROM, (number << sql.SEQ_BITS | from_seq, newest))
+    yield from LogCheck(seed, room_name, from_seq).problems(cast("Iterator[EventRow]", rows))
     if not newest:
         yield Problem("the room has no events", room_name, first_seq)
-
-
-def _text(column: bytes | None) -> str | None:
-    return None if column is None else column.decode(errors="replace")
-
-
-def _agree(columns: tuple[object, ...], at_ms: int, body: bytes) -> bool:
-    try:
-        event = decode_head(body)
-        if event.type in PAYLOADS:  # one of a later version is not read
-            payload_of(Stored(event.seq, body, event.type))
-        at = at_text(at_ms)
-    except (TypeError, ValueError, OverflowError):  # no event, or no time there ever was
-        return False
-    return (event.room, event.seq, event.type, event.by.id, event.ref, event.key) == columns and event.at == at
