@@ -58,6 +58,16 @@ def test_json_lines_are_json(logger: logging.Logger) -> None:
     assert len(row["long"]) < 2100
 
 
+@pytest.mark.parametrize(
+    ("log_format", "shown"), [("text", "INFO    x node=3 n=1\n"), ("json", '"node": 3, "n": 1}\n')]
+)
+def test_a_node_of_several_says_which_it_is(logger: logging.Logger, log_format: log.LogFormat, shown: str) -> None:
+    out = io.StringIO()
+    log.configure(log_format, "info", out, node=3)
+    log.event(logger, "x", n=1)
+    assert out.getvalue().endswith(shown)
+
+
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_an_error_brings_its_traceback_on_the_same_line(logger: logging.Logger, log_format: log.LogFormat) -> None:
     out = io.StringIO()

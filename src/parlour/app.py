@@ -41,14 +41,14 @@ from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.hub.resources import Tuning
 from parlour.hub.server_log import ServerLog
-from parlour.log import WARNING, event
+from parlour.log import event
 from parlour.net.deadlines import Wheel
 from parlour.net.drain import Drain
 from parlour.net.fanout import FanOut
 from parlour.net.http import HttpConnection
 from parlour.net.large import ALL_BYTES, LargeAnswers
-from parlour.net.listener import Listener, ListenError, accept_on, open_listeners
-from parlour.net.operator_socket import open_operator_socket
+from parlour.net.listener import Listener, Opened, accept_on, open_listeners
+from parlour.net.operator_socket import operator_socket
 from parlour.net.proxies import TrustedProxies
 from parlour.net.server import LINGERING, Server
 from parlour.net.stream import access_changed
@@ -57,7 +57,7 @@ from parlour.net.tls_port import TlsPortConnection
 from parlour.relay.local import LocalRelay
 from parlour.store.errors import Damaged
 from parlour.store.memory import MemoryStore
-from parlour.store.sqlite.directory import DATABASE, DataDirectory
+from parlour.store.sqlite.directory import DATABASE, hold_directory
 from parlour.store.sqlite.store import SqliteStore
 from parlour.store.sqlite.tuning import DEFAULT, SqliteTuning
 from parlour.version import __version__
@@ -133,13 +133,15 @@ async def start(
     settings: Settings,
     on_fatal: Callable[[BaseException], None],
     *,
+    opened: Opened | None = None,
     relay: Relay | None = None,
     tuning: Tuning | None = None,
     sqlite_tuning: SqliteTuning = DEFAULT,
 ) -> App:
     """Build the object graph and accept connections.
 
-    `on_fatal` is called when messages can no longer be stored: the process should end. Without `relay` commits stay in
+    `on_fatal` is called when messages can no longer be stored: the process should end. `opened` is what it accepts
+    connections on if its supervisor has opened that, and holds the data directory too. Without `relay` commits stay in
     this process; `tuning` is that of the hub, `sqlite_tuning`
     that of the embedded store. Raises StoreError, ListenError and TlsError, each with a text for the
     person who started it; then nothing is left open.
@@ -147,14 +149,15 @@ async def start(
     tls = ServerTls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     async with AsyncExitStack() as parts:  # closes what was opened, should a later step fail
         sockets = parts.enter_context(ExitStack())
-        listeners = open_listeners(settings.host, settings.port, settings.unix_socket)
+        listeners, operator = opened or (open_listeners(settings.host, settings.port, settings.unix_socket), None)
         for listener in listeners:
             sockets.callback(listener.close)
-        if settings.store not in ("sqlite", "memory"):  # the directory is for the operator's socket
-            sockets.callback(DataDirectory(settings.data).release)
+        if opened is None and settings.store not in ("sqlite", "memory"):  # the directory is for the operator's socket
+            sockets.callback(hold_directory(settings.data).release)
         store = await _open_store(settings, on_fatal, sqlite_tuning)
         parts.push_async_callback(store.close)
-        operator = _open_operator_socket(settings)
+        if opened is None and settings.store != "memory":
+            operator = operator_socket(settings.data)
         if operator is not None:
             sockets.callback(operator.close)
         hashes = AddressBuckets(HASHES_PER_S, HASHES_BURST) if settings.rate_limits else None
@@ -217,17 +220,6 @@ async def _load_people(context: Context, settings: Settings) -> None:
     except Refusal as refusal:
         advice = "run `parlour check`, or restore a backup" if settings.store == "sqlite" else "is it there?"
         raise Damaged(f"The {what} in {place} cannot be read: {advice}.") from refusal
-
-
-def _open_operator_socket(settings: Settings) -> Listener | None:
-    """The operator's socket, if the server has a data directory and that can hold one."""
-    if settings.store == "memory":
-        return None
-    try:
-        return open_operator_socket(settings.data)
-    except (ListenError, OSError) as error:
-        event(_log, "no_operator_socket", WARNING, reason=error, meaning="`parlour rooms` cannot tell this server")
-        return None
 
 
 def _build(

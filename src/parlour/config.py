@@ -90,7 +90,10 @@ def _row(kind: Kind, default: object, help: str, unit: str = "") -> Any:  # noqa
     return dataclasses.field(default=default, metadata={"row": (kind, help, unit)})
 
 
-_SECTIONS = {"port": "Listening", "data": "Storage", "access": "Access", "log_format": "Operation"}
+MAX_PROCESSES = 64
+"""PostgreSQL has 100 connections unless it is told otherwise, and each node takes seven."""
+
+_SECTIONS = {"port": "Listening", "data": "Storage", "access": "Access", "processes": "Operation"}
 """The first setting of each section."""
 
 
@@ -145,6 +148,11 @@ class Settings:
     )
     rate_limits: bool = _row(
         switch, True, "Limits per address on messages and connections; off is for measurements and trusted networks."
+    )
+    processes: int = _row(
+        integer(1, MAX_PROCESSES),
+        1,
+        "Nodes that share the port, to use so many cores; more than one need a PostgreSQL database (`--store`).",
     )
     log_format: Literal["text", "json"] = _row(
         choice("text", "json"), "text", "How log lines on standard error are written."
@@ -288,6 +296,11 @@ def _check_together(settings: Settings, sources: Mapping[str, str]) -> None:
     if (settings.tls_cert is None) != (settings.tls_key is None):
         given = "tls_cert" if settings.tls_cert else "tls_key"
         raise ConfigError(f"{sources[given]}: a certificate and its key are given together, as tls_cert and tls_key.")
+    if settings.processes > 1 and settings.store in ("sqlite", "memory"):
+        raise ConfigError(
+            f"{sources['processes']}: {settings.processes} processes need a PostgreSQL database (--store"
+            f" postgresql://…); store = {settings.store} belongs to one process."
+        )
     try:
         parse_networks(settings.trusted_proxies)
     except ValueError as error:

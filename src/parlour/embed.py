@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from parlour import log
+from parlour import log, supervisor
 from parlour.app import App, start
-from parlour.config import SETTINGS, Settings, load, show
+from parlour.config import SETTINGS, ConfigError, Settings, load, show
 from parlour.core import payloads
 from parlour.core.actor import OWNER, PROGRAM
 from parlour.core.event import Appended
@@ -85,7 +85,7 @@ def start_server(port: int = 8080, **settings: object) -> int:
     occupy_standard_descriptors()
     if not logging.getLogger().handlers:
         log.configure(checked.log_format, checked.log_level)
-    return run(checked)
+    return run(checked) if checked.processes == 1 else supervisor.run(checked)
 
 
 async def start_server_async(port: int = 8080, **settings: object) -> RunningServer:
@@ -94,6 +94,8 @@ async def start_server_async(port: int = 8080, **settings: object) -> RunningSer
     Raises TypeError and ConfigError as `start_server` does, and what `parlour.app.start` raises.
     """
     checked = _settings(port, settings)
+    if checked.processes > 1:
+        raise ConfigError("processes: an event loop has one; start_server starts several, and so does the command.")
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def on_fatal(error: BaseException) -> None:

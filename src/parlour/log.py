@@ -35,12 +35,16 @@ def event(
         logger.log(level, "%s", name, exc_info=error, extra={_FIELDS: fields})
 
 
-def configure(log_format: LogFormat = "text", level: str = "info", stream: TextIO | None = None) -> None:
+def configure(
+    log_format: LogFormat = "text", level: str = "info", stream: TextIO | None = None, node: int | None = None
+) -> None:
     """Send every logger of the process to standard error in this format, or to `stream`. Replaces what was.
+
+    With `node` each line says so in its first field.
 
     To standard error goes also what Python would write there itself, past the log: warnings and uncaught errors.
     """
-    formatter = JsonFormatter() if log_format == "json" else TextFormatter()
+    formatter: logging.Formatter = JsonFormatter(node) if log_format == "json" else TextFormatter(node)
     handler = logging.StreamHandler(STDERR if stream is None else stream)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
@@ -66,17 +70,30 @@ def _log_what_python_writes() -> None:
     )
 
 
-class TextFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    def __init__(self, node: int | None = None) -> None:
+        super().__init__()
+        self._first = {} if node is None else {"node": node}
+
+    def fields(self, record: logging.LogRecord) -> Mapping[str, object]:
+        """The fields of a line, in order."""
+        fields: dict[str, object] = self._first | getattr(record, _FIELDS, {})
+        if record.exc_info and record.exc_info[1] is not None:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return fields
+
+
+class TextFormatter(_Formatter):
     """`2026-11-22T06:41:23.123Z INFO  listening address=http://127.0.0.1:8080`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, without line break."""
         parts = [f"{_timestamp(record)} {record.levelname:<7} {escape(record.getMessage())}"]
-        parts += [f"{name}={_text_value(value)}" for name, value in _fields(record).items()]
+        parts += [f"{name}={_text_value(value)}" for name, value in self.fields(record).items()]
         return " ".join(parts)
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(_Formatter):
     """One JSON object a line: `at`, `level`, `event`, `logger`, then the fields."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -87,7 +104,7 @@ class JsonFormatter(logging.Formatter):
             "event": record.getMessage(),
             "logger": record.name,
         }
-        for name, value in _fields(record).items():
+        for name, value in self.fields(record).items():
             row[name if name not in row else f"{name}_"] = _json_value(value)
         return json.dumps(row, ensure_ascii=True, allow_nan=False)
 
@@ -105,13 +122,6 @@ def _escaped(char: str) -> str:
 
 def _timestamp(record: logging.LogRecord) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z"
-
-
-def _fields(record: logging.LogRecord) -> Mapping[str, object]:
-    fields: dict[str, object] = dict(getattr(record, _FIELDS, {}))
-    if record.exc_info and record.exc_info[1] is not None:
-        fields["traceback"] = logging.Formatter().formatException(record.exc_info)
-    return fields
 
 
 def _cut(text: str) -> str:

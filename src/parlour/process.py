@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import resource
-import signal
 import sys
 from datetime import UTC, datetime
 
@@ -23,8 +21,10 @@ from parlour.log import ERROR, WARNING, event
 from parlour.net.listener import ListenError
 from parlour.net.tls import TlsError
 from parlour.outlet import STDERR, STDOUT
+from parlour.signals import listen_as_node, listen_to_signals
 from parlour.store.ahead import AHEAD_MEANING, AHEAD_MS
 from parlour.store.errors import StoreError
+from parlour.supervised import Node
 from parlour.version import __version__
 
 _log = logging.getLogger("parlour")
@@ -41,88 +41,91 @@ _BANNER_S = 0.2
 """How long the log waits for the banner, which should stand above it."""
 
 
-def run(settings: Settings) -> int:
-    """Serve until a signal ends it. Returns the exit code of the process."""
+def run(settings: Settings, node: Node | None = None) -> int:
+    """Serve until a signal ends it, or the supervisor of this `node`. Returns the exit code of the process."""
     _raise_descriptor_limit()
     # The loop thread and the writer thread hand the interpreter to each other at every commit; with the default of 5 ms
     # a busy loop would keep the writer waiting for longer than the disk does.
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:
-        return uvloop.run(_serve(settings), debug=settings.debug)
+        return uvloop.run(_serve(settings, node), debug=settings.debug)
     except (StoreError, ListenError, TlsError) as error:
-        STDERR.write(f"parlour: {error}\n")
+        if node is None:
+            STDERR.write(f"parlour: {error}\n")
+        else:
+            node.cannot_start(str(error))
         return EXIT_CANNOT_START
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, node: Node | None) -> int:
     loop = asyncio.get_running_loop()
-    signals = _Signals(loop)
+    running = _Running(loop)
+    if node is None:
+        listen_to_signals(loop, running, settings.tls_cert is not None)
+    else:
+        listen_as_node(loop, running)
+        node.listen(loop, running)
 
     def on_fatal(error: BaseException) -> None:
         event(_log, "storage_failed", ERROR, reason=error, advice="the log is verified at the next start")
-        signals.end(EXIT_STORAGE_FAILED)
+        running.end(EXIT_STORAGE_FAILED)
 
     gc.set_threshold(_GC_THRESHOLD, 20, 100)  # also during the start: what it reads stays
-    app = signals.app = await start(settings, on_fatal)
+    app = running.app = await start(settings, on_fatal, opened=None if node is None else node.opened)
     if settings.debug:
         watch(loop)
     _tune_collector()
     newest = await _newest_room(app.context.store)  # before anybody who has read the banner writes to one
-    _banner(app)
-    _say_what_is_ahead(newest)
-    code = await signals.ended
+    if node is None or node.given.speaks:
+        _say_what_is_set(app)
+        _say_who_may_come(app)
+    _show(_banner(app, node), node)
+    _say_started(app)
+    if node is None or node.given.speaks:
+        _say_what_is_ahead(newest)
+    code = await running.ended
     event(_log, "stopping", connections=len(app.server.drain.connections))
     left = await app.stop(0 if code else None)
     event(_log, "stopped", cut_off=left)
     return code
 
 
-class _Signals:
-    """SIGTERM and SIGINT drain, a second one hurries; SIGUSR1 reports. `ended` is the exit code.
+class _Running:
+    """The server that runs, and what it is told meanwhile (`signals.Told`). `ended` is the exit code.
 
-    SIGHUP ends a server whose terminal was closed, unless it is ignored at the start, as nohup(1) has it. Otherwise it
-    was sent by hand or by a service manager, and the certificate is read again. None of them is deadly during the
-    start, which may take a while (a log is verified), and a stop is remembered.
+    A stop during the start, which may take a while (a log is verified), is remembered.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.app: App | None = None
         self.ended: asyncio.Future[int] = loop.create_future()
-        self._ends_with_terminal = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()
-        loop.add_signal_handler(signal.SIGTERM, self._stop)
-        loop.add_signal_handler(signal.SIGINT, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
-        loop.add_signal_handler(signal.SIGUSR1, self._report)
 
-    def end(self, code: int) -> None:
+    def end(self, code: int = EXIT_OK) -> None:
         """Have the process end with this exit code, if it is not ending already."""
         if not self.ended.done():
             self.ended.set_result(code)
 
-    def _stop(self) -> None:
-        if self.ended.done() and self.app is not None:
+    def hurry(self) -> None:
+        """End now, and cut off who is connected."""
+        self.end()
+        if self.app is not None:
             self.app.server.drain.hurry()
-        self.end(EXIT_OK)
 
-    def _hang_up(self) -> None:
-        tls = None if self.app is None else self.app.tls
-        if self._ends_with_terminal and not (tls is not None and _has_terminal()):
-            self._stop()
-        elif tls is not None:
-            tls.reload()
+    def stop(self) -> None:
+        """See `Told.stop`."""
+        if self.ended.done():
+            self.hurry()
+        self.end()
 
-    def _report(self) -> None:
+    def reload(self) -> None:
+        """See `Told.reload`."""
+        if self.app is not None and self.app.tls is not None:
+            self.app.tls.reload()
+
+    def report(self) -> None:
+        """See `Told.report`."""
         if self.app is not None:
             report(self.app)
-
-
-def _has_terminal() -> bool:
-    """Whether the process has a controlling terminal; it loses it when that is closed (tty(4))."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK))
-    except OSError:
-        return False
-    return True
 
 
 def _tune_collector() -> None:
@@ -141,18 +144,28 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _banner(app: App) -> None:
-    """Say where and how, for the person who started it; the first line on standard output is for scripts."""
-    settings = app.settings
-    _say_what_is_set(app)
-    _say_who_may_come(app)
-    for url in app.urls:
-        STDOUT.write(f"Listening on {url}\n")
+def _banner(app: App, node: Node | None) -> list[str]:
+    """Where and how, for the person who started it; the first line on standard output is for scripts."""
+    lines = [f"Listening on {url}" for url in app.urls]
     people = app.context.people
     if not people.identities.has_owner() and all(listener.is_loopback for listener in app.listeners):
-        link = f"{settings.public_url or app.context.own_url}/join/{people.invitations.first_owner()}"
-        STDOUT.write(f"To make this server yours, open {link} (once, within an hour)\n")
+        secret = people.invitations.first_owner(None if node is None else node.given.first_owner)
+        link = f"{app.settings.public_url or app.context.own_url}/join/{secret}"
+        lines.append(f"To make this server yours, open {link} (once, within an hour)")
+    return lines
+
+
+def _show(banner: list[str], node: Node | None) -> None:
+    if node is not None:
+        node.is_ready(banner)
+        return
+    for line in banner:
+        STDOUT.write(f"{line}\n")
     STDOUT.wait_written(_BANNER_S)
+
+
+def _say_started(app: App) -> None:
+    settings, people = app.settings, app.context.people
     event(
         _log,
         "started",

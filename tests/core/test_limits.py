@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlour.core.limits import Buckets, Limits, limit_rows
+from parlour.core.limits import Buckets, Limits, limit_rows, share_of
 
 
 def test_every_limit_has_a_value_and_a_reason() -> None:
@@ -31,6 +31,15 @@ def test_limits_are_set_once_and_the_contract_s_own_never() -> None:
         limits.sends_burst = 1  # type: ignore[misc]
     with pytest.raises(TypeError):
         Limits(text_bytes=9)
+
+
+def test_nodes_share_what_is_allowed_to_many_people_and_not_what_is_allowed_to_one() -> None:
+    whole = Limits(room_sends_per_s=100, room_sends_burst=300, new_rooms_burst=2, sends_per_s=2)
+    share = share_of(whole, 4)
+    assert (share.room_sends_per_s, share.room_sends_burst, share.new_rooms_burst) == (25, 75, 1)
+    changed = {row.name for row, own in zip(limit_rows(whole), limit_rows(share), strict=True) if row != own}
+    assert all(name.startswith(("room_", "new_rooms", "registrations_")) for name in changed)
+    assert share_of(whole, 1) == whole
 
 
 def test_a_bucket_gives_its_burst_then_its_rate() -> None:

@@ -176,6 +176,7 @@ async def test_wait_failed_raises_what_made_storing_impossible_and_returns_when_
         ({"rate_limits": 7}, ConfigError, "on or off"),
         ({"tls_cert": "cert.pem"}, ConfigError, "given together"),
         ({"trusted_proxies": ["not a network"]}, ConfigError, "networks such as"),
+        ({"processes": 2}, ConfigError, "need a PostgreSQL database"),
     ],
 )
 async def test_a_wrong_setting_is_refused_before_anything_is_opened(
@@ -186,6 +187,12 @@ async def test_a_wrong_setting_is_refused_before_anything_is_opened(
     with pytest.raises(error, match=reason):
         start_server(0, **{"data": tmp_path / "chat", **settings})
     assert not (tmp_path / "chat").exists()
+
+
+async def test_an_event_loop_is_one_process(tmp_path: Path) -> None:
+    store = "postgresql://parlour@db.example.org/parlour"
+    with pytest.raises(ConfigError, match="an event loop has one"):
+        await start_server_async(0, data=tmp_path / "chat", store=store, processes=2)
 
 
 async def test_settings_are_taken_as_text_or_as_values(tmp_path: Path) -> None:

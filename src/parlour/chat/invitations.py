@@ -51,6 +51,13 @@ class NewInvitation(NamedTuple):
     secret: str
 
 
+class FirstOwner(NamedTuple):
+    """The link of the first owner."""
+
+    secret: str
+    end_ms: int
+
+
 class Invitations:
     """Makes, lists and ends invitations."""
 
@@ -62,10 +69,13 @@ class Invitations:
         self._policies = policies
         self._first = ("", 0)  # the hash of the first owner's link, and when it ends
 
-    def first_owner(self) -> str:
-        """The secret of a link for the first owner, for an hour. It is in memory only: the next start makes another."""
-        secret = self._ids.secret()
-        self._first = (digest(secret), self._clock.now_ms() + OWNER_MS)
+    def first_owner(self, shared: FirstOwner | None = None) -> str:
+        """The secret of a link for the first owner, for an hour. It is in memory only: the next start makes another.
+
+        Nodes that people take for one server are given the same one, `shared`.
+        """
+        secret, end_ms = shared or FirstOwner(self._ids.secret(), self._clock.now_ms() + OWNER_MS)
+        self._first = (digest(secret), end_ms)
         return secret
 
     async def make(

@@ -51,7 +51,12 @@ def _serve(config: Path | None, show_settings: bool, **flags: str | tuple[str, .
     for name in unknown_variables(os.environ):
         log.event(_log, "unknown_variable", log.WARNING, name=name)
 
-    from parlour import process  # here, so that --help and a wrong setting need not wait for the server's libraries
+    # Imported here, so that --help and a wrong setting need not wait for the server's libraries.
+    if settings.processes > 1:
+        from parlour import supervisor
+
+        return supervisor.run(settings)
+    from parlour import process
 
     return process.run(settings)
 

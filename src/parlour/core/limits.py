@@ -7,7 +7,7 @@ are constants beside the code that enforces them.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 from parlour.core.names import MAX_KEY_CHARS, MAX_NAME_CHARS
@@ -115,6 +115,30 @@ class Limits:
     address_connections: int = _setting(1024, 1, 1_000_000, "Open connections from one address, half of all at most.")
     address_streams: int = _setting(512, 1, 1_000_000, "Open streams, WebSockets and long-polls of one address.")
     address_new_per_10_s: int = _setting(1000, 1, 1_000_000, "New connections from one address in ten seconds.")
+
+
+_OF_MANY = (
+    "room_sends_per_s",
+    "room_sends_burst",
+    "new_rooms_per_s",
+    "new_rooms_burst",
+    "registrations_per_10_min",
+    "room_typing_per_s",
+)
+"""Rates of many people together, who are on all nodes. One person is on one of them, and mostly one address too."""
+
+
+def share_of(limits: Limits, nodes: int) -> Limits:
+    """What each of so many nodes on one port allows, so that together they allow what is set.
+
+    Rates of one sender or address stay whole: a connection is on one node, and should have there what is set. An
+    address with many connections has up to `nodes` times as much.
+    """
+    shares: dict[str, Any] = {}
+    for name in _OF_MANY:
+        whole = getattr(limits, name)
+        shares[name] = max(1, whole // nodes) if isinstance(whole, int) else whole / nodes
+    return replace(limits, **shares)
 
 
 class LimitRow(NamedTuple):

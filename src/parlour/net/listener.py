@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EPERM
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any, NamedTuple
 
 BACKLOG = 4096
 """Connections the kernel may hold for us; it cuts this down to net.core.somaxconn, whose default is the same."""
@@ -61,13 +62,27 @@ class Listener:
                     os.unlink(self.path)
 
 
+class Opened(NamedTuple):
+    """What a server accepts connections on."""
+
+    listeners: list[Listener]
+    operator: Listener | None
+    """The operator's socket."""
+
+
 def open_listeners(
-    hosts: Sequence[str], port: int, unix_socket: Path | None = None, environ: MutableMapping[str, str] | None = None
+    hosts: Sequence[str],
+    port: int,
+    unix_socket: Path | None = None,
+    environ: MutableMapping[str, str] | None = None,
+    *,
+    hold: bool = False,
 ) -> list[Listener]:
     """Open everything the server is to listen on; all or nothing.
 
     Sockets passed by a service manager (`LISTEN_FDS`) take the place of hosts, port and Unix socket. With port 0 all
-    hosts share the port that the first one got. Blocks for name resolution. Raises ListenError.
+    hosts share the port that the first one got. With `hold` the TCP sockets of our own keep their ports without
+    listening, for `beside`. Blocks for name resolution. Raises ListenError.
     """
     inherited = _inherited_listeners(os.environ if environ is None else environ)
     if inherited:
@@ -75,7 +90,7 @@ def open_listeners(
     listeners: list[Listener] = []
     try:
         for host in hosts:
-            for listener in _open_host(host, port):
+            for listener in _open_host(host, port, hold):
                 listeners.append(listener)
                 port = port or listener.sock.getsockname()[1]
         if unix_socket is not None:
@@ -108,17 +123,26 @@ def _inherited_listeners(environ: MutableMapping[str, str]) -> list[Listener]:
         return []
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         environ.pop(name, None)
-    return [_adopt(fd) for fd in range(_FIRST_INHERITED_FD, _FIRST_INHERITED_FD + int(count))]
+    return [_inherited(fd) for fd in range(_FIRST_INHERITED_FD, _FIRST_INHERITED_FD + int(count))]
 
 
-def _adopt(fd: int) -> Listener:
+def _inherited(fd: int) -> Listener:
     try:
         sock = socket.socket(fileno=fd)
-        is_listening = sock.type == socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        is_listening = sock.type == socket.SOCK_STREAM and _listens(sock)
     except OSError as error:
         raise ListenError(f"Inherited descriptor {fd} is not a socket: {error.strerror}.") from error
     if not is_listening or sock.family not in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
         raise ListenError(f"Inherited descriptor {fd} is not a listening stream socket (ListenStream=, Accept=no).")
+    return _adopted(sock)
+
+
+def adopt(fd: int) -> Listener:
+    """A socket that another process of ours has opened, and whose file, if it has one, that process removes."""
+    return _adopted(socket.socket(fileno=fd))
+
+
+def _adopted(sock: socket.socket) -> Listener:
     sock.set_inheritable(False)
     sock.setblocking(False)
     if sock.family == socket.AF_UNIX:
@@ -127,7 +151,52 @@ def _adopt(fd: int) -> Listener:
     return _tcp_listener(sock)
 
 
-def _open_host(host: str, port: int) -> Iterator[Listener]:
+def beside(held: Listener) -> Listener:
+    """A socket for one of several processes: on the port that is held, and not listening yet.
+
+    The kernel spreads connections over those that listen there (SO_REUSEPORT, socket(7)), so each process needs one of
+    its own. What is no held port, as a Unix socket, all share: then this is that listener itself. Raises ListenError.
+    """
+    if _listens(held.sock):
+        return held
+    address = held.sock.getsockname()
+    sock = socket.socket(held.sock.family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        _bind(sock, address)
+    except OSError as error:
+        sock.close()
+        raise ListenError(_explain(error, *address[:2])) from error
+    return _tcp_listener(sock)
+
+
+def _bind(sock: socket.socket, address: tuple[Any, ...]) -> None:
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.bind(address)
+
+
+def _hold(family: int, address: tuple[Any, ...]) -> socket.socket:
+    """Keep a port that is free, without listening, against all programs but those of this user that share ports."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _bind(sock, address)
+        # Only now: whoever listens there already is not joined. Others who reuse addresses do not get it.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _listens(sock: socket.socket) -> bool:
+    return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def _open_host(host: str, port: int, hold: bool) -> Iterator[Listener]:
     """Listen on every address of a host; of a name with several, those the machine lacks are passed over."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -139,7 +208,8 @@ def _open_host(host: str, port: int) -> Iterator[Listener]:
         try:
             # With SO_REUSEADDR, and without SO_REUSEPORT: a second server on the same port is to fail, not to take half
             # the connections. An IPv6 socket takes no IPv4, so that `0.0.0.0,::` listens on both.
-            sock = socket.create_server((address[0], port, *address[2:]), family=family, backlog=BACKLOG)
+            place = (address[0], port, *address[2:])
+            sock = _hold(family, place) if hold else socket.create_server(place, family=family, backlog=BACKLOG)
         except OSError as error:
             if error.errno not in (EADDRNOTAVAIL, EAFNOSUPPORT):
                 raise ListenError(_explain(error, str(address[0]), port)) from error

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from parlour.net.listener import Listener, open_unix
+from parlour.log import WARNING, event
+from parlour.net.listener import Listener, ListenError, open_unix
+
+_log = logging.getLogger("parlour")
 
 NAME = "operator.sock"
 MODE = 0o600
@@ -21,6 +25,15 @@ def open_operator_socket(directory: Path) -> Listener:
     """Listen in a data directory that this process has locked. Raises ListenError and OSError."""
     with reachable(directory) as address:
         return open_unix(str(directory / NAME), address, MODE)
+
+
+def operator_socket(directory: Path) -> Listener | None:
+    """The same; None, with a log line, if the directory can have none."""
+    try:
+        return open_operator_socket(directory)
+    except (ListenError, OSError) as error:
+        event(_log, "no_operator_socket", WARNING, reason=error, meaning="`parlour rooms` cannot tell this server")
+        return None
 
 
 @contextlib.contextmanager

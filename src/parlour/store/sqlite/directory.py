@@ -65,6 +65,14 @@ class DataDirectory:
         os.close(self._lock)
 
 
+def hold_directory(path: Path) -> DataDirectory:
+    """Hold a directory that has no database in it, but the operator's socket. Raises StoreError."""
+    try:
+        return DataDirectory(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be used: {error}.") from error
+
+
 def make_directory(path: Path) -> None:
     """Make a directory (mode 0700) and the parents that it lacks, each on the disk before the next. Raises OSError."""
     missing = list(takewhile(lambda each: not os.path.lexists(each), (path, *path.parents)))
