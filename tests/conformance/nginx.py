@@ -50,15 +50,18 @@ class Nginx(NamedTuple):
 
 
 @contextmanager
-def nginx(directory: Path, port: int, site: str = "nginx.conf", asked: int = ASKED) -> Iterator[Nginx]:
-    """Run nginx with its files in `directory` and a `site` of ours; our server is at `port` of 127.0.0.1."""
+def nginx(directory: Path, port: int, site: str = "nginx.conf", asked: int = ASKED, second: int = 0) -> Iterator[Nginx]:
+    """Run nginx with its files in `directory` and a `site` of ours; our server is at `port` of 127.0.0.1.
+
+    A `second` node is for the site that has one.
+    """
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
     assert program is not None, "this test needs nginx"
     running = Nginx(directory / "reader.sock", directory / "deployed.sock", directory / "forwarded.log", [])
     config = directory / "nginx.conf"
     config.write_text(
         CONFIG.read_text()
-        .replace("{deployed}", _deployed(running, port, site, asked))
+        .replace("{deployed}", _deployed(running, port, site, asked, second))
         .replace("{directory}", str(directory))
     )
     with _witness(directory / "witness.sock", running.seen):
@@ -71,7 +74,7 @@ def nginx(directory: Path, port: int, site: str = "nginx.conf", asked: int = ASK
             process.wait(TIMEOUT_S)
 
 
-def _deployed(running: Nginx, port: int, site: str, asked: int) -> str:
+def _deployed(running: Nginx, port: int, site: str, asked: int, second: int) -> str:
     """A file that we tell people to use, listening without TLS, and with a log."""
     text = (ROOT / "deploy" / site).read_text()
     text = re.sub(r"ssl_certificate.*\n", "", text)
@@ -80,7 +83,8 @@ def _deployed(running: Nginx, port: int, site: str, asked: int) -> str:
         ("limit_conn parlour_open 1024;", f"limit_conn parlour_open {OPEN};"),
         ("rate=100r/s;", "rate=1r/m;"),
         ("burst=2000 nodelay;", f"burst={asked} nodelay;"),
-        ("server 127.0.0.1:8080;", f"server 127.0.0.1:{port};"),
+        ("server 127.0.0.1:8080", f"server 127.0.0.1:{port}"),
+        *([("server 127.0.0.1:8081", f"server 127.0.0.1:{second}")] if second else []),
         (
             "listen 443 ssl;",
             f"listen unix:{running.deployed}; listen {SITE}:{port}; listen [::1]:{port};"
