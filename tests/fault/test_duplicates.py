@@ -193,7 +193,7 @@ async def storms(tmp_path: Path, seed: int, keys: int) -> list[Figures]:
         for number in range(0, keys, ROUND):
             count = min(ROUND, keys - number)
             async with AsyncExitStack() as stack:
-                proxy = await stack.enter_async_context(CuttingProxy(server.port, seed + number, MEAN_BYTES))
+                proxy = stack.enter_context(CuttingProxy(server.port, seed + number, MEAN_BYTES))
                 shared = Shared(proxy.port, epoch, (f"one-{number}", f"two-{number}"))
                 shared.is_up.set()
                 storm = await stack.enter_async_context(Storm(shared, proxy, guests, seed + number))

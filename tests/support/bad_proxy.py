@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-import threading
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Coroutine
-from typing import Any, Self
 
-from tests.support.timeout import TIMEOUT_S
+from tests.support.proxy import PIECE, Proxy
 
 UPGRADE = re.compile(rb"^(?:Upgrade|Connection):[^\n]*\n", re.IGNORECASE | re.MULTILINE)
-PIECE = 65536
 
 
-class BadProxy:
+class BadProxy(Proxy):
     """Forwards to `port` of 127.0.0.1, one request a connection. As a context manager it listens on its own `port`.
 
     `upgrades` says what becomes of opening handshakes of WebSockets: "pass"; "strip" (the server is asked without
@@ -28,93 +24,48 @@ class BadProxy:
     """
 
     def __init__(self, port: int, *, upgrades: str = "pass", holds_streams: bool = False) -> None:
-        self.port = 0
+        super().__init__()
         self.upgrades = upgrades
         self.holds_streams = holds_streams
         self.refuses: tuple[int, int] | None = None
         self.refuses_parts: tuple[int, int] | None = None
         self.requests: list[str] = []
         self._to = port
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._lines: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it listens, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
 
     def forget_lines(self) -> None:
         """Stop forwarding on all open connections without closing them; new connections work."""
-        self._run(self._forget())
+        self.run(self._forget())
 
     def asked(self, *words: str) -> list[str]:
         """The requests so far that have all these words in their first line."""
         return [line for line in self.requests if all(word in line for word in words)]
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._run(self._listen())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._run(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(TIMEOUT_S)
-        self._loop.close()
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(TIMEOUT_S)
-
-    async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _close(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        # A connection that has just come may become a line only now.
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            for line in self._lines:
-                line.cancel()
-            await asyncio.wait(others)
-        await asyncio.sleep(0)  # what was aborted is closed
-
     async def _forget(self) -> None:
-        for line in self._lines:
+        for line in self.connections:
             line.set_name("forgotten")
 
-    def _accepted(self, reader: StreamReader, writer: StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer), name="line")
-        self._lines.add(task)
-        task.add_done_callback(self._lines.discard)
-        task.add_done_callback(lambda _: writer.transport.abort())  # also if it was cancelled before it began
-
-    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """One connection with one request."""
         line = asyncio.current_task()
         assert line is not None
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            first, _, rest = head.partition(b"\r\n")
-            self.requests.append(first.decode("latin-1"))
-            is_upgrade = re.search(rb"^upgrade: *websocket", rest, re.IGNORECASE | re.MULTILINE) is not None
-            is_part = b"/static/" in first
-            refusal = self.refuses_parts if is_part else None if b"text/html" in rest else self.refuses
-            if refusal is not None:
-                await self._refuse(writer, *refusal)
-            elif is_upgrade and self.upgrades == "hang":
-                await self._until_gone(reader)
-            elif is_upgrade and self.upgrades.isdecimal():
-                await self._refuse(writer, int(self.upgrades))
-            else:
-                passes_upgrade = is_upgrade and self.upgrades != "strip"
-                if not passes_upgrade:
-                    head = b"\r\n".join((first, b"Connection: close", UPGRADE.sub(b"", rest)))
-                holds = not passes_upgrade and self.holds_streams and b"format=sse" in first
-                await self._forward(line, head, reader, writer, holds, is_upgrade and self.upgrades == "swallow")
-        except (OSError, EOFError):
-            pass
+        head = await reader.readuntil(b"\r\n\r\n")
+        first, _, rest = head.partition(b"\r\n")
+        self.requests.append(first.decode("latin-1"))
+        is_upgrade = re.search(rb"^upgrade: *websocket", rest, re.IGNORECASE | re.MULTILINE) is not None
+        is_part = b"/static/" in first
+        refusal = self.refuses_parts if is_part else None if b"text/html" in rest else self.refuses
+        if refusal is not None:
+            await self._refuse(writer, *refusal)
+        elif is_upgrade and self.upgrades == "hang":
+            await self._until_gone(reader)
+        elif is_upgrade and self.upgrades.isdecimal():
+            await self._refuse(writer, int(self.upgrades))
+        else:
+            passes_upgrade = is_upgrade and self.upgrades != "strip"
+            if not passes_upgrade:
+                head = b"\r\n".join((first, b"Connection: close", UPGRADE.sub(b"", rest)))
+            holds = not passes_upgrade and self.holds_streams and b"format=sse" in first
+            await self._forward(line, head, reader, writer, holds, is_upgrade and self.upgrades == "swallow")
 
     async def _refuse(self, writer: StreamWriter, status: int, retry_after: int | None = None) -> None:
         field = "" if retry_after is None else f"Retry-After: {retry_after}\r\n"
@@ -147,8 +98,8 @@ class BadProxy:
         finally:
             for way in ways:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
             to_server.transport.abort()
+            await asyncio.gather(*ways, return_exceptions=True)
 
     async def _copy(
         self, line: asyncio.Task[None], reader: StreamReader, writer: StreamWriter | None, holds: bool = False

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx
 
-from tests.support.balancer import Balancer
+from tests.support.lines import Lines
 from tests.support.server import ServerProcess
 
 
@@ -18,7 +18,7 @@ class Nodes(ServerProcess):
     def __init__(self, data: Path, url: str, *options: str, count: int = 2, **more: Any) -> None:
         super().__init__(data, *options, **more)
         self.nodes: list[ServerProcess] = []
-        self._balancer = Balancer()
+        self._balancer = Lines()
         self._store, self._count, self._more = url, count, more
         self._stack = ExitStack()
 
@@ -37,7 +37,7 @@ class Nodes(ServerProcess):
         for number in range(self._count):
             node = ServerProcess(self.data.with_name(f"{self.data.name}{number}"), *options, **self._more)
             self.nodes.append(self._stack.enter_context(node))
-            self._balancer.nodes.append(node.port)
+            self._balancer.targets.append(node.port)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,7 +4,7 @@ Each process of the tests has one. What is started is a process like any other, 
 the standard descriptors that it is given; it waits for its threads and its last lines before it ends. Three things
 differ from a start by exec: modules are there already, memory is shared with others until it is written to, and
 passwords are hashed at next to no cost. Tests of these start the program themselves, or with `fresh`
-(tests/support/server.py).
+(tests/support/server.py). Others change the program before it starts, so that it has short time-outs, or a bug.
 """
 
 from __future__ import annotations
@@ -100,10 +100,15 @@ class Nursery:
         environment: Mapping[str, str],
         descriptors: Sequence[int],
         stdout: IO[str] | None = None,
+        changes: Sequence[str] = (),
     ) -> Forked:
-        """Start `parlour` with these arguments; `descriptors` are its standard ones, `stdout` what reads the second."""
+        """Start `parlour` with these arguments; `descriptors` are its standard ones, `stdout` what reads the second.
+
+        `changes` are functions that are called before, as `module:name`.
+        """
         status, theirs = socket.socketpair()
         wish = {"arguments": [*arguments], "environment": {**environment}, "directory": os.getcwd()}
+        wish["changes"] = [*changes]
         data = json.dumps(wish).encode()
         with self._lock:
             head = len(data).to_bytes(_NUMBER_BYTES, "big")
@@ -195,6 +200,9 @@ def _become(wish: dict[str, Any], standard: list[int]) -> None:
     os.environ.update(wish["environment"])
     time.tzset()
     sys.argv[:] = ["parlour", *wish["arguments"]]
+    for change in wish["changes"]:
+        module, _, name = change.partition(":")
+        getattr(import_module(module), name)()
     try:
         import_module("parlour.cli.main").main()
     except SystemExit as end:

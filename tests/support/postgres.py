@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,11 @@ class PostgresProcess:
         return address(self.directory, database)
 
     @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.directory / ".s.PGSQL.5432"
+
+    @property
     def log(self) -> str:
         """What it has written."""
         return (self.directory / "log").read_text(encoding="utf-8", errors="replace")
@@ -102,8 +107,19 @@ class PostgresProcess:
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """End it at once, and all that serve its connections: they notice that it is gone."""
+        """End it at once, with all its processes: what was only in its memory is gone."""
+        for pid in self.pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._end(signal.SIGKILL)
+
+    def pids(self) -> list[int]:
+        """The ids of all its processes; none if it does not run."""
+        if self.process is None:
+            return []
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+        return [pid, *map(int, children.split())]
 
     def _end(self, number: int) -> None:
         if self.process is not None:

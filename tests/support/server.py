@@ -26,8 +26,9 @@ class ServerProcess:
     Limits of rate are off unless `rate_limits` is true, and hashes of passwords cost next to nothing unless
     it is `fresh`: a start by exec, and no fork of tests/support/nursery.py. `options` are further arguments of the
     command. The port of the first start is kept by later ones, so that clients can come back. `under` is a command that
-    becomes the server, a fresh one; `stderr` is a descriptor that takes the place of the log file. As a context manager
-    it starts and stops.
+    becomes the server, a fresh one; `stderr` is a descriptor that takes the place of the log file. `changes` are what
+    the program is changed by, functions as `module:name`: of one that is not fresh. As a context manager it starts and
+    stops.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class ServerProcess:
         fresh: bool = False,
         under: Sequence[str] = (),
         stderr: int | None = None,
+        changes: Sequence[str] = (),
     ) -> None:
+        assert not (changes and (fresh or under)), "a fresh program is as it is"
         self.data = data
         self.log_file = data.with_name(data.name + ".log")
         self.options = options
@@ -46,6 +49,7 @@ class ServerProcess:
         self.fresh = fresh or bool(under)
         self.under = under
         self.stderr = stderr
+        self.changes = changes
         self.port = 0
         self.process: subprocess.Popen[str] | Forked | None = None
 
@@ -110,7 +114,7 @@ class ServerProcess:
         stdout = os.fdopen(reader, encoding="utf-8")
         try:
             if not self.fresh:
-                return nursery().start(arguments, environment, (stdin, writer, stderr), stdout)
+                return nursery().start(arguments, environment, (stdin, writer, stderr), stdout, self.changes)
             command = [*self.under, sys.executable, "-m", "parlour", *arguments]
             process = subprocess.Popen(command, stdin=stdin, stdout=writer, stderr=stderr, text=True, env=environment)
             process.stdout = stdout

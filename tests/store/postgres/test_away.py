@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -14,6 +14,7 @@ import pytest
 from parlour.core.errors import Refusal
 from parlour.store.postgres.store import PostgresStore
 from tests.contract.conftest import listen, seqs
+from tests.support.lines import Lines, Spoil, Way
 from tests.support.postgres import PostgresProcess
 from tests.support.stores import append, draft, open_postgres
 from tests.support.timeout import TIMEOUT_S
@@ -66,100 +67,89 @@ async def test_a_database_that_is_away_is_said_to_be_and_comes_back(server: Post
         assert seqs(await store.after("lobby", 0, 9)) == [1, 2]
 
 
-class Line:
-    """A Unix socket between a store and PostgreSQL.
+class Line(Lines):
+    """A line between a store and PostgreSQL.
 
     It swallows what the database answers once the store has said the bytes `swallows_after`.
     """
 
-    def __init__(self, server: PostgresProcess, directory: Path) -> None:
-        self._to = server.directory / ".s.PGSQL.5432"
-        self._at = directory / ".s.PGSQL.5432"
-        self.url = f"postgresql://postgres@/away2?host={directory}"
+    def __init__(self, server: PostgresProcess) -> None:
+        super().__init__(server.socket)
         self.swallows_after: bytes | None = None
-        self.swallowed = asyncio.Event()
+        self.swallowed = threading.Event()
         self._is_swallowing = False
-        self._writers: list[asyncio.StreamWriter] = []
-        self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> Line:
-        self._server = await asyncio.start_unix_server(self._accepted, str(self._at))
-        return self
+    @property
+    def database(self) -> str:
+        """The address of the database that this is a line to."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/away2?sslmode=disable"
 
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        self.cut()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def cut(self) -> None:
-        """End all connections."""
+    def cut(self, resets: bool = False) -> None:
+        """End all connections; later ones work."""
         self.swallows_after, self._is_swallowing = None, False
-        for writer in self._writers:
-            writer.transport.abort()
-        self._writers.clear()
+        super().cut(resets)
 
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, to_server = await asyncio.open_unix_connection(str(self._to))
-        self._writers += [writer, to_server]
-        self._tasks += [
-            asyncio.create_task(self._copy(reader, to_server, False)),
-            asyncio.create_task(self._copy(there, writer, True)),
-        ]
+    def spoiler(self) -> Spoil:
+        """See `Lines.spoiler`."""
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_answer: bool) -> None:
-        while data := await reader.read(65536):
-            if is_answer and self._is_swallowing:
+        def spoil(way: Way, data: bytes) -> bytes:
+            if way is Way.BACK and self._is_swallowing:
                 self.swallowed.set()
-                continue
+                return b""
             if self.swallows_after is not None and self.swallows_after in data:
                 self._is_swallowing = True
-            writer.write(data)
-        writer.transport.abort()
+            return data
+
+        return spoil
 
 
 @pytest.mark.parametrize("said", [b"key-0001", b"gate", b"COMMIT"], ids=["at once", "in steps", "committing"])
-async def test_a_line_that_stands_still_is_given_up(server: PostgresProcess, tmp_path: Path, said: bytes) -> None:
+async def test_a_line_that_stands_still_is_given_up(server: PostgresProcess, said: bytes) -> None:
     """Wherever a batch is then: what became of it is unknown, or known not to be stored; and all goes on."""
     server.sql("CREATE DATABASE away2")
     try:
-        async with Line(server, tmp_path) as line, opened(line.url, batch_s=0.5) as store:
-            for text in ("first", "second"):
-                await append(store, draft(text))
-            line.swallows_after = said
-            sent = draft("third", "lobby" if said == b"key-0001" else "new", key="key-0001")
-            with pytest.raises(Refusal, match="outcome_unknown"):
-                await append(store, sent)
-            line.cut()
-            await until_ready(store)
-            answer = await append(store, sent)
-            assert answer.seq == (3 if sent.room == "lobby" else 1)
-            assert answer.replay == (said != b"gate")
+        with Line(server) as line:
+            async with opened(line.database, batch_s=0.5) as store:
+                for text in ("first", "second"):
+                    await append(store, draft(text))
+                line.swallows_after = said
+                sent = draft("third", "lobby" if said == b"key-0001" else "new", key="key-0001")
+                with pytest.raises(Refusal, match="outcome_unknown"):
+                    await append(store, sent)
+                line.cut()
+                await until_ready(store)
+                answer = await append(store, sent)
+                assert answer.seq == (3 if sent.room == "lobby" else 1)
+                assert answer.replay == (said != b"gate")
     finally:
         server.sql("DROP DATABASE away2 WITH (FORCE)")
 
 
 @pytest.mark.parametrize("is_in_steps", [False, True])
 async def test_a_commit_whose_answer_is_lost_is_unknown_and_found_out(
-    server: PostgresProcess, tmp_path: Path, is_in_steps: bool
+    server: PostgresProcess, is_in_steps: bool
 ) -> None:
     """What is stored is shown to readers once the line is back; its sender finds it by its key."""
     server.sql("CREATE DATABASE away2")
     try:
-        async with Line(server, tmp_path) as line, opened(line.url) as store:
-            await append(store, draft("first"))
-            await append(store, draft("second"))
-            heard = listen(store)
-            line.swallows_after = b"COMMIT" if is_in_steps else b"key-0001"
-            sent = draft("third", "new" if is_in_steps else "lobby", key="key-0001")
-            answer = append(store, sent)
-            await asyncio.wait_for(line.swallowed.wait(), TIMEOUT_S)
-            line.cut()
-            with pytest.raises(Refusal, match="outcome_unknown"):
-                await answer
-            await until_ready(store)
-            assert [(commit.room, seqs(commit.events)) for commit in heard] == [(sent.room, [1 if is_in_steps else 3])]
-            assert (await append(store, sent)).replay
-            assert (await append(store, draft("fourth"))).seq == (3 if is_in_steps else 4)
+        with Line(server) as line:
+            async with opened(line.database) as store:
+                await append(store, draft("first"))
+                await append(store, draft("second"))
+                heard = listen(store)
+                line.swallows_after = b"COMMIT" if is_in_steps else b"key-0001"
+                sent = draft("third", "new" if is_in_steps else "lobby", key="key-0001")
+                answer = append(store, sent)
+                assert await asyncio.to_thread(line.swallowed.wait, TIMEOUT_S)
+                line.cut()
+                with pytest.raises(Refusal, match="outcome_unknown"):
+                    await answer
+                await until_ready(store)
+                assert [(commit.room, seqs(commit.events)) for commit in heard] == [
+                    (sent.room, [1 if is_in_steps else 3])
+                ]
+                assert (await append(store, sent)).replay
+                assert (await append(store, draft("fourth"))).seq == (3 if is_in_steps else 4)
     finally:
         server.sql("DROP DATABASE away2 WITH (FORCE)")
 
