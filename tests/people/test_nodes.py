@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.people.house import PASSWORD
 from tests.people.server import Town, bearer, session_of
 from tests.support import raw
+from tests.support.node_changes import CHANGES
 from tests.support.nodes import Nodes
 from tests.support.postgres import Databases
 from tests.support.server import ServerProcess
@@ -118,3 +121,30 @@ def test_a_server_that_is_closed_on_one_node_is_closed_on_all(town: Town) -> Non
         finally:
             town.operator("PATCH", "/api/v1/settings", {"access": "open"})
         wait_until(lambda: late.post("/lobby", data={"message": "thank you"}).status_code < 300)
+
+
+def test_who_may_post_since_a_moment_ago_may_on_any_node(postgres: Databases, tmp_path: Path) -> None:
+    """In a room that another node has made, also where nobody has told of it yet; several messages keep their order."""
+    silent = (f"{CHANGES}:announce_nothing",)
+    with postgres.new() as url, Nodes(tmp_path / "node", url, "--rate-limits", "off", changes=silent) as running:
+        town = Town(running)
+        first, second = nodes(town)
+        owner = {"cookies": dict(town.owner.cookies), "headers": {"Origin": town.url}}
+        with first.client(**owner) as here, second.client(**owner) as there:
+            for number in range(3):
+                made = here.post("/api/v1/rooms", json={"title": f"Room {number}", "access": "private"})
+                room = made.json()["room"]
+                assert there.post(f"/{room}", data={"message": "hello"}).status_code < 300
+                here.post("/api/v1/rooms", json={"title": f"Other {number}", "access": "private"})
+            room = here.post("/api/v1/rooms", json={"title": "Ordered", "access": "private"}).json()["room"]
+            ops = [raw.ws_frame(json.dumps({"op": "send", "room": room, "text": str(n)}).encode()) for n in range(9)]
+            with Client.to(second.port) as client:
+                fields = [f"Cookie: parlour_session={town.owner.cookies['parlour_session']}", f"Origin: {town.url}"]
+                client.send(raw.head("GET", "/api/v1/stream", *fields, *raw.UPGRADE) + b"".join(ops))
+                assert client.read_until(b'"type":"ack"', 9).count(b'"type":"error"') == 0
+            texts = [event["text"] for event in here.get(f"/{room}?format=json").json()["events"] if "text" in event]
+            assert texts == [str(number) for number in range(9)]
+            outsider = second.client()
+            assert outsider.post(f"/{room}", data={"message": "let me in"}).status_code == 404
+            outsider.close()
+        town.close()

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache, partial
 
+from parlour.chat.ports import Store
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
@@ -164,6 +165,14 @@ class Policies:
         """The first event of a room that an actor is shown, if it may read it."""
         policy = self._rooms.get(room)
         return 1 if policy is None else first_seq(who(actor), policy)
+
+
+async def learn_newest(store: Store, policies: Policies, room: str) -> int:
+    """The newest seq of a room, with its policy learnt, where other nodes write to the store. Raises Refusal."""
+    head, policy_seq = await store.newest(room)
+    if policy_seq > policies.of(room).seq:
+        policies.learn(room, (await store.log(room)).policy)
+    return head
 
 
 def who(actor: Actor) -> Who:

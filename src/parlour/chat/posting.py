@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import Future
+from asyncio import Future, Task
+from collections.abc import Callable
+from functools import partial
 
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
-from parlour.chat.policies import Policies
+from parlour.chat.policies import Policies, learn_newest
 from parlour.chat.ports import Clock, OnAnswer, Store
 from parlour.core.actor import Actor
 from parlour.core.addresses import SITE, AddressBuckets, site_of
@@ -82,6 +84,8 @@ class Posting:
         self._policies = policies
         self._rates = rates
         self._new_rooms = new_rooms
+        self._unsure: dict[str, list[tuple[Callable[[], None], OnAnswer]]] = {}  # by room, while its policy is read
+        self._tasks: set[Task[None]] = set()
 
     def typing(self, actor: Actor, room: str, name: str | None) -> Author | None:
         """Who is typing, to be shown in a room; None when it has been shown often enough. Raises Refusal."""
@@ -93,14 +97,34 @@ class Posting:
         return None
 
     def post(
-        self, actor: Actor, room: str, text: str, done: OnAnswer, key: str | None = None, name: str | None = None
+        self,
+        actor: Actor,
+        room: str,
+        text: str,
+        done: OnAnswer,
+        key: str | None = None,
+        name: str | None = None,
+        *,
+        is_newest: bool = False,
     ) -> None:
         """Validate and queue a message; `done` is told of the durable event, or of a Refusal (see `Store.append`).
 
         `room` is canonical (`core.names.room_name`); `key` and `name` are as the client wrote them. Raises Refusal for
         what is wrong with the message or its sender; then nothing was stored, and `done` is not called.
+
+        Where other nodes write to the store, nobody is refused before the newest policy of the room is known;
+        `is_newest` says that it is.
         """
-        judged_at, judge = self._policies.judged(actor, "post", room)
+        if self._unsure and not is_newest and room in self._unsure:
+            self._when_sure(actor, room, text, done, key, name)
+            return
+        try:
+            judged_at, judge = self._policies.judged(actor, "post", room)
+        except Refusal:
+            if is_newest or not self._store.is_shared:
+                raise
+            self._when_sure(actor, room, text, done, key, name)
+            return
         author = self._guests.author(actor, name)
         payload = Message(check_text(text))
         checked = None if key is None else check_key(key)
@@ -122,6 +146,30 @@ class Posting:
                     raise
                 return
         self._store.append(draft, done)
+
+    def _when_sure(self, actor: Actor, room: str, text: str, done: OnAnswer, key: str | None, name: str | None) -> None:
+        """Post once the newest policy of a room is known: another node may have let the sender in a moment ago."""
+        post = partial(self.post, actor, room, text, done, key, name, is_newest=True)
+        waiting = self._unsure.setdefault(room, [])
+        waiting.append((post, done))
+        if len(waiting) == 1:
+            task = asyncio.create_task(self._make_sure(room))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _make_sure(self, room: str) -> None:
+        refusal: Refusal | None = None
+        try:
+            await learn_newest(self._store, self._policies, room)
+        except Refusal as refused:
+            refusal = refused
+        for post, done in self._unsure.pop(room):  # in the order in which they were sent
+            try:
+                if refusal is not None:
+                    raise refusal
+                post()
+            except Refusal as refused:
+                done(refused)
 
     def posted(
         self, actor: Actor, room: str, text: str, key: str | None = None, name: str | None = None

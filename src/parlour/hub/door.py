@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from parlour.chat.policies import Policies
+from parlour.chat.policies import Policies, learn_newest
 from parlour.chat.ports import Commit, DamagedEvents, RoomSummary
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
@@ -66,12 +66,7 @@ class Door:
     async def _newest(self, room: str) -> int:
         """The newest seq of a room, with its policy learnt; 0 where nobody else writes to it."""
         store = self._hub.store
-        if not store.is_shared:
-            return 0
-        head, policy_seq = await store.newest(room)
-        if policy_seq > self._policies.of(room).seq:
-            self._policies.learn(room, (await store.log(room)).policy)
-        return head
+        return await learn_newest(store, self._policies, room) if store.is_shared else 0
 
     async def after(
         self, actor: Actor, channel: Channel, seq: int, limit: int, max_bytes: int = PAGE_BYTES
