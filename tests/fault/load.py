@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -76,9 +77,9 @@ class Load:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def until(self, condition: Callable[[], bool]) -> None:
+    async def until(self, condition: Callable[[], bool], within_s: float = TIMEOUT_S) -> None:
         """Wait for a condition. Raises what a client died of, and TimeoutError."""
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(within_s):
             while not condition():
                 for task in self._tasks:
                     if task.done():
@@ -100,13 +101,18 @@ class Load:
         self.shared.stopping = True
         await self.until(lambda: all(task.done() for task in self._tasks[: len(self.senders)]))
 
-    async def rest(self) -> None:
-        """Fall silent, let all readers come to the heads; read all once more."""
+    async def rest(self, within_s: float | None = None) -> None:
+        """Fall silent, let all readers come to the heads; read all once more. Raises UnreadableLog.
+
+        With `within_s` readers that have not come so far by then stay where they are: the verdict says so.
+        """
         await self.fall_silent()
         log = await asyncio.to_thread(read_all, self.shared)
         self.shared.history.log = log
         heads = {entry.room: entry.seq for entry in log}
-        await self.until(lambda: all(reader.seen == heads.get(reader.room, 0) for reader in self.readers))
+        with suppress(TimeoutError) if within_s is not None else nullcontext():
+            are_there = lambda: all(reader.seen == heads.get(reader.room, 0) for reader in self.readers)  # noqa: E731
+            await self.until(are_there, TIMEOUT_S if within_s is None else within_s)
 
     def violations(self) -> list[Violation]:
         """Every invariant that the history breaks; a reader that was told to start again breaks the seventh."""
@@ -157,6 +163,13 @@ def read_pages(shared: Shared) -> Iterator[tuple[str, str, bytes]]:
             seq = decode_item(bytes(page.events[-1])).seq
 
 
+class UnreadableLog(Exception):
+    """The server does not give all of a log."""
+
+
 def _page(port: int, room: str, since: int) -> Page:
     target = f"/{room}?format=json&limit=1000&since={since}"
-    return decode_page(raw.body(raw.exchange(port, raw.head("GET", target, "Connection: close"))))
+    answer = raw.exchange(port, raw.head("GET", target, "Connection: close"))
+    if raw.status(answer) != 200:
+        raise UnreadableLog(raw.body(answer))
+    return decode_page(raw.body(answer))

@@ -11,19 +11,20 @@ from parlour.store.postgres.store import PostgresStore
 CHANGES = __name__
 
 
-def _tune(**values: Any) -> None:
+def tune(**values: Any) -> None:
+    """Give the store other numbers (`PostgresTuning`)."""
     defaults = PostgresStore.open.__func__.__kwdefaults__  # type: ignore[attr-defined]
     defaults["tuning"] = replace(defaults["tuning"], **values)
 
 
 def announce_nothing() -> None:
     """No other node hears of what this one commits: they find it when they look."""
-    _tune(announces=False)
+    tune(announces=False)
 
 
 def be_impatient() -> None:
     """Whatever stands still is given up after a second instead of ten or twenty."""
-    _tune(batch_s=1.0, look_s=0.2)
+    tune(batch_s=1.0, look_s=0.2)
     connect.SETTINGS["idle_in_transaction_session_timeout"] = "700"
     connect.SETTINGS["tcp_user_timeout"] = "1000"
     connect.CONNECT_S = 1.0
