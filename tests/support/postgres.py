@@ -64,8 +64,11 @@ def _new_directory(parent: str | None = None) -> Path:
 class PostgresProcess:
     """PostgreSQL with its files in a new directory, at a Unix socket there, and durable as by default."""
 
-    def __init__(self, *settings: str, at: Path | None = None) -> None:
-        """`settings` are such as `max_connections=50`; `at` is the directory, also of one that there is."""
+    def __init__(self, *settings: str, at: Path | None = None, copy_of: PostgresProcess | None = None) -> None:
+        """`settings` are such as `max_connections=50`; `at` is the directory, also of one that there is.
+
+        `copy_of` is one that runs, and is backed up to have its files.
+        """
         as_user: dict[str, Any] = {"user": _USER, "group": "nogroup", "extra_groups": []}
         self._as_user = as_user if os.geteuid() == 0 else {}
         self.process: subprocess.Popen[bytes] | None = None
@@ -74,7 +77,9 @@ class PostgresProcess:
         self._programs = _install_for_others(self.directory) / "bin"
         own = ("listen_addresses=", f"unix_socket_directories={self.directory}", "max_connections=200")
         self.options = [part for setting in (*own, *settings) for part in ("-c", setting)]
-        if not self.data.exists():
+        if copy_of is not None:
+            self._run("pg_basebackup", "-h", str(copy_of.directory), "-U", "postgres", "-c", "fast")
+        elif not self.data.exists():
             self._run("initdb", "-U", "postgres", "-E", "UTF8", "--locale=C", "-A", "trust", "-N")
 
     def url(self, database: str = "postgres") -> str:
