@@ -83,8 +83,8 @@ def _deployed(running: Nginx, port: int, site: str, asked: int, second: int) -> 
         ("limit_conn parlour_open 1024;", f"limit_conn parlour_open {OPEN};"),
         ("rate=100r/s;", "rate=1r/m;"),
         ("burst=2000 nodelay;", f"burst={asked} nodelay;"),
-        ("server 127.0.0.1:8080", f"server 127.0.0.1:{port}"),
-        *([("server 127.0.0.1:8081", f"server 127.0.0.1:{second}")] if second else []),
+        ("server node1:8080" if second else "server 127.0.0.1:8080", f"server 127.0.0.1:{port}"),
+        *([("server node2:8080", f"server 127.0.0.1:{second}")] if second else []),
         (
             "listen 443 ssl;",
             f"listen unix:{running.deployed}; listen {SITE}:{port}; listen [::1]:{port};"
