@@ -46,7 +46,7 @@ class Load:
     """Senders and readers of one running server. As a context manager it starts and ends them."""
 
     def __init__(self, port: int, seed: int, rooms: tuple[str, ...] = ROOMS) -> None:
-        epoch = _page(port, rooms[0], 0).epoch
+        epoch = page_after(port, rooms[0], 0).epoch
         self.shared = Shared(port, epoch, rooms)
         self.shared.is_up.set()
         kinds: list[type[Sender]] = [HttpSender] * HTTP_SENDERS + [WebSocketSender] * WEBSOCKET_SENDERS
@@ -145,20 +145,20 @@ class Load:
         return figures
 
 
-def read_all(shared: Shared) -> list[Entry]:
-    """The logs of all rooms, oldest first. Blocks."""
+def read_all(shared: Shared, port: int = 0) -> list[Entry]:
+    """The logs of all rooms, oldest first; by another port, if one is given. Blocks."""
     log: list[Entry] = []
-    for room, epoch, data in read_pages(shared):
+    for room, epoch, data in read_pages(shared, port):
         item = decode_item(data)
         log.append(Entry(room, epoch, item.seq, *content(item, data)))
     return log
 
 
-def read_pages(shared: Shared) -> Iterator[tuple[str, str, bytes]]:
+def read_pages(shared: Shared, port: int = 0) -> Iterator[tuple[str, str, bytes]]:
     """Room, epoch and JSON of every event, oldest first. Blocks."""
     for room in shared.rooms:
         seq = 0
-        while (page := _page(shared.port, room, seq)).events:
+        while (page := page_after(port or shared.port, room, seq)).events:
             yield from ((room, page.epoch, bytes(event)) for event in page.events)
             seq = decode_item(bytes(page.events[-1])).seq
 
@@ -167,7 +167,8 @@ class UnreadableLog(Exception):
     """The server does not give all of a log."""
 
 
-def _page(port: int, room: str, since: int) -> Page:
+def page_after(port: int, room: str, since: int) -> Page:
+    """A thousand events after `since`. Blocks. Raises UnreadableLog."""
     target = f"/{room}?format=json&limit=1000&since={since}"
     answer = raw.exchange(port, raw.head("GET", target, "Connection: close"))
     if raw.status(answer) != 200:

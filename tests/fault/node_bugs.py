@@ -39,7 +39,7 @@ _OVERWRITING = _BLIND_APPEND.replace(
       key = excluded.key, body = excluded.body, checksum = excluded.checksum)""",
 )
 
-ASLEEP_S = 0.5
+ASLEEP_S = 0.3
 """A node that has been away for so long has slept."""
 
 

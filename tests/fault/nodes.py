@@ -43,8 +43,8 @@ class Times(NamedTuple):
     """By how much a line is late."""
 
 
-IMPATIENT = Times((0.02, 0.3), (1.1, 1.6), (0.0, 0.06))
-"""For nodes that give up after a second (`node_changes.be_impatient`)."""
+IMPATIENT = Times((0.02, 0.2), (0.6, 0.9), (0.0, 0.06))
+"""For nodes that give up after half a second (`node_changes.be_impatient`)."""
 
 AS_SHIPPED = Times((0.02, 2.0), (11.0, 25.0), (0.0, 1.0))
 

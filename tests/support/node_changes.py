@@ -7,14 +7,19 @@ from typing import Any
 
 from parlour.store.postgres import connect, others, store
 from parlour.store.postgres.store import PostgresStore
+from parlour.work.erasing import Erasing
 
 CHANGES = __name__
 
 
 def tune(**values: Any) -> None:
     """Give the store other numbers (`PostgresTuning`)."""
-    defaults = PostgresStore.open.__func__.__kwdefaults__  # type: ignore[attr-defined]
-    defaults["tuning"] = replace(defaults["tuning"], **values)
+    function = PostgresStore.open.__func__  # type: ignore[attr-defined]
+    _default(function, "tuning", replace(function.__kwdefaults__["tuning"], **values))
+
+
+def _default(function: Any, name: str, value: object) -> None:
+    function.__kwdefaults__[name] = value
 
 
 def announce_nothing() -> None:
@@ -23,10 +28,11 @@ def announce_nothing() -> None:
 
 
 def be_impatient() -> None:
-    """Whatever stands still is given up after a second instead of ten or twenty."""
-    tune(batch_s=1.0, look_s=0.2)
-    connect.SETTINGS["idle_in_transaction_session_timeout"] = "700"
-    connect.SETTINGS["tcp_user_timeout"] = "1000"
+    """Whatever stands still is given up after half a second instead of ten or twenty."""
+    tune(batch_s=0.5, look_s=0.2)
+    connect.SETTINGS["idle_in_transaction_session_timeout"] = "400"
+    connect.SETTINGS["tcp_user_timeout"] = "500"
     connect.CONNECT_S = 1.0
-    others.TIMEOUT_S = 1.0
-    store.LEAD_TIMEOUT_S = 0.5
+    others.TIMEOUT_S = 0.5
+    store.LEAD_TIMEOUT_S = 0.3
+    _default(Erasing.__init__, "retry_s", 0.2)
