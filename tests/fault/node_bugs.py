@@ -20,7 +20,7 @@ from parlour.store.postgres import statements as sql
 from parlour.store.postgres.batch import EventLog
 from parlour.store.postgres.others import OtherNodes
 from parlour.store.postgres.store import PostgresStore
-from tests.support.node_changes import tune
+from tests.support.node_changes import put, tune
 
 BUGS = __name__
 
@@ -43,10 +43,6 @@ ASLEEP_S = 0.3
 """A node that has been away for so long has slept."""
 
 
-def _put(owner: Any, name: str, value: object) -> None:
-    setattr(owner, name, value)
-
-
 def number_without_the_lock() -> None:
     """A batch is numbered by what the node remembers of its rooms, and stored where there is a place."""
     assert _DROPPING.count("ON CONFLICT") == 1
@@ -66,7 +62,7 @@ def number_before_the_transaction() -> None:
         await asyncio.sleep(0.005)
         return await append(log, drafts, changes)
 
-    _put(EventLog, "_append_at_once", reserve)
+    put(EventLog, "_append_at_once", reserve)
 
 
 def show_before_the_commit() -> None:
@@ -83,8 +79,8 @@ def show_before_the_commit() -> None:
         CommitQueue._publish(stores[0], Outcome((), [Commit(room, events) for room, events in changes.added.items()]))
         return numbered
 
-    _put(PostgresStore, "__init__", remember)
-    _put(EventLog, "_number", show)
+    put(PostgresStore, "__init__", remember)
+    put(EventLog, "_number", show)
 
 
 def acknowledge_before_the_sync() -> None:
@@ -94,8 +90,8 @@ def acknowledge_before_the_sync() -> None:
     async def check(_: object) -> None:
         """Take whatever there is."""
 
-    _put(connect, "check", check)
-    _put(store, "check", check)
+    put(connect, "check", check)
+    put(store, "check", check)
 
 
 def look_at_nothing() -> None:
@@ -105,7 +101,7 @@ def look_at_nothing() -> None:
     async def trust(self: OtherNodes, _connection: object) -> None:
         self._read_at = self._time()
 
-    _put(OtherNodes, "_look", trust)
+    put(OtherNodes, "_look", trust)
 
 
 def believe_announcements() -> None:
@@ -117,17 +113,17 @@ def believe_announcements() -> None:
         await handle(self, connection, rows)
         self._after = max([self._after, *(row[0] for row in rows)])
 
-    _put(OtherNodes, "_handle", believe)
+    put(OtherNodes, "_handle", believe)
 
 
 def _lose_announcements() -> None:
     announce, random = OtherNodes.announce, Random(1)
 
-    def lossy(self: OtherNodes, position: int) -> None:
+    def lossy(*arguments: Any) -> None:
         if random.random() < 0.5:
-            announce(self, position)
+            announce(*arguments)
 
-    _put(OtherNodes, "announce", lossy)
+    put(OtherNodes, "announce", lossy)
 
 
 def go_on_after_sleep() -> None:
@@ -141,4 +137,4 @@ def go_on_after_sleep() -> None:
         sql.APPEND = _OVERWRITING if time.monotonic() - at > ASLEEP_S else statement
         return await append(log, drafts, changes)
 
-    _put(EventLog, "_append_at_once", late)
+    put(EventLog, "_append_at_once", late)

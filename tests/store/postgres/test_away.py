@@ -16,7 +16,7 @@ from parlour.store.postgres.store import PostgresStore
 from tests.contract.conftest import listen, seqs
 from tests.support.lines import Lines, Spoil, Way
 from tests.support.postgres import PostgresProcess
-from tests.support.stores import append, draft, open_postgres
+from tests.support.stores import append, draft, open_postgres, redact
 from tests.support.timeout import TIMEOUT_S
 
 
@@ -136,7 +136,8 @@ async def test_a_commit_whose_answer_is_lost_is_unknown_and_found_out(
             async with opened(line.database) as store:
                 await append(store, draft("first"))
                 await append(store, draft("second"))
-                heard = listen(store)
+                heads: list[tuple[str, int]] = []
+                store.on_head(lambda room, seq: heads.append((room, seq)))
                 line.swallows_after = b"COMMIT" if is_in_steps else b"key-0001"
                 sent = draft("third", "new" if is_in_steps else "lobby", key="key-0001")
                 answer = append(store, sent)
@@ -145,11 +146,64 @@ async def test_a_commit_whose_answer_is_lost_is_unknown_and_found_out(
                 with pytest.raises(Refusal, match="outcome_unknown"):
                     await answer
                 await until_ready(store)
-                assert [(commit.room, seqs(commit.events)) for commit in heard] == [
-                    (sent.room, [1 if is_in_steps else 3])
-                ]
+                assert heads == [(sent.room, 1 if is_in_steps else 3)]
                 assert (await append(store, sent)).replay
                 assert (await append(store, draft("fourth"))).seq == (3 if is_in_steps else 4)
+    finally:
+        server.sql("DROP DATABASE away2 WITH (FORCE)")
+
+
+@pytest.mark.parametrize("is_in_steps", [False, True])
+async def test_what_another_node_removes_before_the_outcome_is_known_is_not_shown(
+    server: PostgresProcess, is_in_steps: bool
+) -> None:
+    """It was stored all the same: readers are told where the room ends, and find what stands in its place."""
+    server.sql("CREATE DATABASE away2")
+    try:
+        with Line(server) as line:
+            async with opened(line.database) as store, opened(server.url("away2")) as other:
+                await append(store, draft("first"))
+                heads: dict[str, int] = {}
+                store.on_head(heads.__setitem__)
+                heard = listen(store)
+                line.swallows_after = b"COMMIT" if is_in_steps else b"key-0001"
+                sent = draft("second", "new" if is_in_steps else "lobby", key="key-0001")
+                answer = append(store, sent)
+                assert await asyncio.to_thread(line.swallowed.wait, TIMEOUT_S)
+                seq = 1 if is_in_steps else 2
+                tombstone = await other.run(redact(sent.room, seq))
+                line.cut()
+                with pytest.raises(Refusal, match="outcome_unknown"):
+                    await answer
+                await until_ready(store)
+                assert heads == {sent.room: seq}
+                assert heard == []
+                assert (await store.after(sent.room, seq - 1, 9)) == [tombstone]
+    finally:
+        server.sql("DROP DATABASE away2 WITH (FORCE)")
+
+
+async def test_what_is_stored_after_it_was_given_up_is_shown_too(server: PostgresProcess) -> None:
+    """A statement that a dead line has kept arrives when the node has another connection, and had looked."""
+    server.sql("CREATE DATABASE away2")
+    try:
+        with Line(server) as line:
+            async with opened(line.database, batch_s=0.3, look_s=0.1) as store:
+                for text in ("first", "second"):  # each takes another statement, which is prepared from then on
+                    await append(store, draft(text))
+                store.follow()
+                heads: dict[str, int] = {}
+                store.on_head(heads.__setitem__)
+                line.forget()
+                with pytest.raises(Refusal, match="outcome_unknown"):
+                    await append(store, draft("third"))
+                await until_ready(store)
+                assert heads == {}
+                line.go_on()
+                async with asyncio.timeout(TIMEOUT_S):
+                    while heads != {"lobby": 3}:
+                        await asyncio.sleep(0.01)
+                assert (await append(store, draft("fourth"))).seq == 4
     finally:
         server.sql("DROP DATABASE away2 WITH (FORCE)")
 

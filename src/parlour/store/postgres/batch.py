@@ -25,7 +25,7 @@ from parlour.store.changes import Changes, Item, Outcome, failed_transaction
 from parlour.store.checksums import checksum, room_crc
 from parlour.store.policy_columns import columns_of, policy_of
 from parlour.store.postgres import statements as sql
-from parlour.store.postgres.connect import GONE
+from parlour.store.postgres.connect import GONE, ConnectionLost
 from parlour.store.postgres.identity import Kept
 from parlour.store.postgres.keys import StoredKeys, answer_of, key_of, stored_keys
 from parlour.store.postgres.pages import page
@@ -34,7 +34,6 @@ from parlour.store.postgres.ranges import Kind, ranges_of, read_ranges
 from parlour.store.postgres.rows import Rows
 from parlour.store.postgres.tables import run_query
 from parlour.store.postgres.tuning import DEFAULT, PostgresTuning
-from parlour.store.postgres.unknown_outcome import ConnectionLost, Doubt
 from parlour.store.recent import RoomHead
 from parlour.store.room_end import RoomEnd
 from parlour.store.rules import ERASE_LOOKS_AT, expired, judged_again, time_of_next
@@ -52,12 +51,16 @@ class EventLog:
         node: str,
         published: PublishedServerLog,
         tuning: PostgresTuning = DEFAULT,
+        position: int = 0,
     ) -> None:
-        """`node` is what this node is called among others, `published` how far it has published the server's log."""
+        """`node` is what this node is called among others, `published` how far it has published the server's log.
+
+        `position` is one that no later commit of this node has.
+        """
         self._tuning = tuning
         self._connection = connection
         self._node = node
-        self.position = 0  # of this node's newest commit
+        self.position = position  # of this node's newest commit, or before it
         self._published = published
         self._are_settings_old = False
         self._seed, self._offset = kept.seed, kept.offset
@@ -94,7 +97,7 @@ class EventLog:
         except BaseException as error:
             self._rooms.clear()
             if isinstance(error, GONE):
-                raise ConnectionLost(None) from error
+                raise ConnectionLost(is_unknown=False) from error
             raise
 
     def _are_plain(self, items: Sequence[Item]) -> TypeGuard[Sequence[Draft]]:
@@ -129,7 +132,7 @@ class EventLog:
         except asyncpg.UniqueViolationError:
             pass
         except GONE as error:
-            raise ConnectionLost(Doubt(outcome, None, rows.first())) from error
+            raise ConnectionLost(is_unknown=True) from error
         self._rooms.clear()
         await self._load_rooms(rooms)
         return None
@@ -160,8 +163,7 @@ class EventLog:
         try:
             await execute("COMMIT")
         except GONE as error:
-            number = None if position is None else position - self._offset
-            raise ConnectionLost(Doubt(outcome, number, None)) from error
+            raise ConnectionLost(is_unknown=True) from error
         self.position = position or self.position
         return outcome
 

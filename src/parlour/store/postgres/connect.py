@@ -93,3 +93,11 @@ async def check(connection: asyncpg.Connection[Any]) -> None:
         raise StoreError(
             "The user may not make tables here: GRANT CREATE, USAGE ON SCHEMA public, or give it a database of its own."
         )
+
+
+class ConnectionLost(Exception):
+    """The connection is gone. `is_unknown` says whether the batch that was under way may be stored."""
+
+    def __init__(self, *, is_unknown: bool) -> None:
+        super().__init__("the connection is gone")
+        self.is_unknown = is_unknown

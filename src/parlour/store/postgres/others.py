@@ -90,10 +90,11 @@ class OtherNodes:
         self._is_connected = False  # else nobody could be told, and need not be
         self.task: Task[None] | None = None
 
-    async def begin(self, connection: asyncpg.Connection[Any]) -> None:
-        """Note where the log of commits ends. Raises asyncpg.PostgresError."""
+    async def begin(self, connection: asyncpg.Connection[Any]) -> int:
+        """Note where the log of commits ends, and give that position. Raises asyncpg.PostgresError."""
         self._after = await connection.fetchval(sql.POSITION, self._kept.offset)
         self._read_at = self._time()
+        return self._after
 
     def is_hearing(self) -> bool:
         """Whether the database has answered not long ago."""
@@ -154,6 +155,15 @@ class OtherNodes:
         """Tell of all that has been committed by now. Raises Refusal, asyncpg.PostgresError."""
         await self._handle(connection, await connection.fetch(sql.COMMITS_SEEN, self._after, self._node))
 
+    async def renamed(self, connection: asyncpg.Connection[Any], before: str, node: str, after: int) -> None:
+        """This node commits as `node` from here on: tell of what it did as `before` after a position.
+
+        What becomes of that later is told as if another node had done it. Raises Refusal, asyncpg.PostgresError.
+        """
+        self._node = node
+        if ranges := self._ranges(await connection.fetch(sql.COMMITS_OF, after, before)):
+            await self._tell_of(connection, ranges)
+
     async def _tell(self, connection: asyncpg.Connection[Any]) -> None:
         own, self._own = self._own, []
         while own:
@@ -190,16 +200,20 @@ class OtherNodes:
 
     async def _handle(self, connection: asyncpg.Connection[Any], rows: Sequence[Any]) -> None:
         """Tell what commits have changed. Where two reads overlap it is told twice, which changes nothing."""
-        ranges: list[Range] = []
         fresh = [row for row in rows if row[0] > self._after and row[0] not in self._handled]
-        for position, crc, body in fresh:
+        if ranges := self._ranges(fresh):
+            await self._tell_of(connection, ranges)
+        self._handled.update(row[0] for row in fresh)  # not before: what fails is done again, which changes nothing
+
+    def _ranges(self, rows: Sequence[Any]) -> list[Range]:
+        """What commits have changed; those that are damaged are logged."""
+        ranges: list[Range] = []
+        for position, crc, body in rows:
             if crc != checksum(self._commits_crc, 0, body):
                 _log.error("commit %d is damaged: this node does not learn what another one has changed", position)
                 continue
             ranges += read_ranges(body)
-        if ranges:
-            await self._tell_of(connection, ranges)
-        self._handled.update(row[0] for row in fresh)  # not before: what fails is done again, which changes nothing
+        return ranges
 
     async def _tell_of(self, connection: asyncpg.Connection[Any], ranges: Sequence[Range]) -> None:
         await self._learn_names(connection, {number for number, *_ in ranges})

@@ -35,7 +35,3 @@ class Rows:
             *(self._ids, self._times, self._authors, self._keys),
             *(self._bodies, self._checksums, self._types, self._refs),
         )  # type: ignore[return-value]  # lists are invariant
-
-    def first(self) -> tuple[int, bytes]:
-        """The id and the bytes of the first event."""
-        return self._ids[0], self._bodies[0]

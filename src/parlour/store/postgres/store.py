@@ -27,14 +27,13 @@ from parlour.store.errors import Damaged, StoreError
 from parlour.store.postgres import pages
 from parlour.store.postgres import statements as sql
 from parlour.store.postgres.batch import EventLog
-from parlour.store.postgres.connect import GONE, check, connect, open_connection
+from parlour.store.postgres.connect import GONE, ConnectionLost, check, connect, open_connection
 from parlour.store.postgres.identity import Kept, identity_of, read_identity
 from parlour.store.postgres.migrate import migrate
 from parlour.store.postgres.others import OtherNodes
 from parlour.store.postgres.published import PublishedServerLog
 from parlour.store.postgres.readers import Readers
 from parlour.store.postgres.tuning import DEFAULT, PostgresTuning
-from parlour.store.postgres.unknown_outcome import ConnectionLost, Doubt
 from parlour.store.recent import RecentRooms, RoomHead
 
 _log = logging.getLogger("parlour.store")
@@ -74,7 +73,8 @@ class PostgresStore(CommitQueue):
         self.epoch, self.secret = kept.epoch, kept.secret
         self._url, self._kept = url, kept
         self._connection: asyncpg.Connection[Any] = connection
-        self._node, self._on_fatal = node, on_fatal
+        self._first_name = self._node = node
+        self._on_fatal = on_fatal
         self._tuning = tuning
         self._published = PublishedServerLog()
         self._events = EventLog(connection, kept, node, self._published, tuning)
@@ -83,7 +83,7 @@ class PostgresStore(CommitQueue):
         self._leads: set[str] = set()  # pieces of work that this node alone does
         self._readers = readers
         self._recent = RecentRooms(tuning.rooms_listed)
-        self._doubt: Doubt | None = None
+        self._lines = 0  # to the database, one after the other
         self._loop: AbstractEventLoop = asyncio.get_running_loop()
         self._timer: TimerHandle | None = None
         self._turn = asyncio.Lock()  # of the connection: it carries out one thing at a time
@@ -126,7 +126,7 @@ class PostgresStore(CommitQueue):
     async def _begin(self) -> None:
         self._watch(self._connection)
         await self._events.load_settings()
-        await self._others.begin(self._connection)
+        self._events.position = await self._others.begin(self._connection)
         self._published.seq = (await pages.log_of(self._connection, SERVER_LOG)).head_seq
 
     def _watch(self, connection: asyncpg.Connection[Any]) -> None:
@@ -268,11 +268,8 @@ class PostgresStore(CommitQueue):
     def _lost(self, batch: Batch, lost: ConnectionLost) -> None:
         """Answer a batch whose connection was lost, refuse what is queued, and begin to reconnect."""
         self._connection.terminate()
-        self._doubt = lost.doubt
-        if lost.doubt is None:
-            answers = [after_failure(item) for item in batch.items]
-        else:
-            answers = [Refusal("outcome_unknown", retry_after=1) for _ in batch.items]
+        unknown = Refusal("outcome_unknown", retry_after=1)
+        answers = [unknown if lost.is_unknown else after_failure(item) for item in batch.items]
         log.event(_log, "database_away", log.ERROR, at=without_password(self._url), reason=lost.__cause__ or lost)
         self._away()
         self.delivered(Outcome(answers))
@@ -307,36 +304,25 @@ class PostgresStore(CommitQueue):
         try:
             await check(connection)
             async with connection.transaction():
-                # Nothing of ours runs any more once the gate is ours: what was lost is stored by now, or never.
+                # Nothing of ours runs any more once the gate is ours. What comes late all the same, over a line that
+                # stood still, is not ours any more: this node has another name then.
                 await connection.execute(sql.LOCK_GATE)
                 if await read_identity(connection) != self._kept:
                     raise StoreError("Another database is there now, or a copy: restart the server.")
-                outcome = await self._outcome_in_doubt(connection)
-            events = EventLog(connection, self._kept, self._node, self._published, self._tuning)
+            self._lines += 1
+            node = f"{self._first_name}.{self._lines}"
+            await self._others.renamed(connection, self._node, node, self._events.position)
+            position = await connection.fetchval(sql.POSITION, self._kept.offset)
+            events = EventLog(connection, self._kept, node, self._published, self._tuning, position)
             await events.load_settings()
         except BaseException:
             connection.terminate()
             raise
-        self._connection, self._events, self._doubt = connection, events, None
+        self._connection, self._events, self._node = connection, events, node
         self._watch(connection)
         self._leads.clear()
-        if outcome is not None:
-            self._publish(outcome)
         if self._closing is None:
             self.recovered()
-
-    async def _outcome_in_doubt(self, connection: asyncpg.Connection[Any]) -> Outcome | None:
-        """What the batch in doubt has changed; None if there is none, or it is not stored."""
-        if self._doubt is None:
-            return None
-        outcome, transaction, event = self._doubt
-        is_stored = False
-        if transaction is not None:
-            status = await connection.fetchval("SELECT pg_xact_status($1::text::xid8)", str(transaction))
-            is_stored = status == "committed"
-        elif event is not None:
-            is_stored = bool(await connection.fetchval("SELECT body = $2 FROM events WHERE id = $1", *event))
-        return outcome if is_stored else None
 
     def _publish(self, outcome: Outcome) -> None:
         self._recent.add(outcome.heads)
