@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
@@ -42,32 +42,37 @@ GRACE_S = 10.0
 def run(settings: Settings) -> int:
     """Serve with as many nodes as the settings say until a signal ends it. Returns the exit code of the process."""
     try:
-        with _opened(settings) as opened:
-            return asyncio.run(Supervisor(settings, opened).run())
+        with _opened(settings) as (opened, sockets):
+            return asyncio.run(Supervisor(settings, opened, sockets.close).run())
     except (ListenError, StoreError) as error:
         STDERR.write(f"parlour: {error}\n")
         return EXIT_CANNOT_START
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[Opened]:
-    """The ports, the directory and its sockets are held as long as this lasts. Raises ListenError, StoreError."""
+def _opened(settings: Settings) -> Iterator[tuple[Opened, ExitStack]]:
+    """The sockets with what closes them, and the directory held for as long as this lasts.
+
+    Raises ListenError, StoreError.
+    """
     with ExitStack() as stack:
+        sockets = stack.enter_context(ExitStack())
         listeners = open_listeners(settings.host, settings.port, settings.unix_socket, hold=True)
         for listener in listeners:
-            stack.callback(listener.close)
+            sockets.callback(listener.close)
         stack.callback(hold_directory(settings.data).release)
         operator = operator_socket(settings.data)
         if operator is not None:
-            stack.callback(operator.close)
-        yield Opened(listeners, operator)
+            sockets.callback(operator.close)
+        yield Opened(listeners, operator), sockets
 
 
 class Supervisor:
     """The nodes, each in a task of its own. As `signals.Told` it passes on what it is told."""
 
-    def __init__(self, settings: Settings, opened: Opened) -> None:
-        self._settings, self._opened = settings, opened
+    def __init__(self, settings: Settings, opened: Opened, close: Callable[[], None]) -> None:
+        """`close` closes what is opened."""
+        self._settings, self._opened, self._close = settings, opened, close
         self._shares = replace(settings, limits=share_of(settings.limits, settings.processes))
         self._first_owner = FirstOwner(SystemIds().secret(), SystemClock().now_ms() + OWNER_MS)
         self._running: dict[int, Process] = {}
@@ -91,9 +96,7 @@ class Supervisor:
             self._kill_after(GRACE_S)
             return
         self._stopping.set()
-        for listener in (*self._opened.listeners, self._opened.operator):
-            if listener is not None:
-                listener.close()  # what nodes still accept from, they close themselves
+        self._close()  # what nodes still accept from, they close themselves
         self._tell(STOP)
         self._kill_after(self._settings.limits.drain_s + GRACE_S)
 

@@ -94,6 +94,8 @@ def test_a_node_that_is_told_to_end_sends_its_people_to_the_others(server: Proce
         server.await_start(1, 2)
         post(server, "one was told to end")
         readers[2].read_until(b"one was told to end")
+    with server.operator() as operator:
+        assert operator.get("/healthz").status_code == 200, "its end takes no socket from the others"
 
 
 def test_nobody_else_gets_the_port_while_all_nodes_are_gone(server: Processes) -> None:
@@ -140,7 +142,8 @@ def test_a_stop_says_goodbye_on_all_nodes_and_leaves_nothing_behind(server: Proc
 def test_a_second_signal_cuts_off_who_is_left_on_all_nodes(server: Processes) -> None:
     with ExitStack() as stack:
         for client in server.on_each(stack, GET, b"ok").values():
-            client.send(raw.head("POST", "/lobby", "Content-Length: 100") + b"unfinished")
+            client.send(raw.head("POST", "/lobby", "Content-Length: 100", "Expect: 100-continue"))
+            client.read_until(b" 100 Continue")  # the node has read that there is more to come
         os.kill(server.pid, signal.SIGTERM)
         wait_for_log(server, " stopping node=", 2)
         os.kill(server.pid, signal.SIGTERM)
@@ -287,6 +290,7 @@ def test_what_keeps_all_nodes_from_starting_is_said_once(tmp_path: Path, postgre
         assert reason in line
 
 
+@pytest.mark.long
 def test_a_node_that_cannot_start_again_is_tried_for_ever_while_others_serve(tmp_path: Path) -> None:
     own = PostgresProcess().start()
     try:

@@ -106,10 +106,8 @@ def open_listeners(
 
 async def accept_on(listener: Listener, factory: Callable[[], asyncio.Protocol]) -> asyncio.AbstractServer:
     """Accept connections on the running loop until the server is closed; the listener is to be closed after that."""
-    loop = asyncio.get_running_loop()
-    if listener.path is not None:
-        return await loop.create_unix_server(factory, sock=listener.sock, backlog=BACKLOG)
-    return await loop.create_server(factory, sock=listener.sock, backlog=BACKLOG)
+    # Also for a Unix socket: from Python 3.13 on create_unix_server would remove its file at the end, whoever's it is.
+    return await asyncio.get_running_loop().create_server(factory, sock=listener.sock, backlog=BACKLOG)
 
 
 def _inherited_listeners(environ: MutableMapping[str, str]) -> list[Listener]:
