@@ -315,6 +315,9 @@ async def test_streams_opened_with_a_password_end_with_it(house: House) -> None:
 async def test_an_account_has_a_bounded_number_of_bots(house: House) -> None:
     browser = await house.signed_in(await house.person("alice"))
     for number in range(MAX_BOTS):
-        await house.accounts.make_bot(browser, f"deploy{number}", "")
+        bot = await house.accounts.make_bot(browser, f"deploy{number}", "")
+    await refused("forbidden", house.accounts.make_bot(browser, "one-more", ""))
+    await house.deletions.delete(OPERATOR, bot, "keep")
+    await house.accounts.make_bot(browser, "another", "")
     await refused("forbidden", house.accounts.make_bot(browser, "one-more", ""))
     await house.accounts.make_bot(await house.signed_in(await house.person("bob")), "one-more", "")

@@ -20,7 +20,7 @@ from parlour.chat.server_log import append_to_log, by, end_invitations
 from parlour.chat.sign_ins import renew
 from parlour.chat.tables.accounts import (
     ADD_ACCOUNT,
-    ALL_BOTS_OF,
+    BOTS_NOT_DELETED,
     BOTS_OF,
     FORMER_NAMES_OF,
     OWNERS,
@@ -142,7 +142,7 @@ class Accounts:
 
     def _add(self, actor: Actor, account: Account, hashed: str | None) -> Transaction[Account]:
         yield from require_unchanged(actor)
-        if account.owner is not None and len((yield ALL_BOTS_OF(account.owner))) >= MAX_BOTS:
+        if account.owner is not None and len((yield BOTS_NOT_DELETED(account.owner))) >= MAX_BOTS:
             raise Refusal("forbidden", f"An account has at most {MAX_BOTS} bots.")
         like = yield from free_look(account.name, account.id, "name")
         look = yield from free_look(account.display, account.id, "display")
