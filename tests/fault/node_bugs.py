@@ -13,6 +13,7 @@ from typing import Any
 
 from parlour.chat.ports import Commit
 from parlour.core.event import Draft
+from parlour.hub.reader import Reader
 from parlour.store.changes import Changes, Outcome
 from parlour.store.commit_queue import CommitQueue
 from parlour.store.postgres import connect, store
@@ -138,3 +139,12 @@ def go_on_after_sleep() -> None:
         return await append(log, drafts, changes)
 
     put(EventLog, "_append_at_once", late)
+
+
+def show_what_comes_after_removal() -> None:
+    """Live readers go on whatever the policy of their room says."""
+
+    def ignore(self: Reader, room: str) -> None:
+        pass
+
+    put(Reader, "policy_changed", ignore)

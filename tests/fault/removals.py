@@ -1,11 +1,13 @@
-"""Bots that read a private room until they are removed from it, and whose messages are removed with their account.
+"""Bots that read and write in a private room until they are removed from it, and then deleted with what they said.
 
-What they are shown is judged on the log of the room as it is in the end: nothing behind the event that removes them.
+What they were shown and what is stored of them is judged on the log as it is in the end: nothing is behind the event
+that has removed them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
 
@@ -63,17 +65,17 @@ class Removals:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def rest(self) -> None:
-        """Bring the last stay to its end, and wait until no bot reads any more."""
+        """Bring the last stay to its end, and wait until no bot reads any more. Raises TimeoutError."""
         self._is_stopping = True
         assert self._task is not None
-        async with asyncio.timeout(TIMEOUT_S):
-            await self._task
-            for stay in self.stays:
-                await asyncio.gather(*stay.sessions)
+        await asyncio.wait_for(self._task, TIMEOUT_S)
+        sessions = [session for stay in self.stays for session in stay.sessions]
+        await asyncio.wait_for(asyncio.gather(*sessions), TIMEOUT_S)
 
     async def _run(self) -> None:
         options: dict[str, Any] = {"base_url": f"http://127.0.0.1:{self._port}", "timeout": ANSWER_S, "verify": False}
         async with httpx.AsyncClient(**options) as http:
+            await self._stay(http)
             while not self._is_stopping:
                 await self._stay(http)
 
@@ -93,9 +95,24 @@ class Removals:
         for number in range(2):
             await self._say(http, room, f"{SAID} {number}", token)
             await self._say(http, room, f"to all, {number}")
+        talking = asyncio.create_task(self._talk(http, room, token))
+        stay.sessions.append(talking)
         await self._ask(http, "DELETE", place, also=404)
         await self._say(http, room, BEHIND)
+        await talking
         await self._ask(http, "DELETE", f"/api/v1/accounts/{bot}?messages=remove", also=404)
+
+    async def _talk(self, http: httpx.AsyncClient, room: str, token: dict[str, str]) -> None:
+        """Say something as the bot until it may not any more."""
+        for number in itertools.count():
+            path = f"/api/v1/rooms/{room}/messages/talk-{number:04}"
+            try:
+                answer = await http.put(path, json={"text": f"{SAID}, again"}, headers=token)
+            except httpx.TransportError:
+                continue
+            if answer.status_code in (401, 404):
+                return
+            await asyncio.sleep(BACKOFF_S)
 
     async def _say(
         self, http: httpx.AsyncClient, room: str, text: str, who: dict[str, str] | None = None
@@ -167,9 +184,10 @@ class Removals:
             if any(page != pages[0] for page in pages):
                 yield f"nodes do not agree on {stay.room}"
             _, begun, *removed = [event["seq"] for event in pages[0] if event["type"] == "member"]  # first the owner
-            behind = {seq for seq in stay.shown if removed and seq > removed[0]}
-            if len(removed) != 1 or behind:
-                yield f"{stay.bot} was in {stay.room} from {begun} to {removed}, and shown {sorted(behind)}"
+            said = {event["seq"] for event in pages[0] if event["type"] == "redacted"}
+            behind = {seq for seq in stay.shown | said if removed and seq > removed[0]}
+            if len(removed) != 1 or behind or not said:
+                yield f"{stay.bot} was in {stay.room} from {begun} to {removed}, and shown or has said {sorted(behind)}"
 
     def until_erased(self) -> None:
         """Wait until no node shows what the bots have said. Blocks."""

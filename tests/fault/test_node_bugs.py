@@ -11,6 +11,7 @@ import pytest
 from tests.fault.load import ROOMS, Load, UnreadableLog
 from tests.fault.node_bugs import BUGS
 from tests.fault.nodes import IMPATIENT, Faults, World
+from tests.fault.removals import Removals
 from tests.support.node_changes import CHANGES
 from tests.support.postgres import PostgresProcess
 
@@ -69,3 +70,12 @@ async def one_round(world: World, faults: Faults, fault: str, number: int) -> se
         except UnreadableLog:
             return {"I4"}
         return {violation.invariant for violation in load.violations()}
+
+
+async def test_a_reader_that_goes_on_after_removal_is_found(tmp_path: Path, server: PostgresProcess) -> None:
+    """By those who are removed while nodes fail: nothing has to fail for it."""
+    changes = (f"{CHANGES}:be_impatient", f"{BUGS}:show_what_comes_after_removal")
+    with World(tmp_path, server, "after_removal", 1, changes) as world:
+        async with Removals(world) as removals:
+            await removals.rest()
+        assert "shown or has said" in "".join(removals.wrong())
