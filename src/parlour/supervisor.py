@@ -15,7 +15,7 @@ from parlour.chat.invitations import OWNER_MS, FirstOwner
 from parlour.clock import SystemClock, SystemIds
 from parlour.config import Settings
 from parlour.core.limits import share_of
-from parlour.log import ERROR, WARNING, event
+from parlour.log import ERROR, INFO, WARNING, event
 from parlour.net.listener import ListenError, Opened, beside, open_listeners
 from parlour.net.operator_socket import operator_socket
 from parlour.outlet import STDERR, STDOUT
@@ -34,6 +34,9 @@ AGAIN_S = (0.0, 1.0, 2.0, 5.0, 10.0)
 
 STABLE_S = 60.0
 """One that has served for so long begins with the first time again."""
+
+_TOLD = "told to end"
+"""By SIGTERM, to this node alone: that is no failure."""
 
 GRACE_S = 10.0
 """A node that should have ended so long ago stands still, and is killed. What it acknowledged is on disk."""
@@ -124,9 +127,9 @@ class Supervisor:
                 return
             if asyncio.get_running_loop().time() - began > STABLE_S:
                 failures = 0
-            again_s = AGAIN_S[min(failures, len(AGAIN_S) - 1)]
-            failures += 1
-            event(_log, "node_ended", ERROR, node=number, reason=reason, again_s=again_s)
+            again_s = 0.0 if reason == _TOLD else AGAIN_S[min(failures, len(AGAIN_S) - 1)]
+            failures += reason != _TOLD
+            event(_log, "node_ended", INFO if reason == _TOLD else ERROR, node=number, reason=reason, again_s=again_s)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), again_s)
 
@@ -176,7 +179,7 @@ class Supervisor:
             self._code = max(self._code, code)
         if isinstance(answer, CannotStart):
             return answer.reason
-        return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        return _TOLD if code == 0 else f"killed by signal {-code}" if code < 0 else f"exit code {code}"
 
     def _ready(self, number: int, banner: list[str]) -> None:
         """Say where the server listens once all nodes do."""

@@ -96,6 +96,7 @@ def test_a_node_that_is_told_to_end_sends_its_people_to_the_others(server: Proce
         readers[2].read_until(b"one was told to end")
     with server.operator() as operator:
         assert operator.get("/healthz").status_code == 200, "its end takes no socket from the others"
+    assert 'INFO    node_ended node=1 reason="told to end" again_s=0.0' in server.log
 
 
 def test_nobody_else_gets_the_port_while_all_nodes_are_gone(server: Processes) -> None:
