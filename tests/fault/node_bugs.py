@@ -16,7 +16,7 @@ from parlour.core.event import Draft
 from parlour.hub.reader import Reader
 from parlour.store.changes import Changes, Outcome
 from parlour.store.commit_queue import CommitQueue
-from parlour.store.postgres import connect, store
+from parlour.store.postgres import batch, connect, numbering, store
 from parlour.store.postgres import statements as sql
 from parlour.store.postgres.batch import EventLog
 from parlour.store.postgres.others import OtherNodes
@@ -68,20 +68,20 @@ def number_before_the_transaction() -> None:
 
 def show_before_the_commit() -> None:
     """Readers are shown an event when it has a number, before it is stored."""
-    make, number = PostgresStore.__init__, EventLog._number
+    make, number = PostgresStore.__init__, numbering.number_drafts
     stores: list[PostgresStore] = []
 
     def remember(self: PostgresStore, *arguments: Any) -> None:
         stores.append(self)
         make(self, *arguments)
 
-    def show(log: EventLog, drafts: Sequence[Draft], changes: Changes) -> Any:
-        numbered = number(log, drafts, changes)
+    def show(drafts: Sequence[Draft], changes: Changes, *rest: Any) -> Any:
+        numbered = number(drafts, changes, *rest)
         CommitQueue._publish(stores[0], Outcome((), [Commit(room, events) for room, events in changes.added.items()]))
         return numbered
 
     put(PostgresStore, "__init__", remember)
-    put(EventLog, "_number", show)
+    put(batch, "number_drafts", show)
 
 
 def acknowledge_before_the_sync() -> None:
@@ -130,15 +130,18 @@ def _lose_announcements() -> None:
 def go_on_after_sleep() -> None:
     """A node that wakes stores the batch in its hand where it had numbered it, and never gives one up."""
     tune(batch_s=600.0)
-    append, statement = EventLog._append_at_once, sql.APPEND
+    append, statement = EventLog._append_plain, sql.APPEND
 
-    async def late(log: EventLog, drafts: Sequence[Draft], changes: Changes) -> Outcome | None:
+    async def late(log: EventLog, drafts: Sequence[Draft], now_ms: int) -> Outcome | None:
         at = time.monotonic()
         await asyncio.sleep(0.02)
-        sql.APPEND = _OVERWRITING if time.monotonic() - at > ASLEEP_S else statement
-        return await append(log, drafts, changes)
+        if time.monotonic() - at > ASLEEP_S:
+            sql.APPEND = _OVERWRITING
+            return await log._append_at_once(drafts, Changes(now_ms))
+        sql.APPEND = statement
+        return await append(log, drafts, now_ms)
 
-    put(EventLog, "_append_at_once", late)
+    put(EventLog, "_append_plain", late)
 
 
 def show_what_comes_after_removal() -> None:

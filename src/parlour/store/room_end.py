@@ -19,3 +19,4 @@ class RoomEnd:
     crc: int
     policy: Policy = NO_POLICY
     policy_seq: int = 0  # that of `policy`, at hand because every draft asks for it
+    is_contended: bool = False  # when this node last wrote to it, another one had written since the time before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import asyncpg
@@ -125,30 +125,29 @@ async def test_a_line_that_stands_still_is_given_up(server: PostgresProcess, sai
         server.sql("DROP DATABASE away2 WITH (FORCE)")
 
 
-@pytest.mark.parametrize("is_in_steps", [False, True])
-async def test_a_commit_whose_answer_is_lost_is_unknown_and_found_out(
-    server: PostgresProcess, is_in_steps: bool
-) -> None:
+@pytest.mark.parametrize("how", ["at once", "after another node", "in steps"])
+async def test_a_commit_whose_answer_is_lost_is_unknown_and_found_out(server: PostgresProcess, how: str) -> None:
     """What is stored is shown to readers once the line is back; its sender finds it by its key."""
     server.sql("CREATE DATABASE away2")
     try:
         with Line(server) as line:
             async with opened(line.database) as store:
                 await append(store, draft("first"))
-                await append(store, draft("second"))
+                async with opened(server.url("away2")) if how == "after another node" else nullcontext(store) as other:
+                    await append(other, draft("second"))
                 heads: list[tuple[str, int]] = []
                 store.on_head(lambda room, seq: heads.append((room, seq)))
-                line.swallows_after = b"COMMIT" if is_in_steps else b"key-0001"
-                sent = draft("third", "new" if is_in_steps else "lobby", key="key-0001")
+                line.swallows_after = b"key-0001" if how == "at once" else b"COMMIT"
+                sent = draft("third", "new" if how == "in steps" else "lobby", key="key-0001")
                 answer = append(store, sent)
                 assert await asyncio.to_thread(line.swallowed.wait, TIMEOUT_S)
                 line.cut()
                 with pytest.raises(Refusal, match="outcome_unknown"):
                     await answer
                 await until_ready(store)
-                assert heads == [(sent.room, 1 if is_in_steps else 3)]
+                assert heads == [(sent.room, 1 if how == "in steps" else 3)]
                 assert (await append(store, sent)).replay
-                assert (await append(store, draft("fourth"))).seq == (3 if is_in_steps else 4)
+                assert (await append(store, draft("fourth"))).seq == (3 if how == "in steps" else 4)
     finally:
         server.sql("DROP DATABASE away2 WITH (FORCE)")
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from parlour.chat.ports import Commit
 from parlour.chat.transactions import Append, DropExpired, NoteOldest, Transaction
+from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Draft, Stored
 from parlour.core.payloads import SERVER_LOG, ServerChanged, Settings
 from parlour.core.policy import NO_POLICY, Policy
@@ -114,6 +116,45 @@ async def test_a_room_that_two_nodes_post_to_has_one_order(database: str) -> Non
         events = await stores[0].after("lobby", 0, 1000)
         assert events == await stores[1].after("lobby", 0, 1000)
         assert [event.seq for event in events] == list(range(1, 301))
+
+
+async def test_nodes_that_post_to_the_same_rooms_store_side_by_side(database: str) -> None:
+    """Each numbers from where the other has ended, and no batch closes the gate for it."""
+    rooms = ("lobby", "garden", "attic")
+    async with two_nodes(database) as stores:
+        for room in rooms:
+            await append(stores[0], draft("first", room))
+        other = await asyncpg.connect(database)
+        try:
+            async with other.transaction(), asyncio.timeout(TIMEOUT_S):
+                await other.execute("LOCK TABLE gate IN ROW SHARE MODE")  # as while another node stores a batch
+                for number in range(20):
+                    texts = ((store, draft(f"{number}", room)) for store in stores for room in rooms[: 1 + number % 3])
+                    await asyncio.gather(*(append(*each) for each in texts))
+        finally:
+            await other.close()
+        for room, count in zip(rooms, (41, 27, 13), strict=True):
+            events = await stores[0].after(room, 0, 1000)
+            assert [event.seq for event in events] == list(range(1, count + 1))
+            assert events == await stores[1].after(room, 0, 1000)
+
+
+async def test_a_message_meets_what_another_node_has_done_to_its_room_and_key(database: str) -> None:
+    """Nothing that the other one does is announced."""
+    async with two_nodes(database, announces=False) as (first, second):
+        keyed = draft("with a key", key="key-0001")
+        for store in (first, second, first, second):
+            await append(store, draft())
+        assert (await append(first, keyed)).seq == 5
+        repeat = await append(second, keyed)
+        assert (repeat.seq, repeat.replay) == (5, True)
+        await append(second, draft())
+        await append(first, Draft("lobby", ALICE, Settings("members")))
+        forbidden = Refusal("forbidden")
+        late = replace(draft(), judged_at=0, judge=lambda policy: forbidden if policy.access == "members" else None)
+        with pytest.raises(Refusal, match="forbidden"):
+            await append(second, late)
+        assert (await append(second, draft())).seq == 8
 
 
 async def test_one_node_at_a_time_does_a_piece_of_work(database: str) -> None:

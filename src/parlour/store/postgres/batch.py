@@ -9,17 +9,17 @@ from typing import Any, TypeGuard, cast
 import asyncpg
 
 from parlour.chat import transactions as steps
-from parlour.chat.ports import Commit, DamagedEvents
+from parlour.chat.ports import DamagedEvents
 from parlour.chat.statements import Query
 from parlour.chat.tables.server_settings import SETTINGS, server_access
 from parlour.chat.transactions import Committed, Step, Transaction, drive_async
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
-from parlour.core.event import Answer, Appended, Draft, Log, Stored
+from parlour.core.event import Answer, Draft, Log, Stored
 from parlour.core.payloads import POLICY_PAYLOADS, SERVER_LOG, MemberChanged, Payload, ServerChanged
 from parlour.core.policy import NO_POLICY, Policy, ServerAccess
 from parlour.schema.erasing import NAMES_IN, accounts_in, without_accounts
-from parlour.schema.event_json import at_text, event_json, sets_policy, tombstone
+from parlour.schema.event_json import tombstone
 from parlour.store.ahead import AheadOfClock
 from parlour.store.changes import Changes, Item, Outcome, failed_transaction
 from parlour.store.checksums import checksum, room_crc
@@ -28,15 +28,14 @@ from parlour.store.postgres import statements as sql
 from parlour.store.postgres.connect import GONE, ConnectionLost
 from parlour.store.postgres.identity import Kept
 from parlour.store.postgres.keys import StoredKeys, answer_of, key_of, stored_keys
+from parlour.store.postgres.numbering import number_drafts, outcome_of
 from parlour.store.postgres.pages import page
 from parlour.store.postgres.published import PublishedServerLog
 from parlour.store.postgres.ranges import Kind, ranges_of, read_ranges
-from parlour.store.postgres.rows import Rows
 from parlour.store.postgres.tables import run_query
 from parlour.store.postgres.tuning import DEFAULT, PostgresTuning
-from parlour.store.recent import RoomHead
 from parlour.store.room_end import RoomEnd
-from parlour.store.rules import ERASE_LOOKS_AT, expired, judged_again, time_of_next
+from parlour.store.rules import ERASE_LOOKS_AT, expired, judged_again
 
 _log = logging.getLogger("parlour.store")
 
@@ -90,7 +89,7 @@ class EventLog:
                 await self.load_settings()
             await self._load_rooms({item.room for item in items if isinstance(item, Draft)})
             if self._are_plain(items):
-                outcome = await self._append_at_once(items, Changes(now_ms))
+                outcome = await self._append_plain(items, now_ms)
                 if outcome is not None:
                     return outcome
             return await self._append_in_steps(items, Changes(now_ms))
@@ -112,30 +111,81 @@ class EventLog:
                 return False
         return True
 
+    async def _append_plain(self, drafts: Sequence[Draft], now_ms: int) -> Outcome | None:
+        """Store plain drafts beside other nodes. None: they have to be stored in steps."""
+        try:
+            if not any(self._rooms[draft.room].is_contended for draft in drafts):
+                outcome = await self._append_at_once(drafts, Changes(now_ms))
+                if outcome is not None:
+                    return outcome
+            return await self._append_locked(drafts, Changes(now_ms))
+        except asyncpg.UniqueViolationError:  # a key is stored already
+            return None
+
     async def _append_at_once(self, drafts: Sequence[Draft], changes: Changes) -> Outcome | None:
-        """Store plain drafts by one statement. None: a key is stored already, or a room does not end where it did."""
-        rooms = {draft.room: self._rooms[draft.room] for draft in drafts}
-        known = [room.head for room in rooms.values()]
-        rows, answers = self._number(drafts, changes)
-        ends = list(rooms.values())
-        outcome = self._outcome(answers, changes)
-        body = ranges_of(changes, lambda name: rooms[name].number)
-        values = (
-            [room.number for room in ends], known, [room.head for room in ends], [room.at_ms for room in ends],
-            *rows.columns(), self._offset, changes.now_ms, body, checksum(self._commits_crc, 0, body), self._node,
-        )  # fmt: skip
+        """Store plain drafts by one statement. None: a room does not end where this node knows it to."""
+        rooms = self._rooms_of(drafts)
+        before = [(room.head, room.at_ms) for room in rooms.values()]
+        outcome, values = self._plain(drafts, changes, rooms)
         try:
             position = await self._connection.fetchval(sql.APPEND, *values)
-            if position is not None:
-                self.position = position
-                return outcome
-        except asyncpg.UniqueViolationError:
-            pass
         except GONE as error:
             raise ConnectionLost(is_unknown=True) from error
-        self._rooms.clear()
-        await self._load_rooms(rooms)
-        return None
+        if position is None:
+            for room, (head, at_ms) in zip(rooms.values(), before, strict=True):
+                room.head, room.at_ms = head, at_ms
+            return None
+        self.position = position
+        return outcome
+
+    async def _append_locked(self, drafts: Sequence[Draft], changes: Changes) -> Outcome | None:
+        """Store plain drafts for rooms to which others write too: number them when the rows of their rooms are locked.
+
+        None: a policy has changed. It costs three more round trips than `_append_at_once`.
+        """
+        execute, rooms = self._connection.execute, self._rooms_of(drafts)
+        by_number = {room.number: room for room in rooms.values()}
+        await execute("BEGIN")
+        try:
+            is_plain = True
+            ends = await self._connection.fetch(sql.LOCK_ROOMS, list(by_number))
+            for room_no, first_seq, head, at_ms, policy_seq in ends:
+                room = by_number[room_no]
+                room.is_contended = room.head != head
+                room.first_seq, room.head, room.at_ms = first_seq, head, at_ms
+                is_plain = is_plain and policy_seq == room.policy_seq
+            if not is_plain:
+                await execute("ROLLBACK")
+                return None
+            outcome, values = self._plain(drafts, changes, rooms)
+            position = await self._connection.fetchval(sql.APPEND, *values)
+        except BaseException as error:
+            if not isinstance(error, GONE):
+                await execute("ROLLBACK")
+            raise
+        try:
+            await execute("COMMIT")
+        except GONE as error:
+            raise ConnectionLost(is_unknown=True) from error
+        self.position = position
+        return outcome
+
+    def _rooms_of(self, drafts: Sequence[Draft]) -> dict[str, RoomEnd]:
+        return {draft.room: self._rooms[draft.room] for draft in drafts}
+
+    def _plain(
+        self, drafts: Sequence[Draft], changes: Changes, rooms: dict[str, RoomEnd]
+    ) -> tuple[Outcome, tuple[object, ...]]:
+        """Number plain drafts: their outcome, and the values of `APPEND`."""
+        ends = rooms.values()
+        numbers, known = [room.number for room in ends], [room.head for room in ends]
+        rows, answers = number_drafts(drafts, changes, self._rooms, self._ahead)
+        body = ranges_of(changes, lambda name: rooms[name].number)
+        values = (
+            numbers, known, [room.head for room in ends], [room.at_ms for room in ends], *rows.columns(),
+            self._offset, changes.now_ms, body, checksum(self._commits_crc, 0, body), self._node,
+        )  # fmt: skip
+        return outcome_of(answers, changes, self._rooms), values
 
     async def _append_in_steps(self, items: Sequence[Item], changes: Changes) -> Outcome:
         execute = self._connection.execute
@@ -148,7 +198,7 @@ class EventLog:
             await self.load_settings()
             answers = await self._carry_out(items, drafts, changes)
             await self._fill_server_log(changes)
-            outcome = self._outcome(answers, changes)
+            outcome = outcome_of(answers, changes, self._rooms)
             position = None
             if changes.added or changes.redacted or changes.trimmed:
                 body = ranges_of(changes, lambda name: self._rooms[name].number)
@@ -217,7 +267,7 @@ class EventLog:
 
     async def _store(self, drafts: Sequence[Draft], changes: Changes) -> Sequence[Answer]:
         """Insert drafts within a transaction; the last one may set the policy of its room."""
-        rows, answers = self._number(drafts, changes)
+        rows, answers = number_drafts(drafts, changes, self._rooms, self._ahead)
         await self._connection.execute(sql.INSERT_EVENTS, *rows.columns())
         ends = [self._rooms[name] for name in dict.fromkeys(draft.room for draft in drafts)]
         values = ([room.number for room in ends], [room.head for room in ends], [room.at_ms for room in ends])
@@ -417,35 +467,6 @@ class EventLog:
         await self._load_rooms({draft.room for draft in drafts})
         stored = await stored_keys(self._connection, self._rooms, drafts)
         return [(answer_of(item, stored) if isinstance(item, Draft) else None) or refusal for item in items]
-
-    def _outcome(self, answers: Sequence[object], changes: Changes) -> Outcome:
-        commits, heads = [], []
-        for name, events in changes.added.items():
-            room = self._rooms[name]
-            commits.append(Commit(name, events))
-            heads.append(RoomHead(name, room.first_seq, room.head, room.at_ms))
-        policies = [(name, self._rooms[name].policy) for name, events in changes.added.items() if sets_policy(events)]
-        return Outcome(answers, commits, heads, changes.redacted, changes.trimmed, policies)
-
-    def _number(self, drafts: Sequence[Draft], changes: Changes) -> tuple[Rows, list[Answer]]:
-        """Give each draft its place and time: the rows to insert, and the answers."""
-        now_ms, added = changes.now_ms, changes.added
-        rows, answers = Rows(), list[Answer]()
-        at_ms, at = now_ms, at_text(now_ms)
-        for draft in drafts:
-            room = self._rooms[draft.room]
-            if room.at_ms > at_ms or at_ms != now_ms:  # the clock has been set back, or that of another node is ahead
-                self._ahead.say(draft.room, room.at_ms - now_ms)
-                at_ms = time_of_next(now_ms, room.at_ms)
-                at = at_text(at_ms)
-            room.at_ms = at_ms
-            room.head = seq = room.head + 1
-            body = event_json(draft, seq, at)
-            event = Stored(seq, body, draft.payload.type, draft.ref)
-            rows.add(room.base | seq, at_ms, draft, body, checksum(room.crc, seq, body))
-            answers.append(Appended(seq, body, False))
-            added.setdefault(draft.room, []).append(event)
-        return rows, answers
 
     async def _find(self, name: str) -> RoomEnd | None:
         if name not in self._rooms:

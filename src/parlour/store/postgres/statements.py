@@ -24,9 +24,12 @@ APPEND = """
 WITH
   wanted AS (SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[])
     AS w (room_no, known, head, at_ms)),
+  turns AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock_shared(1919905645, room_no) FROM (SELECT room_no FROM wanted ORDER BY 1) AS w),
   locked AS MATERIALIZED (
     SELECT rooms.room_no FROM rooms JOIN wanted ON wanted.room_no = rooms.room_no AND wanted.known = rooms.head
-    WHERE NOT EXISTS (SELECT FROM gate FOR KEY SHARE) ORDER BY rooms.room_no FOR UPDATE OF rooms),
+    WHERE NOT EXISTS (SELECT FROM gate FOR KEY SHARE) AND (SELECT count(*) FROM turns) > 0
+    ORDER BY rooms.room_no FOR UPDATE OF rooms),
   agreed AS MATERIALIZED (SELECT count(*) = cardinality($1) AS is_so FROM locked),
   moved AS (
     UPDATE rooms SET head = wanted.head, at_ms = wanted.at_ms FROM wanted, agreed
@@ -46,6 +49,20 @@ row.
 The values: of each room its number, the seq that it is known to end with, the one that it ends with then, and the time
 of that; of each event its columns; what to add to the number of the transaction for the position, the time, the ranges
 that the batch changes, their checksum, and the node. Raises a unique violation if an idempotency key is stored already.
+"""
+
+LOCK_ROOMS = """
+WITH turns AS MATERIALIZED (
+  SELECT pg_advisory_xact_lock(1919905645, room_no) FROM (SELECT unnest($1::int[]) AS room_no ORDER BY 1) AS w)
+SELECT room_no, first_seq, head, at_ms, policy_seq FROM rooms
+WHERE room_no = ANY($1::int[]) AND NOT EXISTS (SELECT FROM gate FOR KEY SHARE) AND (SELECT count(*) FROM turns) > 0
+ORDER BY room_no FOR UPDATE OF rooms
+"""
+"""Lock rooms for an `APPEND` in the same transaction, in the order in which that does it, and give where they end.
+
+The lock of a row goes to whoever asks when it is free, which is the node that had it, and not one that has to wake up
+first. So nodes wait in the queue of another lock, on the number of the room, which every `APPEND` shares.
+The number before it spells `room`.
 """
 
 INSERT_EVENTS = """
