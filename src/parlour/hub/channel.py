@@ -341,7 +341,8 @@ class Channel:
                 self._skip(page[0].seq - 1)
             self._resources.repaired += max(0, page[-1].seq - self.head)  # some may have come after all
             self.deliver(page)
-            self.repair()  # until a page comes back empty
+            if self.head < self._announced:
+                self.repair()
         elif self.head < self._announced:  # announced while the page was read: look once more
             self._announced = self.head
             self.repair()

@@ -126,8 +126,8 @@ class Hub:
                 for room in list(self._channels):
                     head_seq = (await self.store.log(room)).head_seq
                     channel = self._channels.get(room)
-                    if channel is not None and channel.head < head_seq:
-                        channel.repair()
+                    if channel is not None:
+                        channel.head_moved(head_seq)
             except Refusal:
                 continue  # the log cannot be read now
             except Exception:
