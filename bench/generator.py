@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from bench.servers import BENCH, BUILD, on_core
+from bench.servers import BENCH, BUILD, memory_kib, on_core
 
 if TYPE_CHECKING:
     from bench.servers import Running
@@ -24,9 +24,8 @@ def load(server: Running, arguments: list[str]) -> Figures:
 
     Raises RuntimeError when the generator gave up (the server refused or closed a connection, or never answered).
     """
-    pids = [word for pid in server.pids() for word in ("--pid", str(pid))]
     done = subprocess.run(
-        [*command(server), *pids, *arguments],
+        [*command(server), *_processes(server), *arguments],
         check=False,
         capture_output=True,
         text=True,
@@ -40,6 +39,14 @@ def load(server: Running, arguments: list[str]) -> Figures:
         if figures[count]:
             figures[f"cpu_us_per_{unit}"] = figures["server_cpu_us"] / figures[count]
     return figures
+
+
+def _processes(server: Running) -> list[str]:
+    """Return what says whose time is the server's: by parts where there are several."""
+    if len(server.families) == 1:
+        return [word for pid in server.pids() for word in ("--pid", str(pid))]
+    families = ((name, pid) for name, pids in server.families.items() for pid in pids)
+    return [word for name, pid in families for word in ("--family", f"{name}:{pid}")]
 
 
 def added(figures: Figures, alone: Figures) -> Figures:
@@ -100,6 +107,40 @@ def signing_in(server: Running, arguments: list[str], rate: str) -> Figures:
     }
 
 
+def nodes(server: Running, arguments: list[str]) -> Figures:
+    """Return the figures of one load, with what each part of the server takes.
+
+    For each part its CPU for a post (`node_us_per_post`), its share of a core, and its memory; that of nodes is what
+    one of them has. `all_us_per_post` is everybody's, the generator's too.
+    """
+    before = _memory(server)
+    figures = load(server, arguments)
+    posts = figures["acks"]
+    if len(server.families) == 1:
+        figures |= {"node_cpu_us": figures["server_cpu_us"], "node_share": figures["server_share"]}
+    for name in server.families:
+        figures[f"{name}_us_per_post"] = figures[f"{name}_cpu_us"] / posts
+    generator_us = figures["generator_share"] * figures["seconds"] * 1e6 / posts
+    after = _memory(server)
+    return {
+        **figures,
+        "generator_us_per_post": generator_us,
+        "all_us_per_post": figures["server_cpu_us"] / posts + generator_us,
+        "cores_busy": figures["server_share"] + figures["generator_share"] + figures["others_share"],
+        **{f"{name}_idle": value for name, value in before.items()},
+        **after,
+    }
+
+
+def _memory(server: Running) -> Figures:
+    count = len(server.ports)
+    own = [memory_kib(pid) for pid in server.families["node"]]
+    figures = {f"node_{kind}_mib": sum(each[kind] for each in own) / 1024 / count for kind in ("rss", "uss")}
+    for name in server.families.keys() - {"node"}:
+        figures[f"{name}_mib"] = sum(memory_kib(pid)["pss"] for pid in server.pids_of(name)) / 1024
+    return figures
+
+
 def start(server: Running) -> Figures:
     """Return what an idle server weighs and how long it took to accept connections."""
     return {"ready_s": server.ready_s, "pss_mib": server.pss_kib() / 1024}
@@ -107,7 +148,8 @@ def start(server: Running) -> Figures:
 
 def command(server: Running) -> list[str]:
     """Return how the generator is called for `server`, without what it is to do."""
-    return [str(BUILD / "load"), "--port", str(server.port), "--dialect", server.dialect]
+    ports = [word for port in server.ports for word in ("--port", str(port))]
+    return [str(BUILD / "load"), *ports, "--dialect", server.dialect]
 
 
 def flat(printed: dict[str, object]) -> Figures:

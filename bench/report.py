@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.scenarios import Medians, Scenario
+    from bench.scenario import Medians, Scenario
 
 NOISY_SHARE = 0.05  # of one core, used by neither server nor generator
 GENERATOR_LIMIT = 0.9  # of its core: beyond it the server was not what was measured ...
@@ -73,6 +73,18 @@ COLUMNS = {
     "threads_end": "after",
     "poll_ms_p99": "long-poll p99",
     "cores_busy": "cores busy (all together)",
+    "node_us_per_post": "CPU µs/post in nodes",
+    "postgresql_us_per_post": "in PostgreSQL",
+    "relay_us_per_post": "in NATS",
+    "generator_us_per_post": "in the generator",
+    "node_share": "cores: nodes",
+    "postgresql_share": "PostgreSQL",
+    "node_rss_mib_idle": "a node at rest, RSS MiB",
+    "node_uss_mib_idle": "USS",
+    "node_rss_mib": "after the load, RSS",
+    "node_uss_mib": "USS",
+    "postgresql_mib_idle": "PostgreSQL at rest, PSS MiB",
+    "postgresql_mib": "after the load",
 }
 
 
@@ -119,6 +131,8 @@ def faults(runs: list[dict[str, float]]) -> str:
         words.append(f"{missing:.0f} missing")
     if surplus := sum(run.get("extra", 0) + run.get("repeats", 0) + run.get("gaps", 0) for run in runs):
         words.append(f"{surplus:.0f} doubled or out of order")
+    if refused := sum(run.get("refused", 0) for run in runs):
+        words.append(f"{refused:.0f} refused")
     if any(run.get("achieved_per_s", run.get("acks_per_s", 0)) < ON_SCHEDULE * run.get("rate", 0) for run in runs):
         words.append("fell behind the schedule")
     return ", ".join(words)

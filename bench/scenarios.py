@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from bench.nodes import ON_NODES
+from bench.scenario import Budget, Medians, Scenario
 from bench.servers import (
     AIOHTTP,
     BUN_AS_LARGE,
@@ -15,48 +16,12 @@ from bench.servers import (
     NATS,
     NCHAN,
     NODE_WS,
-    ON_POSTGRES,
     PARLOUR,
     REDIS_STREAMS,
     SOCKET_IO,
     STARLETTE,
     Server,
 )
-
-Medians = dict[str, dict[str, float]]  # server name -> figure -> median over the runs
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """A promise about one scenario: `value` of its medians is at most (or at least) `limit`."""
-
-    text: str
-    value: Callable[[Medians], float]
-    limit: float
-    at_most: bool = False
-
-    def held(self, value: float) -> bool:
-        """Whether a measured value keeps the promise."""
-        return value <= self.limit if self.at_most else value >= self.limit
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """One group of rows: the same load, interleaved over its servers."""
-
-    name: str
-    title: str
-    servers: tuple[Server, ...]
-    arguments: tuple[str, ...]
-    columns: tuple[str, ...]
-    budgets: tuple[Budget, ...] = ()
-    kind: str = "load"  # or "added" (the load, then once more with one subscriber), "idle" (the first argument is
-    # the number of subscribers), "latency" (the same), "slow" (the first argument is the number of slow readers),
-    # "signing-in" (the first argument is the rate of sign-ins), "soak", "start"
-    quick: bool = True  # part of --quick
-    apart: bool = False  # runs only when it is named: it takes long, or few need it
-    own_arguments: tuple[str, ...] = ()  # for Parlour alone: what no peer can be asked to do
-
 
 FANOUT = ("deliveries_per_s", "cpu_us_per_delivery", "messages_per_read", "delivery_ms_p50", "delivery_ms_p99")
 SINGLE = (
@@ -127,10 +92,6 @@ def _ratio(figure: str, peer: Server) -> Callable[[Medians], float]:
 
 def _own(figure: str) -> Callable[[Medians], float]:
     return lambda medians: medians[PARLOUR.name][figure]
-
-
-def _on_postgres(medians: Medians) -> float:
-    return medians[ON_POSTGRES.name]["acks_per_s"] / medians[PARLOUR.name]["acks_per_s"]
 
 
 def _faults(medians: Medians) -> float:
@@ -345,15 +306,7 @@ SCENARIOS = (
         kind="signing-in",
         apart=True,
     ),
-    Scenario(
-        name="postgres",
-        title="Posts on PostgreSQL: 64 connections (one in flight each), one subscriber",
-        servers=(PARLOUR, ON_POSTGRES),
-        arguments=("--publishers", "64", "--subscribers", "1"),
-        columns=POSTS,
-        budgets=(Budget("posts/s on PostgreSQL ÷ on SQLite", _on_postgres, 0.8),),
-        apart=True,
-    ),
+    *ON_NODES,
     *(_few_posts(publishers) for publishers in (1, 16, 256)),
     Scenario(
         name="fanout-sse",

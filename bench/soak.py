@@ -17,7 +17,7 @@ from bench.servers import PARLOUR, on_core, started
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.scenarios import Scenario
+    from bench.scenario import Scenario
     from bench.servers import Running, Server
 
 INTERVALS = 60  # samples of a run

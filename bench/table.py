@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bench import generator, latency, machine
 from bench.report import Results, doubts, faults, markdown, number
-from bench.scenarios import SCENARIOS, Scenario
+from bench.scenario import Scenario
+from bench.scenarios import SCENARIOS
 from bench.servers import ALL, BENCH, BUILD, PARLOUR, Server, parlour_of, started
 from bench.soak import soak
 
@@ -47,6 +48,8 @@ def run_once(scenario: Scenario, server: Server, pace: Pace) -> generator.Figure
             return generator.slow(running, [*scenario.arguments[1:], *own, *timing], int(scenario.arguments[0]))
         if scenario.kind == "signing-in":
             return generator.signing_in(running, [*scenario.arguments[1:], *own, *timing], scenario.arguments[0])
+        if scenario.kind == "nodes":
+            return generator.nodes(running, [*scenario.arguments, *own, *timing])
         figures = generator.load(running, [*scenario.arguments, *own, *timing])
         if scenario.kind == "added":
             alone = generator.load(running, [*scenario.arguments, "--subscribers", "1", *own, *timing])

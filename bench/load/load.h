@@ -46,8 +46,18 @@ struct dialect {
     size_t (*read)(struct conn *c, const char *bytes, size_t n);   /* a stream, cut anywhere; returns the bytes used */
 };
 
+/* The processes of one part of the server, such as its database: each with its children, also those to come. */
+struct family {
+    char name[16];
+    int pids[16], count;
+};
+
+enum { NODES = 16, FAMILIES = 4 };
+
 struct options {
-    int port;
+    int ports[NODES], port_count; /* of the nodes, which all have the same rooms */
+    int posting;        /* publishers use the first so many nodes; 0 = all */
+    bool elsewhere;     /* subscribers use the nodes that publishers do not, if there are such */
     bool sse;
     bool check_seq;     /* the server numbers its events: read `"seq":` of every message */
     bool zipf;          /* posts go to few rooms mostly; otherwise to all in turn */
@@ -68,6 +78,8 @@ struct options {
     int turnover;       /* requests after which a requester makes a new connection; 0 = never */
     bool mixed;         /* every other subscriber reads server-sent events */
     int pids[64], pid_count; /* the server's processes */
+    struct family families[FAMILIES]; /* or them by parts */
+    int family_count;
 };
 
 /* Log-linear histogram of nanoseconds: 64 steps per doubling, so an error of at most 1.6 %. */
@@ -84,7 +96,7 @@ struct counters {
 /* Where a measured stretch of time began. */
 struct window {
     struct counters from;
-    uint64_t start_ns, own_ns, server_ns, busy_ns, idle_ns;
+    uint64_t start_ns, own_ns, server_ns, busy_ns, idle_ns, family_ns[FAMILIES];
 };
 
 extern struct options opt;
@@ -101,10 +113,17 @@ void histogram_add(struct histogram *h, uint64_t ns);
 void histogram_clear(struct histogram *h);
 void histogram_move(struct histogram *to, struct histogram *from); /* adds what was counted, and clears `from` */
 void histogram_print(const char *name, const struct histogram *h);
+
+/* processes.c: who used which processor and how much memory */
 uint64_t own_cpu_ns(void);
 uint64_t server_cpu_ns(void);
 uint64_t server_pss_kib(void); /* proportional set size */
 uint64_t machine_busy_ns(void);
+uint64_t family_cpu_ns(const struct family *f);
+void add_family(const char *name_and_pid); /* `database:17`; several of one name are one family */
+
+/* nodes.c */
+int port_of(const struct conn *c);
 
 /* dialects.c, and a file for each of them */
 extern const struct dialect http, socketio, mqtt, nats, jetstream, redis_streams;

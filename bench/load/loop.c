@@ -105,7 +105,7 @@ static void make_thin(int fd)
 /* The kernel completes a loopback connect while the backlog has room, so a blocking one costs no waiting. */
 void open_connection(struct conn *c)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)opt.port)};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port_of(c))};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int yes = 1;
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

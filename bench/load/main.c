@@ -229,7 +229,21 @@ static double storm(void)
 
 struct window window_begin(void)
 {
-    return (struct window){total, now_ns(), own_cpu_ns(), server_cpu_ns(), machine_busy_ns(), idle_ns};
+    struct window w = {total, now_ns(), own_cpu_ns(), server_cpu_ns(), machine_busy_ns(), idle_ns, {0}};
+    for (int i = 0; i < opt.family_count; i++)
+        w.family_ns[i] = family_cpu_ns(&opt.families[i]);
+    return w;
+}
+
+static void print_families(const struct window *w, uint64_t elapsed_ns)
+{
+    for (int i = 0; i < opt.family_count; i++) {
+        const struct family *f = &opt.families[i];
+        uint64_t used = family_cpu_ns(f), before = w->family_ns[i];
+        printf(",\"%s\":{\"cpu_us\":%.0f,\"share\":%.3f}", f->name,
+               used > before ? (double)(used - before) / 1000 : 0,
+               used > before ? (double)(used - before) / (double)elapsed_ns : 0);
+    }
 }
 
 void window_print(const struct window *w)
@@ -251,6 +265,7 @@ void window_print(const struct window *w)
            ((double)own - (double)(idle_ns - w->idle_ns)) / (double)elapsed_ns, (double)server / (double)elapsed_ns,
            others / (double)elapsed_ns,
            (double)server / 1000);
+    print_families(w, elapsed_ns);
     histogram_print("delivery_ms", &delivery_latency);
     histogram_print("ack_ms", &ack_latency);
     histogram_print("page_ms", &page_latency);
@@ -315,10 +330,18 @@ static void read_options(int argc, char **argv)
         {"awake", 0, 0, 'a'},
         {"storm", 1, 0, 'S'}, {"pid", 1, 0, 'c'}, {"slow", 1, 0, 'z'}, {"slow-rate", 1, 0, 'Z'},
         {"stall", 1, 0, 'T'}, {"report", 1, 0, 'e'}, {"churn", 1, 0, 'C'}, {"pollers", 1, 0, 'L'},
-        {"turnover", 1, 0, 'u'}, {"mixed", 0, 0, 'M'}, {"zipf", 0, 0, 'k'}, {0}};
+        {"turnover", 1, 0, 'u'}, {"mixed", 0, 0, 'M'}, {"zipf", 0, 0, 'k'}, {"posting", 1, 0, 'O'},
+        {"elsewhere", 0, 0, 'E'}, {"family", 1, 0, 'f'}, {0}};
     for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (o) {
-        case 'p': opt.port = atoi(optarg); break;
+        case 'p':
+            if (opt.port_count == NODES)
+                die("too many nodes");
+            opt.ports[opt.port_count++] = atoi(optarg);
+            break;
+        case 'O': opt.posting = atoi(optarg); break;
+        case 'E': opt.elsewhere = true; break;
+        case 'f': add_family(optarg); break;
         case 'd': choose_dialect(optarg); break;
         case 's': opt.sse = true; break;
         case 'q': opt.check_seq = true; break;
@@ -354,7 +377,7 @@ static void read_options(int argc, char **argv)
         default: exit(2);
         }
     }
-    if (opt.port == 0 || opt.rooms < 1)
+    if (opt.port_count == 0 || opt.rooms < 1)
         die("--port and at least one room are needed");
 }
 

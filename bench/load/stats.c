@@ -1,4 +1,4 @@
-/* Clocks and histograms: what time it is, who used which processor, and how late things were. */
+/* The clock and histograms: what time it is, and how late things were. */
 #define _GNU_SOURCE
 #include "load.h"
 
@@ -7,61 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-static uint64_t read_clock(clockid_t clock)
+uint64_t now_ns(void)
 {
     struct timespec t;
-    if (clock_gettime(clock, &t) != 0)
-        return 0; /* a process that has ended */
+    clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-uint64_t now_ns(void) { return read_clock(CLOCK_MONOTONIC); }
-
-uint64_t own_cpu_ns(void) { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
-
-/* User and system time of the server's processes: what /proc/<pid>/stat counts in ticks of 10 ms, to the nanosecond. */
-uint64_t server_cpu_ns(void)
-{
-    uint64_t sum = 0;
-    for (int i = 0; i < opt.pid_count; i++) {
-        clockid_t clock;
-        if (clock_getcpuclockid(opt.pids[i], &clock) == 0)
-            sum += read_clock(clock);
-    }
-    return sum;
-}
-
-/* What the server's processes hold; a page that several share is counted once in all. */
-uint64_t server_pss_kib(void)
-{
-    uint64_t sum = 0;
-    for (int i = 0; i < opt.pid_count; i++) {
-        char line[128];
-        unsigned long long kib;
-        snprintf(line, sizeof line, "/proc/%d/smaps_rollup", opt.pids[i]);
-        FILE *f = fopen(line, "r");
-        if (!f)
-            die("cannot read the memory of process %d", opt.pids[i]);
-        while (fgets(line, sizeof line, f))
-            if (sscanf(line, "Pss: %llu", &kib) == 1)
-                sum += kib;
-        fclose(f);
-    }
-    return sum;
-}
-
-/* Time that all processors of the machine were not idle, including what the host took away. */
-uint64_t machine_busy_ns(void)
-{
-    unsigned long long user, nice, system, idle, iowait, irq, softirq, steal;
-    FILE *f = fopen("/proc/stat", "r");
-    if (!f || fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &iowait, &irq,
-                     &softirq, &steal) != 8)
-        die("cannot read /proc/stat");
-    fclose(f);
-    return (user + nice + system + irq + softirq + steal) * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 static int bucket_of(uint64_t ns)

@@ -21,14 +21,14 @@ size_t write_handshake(char *out, size_t size, const struct conn *c)
     if (c->sse)
         return (size_t)snprintf(out, size,
                                 "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: text/event-stream\r\n\r\n", target,
-                                opt.port);
+                                port_of(c));
     if (dialect->subprotocol)
         snprintf(extra, sizeof extra, "Sec-WebSocket-Protocol: %s\r\n", dialect->subprotocol);
     return (size_t)snprintf(out, size,
                             "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
                             "Connection: Upgrade\r\nSec-WebSocket-Key: " SAMPLE_KEY
                             "\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
-                            target, opt.port, extra);
+                            target, port_of(c), extra);
 }
 
 /* `@publisher.number.due_ns@` and padding: who sent it, which one it is, when it was to be sent. */
@@ -50,12 +50,12 @@ size_t write_request(char *out, size_t size, const struct conn *c)
             snprintf(since, sizeof since, "&wait=5&since=%llu", (unsigned long long)c->seq);
         return (size_t)snprintf(
             out, size, "GET /bench%u?format=json%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: application/json\r\n\r\n",
-            c->room, since, opt.port);
+            c->room, since, port_of(c));
     }
     size_t head = (size_t)snprintf(out, size,
                                    "POST /bench%u HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: text/plain\r\n"
                                    "Content-Length: %d\r\n\r\n",
-                                   c->room, opt.port, opt.payload);
+                                   c->room, port_of(c), opt.payload);
     return head + write_text(out + head, size - head, c);
 }
 

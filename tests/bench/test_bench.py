@@ -8,7 +8,8 @@ import pytest
 
 from bench.plot import Plot, draw, rows
 from bench.report import Results, doubts, faults, markdown
-from bench.scenarios import SCENARIOS, Budget, Scenario
+from bench.scenario import Budget, Scenario
+from bench.scenarios import SCENARIOS
 from bench.servers import FLOOR, PARLOUR, Server
 from bench.table import Pace, chosen, measure, run_once
 

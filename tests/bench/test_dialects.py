@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from bench.scenarios import SCENARIOS, Scenario
+from bench.scenario import Scenario
+from bench.scenarios import SCENARIOS
 from bench.servers import (
     BENCH,
     BUILD,

@@ -7,7 +7,7 @@ import pytest
 from bench.generator import Figures
 from bench.latency import RATES, SATURATED, SHARES, STEPS, steps
 from bench.report import Results, faults, markdown
-from bench.scenarios import Scenario
+from bench.scenario import Scenario
 from bench.servers import FLOOR, PARLOUR, Server
 from bench.table import Pace, measure
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bench.scenarios import Scenario
+from bench.scenario import Scenario
 from bench.servers import FLOOR, PARLOUR, Server
 from bench.table import Pace, run_once
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.curve import CURVES, Curve, draw, lines
 from bench.report import Results, markdown
-from bench.scenarios import Scenario
+from bench.scenario import Scenario
 from bench.servers import FLOOR, PARLOUR, Server
 from bench.soak import growth_per_hour
 from bench.table import Pace, chosen, measure

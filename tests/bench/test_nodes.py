@@ -1,0 +1,42 @@
+"""Several nodes on one database are measured: everyone gets everything, and each part's processes are counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.nodes import ON_NODES
+from bench.scenario import Scenario
+from bench.servers import ON_POSTGRES, PARLOUR, THREE_NODES, Server
+from bench.table import Pace, run_once
+
+BRIEF = Pace(rounds=1, warm_up_s=0.0, seconds=0.5)
+LOAD = ("--publishers", "6", "--rooms", "3", "--subscribers", "3", "--markers", "9", "--rate", "100")
+
+
+@pytest.mark.parametrize(
+    ("server", "where"),
+    [
+        (PARLOUR, ()),
+        pytest.param(ON_POSTGRES, (), marks=pytest.mark.long),
+        pytest.param(THREE_NODES, (), marks=pytest.mark.long),
+        (THREE_NODES, ("--posting", "1", "--elsewhere")),
+    ],
+    ids=["embedded", "one node", "three nodes", "posted on one and read on the others"],
+)
+def test_nodes_when_they_are_posted_to_then_everyone_gets_everything(server: Server, where: tuple[str, ...]) -> None:
+    scenario = Scenario(
+        "brief", "A brief one", (server,), (*LOAD, *where), (), kind="nodes", own_arguments=("--check-seq",)
+    )
+    figures = run_once(scenario, server, BRIEF)
+    assert figures["delivery_ms_count"] == figures["deliveries"] > 0
+    lost = ("missing", "extra", "repeats", "gaps", "refused", "lost_connections")
+    assert {each: figures[each] for each in lost} == dict.fromkeys(lost, 0)
+    parts = ("node", "generator", *(("postgresql",) if server.plan else ()))
+    assert all(figures[f"{part}_us_per_post"] > 0 for part in parts)
+    assert figures["all_us_per_post"] == pytest.approx(sum(figures[f"{part}_us_per_post"] for part in parts), rel=0.01)
+    assert figures["node_rss_mib"] > figures["node_uss_mib"] > 0
+    assert figures.get("postgresql_mib", 1.0) > 0
+
+
+def test_scenarios_of_nodes_when_they_are_listed_then_one_word_names_them_all() -> None:
+    assert all(each.name.startswith("postgres-") and each.apart for each in ON_NODES)
