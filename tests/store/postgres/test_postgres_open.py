@@ -11,6 +11,7 @@ import pytest
 
 from parlour.chat.ports import DamagedEvents
 from parlour.chat.transactions import CommitsAfter, SetCursor, Transaction
+from parlour.core.event import Stored
 from parlour.store.errors import Damaged, StoreError
 from parlour.store.postgres.store import PostgresStore
 from tests.support.postgres import Databases
@@ -116,6 +117,27 @@ async def test_a_damaged_event_is_reported_and_not_shown(database: str) -> None:
         with pytest.raises(DamagedEvents) as caught:
             await store.after("lobby", 1, 9)
         assert (caught.value.first, caught.value.last) == (2, 2)
+
+
+async def test_pages_that_are_read_at_once_are_those_that_each_read_gives(database: str) -> None:
+    """Of rooms with many events, few, large ones, none, and a damaged one; equal reads too."""
+    async with opened(database) as store:
+        rooms = [f"room{number}" for number in range(20)]
+        texts = {room: ["x" * (20_000 if number == 7 else 10)] * number for number, room in enumerate(rooms)}
+        await asyncio.gather(*(append(store, draft(text, room)) for room in rooms for text in texts[room]))
+        await execute(database, "UPDATE events SET checksum = 0 WHERE body LIKE '%room19%' AND id & 31 = 19")
+
+        async def read(room: str, seq: int) -> list[Stored] | str:
+            try:
+                return await store.after(room, seq, 5, 50_000)
+            except DamagedEvents as damaged:
+                return str(damaged.detail)
+
+        wanted = [(room, seq) for room in [*rooms, "nowhere"] for seq in (0, 3, 18)]
+        alone = [await read(*each) for each in wanted]
+        assert await asyncio.gather(*(read(*each) for each in wanted * 2)) == alone * 2
+        assert [len(page) for page in alone[: 3 * 9 : 3]] == [0, 1, 2, 3, 4, 5, 5, 2, 5]
+        assert isinstance(alone[-4], str)
 
 
 async def test_a_lost_identity_is_not_made_again(database: str) -> None:

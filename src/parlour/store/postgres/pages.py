@@ -9,6 +9,7 @@ from asyncpg import Connection
 
 from parlour.chat.ports import DamagedEvents
 from parlour.chat.statements import Query, R
+from parlour.core.cursor import MAX_SEQ
 from parlour.core.event import Log, Stored
 from parlour.core.payloads import PAYLOADS
 from parlour.core.policy import Policy
@@ -62,6 +63,30 @@ async def page(
 ) -> list[Stored]:
     """The first or last events of a room that are in `span`, oldest first; see `Store.after`. Raises DamagedEvents."""
     rows = await connection.fetch(sql.LAST_PAGE if is_last else sql.FIRST_PAGE, room, *span, limit, max_bytes)
+    return _verified(rows, seed, room, span, limit, is_last)
+
+
+async def pages_after(
+    connection: Connection[Any], seed: str, wanted: Sequence[tuple[str, int]], limit: int, max_bytes: int
+) -> list[list[Stored] | DamagedEvents]:
+    """The events after a seq of each of several rooms, or that the first ones are damaged; each as `page`."""
+    names, seqs = zip(*wanted, strict=True)
+    rows: list[list[Sequence[Any]]] = [[] for _ in wanted]
+    for place, *row in await connection.fetch(sql.PAGES_AFTER, names, seqs, limit, max_bytes):
+        rows[place - 1].append(row)
+    found: list[list[Stored] | DamagedEvents] = []
+    for (room, seq), those in zip(wanted, rows, strict=True):
+        try:
+            found.append(_verified(those, seed, room, (seq + 1, MAX_SEQ), limit, False))
+        except DamagedEvents as damaged:
+            found.append(damaged)
+    return found
+
+
+def _verified(
+    rows: Sequence[Sequence[Any]], seed: str, room: str, span: tuple[int, int], limit: int, is_last: bool
+) -> list[Stored]:
+    """The events of a page. Raises DamagedEvents."""
     if not rows:
         return []
     first, last = max(span[0], rows[0][0]), min(span[1], rows[0][1])

@@ -140,6 +140,20 @@ LAST_PAGE = _PAGE.format(order="DESC", first="max")
 events is one row with nothing else. No row: no such room.
 """
 
+PAGES_AFTER = """
+SELECT wanted.place, rooms.first_seq, rooms.head, e.id & ((1::bigint << 36) - 1), checksum, body, type, ref
+FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS wanted (name, seq, place)
+JOIN rooms ON rooms.name = wanted.name
+LEFT JOIN LATERAL (
+  SELECT id, checksum, body, type, ref FROM (
+    SELECT *, sum(octet_length(body)) OVER (ORDER BY id) AS total FROM events
+    WHERE id > (room_no::bigint << 36) + seq AND id < (room_no + 1::bigint) << 36 ORDER BY id LIMIT $3) AS sized
+  WHERE total <= $4 OR total = octet_length(body)) AS e ON true
+ORDER BY place, id
+"""
+"""The first page behind a seq of each of several rooms; the limits are those of each page. Rows are as of `FIRST_PAGE`,
+with the place of the room before them."""
+
 _HEADS = "SELECT name, first_seq, head, at_ms FROM rooms"
 NEWEST_ROOMS = f"{_HEADS} WHERE name NOT LIKE '.%' AND name NOT LIKE '~%' ORDER BY at_ms DESC, name LIMIT $1"
 """A name with a dot before it is that of a log which is no room, one with a ~ that of a private room."""

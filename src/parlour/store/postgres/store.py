@@ -33,6 +33,7 @@ from parlour.store.postgres.migrate import migrate
 from parlour.store.postgres.others import OtherNodes
 from parlour.store.postgres.published import PublishedServerLog
 from parlour.store.postgres.readers import Readers
+from parlour.store.postgres.together import PagesTogether
 from parlour.store.postgres.tuning import DEFAULT, PostgresTuning
 from parlour.store.recent import RecentRooms, RoomHead
 
@@ -82,6 +83,7 @@ class PostgresStore(CommitQueue):
         self._policy_seqs: dict[str, int] = {}  # of rooms whose policy was told: those that have one
         self._leads: set[str] = set()  # pieces of work that this node alone does
         self._readers = readers
+        self._together = PagesTogether(readers, kept.seed)
         self._recent = RecentRooms(tuning.rooms_listed)
         self._lines = 0  # to the database, one after the other
         self._loop: AbstractEventLoop = asyncio.get_running_loop()
@@ -338,8 +340,7 @@ class PostgresStore(CommitQueue):
 
     async def after(self, room: str, seq: int, limit: int, max_bytes: int = 262144) -> list[Stored]:
         """See `Store.after`."""
-        span = (min(max(seq, 0), MAX_SEQ) + 1, MAX_SEQ)
-        return await self._readers.read(pages.page, self._kept.seed, room, span, limit, max_bytes, False)
+        return await self._together.after(room, min(max(seq, 0), MAX_SEQ), limit, max_bytes)
 
     async def before(self, room: str, seq: int, limit: int, max_bytes: int = 1048576) -> list[Stored]:
         """See `Store.before`."""
