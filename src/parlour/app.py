@@ -32,6 +32,7 @@ from parlour.config import Settings
 from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
+from parlour.core.relay_address import without_secret
 from parlour.core.secret import SECRET_PATHS
 from parlour.core.store_address import without_password
 from parlour.http.compression import Compressor
@@ -55,7 +56,7 @@ from parlour.net.stream import access_changed
 from parlour.net.tls import ServerTls
 from parlour.net.tls_port import TlsPortConnection
 from parlour.relay.local import LocalRelay
-from parlour.store.errors import Damaged
+from parlour.store.errors import Damaged, StoreError
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite.directory import DATABASE, hold_directory
 from parlour.store.sqlite.store import SqliteStore
@@ -134,16 +135,14 @@ async def start(
     on_fatal: Callable[[BaseException], None],
     *,
     opened: Opened | None = None,
-    relay: Relay | None = None,
     tuning: Tuning | None = None,
     sqlite_tuning: SqliteTuning = DEFAULT,
 ) -> App:
     """Build the object graph and accept connections.
 
     `on_fatal` is called when messages can no longer be stored: the process should end. `opened` is what it accepts
-    connections on if its supervisor has opened that, and holds the data directory too. Without `relay` commits stay in
-    this process; `tuning` is that of the hub, `sqlite_tuning`
-    that of the embedded store. Raises StoreError, ListenError and TlsError, each with a text for the
+    connections on if its supervisor has opened that, and holds the data directory too. `tuning` is that of the hub,
+    `sqlite_tuning` that of the embedded store. Raises StoreError, ListenError and TlsError, each with a text for the
     person who started it; then nothing is left open.
     """
     tls = ServerTls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
@@ -154,7 +153,9 @@ async def start(
             sockets.callback(listener.close)
         if opened is None and settings.store not in ("sqlite", "memory"):  # the directory is for the operator's socket
             sockets.callback(hold_directory(settings.data).release)
-        store = await _open_store(settings, on_fatal, sqlite_tuning)
+        relay = _make_relay(settings)
+        parts.push_async_callback(relay.close)
+        store = await _open_store(settings, relay, on_fatal, sqlite_tuning)
         parts.push_async_callback(store.close)
         if opened is None and settings.store != "memory":
             operator = operator_socket(settings.data)
@@ -163,10 +164,11 @@ async def start(
         hashes = AddressBuckets(HASHES_PER_S, HASHES_BURST) if settings.rate_limits else None
         passwords = Passwords(wait=lambda key: 0.0 if hashes is None else hashes.take(key, SystemClock().monotonic()))
         parts.callback(passwords.close)
-        app = _build(settings, store, passwords, tls, listeners, relay or LocalRelay(), tuning)
+        app = _build(settings, store, relay, passwords, tls, listeners, tuning)
         parts.callback(app.compressor.close)
         parts.push_async_callback(app.context.hub.close)
         await _load_people(app.context, settings)
+        relay.start(store.secret)
         store.follow()
         app.server.wheel.start(app.server.loop)
         parts.callback(app.server.wheel.stop)
@@ -194,8 +196,24 @@ async def _keep_retention(settings: Settings, store: Store, parts: AsyncExitStac
             await store.run(forget(Retention.NAME))
 
 
+def _make_relay(settings: Settings) -> Relay:
+    """What tells other nodes, where there can be some. Raises StoreError."""
+    if settings.store in ("sqlite", "memory"):
+        return LocalRelay()
+    if settings.relay == "notify":
+        from parlour.relay.notify import NotifyRelay  # here: the libraries are for those who use them
+
+        return NotifyRelay(settings.store, SystemIds().token())
+    from parlour.relay.nats import NatsRelay
+
+    try:
+        return NatsRelay(settings.relay)
+    except OSError as error:  # ssl.SSLError is one
+        raise StoreError(f"The certificates for {without_secret(settings.relay)} cannot be read: {error}.") from error
+
+
 async def _open_store(
-    settings: Settings, on_fatal: Callable[[BaseException], None], sqlite_tuning: SqliteTuning
+    settings: Settings, relay: Relay, on_fatal: Callable[[BaseException], None], sqlite_tuning: SqliteTuning
 ) -> Store:
     clock, ids = SystemClock(), SystemIds()
     if settings.store == "memory":
@@ -203,7 +221,7 @@ async def _open_store(
     if settings.store != "sqlite":
         from parlour.store.postgres.store import PostgresStore  # here: its library is for those who use it
 
-        return await PostgresStore.open(settings.store, clock=clock, ids=ids, on_fatal=on_fatal)
+        return await PostgresStore.open(settings.store, relay=relay, clock=clock, ids=ids, on_fatal=on_fatal)
     return await SqliteStore.open(settings.data, clock=clock, ids=ids, on_fatal=on_fatal, tuning=sqlite_tuning)
 
 
@@ -225,34 +243,31 @@ async def _load_people(context: Context, settings: Settings) -> None:
 def _build(
     settings: Settings,
     store: Store,
+    relay: Relay,
     passwords: Passwords,
     tls: ServerTls | None,
     listeners: list[Listener],
-    relay: Relay,
     tuning: Tuning | None,
 ) -> App:
     """Everything between the store and the sockets."""
     clock, ids, limits = SystemClock(), SystemIds(), _limits(settings)
     fan_out = FanOut()
-    hub = Hub(store, fan_out.make_write, tuning)
+    hub = Hub(store, fan_out.make_write, tuning, relay)
     policies = Policies(settings.access)
     door = Door(hub, policies)
     registrations = RegistrationRates(limits) if settings.rate_limits else None
     people = people_of(store, clock, ids, policies, passwords, registrations)
     tickets = Tickets(store, clock, ids, people.identities)
-    store.on_commit(relay.publish)
     erasing = Erasing(store, people.deletions)
     listeners_of_log = [people.identities.changed, erasing.changed]
-    relay.listen(ServerLog(listeners_of_log, people.settings.changed).committed)
-    relay.listen(door.committed)
-    relay.listen(hub.deliver)
+    store.on_commit(ServerLog(listeners_of_log, people.settings.changed).committed)
+    store.on_commit(door.committed)
+    store.on_commit(hub.deliver)
     store.on_policy(policies.learn)
     store.on_head(hub.head_moved)
     store.on_trim(hub.trim)
     store.on_redact(hub.redact)
     wheel = Wheel(clock.monotonic)
-    if relay.may_lose:
-        hub.watch_heads()
     drain = Drain(ids.fraction, limits.reconnect_spread_s)
     guests = Guests(store.secret, people.identities.is_taken)
     rates = Rates(limits) if settings.rate_limits else None

@@ -12,6 +12,7 @@ import dataclasses
 import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -26,11 +27,12 @@ from parlour.config_kinds import (
     parse_origin,
     path,
     public_url,
+    relay_kind,
     store_kind,
     switch,
 )
 from parlour.core.limits import Limits, limit_rows
-from parlour.core.store_address import has_password, without_password
+from parlour.core.store_address import without_password
 from parlour.net.proxies import UNIX, parse_networks
 
 ENV_PREFIX = "PARLOUR_"
@@ -137,6 +139,12 @@ class Settings:
         "Where messages are kept: `sqlite` in the data directory, a PostgreSQL database, or `memory`, which forgets"
         " them at the end. A password belongs in the environment or in a file, never on the command line.",
     )
+    relay: str = _row(
+        relay_kind,
+        "notify",
+        "How servers with one PostgreSQL database tell each other at once what is new: through the database, or through"
+        " NATS servers. Files for NATS are named at the end of the address: `?creds=FILE&ca=FILE&cert=FILE&key=FILE`.",
+    )
     retention_days: int = _row(
         integer(0, 36500), 0, "Messages older than this are removed; 0 keeps them for ever.", "days"
     )
@@ -212,10 +220,11 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str], config_fil
     for row in SETTINGS:
         flag, variable = flags.get(row.name), environ.get(row.env)
         if flag is not None:
-            if row.kind is store_kind and has_password(flag):
+            if _has_secret(row, flag):
+                pgpass = ", as PGPASSWORD, or in a file (--config, or ~/.pgpass)" if row.kind is store_kind else ""
                 raise ConfigError(
-                    f"{row.flag}: everybody on this machine can read the password there: give it as {row.env}, as"
-                    " PGPASSWORD, or in a file (--config, or ~/.pgpass)."
+                    f"{row.flag}: everybody on this machine can read the password there: give it as {row.env}"
+                    f"{pgpass or ' or in a file (--config)'}."
                 )
             sources[row.name], text = row.flag, flag
         elif variable:
@@ -232,6 +241,16 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str], config_fil
     return Loaded(settings, sources)
 
 
+def _has_secret(row: Setting, text: str) -> bool:
+    """Whether a text is a value of the row that may not be shown."""
+    if row.kind.hide is None or row.kind.hide(text) == text:
+        return False
+    with suppress(ValueError):
+        row.kind.parse(text)
+        return True
+    return False
+
+
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Names in the environment that look like settings and are none: probably misspelt."""
     known = {row.env for row in SETTINGS} | _CLIENT_ENV
@@ -242,8 +261,8 @@ def show(row: Setting, value: object) -> str:
     """A value the way it would be written on the command line."""
     if value is None:
         return ""
-    if row.kind is store_kind:
-        return without_password(str(value))
+    if row.kind.hide is not None:
+        return row.kind.hide(str(value))
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple | list):
@@ -262,7 +281,7 @@ def _parse(row: Setting, text: str, source: str) -> object:
     except ValueError as error:
         reason = f" ({error})" if str(error) else ""
         unit = f" {row.unit}" if row.unit else ""
-        found = without_password(text)[:100]
+        found = (row.kind.hide or without_password)(text)[:100]
         raise ConfigError(f"{source}: expected {row.kind.expected}{unit}, not {found!r}{reason}.") from error
 
 
@@ -301,6 +320,8 @@ def _check_together(settings: Settings, sources: Mapping[str, str]) -> None:
             f"{sources['processes']}: {settings.processes} processes need a PostgreSQL database (--store"
             f" postgresql://…); store = {settings.store} belongs to one process."
         )
+    if settings.relay != "notify" and settings.store in ("sqlite", "memory"):
+        raise ConfigError(f"{sources['relay']}: one server alone needs no relay: it is for --store postgresql://….")
     try:
         parse_networks(settings.trusted_proxies)
     except ValueError as error:

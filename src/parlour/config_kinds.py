@@ -11,7 +11,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from parlour.core.base_path import base_path
-from parlour.core.store_address import is_store_address
+from parlour.core.relay_address import parse_relay_address, without_secret
+from parlour.core.store_address import is_store_address, without_password
 
 
 class Kind(NamedTuple):
@@ -23,6 +24,8 @@ class Kind(NamedTuple):
     """Completes the sentence "expected …" in an error message."""
     parse: Callable[[str], object]
     is_list: bool = False
+    hide: Callable[[str], str] | None = None
+    """Makes of a text, which may be no value at all, what may be shown: for kinds that can have a password in them."""
 
 
 def integer(low: int, high: int) -> Kind:
@@ -66,7 +69,19 @@ def parse_store(value: str) -> str:
     raise ValueError
 
 
-store_kind = Kind("sqlite|memory|URL", "sqlite, memory or postgresql://USER@HOST/DATABASE", parse_store)
+store_kind = Kind(
+    "sqlite|memory|URL", "sqlite, memory or postgresql://USER@HOST/DATABASE", parse_store, hide=without_password
+)
+
+
+def parse_relay(value: str) -> str:
+    """What tells the nodes of each other: `notify`, or the addresses of NATS servers."""
+    if value != "notify":
+        parse_relay_address(value)
+    return value
+
+
+relay_kind = Kind("notify|URL", "notify, nats://HOST or tls://HOST", parse_relay, hide=without_secret)
 
 
 def path(what: str) -> Kind:

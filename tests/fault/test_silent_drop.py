@@ -1,11 +1,11 @@
-"""Promise 3, from within: what the relay or the fan-out loses is repaired, also where no later event shows the gap."""
+"""Promise 3, from within: what does not arrive, or out of order, is read from the store, at the end of a room too."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -13,16 +13,15 @@ from random import Random
 import pytest
 
 from parlour import app
-from parlour.chat.ports import Commit, Relay
+from parlour.chat.ports import Commit
 from parlour.config import Settings
 from parlour.core.event import Stored
 from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
-from parlour.relay.local import LocalRelay
 from parlour.store.memory import MemoryStore
 from tests.checker.invariants import violations
 from tests.fault.load import Load
-from tests.fault.relay import LossyRelay
+from tests.fault.lossy_hub import RATES, LossyHub, lossy
 from tests.support import raw
 from tests.support.recorder import Recorder, encode_nothing, encode_seqs
 from tests.support.stores import CountedIds, HandClock, append, draft
@@ -36,12 +35,16 @@ _log = logging.getLogger("parlour.fault")
 
 
 @asynccontextmanager
-async def server_on(relay: Relay, data: Path) -> AsyncIterator[app.App]:
-    """The whole program on this loop, with this relay."""
+async def server(data: Path, random: Random, rates: Mapping[str, float]) -> AsyncIterator[tuple[app.App, LossyHub]]:
+    """The whole program on this loop, with a lossy hub."""
     died: list[BaseException] = []
-    running = await app.start(Settings(port=0, data=data, rate_limits=False), died.append, relay=relay)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "Hub", lossy(random, rates))
+        running = await app.start(Settings(port=0, data=data, rate_limits=False), died.append)
+    hub = running.context.hub
+    assert isinstance(hub, LossyHub)
     try:
-        yield running
+        yield running, hub
     finally:
         await running.stop(0)
     assert died == []
@@ -52,15 +55,14 @@ def port(running: app.App) -> int:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_readers_of_every_transport_get_everything_in_order_once_over_a_relay_that_loses_and_shuffles(
+async def test_readers_of_every_transport_get_everything_in_order_once_whatever_is_lost_and_shuffled(
     tmp_path: Path, seed: int
 ) -> None:
-    relay = LossyRelay(Random(seed))
-    async with server_on(relay, tmp_path / "data") as running:
+    async with server(tmp_path / "data", Random(seed), RATES) as (running, hub):
         load = await asyncio.to_thread(Load, port(running), seed)
         async with load:
             await load.until_acks(ACKS)
-            relay.is_dead = True
+            hub.is_dead = True
             await load.fall_silent()
             begun = time.monotonic()
             heads = {room: (await running.context.store.log(room)).head_seq for room in load.shared.rooms}
@@ -71,8 +73,8 @@ async def test_readers_of_every_transport_get_everything_in_order_once_over_a_re
     assert violations(load.shared.history, HEALED_S) == []
     assert sum(reader.resets for reader in load.readers) == 0
     assert healed_s < HEALED_S
-    assert repaired >= relay.fates["lost"] > 0
-    _log.info("%s, %d repaired, healed after %.1f s: %s", dict(relay.fates), repaired, healed_s, load.figures(0, 0.0))
+    assert repaired >= hub.fates["lost"] > 0
+    _log.info("%s, %d repaired, healed after %.1f s: %s", dict(hub.fates), repaired, healed_s, load.figures(0, 0.0))
 
 
 STREAMS = {
@@ -84,31 +86,22 @@ LIVE = {"text": b"first"}
 """What shows that a stream is live; where nothing is given, that it is said."""
 
 
-async def test_the_last_event_of_a_room_comes_too_though_nothing_follows_it(
-    tmp_path: Path,
-) -> None:
+async def test_the_last_event_of_a_room_comes_too_though_nothing_follows_it(tmp_path: Path) -> None:
     """D9 of the delivery contract: the server looks after itself, and the heartbeat never says more than was shown."""
-    relay = LossyRelay(Random(1), rates={})
-    async with server_on(relay, tmp_path / "data") as running, Clients(port(running)) as clients:
+    async with server(tmp_path / "data", Random(1), {}) as (running, hub), Clients(port(running)) as clients:
         for room in ("lobby", "warm"):
             await clients.ask(raw.post(f"/{room}", b"first"), b"/1\n")
         await clients.ask(raw.head("GET", "/warm"), b"first")  # kept in memory from here on, and read by nobody
         readers = [await clients.ask(request, LIVE.get(name, b"caught_up")) for name, request in STREAMS.items()]
         readers.append(await clients.ask(raw.head("GET", "/lobby?format=json&since=1&wait=55"), b""))
-        relay.is_dead = True
+        hub.is_dead = True
         for room in ("lobby", "warm"):
             await clients.ask(raw.post(f"/{room}", b"the last"), b"/2\n")
         async with asyncio.timeout(HEALED_S):
             await asyncio.gather(*[reader.readuntil(b"the last") for reader in readers])
             while b"the last" not in await clients.page("/warm"):
                 await asyncio.sleep(0.05)
-        assert running.sizes()["repaired"] == relay.fates["lost"] == 2
-
-
-@pytest.mark.parametrize("relay", [LossyRelay(Random(1)), LocalRelay()], ids=["one that may lose", "the local one"])
-async def test_heads_are_compared_only_where_a_relay_may_lose(tmp_path: Path, relay: Relay) -> None:
-    async with server_on(relay, tmp_path / "data") as running:
-        assert (running.context.hub._watch is not None) == relay.may_lose
+        assert running.sizes()["repaired"] == hub.fates["lost"] == 2
 
 
 class Clients:

@@ -79,15 +79,15 @@ class Weigher(Recorder):
         super().write(data)
 
 
-async def test_what_the_relay_lost_is_repaired_as_fast_as_readers_are_written_to(rooms: MemoryHub) -> None:
+async def test_what_was_lost_is_repaired_as_fast_as_readers_are_written_to(rooms: MemoryHub) -> None:
     """However much it is, a chunk is behind with a page and a batch at most."""
     readers = [Weigher(rooms.hub) for _ in range(20 * CHUNK)]
     for reader in readers:
         await reader.follow(0)
-    rooms.relay = lambda _commits: ()
+    rooms.losing = lambda _commits: ()
     for _ in range(6):
         await rooms.post(TUNING.page_events)
-    rooms.relay = lambda commits: commits
+    rooms.losing = lambda commits: commits
     async with asyncio.timeout(TIMEOUT_S):
         while len(readers[-1].seqs) < 6 * TUNING.page_events:
             await rooms.post()
@@ -161,7 +161,7 @@ async def test_a_room_of_many_chunks_in_which_the_log_skips_gives_each_reader_ev
     readers = await rooms.live(2 * CHUNK)
     readers.pop().close()  # so that one chunk has a place for the last of the other
     channel = await rooms.hub.open("lobby")
-    rooms.relay = lambda _commits: ()
+    rooms.losing = lambda _commits: ()
     await rooms.post(5)
     channel._skip(3)
     channel.repair()

@@ -127,7 +127,7 @@ async def test_a_reset_for_damage_says_where_it_ends(room: Room) -> None:
     assert (reset.first_seq, reset.head_seq) == (8, 7)
 
 
-async def test_a_live_reader_is_told_of_what_the_relay_lost_and_the_disk_damaged(tmp_path: Path) -> None:
+async def test_a_live_reader_is_told_of_what_was_lost_and_the_disk_damaged(tmp_path: Path) -> None:
     store = await open_sqlite(tmp_path)
     room = Room(store, tmp_path)
     reader = await room.follow(since=0)

@@ -129,7 +129,7 @@ async def test_bus_that_drops_repeats_and_reorders_changes_nothing_for_readers(s
     chance = random.Random(seed)
     held: list[Commit] = []
 
-    def relay(commits: Sequence[Commit]) -> Sequence[Commit]:
+    def losing(commits: Sequence[Commit]) -> Sequence[Commit]:
         out: list[Commit] = []
         for commit in commits:
             fate = chance.random()
@@ -143,7 +143,7 @@ async def test_bus_that_drops_repeats_and_reorders_changes_nothing_for_readers(s
                 out.append(held.pop())
         return out
 
-    rooms = MemoryHub(relay)
+    rooms = MemoryHub(losing)
     reader = await rooms.reader(since=0)
     for _ in range(60):
         await rooms.post(chance.randrange(1, 4))

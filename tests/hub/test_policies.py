@@ -116,14 +116,14 @@ def test_a_reader_that_is_behind_goes_on_where_the_room_is_open_again() -> None:
     run(scenario)
 
 
-def test_a_relay_that_loses_the_event_changes_nothing() -> None:
+def test_an_event_that_is_lost_changes_nothing() -> None:
     async def scenario(room: MemoryHub) -> None:
         guest = await follow(room)
         await happen(room, "a")
-        relay = room.relay
-        room.relay = lambda _: ()
+        losing = room.losing
+        room.losing = lambda _: ()
         await happen(room, "closed", "b")
-        room.relay = relay
+        room.losing = losing
         await happen(room, "c")
         await until(lambda: len(guest.notes) == 2)
         assert (guest.seqs, guest.notes) == ([1, 2], ["caught_up 0", "closed lobby"])

@@ -21,7 +21,6 @@ import apsw
 
 from parlour import app, clock
 from parlour.app import App
-from parlour.chat.ports import Relay
 from parlour.config import Settings
 from parlour.core.limits import Limits
 from parlour.hub.resources import Tuning
@@ -104,14 +103,12 @@ class Machine:
         replaced: Replaced,
         *,
         tuning: Tuning,
-        make_relay: Callable[[], Relay | None],
         sqlite_tuning: SqliteTuning = DEFAULT,
         limits: Limits = LIMITS,
     ) -> None:
         self.sqlite_tuning = sqlite_tuning
         self.limits = limits
         self.tuning = tuning
-        self.make_relay = make_relay
         self.world = world
         self.network = network
         self.disk = disk
@@ -169,7 +166,7 @@ class Machine:
         )
         try:
             self.app = running = await app.start(
-                settings, on_fatal, relay=self.make_relay(), tuning=self.tuning, sqlite_tuning=self.sqlite_tuning
+                settings, on_fatal, tuning=self.tuning, sqlite_tuning=self.sqlite_tuning
             )
             self._stop = code
             self.when_started(running)

@@ -36,7 +36,7 @@ def simulate_people(seed: int, acts: int = ACTS, *, bug: Replaced = (), traced: 
     random = Random(f"people {seed}")
     plan.faults = [random.choice(FAULTS) for _ in range(random.randrange(4))]
     plan.weather = Weather(random.choice((0.0, 0.0, 0.1)), random.choice((0.0, 0.0, 0.05)), random.random() < 0.8)
-    plan.is_relay_lossy = False
+    plan.is_hub_lossy = False
     return PeopleRun(plan, bug, traced).run()
 
 

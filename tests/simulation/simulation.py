@@ -20,8 +20,8 @@ from random import Random
 import apsw
 import msgspec
 
+from parlour import app
 from parlour.app import App
-from parlour.chat.ports import Relay
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.process import EXIT_CANNOT_START
@@ -30,8 +30,8 @@ from parlour.store.sqlite.tuning import SqliteTuning
 from tests.checker.history import CaughtUp, Entry, History, Opened, Reading, Received, Reset, Send
 from tests.checker.invariants import violations
 from tests.fault.client import Shared
+from tests.fault.lossy_hub import lossy
 from tests.fault.readers import WAIT_S
-from tests.fault.relay import LossyRelay
 from tests.simulation.clients import Crowd, read_all
 from tests.simulation.disk import Disk
 from tests.simulation.loop import SimulatedLoop, World
@@ -58,7 +58,7 @@ LIMITS: dict[str, tuple[int, ...]] = {"in_flight_bytes": (1500, Limits().in_flig
 AFTER_A_FAILED_SYNC_S = (1e-4, 1e-3, 5e-3, 2e-2)
 
 HEALED_S = 15.0
-"""What a lossy relay has lost is made good within this time, as long as the server is not paused."""
+"""What a lossy hub has lost is made good within this time, as long as the server is not paused."""
 
 FAULTS = ("kill", "power", "drain", "full", "sync fails", "slow disk", "pause", "clock", "cut all", "age")
 
@@ -71,7 +71,7 @@ class Plan:
     acks: int
     faults: list[str] = field(default_factory=list)
     weather: Weather = field(default_factory=Weather)
-    is_relay_lossy: bool = False
+    is_hub_lossy: bool = False
     has_owner: bool = False
     http: int = 3
     websocket: int = 1
@@ -177,9 +177,8 @@ class Run:
                 self.world,
                 self.network,
                 self.disk,
-                self.bug,
+                (*self.bug, *self._lossy_hub()),
                 tuning=replace(TUNING, **self.plan.sizes),
-                make_relay=self._relay,
                 sqlite_tuning=SqliteTuning(**self.plan.store),
                 limits=Limits(**self.plan.limits),
             )
@@ -199,8 +198,8 @@ class Run:
         self._judge()
         return self._result()
 
-    def _relay(self) -> Relay | None:
-        return LossyRelay(self.world.random) if self.plan.is_relay_lossy else None
+    def _lossy_hub(self) -> Replaced:
+        return [(app, "Hub", lossy(self.world.random))] if self.plan.is_hub_lossy else []
 
     # --- the story ---
 
@@ -223,7 +222,7 @@ class Run:
                     closing.cancel()
                     await self.owner.open_all()
                 await crowd.fall_silent()
-                if self.plan.is_relay_lossy:
+                if self.plan.is_hub_lossy:
                     await asyncio.sleep(HEALED_S + 2 * WAIT_S)  # every long-poll asks once more after it
                 for entry in await read_all(shared):
                     heads[entry.room] = entry.seq
@@ -350,7 +349,7 @@ class Run:
     # --- the verdict ---
 
     def _judge(self) -> None:
-        healed_s = HEALED_S + self.paused_s if self.plan.is_relay_lossy else 0.0
+        healed_s = HEALED_S + self.paused_s if self.plan.is_hub_lossy else 0.0
         if self.owner is not None:
             self.history.sends += sends_of(self.history.log)
             self.wrong += wrong_about(self.owner.asked, self.history.log, self.history.readings)

@@ -13,21 +13,21 @@ from parlour.store.memory import MemoryStore
 from tests.support.recorder import Recorder
 from tests.support.stores import TIMEOUT_S, CountedIds, HandClock, draft
 
-Relay = Callable[[Sequence[Commit]], Sequence[Commit]]
-"""A relay: given the commits, it returns those that arrive."""
+Losing = Callable[[Sequence[Commit]], Sequence[Commit]]
+"""Given the commits, it returns those that arrive, as if the others were another node's."""
 
 
 class MemoryHub:
     """What is posted in one iteration of the loop is one batch."""
 
-    def __init__(self, relay: Relay = lambda commits: commits, tuning: Tuning | None = None) -> None:
+    def __init__(self, losing: Losing = lambda commits: commits, tuning: Tuning | None = None) -> None:
         self.store = MemoryStore(HandClock(), CountedIds())
         self.hub = Hub(self.store, tuning=tuning)
-        self.relay = relay
-        self.store.on_commit(self._relay)
+        self.losing = losing
+        self.store.on_commit(self._deliver)
 
-    def _relay(self, commits: Sequence[Commit]) -> None:
-        if arrived := self.relay(commits):
+    def _deliver(self, commits: Sequence[Commit]) -> None:
+        if arrived := self.losing(commits):
             self.hub.deliver(arrived)
 
     async def post(self, count: int = 1, rooms: Iterable[str] = ("lobby",)) -> None:

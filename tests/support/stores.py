@@ -8,11 +8,12 @@ from asyncio import Future
 from pathlib import Path
 from typing import Any
 
-from parlour.chat.ports import Store
+from parlour.chat.ports import Relay, Store
 from parlour.chat.transactions import Redact, Transaction
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft, Stored
 from parlour.core.payloads import Message
+from parlour.relay.local import LocalRelay
 from parlour.store.commit_queue import QUEUE_BYTES
 from parlour.store.postgres.store import PostgresStore
 from parlour.store.postgres.tuning import PostgresTuning
@@ -124,17 +125,19 @@ async def open_sqlite(
 async def open_postgres(
     url: str,
     *,
+    relay: Relay | None = None,
     clock: HandClock | None = None,
     ids: CountedIds | None = None,
     fatal: Fatal | None = None,
     **tuning: Any,
 ) -> PostgresStore:
-    """A PostgresStore, tuned (`PostgresTuning`).
+    """A PostgresStore, tuned (`PostgresTuning`). Without `relay` nobody hears what it announces.
 
     Without `fatal` what ends a node fails the test through the loop's exception handler.
     """
     return await PostgresStore.open(
         url,
+        relay=relay or LocalRelay(),
         clock=clock or HandClock(),
         ids=ids or CountedIds(),
         on_fatal=fatal or _unexpected,

@@ -194,20 +194,35 @@ class Store(Protocol):
 
 
 class Relay(Protocol):
-    """Announces commits to all nodes of one deployment.
+    """Brings notices from one node to the others: of commits, and of what is not kept, such as who is typing.
 
-    Loss, repetition and reordering are allowed: only latency depends on it.
+    It may lose, repeat, reorder and delay them, or be gone. Then only latency suffers: whoever depends on them also
+    looks for themselves. All methods are called on the event loop, and none waits but `close`.
     """
 
-    @property
-    def may_lose(self) -> bool:
-        """Whether a commit may never arrive: then somebody has to look for what was lost at the end of a room."""
+    def start(self, secret: bytes) -> None:
+        """Begin, among the nodes whose stores have this `Store.secret`. What is published before is lost."""
 
-    def publish(self, commits: Sequence[Commit]) -> None:
-        """Tell every node, this one included, what was committed; never waits for a receiver."""
+    def listen(self, kind: str, listener: Callable[[str, str], None]) -> None:
+        """Call `listener` with the room and the text of notices of a kind that other nodes publish.
 
-    def listen(self, listener: Callable[[Sequence[Commit]], None]) -> None:
-        """Call `listener` on the loop with what any node published."""
+        Those with a room come for rooms that are subscribed to; the room is empty in those for every node.
+        """
+
+    def subscribe(self, room: str) -> None:
+        """Hear of a room from now on. May be called again."""
+
+    def unsubscribe(self, room: str) -> None:
+        """Hear of a room no more."""
+
+    def publish(self, kind: str, room: str, text: str) -> None:
+        """Tell the other nodes; with a room, those that have subscribed to it, else all of them.
+
+        `text` is one line: at most 4000 bytes in UTF-8, without control characters; `kind` is a word.
+        """
+
+    async def close(self) -> None:
+        """End it; nothing is heard any more."""
 
 
 class Clock(Protocol):

@@ -7,31 +7,42 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from parlour.chat.ports import Commit, Store
-from parlour.core.errors import Refusal
-from parlour.core.event import Stored
+from msgspec import json
+
+from parlour.chat.ports import Commit, Relay, Store
+from parlour.core.event import Author, Stored
 from parlour.hub.channel import Channel
 from parlour.hub.resources import Resources, Tuning
 from parlour.hub.writable import MakeWrite, one_by_one
+from parlour.schema.events import Typing
 
 log = logging.getLogger("parlour.hub")
 
-HEADS_S = 4.0
-"""The pause between two checks of all heads. In one, the rooms are read one after the other."""
+TYPING = "typing"
+"""The kind of the notices."""
 
 
 class Hub:
     """Room name to `Channel`. All methods are called on the event loop."""
 
-    def __init__(self, store: Store, make_write: MakeWrite = one_by_one, tuning: Tuning | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        make_write: MakeWrite = one_by_one,
+        tuning: Tuning | None = None,
+        relay: Relay | None = None,
+    ) -> None:
+        """`relay` brings what is said on other nodes, if there can be some."""
         self.store = store
+        self._relay = relay
+        if relay is not None:
+            relay.listen(TYPING, self._typing_elsewhere)
         self.resources = Resources(store, make_write, tuning or Tuning())
         self._channels: dict[str, Channel] = {}
         self._loading: dict[str, asyncio.Task[None]] = {}
         self._missed: dict[str, list[Callable[[Channel], None]]] = {}  # what to do with rooms that are being loaded
         self._idle: dict[str, int] = {}  # room to the bytes of its ring, the least recently active first
         self._idle_bytes = 0
-        self._watch: asyncio.Task[None] | None = None
 
     def deliver(self, commits: Sequence[Commit]) -> None:
         """Hand each batch to the readers of its room. While they are given one, the next is committed, and no third."""
@@ -56,10 +67,26 @@ class Hub:
     def head_moved(self, room: str, head_seq: int) -> None:
         """The log of a room goes on up to here, by another node: show it to those who read here."""
         channel = self._channels.get(room)
-        if channel is not None:
+        if channel is not None and channel.uses:
             channel.head_moved(head_seq)
+        elif channel is not None:  # nobody reads it: the next one who does reads it from the store
+            self._forget(room)
         elif room in self._missed:
             self._missed[room].append(partial(Channel.head_moved, head_seq=head_seq))
+
+    def show_typing(self, room: str, author: Author) -> None:
+        """Show those who read a room that somebody is typing, on every node."""
+        item = Typing(room, author)
+        self.channel(room).broadcast(item)
+        if self._relay is not None:
+            self._relay.publish(TYPING, room, json.encode(item).decode())
+
+    def _typing_elsewhere(self, room: str, text: str) -> None:
+        """Raises msgspec.MsgspecError."""
+        item = json.decode(text, type=Typing)
+        channel = self._channels.get(room)
+        if channel is not None and item.room == room:
+            channel.broadcast(item)
 
     def trim(self, room: str, first_seq: int) -> None:
         """The log of a room begins at `first_seq` now; see `Store.on_trim`."""
@@ -96,6 +123,8 @@ class Hub:
         return channel
 
     async def _load(self, room: str) -> None:
+        if self._relay is not None:
+            self._relay.subscribe(room)
         channel = Channel(room, self.store.epoch, self.resources, self._keep_idle)
         # What happens while the store is read may or may not be in its answer: it is done afterwards, without repeats.
         try:
@@ -112,36 +141,20 @@ class Hub:
         """The channel of a room that is in use."""
         return self._channels[room]
 
-    def watch_heads(self) -> None:
-        """Find what a relay loses at the end of a room, where no later event shows the gap, until `close`.
-
-        Readers would otherwise wait for the next event to learn of the last one, for as long as nobody posts.
-        """
-        self._watch = asyncio.get_running_loop().create_task(self._watch_heads())
-
-    async def _watch_heads(self) -> None:
-        while True:
-            await asyncio.sleep(HEADS_S)
-            try:
-                for room in list(self._channels):
-                    head_seq = (await self.store.log(room)).head_seq
-                    channel = self._channels.get(room)
-                    if channel is not None:
-                        channel.head_moved(head_seq)
-            except Refusal:
-                continue  # the log cannot be read now
-            except Exception:
-                log.exception("check_failed")
-
     def _keep_idle(self, channel: Channel) -> None:
         """Nobody uses a channel: keep it within the bounds; the least recently used go first."""
         room, tuning = channel.room, self.resources.tuning
         self._idle_bytes += channel.ring.size - self._idle.pop(room, 0)
         self._idle[room] = channel.ring.size
         while len(self._idle) > tuning.idle_channels or self._idle_bytes > tuning.idle_bytes:
-            oldest = next(iter(self._idle))
-            self._idle_bytes -= self._idle.pop(oldest)
-            del self._channels[oldest]
+            self._forget(next(iter(self._idle)))
+
+    def _forget(self, room: str) -> None:
+        """Keep the channel of a room that nobody uses no longer."""
+        self._idle_bytes -= self._idle.pop(room)
+        del self._channels[room]
+        if self._relay is not None:
+            self._relay.unsubscribe(room)
 
     def next_slice(self) -> asyncio.Future[None]:
         """Resolved in a later iteration of the loop, for one caller in each: for pages that are made in slices."""
@@ -169,8 +182,6 @@ class Hub:
 
     async def close(self) -> None:
         """Wait for the reads that are under way."""
-        if self._watch is not None:
-            self._watch.cancel()
         if tasks := {*self.resources.tasks, *self._loading.values()}:
             await asyncio.wait(tasks, timeout=5)
 

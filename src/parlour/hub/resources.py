@@ -32,7 +32,7 @@ class Tuning:
 
     ring_events: int = 1000
     ring_bytes: int = 262144
-    """Also what one read of the store brings, to open a room and to repair what the relay lost."""
+    """Also what one read of the store brings, to open a room and to fill gaps."""
 
     idle_channels: int = 1000
     idle_bytes: int = 33554432
@@ -71,7 +71,7 @@ class Resources:
         self.wakeups = WorkQueue(tuning.wakeups_per_slice, tuning.wakeups_per_slice)
         """Of requests that wait for news."""
         self.repaired = 0
-        """Events that the relay lost and that were read from the store, since the start."""
+        """Events that did not arrive in order and were read from the store, since the start."""
         self.is_ending = False
         """Whether requests may wait for news no more."""
         self.tasks: set[asyncio.Task[Any]] = set()

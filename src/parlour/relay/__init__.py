@@ -1,1 +1,1 @@
-"""The live relay between nodes: the implementations of the Relay port."""
+"""The relay between nodes: the implementations of the Relay port."""

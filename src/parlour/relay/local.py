@@ -1,25 +1,34 @@
-"""The relay of a single node: what is published is heard at once, here."""
+"""The relay of nodes that are in one process; a single node has nobody to tell."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Iterable
 
-from parlour.chat.ports import Commit
+from parlour.relay.listeners import Listeners, line_of
 
 
-class LocalRelay:
+class LocalRelay(Listeners):
     """Implements `chat.ports.Relay` without leaving the process."""
 
-    may_lose = False
+    def __init__(self, others: Iterable[LocalRelay] = ()) -> None:
+        super().__init__()
+        self._others = list(others)
+        self._secret: bytes | None = None
+        for other in self._others:
+            other._others.append(self)
 
-    def __init__(self) -> None:
-        self._listeners: list[Callable[[Sequence[Commit]], None]] = []
+    def start(self, secret: bytes) -> None:
+        """See `Relay.start`."""
+        self._secret = secret
 
-    def publish(self, commits: Sequence[Commit]) -> None:
-        """Call every listener."""
-        for listener in self._listeners:
-            listener(commits)
+    def publish(self, kind: str, room: str, text: str) -> None:
+        """See `Relay.publish`."""
+        if self._secret is not None:
+            for other in self._others:
+                if other._secret == self._secret:
+                    asyncio.get_running_loop().call_soon(other.tell, line_of(kind, room, text))
 
-    def listen(self, listener: Callable[[Sequence[Commit]], None]) -> None:
-        """Add a listener."""
-        self._listeners.append(listener)
+    async def close(self) -> None:
+        """See `Relay.close`."""
+        self._secret = None

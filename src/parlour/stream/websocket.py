@@ -19,7 +19,7 @@ from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.schema import commands
-from parlour.schema.events import Bye, Closed, Heartbeat, Typing
+from parlour.schema.events import Bye, Closed, Heartbeat
 from parlour.schema.json_line import encode
 from parlour.stream.encoding import WEBSOCKET
 from parlour.stream.live import CHECKS, Client, LiveSession, Start, Starts, Timing
@@ -204,7 +204,7 @@ class WebSocketSession(LiveSession):
             raise Refusal("bad_op", "Subscribe to the room first.", field="room")
         author = self._common.posting.typing(self.actor, room, op.name)
         if author is not None:
-            self.hub.channel(room).broadcast(Typing(room, author))
+            self.hub.show_typing(room, author)
 
     def _subscribe(self, op: commands.SubscribeOp) -> None:
         room = room_name(op.room)

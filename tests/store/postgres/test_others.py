@@ -17,6 +17,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Appended, Draft, Stored
 from parlour.core.payloads import SERVER_LOG, ServerChanged, Settings
 from parlour.core.policy import NO_POLICY, Policy
+from parlour.relay.local import LocalRelay
 from parlour.store.postgres.store import PostgresStore
 from tests.support.stores import ALICE, CountedIds, HandClock, append, draft, open_postgres, redact
 from tests.support.timeout import TIMEOUT_S
@@ -49,11 +50,18 @@ async def until(happened: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def two_nodes(url: str, **tuning: Any) -> AsyncIterator[tuple[PostgresStore, PostgresStore]]:
+async def two_nodes(
+    url: str, *, is_announced: bool = True, **tuning: Any
+) -> AsyncIterator[tuple[PostgresStore, PostgresStore]]:
+    """Two nodes that read the lobby, and whose announcements arrive or do not."""
     clock = HandClock()
-    first = await open_postgres(url, clock=clock, ids=CountedIds(0), **tuning)
-    second = await open_postgres(url, clock=clock, ids=CountedIds(500), **tuning)
-    for store in (first, second):
+    relay = LocalRelay()
+    other_relay = LocalRelay([relay] if is_announced else [])
+    first = await open_postgres(url, relay=relay, clock=clock, ids=CountedIds(0), **tuning)
+    second = await open_postgres(url, relay=other_relay, clock=clock, ids=CountedIds(500), **tuning)
+    for store, its_relay in ((first, relay), (second, other_relay)):
+        its_relay.start(store.secret)
+        its_relay.subscribe("lobby")
         store.follow()
     try:
         yield first, second
@@ -76,10 +84,10 @@ def drop_all(now_ms: int) -> Transaction[bool]:
     return is_more
 
 
-@pytest.mark.parametrize("announces", [True, False])
-async def test_what_one_node_commits_is_told_on_the_other(database: str, announces: bool) -> None:
+@pytest.mark.parametrize(("is_announced", "look_s"), [(True, 300.0), (False, 0.05)])
+async def test_what_one_node_commits_is_told_on_the_other(database: str, is_announced: bool, look_s: float) -> None:
     """Also if no announcement ever arrives: then the log of commits is read."""
-    async with two_nodes(database, announces=announces, look_s=0.05) as (first, second):
+    async with two_nodes(database, is_announced=is_announced, look_s=look_s) as (first, second):
         here = Heard(second)
         for text in ("one", "two", "three"):
             await append(first, draft(text))
@@ -183,7 +191,7 @@ async def test_the_log_of_commits_is_dropped_after_an_hour(database: str) -> Non
 
 
 async def test_many_that_catch_up_at_once_wait_for_no_connection_of_each_other(database: str) -> None:
-    async with two_nodes(database, look_s=30.0, announces=False) as (first, second):
+    async with two_nodes(database, look_s=30.0, is_announced=False) as (first, second):
         heard = Heard(second)
         for _ in range(10):
             await first.run(add_to_server_log())

@@ -1,7 +1,7 @@
 """What other nodes commit: they announce the positions of their commits, and the log of commits says what those are.
 
-An announcement may be lost, repeated, late or out of order. So the log is read in any case once a second, up to where
-nothing can be added any more (docs/decisions/0026-nodes.md).
+Announcements travel by the relay. They may be lost, repeated, late or out of order. So the log is read in any case once
+a second, up to where nothing can be added any more (docs/decisions/0026-nodes.md).
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import Any, Protocol
 
 import asyncpg
 
-from parlour.chat.ports import Clock
+from parlour.chat.ports import Clock, Commit, Relay
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.core.payloads import SERVER_LOG
 from parlour.core.policy import Policy
+from parlour.schema.event_json import sets_policy
+from parlour.store.changes import Outcome
 from parlour.store.checksums import checksum, room_crc
 from parlour.store.policy_columns import policy_of
 from parlour.store.postgres import statements as sql
@@ -36,8 +38,13 @@ ROWS = 1000
 TIMEOUT_S = 10.0
 """The line stands still if a statement takes longer."""
 
-PAYLOAD_BYTES = 7000
-"""What an announcement says at most: PostgreSQL takes up to 8000."""
+KIND = "commit"
+"""Of the notices: each is the position of a commit that has changed a room, or of one that concerns every node."""
+
+MAX_POSITION = 2**63 - 1
+
+HEARD_MOST = 10_000
+"""Announcements that wait to be looked up; the log of commits has those that are too many."""
 
 NAMES_KEPT = 100_000
 
@@ -74,20 +81,26 @@ class OtherNodes:
     """Hears of other nodes, and tells them of this one. `run` goes on until it is cancelled."""
 
     def __init__(
-        self, url: str, kept: Kept, node: str, listener: Listener, clock: Clock, tuning: PostgresTuning
+        self,
+        url: str,
+        kept: Kept,
+        node: str,
+        listener: Listener,
+        relay: Relay,
+        clock: Clock,
+        tuning: PostgresTuning,
     ) -> None:
         self._url, self._kept, self._node, self._listener = url, kept, node, listener
-        self._clock, self._tuning = clock, tuning
+        self._relay, self._clock, self._tuning = relay, clock, tuning
+        relay.listen(KIND, self._hear)
         self._time = asyncio.get_running_loop().time
         self._commits_crc = room_crc(kept.seed, "")
         self._after = 0  # the log of commits has been read up to here
         self._handled: set[int] = set()  # after that, those that have been told
         self._heard: set[int] = set()  # announced, and not handled yet
-        self._own: list[int] = []  # to be announced
         self._names: dict[int, str] = {}
         self._has_news = asyncio.Event()
         self._read_at = self._dropped_at = 0.0
-        self._is_connected = False  # else nobody could be told, and need not be
         self.task: Task[None] | None = None
 
     async def begin(self, connection: asyncpg.Connection[Any]) -> int:
@@ -100,11 +113,14 @@ class OtherNodes:
         """Whether the database has answered not long ago."""
         return self.task is None or self._time() - self._read_at < TIMEOUT_S
 
-    def announce(self, position: int) -> None:
-        """Tell the others of a commit of this node."""
-        if self.task is not None and self._is_connected and self._tuning.announces:
-            self._own.append(position)
-            self._has_news.set()
+    def announce(self, position: int, outcome: Outcome) -> None:
+        """Tell the others of a commit of this node: those who read a room there, or all if it is of that kind."""
+        text = str(position)
+        if outcome.redacted or outcome.trimmed or any(_is_for_all(commit) for commit in outcome.commits):
+            self._relay.publish(KIND, "", text)
+        else:
+            for room, _ in outcome.commits:
+                self._relay.publish(KIND, room, text)
 
     async def run(self) -> None:
         """Follow the others, also after the connection was lost."""
@@ -112,12 +128,9 @@ class OtherNodes:
             try:
                 connection = await connect(self._url, command_timeout=TIMEOUT_S)
                 try:
-                    await connection.add_listener(sql.CHANNEL, self._hear)
-                    self._is_connected = True
                     await self._follow(connection)
                 finally:
-                    self._is_connected = False
-                    self._own, self._heard = [], set()  # the log of commits has them
+                    self._heard = set()  # the log of commits has them
                     connection.terminate()
             except (Refusal, asyncpg.PostgresError, *GONE) as error:
                 _log.debug("other nodes cannot be heard: %s", error)
@@ -125,14 +138,13 @@ class OtherNodes:
                 _log.exception("other nodes could not be followed")
             await asyncio.sleep(self._tuning.look_s / 4)
 
-    def _hear(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
-        node, _, positions = str(payload).partition(" ")
-        if node != self._node:
-            self._heard.update(map(int, positions.split()))
+    def _hear(self, _room: str, text: str) -> None:
+        position = int(text)
+        if 0 < position <= MAX_POSITION and len(self._heard) < HEARD_MOST:
+            self._heard.add(position)
             self._has_news.set()
 
     async def _follow(self, connection: asyncpg.Connection[Any]) -> None:
-        await connection.execute("SET synchronous_commit = off")  # an announcement may be lost
         look_at = 0.0
         while True:
             if (left := look_at - self._time()) > 0:
@@ -142,7 +154,6 @@ class OtherNodes:
                 except TimeoutError:
                     pass
             self._has_news.clear()
-            await self._tell(connection)
             if self._heard:
                 heard, self._heard = self._heard, set()
                 rows = await connection.fetch(sql.COMMITS_AT, list(heard), self._node)
@@ -163,14 +174,6 @@ class OtherNodes:
         self._node = node
         if ranges := self._ranges(await connection.fetch(sql.COMMITS_OF, after, before)):
             await self._tell_of(connection, ranges)
-
-    async def _tell(self, connection: asyncpg.Connection[Any]) -> None:
-        own, self._own = self._own, []
-        while own:
-            payload = self._node
-            while own and len(payload) < PAYLOAD_BYTES:
-                payload += f" {own.pop()}"
-            await connection.execute(sql.NOTIFY, payload)
 
     async def _look(self, connection: asyncpg.Connection[Any]) -> None:
         """Read the log of commits: what was not announced here is handled now."""
@@ -248,3 +251,8 @@ class OtherNodes:
                 missing = list(numbers)
             for number, name in await connection.fetch(sql.NAMES_OF, missing):
                 self._names[number] = name
+
+
+def _is_for_all(commit: Commit) -> bool:
+    """Whether every node has to know what was added: who is let in, and what rooms are."""
+    return commit.room == SERVER_LOG or sets_policy(commit.events)

@@ -195,10 +195,6 @@ ORDER BY position LIMIT $4
 """  # noqa: S608 (no value inside)
 COMMITS_SEEN = "SELECT position, checksum, body FROM commits WHERE position > $1 AND node <> $2 ORDER BY position"
 COMMITS_OF = "SELECT position, checksum, body FROM commits WHERE position > $1 AND node = $2 ORDER BY position"
-NOTIFY = "SELECT pg_notify('parlour', $1)"
-CHANNEL = "parlour"
-"""On which nodes tell each other the positions of their commits."""
-
 NAMES_OF = "SELECT room_no, name FROM rooms WHERE room_no = ANY($1::int[])"
 DROP_COMMITS = """
 DELETE FROM commits WHERE position IN (

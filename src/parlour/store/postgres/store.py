@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from parlour import log
-from parlour.chat.ports import Clock, Commit, DamagedEvents, Ids, RoomSummary
+from parlour.chat.ports import Clock, Commit, DamagedEvents, Ids, Relay, RoomSummary
 from parlour.chat.statements import Query, R
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
@@ -64,6 +64,7 @@ class PostgresStore(CommitQueue):
         connection: asyncpg.Connection[Any],
         readers: Readers,
         kept: Kept,
+        relay: Relay,
         clock: Clock,
         node: str,
         on_fatal: OnFatal,
@@ -79,7 +80,7 @@ class PostgresStore(CommitQueue):
         self._tuning = tuning
         self._published = PublishedServerLog()
         self._events = EventLog(connection, kept, node, self._published, tuning)
-        self._others = OtherNodes(url, kept, node, self, clock, tuning)
+        self._others = OtherNodes(url, kept, node, self, relay, clock, tuning)
         self._policy_seqs: dict[str, int] = {}  # of rooms whose policy was told: those that have one
         self._leads: set[str] = set()  # pieces of work that this node alone does
         self._readers = readers
@@ -98,6 +99,7 @@ class PostgresStore(CommitQueue):
         cls,
         url: str,
         *,
+        relay: Relay,
         clock: Clock,
         ids: Ids,
         on_fatal: OnFatal,
@@ -106,7 +108,8 @@ class PostgresStore(CommitQueue):
     ) -> PostgresStore:
         """Open the logs in the database at `url` (`postgresql://…`), making what is missing. Raises StoreError.
 
-        `on_fatal` is called when this node may have missed what others did, for good: the process should start again.
+        `relay` brings what other nodes announce. `on_fatal` is called when this node may have missed what they did, for
+        good: the process should start again.
         """
         connection = await open_connection(url)
         try:
@@ -115,7 +118,7 @@ class PostgresStore(CommitQueue):
                 await connection.execute(sql.LOCK_GATE)
                 kept = await identity_of(connection, ids)
             readers = await Readers.open(url)
-            store = cls(url, connection, readers, kept, clock, ids.token(), on_fatal, queue_bytes, tuning)
+            store = cls(url, connection, readers, kept, relay, clock, ids.token(), on_fatal, queue_bytes, tuning)
             await store._begin()
         except (asyncpg.PostgresError, *GONE) as error:
             connection.terminate()
@@ -253,7 +256,7 @@ class PostgresStore(CommitQueue):
             self._away()
         else:
             if outcome.commits or outcome.redacted or outcome.trimmed:
-                self._others.announce(self._events.position)
+                self._others.announce(self._events.position, outcome)
             self.delivered(outcome)
 
     async def _answers_without(self, batch: Batch, error: asyncpg.PostgresError) -> Sequence[object]:

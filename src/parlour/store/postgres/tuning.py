@@ -17,8 +17,6 @@ class PostgresTuning:
     """Rooms with the newest events that are kept for lists: a few more than any list shows."""
     look_s: float = 1.0
     """How often the log of commits is read without being told, and the leadership of a piece of work is asked for."""
-    announces: bool = True
-    """Whether this node tells the others of its commits. A test of what is lost says no."""
     commits_kept_ms: int = 3_600_000
     """A row of the log of commits is kept for so long at least, for nodes that have not heard of it."""
     drop_every_s: float = 60.0

@@ -1,0 +1,48 @@
+"""Who is told what the relay brings, and which rooms this node wants to hear of: the half that all relays share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeAlias
+
+_log = logging.getLogger("parlour.relay")
+
+Listener: TypeAlias = Callable[[str, str], None]
+
+
+class Listeners:
+    """Kinds of notices to their listeners, and the rooms of this node."""
+
+    def __init__(self) -> None:
+        self.rooms: set[str] = set()
+        self._listeners: dict[str, Listener] = {}
+
+    def listen(self, kind: str, listener: Listener) -> None:
+        """See `Relay.listen`."""
+        self._listeners[kind] = listener
+
+    def subscribe(self, room: str) -> None:
+        """See `Relay.subscribe`."""
+        self.rooms.add(room)
+
+    def unsubscribe(self, room: str) -> None:
+        """See `Relay.unsubscribe`."""
+        self.rooms.discard(room)
+
+    def tell(self, line: str) -> None:
+        """Tell a listener of a line that was brought; one that cannot be read, or is not for this node, is dropped."""
+        kind, _, rest = line.partition(" ")
+        room, _, text = rest.partition(" ")
+        listener = self._listeners.get(kind)
+        if listener is None or (room and room not in self.rooms):
+            return
+        try:
+            listener(room, text)
+        except Exception:
+            _log.exception("a notice could not be used: %r", line[:200])
+
+
+def line_of(kind: str, room: str, text: str) -> str:
+    """The line in which a notice travels: `kind room text`; the room is empty in one for every node."""
+    return f"{kind} {room} {text}"
