@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -119,6 +119,7 @@ async def test_a_server_that_offers_no_tls_or_a_certificate_nobody_vouches_for_i
     cert, key = make_certificate(tmp_path, "nats")
     told = bytearray()
     is_asked = asyncio.Event()
+    writers: list[asyncio.StreamWriter] = []
 
     async def somebody(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Looks like a NATS server and writes down what it is told."""
@@ -126,8 +127,10 @@ async def test_a_server_that_offers_no_tls_or_a_certificate_nobody_vouches_for_i
             b'INFO {"server_id":"x","version":"2.15.0","max_payload":1048576,"proto":1,"auth_required":true}\r\n'
         )
         is_asked.set()
-        while data := await reader.read(65536):
-            told.extend(data)
+        writers.append(writer)
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                told.extend(data)
 
     async with await asyncio.start_server(somebody, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
@@ -137,6 +140,8 @@ async def test_a_server_that_offers_no_tls_or_a_certificate_nobody_vouches_for_i
                 await until_said(caplog, "relay_away")
                 if not offers_tls:
                     await is_asked.wait()
+        for writer in writers:
+            writer.transport.abort()
     reason = str(vars(caplog.records[-1]))
     assert ("certificate verify failed" if offers_tls else "offers no TLS") in reason
     assert b"secret" not in told
