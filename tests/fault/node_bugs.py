@@ -14,6 +14,7 @@ from typing import Any
 from parlour.chat.ports import Commit
 from parlour.core.event import Draft
 from parlour.hub.reader import Reader
+from parlour.relay.notify import NotifyRelay
 from parlour.store.changes import Changes, Outcome
 from parlour.store.commit_queue import CommitQueue
 from parlour.store.postgres import batch, connect, numbering, store
@@ -118,13 +119,13 @@ def believe_announcements() -> None:
 
 
 def _lose_announcements() -> None:
-    announce, random = OtherNodes.announce, Random(1)
+    publish, random = NotifyRelay.publish, Random(1)
 
-    def lossy(*arguments: Any) -> None:
+    def lossy(self: NotifyRelay, kind: str, room: str, text: str) -> None:
         if random.random() < 0.5:
-            announce(*arguments)
+            publish(self, kind, room, text)
 
-    put(OtherNodes, "announce", lossy)
+    put(NotifyRelay, "publish", lossy)
 
 
 def go_on_after_sleep() -> None:

@@ -56,21 +56,6 @@ def test_a_session_and_a_token_made_on_one_node_count_on_the_other_at_once(town:
             assert there.get("/api/v1/me", headers=bearer(token)).status_code == 200
 
 
-def test_who_is_let_into_a_room_on_one_node_may_write_on_the_other_at_once(town: Town) -> None:
-    first, second = nodes(town)
-    member = town.join("let-in")
-    fields = {"headers": {"Origin": town.url}}
-    with (
-        first.client(cookies=dict(town.owner.cookies), **fields) as owner,
-        second.client(cookies={"parlour_session": session_of(member)}, **fields) as there,
-    ):
-        for number in range(10):
-            room = owner.post("/api/v1/rooms", json={"title": f"Room {number}", "access": "private"}).json()["room"]
-            assert there.post(f"/{room}", data={"message": "not yet"}).status_code == 404
-            assert owner.put(f"/api/v1/rooms/{room}/members/let-in", json={"role": "member"}).status_code < 300
-            assert there.post(f"/{room}", data={"message": "hello"}).status_code < 300
-
-
 @pytest.mark.parametrize("stream", STREAMS)
 def test_what_ends_on_one_node_ends_streams_of_the_other(town: Town, stream: str) -> None:
     """The membership of a room, and whatever an account has open that is disabled."""

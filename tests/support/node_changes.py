@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from parlour.relay.notify import NotifyRelay
 from parlour.store.postgres import connect, others, store
 from parlour.store.postgres.store import PostgresStore
 from parlour.work.erasing import Erasing
@@ -33,7 +34,7 @@ def announce_nothing() -> None:
     def say_nothing(*_: object) -> None:
         pass
 
-    put(others.OtherNodes, "announce", say_nothing)
+    put(NotifyRelay, "publish", say_nothing)
 
 
 def be_impatient() -> None:

@@ -7,14 +7,13 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from msgspec import json
-
 from parlour.chat.ports import Commit, Relay, Store
 from parlour.core.event import Author, Stored
 from parlour.hub.channel import Channel
 from parlour.hub.resources import Resources, Tuning
 from parlour.hub.writable import MakeWrite, one_by_one
-from parlour.schema.events import Typing
+from parlour.schema.events import Typing, decode_typing
+from parlour.schema.json_line import encode
 
 log = logging.getLogger("parlour.hub")
 
@@ -79,11 +78,11 @@ class Hub:
         item = Typing(room, author)
         self.channel(room).broadcast(item)
         if self._relay is not None:
-            self._relay.publish(TYPING, room, json.encode(item).decode())
+            self._relay.publish(TYPING, room, encode(item).decode())
 
     def _typing_elsewhere(self, room: str, text: str) -> None:
         """Raises msgspec.MsgspecError."""
-        item = json.decode(text, type=Typing)
+        item = decode_typing(text)
         channel = self._channels.get(room)
         if channel is not None and item.room == room:
             channel.broadcast(item)

@@ -106,6 +106,9 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
 Control = CaughtUp | Reset | Heartbeat | Bye | Typing | Closed
 """The items that carry no seq."""
 
+decode_typing = msgspec.json.Decoder(Typing).decode
+"""A `Typing` from its JSON; raises msgspec.MsgspecError."""
+
 decode_event = msgspec.json.Decoder(Event).decode
 """An `Event` from its JSON bytes; raises msgspec.DecodeError, UnicodeDecodeError."""
 
