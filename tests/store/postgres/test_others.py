@@ -149,7 +149,7 @@ async def test_nodes_that_post_to_the_same_rooms_store_side_by_side(database: st
 
 async def test_a_message_meets_what_another_node_has_done_to_its_room_and_key(database: str) -> None:
     """Nothing that the other one does is announced."""
-    async with two_nodes(database, announces=False) as (first, second):
+    async with two_nodes(database, is_announced=False) as (first, second):
         keyed = draft("with a key", key="key-0001")
         for store in (first, second, first, second):
             await append(store, draft())
