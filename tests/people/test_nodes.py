@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,15 @@ import pytest
 from tests.people.house import PASSWORD
 from tests.people.server import Town, bearer, session_of
 from tests.support import raw
+from tests.support.nats import NatsProcess
 from tests.support.node_changes import CHANGES
 from tests.support.nodes import Nodes
 from tests.support.postgres import Databases
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
 from tests.support.timeout import wait_until
+
+TYPIST = "Ada"
 
 STREAMS = {
     "ndjson": "/{room}?follow=1&format=ndjson",
@@ -26,12 +30,17 @@ STREAMS = {
 }
 
 
-@pytest.fixture(scope="module")
-def town(postgres: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with (
-        postgres.new() as url,
-        Nodes(tmp_path_factory.mktemp("nodes") / "node", url, "--rate-limits", "off") as running,
-    ):
+@pytest.fixture(scope="module", params=["notify", "nats"])
+def town(
+    request: pytest.FixtureRequest, postgres: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Town]:
+    directory = tmp_path_factory.mktemp("nodes")
+    with ExitStack() as stack:
+        options = ["--rate-limits", "off"]
+        if request.param == "nats":
+            options += ["--relay", stack.enter_context(NatsProcess(directory)).url]
+        url = stack.enter_context(postgres.new())
+        running = stack.enter_context(Nodes(directory / "node", url, *options))
         town = Town(running)
         yield town
         town.close()
@@ -88,6 +97,24 @@ def test_what_ends_on_one_node_ends_streams_of_the_other(town: Town, stream: str
             assert owner.patch(f"/api/v1/accounts/{name}", json={"state": "disabled"}).status_code == 200
             with pytest.raises(EOFError):
                 other.read_until(b"never said")
+
+
+def test_who_is_typing_is_shown_on_every_node(town: Town) -> None:
+    first, second = nodes(town)
+
+    def op(name: str) -> bytes:
+        return raw.ws_frame(json.dumps({"op": "typing", "name": name}).encode())
+
+    with Client.to(first.port) as here, Client.to(second.port) as there:
+        for client in (here, there):
+            client.send(raw.head("GET", "/typed-in", *raw.UPGRADE))
+            assert client.head().status == 101
+        shown = f'"name":"{TYPIST}"'.encode()
+        here.send(op(TYPIST))
+        here.read_until(shown)
+        for number in range(100):  # the first notices may come before the other node is subscribed
+            here.send(op(f"{TYPIST} {number}"))
+        there.read_until(TYPIST.encode())
 
 
 def test_a_ticket_is_good_once_on_any_node(town: Town) -> None:

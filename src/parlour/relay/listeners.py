@@ -17,6 +17,7 @@ class Listeners:
     def __init__(self) -> None:
         self.rooms: set[str] = set()
         self._listeners: dict[str, Listener] = {}
+        self._failed: set[str] = set()  # kinds of which one could not be used
 
     def listen(self, kind: str, listener: Listener) -> None:
         """See `Relay.listen`."""
@@ -40,7 +41,9 @@ class Listeners:
         try:
             listener(room, text)
         except Exception:
-            _log.exception("a notice could not be used: %r", line[:200])
+            if kind not in self._failed:  # whoever reaches the relay could fill the log
+                self._failed.add(kind)
+                _log.exception("a notice could not be used, and none that fails is told of again: %r", line[:200])
 
 
 def line_of(kind: str, room: str, text: str) -> str:
