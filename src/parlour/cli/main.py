@@ -35,6 +35,7 @@ _COMMANDS = {
     "check": "Check the stored data for damage.",
     "backup": "Copy the stored data, also from a running server.",
     "restore": "Put a backup into a new data directory.",
+    "move": "Move the stored data to PostgreSQL, or back.",
     "admin": "Make the owner, invite people, change accounts.",
     "rooms": "Close rooms to guests, or open them again.",
 }

@@ -14,6 +14,7 @@ from parlour.core.store_address import without_password
 from parlour.store.check import LogCheck, Problem, Report
 from parlour.store.checksums import checksum, room_crc
 from parlour.store.errors import Damaged, StoreError
+from parlour.store.moving.marks import refuse_unfinished
 from parlour.store.postgres import statements as sql
 from parlour.store.postgres.connect import GONE, open_connection
 from parlour.store.postgres.identity import read_identity
@@ -55,14 +56,19 @@ async def check(url: str) -> Report:
             connection.terminate()
 
 
-async def check_database(connection: asyncpg.Connection[Any], where: str) -> Report:
-    """The same through a connection; `where` is what the report calls the database."""
+async def check_database(connection: asyncpg.Connection[Any], where: str, *, is_finished: bool = True) -> Report:
+    """The same through a connection; `where` is what the report calls the database.
+
+    `is_finished` says whether what a move has not finished yet is refused.
+    """
     if not await connection.fetchval(sql.HAS_MIGRATIONS):
         raise StoreError(f"There is nothing of Parlour in the database at {where}.")
     if await missing(connection):
         raise StoreError(f"The database at {where} has an older schema: start the server once to bring it forward.")
     problems: list[Problem] = []
     meta = dict(await connection.fetch(sql.GET_META))
+    if is_finished:
+        refuse_unfinished(meta, where)
     epoch, seed = meta.get("epoch", ""), meta.get("seed", "")
     try:
         await read_identity(connection)

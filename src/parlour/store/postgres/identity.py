@@ -41,7 +41,7 @@ async def identity_of(connection: Connection, ids: Ids) -> Kept:
 
     Raises Damaged, asyncpg.PostgresError.
     """
-    place: str = await connection.fetchval(_PLACE)
+    place = await place_of(connection)
     values = await _values_of(connection)
     if not values and not await connection.fetchval("SELECT EXISTS (SELECT FROM rooms)"):
         epoch, secret = new_identity(ids)
@@ -56,10 +56,21 @@ async def identity_of(connection: Connection, ids: Ids) -> Kept:
     newest, number = row
     if newest >= number + kept.offset:
         kept = kept._replace(offset=newest - number + 1)
-    for name, value in {**_values(kept), "place": place, "identity": str(_checksum(kept))}.items():
-        if values.get(name) != value:
-            await connection.execute(sql.SET_META, name, value)
+    if _read_or_none(values) != kept or values.get("place") != place:
+        await write_identity(connection, kept, place)
     return kept
+
+
+async def place_of(connection: Connection) -> str:
+    """Where the database lives. Raises asyncpg.PostgresError."""
+    place: str = await connection.fetchval(_PLACE)
+    return place
+
+
+async def write_identity(connection: Connection, kept: Kept, place: str) -> None:
+    """Store an identity with its checksum, and where that is its own. Within a transaction that holds the gate."""
+    for name, value in {**_values(kept), "place": place, "identity": str(_checksum(kept))}.items():
+        await connection.execute(sql.SET_META, name, value)
 
 
 async def read_identity(connection: Connection) -> Kept:
@@ -72,13 +83,18 @@ async def _values_of(connection: Connection) -> dict[str, str]:
 
 
 def _read(values: dict[str, str]) -> Kept:
+    kept = _read_or_none(values)
+    if kept is not None:
+        return kept
+    raise Damaged("The database has lost its epoch or its secret: restore a backup.")
+
+
+def _read_or_none(values: dict[str, str]) -> Kept | None:
     try:
         kept = Kept(values["epoch"], bytes.fromhex(values["secret"]), values["seed"], int(values["offset"]))
-        if values["identity"] == str(_checksum(kept)):
-            return kept
     except (KeyError, ValueError):
-        pass
-    raise Damaged("The database has lost its epoch or its secret: restore a backup.")
+        return None
+    return kept if values.get("identity") == str(_checksum(kept)) else None
 
 
 def _values(kept: Kept) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import TypeAlias
 
@@ -32,4 +32,9 @@ def ranges_of(changes: Changes, number_of: Callable[[str], int]) -> bytes:
     ranges = [(number_of(name), events[0].seq, events[-1].seq, Kind.ADDED) for name, events in changes.added.items()]
     ranges += [(number_of(name), event.seq, event.seq, Kind.REPLACED) for name, event in changes.redacted]
     ranges += [(number_of(name), first_seq, first_seq, Kind.TRIMMED) for name, first_seq in changes.trimmed]
-    return encode(ranges)
+    return text_of(ranges)
+
+
+def text_of(ranges: Iterable[Range]) -> bytes:
+    """Ranges as JSON."""
+    return encode(list(ranges))

@@ -17,6 +17,10 @@ TRY_LEAD = "SELECT pg_try_advisory_lock(1885434476, hashtext($1))"
 """Be the one node that does a piece of work, for as long as the connection lasts; false if another one is. The number
 spells `parl`."""
 
+TRY_SERVE = "SELECT pg_try_advisory_lock_shared(1885434476, hashtext('servers'))"
+HOLD_ALONE = "SELECT pg_advisory_lock(1885434476, hashtext('servers'))"
+"""Be one of the servers of a database, or the one that moves it; the same number as above."""
+
 LOCK_GATE = "LOCK TABLE gate IN EXCLUSIVE MODE"
 """Reads alone, as those of `pg_dump`, are not in its way."""
 
@@ -161,6 +165,7 @@ HEADS_OF = f"{_HEADS} WHERE name = ANY($1::text[])"
 
 GET_META = "SELECT name, value FROM meta"
 SET_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+DROP_META = "DELETE FROM meta WHERE name = $1"
 
 DROP_EVENTS = "DELETE FROM events WHERE id >= $1 AND id <= $2"
 RAISE_FIRST = "UPDATE rooms SET first_seq = $1 WHERE room_no = $2"

@@ -29,6 +29,7 @@ from parlour.store.postgres import statements as sql
 from parlour.store.postgres.batch import EventLog
 from parlour.store.postgres.connect import GONE, ConnectionLost, check, connect, open_connection
 from parlour.store.postgres.identity import Kept, identity_of, read_identity
+from parlour.store.postgres.in_use import hold_as_server, refuse_for_servers
 from parlour.store.postgres.migrate import migrate
 from parlour.store.postgres.others import OtherNodes
 from parlour.store.postgres.published import PublishedServerLog
@@ -113,9 +114,11 @@ class PostgresStore(CommitQueue):
         """
         connection = await open_connection(url)
         try:
+            await hold_as_server(connection)
             await migrate(connection)
             async with connection.transaction():
                 await connection.execute(sql.LOCK_GATE)
+                await refuse_for_servers(connection, without_password(url))
                 kept = await identity_of(connection, ids)
             readers = await Readers.open(url)
             store = cls(url, connection, readers, kept, relay, clock, ids.token(), on_fatal, queue_bytes, tuning)
@@ -308,10 +311,12 @@ class PostgresStore(CommitQueue):
         connection = await connect(self._url)
         try:
             await check(connection)
+            await hold_as_server(connection)
             async with connection.transaction():
                 # Nothing of ours runs any more once the gate is ours. What comes late all the same, over a line that
                 # stood still, is not ours any more: this node has another name then.
                 await connection.execute(sql.LOCK_GATE)
+                await refuse_for_servers(connection, without_password(self._url))
                 if await read_identity(connection) != self._kept:
                     raise StoreError("Another database is there now, or a copy: restart the server.")
             self._lines += 1

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import apsw
 
 from parlour.store.check import Report
 from parlour.store.errors import Damaged, StoreError
+from parlour.store.moving.marks import refuse_unfinished
+from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.check import check_database
 from parlour.store.sqlite.connection import check_library, open_copy, open_reader
 from parlour.store.sqlite.continuity import Look
@@ -41,6 +44,7 @@ def back_up(directory: Path, to: Path, progress: Progress) -> Report:
         look.refuse_files()
         with closing(open_reader(directory / DATABASE)) as source:
             look.refuse_loss(source)
+            refuse_unfinished(cast("dict[str, object]", dict(source.execute(sql.ALL_META))), str(directory))
             return _copy(source, directory / DATABASE, to, progress)
 
 

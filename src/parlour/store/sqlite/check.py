@@ -14,6 +14,7 @@ from parlour.chat.tables.accounts import ALL_ACCOUNTS
 from parlour.core.payloads import SERVER_LOG
 from parlour.store.check import EventRow, LogCheck, Problem, Report
 from parlour.store.errors import Damaged, StoreError
+from parlour.store.moving.marks import refuse_unfinished
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.connection import check_library, open_reader
 from parlour.store.sqlite.continuity import Look
@@ -51,15 +52,18 @@ def check(directory: Path) -> Report:
     return check_database(database, look)
 
 
-def check_database(database: Path, look: Look | None = None) -> Report:
-    """Check one file, and whether it has all that the record beside it knows of. Raises StoreError as `check`."""
+def check_database(database: Path, look: Look | None = None, *, is_finished: bool = True) -> Report:
+    """Check one file, and whether it has all that the record beside it knows of. Raises StoreError as `check`.
+
+    `is_finished` says whether what a move has not finished yet is refused.
+    """
     try:
         if look is not None:
             look.refuse_files()
         with closing(open_reader(database)) as connection:
             if look is not None:
                 look.refuse_loss(connection)
-            return _check(connection, database)
+            return _check(connection, database, is_finished)
     except Damaged as error:
         return _unreadable(database, str(error))
     except (apsw.CorruptError, apsw.NotADBError, apsw.IOError) as error:
@@ -71,10 +75,12 @@ def check_database(database: Path, look: Look | None = None) -> Report:
         raise StoreError(f"{database} cannot be read ({error}): {way_out}.") from error
 
 
-def _check(connection: apsw.Connection, database: Path) -> Report:
+def _check(connection: apsw.Connection, database: Path, is_finished: bool) -> Report:
     schema = max(applied(connection), default=0)
     if check_applied(connection):
         raise StoreError(f"{database} has schema {schema} of an older version: start the server once to migrate it.")
+    if is_finished:
+        refuse_unfinished(cast("dict[str, object]", dict(connection.execute(sql.ALL_META))), str(database.parent))
     epoch = connection.execute(sql.GET_META, ("epoch",)).get
     seed = str(connection.execute(sql.GET_META, ("seed",)).get)
     integrity = [str(message) for (message,) in connection.execute("PRAGMA integrity_check")]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import apsw
 
 from parlour.chat.ports import Ids
 from parlour.store.errors import Damaged, StoreError
+from parlour.store.moving.marks import MOVING, refuse_moved, refuse_unfinished
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.batch import EventLog
 from parlour.store.sqlite.check import recent_problems
@@ -42,8 +43,11 @@ class Database(NamedTuple):
     events: EventLog
 
 
-def open_database(path: Path, ids: Ids, tuning: SqliteTuning = DEFAULT) -> Database:
-    """Open or make the data in `path`; blocks on the disk. Raises StoreError."""
+def open_database(path: Path, ids: Ids, tuning: SqliteTuning = DEFAULT, *, is_served: bool = True) -> Database:
+    """Open or make the data in `path`; blocks on the disk. Raises StoreError.
+
+    For a server, unless `is_served` says otherwise: none opens what was moved away, or is not here as a whole yet.
+    """
     check_library()
     try:
         with ExitStack() as undo:
@@ -51,7 +55,7 @@ def open_database(path: Path, ids: Ids, tuning: SqliteTuning = DEFAULT) -> Datab
             undo.callback(directory.release)
             if names := ", ".join(make_private(path)):
                 _log.warning("others could read or change these files in %s; they no longer can: %s", path, names)
-            database = _open(directory, ids, tuning, undo)
+            database = _open(directory, ids, tuning, undo, is_served)
             undo.pop_all()
             return database
     except apsw.BusyError as error:
@@ -64,7 +68,22 @@ def open_database(path: Path, ids: Ids, tuning: SqliteTuning = DEFAULT) -> Datab
         raise StoreError(f"{path} cannot be used: {error}.") from error
 
 
-def _open(directory: DataDirectory, ids: Ids, tuning: SqliteTuning, undo: ExitStack) -> Database:
+def close_database(database: Database) -> None:
+    """Close in good order what no threads use. Blocks on the disk."""
+    for reader in database.readers:
+        reader.close()
+    end = End.UNKNOWN
+    try:
+        with suppress(apsw.Error):  # the next start moves the log
+            database.checkpoints.finish(database.record)
+            end = End.WHOLE
+        database.writer.close()
+    finally:
+        database.record.close(end)
+        database.directory.release()
+
+
+def _open(directory: DataDirectory, ids: Ids, tuning: SqliteTuning, undo: ExitStack, is_served: bool) -> Database:
     path = directory.path / DATABASE
     look = Look(directory.path)
     look.refuse_files()
@@ -78,6 +97,8 @@ def _open(directory: DataDirectory, ids: Ids, tuning: SqliteTuning, undo: ExitSt
     look.refuse_loss(writer)
     reason = look.reason(writer)
     migrate(writer)
+    if is_served:
+        _refuse_moved(writer, directory.path)
     identity = identity_of(writer, ids)
     event = (0, 0) if reason or look.found is None else (look.found.position.event, look.found.position.checksum)
     is_unclean = look.found is None or look.found.position.end is End.UNKNOWN
@@ -100,6 +121,14 @@ def _open(directory: DataDirectory, ids: Ids, tuning: SqliteTuning, undo: ExitSt
         checkpoints.empty(record)  # the record may be older than what came last; no earlier copy has this count
     keep_log(writer, False)
     return Database(directory, record, checkpoints, writer, readers, identity, events)
+
+
+def _refuse_moved(connection: apsw.Connection, directory: Path) -> None:
+    meta = cast("dict[str, object]", dict(connection.execute(sql.ALL_META)))
+    refuse_moved(meta, str(directory))
+    refuse_unfinished(meta, str(directory))
+    if MOVING in meta:
+        connection.execute(sql.DROP_META, (MOVING,))
 
 
 def _recover(connection: apsw.Connection, log: Path, seed: str) -> None:

@@ -29,10 +29,10 @@ def identity_of(connection: apsw.Connection, ids: Ids) -> Kept:
     with connection:
         if all(_value(connection, name) is None for name in _NAMES):
             epoch, secret = new_identity(ids)
-            _write(connection, Kept(epoch, secret, epoch))
+            write_identity(connection, Kept(epoch, secret, epoch))
         found = read_identity(connection)
         if found is not None and _value(connection, _CHECKSUM) is None:
-            _write(connection, found)  # it was made before there were checksums
+            write_identity(connection, found)  # it was made before there were checksums
     if found is None:
         raise Damaged(f"{connection.filename} has lost its epoch or its secret: restore a backup.")
     return found
@@ -43,7 +43,7 @@ def begin_epoch(connection: apsw.Connection, found: Kept, ids: Ids) -> Kept:
     epoch, _ = new_identity(ids)
     kept = found._replace(epoch=epoch)
     with connection:
-        _write(connection, kept)
+        write_identity(connection, kept)
     return kept
 
 
@@ -60,7 +60,8 @@ def _value(connection: apsw.Connection, name: str) -> object:
     return connection.execute(sql.GET_META, (name,)).get
 
 
-def _write(connection: apsw.Connection, kept: Kept) -> None:
+def write_identity(connection: apsw.Connection, kept: Kept) -> None:
+    """Store an identity with its checksum, within a transaction. Raises apsw.Error."""
     for name, value in (*zip(_NAMES, kept, strict=True), (_CHECKSUM, _checksum(kept))):
         connection.execute(sql.SET_META, (name, value))
 

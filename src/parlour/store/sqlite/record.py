@@ -114,6 +114,11 @@ class Record:
             self._number = max((slot[0] for slot in _slots(self._handle)), default=0)
             self._write(is_synced=True)
 
+    @property
+    def file(self) -> FileId:
+        """The file that the database is."""
+        return self._position.database
+
     def stored(self, event: int, checksum: int) -> None:
         """A batch has been stored, and ends with this row."""
         epoch, _, _, checkpoints, end, database = self._position  # `_replace` takes a microsecond more

@@ -128,6 +128,8 @@ HEADS_OF = f"{_HEADS} WHERE rooms.name IN (SELECT value FROM json_each(?))"  # n
 
 GET_META = "SELECT value FROM meta WHERE name = ?"
 SET_META = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
+ALL_META = "SELECT name, value FROM meta"
+DROP_META = "DELETE FROM meta WHERE name = ?"
 
 PROBE = "INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', random())"
 """The smallest change; a new value each time, because SQLite does not write what is there already."""
