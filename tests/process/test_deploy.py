@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.test_listening import stopped
+from tests.support.image import PROGRAM, command, container, instructions
 from tests.support.server import ROOT
 from tests.support.timeout import TIMEOUT_S
 
 DEPLOY = ROOT / "deploy"
-PROGRAM = "/opt/parlour/.venv/bin/parlour"
 
 
 def shown(arguments: list[str], **environment: str) -> dict[str, str]:
@@ -78,15 +77,11 @@ def _place(command: str) -> tuple[str, str]:
     return settings["port"], settings["data"]
 
 
-def instructions() -> dict[str, list[str]]:
-    """Those of the Dockerfile by name, in order; the last stage alone is what runs."""
-    text = re.sub(r"^#.*\n", "", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    found: dict[str, list[str]] = {}
-    for line in re.sub(r"\\\n", "", text).splitlines():
-        if line:
-            name, rest = line.split(maxsplit=1)
-            found.setdefault(name, []).append(rest)
-    return found
+def test_the_image_starts_the_program_that_it_has() -> None:
+    assert command()[0] == PROGRAM
+    settings = shown(command()[1:])
+    assert settings["data"].startswith(json.dumps(instructions()["VOLUME"][0]))
+    assert settings["port"].split()[0] == instructions()["EXPOSE"][0]
 
 
 def test_what_goes_into_the_image_is_all_that_a_server_needs(tmp_path: Path) -> None:
@@ -101,28 +96,11 @@ def test_what_goes_into_the_image_is_all_that_a_server_needs(tmp_path: Path) -> 
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
             else:
                 shutil.copy2(source, target)
-    (entry,), (command,) = instructions()["ENTRYPOINT"], instructions()["CMD"]
-    program, *arguments = json.loads(entry) + json.loads(command)
-    assert program == PROGRAM
-    here = {"/data": str(tmp_path / "data"), "8080": "0", "0.0.0.0": "127.0.0.1"}
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "parlour", *[here.get(word, word) for word in arguments]],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(place / "src")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("Listening on http://127.0.0.1:"), process.communicate()
+    with container(tmp_path / "data", {}, place / "src") as node:
         (health,) = re.findall(r"CMD (\[.*\])", instructions()["HEALTHCHECK"][0])
-        _, *probe = json.loads(health.replace("8080", line.rsplit(":", 1)[1].strip()))
+        _, *probe = json.loads(health.replace("8080", str(node.port)))
         assert subprocess.run([sys.executable, *probe], check=False, timeout=TIMEOUT_S).returncode == 0
-        log = stopped(process)
-    finally:
-        process.kill()
-    assert json.loads(log.splitlines()[0])["event"] == "started"
+    assert json.loads(node.log_file.read_text(encoding="utf-8").splitlines()[0])["event"] == "started"
     assert subprocess.run([sys.executable, *probe], check=False, stderr=subprocess.DEVNULL).returncode != 0
     lock = (place / "requirements/server.txt").read_text(encoding="utf-8")
     assert "asyncpg==" in lock, "a node of several needs PostgreSQL's library"
