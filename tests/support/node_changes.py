@@ -39,7 +39,7 @@ def announce_nothing() -> None:
 
 def be_impatient() -> None:
     """Whatever stands still is given up after half a second instead of ten or twenty."""
-    tune(batch_s=0.5, look_s=0.2)
+    tune(batch_s=0.5, read_s=0.5, look_s=0.2)
     connect.SETTINGS["idle_in_transaction_session_timeout"] = "400"
     connect.SETTINGS["tcp_user_timeout"] = "500"
     connect.CONNECT_S = 1.0

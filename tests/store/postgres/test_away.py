@@ -182,6 +182,22 @@ async def test_what_another_node_removes_before_the_outcome_is_known_is_not_show
         server.sql("DROP DATABASE away2 WITH (FORCE)")
 
 
+async def test_a_read_over_a_line_that_stands_still_is_given_up(server: PostgresProcess) -> None:
+    """Later ones come over other connections."""
+    server.sql("CREATE DATABASE away2")
+    try:
+        with Line(server) as line:
+            async with opened(line.database, read_s=0.3) as store:
+                await append(store, draft("first"))
+                await store.after("lobby", 0, 9)
+                line.forget()
+                with pytest.raises(Refusal, match="storage_unavailable"):
+                    await asyncio.wait_for(store.after("lobby", 0, 9), TIMEOUT_S)
+                assert seqs(await store.after("lobby", 0, 9)) == [1]
+    finally:
+        server.sql("DROP DATABASE away2 WITH (FORCE)")
+
+
 async def test_what_is_stored_after_it_was_given_up_is_shown_too(server: PostgresProcess) -> None:
     """A statement that a dead line has kept arrives when the node has another connection, and had looked."""
     server.sql("CREATE DATABASE away2")

@@ -45,15 +45,16 @@ class Readers:
         self._is_closing = False
 
     @classmethod
-    async def open(cls, url: str) -> Readers:
-        """Raises OSError, asyncpg.PostgresError."""
+    async def open(cls, url: str, read_s: float) -> Readers:
+        """A connection on which a statement takes longer than `read_s` is given up. Raises OSError,
+        asyncpg.PostgresError."""
         pool = await asyncpg.create_pool(
             url,
             min_size=0,
             max_size=CONNECTIONS,
             reset=_leave_as_it_is,
             timeout=CONNECT_S,
-            command_timeout=60,
+            command_timeout=read_s,
             server_settings=SETTINGS,
         )
         return cls(pool)

@@ -120,7 +120,7 @@ class PostgresStore(CommitQueue):
                 await connection.execute(sql.LOCK_GATE)
                 await refuse_for_servers(connection, without_password(url))
                 kept = await identity_of(connection, ids)
-            readers = await Readers.open(url)
+            readers = await Readers.open(url, tuning.read_s)
             store = cls(url, connection, readers, kept, relay, clock, ids.token(), on_fatal, queue_bytes, tuning)
             await store._begin()
         except (asyncpg.PostgresError, *GONE) as error:

@@ -11,6 +11,8 @@ class PostgresTuning:
 
     batch_s: float = 20.0
     """A batch that takes longer is given up, with its connection: the database or the line to it stands still."""
+    read_s: float = 10.0
+    """A read that takes longer is given up too."""
     rooms_cached: int = 4096
     """Ends of rooms kept at hand; one that is not costs a query."""
     rooms_listed: int = 1024
