@@ -101,13 +101,14 @@ def _is_watched() -> bool:
 def _progress() -> Callable[[str, int, int], None]:
     """Tells a person who watches how far it is, and a log sometimes."""
     is_watched = _is_watched()
-    told = time.monotonic()
+    told, last = time.monotonic(), ""
 
     def progress(work: str, done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told < (SHOW_EVERY_S if is_watched else TELL_EVERY_S):
+        nonlocal told, last
+        is_other = is_watched and work != last
+        if not is_other and time.monotonic() - told < (SHOW_EVERY_S if is_watched else TELL_EVERY_S):
             return
-        told = time.monotonic()
+        told, last = time.monotonic(), work
         text = f"{work}: {100 * done // max(total, 1)} %, {done} of {total} events"
         if is_watched:
             _show(text)

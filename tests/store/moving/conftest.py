@@ -14,7 +14,14 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture(params=["sqlite to postgres", "postgres to sqlite", "sqlite to sqlite", "postgres to postgres"])
+@pytest.fixture(
+    params=[
+        "sqlite to postgres",
+        "postgres to sqlite",
+        pytest.param("sqlite to sqlite", marks=pytest.mark.long),
+        pytest.param("postgres to postgres", marks=pytest.mark.long),
+    ]
+)
 def places(request: pytest.FixtureRequest, postgres: Databases, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """Where from and where to: each a directory or a database that is empty."""
     source, _, target = request.param.partition(" to ")
