@@ -17,6 +17,7 @@ from random import Random
 from typing import NamedTuple, Self, TypeVar
 
 from tests.support.lines import BOTH, Lines, Way
+from tests.support.nats import NatsProcess
 from tests.support.postgres import PostgresProcess
 from tests.support.server import ServerProcess
 from tests.support.timeout import TIMEOUT_S
@@ -52,11 +53,21 @@ AS_SHIPPED = Times((0.02, 2.0), (11.0, 25.0), (0.0, 1.0))
 class World:
     """The processes, and `lines` between them. As a context manager it starts and stops them.
 
-    Clients come to `port`. `changes` are what the nodes are changed by (`ServerProcess`).
+    Clients come to `port`. `changes` are what the nodes are changed by (`ServerProcess`). Nodes tell each other by
+    `relay`, or by the notifications of PostgreSQL without one.
     """
 
-    def __init__(self, place: Path, database: PostgresProcess, name: str, seed: int, changes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        place: Path,
+        database: PostgresProcess,
+        name: str,
+        seed: int,
+        changes: Sequence[str],
+        relay: NatsProcess | None = None,
+    ) -> None:
         self.database = database
+        self.relay = relay
         self._place, self._name, self._seed, self._changes = place, name, seed, changes
         self._stack = ExitStack()
         self.nodes: list[ServerProcess] = []
@@ -69,7 +80,11 @@ class World:
         for number in range(NODES):
             to_database = self._stack.enter_context(Lines(self.database.socket, seed=self._seed + number))
             store = f"postgresql://postgres@127.0.0.1:{to_database.port}/{self._name}?sslmode=disable"
-            options = ("--store", store, "--drain-seconds", "1")
+            options = ["--store", store, "--drain-seconds", "1"]
+            if self.relay is not None:
+                to_relay = self._stack.enter_context(Lines(self.relay.port, seed=self._seed + 10 * number))
+                options += ["--relay", f"nats://127.0.0.1:{to_relay.port}"]
+                self.lines.append(to_relay)
             node = ServerProcess(self._place / f"node{number}", *options, changes=self._changes)
             self.nodes.append(self._stack.enter_context(node))
             to_node = self._stack.enter_context(Lines(node.port, seed=self._seed - number))
@@ -93,7 +108,7 @@ class Faults:
     """What can happen in a world, two things at once. `counts` says what has."""
 
     def __init__(self, world: World, times: Times, random: Random) -> None:
-        self._database, self._times, self._random = world.database, times, random
+        self._database, self._relay, self._times, self._random = world.database, world.relay, times, random
         self._nodes, self._lines = list(world.nodes), list(world.lines)  # to which nothing happens
         self._only_one = asyncio.Lock()  # thing happens to the database at a time
         self.counts: Counter[str] = Counter()
@@ -112,6 +127,8 @@ class Faults:
             self.line_is_cut,
             self.line_is_late,
         )
+        if self._relay is not None:
+            self.kinds += (self.relay_dies, self.relay_pauses)
 
     async def happen(self, count: int, until: Callable[[], Awaitable[None]]) -> None:
         """So many faults by chance, of every kind about as many; before each one `until` is awaited."""
@@ -186,6 +203,21 @@ class Faults:
         """PostgreSQL ends all connections, also in the middle of a commit."""
         async with self._only_one:
             await asyncio.to_thread(self._database.sql, END_CONNECTIONS)
+
+    async def relay_dies(self) -> None:
+        """SIGKILL to NATS, and another start."""
+        assert self._relay is not None
+        async with self._only_one:
+            await asyncio.to_thread(self._relay.kill)
+            await self._for(self._random.choice((self._times.short, self._times.long)))
+            await asyncio.to_thread(self._relay.start)
+
+    async def relay_pauses(self) -> None:
+        """NATS stands still, and wakes."""
+        assert self._relay is not None
+        assert self._relay.process is not None
+        async with self._only_one:
+            await self._pause([self._relay.process.pid], self._times.long)
 
     async def line_stalls(self) -> None:
         """Nothing comes over a line for a moment, one way or both."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -35,14 +36,19 @@ LATE_S = 2.0
 _log = logging.getLogger("parlour.fault")
 
 
+SILENT = ("silent", "NATS is gone")
+"""Nobody announces anything; or nodes that are to tell each other by NATS, which is not there."""
+
+
 @pytest.fixture
-def nodes(postgres: Databases, tmp_path: Path) -> Iterator[Nodes]:
-    changes = (f"{CHANGES}:announce_nothing",)
-    with (
-        postgres.new() as url,
-        Nodes(tmp_path / "node", url, "--rate-limits", "off", count=3, changes=changes) as running,
-    ):
-        yield running
+def nodes(request: pytest.FixtureRequest, postgres: Databases, tmp_path: Path) -> Iterator[Nodes]:
+    is_gone = request.param == "NATS is gone"
+    with socket.create_server(("127.0.0.1", 0)) as nobody:  # a port that nobody else is given, and nobody answers at
+        relay = ("--relay", f"nats://127.0.0.1:{nobody.getsockname()[1]}") if is_gone else ()
+        changes = () if is_gone else (f"{CHANGES}:announce_nothing",)
+        options = ("--rate-limits", "off", *relay)
+        with postgres.new() as url, Nodes(tmp_path / "node", url, *options, count=3, changes=changes) as running:
+            yield running
 
 
 class Quiet:
@@ -106,6 +112,7 @@ async def everything_arrives(nodes: Nodes, count: int) -> list[float]:
     return late_s
 
 
+@pytest.mark.parametrize("nodes", ["NATS is gone"], indirect=True)
 async def test_everything_arrives_though_nothing_is_announced(nodes: Nodes) -> None:
     """In order, once, on every transport."""
     late_s = await everything_arrives(nodes, 2)
@@ -114,6 +121,7 @@ async def test_everything_arrives_though_nothing_is_announced(nodes: Nodes) -> N
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("nodes", SILENT, indirect=True)
 async def test_everything_arrives_within_two_seconds_though_nothing_is_announced(nodes: Nodes) -> None:
     late_s = await everything_arrives(nodes, 60)
     assert late_s[-1] < LATE_S
@@ -145,10 +153,12 @@ def ends_everywhere(nodes: Nodes, rounds: int) -> float:
     return latest
 
 
+@pytest.mark.parametrize("nodes", ["silent"], indirect=True)
 def test_what_ends_on_one_node_ends_on_all_though_nothing_is_announced(nodes: Nodes) -> None:
     ends_everywhere(nodes, 1)
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("nodes", SILENT, indirect=True)
 def test_what_ends_on_one_node_ends_on_all_within_two_seconds_though_nothing_is_announced(nodes: Nodes) -> None:
     assert ends_everywhere(nodes, 20) < LATE_S
