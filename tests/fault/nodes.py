@@ -134,7 +134,12 @@ class Faults:
         """So many faults by chance, of every kind about as many; before each one `until` is awaited."""
         deck = [self.kinds[number % len(self.kinds)] for number in range(count)]
         self._random.shuffle(deck)
-        await asyncio.gather(*(self._take_from(deck, until) for _ in range(HANDS)))
+        hands = [asyncio.create_task(self._take_from(deck, until)) for _ in range(HANDS)]
+        await asyncio.wait(hands, return_when=asyncio.FIRST_EXCEPTION)
+        deck.clear()
+        await asyncio.wait(hands)  # what has begun has its way back
+        for hand in hands:
+            hand.result()
 
     async def _take_from(self, deck: list[Callable[[], Awaitable[None]]], until: Callable[[], Awaitable[None]]) -> None:
         while deck:
@@ -215,8 +220,8 @@ class Faults:
     async def relay_pauses(self) -> None:
         """NATS stands still, and wakes."""
         assert self._relay is not None
-        assert self._relay.process is not None
         async with self._only_one:
+            assert self._relay.process is not None
             await self._pause([self._relay.process.pid], self._times.long)
 
     async def line_stalls(self) -> None:
