@@ -80,9 +80,14 @@ class Readers:
                 raise Refusal("overloaded", "Too many reads wait for the database.", retry_after=1)
             task = self._waiting[key] = asyncio.create_task(self._read(key, function, *arguments))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._done)
         result: Result = await asyncio.shield(task)
         return result
+
+    def _done(self, task: Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at: whoever asked may be gone
 
     async def _read(self, key: Hashable, function: Callable[..., Awaitable[Result]], *arguments: Any) -> Result:
         try:
