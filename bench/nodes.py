@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from bench.scenario import Budget, Medians, Scenario
-from bench.servers import ON_POSTGRES, PARLOUR, THREE_NODES
+from bench.servers import LAYOUTS, ON_POSTGRES, PARLOUR, THREE_NODES
 
 COLUMNS = (
     *("acks_per_s", "node_us_per_post", "postgresql_us_per_post", "generator_us_per_post", "ack_ms_p50", "ack_ms_p99"),
@@ -55,6 +57,12 @@ ON_NODES = (
     _posts_on_nodes(256),
     _posts_on_nodes(64, rooms=64),
     _posts_on_nodes(256, rooms=256),
+    dataclasses.replace(
+        _posts_on_nodes(256, rooms=256),
+        name="postgres-cores",
+        title="The same on other cores: what the model says is compared with this",
+        servers=LAYOUTS,
+    ),
     _on_nodes(
         "rooms-1000",
         "Many rooms on PostgreSQL: 64 publishers in turn over 1000 rooms of 3 subscribers, all spread over the nodes",

@@ -169,6 +169,19 @@ def _installed(*packages: str) -> str:
 PARLOUR = parlour_of(ROOT, "Parlour")
 ON_POSTGRES = on_postgres(PARLOUR, cluster.Plan(1), "on PostgreSQL")
 THREE_NODES = on_postgres(PARLOUR, cluster.Plan(3), "on PostgreSQL with 3 nodes")
+
+
+def _layout(nodes: int, node_cores: set[int], database_cores: set[int], where: str) -> Server:
+    plan = cluster.Plan(nodes, node_cores=frozenset(node_cores), database_cores=frozenset(database_cores))
+    return on_postgres(PARLOUR, plan, f"as {nodes} node{'s' * (nodes > 1)} {where}")
+
+
+LAYOUTS = (
+    *(_layout(nodes, {0}, {1}, "on a core beside PostgreSQL") for nodes in (1, 3)),
+    *(_layout(nodes, {0, 1}, {0, 1}, "on both cores") for nodes in (1, 3)),
+)
+"""Where the processes may run on a machine of two cores: what the model for more cores says is compared with these."""
+
 FLOOR = Server(
     "C send() loop", "nothing", lambda _folder, _port: [str(BUILD / "floor")], lambda: _output("cc", "-dumpversion")
 )
@@ -245,6 +258,7 @@ REDIS_STREAMS = Server(
 )
 
 ALL = (
+    *LAYOUTS,
     *(PARLOUR, ON_POSTGRES, THREE_NODES, FLOOR, BUN_SERVER, BUN_AS_LARGE, NCHAN, NODE_WS, AIOHTTP, STARLETTE),
     *(SOCKET_IO, MOSQUITTO, NATS, JETSTREAM, REDIS_STREAMS),
 )
