@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench.model import fitted
 from bench.nodes import ON_NODES
 from bench.scenario import Scenario
 from bench.servers import ON_POSTGRES, PARLOUR, THREE_NODES, Server
@@ -40,3 +41,13 @@ def test_nodes_when_they_are_posted_to_then_everyone_gets_everything(server: Ser
 
 def test_scenarios_of_nodes_when_they_are_listed_then_one_word_names_them_all() -> None:
     assert all(each.name.startswith("postgres-") and each.apart for each in ON_NODES)
+
+
+def test_model_when_one_node_and_three_were_measured_then_more_nodes_and_cores_follow() -> None:
+    one = {"node_us_per_post": 20.0, "postgresql_us_per_post": 5.0, "generator_us_per_post": 8.0}
+    three = {"node_us_per_post": 30.0, "postgresql_us_per_post": 10.0, "generator_us_per_post": 8.0}
+    model = fitted({"load": {ON_POSTGRES.name: [one], THREE_NODES.name: [three]}}, "load")
+    assert model.posts_per_s(1, 4) == (50_000, "nodes")
+    assert model.posts_per_s(3, 4) == (100_000, "nodes")  # three cores of 30 µs a post, and one for PostgreSQL
+    assert model.posts_per_s(3, 2) == (50_000, "cores")
+    assert model.posts_per_s(6, 4)[1] == "cores"
