@@ -25,11 +25,13 @@ from bench.servers import LAYOUTS, ON_POSTGRES, THREE_NODES
 
 NODES = (1, 3, 6)
 CORES = (4, 8, 16)
-LOADS = {
-    "postgres-posts-256": "one room",
-    "postgres-posts-256-apart": "each sender in a room of its own",
-    "postgres-rooms-1000": "1000 rooms, each read on every node",
-}
+LOADS = (
+    ("one room, 256 senders", "postgres-posts-256", "postgres-posts-256"),
+    ("a room for each of 256 senders", "postgres-posts-256-apart", "postgres-posts-256-apart"),
+    ("a room for each sender, 256 of them on each node", "postgres-posts-256-apart", "postgres-posts-768-apart"),
+    ("1000 rooms, each read on every node, 64 senders", "postgres-rooms-1000", "postgres-rooms-1000"),
+)
+"""What was measured with one node, and what with three."""
 COMPARED = "postgres-posts-256-apart"
 
 Runs = Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]  # scenario -> server -> figures of each run
@@ -62,9 +64,9 @@ class Model:
         return (by_nodes, "nodes") if by_nodes <= by_cores else (by_cores, "cores")
 
 
-def fitted(runs: Runs, scenario: str) -> Model:
+def fitted(runs: Runs, scenario: str, of_three: str) -> Model:
     """Return the model that the medians of one node and of three give. Raises KeyError if one was not measured."""
-    one, three = _medians(runs[scenario][ON_POSTGRES.name]), _medians(runs[scenario][THREE_NODES.name])
+    one, three = _medians(runs[scenario][ON_POSTGRES.name]), _medians(runs[of_three][THREE_NODES.name])
 
     def cost(figure: str) -> Cost:
         return Cost(one[figure], (three[figure] - one[figure]) / 2)
@@ -77,9 +79,9 @@ def page(runs: Runs) -> str:
     columns = [f"{nodes} node{'s' * (nodes > 1)}, {cores} cores" for nodes in NODES for cores in CORES]
     lines = ["| posts/s | µs in nodes (more for each further one) | in PostgreSQL | " + " | ".join(columns) + " |"]
     lines.append("|---" * (len(columns) + 3) + "|")
-    for scenario, what in LOADS.items():
-        if scenario in runs:
-            model = fitted(runs, scenario)
+    for what, scenario, of_three in LOADS:
+        if scenario in runs and of_three in runs:
+            model = fitted(runs, scenario, of_three)
             costs = [f"{each.of_one:.1f} ({each.of_another:+.1f})" for each in (model.node, model.postgresql)]
             cells = [_cell(model, nodes, cores) for nodes in NODES for cores in CORES]
             lines.append(f"| {what} | {' | '.join([*costs, *cells])} |")
@@ -96,7 +98,7 @@ def _cell(model: Model, nodes: int, cores: int) -> str:
 
 def _compared(runs: Runs) -> list[str]:
     """The rows of the layouts: on their own core the nodes are full, on both cores it is all together."""
-    model, rows = fitted(runs, COMPARED), []
+    model, rows = fitted(runs, COMPARED, COMPARED), []
     for layout in LAYOUTS:
         assert layout.plan is not None
         figures, nodes = _medians(runs["postgres-cores"][layout.name]), layout.plan.nodes

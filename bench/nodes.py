@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 from bench.scenario import Budget, Medians, Scenario
-from bench.servers import LAYOUTS, ON_POSTGRES, PARLOUR, THREE_NODES
+from bench.servers import LAYOUTS, ON_POSTGRES, PARLOUR, THREE_NODES, THREE_OVER_NATS
 
 COLUMNS = (
-    *("acks_per_s", "node_us_per_post", "postgresql_us_per_post", "generator_us_per_post", "ack_ms_p50", "ack_ms_p99"),
-    *("delivery_ms_p50", "delivery_ms_p99", "node_share", "postgresql_share", "cores_busy"),
+    *("acks_per_s", "node_us_per_post", "postgresql_us_per_post", "relay_us_per_post", "generator_us_per_post"),
+    *("ack_ms_p50", "ack_ms_p99", "delivery_ms_p50", "delivery_ms_p99", "node_share", "postgresql_share", "cores_busy"),
 )
 MEMORY = (
     *("node_rss_mib_idle", "node_uss_mib_idle", "node_rss_mib", "node_uss_mib"),
@@ -27,7 +27,7 @@ def _on_nodes(
     return Scenario(
         name=f"postgres-{name}",
         title=title,
-        servers=(PARLOUR, ON_POSTGRES, THREE_NODES),
+        servers=(PARLOUR, ON_POSTGRES, THREE_NODES, THREE_OVER_NATS),
         arguments=arguments,
         columns=(*COLUMNS, *more),
         budgets=budgets,
@@ -57,6 +57,7 @@ ON_NODES = (
     _posts_on_nodes(256),
     _posts_on_nodes(64, rooms=64),
     _posts_on_nodes(256, rooms=256),
+    _posts_on_nodes(768, rooms=768),
     dataclasses.replace(
         _posts_on_nodes(256, rooms=256),
         name="postgres-cores",

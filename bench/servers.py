@@ -171,6 +171,16 @@ ON_POSTGRES = on_postgres(PARLOUR, cluster.Plan(1), "on PostgreSQL")
 THREE_NODES = on_postgres(PARLOUR, cluster.Plan(3), "on PostgreSQL with 3 nodes")
 
 
+def _nats(_folder: Path) -> tuple[list[str], str]:
+    """A NATS server on loopback as it comes: of the peers, or of the environment that runs this."""
+    program = NATS_SERVER if NATS_SERVER.exists() else Path(sys.executable).with_name(NATS_SERVER.name)
+    port = _free_port()
+    return [str(program), "-a", "127.0.0.1", "-p", str(port)], f"nats://127.0.0.1:{port}"
+
+
+THREE_OVER_NATS = on_postgres(PARLOUR, cluster.Plan(3, _nats), "on PostgreSQL with 3 nodes and NATS")
+
+
 def _layout(nodes: int, node_cores: set[int], database_cores: set[int], where: str) -> Server:
     plan = cluster.Plan(nodes, node_cores=frozenset(node_cores), database_cores=frozenset(database_cores))
     return on_postgres(PARLOUR, plan, f"as {nodes} node{'s' * (nodes > 1)} {where}")
@@ -258,8 +268,8 @@ REDIS_STREAMS = Server(
 )
 
 ALL = (
-    *LAYOUTS,
-    *(PARLOUR, ON_POSTGRES, THREE_NODES, FLOOR, BUN_SERVER, BUN_AS_LARGE, NCHAN, NODE_WS, AIOHTTP, STARLETTE),
+    *(PARLOUR, ON_POSTGRES, THREE_NODES, THREE_OVER_NATS, *LAYOUTS),
+    *(FLOOR, BUN_SERVER, BUN_AS_LARGE, NCHAN, NODE_WS, AIOHTTP, STARLETTE),
     *(SOCKET_IO, MOSQUITTO, NATS, JETSTREAM, REDIS_STREAMS),
 )
 
