@@ -24,6 +24,7 @@ from parlour.chat.people import people_of
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Relay, Store
 from parlour.chat.posting import Posting, Rates
+from parlour.chat.redactions import Redactions
 from parlour.chat.registrations import RegistrationRates
 from parlour.chat.rooms import Rooms
 from parlour.chat.tickets import Tickets
@@ -280,6 +281,7 @@ def _build(
         hub=hub,
         door=door,
         posting=posting,
+        redactions=Redactions(store, guests, policies),
         guests=guests,
         clock=clock,
         ids=ids,

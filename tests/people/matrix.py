@@ -64,6 +64,10 @@ def _body(
     return request
 
 
+def _delete(path: str, fields: tuple[str, ...]) -> bytes:
+    return raw.head("DELETE", path, JSON, *fields)
+
+
 JSON = "Accept: application/json"
 _STREAM = "Accept: text/event-stream"
 _TEXT = b'{"text":"Hello"}'
@@ -96,6 +100,13 @@ ASKED: dict[str, Asked | tuple[Asked, ...]] = {
     ),
     "WEBSOCKET /{room}": Asked(("read",), _get("/{room}?since=0", *raw.UPGRADE), 101),
     "GET /api/v1/rooms/{room}/messages/{item}": Asked(("read",), _get("/api/v1/rooms/{room}/messages/1")),
+    "DELETE /api/v1/rooms/{room}/messages/{item}": Asked(
+        ("read",), lambda room, fields: _delete(f"/api/v1/rooms/{quote(room)}/messages/99999", fields), 404
+    ),
+    "DELETE /{room}/{item}": Asked(("read",), lambda room, fields: _delete(f"/{quote(room)}/99999", fields), 404),
+    "POST /{room}/{item}/delete": Asked(
+        ("read",), _body("POST", "/{room}/99999/delete", b"", "application/x-www-form-urlencoded"), 404
+    ),
     "GET /{room}/{item}": Asked(("read",), _get("/{room}/1")),
     "GET /api/v1/rooms/{room}": Asked(("read",), _get("/api/v1/rooms/{room}")),
     "PATCH /api/v1/rooms/{room}": Asked(("govern",), _body("PATCH", "/api/v1/rooms/{room}", b"{}")),

@@ -13,6 +13,7 @@ from parlour.chat.people import People
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.posting import Posting
+from parlour.chat.redactions import Redactions
 from parlour.chat.rooms import Rooms
 from parlour.chat.tickets import Tickets
 from parlour.core.addresses import AddressBuckets, AddressCounts
@@ -30,6 +31,7 @@ class Context:
     hub: Hub
     door: Door
     posting: Posting
+    redactions: Redactions
     guests: Guests
     clock: Clock
     ids: Ids

@@ -13,13 +13,15 @@ from parlour.api.operation import Operation, Success
 from parlour.api.pages import in_slices
 from parlour.api.parameters import DEFAULT_LIMIT, Format, JsonOfRoom, ParameterKind, formats
 from parlour.api.resource import Resource
+from parlour.api.sign_ins import DISK
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
+from parlour.core.event import Stored
 from parlour.http.fields import FieldName
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
 from parlour.hub.channel import Channel
-from parlour.schema.events import Event
+from parlour.schema.events import Event, decode_event
 from parlour.stream.encoding import stored_line
 
 
@@ -60,12 +62,73 @@ GET_EVENT = Operation(
 )
 
 
+DELETE_MESSAGE = Operation(
+    "DELETE",
+    "/api/v1/rooms/{room}/messages/{item}",
+    "Delete a message",
+    id="deleteMessage",
+    help="Your own, or as a moderator of the room anybody's. What it said is removed from the disk and from every copy "
+    "that the server keeps: a `redacted` event with the same number stays in its place, and a `redaction` event, whose "
+    "`ref` is that number, tells readers. A guest needs the cookie that the message was written with. A repeat is "
+    "answered the same.",
+    right="post",
+    rate="reading",
+    parameters=EventOptions,
+    answers=(Success(204, "It is gone, and that is on disk."),),
+    refusals=("not_found", "gone", "forbidden", "read_only", *DISK),
+    example="-u alice -X DELETE {url}/api/v1/rooms/lobby/messages/1",
+)
+
+
 def _newest(channel: Channel) -> str:
     return f"the newest is {channel.head}" if channel.head else "the room is empty"
 
 
 class EventsResource(Resource):
     """The handlers of single events."""
+
+    @DELETE_MESSAGE
+    @DELETE_MESSAGE.short(
+        "DELETE",
+        "/{room}/{item}",
+        "Delete a message",
+        parameters=EventOptions,
+        example="-u alice -X DELETE {url}/lobby/1",
+    )
+    async def delete(self, request: Request, options: EventOptions) -> Response:
+        """A message is deleted."""
+        await self._delete(request, options)
+        return Response(204)
+
+    @Operation(
+        "POST",
+        "/{room}/{item}/delete",
+        "The form that deletes a message",
+        right="post",
+        rate="reading",
+        parameters=EventOptions,
+        refusals=("not_found", "gone", "forbidden", "read_only", *DISK),
+        example="-u alice -X POST {url}/lobby/1/delete",
+    )
+    async def delete_by_form(self, request: Request, options: EventOptions) -> Response:
+        """The same for browsers; then the room."""
+        await self._delete(request, options)
+        return Response(303, fields=((FieldName.LOCATION, room_path(request.peer.prefix, options.room)),))
+
+    async def _delete(self, request: Request, options: EventOptions) -> None:
+        channel = await self.context.door.open(request.actor, options.room, "read")
+        try:
+            event = await self._found(request, channel, options.item)
+        finally:
+            channel.release()
+        by = decode_event(event.json).by
+        await self.context.redactions.redact(request.actor, options.room, event.seq, event.type, by)
+
+    async def _found(self, request: Request, channel: Channel, seq: int) -> Stored:
+        """Raises Refusal("not_found"), ("gone"), …"""
+        if seq > channel.head:
+            raise Refusal("not_found", f"There is no event {seq} yet: {_newest(channel)}.")
+        return await self.context.door.event(request.actor, channel, seq)
 
     @GET_EVENT
     @GET_EVENT.short(
@@ -88,7 +151,7 @@ class EventsResource(Resource):
                 around = "" if before > channel.head else f"?before={before}"
                 place = b"%b%b#m%d" % (room_path(request.peer.prefix, room), around.encode(), seq)
                 return Response(303, fields=((FieldName.LOCATION, place),))
-            event = await door.event(actor, channel, seq)
+            event = await self._found(request, channel, seq)
             if options.format == "json":
                 return Response(body=event.json + b"\n", content_type=JSON)
             return Response(body=await in_slices(map(stored_line, [event]), [event], bill, self.context.hub))

@@ -136,6 +136,12 @@ class Redacted(Payload, frozen=True, gc=False):
     type: ClassVar[str] = "redacted"
 
 
+class Redaction(Payload, frozen=True, gc=False):
+    """Somebody has deleted the message `ref`, in whose place there is a tombstone (`Redacted`)."""
+
+    type: ClassVar[str] = "redaction"
+
+
 _PAYLOADS = (
     Message,
     Settings,
@@ -146,6 +152,7 @@ _PAYLOADS = (
     ServerChanged,
     AccountDeleted,
     Redacted,
+    Redaction,
 )
 PAYLOADS: dict[str, type[Payload]] = {payload.type: payload for payload in _PAYLOADS}
 """Type of event to its class."""

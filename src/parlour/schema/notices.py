@@ -50,6 +50,8 @@ def notice(event: Any) -> str | None:
         if event.what == "role":
             return f"made {event.name} {_ROLES.get(event.role, 'a member')}"
         return f"{event.what} {event.name}"
+    if event.type == "redaction":
+        return "deleted a message"
     return None
 
 

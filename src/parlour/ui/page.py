@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
@@ -15,6 +15,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
 from parlour.core.accounts import Account
 from parlour.core.errors import Refusal
+from parlour.core.event import Author
 from parlour.core.payloads import RoomRole
 from parlour.core.policy import NO_POLICY, Policy
 from parlour.core.text import MAX_TEXT_BYTES
@@ -99,6 +100,8 @@ class RoomPage:
     base_url: str
     can_post: bool
     prefix: str = ""
+    may_delete: Callable[[Author], bool] = lambda _: False
+    """Whether who looks may delete messages of somebody."""
     error: str | None = None
     draft: str = ""
     name: str = ""

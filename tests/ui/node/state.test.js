@@ -98,6 +98,17 @@ test("long messages count for more than short ones in what is kept", () => {
   assert.ok(hasOlder(state));
 });
 
+test("a message that was deleted is shown no more, and the notice of it counts as nothing new to read", () => {
+  const said = [1, 2].map((seq) => ({
+    room: "lobby", seq, type: "message", at: "2026-11-22T06:41:00.000Z", by: { id: "g_ann", name: "ann", kind: "guest" }, text: "t",
+  }));
+  const state = begin({ room: "lobby", epoch: "k3f9", firstSeq: 1, lastSeq: 2, messages: said });
+  const event = { ...said[0], seq: 3, type: "redaction", ref: 1, text: undefined };
+  const { messages, unread } = reduce(freeze({ ...state, attentive: false }), { type: "event", event });
+  assert.deepEqual(messages.map(({ seq, text }) => [seq, text]), [[2, "t"], [3, "deleted a message"]]);
+  assert.equal(unread, 0);
+});
+
 test("what a deleted account has said is by nobody, or gone", () => {
   const by = (name) => ({ id: `u_${name}`, name, kind: "member", hue: 3 });
   const said = ["ann", "bob", "ann"].map((name, index) => ({

@@ -68,6 +68,16 @@ export async function post(room, { text, key, name }) {
   return { type: "error", key, code, detail, field, retry_after_ms: waitMs };
 }
 
+/** Delete a message: whether it is gone. */
+export async function remove(room, seq) {
+  try {
+    const response = await fetch(eventPath(room, seq), { method: "DELETE", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * What an answer says that is a refusal: {status, code, detail, field, waitMs, problem}. One that is not of the server
  * but of something on the way has no code of its own: it passes by itself if its status says so.

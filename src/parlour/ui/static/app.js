@@ -4,6 +4,7 @@ import { aboutOf } from "./about.js";
 import { describe, history, signInPath } from "./api.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
+import { deleteMessage } from "./delete.js";
 import { renderHeading } from "./heading.js";
 import { Keep, newKey } from "./keep.js";
 import { listenToKeys } from "./keys.js";
@@ -160,6 +161,7 @@ function goLive() {
   view.listen({
     onPlace: lookAround,
     onOlder: loadOlder,
+    onDelete: (form, seq) => deleteMessage(form, room, seq),
     onAct: (act, key) => {
       if (act === "edit") composer.takeBack(state.outbox.find((item) => item.key === key).text);
       dispatch(act === "retry" ? { type: "retry", key, name: composer.name } : { type: "discard", key });

@@ -1,11 +1,18 @@
-// What a page shows of an account that was deleted.
+// What a page shows no more: a message that was deleted, and what names an account that was.
 
 import { noticeOf } from "./notices.js";
 
 const DELETED_NAME = "deleted account";
 
-/** The state after an event: after a `deleted` one nothing names an account any more, and its messages may be gone. */
-export function erase(state, { type, account, messages }) {
+/**
+ * The state after an event. After a `redaction` a message is gone. After a `deleted` one nothing names an account any
+ * more, and its messages may be gone.
+ */
+export function erase(state, { type, account, messages, ref }) {
+  if (type === "redaction") {
+    const rest = state.messages.filter(({ type: kind, seq }) => kind !== "message" || seq !== ref);
+    return rest.length === state.messages.length ? state : { ...state, messages: rest };
+  }
   if (type !== "deleted") return state;
   const isGone = ({ type: kind, by }) => messages === "remove" && kind === "message" && by.id === account;
   const left = state.messages.filter((message) => !isGone(message)).map((message) => without(message, account));

@@ -16,21 +16,26 @@ export function element(name, attributes = {}, ...children) {
 }
 
 /** A new node for a row of rows.js. */
-export function rowNode(row, mine) {
+export function rowNode(row, reader) {
   const node = makers[row.kind](row);
   node.dataset.row = row.key;
-  updateRow(node, row, mine);
+  updateRow(node, row, reader);
   return node;
 }
 
-/** Bring a node up to date with its row: who it is by, its neighbours, the reader's clock and who the reader is. */
-export function updateRow(node, row, mine) {
+/**
+ * Bring a node up to date with its row: who it is by, its neighbours, the reader's clock and who the reader is: the ids
+ * `mine`, and whether they moderate the room.
+ */
+export function updateRow(node, row, { mine, moderates }) {
   if (row.kind === "day") updateDay(node);
   if (row.kind !== "message" && row.kind !== "notice") return;
   showAuthor(node, row);
   if (row.kind === "message") {
     node.classList.toggle("cont", row.continues);
-    node.classList.toggle("mine", mine.includes(row.event.by.id));
+    const isOwn = mine.includes(row.event.by.id);
+    node.classList.toggle("mine", isOwn);
+    if ((isOwn || moderates) && !node.querySelector(".actions")) node.append(actionsNode(row.event));
   }
   const time = node.querySelector("time");
   setText(time, clockTime(row.at));
@@ -125,6 +130,11 @@ function textNode(text) {
 function shownNode({ text, isPicture }) {
   return isPicture ? element("span", { class: "hidden-char", dir: "ltr" }, text) : text;
 }
+
+/** What can be done with a message; the twin is in timeline.html. Without the script the form works by itself. */
+const actionsNode = ({ room, seq }) => element("details", { class: "actions" },
+  element("summary", { "aria-label": "Actions" }, "⋯"),
+  element("form", { class: "delete", action: `${eventPath(room, seq)}/delete`, method: "post" }, element("button", {}, "Delete")));
 
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

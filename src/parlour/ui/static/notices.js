@@ -39,5 +39,6 @@ export function noticeOf(event) {
     if (event.what === "role") return `made ${event.name} ${ROLES[event.role] ?? "a member"}`;
     return `${event.what} ${event.name}`;
   }
+  if (event.type === "redaction") return "deleted a message";
   return null;
 }

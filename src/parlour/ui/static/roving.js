@@ -1,4 +1,4 @@
-// Lists with one tab stop each: arrows, Home and End move inside, and the links of an item are stops while it is at hand.
+// Lists with one tab stop each: arrows, Home and End move inside, and the links and buttons of an item are stops while it is at hand.
 
 const STEPS = {
   ArrowUp: (index) => index - 1,
@@ -60,11 +60,11 @@ export class Roving {
   }
 }
 
-/** Take an item, and the links in it, out of the order of tabs. */
+/** Take an item, and what can be used in it, out of the order of tabs. */
 export function hold(item) {
   for (const node of stops(item)) node.tabIndex = -1;
 }
 
 function stops(item) {
-  return [item, ...item.querySelectorAll("a")];
+  return [item, ...item.querySelectorAll("a, summary, button")];
 }

@@ -40,15 +40,20 @@ export class View {
     return begin({ room, epoch, firstSeq: Number(first), lastSeq: Number(last), messages, mine, about: JSON.parse(about), account });
   }
 
-  /** What the reader does: `onPlace()` after scrolling, `onAct(act, key)` for a button of a message on its way. */
-  listen({ onPlace, onAct, onOlder }) {
-    const { scroller, jump, outbox, edge } = this.#parts;
+  /** What the reader does: `onPlace()` after scrolling, `onAct(act, key)` for a button of a message on its way,
+   * `onDelete(form, seq)` for that of one that is there. */
+  listen({ onPlace, onAct, onOlder, onDelete }) {
+    const { scroller, jump, outbox, edge, messages } = this.#parts;
     scroller.addEventListener("scroll", () => onPlace(), { passive: true });
     jump.addEventListener("click", () => this.toEnd());
     edge.addEventListener("click", (event) => {
       if (!event.target.closest("#older a")) return;
       event.preventDefault();
       onOlder();
+    });
+    messages.addEventListener("submit", (event) => {
+      event.preventDefault();
+      onDelete(event.target, Number(event.target.closest("li").dataset.seq));
     });
     outbox.addEventListener("click", ({ target }) => {
       if (target.dataset.act) onAct(target.dataset.act, target.closest("li").dataset.key);
@@ -85,7 +90,7 @@ export class View {
     // In another epoch the same numbers are other messages.
     if (old && state.epoch !== old.epoch) this.#parts.messages.replaceChildren();
     const place = this.isAtEnd ? null : this.#place();
-    const parts = ["messages", "newFrom", "mine", "missed"];
+    const parts = ["messages", "newFrom", "mine", "missed", "about"];
     if (parts.some((part) => state[part] !== old?.[part])) this.#renderMessages(state);
     const isLive = state.line === "live" || state.line === "asking";
     if (state.outbox !== old?.outbox || isLive !== this.#wasLive) {
@@ -128,13 +133,14 @@ export class View {
 
   #renderMessages(state) {
     const { messages, scroller } = this.#parts;
+    const reader = { mine: state.mine, moderates: moderates(state.about) };
     const nodes = new Map([...messages.children].map((node) => [node.dataset.row, node]));
     let next = messages.firstElementChild;
     for (const row of rows(state.messages, state.newFrom, dayOf, state.missed)) {
       const known = nodes.get(row.key);
       nodes.delete(row.key);
-      if (known) updateRow(known, row, state.mine);
-      const node = known ?? rowNode(row, state.mine);
+      if (known) updateRow(known, row, reader);
+      const node = known ?? rowNode(row, reader);
       if (!known && row.kind === "message") hold(node);
       if (node === next) next = node.nextElementSibling;
       else messages.insertBefore(node, next);
@@ -152,6 +158,9 @@ export class View {
     return { node, top: node.getBoundingClientRect().top };
   }
 }
+
+/** Whether the reader may delete what others have written. */
+const moderates = ({ role, isAdmin }) => isAdmin || role === "moderator" || role === "owner";
 
 /** What a screen reader says of a message that it gets to. */
 function nameOf(node) {

@@ -1,0 +1,68 @@
+"""The verb of deleting a message: what it says is removed for good, and an event says who did that."""
+
+from __future__ import annotations
+
+from parlour.chat.guests import Guests
+from parlour.chat.policies import Policies
+from parlour.chat.ports import Store
+from parlour.chat.room_steps import allowed_policy
+from parlour.chat.server_log import by
+from parlour.chat.transactions import Append, Redact, Transaction
+from parlour.core.actor import Actor
+from parlour.core.errors import Refusal
+from parlour.core.event import Author, Draft
+from parlour.core.payloads import Message, Redacted, Redaction
+from parlour.core.permissions import Right, Rule
+
+KNOWN = frozenset({"cookie", "program"})
+"""Credentials by which a guest is known to be the one who wrote something: many people can have one address."""
+
+
+class Redactions:
+    """Deletes messages."""
+
+    def __init__(self, store: Store, guests: Guests, policies: Policies) -> None:
+        self._store = store
+        self._guests = guests
+        self._policies = policies
+
+    def is_own(self, actor: Actor, author: Author) -> bool:
+        """Whether an actor is the author of something, beyond doubt."""
+        if actor.account is not None:
+            return author.id == actor.account.id
+        if actor.credential not in KNOWN:
+            return False
+        if author.id == self._guests.author(actor, None).id:
+            return True
+        try:
+            return author.id == self._guests.author(actor, author.name).id
+        except Refusal:  # a made-up name, or one that guests cannot have any more
+            return False
+
+    def right(self, actor: Actor, author: Author) -> Right:
+        """The right in its room that somebody needs to delete a message of this author."""
+        return "post" if self.is_own(actor, author) else "moderate"
+
+    def may(self, actor: Actor, room: str, author: Author) -> bool:
+        """Whether an actor may delete messages of this author in a room."""
+        return self._policies.may(actor, self.right(actor, author), room)
+
+    async def redact(self, actor: Actor, room: str, seq: int, type_: str, author: Author) -> None:
+        """Delete a message of a room that the actor may read: its seq, type and author. One that is gone stays so.
+
+        Raises Refusal("forbidden"), ("login_required"), ("read_only"), ("gone"), ….
+        """
+        if type_ == Redacted.type:
+            return
+        if type_ != Message.type:
+            raise Refusal("forbidden", "Only messages can be deleted: this event says what the room is.")
+        right = self.right(actor, author)
+        self._policies.require(actor, right, room)
+        who = author if right == "post" and actor.account is None else by(actor)
+        await self._store.run(_redact(actor, who, room, seq, self._policies.rule(actor, right)))
+
+
+def _redact(actor: Actor, author: Author, room: str, seq: int, rule: Rule) -> Transaction[None]:
+    yield from allowed_policy(actor, room, rule)
+    yield Redact(room, seq)
+    yield Append(Draft(room, author, Redaction(), ref=seq))
