@@ -165,7 +165,7 @@ def test_every_answer_has_the_fields_that_protect_browsers(http: httpx.Client) -
 ALLOWED = {
     "/": "GET, HEAD, OPTIONS",
     "/lobby": "GET, HEAD, OPTIONS, POST, PUT",
-    "/lobby/1": "GET, HEAD, OPTIONS, PUT",
+    "/lobby/1": "DELETE, GET, HEAD, OPTIONS, PUT",
     "/send": "OPTIONS, POST",
     "/help": "GET, HEAD, OPTIONS",
     "/api": "GET, HEAD, OPTIONS",
@@ -173,7 +173,7 @@ ALLOWED = {
     "/api/v1/rooms": "GET, HEAD, OPTIONS, POST",
     "/api/v1/rooms/lobby": "GET, HEAD, OPTIONS, PATCH",
     "/api/v1/rooms/lobby/messages": "GET, HEAD, OPTIONS, POST",
-    "/api/v1/rooms/lobby/messages/1": "GET, HEAD, OPTIONS, PUT",
+    "/api/v1/rooms/lobby/messages/1": "DELETE, GET, HEAD, OPTIONS, PUT",
     "/api/v1/stream": "GET, HEAD, OPTIONS",
     "/healthz": "GET, HEAD, OPTIONS",
 }

@@ -53,8 +53,14 @@ VALUES = {
 }
 
 
-BESIDES: dict[str, Right] = {"DELETE /api/v1/invitations/{id}": "administer"}
-"""What an operation needs here beside the right of its row: no invitation is one into a room of theirs."""
+BESIDES: dict[str, Right] = {
+    "DELETE /api/v1/invitations/{id}": "administer",
+    "DELETE /api/v1/rooms/{room}/messages/{item}": "read",
+    "DELETE /{room}/{item}": "read",
+    "POST /{room}/{item}/delete": "read",
+}
+"""What an operation needs here beside the right of its row: no invitation is one into a room of theirs, and a message
+is looked at before it is deleted."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +119,11 @@ def test_everybody_gets_what_the_table_says(asking: tuple[Access, Asking]) -> No
                 client.send(asked(operation, f"Authorization: Bearer {town.tokens[name]}"))
                 status = client.head().status
             refusal = None
-            right = BESIDES.get(operation.name) or operation.right or operation.page_for
-            if right is not None:
-                who = Who(person.kind, "u", person.role, person.scopes)
-                in_room = "{room}" in operation.path
-                refusal = rule(who, right, access)(NO_POLICY) if in_room else refused_everywhere(who, right, access)
+            who = Who(person.kind, "u", person.role, person.scopes)
+            in_room = "{room}" in operation.path
+            for right in (operation.right or operation.page_for, BESIDES.get(operation.name)):
+                if right is not None and refusal is None:
+                    refusal = rule(who, right, access)(NO_POLICY) if in_room else refused_everywhere(who, right, access)
             if (status == 403) is not (refusal is not None) or status == 401 or status >= 500:
                 wrong.append(f"{operation.name} by {name}: {status}")
     assert not wrong, "\n".join(wrong)

@@ -76,7 +76,7 @@ DELETE_MESSAGE = Operation(
     parameters=EventOptions,
     answers=(Success(204, "It is gone, and that is on disk."),),
     refusals=("not_found", "gone", "forbidden", "read_only", *DISK),
-    example="-u alice -X DELETE {url}/api/v1/rooms/lobby/messages/1",
+    example="-u alice -X DELETE {url}/api/v1/rooms/lobby/messages/2",
 )
 
 
@@ -93,7 +93,7 @@ class EventsResource(Resource):
         "/{room}/{item}",
         "Delete a message",
         parameters=EventOptions,
-        example="-u alice -X DELETE {url}/lobby/1",
+        example="-u alice -X DELETE {url}/lobby/3",
     )
     async def delete(self, request: Request, options: EventOptions) -> Response:
         """A message is deleted."""
@@ -108,7 +108,7 @@ class EventsResource(Resource):
         rate="reading",
         parameters=EventOptions,
         refusals=("not_found", "gone", "forbidden", "read_only", *DISK),
-        example="-u alice -X POST {url}/lobby/1/delete",
+        example="-u alice -X POST {url}/lobby/4/delete",
     )
     async def delete_by_form(self, request: Request, options: EventOptions) -> Response:
         """The same for browsers; then the room."""
