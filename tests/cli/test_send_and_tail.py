@@ -214,6 +214,27 @@ def test_tail_follow_lives_through_a_crash_of_the_server(tmp_path: Path) -> None
             tail.stdout.close()
 
 
+def test_tail_says_once_that_its_connection_is_lost_and_once_that_it_is_back() -> None:
+    def said(seq: int) -> bytes:
+        by = {"id": "g", "name": "a", "kind": "guest"}
+        event = {"room": "lobby", "seq": seq, "type": "message", "at": "2026-11-30T14:00:00Z", "by": by}
+        return json.dumps(event | {"text": "hello"}).encode()
+
+    busy = answer(503, b'{"code":"overloaded","detail":"Come back later."}')
+    refusal = answer(403, b'{"code":"forbidden","detail":"Not for you."}')
+    with Peer(busy, busy, stream(said(1)), busy, reset, stream(said(2)), refusal) as peer:
+        process = run("tail", f"{peer.url}/lobby", "--follow", "--since", "0")
+    assert process.stdout.count(b"\n") == process.stdout.count(b"a: hello\n") == 2
+    assert process.stderr.decode().splitlines() == [
+        "parlour: no connection yet, retrying: Come back later.",
+        "parlour: connected",
+        "parlour: connection lost, retrying: the server has ended the stream",
+        "parlour: connected again",
+        "parlour: connection lost, retrying: the server has ended the stream",
+        "parlour: refused: Not for you. (forbidden)",
+    ]
+
+
 def test_closed_pipe_ends_quietly(server: ServerProcess) -> None:
     url = f"{server.url}/pipe"
     with Client(url, name="a") as client:

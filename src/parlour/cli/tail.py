@@ -21,9 +21,9 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 @click.command(
     epilog=EXIT_CODES,
     help="Print the messages of the room at URL (http://host:port/room, without a room the lobby), oldest first. With "
-    "--follow it stays, through restarts of the server too, and prints each message once. When events cannot be had "
-    "any more (the server's data was replaced, or older ones are not kept) it says so on standard error, or ends with"
-    " --strict.",
+    "--follow it stays, through restarts of the server too, and prints each message once; standard error is told when "
+    "the connection is lost, and when it is back. When events cannot be had any more (the server's data was replaced, "
+    "or older ones are not kept) it says so there, or ends with --strict.",
 )
 @click.argument("url", callback=address)
 @click.option("-f", "--follow", is_flag=True, help="Wait for more.")
@@ -48,9 +48,16 @@ def tail(
 def _print(feed: Feed, as_json: bool, *, follow: bool, strict: bool) -> None:
     is_terminal = os.isatty(1)
     look = Look(colour=wants_colour(is_terminal))
+    has_connected = is_lost = False
     for line in feed.lines():
         if isinstance(line, Lost):
+            if not is_lost:  # once, not for each attempt
+                complain(f"{'connection lost' if has_connected else 'no connection yet'}, retrying: {line.reason}")
+            is_lost = True
             continue
+        if is_lost:
+            complain("connected again" if has_connected else "connected")
+        has_connected, is_lost = True, False
         item = line.item
         if isinstance(item, CaughtUp) and not follow:
             return
