@@ -116,7 +116,7 @@ class RoomPage:
     account: Account | None = None
     """Who is signed in."""
     is_open: bool = True
-    """Whether guests may read the room: then commands say nothing of who one is."""
+    """Whether guests may read the room: then the command that reads it does not say who one is."""
     has_accounts: bool = False
     """Whether one can sign in here."""
     zone: tzinfo = UTC
