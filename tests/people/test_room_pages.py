@@ -103,7 +103,7 @@ def test_list_has_ones_own_rooms_first_then_the_others_and_archived_ones_behind_
     assert f"/{private}" not in others.text
     assert sections(others)[:2] == ["Yours", "/workshop"]
     with town.server.client() as guest:
-        seen = guest.get("/rooms")
+        seen = guest.get("/rooms", headers={"Accept": "text/html"})
         assert sections(seen)[0] == "All rooms"
         assert "/kitchen" in sections(seen)
         assert "Secret" not in seen.text

@@ -1,27 +1,31 @@
-"""The page of one's own account: profile, programs, bots, devices, password."""
+"""The address `/account`: the page of one's own account (profile, programs, bots, devices, password), or who one is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import cast
 
+from parlour.api.accounts import AccountsResource
 from parlour.api.forms import Form, checked, errors_of, form_fields, kept_messages, page, see_other
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
+from parlour.api.parameters import OnlyJson, Parameters
 from parlour.api.people import own_account, own_or_bot, shown_time
-from parlour.api.resource import Resource
 from parlour.api.shown_once import NewSecret
 from parlour.api.sign_ins import DISK, no_session, renewed_fields, require_safe_line
 from parlour.chat.profiles import ProfileChange
 from parlour.chat.sign_ins import TOKEN_DAYS
 from parlour.chat.time_zones import time_zone, time_zones
-from parlour.core.accounts import HUES, Scope
+from parlour.core.accounts import HUES, Account, Scope
 from parlour.core.errors import Refusal
+from parlour.core.text import visible
 from parlour.core.typed_room import room_as_typed
-from parlour.http.fields import Fields
+from parlour.http.fields import FieldName, Fields
+from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
 from parlour.http.response import Response
 
+_OF_JSON = Parameters(OnlyJson, "/account")
 _PROFILE = ("display", "name", "status", "time_zone", "language", "hue")
 _FIELDS = (
     "do",
@@ -48,15 +52,40 @@ _LANGUAGES = tuple(_TAGS.split())
 """Tags to choose from; others can be written."""
 
 
-class AccountPage(Resource):
-    """The handlers of this page."""
+class AccountPage(AccountsResource):
+    """The handlers of this page; to programs the address answers as that of one's account in the API does."""
 
-    @Operation("GET", "/account", "The page of your account", right=None, page_for="account", example="{url}/account")
-    async def show(self, request: Request) -> Response:
-        """The page; a guest is led to signing in."""
-        if request.actor.account is None:
+    @Operation(
+        "GET",
+        "/account",
+        "Your account: its page for browsers, a line for curl, JSON for programs",
+        right=None,
+        page_for="account",
+        refusals=("bad_parameter", "rate_limited", "storage_unavailable"),
+        example="{url}/account",
+    )
+    async def own(self, request: Request) -> Response:
+        """The page, to which a guest is led by signing in; or who asks."""
+        chosen = choose(accepted(request.head), ("text", "html", "json"))
+        account = request.actor.account
+        if account is None and chosen == "html":
             return see_other(request, "/login?next=/account")
-        return await self._page(request, made=self.context.shown_once.take(request))
+        if account is not None:
+            self.context.policies.require(request.actor, "account", None)
+        if chosen == "html":
+            return await self._page(request, made=self.context.shown_once.take(request))
+        self.guard.limit_reading(request)
+        if chosen == "json":
+            return await self.me(request, _OF_JSON(request))
+        line = _who(account) if account is not None else self._how_to_sign_in(request)
+        return Response(200, f"{line}\n".encode(), fields=((FieldName.VARY, b"Accept, Cookie, Authorization"),))
+
+    def _how_to_sign_in(self, request: Request) -> str:
+        if not self.context.people.identities.has_owner():
+            return "You are not signed in: nobody has an account here yet."
+        return (
+            f"You are not signed in; with your name curl asks for the password: curl -u NAME {request.base_url}/account"
+        )
 
     @Operation(
         "POST",
@@ -242,6 +271,12 @@ def _profile(form: Mapping[str, str]) -> ProfileChange:
         form["language"],
         "chance" if hue is None else hue,
     )
+
+
+def _who(account: Account) -> str:
+    """`Olga O. (olga), owner`."""
+    name = account.name if account.display == account.name else f"{account.display} ({account.name})"
+    return visible(f"{name}, {'bot' if account.kind == 'bot' else account.role}")
 
 
 def _hue(form: Mapping[str, str]) -> int | None:

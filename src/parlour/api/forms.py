@@ -73,7 +73,7 @@ def page(
     status = 200 if refusal is None else refusal.kind.status
     more: Fields = () if refusal is None else refusal_fields(refusal)
     more = tuple(field for field in more if field[0] is not FieldName.WWW_AUTHENTICATE)
-    vary: Fields = ((FieldName.VARY, b"Cookie, Authorization"),)
+    vary: Fields = ((FieldName.VARY, b"Accept, Cookie, Authorization"),)
     return Response(status, body.encode(), HTML, (*vary, *more, *fields), policy=CSP.encode())
 
 

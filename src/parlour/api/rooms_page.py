@@ -1,4 +1,4 @@
-"""The page of rooms: which there are, one's own first, and the form that makes one."""
+"""The address `/rooms`: which rooms there are, one's own first, as a page with a form for a new one, text or JSON."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import NamedTuple, cast
 from parlour.api.forms import Form, errors_of, form_fields, page, see_other
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
+from parlour.api.parameters import Parameters
 from parlour.api.people import zone_of
-from parlour.api.resource import Resource
+from parlour.api.rooms import ListOptions, RoomsResource
 from parlour.api.sign_ins import DISK
 from parlour.chat.new_rooms import LOOKED_AT
 from parlour.chat.ports import RoomSummary
@@ -17,6 +18,9 @@ from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.payloads import RoomAccess, RoomRole, Settings
 from parlour.core.policy import Policy
+from parlour.core.text import visible
+from parlour.http.fields import FieldName
+from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
 from parlour.http.response import Response
 
@@ -24,6 +28,7 @@ SHOWN = 200
 """Rooms of each list on the page; who looks for another one goes there by its name."""
 
 _FIELDS = ("do", "title", "address", "topic", "access", "read_only", "history")
+_OF_LIST = Parameters(ListOptions, "/rooms")
 _EMPTY = {**dict.fromkeys(_FIELDS, ""), "history": "all"}
 
 
@@ -36,21 +41,37 @@ class RoomRow(NamedTuple):
     role: RoomRole | None
 
 
-class RoomsPage(Resource):
-    """The handlers of this page."""
+class Listed(NamedTuple):
+    """The rooms that somebody may read: those that one is a member of, and the others, most recently active first."""
+
+    mine: Sequence[RoomRow]
+    others: Sequence[RoomRow]
+
+
+class RoomsPage(RoomsResource):
+    """The handlers of this page; to programs the address answers as that of rooms in the API does."""
 
     @Operation(
         "GET",
         "/rooms",
-        "The page with the list of rooms",
+        "The rooms: a page for browsers, a line for each to curl, JSON for programs",
         right="read",
-        refusals=("rate_limited", "storage_unavailable"),
+        refusals=("bad_parameter", "rate_limited", "storage_unavailable"),
         example="-u alice {url}/rooms",
     )
     async def show(self, request: Request) -> Response:
         """The rooms that one may read."""
         self.guard.limit_reading(request)
-        return await self._page(request, _EMPTY)
+        chosen = choose(accepted(request.head), ("text", "html", "json"))
+        if chosen == "html":
+            return await self._page(request, _EMPTY)
+        if chosen == "json":
+            return await self.list(request, _OF_LIST(request))
+        found = await self._listed(request.actor)
+        rows = sorted((*found.mine, *found.others), key=lambda row: row.policy.is_archived)  # those at the end
+        return Response(
+            200, "".join(map(_line, rows)).encode(), fields=((FieldName.VARY, b"Accept, Cookie, Authorization"),)
+        )
 
     @Operation(
         "POST",
@@ -77,10 +98,7 @@ class RoomsPage(Resource):
 
     async def _page(self, request: Request, form: dict[str, str], refusal: Refusal | None = None) -> Response:
         context, actor = self.context, request.actor
-        mine = self._rows(actor, await context.door.joined_rooms(actor))
-        names = {row.room for row in mine}
-        found = context.new_rooms.listed(await context.door.rooms(actor, LOOKED_AT))
-        others = self._rows(actor, [each for each in found if each.room not in names])
+        mine, others = await self._listed(actor)
         archived = [row for row in (*mine, *others) if row.policy.is_archived]
         errors = {} if refusal is None else errors_of(_at_its_field(refusal), "title", "address", "topic", "access")
         return page(
@@ -103,10 +121,31 @@ class RoomsPage(Resource):
             is_cut=max(len(mine), len(others), len(archived)) > SHOWN,
         )
 
+    async def _listed(self, actor: Actor) -> Listed:
+        context = self.context
+        mine = self._rows(actor, await context.door.joined_rooms(actor))
+        names = {row.room for row in mine}
+        found = context.new_rooms.listed(await context.door.rooms(actor, LOOKED_AT))
+        return Listed(mine, self._rows(actor, [each for each in found if each.room not in names]))
+
     def _rows(self, actor: Actor, rooms: Iterable[RoomSummary]) -> Sequence[RoomRow]:
         account = None if actor.account is None else actor.account.id
         policies = [(each, self.context.policies.of(each.room)) for each in rooms]
         return [RoomRow(each.room, each.active_at, policy, policy.role_of(account)) for each, policy in policies]
+
+
+def _line(row: RoomRow) -> str:
+    """`~leads-x7k2m9  2026-11-22T06:41:23Z  private, archived  Leads`: address, newest event, what it is, its title."""
+    policy = row.policy
+    kinds = {
+        "private": policy.access == "private",
+        "members only": policy.access == "members",
+        "announcements": policy.is_read_only,
+        "archived": policy.is_archived,
+    }
+    words = ", ".join(word for word, is_so in kinds.items() if is_so)
+    parts = (row.room, f"{row.active_at[:19]}Z", words, visible(policy.title))
+    return "  ".join(part for part in parts if part) + "\n"
 
 
 def new_settings(form: dict[str, str]) -> Settings:

@@ -63,6 +63,7 @@ READ
   curl '{origin}/lobby?since=42'                         what came after message 42
   curl '{origin}/lobby?before=42'                        what came before it
   curl {origin}/lobby/42                                 message 42
+  curl {origin}/rooms                                    the rooms, one a line
 
 LISTEN
   curl -N '{origin}/lobby?follow=1'                      as text, until you press Ctrl-C
@@ -74,6 +75,7 @@ LISTEN
 SIGN IN
   Everybody is a guest, unless somebody has sent you an invitation: open its link, and from then on {origin}/login
   curl -u alice -d 'hello' {origin}/lobby                asks for your password
+  curl -u alice {origin}/account                         who you are
   For a script make a token at {origin}/account and send it as Authorization: Bearer parlour_... or as that password.
 
 FORMATS   format=text | html | json | ndjson | sse, or the Accept field
