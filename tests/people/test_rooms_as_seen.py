@@ -88,6 +88,7 @@ def test_token_is_made_for_one_room_by_the_form(town: Town, ada: httpx.Client) -
     command = re.search(r"Bearer (\S+)' -d hello (\S+)</pre>", unescape(page.text))
     assert command is not None
     assert command[2] == f"{town.url}/{room}"
+    assert page.text.index(f">{command[1]}</pre>") < page.text.index("Bearer"), "by itself, above the example"
     assert f"only in {room}" in words(page)
     with town.server.client(headers={"Authorization": f"Bearer {command[1]}"}) as program:
         assert program.post(f"/{room}", content="hello").status_code == 201

@@ -95,6 +95,18 @@ def test_page_of_people_in_every_state_has_nothing_that_axe_finds_and_fits(town:
     assert {state: what for state, what in found.items() if what} == {}
 
 
+def test_new_token_is_selected_whole_by_one_press_and_stands_before_the_example(town: Town, person: Person) -> None:
+    page = person.page
+    _open_as(person, town.join("nils"), "/account")
+    page.fill("#label", "cron")
+    page.click("button:has-text('Make a token')")
+    first, example = page.locator(".once pre").all()
+    first.click(position={"x": 30, "y": 20})
+    token = page.evaluate("() => getSelection().toString().trim()")
+    assert re.fullmatch(r"parlour_[\w-]+", token)
+    assert example.text_content() == f"curl -H 'Authorization: Bearer {token}' -d hello {town.url}/lobby"
+
+
 def test_person_when_invited_makes_an_account_and_speaks_under_its_name(town: Town, person: Person) -> None:
     page = person.page
     page.goto(town.invitation())
