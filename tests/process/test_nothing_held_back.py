@@ -117,6 +117,9 @@ def test_no_module_of_the_server_can_call_anybody() -> None:
         "parlour.net.listener": ["probe.connect"],
         # The database, where its owner names one that is no directory.
         "parlour.store.postgres.connect": ["asyncpg.connect"],
+        "parlour.relay.notify": ["asyncpg.connect"],
+        # The NATS servers that its owner names.
+        "parlour.relay.nats": ["client.connect"],
     }
 
 

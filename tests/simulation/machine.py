@@ -267,7 +267,7 @@ class Machine:
             (record, "os", self.disk.files),
             (database, "DataDirectory", Held),
             (app, "open_listeners", lambda *_: [Listener(cast(socket.socket, _Socket()))]),
-            (app, "_open_operator_socket", lambda _: None),
+            (app, "operator_socket", lambda _: None),
             (fault_client, "time", clients),
             (fault_senders, "time", clients),
             (fault_readers, "time", clients),
