@@ -107,6 +107,26 @@ def test_new_token_is_selected_whole_by_one_press_and_stands_before_the_example(
     assert example.text_content() == f"curl -H 'Authorization: Bearer {token}' -d hello {town.url}/lobby"
 
 
+@pytest.mark.parametrize("place", ["/lobby", "/lobby?before=1"], ids=["live", "past"])
+def test_bar_of_a_room_on_a_phone_leads_to_signing_in_and_to_the_account(
+    town: Town, person: Person, place: str
+) -> None:
+    page = person.page
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.goto(place)
+    way = page.locator("header .me")
+    assert way.bounding_box()["height"] >= 44  # type: ignore[index]
+    page.get_by_role("banner").get_by_role("link", name="Sign in").click()
+    page.fill("#name", LONG)
+    page.fill("#password", PASSWORD)
+    page.click("main button")
+    page.wait_for_url("**/lobby")
+    page.goto(place)
+    assert way.bounding_box()["height"] >= 44  # type: ignore[index]
+    page.get_by_role("banner").get_by_role("link", name="Your account").click()
+    page.wait_for_url("**/account")
+
+
 def test_person_when_invited_makes_an_account_and_speaks_under_its_name(town: Town, person: Person) -> None:
     page = person.page
     page.goto(town.invitation())
