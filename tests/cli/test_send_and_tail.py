@@ -222,7 +222,7 @@ def test_tail_says_once_that_its_connection_is_lost_and_once_that_it_is_back() -
 
     busy = answer(503, b'{"code":"overloaded","detail":"Come back later."}')
     refusal = answer(403, b'{"code":"forbidden","detail":"Not for you."}')
-    with Peer(busy, busy, stream(said(1)), busy, reset, stream(said(2)), refusal) as peer:
+    with Peer(busy, busy, stream(said(1)), reset, stream(said(2)), refusal) as peer:
         process = run("tail", f"{peer.url}/lobby", "--follow", "--since", "0")
     assert process.stdout.count(b"\n") == process.stdout.count(b"a: hello\n") == 2
     assert process.stderr.decode().splitlines() == [

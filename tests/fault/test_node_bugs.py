@@ -43,7 +43,7 @@ FOUND_BY = {
 """Of each bug the fault that it takes, and the invariants that it breaks."""
 
 
-LONG = {"believe_announcements"}
+LONG = {"believe_announcements", "acknowledge_before_the_sync", "go_on_after_sleep", "number_before_the_transaction"}
 
 
 @pytest.mark.parametrize("bug", [pytest.param(bug, marks=[pytest.mark.long] * (bug in LONG)) for bug in FOUND_BY])

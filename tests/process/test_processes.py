@@ -140,6 +140,7 @@ def test_a_stop_says_goodbye_on_all_nodes_and_leaves_nothing_behind(server: Proc
         pass
 
 
+@pytest.mark.long
 def test_a_second_signal_cuts_off_who_is_left_on_all_nodes(server: Processes) -> None:
     with ExitStack() as stack:
         for client in server.on_each(stack, GET, b"ok").values():
@@ -222,6 +223,7 @@ def test_signals_reach_all_nodes(tmp_path: Path, database: str) -> None:
         wait_for_log(server, " sizes node=2 ", 2)
 
 
+@pytest.mark.long
 def test_at_a_terminal_it_is_one_program(tmp_path: Path, database: str) -> None:
     """Ctrl-C and the end of the terminal reach every process of it, and count once."""
     command = parlour_command("serve", "--port", "0", "--data", str(tmp_path), "--store", database, "--processes", "2")
@@ -248,6 +250,7 @@ def test_a_unix_socket_is_shared_and_removed_at_the_end(tmp_path: Path, database
     assert not path.exists()
 
 
+@pytest.mark.long
 def test_a_socket_of_a_service_manager_is_shared(tmp_path: Path, database: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
