@@ -49,6 +49,35 @@ async def refused(store: PostgresStore, key: str | None = None) -> str:
     return caught.value.code
 
 
+async def test_a_copy_that_comes_in_its_place_is_not_taken_for_it(
+    server: PostgresProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A dump that was read back lacks what came last, and would give its numbers out again."""
+    server.sql("CREATE DATABASE house")
+    async with opened(server.url("house"), look_s=0.05) as store:
+        store.follow()
+        await append(store, draft("one"))
+        server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'house'")
+        for statement in (
+            "ALTER DATABASE house WITH ALLOW_CONNECTIONS false",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'house'",
+            "ALTER DATABASE house RENAME TO gone",
+            "CREATE DATABASE house TEMPLATE gone",
+        ):
+            server.sql(statement)
+        async with asyncio.timeout(TIMEOUT_S):
+            while "database_wrong" not in caplog.messages:
+                await asyncio.sleep(0.01)
+        assert not store.is_ready()
+        assert await refused(store) == "storage_unavailable"
+        with pytest.raises(Refusal, match="Another database is there"):
+            await store.after("lobby", 0, 10)
+        with pytest.raises(Refusal, match="Another database is there"):
+            await store.catch_up()
+    async with opened(server.url("house")) as store:
+        assert seqs(await store.after("lobby", 0, 10)) == [1]
+
+
 async def test_a_database_that_is_away_is_said_to_be_and_comes_back(server: PostgresProcess) -> None:
     server.sql("CREATE DATABASE away")
     async with opened(server.url("away")) as store:

@@ -22,10 +22,11 @@ from parlour.core.policy import Policy
 from parlour.schema.event_json import sets_policy
 from parlour.store.changes import Outcome
 from parlour.store.checksums import checksum, room_crc
+from parlour.store.errors import StoreError
 from parlour.store.policy_columns import policy_of
 from parlour.store.postgres import statements as sql
-from parlour.store.postgres.connect import GONE, connect
-from parlour.store.postgres.identity import Kept
+from parlour.store.postgres.connect import GONE
+from parlour.store.postgres.home import Home
 from parlour.store.postgres.ranges import Kind, Range, read_ranges
 from parlour.store.postgres.tuning import PostgresTuning
 from parlour.store.recent import RoomHead
@@ -82,19 +83,18 @@ class OtherNodes:
 
     def __init__(
         self,
-        url: str,
-        kept: Kept,
+        home: Home,
         node: str,
         listener: Listener,
         relay: Relay,
         clock: Clock,
         tuning: PostgresTuning,
     ) -> None:
-        self._url, self._kept, self._node, self._listener = url, kept, node, listener
+        self._home, self._kept, self._node, self._listener = home, home.kept, node, listener
         self._relay, self._clock, self._tuning = relay, clock, tuning
         relay.listen(KIND, self._hear)
         self._time = asyncio.get_running_loop().time
-        self._commits_crc = room_crc(kept.seed, "")
+        self._commits_crc = room_crc(home.kept.seed, "")
         self._after = 0  # the log of commits has been read up to here
         self._handled: set[int] = set()  # after that, those that have been told
         self._heard: set[int] = set()  # announced, and not handled yet
@@ -126,13 +126,13 @@ class OtherNodes:
         """Follow the others, also after the connection was lost."""
         while True:
             try:
-                connection = await connect(self._url, command_timeout=TIMEOUT_S)
+                connection = await self._home.connect(TIMEOUT_S)
                 try:
                     await self._follow(connection)
                 finally:
                     self._heard = set()  # the log of commits has them
                     connection.terminate()
-            except (Refusal, asyncpg.PostgresError, *GONE) as error:
+            except (Refusal, StoreError, asyncpg.PostgresError, *GONE) as error:
                 _log.debug("other nodes cannot be heard: %s", error)
             except Exception:
                 _log.exception("other nodes could not be followed")

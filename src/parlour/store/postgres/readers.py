@@ -13,7 +13,9 @@ import asyncpg
 
 from parlour.chat.ports import DamagedEvents
 from parlour.core.errors import Refusal
+from parlour.store.errors import StoreError
 from parlour.store.postgres.connect import CONNECT_S, GONE, SETTINGS
+from parlour.store.postgres.home import Home
 
 _log = logging.getLogger("parlour.store")
 
@@ -45,13 +47,14 @@ class Readers:
         self._is_closing = False
 
     @classmethod
-    async def open(cls, url: str, read_s: float) -> Readers:
+    async def open(cls, home: Home, read_s: float) -> Readers:
         """A connection on which a statement takes longer than `read_s` is given up. Raises OSError,
         asyncpg.PostgresError."""
         pool = await asyncpg.create_pool(
-            url,
+            home.url,
             min_size=0,
             max_size=CONNECTIONS,
+            init=home.require,
             reset=_leave_as_it_is,
             timeout=CONNECT_S,
             command_timeout=read_s,
@@ -99,6 +102,8 @@ class Readers:
             raise
         except GONE as error:
             raise Refusal("storage_unavailable", "The database is away.", retry_after=1) from error
+        except StoreError as error:
+            raise Refusal("storage_unavailable", "Another database is there.", retry_after=1) from error
         except asyncpg.PostgresError as error:
             self._say_once(f"a read failed: {error}")
             raise Refusal("storage_unavailable", retry_after=1) from error

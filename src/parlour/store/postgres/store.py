@@ -23,12 +23,13 @@ from parlour.core.store_address import without_password
 from parlour.store import recent
 from parlour.store.changes import Batch, Outcome, after_failure
 from parlour.store.commit_queue import QUEUE_BYTES, CommitQueue
-from parlour.store.errors import Damaged, StoreError
+from parlour.store.errors import StoreError
 from parlour.store.postgres import pages
 from parlour.store.postgres import statements as sql
 from parlour.store.postgres.batch import EventLog
 from parlour.store.postgres.connect import GONE, ConnectionLost, check, connect, open_connection
-from parlour.store.postgres.identity import Kept, identity_of, read_identity
+from parlour.store.postgres.home import Home
+from parlour.store.postgres.identity import identity_of, place_of
 from parlour.store.postgres.in_use import hold_as_server, refuse_for_servers
 from parlour.store.postgres.migrate import migrate
 from parlour.store.postgres.others import OtherNodes
@@ -61,10 +62,9 @@ class PostgresStore(CommitQueue):
 
     def __init__(
         self,
-        url: str,
+        home: Home,
         connection: asyncpg.Connection[Any],
         readers: Readers,
-        kept: Kept,
         relay: Relay,
         clock: Clock,
         node: str,
@@ -73,15 +73,16 @@ class PostgresStore(CommitQueue):
         tuning: PostgresTuning,
     ) -> None:
         super().__init__(clock, queue_bytes)
+        kept = home.kept
         self.epoch, self.secret = kept.epoch, kept.secret
-        self._url, self._kept = url, kept
+        self._home, self._url, self._kept = home, home.url, kept
         self._connection: asyncpg.Connection[Any] = connection
         self._first_name = self._node = node
         self._on_fatal = on_fatal
         self._tuning = tuning
         self._published = PublishedServerLog()
         self._events = EventLog(connection, kept, node, self._published, tuning)
-        self._others = OtherNodes(url, kept, node, self, relay, clock, tuning)
+        self._others = OtherNodes(home, node, self, relay, clock, tuning)
         self._policy_seqs: dict[str, int] = {}  # of rooms whose policy was told: those that have one
         self._leads: set[str] = set()  # pieces of work that this node alone does
         self._readers = readers
@@ -119,9 +120,9 @@ class PostgresStore(CommitQueue):
             async with connection.transaction():
                 await connection.execute(sql.LOCK_GATE)
                 await refuse_for_servers(connection, without_password(url))
-                kept = await identity_of(connection, ids)
-            readers = await Readers.open(url, tuning.read_s)
-            store = cls(url, connection, readers, kept, relay, clock, ids.token(), on_fatal, queue_bytes, tuning)
+                home = Home(url, await identity_of(connection, ids), await place_of(connection))
+            readers = await Readers.open(home, tuning.read_s)
+            store = cls(home, connection, readers, relay, clock, ids.token(), on_fatal, queue_bytes, tuning)
             await store._begin()
         except (asyncpg.PostgresError, *GONE) as error:
             connection.terminate()
@@ -288,7 +289,7 @@ class PostgresStore(CommitQueue):
 
     async def _come_back(self) -> None:
         """Reach the database again, learn what became of the last batch, and go on."""
-        attempts = 0
+        attempts = wrong = 0
         while self._closing is None:
             await asyncio.sleep(RETRY_S[min(attempts, len(RETRY_S) - 1)])
             attempts += 1
@@ -297,8 +298,9 @@ class PostgresStore(CommitQueue):
                     await self._reconnect()
             except (asyncpg.PostgresError, *GONE) as error:
                 _log.debug("the database is still away: %s", error)
-            except (StoreError, Damaged) as error:
-                if attempts % 60 == 1:
+            except StoreError as error:
+                wrong += 1
+                if wrong % 60 == 1:
                     log.event(_log, "database_wrong", log.ERROR, at=without_password(self._url), reason=error)
             except Exception:
                 _log.exception("what was lost meanwhile could not be made good")
@@ -317,8 +319,7 @@ class PostgresStore(CommitQueue):
                 # stood still, is not ours any more: this node has another name then.
                 await connection.execute(sql.LOCK_GATE)
                 await refuse_for_servers(connection, without_password(self._url))
-                if await read_identity(connection) != self._kept:
-                    raise StoreError("Another database is there now, or a copy: restart the server.")
+                await self._home.require(connection)
             self._lines += 1
             node = f"{self._first_name}.{self._lines}"
             await self._others.renamed(connection, self._node, node, self._events.position)
