@@ -281,8 +281,9 @@ def _parse(row: Setting, text: str, source: str) -> object:
     except ValueError as error:
         reason = f" ({error})" if str(error) else ""
         unit = f" {row.unit}" if row.unit else ""
-        found = (row.kind.hide or without_password)(text)[:100]
-        raise ConfigError(f"{source}: expected {row.kind.expected}{unit}, not {found!r}{reason}.") from error
+        shown = (row.kind.hide or without_password)(text)[:100]
+        found = repr(shown) if shown in text else shown
+        raise ConfigError(f"{source}: expected {row.kind.expected}{unit}, not {found}{reason}.") from error
 
 
 def _read_file(file: Path) -> dict[str, str]:

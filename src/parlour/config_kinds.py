@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from parlour.core.base_path import base_path
 from parlour.core.relay_address import parse_relay_address, without_secret
-from parlour.core.store_address import is_store_address, without_password
+from parlour.core.store_address import is_store_address, unknown_key, without_password
 
 
 class Kind(NamedTuple):
@@ -66,7 +66,8 @@ def parse_store(value: str) -> str:
     """Where messages are kept: `sqlite`, `memory`, or the address of a PostgreSQL database."""
     if value in ("sqlite", "memory") or is_store_address(value):
         return value
-    raise ValueError
+    key = unknown_key(value)
+    raise ValueError(f"there is no ?{key}=" if key else "")
 
 
 store_kind = Kind(

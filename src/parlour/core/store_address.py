@@ -26,6 +26,13 @@ def is_store_address(store: str) -> bool:
     return all(part.partition("=")[0] in {*_KEYS, _SECRET} and "=" in part for part in query.split("&") if part)
 
 
+def unknown_key(store: str) -> str | None:
+    """The first word before a `=` in the query of an address that nobody knows; None if there is none."""
+    match = _ADDRESS.fullmatch(store)
+    keys = [part.partition("=")[0] for part in (match["query"] or "").split("&") if "=" in part] if match else []
+    return next((key for key in keys if key not in _KEYS and key != _SECRET), None)
+
+
 def without_password(store: str) -> str:
     """What `--store` is set to, for people and logs; of a text that is no address only that it is one of a kind."""
     if "://" not in store and "=" not in store and "@" not in store:

@@ -44,6 +44,13 @@ GONE = (
 """Raised when the connection is lost, there is no server, it stops or starts, or an operator has cancelled a query."""
 
 
+def reason_of(error: BaseException | None) -> str:
+    """Why a connection was lost, for people: what asyncpg says of its own states tells them nothing."""
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError | asyncpg.ConnectionDoesNotExistError):
+        return "the connection ended"
+    return str(error) or type(error).__name__
+
+
 async def connect(url: str, command_timeout: float | None = None) -> asyncpg.Connection[Any]:
     """A connection of its own; statements may take `command_timeout` seconds. Raises what is in `GONE`, and others of
     asyncpg.PostgresError."""

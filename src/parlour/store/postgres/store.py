@@ -27,7 +27,7 @@ from parlour.store.errors import StoreError
 from parlour.store.postgres import pages
 from parlour.store.postgres import statements as sql
 from parlour.store.postgres.batch import EventLog
-from parlour.store.postgres.connect import GONE, ConnectionLost, check, connect, open_connection
+from parlour.store.postgres.connect import GONE, ConnectionLost, check, connect, open_connection, reason_of
 from parlour.store.postgres.home import Home
 from parlour.store.postgres.identity import identity_of, place_of
 from parlour.store.postgres.in_use import hold_as_server, refuse_for_servers
@@ -250,7 +250,10 @@ class PostgresStore(CommitQueue):
             finally:
                 watch.cancel()
         except ConnectionLost as lost:
-            self._lost(batch, lost)
+            is_late = watch.when() <= self._loop.time()
+            self._lost(
+                batch, lost, f"no answer for {self._tuning.batch_s:g} s" if is_late else reason_of(lost.__cause__)
+            )
         except asyncpg.PostgresError as error:
             self.delivered(Outcome(await self._answers_without(batch, error)))
         except Exception:
@@ -274,12 +277,12 @@ class PostgresStore(CommitQueue):
             _log.error("the keys of a refused batch could not be looked up: %s", failure)
             return [after_failure(item) for item in batch.items]
 
-    def _lost(self, batch: Batch, lost: ConnectionLost) -> None:
+    def _lost(self, batch: Batch, lost: ConnectionLost, reason: str) -> None:
         """Answer a batch whose connection was lost, refuse what is queued, and begin to reconnect."""
         self._connection.terminate()
         unknown = Refusal("outcome_unknown", retry_after=1)
         answers = [unknown if lost.is_unknown else after_failure(item) for item in batch.items]
-        log.event(_log, "database_away", log.ERROR, at=without_password(self._url), reason=lost.__cause__ or lost)
+        log.event(_log, "database_away", log.ERROR, at=without_password(self._url), reason=reason)
         self._away()
         self.delivered(Outcome(answers))
 
