@@ -128,6 +128,11 @@ class Policies:
         """Whether an actor has a right in a room, by its canonical name."""
         return (actor.rooms is None or room in actor.rooms) and self.rule(actor, right)(self.of(room)) is None
 
+    def could_allow(self, actor: Actor, right: Right, room: str) -> bool:
+        """Whether another policy of a room could give an actor a right there that it does not have."""
+        is_elsewhere = actor.rooms is not None and room not in actor.rooms
+        return not is_elsewhere and refused_everywhere(who(actor), right, self.server) is None
+
     def why_not(self, actor: Actor, right: Right, room: str) -> Refusal | None:
         """Why an actor does not have a right in a room; None if it has it."""
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import Future, Task
-from collections.abc import Callable
+from asyncio import Future
 from functools import partial
+from sys import getsizeof
 
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
-from parlour.chat.policies import Policies, learn_newest
+from parlour.chat.newest_policy import NewestPolicies
+from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, OnAnswer, Store
 from parlour.core.actor import Actor
 from parlour.core.addresses import SITE, AddressBuckets, site_of
@@ -84,8 +85,7 @@ class Posting:
         self._policies = policies
         self._rates = rates
         self._new_rooms = new_rooms
-        self._unsure: dict[str, list[tuple[Callable[[], None], OnAnswer]]] = {}  # by room, while its policy is read
-        self._tasks: set[Task[None]] = set()
+        self._newest = NewestPolicies(store, policies)
 
     def typing(self, actor: Actor, room: str, name: str | None) -> Author | None:
         """Who is typing, to be shown in a room; None when it has been shown often enough. Raises Refusal."""
@@ -112,18 +112,18 @@ class Posting:
         `room` is canonical (`core.names.room_name`); `key` and `name` are as the client wrote them. Raises Refusal for
         what is wrong with the message or its sender; then nothing was stored, and `done` is not called.
 
-        Where other nodes write to the store, nobody is refused before the newest policy of the room is known;
+        Where other nodes write to the store, nobody is refused by the policy of a room before the newest one is known;
         `is_newest` says that it is.
         """
-        if self._unsure and not is_newest and room in self._unsure:
-            self._when_sure(actor, room, text, done, key, name)
+        if not is_newest and self._newest.is_waited_for(actor.id, room):
+            self._post_when_known(actor, room, text, done, key, name)
             return
         try:
             judged_at, judge = self._policies.judged(actor, "post", room)
         except Refusal:
-            if is_newest or not self._store.is_shared:
+            if is_newest or not self._store.is_shared or not self._policies.could_allow(actor, "post", room):
                 raise
-            self._when_sure(actor, room, text, done, key, name)
+            self._post_when_known(actor, room, text, done, key, name)
             return
         author = self._guests.author(actor, name)
         payload = Message(check_text(text))
@@ -135,7 +135,8 @@ class Posting:
         address = actor.address
         if self._rates is not None and address is not None:
             now = self._clock.monotonic()
-            self._rates.take(author, address, draft.room, now)
+            if not is_newest:  # else it was counted before it waited
+                self._rates.take(author, address, draft.room, now)
             new_rooms = self._new_rooms
             if room not in new_rooms.known and draft.if_first is None:
                 done = new_rooms.count(draft, address, done, now)
@@ -147,29 +148,15 @@ class Posting:
                 return
         self._store.append(draft, done)
 
-    def _when_sure(self, actor: Actor, room: str, text: str, done: OnAnswer, key: str | None, name: str | None) -> None:
-        """Post once the newest policy of a room is known: another node may have let the sender in a moment ago."""
+    def _post_when_known(
+        self, actor: Actor, room: str, text: str, done: OnAnswer, key: str | None, name: str | None
+    ) -> None:
+        """Post once the newest policy of the room is known. It counts now: else whoever is refused would cost much."""
+        author, address = self._guests.author(actor, name), actor.address
+        if self._rates is not None and address is not None:
+            self._rates.take(author, address, room, self._clock.monotonic())
         post = partial(self.post, actor, room, text, done, key, name, is_newest=True)
-        waiting = self._unsure.setdefault(room, [])
-        waiting.append((post, done))
-        if len(waiting) == 1:
-            task = asyncio.create_task(self._make_sure(room))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _make_sure(self, room: str) -> None:
-        refusal: Refusal | None = None
-        try:
-            await learn_newest(self._store, self._policies, room)
-        except Refusal as refused:
-            refusal = refused
-        for post, done in self._unsure.pop(room):  # in the order in which they were sent
-            try:
-                if refusal is not None:
-                    raise refusal
-                post()
-            except Refusal as refused:
-                done(refused)
+        self._newest.wait(actor.id, room, getsizeof(text), post, done)
 
     def posted(
         self, actor: Actor, room: str, text: str, key: str | None = None, name: str | None = None
