@@ -46,7 +46,7 @@ async def test_nats_that_is_away_at_the_start_and_dies_later_is_found_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     nats = NatsProcess(tmp_path)
-    first, second = NatsRelay(nats.url), NatsRelay(nats.url)
+    first, second = NatsRelay(nats.url, standing_s=0.0), NatsRelay(nats.url, standing_s=0.0)
     with caplog.at_level(logging.INFO, "parlour.relay"):
         async with started(first, second):
             first.publish("news", "", "nobody can be told")

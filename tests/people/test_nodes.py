@@ -151,6 +151,17 @@ def test_a_server_that_is_closed_on_one_node_is_closed_on_all(town: Town) -> Non
         wait_until(lambda: late.post("/lobby", data={"message": "thank you"}).status_code < 300)
 
 
+def test_who_is_refused_again_and_again_is_slowed_down(postgres: Databases, tmp_path: Path) -> None:
+    """Each refusal costs a look at the database."""
+    with (
+        postgres.new() as url,
+        ServerProcess(tmp_path / "data", "--store", url, rate_limits=True) as server,
+        server.client() as stranger,
+    ):
+        answers = [stranger.post("/~zz-abcdef", data={"message": "hello"}).status_code for _ in range(60)]
+    assert (answers[0], answers[-1]) == (404, 429)
+
+
 def test_who_may_post_since_a_moment_ago_may_on_any_node(postgres: Databases, tmp_path: Path) -> None:
     """In a room that another node has made, also where nobody has told of it yet; several messages keep their order."""
     silent = (f"{CHANGES}:announce_nothing",)

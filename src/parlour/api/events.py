@@ -67,8 +67,8 @@ DELETE_MESSAGE = Operation(
     "/api/v1/rooms/{room}/messages/{item}",
     "Delete a message",
     id="deleteMessage",
-    help="Your own, or as a moderator of the room anybody's. What it said is removed from the disk and from every copy "
-    "that the server keeps: a `redacted` event with the same number stays in its place, and a `redaction` event, whose "
+    help="Your own, or as a moderator of the room anybody's. What it said is removed from all that the server shows "
+    "and keeps: a `redacted` event with the same number stays in its place, and a `redaction` event, whose "
     "`ref` is that number, tells readers. A guest needs the cookie that the message was written with. A repeat is "
     "answered the same.",
     right="post",
@@ -141,7 +141,7 @@ class EventsResource(Resource):
         room, seq = options.room, options.item
         channel = await door.open(actor, room, "read")
         try:
-            if seq > channel.head:
+            if seq > channel.head:  # also where only its place in a page is asked for
                 raise Refusal("not_found", f"There is no event {seq} yet: {_newest(channel)}.")
             if seq < (first := door.first_seq(actor, channel)):
                 raise Refusal("gone", f"The log of this room begins at {first}.")

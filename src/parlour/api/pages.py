@@ -72,7 +72,8 @@ class Pages:
         page = RoomPage(
             room=channel.room,
             events=[decode_event(event.json) for event in events],
-            may_delete=lambda author: self._context.redactions.may(actor, channel.room, author),
+            # Whoever is new here has written nothing.
+            may_delete=lambda author: cookie is None and self._context.redactions.may(actor, channel.room, author),
             epoch=channel.epoch,
             first_seq=first_seq,
             head_seq=channel.head,

@@ -10,12 +10,18 @@ from parlour.chat.server_log import by
 from parlour.chat.transactions import Append, Redact, Transaction
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
-from parlour.core.event import Author, Draft
+from parlour.core.event import Author, Draft, Stored
 from parlour.core.payloads import Message, Redacted, Redaction
 from parlour.core.permissions import Right, Rule
 
-KNOWN = frozenset({"cookie", "program"})
+IDENTIFYING = frozenset({"cookie", "program"})
 """Credentials by which a guest is known to be the one who wrote something: many people can have one address."""
+
+
+_NOT_YOURS = (
+    "Its author may delete a message, and the moderators of the room. A guest is known by the cookie of the browser"
+    " that has written it."
+)
 
 
 class Redactions:
@@ -30,7 +36,7 @@ class Redactions:
         """Whether an actor is the author of something, beyond doubt."""
         if actor.account is not None:
             return author.id == actor.account.id
-        if actor.credential not in KNOWN:
+        if actor.credential not in IDENTIFYING or author.kind != "guest":
             return False
         if author.id == self._guests.author(actor, None).id:
             return True
@@ -57,12 +63,17 @@ class Redactions:
         if type_ != Message.type:
             raise Refusal("forbidden", "Only messages can be deleted: this event says what the room is.")
         right = self.right(actor, author)
+        if right == "moderate" and actor.kind == "guest":
+            raise Refusal("login_required", _NOT_YOURS)
         self._policies.require(actor, right, room)
         who = author if right == "post" and actor.account is None else by(actor)
         await self._store.run(_redact(actor, who, room, seq, self._policies.rule(actor, right)))
 
 
 def _redact(actor: Actor, author: Author, room: str, seq: int, rule: Rule) -> Transaction[None]:
-    yield from allowed_policy(actor, room, rule)
-    yield Redact(room, seq)
-    yield Append(Draft(room, author, Redaction(), ref=seq))
+    policy = yield from allowed_policy(actor, room, rule)
+    if policy.is_archived:
+        raise Refusal("read_only", "This room is archived: nothing in it is changed.")
+    tombstone: Stored | None = yield Redact(room, seq)
+    if tombstone is not None:  # else somebody else was faster
+        yield Append(Draft(room, author, Redaction(), ref=seq))

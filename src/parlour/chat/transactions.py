@@ -28,7 +28,7 @@ class Append(NamedTuple):
 class Redact(NamedTuple):
     """Remove what an event says, for good. Gives the tombstone (`Stored`) that takes its place, with the same seq.
 
-    An event that is one already stays as it is. Raises Refusal("gone") if there is no such event.
+    Gives None for an event that is one already, and changes nothing. Raises Refusal("gone") if there is no such event.
     """
 
     room: str

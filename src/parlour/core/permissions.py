@@ -19,7 +19,7 @@ MEANINGS: Mapping[Right, str] = {
     "read": "see the events of a room, and that it exists",
     "post": "add to a room; the first message makes a public one",
     "members": "see who the members of a room are, where one may read or moderate it",
-    "moderate": "invite people to a room, add and remove its members",
+    "moderate": "invite people to a room, add and remove its members, delete what others wrote in it",
     "govern": "the settings of a room, the roles in it, and its end",
     "create": "make a room that one owns",
     "ticket": "a ticket, which opens one stream with what one is signed in with",

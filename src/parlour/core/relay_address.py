@@ -66,4 +66,5 @@ def without_secret(text: str) -> str:
             return "an address that cannot be read"
         user = match["user"] if match["password"] is not None else None
         shown.append(f"{match['scheme']}://{'' if user is None else f'{user}@'}{match['place']}")
-    return ",".join(shown) + (query and f"?{query}")
+    known = [part for part in query.split("&") if part.partition("=")[0] in _FILES]
+    return ",".join(shown) + ("?" if known else "") + "&".join(known)

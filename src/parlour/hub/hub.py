@@ -9,6 +9,7 @@ from functools import partial
 
 from parlour.chat.ports import Commit, Relay, Store
 from parlour.core.event import Author, Stored
+from parlour.core.names import MAX_NAME_CHARS
 from parlour.hub.channel import Channel
 from parlour.hub.resources import Resources, Tuning
 from parlour.hub.writable import MakeWrite, one_by_one
@@ -84,7 +85,8 @@ class Hub:
         """Raises msgspec.MsgspecError."""
         item = decode_typing(text)
         channel = self._channels.get(room)
-        if channel is not None and item.room == room:
+        is_plausible = item.by.kind != "system" and max(len(item.by.name), len(item.by.id)) <= MAX_NAME_CHARS
+        if channel is not None and item.room == room and is_plausible:
             channel.broadcast(item)
 
     def trim(self, room: str, first_seq: int) -> None:

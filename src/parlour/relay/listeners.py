@@ -8,6 +8,9 @@ from typing import TypeAlias
 
 _log = logging.getLogger("parlour.relay")
 
+LINE_CHARS = 4400
+"""A text has at most 4000 bytes, a room 64 characters."""
+
 Listener: TypeAlias = Callable[[str, str], None]
 
 
@@ -33,6 +36,8 @@ class Listeners:
 
     def tell(self, line: str) -> None:
         """Tell a listener of a line that was brought; one that cannot be read, or is not for this node, is dropped."""
+        if len(line) > LINE_CHARS:
+            return
         kind, _, rest = line.partition(" ")
         room, _, text = rest.partition(" ")
         listener = self._listeners.get(kind)

@@ -34,6 +34,9 @@ RETRY_S = (0.1, 0.2, 0.5, 1.0)
 LINES_BYTES = 65536
 """Taken at once from what waits to be sent."""
 
+PENDING: dict[str, Any] = {"pending_msgs_limit": 10_000, "pending_bytes_limit": 4_194_304}
+"""What may wait of one subject; more is dropped."""
+
 EVERYBODY = ""
 """In place of a room: every node."""
 
@@ -41,8 +44,11 @@ EVERYBODY = ""
 class NatsRelay(Listeners):
     """Implements `chat.ports.Relay` over NATS servers. It comes back by itself, whatever happens to them."""
 
-    def __init__(self, address: str) -> None:
-        """`address` is what `parse_relay_address` reads. Raises OSError, ssl.SSLError for files of certificates."""
+    def __init__(self, address: str, standing_s: float = 5.0) -> None:
+        """`address` is what `parse_relay_address` reads; a connection counts after `standing_s`.
+
+        Raises OSError, ssl.SSLError for files of certificates.
+        """
         super().__init__()
         self._shown = without_secret(address)
         self._address = parse_relay_address(address)
@@ -52,7 +58,7 @@ class NatsRelay(Listeners):
         self._outgoing = Outgoing(self._has_work.set)
         self._changed: set[str] = set()  # rooms that were subscribed to or unsubscribed from
         self._subscriptions: dict[str, Subscription] = {}
-        self._is_away = False
+        self._is_away, self._standing_s = False, standing_s
         self._task: Task[None] | None = None
 
     def start(self, secret: bytes) -> None:
@@ -90,10 +96,10 @@ class NatsRelay(Listeners):
         attempts = 0
         while True:
             client = _Client(self._address.is_encrypted)
+            standing: asyncio.TimerHandle | None = None
             try:
                 await self._connect(client)
-                self._connected()
-                attempts = 0
+                standing = asyncio.get_running_loop().call_later(self._standing_s, self._stands)
                 await self._serve(client)
             except (Error, OSError, ValueError) as error:  # ValueError: of a file with credentials
                 self._lost(error)
@@ -101,12 +107,16 @@ class NatsRelay(Listeners):
                 _log.exception("the relay failed by a mistake of ours")
                 self._lost(error)
             finally:
+                if standing is not None:
+                    standing.cancel()
                 self._outgoing.open(False)
                 await client.close()
+            attempts = attempts + 1 if self._is_away else 0
+            self._is_away = True
             await asyncio.sleep(RETRY_S[min(attempts, len(RETRY_S) - 1)])
-            attempts += 1
 
-    def _connected(self) -> None:
+    def _stands(self) -> None:
+        """The connection has stood for some time: one that breaks at once is none, and is not told of each time."""
         if self._is_away:
             log.event(_log, "relay_back", log.INFO, at=self._shown)
         self._is_away = False
@@ -115,7 +125,6 @@ class NatsRelay(Listeners):
         if not self._is_away:
             meaning = "what is written elsewhere is shown up to two seconds later"
             log.event(_log, "relay_away", log.WARNING, at=self._shown, reason=error, meaning=meaning)
-        self._is_away = True
 
     async def _connect(self, client: _Client) -> None:
         """Raises nats.errors.Error, OSError, and ValueError for a file of credentials that is none."""
@@ -161,7 +170,7 @@ class NatsRelay(Listeners):
             room = self._changed.pop()
             is_wanted = room == EVERYBODY or room in self.rooms
             if is_wanted and room not in self._subscriptions:
-                self._subscriptions[room] = await client.subscribe(self._subject(room), cb=self._heard)
+                self._subscriptions[room] = await client.subscribe(self._subject(room), cb=self._heard, **PENDING)
             elif not is_wanted and room in self._subscriptions:
                 await self._subscriptions.pop(room).unsubscribe()
 

@@ -13,6 +13,7 @@ from parlour.chat.statements import Query, R
 from parlour.chat.transactions import Committed, Step, drive
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft, Log, Stored
+from parlour.core.payloads import Redacted
 from parlour.core.policy import NO_POLICY, Policy, ServerAccess
 from parlour.schema.erasing import accounts_in, without_accounts
 from parlour.schema.event_json import at_text, event_json, tombstone
@@ -181,11 +182,13 @@ class MemoryStore(CommitQueue):
         changes.added.setdefault(draft.room, []).append(stored)
         return Appended(seq, stored.json, replay=False)
 
-    def _redact(self, step: steps.Redact, changes: Changes) -> Stored:
+    def _redact(self, step: steps.Redact, changes: Changes) -> Stored | None:
         room = self._rooms.get(step.room, _Room())
         index = step.seq - room.first_seq
         if not 0 <= index < len(room.events):
             raise Refusal("gone")
+        if room.events[index].type == Redacted.type:
+            return None
         event = tombstone(room.events[index])
         self._changed(step.room).events[index] = event
         changes.redact(step.room, event)

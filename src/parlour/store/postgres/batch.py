@@ -16,7 +16,7 @@ from parlour.chat.transactions import Committed, Step, Transaction, drive_async
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Draft, Log, Stored
-from parlour.core.payloads import POLICY_PAYLOADS, SERVER_LOG, MemberChanged, Payload, ServerChanged
+from parlour.core.payloads import POLICY_PAYLOADS, SERVER_LOG, MemberChanged, Payload, Redacted, ServerChanged
 from parlour.core.policy import NO_POLICY, Policy, ServerAccess
 from parlour.schema.erasing import NAMES_IN, accounts_in, without_accounts
 from parlour.schema.event_json import tombstone
@@ -388,7 +388,7 @@ class EventLog:
             await execute(sql.SET_OLDEST, due_ms, room.number)
         return True
 
-    async def _redact(self, step: steps.Redact, changes: Changes) -> Stored:
+    async def _redact(self, step: steps.Redact, changes: Changes) -> Stored | None:
         room = await self._find(step.room)
         row = None if room is None else await self._connection.fetchrow(sql.ONE_EVENT, room.base | step.seq)
         if room is None or row is None:
@@ -396,6 +396,8 @@ class EventLog:
         crc, body, name, ref = row
         if crc != checksum(room.crc, step.seq, body):
             raise Refusal("storage_unavailable", f"Event {step.seq} of room {step.room} is damaged.")
+        if name == Redacted.type:
+            return None
         event = tombstone(Stored(step.seq, body, name, ref))
         await self._replace(step.room, room, [event], changes)
         return event

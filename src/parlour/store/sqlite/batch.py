@@ -17,7 +17,7 @@ from parlour.chat.tables.server_settings import SETTINGS, server_access
 from parlour.chat.transactions import Committed, Step, Transaction, drive
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft, Log, Stored
-from parlour.core.payloads import POLICY_PAYLOADS, ServerChanged
+from parlour.core.payloads import POLICY_PAYLOADS, Redacted, ServerChanged
 from parlour.core.policy import NO_POLICY
 from parlour.schema.erasing import NAMES_IN, accounts_in, without_accounts
 from parlour.schema.event_json import at_text, event_json, tombstone
@@ -270,7 +270,7 @@ class EventLog:
             self._connection.execute(sql.SET_OLDEST, (due_ms, room.number))
         return True
 
-    def _redact(self, step: steps.Redact, changes: Changes) -> Stored:
+    def _redact(self, step: steps.Redact, changes: Changes) -> Stored | None:
         room = self._find(step.room)
         row = None if room is None else self._connection.execute(sql.ONE_EVENT, (room.base | step.seq,)).get
         if room is None or row is None:
@@ -278,6 +278,8 @@ class EventLog:
         crc, body, name, ref = row
         if crc != checksum(room.crc, step.seq, body):
             raise Refusal("storage_unavailable", f"Event {step.seq} of room {step.room} is damaged.")
+        if name == Redacted.type:
+            return None
         event = tombstone(Stored(step.seq, body, name, ref))
         self._replace(step.room, room, [event], changes)
         return event
