@@ -25,9 +25,9 @@ export function rowNode(row, reader) {
 
 /**
  * Bring a node up to date with its row: who it is by, its neighbours, the reader's clock and who the reader is: the ids
- * `mine`, and whether they moderate the room.
+ * `mine`, the id of their account if they have one, and whether they moderate the room.
  */
-export function updateRow(node, row, { mine, moderates }) {
+export function updateRow(node, row, { mine, account, moderates }) {
   if (row.kind === "day") updateDay(node);
   if (row.kind !== "message" && row.kind !== "notice") return;
   showAuthor(node, row);
@@ -35,7 +35,10 @@ export function updateRow(node, row, { mine, moderates }) {
     node.classList.toggle("cont", row.continues);
     const isOwn = mine.includes(row.event.by.id);
     node.classList.toggle("mine", isOwn);
-    if ((isOwn || moderates) && !node.querySelector(".actions")) node.append(actionsNode(row.event));
+    const mayDelete = isOwn || row.event.by.id === account || moderates;
+    const actions = node.querySelector(".actions");
+    if (mayDelete && !actions) node.append(actionsNode(row.event));
+    if (!mayDelete && account !== undefined) actions?.remove(); // what a guest owns the server may know better
   }
   const time = node.querySelector("time");
   setText(time, clockTime(row.at));
