@@ -18,7 +18,7 @@ class Home:
         self.url, self.kept = url, kept
         self._place = place
 
-    async def connect(self, command_timeout: float | None = None) -> asyncpg.Connection[Any]:
+    async def connection(self, command_timeout: float | None = None) -> asyncpg.Connection[Any]:
         """A connection of its own. Raises StoreError, asyncpg.PostgresError and what is in `connect.GONE`."""
         connection = await connect(self.url, command_timeout)
         try:

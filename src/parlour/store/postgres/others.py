@@ -126,7 +126,7 @@ class OtherNodes:
         """Follow the others, also after the connection was lost."""
         while True:
             try:
-                connection = await self._home.connect(TIMEOUT_S)
+                connection = await self._home.connection(TIMEOUT_S)
                 try:
                     await self._follow(connection)
                 finally:
