@@ -17,7 +17,7 @@ LOAD = ("--publishers", "6", "--rooms", "3", "--subscribers", "3", "--markers", 
 @pytest.mark.parametrize(
     ("server", "where"),
     [
-        (PARLOUR, ()),
+        pytest.param(PARLOUR, (), marks=pytest.mark.long),
         pytest.param(ON_POSTGRES, (), marks=pytest.mark.long),
         pytest.param(THREE_NODES, (), marks=pytest.mark.long),
         pytest.param(THREE_NODES, ("--posting", "1", "--elsewhere"), marks=pytest.mark.long),

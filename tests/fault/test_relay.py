@@ -70,6 +70,7 @@ async def until_said(caplog: pytest.LogCaptureFixture, name: str) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.long
 async def test_postgres_that_dies_is_found_again() -> None:
     database = PostgresProcess().start()
     try:

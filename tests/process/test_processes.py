@@ -86,6 +86,7 @@ def test_a_killed_node_is_replaced_and_the_others_go_on(server: Processes) -> No
     assert second.endswith("again_s=1.0")
 
 
+@pytest.mark.long
 def test_a_node_that_is_told_to_end_sends_its_people_to_the_others(server: Processes) -> None:
     with ExitStack() as stack:
         readers = server.on_each(stack)
@@ -277,6 +278,7 @@ def test_several_processes_need_a_database_that_they_can_share(store: str, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_what_keeps_all_nodes_from_starting_is_said_once(tmp_path: Path, postgres: Databases) -> None:
     common = ("--port", "0", "--data", tmp_path / "data", "--processes", "3")
     no_database = serve(*common, "--store", postgres.address("absent"))

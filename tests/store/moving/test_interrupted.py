@@ -94,7 +94,9 @@ async def why_not_moved(source: str) -> str:
     return ""
 
 
-@pytest.mark.parametrize("places", ["sqlite to postgres", "postgres to sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "places", ["sqlite to postgres", pytest.param("postgres to sqlite", marks=pytest.mark.long)], indirect=True
+)
 async def test_no_two_places_can_be_served_wherever_it_is_killed(
     places: tuple[str, str], clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
