@@ -21,12 +21,16 @@ class Home:
     async def connection(self, command_timeout: float | None = None) -> asyncpg.Connection[Any]:
         """A connection of its own. Raises StoreError, asyncpg.PostgresError and what is in `connect.GONE`."""
         connection = await connect(self.url, command_timeout)
+        await self.require_or_end(connection)
+        return connection
+
+    async def require_or_end(self, connection: Any) -> None:
+        """The same for a new connection, which is cut if not: a goodbye over a line that stands still has no end."""
         try:
             await self.require(connection)
         except BaseException:
             connection.terminate()
             raise
-        return connection
 
     async def require(self, connection: Any) -> None:
         """Raises StoreError if this is another database, asyncpg.PostgresError."""

@@ -54,7 +54,7 @@ class Readers:
             home.url,
             min_size=0,
             max_size=CONNECTIONS,
-            init=home.require,
+            init=home.require_or_end,
             reset=_leave_as_it_is,
             timeout=CONNECT_S,
             command_timeout=read_s,
