@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 _SERVER = re.compile(
     r"(?P<scheme>nats|tls)://(?:(?P<user>[^:@/?#\[\],\s]*)(?P<password>:[^@/?#\[\],\s]*)?@)?"
-    r"(?P<place>(?:[0-9A-Za-z_.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?)/?"
+    r"(?P<place>(?:[0-9A-Za-z_.-]+|\[[0-9a-fA-F:.]+\])(?::(?P<port>[0-9]{1,5}))?)/?"
 )
 """`nats://USER:PASSWORD@HOST:PORT` (RFC 3986 §3): other characters of user and password are written as %XX."""
 
@@ -40,6 +40,8 @@ def parse_relay_address(text: str) -> RelayAddress:
     matches = [_SERVER.fullmatch(server) for server in servers]
     if not all(matches) or len({match["scheme"] for match in matches if match}) != 1:
         raise ValueError
+    if any(int(match["port"] or 1) not in range(1, 65536) for match in matches if match):
+        raise ValueError("a port is a number from 1 to 65535")
     files: dict[str, str] = {}
     for part in query.split("&") if query else ():
         name, _, value = part.partition("=")

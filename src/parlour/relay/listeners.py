@@ -1,4 +1,4 @@
-"""Who is told what the relay brings, and which rooms this node wants to hear of: the half that all relays share."""
+"""The half that all relays share: listeners for what other nodes say, and the rooms this node wants to hear of."""
 
 from __future__ import annotations
 

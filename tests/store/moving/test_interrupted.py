@@ -100,7 +100,7 @@ async def why_not_moved(source: str) -> str:
 async def test_no_two_places_can_be_served_wherever_it_is_killed(
     places: tuple[str, str], clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A start at the source ends the move, so the next attempt begins anew; but not after the last change there."""
+    """A start at the source ends the move, so the next attempt begins again; but not after the last change there."""
     source, target = places
     await furnish(source, clock)
     seen: list[tuple[bool, bool]] = []

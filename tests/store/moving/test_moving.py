@@ -170,7 +170,7 @@ async def test_damaged_events_are_not_moved(places: tuple[str, str], clock: Hand
     assert await why_not_served(source) == ""
 
 
-async def test_a_copy_that_is_another_is_noticed_and_made_anew(
+async def test_a_copy_that_is_another_is_noticed_and_made_again(
     places: tuple[str, str], clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = places
