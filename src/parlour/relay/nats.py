@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from asyncio import Task
 from hashlib import blake2b
 from typing import Any
 
@@ -19,8 +18,7 @@ from nats.errors import Error
 
 from parlour import log
 from parlour.core.relay_address import RelayAddress, parse_relay_address, without_secret
-from parlour.relay.listeners import Listeners, line_of
-from parlour.relay.outgoing import Outgoing
+from parlour.relay.sending import SendingRelay
 
 _log = logging.getLogger("parlour.relay")
 
@@ -41,7 +39,7 @@ EVERYBODY = ""
 """In place of a room: every node."""
 
 
-class NatsRelay(Listeners):
+class NatsRelay(SendingRelay):
     """Implements `chat.ports.Relay` over NATS servers. It comes back by itself, whatever happens to them."""
 
     def __init__(self, address: str, standing_s: float = 5.0) -> None:
@@ -54,12 +52,9 @@ class NatsRelay(Listeners):
         self._address = parse_relay_address(address)
         self._tls = _tls(self._address)
         self._secret = b""
-        self._has_work = asyncio.Event()
-        self._outgoing = Outgoing(self._has_work.set)
         self._changed: set[str] = set()  # rooms that were subscribed to or unsubscribed from
         self._subscriptions: dict[str, Subscription] = {}
         self._is_away, self._standing_s = False, standing_s
-        self._task: Task[None] | None = None
 
     def start(self, secret: bytes) -> None:
         """See `Relay.start`."""
@@ -77,16 +72,6 @@ class NatsRelay(Listeners):
         super().unsubscribe(room)
         self._changed.add(room)
         self._has_work.set()
-
-    def publish(self, kind: str, room: str, text: str) -> None:
-        """See `Relay.publish`."""
-        self._outgoing.put(room, line_of(kind, room, text))
-
-    async def close(self) -> None:
-        """See `Relay.close`."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
 
     def _subject(self, room: str) -> str:
         """That of a room, or of all nodes (""): other deployments have others."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from asyncio import Task
 from typing import Any
 
 import asyncpg
 
 from parlour import log
 from parlour.core.store_address import without_password
-from parlour.relay.listeners import Listeners, line_of
-from parlour.relay.outgoing import Outgoing
+from parlour.relay.sending import SendingRelay
 
 _log = logging.getLogger("parlour.relay")
 
@@ -37,30 +35,17 @@ RETRY_S = (0.1, 0.2, 0.5, 1.0)
 GONE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, asyncpg.InternalClientError)
 
 
-class NotifyRelay(Listeners):
+class NotifyRelay(SendingRelay):
     """Implements `chat.ports.Relay` over the database that all nodes have."""
 
     def __init__(self, url: str, node: str) -> None:
         """`node` is what no other node is called: PostgreSQL brings everybody also what they said themselves."""
         super().__init__()
         self._url, self._node = url, node
-        self._has_lines = asyncio.Event()
-        self._outgoing = Outgoing(self._has_lines.set)
-        self._task: Task[None] | None = None
 
     def start(self, secret: bytes) -> None:
         """See `Relay.start`."""
         self._task = asyncio.get_running_loop().create_task(self._run())
-
-    def publish(self, kind: str, room: str, text: str) -> None:
-        """See `Relay.publish`."""
-        self._outgoing.put(room, line_of(kind, room, text))
-
-    async def close(self) -> None:
-        """See `Relay.close`."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         attempts = 0
@@ -89,10 +74,10 @@ class NotifyRelay(Listeners):
         while True:
             try:
                 async with asyncio.timeout(CHECK_S):
-                    await self._has_lines.wait()
+                    await self._has_work.wait()
             except TimeoutError:
                 await connection.execute("SELECT 1")
-            self._has_lines.clear()
+            self._has_work.clear()
             while taken := self._outgoing.take(PAYLOAD_BYTES - len(self._node)):
                 await connection.execute(_NOTIFY, "\n".join([self._node, *(line for _, line in taken)]))
 
