@@ -27,6 +27,8 @@ class Processes(ServerProcess):
 
     def __enter__(self) -> Self:
         super().__enter__()
+        for number in range(1, self.count + 1):  # it is ready when the first of them serves
+            self.await_start(number, 1)
         return self
 
     def nodes(self) -> dict[int, int]:
