@@ -74,8 +74,7 @@ async def one_round(world: World, faults: Faults, fault: str, number: int) -> se
 
 async def test_a_reader_that_goes_on_after_removal_is_found(tmp_path: Path, server: PostgresProcess) -> None:
     """By those who are removed while nodes fail: nothing has to fail for it."""
-    changes = (f"{CHANGES}:be_impatient", f"{BUGS}:show_what_comes_after_removal")
-    with World(tmp_path, server, "after_removal", 1, changes) as world:
+    with World(tmp_path, server, "after_removal", 1, (f"{BUGS}:show_what_comes_after_removal",)) as world:
         async with Removals(world) as removals:
             await removals.rest()
         assert "shown or has said" in "".join(removals.wrong())

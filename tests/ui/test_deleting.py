@@ -18,6 +18,7 @@ def test_own_messages_can_be_deleted_and_leave_every_page(visit: Visit, say: Say
         ada.page.fill("#message", text)
         ada.page.get_by_role("button", name="Send").click()
         expect(ada.page.locator(".message", has_text=text)).to_be_visible()
+    bob.see("stays", "goes away")  # both are stored: the next message comes behind them
     say(room[1:], "somebody else's")
     if not scripts:
         ada.page.reload()

@@ -13,10 +13,16 @@ from parlour.chat.ports import DamagedEvents
 from parlour.chat.transactions import CommitsAfter, SetCursor, Transaction
 from parlour.core.event import Stored
 from parlour.store.errors import Damaged, StoreError
+from parlour.store.postgres.in_use import hold_alone
 from parlour.store.postgres.store import PostgresStore
 from tests.support.postgres import Databases
 from tests.support.stores import CountedIds, HandClock, append, draft, open_postgres
-from tests.support.timeout import TIMEOUT_S
+from tests.support.timeout import LOOK_AGAIN_S, TIMEOUT_S
+
+WAITING = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted
+"""
 
 
 @asynccontextmanager
@@ -105,6 +111,19 @@ async def test_positions_grow_in_a_cluster_that_counts_from_less(database: str) 
         async with asyncio.timeout(TIMEOUT_S):  # of other databases of this cluster, older transactions may still run
             while await store.run(commits(ahead)) != 1:
                 await asyncio.sleep(0.01)
+
+
+async def test_a_server_can_start_while_the_database_still_ends_the_connection_of_a_move(database: str) -> None:
+    async with opened(database):
+        pass
+    mover = await asyncpg.connect(database)
+    await hold_alone(mover, database)
+    opening = asyncio.create_task(open_postgres(database))
+    async with asyncio.timeout(TIMEOUT_S):
+        while not await mover.fetchval(WAITING):
+            await asyncio.sleep(LOOK_AGAIN_S)
+        await mover.close()
+        await (await opening).close()
 
 
 async def test_a_damaged_event_is_reported_and_not_shown(database: str) -> None:

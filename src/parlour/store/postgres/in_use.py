@@ -10,25 +10,34 @@ from parlour.store.moving.marks import MOVING, refuse_moved, refuse_unfinished
 from parlour.store.postgres import statements as sql
 
 WAIT_MS = 5000
-"""A server that has just been stopped, or killed, lets go within milliseconds."""
+"""Who has just been stopped, or killed, lets go when the database has noticed: within milliseconds, if it is idle."""
 
 
 async def hold_as_server(connection: Connection) -> None:
     """Hold it as one of several servers, for as long as the connection lasts. Raises StoreError while a move has it."""
-    if not await connection.fetchval(sql.TRY_SERVE):
-        raise StoreError("The database is being moved to or from another place: wait until `parlour move` has ended.")
+    try:
+        await _hold(connection, sql.HOLD_AS_SERVER)
+    except asyncpg.LockNotAvailableError as error:
+        raise StoreError(
+            "The database is being moved to or from another place: wait until `parlour move` has ended."
+        ) from error
 
 
 async def hold_alone(connection: Connection, where: str) -> None:
     """Hold it alone, for as long as the connection lasts. Raises StoreError if servers are connected."""
     try:
-        async with connection.transaction():
-            await connection.execute(f"SET LOCAL lock_timeout = {WAIT_MS}")
-            await connection.execute(sql.HOLD_ALONE)
+        await _hold(connection, sql.HOLD_ALONE)
     except asyncpg.LockNotAvailableError as error:
         raise StoreError(
             f"A server, or another `parlour move`, is connected to the database at {where}: stop all of them first."
         ) from error
+
+
+async def _hold(connection: Connection, statement: str) -> None:
+    """Raises asyncpg.LockNotAvailableError."""
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = {WAIT_MS}")
+        await connection.execute(statement)
 
 
 async def refuse_for_servers(connection: Connection, where: str) -> None:

@@ -17,7 +17,7 @@ TRY_LEAD = "SELECT pg_try_advisory_lock(1885434476, hashtext($1))"
 """Be the one node that does a piece of work, for as long as the connection lasts; false if another one is. The number
 spells `parl`."""
 
-TRY_SERVE = "SELECT pg_try_advisory_lock_shared(1885434476, hashtext('servers'))"
+HOLD_AS_SERVER = "SELECT pg_advisory_lock_shared(1885434476, hashtext('servers'))"
 HOLD_ALONE = "SELECT pg_advisory_lock(1885434476, hashtext('servers'))"
 """Be one of the servers of a database, or the one that moves it; the same number as above."""
 
