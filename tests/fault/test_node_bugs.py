@@ -43,10 +43,12 @@ FOUND_BY = {
 """Of each bug the fault that it takes, and the invariants that it breaks."""
 
 
-LONG = {"believe_announcements", "acknowledge_before_the_sync", "go_on_after_sleep", "number_before_the_transaction"}
+IN_DEFAULT_RUN = {"show_before_the_commit"}
 
 
-@pytest.mark.parametrize("bug", [pytest.param(bug, marks=[pytest.mark.long] * (bug in LONG)) for bug in FOUND_BY])
+@pytest.mark.parametrize(
+    "bug", [pytest.param(bug, marks=[] if bug in IN_DEFAULT_RUN else [pytest.mark.long]) for bug in FOUND_BY]
+)
 async def test_a_bug_in_the_nodes_is_found(tmp_path: Path, server: PostgresProcess, bug: str) -> None:
     fault, broken = FOUND_BY[bug]
     changes = (f"{CHANGES}:be_impatient", f"{BUGS}:{bug}")
