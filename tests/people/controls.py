@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.people.control import Control
+from tests.people.factor_controls import FACTOR_CONTROLS
 
 T = "tests/people/"
 THROTTLE = f"{T}test_throttle.py::"
@@ -488,4 +489,5 @@ CONTROLS = (
         "flags, 0o666",
         f"{STORED}test_only_its_owner_can_read_the_file",
     ),
+    *FACTOR_CONTROLS,
 )

@@ -44,6 +44,7 @@ class House:
         people = people_of(self.store, self.clock, self.ids, self.policies, self.passwords, self.rates)
         self.identities, self.sign_ins, self.invitations = people.identities, people.sign_ins, people.invitations
         self.accounts, self.settings, self.deletions = people.accounts, people.settings, people.deletions
+        self.factors = people.factors
         log = ServerLog([self.identities.changed, self.log.append], self.settings.changed)
         self.store.on_commit(log.committed)
 

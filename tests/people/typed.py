@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 
 import httpx
 
 from tests.people.house import PASSWORD
+from tests.people.phones import code_of
 from tests.people.server import Town
 
 SECRET = "GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c"  # noqa: S105
@@ -26,10 +28,14 @@ class Typed:
 
     def command(self, shown: str) -> str:
         """A command as it is shown, with what differs on this server."""
-        if "carol" in shown:  # who is deleted cannot be named again
+        if "carol" in shown and "MTc2…" not in shown:  # who is deleted cannot be named again
             name = f"carol{next(self._numbers)}"
             self._town.join(name)
             shown = shown.replace("-u carol", f"-u '{name}:{PASSWORD}'").replace("carol?", f"{name}?")
+        if "-u dora" in shown or "/dora/" in shown:
+            shown = self._with_app(shown)
+        if "MTc2…" in shown:
+            shown = self._half_way(shown)
         typed = re.sub("-u alice(?= )", f"-u 'alice:{PASSWORD}'", shown)
         if "-X DELETE" in typed and typed.endswith("/members/bob"):
             self._bob_is_in(typed.split("/")[-3])
@@ -48,6 +54,32 @@ class Typed:
             typed, whose = typed.replace("/bob/", f"/{name}/"), self._town.join(name)
         typed = re.sub("t_53vdn63huduuored", lambda _: self._a_token(whose), typed)
         return re.sub("i_53vdn63huduuored", lambda _: self._an_invitation(), typed)
+
+    def _with_app(self, shown: str) -> str:
+        """The command of somebody who has an authenticator app, with a code that it shows."""
+        name = f"dora{next(self._numbers)}"
+        browser = self._town.join(name)
+        begun = browser.post("/api/v1/me/factors/app").json()
+        used = code_of(begun["secret"], time.time_ns() // 1_000_000, -1)
+        answer = browser.put("/api/v1/me/factors/app", json={"setup": begun["setup"], "code": used})
+        assert answer.status_code == 200, answer.text
+        shown = shown.replace("-u dora", f"-u '{name}:{PASSWORD}'").replace("/dora/", f"/{name}/")
+        return shown.replace("123456", answer.json()["recovery_codes"][0])
+
+    def _half_way(self, shown: str) -> str:
+        """The command of somebody who is setting up an app, or has given the right password of an account with one."""
+        name = f"erin{next(self._numbers)}"
+        browser = self._town.join(name)
+        begun = browser.post("/api/v1/me/factors/app").json()
+        code = code_of(begun["secret"], time.time_ns() // 1_000_000)
+        shown = shown.replace("-u carol", f"-u '{name}:{PASSWORD}'")
+        if "half=" not in shown:
+            return shown.replace("MTc2…", begun["setup"]).replace("123456", code)
+        made = browser.put("/api/v1/me/factors/app", json={"setup": begun["setup"], "code": code})
+        page = self._town.browser().post("/login", data={"name": name, "password": PASSWORD}).text
+        half = re.search('name="half" value="([^"]+)"', page)
+        assert half is not None, page
+        return shown.replace("MTc2…", half[1]).replace("123456", made.json()["recovery_codes"][0])
 
     def _reset(self) -> str:
         made = self._town.operator("POST", "/api/v1/accounts/bob/reset")

@@ -24,6 +24,7 @@ from parlour.store.moving.move import Moved, move
 from parlour.store.moving.places import open_source, open_target
 from parlour.work.retention import Retention
 from tests.people.house import ADDRESS, House
+from tests.people.phones import set_up
 from tests.support.stores import CountedIds, HandClock, append, draft, open_postgres, open_sqlite, redact
 
 DAY = 86_400_000
@@ -75,6 +76,7 @@ async def furnish(place: str, clock: HandClock) -> Secrets:
         await retention.round()
         olga, alice = await house.person("olga", "owner"), await house.person("alice-a")
         session = (await house.sign_ins.begin(alice, "Firefox")).secret
+        await set_up(house, await house.signed_in(olga))
         actor = await house.identities.identify(Credentials("session", session), ADDRESS)
         assert actor is not None
         await house.accounts.change(

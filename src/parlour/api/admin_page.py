@@ -18,7 +18,7 @@ from parlour.api.forms import (
 from parlour.api.governed_rooms import governed_rooms, set_right
 from parlour.api.invitations import link, opens_here_alone
 from parlour.api.operation import Operation
-from parlour.api.password_again import ask_password, with_password
+from parlour.api.password_again import CODE_AGAIN, ask_password, with_password
 from parlour.api.people import named_account, own_account, shown_time, zone_of
 from parlour.api.resource import Resource
 from parlour.api.server_settings import setting_rows
@@ -45,6 +45,7 @@ _FIELDS = (
     "find_room",
     *_SETTINGS,
     PASSWORD_AGAIN,
+    CODE_AGAIN,
 )
 
 SHOWN_PEOPLE = 100
@@ -128,6 +129,9 @@ class AdminPage(Resource):
             made = await people.invitations.reset(actor, account)
             address = link(self.context, request, "reset", made.secret)
             return "", NewSecret(address, f"A new password for {account.display}")
+        if form["do"] == "factors":
+            await people.factors.remove_all(actor, account)
+            return f"The second factors of {account.display} are taken away.", None
         if form["do"] in ("disable", "enable"):
             await people.accounts.set_active(actor, account, form["do"] == "enable")
             what = "can sign in again" if form["do"] == "enable" else "is signed out everywhere, and cannot sign in"

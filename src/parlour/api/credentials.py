@@ -17,6 +17,9 @@ SECRET_CHARS = 43
 """Of the secret in the cookie; another length is no session."""
 
 
+CODE_FIELD = b"parlour-code"
+"""The field for a code of a second factor, beside a password."""
+
 DEVICE_COOKIE = "parlour_device"
 
 
@@ -27,7 +30,8 @@ def credentials_of(request: Request) -> Credentials | None:
     """
     authorization = request.field(b"authorization")
     if authorization is not None:
-        credentials = _authorization(authorization)
+        code = request.field(CODE_FIELD) or b""
+        credentials = _authorization(authorization, code.decode("latin-1"))
         if credentials.kind == "password" and not may_have_session(request.peer):
             raise Refusal("forbidden", "Over plain HTTP a password can be read on its way here: use HTTPS, or a token.")
         return credentials
@@ -90,7 +94,7 @@ def set_device_cookie(peer: Peer, value: str) -> bytes:
     ).encode()
 
 
-def _authorization(value: bytes) -> Credentials:
+def _authorization(value: bytes, code: str) -> Credentials:
     scheme, _, rest = value.decode("latin-1").partition(" ")
     if scheme.lower() == "bearer":
         return Credentials("token", rest.strip())
@@ -102,5 +106,5 @@ def _authorization(value: bytes) -> Credentials:
         if colon:
             if password.startswith(TOKEN_PREFIX):
                 return Credentials("token", password)
-            return Credentials("password", password, name)
+            return Credentials("password", password, name, code)
     raise Refusal("bad_credentials", "Authorization is Bearer with a token, or Basic with name and password in UTF-8.")

@@ -29,6 +29,7 @@ _TAGS = {
     **{part: part for part in ("messages", "rooms", "members", "stream", "accounts", "invitations")},
     **dict.fromkeys(("session", "sign-ins", "tickets", "tokens"), "sign-ins"),
     **dict.fromkeys(("me", "bots", "password"), "accounts"),
+    "factors": "sign-ins",
     "settings": "server",
     "join": "members",
 }

@@ -11,6 +11,8 @@ from parlour.api.admin_page import AdminPage
 from parlour.api.assets import AssetsResource
 from parlour.api.context import Context
 from parlour.api.events import EventsResource
+from parlour.api.factors import FactorsResource
+from parlour.api.factors_page import FactorsPage
 from parlour.api.front import FrontResource
 from parlour.api.governed_rooms import GovernedRoomsResource
 from parlour.api.guard import Guard
@@ -43,6 +45,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     SignInsResource,
     TicketsResource,
     AccountsResource,
+    FactorsResource,
     InvitationsResource,
     GovernedRoomsResource,
     ServerResource,
@@ -50,6 +53,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     FrontResource,
     SignInPages,
     AccountPage,
+    FactorsPage,
     AdminPage,
     RoomsPage,
     RoomSettingsPage,

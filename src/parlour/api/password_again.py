@@ -13,11 +13,14 @@ from parlour.http.fields import Fields
 from parlour.http.request import Request
 from parlour.http.response import Response
 
+CODE_AGAIN = "confirm_code"
+"""The field of the page for a code of a second factor."""
+
 
 async def with_password(people: People, request: Request, form: Mapping[str, str]) -> Fields:
     """Check the password in a form that has come from this page: the header fields of the answer. Raises Refusal."""
     password = form[PASSWORD_AGAIN]
-    return await reauthenticate(people, request, password) if password else ()
+    return await reauthenticate(people, request, password, form[CODE_AGAIN]) if password else ()
 
 
 def ask_password(request: Request, path: str, form: Mapping[str, str], refusal: Refusal) -> Response:
@@ -25,8 +28,9 @@ def ask_password(request: Request, path: str, form: Mapping[str, str], refusal: 
     errors = {}
     if form[PASSWORD_AGAIN]:
         wrong = "This is not your password."
-        errors = {PASSWORD_AGAIN: wrong if refusal.code == "bad_credentials" else refusal.detail}
-    kept = {name: value for name, value in form.items() if value and name != PASSWORD_AGAIN}
+        field = CODE_AGAIN if refusal.field == "code" else PASSWORD_AGAIN
+        errors = {field: wrong if refusal.code == "bad_credentials" else refusal.detail}
+    kept = {name: value for name, value in form.items() if value and name not in (PASSWORD_AGAIN, CODE_AGAIN)}
     return page(
         request,
         "confirm.html",
@@ -36,4 +40,5 @@ def ask_password(request: Request, path: str, form: Mapping[str, str], refusal: 
         path=path,
         kept=kept,
         name=own_account(request).name,
+        has_factor=own_account(request).factors > 0,
     )

@@ -62,6 +62,7 @@ def account_info(account: Account) -> AccountInfo:
         account.time_zone,
         account.language,
         account.hue,
+        account.factors > 0,
     )
 
 

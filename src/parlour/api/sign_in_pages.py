@@ -7,14 +7,23 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from parlour.api.factors_page import PATH, second_step
 from parlour.api.forms import Form, errors_of, form_fields, local_path, page, see_other, wants_html
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.parameters import TEXT
 from parlour.api.resource import Resource
-from parlour.api.sign_ins import DISK, begin_first_session, begin_session, device_fields, end_session, require_safe_line
+from parlour.api.sign_ins import (
+    DISK,
+    begin_by_steps,
+    begin_first_session,
+    device_fields,
+    end_session,
+    require_safe_line,
+)
 from parlour.chat.invitations import LINK_GONE
 from parlour.chat.registrations import require_registration
+from parlour.chat.sign_ins import HalfSignIn
 from parlour.core.accounts import Account, account_name
 from parlour.core.errors import Refusal
 from parlour.http.request import Request
@@ -78,10 +87,12 @@ class SignInPages(Resource):
         """Name and password for a session."""
         form = form_fields(request, "name", "password", "next")
         try:
-            _, fields = await begin_session(self.context.people, request, form["name"], form["password"])
+            begun = await begin_by_steps(self.context.people, request, form["name"], form["password"])
         except Refusal as refusal:
             return self._login(request, form["name"], local_path(form["next"]), refusal)
-        return see_other(request, local_path(form["next"]), fields)
+        if isinstance(begun, HalfSignIn):
+            return second_step(request, begun, local_path(form["next"]))
+        return see_other(request, self._after(begun.account, local_path(form["next"])), begun.fields)
 
     @Operation("POST", "/logout", "Sign out", right=None, body=Form, refusals=DISK, example="-X POST {url}/logout")
     async def logout(self, request: Request) -> Response:
@@ -127,7 +138,7 @@ class SignInPages(Resource):
             if refusal.code == "registration_closed":
                 raise
             return self._register(request, form, refusal)
-        return see_other(request, "/", await begin_first_session(people, request, account))
+        return see_other(request, self._after(account, "/"), await begin_first_session(people, request, account))
 
     @Operation(
         "GET",
@@ -170,7 +181,7 @@ class SignInPages(Resource):
         except Refusal as refusal:
             return await self._join(request, options.code, form, refusal)
         after = "/admin" if account.role == "owner" else "/" if into is None else _path(into)
-        return see_other(request, after, await begin_first_session(people, request, account))
+        return see_other(request, self._after(account, after), await begin_first_session(people, request, account))
 
     @Operation(
         "GET",
@@ -204,6 +215,10 @@ class SignInPages(Resource):
         except Refusal as refusal:
             return await self._reset(request, options.code, refusal)
         return see_other(request, f"/login?reset={quote(account.name)}", device_fields(people, request, account))
+
+    def _after(self, account: Account, path: str) -> str:
+        """Where to go after signing in: to set up a second factor first, where one is demanded and there is none."""
+        return PATH if not account.factors and self.context.policies.demands_factor(account) else path
 
     def _login(
         self, request: Request, name: str, next_: str, refusal: Refusal | None = None, *, is_reset: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from secrets import token_urlsafe
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from parlour.api.bodies import read_json
 from parlour.api.credentials import device_cookie, may_have_session, set_cookie, set_device_cookie
@@ -15,7 +15,7 @@ from parlour.api.people import account_info, own_account, own_or_bot, sign_in_in
 from parlour.api.resource import Resource
 from parlour.chat.identities import SESSION_MS
 from parlour.chat.people import People
-from parlour.chat.sign_ins import NewSignIn
+from parlour.chat.sign_ins import HalfSignIn, NewSignIn
 from parlour.core.accounts import Account
 from parlour.core.errors import Refusal
 from parlour.http.fields import FieldName, Fields
@@ -28,6 +28,13 @@ DISK = ("outcome_unknown", "draining", "storage_unavailable", "storage_full")
 """The refusals of what has to be stored."""
 
 JSON_BODY = ("bad_json", "bad_utf8", "unsupported_media_type")
+
+
+class NewSession(NamedTuple):
+    """Who has signed in, and the header fields of the answer."""
+
+    account: Account
+    fields: Fields
 
 
 class SignInOptions(OnlyJson, frozen=True, kw_only=True):
@@ -45,18 +52,19 @@ class SignInsResource(Resource):
         "Sign in",
         id="signIn",
         help="Begins a session, whose secret is in a cookie: for browsers. Programs use a token. Not over plain HTTP, "
-        "except within one machine. Wrong passwords cost more and more time.",
+        "except within one machine. Wrong passwords cost more and more time. With a second factor a `code` of its app "
+        "is needed too, or a recovery code: without one the right password is `code_required`.",
         right=None,
         parameters=OnlyJson,
         body=SignInBody,
         answers=(Success(201, "You are signed in.", Me, always=("Set-Cookie",)),),
-        refusals=(*JSON_BODY, "bad_credentials", "forbidden", "rate_limited", *DISK),
+        refusals=(*JSON_BODY, "bad_credentials", "code_required", "bad_code", "forbidden", "rate_limited", *DISK),
         example='--json \'{"name":"alice","password":"correct horse battery staple"}\' {url}/api/v1/session',
     )
     async def sign_in(self, request: Request, _: OnlyJson) -> Response:
         """Name and password for a session."""
         body = read_json(request, SignInBody)
-        me, fields = await begin_session(self.context.people, request, body.name, body.password)
+        me, fields = await begin_session(self.context.people, request, body.name, body.password, body.code)
         return Response(201, encode(me), JSON, fields)
 
     @Operation(
@@ -65,18 +73,20 @@ class SignInsResource(Resource):
         "Give your password again",
         id="confirmSession",
         help="For what is refused with `reauthentication_required`: it is done for 15 minutes after this. The session "
-        "gets another secret. Requests with a token or a password never need it, and are told whether it is right.",
+        "gets another secret. With a second factor it needs a `code` too. Requests with a token or a password never "
+        "need it, and are told whether it is right.",
         right="account",
         parameters=OnlyJson,
         body=PasswordBody,
         answers=(Success(200, "It is you.", Me, sometimes=("Set-Cookie",)),),
-        refusals=(*JSON_BODY, "bad_credentials", "rate_limited", *DISK),
+        refusals=(*JSON_BODY, "bad_credentials", "code_required", "bad_code", "rate_limited", *DISK),
         example='-u alice --json \'{"password":"correct horse battery staple"}\' {url}/api/v1/session/confirm',
     )
     async def confirm(self, request: Request, _: OnlyJson) -> Response:
         """The password of the session that asks."""
         account = own_account(request)
-        fields = await reauthenticate(self.context.people, request, read_json(request, PasswordBody).password)
+        body = read_json(request, PasswordBody)
+        fields = await reauthenticate(self.context.people, request, body.password, body.code)
         return Response(200, encode(Me(account.kind, account_info(account))), JSON, fields)
 
     @Operation(
@@ -166,12 +176,30 @@ class SignInsResource(Resource):
         return Response(201, encode(sign_in_info(made.sign_in, None, made.secret)), JSON)
 
 
-async def begin_session(people: People, request: Request, name: str, password: str) -> tuple[Me, Fields]:
+async def begin_session(people: People, request: Request, name: str, password: str, code: str) -> tuple[Me, Fields]:
     """Sign somebody in: who it is, and the header fields of the answer. Raises Refusal."""
     require_safe_line(request)
     agent, cookie = _user_agent(request), request.cookie(device_cookie(request.peer))
-    made = await people.sign_ins.sign_in(name, password, agent, request.peer.key, cookie)
+    made = await people.sign_ins.sign_in(name, password, agent, request.peer.key, cookie, code)
     return Me(made.account.kind, account_info(made.account)), await _session_fields(people, request, made)
+
+
+async def begin_by_steps(people: People, request: Request, name: str, password: str) -> NewSession | HalfSignIn:
+    """Sign somebody in, or take the first step to it where there is a second. Raises Refusal."""
+    require_safe_line(request)
+    agent, cookie = _user_agent(request), request.cookie(device_cookie(request.peer))
+    begun = await people.sign_ins.first_step(name, password, agent, request.peer.key, cookie)
+    if isinstance(begun, HalfSignIn):
+        return begun
+    return NewSession(begun.account, await _session_fields(people, request, begun))
+
+
+async def finish_session(people: People, request: Request, half: HalfSignIn, code: str) -> NewSession:
+    """Take the second step of signing in. Raises Refusal."""
+    require_safe_line(request)
+    agent, cookie = _user_agent(request), request.cookie(device_cookie(request.peer))
+    made = await people.sign_ins.second_step(half, code, agent, request.peer.key, cookie)
+    return NewSession(made.account, await _session_fields(people, request, made))
 
 
 async def begin_first_session(people: People, request: Request, account: Account) -> Fields:
@@ -183,10 +211,10 @@ def _user_agent(request: Request) -> str:
     return (request.field(b"user-agent") or b"").decode("latin-1")
 
 
-async def reauthenticate(people: People, request: Request, password: str) -> Fields:
+async def reauthenticate(people: People, request: Request, password: str, code: str = "") -> Fields:
     """Check a password again; for what is dangerous it has been given now: the header fields. Raises Refusal."""
     require_safe_line(request)
-    renewed = await people.sign_ins.reauthenticate(request.actor, password)
+    renewed = await people.sign_ins.reauthenticate(request.actor, password, code)
     request.actor = renewed.actor
     return renewed_fields(request, renewed.secret)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from parlour.api.context import Context
 from parlour.api.guard import Guard
-from parlour.chat.policies import who
 from parlour.chat.reading import Place
 from parlour.http.request import Request
 from parlour.http.response import NDJSON, SSE, TEXT, OpenResponse, Upgrade
@@ -71,4 +70,5 @@ class Streams:
 
     def _client(self, request: Request, place: Place) -> Client:
         rule = self._context.policies.lasting_rule(request.actor, "read")
-        return Client(request.actor, self._guard.bill(request), place.keep(), who(request.actor), rule)
+        who = self._context.policies.who(request.actor)
+        return Client(request.actor, self._guard.bill(request), place.keep(), who, rule)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from parlour.chat.account_steps import account_now, keep_an_owner
+from parlour.chat.factor_steps import forget_factors
 from parlour.chat.guests import SYSTEM
 from parlour.chat.identities import Identities
 from parlour.chat.policies import Policies
@@ -131,6 +132,7 @@ def _require_above(actor: Actor, account: Account) -> None:
 def _end(author: Author, account: Account, messages: KeptMessages) -> Transaction[None]:
     """End what an account has but its memberships; its names stay taken until no event says them any more."""
     yield END_SIGN_INS_OF(account.id)
+    yield from forget_factors(account.id)
     yield from end_invitations(author, END_INVITATIONS_OF(account.id))
     yield ADD_FORMER_NAME(account.name, skeleton(account.name), account.id)
     yield ADD_FORMER_NAME(erased_name(account.id), skeleton(account.display), account.id)  # how it was shown

@@ -9,10 +9,11 @@ from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
+from parlour.chat.codes import Codes, Proof
 from parlour.chat.known_credentials import Known, KnownCredentials
 from parlour.chat.known_devices import KnownDevices
 from parlour.chat.passwords import Passwords
-from parlour.chat.ports import Clock, Store
+from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.sign_in_throttle import SignInThrottle
 from parlour.chat.tables.accounts import ALL_ACCOUNTS, FORMER_NAMES, PASSWORD_OF, REPLACE_PASSWORD
 from parlour.chat.tables.sign_ins import SIGN_IN, USE_SIGN_IN, SignIn
@@ -42,6 +43,11 @@ USED_EVERY_MS = 300_000
 PASSWORD_MS = 300_000
 """How long a request with a password may be followed by equal ones that are not hashed again."""
 
+CODE_REQUIRED = (
+    "This account has a second factor, so its password alone is not enough: use a token (`parlour login` makes one), "
+    "or send a code along, in the field Parlour-Code."
+)
+
 ENDED_KEPT = 20_000
 """Ids of what has ended that are kept in memory, for what is being looked up meanwhile."""
 
@@ -52,6 +58,8 @@ class Credentials(NamedTuple):
     kind: Literal["session", "token", "password", "ticket"]
     secret: str
     name: str = ""
+    code: str = ""
+    """Of a second factor, with a password."""
 
     @property
     def key(self) -> str:
@@ -67,11 +75,12 @@ def lifetime_ms(account: Account) -> tuple[int, int]:
 class Identities:
     """All accounts, and the credentials that were used last. All methods are called on the event loop."""
 
-    def __init__(self, store: Store, clock: Clock, passwords: Passwords) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: Ids, passwords: Passwords) -> None:
         self._store = store
         self._clock = clock
         self._passwords = passwords
         self._throttle = SignInThrottle(clock.monotonic)
+        self.codes = Codes(store, clock, ids, self._throttle)
         self.devices = KnownDevices(store.secret)
         self._accounts: dict[str, Account] = {}
         self._names: dict[str, str] = {}  # also those that an account has had, to its id
@@ -175,10 +184,15 @@ class Identities:
         """Who asks; None for a session that has ended.
 
         Raises Refusal("bad_credentials") for a wrong token or password, ("rate_limited") for too many of those,
-        ("overloaded"), ("storage_unavailable").
+        ("code_required") or ("bad_code") for the password of an account with a second factor, whose code counts for one
+        request; ("overloaded"), ("storage_unavailable").
         """
         if credentials.kind == "password":
-            known: Known | None = await self._check_password(credentials, address)
+            account = await self._password_of(credentials, address)
+            if account.factors:
+                return await self._with_code(account, credentials.code, address)
+            now_ms = self._clock.now_ms()
+            known: Known | None = Known("password", account.id, None, None, now_ms, now_ms + PASSWORD_MS, now_ms)
         elif credentials.kind == "token" and not is_api_token(credentials.secret):
             raise Refusal("bad_credentials", "This is not a whole token: it may be cut or have a typing error.")
         else:
@@ -244,7 +258,7 @@ class Identities:
         except Refusal:  # too many hashes, or a full disk: the next time
             return weak
 
-    async def _check_password(self, credentials: Credentials, address: str) -> Known | None:
+    async def _password_of(self, credentials: Credentials, address: str) -> Account:
         account = self.named(credentials.name)
         try:
             await self.password_is(account, credentials.secret, credentials.name, address)
@@ -253,8 +267,14 @@ class Identities:
                 raise
             raise Refusal("bad_credentials", refusal.detail) from None
         assert account is not None  # else it is refused
-        now_ms = self._clock.now_ms()
-        return Known("password", account.id, None, None, now_ms, now_ms + PASSWORD_MS, now_ms)
+        return self._accounts[account.id]
+
+    async def _with_code(self, account: Account, code: str, address: str) -> Actor:
+        """Who asks with a password and a code; nothing of it is kept."""
+        if not code:
+            raise Refusal("code_required", CODE_REQUIRED)
+        await self.codes.carry_out(account, code, address, None, _carry_out)
+        return Actor(account.kind, account.id, "password", address, account)
 
     async def _find(self, credentials: Credentials) -> Known | None:
         rows = await self._store.query(SIGN_IN(digest(credentials.secret)))
@@ -346,6 +366,11 @@ class Identities:
             return row.expires_ms
         return min(row.made_ms + SESSION_MS, now_ms + IDLE_MS)
 
+    def end_open(self, is_over: Callable[[Account], bool], why: str) -> None:
+        """End what is open for accounts; what they are signed in with stays. `why` is for people."""
+        for id_ in [id_ for id_ in self._watchers if is_over(self._accounts[id_])]:
+            self._end(id_, lambda _: True, why)
+
     def changed(self, payload: Payload) -> None:
         """Learn what an event of the server's log says."""
         if isinstance(payload, AccountChanged):
@@ -362,7 +387,7 @@ class Identities:
             self._forget_names(change.account.id)
         if change.account.state != "active":
             self._known.forget_of(change.account.id, lambda _: True)
-        elif change.what in ("state", "password", "profile"):
+        elif change.what in ("state", "password", "profile", "factors"):
             self._known.forget_of(change.account.id, lambda known: known.kind == "password")
         if change.what == "password":
             self._passwords_set[change.account.id] = self._passwords_set.get(change.account.id, 0) + 1
@@ -370,6 +395,8 @@ class Identities:
             self._end(change.account.id, lambda _: True, self._why(change.account.id, None))
         elif change.what == "password":
             self._end(change.account.id, lambda sign_in: sign_in is None, SIGNED_OUT["password"])
+        elif change.what == "factors":
+            self._end(change.account.id, lambda sign_in: sign_in is None, SIGNED_OUT["factors"])
 
     def _learn(self, account: Account) -> None:
         before = self._accounts.get(account.id)
@@ -441,6 +468,10 @@ def _as_shown(name: str) -> str:
 
 def _use(sign_in: str, now_ms: int, expires_ms: int) -> Transaction[None]:
     yield USE_SIGN_IN(sign_in, now_ms, expires_ms)
+
+
+def _carry_out(proof: Proof) -> Transaction[None]:
+    yield from proof
 
 
 def _replace_password(id_: str, before: str, hashed: str) -> Transaction[bool]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from parlour.chat.accounts import Accounts
 from parlour.chat.deletions import Deletions
+from parlour.chat.factors import Factors
 from parlour.chat.identities import Identities
 from parlour.chat.invitations import Invitations
 from parlour.chat.passwords import Passwords
@@ -26,6 +27,7 @@ class People(NamedTuple):
     accounts: Accounts
     settings: LiveSettings
     deletions: Deletions
+    factors: Factors
 
 
 def people_of(
@@ -40,7 +42,7 @@ def people_of(
 
     `rates` limits those who make accounts without an invitation; None limits nobody.
     """
-    identities = Identities(store, clock, passwords)
+    identities = Identities(store, clock, ids, passwords)
     invitations = Invitations(store, clock, ids, policies, identities)
     settings = LiveSettings(store, policies, identities)
     return People(
@@ -51,4 +53,5 @@ def people_of(
         Accounts(store, clock, ids, policies, identities, invitations, passwords, rates),
         settings,
         Deletions(store, policies, identities, lambda: settings.now.deletion),
+        Factors(store, clock, ids, policies, identities),
     )

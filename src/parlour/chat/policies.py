@@ -25,7 +25,7 @@ from parlour.core.permissions import (
     rule,
 )
 from parlour.core.policy import NO_POLICY, NO_ROOM, Policy, ServerAccess
-from parlour.core.server_settings import RoomMakers
+from parlour.core.server_settings import FactorRule, RoomMakers
 
 _WRONG_ROOM = "This token is for another room."
 
@@ -42,6 +42,7 @@ class Policies:
     def __init__(self, server: Access) -> None:
         """`load` is to be called before anybody asks. `server` is who may take part while nobody has set that."""
         self.room_makers: RoomMakers = "members"
+        self.second_factor: FactorRule = "nobody"
         self.set_access(ServerAccess(0, server))
         self._rooms: dict[str, Policy] = {}
         self._of_account: defaultdict[str, set[str]] = defaultdict(set)  # account to the rooms that it is a member of
@@ -109,20 +110,20 @@ class Policies:
         """What judges a right of an actor by the policy of any room that its credential is for."""
         if actor.account is None:
             return self._rules[right][actor.kind]
-        return self._rule(who(actor), right)
+        return self._rule(self.who(actor), right)
 
     def lasting_rule(self, actor: Actor, right: Right) -> Rule:
         """The same for what goes on for long: it judges a guest by the access that the server has then."""
         if actor.account is None:
             return partial(self._by_kind, right, actor.kind)
-        return self._rule(who(actor), right)
+        return self._rule(self.who(actor), right)
 
     def _by_kind(self, right: Right, kind: AuthorKind, policy: Policy) -> Refusal | None:
         return self._rules[right][kind](policy)
 
     def refused_new_room(self, actor: Actor) -> Refusal | None:
         """Why an actor makes no room here; None if it may, or if nobody has said otherwise."""
-        return None if self.room_makers == "members" else refused_new_room(who(actor), self.room_makers)
+        return None if self.room_makers == "members" else refused_new_room(self.who(actor), self.room_makers)
 
     def may(self, actor: Actor, right: Right, room: str) -> bool:
         """Whether an actor has a right in a room, by its canonical name."""
@@ -131,7 +132,7 @@ class Policies:
     def could_allow(self, actor: Actor, right: Right, room: str) -> bool:
         """Whether another policy of a room could give an actor a right there that it does not have."""
         is_elsewhere = actor.rooms is not None and room not in actor.rooms
-        return not is_elsewhere and refused_everywhere(who(actor), right, self.server) is None
+        return not is_elsewhere and refused_everywhere(self.who(actor), right, self.server) is None
 
     def why_not(self, actor: Actor, right: Right, room: str) -> Refusal | None:
         """Why an actor does not have a right in a room; None if it has it."""
@@ -145,7 +146,7 @@ class Policies:
         """Judge a right in a room; None is the server as a whole. Raises Refusal as the rule says."""
         if room is None:
             is_elsewhere = actor.rooms is not None and right not in _IN_ROOMS
-            refusal = refused_everywhere(who(actor), right, self.server)
+            refusal = refused_everywhere(self.who(actor), right, self.server)
         else:
             is_elsewhere = actor.rooms is not None and room not in actor.rooms
             refusal = self.rule(actor, right)(self.of(room))
@@ -153,6 +154,19 @@ class Policies:
             raise Refusal("forbidden", _WRONG_ROOM)
         if refusal is not None:
             raise refusal
+
+    def demands_factor(self, account: Account) -> bool:
+        """Whether the server demands a second factor of an account, which may have one or not; of bots never."""
+        rule = self.second_factor
+        return rule != "nobody" and account.kind == "member" and (rule == "everybody" or account.has_role("admin"))
+
+    def who(self, actor: Actor) -> Who:
+        """What an actor is to the table of rights."""
+        account = actor.account
+        if account is None:
+            return Who(actor.kind)
+        lacks_factor = not account.factors and self.second_factor != "nobody" and self.demands_factor(account)
+        return Who(account.kind, account.id, account.role, actor.scopes, lacks_factor)
 
     def own_account(self, actor: Actor) -> Account:
         """The account of an actor who may change it. Raises Refusal("login_required"), ("forbidden")."""
@@ -169,7 +183,7 @@ class Policies:
     def first_seq(self, actor: Actor, room: str) -> int:
         """The first event of a room that an actor is shown, if it may read it."""
         policy = self._rooms.get(room)
-        return 1 if policy is None else first_seq(who(actor), policy)
+        return 1 if policy is None else first_seq(self.who(actor), policy)
 
 
 async def learn_newest(store: Store, policies: Policies, room: str) -> int:
@@ -178,11 +192,3 @@ async def learn_newest(store: Store, policies: Policies, room: str) -> int:
     if policy_seq > policies.of(room).seq:
         policies.learn(room, (await store.log(room)).policy)
     return head
-
-
-def who(actor: Actor) -> Who:
-    """What an actor is to the table of rights."""
-    account = actor.account
-    if account is None:
-        return Who(actor.kind)
-    return Who(account.kind, account.id, account.role, actor.scopes)

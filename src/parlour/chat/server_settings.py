@@ -18,6 +18,7 @@ from parlour.core.event import Appended
 from parlour.core.payloads import ServerChanged
 from parlour.core.policy import ServerAccess
 from parlour.core.server_settings import ServerSettings, check_setting
+from parlour.core.sign_outs import FACTOR_DEMANDED
 
 _NO_OWNER = "Nobody could sign in: this server has no owner yet. `parlour admin owner` prints a link that makes one."
 
@@ -56,12 +57,16 @@ class LiveSettings:
             self._policies.set_access(ServerAccess().after(seq, payload))
             if self._policies.server != before:
                 self.on_access()
+        elif payload.setting == "second_factor":
+            lacks = self._policies.demands_factor
+            self._identities.end_open(lambda account: not account.factors and lacks(account), FACTOR_DEMANDED)
 
     def _learn(self, seq: int, name: str, value: str) -> None:
         if name in ServerSettings._fields:  # others are those of a newer version
             self.now = self.now._replace(**{name: value})  # type: ignore[arg-type]  # checked when it was set
             self.set_at[name] = seq
             self._policies.room_makers = self.now.rooms
+            self._policies.second_factor = self.now.second_factor
 
     async def change(self, actor: Actor, values: Mapping[str, str]) -> ServerSettings:
         """Set settings; all of them, or none if one is refused. Everything holds from the commit on.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from parlour.chat.account_steps import account_now
+from parlour.chat.codes import Proof
 from parlour.chat.guests import author_of
 from parlour.chat.identities import DAY_MS, Identities, lifetime_ms
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.recheck import require_unchanged
 from parlour.chat.server_log import append_to_log, by
+from parlour.chat.signed_values import SignedValues
 from parlour.chat.tables.accounts import ACCOUNT, PASSWORD_OF
 from parlour.chat.tables.sign_ins import (
     ADD_SIGN_IN,
@@ -35,6 +38,11 @@ MAX_TOKEN_ROOMS = 20
 MAX_LABEL_CHARS = 64
 TOKEN_DAYS = 90
 
+HALF_MS = 600_000
+"""How long somebody may take from the password to the second factor."""
+
+_CODE_TOO = "This account has a second factor: send a code of its app, or a recovery code, as `code` too."
+
 
 class NewSignIn(NamedTuple):
     """A session or token, and its secret: it is shown once."""
@@ -42,6 +50,12 @@ class NewSignIn(NamedTuple):
     sign_in: SignIn
     account: Account
     secret: str
+
+
+class HalfSignIn(NamedTuple):
+    """That somebody has given the right password, signed by the server: a second factor makes a session of it."""
+
+    signed: str
 
 
 class NewSecret(NamedTuple):
@@ -59,11 +73,26 @@ class SignIns:
         self._clock = clock
         self._ids = ids
         self._identities = identities
+        self._halves = SignedValues(store.secret, "a password that was right")
 
     async def sign_in(
-        self, name: str, password: str, user_agent: str, address: str, cookie: str | None = None
+        self, name: str, password: str, user_agent: str, address: str, cookie: str | None = None, code: str = ""
     ) -> NewSignIn:
-        """Begin a session. `cookie` is that of a device which has signed in before.
+        """Begin a session, with a code where the account has a second factor.
+
+        Raises Refusal("code_required"), ("bad_code"), and what `first_step` raises.
+        """
+        begun = await self.first_step(name, password, user_agent, address, cookie)
+        if isinstance(begun, NewSignIn):
+            return begun
+        if not code:
+            raise Refusal("code_required", _CODE_TOO, field="code")
+        return await self.second_step(begun, code, user_agent, address, cookie)
+
+    async def first_step(
+        self, name: str, password: str, user_agent: str, address: str, cookie: str | None = None
+    ) -> NewSignIn | HalfSignIn:
+        """Begin a session, or the half of it that a password is. `cookie` is that of a device which was here before.
 
         Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded").
         """
@@ -72,24 +101,56 @@ class SignIns:
             device = self._identities.devices.device_of(account.id, cookie)
         hashed = await self._identities.password_is(account, password, name, address, device)
         assert account is not None  # else it is refused
+        now = self._identities.account(account.id)
+        if now is not None and now.factors:
+            return HalfSignIn(self._halves.sign(f"{account.id} {digest(hashed)}", self._clock.now_ms() + HALF_MS))
         return await self.begin(account, user_agent, hashed)
+
+    async def second_step(
+        self, half: HalfSignIn, code: str, user_agent: str, address: str, cookie: str | None = None
+    ) -> NewSignIn:
+        """Begin the session whose half somebody has.
+
+        Raises Refusal("bad_code"), ("rate_limited"); ("login_required") if it took too long, or if the password is
+        another one now.
+        """
+        account, hashed = await self.half_of(half)
+        device = None if cookie is None else self._identities.devices.device_of(account.id, cookie)
+        secret, row = self._new_session(account, user_agent)
+        await self._identities.codes.carry_out(
+            account, code, address, device, lambda proof: _begin(account, row, secret, MAX_SESSIONS, hashed, proof)
+        )
+        return NewSignIn(row, account, secret)
+
+    async def half_of(self, half: HalfSignIn) -> tuple[Account, str]:
+        """Whose half it is, and the hash of their password. Raises Refusal("login_required")."""
+        id_, _, hashed = (self._halves.read(half.signed, self._clock.now_ms()) or "").partition(" ")
+        account, now = self._identities.account(id_), await self._store.query(PASSWORD_OF(id_))
+        if account is None or account.state != "active" or not now or digest(now[0] or "") != hashed:
+            raise Refusal("login_required", "This took too long: sign in again.")
+        return account, now[0] or ""
 
     async def begin(self, account: Account, user_agent: str, hashed: str | None = None) -> NewSignIn:
         """Begin a session for somebody who has shown who they are, with a password that has this hash.
 
-        Raises Refusal("bad_credentials") if the account has been disabled, or has another password, meanwhile.
+        Raises Refusal("bad_credentials") if the account has been disabled, or has another password, meanwhile;
+        ("code_required") if it has got a second factor.
         """
-        secret, id_ = self._ids.secret(), f"s_{self._ids.token()}"
-        now_ms, label = self._clock.now_ms(), _label(device(user_agent))
-        ends_ms = now_ms + lifetime_ms(account)[1]
-        row = SignIn(id_, account.id, "session", label, "", now_ms, now_ms, ends_ms, authenticated_ms=now_ms)
+        secret, row = self._new_session(account, user_agent)
         await self._store.run(_begin(account, row, secret, MAX_SESSIONS, hashed))
         return NewSignIn(row, account, secret)
 
-    async def reauthenticate(self, actor: Actor, password: str) -> NewSecret:
+    def _new_session(self, account: Account, user_agent: str) -> tuple[str, SignIn]:
+        secret, id_ = self._ids.secret(), f"s_{self._ids.token()}"
+        now_ms, label = self._clock.now_ms(), _label(device(user_agent))
+        ends_ms = now_ms + lifetime_ms(account)[1]
+        return secret, SignIn(id_, account.id, "session", label, "", now_ms, now_ms, ends_ms, authenticated_ms=now_ms)
+
+    async def reauthenticate(self, actor: Actor, password: str, code: str = "") -> NewSecret:
         """Give the password again for a session: it gets another secret, and may be used for what is dangerous.
 
-        What is no session stays as it is. Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded").
+        With a second factor a code is needed too. What is no session stays as it is. Raises Refusal("bad_credentials"),
+        ("code_required"), ("bad_code"), ("rate_limited"), ("overloaded").
         """
         account = actor.account
         if account is None:
@@ -98,8 +159,17 @@ class SignIns:
         hashed = await self._identities.password_is(account, password, account.name, address, actor.sign_in)
         if actor.credential != "session" or actor.sign_in is None:
             return NewSecret(None, actor)
-        secret, now_ms = self._ids.secret(), self._clock.now_ms()
-        await self._store.run(_reauthenticate(actor, account, actor.sign_in, secret, now_ms, hashed))
+        id_, secret, now_ms = actor.sign_in, self._ids.secret(), self._clock.now_ms()
+
+        def again(proof: Proof | None) -> Transaction[None]:
+            return _reauthenticate(actor, account, id_, secret, now_ms, hashed, proof)
+
+        if account.factors and not code:
+            raise Refusal("code_required", _CODE_TOO, field="code")
+        if account.factors:
+            await self._identities.codes.carry_out(account, code, address, id_, again)
+        else:
+            await self._store.run(again(None))
         return NewSecret(secret, actor._replace(authenticated_ms=now_ms))
 
     async def make_token(
@@ -198,10 +268,16 @@ class SignIns:
             raise Refusal("not_found")
 
 
-def _begin(account: Account, row: SignIn, secret: str, at_most: int, hashed: str | None = None) -> Transaction[None]:
+def _begin(
+    account: Account, row: SignIn, secret: str, at_most: int, hashed: str | None = None, proof: Proof | None = None
+) -> Transaction[None]:
     now: list[Account] = yield ACCOUNT(account.id)
     if not now or now[0].state != "active" or (hashed is not None and (yield PASSWORD_OF(account.id)) != [hashed]):
         raise Refusal("bad_credentials")
+    if proof is not None:
+        yield from proof
+    elif hashed is not None and now[0].factors:
+        raise Refusal("code_required", _CODE_TOO, field="code")
     rows: list[SignIn] = yield SIGN_INS_OF(account.id)
     same = [each for each in rows if each.kind == row.kind]
     if row.kind == "token" and len(same) >= at_most:
@@ -226,9 +302,13 @@ def _make_token(actor: Actor, account: Account, row: SignIn, secret: str) -> Tra
 
 
 def _reauthenticate(
-    actor: Actor, account: Account, id_: str, secret: str, now_ms: int, hashed: str
+    actor: Actor, account: Account, id_: str, secret: str, now_ms: int, hashed: str, proof: Proof | None
 ) -> Transaction[None]:
     yield from require_unchanged(actor)
+    if proof is not None:
+        yield from proof
+    elif (yield from account_now(account.id)).factors:
+        raise Refusal("code_required", _CODE_TOO, field="code")
     if (yield PASSWORD_OF(account.id)) != [hashed]:
         raise Refusal("bad_credentials")
     yield from renew(account, id_, secret, now_ms)

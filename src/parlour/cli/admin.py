@@ -161,6 +161,15 @@ def reset(directory: Path, name: str) -> int:
     return _link(directory, f"/api/v1/accounts/{quote(name, safe='')}/reset", None)
 
 
+@admin.command("remove-factors", epilog=_EXIT_CODES)
+@click.argument("name")
+@data_option()
+def remove_factors(directory: Path, name: str) -> int:
+    """Take away the second factors of the account NAME, for somebody who has lost them: its sessions end."""
+    path = f"/api/v1/accounts/{quote(name, safe='')}/factors"
+    return _run(directory, "DELETE", path, None, lambda _: f"{name} signs in with the password alone now")
+
+
 @admin.command("tokens", epilog=_EXIT_CODES)
 @click.argument("name")
 @click.option("--end", "id_", metavar="ID", help="End this one, with what is open by it.")

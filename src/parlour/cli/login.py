@@ -14,6 +14,7 @@ from parlour.cli.sign_ins import EXIT_CODES, server_address, shown_account, show
 from parlour.cli.streams import complain, read_all, write_line
 from parlour.client import ClientError, SignedOut
 from parlour.client.account import Account, SignIn, check_line, find_server
+from parlour.client.errors import Refused
 from parlour.client.room import parse_servers
 from parlour.client.stored_tokens import StoredToken, StoredTokens, TokensUnusable, server_key
 from parlour.core.accounts import MAX_TOKEN_DAYS, SCOPES
@@ -37,7 +38,8 @@ def _scopes(_ctx: click.Context, _param: click.Parameter, value: str) -> list[st
     epilog=EXIT_CODES,
     help="Sign in to the server at URL; the address of a room or a page of it will do. Without URL it is the one that "
     f"you are signed in to, else {DEFAULT_URL}. Name and password are asked for on the terminal; in a pipe they are "
-    "the first two lines of standard input (with --name or --token, the one that is left). They make a token for this "
+    "the first two lines of standard input (with --name or --token, the one that is left), and a code of a second "
+    "factor, where the account has one, is asked for after them. They make a token for this "
     "machine, which is stored in the keyring, or in a file that only you can read, and which send, tail and chat use "
     "from then on. The password is stored nowhere.",
 )
@@ -60,15 +62,22 @@ def login(url: str | None, name: str | None, takes_token: bool, scopes: list[str
         tokens.check()
         server = _server(tokens, url, timeout_s)
         if takes_token:
-            (secret,) = _ask(server, ["Token"])
+            secret, *_ = _ask(server, ["Token"])
             if not is_api_token(secret):
                 raise click.UsageError("This is not a whole token: it may be cut or have a typing error.")
             _store(tokens, server, secret, None, timeout_s)
             return 0
-        *names, password = _ask(server, ["Name", "Password"] if name is None else ["Password"])
+        typed = _ask(server, ["Name", "Password"] if name is None else ["Password"])
+        who = typed.pop(0) if name is None else name
+        password, *codes = typed
         with Account(server) as account:
             label = visible(f"parlour on {socket.gethostname()}")
-            made = account.make_token(names[0] if name is None else name, password, label, scopes, days, timeout_s)
+            try:
+                made = account.make_token(who, password, label, scopes, days, timeout_s)
+            except Refused as refused:
+                if refused.code != "code_required":
+                    raise
+                made = account.make_token(who, password, label, scopes, days, timeout_s, _code(codes))
         _store(tokens, server, made.secret or "", made, timeout_s)
     return 0
 
@@ -84,20 +93,29 @@ def _server(tokens: StoredTokens, url: str | None, timeout_s: float) -> str:
 
 
 def _ask(server: str, words: Sequence[str]) -> list[str]:
-    """What a person types for each of these words, or the lines of standard input."""
+    """What a person types for each of these words, or the lines of standard input, with those behind them."""
     if os.isatty(0):
         click.echo(f"Signing in to {visible(server)}", err=True)
         typed = [click.prompt(word, hide_input=word != "Name", err=True) for word in words]
         lines = [line.encode("utf-8", "surrogateescape") for line in typed]
     else:
         lines = [line.removesuffix(b"\r") for line in read_all(0, MAX_INPUT_BYTES).split(b"\n")]
-    given = lines[: len(words)]
-    if len(given) < len(words) or b"" in given:
+    if len(lines) < len(words) or b"" in lines[: len(words)]:
         raise click.UsageError(f"Standard input has to begin with these lines: {', '.join(words).lower()}.")
     try:
-        return [line.decode() for line in given]
+        return [line.decode() for line in lines]
     except UnicodeDecodeError as error:
         raise click.UsageError(f"What is typed has to be UTF-8: {', '.join(words).lower()}.") from error
+
+
+def _code(typed: Sequence[str]) -> str:
+    """The code of a second factor: the line behind the password, or what is typed for it now."""
+    if os.isatty(0):
+        code: str = click.prompt("Code of your authenticator app, or a recovery code", err=True)
+        return code
+    if not typed or not typed[0]:
+        fail(EXIT_REFUSED, "this account has a second factor: its code is the line behind the password")
+    return typed[0]
 
 
 def _store(tokens: StoredTokens, server: str, secret: str, made: SignIn | None, timeout_s: float) -> None:

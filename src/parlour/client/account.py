@@ -132,13 +132,18 @@ class Account:
         return "" if found.server.lower() == "parlour" else f"it is {visible(found.server)}"
 
     def make_token(
-        self, name: str, password: str, label: str, scopes: list[str], days: int, answer_s: float = 30.0
+        self, name: str, password: str, label: str, scopes: list[str], days: int, answer_s: float = 30.0, code: str = ""
     ) -> SignIn:
-        """A token for this machine, by name and password. Raises UnsafeLine."""
+        """A token for this machine, by name and password, and a code where the account has a second factor.
+
+        Raises UnsafeLine; Refused("code_required") without a code where it has one.
+        """
         check_line(self.server)
         basic = b64encode(f"{name}:{password}".encode()).decode()
         body = msgspec.json.encode({"label": label, "scopes": scopes, "days": days})
         headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/json"}
+        if code:
+            headers["Parlour-Code"] = code
         return self._ask("POST", "/tokens", 201, SignIn, answer_s, headers, body)
 
     def me(self, answer_s: float = 10.0) -> Me:

@@ -77,7 +77,7 @@ class Account(Struct, frozen=True, omit_defaults=True):
 
     `kind` is `member`, or `bot` for one that `owner` (the id of an account) has made. `status` is a line about oneself,
     `time_zone` an IANA name, `language` a tag of BCP 47, each empty for none; `hue` is the colour that was chosen, one
-    of HUES (None: that of the id, see `ui/timeline.py`).
+    of HUES (None: that of the id, see `ui/timeline.py`). `factors` is how many second factors it has.
     """
 
     id: str
@@ -91,6 +91,7 @@ class Account(Struct, frozen=True, omit_defaults=True):
     time_zone: str = ""
     language: str = ""
     hue: int | None = None
+    factors: int = 0
 
     def has_role(self, least: Role) -> bool:
         """Whether its role is `least` or a greater one."""

@@ -83,7 +83,7 @@ class AccountChanged(Payload, frozen=True, gc=False):
     """
 
     type: ClassVar[str] = "account"
-    what: Literal["made", "role", "state", "name", "profile", "password", "deleted", "erased"]
+    what: Literal["made", "role", "state", "name", "profile", "password", "factors", "deleted", "erased"]
     account: Account
 
 
@@ -99,6 +99,18 @@ class SignInChanged(Payload, frozen=True, gc=False):
     sign_in: str
     label: str
     why: SignOut = ""
+
+
+class FactorChanged(Payload, frozen=True, gc=False):
+    """A second factor of an account was added, used up or removed; in the log of the server.
+
+    `app` is an authenticator app, `codes` are all recovery codes, `code` is one of them, `all` is everything.
+    """
+
+    type: ClassVar[str] = "factor"
+    what: Literal["added", "used", "removed"]
+    account: str
+    factor: Literal["app", "codes", "code", "all"]
 
 
 class InvitationChanged(Payload, frozen=True, gc=False):
@@ -148,6 +160,7 @@ _PAYLOADS = (
     MemberChanged,
     AccountChanged,
     SignInChanged,
+    FactorChanged,
     InvitationChanged,
     ServerChanged,
     AccountDeleted,

@@ -13,7 +13,7 @@ from parlour.core.payloads import RoomRole
 from parlour.core.policy import NO_POLICY, Policy
 from parlour.core.server_settings import RoomMakers
 
-Right = Literal["read", "post", "members", "moderate", "govern", "create", "ticket", "account", "administer"]
+Right = Literal["read", "post", "members", "moderate", "govern", "create", "ticket", "account", "factor", "administer"]
 
 MEANINGS: Mapping[Right, str] = {
     "read": "see the events of a room, and that it exists",
@@ -24,6 +24,7 @@ MEANINGS: Mapping[Right, str] = {
     "create": "make a room that one owns",
     "ticket": "a ticket, which opens one stream with what one is signed in with",
     "account": "one's own account, its bots, and what both are signed in with",
+    "factor": "one's own second factors, by a session or a password: no token changes them",
     "administer": "accounts, invitations and settings of the server",
 }
 """What each right is for."""
@@ -49,6 +50,7 @@ RIGHTS: Mapping[Right, Mapping[AuthorKind, frozenset[Access]]] = {
     "create": _WITH_ACCOUNT,
     "ticket": _WITH_ACCOUNT,
     "account": _WITH_ACCOUNT,
+    "factor": _WITH_ACCOUNT,
     "administer": _WITH_ACCOUNT,
 }
 """Right, kind of actor, and the accesses under which this kind has the right, if its roles and its scopes allow it."""
@@ -72,6 +74,7 @@ SCOPES_FOR: Mapping[Right, Scope] = {
     "create": "admin",
     "ticket": "read",
     "account": "admin",
+    "factor": "admin",
     "administer": "admin",
 }
 """The scope that a token needs for a right."""
@@ -81,6 +84,8 @@ _CLOSED = "This room is closed to guests."
 _NO_ROOM = "There is no such room, or it is not open to you."
 _ARCHIVED = "This room is archived: it can be read, and nothing is added to it."
 _NO_NEW_ROOMS = "Only those who run this server make rooms here."
+_FACTORS_ARE_OWN = "A token changes no second factor: sign in for that."
+_LACKS_FACTOR = "This server demands a second factor of you: set one up on /account/second-factor."
 _READ_ONLY = "Only the moderators of this room write in it."
 _DETAILS: Mapping[Right, str] = {
     "read": _CLOSED,
@@ -91,6 +96,7 @@ _DETAILS: Mapping[Right, str] = {
     "create": "Sign in first.",
     "ticket": "Sign in first.",
     "account": "Sign in first.",
+    "factor": "Sign in first.",
     "administer": "Only those who run the server may do this.",
 }
 
@@ -111,6 +117,8 @@ class Who(NamedTuple):
     account: str | None = None
     role: Role | None = None
     scopes: frozenset[Scope] | None = None
+    lacks_factor: bool = False
+    """Whether the server demands a second factor of the account, which has none."""
 
     def has_role(self, least: Role) -> bool:
         """Whether this is somebody with that role on the server or a greater one, or the operator."""
@@ -124,9 +132,14 @@ Rule = Callable[[Policy], Refusal | None]
 def refused_everywhere(who: Who, right: Right, server: Access) -> Refusal | None:
     """Why an actor has a right in no room of a server, nor outside of rooms; None if that depends on the room.
 
-    Refusal("login_required") for guests, ("forbidden") for those who are signed in.
+    Refusal("login_required") for guests, ("forbidden") for those who are signed in; ("second_factor_required") for
+    those who have none where the server demands one: until they have, they may set it up and nothing else.
     """
     allowed = RIGHTS[right][who.kind]
+    if who.scopes is not None and right == "factor":
+        return Refusal("forbidden", _FACTORS_ARE_OWN)
+    if who.lacks_factor and right != "factor":
+        return Refusal("second_factor_required", _LACKS_FACTOR)
     if who.scopes is not None and SCOPES_FOR[right] not in who.scopes and "admin" not in who.scopes:
         return Refusal("forbidden", f"This token may not do that: it lacks the scope {SCOPES_FOR[right]}.")
     least = LEAST_ROLES.get(right)

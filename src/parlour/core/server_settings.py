@@ -15,6 +15,7 @@ from parlour.core.payloads import Access
 Registration = Literal["open", "invitation", "closed"]
 RoomMakers = Literal["members", "admins"]
 Deletion = Literal["choose", "keep", "remove"]
+FactorRule = Literal["nobody", "admins", "everybody"]
 
 
 class ServerSettings(NamedTuple):
@@ -24,6 +25,7 @@ class ServerSettings(NamedTuple):
     registration: Registration = "invitation"
     rooms: RoomMakers = "members"
     deletion: Deletion = "choose"
+    second_factor: FactorRule = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,15 @@ SERVER_SETTINGS = (
         "deletion",
         "What becomes of the messages of somebody who deletes their account",
         {"choose": "they choose", "keep": "the messages stay, without the name", "remove": "the messages are removed"},
+    ),
+    ServerSetting(
+        "second_factor",
+        "Who needs a second factor",
+        {
+            "nobody": "nobody: whoever wants one sets it up",
+            "admins": "admins and owners",
+            "everybody": "everybody with a password",
+        },
     ),
 )
 """The table, in the order in which people are shown it."""

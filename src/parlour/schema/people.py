@@ -47,7 +47,7 @@ def from_to(least: int, most: int) -> Meta:
 
 
 class AccountInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An account. `owner` is the id of the one whose bot it is."""
+    """An account. `owner` is the id of the one whose bot it is; `second_factor`: its password alone lets nobody in."""
 
     id: str
     name: str
@@ -60,6 +60,7 @@ class AccountInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     time_zone: TimeZone = ""
     language: Language = ""
     hue: Hue | None = None
+    second_factor: bool = False
 
 
 class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -150,15 +151,49 @@ class InvitationList(msgspec.Struct, frozen=True):
     invitations: Sequence[InvitationInfo]
 
 
+class AppInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An authenticator app: since when, and when a code of it was used last."""
+
+    made: Time
+    used: Time | None = None
+
+
+class FactorsInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One's second factors. `recovery_codes` is how many are left; `is_demanded`: the server demands one."""
+
+    app: AppInfo | None
+    recovery_codes: int
+    is_demanded: bool
+
+
+class AppSetupInfo(msgspec.Struct, frozen=True):
+    """What an app needs: `secret` in base32, the same as the `address` that a QR code says.
+
+    `setup` goes back to the server with the first code, until `expires`.
+    """
+
+    secret: str
+    address: str
+    setup: str
+    expires: Time
+
+
+class RecoveryCodes(msgspec.Struct, frozen=True):
+    """New recovery codes, which are shown this once; none where there are some."""
+
+    recovery_codes: Sequence[str]
+
+
 class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What clients send."""
 
 
 class SignInBody(_Body, frozen=True):
-    """Name and password of an account."""
+    """Name and password of an account, and a code where it has a second factor."""
 
     name: Plain
     password: Plain
+    code: Plain = ""
 
 
 class RegisterBody(_Body, frozen=True):
@@ -174,9 +209,17 @@ class RegisterBody(_Body, frozen=True):
 
 
 class PasswordBody(_Body, frozen=True):
-    """The password of one's account, once more."""
+    """The password of one's account once more, and a code where it has a second factor."""
 
     password: Plain
+    code: Plain = ""
+
+
+class AddAppBody(_Body, frozen=True):
+    """An authenticator app: what began its setup, and the first code that it shows."""
+
+    setup: Plain
+    code: Plain
 
 
 class ResetBody(_Body, frozen=True):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from parlour.core.payloads import Access
-from parlour.core.server_settings import Deletion, Registration, RoomMakers
+from parlour.core.server_settings import Deletion, FactorRule, Registration, RoomMakers
 
 
 class SettingInfo(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,3 +37,4 @@ class ChangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     registration: Registration | None = None
     rooms: RoomMakers | None = None
     deletion: Deletion | None = None
+    second_factor: FactorRule | None = None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from parlour.chat.statements import Statement, no_row
 from parlour.core.accounts import Account
 
-_COLUMNS = "id, name, display, kind, role, owner, state, status, time_zone, language, hue"
+_COLUMNS = "id, name, display, kind, role, owner, state, status, time_zone, language, hue, factors"
 
 
 class FormerName(NamedTuple):
@@ -64,5 +64,5 @@ BOTS_NOT_DELETED = Statement(
 CLEAR_ACCOUNT = Statement(
     no_row,
     "UPDATE accounts SET name = ?2, skeleton = ?2, display = ?3, look = ?2, role = 'member', password = NULL,"
-    " state = 'deleted', status = '', time_zone = '', language = '', hue = NULL WHERE id = ?1",
+    " state = 'deleted', status = '', time_zone = '', language = '', hue = NULL, factors = 0 WHERE id = ?1",
 )

@@ -1,4 +1,4 @@
-// What the pages of settings gain by a script: what is shown once can be copied with one press.
+// What the pages of settings gain by a script: what is shown once can be copied, saved or printed with one press.
 
 for (const text of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) break; // over plain HTTP from elsewhere there is none
@@ -11,4 +11,25 @@ for (const text of document.querySelectorAll("[data-copy]")) {
     button.textContent = "Copied";
   });
   text.after(button);
+}
+
+/** A button behind what is shown once. */
+function offer(text, words, act) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy-once";
+  button.textContent = words;
+  button.addEventListener("click", act);
+  text.parentElement.append(button);
+}
+
+for (const text of document.querySelectorAll("[data-save]")) {
+  offer(text, "Save as a file", () => {
+    const link = document.createElement("a");
+    link.download = text.dataset.save;
+    link.href = URL.createObjectURL(new Blob([`${text.textContent}\n`], { type: "text/plain" }));
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  });
+  offer(text, "Print", () => window.print());
 }

@@ -1,0 +1,184 @@
+"""The page of second factors, and the second step of signing in: plain forms that need no script."""
+
+from __future__ import annotations
+
+from parlour.api.factors import address_of
+from parlour.api.forms import PASSWORD_AGAIN, Form, errors_of, form_fields, local_path, page, see_other
+from parlour.api.operation import Operation
+from parlour.api.password_again import CODE_AGAIN, ask_password, with_password
+from parlour.api.people import shown_time, zone_of
+from parlour.api.resource import Resource
+from parlour.api.shown_once import NewSecret
+from parlour.api.sign_ins import DISK, finish_session, require_safe_line
+from parlour.chat.factors import AppSetup
+from parlour.chat.sign_ins import HalfSignIn
+from parlour.core.errors import Refusal
+from parlour.core.totp import shown_secret
+from parlour.http.fields import Fields
+from parlour.http.request import Request
+from parlour.http.response import Response
+from parlour.ui.qr import qr_svg
+
+PATH = "/account/second-factor"
+
+_FIELDS = ("do", "setup", "code", PASSWORD_AGAIN, CODE_AGAIN)
+
+_CHANGES = {
+    "app_added": "An authenticator app was set up.",
+    "app_removed": "The authenticator app was taken away.",
+    "codes_added": "Recovery codes were made.",
+    "code_used": "A recovery code was used.",
+    "all_removed": "All second factors were taken away by those who run this server.",
+}
+"""What is said of the changes of how somebody signs in."""
+
+
+class FactorsPage(Resource):
+    """The handlers of these pages."""
+
+    @Operation(
+        "GET",
+        PATH,
+        "The page of your second factors",
+        right=None,
+        page_for="factor",
+        refusals=("storage_unavailable",),
+        example=f"{{url}}{PATH}",
+    )
+    async def show(self, request: Request) -> Response:
+        """The page, to which a guest is led by signing in."""
+        if request.actor.account is None:
+            return see_other(request, f"/login?next={PATH}")
+        self.context.policies.require(request.actor, "factor", None)
+        return await self._page(request, made=self.context.shown_once.take(request))
+
+    @Operation(
+        "POST",
+        PATH,
+        "What the forms of the page of your second factors do",
+        right="factor",
+        body=Form,
+        refusals=(
+            *("bad_form", "unsupported_media_type", "forbidden", "not_found", "bad_code", "bad_parameter"),
+            *("reauthentication_required", *DISK),
+        ),
+        example=f"-u alice -d do=begin {{url}}{PATH}",
+    )
+    async def submit(self, request: Request) -> Response:
+        """One of the forms; the page again, with what came of it."""
+        form = form_fields(request, *_FIELDS)
+        try:
+            fields = await with_password(self.context.people, request, form)
+        except Refusal as refusal:
+            return ask_password(request, PATH, form, refusal)
+        try:
+            return await self._do(request, form, fields)
+        except Refusal as refusal:
+            if refusal.code == "reauthentication_required":
+                return ask_password(request, PATH, form, refusal)
+            begun = None
+            if form["do"] == "add" and refusal.field == "code":
+                begun = self.context.people.factors.begun_app(request.actor, form["setup"])
+            return await self._page(request, refusal=refusal, begun=begun, fields=fields)
+
+    async def _do(self, request: Request, form: dict[str, str], fields: Fields) -> Response:
+        factors, actor = self.context.people.factors, request.actor
+        if form["do"] == "begin":
+            return await self._page(request, begun=factors.begin_app(actor), fields=fields)
+        if form["do"] == "remove":
+            await factors.remove_app(actor)
+            return await self._page(request, done="The authenticator app is taken away.", fields=fields)
+        if form["do"] == "add":
+            codes, done = await factors.add_app(actor, form["setup"], form["code"]), "Your app is set up."
+        elif form["do"] == "codes":
+            codes, done = await factors.new_codes(actor), "New recovery codes are made. Those before do not work now."
+        else:
+            raise Refusal("bad_form", "The page has no such form.", field="do")
+        made = NewSecret("\n".join(codes), done)
+        if codes and (way := self.context.shown_once.lead_to(request, PATH, made, fields)) is not None:
+            return way
+        return await self._page(request, made=made, done=done, fields=fields)
+
+    async def _page(
+        self,
+        request: Request,
+        *,
+        done: str = "",
+        made: NewSecret | None = None,
+        begun: AppSetup | None = None,
+        refusal: Refusal | None = None,
+        fields: Fields = (),
+    ) -> Response:
+        """`begun` is an app that is being set up; `made` are new recovery codes, a line each."""
+        people, actor = self.context.people, request.actor
+        account = people.identities.current(actor).account
+        assert account is not None
+        zone = zone_of(actor)
+        found = await people.factors.of(actor)
+        codes = "" if made is None else made.secret
+        secret = "" if begun is None else shown_secret(begun.secret)
+        done = done or ("" if made is None else made.about)
+        return page(
+            request,
+            "second_factor.html",
+            "Second factor",
+            refusal=refusal,
+            fields=fields,
+            here="account",
+            is_admin=account.has_role("admin"),
+            said=(
+                done or ("" if made is None else made.about),
+                f"The secret for your app: {secret}" if secret else "",
+                codes,
+            ),
+            errors={} if refusal is None else errors_of(refusal, "code"),
+            done=done,
+            new_codes=codes,
+            begun=begun,
+            secret=secret,
+            qr="" if begun is None else qr_svg(address_of(request, begun), "The secret for your app as a QR code"),
+            has_app=found.app is not None,
+            app_made="" if found.app is None else shown_time(found.app.made_ms, zone),
+            app_used="" if found.app is None or not found.app.used_ms else shown_time(found.app.used_ms, zone),
+            codes=found.codes,
+            is_demanded=self.context.policies.demands_factor(account),
+            has_factor=account.factors > 0,
+            changes=[(shown_time(each.at_ms, zone), _CHANGES.get(each.what, each.what)) for each in found.changes],
+        )
+
+    @Operation(
+        "POST",
+        "/login/code",
+        "Sign in with the form for the second factor",
+        right=None,
+        body=Form,
+        refusals=(
+            *("bad_form", "unsupported_media_type", "bad_code", "login_required", "forbidden", "rate_limited"),
+            *DISK,
+        ),
+        example="-d half=MTc2… -d code=123456 {url}/login/code",
+    )
+    async def submit_code(self, request: Request) -> Response:
+        """A code for the session whose password was right."""
+        form = form_fields(request, "half", "code", "next")
+        after, half = local_path(form["next"]), HalfSignIn(form["half"])
+        try:
+            _, fields = await finish_session(self.context.people, request, half, form["code"])
+        except Refusal as refusal:
+            return second_step(request, half, after, refusal)
+        return see_other(request, after, fields)
+
+
+def second_step(request: Request, half: HalfSignIn, after: str, refusal: Refusal | None = None) -> Response:
+    """The page that asks for the second factor of somebody whose password was right."""
+    require_safe_line(request)
+    return page(
+        request,
+        "second_step.html",
+        "Second factor",
+        refusal=refusal,
+        errors={} if refusal is None else errors_of(refusal, "code"),
+        half=half.signed,
+        next=after,
+        is_over=refusal is not None and refusal.code == "login_required",
+    )
