@@ -17,6 +17,7 @@ from parlour.api.application import Api
 from parlour.api.context import Context
 from parlour.api.shown_once import ShownOnce
 from parlour.chat.guests import Guests
+from parlour.chat.inbox import Inbox
 from parlour.chat.members import Members
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.passwords import HASHES_BURST, HASHES_PER_S, Passwords
@@ -289,6 +290,7 @@ def _build(
         policies=policies,
         people=people,
         tickets=tickets,
+        inbox=Inbox(store, policies),
         shown_once=ShownOnce(clock, ids, store.is_shared),
         rooms=Rooms(store, ids, policies),
         members=Members(store, policies),

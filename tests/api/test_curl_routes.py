@@ -61,6 +61,11 @@ MARKS = {
     "POST /api/v1/tokens": '"secret":"parlour_',
     "POST /api/v1/tickets": '"ticket":"',
     "GET /api/v1/me": '"role":"owner"',
+    "GET /api/v1/me/rooms": '"badge":',
+    "PATCH /api/v1/me/rooms/{room}": '"read_seq":',
+    "DELETE /api/v1/me/rooms/{room}": "HTTP/1.1 204 ",
+    "GET /me": "HTTP/1.1 200 ",
+    "POST /me": "lobby  ",
     "PATCH /api/v1/me": '"display":"Alice A."',
     "POST /api/v1/accounts": '"role":"member"',
     "POST /api/v1/password": "HTTP/1.1 204 ",
@@ -123,13 +128,14 @@ MARKS = {
 INSTEAD = {
     "send": "POST /{room}",
     "ping": "GET /healthz",
+    "read": "PATCH /api/v1/me/rooms/{room}",
     "subscribe": "GET /api/v1/stream",
     "unsubscribe": "GET /api/v1/stream",
 }
 """The operation of HTTP that does without a WebSocket what an operation does with one."""
 
-WEBSOCKET_ALONE = {"typing", "read"}
-"""A sign of typing passes with the moment; a read position is refused, because it belongs to an account."""
+WEBSOCKET_ALONE = {"typing"}
+"""A sign of typing passes with the moment."""
 
 
 def curl(arguments: str, stop_at: str = "") -> str:

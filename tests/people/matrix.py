@@ -127,6 +127,10 @@ ASKED: dict[str, Asked | tuple[Asked, ...]] = {
     "POST /rooms/{room}": Asked(
         ("moderate", "read"), _body("POST", "/rooms/{room}", b"do=nothing", "application/x-www-form-urlencoded"), 400
     ),
+    "PATCH /api/v1/me/rooms/{room}": Asked(("read",), _body("PATCH", "/api/v1/me/rooms/{room}", b'{"read":1}')),
+    "DELETE /api/v1/me/rooms/{room}": Asked(
+        (), lambda room, fields: _delete(f"/api/v1/me/rooms/{quote(room)}", fields), 204
+    ),
     "GET /api/v1/stream": Asked(("read",), _get("/api/v1/stream?room={room}", _STREAM)),
 }
 """By the name of the operation, for those that are about one room."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from parlour.core.errors import Refusal
 from parlour.schema.commands import (
     Ack,
+    Marked,
     Op,
     OpError,
     PingOp,
@@ -120,6 +121,7 @@ def test_message_bodies_are_decoded_strictly() -> None:
         ),
         (PongReply(), '{"type":"pong"}'),
         (Subscribed("lobby", "k.42"), '{"type":"subscribed","room":"lobby","cursor":"k.42"}'),
+        (Marked("lobby", 42), '{"type":"marked","room":"lobby","seq":42}'),
         (Unsubscribed("lobby"), '{"type":"unsubscribed","room":"lobby"}'),
     ],
 )

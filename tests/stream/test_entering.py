@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from parlour.chat.guests import Guests
+from parlour.chat.inbox import Inbox
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.policies import Policies
 from parlour.chat.posting import Posting
@@ -75,6 +76,7 @@ class Rooms:
                 hub=self.hub,
                 door=Door(self.hub, policies),
                 posting=posting,
+                inbox=Inbox(self.hub.store, policies),
                 limits=Limits(),
                 clock=clock,
                 throttle=Throttle(),

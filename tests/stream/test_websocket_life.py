@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from parlour.chat.guests import Guests
+from parlour.chat.inbox import Inbox
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Store
@@ -54,6 +55,7 @@ class Line:
                 hub=hub,
                 door=Door(hub, policies),
                 posting=posting,
+                inbox=Inbox(store, policies),
                 limits=LIMITS,
                 clock=self.clock,
                 throttle=Throttle(),

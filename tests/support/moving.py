@@ -11,11 +11,14 @@ import asyncpg
 
 from parlour.chat.guests import author_of
 from parlour.chat.identities import Credentials
+from parlour.chat.inbox import Inbox
 from parlour.chat.members import Members
 from parlour.chat.ports import Store
 from parlour.chat.profiles import ProfileChange
 from parlour.chat.rooms import Rooms
+from parlour.chat.tables.inbox import ADD_MENTION, ADD_ROOM_MENTION, SET_INBOX_SETTING
 from parlour.chat.tickets import Tickets
+from parlour.chat.transactions import Transaction
 from parlour.core.actor import OPERATOR
 from parlour.core.event import Draft
 from parlour.core.payloads import Message, Settings
@@ -102,11 +105,19 @@ async def furnish(place: str, clock: HandClock) -> Secrets:
         await house.deletions.delete(OPERATOR, bob, "remove")
         for number in range(20):
             await append(store, draft(f"another {number}", f"room-{number}", f"key-{number:04}"))
+        await Inbox(store, house.policies).notify(actor, made.room, "all", True)
+        await store.run(_mention(actor.id, made.room))
         ticket = (await Tickets(store, clock, CountedIds(9000), house.identities).make(actor)).secret
     finally:
         await store.close()
         house.passwords.close()
     return Secrets(session, token, ticket)
+
+
+def _mention(account: str, room: str) -> Transaction[None]:
+    yield ADD_MENTION(account, room, 1, 1, "name")
+    yield ADD_ROOM_MENTION(room, 2, "u_somebody")
+    yield SET_INBOX_SETTING(account, "keywords", "größe")
 
 
 async def execute(place: str, *statements: str) -> None:

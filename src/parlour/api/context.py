@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from parlour.api.shown_once import ShownOnce
 from parlour.chat.guests import Guests
+from parlour.chat.inbox import Inbox
 from parlour.chat.members import Members
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.people import People
@@ -39,6 +40,7 @@ class Context:
     policies: Policies
     people: People
     tickets: Tickets
+    inbox: Inbox
     shown_once: ShownOnce
     rooms: Rooms
     members: Members

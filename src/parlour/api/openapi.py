@@ -15,7 +15,7 @@ from parlour.core.errors import ERRORS, ErrorKind
 from parlour.core.permissions import may
 from parlour.core.secret import SESSION_COOKIE
 from parlour.schema import fields
-from parlour.schema.commands import Ack, Op, OpError, PongReply, Subscribed, Unsubscribed
+from parlour.schema.commands import Ack, Marked, Op, OpError, PongReply, Subscribed, Unsubscribed
 from parlour.schema.events import Bye, CaughtUp, Event, Heartbeat, Reset, Typing
 from parlour.schema.problems import CursorGone, Problem
 
@@ -39,7 +39,20 @@ _NAMED = {
 """Kinds of values that get a schema of their own, so that each rule is said once."""
 
 _SENT_BY_CLIENT = get_args(Op)
-_SENT_BY_SERVER = (Event, CaughtUp, Reset, Heartbeat, Bye, Typing, Ack, OpError, PongReply, Subscribed, Unsubscribed)
+_SENT_BY_SERVER = (
+    Event,
+    CaughtUp,
+    Reset,
+    Heartbeat,
+    Bye,
+    Typing,
+    Ack,
+    OpError,
+    PongReply,
+    Subscribed,
+    Unsubscribed,
+    Marked,
+)
 
 HEADERS: Mapping[str, tuple[Any, str]] = {
     "Location": (str, "The permanent link of the event, as a path."),

@@ -17,6 +17,8 @@ from parlour.api.front import FrontResource
 from parlour.api.governed_rooms import GovernedRoomsResource
 from parlour.api.guard import Guard
 from parlour.api.history import HistoryResource
+from parlour.api.inbox import InboxResource
+from parlour.api.inbox_page import InboxPage
 from parlour.api.invitations import InvitationsResource
 from parlour.api.members import MembersResource
 from parlour.api.messages import MessagesResource
@@ -46,6 +48,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     TicketsResource,
     AccountsResource,
     FactorsResource,
+    InboxResource,
     InvitationsResource,
     GovernedRoomsResource,
     ServerResource,
@@ -55,6 +58,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     AccountPage,
     FactorsPage,
     AdminPage,
+    InboxPage,
     RoomsPage,
     RoomSettingsPage,
     AssetsResource,

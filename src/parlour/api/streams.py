@@ -29,6 +29,7 @@ class Streams:
             hub=context.hub,
             door=context.door,
             posting=context.posting,
+            inbox=context.inbox,
             limits=context.limits,
             clock=context.clock,
             throttle=context.throttle,

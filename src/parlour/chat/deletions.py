@@ -25,14 +25,15 @@ from parlour.chat.tables.accounts import (
     PASSWORD_OF,
 )
 from parlour.chat.tables.deletions import ADD_DELETION, DELETIONS, END_DELETION, MOVE_DELETION, Deletion
+from parlour.chat.tables.inbox import DROP_INBOX_SETTINGS, DROP_MENTIONS_OF, DROP_MY_ROOMS
 from parlour.chat.tables.invitations import END_INVITATIONS_OF
 from parlour.chat.tables.sign_ins import END_SIGN_INS_OF
-from parlour.chat.transactions import Append, Erase, Erased, FindLog, Transaction
+from parlour.chat.transactions import Append, DropBefore, Erase, Erased, FindLog, Redact, Transaction
 from parlour.core.accounts import DELETED_NAME, Account, DeletionRule, KeptMessages, erased_name, skeleton
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import Author, Draft, Log
-from parlour.core.payloads import SERVER_LOG, AccountChanged, AccountDeleted, MemberChanged
+from parlour.core.payloads import SERVER_LOG, AccountChanged, AccountDeleted, MemberChanged, log_of_account
 from parlour.core.policy import Policy
 
 LEAVES_PER_STEP = 20
@@ -137,9 +138,21 @@ def _end(author: Author, account: Account, messages: KeptMessages) -> Transactio
     yield ADD_FORMER_NAME(account.name, skeleton(account.name), account.id)
     yield ADD_FORMER_NAME(erased_name(account.id), skeleton(account.display), account.id)  # how it was shown
     yield CLEAR_ACCOUNT(account.id, erased_name(account.id), DELETED_NAME)
+    yield from _end_own_log(account.id)
     yield ADD_DELETION(account.id, messages)
     cleared: list[Account] = yield ACCOUNT(account.id)
     yield append_to_log(author, AccountChanged("deleted", cleared[0]))
+
+
+def _end_own_log(id_: str) -> Transaction[None]:
+    """Remove what an account has read and was told of; of its log one tombstone stays."""
+    log_name = log_of_account(id_)
+    log: Log = yield FindLog(log_name)
+    if log.head_seq:
+        yield DropBefore(log_name, log.head_seq)
+        yield Redact(log_name, log.head_seq)
+    for drop in (DROP_MY_ROOMS, DROP_MENTIONS_OF, DROP_INBOX_SETTINGS):
+        yield drop(id_)
 
 
 def _leave(id_: str, rooms: list[str]) -> Transaction[dict[str, Policy]]:
@@ -194,7 +207,7 @@ def erase_some() -> Transaction[bool]:
         position, named = found.position, named | found.accounts
         looked_at, changed = looked_at + found.looked_at, changed + found.changed
         if found.is_end:
-            for account in sorted(named if found.room != SERVER_LOG else ()):
+            for account in sorted(named - {found.room[1:]} if found.room != SERVER_LOG else ()):
                 yield Append(Draft(found.room, SYSTEM, AccountDeleted(account, accounts[account])))
             named = set()
         if looked_at >= LOOKS_PER_STEP or changed >= CHANGES_PER_STEP:

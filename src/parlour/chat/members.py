@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from parlour.chat.guests import author_of
+from parlour.chat.own_log import append_to_account
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Store
 from parlour.chat.room_steps import allowed_policy, change
 from parlour.chat.server_log import by, end_invitations
 from parlour.chat.tables.accounts import ACCOUNT, ALL_BOTS_OF
+from parlour.chat.tables.inbox import DROP_MY_ROOM, MY_ROOM
 from parlour.chat.tables.invitations import END_INVITATIONS_TO_BY
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
-from parlour.core.payloads import MemberChanged, RoomRole
+from parlour.core.payloads import MemberChanged, NotifyChanged, RoomRole
 from parlour.core.permissions import Right, Rule
 from parlour.core.policy import Policy
 
@@ -118,6 +120,9 @@ def _remove(
         now: list[Account] = yield ACCOUNT(each)
         what = MemberChanged("left" if is_self else "removed", each, now[0].display)
         policy = yield from change(by(actor), room, policy, what)
+        if (yield MY_ROOM(each, room)):
+            yield from append_to_account(each, by(actor), NotifyChanged(room, forgotten=True))
+            yield DROP_MY_ROOM(each, room)
     return policy
 
 

@@ -13,6 +13,7 @@ from parlour.chat.statements import Query, R
 from parlour.chat.transactions import T, Transaction
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Draft, Log, Stored
+from parlour.core.payloads import Level
 from parlour.core.policy import Policy
 
 OnAnswer: TypeAlias = Callable[[Answer], None]
@@ -35,6 +36,25 @@ class RoomSummary(NamedTuple):
     room: str
     log: Log
     active_at: str
+
+
+class Unread(NamedTuple):
+    """What an account has yet to read of a room: the fold of the room's log and of its own (`chat/tables/inbox.py`).
+
+    `unread` counts the messages after `read_seq` that are not its own, `mentions` those of them that are for it.
+    `active_at` is the time of the newest event. `level` is None where the account has set none.
+    """
+
+    account: str
+    room: str
+    first_seq: int
+    head_seq: int
+    active_at: str
+    read_seq: int
+    unread: int
+    mentions: int
+    level: Level | None
+    is_favourite: bool
 
 
 class DamagedEvents(Refusal):
@@ -182,6 +202,12 @@ class Store(Protocol):
 
     async def summaries(self, rooms: Sequence[str]) -> list[RoomSummary]:
         """Those of these rooms that have events, in no order; also private ones. Raises like `log`."""
+
+    async def unread(self, pairs: Sequence[tuple[str, str]]) -> list[Unread]:
+        """What accounts have yet to read of rooms; `pairs` are the id of an account and a room. Raises like `log`.
+
+        Without those of rooms that have no events. It asks nobody's right.
+        """
 
     async def policies(self) -> dict[str, Policy]:
         """Every room that has a policy event, with the policy at the end of its log. Raises like `log`."""

@@ -117,8 +117,15 @@ class DropExpired(NamedTuple):
     limit: int
 
 
+class DropBefore(NamedTuple):
+    """Drops the events of a log before `seq`, at most a few thousand; the newest stays."""
+
+    room: str
+    seq: int
+
+
 FollowerStep: TypeAlias = Position | CommitsAfter | GetCursor | SetCursor | NoteOldest
-LogStep: TypeAlias = Append | Redact | Erase | FindLog | DropExpired | FollowerStep
+LogStep: TypeAlias = Append | Redact | Erase | FindLog | DropExpired | DropBefore | FollowerStep
 Step: TypeAlias = LogStep | Query[Any]
 """Also a statement on the tables of people, with its values: gives its rows."""
 

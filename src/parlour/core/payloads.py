@@ -13,6 +13,18 @@ from parlour.core.sign_outs import SignOut
 SERVER_LOG = ".server"
 """The log of the server. It is stored like that of a room, but no room has such a name: see `core.names.room_name`."""
 
+
+def log_of_account(account: str) -> str:
+    """The log of an account: what concerns nobody else, such as what it has read. It is the name of no room, too."""
+    return f".{account}"
+
+
+Level = Literal["all", "mentions", "nothing"]
+"""What of a room somebody is told of: every message, those that mention them, or none (the room is muted)."""
+
+MentionReason = Literal["name", "here", "keyword"]
+"""Why a message is for somebody: it has their name, or `@here` while they were there, or a word that they watch for."""
+
 Access = Literal["open", "members"]
 """`open`: whoever reaches the server may come in. `members`: only those with an account."""
 
@@ -142,6 +154,48 @@ class AccountDeleted(Payload, frozen=True, gc=False):
     messages: KeptMessages
 
 
+class ReadMoved(Payload, frozen=True, gc=False):
+    """An account has read the room `of` up to `read_seq`; in the log of the account (`log_of_account`).
+
+    A message of its own that comes after `own_after` moves the position, too.
+    """
+
+    type: ClassVar[str] = "read"
+    of: str
+    read_seq: int
+    own_after: int
+
+
+class Mentioned(Payload, frozen=True, gc=False):
+    """The message `message` of the room `of` is for the account, by whoever has written it; in the account's log."""
+
+    type: ClassVar[str] = "mention"
+    of: str
+    message: int
+    why: MentionReason
+
+
+class NotifyChanged(Payload, frozen=True, gc=False):
+    """What an account is told of the room `of` from here on; in its log.
+
+    `level` None is the default. Where it is `forgotten`, the account wants to know nothing of the room any more.
+    """
+
+    type: ClassVar[str] = "notify"
+    of: str
+    level: Level | None = None
+    favourite: bool = False
+    forgotten: bool = False
+
+
+class InboxChanged(Payload, frozen=True, gc=False):
+    """A setting of an account for all rooms (`core.inbox_settings`); in its log."""
+
+    type: ClassVar[str] = "inbox"
+    setting: str
+    value: str
+
+
 class Redacted(Payload, frozen=True, gc=False):
     """A tombstone: the event was of another type, and what it said has been removed for good."""
 
@@ -164,6 +218,10 @@ _PAYLOADS = (
     InvitationChanged,
     ServerChanged,
     AccountDeleted,
+    ReadMoved,
+    Mentioned,
+    NotifyChanged,
+    InboxChanged,
     Redacted,
     Redaction,
 )

@@ -13,7 +13,9 @@ from parlour.core.payloads import RoomRole
 from parlour.core.policy import NO_POLICY, Policy
 from parlour.core.server_settings import RoomMakers
 
-Right = Literal["read", "post", "members", "moderate", "govern", "create", "ticket", "account", "factor", "administer"]
+Right = Literal[
+    "read", "post", "members", "moderate", "govern", "create", "ticket", "inbox", "account", "factor", "administer"
+]
 
 MEANINGS: Mapping[Right, str] = {
     "read": "see the events of a room, and that it exists",
@@ -23,6 +25,7 @@ MEANINGS: Mapping[Right, str] = {
     "govern": "the settings of a room, the roles in it, and its end",
     "create": "make a room that one owns",
     "ticket": "a ticket, which opens one stream with what one is signed in with",
+    "inbox": "what one has read of which rooms, what is for one, and what one wants to be told of",
     "account": "one's own account, its bots, and what both are signed in with",
     "factor": "one's own second factors, by a session or a password: no token changes them",
     "administer": "accounts, invitations and settings of the server",
@@ -49,6 +52,7 @@ RIGHTS: Mapping[Right, Mapping[AuthorKind, frozenset[Access]]] = {
     "govern": _WITH_ACCOUNT,
     "create": _WITH_ACCOUNT,
     "ticket": _WITH_ACCOUNT,
+    "inbox": _WITH_ACCOUNT,
     "account": _WITH_ACCOUNT,
     "factor": _WITH_ACCOUNT,
     "administer": _WITH_ACCOUNT,
@@ -73,6 +77,7 @@ SCOPES_FOR: Mapping[Right, Scope] = {
     "govern": "admin",
     "create": "admin",
     "ticket": "read",
+    "inbox": "read",
     "account": "admin",
     "factor": "admin",
     "administer": "admin",
@@ -95,6 +100,7 @@ _DETAILS: Mapping[Right, str] = {
     "govern": "Only the owners of this room may do this.",
     "create": "Sign in first.",
     "ticket": "Sign in first.",
+    "inbox": "Sign in first.",
     "account": "Sign in first.",
     "factor": "Sign in first.",
     "administer": "Only those who run the server may do this.",

@@ -13,7 +13,7 @@ from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
 from parlour.core.names import PRIVATE
-from parlour.core.payloads import POLICY_TYPES
+from parlour.core.payloads import POLICY_TYPES, log_of_account
 from parlour.core.permissions import Right
 from parlour.hub.channel import Channel
 from parlour.hub.hub import Hub
@@ -52,7 +52,7 @@ class Door:
         It has all that any node had added when it was asked for: that is what clients know.
         """
         head = await self._newest(room)
-        self._policies.require(actor, right, room)
+        self._require_room(actor, right, room)
         channel = await self._hub.open(room)
         try:
             if head > channel.head:
@@ -128,9 +128,9 @@ class Door:
     async def extent(self, actor: Actor, room: str, right: Right = "read") -> Log:
         """The extent of a room's log, without opening its channel."""
         await self._newest(room)
-        self._policies.require(actor, right, room)
+        self._require_room(actor, right, room)
         log = await self._hub.store.log(room)
-        self._policies.require(actor, right, room)
+        self._require_room(actor, right, room)
         return log._replace(first_seq=max(log.first_seq, self._policies.first_seq(actor, room)))
 
     def first_seq(self, actor: Actor, channel: Channel) -> int:
@@ -164,7 +164,15 @@ class Door:
         return [summary for summary in rooms if may(actor, "read", summary.room)]
 
     def _require(self, actor: Actor, right: Right, channel: Channel) -> None:
-        self._policies.require(actor, right, channel.room)
+        self._require_room(actor, right, channel.room)
+
+    def _require_room(self, actor: Actor, right: Right, room: str) -> None:
+        if room.startswith("."):  # a log that is no room: nobody reads one but the account whose it is
+            if actor.account is None or room != log_of_account(actor.account.id):
+                raise Refusal("not_found", "There is no such room.")
+            self._policies.require(actor, "inbox", None)
+        else:
+            self._policies.require(actor, right, room)
 
 
 def newest_first(rooms: Iterable[RoomSummary]) -> list[RoomSummary]:

@@ -48,7 +48,7 @@ class TypingOp(_Op, tag="typing"):
 
 
 class ReadOp(_Op, tag="read"):
-    """Move one's read position: everything up to `seq` has been read."""
+    """Everything up to `seq` has been read; answered by Marked. One's position only goes forward."""
 
     seq: int
     room: RoomName | None = None
@@ -107,6 +107,13 @@ class OpError(msgspec.Struct, frozen=True, tag="error"):
 
 class PongReply(msgspec.Struct, frozen=True, tag="pong"):
     """The answer to PingOp."""
+
+
+class Marked(msgspec.Struct, frozen=True, tag="marked"):
+    """The read position is on disk."""
+
+    room: RoomName
+    seq: Seq
 
 
 class Subscribed(msgspec.Struct, frozen=True, tag="subscribed"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from parlour.chat import transactions as steps
-from parlour.chat.ports import Clock, Commit, Ids, RoomSummary
+from parlour.chat.ports import Clock, Commit, Ids, RoomSummary, Unread
 from parlour.chat.statements import Query, R
 from parlour.chat.transactions import Committed, Step, drive
 from parlour.core.errors import Refusal
@@ -19,6 +19,7 @@ from parlour.schema.erasing import accounts_in, without_accounts
 from parlour.schema.event_json import at_text, event_json, tombstone
 from parlour.store.changes import Batch, Changes, Item, Outcome, failed_transaction
 from parlour.store.commit_queue import CommitQueue
+from parlour.store.memory_unread import unread
 from parlour.store.recent import UNLISTED
 from parlour.store.rules import ERASE_LOOKS_AT, expired, judged_again, new_identity, repeated, time_of_next
 from parlour.store.sqlite.tables import run_query, tables_in_memory
@@ -117,8 +118,17 @@ class MemoryStore(CommitQueue):
                 return self._erase(step, changes)
             case steps.DropExpired():
                 return self._drop(step, changes)
+            case steps.DropBefore(name, seq):
+                self._drop_before(name, seq, changes)
             case steps.FindLog(name):
                 return self._rooms.get(name, _Room()).log
+            case _:
+                return self._follow(step, changes)
+        return None
+
+    def _follow(self, step: steps.FollowerStep, changes: Changes) -> object:
+        """Carry out a step that only followers make."""
+        match step:
             case steps.NoteOldest(name):
                 self._note_oldest(self._rooms if name is None else (name,), changes.now_ms)
             case steps.Position():
@@ -159,6 +169,18 @@ class MemoryStore(CommitQueue):
         if len(room.events) == 1:
             del self._oldest[name]
         return True
+
+    def _drop_before(self, name: str, seq: int, changes: Changes) -> None:
+        if name not in self._rooms:
+            return
+        room = self._changed(name)
+        first = min(seq, room.log.head_seq)
+        if room.first_seq < first:
+            count = first - room.first_seq
+            del room.times[:count], room.events[:count]
+            room.first_seq = first
+            room.keys = {key: seq for key, seq in room.keys.items() if seq >= first}
+            changes.trimmed.append((name, first))
 
     def _append(self, draft: Draft, changes: Changes) -> Answer:
         room = self._rooms.get(draft.room)
@@ -253,6 +275,14 @@ class MemoryStore(CommitQueue):
     async def summaries(self, rooms: Sequence[str]) -> list[RoomSummary]:
         """See `Store.summaries`."""
         return [_summary(name, self._rooms[name]) for name in rooms if name in self._rooms]
+
+    async def unread(self, pairs: Sequence[tuple[str, str]]) -> list[Unread]:
+        """See `Store.unread`."""
+        rows = [
+            unread(partial(run_query, self._tables), account, room, self._rooms.get(room, _Room()))
+            for account, room in pairs
+        ]
+        return [row for row in rows if row is not None]
 
     async def policies(self) -> dict[str, Policy]:
         """See `Store.policies`."""

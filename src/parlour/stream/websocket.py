@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from parlour.chat.inbox import Inbox
 from parlour.chat.ports import Clock
 from parlour.chat.posting import Posting
 from parlour.chat.reading import REQUEST_S
@@ -50,6 +51,7 @@ class Common:
     hub: Hub
     door: Door
     posting: Posting
+    inbox: Inbox
     limits: Limits
     clock: Clock
     throttle: Throttle
@@ -162,7 +164,7 @@ class WebSocketSession(LiveSession):
             self._answer_with(commands.Unsubscribed(room))
         else:
             assert isinstance(op, commands.ReadOp)
-            raise Refusal("login_required", "Guests have no read position: it belongs to an account.")
+            self._read_up_to(op)
 
     def _send(self, op: commands.SendOp) -> None:
         room = room_name(op.room) if op.room is not None else self._room
@@ -206,6 +208,21 @@ class WebSocketSession(LiveSession):
         if author is not None:
             self.hub.show_typing(room, author)
 
+    def _read_up_to(self, op: commands.ReadOp) -> None:
+        room = room_name(op.room) if op.room is not None else self._room
+        if room is None:
+            raise Refusal("bad_op", "Name the room; on the address of a room it is that room.", field="room")
+        self._common.inbox.account(self.actor)
+        self.hub.resources.spawn(self._mark(room, op.seq))
+
+    async def _mark(self, room: str, seq: int) -> None:
+        try:
+            await self._common.inbox.read(self.actor, room, seq)
+        except Refusal as refusal:
+            self._answer_with(_error(None, refusal))
+        else:
+            self._answer_with(commands.Marked(room, seq))
+
     def _subscribe(self, op: commands.SubscribeOp) -> None:
         room = room_name(op.room)
         if self._room is not None:
@@ -248,7 +265,9 @@ class WebSocketSession(LiveSession):
             if self.sink is not None:
                 self.sink.abort()
 
-    def _answer_with(self, item: commands.Ack | commands.OpError | commands.PongReply | commands.Unsubscribed) -> None:
+    def _answer_with(
+        self, item: commands.Ack | commands.OpError | commands.PongReply | commands.Unsubscribed | commands.Marked
+    ) -> None:
         self._answer(text_frame(encode(item)))
 
     def _answer(self, frame: bytes) -> None:

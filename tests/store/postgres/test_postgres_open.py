@@ -75,7 +75,11 @@ async def test_a_database_of_a_newer_or_another_version_is_not_opened(database: 
         pass
     await execute(database, "UPDATE migrations SET checksum = 'another' WHERE number = 1")
     assert "another form of migration 0001" in await why_not(database)
-    await execute(database, "INSERT INTO migrations SELECT g, 'new', '' FROM generate_series(2, 99) AS g")
+    await execute(
+        database,
+        "INSERT INTO migrations SELECT newest + g, 'new', '' FROM generate_series(1, 9) AS g,"
+        " (SELECT max(number) AS newest FROM migrations) AS m",
+    )
     assert "use a newer Parlour" in await why_not(database)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeGuard
 
 import asyncpg
 
@@ -26,6 +26,7 @@ from parlour.store.checksums import checksum, room_crc
 from parlour.store.policy_columns import columns_of, policy_of
 from parlour.store.postgres import statements as sql
 from parlour.store.postgres.connect import GONE, ConnectionLost
+from parlour.store.postgres.dropping import drop_expired, drop_to
 from parlour.store.postgres.identity import Kept
 from parlour.store.postgres.keys import StoredKeys, answer_of, key_of, stored_keys
 from parlour.store.postgres.numbering import number_drafts, outcome_of
@@ -35,7 +36,7 @@ from parlour.store.postgres.ranges import Kind, ranges_of, read_ranges
 from parlour.store.postgres.tables import run_query
 from parlour.store.postgres.tuning import DEFAULT, PostgresTuning
 from parlour.store.room_end import RoomEnd
-from parlour.store.rules import ERASE_LOOKS_AT, expired, judged_again
+from parlour.store.rules import ERASE_LOOKS_AT, judged_again
 
 _log = logging.getLogger("parlour.store")
 
@@ -328,6 +329,9 @@ class EventLog:
                 return await self._erase(step, changes)
             case steps.DropExpired():
                 return await self._drop(step, changes)
+            case steps.DropBefore(name, seq):
+                await self._drop_before(name, seq, changes)
+                return None
             case steps.FindLog(name):
                 room = await self._find(name)
                 return Log(1, 0) if room is None else Log(room.first_seq, room.head, room.policy)
@@ -369,24 +373,19 @@ class EventLog:
         ]
 
     async def _drop(self, step: steps.DropExpired, changes: Changes) -> bool:
-        execute = self._connection.execute
         name = await self._connection.fetchval(sql.DUE_ROOM, step.before_ms)
         room = None if name is None else await self._find(name)
         if room is None:
             return False
-        first, head = room.base | room.first_seq, room.base | room.head
-        times = await self._connection.fetch(sql.TIMES, first, head, step.limit)
-        last, due_ms = expired(cast("list[tuple[int, int]]", times), step.before_ms, step.now_ms)
-        if last is not None:
-            await execute(sql.DROP_EVENTS, first, room.base | last)
-            await execute(sql.RAISE_FIRST, last + 1, room.number)
-            room.first_seq = last + 1
-            changes.trimmed.append((name, last + 1))
-        if room.first_seq >= room.head:
-            await execute(sql.FORGET_OLDEST, room.number)
-        else:
-            await execute(sql.SET_OLDEST, due_ms, room.number)
+        if await drop_expired(self._connection, room, step):
+            changes.trimmed.append((name, room.first_seq))
         return True
+
+    async def _drop_before(self, name: str, seq: int, changes: Changes) -> None:
+        room = await self._find(name)
+        if room is not None and room.first_seq < (first := min(seq, room.head)):
+            await drop_to(self._connection, room, first)
+            changes.trimmed.append((name, first))
 
     async def _redact(self, step: steps.Redact, changes: Changes) -> Stored | None:
         room = await self._find(step.room)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from parlour import log
-from parlour.chat.ports import Clock, Commit, DamagedEvents, Ids, Relay, RoomSummary
+from parlour.chat.ports import Clock, Commit, DamagedEvents, Ids, Relay, RoomSummary, Unread
 from parlour.chat.statements import Query, R
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
@@ -37,6 +37,7 @@ from parlour.store.postgres.published import PublishedServerLog
 from parlour.store.postgres.readers import Readers
 from parlour.store.postgres.together import PagesTogether
 from parlour.store.postgres.tuning import DEFAULT, PostgresTuning
+from parlour.store.postgres.unread import unread
 from parlour.store.recent import RecentRooms, RoomHead
 
 _log = logging.getLogger("parlour.store")
@@ -374,6 +375,10 @@ class PostgresStore(CommitQueue):
         """See `Store.summaries`."""
         heads = await self._readers.read(pages.heads_of, tuple(sorted(rooms)))
         return [recent.summary(head) for head in heads]
+
+    async def unread(self, pairs: Sequence[tuple[str, str]]) -> list[Unread]:
+        """See `Store.unread`."""
+        return await self._readers.read(unread, tuple(pairs)) if pairs else []
 
     async def policies(self) -> dict[str, Policy]:
         """See `Store.policies`."""

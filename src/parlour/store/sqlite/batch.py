@@ -212,22 +212,24 @@ class EventLog:
                 return self._erase(step, changes)
             case steps.DropExpired():
                 return self._drop(step, changes)
+            case steps.DropBefore(name, seq):
+                self._drop_before(name, seq, changes)
             case steps.FindLog(name):
                 room = self._find(name)
                 return Log(1, 0) if room is None else Log(room.first_seq, room.head, room.policy)
+            case _:
+                return self._follow(step, changes)
+        return None
+
+    def _follow(self, step: steps.FollowerStep, changes: Changes) -> object:
+        """Carry out a step that only followers make."""
+        match step:
             case steps.NoteOldest(name):
                 self._connection.execute(sql.NOTE_OLDEST, (changes.now_ms, name))
             case steps.Position():
                 return self._position
             case steps.CommitsAfter():
                 return self._commits_after(step)
-            case steps.GetCursor() | steps.SetCursor():
-                return self._cursor(step)
-        return None
-
-    def _cursor(self, step: steps.GetCursor | steps.SetCursor) -> int | None:
-        """The cursor of a follower, or another one for it."""
-        match step:
             case steps.GetCursor(follower):
                 found: int | None = self._connection.execute(sql.GET_CURSOR, (follower,)).get
                 return found
@@ -269,6 +271,14 @@ class EventLog:
         else:
             self._connection.execute(sql.SET_OLDEST, (due_ms, room.number))
         return True
+
+    def _drop_before(self, name: str, seq: int, changes: Changes) -> None:
+        room = self._find(name)
+        if room is not None and room.first_seq < (first := min(seq, room.head)):
+            self._connection.execute(sql.DROP_EVENTS, (room.base | room.first_seq, room.base | (first - 1)))
+            self._connection.execute(sql.RAISE_FIRST, (first, room.number))
+            room.first_seq = first
+            changes.trimmed.append((name, first))
 
     def _redact(self, step: steps.Redact, changes: Changes) -> Stored | None:
         room = self._find(step.room)

@@ -7,7 +7,7 @@ from asyncio import Future
 from collections.abc import Sequence
 from pathlib import Path
 
-from parlour.chat.ports import Clock, Ids, RoomSummary
+from parlour.chat.ports import Clock, Ids, RoomSummary, Unread
 from parlour.chat.statements import Query, R
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.event import Log, Stored
@@ -22,6 +22,7 @@ from parlour.store.sqlite.pages import heads_of, log_of, newest_rooms, page, pol
 from parlour.store.sqlite.readers import Readers
 from parlour.store.sqlite.tables import run_query
 from parlour.store.sqlite.tuning import DEFAULT, SqliteTuning
+from parlour.store.sqlite.unread import unread
 from parlour.store.sqlite.writer import OnFatal, Writer
 
 
@@ -103,6 +104,10 @@ class SqliteStore(CommitQueue):
         """See `Store.summaries`."""
         names = encode(sorted(rooms)).decode()
         return [recent.summary(head) for head in await self._readers.read(self._commits, heads_of, names)]
+
+    async def unread(self, pairs: Sequence[tuple[str, str]]) -> list[Unread]:
+        """See `Store.unread`."""
+        return await self._readers.read(self._commits, unread, encode(pairs).decode()) if pairs else []
 
     async def policies(self) -> dict[str, Policy]:
         """See `Store.policies`."""

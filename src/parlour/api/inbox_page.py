@@ -1,0 +1,139 @@
+"""The address `/me`: what needs one, as a page, a line for each room to curl, JSON for programs."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast, get_args
+
+from msgspec import Struct
+
+from parlour.api.forms import Form, form_fields, page, see_other, wants_html
+from parlour.api.inbox import InboxResource
+from parlour.api.operation import Operation
+from parlour.api.parameters import Format, OnlyJson, formats
+from parlour.api.people import zone_of
+from parlour.api.sign_ins import DISK
+from parlour.chat.ports import Unread
+from parlour.core.cursor import MAX_SEQ
+from parlour.core.errors import Refusal
+from parlour.core.names import room_name
+from parlour.core.payloads import Level
+from parlour.core.policy import Policy
+from parlour.core.text import visible
+from parlour.http.fields import FieldName
+from parlour.http.request import Request
+from parlour.http.response import Response
+from parlour.schema.inbox import ChangeMyRoom
+
+_DEFAULT = "default"
+_FIELDS = ("do", "room", "seq", "level", "favourite")
+
+
+class MeOptions(Struct, frozen=True, kw_only=True):
+    """How the list is wanted."""
+
+    format: Annotated[Format, formats("text", "html", "json"), "The format, instead of `Accept`."] = "text"
+
+
+class InboxPage(InboxResource):
+    """The handlers of this address."""
+
+    @Operation(
+        "GET",
+        "/me",
+        "What needs you: a page for browsers, a line for each room to curl, JSON for programs",
+        right=None,
+        page_for="inbox",
+        parameters=MeOptions,
+        refusals=("rate_limited", "storage_unavailable", "login_required", "forbidden"),
+        example="-u alice {url}/me",
+    )
+    async def show(self, request: Request, options: MeOptions) -> Response:
+        """The list, to which a browser of a guest is led by signing in."""
+        if request.actor.account is None and options.format == "html":
+            return see_other(request, "/login?next=/me")
+        self.guard.limit_reading(request)
+        self.context.inbox.account(request.actor)
+        if options.format == "json":
+            return await self.rooms(request, OnlyJson())
+        if options.format == "html":
+            return await self._page(request)
+        policies = self.context.policies
+        lines = [_line(row, policies.of(row.room)) for row in await self.context.inbox.rooms(request.actor)]
+        return Response(200, "".join(lines).encode(), fields=((FieldName.VARY, b"Accept, Cookie, Authorization"),))
+
+    @Operation(
+        "POST",
+        "/me",
+        "Change a room in your list with the forms of the page",
+        right="inbox",
+        body=Form,
+        refusals=(
+            *("bad_form", "unsupported_media_type", "bad_room_name", "reserved_name", "not_found", "forbidden"),
+            *("rate_limited", *DISK),
+        ),
+        example="-u alice -d do=read -d room=lobby {url}/me",
+    )
+    async def submit(self, request: Request) -> Response:
+        """A room is read, unread from a message on, has another level, is a favourite or not, or is forgotten."""
+        self.guard.limit_reading(request)
+        form = form_fields(request, *_FIELDS)
+        try:
+            room = room_name(form["room"])
+            if form["do"] == "forget":
+                await self.context.inbox.forget(request.actor, room)
+                line = f"{room}  forgotten\n"
+            else:
+                row = await self.changed(request.actor, room, _change(form))
+                line = _line(row, self.context.policies.of(room))
+        except Refusal as refusal:
+            return await self._page(request, refusal)
+        return see_other(request, "/me") if wants_html(request) else Response(200, line.encode())
+
+    async def _page(self, request: Request, refusal: Refusal | None = None) -> Response:
+        rows = [] if refusal is not None and not wants_html(request) else await self.context.inbox.rooms(request.actor)
+        account = request.actor.account
+        return page(
+            request,
+            "me.html",
+            "What needs you",
+            refusal=refusal,
+            here="me",
+            zone=zone_of(request.actor),
+            is_admin=account is not None and account.has_role("admin"),
+            trouble_text="" if refusal is None else refusal.detail,
+            rows=[(row, self.context.policies.of(row.room), _words(row)) for row in rows],
+        )
+
+
+def _change(form: dict[str, str]) -> ChangeMyRoom:
+    """What a form changes. Raises Refusal("bad_form")."""
+    seq, level = form["seq"], form["level"]
+    if seq and not (seq.isascii() and seq.isdigit() and int(seq) <= MAX_SEQ):
+        raise Refusal("bad_form", "seq is the number of a message.", field="seq")
+    if form["do"] == "read":
+        return ChangeMyRoom(read=int(seq or MAX_SEQ))
+    if form["do"] == "unread" and seq:
+        return ChangeMyRoom(unread_from=int(seq))
+    if form["do"] == "level" and level in (_DEFAULT, *get_args(Level)):
+        return ChangeMyRoom(level=None if level == _DEFAULT else cast("Level", level))
+    if form["do"] == "favourite":
+        return ChangeMyRoom(favourite=form["favourite"] == "1")
+    raise Refusal("bad_form", "The page has no such form.", field="do")
+
+
+def _line(row: Unread, policy: Policy) -> str:
+    """`lobby  2 mentions, 5 unread  2026-11-22T06:41:23Z  The lobby`: what needs one, the newest event, the title."""
+    parts = (row.room, ", ".join(_words(row)), f"{row.active_at[:19]}Z", visible(policy.title))
+    return "  ".join(part for part in parts if part) + "\n"
+
+
+def _words(row: Unread) -> list[str]:
+    mentions = "1 mention" if row.mentions == 1 else f"{row.mentions} mentions"
+    words = {
+        mentions: row.mentions > 0,
+        f"{row.unread} unread": row.unread > 0,
+        "muted": row.level == "nothing",
+        "every message": row.level == "all",
+        "favourite": row.is_favourite,
+    }
+    return [word for word, is_so in words.items() if is_so]
