@@ -34,6 +34,7 @@ from parlour.config import Settings
 from parlour.core.addresses import AddressBuckets, AddressCounts
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
+from parlour.core.mail_server_address import parse_mail_server
 from parlour.core.relay_address import without_secret
 from parlour.core.secret import SECRET_PATHS
 from parlour.core.store_address import without_password
@@ -124,6 +125,7 @@ class App:
             **context.hub.sizes(),
             **context.new_rooms.sizes(),
             **context.people.identities.sizes(),
+            **context.people.emails.sizes(),
             "shown_once": len(context.shown_once),
             "rooms_with_policy": len(context.policies.all()),
         }
@@ -181,6 +183,7 @@ async def start(
         if operator is not None:
             sockets.callback((await accept_on(operator, partial(plain, OPERATOR_ADDRESS))).close)
         await _keep_retention(settings, store, parts)
+        _send_mail(settings, app.context, parts)
         expiry = Expiry(store, app.context.people.identities, SystemClock())
         parts.callback(asyncio.get_running_loop().create_task(expiry.run()).cancel)
         parts.callback(asyncio.get_running_loop().create_task(app.erasing.run()).cancel)
@@ -196,6 +199,23 @@ async def _keep_retention(settings: Settings, store: Store, parts: AsyncExitStac
     else:
         with suppress(Refusal):  # a full disk: the next start does it
             await store.run(forget(Retention.NAME))
+
+
+def _send_mail(settings: Settings, context: Context, parts: AsyncExitStack) -> None:
+    """Begin to send what is in the outbox, where there is a mail server. Raises StoreError."""
+    if settings.mail is None or settings.mail_from is None or settings.public_url is None:
+        return
+    from parlour.work.mailing import From, Mailing  # here: their libraries are for those who use them
+    from parlour.work.smtp import Smtp
+
+    server = parse_mail_server(settings.mail)
+    try:
+        post = Smtp(server, urlsplit(settings.public_url).hostname or "localhost")
+    except OSError as error:  # ssl.SSLError is one
+        raise StoreError(f"The certificates for the mail server cannot be read: {error}.") from error
+    people, sender = context.people, From.read(settings.mail_from)
+    mailing = Mailing(context.store, SystemClock(), people.mails, people.emails, post, settings.public_url, sender)
+    parts.callback(asyncio.get_running_loop().create_task(mailing.run()).cancel)
 
 
 def _make_relay(settings: Settings) -> Relay:
@@ -258,7 +278,7 @@ def _build(
     policies = Policies(settings.access)
     door = Door(hub, policies)
     registrations = RegistrationRates(limits) if settings.rate_limits else None
-    people = people_of(store, clock, ids, policies, passwords, registrations)
+    people = people_of(store, clock, ids, policies, passwords, registrations, has_mail=settings.mail is not None)
     tickets = Tickets(store, clock, ids, people.identities)
     erasing = Erasing(store, people.deletions)
     listeners_of_log = [people.identities.changed, erasing.changed]

@@ -22,6 +22,8 @@ from parlour.config_kinds import (
     choice,
     integer,
     items,
+    mail_from_kind,
+    mail_kind,
     number,
     parse_host,
     parse_origin,
@@ -144,6 +146,17 @@ class Settings:
         "notify",
         "How servers with one PostgreSQL database tell each other at once what is new: through the database, or through"
         " NATS servers. Files for NATS are named at the end of the address: `?creds=FILE&ca=FILE&cert=FILE&key=FILE`.",
+    )
+    mail: str | None = _row(
+        mail_kind,
+        None,
+        "The mail server that mail is handed to, for new passwords, invitations and notices; needs `mail-from` and"
+        " `public-url`. `smtps://` is TLS, `smtp://` becomes it (STARTTLS) or sends nothing, but to this machine or"
+        " with `?starttls=off`; `?ca=FILE` names certificates of your own. Its password belongs in the environment or"
+        " in a file.",
+    )
+    mail_from: str | None = _row(
+        mail_from_kind, None, "Who that mail is from: `Example Chat <chat@example.org>`, or the address alone."
     )
     retention_days: int = _row(
         integer(0, 36500), 0, "Messages older than this are removed; 0 keeps them for ever.", "days"
@@ -321,6 +334,10 @@ def _check_together(settings: Settings, sources: Mapping[str, str]) -> None:
             f"{sources['processes']}: {settings.processes} processes need a PostgreSQL database (--store"
             f" postgresql://…); store = {settings.store} belongs to one process."
         )
+    if settings.mail is not None:
+        for name in ("mail_from", "public_url"):
+            if getattr(settings, name) is None:
+                raise ConfigError(f"{sources['mail']}: mail needs --{name.replace('_', '-')} too: see docs/mail.md.")
     if settings.relay != "notify" and settings.store in ("sqlite", "memory"):
         raise ConfigError(f"{sources['relay']}: one server alone needs no relay: it is for --store postgresql://….")
     try:

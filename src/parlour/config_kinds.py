@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from parlour.core.base_path import base_path
+from parlour.core.mail_server_address import parse_mail_server, without_mail_password
 from parlour.core.relay_address import parse_relay_address, without_secret
 from parlour.core.store_address import is_store_address, unknown_key, without_password
 
@@ -83,6 +84,36 @@ def parse_relay(value: str) -> str:
 
 
 relay_kind = Kind("notify|URL", "notify, nats://HOST or tls://HOST", parse_relay, hide=without_secret)
+
+
+def parse_mail(value: str) -> str:
+    """The address of a mail server."""
+    parse_mail_server(value)
+    return value
+
+
+mail_kind = Kind("URL", "smtp://USER:PASSWORD@HOST:PORT or smtps://…", parse_mail, hide=without_mail_password)
+
+
+def parse_mail_from(value: str) -> str:
+    """Who mail is from: `Example Chat <chat@example.org>`, or the address alone."""
+    from email.errors import HeaderParseError  # here: other commands start faster without
+    from email.headerregistry import Address
+    from email.utils import parseaddr
+
+    if not value.isprintable():
+        raise ValueError
+    name, address = parseaddr(value)
+    if not address or len(value) > 320:
+        raise ValueError
+    try:
+        Address(name, addr_spec=address)
+    except (ValueError, HeaderParseError) as error:
+        raise ValueError from error
+    return value
+
+
+mail_from_kind = Kind("ADDRESS", "an e-mail address such as chat@example.org", parse_mail_from)
 
 
 def path(what: str) -> Kind:

@@ -22,6 +22,7 @@ from parlour.schema.commands import Op
 from tests.people.server import Town
 from tests.people.typed import Typed
 from tests.support.server import ServerProcess
+from tests.support.smtp import MailServer, mail_server, with_mail
 from tests.support.table import TABLE, name
 from tests.support.timeout import TIMEOUT_S
 
@@ -90,6 +91,15 @@ MARKS = {
     "POST /api/v1/invitations": '"uses_left":10',
     "DELETE /api/v1/invitations/{id}": "HTTP/1.1 204 ",
     "POST /api/v1/accounts/{name}/reset": "/reset/",
+    "GET /api/v1/me/email": '"waiting":',
+    "PUT /api/v1/me/email": '"waiting":"alice@example.org"',
+    "DELETE /api/v1/me/email": "HTTP/1.1 204 ",
+    "POST /api/v1/password/forgotten": "HTTP/1.1 202 ",
+    "GET /api/v1/mail": '"waiting":',
+    "GET /reset": "curl -d who=NAME http",
+    "POST /reset": "a link is on its way there",
+    "GET /account/email/{code}": "@example.org yours?",
+    "POST /account/email/{code}": "Location: /account#email\n",
     "GET /login": "<h1>Sign in</h1>",
     "POST /login": "Location: /\n",
     "POST /logout": "Location: /\n",
@@ -154,15 +164,27 @@ def curl(arguments: str, stop_at: str = "") -> str:
 
 
 @pytest.fixture(scope="module")
+def mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
+    with mail_server(tmp_path_factory.mktemp("mail")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, mail: MailServer) -> Iterator[ServerProcess]:
+    with with_mail(ServerProcess(tmp_path_factory.mktemp("api") / "data"), mail.port) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def url(server: ServerProcess) -> str:
     curl(f"-d 'message 1' '{server.url}/{LOBBY}?name=curl'")
     return server.url
 
 
 @pytest.fixture(scope="module")
-def typed(server: ServerProcess) -> Iterator[Typed]:
+def typed(server: ServerProcess, mail: MailServer) -> Iterator[Typed]:
     town = Town(server)
-    yield Typed(town)
+    yield Typed(town, mail)
     town.close()
 
 

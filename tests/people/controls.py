@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.people.control import Control
+from tests.people.controls_mail import MAIL_CONTROLS
 from tests.people.factor_controls import FACTOR_CONTROLS
 
 T = "tests/people/"
@@ -490,4 +491,5 @@ CONTROLS = (
         f"{STORED}test_only_its_owner_can_read_the_file",
     ),
     *FACTOR_CONTROLS,
+    *MAIL_CONTROLS,
 )

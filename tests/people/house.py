@@ -41,10 +41,11 @@ class House:
 
     def __post_init__(self) -> None:
         self.policies = Policies(self.access)
-        people = people_of(self.store, self.clock, self.ids, self.policies, self.passwords, self.rates)
+        people = people_of(self.store, self.clock, self.ids, self.policies, self.passwords, self.rates, has_mail=True)
         self.identities, self.sign_ins, self.invitations = people.identities, people.sign_ins, people.invitations
         self.accounts, self.settings, self.deletions = people.accounts, people.settings, people.deletions
         self.factors = people.factors
+        self.mails, self.emails = people.mails, people.emails
         log = ServerLog([self.identities.changed, self.log.append], self.settings.changed)
         self.store.on_commit(log.committed)
 

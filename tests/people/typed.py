@@ -11,6 +11,7 @@ import httpx
 from tests.people.house import PASSWORD
 from tests.people.phones import code_of
 from tests.people.server import Town
+from tests.support.smtp import MailServer
 
 SECRET = "GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c"  # noqa: S105
 """At the end of every link that the pages show."""
@@ -19,8 +20,10 @@ SECRET = "GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c"  # noqa: S105
 class Typed:
     """What somebody types who has read a page: `alice` is an owner, `bob` a member."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: Town, mail: MailServer | None = None) -> None:
+        """`mail` is where the server of the town sends mail."""
         self._town = town
+        self._mail = mail
         self._numbers = itertools.count(1)
         self._alice = town.join("alice", "owner")
         town.join("bob")
@@ -41,6 +44,8 @@ class Typed:
             self._bob_is_in(typed.split("/")[-3])
         if typed.endswith("/api/v1/join"):
             return typed.replace(SECRET, self._link_into_a_room())
+        if "/account/email/" in typed:
+            return typed.replace(SECRET, self._verification())
         if SECRET in typed and "/reset/" not in typed and "/password" not in typed:
             typed = typed.replace("bob", f"bob{next(self._numbers)}")  # who makes an account has none
             typed = typed.replace(SECRET, self._town.invitation().rpartition("/")[2])
@@ -80,6 +85,12 @@ class Typed:
         half = re.search('name="half" value="([^"]+)"', page)
         assert half is not None, page
         return shown.replace("MTc2…", half[1]).replace("123456", made.json()["recovery_codes"][0])
+
+    def _verification(self) -> str:
+        assert self._mail is not None
+        address = f"alice{next(self._numbers)}@example.org"
+        assert self._alice.put("/api/v1/me/email", json={"email": address}).status_code == 202
+        return self._mail.next(address).link.rpartition("/")[2]
 
     def _reset(self) -> str:
         made = self._town.operator("POST", "/api/v1/accounts/bob/reset")

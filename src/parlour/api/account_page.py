@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import cast
 
 from parlour.api.accounts import AccountsResource
-from parlour.api.forms import Form, checked, errors_of, form_fields, kept_messages, page, see_other
+from parlour.api.forms import PASSWORD_AGAIN, Form, checked, errors_of, form_fields, kept_messages, page, see_other
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.parameters import OnlyJson, Parameters
+from parlour.api.password_again import CODE_AGAIN, ask_password, with_password
 from parlour.api.people import own_account, own_or_bot, shown_time
 from parlour.api.shown_once import NewSecret
 from parlour.api.sign_ins import DISK, no_session, renewed_fields, require_safe_line
@@ -42,6 +43,9 @@ _FIELDS = (
     "password",
     "current",
     "messages",
+    "email",
+    PASSWORD_AGAIN,
+    CODE_AGAIN,
 )
 
 _TAGS = """
@@ -103,6 +107,8 @@ class AccountPage(AccountsResource):
                 "bad_parameter",
                 "bad_credentials",
                 "rate_limited",
+                "bad_email",
+                "reauthentication_required",
             ),
             *DISK,
         ),
@@ -113,6 +119,10 @@ class AccountPage(AccountsResource):
         own_account(request)
         form = form_fields(request, *_FIELDS)
         try:
+            renewed = await with_password(self.context.people, request, form)
+        except Refusal as refusal:
+            return ask_password(request, "/account", form, refusal)
+        try:
             if form["do"] == "delete":
                 return await self._delete(request, form)
             if form["do"] == "token":
@@ -120,8 +130,11 @@ class AccountPage(AccountsResource):
                 way = self.context.shown_once.lead_to(request, "/account", made, ())
                 return await self._page(request, made=made) if way is None else way
             done, fields = await self._do(request, form)
+            fields = (*renewed, *fields)
         except Refusal as refusal:
-            return await self._page(request, refusal=refusal, form=form)
+            if refusal.code == "reauthentication_required":
+                return ask_password(request, "/account", form, refusal)
+            return await self._page(request, refusal=refusal, form=form, fields=renewed)
         return await self._page(request, done=done, fields=fields, made_bot=form["bot"] if form["do"] == "bot" else "")
 
     async def _make_token(self, request: Request, form: dict[str, str]) -> NewSecret:
@@ -148,6 +161,12 @@ class AccountPage(AccountsResource):
         if form["do"] == "others":
             await people.sign_ins.end_others(actor)
             return "You are signed out everywhere else.", ()
+        if form["do"] == "email":
+            address = await people.emails.ask(actor, form["email"])
+            return f"A link is on its way to {address}.", ()
+        if form["do"] == "no_email":
+            await people.emails.remove(actor)
+            return "Your account has no e-mail address.", ()
         if form["do"] == "password":
             require_safe_line(request)
             secret = await people.accounts.change_password(actor, form["old"], form["password"])
@@ -234,11 +253,13 @@ class AccountPage(AccountsResource):
             all_bots=all_bots,
             made_bot=getattr(people.identities.named(made_bot), "name", ""),
             tokens=[row for row in shown if row["kind"] == "token"],
+            has_mail=people.mails.is_on,
+            email=await people.emails.of(account),
             sessions=[row for row in shown if row["kind"] == "session"],
         )
 
 
-_FIELDS_OF = {"profile": _PROFILE, "token": ("label", "scopes", "room"), "password": ("password",)}
+_FIELDS_OF = {"profile": _PROFILE, "token": ("label", "scopes", "room"), "password": ("password",), "email": ("email",)}
 """By what a form does: its fields at which something can be wrong."""
 
 

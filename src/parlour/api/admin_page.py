@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from parlour.api.emails import mail_info
 from parlour.api.forms import (
     PASSWORD_AGAIN,
     Form,
@@ -25,6 +26,7 @@ from parlour.api.server_settings import setting_rows
 from parlour.api.shown_once import NewSecret
 from parlour.api.sign_ins import DISK
 from parlour.core.accounts import ROLE_MEANINGS, ROLES, Account, Role
+from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.server_settings import SERVER_SETTINGS
 from parlour.http.fields import Fields
@@ -43,6 +45,7 @@ _FIELDS = (
     "messages",
     "find",
     "find_room",
+    "email",
     *_SETTINGS,
     PASSWORD_AGAIN,
     CODE_AGAIN,
@@ -77,7 +80,15 @@ class AdminPage(Resource):
         right="administer",
         body=Form,
         refusals=(
-            *("bad_form", "unsupported_media_type", "forbidden", "not_found", "bad_parameter", "read_only"),
+            *(
+                "bad_form",
+                "unsupported_media_type",
+                "forbidden",
+                "not_found",
+                "bad_parameter",
+                "read_only",
+                "bad_email",
+            ),
             *("reauthentication_required", *DISK),
         ),
         example="-u alice -d do=invite -d uses=1 -d days=7 -d role=member {url}/admin",
@@ -111,6 +122,11 @@ class AdminPage(Resource):
         if form["do"] == "settings":
             await people.settings.change(actor, {name: form[name] for name in _SETTINGS if form[name]})
             return "Saved. It is in force.", None
+        if form["do"] == "invite" and form["email"]:
+            await people.invitations.send(actor, _role(form), number_field(form, "days"), form["email"])
+            return "The invitation is on its way by mail.", None
+        if form["do"] in ("mail_again", "mail_test"):
+            return await self._mail(actor, form["do"]), None
         if form["do"] == "invite":
             made = await people.invitations.make(
                 actor, _role(form), number_field(form, "uses"), number_field(form, "days")
@@ -141,6 +157,16 @@ class AdminPage(Resource):
             return f"The account of {account.display} is deleted.", None
         raise Refusal("bad_form", "The page has no such form.", field="do")
 
+    async def _mail(self, actor: Actor, do: str) -> str:
+        """Send again what was given up, or a mail to whoever asks: the sentence that says so."""
+        people = self.context.people
+        people.mails.require()
+        if do == "mail_again":
+            again = await people.mails.repeat_failed()
+            return f"{again} {'mail is' if again == 1 else 'mails are'} sent again."
+        await people.emails.send_test(actor)
+        return "A test mail is on its way to your e-mail address."
+
     async def _page(
         self,
         request: Request,
@@ -167,6 +193,7 @@ class AdminPage(Resource):
             for row in await people.invitations.all(request.actor)
         ]
         account = own_account(request)
+        mail = await people.mails.state() if people.mails.is_on else None
         shown, found = people_shown(people.identities.accounts(), find)
         rooms = governed_rooms(self.context, find_room)
         return page(
@@ -197,6 +224,8 @@ class AdminPage(Resource):
             me=account.id,
             deletion=people.deletions.rule(),
             role_meanings=ROLE_MEANINGS,
+            mail=None if mail is None else mail_info(people, mail),
+            mail_since="" if mail is None else shown_time(mail.waiting.oldest_ms or 0, zone_of(request.actor)),
             is_closed=people.settings.now.registration == "closed",
             roles=[role for role in ROLES if role != "owner" or account.role == "owner"],
         )
@@ -213,7 +242,7 @@ def _errors(refusal: Refusal, do: str) -> dict[str, str]:
     """What the page shows of a refusal: at the field of the form that was sent, or above all of them."""
     if do == "own" and refusal.field == "name":
         return {"owner": refusal.detail}
-    return errors_of(refusal, *(("uses", "days") if do == "invite" else ()))
+    return errors_of(refusal, *(("uses", "days", "email") if do == "invite" else ()))
 
 
 def _role(form: dict[str, str]) -> Role:

@@ -14,6 +14,7 @@ from parlour.api.parameters import TEXT, OnlyJson
 from parlour.api.people import invitation_info, named_account
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK, JSON_BODY
+from parlour.core.errors import Refusal
 from parlour.http.request import OPERATOR_ADDRESS, Request
 from parlour.http.response import JSON, Response
 from parlour.schema.json_line import encode
@@ -69,17 +70,22 @@ class InvitationsResource(Resource):
         "Invite somebody",
         id="invite",
         help="Gives a link by which `uses` people can make an account with this role. It is shown this once. One for "
-        "an owner works once, for an hour.",
+        "an owner works once, for an hour. With an `email` it is sent there instead, for one.",
         right="administer",
         parameters=OnlyJson,
         body=InvitationBody,
         answers=(Success(201, "The invitation, with its link.", InvitationInfo),),
-        refusals=(*JSON_BODY, "forbidden", "reauthentication_required", *DISK),
+        refusals=(*JSON_BODY, "bad_email", "forbidden", "not_found", "reauthentication_required", *DISK),
         example="-u alice --json '{\"uses\":10}' {url}/api/v1/invitations",
     )
     async def make(self, request: Request, _: OnlyJson) -> Response:
         """A new link."""
         body, invitations = read_json(request, InvitationBody), self.context.people.invitations
+        if body.email is not None:
+            if body.uses != 1:
+                raise Refusal("bad_parameter", "An invitation that is sent by mail is for one person.", field="uses")
+            sent = await invitations.send(request.actor, body.role, body.days, body.email)
+            return Response(201, encode(invitation_info(sent)), JSON)
         if body.role == "owner":
             made = await invitations.for_owner(request.actor)
         else:

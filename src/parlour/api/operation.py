@@ -31,6 +31,7 @@ _TAGS = {
     **dict.fromkeys(("me", "bots", "password"), "accounts"),
     "factors": "sign-ins",
     "settings": "server",
+    "mail": "server",
     "join": "members",
 }
 """The groups of the OpenAPI document, by a part of the path."""

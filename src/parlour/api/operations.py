@@ -10,6 +10,8 @@ from parlour.api.accounts import AccountsResource
 from parlour.api.admin_page import AdminPage
 from parlour.api.assets import AssetsResource
 from parlour.api.context import Context
+from parlour.api.email_pages import EmailPages
+from parlour.api.emails import EmailsResource
 from parlour.api.events import EventsResource
 from parlour.api.factors import FactorsResource
 from parlour.api.factors_page import FactorsPage
@@ -49,12 +51,14 @@ RESOURCES: tuple[type[Resource], ...] = (
     AccountsResource,
     FactorsResource,
     InboxResource,
+    EmailsResource,
     InvitationsResource,
     GovernedRoomsResource,
     ServerResource,
     ServerSettingsResource,
     FrontResource,
     SignInPages,
+    EmailPages,
     AccountPage,
     FactorsPage,
     AdminPage,

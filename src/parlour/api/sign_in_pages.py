@@ -240,6 +240,7 @@ class SignInPages(Resource):
             next=next_,
             is_open=is_open,
             is_reset=is_reset,
+            has_mail=self.context.people.mails.is_on,
         )
 
     def _register(self, request: Request, form: dict[str, str], refusal: Refusal | None = None) -> Response:

@@ -9,6 +9,7 @@ from parlour.chat.account_steps import account_now, free_look, keep_an_owner, se
 from parlour.chat.guests import SYSTEM
 from parlour.chat.identities import Identities
 from parlour.chat.invitations import FIRST_OWNER, LINK_GONE, Invitations, use_invitation
+from parlour.chat.mails import Mails
 from parlour.chat.members import come_in
 from parlour.chat.passwords import Passwords
 from parlour.chat.policies import Policies
@@ -27,7 +28,7 @@ from parlour.chat.tables.accounts import (
     SET_ROLE,
     SET_STATE,
 )
-from parlour.chat.tables.invitations import END_ALL_BY, END_ALL_FOR_ACCOUNTS_BY
+from parlour.chat.tables.invitations import END_ALL_BY, END_ALL_FOR_ACCOUNTS_BY, END_RESETS_OF
 from parlour.chat.tables.server_settings import SETTING, SettingRow
 from parlour.chat.tables.sign_ins import END_SESSIONS_BUT, END_SIGN_INS_OF
 from parlour.chat.transactions import FindLog, Transaction
@@ -65,9 +66,11 @@ class Accounts:
         invitations: Invitations,
         passwords: Passwords,
         rates: RegistrationRates | None,
+        mails: Mails,
     ) -> None:
         """`rates` limits those who make accounts without an invitation; None limits nobody."""
         self._rates = rates
+        self._mails = mails
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -168,21 +171,22 @@ class Accounts:
         """
         account, change = self._policies.own_account(actor), change.checked()
         self._require_unlike(change.name or account.name, change.display or account.name, account.id)
-        before = hashed = None
         if password is not None:
             check_password(password.new, change.name or account.name, change.display or account.display)
             address = actor.address or ""
             before = await self._identities.password_is(account, password.old, account.name, address, actor.sign_in)
             hashed = await self._passwords.hash(password.new, address)
-            if password.secret is not None:
-                return await self._store.run(self._change(actor, account.id, change, before, hashed, password.secret))
-        return await self._store.run(change_account(actor, account.id, change, before, hashed))
+            changed = await self._store.run(self._change(actor, account.id, change, before, hashed, password.secret))
+            self._mails.on_new()
+            return changed
+        return await self._store.run(change_account(actor, account.id, change))
 
     def _change(
-        self, actor: Actor, id_: str, change: ProfileChange, before: str, hashed: str, secret: str
+        self, actor: Actor, id_: str, change: ProfileChange, before: str, hashed: str, secret: str | None
     ) -> Transaction[Account]:
         account = yield from change_account(actor, id_, change, before, hashed)
-        if actor.sign_in is not None:
+        yield from self._mails.notice(account.id, "password", {"name": account.name})
+        if actor.sign_in is not None and secret is not None:
             yield from renew(account, actor.sign_in, secret, self._clock.now_ms())
         return account
 
@@ -211,11 +215,16 @@ class Accounts:
             raise Refusal("link_gone", LINK_GONE)
         check_password(new, account.name, account.display)
         hashed = await self._passwords.hash(new, address)
-        return await self._store.run(self._reset(digest(secret), account.id, hashed))
+        changed = await self._store.run(self._reset(digest(secret), account.id, hashed))
+        self._mails.on_new()
+        return changed
 
     def _reset(self, invitation: str, id_: str, hashed: str) -> Transaction[Account]:
         yield from use_invitation(invitation, self._clock.now_ms(), SYSTEM)
-        return (yield from set_password(OPERATOR, id_, hashed, ""))
+        yield from end_invitations(SYSTEM, END_RESETS_OF(id_))
+        account = yield from set_password(OPERATOR, id_, hashed, "")
+        yield from self._mails.notice(id_, "password", {"name": account.name})
+        return account
 
     async def set_role(self, actor: Actor, account: Account, role: Role) -> Account:
         """Give an account another role; its sessions end. Raises Refusal("forbidden"), also for the last owner."""

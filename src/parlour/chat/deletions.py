@@ -25,8 +25,10 @@ from parlour.chat.tables.accounts import (
     PASSWORD_OF,
 )
 from parlour.chat.tables.deletions import ADD_DELETION, DELETIONS, END_DELETION, MOVE_DELETION, Deletion
+from parlour.chat.tables.emails import DROP_EMAIL, END_EMAIL_LINKS_OF
 from parlour.chat.tables.inbox import DROP_INBOX_SETTINGS, DROP_MENTIONS_OF, DROP_MY_ROOMS
 from parlour.chat.tables.invitations import END_INVITATIONS_OF
+from parlour.chat.tables.mails import END_MAILS_OF
 from parlour.chat.tables.sign_ins import END_SIGN_INS_OF
 from parlour.chat.transactions import Append, DropBefore, Erase, Erased, FindLog, Redact, Transaction
 from parlour.core.accounts import DELETED_NAME, Account, DeletionRule, KeptMessages, erased_name, skeleton
@@ -135,6 +137,9 @@ def _end(author: Author, account: Account, messages: KeptMessages) -> Transactio
     yield END_SIGN_INS_OF(account.id)
     yield from forget_factors(account.id)
     yield from end_invitations(author, END_INVITATIONS_OF(account.id))
+    yield DROP_EMAIL(account.id)
+    yield END_EMAIL_LINKS_OF(account.id)
+    yield END_MAILS_OF(account.id)
     yield ADD_FORMER_NAME(account.name, skeleton(account.name), account.id)
     yield ADD_FORMER_NAME(erased_name(account.id), skeleton(account.display), account.id)  # how it was shown
     yield CLEAR_ACCOUNT(account.id, erased_name(account.id), DELETED_NAME)

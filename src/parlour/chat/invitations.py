@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from parlour.chat.guests import author_of
 from parlour.chat.identities import DAY_MS, Identities
+from parlour.chat.mails import Mails
 from parlour.chat.members import come_in, require_open_to_new_members
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
@@ -27,6 +28,7 @@ from parlour.chat.tables.invitations import (
 from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import MAX_INVITATION_DAYS, MAX_INVITATION_USES, Account, Role
 from parlour.core.actor import Actor
+from parlour.core.email_address import EmailAddress, email_address
 from parlour.core.errors import Refusal
 from parlour.core.event import Author, Log
 from parlour.core.names import room_name
@@ -61,8 +63,11 @@ class FirstOwner(NamedTuple):
 class Invitations:
     """Makes, lists and ends invitations."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, policies: Policies, identities: Identities) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, ids: Ids, policies: Policies, identities: Identities, mails: Mails
+    ) -> None:
         self._identities = identities
+        self._mails = mails
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -100,6 +105,32 @@ class Invitations:
             raise Refusal("bad_parameter", f"An invitation lasts 1 to {MAX_INVITATION_DAYS} days.", field="days")
         rule = None if room is None else self._policies.rule(actor, "moderate")
         return await self._store.run(self._make(actor, role, None, uses, days * DAY_MS, room, rule))
+
+    async def send(self, actor: Actor, role: Role, days: int, email: str) -> Invitation:
+        """Send somebody a link by which they make an account with a role; nobody is shown it.
+
+        Raises Refusal("bad_email"), ("not_found") without a mail server, and as `make`; ("forbidden") for an owner.
+        """
+        self._mails.require()
+        self._policies.require(actor, "administer", None)
+        if role == "owner":
+            raise Refusal("forbidden", "The link that makes an owner is handed over, and not sent by mail.")
+        if role == "admin":
+            self._identities.require_recent(actor)
+        wanted = email_address(email)
+        if not 1 <= days <= MAX_INVITATION_DAYS:
+            raise Refusal("bad_parameter", f"An invitation lasts 1 to {MAX_INVITATION_DAYS} days.", field="days")
+        sent = await self._store.run(self._send(actor, role, days, wanted))
+        self._mails.on_new()
+        return sent
+
+    def _send(self, actor: Actor, role: Role, days: int, address: EmailAddress) -> Transaction[Invitation]:
+        id_ = self._mails.new_id()
+        made = yield from self._make(actor, role, None, 1, days * DAY_MS, secret=self._mails.secret_of(id_))
+        by_whom = "Somebody who runs it" if actor.account is None else actor.account.display
+        details = {"by": by_whom, "days": "a day" if days == 1 else f"{days} days"}
+        yield from self._mails.put(id_, "invitation", None, address.address, details)
+        return made.invitation
 
     async def for_owner(self, actor: Actor) -> NewInvitation:
         """A link for an owner, of one use, that works for an hour; an earlier one ends. Raises Refusal."""
@@ -184,11 +215,12 @@ class Invitations:
         lasts_ms: int,
         room: str | None = None,
         rule: Rule | None = None,
+        secret: str | None = None,
     ) -> Transaction[NewInvitation]:
         yield from require_unchanged(actor)
         if room is not None and rule is not None:
             require_open_to_new_members((yield from allowed_policy(actor, room, rule)))
-        secret, id_, now_ms = self._ids.secret(), f"i_{self._ids.token()}", self._clock.now_ms()
+        secret, id_, now_ms = secret or self._ids.secret(), f"i_{self._ids.token()}", self._clock.now_ms()
         maker = None if actor.account is None else actor.account.id
         made = Invitation(id_, maker, account, role, uses, now_ms, now_ms + lasts_ms, room)
         yield ADD_INVITATION(digest(secret), id_, maker, account, role, uses, now_ms, made.expires_ms, room)

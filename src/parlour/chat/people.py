@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from parlour.chat.accounts import Accounts
 from parlour.chat.deletions import Deletions
+from parlour.chat.emails import Emails
 from parlour.chat.factors import Factors
 from parlour.chat.identities import Identities
 from parlour.chat.invitations import Invitations
+from parlour.chat.mails import Mails
 from parlour.chat.passwords import Passwords
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
@@ -28,6 +30,8 @@ class People(NamedTuple):
     settings: LiveSettings
     deletions: Deletions
     factors: Factors
+    mails: Mails
+    emails: Emails
 
 
 def people_of(
@@ -37,21 +41,26 @@ def people_of(
     policies: Policies,
     passwords: Passwords,
     rates: RegistrationRates | None = None,
+    *,
+    has_mail: bool = False,
 ) -> People:
     """The verbs of people over a store; `identities.load` and `settings.load` come before anybody asks.
 
-    `rates` limits those who make accounts without an invitation; None limits nobody.
+    `rates` limits those who make accounts without an invitation; None limits nobody. `has_mail` says that mail is sent.
     """
+    mails = Mails(store, clock, ids, is_on=has_mail)
     identities = Identities(store, clock, ids, passwords)
-    invitations = Invitations(store, clock, ids, policies, identities)
+    invitations = Invitations(store, clock, ids, policies, identities, mails)
     settings = LiveSettings(store, policies, identities)
     return People(
         passwords,
         identities,
-        SignIns(store, clock, ids, identities),
+        SignIns(store, clock, ids, identities, mails),
         invitations,
-        Accounts(store, clock, ids, policies, identities, invitations, passwords, rates),
+        Accounts(store, clock, ids, policies, identities, invitations, passwords, rates, mails),
         settings,
         Deletions(store, policies, identities, lambda: settings.now.deletion),
         Factors(store, clock, ids, policies, identities),
+        mails,
+        Emails(store, clock, ids, policies, identities, mails, limits=rates is not None),
     )

@@ -8,6 +8,7 @@ from parlour.chat.account_steps import account_now
 from parlour.chat.codes import Proof
 from parlour.chat.guests import author_of
 from parlour.chat.identities import DAY_MS, Identities, lifetime_ms
+from parlour.chat.mails import Mails
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.recheck import require_unchanged
 from parlour.chat.server_log import append_to_log, by
@@ -68,12 +69,13 @@ class NewSecret(NamedTuple):
 class SignIns:
     """Begins and ends sessions and tokens."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, identities: Identities) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: Ids, identities: Identities, mails: Mails) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._identities = identities
         self._halves = SignedValues(store.secret, "a password that was right")
+        self._mails = mails
 
     async def sign_in(
         self, name: str, password: str, user_agent: str, address: str, cookie: str | None = None, code: str = ""
@@ -104,7 +106,7 @@ class SignIns:
         now = self._identities.account(account.id)
         if now is not None and now.factors:
             return HalfSignIn(self._halves.sign(f"{account.id} {digest(hashed)}", self._clock.now_ms() + HALF_MS))
-        return await self.begin(account, user_agent, hashed)
+        return await self.begin(account, user_agent, hashed, is_new_device=device is None)
 
     async def second_step(
         self, half: HalfSignIn, code: str, user_agent: str, address: str, cookie: str | None = None
@@ -118,8 +120,13 @@ class SignIns:
         device = None if cookie is None else self._identities.devices.device_of(account.id, cookie)
         secret, row = self._new_session(account, user_agent)
         await self._identities.codes.carry_out(
-            account, code, address, device, lambda proof: _begin(account, row, secret, MAX_SESSIONS, hashed, proof)
+            account,
+            code,
+            address,
+            device,
+            lambda proof: self._begin(account, row, secret, hashed, proof, is_new_device=device is None),
         )
+        self._mails.on_new()
         return NewSignIn(row, account, secret)
 
     async def half_of(self, half: HalfSignIn) -> tuple[Account, str]:
@@ -130,15 +137,34 @@ class SignIns:
             raise Refusal("login_required", "This took too long: sign in again.")
         return account, now[0] or ""
 
-    async def begin(self, account: Account, user_agent: str, hashed: str | None = None) -> NewSignIn:
+    async def begin(
+        self, account: Account, user_agent: str, hashed: str | None = None, *, is_new_device: bool = False
+    ) -> NewSignIn:
         """Begin a session for somebody who has shown who they are, with a password that has this hash.
 
+        They are told of it by mail where `is_new_device`, which has never signed in with this account before.
         Raises Refusal("bad_credentials") if the account has been disabled, or has another password, meanwhile;
         ("code_required") if it has got a second factor.
         """
         secret, row = self._new_session(account, user_agent)
-        await self._store.run(_begin(account, row, secret, MAX_SESSIONS, hashed))
+        await self._store.run(self._begin(account, row, secret, hashed, None, is_new_device=is_new_device))
+        self._mails.on_new()
         return NewSignIn(row, account, secret)
+
+    def _begin(
+        self,
+        account: Account,
+        row: SignIn,
+        secret: str,
+        hashed: str | None,
+        proof: Proof | None,
+        *,
+        is_new_device: bool,
+    ) -> Transaction[None]:
+        yield from _begin(account, row, secret, MAX_SESSIONS, hashed, proof)
+        if is_new_device:
+            details = {"name": account.name, "device": row.label or "an unknown one"}
+            yield from self._mails.notice(account.id, "signed_in", details)
 
     def _new_session(self, account: Account, user_agent: str) -> tuple[str, SignIn]:
         secret, id_ = self._ids.secret(), f"s_{self._ids.token()}"

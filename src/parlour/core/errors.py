@@ -33,6 +33,7 @@ _TABLE = (
     ErrorKind("blank_text", 400, "The text is empty or blank"),
     ErrorKind("bad_key", 400, "The idempotency key must be 8 to 64 of A-Z a-z 0-9 _ -"),
     ErrorKind("bad_name", 400, "The display name is not acceptable"),
+    ErrorKind("bad_email", 400, "The e-mail address is not acceptable"),
     ErrorKind("bad_room_name", 400, "The room name is not acceptable"),
     ErrorKind("reserved_name", 400, "The server needs this name itself"),
     ErrorKind("bad_cursor", 400, "The cursor is malformed"),

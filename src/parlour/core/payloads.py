@@ -138,6 +138,17 @@ class InvitationChanged(Payload, frozen=True, gc=False):
     into: str | None = None
 
 
+class EmailChanged(Payload, frozen=True, gc=False):
+    """Something happened to the e-mail address of an account, which is in no log; in the log of the server.
+
+    `asked`: a link was sent to an address, `verified`: the account has it from here on, `removed`: it has none.
+    """
+
+    type: ClassVar[str] = "email"
+    what: Literal["asked", "verified", "removed"]
+    account: str
+
+
 class ServerChanged(Payload, frozen=True, gc=False):
     """A setting of the server has been changed; in its log."""
 
@@ -216,6 +227,7 @@ _PAYLOADS = (
     SignInChanged,
     FactorChanged,
     InvitationChanged,
+    EmailChanged,
     ServerChanged,
     AccountDeleted,
     ReadMoved,

@@ -12,7 +12,7 @@ TOKEN_PREFIX = "parlour_"  # noqa: S105 (no secret)
 SESSION_COOKIE = "parlour_session"
 """The end of the name of the cookie that a session is in."""
 
-SECRET_PATHS = ("/join/", "/reset/")
+SECRET_PATHS = ("/join/", "/reset/", "/account/email/")
 """After which a secret stands in an address."""
 
 _TOKEN = re.compile(rf"{TOKEN_PREFIX}([A-Za-z0-9_-]{{43}})([0-9a-z]{{7}})", re.ASCII)

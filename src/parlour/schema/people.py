@@ -19,6 +19,7 @@ from parlour.core.accounts import (
     Scope,
     State,
 )
+from parlour.schema.emails import Email
 from parlour.schema.fields import AccountName, DisplayName, Hue, Language, RoomName, Status, Time, TimeZone
 
 NewPassword = Annotated[
@@ -273,11 +274,15 @@ class TokenBody(_Body, frozen=True):
 
 
 class InvitationBody(_Body, frozen=True):
-    """A new invitation: the role that it gives, how many can use it, and for how many days."""
+    """A new invitation: the role that it gives, how many can use it, and for how many days.
+
+    With an `email` it is sent there, works once, and is in no answer.
+    """
 
     role: Role = "member"
     uses: Annotated[int, from_to(1, MAX_INVITATION_USES)] = 1
     days: Annotated[int, from_to(1, MAX_INVITATION_DAYS)] = 7
+    email: Email | None = None
 
 
 class BotBody(_Body, frozen=True):

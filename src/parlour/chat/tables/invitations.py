@@ -50,6 +50,10 @@ END_ALL_FOR_ACCOUNTS_BY = Statement(str, "DELETE FROM invitations WHERE maker = 
 """Those that make accounts or set passwords; what is left leads people with an account into a room."""
 INVITATION_BY_ID = Statement(Invitation, f"SELECT {_COLUMNS} FROM invitations WHERE id = ?1")
 END_OWNER_INVITATIONS = Statement(str, "DELETE FROM invitations WHERE role = 'owner' AND account IS NULL RETURNING id")
+RESETS_ASKED_FOR = Statement(
+    str, "SELECT id FROM invitations WHERE account = ?1 AND maker = ?1 AND made_ms > ?2 LIMIT 1"
+)
+"""Links for a new password that somebody has asked for by mail since then: nobody else makes one for themselves."""
 END_RESETS_OF = Statement(str, "DELETE FROM invitations WHERE account = ?1 RETURNING id")
 INVITATION_UNTIL = Statement(str, "SELECT id FROM invitations WHERE expires_ms <= ?1 LIMIT 1")
 """One that has expired by then, if there is any."""
