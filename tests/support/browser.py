@@ -51,6 +51,9 @@ _LINE_IS_DOWN = (
 IS_LINE = "(state) => document.getElementById('connection')?.dataset.state === state"
 """Whether the page says that its line is in a state. Functions are asked again in each frame, selectors less often."""
 
+_IS_ASKED = "document.querySelector('#join:popover-open') !== null"
+"""Whether the page asks for a name."""
+
 _running: list[Browser] = []
 """The running browser, if there is one: Playwright cannot run two in one thread."""
 
@@ -119,11 +122,27 @@ class Person:
         self.page.wait_for_function(IS_LINE, arg=state)
 
     def write(self, text: str, name: str | None = None) -> None:
-        """Write a message as with the keyboard, and send it with Enter."""
-        if name is not None:
-            self.page.fill("#name", name)
+        """Write a message as with the keyboard, and send it with Enter, under a name if it is to be another one.
+
+        A guest who is asked for a name before the first message, and has none, sends without one.
+        """
+        entry = self.page.locator(".bar button.me")
+        if name is not None and entry.count() and entry.get_attribute("title") not in (name, "Your name"):
+            self.call(name)
         self.page.fill("#message", text)
         self.page.press("#message", "Enter")
+        if self.page.evaluate(_IS_ASKED):
+            self._answer(name or "")
+
+    def call(self, name: str) -> None:
+        """Be called by another name from now on, by one's own entry in the bar."""
+        self.page.click(".bar .me")
+        self._answer(name)
+
+    def _answer(self, name: str) -> None:
+        self.page.fill("#name", name)
+        self.page.press("#name", "Enter")
+        self.page.wait_for_function(f"() => !({_IS_ASKED})")
 
     def see(self, *texts: str) -> None:
         """Wait until the messages in the log are these, in this order, each once."""

@@ -127,9 +127,9 @@ def test_letters_typed_at_a_message_go_into_the_composer(
     tab.evaluate("() => { document.getElementById('message').value = ''; document.getElementById('m1').focus(); }")
     tab.press(" ", "Shift", "F")
     assert tab.evaluate("() => document.getElementById('message').value") == "F"
-    tab.evaluate("() => { document.getElementById('name').focus(); }")
+    tab.evaluate("() => { document.getElementById('room').focus(); }")
     tab.press("M", "e")
-    assert tab.evaluate("() => document.getElementById('name').value") == "Me"
+    assert tab.evaluate("() => document.getElementById('room').value") == "Me"
 
 
 def test_keys_that_belong_to_others_are_left_alone(visit: Visit, say: Say, room: str) -> None:

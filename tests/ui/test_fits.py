@@ -111,7 +111,7 @@ def test_form_when_refused_fits_too(visit: Visit, room: str) -> None:
     person.page.fill("#message", "Let me in, " + "x" * 300)
     person.page.fill("#name", "admin")
     with person.page.expect_event("console"):  # the browser complains of the status
-        person.page.click("text=Send")
+        person.page.click(".send")
     person.complaints.clear()
     for width, height in SIZES:
         person.page.set_viewport_size({"width": width, "height": height})

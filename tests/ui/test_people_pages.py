@@ -138,7 +138,7 @@ def test_person_when_invited_makes_an_account_and_speaks_under_its_name(town: To
     person.write("hello as myself")
     page.wait_for_selector("#messages .message:has-text('hello as myself')")
     assert page.locator("#messages .name").last.text_content() == "Jonas W."
-    assert page.locator(".as").text_content() == "as Jonas W."
+    assert page.locator(".bar .me").get_attribute("title") == "Signed in as Jonas W."
 
 
 def test_form_without_scripts_when_its_session_has_ended_is_not_sent_as_a_guest(town: Town, browser: Browser) -> None:
@@ -148,11 +148,11 @@ def test_form_without_scripts_when_its_session_has_ended_is_not_sent_as_a_guest(
     with_no_scripts = Person(browser, base_url=town.url, java_script_enabled=False)
     _sign_in(with_no_scripts, "klara", "/plain")
     with_no_scripts.page.fill("#message", "as myself")
-    with_no_scripts.page.click("text=Send")
+    with_no_scripts.page.click(".send")
     with_no_scripts.page.wait_for_selector("#messages .message:has-text('as myself')")
     page.post("/account", data={"do": "others"})
     with_no_scripts.page.fill("#message", "for later")
-    with_no_scripts.page.click("text=Send")
+    with_no_scripts.page.click(".send")
     expect(with_no_scripts.page.locator("#refused")).to_contain_text("name of a member")
     assert with_no_scripts.page.locator("#message").input_value() == "for later"
     assert with_no_scripts.page.locator("#messages .name").all_text_contents() == ["Klara K."]

@@ -186,7 +186,7 @@ def test_page_that_came_without_a_place_to_write_gets_one_when_the_room_takes_me
     member.page.wait_for_selector("#composer")
     member.write("from bob")
     member.see("from bob")
-    assert member.page.locator(".as").text_content() == "as bob"
+    assert member.page.locator(".bar .me").get_attribute("title") == "Signed in as bob"
     guest.page.wait_for_selector("#composer")
     guest.write("from a guest", name="maya")
     member.see("from bob", "from a guest")

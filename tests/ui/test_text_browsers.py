@@ -103,9 +103,9 @@ def browse(browser: str, url: str, home: Path, *, types: str = "") -> Terminal:
     editor = home / "editor"
     editor.write_text(f"#!/bin/sh\nprintf %s '{types}' >\"$1\"\n")
     editor.chmod(0o755)
-    environment = {"LANG": "C.UTF-8", "TERM": "vt100", "HOME": str(home), "EDITOR": str(editor), "LINES": "60"}
+    environment = {"LANG": "C.UTF-8", "TERM": "vt100", "HOME": str(home), "EDITOR": str(editor), "LINES": "120"}
     options = ["-accept_all_cookies", f"-cfg={home}/lynx.cfg"] if browser == "lynx" else []
-    terminal = Terminal([browser, *options, url], environment, rows=60)
+    terminal = Terminal([browser, *options, url], environment, rows=120)
     if browser == "links":
         wait_for(terminal, "Welcome to links")
         terminal.type("\r")

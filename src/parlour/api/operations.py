@@ -9,6 +9,7 @@ from parlour.api.account_page import AccountPage
 from parlour.api.accounts import AccountsResource
 from parlour.api.admin_page import AdminPage
 from parlour.api.assets import AssetsResource
+from parlour.api.authors import AuthorsResource
 from parlour.api.context import Context
 from parlour.api.email_pages import EmailPages
 from parlour.api.emails import EmailsResource
@@ -44,6 +45,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     HistoryResource,
     EventsResource,
     RoomsResource,
+    AuthorsResource,
     MembersResource,
     StreamResource,
     SignInsResource,

@@ -87,10 +87,14 @@ class Posting:
         self._new_rooms = new_rooms
         self._newest = NewestPolicies(store, policies)
 
+    def author(self, actor: Actor, room: str, name: str | None) -> Author:
+        """Whom a message would be by, without sending one. Raises Refusal as a message under this name would."""
+        self._policies.require(actor, "post", room)
+        return self._guests.author(actor, name)
+
     def typing(self, actor: Actor, room: str, name: str | None) -> Author | None:
         """Who is typing, to be shown in a room; None when it has been shown often enough. Raises Refusal."""
-        self._policies.require(actor, "post", room)
-        author = self._guests.author(actor, name)
+        author = self.author(actor, room, name)
         rates, address = self._rates, actor.address
         if rates is None or address is None or rates.may_type(author, address, room, self._clock.monotonic()):
             return author

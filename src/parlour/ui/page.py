@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
@@ -69,13 +69,41 @@ CSP = (
 """The Content-Security-Policy of every page: our own files and sockets, the loader, no HTML made from strings."""
 
 
+SECTIONS = {"favourites": "Favourites", "rooms": "Rooms", "direct": "Direct"}
+"""The sections of the list at the side, in their order, with what people call them; one without a room is left out."""
+
+SectionName = Literal["favourites", "rooms", "direct"]
+
+
 class ListedRoom(NamedTuple):
-    """A room in the list at the side; `active_at` is the time of its newest event, None if it has none."""
+    """A room in the list at the side; `active_at` is the time of its newest event, None if it has none.
+
+    What it needs of the reader: `is_unread` makes it bold, `mentions` is the number of messages for them (mentions,
+    direct messages), `is_muted` makes it faint.
+    """
 
     room: str
     active_at: str | None
     title: str = ""
     is_private: bool = False
+    section: SectionName = "rooms"
+    is_unread: bool = False
+    mentions: int = 0
+    is_muted: bool = False
+
+    @property
+    def classes(self) -> str:
+        """The classes of its item."""
+        names = {"unread": self.is_unread, "counted": self.mentions > 0, "muted": self.is_muted}
+        return " ".join(name for name, is_so in names.items() if is_so)
+
+
+class Section(NamedTuple):
+    """A part of the list at the side."""
+
+    name: str
+    title: str
+    rooms: Sequence[ListedRoom]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +161,12 @@ class RoomPage:
         return self.policy.role_of(None if self.account is None else self.account.id)
 
     @property
+    def can_invite(self) -> bool:
+        """Whether who looks may add members, and make links into the room."""
+        is_admin = self.account is not None and self.account.has_role("admin")
+        return (is_admin or self.role in ("moderator", "owner")) and not self.policy.is_archived
+
+    @property
     def about(self) -> str:
         """What the script has to know of the room, as JSON; `static/about.js` goes on from there."""
         policy = self.policy
@@ -166,11 +200,16 @@ def render_room(page: RoomPage) -> Iterator[str]:
         prefix=page.prefix,
         path=f"{page.prefix}/{address}",
         address=f"{page.base_url}/{address}",
-        rooms=rooms,
+        sections=_sections(rooms),
         timeline=timeline(page.events, page.zone),
         typed="",
         place="" if page.newer is None or not page.events else f"?at={page.events[-1].seq}",
     )
+
+
+def _sections(rooms: Sequence[ListedRoom]) -> Sequence[Section]:
+    found = [Section(name, title, [each for each in rooms if each.section == name]) for name, title in SECTIONS.items()]
+    return [section for section in found if section.rooms]
 
 
 def render_error(

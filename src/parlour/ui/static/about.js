@@ -27,6 +27,13 @@ export function aboutOf(about, info) {
   return { ...about, title, topic, access, archived, readOnly, history, members, role };
 }
 
+/** Who looks, as the tables of actions have it (actions.js). */
+export function readerOf({ mine, account, about, trouble }) {
+  const { role, isAdmin } = about;
+  const moderates = isAdmin || role === "moderator" || role === "owner";
+  return { mine, account, role, isAdmin, moderates, mayWrite: mayWrite(about) && trouble !== "not_found" };
+}
+
 /** Whether the reader may write in the room. */
 export function mayWrite(about) {
   const isTaken = !about.archived && (!about.readOnly || about.isAdmin || ["moderator", "owner"].includes(about.role));

@@ -3,6 +3,7 @@
 const PAGE = 50;
 const ROOMS = 20;
 const TIMEOUT_MS = 15000;
+const CHECK_MS = 3000; // somebody waits for it
 const LONGEST_WAIT_MS = 300000; // whatever a proxy says
 
 /** What every path here begins with: where the server is below another one, such as `/chat`. */
@@ -12,6 +13,9 @@ export const roomPath = (room) => `${prefix()}/${encodeURIComponent(room)}`;
 
 /** The page of a room's settings and members. */
 export const settingsPath = (room) => `${prefix()}/rooms/${encodeURIComponent(room)}`;
+
+/** The page of one's own account. */
+export const accountPath = () => `${prefix()}/account`;
 
 /** The page with the list of rooms. */
 export const roomsPath = () => `${prefix()}/rooms`;
@@ -44,6 +48,19 @@ export async function activeRooms() {
   return rooms.filter(({ archived }) => !archived).map(({ room, active_at: at, title = "", access }) => ({
     room, at, title, isPrivate: access === "private",
   }));
+}
+
+/** Who one would write as under a name: {by}, or {refusal} of refusalOf where the name is not to be had; {} without an answer. */
+export async function authorAs(room, name) {
+  try {
+    const address = `${prefix()}/api/v1/rooms/${encodeURIComponent(room)}/author?${new URLSearchParams({ name })}`;
+    const response = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store", signal: AbortSignal.timeout(CHECK_MS) });
+    if (response.ok) return { by: await response.json() };
+    const refusal = await refusalOf(response);
+    return refusal.field === "name" ? { refusal } : {};
+  } catch {
+    return {};
+  }
 }
 
 /** Whether the account that this page was made for, if there is one, is still who asks; rejects without an answer. */

@@ -1,24 +1,27 @@
 // Brings the page to life: one state, what changes it, and what a change sets in motion.
 
-import { aboutOf } from "./about.js";
-import { describe, history, signInPath } from "./api.js";
+import { signInPath } from "./api.js";
+import { haveAtHand } from "./at_hand.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
-import { deleteMessage } from "./delete.js";
 import { renderHeading } from "./heading.js";
 import { Keep, newKey } from "./keep.js";
+import { History } from "./history.js";
 import { listenToKeys } from "./keys.js";
 import { askBeforeLeaving } from "./leave.js";
 import { Live } from "./live.js";
 import { lasting, passing } from "./memory.js";
-import { makePopover } from "./panel.js";
+import { Name } from "./name.js";
 import { showPast } from "./past.js";
 import { RoomList } from "./rooms.js";
+import { waitingIn } from "./outbox.js";
 import { Sender } from "./sender.js";
 import * as shapes from "./shapes.js";
-import { actionOf, hasOlder, reduce, waitingIn } from "./state.js";
+import { makeSheets } from "./sheets.js";
+import { actionOf, reduce } from "./state.js";
 import { Strip } from "./strip.js";
 import { correctAddresses, offerCopying } from "./terminal.js";
+import { Typing } from "./typing.js";
 import { View } from "./view.js";
 import { findPlace, keepPlace } from "./way.js";
 import { Writing } from "./writing.js";
@@ -32,14 +35,13 @@ function goLive() {
   const { room, limit, account } = document.body.dataset;
   let state = view.read({ mine: lasting.get("mine", shapes.ids) });
   let isRenderDue = false;
-  let isLoading = false;
 
   const dispatch = (action) => {
     const old = state;
     state = reduce(state, action);
     if (state === old) return;
     if (state.outbox !== old.outbox) keep.save(state.outbox);
-    if (state.refusedName !== old.refusedName) composer?.renderName(state.refusedName);
+    if (state.refusedName !== old.refusedName) name.render(state.refusedName);
     if (state.mine !== old.mine) lasting.set("mine", state.mine);
     if (state.messages !== old.messages) hear();
     if (state.about !== old.about) showAbout();
@@ -47,7 +49,7 @@ function goLive() {
     if (state.line !== old.line || state.trouble !== old.trouble) connection.render(state.line, state.trouble);
     showWaiting();
     if (state.gap && !old.gap) live.reconnect();
-    if (state.reset && !old.reset) startOver();
+    if (state.reset && !old.reset) past.startOver().then(() => live.reconnect());
     sender.pump(state);
     renderSoon();
   };
@@ -73,6 +75,8 @@ function goLive() {
     place: () => ({ room, epoch: state.epoch, lastSeq: state.lastSeq }),
     memory: passing,
     onItem: (item) => {
+      if (item.type === "typing") typing.heard(item.by);
+      if (item.type === "message") typing.done(item.by.id);
       const action = actionOf(item);
       if (action) dispatch(action);
     },
@@ -88,7 +92,7 @@ function goLive() {
     onFound: (items) => dispatch({ type: "found", items }),
     onTaken: () => dispatch({ type: "taken" }),
   });
-  const hasAccounts = document.querySelector(".you") !== null;
+  const hasAccounts = document.querySelector(".side .you") !== null;
   const strip = new Strip(hasAccounts ? signInPath(room) : null, {
     onRetry: () => {
       for (const { key, status } of state.outbox) if (status === "held") dispatch({ type: "retry", key });
@@ -111,60 +115,48 @@ function goLive() {
     else requestAnimationFrame(render);
   };
 
-  /** The log cannot be continued: show its newest page, and follow from there. */
-  const startOver = async () => {
-    try {
-      dispatch({ type: "history", ...(await history(room)) });
-      dispatch({ type: "about", about: aboutOf(state.about, await describe(room)) });
-    } catch {
-      // The next connection will say reset again.
-    }
-    live.reconnect();
-  };
-
-  const loadOlder = async () => {
-    if (isLoading || !hasOlder(state)) return;
-    isLoading = true;
-    try {
-      const page = await history(room, state.messages[0].seq);
-      if (page.epoch === state.epoch) dispatch({ type: "older", ...page });
-    } catch {
-      // The reader can ask again.
-    }
-    isLoading = false;
-  };
-
+  const past = new History(room, () => state, dispatch);
   const lookAround = () => {
     dispatch({ type: "attention", attentive: isLookedAt() && view.isAtEnd });
     view.renderPlace();
-    if (view.isNearStart && !view.isAtEnd) loadOlder();
+    if (view.isNearStart && !view.isAtEnd) past.loadOlder();
   };
 
+  const typing = new Typing({
+    isOwn: (id) => id === account || state.mine.includes(id),
+    send: () => name.isKnown && state.line === "live" && live.send({ op: "typing", ...(name.value ? { name: name.value } : {}) }),
+  });
   let composer = null;
-  const compose = (form) => new Composer(form, room, Number(limit), {
-    onSend: ({ text, name }) => {
-      dispatch({ type: "rename", name });
-      dispatch({ type: "compose", key: newKey(), text, name, at: Date.now() });
+  const name = new Name(room, document.getElementById("composer"), (called, id) => {
+    dispatch({ type: "rename", name: called });
+    if (id !== null) dispatch({ type: "named", id });
+  });
+  const compose = (form) => new Composer(form, room, Number(limit), name, {
+    onSend: (message) => {
+      dispatch({ type: "rename", name: message.name });
+      dispatch({ type: "compose", key: newKey(), ...message, at: Date.now() });
+      typing.sent();
       view.render(state);
       view.toEnd();
     },
-    onName: (name) => dispatch({ type: "rename", name }),
+    onText: (text) => typing.wrote(text),
     onDraft: () => showWaiting(),
   });
   const writing = new Writing((form) => {
     composer = compose(form);
   });
 
+  const page = haveAtHand(view, room, () => state, (lines) => composer?.quote(lines));
+
   hear();
   view.render(state);
   view.announce();
   view.listen({
     onPlace: lookAround,
-    onOlder: loadOlder,
-    onDelete: (form, seq) => deleteMessage(form, room, seq),
+    onOlder: () => past.loadOlder(),
     onAct: (act, key) => {
       if (act === "edit") composer.takeBack(state.outbox.find((item) => item.key === key).text);
-      dispatch(act === "retry" ? { type: "retry", key, name: composer.name } : { type: "discard", key });
+      dispatch(act === "retry" ? { type: "retry", key, name: name.value } : { type: "discard", key });
     },
   });
   listenToKeys({
@@ -190,7 +182,7 @@ function isLookedAt() {
 }
 
 document.documentElement.classList.add("scripted");
-makePopover();
+makeSheets();
 const roomList = new RoomList();
 roomList.start();
 correctAddresses();

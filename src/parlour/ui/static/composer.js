@@ -1,7 +1,8 @@
 // The form as a composer: Enter sends, and what was typed outlives the tab.
 
 import { Draft } from "./draft.js";
-import { NameField } from "./name.js";
+import { iconNode } from "./marks.js";
+import { element } from "./message.js";
 
 const COUNT_FROM = 0.9; // of the limit
 
@@ -17,20 +18,23 @@ export class Composer {
   #enterSends = !window.matchMedia("(hover: none) and (pointer: coarse)").matches;
 
   /**
-   * Take over the form of a room, for texts of `limit` bytes: `onSend({text, name})` gets what is written,
-   * `onName(name)` every other name, `onDraft()` is told that `isUnkept` may have changed.
+   * Take over the form of a room, for texts of `limit` bytes: `onSend({text, name})` gets what is written, once there is
+   * a name (name.js), `onText(text)` what stands there while it is written, `onDraft()` is told that `isUnkept` may have
+   * changed.
    */
-  constructor(form, room, limit, { onSend, onName, onDraft }) {
+  constructor(form, room, limit, name, { onSend, onText = () => {}, onDraft }) {
     this.#form = form;
     form.noValidate = true; // nothing to send is no mistake
     this.#text = form.elements.namedItem("message");
-    this.#name = new NameField(form, onName);
+    this.#name = name;
+    name.adopt(form);
     this.#hint = form.querySelector("#hint");
     this.#limit = limit;
     this.#draft = new Draft(room, { onGone: (text) => this.#dropped(text), onSaved: onDraft });
     this.#text.value ||= this.#draft.begin();
+    form.querySelector(".send").replaceChildren(iconNode("send"), element("span", { class: "words" }, "Send"));
     this.#text.enterKeyHint = this.#enterSends ? "send" : "enter";
-    this.#listen(onSend);
+    this.#listen(onSend, onText);
     this.#showHint();
   }
 
@@ -39,19 +43,9 @@ export class Composer {
     if (this.#enterSends) this.#text.focus({ preventScroll: true });
   }
 
-  /** The name that the next message will carry. */
-  get name() {
-    return this.#name.value;
-  }
-
   /** Whether closing the tab now would lose something that was typed. */
   get isUnkept() {
     return this.#text.value !== "" && !this.#draft.isKept;
-  }
-
-  /** Say why the server does not take a name ({name, detail}), or (null) that all is well. */
-  renderName(refused) {
-    this.#name.render(refused);
   }
 
   /** Take a text back to be changed, before what is being written now. */
@@ -61,12 +55,23 @@ export class Composer {
     this.#text.focus();
   }
 
-  #listen(onSend) {
+  /** Begin a reply: some lines before what is being written. */
+  quote(lines) {
+    this.#text.value = lines + this.#text.value;
+    this.#changed();
+    this.#text.focus();
+    this.#text.setSelectionRange(this.#text.value.length, this.#text.value.length);
+  }
+
+  #listen(onSend, onText) {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send(onSend);
     });
-    this.#text.addEventListener("input", () => this.#changed());
+    this.#text.addEventListener("input", () => {
+      this.#changed();
+      onText(this.#text.value);
+    });
     this.#text.addEventListener("keydown", (event) => {
       // While an input method is composing, Enter chooses a word.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
@@ -83,8 +88,11 @@ export class Composer {
       this.#text.focus();
       return;
     }
-    const name = this.name;
-    this.#name.remember();
+    if (!this.#name.isKnown) {
+      this.#name.ask(() => this.#send(onSend));
+      return;
+    }
+    const name = this.#name.value;
     this.#text.value = "";
     this.#changed();
     this.#form.querySelector("#refused")?.remove();
@@ -110,8 +118,10 @@ export class Composer {
     const left = this.#limit - bytes;
     const unit = bytes === value.length ? "characters" : "bytes"; // the same, in the letters of English
     this.#hint.classList.toggle("over", left < 0);
+    const isNear = left < this.#limit * (1 - COUNT_FROM);
+    this.#hint.classList.toggle("unseen", !isNear);
     if (left < 0) this.#hint.textContent = `${-left} ${unit} too many`;
-    else if (left < this.#limit * (1 - COUNT_FROM)) this.#hint.textContent = `${left} ${unit} left`;
+    else if (isNear) this.#hint.textContent = `${left} ${unit} left`;
     else this.#hint.textContent = this.#enterSends ? "Enter sends, Shift + Enter starts a line" : "";
   }
 }

@@ -3,6 +3,7 @@
 import { roomPath } from "./api.js";
 import { element } from "./message.js";
 import { missedWords } from "./missed.js";
+import { opener } from "./sheets.js";
 import { hasOlder } from "./state.js";
 
 const makers = {
@@ -13,7 +14,8 @@ const makers = {
     : ["This is where ", element("b", {}, element("bdi", {}, about.title || room)), " begins."])),
   empty: () => element("div", { class: "empty", id: "empty" },
     element("p", { class: "empty-title" }, "Nothing here yet"),
-    element("p", {}, "Say hello: the first message makes the room. Everyone who opens this address is in it.")),
+    element("p", {}, "Say hello: the first message makes the room. Everyone who opens this address is in it."),
+    element("p", {}, opener("invite", { class: "button invite-here" }, "Invite people"))),
 };
 
 /** Make the place above the messages agree with the state. */

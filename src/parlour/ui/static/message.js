@@ -24,21 +24,16 @@ export function rowNode(row, reader) {
 }
 
 /**
- * Bring a node up to date with its row: who it is by, its neighbours, the reader's clock and who the reader is: the ids
- * `mine`, the id of their account if they have one, and whether they moderate the room.
+ * Bring a node up to date with its row: who it is by, its neighbours, the reader's clock and who the reader is, by the
+ * ids `mine`.
  */
-export function updateRow(node, row, { mine, account, moderates }) {
+export function updateRow(node, row, { mine }) {
   if (row.kind === "day") updateDay(node);
   if (row.kind !== "message" && row.kind !== "notice") return;
   showAuthor(node, row);
   if (row.kind === "message") {
     node.classList.toggle("cont", row.continues);
-    const isOwn = mine.includes(row.event.by.id);
-    node.classList.toggle("mine", isOwn);
-    const mayDelete = isOwn || row.event.by.id === account || moderates;
-    const actions = node.querySelector(".actions");
-    if (mayDelete && !actions) node.append(actionsNode(row.event));
-    if (!mayDelete && account !== undefined) actions?.remove(); // what a guest owns the server may know better
+    node.classList.toggle("mine", mine.includes(row.event.by.id));
   }
   const time = node.querySelector("time");
   setText(time, clockTime(row.at));
@@ -133,11 +128,6 @@ function textNode(text) {
 function shownNode({ text, isPicture }) {
   return isPicture ? element("span", { class: "hidden-char", dir: "ltr" }, text) : text;
 }
-
-/** What can be done with a message; the twin is in timeline.html. Without the script the form works by itself. */
-const actionsNode = ({ room, seq }) => element("details", { class: "actions" },
-  element("summary", { "aria-label": "Actions" }, "⋯"),
-  element("form", { class: "delete", action: `${eventPath(room, seq)}/delete`, method: "post" }, element("button", {}, "Delete")));
 
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

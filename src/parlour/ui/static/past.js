@@ -1,12 +1,14 @@
 // A page of the past: its times are the reader's, and what is written in it is sent from the live page.
 
 import { roomPath } from "./api.js";
+import { haveAtHand } from "./at_hand.js";
 import { Composer } from "./composer.js";
 import { leaveBehind, newKey } from "./keep.js";
 import { listenToKeys } from "./keys.js";
 import { askBeforeLeaving } from "./leave.js";
 import { lasting } from "./memory.js";
 import * as shapes from "./shapes.js";
+import { Name } from "./name.js";
 import { View } from "./view.js";
 import { findPlace, keepPlace } from "./way.js";
 
@@ -16,7 +18,8 @@ const MINUTE_MS = 60_000;
 export function showPast() {
   const view = new View();
   const { room, limit } = document.body.dataset;
-  view.render(view.read({ mine: lasting.get("mine", shapes.ids) }));
+  const state = view.read({ mine: lasting.get("mine", shapes.ids) });
+  view.render(state);
   view.leave();
   findPlace();
   keepPlace(room, view);
@@ -24,7 +27,7 @@ export function showPast() {
 
   const form = document.getElementById("composer");
   const text = form?.elements.namedItem("message");
-  const composer = form && new Composer(form, room, Number(limit), {
+  const composer = form && new Composer(form, room, Number(limit), new Name(room, form, () => {}), {
     onSend: (message) => {
       const item = { ...message, key: newKey(), at: Date.now(), status: "pending" };
       if (leaveBehind(room, item)) {
@@ -35,8 +38,8 @@ export function showPast() {
         form.submit();
       }
     },
-    onName: () => {},
     onDraft: () => askBeforeLeaving(composer?.isUnkept ?? false),
   });
+  haveAtHand(view, room, () => state, (lines) => composer?.quote(lines));
   listenToKeys({ text: () => text, scroller: document.getElementById("scroller"), toEnd: () => view.toEnd() });
 }

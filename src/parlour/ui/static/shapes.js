@@ -12,8 +12,14 @@ const listOf = (isMember) => (value) => (Array.isArray(value) ? value.filter(isM
 /** A text; none is empty. */
 export const text = (value) => (isText(value) ? value : "");
 
+/** Whether something was said to be so. */
+export const yes = (value) => value === true;
+
 /** Ids of writers. */
 export const ids = listOf(isText);
+
+/** Rooms {room, title} that were opened. */
+export const rooms = listOf((item) => [item?.room, item?.title].every(isText) && item.room !== "");
 
 /** A text that is being written, {text, at}; none is an empty one of 1970. */
 export const draft = (value) => (isText(value?.text) && isTime(value.at) ? value : { text: "", at: 0 });

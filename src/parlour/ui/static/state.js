@@ -3,13 +3,9 @@
 import { NOTHING, aboutAfter } from "./about.js";
 import { erase } from "./erase.js";
 import { noticeOf } from "./notices.js";
+import { change, PASSING, refuseName, waitingIn } from "./outbox.js";
 import { trim } from "./trim.js";
 
-/** Refusals that pass by themselves: the same message is sent again with the same key (docs/protocol.md#sending). */
-const PASSING = new Set([
-  "rate_limited", "too_many_connections", "overloaded", "draining", "storage_unavailable", "storage_full",
-  "internal", "outcome_unknown", "unanswered",
-]);
 const HOLD_MS = 3000;
 
 /**
@@ -110,6 +106,9 @@ const reducers = {
       : change(state, key, { status: "failed", detail });
   },
 
+  /** The reader would write as this author now. */
+  named: (state, { id }) => state.mine.includes(id) ? state : { ...state, mine: [...state.mine, id].slice(-32) },
+
   /** The name is now another one: what waits for one is sent under it. */
   rename: (state, { name }) => {
     if (state.refusedName === null || name === state.refusedName.name) return state;
@@ -151,32 +150,12 @@ export function hasOlder(state) {
   return state.messages.length > 0 && state.messages[0].seq > state.firstSeq;
 }
 
-/** What is to be sent, and would be if the line were well. */
-export function waitingIn(outbox) {
-  return outbox.filter(({ status }) => status === "pending" || status === "held");
-}
-
-/** The event, or the notice that stands for it. */
 function shown(event) {
   const text = noticeOf(event);
   return text === null ? event : { ...event, type: "notice", text };
 }
 
 const isShown = ({ type, text }) => (type === "message" || type === "notice") && typeof text === "string";
-
-function change(state, key, values) {
-  return { ...state, outbox: state.outbox.map((item) => (item.key === key ? { ...item, ...values } : item)) };
-}
-
-/** Of many messages under a name that the server does not take, one is refused; the others wait with it. */
-function refuseName(state, key, detail) {
-  const refused = state.outbox.find((item) => item.key === key);
-  if (refused === undefined) return state;
-  const { name } = refused;
-  const isHit = (item) => item.name === name && (item.status === "pending" || item.status === "held");
-  const outbox = state.outbox.map((item) => (isHit(item) ? { ...item, status: "nameless", detail: undefined } : item));
-  return { ...state, refusedName: { name, detail }, outbox };
-}
 
 /** Add a new message or notice, and count a message for a reader who is not looking. */
 function notice(state, event) {

@@ -1,7 +1,7 @@
 // The one place that says what is wrong with the line and what waits for it: after five seconds (at once, if the
 // reader has to sign in, since that does not pass by itself), and until it is well.
 
-import { waitingIn } from "./state.js";
+import { waitingIn } from "./outbox.js";
 
 const AFTER_MS = 5000;
 

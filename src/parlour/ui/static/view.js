@@ -33,27 +33,27 @@ export class View {
   read({ mine }) {
     for (const day of this.#parts.messages.querySelectorAll(".day")) day.remove();
     const { room, epoch, first, last, about, account } = document.body.dataset;
+    const own = new Set(mine);
     const messages = [...this.#parts.messages.querySelectorAll("li[data-seq]")].map((node) => {
       node.dataset.row = `m${node.dataset.seq}`;
+      // What a guest has written the server may know better; what can be done with it is in the bar from now on.
+      const actions = node.querySelector(".actions");
+      if (actions && account === undefined) own.add(node.dataset.author);
+      actions?.remove();
       return readMessage(node, room);
     });
-    return begin({ room, epoch, firstSeq: Number(first), lastSeq: Number(last), messages, mine, about: JSON.parse(about), account });
+    return begin({ room, epoch, firstSeq: Number(first), lastSeq: Number(last), messages, mine: [...own], about: JSON.parse(about), account });
   }
 
-  /** What the reader does: `onPlace()` after scrolling, `onAct(act, key)` for a button of a message on its way,
-   * `onDelete(form, seq)` for that of one that is there. */
-  listen({ onPlace, onAct, onOlder, onDelete }) {
-    const { scroller, jump, outbox, edge, messages } = this.#parts;
+  /** What the reader does: `onPlace()` after scrolling, `onAct(act, key)` for a button of a message on its way. */
+  listen({ onPlace, onAct, onOlder }) {
+    const { scroller, jump, outbox, edge } = this.#parts;
     scroller.addEventListener("scroll", () => onPlace(), { passive: true });
     jump.addEventListener("click", () => this.toEnd());
     edge.addEventListener("click", (event) => {
       if (!event.target.closest("#older a")) return;
       event.preventDefault();
       onOlder();
-    });
-    messages.addEventListener("submit", (event) => {
-      event.preventDefault();
-      onDelete(event.target, Number(event.target.closest("li").dataset.seq));
     });
     outbox.addEventListener("click", ({ target }) => {
       if (target.dataset.act) onAct(target.dataset.act, target.closest("li").dataset.key);
@@ -80,6 +80,17 @@ export class View {
     return node?.dataset.seq ?? null;
   }
 
+  /** The list of the messages. */
+  get list() {
+    return this.#parts.messages;
+  }
+
+  /** The message that a row shows, or null. */
+  eventOf(node) {
+    const seq = Number(node.dataset.seq);
+    return this.#state?.messages.find((event) => event.seq === seq && event.type === "message") ?? null;
+  }
+
   toEnd() {
     this.#parts.scroller.scrollTop = 0;
   }
@@ -90,7 +101,7 @@ export class View {
     // In another epoch the same numbers are other messages.
     if (old && state.epoch !== old.epoch) this.#parts.messages.replaceChildren();
     const place = this.isAtEnd ? null : this.#place();
-    const parts = ["messages", "newFrom", "mine", "missed", "about"];
+    const parts = ["messages", "newFrom", "mine", "missed"];
     if (parts.some((part) => state[part] !== old?.[part])) this.#renderMessages(state);
     const isLive = state.line === "live" || state.line === "asking";
     if (state.outbox !== old?.outbox || isLive !== this.#wasLive) {
@@ -133,7 +144,7 @@ export class View {
 
   #renderMessages(state) {
     const { messages, scroller } = this.#parts;
-    const reader = { mine: state.mine, account: state.account, moderates: moderates(state.about) };
+    const reader = { mine: state.mine };
     const nodes = new Map([...messages.children].map((node) => [node.dataset.row, node]));
     let next = messages.firstElementChild;
     for (const row of rows(state.messages, state.newFrom, dayOf, state.missed)) {
@@ -158,9 +169,6 @@ export class View {
     return { node, top: node.getBoundingClientRect().top };
   }
 }
-
-/** Whether the reader may delete what others have written. */
-const moderates = ({ role, isAdmin }) => isAdmin || role === "moderator" || role === "owner";
 
 /** What a screen reader says of a message that it gets to. */
 function nameOf(node) {

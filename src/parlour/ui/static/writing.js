@@ -40,29 +40,25 @@ export class Writing {
     const text = this.#form.elements.namedItem("message");
     text.readOnly = !can;
     this.#form.hidden = !can && text.value.trim() === "";
-    this.#form.querySelector(".below").hidden = !can;
+    this.#form.querySelector(".send").hidden = !can;
   }
 
   #make(about) {
-    this.#form = composerForm(about);
+    this.#form = composerForm(document.body.dataset.room, about);
     this.#foot.append(this.#form);
     this.#onForm(this.#form);
   }
 }
 
 /** The form of room.html, for a room that takes messages only since the page came. */
-function composerForm({ display, guestName }) {
-  const { account, prefix } = document.body.dataset;
-  const as = account === undefined
-    ? [element("label", { class: "as", for: "name" }, "Your name"), element("input", {
-      id: "name", name: "name", placeholder: guestName, maxlength: "64", autocomplete: "nickname", spellcheck: "false", dir: "auto",
-    })]
-    : [element("input", { type: "hidden", name: "name", value: display }), element("span", { class: "as" }, "as ", element("a", { href: `${prefix}/account` }, element("bdi", {}, display)))];
+function composerForm(room, { title, display }) {
+  const { account } = document.body.dataset;
   return element("form", { class: "composer", id: "composer" },
-    element("label", { class: "unseen", for: "message" }, "Message"),
+    ...(account === undefined ? [] : [element("input", { type: "hidden", name: "name", value: display })]),
+    element("label", { class: "unseen", for: "message" }, `Message to ${title || room}`),
     element("textarea", {
-      id: "message", name: "message", rows: "1", dir: "auto", autocomplete: "off", placeholder: "Write a message", "aria-describedby": "hint",
+      id: "message", name: "message", rows: "1", dir: "auto", autocomplete: "off", placeholder: `Message ${title || room}`, "aria-describedby": "hint",
     }),
-    element("div", { class: "below" }, ...as, element("span", { class: "hint", id: "hint" }),
-      element("button", { class: "send", type: "submit" }, "Send")));
+    element("span", { class: "hint", id: "hint" }),
+    element("button", { class: "send", type: "submit" }, "Send"));
 }

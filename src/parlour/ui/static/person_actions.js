@@ -1,0 +1,15 @@
+// What can be done about a person, on their card: one table.
+
+import { accountPath } from "./api.js";
+
+/**
+ * The rows, in their order: {name, words, mark, isDangerous, isFor(person, reader), and run(person, page) or href(person)}.
+ *
+ * A person is {id, name, kind, hue}, as the author of an event; reader and page are those of actions.js.
+ */
+export const PERSON_ACTIONS = [
+  {
+    name: "account", words: "Your account", mark: "person",
+    isFor: ({ id }, { account }) => id === account, href: () => accountPath(),
+  },
+];
