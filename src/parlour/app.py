@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from parlour.api.application import Api
 from parlour.api.context import Context
 from parlour.api.shown_once import ShownOnce
+from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.guests import Guests
 from parlour.chat.inbox import Inbox
 from parlour.chat.members import Members
@@ -27,6 +28,7 @@ from parlour.chat.ports import Relay, Store
 from parlour.chat.posting import Posting, Rates
 from parlour.chat.redactions import Redactions
 from parlour.chat.registrations import RegistrationRates
+from parlour.chat.restrictions import Restrictions
 from parlour.chat.rooms import Rooms
 from parlour.chat.tickets import Tickets
 from parlour.clock import SystemClock, SystemIds
@@ -275,7 +277,8 @@ def _build(
     clock, ids, limits = SystemClock(), SystemIds(), _limits(settings)
     fan_out = FanOut()
     hub = Hub(store, fan_out.make_write, tuning, relay)
-    policies = Policies(settings.access)
+    marks = GuestMarks(store.secret)
+    policies = Policies(settings.access, marks, clock.now_ms)
     door = Door(hub, policies)
     registrations = RegistrationRates(limits) if settings.rate_limits else None
     people = people_of(store, clock, ids, policies, passwords, registrations, has_mail=settings.mail is not None)
@@ -296,7 +299,8 @@ def _build(
     reads = AddressBuckets(limits.history_ms_per_s, limits.history_burst_ms) if settings.rate_limits else None
     places = AddressCounts(limits.address_streams) if settings.rate_limits else None
     new_rooms = NewRooms(limits)
-    posting = Posting(store, guests, clock, policies, rates, new_rooms)
+    posting = Posting(store, guests, clock, policies, rates, new_rooms, marks)
+    restrictions = Restrictions(store, clock, ids, policies, marks)
     context = Context(
         store=store,
         hub=hub,
@@ -314,6 +318,7 @@ def _build(
         shown_once=ShownOnce(clock, ids, store.is_shared),
         rooms=Rooms(store, ids, policies),
         members=Members(store, policies),
+        restrictions=restrictions,
         new_rooms=new_rooms,
         reads=reads,
         places=places,

@@ -124,6 +124,13 @@ ASKED: dict[str, Asked | tuple[Asked, ...]] = {
     "POST /api/v1/rooms/{room}/invitations": Asked(
         ("moderate",), _body("POST", "/api/v1/rooms/{room}/invitations", b"{}"), 201, lets_in=True
     ),
+    "GET /api/v1/rooms/{room}/restrictions": Asked(("restrict",), _get("/api/v1/rooms/{room}/restrictions")),
+    "POST /api/v1/rooms/{room}/restrictions": Asked(
+        ("restrict",), _body("POST", "/api/v1/rooms/{room}/restrictions", b'{"what":"mute","name":"nobody"}'), 404
+    ),
+    "DELETE /api/v1/rooms/{room}/restrictions/{who}": Asked(
+        ("restrict",), lambda room, fields: _delete(f"/api/v1/rooms/{quote(room)}/restrictions/nobody", fields), 404
+    ),
     "GET /rooms/{room}": Asked(("moderate", "read"), _get("/rooms/{room}")),
     "POST /rooms/{room}": Asked(
         ("moderate", "read"), _body("POST", "/rooms/{room}", b"do=nothing", "application/x-www-form-urlencoded"), 400

@@ -48,6 +48,7 @@ VALUES = {
     "item": "12345678",
     "file": "room.css",
     "name": "nobody",
+    "who": "nobody",
     "id": "t_nothing",
     "code": "nothing",
 }

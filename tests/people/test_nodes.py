@@ -187,3 +187,17 @@ def test_who_may_post_since_a_moment_ago_may_on_any_node(postgres: Databases, tm
             assert outsider.post(f"/{room}", data={"message": "let me in"}).status_code == 404
             outsider.close()
         town.close()
+
+
+def test_a_guest_of_one_node_is_banned_on_another_with_newcomers_from_its_address(town: Town) -> None:
+    """Only the node on which the guest has written knows from where that was, and says so."""
+    first, second = nodes(town)
+    cookie = f"parlour_guest={raw.guest_cookie(second.port)}"
+    with second.client(headers={"Cookie": cookie}) as mallory, second.client() as newcomer, first.client() as olga:
+        olga.headers.update({"Origin": town.url, "Cookie": f"parlour_session={session_of(town.owner)}"})
+        said = mallory.post("/api/v1/rooms/order/messages", json={"text": "bah", "name": "Mallory"})
+        seq = said.json()["seq"]
+        body = {"what": "ban", "seq": seq}
+        assert olga.post("/api/v1/rooms/order/restrictions", json=body).status_code == 200
+        wait_until(lambda: mallory.get("/api/v1/rooms/order/messages").status_code == 403)
+        wait_until(lambda: newcomer.get("/api/v1/rooms/order/messages").status_code == 403)

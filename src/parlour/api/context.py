@@ -15,6 +15,7 @@ from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.posting import Posting
 from parlour.chat.redactions import Redactions
+from parlour.chat.restrictions import Restrictions
 from parlour.chat.rooms import Rooms
 from parlour.chat.tickets import Tickets
 from parlour.core.addresses import AddressBuckets, AddressCounts
@@ -44,6 +45,7 @@ class Context:
     shown_once: ShownOnce
     rooms: Rooms
     members: Members
+    restrictions: Restrictions
     new_rooms: NewRooms
     reads: AddressBuckets | None
     """The milliseconds that reading may take for each address; None without limits."""

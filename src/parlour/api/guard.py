@@ -13,7 +13,7 @@ from parlour.api.context import Context
 from parlour.api.credentials import credentials_of, ticket_of
 from parlour.chat.identities import Credentials
 from parlour.chat.reading import REQUEST_S, Bill, Place
-from parlour.core.actor import OPERATOR, Actor, guest
+from parlour.core.actor import OPERATOR, Actor, guest, guest_token
 from parlour.core.errors import Refusal
 from parlour.http.request import OPERATOR_ADDRESS, Peer, Request
 
@@ -218,7 +218,7 @@ class Guard:
         """Who will send the forms of a page, with a Set-Cookie value where that is a new guest."""
         if request.actor.account is not None or self._token(request) is not None:
             return request.actor, None
-        token = self._context.ids.token()
+        token = guest_token(self._context.ids.token(), self._context.clock.now_ms())
         cookie = set_cookie(request.peer, _cookie_name(request.peer), self._context.guests.sealed(token))
         secure = b"; Secure" if request.peer.scheme == "https" else b""
         return guest(token, request.peer.key), cookie + secure

@@ -28,6 +28,7 @@ from parlour.api.messages import MessagesResource
 from parlour.api.operation import Operation, rows
 from parlour.api.pages import Pages
 from parlour.api.resource import Resource
+from parlour.api.restrictions import RestrictionsResource
 from parlour.api.room_page import RoomSettingsPage
 from parlour.api.rooms import RoomsResource
 from parlour.api.rooms_page import RoomsPage
@@ -47,6 +48,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     RoomsResource,
     AuthorsResource,
     MembersResource,
+    RestrictionsResource,
     StreamResource,
     SignInsResource,
     TicketsResource,

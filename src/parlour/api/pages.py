@@ -15,7 +15,7 @@ from parlour.chat.ports import RoomSummary
 from parlour.chat.reading import Bill
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
-from parlour.core.event import AuthorKind, Stored
+from parlour.core.event import Author, AuthorKind, Stored
 from parlour.core.names import PRIVATE, room_name
 from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
@@ -74,6 +74,7 @@ class Pages:
             events=[decode_event(event.json) for event in events],
             # Whoever is new here has written nothing.
             may_delete=lambda author: cookie is None and self._context.redactions.may(actor, channel.room, author),
+            may_restrict=lambda author: self._may_restrict(actor, channel.room, author),
             epoch=channel.epoch,
             first_seq=first_seq,
             head_seq=channel.head,
@@ -82,7 +83,7 @@ class Pages:
             base_url=request.base_url,
             prefix=request.peer.prefix,
             can_post=why_not is None,
-            why_not=why_not.detail if why_not is not None and why_not.code == "read_only" else CANNOT_POST,
+            why_not=why_not.detail if why_not is not None and why_not.code in ("read_only", "muted") else CANNOT_POST,
             is_writer=unrestricted is None,
             policy=policy,
             error=refused.refusal.detail if refused is not None else None,
@@ -99,6 +100,10 @@ class Pages:
         body = await in_slices(render_room(page), events, bill, self._context.hub)
         status = 200 if refused is None else refused.refusal.kind.status
         return Response(status, body, HTML, self._fields(request, cookie, refused), policy=CSP.encode())
+
+    def _may_restrict(self, actor: Actor, room: str, author: Author) -> bool:
+        is_other = author.kind != "system" and (actor.account is None or actor.account.id != author.id)
+        return is_other and self._context.policies.may(actor, "restrict", room)
 
     def _fields(self, request: Request, cookie: bytes | None, refused: Refused | None) -> Fields:
         """The header fields of a room's page: a cookie for a new guest, HTTPS from now on, those of a refusal."""

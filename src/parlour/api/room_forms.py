@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple, TypeAlias, cast
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 from parlour.api.context import Context
 from parlour.api.forms import number_field
 from parlour.api.invitations import link
 from parlour.api.people import named_account, own_account
+from parlour.api.restrictions import author_meant
+from parlour.chat.guests import author_of
+from parlour.chat.restrictions import Wanted
 from parlour.core.accounts import Account
 from parlour.core.errors import Refusal
 from parlour.core.payloads import History, RoomAccess, RoomRole, Settings
@@ -17,7 +20,7 @@ from parlour.http.request import Request
 
 FIELDS = (
     *("do", "title", "topic", "access", "read_only", "history", "name", "member", "role"),
-    *("to", "uses", "days", "accounts", "id"),
+    *("to", "uses", "days", "accounts", "id", "seq", "minutes", "newcomers", "what", "whom"),
 )
 """Of all these forms."""
 
@@ -124,6 +127,34 @@ async def _remove(asked: Asked) -> Done:
     return Done(f"{account.display} is not in this room any more.")
 
 
+async def _restrict(asked: Asked) -> Done:
+    form, context = asked.form, asked.context
+    if form["what"] not in _KEPT_FROM:
+        raise Refusal("bad_form", f"what is one of {', '.join(_KEPT_FROM)}.", field="what")
+    minutes, seq = _number(asked, "minutes"), _number(asked, "seq")
+    if seq is None:
+        whom = author_of(_named(asked, "whom", is_active=False))
+    else:
+        whom = await author_meant(context, asked.request, asked.room, seq, None)
+    what, words = _KEPT_FROM[form["what"]]
+    wanted = Wanted(what, minutes, bool(form["newcomers"]))
+    await context.restrictions.restrict(asked.request.actor, asked.room, whom, wanted)
+    return Done(f"{whom.name} {words}.")
+
+
+def _number(asked: Asked, field: str) -> int | None:
+    """A number in a field that may be empty. Raises Refusal("bad_form")."""
+    text = asked.form[field]
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 11):
+        raise Refusal("bad_form", "Write a whole number here, in digits.", field=field)
+    return int(text) if text else None
+
+
+async def _lift(asked: Asked) -> Done:
+    await asked.context.restrictions.lift(asked.request.actor, asked.room, asked.form["id"])
+    return Done("Lifted.")
+
+
 async def _invite(asked: Asked) -> Done:
     uses, days = number_field(asked.form, "uses"), number_field(asked.form, "days")
     invitations, actor = asked.context.people.invitations, asked.request.actor
@@ -148,8 +179,15 @@ _FORMS: Mapping[str, _Form] = {
     "add": _add,
     "role": _role,
     "remove": _remove,
+    "restrict": _restrict,
+    "lift": _lift,
     "invite": _invite,
     "uninvite": _end_link,
+}
+
+_KEPT_FROM: Mapping[str, tuple[Literal["muted", "banned"], str]] = {
+    "mute": ("muted", "can read this room, and not write in it"),
+    "ban": ("banned", "may not use this room"),
 }
 
 _ROLES: Mapping[RoomRole, str] = {"member": "a member", "moderator": "a moderator", "owner": "an owner"}

@@ -14,6 +14,7 @@ from parlour.api.operation import Operation
 from parlour.api.parameters import ROOM, TEXT
 from parlour.api.people import own_account, shown_time, zone_of
 from parlour.api.resource import Resource
+from parlour.api.restrictions import author_meant, restrictions_of
 from parlour.api.room_forms import FIELDS, NOTHING, Done, carry_out
 from parlour.api.shown_once import NewSecret
 from parlour.api.sign_ins import DISK
@@ -25,6 +26,7 @@ from parlour.core.policy import Policy
 from parlour.http.request import Request
 from parlour.http.response import Response
 from parlour.schema.events import decode_event
+from parlour.schema.rooms import RestrictionInfo
 from parlour.ui.timeline import hue, initial
 
 MEMBERS = 100
@@ -36,6 +38,7 @@ _FIELDS_OF = {
     "add": ("name",),
     "hand_over": ("to",),
     "invite": ("uses", "days"),
+    "restrict": ("whom", "minutes", "seq"),
 }
 """By what a form of the page does: its fields, which are shown again with what was wrong."""
 
@@ -46,6 +49,7 @@ class RoomPageOptions(Struct, frozen=True, kw_only=True):
     room: Annotated[str, ROOM, "The room."]
     at: Annotated[str, TEXT, "The number of the message that the link back leads to."] = ""
     page: Annotated[str, TEXT, "Which page of the members."] = ""
+    whom: Annotated[str, TEXT, "Whom to mute or ban: the number of a message, or the name of an account."] = ""
     new: Annotated[str, TEXT, "The number of a new link, which is shown once."] = ""
 
 
@@ -134,13 +138,15 @@ class RoomSettingsPage(Resource):
         policy = context.members.seen_by(actor, room)
         own, may = own_account(request), context.policies.may
         can_moderate, can_read = may(actor, "moderate", room), may(actor, "read", room)
+        can_restrict = may(actor, "restrict", room)
+        whom = options.whom if form is None else form["seq"] or form["whom"]
         rows = self._sorted(policy)
         number = min(max(int(options.page) if _is_number(options.page) else 1, 1), max(1, -(-len(rows) // MEMBERS)))
         links = await context.people.invitations.all(actor, room) if can_moderate else []
         shown = await self._members(request, room, policy, rows[(number - 1) * MEMBERS : number * MEMBERS])
         values = {"title": policy.title, "topic": policy.topic, "access": policy.access, "history": policy.history,
                   "read_only": "1" if policy.is_read_only else "",
-                  **dict.fromkeys(("name", "to", "uses", "days"), "")}  # fmt: skip
+                  **dict.fromkeys(("name", "to", "uses", "days", "minutes", "seq"), "")}  # fmt: skip
         if refusal is not None and form is not None and form["do"] in _FIELDS_OF:
             values |= {name: form[name] for name in _FIELDS_OF[form["do"]]}
         at = options.at if _is_number(options.at) else ""
@@ -163,9 +169,14 @@ class RoomSettingsPage(Resource):
             can_read=can_read,
             can_moderate=can_moderate,
             can_govern=may(actor, "govern", room),
+            can_restrict=can_restrict,
+            restrictions=self._restrictions(request, policy) if can_restrict else (),
+            meant=await self._meant(request, room, whom) if can_restrict else None,
+            whom=whom,
             can_make_accounts=may(actor, "administer", room),
             path=own_path + (f"?at={at}" if at else ""),
             back=room_path(request.peer.prefix, room).decode() + (f"/{at}" if at else ""),
+            back_to_whom=room_path(request.peer.prefix, room).decode() + f"/{whom}",
             members_path=own_path,
             members=shown,
             count=len(rows),
@@ -191,6 +202,24 @@ class RoomSettingsPage(Resource):
             said=(done.words, done.address),
             done=done,
         )
+
+    def _restrictions(self, request: Request, policy: Policy) -> Sequence[tuple[RestrictionInfo, str]]:
+        """Who is muted or banned, with the time until when, as the page says it."""
+        zone = zone_of(request.actor)
+        return [
+            (each, "" if until is None else shown_time(until, zone))
+            for each in restrictions_of(self.context, policy)
+            for until in (policy.restrictions[each.id].until_ms,)
+        ]
+
+    async def _meant(self, request: Request, room: str, seq: str) -> str | None:
+        """How the author of a message is shown, whom somebody has chosen there; None if there is no such message."""
+        if not _is_number(seq) or not self.context.policies.may(request.actor, "read", room):
+            return None
+        try:
+            return (await author_meant(self.context, request, room, int(seq), None)).name
+        except Refusal:
+            return None
 
     def _sorted(self, policy: Policy) -> Sequence[tuple[Account, RoomRole, int]]:
         """The members, owners first, then by name."""

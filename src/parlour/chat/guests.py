@@ -6,13 +6,14 @@ import hashlib
 import hmac
 from base64 import b32encode, urlsafe_b64encode
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import Author
 from parlour.core.names import display_name
+from parlour.core.policy import GUEST_ID
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz"
 """For made-up names: no letter that reads like another."""
@@ -28,6 +29,15 @@ SYSTEM = Author("system", "system", "system")
 """The author of what those who run the server do."""
 
 
+def guest_author(secret: bytes, actor_id: str, name: str | None) -> Author:
+    """The author that a guest is under a chosen name or a made-up one. Raises Refusal("bad_name")."""
+    chosen = None if name is None else display_name(name)
+    digest = hmac.digest(secret, f"{actor_id}\0{chosen or ''}".encode(), hashlib.sha256)
+    if chosen is None:
+        chosen = "guest-" + "".join([_LETTERS[byte % len(_LETTERS)] for byte in digest[16:20]])
+    return Author(GUEST_ID + b32encode(digest[:10]).decode().lower(), chosen, "guest")
+
+
 class Guests:
     """Derives authors from a server secret: the same actor and name give the same author, also after a restart.
 
@@ -38,10 +48,9 @@ class Guests:
 
     def __init__(self, secret: bytes, is_taken: Callable[[str], bool] = lambda _: False) -> None:
         """`is_taken` says whether a name is, or looks like, that of an account."""
-        self._secret = secret
         self._is_taken = is_taken
         self._seal_key = hmac.digest(secret, b"the seal of a guest's cookie", hashlib.sha256)
-        self._remembered = lru_cache(maxsize=4096)(self._derive)
+        self._remembered = lru_cache(maxsize=4096)(partial(guest_author, secret))
 
     def sealed(self, token: str) -> str:
         """The value of a guest's cookie: the token, a dot, and a seal that shows that this server made it."""
@@ -72,10 +81,3 @@ class Guests:
         if name is not None and self._is_taken(author.name):
             raise Refusal("reserved_name", "This is the name of a member, or looks like one.", field="name")
         return author
-
-    def _derive(self, actor_id: str, name: str | None) -> Author:
-        chosen = None if name is None else display_name(name)
-        digest = hmac.digest(self._secret, f"{actor_id}\0{chosen or ''}".encode(), hashlib.sha256)
-        if chosen is None:
-            chosen = "guest-" + "".join([_LETTERS[byte % len(_LETTERS)] for byte in digest[16:20]])
-        return Author("g_" + b32encode(digest[:10]).decode().lower(), chosen, "guest")

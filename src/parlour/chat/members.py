@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 from parlour.chat.guests import author_of
 from parlour.chat.own_log import append_to_account
 from parlour.chat.policies import Policies
@@ -96,6 +99,9 @@ def _add(actor: Actor, room: str, account: Account, role: RoomRole, rule: Rule, 
     if before is None:
         require_open_to_new_members(policy)
         _check_size(policy)
+        held = policy.restrictions.get(account.id)
+        if held is not None and held.what == "banned":
+            raise Refusal("forbidden", f"{account.display} is banned from this room: lift that first.", field="name")
     if role == "member":
         yield from end_invitations(by(actor), END_INVITATIONS_TO_BY(room, account.id))
     what = MemberChanged("added" if before is None else "role", account.id, account.display, role)
@@ -115,11 +121,17 @@ def _remove(
         raise refusal
     if "owner" in roles and set(policy.owners()) <= set(leaving):
         raise Refusal("last_owner", LAST_OWNER)
+    return (yield from take_out(actor, room, policy, leaving, "left" if is_self else "removed"))
+
+
+def take_out(
+    actor: Actor, room: str, policy: Policy, leaving: Sequence[str], what: Literal["left", "removed"]
+) -> Transaction[Policy]:
+    """Take members out of a room, with an event for each; their links into it end. The policy from then on."""
     for each in leaving:
         yield from end_invitations(by(actor), END_INVITATIONS_TO_BY(room, each))
         now: list[Account] = yield ACCOUNT(each)
-        what = MemberChanged("left" if is_self else "removed", each, now[0].display)
-        policy = yield from change(by(actor), room, policy, what)
+        policy = yield from change(by(actor), room, policy, MemberChanged(what, each, now[0].display))
         if (yield MY_ROOM(each, room)):
             yield from append_to_account(each, by(actor), NotifyChanged(room, forgotten=True))
             yield DROP_MY_ROOM(each, room)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 
+from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.ports import Store
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
-from parlour.core.event import AuthorKind
 from parlour.core.names import PRIVATE
 from parlour.core.payloads import Payload
 from parlour.core.permissions import (
@@ -20,11 +20,13 @@ from parlour.core.permissions import (
     Rule,
     Who,
     first_seq,
+    held,
+    is_exempt,
     refused_everywhere,
     refused_new_room,
     rule,
 )
-from parlour.core.policy import NO_POLICY, NO_ROOM, Policy, ServerAccess
+from parlour.core.policy import GUEST_ID, NO_POLICY, NO_ROOM, Policy, ServerAccess
 from parlour.core.server_settings import FactorRule, RoomMakers
 
 _WRONG_ROOM = "This token is for another room."
@@ -39,8 +41,16 @@ class Policies:
     The store judges every draft again by the newest policy of its room (`core.event.Draft`).
     """
 
-    def __init__(self, server: Access) -> None:
-        """`load` is to be called before anybody asks. `server` is who may take part while nobody has set that."""
+    def __init__(self, server: Access, marks: GuestMarks | None = None, now_ms: Callable[[], int] = lambda: 0) -> None:
+        """`load` is to be called before anybody asks. `server` is who may take part while nobody has set that.
+
+        `marks` know the guests whom rooms are closed to (None: no guest is known), at the time `now_ms` (as
+        `Clock.now_ms`, called on any thread).
+        """
+        self._marks = marks
+        self._now_ms = now_ms
+        self.on_learn: Callable[[str, Policy], None] = _nothing
+        """Called with a room and its policy when that is a newer one than was known."""
         self.room_makers: RoomMakers = "members"
         self.second_factor: FactorRule = "nobody"
         self.set_access(ServerAccess(0, server))
@@ -86,6 +96,7 @@ class Policies:
             rooms.discard(room)
             if not rooms:
                 del self._of_account[account]
+        self.on_learn(room, policy)
         for account in policy.members.keys() - before.members.keys():
             self._of_account[account].add(room)
 
@@ -97,29 +108,53 @@ class Policies:
 
     def judged(self, actor: Actor, right: Right, room: str) -> tuple[int, Rule]:
         """Judge a right in a room: what a draft has to carry, the seq of the policy and the rule. Raises Refusal."""
-        rule = self.rule(actor, right)
+        rule = self._rules[right][actor.kind] if actor.account is None else self._rule(self.who(actor), right)
         policy = self._rooms.get(room, NO_ROOM if room[0] == PRIVATE else NO_POLICY)  # as in `of`
         if actor.rooms is not None and room not in actor.rooms:
             raise Refusal("forbidden", _WRONG_ROOM)
         refusal = rule(policy)
+        if refusal is None and policy.restrictions:
+            refusal = self._held(actor, right, policy)
         if refusal is not None:
             raise refusal
-        return policy.seq, rule
+        return policy.seq, partial(self._judge, rule, actor, right)
 
     def rule(self, actor: Actor, right: Right) -> Rule:
         """What judges a right of an actor by the policy of any room that its credential is for."""
-        if actor.account is None:
-            return self._rules[right][actor.kind]
-        return self._rule(self.who(actor), right)
+        rule = self._rules[right][actor.kind] if actor.account is None else self._rule(self.who(actor), right)
+        return partial(self._judge, rule, actor, right)
 
     def lasting_rule(self, actor: Actor, right: Right) -> Rule:
         """The same for what goes on for long: it judges a guest by the access that the server has then."""
         if actor.account is None:
-            return partial(self._by_kind, right, actor.kind)
-        return self._rule(self.who(actor), right)
+            return partial(self._judge_guest, actor, right)
+        return self.rule(actor, right)
 
-    def _by_kind(self, right: Right, kind: AuthorKind, policy: Policy) -> Refusal | None:
-        return self._rules[right][kind](policy)
+    def _judge_guest(self, actor: Actor, right: Right, policy: Policy) -> Refusal | None:
+        return self._judge(self._rules[right][actor.kind], actor, right, policy)
+
+    def _judge(self, rule: Rule, actor: Actor, right: Right, policy: Policy) -> Refusal | None:
+        """What the rule says, and whether the room is closed to just this actor. On any thread."""
+        refusal = rule(policy)
+        return self._held(actor, right, policy) if refusal is None and policy.restrictions else refusal
+
+    def _held(self, actor: Actor, right: Right, policy: Policy) -> Refusal | None:
+        """Why a restriction keeps an actor from a right in a room; a ban says so before a mute."""
+        account, found = actor.account, []
+        if account is not None:
+            if is_exempt(self.who(actor), policy):
+                return None
+            found = [policy.restrictions.get(id_) for id_ in (account.id, account.owner) if id_ is not None]
+        elif actor.credential in ("cookie", "address") and self._marks is not None:
+            means, salt = self._marks.means, policy.salt
+            found = [
+                restriction
+                for author, restriction in policy.restrictions.items()
+                if author.startswith(GUEST_ID) and means(restriction, author, salt, actor)
+            ]
+        now_ms = self._now_ms()
+        refusals = [held(restriction, right, now_ms) for restriction in found if restriction is not None]
+        return max(filter(None, refusals), key=_is_ban, default=None)
 
     def refused_new_room(self, actor: Actor) -> Refusal | None:
         """Why an actor makes no room here; None if it may, or if nobody has said otherwise."""
@@ -184,6 +219,14 @@ class Policies:
         """The first event of a room that an actor is shown, if it may read it."""
         policy = self._rooms.get(room)
         return 1 if policy is None else first_seq(self.who(actor), policy)
+
+
+def _is_ban(refusal: Refusal) -> bool:
+    return refusal.code == "banned"
+
+
+def _nothing(room: str, policy: Policy) -> None:
+    """Nobody was told."""
 
 
 async def learn_newest(store: Store, policies: Policies, room: str) -> int:

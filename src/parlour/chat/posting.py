@@ -7,6 +7,7 @@ from asyncio import Future
 from functools import partial
 from sys import getsizeof
 
+from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.newest_policy import NewestPolicies
@@ -77,7 +78,14 @@ class Posting:
     """Posts messages. `rates` None means that nobody is slowed down."""
 
     def __init__(
-        self, store: Store, guests: Guests, clock: Clock, policies: Policies, rates: Rates | None, new_rooms: NewRooms
+        self,
+        store: Store,
+        guests: Guests,
+        clock: Clock,
+        policies: Policies,
+        rates: Rates | None,
+        new_rooms: NewRooms,
+        marks: GuestMarks | None = None,
     ) -> None:
         self._store = store
         self._guests = guests
@@ -86,6 +94,7 @@ class Posting:
         self._rates = rates
         self._new_rooms = new_rooms
         self._newest = NewestPolicies(store, policies)
+        self._marks = GuestMarks(store.secret) if marks is None else marks
 
     def author(self, actor: Actor, room: str, name: str | None) -> Author:
         """Whom a message would be by, without sending one. Raises Refusal as a message under this name would."""
@@ -132,6 +141,8 @@ class Posting:
         author = self._guests.author(actor, name)
         payload = Message(check_text(text))
         checked = None if key is None else check_key(key)
+        if actor.account is None:
+            self._marks.saw(author.id, actor)
         policies = self._policies  # names of the fields would cost a tenth of a post
         draft = Draft(room, author, payload, checked, None, judged_at, judge, policies.server_seq)
         if policies.room_makers != "members" and room != DEFAULT_ROOM:

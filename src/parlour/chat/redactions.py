@@ -47,7 +47,7 @@ class Redactions:
 
     def right(self, actor: Actor, author: Author) -> Right:
         """The right in its room that somebody needs to delete a message of this author."""
-        return "post" if self.is_own(actor, author) else "moderate"
+        return "post" if self.is_own(actor, author) else "restrict"
 
     def may(self, actor: Actor, room: str, author: Author) -> bool:
         """Whether an actor may delete messages of this author in a room."""
@@ -63,7 +63,7 @@ class Redactions:
         if type_ != Message.type:
             raise Refusal("forbidden", "Only messages can be deleted: this event says what the room is.")
         right = self.right(actor, author)
-        if right == "moderate" and actor.kind == "guest":
+        if right == "restrict" and actor.kind == "guest":
             raise Refusal("login_required", _NOT_YOURS)
         self._policies.require(actor, right, room)
         who = author if right == "post" and actor.account is None else by(actor)

@@ -21,7 +21,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 ROLE_MEANINGS: Mapping[Role, str] = {
     "member": "reads and writes, and makes rooms where the settings let members",
-    "moderator": "may do what a member may, so far; who moderates a single room is said in that room",
+    "moderator": "also mutes and bans people and deletes messages in all public rooms",
     "admin": "also invites people, disables accounts, gives roles, sets rooms right and changes the settings",
     "owner": "also makes admins into owners; the last owner stays",
 }

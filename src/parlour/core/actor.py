@@ -40,7 +40,27 @@ def guest(token: str | None, address: str) -> Actor:
     """A guest: known by the token of a cookie where there is one, else by the address."""
     if token is None:
         return Actor("guest", f"address:{address}", "address", address)
-    return Actor("guest", f"session:{token}", "cookie", address)
+    return Actor("guest", f"{_COOKIE}{token}", "cookie", address)
+
+
+_COOKIE = "session:"
+_TOKEN_CHARS, _TIME_DIGITS = 22, 11
+
+
+def guest_token(token: str, now_ms: int) -> str:
+    """The token of a new guest's cookie: a secret of 128 bits, and when it was made, in hexadecimal."""
+    return f"{token}{now_ms:0{_TIME_DIGITS}x}"
+
+
+def came_ms(actor: Actor) -> int | None:
+    """When the cookie of a guest was made, in milliseconds since 1970; None for a guest without one.
+
+    0 for a cookie of an older version, which does not say.
+    """
+    if actor.credential != "cookie":
+        return None
+    token = actor.id.removeprefix(_COOKIE)
+    return int(token[_TOKEN_CHARS:], 16) if len(token) == _TOKEN_CHARS + _TIME_DIGITS else 0
 
 
 PROGRAM = Actor("guest", "process", "program", None)

@@ -48,6 +48,8 @@ _TABLE = (
     ErrorKind("reauthentication_required", 403, "Give your password again"),
     ErrorKind("second_factor_required", 403, "Set up a second factor first"),
     ErrorKind("registration_closed", 403, "Not everybody makes an account here"),
+    ErrorKind("muted", 403, "You may read this room, and not write in it"),
+    ErrorKind("banned", 403, "You may not use this room"),
     ErrorKind("read_only", 403, "Nobody, or not everybody, adds to this room"),
     ErrorKind("cross_origin", 403, "Requests from other sites are refused"),
     ErrorKind("not_found", 404, "There is nothing here"),

@@ -88,6 +88,26 @@ class MemberChanged(Payload, frozen=True, gc=False):
     role: RoomRole | None = None
 
 
+class Restricted(Payload, frozen=True, gc=False):
+    """Somebody may not write in a room (`muted`) or not use it at all (`banned`), or may again (`lifted`).
+
+    `whom` is their id as the author of events, of an account or a guest, `name` how they were shown. It ends at
+    `until_ms` (milliseconds since 1970; None: when it is lifted). Guests are known by `mark`, a digest of what they ask
+    with; with `address`, that of where they ask from, it also holds newcomers from there, whose cookie is from after
+    `since_ms`. `known`: these digests were found out later. `salt` is what digests of this room begin with, once.
+    """
+
+    type: ClassVar[str] = "restriction"
+    what: Literal["muted", "banned", "lifted", "known"]
+    whom: str
+    name: str
+    until_ms: int | None = None
+    mark: str | None = None
+    address: str | None = None
+    since_ms: int | None = None
+    salt: str | None = None
+
+
 class AccountChanged(Payload, frozen=True, gc=False):
     """An account is as `account` says from here on; in the log of the server (`SERVER_LOG`).
 
@@ -223,6 +243,7 @@ _PAYLOADS = (
     Message,
     Settings,
     MemberChanged,
+    Restricted,
     AccountChanged,
     SignInChanged,
     FactorChanged,
@@ -240,7 +261,7 @@ _PAYLOADS = (
 PAYLOADS: dict[str, type[Payload]] = {payload.type: payload for payload in _PAYLOADS}
 """Type of event to its class."""
 
-POLICY_PAYLOADS: frozenset[type[Payload]] = frozenset({Settings, MemberChanged})
+POLICY_PAYLOADS: frozenset[type[Payload]] = frozenset({Settings, MemberChanged, Restricted})
 """Those of events that change what a room is (`core.policy`)."""
 
-POLICY_TYPES = frozenset({Settings.type, MemberChanged.type})
+POLICY_TYPES = frozenset({Settings.type, MemberChanged.type, Restricted.type})

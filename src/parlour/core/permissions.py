@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple, get_args
 
 from parlour.core.accounts import ROLES, Role, Scope
@@ -10,18 +11,30 @@ from parlour.core.errors import Refusal
 from parlour.core.event import AuthorKind
 from parlour.core.payloads import Access as Access
 from parlour.core.payloads import RoomRole
-from parlour.core.policy import NO_POLICY, Policy
+from parlour.core.policy import NO_POLICY, Policy, Restriction
 from parlour.core.server_settings import RoomMakers
 
 Right = Literal[
-    "read", "post", "members", "moderate", "govern", "create", "ticket", "inbox", "account", "factor", "administer"
+    "read",
+    "post",
+    "members",
+    "restrict",
+    "moderate",
+    "govern",
+    "create",
+    "ticket",
+    "inbox",
+    "account",
+    "factor",
+    "administer",
 ]
 
 MEANINGS: Mapping[Right, str] = {
     "read": "see the events of a room, and that it exists",
     "post": "add to a room; the first message makes a public one",
     "members": "see who the members of a room are, where one may read or moderate it",
-    "moderate": "invite people to a room, add and remove its members, delete what others wrote in it",
+    "restrict": "mute and ban people in a room, delete what others wrote in it",
+    "moderate": "invite people to a room, add and remove its members",
     "govern": "the settings of a room, the roles in it, and its end",
     "create": "make a room that one owns",
     "ticket": "a ticket, which opens one stream with what one is signed in with",
@@ -48,6 +61,7 @@ RIGHTS: Mapping[Right, Mapping[AuthorKind, frozenset[Access]]] = {
     "read": _FOR_ALL,
     "post": _FOR_ALL,
     "members": _WITH_ACCOUNT,
+    "restrict": _WITH_ACCOUNT,
     "moderate": _WITH_ACCOUNT,
     "govern": _WITH_ACCOUNT,
     "create": _WITH_ACCOUNT,
@@ -64,15 +78,17 @@ LEAST_ROLES: Mapping[Right, Role] = {"administer": "admin"}
 
 ROOM_ROLES: tuple[RoomRole, ...] = get_args(RoomRole)
 
-LEAST_ROOM_ROLES: Mapping[Right, RoomRole] = {"moderate": "moderator", "govern": "owner"}
+LEAST_ROOM_ROLES: Mapping[Right, RoomRole] = {"restrict": "moderator", "moderate": "moderator", "govern": "owner"}
 """The role in a room that an account needs for a right. Who has the role of INSTEAD on the server needs none."""
 
-INSTEAD: Mapping[Right, Role] = {"moderate": "admin", "govern": "admin"}
+INSTEAD: Mapping[Right, Role] = {"restrict": "moderator", "moderate": "admin", "govern": "admin"}
+"""The role on the server that does instead, in every room. In private rooms no role below `admin` does."""
 
 SCOPES_FOR: Mapping[Right, Scope] = {
     "read": "read",
     "post": "post",
     "members": "read",
+    "restrict": "admin",
     "moderate": "admin",
     "govern": "admin",
     "create": "admin",
@@ -96,6 +112,7 @@ _DETAILS: Mapping[Right, str] = {
     "read": _CLOSED,
     "post": _CLOSED,
     "members": "Sign in first.",
+    "restrict": "Only the moderators of this room may do this.",
     "moderate": "Only the moderators of this room may do this.",
     "govern": "Only the owners of this room may do this.",
     "create": "Sign in first.",
@@ -171,7 +188,7 @@ def rule(who: Who, right: Right, server: Access) -> Rule:
     room_role, detail = LEAST_ROOM_ROLES.get(right), _DETAILS[right]
     # Admins set a private room right, and do not read it. Known beforehand: a refusal takes no longer where a room is.
     instead = INSTEAD.get(right)
-    is_above = who.kind == "system" or (instead is not None and who.has_role(instead))
+    is_above = who.kind == "system" or (instead is not None and who.has_role("admin"))
 
     has_it_by_default = "open" in allowed and room_role is None  # where nobody has changed anything: most rooms
 
@@ -201,6 +218,29 @@ def refused_new_room(who: Who, makers: RoomMakers) -> Refusal | None:
     return Refusal("forbidden", _NO_NEW_ROOMS)
 
 
+def held(restriction: Restriction, right: Right, now_ms: int) -> Refusal | None:
+    """Why somebody with this restriction does not have a right in the room at a time; None if it does not say so.
+
+    Refusal("banned") for every right in the room, ("muted") for posting.
+    """
+    until_ms = restriction.until_ms
+    if (until_ms is not None and until_ms <= now_ms) or (restriction.what == "muted" and right != "post"):
+        return None
+    until = (
+        "a moderator lifts this"
+        if until_ms is None
+        else f"{datetime.fromtimestamp(until_ms // 1000, UTC):%Y-%m-%d %H:%M} UTC"
+    )
+    if restriction.what == "muted":
+        return Refusal("muted", f"You can read this room, and not write in it until {until}.")
+    return Refusal("banned", f"You may not use this room until {until}.")
+
+
+def is_exempt(who: Who, policy: Policy) -> bool:
+    """Whether restrictions do not hold for somebody: those who run the server, and who moderates the room."""
+    return who.has_role("admin") or policy.role_of(who.account) in ("moderator", "owner")
+
+
 def first_seq(who: Who, policy: Policy) -> int:
     """The first event of a room that an actor who may read it is shown: 1, or where its history begins for them."""
     if policy.history == "all" or who.account is None:
@@ -212,13 +252,11 @@ def first_seq(who: Who, policy: Policy) -> int:
 def _writes(who: Who, policy: Policy) -> Refusal | None:
     if policy.is_archived:
         return Refusal("read_only", _ARCHIVED)
-    if who.has_role("admin") or policy.role_of(who.account) in ("moderator", "owner"):
-        return None
-    return Refusal("read_only", _READ_ONLY)
+    return None if is_exempt(who, policy) else Refusal("read_only", _READ_ONLY)
 
 
 def _has_room_role(who: Who, right: Right, policy: Policy, least: RoomRole) -> bool:
-    if who.has_role(INSTEAD[right]):
+    if who.has_role("admin" if policy.access == "private" else INSTEAD[right]):
         return True
     role = policy.role_of(who.account)
     return role is not None and ROOM_ROLES.index(role) >= ROOM_ROLES.index(least)

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from parlour.core.payloads import (
     Access,
     History,
     MemberChanged,
     Payload,
+    Restricted,
     RoomAccess,
     RoomRole,
     ServerChanged,
     Settings,
 )
+
+GUEST_ID = "g_"
+"""How the id of an author begins who is a guest."""
 
 
 class Membership(NamedTuple):
@@ -28,11 +32,26 @@ class Membership(NamedTuple):
     since: int
 
 
+class Restriction(NamedTuple):
+    """What somebody is kept from in a room; the fields are those of `core.payloads.Restricted`.
+
+    `name` is that of a guest, which is part of its id; accounts have none here.
+    """
+
+    what: Literal["muted", "banned"]
+    until_ms: int | None = None
+    name: str = ""
+    mark: str | None = None
+    address: str | None = None
+    since_ms: int | None = None
+
+
 class Policy(NamedTuple):
     """What the newest policy event of a room, which has the seq `seq`, and those before it say.
 
     `seq` is 0 where there are none.
-    `members` are account ids. With the history `joined` a member reads what has come since they did.
+    `members` are account ids. With the history `joined` a member reads what has come since they did. `restrictions`
+    are those of authors, by their ids, also those whose time is over; `salt` is what digests of guests begin with.
     """
 
     seq: int
@@ -43,6 +62,8 @@ class Policy(NamedTuple):
     is_read_only: bool = False
     history: History = "all"
     members: Mapping[str, Membership] = MappingProxyType({})
+    restrictions: Mapping[str, Restriction] = MappingProxyType({})
+    salt: str = ""
 
     def after(self, seq: int, payload: Payload) -> Policy:
         """The policy from the event `seq` on. An event of a type that changes no policy leaves it as it is."""
@@ -63,6 +84,9 @@ class Policy(NamedTuple):
                 came = seq if self.members else 1  # whoever makes a room is there from its beginning
                 members[payload.account] = Membership(payload.role, came if before is None else before.since)
             return self._replace(seq=seq, members=members)
+        if isinstance(payload, Restricted):
+            salt = self.salt if payload.salt is None else payload.salt
+            return self._replace(seq=seq, salt=salt, restrictions=_restrictions(self.restrictions, payload))
         return self
 
     def role_of(self, account: str | None) -> RoomRole | None:
@@ -73,6 +97,20 @@ class Policy(NamedTuple):
     def owners(self) -> list[str]:
         """The ids of the accounts that own the room."""
         return [account for account, member in self.members.items() if member.role == "owner"]
+
+
+def _restrictions(before: Mapping[str, Restriction], payload: Restricted) -> Mapping[str, Restriction]:
+    """The restrictions from an event on."""
+    now = dict(before)
+    old = now.pop(payload.whom, None)
+    known = payload.mark, payload.address, payload.since_ms
+    if payload.what == "known":
+        if old is not None:
+            now[payload.whom] = Restriction(old.what, old.until_ms, old.name, *known)
+    elif payload.what != "lifted":
+        name = payload.name if payload.whom.startswith(GUEST_ID) else ""
+        now[payload.whom] = Restriction(payload.what, payload.until_ms, name, *known)
+    return now
 
 
 class ServerAccess(NamedTuple):

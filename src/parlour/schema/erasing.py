@@ -9,10 +9,10 @@ import msgspec
 
 from parlour.core.accounts import DELETED_NAME, KeptMessages, erased_name
 from parlour.core.event import Stored
-from parlour.core.payloads import AccountChanged, MemberChanged, Message, Redacted, SignInChanged
+from parlour.core.payloads import AccountChanged, MemberChanged, Message, Redacted, Restricted, SignInChanged
 from parlour.schema.json_line import encode
 
-NAMES_IN = frozenset({MemberChanged.type, AccountChanged.type, SignInChanged.type})
+NAMES_IN = frozenset({MemberChanged.type, Restricted.type, AccountChanged.type, SignInChanged.type})
 """Types of events that can say something of an account which they are not by."""
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -35,7 +35,7 @@ def without_accounts(event: Stored, erased: Mapping[str, KeptMessages]) -> Store
             if "key" in old:
                 new["key"] = old["key"]
             return Stored(event.seq, encode(new), Redacted.type)
-    if event.type == MemberChanged.type and old["account"] in erased:
+    if event.type in (MemberChanged.type, Restricted.type) and old.get("account", old.get("whom")) in erased:
         new["name"] = DELETED_NAME
     elif event.type == SignInChanged.type and old["account"] in erased:
         new["label"] = ""
@@ -47,7 +47,7 @@ def without_accounts(event: Stored, erased: Mapping[str, KeptMessages]) -> Store
 def accounts_in(event: Stored, erased: Mapping[str, KeptMessages]) -> frozenset[str]:
     """Which of these accounts an event names."""
     old = _decode(event.json)
-    other = old.get("account")
+    other = old.get("account", old.get("whom"))
     named = {old["by"]["id"], other["id"] if isinstance(other, dict) else other}
     return frozenset(named & erased.keys())
 

@@ -30,11 +30,13 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     archived: bool | None = None
     read_only: bool | None = None
     history: History | None = None
-    what: Literal["joined", "left", "added", "removed", "role"] | None = None
+    what: Literal["joined", "left", "added", "removed", "role", "muted", "banned", "lifted", "known"] | None = None
     account: str | None = None
     name: str | None = None
     role: RoomRole | None = None
     messages: KeptMessages | None = None
+    whom: str | None = None
+    until_ms: int | None = None
 
     @property
     def notice(self) -> str | None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 _ROLES = {"member": "a member", "moderator": "a moderator", "owner": "an owner"}
@@ -50,9 +51,28 @@ def notice(event: Any) -> str | None:
         if event.what == "role":
             return f"made {event.name} {_ROLES.get(event.role, 'a member')}"
         return f"{event.what} {event.name}"
+    if event.type == "restriction":
+        return _restriction(event)
     if event.type == "redaction":
         return "deleted a message"
     return None
+
+
+_UNITS = (("day", 1440), ("hour", 60), ("minute", 1))
+"""In which a time is said, with their minutes: the first that it is a whole number of."""
+
+
+def _restriction(event: Any) -> str | None:
+    if event.what == "lifted":
+        return f"let {event.name} write here again"
+    if event.what not in ("muted", "banned"):
+        return None
+    if event.until_ms is None:
+        return f"{event.what} {event.name}"
+    minutes = max(1, round(event.until_ms / 60_000 - datetime.fromisoformat(event.at).timestamp() / 60))
+    unit, size = next(each for each in _UNITS if minutes % each[1] == 0)
+    count = minutes // size
+    return f"{event.what} {event.name} for {count} {unit}{'' if count == 1 else 's'}"
 
 
 def _list(said: Sequence[str]) -> str:

@@ -102,6 +102,36 @@ class ChangeMember(_Body, frozen=True):
     role: RoomRole = "member"
 
 
+class RestrictionInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Somebody who is muted or banned in a room: `id` as in `by.id`, `name` as they are shown, `account` its name.
+
+    `until` is absent where it holds until it is lifted. `newcomers`: also for later guests from the same address.
+    """
+
+    id: str
+    name: str
+    what: Literal["muted", "banned"]
+    until: Time | None = None
+    account: str | None = None
+    newcomers: bool = False
+
+
+class RestrictionList(msgspec.Struct, frozen=True):
+    """Who is muted or banned in a room, by name."""
+
+    restrictions: Sequence[RestrictionInfo]
+
+
+class RestrictBody(_Body, frozen=True):
+    """Whom to mute or ban: the author of the event `seq`, or the account `name`; `minutes` null: until it is lifted."""
+
+    what: Literal["mute", "ban"]
+    seq: Annotated[int, from_to(1, 68_719_476_735)] | None = None
+    name: Plain | None = None
+    minutes: Annotated[int, from_to(1, 527_040)] | None = None
+    newcomers: bool = True
+
+
 class RoomInvitationBody(_Body, frozen=True):
     """A link into a room: how many can use it, and for how many days. With `accounts` it makes accounts, too."""
 

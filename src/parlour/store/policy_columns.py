@@ -8,27 +8,42 @@ from typing import Any, TypeAlias
 import msgspec
 
 from parlour.core.payloads import History, RoomAccess, RoomRole
-from parlour.core.policy import NO_POLICY, Membership, Policy
+from parlour.core.policy import NO_POLICY, Membership, Policy, Restriction
 
-_Row: TypeAlias = tuple[int, RoomAccess, str, str, int, int, History, str | None]
+_Row: TypeAlias = tuple[int, RoomAccess, str, str, int, int, History, str, str | None]
 
 _decode_members = msgspec.json.Decoder(list[tuple[str, RoomRole, int]]).decode
 
 
+class _Rules(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The column `rules`: what few rooms have, as JSON; empty text where all of it is the default."""
+
+    restrictions: dict[str, Restriction] = {}
+    salt: str = ""
+
+
+_decode_rules = msgspec.json.Decoder(_Rules).decode
+
+
 def policy_of(columns: Sequence[Any]) -> Policy:
-    """The policy in its columns: seq, access, title, topic, archived, read_only, history, and the members as JSON.
+    """The policy in its columns: those of `columns_of`, and the members as JSON.
 
     A member is an array of the account, the role and the seq since when; None stands for no members.
     """
     row: _Row = tuple(columns)
-    seq, access, title, topic, is_archived, is_read_only, history, members = row
+    seq, access, title, topic, is_archived, is_read_only, history, rules, members = row
     if not seq:
         return NO_POLICY
     found = {account: Membership(role, since) for account, role, since in _decode_members(members or "[]")}
-    return Policy(seq, access, title, topic, bool(is_archived), bool(is_read_only), history, found)
+    policy = Policy(seq, access, title, topic, bool(is_archived), bool(is_read_only), history, found)
+    if rules:
+        more = _decode_rules(rules)
+        policy = policy._replace(restrictions=more.restrictions, salt=more.salt)
+    return policy
 
 
-def columns_of(policy: Policy) -> tuple[int, RoomAccess, str, str, int, int, History]:
-    """The columns of a policy but for the members, which have a table."""
-    seq, access, title, topic, is_archived, is_read_only, history, _ = policy
-    return seq, access, title, topic, int(is_archived), int(is_read_only), history
+def columns_of(policy: Policy) -> tuple[int, RoomAccess, str, str, int, int, History, str]:
+    """The columns of a policy but for the members: seq, access, title, topic, archived, read_only, history, rules."""
+    seq, access, title, topic, is_archived, is_read_only, history, _, restrictions, salt = policy
+    rules = msgspec.json.encode(_Rules(dict(restrictions), salt)).decode()
+    return seq, access, title, topic, int(is_archived), int(is_read_only), history, "" if rules == "{}" else rules

@@ -130,6 +130,8 @@ class RoomPage:
     prefix: str = ""
     may_delete: Callable[[Author], bool] = lambda _: False
     """Whether who looks may delete messages of somebody."""
+    may_restrict: Callable[[Author], bool] = lambda _: False
+    """Whether who looks may mute or ban somebody."""
     error: str | None = None
     draft: str = ""
     name: str = ""

@@ -8,5 +8,5 @@ import { noticeOf } from "../../../src/parlour/ui/static/notices.js";
 const CASES = JSON.parse(readFileSync(new URL("../../fixtures/notices.json", import.meta.url)));
 
 for (const { event, words } of CASES) {
-  test(`${event.type} is told as ${words}`, () => assert.equal(noticeOf(event), words));
+  test(`${event.type} is told as ${words}`, () => assert.equal(noticeOf({ at: "2026-11-22T06:41:23.123Z", ...event }), words));
 }

@@ -84,7 +84,7 @@ INSERT INTO commits (position, at_ms, body, checksum, node)
 VALUES (pg_current_xact_id()::text::bigint + $1, $2, $3, $4, $5) RETURNING position
 """
 
-_POLICY = """policy_seq, access, title, topic, archived, read_only, history, CASE WHEN policy_seq > 0 THEN
+_POLICY = """policy_seq, access, title, topic, archived, read_only, history, rules, CASE WHEN policy_seq > 0 THEN
   (SELECT json_agg(json_build_array(account, role, since))::text FROM members AS m
     WHERE m.room_no = rooms.room_no) END"""
 """The columns of a policy; the last has its members as JSON, null where there are none."""
@@ -97,8 +97,9 @@ POLICIES_OF = f"SELECT name, {_POLICY} FROM rooms WHERE name = ANY($1::text[])" 
 POLICIES = f"SELECT name, {_POLICY} FROM rooms WHERE policy_seq > 0"  # noqa: S608 (no value inside)
 CREATE_ROOM = "INSERT INTO rooms (name) VALUES ($1) RETURNING room_no"
 SET_POLICY = """
-UPDATE rooms SET policy_seq = $1, access = $2, title = $3, topic = $4, archived = $5, read_only = $6, history = $7
-WHERE room_no = $8
+UPDATE rooms SET policy_seq = $1, access = $2, title = $3, topic = $4, archived = $5, read_only = $6, history = $7,
+  rules = $8
+WHERE room_no = $9
 """
 SET_MEMBER = """
 INSERT INTO members (room_no, account, role, since) VALUES ($1, $2, $3, $4)

@@ -9,7 +9,7 @@ SEQ_BITS = 36
 
 SEQ_MASK = (1 << SEQ_BITS) - 1
 
-_POLICY = """policy_seq, access, title, topic, archived, read_only, history, CASE WHEN policy_seq > 0 THEN
+_POLICY = """policy_seq, access, title, topic, archived, read_only, history, rules, CASE WHEN policy_seq > 0 THEN
   (SELECT json_group_array(json_array(account, role, since)) FROM members WHERE members.room_no = rooms.room_no) END"""
 """The columns of a policy; the last has its members as JSON, null where nobody has changed the room."""
 
@@ -24,7 +24,7 @@ POLICIES = f"SELECT name, {_POLICY} FROM rooms WHERE policy_seq > 0"  # noqa: S6
 TIME_OF = "SELECT at_ms FROM events WHERE id = ?"
 CREATE_ROOM = "INSERT INTO rooms (name) VALUES (?) RETURNING room_no"
 SET_POLICY = """
-UPDATE rooms SET policy_seq = ?, access = ?, title = ?, topic = ?, archived = ?, read_only = ?, history = ?
+UPDATE rooms SET policy_seq = ?, access = ?, title = ?, topic = ?, archived = ?, read_only = ?, history = ?, rules = ?
 WHERE room_no = ?
 """
 SET_MEMBER = "INSERT OR REPLACE INTO members (room_no, account, role, since) VALUES (?, ?, ?, ?)"

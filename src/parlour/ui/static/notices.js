@@ -18,6 +18,18 @@ const SETTINGS = {
   })[history],
 };
 
+const UNITS = [["day", 1440], ["hour", 60], ["minute", 1]];
+
+function restriction({ what, name, at, until_ms: until = null }) {
+  if (what === "lifted") return `let ${name} write here again`;
+  if (what !== "muted" && what !== "banned") return null;
+  if (until === null) return `${what} ${name}`;
+  const minutes = Math.max(1, Math.round((until - Date.parse(at)) / 60_000));
+  const [unit, size] = UNITS.find(([, each]) => minutes % each === 0);
+  const count = minutes / size;
+  return `${what} ${name} for ${count} ${unit}${count === 1 ? "" : "s"}`;
+}
+
 function listOf(said) {
   const last = said.at(-1) ?? null;
   return said.length > 1 ? `${said.slice(0, -1).join(", ")} and ${last}` : last;
@@ -39,6 +51,7 @@ export function noticeOf(event) {
     if (event.what === "role") return `made ${event.name} ${ROLES[event.role] ?? "a member"}`;
     return `${event.what} ${event.name}`;
   }
+  if (event.type === "restriction") return restriction(event);
   if (event.type === "redaction") return "deleted a message";
   return null;
 }

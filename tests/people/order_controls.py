@@ -1,0 +1,67 @@
+"""The controls of docs/security.md that keep order, how each is taken out of the source, and a test that fails then."""
+
+from __future__ import annotations
+
+from tests.people.control import Control
+
+T = "tests/people/"
+RESTRICTIONS = f"{T}test_restrictions.py::"
+
+ORDER_CONTROLS = (
+    Control(
+        "who is muted or banned does not have the right",
+        "chat/policies.py",
+        "refusal is None and policy.restrictions else refusal",
+        "refusal is None and policy is None else refusal",
+        f"{RESTRICTIONS}test_who_is_banned_is_out_at_that_event_and_is_no_member_any_more",
+    ),
+    Control(
+        "a message on its way is judged by the restriction before it",
+        "chat/policies.py",
+        "return policy.seq, partial(self._judge, rule, actor, right)",
+        "return policy.seq, rule",
+        f"{RESTRICTIONS}test_no_message_is_stored_after_the_event_that_mutes_its_author",
+    ),
+    Control(
+        "a guest is held under any name",
+        "chat/guest_marks.py",
+        "elif restriction.mark == mark:",
+        "elif restriction.mark == author:",
+        f"{RESTRICTIONS}test_without_newcomers_only_the_guest_is_held",
+    ),
+    Control(
+        "newcomers from the address of a banned guest are held",
+        "chat/guest_marks.py",
+        "return came is None or came > (restriction.since_ms or 0)",
+        "return False",
+        f"{RESTRICTIONS}test_a_guest_is_known_under_another_name_and_behind_the_same_address",
+    ),
+    Control(
+        "a guest whom nobody remembers is found by the name",
+        "chat/guest_marks.py",
+        "return author in {",
+        "return not author and author in {",
+        f"{RESTRICTIONS}test_it_is_in_force_after_a_restart",
+    ),
+    Control(
+        "digests of a guest are salted for the room",
+        "chat/guest_marks.py",
+        'self._digest(f"{salt}\\0{id_}")',
+        "self._digest(id_)",
+        f"{RESTRICTIONS}test_a_digest_of_a_guest_says_nothing_in_another_room",
+    ),
+    Control(
+        "a moderator of the server has no say in private rooms",
+        "core/permissions.py",
+        'who.has_role("admin" if policy.access == "private" else INSTEAD[right])',
+        "who.has_role(INSTEAD[right])",
+        f"{RESTRICTIONS}test_a_moderator_of_the_server_keeps_order_in_public_rooms_alone",
+    ),
+    Control(
+        "who is banned is added by nobody",
+        "chat/members.py",
+        'if held is not None and held.what == "banned":',
+        'if held is not None and held.what == "nothing":',
+        f"{RESTRICTIONS}test_who_is_banned_is_out_at_that_event_and_is_no_member_any_more",
+    ),
+)
