@@ -43,6 +43,7 @@ MARKS = {
     "GET /api/v1/rooms": '"room":"lobby"',
     "GET /api/v1/rooms/{room}": '"head_seq":',
     "POST /api/v1/rooms": '"title":"Leads"',
+    "GET /rooms/{room}/qr": "<svg ",
     "GET /api/v1/rooms/{room}/author": '"name":"Maya"',
     "GET /api/v1/rooms/{room}/members": '"members":[',
     "PUT /api/v1/rooms/{room}/members/{name}": '"name":"bob"',

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from parlour.core.sign_outs import SIGNED_OUT
+from parlour.ui.qr import qr_file
 from tests.people.house import PASSWORD
 from tests.people.server import Town, session_of
 from tests.support.axe import violations_in_both_schemes
@@ -232,3 +233,38 @@ def test_page_when_its_session_ends_says_so_and_sends_nothing_as_a_guest(
     person.page.click("main button")
     person.see("as myself", "for later")
     assert set(person.page.locator("#messages .name").all_text_contents()) == {name}
+
+
+def test_program_is_connected_by_a_line_with_a_token_for_this_room_alone(town: Town, person: Person) -> None:
+    page = person.page
+    _open_as(person, town.join("ines"), "/tools")
+    person.wait_for_line("live")
+    page.click("text=Connect a program…")
+    page.click("text=Make a token for this room")
+    token = page.locator("#connect .secret").text_content()
+    lines = page.locator("#connect [data-line]").all_text_contents()
+    assert token is not None
+    assert all(token in line for line in lines)
+    assert lines[0] == f"curl -H 'Authorization: Bearer {token}' -d hello {town.url}/tools"
+    assert lines[2] == f"PARLOUR_TOKEN={token} parlour chat {town.url}/tools"
+    with town.server.client(headers={"Authorization": f"Bearer {token}"}) as program:
+        assert program.post("/tools", content="from a program").status_code == 201
+        assert program.post("/elsewhere", content="not here").status_code == 403
+        assert program.post("/api/v1/tokens", json={"label": "more", "scopes": ["admin"]}).status_code == 403
+    person.see("from a program")
+    page.reload()
+    assert token not in page.content(), "it is shown once"
+
+
+def test_invite_has_the_address_of_the_room_as_text_and_as_picture(town: Town, person: Person) -> None:
+    person.page.goto("/party")
+    person.wait_for_line("live")
+    person.page.click("#empty .invite-here")
+    sheet = person.page.get_by_role("dialog", name="Invite people to party")
+    expect(sheet.locator("code")).to_have_text(f"{town.url}/party")
+    picture = sheet.get_by_alt_text("QR code of this address")
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("(image) => image.naturalWidth") > 0
+    answer = town.browser().get("/rooms/party/qr")
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert answer.content == qr_file(f"{town.url}/party")

@@ -30,6 +30,7 @@ from parlour.api.pages import Pages
 from parlour.api.resource import Resource
 from parlour.api.restrictions import RestrictionsResource
 from parlour.api.room_page import RoomSettingsPage
+from parlour.api.room_qr import RoomQrResource
 from parlour.api.rooms import RoomsResource
 from parlour.api.rooms_page import RoomsPage
 from parlour.api.server import ServerResource
@@ -47,6 +48,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     EventsResource,
     RoomsResource,
     AuthorsResource,
+    RoomQrResource,
     MembersResource,
     RestrictionsResource,
     StreamResource,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from markupsafe import Markup
 
 
@@ -12,3 +14,14 @@ def qr_svg(text: str, label: str = "QR code") -> Markup:
     code = segno.make(text, error="m", micro=False)
     svg = code.svg_inline(border=4, dark="#000", light="#fff", omitsize=True, svgclass="qr", lineclass=None)
     return Markup(svg.replace("<svg ", Markup('<svg role="img" aria-label="{}" ').format(label), 1))  # noqa: S704
+
+
+def qr_file(text: str) -> bytes:
+    """The same as a file of its own, for an `<img>`: a page that shows it on demand need not carry it."""
+    import segno
+
+    file = BytesIO()
+    segno.make(text, error="m", micro=False).save(
+        file, kind="svg", border=4, dark="#000", light="#fff", omitsize=True, xmldecl=False
+    )
+    return file.getvalue()

@@ -85,6 +85,21 @@ export async function post(room, { text, key, name }) {
   return { type: "error", key, code, detail, field, retry_after_ms: waitMs };
 }
 
+/** Make a token that reads and writes in one room: {token}, or {detail}: why not, in words. */
+export async function makeToken(room, label) {
+  try {
+    const response = await fetch(`${prefix()}/api/v1/tokens`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      body: JSON.stringify({ label, scopes: ["read", "post"], rooms: [room] }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    return response.ok ? { token: (await response.json()).secret } : { detail: (await refusalOf(response)).detail };
+  } catch {
+    return { detail: "The server does not answer. Try again." };
+  }
+}
+
 /** Delete a message: whether it is gone. */
 export async function remove(room, seq) {
   try {

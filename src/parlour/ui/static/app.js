@@ -3,6 +3,7 @@
 import { signInPath } from "./api.js";
 import { haveAtHand } from "./at_hand.js";
 import { Composer } from "./composer.js";
+import { offerToken } from "./connect.js";
 import { Connection } from "./connection.js";
 import { renderHeading } from "./heading.js";
 import { Keep, newKey } from "./keep.js";
@@ -187,5 +188,6 @@ const roomList = new RoomList();
 roomList.start();
 correctAddresses();
 offerCopying();
+offerToken(document.body.dataset.room, JSON.parse(document.body.dataset.about).title);
 if (document.body.dataset.live === "yes") goLive();
 else showPast();

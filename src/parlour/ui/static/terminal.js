@@ -1,26 +1,29 @@
-// The commands at the side, for a terminal: with the address that works here, and a button to copy them.
+// The commands in sheets, for a terminal: with the address that works here, and a button to copy each.
+
+import { copyText } from "./copy.js";
+import { element } from "./message.js";
 
 /** A proxy may hand on the name of the site without its port: where the name is the same, the reader's address is right. */
 export function correctAddresses() {
   for (const place of document.querySelectorAll(".command bdi")) {
-    const { origin, hostname, pathname } = new URL(place.textContent);
-    const isElsewhere = origin !== window.location.origin && hostname === window.location.hostname;
-    if (isElsewhere) place.textContent = window.location.origin + pathname;
+    const { origin, hostname, pathname } = new URL(place.textContent.replace(/^ws/, "http"));
+    if (origin === window.location.origin || hostname !== window.location.hostname) continue;
+    const address = window.location.origin + pathname;
+    place.textContent = place.dataset.scheme === "ws" ? address.replace(/^http/, "ws") : address;
   }
 }
 
-/** Offer to copy the commands, where the browser lets a page do that. */
+/** Offer to copy the commands, also those that come later. */
 export function offerCopying() {
-  if (!navigator.clipboard) return;
-  for (const code of document.querySelectorAll(".command code")) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "copy";
-    button.textContent = "Copy";
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(code.textContent);
-      button.textContent = "Copied";
-    });
-    code.after(button);
-  }
+  for (const command of document.querySelectorAll(".command")) offer(command);
+  document.addEventListener("parlour:command", ({ target }) => offer(target.querySelector(".command")));
+}
+
+function offer(command) {
+  const code = command.querySelector("code");
+  const button = element("button", { class: "copy", type: "button" }, "Copy");
+  button.addEventListener("click", async () => {
+    button.textContent = (await copyText(code.textContent)) ? "Copied" : "Select it";
+  });
+  command.append(button);
 }
