@@ -128,6 +128,7 @@ class App:
             **context.new_rooms.sizes(),
             **context.people.identities.sizes(),
             **context.people.emails.sizes(),
+            "blocks": context.people.blocks.count(),
             "shown_once": len(context.shown_once),
             "rooms_with_policy": len(context.policies.all()),
         }
@@ -254,7 +255,7 @@ async def _load_people(context: Context, settings: Settings) -> None:
     place = settings.data / DATABASE if settings.store == "sqlite" else without_password(settings.store)
     what = "accounts"
     try:
-        await context.people.identities.load()
+        await context.people.load()
         what = "members of rooms"
         context.policies.load(await context.store.policies())
         what = "settings"
@@ -284,7 +285,7 @@ def _build(
     people = people_of(store, clock, ids, policies, passwords, registrations, has_mail=settings.mail is not None)
     tickets = Tickets(store, clock, ids, people.identities)
     erasing = Erasing(store, people.deletions)
-    listeners_of_log = [people.identities.changed, erasing.changed]
+    listeners_of_log = [people.identities.changed, people.blocks.changed, erasing.changed]
     store.on_commit(ServerLog(listeners_of_log, people.settings.changed).committed)
     store.on_commit(door.committed)
     store.on_commit(hub.deliver)
@@ -299,7 +300,7 @@ def _build(
     reads = AddressBuckets(limits.history_ms_per_s, limits.history_burst_ms) if settings.rate_limits else None
     places = AddressCounts(limits.address_streams) if settings.rate_limits else None
     new_rooms = NewRooms(limits)
-    posting = Posting(store, guests, clock, policies, rates, new_rooms, marks)
+    posting = Posting(store, guests, clock, policies, rates, new_rooms, people.directs, marks)
     restrictions = Restrictions(store, clock, ids, policies, marks)
     context = Context(
         store=store,
@@ -315,6 +316,7 @@ def _build(
         people=people,
         tickets=tickets,
         inbox=Inbox(store, policies),
+        directs=people.directs,
         shown_once=ShownOnce(clock, ids, store.is_shared),
         rooms=Rooms(store, ids, policies),
         members=Members(store, policies),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.people.control import Control
 from tests.people.controls_mail import MAIL_CONTROLS
+from tests.people.direct_controls import DIRECT_CONTROLS
 from tests.people.factor_controls import FACTOR_CONTROLS
 
 T = "tests/people/"
@@ -337,7 +338,7 @@ CONTROLS = (
     Control(
         "the rooms of a token",
         "chat/policies.py",
-        'if actor.rooms is not None and room not in actor.rooms:\n            raise Refusal("forbidden", _WRONG_ROOM)',
+        'if actor.rooms is not None and room not in actor.rooms:\n            raise Refusal("forbidden", WRONG_ROOM)',
         "pass",
         f"{ROOMS}test_a_token_for_one_room",
     ),
@@ -492,4 +493,5 @@ CONTROLS = (
     ),
     *FACTOR_CONTROLS,
     *MAIL_CONTROLS,
+    *DIRECT_CONTROLS,
 )

@@ -8,17 +8,21 @@ from dataclasses import dataclass, field
 import pytest
 from argon2 import PasswordHasher
 
+from parlour.chat.guests import Guests
 from parlour.chat.identities import Credentials
+from parlour.chat.new_rooms import NewRooms
 from parlour.chat.passwords import Passwords
 from parlour.chat.people import people_of
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Store
+from parlour.chat.posting import Posting, Rates
 from parlour.chat.registrations import RegistrationRates
 from parlour.chat.tables.accounts import ALL_ACCOUNTS
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account, Role
 from parlour.core.actor import OPERATOR, Actor
 from parlour.core.errors import Refusal
+from parlour.core.limits import Limits
 from parlour.core.payloads import Access, Payload
 from parlour.hub.server_log import ServerLog
 from tests.support.stores import CountedIds, HandClock
@@ -46,8 +50,14 @@ class House:
         self.accounts, self.settings, self.deletions = people.accounts, people.settings, people.deletions
         self.factors = people.factors
         self.mails, self.emails = people.mails, people.emails
-        log = ServerLog([self.identities.changed, self.log.append], self.settings.changed)
+        self.blocks, self.directs = people.blocks, people.directs
+        log = ServerLog([self.identities.changed, self.blocks.changed, self.log.append], self.settings.changed)
         self.store.on_commit(log.committed)
+
+    def posting(self, limits: Limits | None = None) -> Posting:
+        """The verb post, by which nobody is slowed down unless there are limits."""
+        rates, new_rooms = None if limits is None else Rates(limits), NewRooms(limits or Limits())
+        return Posting(self.store, Guests(b"secret"), self.clock, self.policies, rates, new_rooms, self.directs)
 
     async def person(self, name: str, role: Role = "member") -> Account:
         """Somebody who has taken up an invitation."""

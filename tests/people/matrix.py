@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -11,13 +11,14 @@ import apsw
 import httpx
 from msgspec import json
 
-from parlour.chat.policies import Policies
+from parlour.chat.policies import WRONG_ROOM, Policies
 from parlour.chat.tables.accounts import ALL_ACCOUNTS
 from parlour.core.accounts import Scope
 from parlour.core.actor import Actor, guest
 from parlour.core.errors import Refusal
 from parlour.core.payloads import Access
 from parlour.core.permissions import Right
+from parlour.core.policy import Membership, Policy
 from parlour.store.policy_columns import policy_of
 from parlour.store.sqlite import statements as sql
 from parlour.store.sqlite.tables import run_query
@@ -69,6 +70,9 @@ def _delete(path: str, fields: tuple[str, ...]) -> bytes:
 
 
 JSON = "Accept: application/json"
+WITH_SAM = "~with-sam"
+"""A name for the conversation of whoever asks with `sam`, who is a bot."""
+
 _STREAM = "Accept: text/event-stream"
 _TEXT = b'{"text":"Hello"}'
 
@@ -175,6 +179,8 @@ class Everybody:
         for room in self.rooms.values():
             added = own.put(f"/api/v1/rooms/{room}/members/robot-read", json={})
             assert added.status_code == 200, added.text
+        begun = browsers["member"].post("/@mona", json={"text": "secret"})
+        assert begun.status_code == 201, begun.text
         own.patch(f"/api/v1/rooms/{self.rooms['archived']}", json={"archived": True})
         own.patch(f"/api/v1/rooms/{self.rooms['private, archived']}", json={"archived": True})
         made["token for another room"] = self._token(own, ["read", "post"], rooms=["elsewhere"])
@@ -185,6 +191,9 @@ class Everybody:
             accounts = {account.name: account for account in run_query(database, ALL_ACCOUNTS())}
             self.policies = Policies(access)
             self.policies.load({str(name): policy_of(columns) for name, *columns in database.execute(sql.POLICIES)})
+        self.sam = accounts["sam"].id
+        (self.direct,) = [room for room, policy in self.policies.all().items() if policy.access == "direct"]
+        self.rooms["direct, of two"] = self.direct  # by the name that nobody is told
         self.askers = {
             name: Asker(
                 (f"Authorization: Bearer {secret}",),
@@ -202,6 +211,7 @@ class Everybody:
     def states(self) -> Iterator[tuple[str, str]]:
         """Every state with a room; where there is none, another one every time, for the first message makes it."""
         yield from self.rooms.items()
+        yield "direct, with who asks", "@sam"
         number = next(self._numbers)
         yield "not there", f"nothing-{number}"
         yield "private, not there", f"~nothing-{number}-abc234"
@@ -218,6 +228,8 @@ class Everybody:
         try:
             if right is not None:
                 self.policies.require(asker.actor, right, None)
+            if room == "@sam":
+                room = self._with_sam(asker.actor)
             for need in needs:
                 try:
                     self.policies.require(asker.actor, need, room)
@@ -229,10 +241,20 @@ class Everybody:
             return refused
         return refusal
 
+    def _with_sam(self, actor: Actor) -> str:
+        """A name for the conversation of somebody with `sam`. Raises Refusal for who has none."""
+        if actor.account is None:
+            raise Refusal("login_required", "Direct messages are for people with an account: sign in.")
+        if actor.rooms is not None:
+            raise Refusal("forbidden", WRONG_ROOM)
+        members = {id_: Membership("member", 1) for id_ in (actor.account.id, self.sam)}
+        self.policies.expect(WITH_SAM, Policy(0, "direct", members=members))
+        return WITH_SAM
+
     def _join(self, name: str, role: str = "member") -> httpx.Client:
         return _json(self.town.join(name, role), name)
 
-    def _make_rooms(self, own: httpx.Client) -> Mapping[str, str]:
+    def _make_rooms(self, own: httpx.Client) -> dict[str, str]:
         states = {
             "public": {"room": "open-to-all"},
             "public, for members": {"room": "for-members", "access": "members"},

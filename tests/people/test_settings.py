@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from parlour.chat.guests import Guests
-from parlour.chat.new_rooms import NewRooms
-from parlour.chat.posting import Posting
 from parlour.chat.server_settings import set_settings
 from parlour.chat.tables.server_settings import SETTINGS
 from parlour.chat.transactions import Append, Transaction
@@ -17,7 +14,6 @@ from parlour.core.accounts import Role
 from parlour.core.actor import OPERATOR, guest
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft
-from parlour.core.limits import Limits
 from parlour.core.payloads import SERVER_LOG, Message, ServerChanged
 from parlour.core.server_settings import SERVER_SETTINGS, ServerSettings
 from tests.people.house import ADDRESS, House, nothing, refused
@@ -31,7 +27,7 @@ class Visitors:
     """Guests of a house who post."""
 
     def __init__(self, house: House) -> None:
-        self._posting = Posting(house.store, Guests(b"secret"), house.clock, house.policies, None, NewRooms(Limits()))
+        self._posting = house.posting()
         self.answers: list[str] = []
 
     def post(self, text: str, room: str = "lobby", key: str | None = None) -> None:
@@ -178,8 +174,7 @@ async def test_who_may_make_rooms(house: House) -> None:
         "the front room is always there: stored",
     ]
     done: list[Answer] = []
-    posting = Posting(house.store, Guests(b"secret"), house.clock, house.policies, None, NewRooms(Limits()))
-    posting.post(OPERATOR, "nowhere", "made", done.append)
+    house.posting().post(OPERATOR, "nowhere", "made", done.append)
     await house.store.run(nothing())
     assert isinstance(done[0], Appended)
 

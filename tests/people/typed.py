@@ -42,6 +42,8 @@ class Typed:
         typed = re.sub("-u alice(?= )", f"-u 'alice:{PASSWORD}'", shown)
         if "-X DELETE" in typed and typed.endswith("/members/bob"):
             self._bob_is_in(typed.split("/")[-3])
+        if "-X DELETE" in typed and "/me/blocks/bob" in typed:
+            assert self._alice.put("/api/v1/me/blocks/bob").status_code == 204
         if typed.endswith("/api/v1/join"):
             return typed.replace(SECRET, self._link_into_a_room())
         if "/account/email/" in typed:

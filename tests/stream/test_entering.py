@@ -18,6 +18,7 @@ from parlour.hub.hub import Hub
 from parlour.store.memory import MemoryStore
 from parlour.stream.live import Start, Timing
 from parlour.stream.websocket import Common, WebSocketSession
+from tests.support.directs import directs_of
 from tests.support.nobody import NOBODY
 from tests.support.raw import ws_frame
 from tests.support.stores import CountedIds, HandClock
@@ -69,12 +70,14 @@ class Rooms:
 
     async def session(self, sink: EndingSink, *rooms: str) -> WebSocketSession:
         clock, policies = HandClock(), Policies("open")
-        posting = Posting(self.hub.store, Guests(b"secret"), clock, policies, None, NewRooms(Limits()))
+        directs = directs_of(self.hub.store, policies)
+        posting = Posting(self.hub.store, Guests(b"secret"), clock, policies, None, NewRooms(Limits()), directs)
         starts = [(await self.hub.open(room), Start()) for room in rooms]
         sink.session = WebSocketSession(
             Common(
                 hub=self.hub,
                 door=Door(self.hub, policies),
+                directs=directs,
                 posting=posting,
                 inbox=Inbox(self.hub.store, policies),
                 limits=Limits(),

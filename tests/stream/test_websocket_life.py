@@ -20,6 +20,7 @@ from parlour.store.sqlite.store import SqliteStore
 from parlour.stream.live import Start, Timing
 from parlour.stream.websocket import Common, WebSocketSession
 from tests.fault.crowd import until
+from tests.support.directs import directs_of
 from tests.support.nobody import NOBODY
 from tests.support.raw import ws_frame
 from tests.support.stores import CountedIds, HandClock
@@ -49,11 +50,13 @@ class Line:
         self.pauses: list[bool] = []
         store = store or MemoryStore(self.clock, CountedIds())
         hub, policies = Hub(store), Policies("open")
-        posting = Posting(store, Guests(b"secret"), self.clock, policies, None, NewRooms(LIMITS))
+        directs = directs_of(store, policies)
+        posting = Posting(store, Guests(b"secret"), self.clock, policies, None, NewRooms(LIMITS), directs)
         self.session = WebSocketSession(
             Common(
                 hub=hub,
                 door=Door(hub, policies),
+                directs=directs,
                 posting=posting,
                 inbox=Inbox(store, policies),
                 limits=LIMITS,

@@ -10,6 +10,7 @@ import apsw
 import msgspec
 
 from parlour.chat.tables.accounts import ALL_ACCOUNTS
+from parlour.chat.tables.blocks import ALL_BLOCKS
 from parlour.core.accounts import Account
 from parlour.core.event import Stored
 from parlour.core.names import PRIVATE
@@ -17,6 +18,7 @@ from parlour.core.payloads import (
     POLICY_TYPES,
     SERVER_LOG,
     AccountChanged,
+    BlockChanged,
     InvitationChanged,
     MemberChanged,
     Payload,
@@ -48,14 +50,22 @@ class Fold:
     """Id of a session or token to its account."""
     invitations: dict[str, int] = field(default_factory=dict)
     """Id to how often it has been used."""
+    blocks: set[tuple[str, str]] = field(default_factory=set)
+    """Who has blocked whom."""
 
     def add(self, room: str, seq: int, payload: Payload) -> None:
         """Go on with the next event of a log."""
         match payload:
             case AccountChanged(account=account):
                 self.accounts[account.id] = account
+                if account.state == "deleted":
+                    self.blocks = {pair for pair in self.blocks if account.id not in pair}
                 if account.state != "active":
                     self.sign_ins = {id_: by for id_, by in self.sign_ins.items() if by != account.id}
+            case BlockChanged(what="made"):
+                self.blocks.add((payload.account, payload.blocked))
+            case BlockChanged():
+                self.blocks.discard((payload.account, payload.blocked))
             case SignInChanged(what="begun"):
                 self.sign_ins[payload.sign_in] = payload.account
             case SignInChanged():
@@ -92,6 +102,7 @@ def wrong_about_tables(connection: apsw.Connection) -> list[str]:
         ("accounts", accounts, fold.accounts),
         ("sessions and tokens", sign_ins, fold.sign_ins),
         ("invitations", made, set(fold.invitations)),
+        ("blocks", {(block.blocker, block.blocked) for block in run_query(connection, ALL_BLOCKS())}, fold.blocks),
     )
     wrong = [f"the table of {what} is {table}, the fold of the log {log}" for what, table, log in pairs if table != log]
     return wrong + list(_wrong_about_rooms(fold.policies))
@@ -99,7 +110,7 @@ def wrong_about_tables(connection: apsw.Connection) -> list[str]:
 
 def _wrong_about_rooms(policies: dict[str, Policy]) -> Iterator[str]:
     for room, policy in policies.items():
-        if (policy.access == "private") is not room.startswith(PRIVATE) or room == SERVER_LOG:
+        if (policy.access in ("private", "direct")) is not room.startswith(PRIVATE) or room == SERVER_LOG:
             yield f"{room} is {policy.access}"
 
 

@@ -24,6 +24,7 @@ from parlour.core.event import Draft
 from parlour.core.limits import Limits
 from parlour.core.payloads import POLICY_TYPES, Redaction, Settings, log_of_account
 from parlour.schema.event_json import payload_of
+from tests.support.directs import directs_of
 from tests.support.inbox_fold import Device, Shown
 from tests.support.stores import CountedIds, HandClock
 
@@ -42,7 +43,8 @@ class History:
         self._inbox = Inbox(store, self._policies, gather_s=0)
         self._members = Members(store, self._policies)
         self._rooms = Rooms(store, ids, self._policies)
-        self._posting = Posting(store, Guests(store.secret), clock, self._policies, None, NewRooms(Limits()))
+        directs = directs_of(store, self._policies)
+        self._posting = Posting(store, Guests(store.secret), clock, self._policies, None, NewRooms(Limits()), directs)
         store.on_commit(self._learn)
         self._people: list[Actor] = []
         self._number = 0

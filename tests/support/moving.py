@@ -105,6 +105,8 @@ async def furnish(place: str, clock: HandClock) -> Secrets:
         await house.deletions.delete(OPERATOR, bob, "remove")
         for number in range(20):
             await append(store, draft(f"another {number}", f"room-{number}", f"key-{number:04}"))
+        await house.posting().posted(actor, house.directs.find(actor, "@robot"), "beep")
+        await house.blocks.block(actor, olga)
         await Inbox(store, house.policies).notify(actor, made.room, "all", True)
         await store.run(_mention(actor.id, made.room))
         ticket = (await Tickets(store, clock, CountedIds(9000), house.identities).make(actor)).secret

@@ -217,7 +217,7 @@ class AccountPage(AccountsResource):
                 "kind": row.kind,
                 "label": row.label,
                 "scopes": row.scopes.replace(" ", ", "),
-                "rooms": row.rooms.split(),
+                "rooms": [self.context.directs.address(whose.id, room) for room in row.rooms.split()],
                 "whose": "" if whose is account else whose.name,
                 "made": shown_time(row.made_ms, zone),
                 "used": shown_time(row.used_ms, zone) if row.used_ms else "",

@@ -86,7 +86,7 @@ class AccountsResource(Resource):
         """Who asks."""
         actor = request.actor
         row = await self.context.people.sign_ins.asking(actor)
-        sign_in = None if row is None else sign_in_info(row, row.id)
+        sign_in = None if row is None else sign_in_info(self.context.directs, row, row.id)
         account = None if actor.account is None else account_info(actor.account)
         scopes = None if actor.scopes is None else sorted(actor.scopes)
         return Response(body=encode(Me(actor.kind, account, scopes, sign_in)), content_type=JSON)
@@ -280,7 +280,7 @@ class AccountsResource(Resource):
         """Sessions and tokens of somebody."""
         people = self.context.people
         rows = await people.sign_ins.of(request.actor, named_account(people.identities, options.name))
-        body = SignInList([sign_in_info(row, request.actor.sign_in) for row in rows])
+        body = SignInList([sign_in_info(self.context.directs, row, request.actor.sign_in) for row in rows])
         return Response(body=encode(body), content_type=JSON)
 
     @Operation(

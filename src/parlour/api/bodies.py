@@ -83,15 +83,23 @@ def read_json(request: Request, type_: type[T]) -> T:
     return decode(request.body, type_)
 
 
-def read_message(request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> SendMessage:
+def read_message(
+    request: Request,
+    format_: BodyFormat,
+    options: SendOptions,
+    room: str | None,
+    room_of: Callable[[str], str] = room_name,
+) -> SendMessage:
     """The message of a request: JSON, a form, or a raw body which is the text itself. Raises Refusal.
+
+    `room_of` gives the canonical name of a room that is named.
 
     `room` is that of the address; where there is none (`/send`) the body may name it. Values in the body and outside it
     must not contradict each other.
     """
     message = format_.read(request)
     if message.room is not None:
-        message.room = room_name(message.room)
+        message.room = room_of(message.room)
         if room is not None and room != message.room:
             raise Refusal("bad_parameter", "The body names another room than the address.", field="room")
     else:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from parlour.api.shown_once import ShownOnce
+from parlour.chat.directs import Directs
 from parlour.chat.guests import Guests
 from parlour.chat.inbox import Inbox
 from parlour.chat.members import Members
@@ -42,6 +43,7 @@ class Context:
     people: People
     tickets: Tickets
     inbox: Inbox
+    directs: Directs
     shown_once: ShownOnce
     rooms: Rooms
     members: Members

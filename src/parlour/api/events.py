@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from parlour.api.direct import shown, shown_events
 from parlour.api.history import RoomOptions
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation, Success
@@ -113,7 +114,8 @@ class EventsResource(Resource):
     async def delete_by_form(self, request: Request, options: EventOptions) -> Response:
         """The same for browsers; then the room."""
         await self._delete(request, options)
-        return Response(303, fields=((FieldName.LOCATION, room_path(request.peer.prefix, options.room)),))
+        path = room_path(request.peer.prefix, shown(self.context, request, options.room))
+        return Response(303, fields=((FieldName.LOCATION, path),))
 
     async def _delete(self, request: Request, options: EventOptions) -> None:
         channel = await self.context.door.open(request.actor, options.room, "read")
@@ -149,9 +151,10 @@ class EventsResource(Resource):
                 # The page around it, scrolled to it: only a redirect can name a place in a page.
                 before = seq + DEFAULT_LIMIT // 2
                 around = "" if before > channel.head else f"?before={before}"
-                place = b"%b%b#m%d" % (room_path(request.peer.prefix, room), around.encode(), seq)
+                path = room_path(request.peer.prefix, shown(self.context, request, room))
+                place = b"%b%b#m%d" % (path, around.encode(), seq)
                 return Response(303, fields=((FieldName.LOCATION, place),))
-            event = await self._found(request, channel, seq)
+            (event,) = shown_events(self.context, request, room, [await self._found(request, channel, seq)])
             if options.format == "json":
                 return Response(body=event.json + b"\n", content_type=JSON)
             return Response(body=await in_slices(map(stored_line, [event]), [event], bill, self.context.hub))

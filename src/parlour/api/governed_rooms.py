@@ -48,6 +48,8 @@ def governed_rooms(context: Context, find: str = "") -> Sequence[GovernedRoom]:
     found, account = [], context.people.identities.account
     find = find.strip().removeprefix("/").casefold()
     for room, policy in context.policies.all().items():
+        if policy.access == "direct":  # those of its people alone, who see to it themselves
+            continue
         if find not in room and find not in policy.title.casefold():
             continue
         owners = [owner for owner in map(account, policy.owners()) if owner is not None and owner.state == "active"]

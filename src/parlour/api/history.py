@@ -11,6 +11,8 @@ from msgspec import Raw, Struct
 from msgspec.structs import force_setattr
 
 from parlour.api.bodies import DEFAULT_ROOM
+from parlour.api.direct import shown, shown_events
+from parlour.api.messages import IN_PATHS
 from parlour.api.operation import Operation, Success
 from parlour.api.pages import in_slices
 from parlour.api.parameters import (
@@ -31,10 +33,10 @@ from parlour.api.resource import Resource
 from parlour.api.rooms import NEWER
 from parlour.core.actor import Actor
 from parlour.core.cursor import Cursor, parse_cursor
+from parlour.core.direct import room_or_people
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.core.limits import MAX_WAIT_S
-from parlour.core.names import room_name
 from parlour.http.fields import FieldName
 from parlour.http.request import Request
 from parlour.http.response import JSON, NDJSON, OpenResponse, Reply, Response, Upgrade
@@ -55,7 +57,7 @@ HTML_BYTES = 131072
 def _shown_room(text: str, _: str) -> str:
     """The room in a short address. At a name that the server needs itself there is no room."""
     try:
-        return room_name(text)
+        return room_or_people(text)
     except Refusal as refusal:
         if refusal.code != "reserved_name":
             raise
@@ -171,6 +173,7 @@ class HistoryResource(Resource):
                         await self._wait(actor, channel, since.seq, options.wait)
             first_seq = door.first_seq(actor, channel)
             events = await self._events(actor, channel, since, options)
+            events = shown_events(self.context, request, channel.room, events)
             bill.check()  # others of this address may have had much meanwhile
             if options.format == "html":
                 return await self.pages.room(request, channel, events, bill)
@@ -178,7 +181,8 @@ class HistoryResource(Resource):
                 return Response(body=await in_slices(map(stored_line, events), events, bill, self.context.hub))
             began = bill.began()
             if options.format == "json":
-                page = _json_page(request, channel, first_seq, options, events)
+                name = shown(self.context, request, channel.room)
+                page = _json_page(request, channel, name, first_seq, options, events)
             else:
                 page = Response(body=b"".join([event.json + b"\n" for event in events]), content_type=NDJSON)
             bill.charge(began, len(page.body))
@@ -230,15 +234,15 @@ def _check_cursor(channel: Channel, cursor: Cursor, first_seq: int) -> None:
 
 
 def _json_page(
-    request: Request, channel: Channel, first_seq: int, options: PageOptions, events: Sequence[Stored]
+    request: Request, channel: Channel, name: str, first_seq: int, options: PageOptions, events: Sequence[Stored]
 ) -> Response:
     """A page with the addresses of the pages beside it, in the body and as Link fields (RFC 8288).
 
-    The log begins at `first_seq` for who asks.
+    The log begins at `first_seq` for who asks, who calls the room by `name`.
 
     A client that asked with `format=json` in the address is led to JSON again.
     """
-    epoch, path = channel.epoch, request.peer.prefix + options.address.format(room=quote(channel.room, safe=""))
+    epoch, path = channel.epoch, request.peer.prefix + options.address.format(room=quote(name, safe=IN_PATHS))
     first = events[0].seq if events else None
     asked = channel.head if options.since is None else options.since.seq
     if options.before is not None:
@@ -251,5 +255,5 @@ def _json_page(
     links = [f'<{following}>; rel="next"', *([] if previous is None else [f'<{previous}>; rel="prev"'])]
     fields = tuple([(FieldName.LINK, link.encode()) for link in links])
     stored = cast("list[Event]", [Raw(event.json) for event in events])  # encoded as they are
-    page = Page(channel.room, epoch, stored, first_seq, channel.head, following, previous)
+    page = Page(name, epoch, stored, first_seq, channel.head, following, previous)
     return Response(body=encode(page), content_type=JSON, fields=fields)

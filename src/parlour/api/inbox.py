@@ -11,6 +11,7 @@ from parlour.chat.inbox import DEFAULT_LEVEL
 from parlour.chat.ports import Unread
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
+from parlour.core.policy import Policy
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
 from parlour.schema.inbox import ChangeMyRoom, MyRoom, MyRooms
@@ -106,11 +107,17 @@ class InboxResource(Resource):
         return Response(204)
 
     def _shown(self, actor: Actor, row: Unread) -> MyRoom:
-        policy = self.context.policies.of(row.room)
+        first_seq = max(row.first_seq, self.context.policies.first_seq(actor, row.room))
+        row, policy = self.named(actor, row)
         return MyRoom(
             row.room,
-            max(row.first_seq, self.context.policies.first_seq(actor, row.room)),
+            first_seq,
             *(row.head_seq, row.active_at, row.read_seq, row.unread, row.mentions, row.level or DEFAULT_LEVEL),
             *(row.is_favourite, policy.access, policy.title, policy.is_archived),
             policy.role_of(None if actor.account is None else actor.account.id),
         )
+
+    def named(self, actor: Actor, row: Unread) -> tuple[Unread, Policy]:
+        """The same with the name that the actor has for the room, and its policy: of a direct one by its people."""
+        account, directs = None if actor.account is None else actor.account.id, self.context.directs
+        return row._replace(room=directs.address(account, row.room)), directs.policy(account, row.room)

@@ -6,6 +6,7 @@ from typing import Annotated, cast, get_args
 
 from msgspec import Struct
 
+from parlour.api.direct import shown
 from parlour.api.forms import Form, form_fields, page, see_other, wants_html
 from parlour.api.inbox import InboxResource
 from parlour.api.operation import Operation
@@ -15,7 +16,6 @@ from parlour.api.sign_ins import DISK
 from parlour.chat.ports import Unread
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
-from parlour.core.names import room_name
 from parlour.core.payloads import Level
 from parlour.core.policy import Policy
 from parlour.core.text import visible
@@ -57,8 +57,8 @@ class InboxPage(InboxResource):
             return await self.rooms(request, OnlyJson())
         if options.format == "html":
             return await self._page(request)
-        policies = self.context.policies
-        lines = [_line(row, policies.of(row.room)) for row in await self.context.inbox.rooms(request.actor)]
+        rows = await self.context.inbox.rooms(request.actor)
+        lines = [_line(*self.named(request.actor, row)) for row in rows]
         return Response(200, "".join(lines).encode(), fields=((FieldName.VARY, b"Accept, Cookie, Authorization"),))
 
     @Operation(
@@ -78,13 +78,13 @@ class InboxPage(InboxResource):
         self.guard.limit_reading(request)
         form = form_fields(request, *_FIELDS)
         try:
-            room = room_name(form["room"])
+            room = self.context.directs.room(request.actor, form["room"])
             if form["do"] == "forget":
                 await self.context.inbox.forget(request.actor, room)
-                line = f"{room}  forgotten\n"
+                line = f"{shown(self.context, request, room)}  forgotten\n"
             else:
                 row = await self.changed(request.actor, room, _change(form))
-                line = _line(row, self.context.policies.of(room))
+                line = _line(*self.named(request.actor, row))
         except Refusal as refusal:
             return await self._page(request, refusal)
         return see_other(request, "/me") if wants_html(request) else Response(200, line.encode())
@@ -101,7 +101,7 @@ class InboxPage(InboxResource):
             zone=zone_of(request.actor),
             is_admin=account is not None and account.has_role("admin"),
             trouble_text="" if refusal is None else refusal.detail,
-            rows=[(row, self.context.policies.of(row.room), _words(row)) for row in rows],
+            rows=[(*self.named(request.actor, row), _words(row)) for row in rows],
         )
 
 

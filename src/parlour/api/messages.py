@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from parlour.api.bodies import DEFAULT_ROOM, BodyFormat, SendOptions, body_format, json_body_format, read_message
+from parlour.api.direct import shown, shown_events
 from parlour.api.guard import NAME_COOKIE, set_cookie
 from parlour.api.operation import Operation, Success
 from parlour.api.pages import Refused
@@ -16,10 +17,12 @@ from parlour.api.parameters import DEFAULT_LIMIT, KEY, ROOM
 from parlour.api.resource import Resource
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer
+from parlour.core.names import PRIVATE
 from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
 from parlour.http.response import JSON, TEXT, DeferredResponse, Response
 from parlour.schema.commands import PostMessage, SendMessage
+from parlour.schema.event_json import json_under_name
 from parlour.schema.events import Event
 
 _LOCATION = FieldName.LOCATION  # looked up once: every message takes it
@@ -77,19 +80,24 @@ PUT_MESSAGE = replace(
 )
 
 
+IN_PATHS = "@+"
+"""What the names of rooms have that stands for itself in a path (RFC 3986 §3.3)."""
+
+
 @lru_cache(maxsize=4096)
 def room_path(prefix: str, room: str) -> bytes:
     """The path of a room, percent-encoded (RFC 3986 §2.1), for a client that sees the server below `prefix`."""
-    return f"{prefix}/{quote(room, safe='')}".encode()
+    return f"{prefix}/{quote(room, safe=IN_PATHS)}".encode()
 
 
 class Receipt(DeferredResponse):
     """The answer to a sender when the message is on disk: its address, and for programs the event itself."""
 
-    __slots__ = ("_as_json", "_prefix", "room")
+    __slots__ = ("_as_json", "_prefix", "name", "room")
 
     def __init__(self, room: str, as_json: bool, prefix: str) -> None:
         self.room = room
+        self.name: str | None = None  # what the sender calls it, where that is something else
         self._prefix = prefix
         self._as_json = as_json
 
@@ -98,12 +106,13 @@ class Receipt(DeferredResponse):
         if isinstance(answer, Refusal):
             self.answer(answer)
             return
-        room, seq = self.room, answer.seq
+        room, seq = self.name or self.room, answer.seq
         fields: Fields = ((_LOCATION, b"%b/%d" % (room_path(self._prefix, room), seq)),)
         if answer.replay:
             fields += ((FieldName.IDEMPOTENT_REPLAY, b"true"),)
         if self._as_json:
-            self.answer(Response(201, answer.json + b"\n", JSON, fields))
+            json = answer.json if self.name is None else json_under_name(answer.json, self.room, self.name)
+            self.answer(Response(201, json + b"\n", JSON, fields))
         else:
             self.answer(Response(201, f"{room}/{seq}\n".encode(), TEXT, fields))
 
@@ -115,7 +124,7 @@ class MessagesResource(Resource):
     def post_json(self, request: Request, options: RoomSendOptions) -> Receipt:
         """JSON in, JSON out."""
         format_ = request.cached(json_body_format)
-        return self._post(request, format_, read_message(request, format_, options, options.room))
+        return self._post(request, format_, self._read(request, format_, options, options.room))
 
     @PUT_MESSAGE
     def put_json(self, request: Request, options: PutOptions) -> Receipt:
@@ -129,7 +138,7 @@ class MessagesResource(Resource):
         format_ = request.cached(body_format)
         if format_.is_browser_form:
             return self._form(request, format_, options, options.room)
-        return self._post(request, format_, read_message(request, format_, options, options.room))
+        return self._post(request, format_, self._read(request, format_, options, options.room))
 
     @POST_MESSAGE.short(
         "POST",
@@ -143,7 +152,7 @@ class MessagesResource(Resource):
         format_ = request.cached(body_format)
         if format_.is_browser_form:
             return self._form(request, format_, options, None)
-        return self._post(request, format_, read_message(request, format_, options, None))
+        return self._post(request, format_, self._read(request, format_, options, None))
 
     @PUT_MESSAGE.short(
         "PUT",
@@ -160,15 +169,21 @@ class MessagesResource(Resource):
         return self._put(request, request.cached(body_format), options)
 
     def _put(self, request: Request, format_: BodyFormat, options: PutOptions) -> Receipt:
-        message = read_message(request, format_, options, options.room)
+        message = self._read(request, format_, options, options.room)
         if message.key is not None and message.key != options.item:
             raise Refusal("bad_parameter", "The request names another key than the address.", field="key")
         message.key = options.item
         return self._post(request, format_, message)
 
+    def _read(self, request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> SendMessage:
+        """The message of a request, whose room may be called by people. Raises Refusal."""
+        return read_message(request, format_, options, room, partial(self.context.directs.room, request.actor))
+
     def _post(self, request: Request, format_: BodyFormat, message: SendMessage) -> Receipt:
         room = message.room or DEFAULT_ROOM
         receipt = Receipt(room, format_.as_json, request.peer.prefix)
+        if room[0] == PRIVATE:
+            receipt.name = shown(self.context, request, room)
         posting = self.context.posting
         posting.post(request.actor, room, message.text, receipt.stored, key=message.key, name=message.name)
         return receipt
@@ -177,7 +192,7 @@ class MessagesResource(Resource):
         """Answer the form of a browser without scripts: with a page in every case."""
         message = None
         try:
-            message = read_message(request, format_, options, room)
+            message = self._read(request, format_, options, room)
             to = message.room or DEFAULT_ROOM
             await self.context.posting.posted(request.actor, to, message.text, key=message.key, name=message.name)
         except Refusal as refusal:
@@ -189,7 +204,8 @@ class MessagesResource(Resource):
                 raise
             return page
         # The way back to the page (RFC 9110 §15.4.4); a cookie keeps the name for it.
-        fields: Fields = ((FieldName.LOCATION, room_path(request.peer.prefix, to) + b"#latest"),)
+        path = room_path(request.peer.prefix, shown(self.context, request, to))
+        fields: Fields = ((FieldName.LOCATION, path + b"#latest"),)
         if message.name is not None and request.actor.account is None:
             cookie = set_cookie(request.peer, NAME_COOKIE, quote(message.name, safe=""))
             fields += ((FieldName.SET_COOKIE, cookie),)
@@ -209,6 +225,7 @@ class MessagesResource(Resource):
         channel = await door.open(request.actor, message.room or DEFAULT_ROOM, "read")
         try:
             events = await door.before(request.actor, channel, channel.head + 1, DEFAULT_LIMIT)
+            events = shown_events(self.context, request, channel.room, events)
             return await self.pages.room(request, channel, events, bill, refused=Refused(refusal, message))
         finally:
             channel.release()

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from parlour.api.account_page import AccountPage
 from parlour.api.accounts import AccountsResource
 from parlour.api.admin_page import AdminPage
 from parlour.api.assets import AssetsResource
 from parlour.api.authors import AuthorsResource
+from parlour.api.blocks import BlocksResource
 from parlour.api.context import Context
+from parlour.api.direct import in_direct_room, names_people
 from parlour.api.email_pages import EmailPages
 from parlour.api.emails import EmailsResource
 from parlour.api.events import EventsResource
@@ -58,6 +62,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     FactorsResource,
     InboxResource,
     EmailsResource,
+    BlocksResource,
     InvitationsResource,
     GovernedRoomsResource,
     ServerResource,
@@ -88,24 +93,33 @@ def endpoints(context: Context, guard: Guard, pages: Pages) -> Iterator[tuple[st
     for type_ in RESOURCES:
         resource = type_(context, guard, pages, streams, OPERATIONS)
         for operation, name in rows(type_):
-            handler = _handler(operation, getattr(resource, name), guard)
+            handler = _handler(operation, getattr(resource, name), guard, context)
             yield operation.method, operation.path, (operation, handler)
 
 
-def _handler(operation: Operation, handler: Callable[..., Outcome], guard: Guard) -> Handler:
+def _handler(operation: Operation, handler: Callable[..., Outcome], guard: Guard, context: Context) -> Handler:
     """Call the handler of a row with its parameters. A malformed request does not count for the rate."""
     parse = operation.parser
     if parse is None:
         return handler
+    names_room = any(row.member == "room" for row in operation.parameter_rows)
+
+    def is_direct(request: Request, options: Struct) -> bool:
+        """Whether the room is called by people; guests that a page leads to signing in need not know which it is."""
+        return names_people(options) and (operation.page_for is None or request.actor.account is not None)
 
     def answer(request: Request) -> Outcome:
         options = parse(request)
+        if names_room and is_direct(request, options):
+            return in_direct_room(context, request, options, handler)
         request.admission.handler = lambda again: handler(again, options)  # an equal head has equal parameters
         return handler(request, options)
 
     def answer_reading(request: Request) -> Outcome:
         options = request.cached(parse)
         guard.limit_reading(request)
+        if names_room and is_direct(request, options):
+            return in_direct_room(context, request, options, handler)
         return handler(request, options)
 
     return answer_reading if operation.rate == "reading" else answer

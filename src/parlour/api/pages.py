@@ -14,9 +14,11 @@ from parlour.chat.new_rooms import LOOKED_AT
 from parlour.chat.ports import RoomSummary
 from parlour.chat.reading import Bill
 from parlour.core.actor import Actor
+from parlour.core.direct import is_direct, room_or_people
 from parlour.core.errors import Refusal
 from parlour.core.event import Author, AuthorKind, Stored
-from parlour.core.names import PRIVATE, room_name
+from parlour.core.names import PRIVATE
+from parlour.core.policy import Policy
 from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
 from parlour.http.response import HTML, Response
@@ -66,11 +68,15 @@ class Pages:
         form_key = self._context.ids.token()
         if refused is not None and refused.refusal.kind.stored is None and refused.message.key is not None:
             form_key = refused.message.key  # it may be stored: the same key keeps a retry from storing it twice
-        policies = self._context.policies
-        policy, why_not = policies.of(channel.room), policies.why_not(actor, "post", channel.room)
+        policies, directs, account = self._context.policies, self._context.directs, actor.account
+        own_id = None if account is None else account.id
+        policy, why_not = directs.policy(own_id, channel.room), policies.why_not(actor, "post", channel.room)
         unrestricted = policies.rule(actor, "post")(policy._replace(is_archived=False, is_read_only=False))
+        if policy.access == "direct" and account is not None and why_not is None:
+            why_not = unrestricted = directs.why_not(account, channel.room)
+        is_said = why_not is not None and (why_not.code in ("read_only", "muted") or policy.access == "direct")
         page = RoomPage(
-            room=channel.room,
+            room=directs.address(own_id, channel.room),
             events=[decode_event(event.json) for event in events],
             # Whoever is new here has written nothing.
             may_delete=lambda author: cookie is None and self._context.redactions.may(actor, channel.room, author),
@@ -83,7 +89,7 @@ class Pages:
             base_url=request.base_url,
             prefix=request.peer.prefix,
             can_post=why_not is None,
-            why_not=why_not.detail if why_not is not None and why_not.code in ("read_only", "muted") else CANNOT_POST,
+            why_not=why_not.detail if why_not is not None and is_said else CANNOT_POST,
             is_writer=unrestricted is None,
             policy=policy,
             error=refused.refusal.detail if refused is not None else None,
@@ -131,11 +137,19 @@ class Pages:
             rooms = [*newest_first([*rooms[:SHOWN_ROOMS], *private]), *rooms[SHOWN_ROOMS:]]
         may, of = context.policies.may, context.policies.of
         shown = [(each, of(each.room)) for each in rooms if may(actor, "read", each.room)]
-        return [
-            ListedRoom(each.room, each.active_at, policy.title, policy.access == "private")
-            for each, policy in shown
-            if not policy.is_archived
-        ][:SHOWN_ROOMS]
+        current = [(each, policy) for each, policy in shown if not policy.is_archived][:SHOWN_ROOMS]
+        return [self._listed(actor, each, policy) for each, policy in current]
+
+    def _listed(self, actor: Actor, each: RoomSummary, policy: Policy) -> ListedRoom:
+        if policy.access != "direct":
+            return ListedRoom(each.room, each.active_at, policy.title, policy.access == "private")
+        directs, own_id = self._context.directs, None if actor.account is None else actor.account.id
+        return ListedRoom(
+            directs.address(own_id, each.room),
+            each.active_at,
+            directs.title(own_id, each.room),
+            section="direct",
+        )
 
     def error(self, refusal: Refusal, path: bytes, prefix: str, *, is_read: bool, typed: str | None = None) -> Response:
         """A refusal as a page; it leads back to the room that the request was about, if that is a room.
@@ -151,7 +165,10 @@ class Pages:
         if is_read and refusal.kind.retry == "after":  # those refused in the same second do not come back in one
             again_s = retry_after_s(refusal) + int(self._context.ids.fraction() * AGAIN_WITHIN_S)
         here = _private_path(path) if refusal.code == "not_found" else None
-        body = render_error(refusal, prefix=prefix, room=_room_of(first), again_s=again_s, typed=typed, here=here)
+        room = _room_of(first)
+        if room is not None and is_direct(room) and refusal.code != "login_required":
+            room = None  # it may lead nowhere
+        body = render_error(refusal, prefix=prefix, room=room, again_s=again_s, typed=typed, here=here)
         return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
 
 
@@ -187,6 +204,6 @@ def _private_path(path: bytes) -> str | None:
 
 def _room_of(segment: str) -> str | None:
     try:
-        return room_name(segment)
+        return room_or_people(segment)
     except Refusal:
         return None

@@ -15,9 +15,9 @@ from typing import get_type_hints as type_hints
 from msgspec import Meta, Struct
 
 from parlour.core.cursor import parse_cursor
+from parlour.core.direct import room_or_people
 from parlour.core.errors import Refusal
 from parlour.core.limits import MAX_PAGE_EVENTS
-from parlour.core.names import room_name
 from parlour.core.text import visible
 from parlour.http.negotiate import accepted, choose
 from parlour.http.request import Request
@@ -81,7 +81,7 @@ def formats(*offers: str) -> ParameterKind:
 
 TEXT = ParameterKind(str, lambda text, _: text)
 FLAG = ParameterKind(bool, _flag)
-ROOM = ParameterKind(RoomName, lambda text, _: room_name(text), ("bad_room_name", "reserved_name"))
+ROOM = ParameterKind(RoomName, lambda text, _: room_or_people(text), ("bad_room_name", "reserved_name", "not_found"))
 DISPLAY_NAME = TEXT._replace(schema=DisplayName, refusals=("bad_name",))
 KEY = TEXT._replace(schema=Key, refusals=("bad_key",))
 ACCOUNT_NAME = TEXT._replace(schema=DisplayName)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
 
+from parlour.chat.directs import Directs
 from parlour.chat.identities import Identities
 from parlour.chat.tables.invitations import Invitation
 from parlour.chat.tables.sign_ins import SignIn
@@ -48,6 +49,14 @@ def named_account(identities: Identities, name: str) -> Account:
     return account
 
 
+def known_account(identities: Identities, name: str) -> Account:
+    """The account of a name, or of an id, that is not deleted. Raises Refusal("not_found")."""
+    account = identities.account(name) or identities.named(name)
+    if account is None or account.state == "deleted":
+        raise Refusal("not_found", "There is no such account.")
+    return account
+
+
 def account_info(account: Account) -> AccountInfo:
     """An account as JSON."""
     return AccountInfo(
@@ -82,8 +91,8 @@ def profile(identities: Identities, account: Account) -> Profile:
     )
 
 
-def sign_in_info(row: SignIn, this: str | None, secret: str | None = None) -> SignInInfo:
-    """A session or token as JSON; `this` is the id of the one that asks."""
+def sign_in_info(directs: Directs, row: SignIn, this: str | None, secret: str | None = None) -> SignInInfo:
+    """A session or token as JSON; `this` is the id of the one that asks. Rooms are called as its account calls them."""
     return SignInInfo(
         row.id,
         row.kind,
@@ -93,7 +102,7 @@ def sign_in_info(row: SignIn, this: str | None, secret: str | None = None) -> Si
         at_text(row.used_ms) if row.used_ms else None,
         row.scopes.split() if row.kind == "token" else None,  # type: ignore[arg-type]
         row.id == this,
-        row.rooms.split() or None,
+        [directs.address(row.account, room) for room in row.rooms.split()] or None,
         secret,
     )
 

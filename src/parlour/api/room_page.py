@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -80,7 +81,8 @@ class RoomSettingsPage(Resource):
     async def show(self, request: Request, options: RoomPageOptions) -> Response:
         """The page; a guest is led to signing in."""
         if request.actor.account is None:
-            return see_other(request, f"/login?next=/rooms{room_path('', options.room).decode().replace('%', '%25')}")
+            path = quote(room_path("", options.room).decode(), safe="/@")
+            return see_other(request, f"/login?next=/rooms{path}")
         self.context.policies.require(request.actor, "account", None)
         made = self.context.shown_once.take(request)
         done = NOTHING if made is None else Done(address=made.secret, link_id=made.about)
@@ -136,6 +138,8 @@ class RoomSettingsPage(Resource):
     ) -> Response:
         context, actor, room = self.context, request.actor, options.room
         policy = context.members.seen_by(actor, room)
+        if policy.access == "direct":
+            return self._direct_page(request, room, refusal)
         own, may = own_account(request), context.policies.may
         can_moderate, can_read = may(actor, "moderate", room), may(actor, "read", room)
         can_restrict = may(actor, "restrict", room)
@@ -220,6 +224,25 @@ class RoomSettingsPage(Resource):
             return (await author_meant(self.context, request, room, int(seq), None)).name
         except Refusal:
             return None
+
+    def _direct_page(self, request: Request, room: str, refusal: Refusal | None) -> Response:
+        context, own = self.context, own_account(request)
+        others = context.directs.others(own.id, room)
+        path = room_path(request.peer.prefix, context.directs.address(own.id, room)).decode()
+        return page(
+            request,
+            "direct_settings.html",
+            context.directs.title(own.id, room),
+            refusal=refusal,
+            said=[f"{each.name}  {each.display}" for each in (own, *others)],
+            here="rooms",
+            is_admin=own.has_role("admin"),
+            own=own,
+            others=others,
+            blocked={each.id for each in others if context.people.blocks.has_blocked(own.id, each.id)},
+            back=path,
+            errors={} if refusal is None else errors_of(refusal),
+        )
 
     def _sorted(self, policy: Policy) -> Sequence[tuple[Account, RoomRole, int]]:
         """The members, owners first, then by name."""

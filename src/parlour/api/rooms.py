@@ -125,9 +125,11 @@ class RoomsResource(Resource):
         return self._info(actor, room, await self.context.door.extent(actor, room, right))
 
     def _info(self, actor: Actor, room: str, log: Log, active_at: str | None = None) -> RoomInfo:
-        policy = self.context.policies.of(room)
+        account = None if actor.account is None else actor.account.id
+        directs = self.context.directs
+        policy = directs.policy(account, room)
         return RoomInfo(
-            room,
+            directs.address(account, room),
             self.context.store.epoch,
             max(log.first_seq, self.context.policies.first_seq(actor, room)),
             log.head_seq,
@@ -140,5 +142,5 @@ class RoomsResource(Resource):
             policy.history,
             policy.seq,
             len(policy.members),
-            policy.role_of(None if actor.account is None else actor.account.id),
+            policy.role_of(account),
         )

@@ -14,6 +14,7 @@ from parlour.api.rooms import ListOptions, RoomsResource
 from parlour.api.sign_ins import DISK
 from parlour.chat.new_rooms import LOOKED_AT
 from parlour.chat.ports import RoomSummary
+from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.payloads import RoomAccess, RoomRole, Settings
@@ -33,12 +34,16 @@ _EMPTY = {**dict.fromkeys(_FIELDS, ""), "history": "all"}
 
 
 class RoomRow(NamedTuple):
-    """A room in a list of the page; `role` is that of who looks, None if that is no member."""
+    """A room in a list of the page; `role` is that of who looks, None if that is no member.
+
+    `room` and the title are what who looks calls it; of a direct one `others` are the people beside them.
+    """
 
     room: str
     active_at: str
     policy: Policy
     role: RoomRole | None
+    others: Sequence[Account] = ()
 
 
 class Listed(NamedTuple):
@@ -98,7 +103,8 @@ class RoomsPage(RoomsResource):
 
     async def _page(self, request: Request, form: dict[str, str], refusal: Refusal | None = None) -> Response:
         context, actor = self.context, request.actor
-        mine, others = await self._listed(actor)
+        joined, others = await self._listed(actor)
+        mine, direct = _split(joined)
         archived = [row for row in (*mine, *others) if row.policy.is_archived]
         errors = {} if refusal is None else errors_of(_at_its_field(refusal), "title", "address", "topic", "access")
         return page(
@@ -115,10 +121,11 @@ class RoomsPage(RoomsResource):
             errors=errors,
             takes_guests=context.policies.server == "open",
             form=form,
+            direct=direct[:SHOWN],
             mine=_current(mine)[:SHOWN],
             others=_current(others)[:SHOWN],
             archived=archived[:SHOWN],
-            is_cut=max(len(mine), len(others), len(archived)) > SHOWN,
+            is_cut=max(len(direct), len(mine), len(others), len(archived)) > SHOWN,
         )
 
     async def _listed(self, actor: Actor) -> Listed:
@@ -130,8 +137,18 @@ class RoomsPage(RoomsResource):
 
     def _rows(self, actor: Actor, rooms: Iterable[RoomSummary]) -> Sequence[RoomRow]:
         account = None if actor.account is None else actor.account.id
-        policies = [(each, self.context.policies.of(each.room)) for each in rooms]
-        return [RoomRow(each.room, each.active_at, policy, policy.role_of(account)) for each, policy in policies]
+        directs = self.context.directs
+        policies = [(each, directs.policy(account, each.room)) for each in rooms]
+        return [
+            RoomRow(
+                directs.address(account, each.room),
+                each.active_at,
+                policy,
+                policy.role_of(account),
+                directs.others(account, each.room) if policy.access == "direct" else (),
+            )
+            for each, policy in policies
+        ]
 
 
 def _line(row: RoomRow) -> str:
@@ -139,6 +156,7 @@ def _line(row: RoomRow) -> str:
     policy = row.policy
     kinds = {
         "private": policy.access == "private",
+        "direct": policy.access == "direct",
         "members only": policy.access == "members",
         "announcements": policy.is_read_only,
         "archived": policy.is_archived,
@@ -173,6 +191,13 @@ def _at_its_field(refusal: Refusal) -> Refusal:
     if refusal.field not in ("name", "room"):
         return refusal
     return Refusal(refusal.code, refusal.detail, field="address")
+
+
+def _split(rows: Sequence[RoomRow]) -> tuple[Sequence[RoomRow], Sequence[RoomRow]]:
+    """The rooms, and the direct conversations among them."""
+    return [row for row in rows if row.policy.access != "direct"], [
+        row for row in rows if row.policy.access == "direct"
+    ]
 
 
 def _current(rows: Sequence[RoomRow]) -> Sequence[RoomRow]:

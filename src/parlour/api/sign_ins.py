@@ -122,7 +122,7 @@ class SignInsResource(Resource):
         """Sessions and tokens."""
         account = own_account(request)
         rows = await self.context.people.sign_ins.of(request.actor, account)
-        body = SignInList([sign_in_info(row, request.actor.sign_in) for row in rows])
+        body = SignInList([sign_in_info(self.context.directs, row, request.actor.sign_in) for row in rows])
         return Response(body=encode(body), content_type=JSON)
 
     @Operation(
@@ -173,7 +173,7 @@ class SignInsResource(Resource):
         made = await self.context.people.sign_ins.make_token(
             request.actor, account, body.label, frozenset(body.scopes), body.days, rooms
         )
-        return Response(201, encode(sign_in_info(made.sign_in, None, made.secret)), JSON)
+        return Response(201, encode(sign_in_info(self.context.directs, made.sign_in, None, made.secret)), JSON)
 
 
 async def begin_session(people: People, request: Request, name: str, password: str, code: str) -> tuple[Me, Fields]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Annotated
 
 from msgspec import Struct
 
+from parlour.api.direct import shown
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import ROOM, TEXT, Ticket, one_of
 from parlour.api.resource import Resource
 from parlour.chat.reading import REQUEST_S
+from parlour.core.actor import Actor
 from parlour.core.cursor import MAX_SEQ, Cursor
+from parlour.core.direct import is_direct
 from parlour.core.errors import Refusal
 from parlour.http.request import Request
 from parlour.http.response import OpenResponse, Upgrade
@@ -72,7 +75,8 @@ class StreamResource(Resource):
         most = min(MAX_SSE_ROOMS, self.context.limits.stream_rooms)
         if not 1 <= len(rooms) <= most:
             raise Refusal("bad_parameter", f"Name 1 to {most} rooms with room=.", field="room")
-        if len(encode_cursors(self.context.store.epoch, dict.fromkeys(rooms, MAX_SEQ))) > MAX_ID_BYTES:
+        names = [shown(self.context, request, room) for room in rooms]
+        if len(encode_cursors(self.context.store.epoch, dict.fromkeys(names, MAX_SEQ))) > MAX_ID_BYTES:
             raise Refusal("bad_parameter", "The names of these rooms are too long for one stream.", field="room")
         cursors: dict[str, Cursor] = {}
         if options.last_event_id:
@@ -81,6 +85,7 @@ class StreamResource(Resource):
             cursors = parse_cursors(options.since, "since")
         self.guard.bill(request).add(REQUEST_S * len(rooms))
         actor = request.actor
+        cursors = {self._canonical(actor, room): cursor for room, cursor in cursors.items()}
         channels: list[tuple[Channel, Start]] = []
         with self.guard.place(request) as place, ExitStack() as undo:
             for room in rooms:
@@ -89,6 +94,13 @@ class StreamResource(Resource):
                 channels.append((channel, Start(cursors.get(room))))  # without a cursor at the head
             undo.pop_all()
             return self.streams.many(request, channels, place)
+
+    def _canonical(self, actor: Actor, room: str) -> str:
+        """The canonical name of a room in a cursor; one that is not found is as good as none."""
+        if is_direct(room):
+            with suppress(Refusal):
+                return self.context.directs.find(actor, room)
+        return room
 
     @FOLLOW_ROOMS.short(
         WEBSOCKET, "/api/v1/stream", "The same as a WebSocket", parameters=SocketOptions, rate=None, example=""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from parlour.api.context import Context
+from parlour.api.direct import shown
 from parlour.api.guard import Guard
 from parlour.chat.reading import Place
+from parlour.core.names import PRIVATE
 from parlour.http.request import Request
 from parlour.http.response import NDJSON, SSE, TEXT, OpenResponse, Upgrade
 from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
+from parlour.hub.reader import NO_NAMES
 from parlour.stream.encoding import STREAMS
 from parlour.stream.follow import FollowSession, many_rooms
 from parlour.stream.live import Client, LiveSession, Start, Starts, Timing
@@ -28,6 +33,7 @@ class Streams:
         self._websockets = Common(
             hub=context.hub,
             door=context.door,
+            directs=context.directs,
             posting=context.posting,
             inbox=context.inbox,
             limits=context.limits,
@@ -43,12 +49,13 @@ class Streams:
 
     def many(self, request: Request, starts: Starts, place: Place) -> OpenResponse:
         """Many rooms as server-sent events."""
-        return self._follow(request, many_rooms(self._context.store.epoch, starts), SSE, starts, place)
+        encoder = many_rooms(self._context.store.epoch, starts, self._names(request, starts))
+        return self._follow(request, encoder, SSE, starts, place)
 
     def _follow(self, request: Request, encoder: Encoder, type_: bytes, starts: Starts, place: Place) -> OpenResponse:
         in_chunks = request.head.minor >= 1
         first = self._retry() if type_ == SSE else b""
-        client = self._client(request, place)
+        client = self._client(request, place, starts)
         session = FollowSession(self._context.hub, encoder, starts, client, self._timing, in_chunks, first)
         self._watch(request, session)
         return OpenResponse(session, type_, in_chunks)
@@ -60,7 +67,7 @@ class Streams:
 
     def websocket(self, request: Request, opening: bytes, starts: Starts, room: str | None, place: Place) -> Upgrade:
         """A WebSocket, bound to a room or (None) open to subscriptions; `opening` answers its handshake."""
-        session = WebSocketSession(self._websockets, starts, self._client(request, place), room=room)
+        session = WebSocketSession(self._websockets, starts, self._client(request, place, starts), room=room)
         self._watch(request, session)
         return Upgrade(session, opening)
 
@@ -69,7 +76,13 @@ class Streams:
         if request.actor.account is not None:
             session.forget = self._context.people.identities.watch(request.actor, session.signed_out)
 
-    def _client(self, request: Request, place: Place) -> Client:
+    def _client(self, request: Request, place: Place, starts: Starts) -> Client:
         rule = self._context.policies.lasting_rule(request.actor, "read")
-        who = self._context.policies.who(request.actor)
-        return Client(request.actor, self._guard.bill(request), place.keep(), who, rule)
+        who, names = self._context.policies.who(request.actor), self._names(request, starts)
+        return Client(request.actor, self._guard.bill(request), place.keep(), who, rule, names)
+
+    def _names(self, request: Request, starts: Starts) -> Mapping[str, str]:
+        """What the client calls those of the rooms that have another name for it."""
+        rooms = [channel.room for channel, _ in starts if channel.room[0] == PRIVATE]
+        names = {room: shown(self._context, request, room) for room in rooms}
+        return {room: name for room, name in names.items() if name != room} or NO_NAMES

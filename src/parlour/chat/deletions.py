@@ -24,6 +24,7 @@ from parlour.chat.tables.accounts import (
     DROP_FORMER_NAMES,
     PASSWORD_OF,
 )
+from parlour.chat.tables.blocks import DROP_BLOCKS_OF
 from parlour.chat.tables.deletions import ADD_DELETION, DELETIONS, END_DELETION, MOVE_DELETION, Deletion
 from parlour.chat.tables.emails import DROP_EMAIL, END_EMAIL_LINKS_OF
 from parlour.chat.tables.inbox import DROP_INBOX_SETTINGS, DROP_MENTIONS_OF, DROP_MY_ROOMS
@@ -101,10 +102,13 @@ class Deletions:
             await self.end_memberships(id_)
 
     async def end_memberships(self, id_: str) -> None:
-        """Take a deleted account out of its rooms, a few at a time. Raises Refusal."""
-        while rooms := sorted(self._policies.rooms_of(id_))[:LEAVES_PER_STEP]:
+        """Take a deleted account out of its rooms, a few at a time; nobody leaves a direct one. Raises Refusal."""
+        while rooms := sorted(self._rooms_to_leave(id_))[:LEAVES_PER_STEP]:
             for room, policy in (await self._store.run(_leave(id_, rooms))).items():
                 self._policies.learn(room, policy)
+
+    def _rooms_to_leave(self, id_: str) -> list[str]:
+        return [room for room in self._policies.rooms_of(id_) if self._policies.of(room).access != "direct"]
 
     async def waiting(self) -> list[Deletion]:
         """The accounts that were deleted and may still be named in events. Raises Refusal."""
@@ -142,6 +146,7 @@ def _end(author: Author, account: Account, messages: KeptMessages) -> Transactio
     yield END_MAILS_OF(account.id)
     yield ADD_FORMER_NAME(account.name, skeleton(account.name), account.id)
     yield ADD_FORMER_NAME(erased_name(account.id), skeleton(account.display), account.id)  # how it was shown
+    yield DROP_BLOCKS_OF(account.id)
     yield CLEAR_ACCOUNT(account.id, erased_name(account.id), DELETED_NAME)
     yield from _end_own_log(account.id)
     yield ADD_DELETION(account.id, messages)

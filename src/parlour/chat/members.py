@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from parlour.chat.blocks import is_blocked_now
 from parlour.chat.guests import author_of
 from parlour.chat.own_log import append_to_account
 from parlour.chat.policies import Policies
@@ -17,6 +18,7 @@ from parlour.chat.tables.invitations import END_INVITATIONS_TO_BY
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
+from parlour.core.direct import FIXED, blocked
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 from parlour.core.payloads import MemberChanged, NotifyChanged, RoomRole
@@ -48,7 +50,10 @@ class Members:
         return await self._run(room, _join(actor, room_name(room), account, self._policies.rule(actor, "read")))
 
     async def add(self, actor: Actor, room: str, account: Account, role: RoomRole) -> Policy:
-        """Make somebody a member, or give a member another role. Raises Refusal("forbidden"), ("read_only"), …"""
+        """Make somebody a member, or give a member another role.
+
+        Raises Refusal("forbidden"), also for whoever is blocked by them, ("read_only"), …
+        """
         room = room_name(room)
         if account.state != "active":
             raise Refusal("not_found", "There is no such account.")
@@ -97,6 +102,8 @@ def _add(actor: Actor, room: str, account: Account, role: RoomRole, rule: Rule, 
     if before == "owner" and policy.owners() == [account.id]:
         raise Refusal("last_owner", LAST_OWNER)
     if before is None:
+        if actor.account is not None and (yield from is_blocked_now(actor.account, account)):
+            raise blocked(account)
         require_open_to_new_members(policy)
         _check_size(policy)
         held = policy.restrictions.get(account.id)
@@ -112,6 +119,8 @@ def _remove(
     actor: Actor, room: str, account: Account, rule: Rule, of_greater: Rule, *, is_self: bool
 ) -> Transaction[Policy]:
     policy = yield from allowed_policy(actor, room, rule)
+    if policy.access == "direct":
+        raise Refusal("forbidden", FIXED)
     if account.id not in policy.members:
         raise Refusal("not_found", "There is no such member.")
     bots: list[str] = yield ALL_BOTS_OF(account.id)  # whoever owns a bot reads what it reads

@@ -36,7 +36,7 @@ class NewRooms:
         """Rooms that exist, oldest knowledge first."""
         self._makers: dict[str, str] = {}
 
-    def count(self, draft: Draft, address: str, done: OnAnswer, now: float) -> OnAnswer:
+    def count(self, draft: Draft, address: str, done: OnAnswer, now: float, first_seq: int = 1) -> OnAnswer:
         """Count a message to a room that is not `known` as its first, until the store has said what it was.
 
         Where the rates allow no more rooms, the store is told to refuse a first message (`Draft.if_first`). Returns
@@ -51,7 +51,7 @@ class NewRooms:
             self._spend(address, now, 1.0)
 
         def answered(answer: Answer) -> None:
-            is_first = isinstance(answer, Appended) and answer.seq == 1 and not answer.replay
+            is_first = isinstance(answer, Appended) and answer.seq == first_seq and not answer.replay
             if is_first:
                 _remember(self._makers, room, address, MAKERS)
             elif draft.if_first is None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from parlour.chat.accounts import Accounts
+from parlour.chat.blocks import Blocks
 from parlour.chat.deletions import Deletions
+from parlour.chat.directs import Directs
 from parlour.chat.emails import Emails
 from parlour.chat.factors import Factors
 from parlour.chat.identities import Identities
@@ -32,6 +34,13 @@ class People(NamedTuple):
     factors: Factors
     mails: Mails
     emails: Emails
+    blocks: Blocks
+    directs: Directs
+
+    async def load(self) -> None:
+        """Read who has an account and who takes no messages of whom. Raises Refusal."""
+        await self.identities.load()
+        await self.blocks.load()
 
 
 def people_of(
@@ -44,7 +53,7 @@ def people_of(
     *,
     has_mail: bool = False,
 ) -> People:
-    """The verbs of people over a store; `identities.load` and `settings.load` come before anybody asks.
+    """The verbs of people over a store; `load` and `settings.load` come before anybody asks.
 
     `rates` limits those who make accounts without an invitation; None limits nobody. `has_mail` says that mail is sent.
     """
@@ -52,10 +61,12 @@ def people_of(
     identities = Identities(store, clock, ids, passwords)
     invitations = Invitations(store, clock, ids, policies, identities, mails)
     settings = LiveSettings(store, policies, identities)
+    blocks = Blocks(store, clock, policies, identities)
+    directs = Directs(store.secret, identities, policies, blocks, settings)
     return People(
         passwords,
         identities,
-        SignIns(store, clock, ids, identities, mails),
+        SignIns(store, clock, ids, identities, mails, directs),
         invitations,
         Accounts(store, clock, ids, policies, identities, invitations, passwords, rates, mails),
         settings,
@@ -63,4 +74,6 @@ def people_of(
         Factors(store, clock, ids, policies, identities),
         mails,
         Emails(store, clock, ids, policies, identities, mails, limits=rates is not None),
+        blocks,
+        directs,
     )

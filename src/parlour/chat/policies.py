@@ -29,7 +29,10 @@ from parlour.core.permissions import (
 from parlour.core.policy import GUEST_ID, NO_POLICY, NO_ROOM, Policy, ServerAccess
 from parlour.core.server_settings import FactorRule, RoomMakers
 
-_WRONG_ROOM = "This token is for another room."
+WRONG_ROOM = "This token is for another room."
+
+MOST_EXPECTED = 10_000
+"""Direct rooms in which nothing has been said yet that are known: half a KB each."""
 
 _IN_ROOMS = frozenset({"read", "post", "members", "ticket"})
 """Rights that a token has which is for some rooms alone: in these rooms."""
@@ -55,6 +58,7 @@ class Policies:
         self.second_factor: FactorRule = "nobody"
         self.set_access(ServerAccess(0, server))
         self._rooms: dict[str, Policy] = {}
+        self._expected: dict[str, Policy] = {}  # of direct rooms in which nothing has been said yet, oldest first
         self._of_account: defaultdict[str, set[str]] = defaultdict(set)  # account to the rooms that it is a member of
 
     def set_access(self, access: ServerAccess) -> None:
@@ -75,7 +79,14 @@ class Policies:
     def of(self, room: str) -> Policy:
         """The newest policy of a room, by its canonical name."""
         # Asked for every room, also for one that there is: a private one takes as long as one that is not there.
-        return self._rooms.get(room, NO_ROOM if room[0] == PRIVATE else NO_POLICY)
+        return self._rooms.get(room, self._expected.get(room, NO_ROOM) if room[0] == PRIVATE else NO_POLICY)
+
+    def expect(self, room: str, policy: Policy) -> None:
+        """Take a direct room for one with this policy, whose seq is 0, until its first message has made it."""
+        self._expected.pop(room, None)
+        self._expected[room] = policy
+        if len(self._expected) > MOST_EXPECTED:  # whoever comes back names its people again
+            del self._expected[next(iter(self._expected))]
 
     def all(self) -> Mapping[str, Policy]:
         """Every room that has a policy, with it."""
@@ -87,10 +98,11 @@ class Policies:
 
     def learn(self, room: str, policy: Policy) -> None:
         """Remember a policy, unless a newer one is known."""
-        before = self.of(room)
+        before = self._known(room)
         if policy.seq <= before.seq:
             return
         self._rooms[room] = policy
+        self._expected.pop(room, None)
         for account in before.members.keys() - policy.members.keys():
             rooms = self._of_account[account]
             rooms.discard(room)
@@ -102,16 +114,20 @@ class Policies:
 
     def changed(self, room: str, seq: int, payload: Payload) -> None:
         """Learn what the event `seq` of a room says; it follows on what is known."""
-        before = self.of(room)
+        before = self._known(room)
         if seq > before.seq:
             self.learn(room, before.after(seq, payload))
+
+    def _known(self, room: str) -> Policy:
+        return self._rooms.get(room, NO_ROOM if room[0] == PRIVATE else NO_POLICY)
 
     def judged(self, actor: Actor, right: Right, room: str) -> tuple[int, Rule]:
         """Judge a right in a room: what a draft has to carry, the seq of the policy and the rule. Raises Refusal."""
         rule = self._rules[right][actor.kind] if actor.account is None else self._rule(self.who(actor), right)
-        policy = self._rooms.get(room, NO_ROOM if room[0] == PRIVATE else NO_POLICY)  # as in `of`
+        # As in `of`.
+        policy = self._rooms.get(room, self._expected.get(room, NO_ROOM) if room[0] == PRIVATE else NO_POLICY)
         if actor.rooms is not None and room not in actor.rooms:
-            raise Refusal("forbidden", _WRONG_ROOM)
+            raise Refusal("forbidden", WRONG_ROOM)
         refusal = rule(policy)
         if refusal is None and policy.restrictions:
             refusal = self._held(actor, right, policy)
@@ -186,7 +202,7 @@ class Policies:
             is_elsewhere = actor.rooms is not None and room not in actor.rooms
             refusal = self.rule(actor, right)(self.of(room))
         if is_elsewhere:
-            raise Refusal("forbidden", _WRONG_ROOM)
+            raise Refusal("forbidden", WRONG_ROOM)
         if refusal is not None:
             raise refusal
 

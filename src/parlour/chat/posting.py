@@ -7,6 +7,8 @@ from asyncio import Future
 from functools import partial
 from sys import getsizeof
 
+from parlour.chat.direct_messages import DirectMessages
+from parlour.chat.directs import Directs
 from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.guests import Guests
 from parlour.chat.new_rooms import NewRooms
@@ -18,7 +20,7 @@ from parlour.core.addresses import SITE, AddressBuckets, site_of
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.core.limits import Buckets, Limits
-from parlour.core.names import DEFAULT_ROOM, check_key, room_name
+from parlour.core.names import DEFAULT_ROOM, PRIVATE, check_key, room_name
 from parlour.core.payloads import Message
 from parlour.core.text import check_text
 
@@ -85,6 +87,7 @@ class Posting:
         policies: Policies,
         rates: Rates | None,
         new_rooms: NewRooms,
+        directs: Directs,
         marks: GuestMarks | None = None,
     ) -> None:
         self._store = store
@@ -95,6 +98,7 @@ class Posting:
         self._new_rooms = new_rooms
         self._newest = NewestPolicies(store, policies)
         self._marks = GuestMarks(store.secret) if marks is None else marks
+        self._directs = DirectMessages(store, policies, directs)
 
     def author(self, actor: Actor, room: str, name: str | None) -> Author:
         """Whom a message would be by, without sending one. Raises Refusal as a message under this name would."""
@@ -104,6 +108,9 @@ class Posting:
     def typing(self, actor: Actor, room: str, name: str | None) -> Author | None:
         """Who is typing, to be shown in a room; None when it has been shown often enough. Raises Refusal."""
         author = self.author(actor, room, name)
+        directs, account = self._directs.directs, actor.account
+        if account is not None and directs.is_direct(room) and (refusal := directs.why_not(account, room)) is not None:
+            raise refusal
         rates, address = self._rates, actor.address
         if rates is None or address is None or rates.may_type(author, address, room, self._clock.monotonic()):
             return author
@@ -128,6 +135,9 @@ class Posting:
         Where other nodes write to the store, nobody is refused by the policy of a room before the newest one is known;
         `is_newest` says that it is.
         """
+        if room[0] == PRIVATE and self._directs.directs.is_direct(room):
+            self._post_direct(actor, room, text, done, key, name)
+            return
         if not is_newest and self._newest.is_waited_for(actor.id, room):
             self._post_when_known(actor, room, text, done, key, name)
             return
@@ -162,6 +172,24 @@ class Posting:
                     raise
                 return
         self._store.append(draft, done)
+
+    def _post_direct(
+        self, actor: Actor, room: str, text: str, done: OnAnswer, key: str | None, name: str | None
+    ) -> None:
+        """Post to a direct room, which the first message makes. Raises Refusal as `post` does."""
+        self._policies.require(actor, "post", room)
+        author = self._guests.author(actor, name)
+        draft = Draft(room, author, Message(check_text(text)), None if key is None else check_key(key))
+        directs, address, new_rooms = self._directs, actor.address, self._new_rooms
+        if self._rates is None or address is None:
+            directs.post(actor, draft, done)
+            return
+        now = self._clock.monotonic()
+        self._rates.take(author, address, room, now)
+        if room in new_rooms.known or self._policies.of(room).seq:
+            directs.post(actor, draft, done)
+            return
+        directs.post(actor, draft, new_rooms.count(draft, address, done, now, directs.first_seq(room)))
 
     def _post_when_known(
         self, actor: Actor, room: str, text: str, done: OnAnswer, key: str | None, name: str | None

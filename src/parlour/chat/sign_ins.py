@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from parlour.chat.account_steps import account_now
 from parlour.chat.codes import Proof
+from parlour.chat.directs import Directs
 from parlour.chat.guests import author_of
 from parlour.chat.identities import DAY_MS, Identities, lifetime_ms
 from parlour.chat.mails import Mails
@@ -26,6 +27,7 @@ from parlour.chat.transactions import Transaction
 from parlour.core.accounts import MAX_TOKEN_DAYS, SCOPES, Account, Role, Scope
 from parlour.core.actor import Actor
 from parlour.core.devices import device
+from parlour.core.direct import is_direct
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 from parlour.core.payloads import SignInChanged
@@ -69,7 +71,10 @@ class NewSecret(NamedTuple):
 class SignIns:
     """Begins and ends sessions and tokens."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, identities: Identities, mails: Mails) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, ids: Ids, identities: Identities, mails: Mails, directs: Directs
+    ) -> None:
+        self._directs = directs
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -213,7 +218,7 @@ class SignIns:
             raise Refusal("bad_parameter", f"Scopes are one or more of {', '.join(SCOPES)}.", field="scopes")
         if actor.scopes is not None and "admin" not in actor.scopes and not scopes <= actor.scopes:
             raise Refusal("forbidden", "A token makes no token that may do more.")
-        names = None if rooms is None else frozenset(map(room_name, rooms))
+        names = None if rooms is None else frozenset([self._named(account, room) for room in rooms])
         if names is not None and not 1 <= len(names) <= MAX_TOKEN_ROOMS:
             raise Refusal("bad_parameter", f"A token is for 1 to {MAX_TOKEN_ROOMS} rooms, or for all.", field="rooms")
         if actor.rooms is not None and (names is None or not names <= actor.rooms):
@@ -230,6 +235,15 @@ class SignIns:
         row = SignIn(id_, account.id, "token", _label(label), wanted, now_ms, 0, now_ms + days * DAY_MS, where)
         await self._store.run(_make_token(actor, account, row, token))
         return NewSignIn(row, account, token)
+
+    def _named(self, account: Account, room: str) -> str:
+        """A room as whoever has the token names it. Raises Refusal, ("not_found") for one that has not begun."""
+        if not is_direct(room):
+            return room_name(room)
+        found = self._directs.room_of(account, room)
+        if not self._directs.has_begun(found):
+            raise Refusal("not_found", f"Nothing has been said in {room} yet: write there first.", field="rooms")
+        return found
 
     async def of(self, actor: Actor, account: Account) -> list[SignIn]:
         """The sessions and tokens of an account, the newest first; admins see those of others. Raises Refusal."""

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from parlour.core.base_path import base_path
+from parlour.core.direct import room_or_people
 from parlour.core.errors import Refusal
-from parlour.core.names import DEFAULT_ROOM, room_name
+from parlour.core.names import DEFAULT_ROOM
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
     """A room on a server. `server` is `scheme://host[:port]` and the path below which it is, if it is below one
-    (`https://example.org/chat`); `name` is the canonical name of the room.
+    (`https://example.org/chat`); `name` is the canonical name of the room, or `@` and the names of people.
     """
 
     server: str
@@ -23,7 +24,7 @@ class Room:
     @property
     def url(self) -> str:
         """The address of the room, percent-encoded: what every request of the client goes to."""
-        return f"{self.server}/{quote(self.name)}"
+        return f"{self.server}/{quote(self.name, safe='@+')}"
 
 
 def parse_room(address: str) -> Room:
@@ -92,7 +93,7 @@ def _base(before: str, path: str) -> str:
 
 def _name(segment: str) -> str:
     try:
-        return room_name(unquote(segment, errors="strict"))
+        return room_or_people(unquote(segment, errors="strict"))
     except UnicodeDecodeError as exc:
         raise ValueError("The name of the room is not percent-encoded UTF-8.") from exc
     except Refusal as refusal:

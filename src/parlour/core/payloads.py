@@ -28,8 +28,9 @@ MentionReason = Literal["name", "here", "keyword"]
 Access = Literal["open", "members"]
 """`open`: whoever reaches the server may come in. `members`: only those with an account."""
 
-RoomAccess = Literal["open", "members", "private"]
-"""`private`: only the members of the room. It is so from the first event of a room on, or never."""
+RoomAccess = Literal["open", "members", "private", "direct"]
+"""`private`: only the members of the room. `direct`: these too, and they are the same for ever (`core/direct.py`). A
+room is one of both from its first event on, or never."""
 
 RoomRole = Literal["member", "moderator", "owner"]
 """In a room, from the least to the most."""
@@ -75,14 +76,17 @@ class Settings(Payload, frozen=True, gc=False):
         return getsizeof(self.title) + getsizeof(self.topic)
 
 
+MemberChange = Literal["joined", "left", "added", "removed", "role", "takes_part"]
+
+
 class MemberChanged(Payload, frozen=True, gc=False):
     """Somebody has come into a room or gone, or has another role; `role` is None for who is gone.
 
-    `name` is how the account was shown then.
+    `takes_part`: is in a direct conversation, which begins. `name` is how the account was shown then.
     """
 
     type: ClassVar[str] = "member"
-    what: Literal["joined", "left", "added", "removed", "role"]
+    what: MemberChange
     account: str
     name: str
     role: RoomRole | None = None
@@ -169,6 +173,18 @@ class EmailChanged(Payload, frozen=True, gc=False):
     account: str
 
 
+class BlockChanged(Payload, frozen=True, gc=False):
+    """The account `account` takes no messages of the account `blocked` any more, or takes them again.
+
+    In the log of the server; nobody else learns of it.
+    """
+
+    type: ClassVar[str] = "block"
+    what: Literal["made", "ended"]
+    account: str
+    blocked: str
+
+
 class ServerChanged(Payload, frozen=True, gc=False):
     """A setting of the server has been changed; in its log."""
 
@@ -249,6 +265,7 @@ _PAYLOADS = (
     FactorChanged,
     InvitationChanged,
     EmailChanged,
+    BlockChanged,
     ServerChanged,
     AccountDeleted,
     ReadMoved,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple, get_args
 
 from parlour.core.accounts import ROLES, Role, Scope
+from parlour.core.direct import FIXED
 from parlour.core.errors import Refusal
 from parlour.core.event import AuthorKind
 from parlour.core.payloads import Access as Access
@@ -103,6 +104,7 @@ SCOPES_FOR: Mapping[Right, Scope] = {
 _FOR_MEMBERS = "This server is for members only: sign in."
 _CLOSED = "This room is closed to guests."
 _NO_ROOM = "There is no such room, or it is not open to you."
+_NOT_THERE = ("not_found", _NO_ROOM)
 _ARCHIVED = "This room is archived: it can be read, and nothing is added to it."
 _NO_NEW_ROOMS = "Only those who run this server make rooms here."
 _FACTORS_ARE_OWN = "A token changes no second factor: sign in for that."
@@ -178,7 +180,7 @@ def rule(who: Who, right: Right, server: Access) -> Rule:
     """The rule for an actor and a right on a server; pure, for any thread.
 
     It gives the refusals of `refused_everywhere`; ("login_required") for a room that is closed to guests, ("not_found")
-    for a private one that the actor is not in, ("read_only") for a post to a room that takes none.
+    for a private or direct one that the actor is not in, ("read_only") for a post to a room that takes none.
     """
     refused = refused_everywhere(who, right, server)
     if refused is not None:
@@ -200,6 +202,11 @@ def rule(who: Who, right: Right, server: Access) -> Rule:
             # In this order a room that is not there takes as long as one that the actor is not in.
             if not (is_above or who.account in policy.members) or policy.seq == 0:
                 return Refusal("not_found", _NO_ROOM)
+        elif access == "direct":  # also before its first message: nobody learns whether there was one
+            if who.account not in policy.members:
+                return Refusal(*_NOT_THERE)
+            if room_role is not None:
+                return Refusal("forbidden", FIXED)
         elif access not in allowed:
             return Refusal(code, detail)
         if right == "post" and (policy.is_archived or policy.is_read_only):

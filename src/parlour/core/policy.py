@@ -81,7 +81,8 @@ class Policy(NamedTuple):
             members = dict(self.members)
             before = members.pop(payload.account, None)
             if payload.role is not None:
-                came = seq if self.members else 1  # whoever makes a room is there from its beginning
+                # Whoever makes a room is there from its beginning, and so are all in a direct conversation.
+                came = seq if self.members and payload.what != "takes_part" else 1
                 members[payload.account] = Membership(payload.role, came if before is None else before.since)
             return self._replace(seq=seq, members=members)
         if isinstance(payload, Restricted):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from parlour.core.direct import DIRECT_RULES, DirectRule
 from parlour.core.errors import Refusal
 from parlour.core.payloads import Access
 
@@ -26,6 +27,7 @@ class ServerSettings(NamedTuple):
     rooms: RoomMakers = "members"
     deletion: Deletion = "choose"
     second_factor: FactorRule = "nobody"
+    direct: DirectRule = "members"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ SERVER_SETTINGS = (
             "everybody": "everybody with a password",
         },
     ),
+    ServerSetting("direct", "Who may write direct messages", DIRECT_RULES),
 )
 """The table, in the order in which people are shown it."""
 

@@ -6,6 +6,7 @@ import re
 from urllib.parse import unquote, urlsplit
 
 from parlour.core.base_path import inside
+from parlour.core.direct import is_direct, room_or_people
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 
@@ -14,7 +15,7 @@ _MAX_CHARS = 2048
 
 
 def room_as_typed(typed: str, site: str, prefix: str = "") -> str:
-    """The room that is meant by `Class 7B`, `#dev`, `/dev` or the address of a room on this server.
+    """The room that is meant by `Class 7B`, `#dev`, `/dev`, `@alice` or the address of a room on this server.
 
     `site` is the origin of this server (`http://host:port`), `prefix` the path that it is reached below. Spaces become
     hyphens. Raises Refusal("bad_room_name", "reserved_name") where no room is meant.
@@ -28,5 +29,7 @@ def room_as_typed(typed: str, site: str, prefix: str = "") -> str:
             if prefix and below == path:
                 detail = f"The rooms of this server are below {beginning}{prefix}/."
                 raise Refusal("bad_room_name", detail, field="room")
-            return room_name(unquote(below.lstrip("/").partition("/")[0]))
+            return room_or_people(unquote(below.lstrip("/").partition("/")[0]))
+    if is_direct(text.lstrip("/")):
+        return room_or_people(text.lstrip("/").rstrip("/"))
     return room_name(_SPACES.sub("-", text.lstrip("#/").rstrip("/").strip()))

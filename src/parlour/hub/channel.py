@@ -203,7 +203,8 @@ class Channel:
         It may be written later, in the iteration of its chunk: before anything else about the room is written to the
         same sink, the member must be flushed.
         """
-        encoder = member.encoder if member.encoder.is_shared else None
+        own = member.encoder_of(self.room)
+        encoder = own if own.is_shared else None
         chunks = self._chunks.setdefault(encoder, [])
         most = self._resources.tuning.chunk_readers
         chunk = next((chunk for chunk in reversed(chunks) if len(chunk.members) < most), None)

@@ -23,6 +23,9 @@ class Member(Protocol):
 
     encoder: Encoder
 
+    def encoder_of(self, room: str) -> Encoder:
+        """The encoder of a room, where the member knows it by another name; else `encoder`."""
+
     @property
     def sink(self) -> Writable | None:
         """Where its bytes go; a live reader has one."""
@@ -156,7 +159,7 @@ class Chunk:
         failed = []
         for member, deliveries in places:
             try:
-                if deliveries and (data := _joined(deliveries, member.encoder)):
+                if deliveries and (data := _joined(deliveries, self.encoder or member.encoder)):
                     assert member.sink is not None
                     member.sink.write(data)
             except Exception:

@@ -57,6 +57,8 @@ class Door:
         try:
             if head > channel.head:
                 await channel.reach(head)
+            if not channel.policy.seq and room[0] == PRIVATE:  # a direct one in which nothing has been said yet
+                channel.policy = self._policies.of(room)
             self._require(actor, right, channel)
         except BaseException:
             channel.release()

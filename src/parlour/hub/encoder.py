@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from parlour.core.event import Stored
-from parlour.schema.events import Control
+from parlour.schema.event_json import under_name
+from parlour.schema.events import Control, item_under_name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,6 +23,19 @@ class Encoder:
     """False where the bytes belong to one connection and encoding them changes its state."""
     is_costly: bool = False
     """Whether encoding can take longer than writing, so that its bytes have to be counted."""
+
+
+@lru_cache(maxsize=4096)
+def renamed(encoder: Encoder, room: str, name: str) -> Encoder:
+    """The same transport for readers who know a room by another name; all who know it by that one share bytes."""
+
+    def events(_room: str, epoch: str, events: Sequence[Stored]) -> bytes:
+        return encoder.events(name, epoch, [under_name(event, room, name) for event in events])
+
+    def control(item: Control) -> bytes:
+        return encoder.control(item_under_name(item, room, name))
+
+    return Encoder(events, control, encoder.is_shared, encoder.is_costly)
 
 
 class Delivery:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from bisect import bisect_left
+from collections.abc import Mapping
 from operator import attrgetter
 
 from parlour.chat.ports import DamagedEvents
@@ -13,7 +14,7 @@ from parlour.core.errors import Refusal
 from parlour.core.permissions import Rule, Who, first_seq
 from parlour.hub.channel import Channel, ReadResult
 from parlour.hub.chunk import Chunk
-from parlour.hub.encoder import Encoder
+from parlour.hub.encoder import Encoder, renamed
 from parlour.hub.hub import Hub
 from parlour.hub.writable import Writable
 from parlour.schema.events import Reset
@@ -105,7 +106,7 @@ class CatchUp:
             return 0
         tuning = reader.hub.resources.tuning
         began = reader.bill.began()
-        page = channel.replay(reader.encoder, self.seq, self._last(reader))
+        page = channel.replay(reader.encoder_of(self.room), self.seq, self._last(reader))
         if page is None:
             self._is_waiting = True
             reader.hub.resources.spawn(channel.read_after(self.seq, tuning.page_bytes, self._read))
@@ -135,7 +136,8 @@ class CatchUp:
             if events:
                 self.seq = events[-1].seq
                 began = reader.bill.began()
-                self._write(reader, began, reader.encoder.events(channel.room, channel.epoch, events))
+                encoded = reader.encoder_of(self.room).events(channel.room, channel.epoch, events)
+                self._write(reader, began, encoded)
             self._advance()
         else:
             # The log was trimmed while a reader was too slow for the retention horizon.
@@ -156,6 +158,8 @@ class CatchUp:
         reader.bill.charge(began, len(data))
 
 
+NO_NAMES: Mapping[str, str] = {}
+
 Position = Chunk | CatchUp
 """Where a reader is in a room: among the live ones, or behind the head."""
 
@@ -169,7 +173,7 @@ class Reader(ABC):
     chunk. While the reader is paused every position is a cursor. All methods are called on the event loop.
     """
 
-    __slots__ = ("_positions", "bill", "encoder", "hub", "is_paused", "rule", "sink", "who")
+    __slots__ = ("_positions", "bill", "encoder", "hub", "is_paused", "names", "rule", "sink", "who")
 
     def __init__(self, hub: Hub, encoder: Encoder, bill: Bill, who: Who, rule: Rule) -> None:
         """`rule` judges by the policy of a room whether it may be read."""
@@ -180,7 +184,18 @@ class Reader(ABC):
         self.rule = rule
         self.sink: Writable | None = None
         self.is_paused = False
+        self.names: Mapping[str, str] = NO_NAMES
+        """What the peer calls rooms that have another name for it."""
         self._positions: tuple[Position, ...] = ()  # in the order of the names of their rooms
+
+    def encoder_of(self, room: str) -> Encoder:
+        """See `Member.encoder_of`. An encoder of one connection knows its names."""
+        name = self.names.get(room)
+        return self.encoder if name is None or not self.encoder.is_shared else renamed(self.encoder, room, name)
+
+    def name_of(self, room: str) -> str:
+        """What the peer calls a room."""
+        return self.names.get(room, room)
 
     def enter(self, channel: Channel) -> CatchUp:
         """Take a position in an opened channel, to be started next. `leave` and `close` release the channel."""
@@ -247,7 +262,11 @@ class Reader(ABC):
 
     def heads(self) -> dict[str, int]:
         """How far each room has come: a reader that is behind knows it."""
-        return {position.room: self.hub.channel(position.room).head for position in self._positions}
+        return {self.name_of(each.room): self.hub.channel(each.room).head for each in self._positions}
+
+    def rooms_read(self) -> list[str]:
+        """The canonical names of the rooms that are being read."""
+        return [position.room for position in self._positions]
 
     @property
     def rooms(self) -> int:

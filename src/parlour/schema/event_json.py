@@ -58,6 +58,18 @@ def tombstone(event: Stored) -> Stored:
     return Stored(event.seq, json, Redacted.type)
 
 
+def under_name(event: Stored, room: str, name: str) -> Stored:
+    """The event as those see it who know its room by another name: an event begins with its room."""
+    return event._replace(json=json_under_name(event.json, room, name))
+
+
+def json_under_name(json: bytes, room: str, name: str) -> bytes:
+    """The same of its JSON."""
+    begins = b'{"room":' + encode(room)
+    assert json.startswith(begins)
+    return b'{"room":' + encode(name) + json[len(begins) :]
+
+
 def payload_of(event: Stored) -> Payload:
     """What a stored event says. Raises msgspec.DecodeError, KeyError for a type that this version does not know."""
     return _DECODERS[event.type].decode(event.json)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from parlour.core.accounts import KeptMessages
 from parlour.core.event import Author
-from parlour.core.payloads import History, RoomAccess, RoomRole
+from parlour.core.payloads import History, MemberChange, RoomAccess, RoomRole
 from parlour.schema.fields import CursorText, Epoch, HeadSeq, Key, RoomName, Seq, Text, Time
 from parlour.schema.notices import notice
 
@@ -30,7 +31,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     archived: bool | None = None
     read_only: bool | None = None
     history: History | None = None
-    what: Literal["joined", "left", "added", "removed", "role", "muted", "banned", "lifted", "known"] | None = None
+    what: MemberChange | Literal["muted", "banned", "lifted", "known"] | None = None
     account: str | None = None
     name: str | None = None
     role: RoomRole | None = None
@@ -107,6 +108,14 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
 
 Control = CaughtUp | Reset | Heartbeat | Bye | Typing | Closed
 """The items that carry no seq."""
+
+
+def item_under_name(item: Control, room: str, name: str) -> Control:
+    """The item as those see it who know a room by another name."""
+    if isinstance(item, Heartbeat | Bye) or item.room != room:
+        return item
+    return replace(item, room=name)
+
 
 decode_typing = msgspec.json.Decoder(Typing).decode
 """A `Typing` from its JSON; raises msgspec.MsgspecError."""

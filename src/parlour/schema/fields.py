@@ -15,6 +15,7 @@ from parlour.core.accounts import HUES, MAX_STATUS_CHARS
 from parlour.core.accounts import MAX_NAME_CHARS as MAX_ACCOUNT_CHARS
 from parlour.core.accounts import MIN_NAME_CHARS as MIN_ACCOUNT_CHARS
 from parlour.core.cursor import MAX_SEQ
+from parlour.core.direct import MAX_PEOPLE
 from parlour.core.languages import MAX_TAG_CHARS
 from parlour.core.names import MAX_NAME_CHARS, RESERVED
 from parlour.core.text import MAX_TEXT_BYTES, MAX_TEXT_LINES
@@ -33,16 +34,19 @@ def _schema(description: str, example: object, **keywords: object) -> Meta:
     return Meta(description=description, examples=[example], extra_json_schema=keywords)
 
 
+_PART = f"[^_.{_NOT_IN_ROOMS}-][^{_NOT_IN_ROOMS}]"
+
 RoomName = Annotated[
     str,
     _schema(
         f"A room: 1 to {MAX_NAME_CHARS} letters and digits of any script, `-`, `_` and `.`, the first a letter or "
         "digit; a private one has a `~` before it. Case and width do not matter (NFKC case folding); answers have the "
-        "canonical form. Some names are reserved.",
+        "canonical form. Some names are reserved. `@` and the names of accounts with `+` between them are the direct "
+        f"conversation with these people, at most {MAX_PEOPLE} with whoever asks, and `@me` notes to oneself.",
         "lobby",
         minLength=1,
-        maxLength=MAX_NAME_CHARS,
-        pattern=f"^~?[^_.{_NOT_IN_ROOMS}-][^{_NOT_IN_ROOMS}]*$",
+        maxLength=MAX_PEOPLE * (MAX_ACCOUNT_CHARS + 1),
+        pattern=f"^({_PART}{{0,{MAX_NAME_CHARS - 1}}}|~{_PART}{{0,{MAX_NAME_CHARS - 2}}}|@{_PART}*([+]{_PART}*)*)$",
         **{"not": {"enum": sorted(RESERVED)}},
     ),
 ]

@@ -32,6 +32,7 @@ _MADE: Mapping[str, str] = {
     "open": "made this room",
     "members": "made this room for members",
     "private": "made this private room",
+    "direct": "began this conversation",
 }
 """The words for the access where the event is the first: with it the room came into being."""
 
@@ -46,6 +47,8 @@ def notice(event: Any) -> str | None:
         named, (_, _, *others) = f"{made}, \u201c{event.title}\u201d", said
         return f"{named}, {'and ' if len(others) == 1 else ''}{_list(others)}" if others else named
     if event.type == "member":
+        if event.what == "takes_part":  # its name says so
+            return None
         if event.what in ("joined", "left"):
             return str(event.what)
         if event.what == "role":

@@ -82,6 +82,22 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     hue: Hue | None = None
 
 
+class BlockInfo(msgspec.Struct, frozen=True):
+    """An account whose messages one does not take, since `made`."""
+
+    id: str
+    name: str
+    display: str
+    kind: Literal["member", "bot"]
+    made: Time
+
+
+class BlockList(msgspec.Struct, frozen=True):
+    """Whom one has blocked, the newest first."""
+
+    blocks: Sequence[BlockInfo]
+
+
 class AccountList(msgspec.Struct, frozen=True):
     """All accounts, by name."""
 

@@ -20,6 +20,10 @@ Topic = Annotated[str, Meta(extra_json_schema={"pattern": _LINE, "maxLength": MA
 """One line; empty for none."""
 
 
+ChosenAccess = Literal["open", "members", "private"]
+"""What a room can be made as; a direct one comes into being with its first message."""
+
+
 class RoomInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     """A room, and the extent of its log for who asks; `active_at` is the time of its newest event, in lists.
 
@@ -77,7 +81,7 @@ class ChangeRoom(_Body, frozen=True):
     `members` closes a public one to guests, `open` opens it.
     """
 
-    access: RoomAccess | None = None
+    access: ChosenAccess | None = None
     title: Title | None = None
     topic: Topic | None = None
     archived: bool | None = None
@@ -91,7 +95,7 @@ class CreateRoom(_Body, frozen=True):
     room: Plain | None = None
     title: Title | None = None
     topic: Topic | None = None
-    access: RoomAccess = "open"
+    access: ChosenAccess = "open"
     read_only: bool | None = None
     history: History | None = None
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from parlour.core.direct import DirectRule
 from parlour.core.payloads import Access
 from parlour.core.server_settings import Deletion, FactorRule, Registration, RoomMakers
 
@@ -38,3 +39,4 @@ class ChangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rooms: RoomMakers | None = None
     deletion: Deletion | None = None
     second_factor: FactorRule | None = None
+    direct: DirectRule | None = None

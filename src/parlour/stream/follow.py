@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache, partial
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from parlour.core.cursor import Cursor, parse_cursor
@@ -14,6 +14,9 @@ from parlour.http.session import Sink
 from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
+from parlour.hub.reader import NO_NAMES
+from parlour.schema.event_json import under_name
+from parlour.schema.events import Control, item_under_name
 from parlour.stream.encoding import chunked, sse_control
 from parlour.stream.live import Client, LiveSession, Starts, Timing
 from parlour.wire.chunked import LAST_CHUNK, chunk
@@ -51,18 +54,28 @@ class FollowSession(LiveSession):
             super().finish()
 
 
-def many_rooms(epoch: str, starts: Starts) -> Encoder:
-    """SSE over many rooms, for one connection: every `id:` carries all cursors, and `Last-Event-ID` resumes all."""
-    positions = {channel.room: _position(channel, start.cursor) for channel, start in starts}
+def many_rooms(epoch: str, starts: Starts, names: Mapping[str, str] = NO_NAMES) -> Encoder:
+    """SSE over many rooms, for one connection: every `id:` carries all cursors, and `Last-Event-ID` resumes all.
+
+    `names` are those of rooms that the peer calls otherwise.
+    """
+    positions = {names.get(channel.room, channel.room): _position(channel, start.cursor) for channel, start in starts}
 
     def event_id(room: str, seq: int) -> bytes:
         positions[room] = seq
         return encode_cursors(epoch, positions).encode()
 
     def events(room: str, _epoch: str, events: Sequence[Stored]) -> bytes:
+        if (name := names.get(room)) is not None:
+            events, room = [under_name(event, room, name) for event in events], name
         return b"".join([b"id: %b\ndata: %b\n\n" % (event_id(room, seq), json) for seq, json, _, _ in events])
 
-    return Encoder(events, partial(sse_control, event_id=event_id), is_shared=False, is_costly=True)
+    def control(item: Control) -> bytes:
+        for room, name in names.items():
+            item = item_under_name(item, room, name)
+        return sse_control(item, event_id=event_id)
+
+    return Encoder(events, control, is_shared=False, is_costly=True)
 
 
 def _position(channel: Channel, cursor: Cursor | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from parlour.http.session import Sink
 from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
-from parlour.hub.reader import Reader
+from parlour.hub.reader import NO_NAMES, Reader
 from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, Reset
 
 CHECKS = 2
@@ -45,6 +45,8 @@ class Client(NamedTuple):
     place: Place
     who: Who
     rule: Rule
+    names: Mapping[str, str] = NO_NAMES
+    """What the peer calls rooms that have another name for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class LiveSession(Reader):
     def __init__(self, hub: Hub, encoder: Encoder, starts: Starts, client: Client, timing: Timing) -> None:
         super().__init__(hub, encoder, client.bill, client.who, client.rule)
         self.actor = client.actor
+        self.names = client.names
         self.timing = timing
         self._place = client.place
         self.forget: Callable[[], None] | None = None  # who is signed in is watched for the end of that
@@ -149,7 +152,7 @@ class LiveSession(Reader):
 
     def _leave_all(self) -> list[str]:
         """Show nothing more; the names of the rooms that were read, or are still to be entered."""
-        rooms = [*self.heads(), *(channel.room for channel, _ in self._starts)]
+        rooms = [*self.rooms_read(), *(channel.room for channel, _ in self._starts)]
         for room in rooms:
             self.leave(room)
         return rooms
@@ -211,7 +214,7 @@ class LiveSession(Reader):
 
     def show(self, item: Control, room: str | None = None) -> None:
         """Write a control item about a room, or about all of them."""
-        data = self.encoder.control(item)
+        data = (self.encoder if room is None else self.encoder_of(room)).control(item)
         if data:
             self.write(data, room)
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from parlour.chat.directs import Directs
 from parlour.chat.inbox import Inbox
 from parlour.chat.ports import Clock
 from parlour.chat.posting import Posting
@@ -15,7 +16,6 @@ from parlour.core.cursor import parse_cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer
 from parlour.core.limits import Buckets, Limits
-from parlour.core.names import room_name
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
@@ -50,6 +50,7 @@ class Common:
 
     hub: Hub
     door: Door
+    directs: Directs
     posting: Posting
     inbox: Inbox
     limits: Limits
@@ -158,16 +159,16 @@ class WebSocketSession(LiveSession):
         elif isinstance(op, commands.SubscribeOp):
             self._subscribe(op)
         elif isinstance(op, commands.UnsubscribeOp):
-            room = room_name(op.room)
+            room = self._named(op.room)
             if self._room is not None or not (self._stop_opening(room) or self.leave(room)):
                 raise Refusal("bad_op", "There is no such subscription on this connection.", field="room")
-            self._answer_with(commands.Unsubscribed(room))
+            self._answer_with(commands.Unsubscribed(self._shown(room)))
         else:
             assert isinstance(op, commands.ReadOp)
             self._read_up_to(op)
 
     def _send(self, op: commands.SendOp) -> None:
-        room = room_name(op.room) if op.room is not None else self._room
+        room = self._meant(op.room)
         if room is None or (self._room is not None and room != self._room):
             raise Refusal("bad_op", "Name the room; on the address of a room it is that room.", field="room")
 
@@ -179,7 +180,7 @@ class WebSocketSession(LiveSession):
                 self._answer_with(_error(op.key, answer))
             else:
                 self.flush(room)  # the event comes before its ack
-                self._answer_with(commands.Ack(op.key, room, answer.seq, replay=answer.replay))
+                self._answer_with(commands.Ack(op.key, self._shown(room), answer.seq, replay=answer.replay))
             if self._last is not None and not self._unanswered:
                 self._end_with(self._last)
 
@@ -187,6 +188,22 @@ class WebSocketSession(LiveSession):
         self._unanswered += 1
         if self._unanswered == MAX_UNANSWERED and self.sink is not None:
             self.sink.pause_reading(True)
+
+    def _named(self, text: str) -> str:
+        """The canonical name of a room that the peer names. Raises Refusal."""
+        return self._common.directs.room(self.actor, text)
+
+    def _meant(self, text: str | None) -> str | None:
+        """The room that an operation is about: the one that it names, or that of the connection. Raises Refusal."""
+        if text is None and self._room is not None:
+            text = self.names.get(self._room)  # of a direct room, in which nothing may have been said yet
+        return self._room if text is None else self._named(text)
+
+    def _shown(self, room: str) -> str:
+        """What the peer calls a room."""
+        account = self.actor.account
+        known = self.names.get(room)
+        return known or self._common.directs.address(None if account is None else account.id, room)
 
     def _pause_reading(self) -> None:
         """Do not read from the peer for a moment: the server is overloaded."""
@@ -201,7 +218,7 @@ class WebSocketSession(LiveSession):
             self.sink.pause_reading(False)
 
     def _typing(self, op: commands.TypingOp) -> None:
-        room = room_name(op.room) if op.room is not None else self._room
+        room = self._meant(op.room)
         if room is None or self.position(room) is None:
             raise Refusal("bad_op", "Subscribe to the room first.", field="room")
         author = self._common.posting.typing(self.actor, room, op.name)
@@ -209,7 +226,7 @@ class WebSocketSession(LiveSession):
             self.hub.show_typing(room, author)
 
     def _read_up_to(self, op: commands.ReadOp) -> None:
-        room = room_name(op.room) if op.room is not None else self._room
+        room = self._meant(op.room)
         if room is None:
             raise Refusal("bad_op", "Name the room; on the address of a room it is that room.", field="room")
         self._common.inbox.account(self.actor)
@@ -221,10 +238,10 @@ class WebSocketSession(LiveSession):
         except Refusal as refusal:
             self._answer_with(_error(None, refusal))
         else:
-            self._answer_with(commands.Marked(room, seq))
+            self._answer_with(commands.Marked(self._shown(room), seq))
 
     def _subscribe(self, op: commands.SubscribeOp) -> None:
-        room = room_name(op.room)
+        room = self._named(op.room)
         if self._room is not None:
             raise Refusal("bad_op", "This connection is for one room; /api/v1/stream takes many.", field="room")
         if room in self._opening or self.position(room) is not None:
@@ -257,7 +274,9 @@ class WebSocketSession(LiveSession):
             channel.release()
             return
         self._stop_opening(room)
-        first = b"" if self._is_cut_off else text_frame(encode(commands.Subscribed(room, channel.cursor)))
+        if (name := self._shown(room)) != room:
+            self.names = {**self.names, room: name}
+        first = b"" if self._is_cut_off else text_frame(encode(commands.Subscribed(self._shown(room), channel.cursor)))
         try:
             self.begin(channel, start, first)
         except Exception:  # whatever broke: a peer that was told nothing would wait for a room that never comes

@@ -45,7 +45,7 @@ _ENVIRONMENT.globals.update(
     asset_url=asset_url, loader=_LOADER, limit=MAX_TEXT_BYTES, hue=hue, hue_names=HUE_NAMES, initial=initial
 )
 _ENVIRONMENT.filters["moment"] = lambda text, zone: datetime.fromisoformat(text).astimezone(zone)
-_ENVIRONMENT.filters["segment"] = lambda text: quote(text, safe="")
+_ENVIRONMENT.filters["segment"] = lambda text: quote(text, safe="@")  # a + would be a space behind `next=`
 
 TEMPLATE_NAMES = frozenset(_FILES)
 
@@ -183,6 +183,7 @@ class RoomPage:
             "role": self.role,
             "isAdmin": self.account is not None and self.account.has_role("admin"),
             "isWriter": self.is_writer,
+            "whyNot": "" if self.is_writer else self.why_not,
             "display": "" if self.account is None else self.account.display,
             "guestName": self.guest_name,
         }
@@ -191,11 +192,13 @@ class RoomPage:
 
 def render_room(page: RoomPage) -> Iterator[str]:
     """The HTML document of a room, in pieces of at most some hundred KiB, which are made as they are asked for."""
-    address = quote(page.room, safe="")
+    address = quote(page.room, safe="@+")
     rooms = page.rooms
     if page.room not in [each.room for each in rooms]:  # it is among them also before its first message
         at = page.events[-1].at if page.events else None
-        rooms = [ListedRoom(page.room, at, page.policy.title, page.policy.access == "private"), *rooms]
+        access = page.policy.access
+        section: SectionName = "direct" if access == "direct" else "rooms"
+        rooms = [ListedRoom(page.room, at, page.policy.title, access == "private", section), *rooms]
     return template("room.html").generate(
         title=page.title if page.error is None else f"Not sent · {page.title}",
         page=page,

@@ -1,9 +1,9 @@
 // What a room is, as its events change it: its name and topic, who may write, and what the reader is in it.
 
-/** Before anything is known: {title, topic, access, archived, readOnly, history, members, role, isAdmin, isWriter}. */
+/** Before anything is known: {title, topic, access, archived, readOnly, history, members, role, isAdmin, isWriter, whyNot}. */
 export const NOTHING = {
   title: "", topic: "", access: "open", archived: false, readOnly: false, history: "all", members: 0, role: null, isAdmin: false,
-  isWriter: true,
+  isWriter: true, whyNot: "",
 };
 
 /** What a room is from an event on; `account` is the id of the reader, undefined for a guest. */
@@ -42,7 +42,7 @@ export function mayWrite(about) {
 
 /** Why not, as core/permissions.py says it. */
 export function whyNot(about) {
-  if (!about.isWriter) return "You can read this room, but only members may write in it.";
+  if (!about.isWriter) return about.whyNot || "You can read this room, but only members may write in it.";
   return about.archived
     ? "This room is archived: it can be read, and nothing is added to it."
     : "Only the moderators of this room write in it.";

@@ -9,10 +9,13 @@ const LONGEST_WAIT_MS = 300000; // whatever a proxy says
 /** What every path here begins with: where the server is below another one, such as `/chat`. */
 const prefix = () => document.body.dataset.prefix;
 
-export const roomPath = (room) => `${prefix()}/${encodeURIComponent(room)}`;
+/** A room as a part of a path: `@alice+bob` stays as it is. */
+const segment = (room) => encodeURIComponent(room).replaceAll("%40", "@").replaceAll("%2B", "+");
+
+export const roomPath = (room) => `${prefix()}/${segment(room)}`;
 
 /** The page of a room's settings and members. */
-export const settingsPath = (room) => `${prefix()}/rooms/${encodeURIComponent(room)}`;
+export const settingsPath = (room) => `${prefix()}/rooms/${segment(room)}`;
 
 /** The page of one's own account. */
 export const accountPath = () => `${prefix()}/account`;
@@ -46,7 +49,7 @@ export const describe = (room) => get(`${prefix()}/api/v1/rooms/${encodeURICompo
 export async function activeRooms() {
   const { rooms } = await get(`${prefix()}/api/v1/rooms?limit=${ROOMS}`);
   return rooms.filter(({ archived }) => !archived).map(({ room, active_at: at, title = "", access }) => ({
-    room, at, title, isPrivate: access === "private",
+    room, at, title, isPrivate: access === "private", section: access === "direct" ? "direct" : "rooms",
   }));
 }
 

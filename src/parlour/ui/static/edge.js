@@ -12,11 +12,17 @@ const makers = {
   start: ({ room, about, firstSeq }) => element("p", { class: "edge", id: "start" }, ...(about.history === "joined" && firstSeq > 1
     ? [missedWords("before_joining")]
     : ["This is where ", element("b", {}, element("bdi", {}, about.title || room)), " begins."])),
-  empty: () => element("div", { class: "empty", id: "empty" },
+  empty: ({ about }) => element("div", { class: "empty", id: "empty" },
     element("p", { class: "empty-title" }, "Nothing here yet"),
-    element("p", {}, "Say hello: the first message makes the room. Everyone who opens this address is in it."),
-    element("p", {}, opener("invite", { class: "button invite-here" }, "Invite people"))),
+    element("p", {}, ...wordsOfEmpty(about)),
+    ...(about.access === "direct" ? [] : [element("p", {}, opener("invite", { class: "button invite-here" }, "Invite people"))])),
 };
+
+function wordsOfEmpty({ access, members, title }) {
+  if (access !== "direct") return ["Say hello: the first message makes the room. Everyone who opens this address is in it."];
+  if (members === 1) return ["Nobody else reads what you write here."];
+  return ["Nobody but you and ", element("bdi", {}, title), " reads what is written here."];
+}
 
 /** Make the place above the messages agree with the state. */
 export function renderEdge(place, state) {

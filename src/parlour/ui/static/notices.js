@@ -3,7 +3,9 @@
 const ROLES = { member: "a member", moderator: "a moderator", owner: "an owner" };
 
 /** With its first event a room came into being. */
-const MADE = { open: "made this room", members: "made this room for members", private: "made this private room" };
+const MADE = {
+  open: "made this room", members: "made this room for members", private: "made this private room", direct: "began this conversation",
+};
 
 const SETTINGS = {
   access: (access) => ({
@@ -47,6 +49,7 @@ export function noticeOf(event) {
     return [`${made}, “${event.title}”`, ...(others.length ? [and + listOf(others)] : [])].join(", ");
   }
   if (event.type === "member") {
+    if (event.what === "takes_part") return null; // its name says so
     if (event.what === "joined" || event.what === "left") return event.what;
     if (event.what === "role") return `made ${event.name} ${ROLES[event.role] ?? "a member"}`;
     return `${event.what} ${event.name}`;

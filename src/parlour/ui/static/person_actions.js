@@ -1,6 +1,8 @@
 // What can be done about a person, on their card: one table.
 
-import { accountPath } from "./api.js";
+import { accountPath, roomPath } from "./api.js";
+
+const isAccount = (kind) => kind === "member" || kind === "bot";
 
 /**
  * The rows, in their order: {name, words, mark, isDangerous, isFor(person, reader), and run(person, page) or href(person)}.
@@ -11,5 +13,9 @@ export const PERSON_ACTIONS = [
   {
     name: "account", words: "Your account", mark: "person",
     isFor: ({ id }, { account }) => id === account, href: () => accountPath(),
+  },
+  {
+    name: "message", words: "Message", mark: "message",
+    isFor: ({ id, kind }, { account }) => account !== undefined && id !== account && isAccount(kind), href: ({ id }) => roomPath(`@${id}`),
   },
 ];

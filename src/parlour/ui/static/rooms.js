@@ -49,7 +49,7 @@ export class RoomList {
   constructor() {
     const { room: here, about } = document.body.dataset;
     const { title, access } = JSON.parse(about);
-    this.#here = { room: here, at: null, title, isPrivate: access === "private" };
+    this.#here = { room: here, at: null, title, isPrivate: access === "private", section: access === "direct" ? "direct" : "rooms" };
     for (const node of this.#place.querySelectorAll("[data-room]")) {
       const { room } = node.dataset;
       const name = node.querySelector("bdi").textContent;
