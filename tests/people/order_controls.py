@@ -6,6 +6,7 @@ from tests.people.control import Control
 
 T = "tests/people/"
 RESTRICTIONS = f"{T}test_restrictions.py::"
+RULES = f"{T}test_room_rules.py::"
 
 ORDER_CONTROLS = (
     Control(
@@ -18,8 +19,8 @@ ORDER_CONTROLS = (
     Control(
         "a message on its way is judged by the restriction before it",
         "chat/policies.py",
-        "return policy.seq, partial(self._judge, rule, actor, right)",
-        "return policy.seq, rule",
+        "refusal = self._judge(rule, actor, right, policy)\n",
+        "refusal = rule(policy)\n",
         f"{RESTRICTIONS}test_no_message_is_stored_after_the_event_that_mutes_its_author",
     ),
     Control(
@@ -63,5 +64,33 @@ ORDER_CONTROLS = (
         'if held is not None and held.what == "banned":',
         'if held is not None and held.what == "nothing":',
         f"{RESTRICTIONS}test_who_is_banned_is_out_at_that_event_and_is_no_member_any_more",
+    ),
+    Control(
+        "in slow mode an author waits",
+        "chat/slow_mode.py",
+        "if wait_ms > 0:",
+        "if wait_ms > 1e12:",
+        f"{RULES}test_slow_mode_is_exact_in_one_batch_and_ends_with_the_time",
+    ),
+    Control(
+        "a guest under another name is the same author in slow mode",
+        "chat/posting.py",
+        "self._marks.of(draft.room, actor.id, None)[0] if actor.account is None",
+        "draft.author.id if actor.account is None",
+        f"{RULES}test_slow_mode_holds_an_author_under_any_name_and_no_moderator",
+    ),
+    Control(
+        "no message slips past slow mode while it is switched on",
+        "chat/policies.py",
+        "return policy, partial(self._judge_at_once, rule, actor, right)",
+        "return policy, partial(self._judge, rule, actor, right)",
+        f"{RULES}test_no_message_slips_past_slow_mode_while_it_is_switched_on",
+    ),
+    Control(
+        "words are compared by what they look like",
+        "core/text_rules.py",
+        "for reading in skeletons(text) | skeletons(text.casefold()):",
+        "for reading in {text.casefold()}:",
+        f"{RULES}test_a_word_is_compared_whole_and_by_what_it_looks_like",
     ),
 )

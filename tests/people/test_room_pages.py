@@ -249,7 +249,7 @@ def test_owner_adds_promotes_removes_and_hands_over(town: Town, ada: httpx.Clien
     assert last.status_code == 409
     assert "Make somebody else an owner first: a room keeps one." in words(last)
     assert "bob is a moderator now." in words(sent(ada, room, "role", member="bob", role="moderator"))
-    assert forms_of(bob.get(f"/rooms/{room}")) == {"add", "restrict", "invite", "leave"}
+    assert forms_of(bob.get(f"/rooms/{room}")) == {"add", "restrict", "lock", "rules", "invite", "leave"}
     assert "bob owns this room now, and you are a member." in words(sent(ada, room, "hand_over", to="bob"))
     assert sent(ada, room, "settings", title="Mine").status_code == 403
     assert "ada is not in this room any more." in words(sent(bob, room, "remove", member="ada"))

@@ -16,6 +16,7 @@ from parlour.chat.members import Members
 from parlour.chat.ports import Store
 from parlour.chat.profiles import ProfileChange
 from parlour.chat.rooms import Rooms
+from parlour.chat.slow_mode import post_slowly
 from parlour.chat.tables.inbox import ADD_MENTION, ADD_ROOM_MENTION, SET_INBOX_SETTING
 from parlour.chat.tickets import Tickets
 from parlour.chat.transactions import Transaction
@@ -102,6 +103,7 @@ async def furnish(place: str, clock: HandClock) -> Secrets:
             )
             clock.ms += 1000
         await store.run(redact("größe", 7))
+        await store.run(post_slowly(draft("slowly", "slow-room"), "somebody", 30, clock.now_ms()))
         await house.deletions.delete(OPERATOR, bob, "remove")
         for number in range(20):
             await append(store, draft(f"another {number}", f"room-{number}", f"key-{number:04}"))

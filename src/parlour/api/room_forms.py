@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal, NamedTuple, TypeAlias, cast
+from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 
 from parlour.api.context import Context
 from parlour.api.forms import number_field
@@ -14,13 +14,14 @@ from parlour.chat.guests import author_of
 from parlour.chat.restrictions import Wanted
 from parlour.core.accounts import Account
 from parlour.core.errors import Refusal
-from parlour.core.payloads import History, RoomAccess, RoomRole, Settings
+from parlour.core.payloads import History, LinkRule, RoomAccess, RoomRole, Settings
 from parlour.core.permissions import ROOM_ROLES
 from parlour.http.request import Request
 
 FIELDS = (
     *("do", "title", "topic", "access", "read_only", "history", "name", "member", "role"),
     *("to", "uses", "days", "accounts", "id", "seq", "minutes", "newcomers", "what", "whom"),
+    *("slow_s", "links", "words"),
 )
 """Of all these forms."""
 
@@ -74,6 +75,26 @@ async def _archive(asked: Asked) -> Done:
     is_end = asked.form["do"] == "archive"
     await asked.context.rooms.change(asked.request.actor, asked.room, Settings(archived=is_end))
     return Done("The room is archived." if is_end else "The room is in use again.")
+
+
+async def _lock(asked: Asked) -> Done:
+    is_locked = asked.form["do"] == "lock"
+    await asked.context.rooms.change(asked.request.actor, asked.room, Settings(read_only=is_locked))
+    return Done("The room is locked: only moderators write in it." if is_locked else "Everybody writes here again.")
+
+
+async def _rules(asked: Asked) -> Done:
+    form = asked.form
+    if form["links"] not in ("", *get_args(LinkRule)):
+        raise Refusal("bad_form", f"links is one of {', '.join(get_args(LinkRule))}.", field="links")
+    settings = Settings(
+        slow_s=_number(asked, "slow_s"),
+        links=cast("LinkRule | None", form["links"] or None),
+        # Who may not change it has no such field: a form without it leaves the words as they are.
+        words=tuple(form["words"].split()) if form["links"] else None,
+    )
+    await asked.context.rooms.change(asked.request.actor, asked.room, settings)
+    return Done("Saved.")
 
 
 async def _join(asked: Asked) -> Done:
@@ -171,6 +192,9 @@ _Form: TypeAlias = Callable[[Asked], Awaitable[Done]]
 
 _FORMS: Mapping[str, _Form] = {
     "settings": _settings,
+    "lock": _lock,
+    "unlock": _lock,
+    "rules": _rules,
     "archive": _archive,
     "unarchive": _archive,
     "join": _join,

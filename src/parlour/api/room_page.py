@@ -39,6 +39,7 @@ _FIELDS_OF = {
     "add": ("name",),
     "hand_over": ("to",),
     "invite": ("uses", "days"),
+    "rules": ("slow_s", "links", "words"),
     "restrict": ("whom", "minutes", "seq"),
 }
 """By what a form of the page does: its fields, which are shown again with what was wrong."""
@@ -149,6 +150,7 @@ class RoomSettingsPage(Resource):
         links = await context.people.invitations.all(actor, room) if can_moderate else []
         shown = await self._members(request, room, policy, rows[(number - 1) * MEMBERS : number * MEMBERS])
         values = {"title": policy.title, "topic": policy.topic, "access": policy.access, "history": policy.history,
+                  "slow_s": str(policy.slow_s), "links": policy.links, "words": "\n".join(policy.words),
                   "read_only": "1" if policy.is_read_only else "",
                   **dict.fromkeys(("name", "to", "uses", "days", "minutes", "seq"), "")}  # fmt: skip
         if refusal is not None and form is not None and form["do"] in _FIELDS_OF:
@@ -175,6 +177,7 @@ class RoomSettingsPage(Resource):
             can_govern=may(actor, "govern", room),
             can_restrict=can_restrict,
             restrictions=self._restrictions(request, policy) if can_restrict else (),
+            pauses=_pauses(policy.slow_s),
             meant=await self._meant(request, room, whom) if can_restrict else None,
             whom=whom,
             can_make_accounts=may(actor, "administer", room),
@@ -283,6 +286,19 @@ class RoomSettingsPage(Resource):
         finally:
             channel.release()
         return found
+
+
+def _pauses(now: int) -> dict[str, str]:
+    """What slow mode can be set to on the page, in seconds, and the words for it; also what it is."""
+    pauses = {
+        "0": "off",
+        "10": "10 seconds",
+        "30": "30 seconds",
+        "60": "a minute",
+        "300": "5 minutes",
+        "900": "15 minutes",
+    }
+    return pauses if str(now) in pauses else {**pauses, str(now): f"{now} seconds"}
 
 
 def _is_number(text: str) -> bool:

@@ -9,6 +9,7 @@ from parlour.api.parameters import DEFAULT_LIMIT, JsonOfRoom, Limit, OnlyJson
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK, JSON_BODY
 from parlour.chat.new_rooms import LOOKED_AT
+from parlour.chat.rooms import right_to_change
 from parlour.core.actor import Actor
 from parlour.core.event import Log
 from parlour.core.payloads import Settings
@@ -78,7 +79,7 @@ class RoomsResource(Resource):
     async def create(self, request: Request, _: OnlyJson) -> Response:
         """A new room."""
         body = read_json(request, CreateRoom)
-        settings = Settings(body.access, body.title, body.topic, None, body.read_only, body.history)
+        settings = settings_of(body, None)
         made = await self.context.rooms.create(request.actor, body.room, settings)
         info = await self._now(request.actor, made.room)
         return Response(201, encode(info), JSON, ((FieldName.LOCATION, room_path(request.peer.prefix, made.room)),))
@@ -106,8 +107,9 @@ class RoomsResource(Resource):
         "Change what a room is",
         id="changeRoom",
         help="For its owners, and for those who run the server. Answered when it is on disk: from that event on guests "
-        "post nothing in a closed room and are shown nothing of it, and nobody adds to an archived one.",
-        right="govern",
+        "post nothing in a closed room and are shown nothing of it, and nobody adds to an archived one. Moderators "
+        "change `read_only` (which locks a room) and `slow_s` too, if they send nothing else.",
+        right="restrict",
         parameters=JsonOfRoom,
         body=ChangeRoom,
         answers=(Success(200, "What is in force.", RoomInfo),),
@@ -117,9 +119,10 @@ class RoomsResource(Resource):
     async def change(self, request: Request, options: JsonOfRoom) -> Response:
         """Title, topic, who may use it, and whether it is archived."""
         body = read_json(request, ChangeRoom)
-        settings = Settings(body.access, body.title, body.topic, body.archived, body.read_only, body.history)
+        settings = settings_of(body, body.archived)
         await self.context.rooms.change(request.actor, options.room, settings)
-        return Response(body=encode(await self._now(request.actor, options.room, "govern")), content_type=JSON)
+        right = right_to_change(settings)
+        return Response(body=encode(await self._now(request.actor, options.room, right)), content_type=JSON)
 
     async def _now(self, actor: Actor, room: str, right: Right = "read") -> RoomInfo:
         return self._info(actor, room, await self.context.door.extent(actor, room, right))
@@ -140,7 +143,25 @@ class RoomsResource(Resource):
             policy.is_archived,
             policy.is_read_only,
             policy.history,
+            policy.slow_s,
+            policy.links,
+            policy.words,
             policy.seq,
             len(policy.members),
             policy.role_of(account),
         )
+
+
+def settings_of(body: CreateRoom | ChangeRoom, archived: bool | None) -> Settings:
+    """What a body says of a room."""
+    return Settings(
+        access=body.access,
+        title=body.title,
+        topic=body.topic,
+        archived=archived,
+        read_only=body.read_only,
+        history=body.history,
+        slow_s=body.slow_s,
+        links=body.links,
+        words=None if body.words is None else tuple(body.words),
+    )

@@ -55,6 +55,8 @@ class Policies:
         self.on_learn: Callable[[str, Policy], None] = _nothing
         """Called with a room and its policy when that is a newer one than was known."""
         self.room_makers: RoomMakers = "members"
+        self.least_slow_s = 0
+        """Slow mode in all rooms, in seconds."""
         self.second_factor: FactorRule = "nobody"
         self.set_access(ServerAccess(0, server))
         self._rooms: dict[str, Policy] = {}
@@ -121,8 +123,8 @@ class Policies:
     def _known(self, room: str) -> Policy:
         return self._rooms.get(room, NO_ROOM if room[0] == PRIVATE else NO_POLICY)
 
-    def judged(self, actor: Actor, right: Right, room: str) -> tuple[int, Rule]:
-        """Judge a right in a room: what a draft has to carry, the seq of the policy and the rule. Raises Refusal."""
+    def judged(self, actor: Actor, right: Right, room: str) -> tuple[Policy, Rule]:
+        """Judge a right in a room: the policy, and the rule for a draft that is stored at once. Raises Refusal."""
         rule = self._rules[right][actor.kind] if actor.account is None else self._rule(self.who(actor), right)
         # As in `of`.
         policy = self._rooms.get(room, self._expected.get(room, NO_ROOM) if room[0] == PRIVATE else NO_POLICY)
@@ -133,7 +135,7 @@ class Policies:
             refusal = self._held(actor, right, policy)
         if refusal is not None:
             raise refusal
-        return policy.seq, partial(self._judge, rule, actor, right)
+        return policy, partial(self._judge_at_once, rule, actor, right)
 
     def rule(self, actor: Actor, right: Right) -> Rule:
         """What judges a right of an actor by the policy of any room that its credential is for."""
@@ -153,6 +155,17 @@ class Policies:
         """What the rule says, and whether the room is closed to just this actor. On any thread."""
         refusal = rule(policy)
         return self._held(actor, right, policy) if refusal is None and policy.restrictions else refusal
+
+    def _judge_at_once(self, rule: Rule, actor: Actor, right: Right, policy: Policy) -> Refusal | None:
+        """The same for what is stored without a look at when its author has written last."""
+        refusal = self._judge(rule, actor, right, policy)
+        if refusal is None and policy.slow_s and not self.is_exempt(actor, policy):
+            return Refusal("slow_mode", "Slow mode has just been switched on here: send it again.", retry_after=1)
+        return refusal
+
+    def is_exempt(self, actor: Actor, policy: Policy) -> bool:
+        """Whether what keeps order in a room does not hold for an actor."""
+        return actor.credential == "program" or is_exempt(self.who(actor), policy)
 
     def _held(self, actor: Actor, right: Right, policy: Policy) -> Refusal | None:
         """Why a restriction keeps an actor from a right in a room; a ban says so before a mute."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
+from collections.abc import Callable
 from functools import partial
 from sys import getsizeof
 
@@ -15,6 +16,7 @@ from parlour.chat.new_rooms import NewRooms
 from parlour.chat.newest_policy import NewestPolicies
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, OnAnswer, Store
+from parlour.chat.slow_mode import post_slowly
 from parlour.core.actor import Actor
 from parlour.core.addresses import SITE, AddressBuckets, site_of
 from parlour.core.errors import Refusal
@@ -22,7 +24,9 @@ from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.core.limits import Buckets, Limits
 from parlour.core.names import DEFAULT_ROOM, PRIVATE, check_key, room_name
 from parlour.core.payloads import Message
+from parlour.core.policy import Policy
 from parlour.core.text import check_text
+from parlour.core.text_rules import refused_text
 
 
 class Rates:
@@ -74,6 +78,15 @@ class Rates:
             "rates_of_typing_addresses": len(self._address_typing),
             "rates_of_typing_rooms": len(self._room_typing),
         }
+
+
+def _answer_of(future: Future[Appended]) -> Answer:
+    if future.cancelled():
+        return Refusal("storage_unavailable", retry_after=1)
+    error = future.exception()
+    if isinstance(error, Refusal):
+        return error
+    return future.result()
 
 
 class Posting:
@@ -142,7 +155,7 @@ class Posting:
             self._post_when_known(actor, room, text, done, key, name)
             return
         try:
-            judged_at, judge = self._policies.judged(actor, "post", room)
+            policy, judge = self._policies.judged(actor, "post", room)
         except Refusal:
             if is_newest or not self._store.is_shared or not self._policies.could_allow(actor, "post", room):
                 raise
@@ -153,8 +166,12 @@ class Posting:
         checked = None if key is None else check_key(key)
         if actor.account is None:
             self._marks.saw(author.id, actor)
+        self._check_rules(actor, policy, text)
         policies = self._policies  # names of the fields would cost a tenth of a post
-        draft = Draft(room, author, payload, checked, None, judged_at, judge, policies.server_seq)
+        draft = Draft(room, author, payload, checked, None, policy.seq, judge, policies.server_seq)
+        append: Callable[[Draft, OnAnswer], None] = self._store.append
+        if policy.slow_s or policies.least_slow_s:
+            append = self._append_of(actor, policy, draft)
         if policies.room_makers != "members" and room != DEFAULT_ROOM:
             draft.if_first = policies.refused_new_room(actor)
         address = actor.address
@@ -166,12 +183,31 @@ class Posting:
             if room not in new_rooms.known and draft.if_first is None:
                 done = new_rooms.count(draft, address, done, now)
                 try:
-                    self._store.append(draft, done)
+                    append(draft, done)
                 except Refusal:
                     new_rooms.not_queued(draft, address, now)
                     raise
                 return
-        self._store.append(draft, done)
+        append(draft, done)
+
+    def _check_rules(self, actor: Actor, policy: Policy, text: str) -> None:
+        if (policy.words or policy.links != "all") and not self._policies.is_exempt(actor, policy):
+            refusal = refused_text(text, policy.words, policy.links, is_guest=actor.account is None)
+            if refusal is not None:
+                raise refusal
+
+    def _append_of(self, actor: Actor, policy: Policy, draft: Draft) -> Callable[[Draft, OnAnswer], None]:
+        """How a message is appended in slow mode."""
+        if self._policies.is_exempt(actor, policy):
+            return self._store.append
+        draft.judge = self._policies.rule(actor, "post")
+        return partial(self._append_slowly, actor)
+
+    def _append_slowly(self, actor: Actor, draft: Draft, done: OnAnswer) -> None:
+        """Append in a transaction that looks when the author has written last, under any name."""
+        who = self._marks.of(draft.room, actor.id, None)[0] if actor.account is None else actor.account.id
+        future = self._store.run(post_slowly(draft, who, self._policies.least_slow_s, self._clock.now_ms()))
+        future.add_done_callback(lambda answered: done(_answer_of(answered)))
 
     def _post_direct(
         self, actor: Actor, room: str, text: str, done: OnAnswer, key: str | None, name: str | None

@@ -11,14 +11,16 @@ from parlour.chat.ports import Ids, Store
 from parlour.chat.recheck import require_unchanged
 from parlour.chat.room_steps import allowed_policy, change
 from parlour.chat.server_log import by
+from parlour.chat.slow_mode import MAX_SLOW_S
 from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log
 from parlour.core.names import MAX_TITLE_CHARS, MAX_TOPIC_CHARS, PRIVATE, line, room_name, room_word
 from parlour.core.payloads import MemberChanged, Settings
-from parlour.core.permissions import Rule
+from parlour.core.permissions import Right, Rule
 from parlour.core.policy import NO_POLICY, Policy
+from parlour.core.text_rules import check_words
 
 _WORD_CHARS = 40
 """Of a title, in the address of a private room."""
@@ -71,15 +73,25 @@ class Rooms:
         Returns the policy in force once it is on disk. Raises Refusal.
         """
         room, settings = room_name(room), _checked(settings)
-        self._policies.require(actor, "govern", room)
-        rule = self._policies.rule(actor, "govern")
+        right = right_to_change(settings)
+        self._policies.require(actor, right, room)
+        rule = self._policies.rule(actor, right)
         policy = await self._store.run(_change(actor, room, settings, rule))
         self._policies.learn(room, policy)
         return policy
 
 
+def right_to_change(settings: Settings) -> Right:
+    """The right that a change of a room needs: to lock it, and to slow it down, is to keep order there."""
+    others = settings.access, settings.title, settings.topic, settings.archived, settings.history
+    is_order = all(each is None for each in (*others, settings.links, settings.words))
+    return "restrict" if is_order else "govern"
+
+
 def _checked(settings: Settings) -> Settings:
-    """The same with the texts as they are kept. Raises Refusal("bad_text")."""
+    """The same with the texts as they are kept. Raises Refusal("bad_text"), ("bad_parameter")."""
+    if settings.slow_s is not None and not 0 <= settings.slow_s <= MAX_SLOW_S:
+        raise Refusal("bad_parameter", f"slow_s is from 0 to {MAX_SLOW_S}.", field="slow_s")
     title, topic = settings.title, settings.topic
     return Settings(
         access=settings.access,
@@ -88,6 +100,9 @@ def _checked(settings: Settings) -> Settings:
         archived=settings.archived,
         read_only=settings.read_only,
         history=settings.history,
+        slow_s=settings.slow_s,
+        links=settings.links,
+        words=None if settings.words is None else check_words(settings.words),
     )
 
 
@@ -118,6 +133,9 @@ def _change(actor: Actor, room: str, settings: Settings, rule: Rule) -> Transact
         "archived": policy.is_archived,
         "read_only": policy.is_read_only,
         "history": policy.history,
+        "slow_s": policy.slow_s,
+        "links": policy.links,
+        "words": policy.words,
     }
     new = {name: getattr(settings, name) for name in now}
     changed = {name: value for name, value in new.items() if value is not None and value != now[name]}

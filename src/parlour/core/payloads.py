@@ -35,6 +35,9 @@ room is one of both from its first event on, or never."""
 RoomRole = Literal["member", "moderator", "owner"]
 """In a room, from the least to the most."""
 
+LinkRule = Literal["all", "members", "nobody"]
+"""Who may write links in a room: everybody, people with an account, or only who moderates it."""
+
 History = Literal["all", "joined"]
 """What members may read: everything, or what has come since they joined."""
 
@@ -61,7 +64,10 @@ class Message(Payload, frozen=True, gc=False):
 
 
 class Settings(Payload, frozen=True, gc=False):
-    """What has been changed of a room, from here on; None: left as it was."""
+    """What has been changed of a room, from here on; None: left as it was.
+
+    `slow_s` are the seconds between two messages of one author (0: no slow mode), `words` are refused in messages.
+    """
 
     type: ClassVar[str] = "settings"
     access: RoomAccess | None = None
@@ -70,6 +76,9 @@ class Settings(Payload, frozen=True, gc=False):
     archived: bool | None = None
     read_only: bool | None = None
     history: History | None = None
+    slow_s: int | None = None
+    links: LinkRule | None = None
+    words: tuple[str, ...] | None = None
 
     def size(self) -> int:
         """Bytes of memory that the texts take."""

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from parlour.core.payloads import (
     Access,
     History,
+    LinkRule,
     MemberChanged,
     Payload,
     Restricted,
@@ -64,6 +65,9 @@ class Policy(NamedTuple):
     members: Mapping[str, Membership] = MappingProxyType({})
     restrictions: Mapping[str, Restriction] = MappingProxyType({})
     salt: str = ""
+    slow_s: int = 0
+    links: LinkRule = "all"
+    words: tuple[str, ...] = ()
 
     def after(self, seq: int, payload: Payload) -> Policy:
         """The policy from the event `seq` on. An event of a type that changes no policy leaves it as it is."""
@@ -76,6 +80,9 @@ class Policy(NamedTuple):
                 is_archived=self.is_archived if payload.archived is None else payload.archived,
                 is_read_only=self.is_read_only if payload.read_only is None else payload.read_only,
                 history=self.history if payload.history is None else payload.history,
+                slow_s=self.slow_s if payload.slow_s is None else payload.slow_s,
+                links=self.links if payload.links is None else payload.links,
+                words=self.words if payload.words is None else payload.words,
             )
         if isinstance(payload, MemberChanged):
             members = dict(self.members)

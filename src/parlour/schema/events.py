@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from parlour.core.accounts import KeptMessages
 from parlour.core.event import Author
-from parlour.core.payloads import History, MemberChange, RoomAccess, RoomRole
+from parlour.core.payloads import History, LinkRule, MemberChange, RoomAccess, RoomRole
 from parlour.schema.fields import CursorText, Epoch, HeadSeq, Key, RoomName, Seq, Text, Time
 from parlour.schema.notices import notice
 
@@ -31,11 +31,14 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     archived: bool | None = None
     read_only: bool | None = None
     history: History | None = None
-    what: MemberChange | Literal["muted", "banned", "lifted", "known"] | None = None
+    what: Literal[MemberChange, "muted", "banned", "lifted", "known"] | None = None
     account: str | None = None
     name: str | None = None
     role: RoomRole | None = None
     messages: KeptMessages | None = None
+    slow_s: int | None = None
+    links: LinkRule | None = None
+    words: list[str] | None = None
     whom: str | None = None
     until_ms: int | None = None
 

@@ -9,6 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+
+def _pause(seconds: int) -> str:
+    unit, size = next(each for each in (("hour", 3600), ("minute", 60), ("second", 1)) if seconds % each[1] == 0)
+    return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
+
+
 _ROLES = {"member": "a member", "moderator": "a moderator", "owner": "an owner"}
 
 _SETTINGS: Mapping[str, Callable[[Any], str | None]] = {
@@ -20,11 +26,20 @@ _SETTINGS: Mapping[str, Callable[[Any], str | None]] = {
     "title": lambda title: f"named this room \u201c{title}\u201d" if title else "took away the name of this room",
     "topic": lambda topic: f"set the topic \u201c{topic}\u201d" if topic else "took away the topic",
     "archived": {True: "archived this room", False: "took this room out of the archive"}.get,
-    "read_only": {True: "made this a room for announcements", False: "let everybody write here"}.get,
+    "read_only": {True: "locked this room: only moderators write in it", False: "let everybody write here"}.get,
     "history": {
         "all": "let members read everything from the beginning",
         "joined": "let members read what comes after they joined",
     }.get,
+    "slow_s": lambda seconds: (
+        f"set slow mode: one message in {_pause(seconds)}" if seconds else "switched slow mode off"
+    ),
+    "links": {
+        "all": "let everybody write links",
+        "members": "let only people with an account write links",
+        "nobody": "let only moderators write links",
+    }.get,
+    "words": lambda words: "changed the words that are refused here" if words else "let all words be written here",
 }
 """A setting that an event has changed, and the words for its new value."""
 

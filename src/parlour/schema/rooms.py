@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from parlour.core.accounts import MAX_INVITATION_DAYS, MAX_INVITATION_USES
 from parlour.core.names import MAX_TITLE_CHARS, MAX_TOPIC_CHARS
-from parlour.core.payloads import History, RoomAccess, RoomRole
+from parlour.core.payloads import History, LinkRule, RoomAccess, RoomRole
 from parlour.schema.fields import Epoch, HeadSeq, RoomName, Seq, Time
 from parlour.schema.people import Plain, from_to
 
@@ -28,7 +28,8 @@ class RoomInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     """A room, and the extent of its log for who asks; `active_at` is the time of its newest event, in lists.
 
     `policy_seq` is the seq of the event that has changed it last (none if nobody ever has). With the history `joined`
-    members read what has come since they joined. `role` is that of who asks, if it is a member.
+    members read what has come since they joined. `role` is that of who asks, if it is a member. `slow_s` are the
+    seconds between two messages of one author, `words` those that are refused.
     """
 
     room: RoomName
@@ -42,6 +43,9 @@ class RoomInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     archived: bool = False
     read_only: bool = False
     history: History = "all"
+    slow_s: int = 0
+    links: LinkRule = "all"
+    words: Sequence[str] = ()
     policy_seq: HeadSeq = 0
     members: int = 0
     role: RoomRole | None = None
@@ -87,6 +91,9 @@ class ChangeRoom(_Body, frozen=True):
     archived: bool | None = None
     read_only: bool | None = None
     history: History | None = None
+    slow_s: Annotated[int, from_to(0, 21_600)] | None = None
+    links: LinkRule | None = None
+    words: list[Plain] | None = None
 
 
 class CreateRoom(_Body, frozen=True):
@@ -98,6 +105,9 @@ class CreateRoom(_Body, frozen=True):
     access: ChosenAccess = "open"
     read_only: bool | None = None
     history: History | None = None
+    slow_s: Annotated[int, from_to(0, 21_600)] | None = None
+    links: LinkRule | None = None
+    words: list[Plain] | None = None
 
 
 class ChangeMember(_Body, frozen=True):

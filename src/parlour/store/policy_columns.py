@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from parlour.core.payloads import History, RoomAccess, RoomRole
+from parlour.core.payloads import History, LinkRule, RoomAccess, RoomRole
 from parlour.core.policy import NO_POLICY, Membership, Policy, Restriction
 
 _Row: TypeAlias = tuple[int, RoomAccess, str, str, int, int, History, str, str | None]
@@ -20,6 +20,9 @@ class _Rules(msgspec.Struct, frozen=True, omit_defaults=True):
 
     restrictions: dict[str, Restriction] = {}
     salt: str = ""
+    slow_s: int = 0
+    links: LinkRule = "all"
+    words: tuple[str, ...] = ()
 
 
 _decode_rules = msgspec.json.Decoder(_Rules).decode
@@ -38,12 +41,14 @@ def policy_of(columns: Sequence[Any]) -> Policy:
     policy = Policy(seq, access, title, topic, bool(is_archived), bool(is_read_only), history, found)
     if rules:
         more = _decode_rules(rules)
-        policy = policy._replace(restrictions=more.restrictions, salt=more.salt)
+        policy = policy._replace(**{name: getattr(more, name) for name in _Rules.__struct_fields__})
     return policy
 
 
 def columns_of(policy: Policy) -> tuple[int, RoomAccess, str, str, int, int, History, str]:
     """The columns of a policy but for the members: seq, access, title, topic, archived, read_only, history, rules."""
-    seq, access, title, topic, is_archived, is_read_only, history, _, restrictions, salt = policy
-    rules = msgspec.json.encode(_Rules(dict(restrictions), salt)).decode()
+    seq, access, title, topic, is_archived, is_read_only, history, *_ = policy
+    rules = msgspec.json.encode(
+        _Rules(dict(policy.restrictions), policy.salt, policy.slow_s, policy.links, policy.words)
+    ).decode()
     return seq, access, title, topic, int(is_archived), int(is_read_only), history, "" if rules == "{}" else rules

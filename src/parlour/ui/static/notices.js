@@ -7,6 +7,11 @@ const MADE = {
   open: "made this room", members: "made this room for members", private: "made this private room", direct: "began this conversation",
 };
 
+function pause(seconds) {
+  const [unit, size] = [["hour", 3600], ["minute", 60], ["second", 1]].find(([, each]) => seconds % each === 0);
+  return `${seconds / size} ${unit}${seconds === size ? "" : "s"}`;
+}
+
 const SETTINGS = {
   access: (access) => ({
     open: "opened this room to guests", members: "closed this room to guests", private: "made this private room",
@@ -14,10 +19,16 @@ const SETTINGS = {
   title: (title) => (title ? `named this room “${title}”` : "took away the name of this room"),
   topic: (topic) => (topic ? `set the topic “${topic}”` : "took away the topic"),
   archived: (is) => (is ? "archived this room" : "took this room out of the archive"),
-  read_only: (is) => (is ? "made this a room for announcements" : "let everybody write here"),
+  read_only: (is) => (is ? "locked this room: only moderators write in it" : "let everybody write here"),
   history: (history) => ({
     all: "let members read everything from the beginning", joined: "let members read what comes after they joined",
   })[history],
+  slow_s: (seconds) => (seconds ? `set slow mode: one message in ${pause(seconds)}` : "switched slow mode off"),
+  links: (links) => ({
+    all: "let everybody write links", members: "let only people with an account write links",
+    nobody: "let only moderators write links",
+  })[links],
+  words: (words) => (words.length ? "changed the words that are refused here" : "let all words be written here"),
 };
 
 const UNITS = [["day", 1440], ["hour", 60], ["minute", 1]];
