@@ -20,6 +20,7 @@ from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.guests import Guests
 from parlour.chat.inbox import Inbox
 from parlour.chat.members import Members
+from parlour.chat.mentions import Mentions
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.passwords import HASHES_BURST, HASHES_PER_S, Passwords
 from parlour.chat.people import people_of
@@ -43,6 +44,7 @@ from parlour.core.store_address import without_password
 from parlour.http.compression import Compressor
 from parlour.http.request import OPERATOR_ADDRESS, Site
 from parlour.http.throttle import Throttle
+from parlour.hub.account_logs import AccountLogs
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.hub.resources import Tuning
@@ -174,6 +176,7 @@ async def start(
         app = _build(settings, store, relay, passwords, tls, listeners, tuning)
         parts.callback(app.compressor.close)
         parts.push_async_callback(app.context.hub.close)
+        parts.callback(app.context.people.inbox_settings.close)
         await _load_people(app.context, settings)
         relay.start(store.secret)
         store.follow()
@@ -287,10 +290,12 @@ def _build(
     erasing = Erasing(store, people.deletions)
     listeners_of_log = [people.identities.changed, people.blocks.changed, erasing.changed]
     store.on_commit(ServerLog(listeners_of_log, people.settings.changed).committed)
+    store.on_commit(AccountLogs(people.inbox_settings.changed).committed)
     store.on_commit(door.committed)
     store.on_commit(hub.deliver)
     store.on_policy(policies.learn)
     store.on_head(hub.head_moved)
+    store.on_head(people.inbox_settings.head_moved)
     store.on_trim(hub.trim)
     store.on_redact(hub.redact)
     wheel = Wheel(clock.monotonic)
@@ -300,7 +305,8 @@ def _build(
     reads = AddressBuckets(limits.history_ms_per_s, limits.history_burst_ms) if settings.rate_limits else None
     places = AddressCounts(limits.address_streams) if settings.rate_limits else None
     new_rooms = NewRooms(limits)
-    posting = Posting(store, guests, clock, policies, rates, new_rooms, people.directs, marks)
+    mentions = Mentions(people.identities, policies, people.inbox_settings, people.blocks.is_blocked)
+    posting = Posting(store, guests, clock, policies, rates, new_rooms, people.directs, marks, mentions)
     restrictions = Restrictions(store, clock, ids, policies, marks)
     context = Context(
         store=store,

@@ -70,6 +70,8 @@ MARKS = {
     "GET /api/v1/me/rooms": '"badge":',
     "PATCH /api/v1/me/rooms/{room}": '"read_seq":',
     "DELETE /api/v1/me/rooms/{room}": "HTTP/1.1 204 ",
+    "PATCH /api/v1/me/inbox": '"quiet_hours":"22:00-07:00"',
+    "GET /api/v1/me/mentions": '"mentions":[',
     "GET /me": "HTTP/1.1 200 ",
     "POST /me": "lobby  ",
     "PATCH /api/v1/me": '"display":"Alice A."',

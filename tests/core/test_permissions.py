@@ -24,7 +24,7 @@ def test_guests_may_come_in_where_server_and_room_are_open_and_others_everywhere
     assert may(kind, right, server, room) is (kind != "guest" or (server, room) == ("open", "open"))
 
 
-@pytest.mark.parametrize("right", ["moderate", "govern", "create", "account", "administer"])
+@pytest.mark.parametrize("right", ["moderate", "govern", "create", "inbox", "account", "administer"])
 @pytest.mark.parametrize(("kind", "server", "room"), list(product(KINDS, ACCESSES, ACCESSES)))
 def test_a_guest_runs_nothing_and_has_no_account(kind: AuthorKind, right: Right, server: Access, room: Access) -> None:
     assert may(kind, right, server, room) is (kind != "guest")
@@ -41,7 +41,8 @@ def test_a_role_below_admin_runs_nothing(role: Role, right: Right) -> None:
 @pytest.mark.parametrize(("scopes", "right"), list(product([(), ("read",), ("post",), ("admin",)], get_args(Right))))
 def test_a_token_has_the_rights_of_its_scopes(scopes: tuple[Scope, ...], right: Right) -> None:
     refusal = rule(Who("member", "u", "owner", frozenset(scopes)), right, "open")(Policy(7, "open"))
-    assert (refusal is None) is ("admin" in scopes or {"ticket": "read", "members": "read"}.get(right, right) in scopes)
+    needed = {"ticket": "read", "members": "read", "inbox": "read"}.get(right, right)
+    assert (refusal is None) is ("admin" in scopes or needed in scopes)
 
 
 @pytest.mark.parametrize(("kind", "right", "server", "room"), list(product(KINDS, get_args(Right), ACCESSES, ACCESSES)))

@@ -88,6 +88,8 @@ class Device:
             if event.type == "mention":
                 self._mentions.setdefault(said["of"], set()).add(said["message"])
                 continue
+            if event.type == "inbox":
+                continue
             mine = self._mine.setdefault(said["of"], _Mine())
             if event.type == "read":
                 mine.read_seq, mine.own_after = said["read_seq"], said["own_after"]

@@ -9,7 +9,9 @@ from typing import Any
 
 from parlour.chat.guests import Guests, author_of
 from parlour.chat.inbox import Inbox
+from parlour.chat.inbox_settings import InboxSettings
 from parlour.chat.members import Members
+from parlour.chat.mentions import Mentions
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Commit, Store
@@ -23,8 +25,9 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Draft
 from parlour.core.limits import Limits
 from parlour.core.payloads import POLICY_TYPES, Redaction, Settings, log_of_account
+from parlour.hub.account_logs import AccountLogs
 from parlour.schema.event_json import payload_of
-from tests.support.directs import directs_of
+from tests.people.house import House
 from tests.support.inbox_fold import Device, Shown
 from tests.support.stores import CountedIds, HandClock
 
@@ -43,8 +46,15 @@ class History:
         self._inbox = Inbox(store, self._policies, gather_s=0)
         self._members = Members(store, self._policies)
         self._rooms = Rooms(store, ids, self._policies)
-        directs = directs_of(store, self._policies)
-        self._posting = Posting(store, Guests(store.secret), clock, self._policies, None, NewRooms(Limits()), directs)
+        house = House(store)
+        self._identities = house.identities
+        self._settings = InboxSettings(store, clock)
+        store.on_commit(AccountLogs(self._settings.changed).committed)
+        mentions = Mentions(self._identities, self._policies, self._settings)
+        guests = Guests(store.secret)
+        self._posting = Posting(
+            *(store, guests, clock, self._policies, None, NewRooms(Limits()), house.directs), mentions=mentions
+        )
         store.on_commit(self._learn)
         self._people: list[Actor] = []
         self._number = 0
@@ -64,6 +74,9 @@ class History:
             account = Account(f"u_{called}", called, called, "member", "member", None, "active")
             await self._store.run(_add(account))
             self._people.append(Actor("member", account.id, "password", None, account))
+        await self._identities.load()
+        self._identities.watch(self._people[1], lambda _: None)  # the one who is there for @here
+        await self._settings.change(self._people[2], _account(self._people[2]), {"keywords": "fire"})
         public = [f"{room}{self._number}" for room in PUBLIC]
         await self._rooms.create(self._people[0], public[1], Settings())
         private = await self._rooms.create(
@@ -122,7 +135,10 @@ class History:
         await self._posting.posted(guest(None, "192.0.2.1"), room, self._text(random))
 
     def _text(self, random: Random) -> str:
-        return random.choice(("hello", "yes", "one more"))
+        number = self._number
+        names = (f"@ada{number} and @BOB{number}.", f"ask @cy{number}")
+        texts = ("hello", "yes", *names, "@room lunch", "@here?", "Fire!")
+        return random.choices(texts, (6, 6, 3, 3, 2, 2, 1))[0]
 
     async def _mark(self, random: Random, actor: Actor, room: str) -> None:
         """Three devices mark at once, of which two are behind."""
@@ -158,6 +174,11 @@ class History:
     async def _trim(self, random: Random, _: Actor, room: str) -> None:
         log = await self._store.log(room)
         await self._store.run(_trim(room, random.randint(log.first_seq, max(1, log.head_seq))))
+
+
+def _account(actor: Actor) -> Account:
+    assert actor.account is not None
+    return actor.account
 
 
 def _add(account: Account) -> Transaction[None]:

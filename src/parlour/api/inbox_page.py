@@ -22,10 +22,10 @@ from parlour.core.text import visible
 from parlour.http.fields import FieldName
 from parlour.http.request import Request
 from parlour.http.response import Response
-from parlour.schema.inbox import ChangeMyRoom
+from parlour.schema.inbox import ChangeInbox, ChangeMyRoom
 
 _DEFAULT = "default"
-_FIELDS = ("do", "room", "seq", "level", "favourite")
+_FIELDS = ("do", "room", "seq", "level", "favourite", "keywords", "quiet_hours")
 
 
 class MeOptions(Struct, frozen=True, kw_only=True):
@@ -69,6 +69,7 @@ class InboxPage(InboxResource):
         body=Form,
         refusals=(
             *("bad_form", "unsupported_media_type", "bad_room_name", "reserved_name", "not_found", "forbidden"),
+            "bad_parameter",
             *("rate_limited", *DISK),
         ),
         example="-u alice -d do=read -d room=lobby {url}/me",
@@ -78,6 +79,8 @@ class InboxPage(InboxResource):
         self.guard.limit_reading(request)
         form = form_fields(request, *_FIELDS)
         try:
+            if form["do"] == "settings":
+                return await self._set(request, form)
             room = self.context.directs.room(request.actor, form["room"])
             if form["do"] == "forget":
                 await self.context.inbox.forget(request.actor, room)
@@ -88,6 +91,12 @@ class InboxPage(InboxResource):
         except Refusal as refusal:
             return await self._page(request, refusal)
         return see_other(request, "/me") if wants_html(request) else Response(200, line.encode())
+
+    async def _set(self, request: Request, form: dict[str, str]) -> Response:
+        """Words to watch for, with spaces between them, and quiet hours; what is not sent is none."""
+        account = self.context.inbox.account(request.actor)
+        await self.set(request, account, ChangeInbox(form["keywords"].split(), form["quiet_hours"]))
+        return see_other(request, "/me") if wants_html(request) else Response(200, b"Saved.\n")
 
     async def _page(self, request: Request, refusal: Refusal | None = None) -> Response:
         rows = [] if refusal is not None and not wants_html(request) else await self.context.inbox.rooms(request.actor)
@@ -100,6 +109,7 @@ class InboxPage(InboxResource):
             here="me",
             zone=zone_of(request.actor),
             is_admin=account is not None and account.has_role("admin"),
+            info=self._info(request),
             trouble_text="" if refusal is None else refusal.detail,
             rows=[(*self.named(request.actor, row), _words(row)) for row in rows],
         )

@@ -148,8 +148,8 @@ def _absent_not_null(schema: dict[str, Any]) -> None:
     """Where defaults are left out of the JSON, an optional member is absent, never null."""
     for name, member in schema["properties"].items():
         if member.get("default", ...) is None:
-            (only,) = [choice for choice in member["anyOf"] if choice != {"type": "null"}]
-            schema["properties"][name] = only
+            choices = [choice for choice in member["anyOf"] if choice != {"type": "null"}]
+            schema["properties"][name] = choices[0] if len(choices) == 1 else {"anyOf": choices}
 
 
 def _operation(operation: Operation) -> dict[str, Any]:

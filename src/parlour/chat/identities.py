@@ -120,6 +120,10 @@ class Identities:
             account = self._accounts.get(self._shown.get(_as_shown(name), ""))
         return account
 
+    def is_connected(self, account: str) -> bool:
+        """Whether an account has a stream or a WebSocket open, or waits for news, on this node."""
+        return account in self._watchers
+
     def accounts(self) -> list[Account]:
         """All accounts that are not deleted, by name."""
         found = [account for account in self._accounts.values() if account.state != "deleted"]

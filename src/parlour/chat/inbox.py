@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from parlour.chat.own_log import append_own
@@ -10,16 +11,14 @@ from parlour.chat.ports import Store, Unread
 from parlour.chat.read_positions import GATHER_S, Mark, ReadPositions, require_space
 from parlour.chat.recheck import require_unchanged
 from parlour.chat.room_steps import allowed_policy
-from parlour.chat.tables.inbox import DROP_MY_ROOM, MY_ROOM, MY_ROOMS, SET_NOTIFY, SET_READ, MyRoom
+from parlour.chat.tables.inbox import DROP_MY_ROOM, MENTIONS, MY_ROOM, MY_ROOMS, SET_NOTIFY, SET_READ, Mention, MyRoom
 from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
-from parlour.core.event import Log
-from parlour.core.payloads import Level, NotifyChanged, ReadMoved, log_of_account
+from parlour.core.event import Log, Stored
+from parlour.core.payloads import Level, Message, NotifyChanged, ReadMoved, log_of_account
 from parlour.core.permissions import Rule
-
-DEFAULT_LEVEL: Level = "mentions"
 
 
 class Inbox:
@@ -69,11 +68,36 @@ class Inbox:
             return 4, not row.is_favourite
         if row.level == "nothing":
             return 3, not row.is_favourite
-        return 0 if row.mentions else 1 if row.unread else 2, not row.is_favourite
+        calls = row.unread if self.level(row.room, row.level) == "all" else row.mentions
+        return 0 if calls else 1 if row.unread else 2, not row.is_favourite
 
     def badge(self, rooms: Sequence[Unread]) -> int:
         """How much of that calls for somebody: mentions, and every message where they want to be told of all."""
-        return sum(row.unread if row.level == "all" else row.mentions for row in rooms)
+        return sum(row.unread if self.level(row.room, row.level) == "all" else row.mentions for row in rooms)
+
+    def level(self, room: str, level: Level | None) -> Level:
+        """What an account is told of a room where it has set this; None: nothing, so of a direct one every message."""
+        if level is None:
+            return "all" if self._policies.of(room).access == "direct" else "mentions"
+        return level
+
+    async def mentions(self, actor: Actor, limit: int) -> list[tuple[Mention, Stored]]:
+        """What is for an account, the newest first: messages that are there, in rooms that it may read."""
+        account = self.account(actor)
+        found: list[Mention] = await self._store.query(MENTIONS(account.id, limit))
+        may = [mention for mention in found if self._policies.may(actor, "read", mention.room)]
+        events = await asyncio.gather(*(self._store.after(each.room, each.seq - 1, 1) for each in may))
+        return [
+            (mention, event)
+            for mention, page in zip(may, events, strict=True)
+            for event in page
+            if event.seq == mention.seq and event.type == Message.type and self._is_shown(actor, mention)
+        ]
+
+    def _is_shown(self, actor: Actor, mention: Mention) -> bool:
+        """It may have been taken away meanwhile, or be before they came back."""
+        first_seq = self._policies.first_seq(actor, mention.room)
+        return self._policies.may(actor, "read", mention.room) and mention.seq >= first_seq
 
     async def read(self, actor: Actor, room: str, seq: int, *, is_back: bool = False) -> None:
         """Everything up to `seq` is read; with `is_back` nothing after it is, and else a position only goes forward."""

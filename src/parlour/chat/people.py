@@ -11,6 +11,7 @@ from parlour.chat.directs import Directs
 from parlour.chat.emails import Emails
 from parlour.chat.factors import Factors
 from parlour.chat.identities import Identities
+from parlour.chat.inbox_settings import InboxSettings
 from parlour.chat.invitations import Invitations
 from parlour.chat.mails import Mails
 from parlour.chat.passwords import Passwords
@@ -36,11 +37,13 @@ class People(NamedTuple):
     emails: Emails
     blocks: Blocks
     directs: Directs
+    inbox_settings: InboxSettings
 
     async def load(self) -> None:
         """Read who has an account and who takes no messages of whom. Raises Refusal."""
         await self.identities.load()
         await self.blocks.load()
+        await self.inbox_settings.load()
 
 
 def people_of(
@@ -76,4 +79,5 @@ def people_of(
         Emails(store, clock, ids, policies, identities, mails, limits=rates is not None),
         blocks,
         directs,
+        InboxSettings(store, clock),
     )

@@ -193,6 +193,10 @@ class Policies:
         """Whether an actor has a right in a room, by its canonical name."""
         return (actor.rooms is None or room in actor.rooms) and self.rule(actor, right)(self.of(room)) is None
 
+    def account_may(self, account: Account, right: Right, room: str) -> bool:
+        """The same of an account, with whatever it may be signed in."""
+        return self._rule(Who(account.kind, account.id, account.role), right)(self.of(room)) is None
+
     def could_allow(self, actor: Actor, right: Right, room: str) -> bool:
         """Whether another policy of a room could give an actor a right there that it does not have."""
         is_elsewhere = actor.rooms is not None and room not in actor.rooms

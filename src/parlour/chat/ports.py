@@ -162,13 +162,14 @@ class Store(Protocol):
         full, ("draining") after `close`, and after a failed sync as above.
         """
 
-    def run(self, transaction: Transaction[T]) -> Future[T]:
+    def run(self, transaction: Transaction[T], size: int = 0) -> Future[T]:
         """Queue a transaction among the drafts; the future has what it returns, once that is committed and synced.
 
         It may share its commit with drafts and other transactions, in the order of the queue, and sees what those
         before it have done. If it raises a Refusal, or a step raises one that it does not catch, nothing of it is
         stored and the future fails with it; any other error is logged, and is Refusal("internal") here. The future also
-        fails like an append of a draft without a key. Cancelling it does not take the transaction back.
+        fails like an append of a draft without a key. Cancelling it does not take the transaction back. `size` is
+        the bytes that it keeps in memory while it waits, beside a few.
         """
 
     async def log(self, room: str) -> Log:

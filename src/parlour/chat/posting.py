@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
-from collections.abc import Callable
 from functools import partial
 from sys import getsizeof
 
@@ -12,11 +11,13 @@ from parlour.chat.direct_messages import DirectMessages
 from parlour.chat.directs import Directs
 from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.guests import Guests
+from parlour.chat.mentions import Mentions, post
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.newest_policy import NewestPolicies
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, OnAnswer, Store
 from parlour.chat.slow_mode import post_slowly
+from parlour.chat.transactions import Transaction
 from parlour.core.actor import Actor
 from parlour.core.addresses import SITE, AddressBuckets, site_of
 from parlour.core.errors import Refusal
@@ -102,7 +103,10 @@ class Posting:
         new_rooms: NewRooms,
         directs: Directs,
         marks: GuestMarks | None = None,
+        mentions: Mentions | None = None,
     ) -> None:
+        """Without `mentions` a message is for nobody in particular."""
+        self._mentions = mentions
         self._store = store
         self._guests = guests
         self._clock = clock
@@ -162,16 +166,19 @@ class Posting:
             self._post_when_known(actor, room, text, done, key, name)
             return
         author = self._guests.author(actor, name)
-        payload = Message(check_text(text))
+        text = check_text(text)
+        named = None if self._mentions is None else self._mentions.resolve(author, room, text)
+        payload = Message(text) if named is None else Message(text, named.names, named.everyone)
         checked = None if key is None else check_key(key)
         if actor.account is None:
             self._marks.saw(author.id, actor)
         self._check_rules(actor, policy, text)
         policies = self._policies  # names of the fields would cost a tenth of a post
         draft = Draft(room, author, payload, checked, None, policy.seq, judge, policies.server_seq)
-        append: Callable[[Draft, OnAnswer], None] = self._store.append
+        steps: Transaction[Appended] | None = None  # where it takes more than to append it
         if policy.slow_s or policies.least_slow_s:
-            append = self._append_of(actor, policy, draft)
+            steps = self._slow_steps(actor, policy, draft)
+        steps = steps if named is None else post(draft, named, steps)
         if policies.room_makers != "members" and room != DEFAULT_ROOM:
             draft.if_first = policies.refused_new_room(actor)
         address = actor.address
@@ -183,12 +190,12 @@ class Posting:
             if room not in new_rooms.known and draft.if_first is None:
                 done = new_rooms.count(draft, address, done, now)
                 try:
-                    append(draft, done)
+                    self._append(draft, steps, done)
                 except Refusal:
                     new_rooms.not_queued(draft, address, now)
                     raise
                 return
-        append(draft, done)
+        self._append(draft, steps, done)
 
     def _check_rules(self, actor: Actor, policy: Policy, text: str) -> None:
         if (policy.words or policy.links != "all") and not self._policies.is_exempt(actor, policy):
@@ -196,18 +203,23 @@ class Posting:
             if refusal is not None:
                 raise refusal
 
-    def _append_of(self, actor: Actor, policy: Policy, draft: Draft) -> Callable[[Draft, OnAnswer], None]:
-        """How a message is appended in slow mode."""
+    def _slow_steps(self, actor: Actor, policy: Policy, draft: Draft) -> Transaction[Appended] | None:
+        """How a message is appended in slow mode: it is looked up when the author has written last, under any name."""
         if self._policies.is_exempt(actor, policy):
-            return self._store.append
+            return None
         draft.judge = self._policies.rule(actor, "post")
-        return partial(self._append_slowly, actor)
-
-    def _append_slowly(self, actor: Actor, draft: Draft, done: OnAnswer) -> None:
-        """Append in a transaction that looks when the author has written last, under any name."""
         who = self._marks.of(draft.room, actor.id, None)[0] if actor.account is None else actor.account.id
-        future = self._store.run(post_slowly(draft, who, self._policies.least_slow_s, self._clock.now_ms()))
-        future.add_done_callback(lambda answered: done(_answer_of(answered)))
+        return post_slowly(draft, who, self._policies.least_slow_s, self._clock.now_ms())
+
+    def _append(self, draft: Draft, steps: Transaction[Appended] | None, done: OnAnswer) -> None:
+        """Queue a message, in a transaction if it takes one. Raises Refusal as `Store.append`."""
+        if steps is None:
+            self._store.append(draft, done)
+            return
+        stored = self._store.run(steps, draft.payload.size())
+        if stored.done() and isinstance(error := stored.exception(), Refusal):  # it was not even queued
+            raise error
+        stored.add_done_callback(lambda answered: done(_answer_of(answered)))
 
     def _post_direct(
         self, actor: Actor, room: str, text: str, done: OnAnswer, key: str | None, name: str | None

@@ -22,6 +22,9 @@ def log_of_account(account: str) -> str:
 Level = Literal["all", "mentions", "nothing"]
 """What of a room somebody is told of: every message, those that mention them, or none (the room is muted)."""
 
+Everyone = Literal["room", "here"]
+"""Whom a message is for beside those whom it names: the members of the room, or those of them who were there."""
+
 MentionReason = Literal["name", "here", "keyword"]
 """Why a message is for somebody: it has their name, or `@here` while they were there, or a word that they watch for."""
 
@@ -53,10 +56,16 @@ class Payload(Struct, frozen=True, gc=False):
 
 
 class Message(Payload, frozen=True, gc=False):
-    """Somebody says something. `text` has passed `core.text.check_text`."""
+    """Somebody says something. `text` has passed `core.text.check_text`.
+
+    `mentions` are the accounts that it names, by their ids; `everyone` says that it is for all who are in the room, or
+    who were there.
+    """
 
     type: ClassVar[str] = "message"
     text: str
+    mentions: tuple[str, ...] | None = None
+    everyone: Everyone | None = None
 
     def size(self) -> int:
         """Bytes of memory that the text takes."""

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from parlour.core.accounts import KeptMessages
 from parlour.core.event import Author
-from parlour.core.payloads import History, LinkRule, MemberChange, RoomAccess, RoomRole
+from parlour.core.payloads import Everyone, History, LinkRule, MemberChange, RoomAccess, RoomRole
 from parlour.schema.fields import CursorText, Epoch, HeadSeq, Key, RoomName, Seq, Text, Time
 from parlour.schema.notices import notice
 
@@ -41,6 +41,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     words: list[str] | None = None
     whom: str | None = None
     until_ms: int | None = None
+    mentions: tuple[str, ...] | None = None
+    everyone: Everyone | None = None
 
     @property
     def notice(self) -> str | None:

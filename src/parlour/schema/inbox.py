@@ -9,7 +9,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from parlour.core.cursor import MAX_SEQ
-from parlour.core.payloads import Level, RoomAccess, RoomRole
+from parlour.core.payloads import Level, MentionReason, RoomAccess, RoomRole
+from parlour.schema.events import Event
 from parlour.schema.fields import CursorText, HeadSeq, RoomName, Seq, Time
 
 Position = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
@@ -40,12 +41,16 @@ class MyRoom(msgspec.Struct, frozen=True, omit_defaults=True):
 class MyRooms(msgspec.Struct, frozen=True):
     """What needs an account: its rooms, those first that need it most.
 
-    `badge` is how much calls for it. `cursor` is that of its own log: what follows there has changed since.
+    `badge` is how much calls for it. `cursor` is that of its own log: what follows there has changed since. In its
+    quiet hours (`is_quiet`, by its time zone) nothing is to disturb it.
     """
 
     cursor: CursorText
     badge: int
     rooms: Sequence[MyRoom]
+    keywords: Sequence[str]
+    quiet_hours: str
+    is_quiet: bool
 
 
 class ChangeMyRoom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,3 +64,31 @@ class ChangeMyRoom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unread_from: Position | None = None
     level: Level | UnsetType | None = UNSET
     favourite: bool | None = None
+
+
+class InboxInfo(msgspec.Struct, frozen=True):
+    """What an account has set for all its rooms: words that a message is for it by, and hours such as `22:00-07:00`."""
+
+    keywords: Sequence[str]
+    quiet_hours: str
+    is_quiet: bool
+
+
+class ChangeInbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Changes of that: what is left out stays as it is; `quiet_hours` empty are none."""
+
+    keywords: Sequence[str] | None = None
+    quiet_hours: str | None = None
+
+
+class MentionInfo(msgspec.Struct, frozen=True):
+    """A message that is for an account: because of its name, `@here`, or a word that it watches for."""
+
+    why: MentionReason
+    event: Event
+
+
+class MentionList(msgspec.Struct, frozen=True):
+    """What is for an account, the newest first; `@room` is not among it: that is said in the room."""
+
+    mentions: Sequence[MentionInfo]

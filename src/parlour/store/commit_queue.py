@@ -112,7 +112,7 @@ class CommitQueue(ABC):
     async def lead(self, work: str) -> None:  # noqa: B027
         """See `Store.lead`."""
 
-    def run(self, transaction: Transaction[T]) -> Future[T]:
+    def run(self, transaction: Transaction[T], size: int = 0) -> Future[T]:
         """See `Store.run`."""
         future: Future[T] = asyncio.get_running_loop().create_future()
 
@@ -125,15 +125,15 @@ class CommitQueue(ABC):
                 future.set_result(answer)
 
         try:
-            self.append(transaction, done)
+            self.append(transaction, done, size)
         except Refusal as refusal:
             transaction.close()
             future.set_exception(refusal)
         return future
 
-    def append(self, item: Item, done: Callable[[Any], None]) -> None:
-        """See `Store.append`."""
-        size = item.payload.size() + OVERHEAD if isinstance(item, Draft) else OVERHEAD
+    def append(self, item: Item, done: Callable[[Any], None], more: int = 0) -> None:
+        """See `Store.append`; a transaction takes `more` bytes beside its own."""
+        size = item.payload.size() + OVERHEAD if isinstance(item, Draft) else OVERHEAD + more
         if self._refusal is not None:
             if self._refusal == "storage_unavailable":
                 raise after_failure(item)

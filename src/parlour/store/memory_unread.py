@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from parlour.chat.ports import Unread
 from parlour.chat.statements import Query
+from parlour.chat.tables.blocks import BLOCKS_BY
 from parlour.chat.tables.inbox import MENTIONS_IN, MY_ROOM, ROOM_MENTIONS
 from parlour.core.event import Log, Stored
 from parlour.core.payloads import Message, Redacted
@@ -42,7 +43,8 @@ def unread(run: Callable[[Query[Any]], list[Any]], account: str, room: str, kept
     count = len(messages - set(_own(kept.events, account, 0, (Message.type,))))
     named = {mention.seq for mention in run(MENTIONS_IN(account, room))}
     if member is not None:
-        named |= {seq for seq, by in run(ROOM_MENTIONS(room)) if seq > since and by != account}
+        silent = {account, *(block.blocked for block in run(BLOCKS_BY(account)))}
+        named |= {seq for seq, by in run(ROOM_MENTIONS(room)) if seq > since and by not in silent}
     level = None if mine is None else mine.level
     return Unread(
         *(account, room, first_seq, head_seq, at_text(kept.times[-1]), position, count),

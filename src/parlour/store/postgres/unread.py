@@ -40,6 +40,7 @@ SELECT account, name, first_seq, head, at_ms, position - base,
     + CASE WHEN since IS NULL THEN 0 ELSE (
       SELECT count(*) FROM room_mentions AS every JOIN events ON id = base + seq AND type = 'message'
       WHERE room = name AND seq > greatest(position - base, since) AND every.author <> placed.account AND NOT EXISTS (
+        SELECT 1 FROM blocks WHERE blocker = placed.account AND blocked = every.author) AND NOT EXISTS (
         SELECT 1 FROM mentions AS own WHERE own.account = placed.account AND own.room = name AND own.seq = every.seq))
     END END,
   level, coalesce(favourite, 0)

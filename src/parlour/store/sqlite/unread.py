@@ -41,6 +41,7 @@ SELECT account, name, first_seq, newest - base, (SELECT at_ms FROM events WHERE 
     + iif(since IS NULL, 0, (
       SELECT count(*) FROM room_mentions AS every JOIN events ON id = base + seq AND type = 'message'
       WHERE room = name AND seq > max(position - base, since) AND every.author <> placed.account AND NOT EXISTS (
+        SELECT 1 FROM blocks WHERE blocker = placed.account AND blocked = every.author) AND NOT EXISTS (
         SELECT 1 FROM mentions AS own
         WHERE own.account = placed.account AND own.room = name AND own.seq = every.seq)))),
   level, coalesce(favourite, 0)

@@ -1,0 +1,157 @@
+"""Whom a message is for: found when it is posted, and stored together with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from parlour.chat.guests import SYSTEM
+from parlour.chat.identities import Identities
+from parlour.chat.inbox_settings import InboxSettings
+from parlour.chat.own_log import append_to_account
+from parlour.chat.policies import Policies
+from parlour.chat.tables.accounts import ACCOUNT
+from parlour.chat.tables.inbox import (
+    ADD_MENTION,
+    ADD_READ,
+    ADD_ROOM_MENTION,
+    DROP_OLD_ROOM_MENTIONS,
+    MY_ROOM,
+    OLD_ROOM_MENTION,
+    MyRoom,
+)
+from parlour.chat.transactions import Append, FindLog, Transaction
+from parlour.core.accounts import Account
+from parlour.core.event import Appended, Author, Draft, Log
+from parlour.core.mentions import addressed, words_of
+from parlour.core.payloads import Everyone, Mentioned, MentionReason, ReadMoved
+
+MEMBERS_ALONE = frozenset({"private", "direct"})
+
+MAX_FOR = 100
+"""Accounts that one message is for by name, by `@here` or by a word: each is a change of its log."""
+
+
+class Named(NamedTuple):
+    """Whom a message is for: accounts by their ids, each with the reason; and everybody in the room or there.
+
+    `names` are those whose names are in it, which everybody may know.
+    """
+
+    accounts: Mapping[str, MentionReason]
+    names: tuple[str, ...] | None
+    everyone: Everyone | None
+
+
+def nobody(_: str, *, by: str) -> bool:
+    """Of a server on which nobody has blocked anybody."""
+    return False
+
+
+class Mentions:
+    """Finds whom messages are for, in memory."""
+
+    def __init__(
+        self,
+        identities: Identities,
+        policies: Policies,
+        settings: InboxSettings,
+        is_blocked: Callable[..., bool] = nobody,
+    ) -> None:
+        """`is_blocked` says of an author whether an account (`by`) has blocked them, both by their ids."""
+        self._identities = identities
+        self._policies = policies
+        self._settings = settings
+        self._is_blocked = is_blocked
+
+    def resolve(self, author: Author, room: str, text: str) -> Named | None:
+        """Whom a message is for; None: for nobody in particular, as nearly all are.
+
+        Guests call people by their names, and not everybody at once. Who may not read the room, has blocked the author,
+        or is the author, is not meant.
+        """
+        has_sign, is_watched = "@" in text, self._settings.is_watched
+        if not has_sign and not is_watched:
+            return None
+        members = self._policies.of(room).members
+        accounts: dict[str, MentionReason] = {}
+        names: tuple[str, ...] = ()
+        everyone: Everyone | None = None
+        if has_sign:
+            to = addressed(text)
+            found = [self._identities.named(name) for name in to.names]
+            names = tuple(
+                dict.fromkeys(each.id for each in found if each is not None and self._is_for(each, author, room))
+            )
+            accounts.update(dict.fromkeys(names[:MAX_FOR], "name"))
+            if members and author.kind != "guest":
+                everyone = "room" if to.is_for_room else "here" if to.is_for_here else None
+        if everyone == "here":
+            self._add(accounts, (each for each in members if self._identities.is_connected(each)), "here", author, room)
+        if is_watched and members and (watching := self._settings.watching(words_of(text))):
+            self._add(accounts, (each for each in watching if each in members), "keyword", author, room)
+        if not accounts and everyone is None:
+            return None
+        return Named(accounts, names or None, everyone)
+
+    def _add(
+        self,
+        accounts: dict[str, MentionReason],
+        more: Iterable[str],
+        why: MentionReason,
+        author: Author,
+        room: str,
+    ) -> None:
+        for id_ in more:
+            if len(accounts) >= MAX_FOR:
+                return
+            account = self._identities.account(id_)
+            if id_ not in accounts and account is not None and self._is_for(account, author, room):
+                accounts[id_] = why
+
+    def _is_for(self, account: Account, author: Author, room: str) -> bool:
+        return (
+            account.state == "active"
+            and account.id != author.id
+            and self._policies.account_may(account, "read", room)
+            and not self._is_blocked(author.id, by=account.id)
+        )
+
+
+def post(draft: Draft, named: Named, steps: Transaction[Appended] | None = None) -> Transaction[Appended]:
+    """Store a message with the mentions that it makes. Raises what an append of it is answered with.
+
+    `steps` append it where that takes more than one.
+    """
+    stored: Appended = (yield Append(draft)) if steps is None else (yield from steps)
+    yield from note(draft, stored, named)
+    return stored
+
+
+def note(draft: Draft, stored: Appended, named: Named) -> Transaction[None]:
+    """Store the mentions that a message makes, unless it had been stored before.
+
+    Who has muted the room is not told. A room that is not in somebody's list comes into it.
+    """
+    if stored.replay:
+        return
+    room, seq = draft.room, stored.seq
+    log: Log = yield FindLog(room)
+    for id_, why in named.accounts.items():
+        is_member = id_ in log.policy.members
+        accounts: list[Account] = yield ACCOUNT(id_)
+        if not accounts or accounts[0].state != "active" or (log.policy.access in MEMBERS_ALONE and not is_member):
+            continue  # since it was found
+        rows: list[MyRoom] = yield MY_ROOM(id_, room)
+        if rows and rows[0].level == "nothing":
+            continue
+        if not rows and not is_member:
+            yield from append_to_account(id_, SYSTEM, ReadMoved(room, seq - 1, seq - 1))
+            yield ADD_READ(id_, room, seq - 1, seq - 1)
+        place = yield from append_to_account(id_, draft.author, Mentioned(room, seq, why))
+        yield ADD_MENTION(id_, room, seq, place, why)
+    if named.everyone == "room":
+        yield ADD_ROOM_MENTION(room, seq, draft.author.id)
+        old: list[int] = yield OLD_ROOM_MENTION(room)
+        if old:
+            yield DROP_OLD_ROOM_MENTIONS(room, old[0])

@@ -1,0 +1,151 @@
+"""The list of rooms of an account: read positions, levels and mentions, by everybody's browsers and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import apsw
+import httpx
+import pytest
+
+from tests.people.house import PASSWORD
+from tests.people.server import Town
+from tests.support.server import ServerProcess
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with ServerProcess(tmp_path_factory.mktemp("inbox") / "data", "--rate-limits", "off") as server:
+        made = Town(server)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def ada(town: Town) -> httpx.Client:
+    return town.join("ada")
+
+
+@pytest.fixture(scope="module")
+def bob(town: Town) -> httpx.Client:
+    return town.join("bob")
+
+
+def rooms(browser: httpx.Client) -> dict[str, Any]:
+    """The rooms in somebody's list, by their names."""
+    return {room["room"]: room for room in browser.get("/api/v1/me/rooms").raise_for_status().json()["rooms"]}
+
+
+def say(who: httpx.Client, room: str, *texts: str) -> dict[str, Any]:
+    """The newest of the events that messages have become."""
+    for text in texts:
+        assert who.post(f"/api/v1/rooms/{room}/messages", json={"text": text}).status_code == 201
+    events = who.get(f"/api/v1/rooms/{room}/messages?limit=1").json()["events"]
+    return dict(events[0])
+
+
+def change(who: httpx.Client, room: str, **changes: object) -> dict[str, Any]:
+    return dict(who.patch(f"/api/v1/me/rooms/{room}", json=changes).raise_for_status().json())
+
+
+def made(who: httpx.Client, room: str, *members: str) -> str:
+    """A room with members."""
+    assert who.post("/api/v1/rooms", json={"room": room}).status_code == 201
+    for name in members:
+        assert who.put(f"/api/v1/rooms/{room}/members/{name}", json={}).status_code == 200
+    return room
+
+
+def test_a_position_goes_forward_and_back_only_when_told(town: Town, ada: httpx.Client, bob: httpx.Client) -> None:
+    made(bob, "forward", "ada")  # 1 to 3
+    say(bob, "forward", "one", "two", "three")
+    assert rooms(ada)["forward"]["unread"] == 3
+    assert change(ada, "forward", read=5)["unread"] == 1
+    assert change(ada, "forward", read=4)["read_seq"] == 5, "another device was behind"
+    assert change(ada, "forward", unread_from=5)["unread"] == 2
+    say(ada, "forward", "mine")
+    assert rooms(ada)["forward"]["unread"] == 0, "whoever answers has read"
+    assert rooms(bob)["forward"]["unread"] == 1
+    assert change(ada, "forward", read=10**9)["read_seq"] == 7
+    assert ada.patch("/api/v1/me/rooms/forward", json={"read": 1, "unread_from": 2}).status_code == 400
+
+
+def test_what_is_for_somebody(town: Town, ada: httpx.Client, bob: httpx.Client) -> None:
+    made(bob, "calls", "ada")
+    event = say(bob, "calls", "look, @Ada")
+    assert event["mentions"] == [ada.get("/api/v1/me").json()["account"]["id"]]
+    assert say(bob, "calls", "@room lunch")["everyone"] == "room"
+    guest = town.browser()
+    guest.headers["Accept"] = "application/json"
+    assert "everyone" not in say(guest, "calls", "@room free money")
+    assert say(guest, "calls", "hello @ada")["mentions"]
+    found = rooms(ada)["calls"]
+    assert (found["unread"], found["mentions"]) == (4, 3)
+    assert rooms(bob)["calls"]["mentions"] == 0, "nobody is told of what they say"
+    listed = ada.get("/api/v1/me/mentions").json()["mentions"]
+    assert [(each["why"], each["event"]["text"]) for each in listed[:2]] == [
+        ("name", "hello @ada"),
+        ("name", "look, @Ada"),
+    ]
+    assert bob.delete(f"/api/v1/rooms/calls/messages/{event['seq']}").status_code == 204
+    assert rooms(ada)["calls"]["mentions"] == 2, "a message that was deleted is for nobody"
+
+
+def test_a_muted_room_tells_nobody_and_calls_for_nobody(town: Town, ada: httpx.Client, bob: httpx.Client) -> None:
+    made(bob, "muted", "ada")
+    assert change(ada, "muted", level="nothing")["level"] == "nothing"
+    say(bob, "muted", "@ada", "@room")
+    found = rooms(ada)["muted"]
+    assert (found["unread"], found["mentions"]) == (2, 0)
+    assert all(each["event"]["room"] != "muted" for each in ada.get("/api/v1/me/mentions").json()["mentions"])
+    before = ada.get("/api/v1/me/rooms").json()["badge"]
+    change(ada, "muted", level="all", favourite=True)
+    assert ada.get("/api/v1/me/rooms").json()["badge"] == before + 2
+    assert change(ada, "muted", level=None)["favourite"] is True
+
+
+def test_words_are_watched_for_in_rooms_one_is_in_and_told_to_nobody(ada: httpx.Client, bob: httpx.Client) -> None:
+    made(bob, "words", "ada")
+    set_ = ada.patch("/api/v1/me/inbox", json={"keywords": ["Fire"], "quiet_hours": "00:00-23:59"})
+    assert set_.json() == {"keywords": ["fire"], "quiet_hours": "00:00-23:59", "is_quiet": True}
+    event = say(bob, "words", "There is a FIRE!")
+    assert "mentions" not in event
+    say(bob, "elsewhere", "fire")
+    assert rooms(ada)["words"]["mentions"] == 1
+    assert "elsewhere" not in rooms(ada)
+    assert ada.patch("/api/v1/me/inbox", json={"keywords": ["two words"]}).status_code == 400
+
+
+def test_a_name_brings_a_room_into_the_list_until_it_is_forgotten(ada: httpx.Client, bob: httpx.Client) -> None:
+    say(bob, "public", "long ago", "@ada, look here")
+    assert (rooms(ada)["public"]["unread"], rooms(ada)["public"]["mentions"]) == (1, 1)
+    assert ada.delete("/api/v1/me/rooms/public").status_code == 204
+    assert "public" not in rooms(ada)
+
+
+def test_who_is_not_in_a_private_room_is_not_called_there(ada: httpx.Client, bob: httpx.Client) -> None:
+    room = bob.post("/api/v1/rooms", json={"title": "Ours", "access": "private"}).json()["room"]
+    assert "mentions" not in say(bob, room, "nobody tells @ada")
+    assert room not in rooms(ada)
+    assert ada.patch(f"/api/v1/me/rooms/{room}", json={"favourite": True}).status_code == 404
+
+
+def test_a_token_for_some_rooms_sees_no_list(town: Town, ada: httpx.Client) -> None:
+    body = {"label": "one room", "scopes": ["read", "post"], "rooms": ["calls"]}
+    secret = ada.post("/api/v1/tokens", json=body).json()["secret"]
+    assert httpx.get(f"{town.url}/me", headers={"Authorization": f"Bearer {secret}"}).status_code == 403
+
+
+def test_nothing_of_a_list_is_left_of_an_account_that_was_deleted(town: Town, bob: httpx.Client) -> None:
+    eve = town.join("eve")
+    id_ = eve.get("/api/v1/me").json()["account"]["id"]
+    say(bob, "with-eve", "hi @eve")
+    change(eve, "with-eve", level="all")
+    assert eve.post("/api/v1/me/deletion", json={"password": PASSWORD, "messages": "keep"}).status_code == 204
+    with apsw.Connection(str(town.server.data / "parlour.db"), flags=apsw.SQLITE_OPEN_READONLY) as database:
+        for table in ("my_rooms", "mentions", "inbox_settings"):
+            assert not list(database.execute(f"SELECT 1 FROM {table} WHERE account = ?", (id_,))), table  # noqa: S608
+        find = "SELECT type FROM events JOIN rooms ON room_no = id >> 36 WHERE name = ?"
+        log = list(database.execute(find, (f".{id_}",)))
+    assert log == [("redacted",)]
