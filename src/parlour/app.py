@@ -22,6 +22,7 @@ from parlour.chat.inbox import Inbox
 from parlour.chat.members import Members
 from parlour.chat.mentions import Mentions
 from parlour.chat.new_rooms import NewRooms
+from parlour.chat.passes import PassRates
 from parlour.chat.passwords import HASHES_BURST, HASHES_PER_S, Passwords
 from parlour.chat.people import people_of
 from parlour.chat.policies import Policies
@@ -99,6 +100,7 @@ class App:
     rates: Rates | None
     compressor: Compressor
     erasing: Erasing
+    expiry: Expiry
     tls: ServerTls | None
     listeners: list[Listener]
     sockets: ExitStack = field(default_factory=ExitStack)
@@ -131,6 +133,7 @@ class App:
             **context.people.identities.sizes(),
             **context.people.emails.sizes(),
             "blocks": context.people.blocks.count(),
+            "passes_known": len(context.people.known_passes),
             "shown_once": len(context.shown_once),
             "rooms_with_policy": len(context.policies.all()),
         }
@@ -190,8 +193,7 @@ async def start(
             sockets.callback((await accept_on(operator, partial(plain, OPERATOR_ADDRESS))).close)
         await _keep_retention(settings, store, parts)
         _send_mail(settings, app.context, parts)
-        expiry = Expiry(store, app.context.people.identities, SystemClock())
-        parts.callback(asyncio.get_running_loop().create_task(expiry.run()).cancel)
+        parts.callback(asyncio.get_running_loop().create_task(app.expiry.run()).cancel)
         parts.callback(asyncio.get_running_loop().create_task(app.erasing.run()).cancel)
         app.sockets, app.parts = sockets, parts.pop_all()
     return app
@@ -285,10 +287,16 @@ def _build(
     policies = Policies(settings.access, marks, clock.now_ms)
     door = Door(hub, policies)
     registrations = RegistrationRates(limits) if settings.rate_limits else None
-    people = people_of(store, clock, ids, policies, passwords, registrations, has_mail=settings.mail is not None)
+    pass_rates = PassRates(limits) if settings.rate_limits else None
+    has_mail = settings.mail is not None
+    people = people_of(store, clock, ids, policies, passwords, registrations, pass_rates, has_mail=has_mail)
     tickets = Tickets(store, clock, ids, people.identities)
     erasing = Erasing(store, people.deletions)
-    listeners_of_log = [people.identities.changed, people.blocks.changed, erasing.changed]
+    expiry = Expiry(store, people.identities, clock)
+    listeners_of_log = [
+        *(people.identities.changed, people.known_passes.changed, people.blocks.changed),
+        *(erasing.changed, expiry.changed),
+    ]
     store.on_commit(ServerLog(listeners_of_log, people.settings.changed).committed)
     store.on_commit(AccountLogs(people.inbox_settings.changed).committed)
     store.on_commit(door.committed)
@@ -341,7 +349,7 @@ def _build(
     compressor = Compressor()
     server = _server(settings, context, wheel, drain, fan_out, compressor)
     people.settings.on_access = lambda: _access_changed(drain, hub)
-    return App(settings, context, server, rates, compressor, erasing, tls, listeners)
+    return App(settings, context, server, rates, compressor, erasing, expiry, tls, listeners)
 
 
 def _access_changed(drain: Drain, hub: Hub) -> None:

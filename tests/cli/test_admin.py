@@ -124,3 +124,13 @@ def test_the_start_prints_a_link_for_the_first_owner_and_no_more_once_there_is_o
         server.process.send_signal(SIGTERM)
         assert "/join/" not in server.process.stdout.read()
     assert link not in server.log
+
+
+def test_a_guest_link_is_printed_with_its_code(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        code, said = admin(tmp_path / "data", "guest-link", "class", "--people", "30", "--minutes", "90")
+        *picture, link = said.splitlines()
+        assert code == 0
+        assert sum(line.count("\u2588") for line in picture) > 100
+        assert "What is your name?" in httpx.get(link, headers={"Accept": "text/html"}, timeout=TIMEOUT_S).text
+        assert link.startswith(f"{server.url}/join/")

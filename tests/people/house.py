@@ -51,7 +51,9 @@ class House:
         self.factors = people.factors
         self.mails, self.emails = people.mails, people.emails
         self.blocks, self.directs = people.blocks, people.directs
-        log = ServerLog([self.identities.changed, self.blocks.changed, self.log.append], self.settings.changed)
+        self.guest_links, self.passes, self.known_passes = people.guest_links, people.passes, people.known_passes
+        listeners = [self.identities.changed, self.known_passes.changed, self.blocks.changed, self.log.append]
+        log = ServerLog(listeners, self.settings.changed)
         self.store.on_commit(log.committed)
 
     def posting(self, limits: Limits | None = None) -> Posting:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import apsw
@@ -16,6 +17,7 @@ from parlour.chat.tables.accounts import ALL_ACCOUNTS
 from parlour.core.accounts import Scope
 from parlour.core.actor import Actor, guest
 from parlour.core.errors import Refusal
+from parlour.core.guest_links import GuestPass
 from parlour.core.payloads import Access
 from parlour.core.permissions import Right
 from parlour.core.policy import Membership, Policy
@@ -136,6 +138,23 @@ ASKED: dict[str, Asked | tuple[Asked, ...]] = {
     "DELETE /api/v1/rooms/{room}/restrictions/{who}": Asked(
         ("restrict",), lambda room, fields: _delete(f"/api/v1/rooms/{quote(room)}/restrictions/nobody", fields), 404
     ),
+    "GET /api/v1/rooms/{room}/guest-links": Asked(("moderate",), _get("/api/v1/rooms/{room}/guest-links")),
+    "POST /api/v1/rooms/{room}/guest-links": Asked(
+        ("moderate",), _body("POST", "/api/v1/rooms/{room}/guest-links", b"{}"), 201, lets_in=True
+    ),
+    "GET /api/v1/rooms/{room}/guests": Asked(("moderate",), _get("/api/v1/rooms/{room}/guests")),
+    "PATCH /api/v1/rooms/{room}/guests/{id}": Asked(
+        ("moderate",), _body("PATCH", "/api/v1/rooms/{room}/guests/g_nobody", b'{"state":"in"}'), 404
+    ),
+    "DELETE /api/v1/rooms/{room}/guests/{id}": Asked(
+        ("moderate",), lambda room, fields: _delete(f"/api/v1/rooms/{quote(room)}/guests/g_nobody", fields), 404
+    ),
+    "GET /rooms/{room}/guests": Asked(("moderate",), _get("/rooms/{room}/guests")),
+    "POST /rooms/{room}/guests": Asked(
+        ("moderate",), _body("POST", "/rooms/{room}/guests", b"do=nothing", "application/x-www-form-urlencoded"), 400
+    ),
+    "GET /rooms/{room}/guests/{id}": Asked(("moderate",), _get("/rooms/{room}/guests/l_nothing"), 404),
+    "GET /rooms/{room}/guests/{id}/qr.svg": Asked(("moderate",), _get("/rooms/{room}/guests/l_nothing/qr.svg"), 404),
     "GET /rooms/{room}": Asked(("moderate", "read"), _get("/rooms/{room}")),
     "POST /rooms/{room}": Asked(
         ("moderate", "read"), _body("POST", "/rooms/{room}", b"do=nothing", "application/x-www-form-urlencoded"), 400
@@ -181,6 +200,7 @@ class Everybody:
             assert added.status_code == 200, added.text
         begun = browsers["member"].post("/@mona", json={"text": "secret"})
         assert begun.status_code == 201, begun.text
+        guests = self._guests(own)
         own.patch(f"/api/v1/rooms/{self.rooms['archived']}", json={"archived": True})
         own.patch(f"/api/v1/rooms/{self.rooms['private, archived']}", json={"archived": True})
         made["token for another room"] = self._token(own, ["read", "post"], rooms=["elsewhere"])
@@ -203,6 +223,7 @@ class Everybody:
             for account in (accounts[named],)
         }
         self.askers["anonymous"] = Asker((), guest(None, ""))
+        self.askers.update(guests)
         if access == "open":
             self.askers["guest with a cookie"] = Asker(
                 (f"Cookie: parlour_guest={raw.guest_cookie(self.port)}",), guest("x", "")
@@ -219,7 +240,10 @@ class Everybody:
     def may_know(self, asker: Asker, room: str) -> bool:
         """Whether somebody is in a private room, with a credential that is for it."""
         actor = asker.actor
-        is_in = actor.account is not None and actor.account.id in self.policies.of(room).members
+        policy = self.policies.of(room)
+        is_in = actor.account is not None and actor.account.id in policy.members
+        if actor.guest_pass is not None:
+            return actor.guest_pass.id in policy.guests
         return is_in and (actor.rooms is None or room in actor.rooms)
 
     def refusal(self, asker: Asker, right: Right | None, needs: tuple[Right, ...], room: str) -> Refusal | None:
@@ -250,6 +274,37 @@ class Everybody:
         members = {id_: Membership("member", 1) for id_ in (actor.account.id, self.sam)}
         self.policies.expect(WITH_SAM, Policy(0, "direct", members=members))
         return WITH_SAM
+
+    def _guests(self, own: httpx.Client) -> Mapping[str, Asker]:
+        """Guests with a pass of these rooms, of another one, of a link that has ended; one removed, one who waits."""
+        elsewhere = own.post("/api/v1/rooms", json={"room": "for-guests"}).json()["room"]
+        rooms = list(self.rooms.values())
+        links: dict[str, dict[str, Any]] = {
+            "guest with a pass": {"rooms": rooms},
+            "guest with a pass for another room": {"rooms": [elsewhere]},
+            "guest of a link that has ended": {"rooms": rooms},
+            "guest who was removed": {"rooms": rooms},
+            "guest who waits": {"rooms": rooms, "newcomers": "ask"},
+        }
+        found = {}
+        for name, body in links.items():
+            first, *_ = body["rooms"]
+            link = own.post(f"/api/v1/rooms/{first}/guest-links", json=body).json()
+            with self.town.server.client() as browser:
+                came = browser.post("/api/v1/guests", json={"link": link["code"], "name": name[-30:]}).json()
+            if name == "guest who was removed":
+                assert own.delete(f"/api/v1/rooms/{first}/guests/{came['id']}").status_code == 204
+            if name == "guest of a link that has ended":
+                assert own.delete(f"/api/v1/guest-links/{link['id']}").status_code == 204
+            actor = guest(None, "")
+            fields: tuple[str, ...] = (f"Authorization: Bearer {came['token']}",)
+            if name == "guest of a link that has ended":
+                fields = (f"Cookie: parlour_pass={came['token'][8:51]}",)
+            else:
+                pass_ = GuestPass(came["id"], link["id"], came["name"], came["state"])
+                actor = Actor("guest", came["id"], "pass", "", guest_pass=pass_)
+            found[name] = Asker(fields, actor)
+        return found
 
     def _join(self, name: str, role: str = "member") -> httpx.Client:
         return _json(self.town.join(name, role), name)

@@ -59,9 +59,11 @@ BESIDES: dict[str, Right] = {
     "DELETE /api/v1/rooms/{room}/messages/{item}": "read",
     "DELETE /{room}/{item}": "read",
     "POST /{room}/{item}/delete": "read",
+    "GET /rooms/{room}/guests": "moderate",
+    "GET /rooms/{room}/guests/{id}": "moderate",
 }
-"""What an operation needs here beside the right of its row: no invitation is one into a room of theirs, and a message
-is looked at before it is deleted."""
+"""What an operation needs here beside the right of its row: no invitation is one into a room of theirs, a message is
+looked at before it is deleted, and whoever is not signed in is led to that before a page is for moderators alone."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ SECRET = "GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c"  # noqa: S105
 """At the end of every link that the pages show."""
 
 
+_OF_GUESTS = re.compile("l_53vdn63huduuored|kfm4-q7zd|g_7kq2m5x3wz4abcde|/me/pass|/rooms/lobby/guests$")
+
+
 class Typed:
     """What somebody types who has read a page: `alice` is an owner, `bob` a member."""
 
@@ -44,6 +47,7 @@ class Typed:
             self._bob_is_in(typed.split("/")[-3])
         if "-X DELETE" in typed and "/me/blocks/bob" in typed:
             assert self._alice.put("/api/v1/me/blocks/bob").status_code == 204
+        typed = self._as_guest(typed)
         if typed.endswith("/api/v1/join"):
             return typed.replace(SECRET, self._link_into_a_room())
         if "/account/email/" in typed:
@@ -93,6 +97,19 @@ class Typed:
         address = f"alice{next(self._numbers)}@example.org"
         assert self._alice.put("/api/v1/me/email", json={"email": address}).status_code == 202
         return self._mail.next(address).link.rpartition("/")[2]
+
+    def _as_guest(self, typed: str) -> str:
+        """A command with a guest link, and with a guest who came by it."""
+        made = self._town.operator("POST", "/api/v1/rooms/lobby/guest-links", {}) if _OF_GUESTS.search(typed) else {}
+        if not made:
+            return typed
+        typed = typed.replace("l_53vdn63huduuored", made["id"]).replace("kfm4-q7zd", made["code"])
+        with self._town.server.client() as guest:
+            asked = guest.post(
+                "/api/v1/guests", json={"link": made["code"], "name": f"Ann {next(self._numbers)}"}
+            ).json()
+        typed = typed.replace("g_7kq2m5x3wz4abcde", asked["id"]).replace("parlour_…", asked["token"])
+        return typed.replace("Lena", f"Lena {next(self._numbers)}")
 
     def _reset(self) -> str:
         made = self._town.operator("POST", "/api/v1/accounts/bob/reset")

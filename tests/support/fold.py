@@ -19,8 +19,10 @@ from parlour.core.payloads import (
     SERVER_LOG,
     AccountChanged,
     BlockChanged,
+    GuestLinkChanged,
     InvitationChanged,
     MemberChanged,
+    PassChanged,
     Payload,
     SignInChanged,
 )
@@ -52,16 +54,16 @@ class Fold:
     """Id to how often it has been used."""
     blocks: set[tuple[str, str]] = field(default_factory=set)
     """Who has blocked whom."""
+    guest_links: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Id to the rooms."""
+    passes: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    """Id to link, name and state."""
 
     def add(self, room: str, seq: int, payload: Payload) -> None:
         """Go on with the next event of a log."""
         match payload:
-            case AccountChanged(account=account):
-                self.accounts[account.id] = account
-                if account.state == "deleted":
-                    self.blocks = {pair for pair in self.blocks if account.id not in pair}
-                if account.state != "active":
-                    self.sign_ins = {id_: by for id_, by in self.sign_ins.items() if by != account.id}
+            case AccountChanged():
+                self._add_account(payload.account)
             case BlockChanged(what="made"):
                 self.blocks.add((payload.account, payload.blocked))
             case BlockChanged():
@@ -76,8 +78,29 @@ class Fold:
                 self.invitations[payload.invitation] += 1
             case InvitationChanged():
                 self.invitations.pop(payload.invitation, None)
+            case GuestLinkChanged() | PassChanged():
+                self._add_of_guests(payload)
             case _ if payload.type in POLICY_TYPES:
                 self.policies[room] = self.policies.get(room, NO_POLICY).after(seq, payload)
+
+    def _add_account(self, account: Account) -> None:
+        self.accounts[account.id] = account
+        if account.state == "deleted":
+            self.blocks = {pair for pair in self.blocks if account.id not in pair}
+        if account.state != "active":
+            self.sign_ins = {id_: by for id_, by in self.sign_ins.items() if by != account.id}
+
+    def _add_of_guests(self, payload: GuestLinkChanged | PassChanged) -> None:
+        match payload:
+            case GuestLinkChanged(what="ended"):
+                self.guest_links.pop(payload.link, None)
+                self.passes = {id_: each for id_, each in self.passes.items() if each[0] != payload.link}
+            case GuestLinkChanged():
+                self.guest_links[payload.link] = payload.into
+            case PassChanged(what="left"):
+                self.passes.pop(payload.guest, None)
+            case PassChanged():
+                self.passes[payload.guest] = (payload.link, payload.name, payload.state)
 
 
 def events_of(connection: apsw.Connection) -> Iterator[tuple[str, int, Payload]]:
@@ -97,12 +120,18 @@ def wrong_about_tables(connection: apsw.Connection) -> list[str]:
     accounts = {account.id: account for account in run_query(connection, ALL_ACCOUNTS())}
     sign_ins = dict(connection.execute("SELECT id, account FROM sign_ins"))
     made = {str(id_) for (id_,) in connection.execute("SELECT id FROM invitations")}
+    links = {
+        str(id_): tuple(str(rooms).split()) for id_, rooms in connection.execute("SELECT id, rooms FROM guest_links")
+    }
+    passes = {id_: tuple(each) for id_, *each in connection.execute("SELECT id, link, name, state FROM passes")}
     pairs: tuple[tuple[str, object, object], ...] = (
         ("rooms and members", policies, fold.policies),
         ("accounts", accounts, fold.accounts),
         ("sessions and tokens", sign_ins, fold.sign_ins),
         ("invitations", made, set(fold.invitations)),
         ("blocks", {(block.blocker, block.blocked) for block in run_query(connection, ALL_BLOCKS())}, fold.blocks),
+        ("guest links", links, fold.guest_links),
+        ("passes", passes, fold.passes),
     )
     wrong = [f"the table of {what} is {table}, the fold of the log {log}" for what, table, log in pairs if table != log]
     return wrong + list(_wrong_about_rooms(fold.policies))

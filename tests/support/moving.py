@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import apsw
 import asyncpg
 
+from parlour.chat.guest_links import Terms
 from parlour.chat.guests import author_of
 from parlour.chat.identities import Credentials
 from parlour.chat.inbox import Inbox
@@ -21,6 +22,7 @@ from parlour.chat.tables.inbox import ADD_MENTION, ADD_ROOM_MENTION, SET_INBOX_S
 from parlour.chat.tickets import Tickets
 from parlour.chat.transactions import Transaction
 from parlour.core.actor import OPERATOR
+from parlour.core.actor import guest as guest_of_address
 from parlour.core.event import Draft
 from parlour.core.payloads import Message, Settings
 from parlour.store.errors import StoreError
@@ -58,11 +60,12 @@ async def move_house(source: str, target: str) -> Moved:
 
 
 class Secrets(NamedTuple):
-    """What alice has: of a session in a browser, of a token, and of a ticket."""
+    """What alice has: of a session in a browser, of a token, and of a ticket; and the secret of a guest's pass."""
 
     session: str
     token: str
     ticket: str
+    guest: str
 
 
 async def furnish(place: str, clock: HandClock) -> Secrets:
@@ -93,6 +96,8 @@ async def furnish(place: str, clock: HandClock) -> Secrets:
         made = await rooms.create(actor, None, Settings(access="private", title="Ours"))
         house.policies.load(await store.policies())
         await Members(store, house.policies).add(actor, made.room, olga, "member")
+        link = await house.guest_links.make(actor, [made.room], Terms())
+        guest = (await house.passes.come_in(guest_of_address(None, ADDRESS), link.code, "Léna", ADDRESS)).secret
         await house.settings.change(OPERATOR, {"access": "members"})
         await house.invitations.make(OPERATOR, "member", 3, 7)
         bob = await house.person("bob")
@@ -115,7 +120,7 @@ async def furnish(place: str, clock: HandClock) -> Secrets:
     finally:
         await store.close()
         house.passwords.close()
-    return Secrets(session, token, ticket)
+    return Secrets(session, token, ticket, guest)
 
 
 def _mention(account: str, room: str) -> Transaction[None]:

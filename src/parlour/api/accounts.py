@@ -9,7 +9,7 @@ from msgspec import UNSET
 from parlour.api.bodies import read_json
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import ACCOUNT_NAME, TEXT, OnlyJson, one_of
-from parlour.api.people import account_info, code_of, named_account, own_account, profile, sign_in_info
+from parlour.api.people import account_info, code_of, named_account, own_account, pass_info, profile, sign_in_info
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import (
     DISK,
@@ -89,7 +89,8 @@ class AccountsResource(Resource):
         sign_in = None if row is None else sign_in_info(self.context.directs, row, row.id)
         account = None if actor.account is None else account_info(actor.account)
         scopes = None if actor.scopes is None else sorted(actor.scopes)
-        return Response(body=encode(Me(actor.kind, account, scopes, sign_in)), content_type=JSON)
+        guest = None if actor.guest_pass is None else pass_info(self.context.policies, actor.guest_pass)
+        return Response(body=encode(Me(actor.kind, account, scopes, sign_in, guest)), content_type=JSON)
 
     @Operation(
         "PATCH",

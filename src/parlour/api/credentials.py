@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from parlour.api.parameters import TICKET
 from parlour.chat.identities import Credentials
 from parlour.core.errors import Refusal
-from parlour.core.secret import SESSION_COOKIE, TOKEN_PREFIX
+from parlour.core.secret import PASS_COOKIE, SESSION_COOKIE, TOKEN_PREFIX
 from parlour.http.request import Peer, Request
 
 SECRET_CHARS = 43
@@ -35,10 +35,22 @@ def credentials_of(request: Request) -> Credentials | None:
         if credentials.kind == "password" and not may_have_session(request.peer):
             raise Refusal("forbidden", "Over plain HTTP a password can be read on its way here: use HTTPS, or a token.")
         return credentials
-    if request.field(b"cookie") is None or not may_have_session(request.peer):
+    if request.field(b"cookie") is None:
         return None
-    secret = request.cookie(session_cookie(request.peer))
-    return None if secret is None or len(secret) != SECRET_CHARS else Credentials("session", secret)
+    secret = request.cookie(session_cookie(request.peer)) if may_have_session(request.peer) else None
+    if secret is not None and len(secret) == SECRET_CHARS:
+        return Credentials("session", secret)
+    found = pass_of(request)
+    return None if found is None else Credentials("pass", found)
+
+
+def pass_of(request: Request) -> str | None:
+    """The secret in the cookie of a guest who came by a link.
+
+    It counts over plain HTTP, too: a class may be in a network of its own, where what is said is as open.
+    """
+    secret = request.cookie(pass_cookie(request.peer))
+    return None if secret is None or len(secret) != SECRET_CHARS else secret
 
 
 def ticket_of(request: Request) -> str | None:
@@ -54,6 +66,16 @@ def session_cookie(peer: Peer) -> str:
     if peer.scheme != "https":
         return SESSION_COOKIE
     return f"__Secure-{SESSION_COOKIE}" if peer.prefix else f"__Host-{SESSION_COOKIE}"
+
+
+def pass_cookie(peer: Peer) -> str:
+    """The name of the cookie that the pass of a guest is in."""
+    return session_cookie(peer).replace(SESSION_COOKIE, PASS_COOKIE)
+
+
+def set_pass_cookie(peer: Peer, secret: str, max_age_s: int) -> bytes:
+    """The value of the Set-Cookie field that gives a guest a pass; an empty secret with `max_age_s` 0 takes it away."""
+    return set_cookie(peer, secret, max_age_s).replace(SESSION_COOKIE.encode(), PASS_COOKIE.encode(), 1)
 
 
 def may_have_session(peer: Peer) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from parlour.api.forms import see_other
 from parlour.api.history import HistoryResource, RoomOptions
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
@@ -35,6 +36,9 @@ class FrontResource(HistoryResource, ServerResource):
         chosen = choose(accepted(request.head), ("text", "html", "json"))
         if typed is not None:
             return self._go(request, typed, as_page=chosen == "html")
+        guest = request.actor.guest_pass
+        if chosen == "html" and guest is not None and (rooms := self.context.policies.rooms_of(guest.id)):
+            return see_other(request, room_path("", min(rooms)).decode())
         if chosen == "html":
             options = _OF_LOBBY(request)
             self.guard.limit_reading(request)  # here, since `/` is not always read

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from parlour.api.context import Context
-from parlour.api.credentials import credentials_of, ticket_of
+from parlour.api.credentials import credentials_of, pass_of, ticket_of
 from parlour.chat.identities import Credentials
 from parlour.chat.reading import REQUEST_S, Bill, Place
 from parlour.core.actor import OPERATOR, Actor, guest, guest_token
 from parlour.core.errors import Refusal
+from parlour.core.secret import secret_in
 from parlour.http.request import OPERATOR_ADDRESS, Peer, Request
 
 T = TypeVar("T")
@@ -116,7 +117,7 @@ class Guard:
             credentials = credentials_of(request)
             actor = None
             if credentials is not None:
-                actor = self._context.people.identities.actor(credentials, request.peer.key)
+                actor = self._known(credentials, request.peer.key)
                 if actor is None:
                     return credentials
             self._let_in(request, actor or self._guest(request))
@@ -129,9 +130,38 @@ class Guard:
             request.actor = await self._context.tickets.redeem(credentials.secret, request.peer.key)
             self._judge(request, request.actor)
             return
-        actor = await self._context.people.identities.identify(credentials, request.peer.key)
+        actor = await self._identified(request, credentials)
         self._let_in(request, actor or self._guest(request))
         request.actor = request.admission.actor
+
+    def _known(self, credentials: Credentials, key: str) -> Actor | None:
+        """Who asks with credentials that are in memory."""
+        people = self._context.people
+        if credentials.kind == "pass":
+            return people.known_passes.actor(credentials.secret, key)
+        actor = people.identities.actor(credentials, key)
+        if actor is None and credentials.kind == "token" and (secret := secret_in(credentials.secret)) is not None:
+            return people.known_passes.actor(secret, key)
+        return actor
+
+    async def _identified(self, request: Request, credentials: Credentials) -> Actor | None:
+        """Who asks, None for a guest without a pass: a session or a pass that has ended is no error. Raises Refusal."""
+        people, key = self._context.people, request.peer.key
+        if credentials.kind == "pass":
+            return await people.known_passes.identify(credentials.secret, key)
+        try:
+            actor = await people.identities.identify(credentials, key)
+        except Refusal as refusal:
+            secret = secret_in(credentials.secret) if credentials.kind == "token" else None
+            if refusal.code != "bad_credentials" or secret is None:
+                raise
+            actor = await people.known_passes.identify(secret, key)
+            if actor is None:
+                raise
+            return actor
+        if actor is None and (secret := pass_of(request)) is not None:
+            return await people.known_passes.identify(secret, key)
+        return actor
 
     def _let_in(self, request: Request, actor: Actor) -> None:
         admission = request.admission
@@ -166,7 +196,7 @@ class Guard:
             origin = _origin_of(request)
             if origin is None and request.field(b"sec-fetch-site") is None:
                 raise Refusal("cross_origin", "The request does not say which page it comes from: use a token instead.")
-        is_added = actor.credential in ("session", "password")
+        is_added = actor.credential in ("session", "password", "pass")
         if not is_added and origin is not None and origin.decode("latin-1") in self._context.allowed_origins:
             return
         _require_own_page(request, origin)
@@ -216,7 +246,8 @@ class Guard:
 
     def page_actor(self, request: Request) -> tuple[Actor, bytes | None]:
         """Who will send the forms of a page, with a Set-Cookie value where that is a new guest."""
-        if request.actor.account is not None or self._token(request) is not None:
+        actor = request.actor
+        if actor.account is not None or actor.guest_pass is not None or self._token(request) is not None:
             return request.actor, None
         token = guest_token(self._context.ids.token(), self._context.clock.now_ms())
         cookie = set_cookie(request.peer, _cookie_name(request.peer), self._context.guests.sealed(token))

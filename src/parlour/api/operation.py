@@ -33,6 +33,7 @@ _TAGS = {
     "settings": "server",
     "mail": "server",
     "join": "members",
+    **dict.fromkeys(("guest-links", "guests", "pass"), "guests"),
 }
 """The groups of the OpenAPI document, by a part of the path."""
 

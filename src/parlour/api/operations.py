@@ -23,6 +23,8 @@ from parlour.api.factors_page import FactorsPage
 from parlour.api.front import FrontResource
 from parlour.api.governed_rooms import GovernedRoomsResource
 from parlour.api.guard import Guard
+from parlour.api.guest_links import GuestLinksResource
+from parlour.api.guests_page import GuestsPage
 from parlour.api.history import HistoryResource
 from parlour.api.inbox import InboxResource
 from parlour.api.inbox_page import InboxPage
@@ -64,6 +66,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     EmailsResource,
     BlocksResource,
     InvitationsResource,
+    GuestLinksResource,
     GovernedRoomsResource,
     ServerResource,
     ServerSettingsResource,
@@ -76,6 +79,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     InboxPage,
     RoomsPage,
     RoomSettingsPage,
+    GuestsPage,
     AssetsResource,
 )
 

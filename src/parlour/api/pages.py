@@ -99,7 +99,8 @@ class Pages:
             newer=last if last < channel.head else None,
             rooms=await self._active_rooms(actor),
             account=actor.account,
-            is_open=policies.server == "open" and policy.access == "open",
+            guest_pass=actor.guest_pass,
+            is_open=policies.server == "open" and policy.access == "open" and actor.guest_pass is None,
             zone=zone_of(actor),
             has_accounts=self._context.people.identities.has_owner(),
         )
@@ -125,6 +126,10 @@ class Pages:
         context, now = self._context, self._context.clock.monotonic()
         if now >= self._rooms_until:
             self._rooms = {}
+        if actor.guest_pass is not None:
+            found = await context.door.joined_rooms(actor)
+            own = [(each, context.policies.of(each.room)) for each in found[:SHOWN_ROOMS]]
+            return [ListedRoom(each.room, each.active_at, of.title, of.access == "private") for each, of in own]
         rooms = self._rooms.get(actor.kind)
         if rooms is None:
             found = await context.door.public_rooms(actor, LOOKED_AT)

@@ -6,14 +6,17 @@ from datetime import UTC, datetime, tzinfo
 
 from parlour.chat.directs import Directs
 from parlour.chat.identities import Identities
+from parlour.chat.policies import Policies
 from parlour.chat.tables.invitations import Invitation
 from parlour.chat.tables.sign_ins import SignIn
 from parlour.chat.time_zones import time_zone
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
+from parlour.core.guest_links import GuestPass
 from parlour.http.request import Request
 from parlour.schema.event_json import at_text
+from parlour.schema.passes import PassInfo
 from parlour.schema.people import AccountInfo, InvitationInfo, Profile, SignInInfo
 
 
@@ -120,3 +123,8 @@ def shown_time(at_ms: int, zone: tzinfo = UTC) -> str:
 def invitation_info(row: Invitation, url: str | None = None) -> InvitationInfo:
     """An invitation as JSON."""
     return InvitationInfo(row.id, row.role, row.uses_left, at_text(row.made_ms), at_text(row.expires_ms), row.room, url)
+
+
+def pass_info(policies: Policies, guest: GuestPass, token: str | None = None) -> PassInfo:
+    """What a guest has who came by a link."""
+    return PassInfo(guest.id, guest.name, guest.state, sorted(policies.rooms_of(guest.id)), token)

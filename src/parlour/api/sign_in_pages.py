@@ -7,12 +7,13 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from parlour.api.credentials import set_pass_cookie
 from parlour.api.factors_page import PATH, second_step
 from parlour.api.forms import Form, errors_of, form_fields, local_path, page, see_other, wants_html
+from parlour.api.guest_door import GuestDoor
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.parameters import TEXT
-from parlour.api.resource import Resource
 from parlour.api.sign_ins import (
     DISK,
     begin_by_steps,
@@ -26,6 +27,8 @@ from parlour.chat.registrations import require_registration
 from parlour.chat.sign_ins import HalfSignIn
 from parlour.core.accounts import Account, account_name
 from parlour.core.errors import Refusal
+from parlour.core.guest_links import link_code
+from parlour.http.fields import FieldName
 from parlour.http.request import Request
 from parlour.http.response import Response
 
@@ -65,7 +68,7 @@ def _invited(link: str, role: str, room: str | None, account: Account | None) ->
 _ELSE = "You are invited to make an account here, and you have one already."
 
 
-class SignInPages(Resource):
+class SignInPages(GuestDoor):
     """The handlers of these pages."""
 
     @Operation("GET", "/login", "The page for signing in", right=None, example="{url}/login")
@@ -96,7 +99,11 @@ class SignInPages(Resource):
 
     @Operation("POST", "/logout", "Sign out", right=None, body=Form, refusals=DISK, example="-X POST {url}/logout")
     async def logout(self, request: Request) -> Response:
-        """The end of the session that asks."""
+        """The end of the session that asks, or of the pass of a guest."""
+        guest = request.actor.guest_pass
+        if guest is not None:
+            await self.context.people.passes.leave(guest)
+            return see_other(request, "/", ((FieldName.SET_COOKIE, set_pass_cookie(request.peer, "", 0)),))
         return see_other(request, "/", await end_session(self.context.people, request))
 
     @Operation(
@@ -146,17 +153,20 @@ class SignInPages(Resource):
         "The page of an invitation",
         right=None,
         parameters=LinkOptions,
-        refusals=("link_gone", "registration_closed", "storage_unavailable"),
+        refusals=("link_gone", "registration_closed", "rate_limited", "storage_unavailable"),
         example="{url}/join/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
     )
     async def join(self, request: Request, options: LinkOptions) -> Response:
-        """One button for who is signed in and invited to a room, else the form for a new account."""
+        """One button for who is signed in and invited to a room, else the form for a new account, or for a guest."""
+        if (guest_code := link_code(options.code)) is not None:
+            return await self.show_to_guest(request, guest_code)
         return await self._join(request, options.code, {"name": "", "display": ""})
 
     @Operation(
         "POST",
         "/join/{code}",
-        "Make an account with the form of the page, or (`do=join`) join a room with the one that you have",
+        "Make an account with the form of the page, or (`do=join`) join a room with the one that you have, or come in "
+        "as a guest",
         right=None,
         parameters=LinkOptions,
         body=Form,
@@ -168,7 +178,9 @@ class SignInPages(Resource):
         " {url}/join/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
     )
     async def submit_join(self, request: Request, options: LinkOptions) -> Response:
-        """A new account, signed in, or a new member of a room; both land in the room."""
+        """A new account, signed in, or a new member of a room, or a guest; all land in the room."""
+        if (guest_code := link_code(options.code)) is not None:
+            return await self.let_guest_in(request, guest_code)
         form, people = form_fields(request, "do", "name", "display", "password"), self.context.people
         if form["do"] == "join":
             return await self._enter(request, options.code)

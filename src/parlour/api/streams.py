@@ -75,6 +75,8 @@ class Streams:
         """Have a session end with what its peer is signed in with."""
         if request.actor.account is not None:
             session.forget = self._context.people.identities.watch(request.actor, session.signed_out)
+        elif request.actor.guest_pass is not None:
+            session.forget = self._context.people.known_passes.opened(request.actor.guest_pass.id)
 
     def _client(self, request: Request, place: Place, starts: Starts) -> Client:
         rule = self._context.policies.lasting_rule(request.actor, "read")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from parlour.chat.account_steps import account_now, free_look, keep_an_owner, set_password
+from parlour.chat.guest_link_steps import end_guest_links_by
 from parlour.chat.guests import SYSTEM
 from parlour.chat.identities import Identities
 from parlour.chat.invitations import FIRST_OWNER, LINK_GONE, Invitations, use_invitation
@@ -273,6 +274,8 @@ def _set_role(actor: Actor, id_: str, role: Role) -> Transaction[Account]:
         return account
     yield SET_ROLE(id_, role)
     yield from end_invitations(by(actor), END_ALL_FOR_ACCOUNTS_BY(id_))
+    if account.has_role("admin") and role not in ("admin", "owner"):
+        yield from end_guest_links_by(by(actor), id_)
     account = yield from account_now(id_)
     ended: list[str] = yield END_SESSIONS_BUT(id_, "")  # a session has the rights that it was begun with, or fewer
     for sign_in in ended:
@@ -292,6 +295,7 @@ def _set_state(actor: Actor, id_: str, *, is_active: bool) -> Transaction[Accoun
         yield from keep_an_owner(id_)
         yield END_SIGN_INS_OF(id_)
         yield from end_invitations(by(actor), END_ALL_BY(id_))
+        yield from end_guest_links_by(by(actor), id_)
         bots: list[Account] = yield BOTS_OF(id_)
         for bot in bots:
             yield from _set_state(actor, bot.id, is_active=False)

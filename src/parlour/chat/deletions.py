@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from parlour.chat.account_steps import account_now, keep_an_owner
 from parlour.chat.factor_steps import forget_factors
+from parlour.chat.guest_link_steps import end_guest_links_by
 from parlour.chat.guests import SYSTEM
 from parlour.chat.identities import Identities
 from parlour.chat.policies import Policies
@@ -144,6 +145,7 @@ def _end(author: Author, account: Account, messages: KeptMessages) -> Transactio
     yield DROP_EMAIL(account.id)
     yield END_EMAIL_LINKS_OF(account.id)
     yield END_MAILS_OF(account.id)
+    yield from end_guest_links_by(author, account.id)
     yield ADD_FORMER_NAME(account.name, skeleton(account.name), account.id)
     yield ADD_FORMER_NAME(erased_name(account.id), skeleton(account.display), account.id)  # how it was shown
     yield DROP_BLOCKS_OF(account.id)

@@ -12,6 +12,7 @@ from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import Author
+from parlour.core.guest_links import GuestPass
 from parlour.core.names import display_name
 from parlour.core.policy import GUEST_ID
 
@@ -23,6 +24,12 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz"
 def author_of(account: Account) -> Author:
     """Whom the events of an account are by."""
     return Author(account.id, account.display, account.kind, account.hue)
+
+
+@lru_cache(maxsize=4096)
+def author_of_pass(guest: GuestPass) -> Author:
+    """Whom what a guest says is by who came by a link."""
+    return Author(guest.id, guest.name, "guest")
 
 
 SYSTEM = Author("system", "system", "system")
@@ -77,6 +84,10 @@ class Guests:
             if name is not None and display_name(name) != account.display:
                 raise Refusal("bad_name", f"You are signed in as {account.name}: leave the name out.", field="name")
             return author_of(account)
+        if actor.guest_pass is not None:
+            if name is not None and display_name(name) != actor.guest_pass.name:
+                raise Refusal("bad_name", f"You are here as {actor.guest_pass.name}: leave the name out.", field="name")
+            return author_of_pass(actor.guest_pass)
         author = self._remembered(actor.id, name)
         if name is not None and self._is_taken(author.name):
             raise Refusal("reserved_name", "This is the name of a member, or looks like one.", field="name")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from parlour.chat.blocks import is_blocked_now
+from parlour.chat.guest_link_steps import end_guest_links_by
 from parlour.chat.guests import author_of
 from parlour.chat.own_log import append_to_account
 from parlour.chat.policies import Policies
@@ -15,11 +16,12 @@ from parlour.chat.server_log import by, end_invitations
 from parlour.chat.tables.accounts import ACCOUNT, ALL_BOTS_OF
 from parlour.chat.tables.inbox import DROP_MY_ROOM, MY_ROOM
 from parlour.chat.tables.invitations import END_INVITATIONS_TO_BY
-from parlour.chat.transactions import Transaction
+from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.direct import FIXED, blocked
 from parlour.core.errors import Refusal
+from parlour.core.event import Log
 from parlour.core.names import room_name
 from parlour.core.payloads import MemberChanged, NotifyChanged, RoomRole
 from parlour.core.permissions import Right, Rule
@@ -111,6 +113,7 @@ def _add(actor: Actor, room: str, account: Account, role: RoomRole, rule: Rule, 
             raise Refusal("forbidden", f"{account.display} is banned from this room: lift that first.", field="name")
     if role == "member":
         yield from end_invitations(by(actor), END_INVITATIONS_TO_BY(room, account.id))
+        policy = yield from _without_guests_of(actor, room, account.id)
     what = MemberChanged("added" if before is None else "role", account.id, account.display, role)
     return (yield from change(by(actor), room, policy, what))
 
@@ -139,12 +142,20 @@ def take_out(
     """Take members out of a room, with an event for each; their links into it end. The policy from then on."""
     for each in leaving:
         yield from end_invitations(by(actor), END_INVITATIONS_TO_BY(room, each))
+        policy = yield from _without_guests_of(actor, room, each)
         now: list[Account] = yield ACCOUNT(each)
         policy = yield from change(by(actor), room, policy, MemberChanged(what, each, now[0].display))
         if (yield MY_ROOM(each, room)):
             yield from append_to_account(each, by(actor), NotifyChanged(room, forgotten=True))
             yield DROP_MY_ROOM(each, room)
     return policy
+
+
+def _without_guests_of(actor: Actor, room: str, account: str) -> Transaction[Policy]:
+    """End the guest links into a room of somebody who does not moderate it any more; the policy from then on."""
+    yield from end_guest_links_by(by(actor), account, room)
+    log: Log = yield FindLog(room)
+    return log.policy
 
 
 def require_open_to_new_members(policy: Policy) -> None:

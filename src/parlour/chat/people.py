@@ -10,10 +10,13 @@ from parlour.chat.deletions import Deletions
 from parlour.chat.directs import Directs
 from parlour.chat.emails import Emails
 from parlour.chat.factors import Factors
+from parlour.chat.guest_links import GuestLinks
 from parlour.chat.identities import Identities
 from parlour.chat.inbox_settings import InboxSettings
 from parlour.chat.invitations import Invitations
+from parlour.chat.known_passes import KnownPasses
 from parlour.chat.mails import Mails
+from parlour.chat.passes import Passes, PassRates
 from parlour.chat.passwords import Passwords
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
@@ -38,6 +41,9 @@ class People(NamedTuple):
     blocks: Blocks
     directs: Directs
     inbox_settings: InboxSettings
+    guest_links: GuestLinks
+    passes: Passes
+    known_passes: KnownPasses
 
     async def load(self) -> None:
         """Read who has an account and who takes no messages of whom. Raises Refusal."""
@@ -53,12 +59,14 @@ def people_of(
     policies: Policies,
     passwords: Passwords,
     rates: RegistrationRates | None = None,
+    pass_rates: PassRates | None = None,
     *,
     has_mail: bool = False,
 ) -> People:
     """The verbs of people over a store; `load` and `settings.load` come before anybody asks.
 
-    `rates` limits those who make accounts without an invitation; None limits nobody. `has_mail` says that mail is sent.
+    `rates` limits those who make accounts without an invitation, `pass_rates` those who come by guest links;
+    None limits nobody. `has_mail` says that mail is sent.
     """
     mails = Mails(store, clock, ids, is_on=has_mail)
     identities = Identities(store, clock, ids, passwords)
@@ -80,4 +88,7 @@ def people_of(
         blocks,
         directs,
         InboxSettings(store, clock),
+        GuestLinks(store, clock, ids, policies),
+        Passes(store, clock, ids, policies, identities.is_taken, pass_rates),
+        KnownPasses(store, clock),
     )

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 
 from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.ports import Store
-from parlour.core.accounts import Account
+from parlour.core.accounts import Account, readings
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.names import PRIVATE
@@ -61,7 +61,8 @@ class Policies:
         self.set_access(ServerAccess(0, server))
         self._rooms: dict[str, Policy] = {}
         self._expected: dict[str, Policy] = {}  # of direct rooms in which nothing has been said yet, oldest first
-        self._of_account: defaultdict[str, set[str]] = defaultdict(set)  # account to the rooms that it is a member of
+        self._guest_names: dict[str, frozenset[str]] = {}  # all that the names of guests can be read as, by room
+        self._of_account: defaultdict[str, set[str]] = defaultdict(set)  # accounts and passes to the rooms they are in
 
     def set_access(self, access: ServerAccess) -> None:
         """Who may take part in the server from here on; `server_seq` is the seq of the event that says so."""
@@ -73,10 +74,12 @@ class Policies:
     def load(self, rooms: Mapping[str, Policy]) -> None:
         """Take the policies that the store has (`Store.policies`)."""
         self._rooms = dict(rooms)
+        self._guest_names = {}
         self._of_account = defaultdict(set)
         for room, policy in rooms.items():
-            for account in policy.members:
+            for account in _inside(policy):
                 self._of_account[account].add(room)
+            self._learn_guests(room, policy)
 
     def of(self, room: str) -> Policy:
         """The newest policy of a room, by its canonical name."""
@@ -95,7 +98,7 @@ class Policies:
         return self._rooms
 
     def rooms_of(self, account: str) -> frozenset[str]:
-        """The rooms that an account is a member of."""
+        """The rooms that an account is a member of, or that the pass of a guest opens."""
         return frozenset(self._of_account.get(account, ()))
 
     def learn(self, room: str, policy: Policy) -> None:
@@ -105,14 +108,28 @@ class Policies:
             return
         self._rooms[room] = policy
         self._expected.pop(room, None)
-        for account in before.members.keys() - policy.members.keys():
+        if before.guests is not policy.guests:
+            self._learn_guests(room, policy)
+        were, are = _inside(before), _inside(policy)
+        for account in were - are:
             rooms = self._of_account[account]
             rooms.discard(room)
             if not rooms:
                 del self._of_account[account]
         self.on_learn(room, policy)
-        for account in policy.members.keys() - before.members.keys():
+        for account in are - were:
             self._of_account[account].add(room)
+
+    def is_name_of_guest(self, room: str, name: str) -> bool:
+        """Whether a name is, or looks like, that of somebody who is in a room by a pass."""
+        names = self._guest_names.get(room)
+        return names is not None and not names.isdisjoint(readings(name))
+
+    def _learn_guests(self, room: str, policy: Policy) -> None:
+        if policy.guests:
+            self._guest_names[room] = frozenset().union(*(readings(guest.name) for guest in policy.guests.values()))
+        else:
+            self._guest_names.pop(room, None)
 
     def changed(self, room: str, seq: int, payload: Payload) -> None:
         """Learn what the event `seq` of a room says; it follows on what is known."""
@@ -125,7 +142,7 @@ class Policies:
 
     def judged(self, actor: Actor, right: Right, room: str) -> tuple[Policy, Rule]:
         """Judge a right in a room: the policy, and the rule for a draft that is stored at once. Raises Refusal."""
-        rule = self._rules[right][actor.kind] if actor.account is None else self._rule(self.who(actor), right)
+        rule = self._rule_of(actor, right)
         # As in `of`.
         policy = self._rooms.get(room, self._expected.get(room, NO_ROOM) if room[0] == PRIVATE else NO_POLICY)
         if actor.rooms is not None and room not in actor.rooms:
@@ -139,14 +156,18 @@ class Policies:
 
     def rule(self, actor: Actor, right: Right) -> Rule:
         """What judges a right of an actor by the policy of any room that its credential is for."""
-        rule = self._rules[right][actor.kind] if actor.account is None else self._rule(self.who(actor), right)
-        return partial(self._judge, rule, actor, right)
+        return partial(self._judge, self._rule_of(actor, right), actor, right)
 
     def lasting_rule(self, actor: Actor, right: Right) -> Rule:
         """The same for what goes on for long: it judges a guest by the access that the server has then."""
-        if actor.account is None:
+        if actor.account is None and actor.guest_pass is None:
             return partial(self._judge_guest, actor, right)
         return self.rule(actor, right)
+
+    def _rule_of(self, actor: Actor, right: Right) -> Rule:
+        if actor.account is None and actor.guest_pass is None:
+            return self._rules[right][actor.kind]
+        return self._rule(self.who(actor), right)
 
     def _judge_guest(self, actor: Actor, right: Right, policy: Policy) -> Refusal | None:
         return self._judge(self._rules[right][actor.kind], actor, right, policy)
@@ -174,6 +195,8 @@ class Policies:
             if is_exempt(self.who(actor), policy):
                 return None
             found = [policy.restrictions.get(id_) for id_ in (account.id, account.owner) if id_ is not None]
+        elif actor.guest_pass is not None:
+            found = [policy.restrictions.get(actor.guest_pass.id)]
         elif actor.credential in ("cookie", "address") and self._marks is not None:
             means, salt = self._marks.means, policy.salt
             found = [
@@ -232,7 +255,7 @@ class Policies:
         """What an actor is to the table of rights."""
         account = actor.account
         if account is None:
-            return Who(actor.kind)
+            return Who(actor.kind, guest=None if actor.guest_pass is None else actor.guest_pass.id)
         lacks_factor = not account.factors and self.second_factor != "nobody" and self.demands_factor(account)
         return Who(account.kind, account.id, account.role, actor.scopes, lacks_factor)
 
@@ -268,3 +291,8 @@ async def learn_newest(store: Store, policies: Policies, room: str) -> int:
     if policy_seq > policies.of(room).seq:
         policies.learn(room, (await store.log(room)).policy)
     return head
+
+
+def _inside(policy: Policy) -> set[str]:
+    """The ids of the accounts and passes that are in a room."""
+    return {*policy.members, *policy.guests}

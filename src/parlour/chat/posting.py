@@ -20,6 +20,7 @@ from parlour.chat.slow_mode import post_slowly
 from parlour.chat.transactions import Transaction
 from parlour.core.actor import Actor
 from parlour.core.addresses import SITE, AddressBuckets, site_of
+from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.core.limits import Buckets, Limits
@@ -120,7 +121,7 @@ class Posting:
     def author(self, actor: Actor, room: str, name: str | None) -> Author:
         """Whom a message would be by, without sending one. Raises Refusal as a message under this name would."""
         self._policies.require(actor, "post", room)
-        return self._guests.author(actor, name)
+        return self._author(actor, room, name)
 
     def typing(self, actor: Actor, room: str, name: str | None) -> Author | None:
         """Who is typing, to be shown in a room; None when it has been shown often enough. Raises Refusal."""
@@ -165,7 +166,7 @@ class Posting:
                 raise
             self._post_when_known(actor, room, text, done, key, name)
             return
-        author = self._guests.author(actor, name)
+        author = self._author(actor, room, name)
         text = check_text(text)
         named = None if self._mentions is None else self._mentions.resolve(author, room, text)
         payload = Message(text) if named is None else Message(text, named.names, named.everyone)
@@ -174,7 +175,8 @@ class Posting:
             self._marks.saw(author.id, actor)
         self._check_rules(actor, policy, text)
         policies = self._policies  # names of the fields would cost a tenth of a post
-        draft = Draft(room, author, payload, checked, None, policy.seq, judge, policies.server_seq)
+        server_at = policies.server_seq if actor.guest_pass is None else MAX_SEQ  # a pass is for whatever server
+        draft = Draft(room, author, payload, checked, None, policy.seq, judge, server_at)
         steps: Transaction[Appended] | None = None  # where it takes more than to append it
         if policy.slow_s or policies.least_slow_s:
             steps = self._slow_steps(actor, policy, draft)
@@ -239,11 +241,22 @@ class Posting:
             return
         directs.post(actor, draft, new_rooms.count(draft, address, done, now, directs.first_seq(room)))
 
+    def _author(self, actor: Actor, room: str, name: str | None) -> Author:
+        """Who an actor is in a room. Raises Refusal("bad_name"), ("reserved_name") for that of a guest of the room."""
+        guest = actor.guest_pass
+        if guest is not None:
+            there = self._policies.of(room).guests.get(guest.id)
+            if there is not None and there.name != guest.name:  # renamed since a WebSocket was opened
+                actor = actor._replace(guest_pass=guest._replace(name=there.name))
+        elif name is not None and actor.account is None and self._policies.is_name_of_guest(room, name):
+            raise Refusal("reserved_name", "This is the name of a guest who is here, or looks like one.", field="name")
+        return self._guests.author(actor, name)
+
     def _post_when_known(
         self, actor: Actor, room: str, text: str, done: OnAnswer, key: str | None, name: str | None
     ) -> None:
         """Post once the newest policy of the room is known. It counts now: else whoever is refused would cost much."""
-        author, address = self._guests.author(actor, name), actor.address
+        author, address = self._author(actor, room, name), actor.address
         if self._rates is not None and address is not None:
             self._rates.take(author, address, room, self._clock.monotonic())
         post = partial(self.post, actor, room, text, done, key, name, is_newest=True)

@@ -36,6 +36,8 @@ class Redactions:
         """Whether an actor is the author of something, beyond doubt."""
         if actor.account is not None:
             return author.id == actor.account.id
+        if actor.guest_pass is not None:
+            return author.id == actor.guest_pass.id
         if actor.credential not in IDENTIFYING or author.kind != "guest":
             return False
         if author.id == self._guests.author(actor, None).id:

@@ -17,6 +17,7 @@ from parlour.cli.streams import complain, write_line
 from parlour.client.account import is_on_this_machine
 from parlour.core.accounts import ROLE_MEANINGS, ROLES, KeptMessages
 from parlour.core.errors import Refusal
+from parlour.core.guest_links import MAX_MINUTES, MAX_PEOPLE, MIN_MINUTES
 from parlour.core.server_settings import SERVER_SETTINGS, check_setting
 from parlour.core.text import visible
 
@@ -78,6 +79,25 @@ def invitations(directory: Path, id_: str | None) -> int:
             for each in found["invitations"]
         ),
     )
+
+
+@admin.command("guest-link", epilog=_EXIT_CODES)
+@click.argument("room")
+@click.option(
+    "--people", type=click.IntRange(1, MAX_PEOPLE), default=50, show_default=True, help="For how many people."
+)
+@click.option(
+    "--minutes",
+    type=click.IntRange(MIN_MINUTES, MAX_MINUTES),
+    default=120,
+    show_default=True,
+    help="How long it works, and its guests stay.",
+)
+@data_option()
+def guest_link(room: str, people: int, minutes: int, directory: Path) -> int:
+    """Print a link by which guests come into ROOM without an account, and its QR code for a phone to read."""
+    body = {"people": people, "minutes": minutes}
+    return _link(directory, f"/api/v1/rooms/{quote(room, safe='')}/guest-links", body, with_qr=True)
 
 
 @admin.command("people", epilog=_EXIT_CODES)
@@ -233,9 +253,13 @@ def _change(directory: Path, name: str, body: object, done: str) -> int:
     return _run(directory, "PATCH", f"/api/v1/accounts/{quote(name, safe='')}", body, lambda _: done)
 
 
-def _link(directory: Path, path: str, body: object) -> int:
+def _link(directory: Path, path: str, body: object, *, with_qr: bool = False) -> int:
     """Have the server make a link and print it; who else can open it is said on standard error."""
     url = _ask(directory, "POST", path, body)["url"]
+    if with_qr:
+        from parlour.ui.qr import qr_text  # here: its library is for those who use it
+
+        write_line(qr_text(url))
     write_line(url)
     host = urlsplit(url).hostname or ""
     if _is_no_address(host):

@@ -7,10 +7,12 @@ from typing import Literal, NamedTuple
 
 from parlour.core.accounts import Account, Scope
 from parlour.core.event import AuthorKind
+from parlour.core.guest_links import GuestPass
 
-Credential = Literal["cookie", "address", "program", "operator", "session", "token", "password", "ticket"]
+Credential = Literal["cookie", "address", "program", "operator", "session", "token", "password", "ticket", "pass"]
 """With what somebody asks: the cookie of a guest, nothing but an address, as the program that embeds the server,
-through the operator's socket; or, signed in, with a session, an API token, a password, or a ticket made by these."""
+through the operator's socket; or, signed in, with a session, an API token, a password, or a ticket made by these; or
+with the pass of a guest who came by a link."""
 
 
 class Actor(NamedTuple):
@@ -33,6 +35,8 @@ class Actor(NamedTuple):
     rooms: frozenset[str] | None = None
     authenticated_ms: int = 0
     """Of a session: when the password was given last, in milliseconds since 1970."""
+    guest_pass: GuestPass | None = None
+    """Of a guest who came by a link; its id is that of the author of what they say."""
 
 
 @lru_cache(maxsize=4096)

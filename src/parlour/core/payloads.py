@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from msgspec import Struct
 
 from parlour.core.accounts import Account, KeptMessages
+from parlour.core.guest_links import PassState
 from parlour.core.sign_outs import SignOut
 
 SERVER_LOG = ".server"
@@ -130,6 +131,22 @@ class Restricted(Payload, frozen=True, gc=False):
     salt: str | None = None
 
 
+class GuestChanged(Payload, frozen=True, gc=False):
+    """A guest with a pass (core/guest_links.py) is in the room from here on, is gone, or has another name.
+
+    `guest` is the id of the pass, `name` how the guest is called from here on, `was` what they were called before.
+    `ended`: the link `link` has ended, and with it all `count` guests are gone who came by it.
+    """
+
+    type: ClassVar[str] = "guest"
+    what: Literal["joined", "left", "removed", "renamed", "ended"]
+    guest: str | None = None
+    name: str | None = None
+    was: str | None = None
+    link: str | None = None
+    count: int | None = None
+
+
 class AccountChanged(Payload, frozen=True, gc=False):
     """An account is as `account` says from here on; in the log of the server (`SERVER_LOG`).
 
@@ -201,6 +218,32 @@ class BlockChanged(Payload, frozen=True, gc=False):
     what: Literal["made", "ended"]
     account: str
     blocked: str
+
+
+class GuestLinkChanged(Payload, frozen=True, gc=False):
+    """A link by which guests come into rooms was made, changed or ended; `into` are the names of the rooms.
+
+    In the log of the server.
+    """
+
+    type: ClassVar[str] = "guest_link"
+    what: Literal["made", "changed", "ended"]
+    link: str
+    into: tuple[str, ...] = ()
+
+
+class PassChanged(Payload, frozen=True, gc=False):
+    """The pass of a guest was made, or is another one from here on: `state` and `name` are those from then on.
+
+    In the log of the server. A pass whose link has ended has ended with it; `left` is the end of this one.
+    """
+
+    type: ClassVar[str] = "pass"
+    what: Literal["made", "let_in", "renamed", "removed", "left"]
+    guest: str
+    link: str
+    name: str
+    state: PassState
 
 
 class ServerChanged(Payload, frozen=True, gc=False):
@@ -278,12 +321,15 @@ _PAYLOADS = (
     Settings,
     MemberChanged,
     Restricted,
+    GuestChanged,
     AccountChanged,
     SignInChanged,
     FactorChanged,
     InvitationChanged,
     EmailChanged,
     BlockChanged,
+    GuestLinkChanged,
+    PassChanged,
     ServerChanged,
     AccountDeleted,
     ReadMoved,
@@ -296,7 +342,7 @@ _PAYLOADS = (
 PAYLOADS: dict[str, type[Payload]] = {payload.type: payload for payload in _PAYLOADS}
 """Type of event to its class."""
 
-POLICY_PAYLOADS: frozenset[type[Payload]] = frozenset({Settings, MemberChanged, Restricted})
+POLICY_PAYLOADS: frozenset[type[Payload]] = frozenset({Settings, MemberChanged, GuestChanged, Restricted})
 """Those of events that change what a room is (`core.policy`)."""
 
-POLICY_TYPES = frozenset({Settings.type, MemberChanged.type, Restricted.type})
+POLICY_TYPES = frozenset(payload.type for payload in POLICY_PAYLOADS)

@@ -85,6 +85,9 @@ LEAST_ROOM_ROLES: Mapping[Right, RoomRole] = {"restrict": "moderator", "moderate
 INSTEAD: Mapping[Right, Role] = {"restrict": "moderator", "moderate": "admin", "govern": "admin"}
 """The role on the server that does instead, in every room. In private rooms no role below `admin` does."""
 
+BY_PASS: frozenset[Right] = frozenset({"read", "post"})
+"""What a guest's pass gives, in the rooms that it opens; in others it takes away even that."""
+
 SCOPES_FOR: Mapping[Right, Scope] = {
     "read": "read",
     "post": "post",
@@ -105,6 +108,7 @@ _FOR_MEMBERS = "This server is for members only: sign in."
 _CLOSED = "This room is closed to guests."
 _NO_ROOM = "There is no such room, or it is not open to you."
 _NOT_THERE = ("not_found", _NO_ROOM)
+_OTHER_ROOM = "Your guest link does not open this room, or not any more."
 _ARCHIVED = "This room is archived: it can be read, and nothing is added to it."
 _NO_NEW_ROOMS = "Only those who run this server make rooms here."
 _FACTORS_ARE_OWN = "A token changes no second factor: sign in for that."
@@ -135,7 +139,7 @@ def may(kind: AuthorKind, right: Right, server: Access, room: Access = "open") -
 class Who(NamedTuple):
     """What an actor is to the table: `account` is an id, `role` that on the server; both None without an account.
 
-    A token has `scopes`, and may be for the rooms `rooms` alone; None allows everything that the account may do.
+    A token has `scopes`; None allows everything that the account may do. `guest` is the id of a guest's pass.
     """
 
     kind: AuthorKind
@@ -144,6 +148,7 @@ class Who(NamedTuple):
     scopes: frozenset[Scope] | None = None
     lacks_factor: bool = False
     """Whether the server demands a second factor of the account, which has none."""
+    guest: str | None = None
 
     def has_role(self, least: Role) -> bool:
         """Whether this is somebody with that role on the server or a greater one, or the operator."""
@@ -160,6 +165,8 @@ def refused_everywhere(who: Who, right: Right, server: Access) -> Refusal | None
     Refusal("login_required") for guests, ("forbidden") for those who are signed in; ("second_factor_required") for
     those who have none where the server demands one: until they have, they may set it up and nothing else.
     """
+    if who.guest is not None and right in BY_PASS:
+        return None
     allowed = RIGHTS[right][who.kind]
     if who.scopes is not None and right == "factor":
         return Refusal("forbidden", _FACTORS_ARE_OWN)
@@ -185,6 +192,12 @@ def rule(who: Who, right: Right, server: Access) -> Rule:
     refused = refused_everywhere(who, right, server)
     if refused is not None:
         return _always(refused.code, refused.detail)
+    if who.guest is not None:
+        return _rule_of_pass(who, who.guest, right)
+    return _rule_in_rooms(who, right)
+
+
+def _rule_in_rooms(who: Who, right: Right) -> Rule:
     allowed = RIGHTS[right][who.kind]
     code = "login_required" if who.kind == "guest" else "forbidden"
     room_role, detail = LEAST_ROOM_ROLES.get(right), _DETAILS[right]
@@ -250,10 +263,24 @@ def is_exempt(who: Who, policy: Policy) -> bool:
 
 def first_seq(who: Who, policy: Policy) -> int:
     """The first event of a room that an actor who may read it is shown: 1, or where its history begins for them."""
-    if policy.history == "all" or who.account is None:
+    if policy.history == "all" or (who.account is None and who.guest is None):
         return 1
-    member = policy.members.get(who.account)
+    member = policy.members.get(who.account or "") or policy.guests.get(who.guest or "")
     return policy.seq + 1 if member is None else member.since
+
+
+def _rule_of_pass(who: Who, guest: str, right: Right) -> Rule:
+    """A pass opens the rooms that say so, whoever else may use them, and no other ones."""
+
+    def judge(policy: Policy) -> Refusal | None:
+        if guest not in policy.guests:
+            is_seen = policy.access in ("open", "members")
+            return Refusal("forbidden", _OTHER_ROOM) if is_seen else Refusal("not_found", _NO_ROOM)
+        if right == "post" and (policy.is_archived or policy.is_read_only):
+            return _writes(who, policy)
+        return None
+
+    return judge
 
 
 def _writes(who: Who, policy: Policy) -> Refusal | None:

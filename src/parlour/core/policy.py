@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from parlour.core.payloads import (
     Access,
+    GuestChanged,
     History,
     LinkRule,
     MemberChanged,
@@ -47,12 +48,24 @@ class Restriction(NamedTuple):
     since_ms: int | None = None
 
 
+class RoomGuest(NamedTuple):
+    """A guest with a pass who is in a room: how they are called, the id of the link by which they came, and since when.
+
+    `since` is the seq of the event with which they came.
+    """
+
+    name: str
+    link: str
+    since: int
+
+
 class Policy(NamedTuple):
     """What the newest policy event of a room, which has the seq `seq`, and those before it say.
 
     `seq` is 0 where there are none.
-    `members` are account ids. With the history `joined` a member reads what has come since they did. `restrictions`
-    are those of authors, by their ids, also those whose time is over; `salt` is what digests of guests begin with.
+    `members` are account ids, `guests` the ids of passes. With the history `joined` somebody who is in the room reads
+    what has come since they are. `restrictions` are those of authors, by their ids, also those whose time is over;
+    `salt` is what digests of guests begin with.
     """
 
     seq: int
@@ -68,6 +81,7 @@ class Policy(NamedTuple):
     slow_s: int = 0
     links: LinkRule = "all"
     words: tuple[str, ...] = ()
+    guests: Mapping[str, RoomGuest] = MappingProxyType({})
 
     def after(self, seq: int, payload: Payload) -> Policy:
         """The policy from the event `seq` on. An event of a type that changes no policy leaves it as it is."""
@@ -95,6 +109,8 @@ class Policy(NamedTuple):
         if isinstance(payload, Restricted):
             salt = self.salt if payload.salt is None else payload.salt
             return self._replace(seq=seq, salt=salt, restrictions=_restrictions(self.restrictions, payload))
+        if isinstance(payload, GuestChanged):
+            return self._replace(seq=seq, guests=_guests_after(self.guests, seq, payload))
         return self
 
     def role_of(self, account: str | None) -> RoomRole | None:
@@ -121,6 +137,20 @@ def _restrictions(before: Mapping[str, Restriction], payload: Restricted) -> Map
     return now
 
 
+def _guests_after(guests: Mapping[str, RoomGuest], seq: int, change: GuestChanged) -> Mapping[str, RoomGuest]:
+    """Who is in a room by a pass from the event `seq` on."""
+    if change.what == "ended":
+        return {id_: guest for id_, guest in guests.items() if guest.link != change.link}
+    after = dict(guests)
+    before = after.pop(change.guest or "", None)
+    if change.guest is not None and change.name is not None:
+        if change.what == "joined":
+            after[change.guest] = RoomGuest(change.name, change.link or "", seq)
+        elif change.what == "renamed" and before is not None:
+            after[change.guest] = before._replace(name=change.name)
+    return after
+
+
 class ServerAccess(NamedTuple):
     """Who may take part in the server, as its newest event that set this says; `seq` is 0 if nobody ever has."""
 
@@ -137,6 +167,6 @@ class ServerAccess(NamedTuple):
 NO_POLICY = Policy(0, "open")
 """That of a room in which nobody has changed anything."""
 
-NO_ROOM = Policy(0, "private", members={})
-"""That of an address with a `~` where there is no room. Its members are a dict, as those of a room:
-to look for somebody takes as long."""
+NO_ROOM = Policy(0, "private", members={}, guests={})
+"""That of an address with a `~` where there is no room. Its members and guests are dicts, as those of a
+room: to look for somebody takes as long."""

@@ -12,6 +12,9 @@ TOKEN_PREFIX = "parlour_"  # noqa: S105 (no secret)
 SESSION_COOKIE = "parlour_session"
 """The end of the name of the cookie that a session is in."""
 
+PASS_COOKIE = "parlour_pass"  # noqa: S105 (no secret)
+"""The same of the cookie that the pass of a guest is in."""
+
 SECRET_PATHS = ("/join/", "/reset/", "/account/email/")
 """After which a secret stands in an address."""
 
@@ -31,8 +34,13 @@ def api_token(secret: str) -> str:
 
 def is_api_token(text: str) -> bool:
     """Whether a text has the form of a token, its checksum included; says nothing of whether there is one."""
-    match = _TOKEN.fullmatch(text)
-    return match is not None and _tail(match[1]) == match[2]
+    return secret_in(text) is not None
+
+
+def secret_in(token: str) -> str | None:
+    """The 43 characters that a token was made of; None for what has not the form of one."""
+    match = _TOKEN.fullmatch(token)
+    return match[1] if match is not None and _tail(match[1]) == match[2] else None
 
 
 def _tail(secret: str) -> str:

@@ -141,6 +141,8 @@ class Door:
 
     async def rooms(self, actor: Actor, limit: int) -> list[RoomSummary]:
         """Rooms with the newest events that the actor may read, most recently active first, at most `limit`."""
+        if actor.guest_pass is not None:  # they may be none of the newest
+            return (await self.joined_rooms(actor))[:limit]
         public, private = await self.public_rooms(actor, limit), await self.private_rooms(actor)
         return (newest_first([*public, *private]) if private else public)[:limit]
 
@@ -153,11 +155,12 @@ class Door:
         return await self._joined(actor, PRIVATE)
 
     async def joined_rooms(self, actor: Actor) -> list[RoomSummary]:
-        """The rooms that the actor is a member of, most recently active first."""
+        """The rooms that the actor is a member of, or has a pass for, most recently active first."""
         return newest_first(await self._joined(actor, ""))
 
     async def _joined(self, actor: Actor, beginning: str) -> list[RoomSummary]:
-        mine = () if actor.account is None else self._policies.rooms_of(actor.account.id)
+        inside = actor.account or actor.guest_pass
+        mine = () if inside is None else self._policies.rooms_of(inside.id)
         rooms = [room for room in mine if room.startswith(beginning)]
         return self._readable(actor, await self._hub.store.summaries(rooms)) if rooms else []
 

@@ -31,9 +31,13 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     archived: bool | None = None
     read_only: bool | None = None
     history: History | None = None
-    what: Literal[MemberChange, "muted", "banned", "lifted", "known"] | None = None
+    what: Literal[MemberChange, "renamed", "ended", "muted", "banned", "lifted", "known"] | None = None
     account: str | None = None
+    guest: str | None = None
     name: str | None = None
+    was: str | None = None
+    link: str | None = None
+    count: int | None = None
     role: RoomRole | None = None
     messages: KeptMessages | None = None
     slow_s: int | None = None

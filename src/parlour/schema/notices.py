@@ -71,6 +71,8 @@ def notice(event: Any) -> str | None:
         return f"{event.what} {event.name}"
     if event.type == "restriction":
         return _restriction(event)
+    if event.type == "guest":
+        return _of_guest(event)
     if event.type == "redaction":
         return "deleted a message"
     return None
@@ -91,6 +93,14 @@ def _restriction(event: Any) -> str | None:
     unit, size = next(each for each in _UNITS if minutes % each[1] == 0)
     count = minutes // size
     return f"{event.what} {event.name} for {count} {unit}{'' if count == 1 else 's'}"
+
+
+def _of_guest(event: Any) -> str | None:
+    if event.what == "ended":
+        return f"ended a guest link: {event.count} {'guest is' if event.count == 1 else 'guests are'} gone"
+    if event.what == "renamed":
+        return f"renamed {event.was} to {event.name}"
+    return f"removed {event.name}" if event.what == "removed" else {"joined": "came in", "left": "left"}.get(event.what)
 
 
 def _list(said: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from parlour.core.accounts import (
 )
 from parlour.schema.emails import Email
 from parlour.schema.fields import AccountName, DisplayName, Hue, Language, RoomName, Status, Time, TimeZone
+from parlour.schema.passes import PassInfo
 
 NewPassword = Annotated[
     str,
@@ -123,7 +124,7 @@ class SignInInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Me(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who asks. A guest has no `account`; `scopes` are those of the token that asks.
+    """Who asks. A guest has no `account`, but a `guest` who came by a link; `scopes` are those of the token that asks.
 
     `sign_in` is the session or token that asks; a password is none.
     """
@@ -132,6 +133,7 @@ class Me(msgspec.Struct, frozen=True, omit_defaults=True):
     account: AccountInfo | None = None
     scopes: Sequence[Scope] | None = None
     sign_in: SignInInfo | None = None
+    guest: PassInfo | None = None
 
 
 class SignInList(msgspec.Struct, frozen=True):

@@ -142,7 +142,12 @@ class LiveSession(Reader):
         self.close_with_bye(reconnect_after_ms, "the server is restarting")
 
     def access_changed(self) -> Callable[[], None] | None:
-        """The server may be for members only now. The policy of an ordinary room refuses what no room allows."""
+        """The server may be for members only now. The policy of an ordinary room refuses what no room allows.
+
+        A pass opens its rooms on whatever server: it ends with an event of these.
+        """
+        if self.actor.guest_pass is not None:
+            return None
         refusal = self.rule(NO_POLICY)
         return None if refusal is None else partial(self._say_closed, self._leave_all(), refusal)
 

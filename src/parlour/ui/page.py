@@ -16,6 +16,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from parlour.core.accounts import Account
 from parlour.core.errors import Refusal
 from parlour.core.event import Author
+from parlour.core.guest_links import GuestPass
 from parlour.core.payloads import RoomRole
 from parlour.core.policy import NO_POLICY, Policy
 from parlour.core.text import MAX_TEXT_BYTES
@@ -145,6 +146,8 @@ class RoomPage:
     """Whether one could write here if the room took what is written."""
     account: Account | None = None
     """Who is signed in."""
+    guest_pass: GuestPass | None = None
+    """The guest who came by a link."""
     is_open: bool = True
     """Whether guests may read the room: then the command that reads it does not say who one is."""
     has_accounts: bool = False
@@ -169,6 +172,13 @@ class RoomPage:
         return (is_admin or self.role in ("moderator", "owner")) and not self.policy.is_archived
 
     @property
+    def display(self) -> str:
+        """The name of who looks, where it is not chosen for each message; empty for any other guest."""
+        if self.guest_pass is not None:
+            return self.guest_pass.name
+        return "" if self.account is None else self.account.display
+
+    @property
     def about(self) -> str:
         """What the script has to know of the room, as JSON; `static/about.js` goes on from there."""
         policy = self.policy
@@ -184,7 +194,8 @@ class RoomPage:
             "isAdmin": self.account is not None and self.account.has_role("admin"),
             "isWriter": self.is_writer,
             "whyNot": "" if self.is_writer else self.why_not,
-            "display": "" if self.account is None else self.account.display,
+            "display": self.display,
+            "isByPass": self.guest_pass is not None,
             "guestName": self.guest_name,
         }
         return encode(about).decode()
@@ -205,6 +216,7 @@ def render_room(page: RoomPage) -> Iterator[str]:
         prefix=page.prefix,
         path=f"{page.prefix}/{address}",
         address=f"{page.base_url}/{address}",
+        base_url=page.base_url,
         sections=_sections(rooms),
         timeline=timeline(page.events, page.zone),
         typed="",

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
-from parlour.core.secret import SECRET_PATHS, SESSION_COOKIE
+from parlour.core.secret import PASS_COOKIE, SECRET_PATHS, SESSION_COOKIE
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ _CODINGS = re.compile(rb"(?:%b[ \t]*+,[ \t]*+)++chunked" % _TOKEN)
 CACHED_BYTES = 1024
 """Longer heads are parsed each time. A cached one takes 2.3 KiB for a program, 5 for a browser, 10 KiB at most."""
 
-_SESSION = SESSION_COOKIE.encode()
+_SECRET_COOKIES = (SESSION_COOKIE.encode(), PASS_COOKIE.encode())
 _SECRET_PATHS = tuple(path.encode() for path in SECRET_PATHS)
 
 CACHED_HEADS = 2048
@@ -204,8 +204,11 @@ def head_parser(limits: Limits) -> Callable[[bytes], RequestHead]:
 
 
 def _has_secret(head: RequestHead) -> bool:
-    """Whether it has credentials, or leads to a link that gives somebody an account."""
-    if b"authorization" in head.values or _SESSION in head.values.get(b"cookie", b""):
+    """Whether it has credentials, or leads to a link that lets somebody in."""
+    if b"authorization" in head.values:
+        return True
+    cookie = head.values.get(b"cookie", b"")
+    if any(name in cookie for name in _SECRET_COOKIES):
         return True
     return b"ticket=" in head.target or any(path in head.target for path in _SECRET_PATHS)
 

@@ -1,4 +1,4 @@
-"""Ends sessions, tokens and invitations when their time is over, as if somebody had ended them.
+"""Ends sessions, tokens, invitations and guest links when their time is over, as if somebody had ended them.
 
 What is open by a session or token ends with it. Nobody can use an invitation that is over: it only takes up space.
 """
@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
+from parlour.chat.guest_link_steps import end_guest_links
 from parlour.chat.guests import SYSTEM
 from parlour.chat.identities import Identities
 from parlour.chat.ports import Clock, Store
 from parlour.chat.server_log import append_to_log, end_invitations
+from parlour.chat.tables.guest_links import GUEST_LINKS_UNTIL, GuestLink
 from parlour.chat.tables.invitations import END_INVITATIONS_UNTIL, INVITATION_UNTIL
 from parlour.chat.tables.sign_ins import END_EXPIRED, SIGN_INS_UNTIL, USE_SIGN_IN, SignIn
 from parlour.chat.transactions import Transaction
 from parlour.core.errors import Refusal
-from parlour.core.payloads import SignInChanged
+from parlour.core.payloads import GuestLinkChanged, Payload, SignInChanged
 from parlour.core.sign_outs import SignOut
 
 AT_ONCE = 100
@@ -33,12 +36,18 @@ _log = logging.getLogger("parlour.people")
 
 
 class Expiry:
-    """Waits for the next sign-in that expires. A session by which something is open is in use, and lasts."""
+    """Waits for the next sign-in or guest link that expires. A session by which something is open lasts."""
 
     def __init__(self, store: Store, identities: Identities, clock: Clock) -> None:
         self._store = store
         self._identities = identities
         self._clock = clock
+        self._is_sooner = asyncio.Event()
+
+    def changed(self, payload: Payload) -> None:
+        """Look again for the next end: a guest link may be made for five minutes."""
+        if isinstance(payload, GuestLinkChanged):
+            self._is_sooner.set()
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -48,7 +57,9 @@ class Expiry:
             except Refusal as refusal:
                 _log.warning("the end of sign-ins has to wait: %s", refusal)
                 seconds = AGAIN_S
-            await asyncio.sleep(seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_sooner.wait(), seconds)
+            self._is_sooner.clear()
 
     async def round(self) -> float:
         """End what has expired. Returns the seconds until something else may have. Raises Refusal."""
@@ -58,10 +69,12 @@ class Expiry:
         # What is open here another node cannot know: it lasts longer before that could take it for over.
         in_use = [row for row in rows if now_ms < row.expires_ms < self._identities.open_until(row, now_ms)]
         is_invitation_due = await self._store.query(INVITATION_UNTIL(now_ms))
-        if due or in_use or is_invitation_due:
+        links = await self._store.query(GUEST_LINKS_UNTIL(now_ms + int(LOOK_EVERY_S * 1000), 1))
+        if due or in_use or is_invitation_due or (links and links[0].expires_ms <= now_ms):
             await self._store.run(self._end([*due, *in_use], now_ms))
             return 0.0
-        return (rows[0].expires_ms - now_ms) / 1000 if rows else LOOK_EVERY_S
+        next_ms = [*(row.expires_ms for row in rows[:1]), *(link.expires_ms for link in links)]
+        return (min(next_ms) - now_ms) / 1000 if next_ms else LOOK_EVERY_S
 
     def _end(self, due: Sequence[SignIn], now_ms: int) -> Transaction[None]:
         for row in due:
@@ -72,3 +85,5 @@ class Expiry:
                 why: SignOut = "idle" if self._identities.is_idle(row) else "over"
                 yield append_to_log(SYSTEM, SignInChanged("ended", row.account, row.id, row.label, why))
         yield from end_invitations(SYSTEM, END_INVITATIONS_UNTIL(now_ms, AT_ONCE))
+        over: list[GuestLink] = yield GUEST_LINKS_UNTIL(now_ms, AT_ONCE)
+        yield from end_guest_links(SYSTEM, over)

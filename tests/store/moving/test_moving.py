@@ -70,6 +70,10 @@ async def test_everything_is_there_as_it_was(places: tuple[str, str], clock: Han
             assert actor.account is not None
             assert actor.account.name == "alice-b"
         tickets = Tickets(store, clock, CountedIds(9500), house.identities)
+        came = await house.known_passes.identify(secrets.guest, ADDRESS)
+        assert came is not None
+        assert came.guest_pass is not None
+        assert came.guest_pass.name == "Léna"
         assert (await tickets.redeem(secrets.ticket, ADDRESS)).credential == "ticket"
         assert [deletion.messages for deletion in await house.deletions.waiting()] == ["remove"]
         house.passwords.close()

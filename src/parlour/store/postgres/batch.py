@@ -16,14 +16,14 @@ from parlour.chat.transactions import Committed, Step, Transaction, drive_async
 from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Draft, Log, Stored
-from parlour.core.payloads import POLICY_PAYLOADS, SERVER_LOG, MemberChanged, Payload, Redacted, ServerChanged
-from parlour.core.policy import NO_POLICY, Policy, ServerAccess
+from parlour.core.payloads import POLICY_PAYLOADS, SERVER_LOG, Redacted, ServerChanged
+from parlour.core.policy import NO_POLICY, ServerAccess
 from parlour.schema.erasing import NAMES_IN, accounts_in, without_accounts
 from parlour.schema.event_json import tombstone
 from parlour.store.ahead import AheadOfClock
 from parlour.store.changes import Changes, Item, Outcome, failed_transaction
 from parlour.store.checksums import checksum, room_crc
-from parlour.store.policy_columns import columns_of, policy_of
+from parlour.store.policy_columns import policy_of
 from parlour.store.postgres import statements as sql
 from parlour.store.postgres.connect import GONE, ConnectionLost
 from parlour.store.postgres.dropping import drop_expired, drop_to
@@ -31,6 +31,7 @@ from parlour.store.postgres.identity import Kept
 from parlour.store.postgres.keys import StoredKeys, answer_of, key_of, stored_keys
 from parlour.store.postgres.numbering import number_drafts, outcome_of
 from parlour.store.postgres.pages import page
+from parlour.store.postgres.policies import set_policy
 from parlour.store.postgres.published import PublishedServerLog
 from parlour.store.postgres.ranges import Kind, ranges_of, read_ranges
 from parlour.store.postgres.tables import run_query
@@ -277,20 +278,10 @@ class EventLog:
         if last.payload.__class__ in POLICY_PAYLOADS:
             room = self._rooms[last.room]
             room.policy, room.policy_seq = room.policy.after(room.head, last.payload), room.head
-            await self._set_policy(room.number, room.policy, last.payload)
+            await set_policy(self._connection, room.number, room.policy, last.payload)
         elif last.payload.__class__ is ServerChanged:
             self._server = self._server.after(self._rooms[last.room].head, last.payload)
         return answers
-
-    async def _set_policy(self, room_no: int, policy: Policy, payload: Payload) -> None:
-        """Bring the tables to the policy that the newest event of a room, with this payload, has made."""
-        await self._connection.execute(sql.SET_POLICY, *columns_of(policy), room_no)
-        if isinstance(payload, MemberChanged):
-            member = policy.members.get(payload.account)
-            if member is None:
-                await self._connection.execute(sql.DROP_MEMBER, room_no, payload.account)
-            else:
-                await self._connection.execute(sql.SET_MEMBER, room_no, payload.account, *member)
 
     async def _run(self, transaction: Transaction[object], changes: Changes) -> object:
         """Drive a transaction; what it has changed before it fails is undone."""

@@ -86,8 +86,10 @@ VALUES (pg_current_xact_id()::text::bigint + $1, $2, $3, $4, $5) RETURNING posit
 
 _POLICY = """policy_seq, access, title, topic, archived, read_only, history, rules, CASE WHEN policy_seq > 0 THEN
   (SELECT json_agg(json_build_array(account, role, since))::text FROM members AS m
-    WHERE m.room_no = rooms.room_no) END"""
-"""The columns of a policy; the last has its members as JSON, null where there are none."""
+    WHERE m.room_no = rooms.room_no) END, CASE WHEN policy_seq > 0 THEN
+  (SELECT json_agg(json_build_array(guest, name, link, since))::text FROM room_guests AS g
+    WHERE g.room_no = rooms.room_no) END"""
+"""The columns of a policy; the last have its members and guests as JSON, null where there are none."""
 
 ENDS = "SELECT name, first_seq, head, at_ms, policy_seq FROM rooms WHERE name = ANY($1::text[])"
 """The ends of rooms, without who is a member: that may be long."""
@@ -106,6 +108,12 @@ INSERT INTO members (room_no, account, role, since) VALUES ($1, $2, $3, $4)
 ON CONFLICT (room_no, account) DO UPDATE SET role = excluded.role, since = excluded.since
 """
 DROP_MEMBER = "DELETE FROM members WHERE room_no = $1 AND account = $2"
+SET_GUEST = """
+INSERT INTO room_guests (room_no, guest, name, link, since) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (room_no, guest) DO UPDATE SET name = excluded.name, link = excluded.link, since = excluded.since
+"""
+DROP_GUEST = "DELETE FROM room_guests WHERE room_no = $1 AND guest = $2"
+DROP_GUESTS_OF = "DELETE FROM room_guests WHERE room_no = $1 AND link = $2"
 
 FIND_KEYS = """
 SELECT e.id, e.author, e.key, e.checksum, e.body, e.type, e.ref

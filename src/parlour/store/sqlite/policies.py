@@ -1,10 +1,10 @@
-"""Brings the tables `rooms` and `members` to the newest policy of a room."""
+"""Brings the tables `rooms`, `members` and `room_guests` to the newest policy of a room."""
 
 from __future__ import annotations
 
 import apsw
 
-from parlour.core.payloads import MemberChanged, Payload
+from parlour.core.payloads import GuestChanged, MemberChanged, Payload
 from parlour.core.policy import Policy
 from parlour.store.policy_columns import columns_of
 from parlour.store.sqlite import statements as sql
@@ -19,3 +19,10 @@ def set_policy(connection: apsw.Connection, room_no: int, policy: Policy, payloa
             connection.execute(sql.DROP_MEMBER, (room_no, payload.account))
         else:
             connection.execute(sql.SET_MEMBER, (room_no, payload.account, *member))
+    elif isinstance(payload, GuestChanged):
+        if payload.what == "ended":
+            connection.execute(sql.DROP_GUESTS_OF, (room_no, payload.link))
+        elif (guest := policy.guests.get(payload.guest or "")) is None:
+            connection.execute(sql.DROP_GUEST, (room_no, payload.guest))
+        else:
+            connection.execute(sql.SET_GUEST, (room_no, payload.guest, *guest))

@@ -10,8 +10,10 @@ SEQ_BITS = 36
 SEQ_MASK = (1 << SEQ_BITS) - 1
 
 _POLICY = """policy_seq, access, title, topic, archived, read_only, history, rules, CASE WHEN policy_seq > 0 THEN
-  (SELECT json_group_array(json_array(account, role, since)) FROM members WHERE members.room_no = rooms.room_no) END"""
-"""The columns of a policy; the last has its members as JSON, null where nobody has changed the room."""
+  (SELECT json_group_array(json_array(account, role, since)) FROM members WHERE members.room_no = rooms.room_no) END,
+  CASE WHEN policy_seq > 0 THEN (SELECT json_group_array(json_array(guest, name, link, since))
+    FROM room_guests WHERE room_guests.room_no = rooms.room_no) END"""
+"""The columns of a policy; the last have its members and guests as JSON, null where nobody has changed the room."""
 
 _NEWEST_ID = "(SELECT max(id) FROM events WHERE id BETWEEN (room_no << 36) AND ((room_no + 1) << 36) - 1)"
 
@@ -29,6 +31,9 @@ WHERE room_no = ?
 """
 SET_MEMBER = "INSERT OR REPLACE INTO members (room_no, account, role, since) VALUES (?, ?, ?, ?)"
 DROP_MEMBER = "DELETE FROM members WHERE room_no = ? AND account = ?"
+SET_GUEST = "INSERT OR REPLACE INTO room_guests (room_no, guest, name, link, since) VALUES (?, ?, ?, ?, ?)"
+DROP_GUEST = "DELETE FROM room_guests WHERE room_no = ? AND guest = ?"
+DROP_GUESTS_OF = "DELETE FROM room_guests WHERE room_no = ? AND link = ?"
 
 FIND_KEY = """
 SELECT id, checksum, body, type, ref FROM events

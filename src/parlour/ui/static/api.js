@@ -69,7 +69,7 @@ export async function authorAs(room, name) {
 /** Whether the account that this page was made for, if there is one, is still who asks; rejects without an answer. */
 export async function isStillSignedIn() {
   const { account } = document.body.dataset;
-  return account === undefined || (await get(`${prefix()}/api/v1/me`)).account?.id === account;
+  return account === undefined || whoIs(await get(`${prefix()}/api/v1/me`)) === account;
 }
 
 /** The page for signing in, which leads back to the room. */
@@ -136,4 +136,9 @@ async function get(address) {
   });
   if (!response.ok) throw new Error(`${address}: ${response.status}`);
   return response.json();
+}
+
+/** The id of who asks, as /api/v1/me says it: of an account, or of a guest who came by a link. */
+function whoIs({ account, guest }) {
+  return (account ?? guest)?.id;
 }

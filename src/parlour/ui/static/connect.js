@@ -9,11 +9,12 @@ const LABEL_CHARS = 60;
 /** Offer a token to whoever is signed in. */
 export function offerToken(room, title) {
   const sheet = document.getElementById("connect");
-  if (document.body.dataset.account === undefined) return;
+  const first = sheet.querySelector("h3"); // a guest who came by a link is shown no commands
+  if (document.body.dataset.account === undefined || first === null) return;
   const said = element("p", { class: "error", role: "alert" });
   const button = element("button", { class: "primary", type: "button" }, "Make a token for this room");
   const place = element("div", { class: "token" }, button, said);
-  sheet.querySelector("h3").before(place);
+  first.before(place);
   button.addEventListener("click", async () => {
     button.disabled = true;
     const made = await makeToken(room, [...`${title || room}: a program`].slice(0, LABEL_CHARS).join(""));

@@ -66,6 +66,11 @@ export function noticeOf(event) {
     return `${event.what} ${event.name}`;
   }
   if (event.type === "restriction") return restriction(event);
+  if (event.type === "guest") {
+    if (event.what === "ended") return `ended a guest link: ${event.count} ${event.count === 1 ? "guest is" : "guests are"} gone`;
+    if (event.what === "renamed") return `renamed ${event.was} to ${event.name}`;
+    return event.what === "removed" ? `removed ${event.name}` : { joined: "came in", left: "left" }[event.what] ?? null;
+  }
   if (event.type === "redaction") return "deleted a message";
   return null;
 }

@@ -51,10 +51,10 @@ export class Writing {
 }
 
 /** The form of room.html, for a room that takes messages only since the page came. */
-function composerForm(room, { title, display }) {
+function composerForm(room, { title, display, isByPass }) {
   const { account } = document.body.dataset;
   return element("form", { class: "composer", id: "composer" },
-    ...(account === undefined ? [] : [element("input", { type: "hidden", name: "name", value: display })]),
+    ...(account === undefined ? [] : [element("input", { type: "hidden", name: "name", value: isByPass ? "" : display })]),
     element("label", { class: "unseen", for: "message" }, `Message to ${title || room}`),
     element("textarea", {
       id: "message", name: "message", rows: "1", dir: "auto", autocomplete: "off", placeholder: `Message ${title || room}`, "aria-describedby": "hint",

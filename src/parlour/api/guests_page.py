@@ -1,0 +1,307 @@
+"""The page of a room's guests, for its moderators: links with QR codes, who is there, and the sheet for the wall."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, TypeAlias
+
+from msgspec import Struct
+
+from parlour.api.forms import Form, errors_of, form_fields, number_field, page, see_other, wants_html
+from parlour.api.guest_links import GuestLinksOfRooms
+from parlour.api.invitations import opens_here_alone
+from parlour.api.messages import room_path
+from parlour.api.operation import Operation
+from parlour.api.parameters import ROOM, TEXT
+from parlour.api.people import own_account, shown_time, zone_of
+from parlour.api.sign_ins import DISK
+from parlour.chat.guest_links import Terms, TermsChange
+from parlour.chat.tables.guest_links import GuestLink
+from parlour.chat.tables.passes import PassRow
+from parlour.core.errors import Refusal
+from parlour.core.guest_links import NEWCOMERS_MEANINGS, Newcomers, shown_code
+from parlour.http.request import Request
+from parlour.http.response import Response
+from parlour.ui.qr import qr_file, qr_svg, qr_text
+from parlour.ui.timeline import hue, initial
+
+FIELDS = ("do", "id", "name", "people", "minutes", "newcomers", "wait_minutes", "rooms")
+"""Of all forms of the page."""
+
+MINUTES = ((45, "45 minutes"), (90, "90 minutes"), (480, "8 hours"), (1440, "a day"), (10080, "a week"))
+"""How long a link lasts, to choose from."""
+
+
+class GuestsOptions(Struct, frozen=True, kw_only=True):
+    """Whose guests."""
+
+    room: Annotated[str, ROOM, "The room."]
+
+
+class SheetOptions(Struct, frozen=True, kw_only=True):
+    """One guest link into a room."""
+
+    room: Annotated[str, ROOM, "The room."]
+    id: Annotated[str, TEXT, "The id of the guest link."]
+
+
+class GuestsPage(GuestLinksOfRooms):
+    """The handlers of this page."""
+
+    @Operation(
+        "GET",
+        "/rooms/{room}/guests",
+        "The page of a room's guests",
+        right=None,
+        page_for="account",
+        parameters=GuestsOptions,
+        refusals=("not_found", "forbidden", "storage_unavailable"),
+        example="-u alice {url}/rooms/lobby/guests",
+    )
+    async def show(self, request: Request, options: GuestsOptions) -> Response:
+        """Who is there, and the links; who is not signed in is led to that."""
+        if request.actor.account is None:
+            return see_other(request, f"/login?next=/rooms{_way(options.room).replace('%', '%25')}/guests")
+        self.context.policies.require(request.actor, "account", None)
+        self.context.policies.require(request.actor, "moderate", options.room)
+        if not wants_html(request):
+            return Response(body=(await self._text(request, options.room)).encode())
+        return await self._page(request, options.room)
+
+    @Operation(
+        "POST",
+        "/rooms/{room}/guests",
+        "What the forms of that page do",
+        right="moderate",
+        parameters=GuestsOptions,
+        body=Form,
+        refusals=(
+            *("bad_form", "unsupported_media_type", "not_found", "forbidden", "bad_parameter", "read_only"),
+            *("bad_name", "reserved_name", "name_taken", "bad_room_name", *DISK),
+        ),
+        example="-u alice -d do=link -d people=30 -d minutes=90 {url}/rooms/lobby/guests",
+    )
+    async def submit(self, request: Request, options: GuestsOptions) -> Response:
+        """One of the forms; the page again, with what came of it."""
+        own_account(request)
+        self.context.policies.require(request.actor, "moderate", options.room)
+        form = form_fields(request, *FIELDS)
+        do = _FORMS.get(form["do"])
+        try:
+            if do is None:
+                raise Refusal("bad_form", "The page has no such form.", field="do")
+            said = await do(self, request, options.room, form)
+        except Refusal as refusal:
+            return await self._page(request, options.room, refusal=refusal, form=form)
+        if wants_html(request):
+            return see_other(request, f"/rooms{_way(options.room)}/guests")
+        return Response(body=f"{said}\n".encode())
+
+    @Operation(
+        "GET",
+        "/rooms/{room}/guests/{id}",
+        "A guest link for the wall: its QR code, large, and its address",
+        right=None,
+        page_for="account",
+        parameters=SheetOptions,
+        refusals=("not_found", "forbidden", "storage_unavailable"),
+        example="-u alice {url}/rooms/lobby/guests/l_53vdn63huduuored",
+    )
+    async def sheet(self, request: Request, options: SheetOptions) -> Response:
+        """The sheet, which is projected or printed; a terminal gets it in characters."""
+        if request.actor.account is None:
+            return see_other(request, f"/login?next=/rooms{_way(options.room).replace('%', '%25')}/guests")
+        self.context.policies.require(request.actor, "account", None)
+        link = await self.context.people.guest_links.one_into(request.actor, options.room, options.id)
+        url = self.address(request, link)
+        policy = self.context.policies.of(options.room)
+        until = shown_time(link.expires_ms, zone_of(request.actor))
+        if not wants_html(request):
+            return Response(body=f"{policy.title or options.room}\n\n{qr_text(url)}\n{url}\nuntil {until}\n".encode())
+        return page(
+            request,
+            "guest_sheet.html",
+            f"Guests of {policy.title or options.room}",
+            room=options.room,
+            policy=policy,
+            url=url,
+            host=url.partition("://")[2].rpartition("/join/")[0],
+            code=shown_code(link.code),
+            qr=qr_svg(url, "QR code of the address below"),
+            until=until,
+            back=f"{request.peer.prefix}/rooms{_way(options.room)}/guests",
+        )
+
+    @Operation(
+        "GET",
+        "/rooms/{room}/guests/{id}/qr.svg",
+        "The QR code of a guest link, as a picture",
+        right="moderate",
+        parameters=SheetOptions,
+        refusals=("not_found", "storage_unavailable"),
+        example="-u alice {url}/rooms/lobby/guests/l_53vdn63huduuored/qr.svg",
+    )
+    async def qr(self, request: Request, options: SheetOptions) -> Response:
+        """The picture."""
+        link = await self.context.people.guest_links.one_into(request.actor, options.room, options.id)
+        return Response(200, qr_file(self.address(request, link)), b"image/svg+xml")
+
+    async def _page(
+        self, request: Request, room: str, *, refusal: Refusal | None = None, form: Mapping[str, str] | None = None
+    ) -> Response:
+        context, actor, people = self.context, request.actor, self.context.people
+        links = await people.guest_links.into(actor, room)
+        rows = await self.guests(request, room)
+        zone = zone_of(actor)
+        policy = context.policies.of(room)
+        values = {"people": "50", "minutes": "90", "newcomers": "ask_after_removal", "wait_minutes": "60", "rooms": ""}
+        if form is not None and form["do"] == "link":
+            values |= {name: form[name] for name in values}
+        renamed = form["id"] if form is not None and form["do"] == "rename" else ""
+        return page(
+            request,
+            "guests.html",
+            f"Guests of {policy.title or room}",
+            refusal=refusal,
+            here="rooms",
+            is_admin=own_account(request).has_role("admin"),
+            room=room,
+            policy=policy,
+            path=f"{request.peer.prefix}/rooms{_way(room)}/guests",
+            back=room_path(request.peer.prefix, room).decode(),
+            can_read=context.policies.may(actor, "read", room),
+            is_public=policy.access == "open" and context.policies.server == "open",
+            links=[self._shown_link(request, room, link, rows_of) for link, rows_of in _grouped(links, rows)],
+            guests=[
+                {
+                    "id": row.id,
+                    "name": row.name,
+                    "state": row.state,
+                    "since": shown_time(row.made_ms, zone),
+                    "is_here": people.known_passes.is_here(row.id),
+                    "hue": hue(row.id),
+                    "initial": initial(row.name),
+                }
+                for _, row in rows
+            ],
+            newcomers=NEWCOMERS_MEANINGS,
+            minutes=MINUTES,
+            values=values,
+            renamed=renamed,
+            errors={} if refusal is None else errors_of(refusal, *(() if renamed else values)),
+            base_url=request.base_url,
+            opens_here_alone=opens_here_alone(request.base_url),
+        )
+
+    def _shown_link(self, request: Request, room: str, link: GuestLink, states: list[str]) -> dict[str, object]:
+        url = self.address(request, link)
+        others = [
+            each for each in link.rooms if each != room and self.context.policies.may(request.actor, "moderate", each)
+        ]
+        return {
+            "id": link.id,
+            "url": url,
+            "shown": url.partition("://")[2],
+            "qr": qr_svg(url),
+            "until": shown_time(link.expires_ms, zone_of(request.actor)),
+            "people": link.people,
+            "here": states.count("in"),
+            "waiting": states.count("waiting"),
+            "newcomers": NEWCOMERS_MEANINGS[link.newcomers],
+            "wait_minutes": link.wait_minutes if "removal" in link.newcomers else 0,
+            "others": others,
+        }
+
+    async def _text(self, request: Request, room: str) -> str:
+        """The page for a client in a terminal: the links, then who is there, one a line."""
+        links = await self.context.people.guest_links.into(request.actor, room)
+        zone = zone_of(request.actor)
+        lines = [
+            f"{self.address(request, link)}  {link.id}  for {link.people}, until {shown_time(link.expires_ms, zone)}"
+            for link in links
+        ]
+        is_here = self.context.people.known_passes.is_here
+        for _, row in await self.guests(request, room):
+            there = "here" if row.state == "in" and is_here(row.id) else row.state
+            lines.append(f"{row.id}  {row.name}  {there}  since {shown_time(row.made_ms, zone)}")
+        return "".join(f"{line}\n" for line in lines) or "No guest links lead into this room.\n"
+
+
+_Form: TypeAlias = Callable[[GuestsPage, Request, str, Mapping[str, str]], Awaitable[str]]
+
+
+async def _link(here: GuestsPage, request: Request, room: str, form: Mapping[str, str]) -> str:
+    defaults = Terms()
+    terms = Terms(
+        number_field(form, "people") if form["people"] else defaults.people,
+        number_field(form, "minutes") if form["minutes"] else defaults.minutes,
+        _newcomers(form) or defaults.newcomers,
+        number_field(form, "wait_minutes") if form["wait_minutes"] else defaults.wait_minutes,
+    )
+    more = [part.strip("/") for part in form["rooms"].replace(",", " ").split()]
+    link = await here.context.people.guest_links.make(request.actor, (room, *more), terms)
+    url = here.address(request, link)
+    return f"{qr_text(url)}\n{url}"
+
+
+async def _end(here: GuestsPage, request: Request, _: str, form: Mapping[str, str]) -> str:
+    await here.context.people.guest_links.end(request.actor, form["id"])
+    return "The link has ended, and its guests are gone."
+
+
+async def _longer(here: GuestsPage, request: Request, _: str, form: Mapping[str, str]) -> str:
+    change = TermsChange(minutes=number_field(form, "minutes"))
+    await here.context.people.guest_links.change(request.actor, form["id"], change)
+    return "The link lasts longer."
+
+
+async def _let_in(here: GuestsPage, request: Request, room: str, form: Mapping[str, str]) -> str:
+    guest = await here.context.people.passes.let_in(request.actor, room, form["id"])
+    return f"{guest.name} is in."
+
+
+async def _let_all_in(here: GuestsPage, request: Request, room: str, _: Mapping[str, str]) -> str:
+    waiting = [row for _, row in await here.guests(request, room) if row.state == "waiting"]
+    for row in waiting:
+        await here.context.people.passes.let_in(request.actor, room, row.id)
+    return f"{len(waiting)} are in."
+
+
+async def _remove(here: GuestsPage, request: Request, room: str, form: Mapping[str, str]) -> str:
+    guest = await here.context.people.passes.remove(request.actor, room, form["id"])
+    return f"{guest.name} is out."
+
+
+async def _rename(here: GuestsPage, request: Request, room: str, form: Mapping[str, str]) -> str:
+    guest = await here.context.people.passes.rename(request.actor, room, form["id"], form["name"])
+    return f"They are called {guest.name} now."
+
+
+_FORMS: Mapping[str, _Form] = {
+    "link": _link,
+    "end": _end,
+    "longer": _longer,
+    "let_in": _let_in,
+    "let_all_in": _let_all_in,
+    "remove": _remove,
+    "rename": _rename,
+}
+
+
+def _newcomers(form: Mapping[str, str]) -> Newcomers | None:
+    """What a form says of newcomers; None where it says nothing. Raises Refusal("bad_form")."""
+    for each in NEWCOMERS_MEANINGS:
+        if form["newcomers"] == each:
+            return each
+    if form["newcomers"]:
+        raise Refusal("bad_form", f"newcomers is one of {', '.join(NEWCOMERS_MEANINGS)}.", field="newcomers")
+    return None
+
+
+def _grouped(links: list[GuestLink], rows: list[tuple[GuestLink, PassRow]]) -> list[tuple[GuestLink, list[str]]]:
+    """Each link with the states of its passes."""
+    return [(link, [row.state for of, row in rows if of.id == link.id]) for link in links]
+
+
+def _way(room: str) -> str:
+    return room_path("", room).decode()

@@ -1,0 +1,31 @@
+"""The steps that end guest links: their guests leave every room with one event, and their passes end with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from parlour.chat.server_log import append_to_log
+from parlour.chat.tables.guest_links import END_GUEST_LINK, GUEST_LINKS_BY, GuestLink
+from parlour.chat.tables.passes import END_PASSES_OF
+from parlour.chat.transactions import Append, FindLog, Transaction
+from parlour.core.event import Author, Draft, Log
+from parlour.core.payloads import GuestChanged, GuestLinkChanged
+
+
+def end_guest_links(by: Author, links: Iterable[GuestLink]) -> Transaction[None]:
+    """End links; nothing of the policies that were read of their rooms before is true any more."""
+    for link in links:
+        for room in link.rooms:
+            log: Log = yield FindLog(room)
+            count = sum(guest.link == link.id for guest in log.policy.guests.values())
+            if count:
+                yield Append(Draft(room, by, GuestChanged("ended", link=link.id, count=count)))
+        yield END_PASSES_OF(link.id)
+        yield END_GUEST_LINK(link.id)
+        yield append_to_log(by, GuestLinkChanged("ended", link.id))
+
+
+def end_guest_links_by(by: Author, maker: str, room: str | None = None) -> Transaction[None]:
+    """End those that an account has made, all of them or those into one room: it lets nobody in any more."""
+    links: list[GuestLink] = yield GUEST_LINKS_BY(maker)
+    yield from end_guest_links(by, [link for link in links if room is None or room in link.rooms])

@@ -1,0 +1,113 @@
+"""Whose a pass is: the passes that were used last, in memory, and forgotten when the server's log says what changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from parlour.chat.ports import Clock, Store
+from parlour.chat.tables.passes import FIND_PASS, FoundPass
+from parlour.core.actor import Actor
+from parlour.core.guest_links import GuestPass
+from parlour.core.payloads import GuestLinkChanged, PassChanged, Payload
+from parlour.core.secret import digest
+
+KEPT = 20_000
+"""Passes kept in memory; another one costs a read."""
+
+
+class _Known(NamedTuple):
+    guest: GuestPass | None  # None: there is no such pass
+    expires_ms: int
+    actor: Actor | None = None
+
+
+class KnownPasses:
+    """Finds passes. All methods are called on the event loop."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._known: dict[str, _Known] = {}  # by the digest of the secret
+        self._of_link: dict[str, set[str]] = {}  # keys of `_known`
+        self._changes = 0
+        self._here: Counter[str] = Counter()  # ids of passes to what they have open
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def actor(self, secret: str, address: str) -> Actor | None:
+        """Who asks with a pass that is in memory; None: `identify` has to be asked."""
+        key = digest(secret)
+        known = self._known.get(key)
+        if known is None or known.guest is None or known.expires_ms <= self._clock.now_ms():
+            return None
+        actor = known.actor
+        if actor is None or actor.address != address:
+            actor = Actor("guest", known.guest.id, "pass", address, guest_pass=known.guest)
+            self._known[key] = known._replace(actor=actor)
+        return actor
+
+    async def identify(self, secret: str, address: str) -> Actor | None:
+        """Who asks; None for what is no pass, or not any more. Raises Refusal("storage_unavailable")."""
+        key = digest(secret)
+        known = self._known.get(key)
+        if known is None or (known.guest is not None and known.expires_ms <= self._clock.now_ms()):
+            await self._find(key)
+        return self.actor(secret, address)
+
+    def opened(self, guest: str) -> Callable[[], None]:
+        """Count a stream or WebSocket of a guest; call what is returned once when it has ended."""
+        self._here[guest] += 1
+
+        def closed() -> None:
+            self._here[guest] -= 1
+            if not self._here[guest]:
+                del self._here[guest]
+
+        return closed
+
+    def is_here(self, guest: str) -> bool:
+        """Whether a guest has a stream or a WebSocket open on this node."""
+        return guest in self._here
+
+    def changed(self, payload: Payload) -> None:
+        """Forget what an event of the server's log says is another now."""
+        if isinstance(payload, GuestLinkChanged) and payload.what != "made":
+            self._forget(payload.link)
+        elif isinstance(payload, PassChanged) and payload.what != "made":
+            self._forget(payload.link, payload.guest)
+
+    async def _find(self, key: str) -> None:
+        """Read a pass, again if something has changed meanwhile."""
+        changes = -1
+        found: list[FoundPass] = []
+        while changes != self._changes:
+            changes = self._changes
+            found = await self._store.query(FIND_PASS(key))
+        while len(self._known) >= KEPT:
+            oldest = next(iter(self._known))
+            self._drop(oldest)
+        self._drop(key)
+        if not found:
+            self._known[key] = _Known(None, 0)
+            return
+        row = found[0]
+        self._known[key] = _Known(GuestPass(row.id, row.link, row.name, row.state), row.expires_ms)
+        self._of_link.setdefault(row.link, set()).add(key)
+
+    def _forget(self, link: str, guest: str | None = None) -> None:
+        self._changes += 1
+        for key in list(self._of_link.get(link, ())):
+            known = self._known[key].guest
+            if guest is None or (known is not None and known.id == guest):
+                self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        known = self._known.pop(key, None)
+        if known is not None and known.guest is not None:
+            keys = self._of_link[known.guest.link]
+            keys.remove(key)
+            if not keys:
+                del self._of_link[known.guest.link]

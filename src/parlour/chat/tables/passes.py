@@ -1,0 +1,57 @@
+"""The statements on the passes of guests who came by a link."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from parlour.chat.statements import Statement, no_row
+from parlour.core.guest_links import GuestPass, PassState
+
+
+class PassRow(NamedTuple):
+    """A pass as it is stored. `address` is a keyed hash; times in milliseconds since 1970, `removed_ms` 0 for none."""
+
+    id: str
+    link: str
+    name: str
+    state: PassState
+    address: str
+    made_ms: int
+    removed_ms: int
+
+    @property
+    def guest(self) -> GuestPass:
+        """The pass itself."""
+        return GuestPass(self.id, self.link, self.name, self.state)
+
+
+class FoundPass(NamedTuple):
+    """A pass that somebody asks with, and until when its link lasts."""
+
+    id: str
+    link: str
+    name: str
+    state: PassState
+    expires_ms: int
+
+
+_COLUMNS = "id, link, name, state, address, made_ms, removed_ms"
+
+ADD_PASS = Statement(no_row, f"INSERT INTO passes (hash, {_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)")
+FIND_PASS = Statement(
+    FoundPass,
+    "SELECT p.id, p.link, p.name, p.state, l.expires_ms FROM passes AS p JOIN guest_links AS l ON l.id = p.link"
+    " WHERE p.hash = ?1",
+)
+PASS_BY_ID = Statement(PassRow, f"SELECT {_COLUMNS} FROM passes WHERE id = ?1")
+PASSES_OF = Statement(PassRow, f"SELECT {_COLUMNS} FROM passes WHERE link = ?1 ORDER BY made_ms, id")
+COUNT_PASSES = Statement(int, "SELECT COUNT(*) FROM passes WHERE link = ?1 AND state <> 'removed'")
+WAITING_NAMES = Statement(str, "SELECT name FROM passes WHERE link = ?1 AND state = 'waiting' AND id <> ?2")
+NEWEST_REMOVAL = Statement(
+    int, "SELECT removed_ms FROM passes WHERE link = ?1 AND address = ?2 ORDER BY removed_ms DESC LIMIT 1"
+)
+"""When somebody from an address was removed last; 0 or no row if nobody was."""
+SET_PASS_STATE = Statement(no_row, "UPDATE passes SET state = ?2, removed_ms = ?3 WHERE id = ?1")
+SET_PASS_NAME = Statement(no_row, "UPDATE passes SET name = ?2 WHERE id = ?1")
+END_PASS = Statement(no_row, "DELETE FROM passes WHERE id = ?1")
+END_PASSES_OF = Statement(no_row, "DELETE FROM passes WHERE link = ?1")

@@ -1,0 +1,318 @@
+"""Guest links: a name and nothing else, one's own name, the host's list, and no way back for those who were removed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.people.server import Town, bearer
+from tests.support import raw
+from tests.support.server import ServerProcess
+from tests.support.talk import Client
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with ServerProcess(tmp_path_factory.mktemp("guests") / "data", "--access", "members") as running:
+        town = Town(running)
+        yield town
+        town.close()
+
+
+@pytest.fixture(scope="module")
+def host(town: Town) -> httpx.Client:
+    """Somebody who has an account, and asks for JSON."""
+    browser = town.join("teacher")
+    browser.headers["Accept"] = "application/json"
+    return browser
+
+
+@pytest.fixture
+def room(host: httpx.Client) -> str:
+    """A private room of theirs."""
+    return str(made(host.post("/api/v1/rooms", json={"title": "Class 7B", "access": "private"}))["room"])
+
+
+def made(answer: httpx.Response) -> Any:
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def link(host: httpx.Client, room: str, **terms: Any) -> dict[str, Any]:
+    found: dict[str, Any] = made(host.post(f"/api/v1/rooms/{room}/guest-links", json=terms))
+    return found
+
+
+def way_of(found: dict[str, Any]) -> str:
+    """The path of a link."""
+    return "/join/" + str(found["url"]).rpartition("/")[2]
+
+
+def come_in(town: Town, found: dict[str, Any], name: str) -> tuple[httpx.Client, httpx.Response]:
+    """A browser that has opened a link and given a name, and what it was answered."""
+    browser = town.browser()
+    return browser, browser.post(way_of(found), data={"name": name})
+
+
+def say(browser: httpx.Client, room: str, text: str, **more: str) -> httpx.Response:
+    return browser.post(
+        f"/api/v1/rooms/{room}/messages", json={"text": text, **more}, headers={"Accept": "application/json"}
+    )
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+def guests(host: httpx.Client, room: str) -> dict[str, str]:
+    """The names of guests with their states."""
+    rows = host.get(f"/api/v1/rooms/{room}/guests").json()["guests"]
+    return {row["name"]: row["state"] for row in rows}
+
+
+def id_of(host: httpx.Client, room: str, name: str) -> str:
+    rows = host.get(f"/api/v1/rooms/{room}/guests").json()["guests"]
+    return next(str(row["id"]) for row in rows if row["name"] == name)
+
+
+def test_who_opens_the_link_gives_a_name_and_is_in_the_room(town: Town, host: httpx.Client, room: str) -> None:
+    found = link(host, room)
+    browser = town.browser()
+    question = browser.get(way_of(found))
+    assert question.text.count("<input") == 1
+    assert "Class 7B" in question.text
+    answer = browser.post(way_of(found), data={"name": "Lena"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/{room}")
+    page = browser.get(f"/{room}")
+    assert page.status_code == 200
+    assert "you are here as" in page.text
+    first = made(say(browser, room, "Good morning"))
+    assert first["by"] == {"id": first["by"]["id"], "name": "Lena", "kind": "guest"}
+    browser.get(f"/{room}")
+    assert made(say(browser, room, "Here again"))["by"] == first["by"], "a reload changes nobody"
+    assert browser.get("/", headers={"Accept": "text/html"}).headers["Location"] == f"/{room}"
+    me = browser.get("/api/v1/me").json()
+    assert (me["kind"], me["guest"]["name"], me["guest"]["rooms"]) == ("guest", "Lena", [room])
+
+
+def test_curl_comes_in_too_and_stays_who_it_is(town: Town, host: httpx.Client, room: str) -> None:
+    found = link(host, room)
+    with town.server.client(headers={"User-Agent": "curl/8"}) as curl:
+        assert "--data-urlencode 'name=NAME'" in curl.get(way_of(found)).text
+        said = curl.post(way_of(found), data={"name": "Ken"})
+    token = re.search(r"Bearer (parlour_\S+)'", said.text)
+    assert token is not None
+    with town.server.client(headers=bearer(token[1])) as curl:
+        assert curl.post(f"/{room}", content="hello").text == f"{room}/4\n"
+        assert "Ken: hello" in curl.get(f"/{room}").text
+        with_name = curl.post(f"/{room}", params={"name": "Lena"}, content="hello")
+        assert with_name.status_code == 400
+
+
+def test_programs_come_in_by_json(town: Town, host: httpx.Client, room: str) -> None:
+    found = link(host, room)
+    with town.server.client() as program:
+        asked = made(program.post("/api/v1/guests", json={"link": found["code"].upper(), "name": "Mia"}))
+        assert asked["rooms"] == [room]
+        program.cookies.clear()
+        headers = bearer(asked["token"])
+        assert program.post(f"/{room}", content="hi", headers=headers).status_code == 201
+        assert program.delete("/api/v1/me/pass", headers=headers).status_code == 204
+        assert program.post(f"/{room}", content="hi", headers=headers).status_code == 401
+    assert guests(host, room) == {}
+
+
+def test_a_pass_opens_the_rooms_of_its_link_and_nothing_else(town: Town, host: httpx.Client, room: str) -> None:
+    other = made(host.post("/api/v1/rooms", json={"title": "Staff", "access": "private"}))["room"]
+    second = made(host.post("/api/v1/rooms", json={"room": f"handouts-{other[-6:]}"}))["room"]
+    guest, _ = come_in(town, link(host, room, rooms=[second]), "Lena")
+    guest.headers["Accept"] = "application/json"
+    listed = guest.get("/api/v1/rooms").json()["rooms"]
+    assert {each["room"] for each in listed} == {room, second}
+    assert say(guest, second, "hi").status_code == 201
+    assert code(say(guest, other, "hi")) == (404, "not_found")
+    assert code(say(guest, "lobby", "hi")) == (403, "forbidden")
+    assert code(guest.get("/lobby")) == (403, "forbidden")
+    assert guest.get(f"/api/v1/rooms/{room}/members").status_code == 401
+    assert guest.get(f"/api/v1/rooms/{room}/guests").status_code == 401
+    assert guest.patch(f"/api/v1/rooms/{room}", json={"title": "Mine"}).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["Lena", "lena", "L\u0435na", "1ena", "Teacher", "te\u0430cher", "admin", ""])
+def test_no_name_can_be_mistaken_for_that_of_a_member_or_another_guest(
+    town: Town, host: httpx.Client, room: str, name: str
+) -> None:
+    found = link(host, room)
+    come_in(town, found, "Lena")
+    _, answer = come_in(town, found, name)
+    assert answer.status_code in (400, 409), name
+    assert 'id="name-error"' in answer.text
+    assert guests(host, room) == {"Lena": "in"}
+
+
+def test_the_host_renames_a_guest_who_goes_on_with_the_new_name(town: Town, host: httpx.Client, room: str) -> None:
+    found = link(host, room)
+    guest, _ = come_in(town, found, "Boss")
+    come_in(town, found, "Lena")
+    path = f"/api/v1/rooms/{room}/guests/{id_of(host, room, 'Boss')}"
+    assert code(host.patch(path, json={"name": "Lena"})) == (409, "name_taken")
+    assert code(host.patch(path, json={"name": "Teacher"})) == (409, "name_taken")
+    assert host.patch(path, json={"name": "Ben"}).status_code == 200
+    assert made(say(guest, room, "hi"))["by"]["name"] == "Ben"
+    log = host.get(f"/{room}?format=text").text
+    assert "* teacher renamed Boss to Ben" in log
+
+
+def test_who_was_removed_is_out_and_does_not_come_back_by_reloading(town: Town, host: httpx.Client, room: str) -> None:
+    found = link(host, room)
+    guest, _ = come_in(town, found, "Lena")
+    cookie = f"Cookie: parlour_pass={guest.cookies['parlour_pass']}"
+    with Client.to(town.server.port) as stream:
+        stream.send(raw.head("GET", f"/{room}?follow=1&format=ndjson", cookie))
+        assert stream.head().status == 200
+        removed = id_of(host, room, "Lena")
+        assert host.get(f"/api/v1/rooms/{room}/guests").json()["guests"][0]["present"] is True
+        assert host.delete(f"/api/v1/rooms/{room}/guests/{removed}").status_code == 204
+        rest = stream.rest()
+    assert b'"removed"' not in rest.partition(b'"closed"')[2]
+    assert b'"closed"' in rest
+    assert code(say(guest, room, "still here")) == (404, "not_found")
+    guest.headers["Accept"] = "text/html"
+    assert guest.get(f"/{room}").status_code == 404
+    assert "The host has removed you" in guest.get(way_of(found)).text
+    assert guest.post(way_of(found), data={"name": "Lena"}).status_code == 403
+    assert guests(host, room) == {"Lena": "removed"}
+
+
+def test_after_a_removal_newcomers_of_that_address_wait_for_the_host(town: Town, host: httpx.Client, room: str) -> None:
+    found = link(host, room)
+    classmate, _ = come_in(town, found, "Ken")
+    come_in(town, found, "Lena")
+    host.delete(f"/api/v1/rooms/{room}/guests/{id_of(host, room, 'Lena')}")
+    private_window, answer = come_in(town, found, "Nobody in particular")
+    assert answer.headers["Location"] == way_of(found)
+    assert "has to let you in" in private_window.get(way_of(found)).text
+    assert private_window.get(f"/{room}").status_code == 404
+    assert say(classmate, room, "I was here before").status_code == 201, "who is in stays in"
+    waiting = id_of(host, room, "Nobody in particular")
+    assert host.patch(f"/api/v1/rooms/{room}/guests/{waiting}", json={"state": "in"}).status_code == 200
+    assert private_window.get(way_of(found)).headers["Location"] == f"/{room}"
+    assert say(private_window, room, "thanks").status_code == 201
+
+
+def test_a_link_says_what_becomes_of_newcomers(town: Town, host: httpx.Client, room: str) -> None:
+    for newcomers, before, after in (
+        ("open", "in", "in"),
+        ("ask", "waiting", "waiting"),
+        ("ask_after_removal", "in", "waiting"),
+        ("wait_after_removal", "in", ""),
+    ):
+        found = link(host, room, newcomers=newcomers)
+        come_in(town, found, "First")
+        assert guests(host, room)["First"] == before
+        host.delete(f"/api/v1/rooms/{room}/guests/{id_of(host, room, 'First')}")
+        _, answer = come_in(town, found, "Second")
+        assert guests(host, room).get("Second", "") == after
+        assert (answer.status_code == 429) is (after == "")
+        assert host.delete(f"/api/v1/guest-links/{found['id']}").status_code == 204
+    assert guests(host, room) == {}
+
+
+def test_the_end_of_a_link_is_the_end_of_its_guests(town: Town, host: httpx.Client, room: str) -> None:
+    found, other = link(host, room), link(host, room)
+    guest, _ = come_in(town, found, "Lena")
+    stays, _ = come_in(town, other, "Ken")
+    cookie = f"Cookie: parlour_pass={guest.cookies['parlour_pass']}"
+    with Client.to(town.server.port) as stream:
+        stream.send(raw.head("GET", f"/{room}?follow=1", cookie))
+        assert stream.head().status == 200
+        assert host.delete(f"/api/v1/guest-links/{found['id']}").status_code == 204
+        stream.rest()
+    guest.headers["Accept"] = "application/json"
+    assert say(guest, room, "hi").status_code == 401, "a guest like any other, on a server for members"
+    assert guest.get(way_of(found)).status_code == 410
+    assert say(stays, room, "hi").status_code == 201
+    assert "ended a guest link: 1 guest is gone" in host.get(f"/{room}?format=text").text
+
+
+def test_looking_at_a_link_uses_nothing_up(town: Town, host: httpx.Client, room: str) -> None:
+    found = link(host, room, people=1)
+    with town.server.client() as scanner:
+        for _ in range(3):
+            assert scanner.get(way_of(found)).status_code == 200
+            assert scanner.head(way_of(found)).status_code == 200
+    _, answer = come_in(town, found, "Lena")
+    assert answer.status_code == 303
+    late, answer = come_in(town, found, "Ken")
+    assert answer.status_code == 403
+    assert "for 1 people" in answer.text
+    host.patch(f"/api/v1/guest-links/{found['id']}", json={"people": 2})
+    assert late.post(way_of(found), data={"name": "Ken"}).status_code == 303
+
+
+def test_who_does_not_moderate_the_room_makes_no_link_and_sees_none(town: Town, host: httpx.Client, room: str) -> None:
+    found = link(host, room)
+    member = town.join("pupil")
+    member.headers["Accept"] = "application/json"
+    for answer in (
+        member.post(f"/api/v1/rooms/{room}/guest-links", json={}),
+        member.get(f"/api/v1/rooms/{room}/guest-links"),
+        member.get(f"/rooms/{room}/guests"),
+        member.get(f"/rooms/{room}/guests/{found['id']}"),
+        member.get(f"/rooms/{room}/guests/{found['id']}/qr.svg"),
+        member.delete(f"/api/v1/guest-links/{found['id']}"),
+    ):
+        assert code(answer) == (404, "not_found")
+    host.put(f"/api/v1/rooms/{room}/members/pupil", json={})
+    for answer in (
+        member.post(f"/api/v1/rooms/{room}/guest-links", json={}),
+        member.get(f"/rooms/{room}/guests/{found['id']}/qr.svg"),
+    ):
+        assert code(answer) == (403, "forbidden")
+    assert code(host.post(f"/api/v1/rooms/{room}/guest-links", json={"rooms": ["lobby"]})) == (403, "forbidden")
+
+
+def test_a_link_ends_with_the_right_of_who_made_it(town: Town, host: httpx.Client, room: str) -> None:
+    assistant = town.join(f"assistant-{room[-6:]}")
+    host.put(f"/api/v1/rooms/{room}/members/assistant-{room[-6:]}", json={"role": "moderator"})
+    guest, _ = come_in(town, link(assistant, room), "Lena")
+    assert say(guest, room, "hi").status_code == 201
+    host.put(f"/api/v1/rooms/{room}/members/assistant-{room[-6:]}", json={"role": "member"})
+    assert say(guest, room, "hi").status_code == 401
+    assert guests(host, room) == {}
+
+
+def test_the_sheet_shows_the_code_and_the_terminal_prints_it(town: Town, host: httpx.Client, room: str) -> None:
+    found = link(host, room)
+    host.headers["Accept"] = "text/html"
+    sheet = host.get(found["sheet"])
+    overview = host.get(f"/rooms/{room}/guests")
+    host.headers["Accept"] = "application/json"
+    assert 'class="qr"' in sheet.text
+    assert found["code"] in sheet.text
+    assert 'class="qr"' in overview.text
+    picture = host.get(found["qr"])
+    assert picture.headers["Content-Type"] == "image/svg+xml"
+    assert "<svg xmlns=" in picture.text
+    in_terminal = host.get(found["sheet"], headers={"Accept": "text/plain"})
+    assert in_terminal.text.count("█") > 100
+    assert found["url"] in in_terminal.text
+
+
+def test_terms_that_no_link_has_are_refused(host: httpx.Client, room: str) -> None:
+    for terms in (
+        {"people": 0},
+        {"people": 1001},
+        {"minutes": 4},
+        {"minutes": 129_601},
+        {"wait_minutes": 0},
+        {"newcomers": "nobody"},
+        {"rooms": [f"room-{number}" for number in range(11)]},
+        {"colour": "red"},
+    ):
+        assert host.post(f"/api/v1/rooms/{room}/guest-links", json=terms).status_code in (400, 403), terms
+    assert host.get(f"/api/v1/rooms/{room}/guest-links").json() == {"guest_links": []}
