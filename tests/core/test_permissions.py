@@ -41,7 +41,7 @@ def test_a_role_below_admin_runs_nothing(role: Role, right: Right) -> None:
 @pytest.mark.parametrize(("scopes", "right"), list(product([(), ("read",), ("post",), ("admin",)], get_args(Right))))
 def test_a_token_has_the_rights_of_its_scopes(scopes: tuple[Scope, ...], right: Right) -> None:
     refusal = rule(Who("member", "u", "owner", frozenset(scopes)), right, "open")(Policy(7, "open"))
-    needed = {"ticket": "read", "members": "read", "inbox": "read"}.get(right, right)
+    needed = {"ticket": "read", "members": "read", "inbox": "read", "people": "read"}.get(right, right)
     assert (refusal is None) is ("admin" in scopes or needed in scopes)
 
 

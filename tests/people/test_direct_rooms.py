@@ -167,6 +167,7 @@ def test_the_page_of_a_conversation_calls_it_by_its_people(two: Two) -> None:
     assert bob.post("/rooms/@alice", data={"do": "leave"}).status_code == 403
     rooms = bob.get("/rooms").text
     assert rooms.index(">Direct</h2>") < rooms.index('href="/@alice"') < rooms.index('id="others"')
+    assert rooms.count('href="/@alice"') == 1
     assert "~" not in page + about + rooms
     guest = two.town.browser()
     assert 'href="/login?next=/@alice"' in guest.get("/@alice").text
@@ -194,6 +195,18 @@ def test_who_is_blocked_is_told_one_thing_everywhere(two: Two) -> None:
     assert [each["room"] for each in two.api("alice", "GET", "/@carl").json()["events"]], "what was said stays"
     assert two.api("alice", "DELETE", "/api/v1/me/blocks/carl").status_code == 204
     assert two.api("carl", "POST", "/@alice", json={"text": "thanks"}).status_code == 201
+
+
+def test_what_is_unread_in_a_conversation_is_in_the_list_of_what_needs_one(two: Two) -> None:
+    for text in ("@carl, look", "and this"):
+        assert two.api("dora", "POST", "/@carl+bob", json={"text": text}).status_code == 201
+    rows = {row["room"]: row for row in two.api("carl", "GET", "/api/v1/me/rooms").json()["rooms"]}
+    row = rows["@bob+dora"]
+    assert (row["unread"], row["mentions"], row["access"], row["title"]) == (2, 1, "direct", "bob, dora")
+    read = two.api("carl", "PATCH", "/api/v1/me/rooms/@bob+dora", json={"read": row["head_seq"]}).json()
+    assert (read["room"], read["unread"]) == ("@bob+dora", 0)
+    assert "@bob+dora" in two.curl("carl", f"{two.town.url}/me")
+    assert "~" not in two.curl("carl", f"{two.town.url}/me")
 
 
 def test_a_token_is_bound_to_a_conversation_by_its_people(two: Two) -> None:

@@ -9,7 +9,16 @@ from msgspec import UNSET
 from parlour.api.bodies import read_json
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import ACCOUNT_NAME, TEXT, OnlyJson, one_of
-from parlour.api.people import account_info, code_of, named_account, own_account, pass_info, profile, sign_in_info
+from parlour.api.people import (
+    account_info,
+    code_of,
+    known_account,
+    named_account,
+    own_account,
+    pass_info,
+    profile,
+    sign_in_info,
+)
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import (
     DISK,
@@ -227,7 +236,7 @@ class AccountsResource(Resource):
         "/api/v1/accounts/{name}",
         "Somebody's profile",
         id="getAccount",
-        help="For those who have signed in. A name that the account has had leads to it too.",
+        help="For those who have signed in. A name that the account has had leads to it too, and so does its id.",
         right="account",
         rate="reading",
         parameters=AccountOptions,
@@ -238,7 +247,7 @@ class AccountsResource(Resource):
     def show(self, request: Request, options: AccountOptions) -> Response:
         """Somebody else, or oneself."""
         identities = self.context.people.identities
-        return Response(body=encode(profile(identities, named_account(identities, options.name))), content_type=JSON)
+        return Response(body=encode(profile(identities, known_account(identities, options.name))), content_type=JSON)
 
     @Operation(
         "PATCH",

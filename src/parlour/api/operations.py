@@ -15,6 +15,7 @@ from parlour.api.authors import AuthorsResource
 from parlour.api.blocks import BlocksResource
 from parlour.api.context import Context
 from parlour.api.direct import in_direct_room, names_people
+from parlour.api.directory import DirectoryResource
 from parlour.api.email_pages import EmailPages
 from parlour.api.emails import EmailsResource
 from parlour.api.events import EventsResource
@@ -33,6 +34,7 @@ from parlour.api.members import MembersResource
 from parlour.api.messages import MessagesResource
 from parlour.api.operation import Operation, rows
 from parlour.api.pages import Pages
+from parlour.api.people_pages import PeoplePages
 from parlour.api.resource import Resource
 from parlour.api.restrictions import RestrictionsResource
 from parlour.api.room_page import RoomSettingsPage
@@ -65,6 +67,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     InboxResource,
     EmailsResource,
     BlocksResource,
+    DirectoryResource,
     InvitationsResource,
     GuestLinksResource,
     GovernedRoomsResource,
@@ -78,6 +81,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     AdminPage,
     InboxPage,
     RoomsPage,
+    PeoplePages,
     RoomSettingsPage,
     GuestsPage,
     AssetsResource,

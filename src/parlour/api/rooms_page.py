@@ -130,10 +130,11 @@ class RoomsPage(RoomsResource):
 
     async def _listed(self, actor: Actor) -> Listed:
         context = self.context
-        mine = self._rows(actor, await context.door.joined_rooms(actor))
-        names = {row.room for row in mine}
+        joined = await context.door.joined_rooms(actor)
+        names = {each.room for each in joined}
         found = context.new_rooms.listed(await context.door.rooms(actor, LOOKED_AT))
-        return Listed(mine, self._rows(actor, [each for each in found if each.room not in names]))
+        others = [each for each in found if each.room not in names]
+        return Listed(self._rows(actor, joined), self._rows(actor, others))
 
     def _rows(self, actor: Actor, rooms: Iterable[RoomSummary]) -> Sequence[RoomRow]:
         account = None if actor.account is None else actor.account.id

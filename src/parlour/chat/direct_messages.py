@@ -10,6 +10,7 @@ from functools import partial
 
 from parlour.chat.blocks import is_blocked_now
 from parlour.chat.directs import Directs
+from parlour.chat.mentions import Named, post
 from parlour.chat.policies import Policies
 from parlour.chat.ports import OnAnswer, Store
 from parlour.chat.recheck import require_unchanged
@@ -44,17 +45,21 @@ class DirectMessages:
         """The seq that the first message of a direct room has."""
         return FIRST_SEQ + len(self._policies.of(room).members)
 
-    def post(self, actor: Actor, draft: Draft, done: OnAnswer) -> None:
-        """Store a message of an actor who is in the room; `done` is told as by `Store.append`."""
-        future = self._store.run(self._transaction(actor, draft))
-        future.add_done_callback(partial(self._answer, done, partial(self._again, actor, draft)))
+    def post(self, actor: Actor, draft: Draft, named: Named | None, done: OnAnswer) -> None:
+        """Store a message of an actor who is in the room, with the mentions that it makes.
 
-    def _transaction(self, actor: Actor, draft: Draft) -> Transaction[Appended]:
+        `done` is told as by `Store.append`.
+        """
+        future = self._store.run(self._transaction(actor, draft, named), draft.payload.size())
+        future.add_done_callback(partial(self._answer, done, partial(self._again, actor, draft, named)))
+
+    def _transaction(self, actor: Actor, draft: Draft, named: Named | None) -> Transaction[Appended]:
         account = actor.account
         assert account is not None  # else it is in no direct room
         people = list(self._policies.of(draft.room).members)
         others = self.directs.others(account.id, draft.room)
-        return _post(actor, draft, people, self.directs.rooms_in_common(account, others))
+        steps = _post(actor, draft, people, self.directs.rooms_in_common(account, others))
+        return steps if named is None else post(draft, named, steps)
 
     def _answer(self, done: OnAnswer, again: Callable[[OnAnswer], None] | None, future: Future[Appended]) -> None:
         if future.cancelled():
@@ -71,14 +76,14 @@ class DirectMessages:
         else:
             done(error)
 
-    def _again(self, actor: Actor, draft: Draft, done: OnAnswer) -> None:
+    def _again(self, actor: Actor, draft: Draft, named: Named | None, done: OnAnswer) -> None:
         """Another node may have brought the two into one room a moment ago: judge once more by all that is known."""
-        task = asyncio.get_running_loop().create_task(self._judge_again(actor, draft))
+        task = asyncio.get_running_loop().create_task(self._judge_again(actor, draft, named))
         task.add_done_callback(partial(self._answer, done, None))
 
-    async def _judge_again(self, actor: Actor, draft: Draft) -> Appended:
+    async def _judge_again(self, actor: Actor, draft: Draft, named: Named | None) -> Appended:
         await self._store.catch_up()
-        return await self._store.run(self._transaction(actor, draft))
+        return await self._store.run(self._transaction(actor, draft, named), draft.payload.size())
 
 
 def _post(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from parlour.chat.accounts import Accounts
 from parlour.chat.blocks import Blocks
 from parlour.chat.deletions import Deletions
+from parlour.chat.directory import Directory
 from parlour.chat.directs import Directs
 from parlour.chat.emails import Emails
 from parlour.chat.factors import Factors
@@ -44,6 +45,7 @@ class People(NamedTuple):
     guest_links: GuestLinks
     passes: Passes
     known_passes: KnownPasses
+    directory: Directory
 
     async def load(self) -> None:
         """Read who has an account and who takes no messages of whom. Raises Refusal."""
@@ -91,4 +93,5 @@ def people_of(
         GuestLinks(store, clock, ids, policies),
         Passes(store, clock, ids, policies, identities.is_taken, pass_rates),
         KnownPasses(store, clock),
+        Directory(policies, identities, settings),
     )

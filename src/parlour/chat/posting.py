@@ -228,18 +228,17 @@ class Posting:
     ) -> None:
         """Post to a direct room, which the first message makes. Raises Refusal as `post` does."""
         self._policies.require(actor, "post", room)
-        author = self._guests.author(actor, name)
-        draft = Draft(room, author, Message(check_text(text)), None if key is None else check_key(key))
+        author, text = self._guests.author(actor, name), check_text(text)
+        named = None if self._mentions is None else self._mentions.resolve(author, room, text)
+        payload = Message(text) if named is None else Message(text, named.names, named.everyone)
+        draft = Draft(room, author, payload, None if key is None else check_key(key))
         directs, address, new_rooms = self._directs, actor.address, self._new_rooms
-        if self._rates is None or address is None:
-            directs.post(actor, draft, done)
-            return
-        now = self._clock.monotonic()
-        self._rates.take(author, address, room, now)
-        if room in new_rooms.known or self._policies.of(room).seq:
-            directs.post(actor, draft, done)
-            return
-        directs.post(actor, draft, new_rooms.count(draft, address, done, now, directs.first_seq(room)))
+        if self._rates is not None and address is not None:
+            now = self._clock.monotonic()
+            self._rates.take(author, address, room, now)
+            if room not in new_rooms.known and not self._policies.of(room).seq:
+                done = new_rooms.count(draft, address, done, now, directs.first_seq(room))
+        directs.post(actor, draft, named, done)
 
     def _author(self, actor: Actor, room: str, name: str | None) -> Author:
         """Who an actor is in a room. Raises Refusal("bad_name"), ("reserved_name") for that of a guest of the room."""

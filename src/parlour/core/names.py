@@ -30,8 +30,8 @@ _MAX_RAW_CHARS = 256
 _RESERVED_WORDS = """
     admin api files healthz help hooks invite join limits login me metrics readyz search send static .well-known
     favicon.ico manifest.webmanifest robots.txt sw.js
-    account app auth invites livez logout oauth register reset rooms session sessions settings signup stream tokens
-    uploads users version
+    account app auth invites livez logout oauth people register reset rooms session sessions settings signup stream
+    tokens uploads users version
     ads.txt apple-touch-icon.png apple-touch-icon-precomposed.png browserconfig.xml crossdomain.xml humans.txt
     index.html openapi.json security.txt sitemap.xml
 """

@@ -16,6 +16,7 @@ from parlour.core.payloads import Access
 Registration = Literal["open", "invitation", "closed"]
 RoomMakers = Literal["members", "admins"]
 Deletion = Literal["choose", "keep", "remove"]
+PeopleRule = Literal["members", "admins"]
 FactorRule = Literal["nobody", "admins", "everybody"]
 
 
@@ -28,6 +29,7 @@ class ServerSettings(NamedTuple):
     deletion: Deletion = "choose"
     second_factor: FactorRule = "nobody"
     direct: DirectRule = "members"
+    people: PeopleRule = "members"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,11 @@ SERVER_SETTINGS = (
         },
     ),
     ServerSetting("direct", "Who may write direct messages", DIRECT_RULES),
+    ServerSetting(
+        "people",
+        "Who may look through the list of people",
+        {"members": "everybody with an account", "admins": "those who run the server; others find people in rooms"},
+    ),
 )
 """The table, in the order in which people are shown it."""
 

@@ -83,6 +83,13 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     hue: Hue | None = None
 
 
+class ProfileList(msgspec.Struct, frozen=True):
+    """People, by how they are shown; `more` says that there are others beyond `limit`."""
+
+    people: Sequence[Profile]
+    more: bool
+
+
 class BlockInfo(msgspec.Struct, frozen=True):
     """An account whose messages one does not take, since `made`."""
 

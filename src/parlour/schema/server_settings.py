@@ -8,7 +8,7 @@ import msgspec
 
 from parlour.core.direct import DirectRule
 from parlour.core.payloads import Access
-from parlour.core.server_settings import Deletion, FactorRule, Registration, RoomMakers
+from parlour.core.server_settings import Deletion, FactorRule, PeopleRule, Registration, RoomMakers
 
 
 class SettingInfo(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,3 +40,4 @@ class ChangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deletion: Deletion | None = None
     second_factor: FactorRule | None = None
     direct: DirectRule | None = None
+    people: PeopleRule | None = None

@@ -20,6 +20,9 @@ export const settingsPath = (room) => `${prefix()}/rooms/${segment(room)}`;
 /** The page of one's own account. */
 export const accountPath = () => `${prefix()}/account`;
 
+/** The card of an account, by its id or name. */
+export const personPath = (id) => `${prefix()}/people/${encodeURIComponent(id)}`;
+
 /** The page with the list of rooms. */
 export const roomsPath = () => `${prefix()}/rooms`;
 

@@ -11,12 +11,18 @@ const makers = {
     element("a", { href: `${roomPath(room)}?before=${messages[0].seq}` }, "Older messages")),
   start: ({ room, about, firstSeq }) => element("p", { class: "edge", id: "start" }, ...(about.history === "joined" && firstSeq > 1
     ? [missedWords("before_joining")]
-    : ["This is where ", element("b", {}, element("bdi", {}, about.title || room)), " begins."])),
+    : wordsOfStart(room, about))),
   empty: ({ about }) => element("div", { class: "empty", id: "empty" },
     element("p", { class: "empty-title" }, "Nothing here yet"),
     element("p", {}, ...wordsOfEmpty(about)),
     ...(about.access === "direct" ? [] : [element("p", {}, opener("invite", { class: "button invite-here" }, "Invite people"))])),
 };
+
+function wordsOfStart(room, { access, members, title }) {
+  if (access === "direct" && members === 1) return ["This is where your notes begin."];
+  const what = access === "direct" ? "This is where your conversation with " : "This is where ";
+  return [what, element("b", {}, element("bdi", {}, title || room)), " begins."];
+}
 
 function wordsOfEmpty({ access, members, title }) {
   if (access !== "direct") return ["Say hello: the first message makes the room. Everyone who opens this address is in it."];

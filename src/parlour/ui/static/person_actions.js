@@ -1,6 +1,6 @@
 // What can be done about a person, on their card: one table.
 
-import { accountPath, roomPath } from "./api.js";
+import { accountPath, personPath, roomPath } from "./api.js";
 
 const isAccount = (kind) => kind === "member" || kind === "bot";
 
@@ -13,6 +13,10 @@ export const PERSON_ACTIONS = [
   {
     name: "account", words: "Your account", mark: "person",
     isFor: ({ id }, { account }) => id === account, href: () => accountPath(),
+  },
+  {
+    name: "card", words: "Who is this?", mark: "person",
+    isFor: ({ id, kind }, { account }) => account !== undefined && id !== account && isAccount(kind), href: ({ id }) => personPath(id),
   },
   {
     name: "message", words: "Message", mark: "message",

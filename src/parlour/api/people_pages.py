@@ -1,0 +1,166 @@
+"""The pages of people: the list of everybody at `/people`, and the card of somebody with what one can do about them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from parlour.api.directory import DirectoryOptions, DirectoryResource
+from parlour.api.forms import Form, errors_of, form_fields, page, see_other
+from parlour.api.operation import Operation
+from parlour.api.parameters import ACCOUNT_NAME, TEXT, Format, formats
+from parlour.api.people import own_account
+from parlour.api.sign_ins import DISK
+from parlour.chat.time_zones import time_zone
+from parlour.core.accounts import Account
+from parlour.core.direct import direct_address
+from parlour.core.errors import Refusal
+from parlour.http.request import Request
+from parlour.http.response import Response
+
+SHOWN = 200
+"""People on the page; whoever is not among them is found by a longer beginning of the name."""
+
+
+class PeopleOptions(Struct, frozen=True, kw_only=True):
+    """Who is looked for, and how the answer is wanted."""
+
+    q: Annotated[str, TEXT, "How a name begins."] = ""
+    format: Annotated[Format, formats("text", "html", "json"), "The format, instead of `Accept`."] = "text"
+
+
+class CardOptions(Struct, frozen=True, kw_only=True):
+    """Whose card."""
+
+    name: Annotated[str, ACCOUNT_NAME, "The name of an account, or its id."]
+
+
+class PeoplePages(DirectoryResource):
+    """The handlers of these pages."""
+
+    @Operation(
+        "GET",
+        "/people",
+        "The people: a page for browsers, a line for each to curl, JSON for programs",
+        right=None,
+        page_for="people",
+        parameters=PeopleOptions,
+        refusals=("forbidden", "bad_parameter", "rate_limited"),
+        example="-u alice '{url}/people?q=bo'",
+    )
+    async def all(self, request: Request, options: PeopleOptions) -> Response:
+        """Everybody, or those whose names begin like that; a guest is led to signing in."""
+        actor = request.actor
+        if actor.account is None:
+            return see_other(request, "/login?next=/people")
+        self.guard.limit_reading(request)
+        if options.format == "json":
+            return self.list(request, DirectoryOptions(q=options.q))
+        found = self.context.people.directory.find(actor, options.q, SHOWN)
+        own = own_account(request)
+        return page(
+            request,
+            "people.html",
+            "People",
+            said=[_line(account) for account in found.people] or ["Nobody here is called like that."],
+            here="people",
+            is_admin=own.has_role("admin"),
+            q=options.q,
+            people=found.people,
+            is_more=found.is_more,
+            me=own.id,
+        )
+
+    @Operation(
+        "GET",
+        "/people/{name}",
+        "The card of somebody",
+        right=None,
+        page_for="people",
+        parameters=CardOptions,
+        refusals=("forbidden", "not_found", "rate_limited"),
+        example="-u alice {url}/people/bob",
+    )
+    async def card(self, request: Request, options: CardOptions) -> Response:
+        """Who somebody is; a guest is led to signing in."""
+        if request.actor.account is None:
+            return see_other(request, f"/login?next=/people/{quote(quote(options.name, safe=''))}")
+        self.guard.limit_reading(request)
+        return self._card(request, self.context.people.directory.one(request.actor, options.name))
+
+    @Operation(
+        "POST",
+        "/people/{name}",
+        "What the forms of somebody's card do: block and unblock",
+        right="account",
+        parameters=CardOptions,
+        body=Form,
+        refusals=("bad_form", "unsupported_media_type", "not_found", "bad_parameter", *DISK),
+        example="-u alice -d do=block {url}/people/bob",
+    )
+    async def submit(self, request: Request, options: CardOptions) -> Response:
+        """Block somebody, or take their messages again; the card as it is then."""
+        people, actor = self.context.people, request.actor
+        own_account(request)
+        form = form_fields(request, "do")
+        account = people.directory.one(actor, options.name)
+        try:
+            if form["do"] == "block":
+                await people.blocks.block(actor, account)
+                done = f"{account.display} is blocked: they write to you no more."
+            elif form["do"] == "unblock":
+                await people.blocks.unblock(actor, account)
+                done = f"{account.display} can write to you again."
+            else:
+                raise Refusal("bad_form", "The page has no such form.", field="do")
+        except Refusal as refusal:
+            return self._card(request, account, refusal=refusal)
+        return self._card(request, account, done=done)
+
+    def _card(self, request: Request, account: Account, *, done: str = "", refusal: Refusal | None = None) -> Response:
+        people, own = self.context.people, own_account(request)
+        owner = None if account.owner is None else people.identities.account(account.owner)
+        is_self, is_own_bot = account.id == own.id, account.owner == own.id
+        address = direct_address([] if is_self else [account.name])
+        why_not = None
+        if _is_active(account):
+            why_not = people.directs.why_not(own, people.directs.room_of(own, address))
+        local = ""
+        if account.time_zone:
+            now = datetime.fromtimestamp(self.context.clock.now_ms() / 1000, time_zone(account.time_zone))
+            local = f"{now:%H:%M}"
+        return page(
+            request,
+            "person.html",
+            account.display,
+            refusal=refusal,
+            said=[done or _line(account), (local and not done and f"{local} {account.time_zone}") or ""],
+            here="people",
+            is_admin=own.has_role("admin"),
+            who=account,
+            owner=owner,
+            is_self=is_self,
+            can_block=not is_self and not is_own_bot,
+            is_blocked=people.blocks.has_blocked(own.id, account.id),
+            address=address,
+            why_not="" if why_not is None else why_not.detail,
+            is_active=_is_active(account),
+            local=local,
+            done=done,
+            errors={} if refusal is None else errors_of(refusal),
+        )
+
+
+def _is_active(account: Account) -> bool:
+    return account.state == "active"
+
+
+def _line(account: Account) -> str:
+    """`bob  Bob B.  bot  At the fair`: the name, how somebody is shown, what they are, their status."""
+    kinds = {"bot": account.kind == "bot", "disabled": account.state != "active"}
+    words = ", ".join(word for word, is_so in kinds.items() if is_so)
+    parts = (account.name, account.display if account.display != account.name else "", words, account.status)
+    return "  ".join(part for part in parts if part)

@@ -1,0 +1,65 @@
+"""The verb of looking for people: those with an account, by how their names begin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from parlour.chat.identities import Identities
+from parlour.chat.policies import Policies
+from parlour.chat.server_settings import LiveSettings
+from parlour.core.accounts import Account
+from parlour.core.actor import Actor
+from parlour.core.errors import Refusal
+from parlour.core.names import MAX_NAME_CHARS
+
+_WORDS = re.compile(r"[\s._-]+")
+
+
+class FoundPeople(NamedTuple):
+    """People by how they are shown, and whether there are others beyond the limit."""
+
+    people: Sequence[Account]
+    is_more: bool
+
+
+class Directory:
+    """Finds people. Its methods are called on the event loop."""
+
+    def __init__(self, policies: Policies, identities: Identities, settings: LiveSettings) -> None:
+        self._policies = policies
+        self._identities = identities
+        self._settings = settings
+
+    def find(self, actor: Actor, text: str, limit: int) -> FoundPeople:
+        """Active accounts of which the name, or a word of how they are shown, begins with a text; all for none.
+
+        Raises Refusal("login_required"), ("forbidden") where those who run the server alone may look,
+        ("bad_parameter") for a text that is longer than any name.
+        """
+        self._policies.require(actor, "people", None)
+        account = actor.account
+        if self._settings.now.people == "admins" and not (account is None or account.has_role("admin")):
+            raise Refusal("forbidden", "Here only those who run the server look through the list of people.")
+        if len(text) > MAX_NAME_CHARS:
+            raise Refusal("bad_parameter", f"A name has at most {MAX_NAME_CHARS} characters.", field="q")
+        wanted = text.strip().removeprefix("@").casefold()
+        found = [each for each in self._identities.accounts() if each.state == "active" and _begins(each, wanted)]
+        found.sort(key=lambda each: (each.display.casefold(), each.name))
+        return FoundPeople(found[:limit], len(found) > limit)
+
+    def one(self, actor: Actor, name: str) -> Account:
+        """The account of a name, or of an id, that is not deleted. Raises Refusal("not_found"), ("login_required")."""
+        self._policies.require(actor, "people", None)
+        account = self._identities.account(name) or self._identities.named(name)
+        if account is None or account.state == "deleted":
+            raise Refusal("not_found", "There is no such account.")
+        return account
+
+
+def _begins(account: Account, wanted: str) -> bool:
+    display = account.display.casefold()
+    if account.name.startswith(wanted) or display.startswith(wanted):
+        return True
+    return any(word.startswith(wanted) for word in _WORDS.split(display))

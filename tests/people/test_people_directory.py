@@ -1,0 +1,106 @@
+"""The directory of people and their cards: who finds whom, and what a card says and does."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.people.server import Town, bearer
+
+
+@pytest.fixture(scope="module")
+def zoe(town: Town) -> httpx.Client:
+    """Somebody with a browser, among others."""
+    for name, display in (("yann", "Yann le Brun"), ("yara", "Yara"), ("yves", "Yves")):
+        browser = town.join(name)
+        changes = {"display": display, "status": "At the fair", "time_zone": "Asia/Tokyo"}
+        assert browser.patch("/api/v1/me", json=changes).status_code == 200
+    found = town.join("zoe")
+    assert found.post("/api/v1/bots", json={"name": "yeti"}).status_code == 201
+    assert town.owner.patch("/api/v1/accounts/yves", json={"state": "disabled"}).status_code == 200
+    return found
+
+
+def names(browser: httpx.Client, query: str) -> list[str]:
+    answer = browser.get(f"/api/v1/people{query}")
+    assert answer.status_code == 200, answer.text
+    return [each["name"] for each in answer.json()["people"]]
+
+
+def test_people_are_found_by_how_a_name_or_a_word_of_it_begins(zoe: httpx.Client) -> None:
+    assert names(zoe, "?q=y") == ["yann", "yara", "yeti"]
+    assert names(zoe, "?q=YA") == ["yann", "yara"]
+    assert names(zoe, "?q=@yara") == ["yara"]
+    assert names(zoe, "?q=brun") == ["yann"]
+    assert names(zoe, "?q=nobody") == []
+    assert {"yann", "zoe", "olga"} <= set(names(zoe, "?limit=1000"))
+    assert zoe.get("/api/v1/people?q=y&limit=1").json()["more"] is True
+    assert zoe.get("/api/v1/people?q=" + "y" * 65).status_code == 400
+
+
+def test_the_directory_is_for_who_has_an_account_and_for_no_token_of_one_room(town: Town, zoe: httpx.Client) -> None:
+    with town.server.client(headers={"Accept": "application/json"}) as guest:
+        assert guest.get("/api/v1/people").json()["code"] == "login_required"
+        assert guest.get("/people").headers["Location"] == "/login?next=/people"
+        assert guest.get("/people/yann").headers["Location"] == "/login?next=/people/yann"
+    body = {"label": "x", "scopes": ["read"]}
+    reading = zoe.post("/api/v1/tokens", json=body).json()["secret"]
+    bound = zoe.post("/api/v1/tokens", json=body | {"rooms": ["lobby"]}).json()["secret"]
+    with town.server.client(headers=bearer(reading)) as http:
+        assert names(http, "?q=yann") == ["yann"]
+    with town.server.client(headers=bearer(bound)) as http:
+        assert http.get("/api/v1/people").status_code == 403
+        assert http.get("/people/yann").status_code == 403
+
+
+def test_a_page_and_lines_show_the_same_people(town: Town, zoe: httpx.Client) -> None:
+    page = zoe.get("/people?q=ya").text
+    assert 'href="/people/yann"' in page
+    assert "At the fair" in page
+    assert "yeti" not in page
+    lines = zoe.get("/people?q=y", headers={"Accept": "text/plain"}).text
+    assert lines == "yann  Yann le Brun  At the fair\nyara  Yara  At the fair\nyeti  bot\n"
+    assert zoe.get("/people?q=nobody", headers={"Accept": "text/plain"}).text == "Nobody here is called like that.\n"
+    assert zoe.get("/people?q=yara", headers={"Accept": "application/json"}).json()["people"][0]["display"] == "Yara"
+
+
+def test_a_card_says_who_somebody_is_and_leads_to_them(town: Town, zoe: httpx.Client) -> None:
+    card = zoe.get("/people/yann").text
+    for said in ("Yann le Brun", "@yann", "At the fair", "(Asia/Tokyo)", 'href="/@yann"', "Yes, block Yann le Brun"):
+        assert said in card, said
+    id_ = zoe.get("/api/v1/accounts/yann").json()["id"]
+    assert "Yann le Brun" in zoe.get(f"/people/{id_}").text
+    assert zoe.get(f"/api/v1/accounts/{id_}").json()["name"] == "yann"
+    own = zoe.get("/people/zoe").text
+    assert 'href="/@me"' in own
+    assert "block" not in own.partition("<main")[2]
+    bot = zoe.get("/people/yeti").text
+    assert 'href="/people/zoe"' in bot
+    assert "Nobody signs in with this account" in zoe.get("/people/yves").text
+    assert zoe.get("/people/nobody-at-all").status_code == 404
+    assert zoe.get(f"/people/{id_[:-1]}").status_code == 404
+
+
+def test_somebody_is_blocked_and_unblocked_on_their_card(zoe: httpx.Client, town: Town) -> None:
+    assert "yann is blocked" not in zoe.get("/people/yann").text
+    done = zoe.post("/people/yann", data={"do": "block"})
+    assert (done.status_code, "Yann le Brun is blocked: they write to you no more." in done.text) == (200, True)
+    card = zoe.get("/people/yann").text
+    assert 'value="unblock"' in card
+    assert "You have blocked Yann le Brun" in card
+    assert zoe.post("/people/yann", data={"do": "unblock"}, headers={"Accept": "text/plain"}).text == (
+        "Yann le Brun can write to you again.\n"
+    )
+    assert zoe.post("/people/zoe", data={"do": "block"}).status_code == 400
+    assert zoe.post("/people/yann", data={"do": "hug"}).status_code == 400
+
+
+def test_those_who_run_the_server_may_keep_the_list_to_themselves(zoe: httpx.Client, town: Town) -> None:
+    town.operator("PATCH", "/api/v1/settings", {"people": "admins"})
+    try:
+        assert zoe.get("/api/v1/people", headers={"Accept": "application/json"}).json()["code"] == "forbidden"
+        assert zoe.get("/people").status_code == 403
+        assert zoe.get("/people/yann").status_code == 200
+        assert "yann" in names(town.owner, "?q=yann")
+    finally:
+        town.operator("PATCH", "/api/v1/settings", {"people": "members"})
