@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from parlour.api.application import Api
 from parlour.api.context import Context
 from parlour.api.shown_once import ShownOnce
+from parlour.chat.audit import Audit
 from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.guests import Guests
 from parlour.chat.inbox import Inbox
@@ -265,6 +266,8 @@ async def _load_people(context: Context, settings: Settings) -> None:
         context.policies.load(await context.store.policies())
         what = "settings"
         await context.people.settings.load()
+        what = "log of the server"
+        await context.audit.fill()
     except Refusal as refusal:
         advice = "run `parlour check`, or restore a backup" if settings.store == "sqlite" else "is it there?"
         raise Damaged(f"The {what} in {place} cannot be read: {advice}.") from refusal
@@ -334,6 +337,7 @@ def _build(
         shown_once=ShownOnce(clock, ids, store.is_shared),
         rooms=Rooms(store, ids, policies),
         members=Members(store, policies),
+        audit=Audit(store, policies),
         restrictions=restrictions,
         new_rooms=new_rooms,
         reads=reads,

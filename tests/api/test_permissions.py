@@ -47,6 +47,7 @@ VALUES = {
     "room": "lobby",
     "item": "12345678",
     "file": "room.css",
+    "who": "nobody",
     "name": "alice",
     "id": "t_nothing",
     "code": "nothing",

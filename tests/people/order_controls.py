@@ -6,6 +6,7 @@ from tests.people.control import Control
 
 T = "tests/people/"
 RESTRICTIONS = f"{T}test_restrictions.py::"
+AUDIT = f"{T}test_audit.py::"
 RULES = f"{T}test_room_rules.py::"
 
 ORDER_CONTROLS = (
@@ -92,5 +93,26 @@ ORDER_CONTROLS = (
         "for reading in skeletons(text) | skeletons(text.casefold()):",
         "for reading in {text.casefold()}:",
         f"{RULES}test_a_word_is_compared_whole_and_by_what_it_looks_like",
+    ),
+    Control(
+        "an event of the server's log has a hash of the one before",
+        "chat/audit_chain.py",
+        "{'' if before is None else before.hash}",
+        "",
+        f"{AUDIT}test_owners_alone_read_it_and_the_page_shows_it",
+    ),
+    Control(
+        "the bytes of every event are compared with its link",
+        "chat/audit.py",
+        "if digest != linked:",
+        "if linked is None:",
+        f"{AUDIT}test_what_was_changed_behind_the_back_of_the_server_is_found",
+    ),
+    Control(
+        "owners alone read the log of the server",
+        "core/permissions.py",
+        '"audit": "owner"}',
+        '"audit": "admin"}',
+        f"{AUDIT}test_owners_alone_read_it_and_the_page_shows_it",
     ),
 )

@@ -222,6 +222,7 @@ class AdminPage(Resource):
             find_room=find_room,
             form_room="" if form is None else form["room"],
             me=account.id,
+            is_owner=account.role == "owner",
             deletion=people.deletions.rule(),
             role_meanings=ROLE_MEANINGS,
             mail=None if mail is None else mail_info(people, mail),

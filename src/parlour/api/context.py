@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from parlour.api.shown_once import ShownOnce
+from parlour.chat.audit import Audit
 from parlour.chat.directs import Directs
 from parlour.chat.guests import Guests
 from parlour.chat.inbox import Inbox
@@ -47,6 +48,7 @@ class Context:
     shown_once: ShownOnce
     rooms: Rooms
     members: Members
+    audit: Audit
     restrictions: Restrictions
     new_rooms: NewRooms
     reads: AddressBuckets | None

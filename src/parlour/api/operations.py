@@ -11,6 +11,7 @@ from parlour.api.account_page import AccountPage
 from parlour.api.accounts import AccountsResource
 from parlour.api.admin_page import AdminPage
 from parlour.api.assets import AssetsResource
+from parlour.api.audit import AuditResource
 from parlour.api.authors import AuthorsResource
 from parlour.api.blocks import BlocksResource
 from parlour.api.context import Context
@@ -73,6 +74,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     GovernedRoomsResource,
     ServerResource,
     ServerSettingsResource,
+    AuditResource,
     FrontResource,
     SignInPages,
     EmailPages,

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from parlour.chat.statements import Query
 from parlour.core.accounts import KeptMessages
 from parlour.core.errors import Refusal
-from parlour.core.event import Draft
+from parlour.core.event import Draft, Stored
 
 
 class Append(NamedTuple):
@@ -49,7 +49,8 @@ class Erase(NamedTuple):
 
 class Erased(NamedTuple):
     """How far `Erase` has come: the next `position`, None once there is nothing left; the room, how many of its events
-    were looked at and changed, which accounts those named, and whether this is the end of the room's log.
+    were looked at and changed, which accounts those named, whether this is the end of the room's log, and what stands
+    there now.
     """
 
     position: int | None
@@ -58,6 +59,7 @@ class Erased(NamedTuple):
     changed: int = 0
     accounts: frozenset[str] = frozenset()
     is_end: bool = True
+    replaced: Sequence[Stored] = ()
 
 
 class FindLog(NamedTuple):

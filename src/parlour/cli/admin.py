@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from ipaddress import ip_address
 from pathlib import Path
@@ -218,6 +219,35 @@ def _room_line(room: Any) -> str:
 
 
 _MARKS = {"announcements": "read_only", "archived": "archived"}
+
+
+@admin.command("audit", epilog=_EXIT_CODES)
+@click.option("--verify", is_flag=True, help="Compare the log with its chain of hashes instead of printing it.")
+@click.option("--head", metavar="SEQ:HASH", help="With --verify: a head that was noted before.")
+@data_option()
+def audit(directory: Path, verify: bool, head: str | None) -> int:
+    """Print the log of the server, an entry a line, as JSON; or verify it.
+
+    What --verify prints as the head is worth noting elsewhere: it shows a log whose end was cut off, or that was made
+    anew by somebody who could write to the database.
+    """
+    if head is not None and not verify:
+        raise click.UsageError("--head goes with --verify.")
+    if verify:
+        query = "" if head is None else f"?head={quote(head, safe='')}"
+        found = _ask(directory, "GET", f"/api/v1/audit/verification{query}", None)
+        for sentence in found["wrong"]:
+            complain(sentence)
+        write_line(f"{found['events']} events, head {found['head']['seq']}:{found['head']['hash']}")
+        return EXIT_REFUSED if found["wrong"] else 0
+    after, more = 0, True
+    while more:
+        found = _ask(directory, "GET", f"/api/v1/audit?after={after}", None)
+        for entry in found["entries"]:
+            write_line(json.dumps(entry, ensure_ascii=False, separators=(",", ":")))
+            after = entry["seq"]
+        more = found["more"]
+    return 0
 
 
 @admin.command("settings", epilog=_EXIT_CODES)

@@ -254,6 +254,17 @@ class ServerChanged(Payload, frozen=True, gc=False):
     value: str
 
 
+class Rewritten(Payload, frozen=True, gc=False):
+    """Events of the server's log were replaced, because an account was deleted: their seqs, and the SHA-256 of each.
+
+    In that log, before the chain of hashes it would else not fit (`chat/audit_chain.py`).
+    """
+
+    type: ClassVar[str] = "rewritten"
+    seqs: tuple[int, ...]
+    digests: tuple[str, ...]
+
+
 class AccountDeleted(Payload, frozen=True, gc=False):
     """Nothing before this names an account any more, which was deleted; `messages` is what became of its messages."""
 
@@ -331,6 +342,7 @@ _PAYLOADS = (
     GuestLinkChanged,
     PassChanged,
     ServerChanged,
+    Rewritten,
     AccountDeleted,
     ReadMoved,
     Mentioned,

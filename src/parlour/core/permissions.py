@@ -29,6 +29,7 @@ Right = Literal[
     "account",
     "factor",
     "administer",
+    "audit",
 ]
 
 MEANINGS: Mapping[Right, str] = {
@@ -45,6 +46,7 @@ MEANINGS: Mapping[Right, str] = {
     "account": "one's own account, its bots, and what both are signed in with",
     "factor": "one's own second factors, by a session or a password: no token changes them",
     "administer": "accounts, invitations and settings of the server",
+    "audit": "read and export the log of the server, and verify it",
 }
 """What each right is for."""
 
@@ -74,10 +76,11 @@ RIGHTS: Mapping[Right, Mapping[AuthorKind, frozenset[Access]]] = {
     "account": _WITH_ACCOUNT,
     "factor": _WITH_ACCOUNT,
     "administer": _WITH_ACCOUNT,
+    "audit": _WITH_ACCOUNT,
 }
 """Right, kind of actor, and the accesses under which this kind has the right, if its roles and its scopes allow it."""
 
-LEAST_ROLES: Mapping[Right, Role] = {"administer": "admin"}
+LEAST_ROLES: Mapping[Right, Role] = {"administer": "admin", "audit": "owner"}
 """The role on the server that an account needs for a right; none is needed for the others."""
 
 ROOM_ROLES: tuple[RoomRole, ...] = get_args(RoomRole)
@@ -104,6 +107,7 @@ SCOPES_FOR: Mapping[Right, Scope] = {
     "people": "read",
     "account": "admin",
     "factor": "admin",
+    "audit": "admin",
     "administer": "admin",
 }
 """The scope that a token needs for a right."""
@@ -132,6 +136,7 @@ _DETAILS: Mapping[Right, str] = {
     "account": "Sign in first.",
     "factor": "Sign in first.",
     "administer": "Only those who run the server may do this.",
+    "audit": "Only the owners of the server may do this.",
 }
 
 

@@ -14,6 +14,7 @@ class FieldName(bytes, Enum):
     CONTENT_ENCODING = b"Content-Encoding"
     CONTENT_SECURITY_POLICY = b"Content-Security-Policy"
     CONTENT_TYPE = b"Content-Type"
+    CONTENT_DISPOSITION = b"Content-Disposition"
     ETAG = b"ETag"
     IDEMPOTENT_REPLAY = b"Idempotent-Replay"
     LINK = b"Link"

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from parlour.chat.audit_chain import chained
 from parlour.chat.ports import Clock, Commit
 from parlour.chat.transactions import T, Transaction
 from parlour.core.errors import Refusal
@@ -125,7 +126,7 @@ class CommitQueue(ABC):
                 future.set_result(answer)
 
         try:
-            self.append(transaction, done, size)
+            self.append(chained(transaction), done, size)
         except Refusal as refusal:
             transaction.close()
             future.set_exception(refusal)

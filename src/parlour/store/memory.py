@@ -225,6 +225,7 @@ class MemoryStore(CommitQueue):
             return steps.Erased(None)
         room = self._changed(names[index])
         found: set[str] = set()
+        replaced: list[Stored] = []
         looked_at = changed = 0
         for place, event in enumerate(room.events):
             if event.seq > seq and changed < step.limit and looked_at < ERASE_LOOKS_AT:
@@ -234,9 +235,10 @@ class MemoryStore(CommitQueue):
                     changed += 1
                     found |= accounts_in(event, step.accounts)
                     room.events[place] = new
+                    replaced.append(new)
                     changes.redact(names[index], new)
         position, is_end = index * _PLACES + seq, seq >= room.log.head_seq
-        return steps.Erased(position, names[index], looked_at, changed, frozenset(found), is_end)
+        return steps.Erased(position, names[index], looked_at, changed, frozenset(found), is_end, replaced)
 
     def _changed(self, name: str) -> _Room:
         """A room that is about to be changed; made if it is not there."""

@@ -332,7 +332,8 @@ class EventLog:
                 accounts |= accounts_in(event, step.accounts)
         if changed:
             self._replace(name, room, changed, changes)
-        return steps.Erased(last, name, looked_at, len(changed), frozenset(accounts), last >= room.base | room.head)
+        is_end = last >= room.base | room.head
+        return steps.Erased(last, name, looked_at, len(changed), frozenset(accounts), is_end, changed)
 
     def _answer_without_storing(self, draft: Draft) -> Answer | None:
         """The answer to a draft that is not stored: a refusal, or the event that has its key. None: store it."""
