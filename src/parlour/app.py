@@ -7,10 +7,11 @@ import logging
 import re
 import resource
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from parlour.api.application import Api
@@ -64,6 +65,7 @@ from parlour.net.server import LINGERING, Server
 from parlour.net.stream import access_changed
 from parlour.net.tls import ServerTls
 from parlour.net.tls_port import TlsPortConnection
+from parlour.providers_file import read_providers
 from parlour.relay.local import LocalRelay
 from parlour.store.errors import Damaged, StoreError
 from parlour.store.memory import MemoryStore
@@ -75,6 +77,9 @@ from parlour.work.erasing import Erasing
 from parlour.work.expiry import Expiry
 from parlour.work.follower import forget
 from parlour.work.retention import Retention
+
+if TYPE_CHECKING:
+    from parlour.oidc.client import ProviderClient
 
 _log = logging.getLogger("parlour")
 
@@ -181,6 +186,8 @@ async def start(
         parts.callback(app.compressor.close)
         parts.push_async_callback(app.context.hub.close)
         parts.callback(app.context.people.inbox_settings.close)
+        for provider in app.context.providers.values():
+            parts.push_async_callback(provider.close)
         await _load_people(app.context, settings)
         relay.start(store.secret)
         store.follow()
@@ -334,6 +341,7 @@ def _build(
         tickets=tickets,
         inbox=Inbox(store, policies),
         directs=people.directs,
+        providers=_providers(settings),
         shown_once=ShownOnce(clock, ids, store.is_shared),
         rooms=Rooms(store, ids, policies),
         members=Members(store, policies),
@@ -354,6 +362,21 @@ def _build(
     server = _server(settings, context, wheel, drain, fan_out, compressor)
     people.settings.on_access = lambda: _access_changed(drain, hub)
     return App(settings, context, server, rates, compressor, erasing, expiry, tls, listeners)
+
+
+def _providers(settings: Settings) -> Mapping[str, ProviderClient]:
+    """The sign-in providers, by their ids. Raises ProvidersError."""
+    if settings.sign_in_providers is None or settings.public_url is None:
+        return {}
+    from parlour.oidc.client import ProviderClient  # here: its libraries are for those who use them
+
+    clock = SystemClock()
+    return {
+        each.id: ProviderClient(
+            each, f"{settings.public_url}/auth/{each.id}/callback", lambda: clock.now_ms() / 1000, clock.monotonic
+        )
+        for each in read_providers(settings.sign_in_providers)
+    }
 
 
 def _access_changed(drain: Drain, hub: Hub) -> None:

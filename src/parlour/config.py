@@ -36,6 +36,7 @@ from parlour.config_kinds import (
 from parlour.core.limits import Limits, limit_rows
 from parlour.core.store_address import without_password
 from parlour.net.proxies import UNIX, parse_networks
+from parlour.providers_file import ProvidersError, read_providers
 
 ENV_PREFIX = "PARLOUR_"
 CONFIG_ENV = "PARLOUR_CONFIG"
@@ -157,6 +158,12 @@ class Settings:
     )
     mail_from: str | None = _row(
         mail_from_kind, None, "Who that mail is from: `Example Chat <chat@example.org>`, or the address alone."
+    )
+    sign_in_providers: Path | None = _row(
+        _FILE,
+        None,
+        "A TOML file that names OpenID Connect providers with which people sign in; needs `public-url`. What is in it:"
+        " docs/sign-in.md.",
     )
     retention_days: int = _row(
         integer(0, 36500), 0, "Messages older than this are removed; 0 keeps them for ever.", "days"
@@ -338,6 +345,13 @@ def _check_together(settings: Settings, sources: Mapping[str, str]) -> None:
         for name in ("mail_from", "public_url"):
             if getattr(settings, name) is None:
                 raise ConfigError(f"{sources['mail']}: mail needs --{name.replace('_', '-')} too: see docs/mail.md.")
+    if settings.sign_in_providers is not None:
+        if settings.public_url is None:
+            raise ConfigError(f"{sources['sign_in_providers']}: it needs --public-url too: see docs/sign-in.md.")
+        try:
+            read_providers(settings.sign_in_providers)
+        except ProvidersError as error:
+            raise ConfigError(f"{sources['sign_in_providers']}: {error}.") from error
     if settings.relay != "notify" and settings.store in ("sqlite", "memory"):
         raise ConfigError(f"{sources['relay']}: one server alone needs no relay: it is for --store postgresql://….")
     try:

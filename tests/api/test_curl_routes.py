@@ -21,7 +21,9 @@ from parlour.api.reference import example
 from parlour.schema.commands import Op
 from tests.people.server import Town
 from tests.people.typed import Typed
+from tests.support.bad_provider import BadProvider, bad_provider
 from tests.support.server import ServerProcess
+from tests.support.sign_in_provider import providers_file
 from tests.support.smtp import MailServer, mail_server, with_mail
 from tests.support.table import TABLE, name
 from tests.support.timeout import TIMEOUT_S
@@ -127,6 +129,10 @@ MARKS = {
     "POST /reset": "a link is on its way there",
     "GET /account/email/{code}": "@example.org yours?",
     "POST /account/email/{code}": "Location: /account#email\n",
+    "GET /auth/{provider}": "Location: http://127.0.0.1:",
+    "GET /auth/{provider}/callback": "Choose a name: curl",
+    "POST /auth/{provider}/new": "Location: /\n",
+    "POST /auth/{provider}/link": "Location: /account#ways\n",
     "GET /login": "<h1>Sign in</h1>",
     "POST /login": "Location: /\n",
     "POST /logout": "Location: /\n",
@@ -201,8 +207,18 @@ def mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, mail: MailServer) -> Iterator[ServerProcess]:
-    with with_mail(ServerProcess(tmp_path_factory.mktemp("api") / "data"), mail.port) as running:
+def provider() -> Iterator[BadProvider]:
+    with bad_provider() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, mail: MailServer, provider: BadProvider
+) -> Iterator[ServerProcess]:
+    folder = tmp_path_factory.mktemp("api")
+    file = providers_file(folder, ("company", provider.url, True))
+    with with_mail(ServerProcess(folder / "data", "--sign-in-providers", str(file)), mail.port) as running:
         yield running
 
 
@@ -213,9 +229,9 @@ def url(server: ServerProcess) -> str:
 
 
 @pytest.fixture(scope="module")
-def typed(server: ServerProcess, mail: MailServer) -> Iterator[Typed]:
+def typed(server: ServerProcess, mail: MailServer, provider: BadProvider) -> Iterator[Typed]:
     town = Town(server)
-    yield Typed(town, mail)
+    yield Typed(town, mail, provider)
     town.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.people.control import Control
 from tests.people.controls_mail import MAIL_CONTROLS
+from tests.people.controls_providers import PROVIDER_CONTROLS
 from tests.people.direct_controls import DIRECT_CONTROLS
 from tests.people.factor_controls import FACTOR_CONTROLS
 
@@ -493,5 +494,6 @@ CONTROLS = (
     ),
     *FACTOR_CONTROLS,
     *MAIL_CONTROLS,
+    *PROVIDER_CONTROLS,
     *DIRECT_CONTROLS,
 )

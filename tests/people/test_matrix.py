@@ -51,6 +51,7 @@ VALUES = {
     "who": "nobody",
     "id": "t_nothing",
     "code": "nothing",
+    "provider": "nothing",
 }
 
 

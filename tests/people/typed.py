@@ -11,6 +11,7 @@ import httpx
 from tests.people.house import PASSWORD
 from tests.people.phones import code_of
 from tests.people.server import Town
+from tests.support.bad_provider import BadProvider
 from tests.support.smtp import MailServer
 
 SECRET = "GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c"  # noqa: S105
@@ -23,8 +24,9 @@ _OF_GUESTS = re.compile("l_53vdn63huduuored|kfm4-q7zd|g_7kq2m5x3wz4abcde|/me/pas
 class Typed:
     """What somebody types who has read a page: `alice` is an owner, `bob` a member."""
 
-    def __init__(self, town: Town, mail: MailServer | None = None) -> None:
-        """`mail` is where the server of the town sends mail."""
+    def __init__(self, town: Town, mail: MailServer | None = None, provider: BadProvider | None = None) -> None:
+        """`mail` is where the server of the town sends mail, `provider` the `company` with which people sign in."""
+        self._provider = provider
         self._town = town
         self._mail = mail
         self._numbers = itertools.count(1)
@@ -50,6 +52,12 @@ class Typed:
         typed = self._as_guest(typed)
         if typed.endswith("/api/v1/join"):
             return typed.replace(SECRET, self._link_into_a_room())
+        if "cookies.txt" in typed:
+            return self._from_elsewhere(typed)
+        return self._with_links(typed)
+
+    def _with_links(self, typed: str) -> str:
+        """The same with links and ids that work."""
         if "/account/email/" in typed:
             return typed.replace(SECRET, self._verification())
         if SECRET in typed and "/reset/" not in typed and "/password" not in typed:
@@ -91,6 +99,22 @@ class Typed:
         half = re.search('name="half" value="([^"]+)"', page)
         assert half is not None, page
         return shown.replace("MTc2…", half[1]).replace("123456", made.json()["recovery_codes"][0])
+
+    def _from_elsewhere(self, typed: str) -> str:
+        """The command of somebody who comes back from the provider, or has just done so."""
+        assert self._provider is not None
+        number = next(self._numbers)
+        browser = self._alice if "/link" in typed else self._town.browser()
+        begun = httpx.URL(browser.get(f"/auth/company?link={int('/link' in typed)}").headers["Location"]).params
+        self._provider.claims = {**self._provider.right_claims(begun["nonce"]), "sub": f"s-{number}"}
+        self._provider.userinfo = {"sub": f"s-{number}"}
+        back = f"/auth/company/callback?code=c&state={begun['state']}&iss={self._provider.url}"
+        if "/callback" in typed:
+            typed = re.sub("/auth/company/callback[^']*", back, typed)
+        else:
+            browser.get(back)
+        cookies = "; ".join(f"{each.name}={each.value}" for each in browser.cookies.jar if "session" not in each.name)
+        return typed.replace("-b cookies.txt", f"-H 'Cookie: {cookies}'").replace("name=bob", f"name=bob{number}")
 
     def _verification(self) -> str:
         assert self._mail is not None

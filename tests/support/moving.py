@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import apsw
 import asyncpg
 
+from parlour.chat.elsewhere import Stranger
 from parlour.chat.guest_links import Terms
 from parlour.chat.guests import author_of
 from parlour.chat.identities import Credentials
@@ -19,9 +20,10 @@ from parlour.chat.profiles import ProfileChange
 from parlour.chat.rooms import Rooms
 from parlour.chat.slow_mode import post_slowly
 from parlour.chat.tables.inbox import ADD_MENTION, ADD_ROOM_MENTION, SET_INBOX_SETTING
+from parlour.chat.tables.mails import MAILS_DUE
 from parlour.chat.tickets import Tickets
 from parlour.chat.transactions import Transaction
-from parlour.core.actor import OPERATOR
+from parlour.core.actor import OPERATOR, Actor
 from parlour.core.actor import guest as guest_of_address
 from parlour.core.event import Draft
 from parlour.core.payloads import Message, Settings
@@ -114,6 +116,7 @@ async def furnish(place: str, clock: HandClock) -> Secrets:
             await append(store, draft(f"another {number}", f"room-{number}", f"key-{number:04}"))
         await house.posting().posted(actor, house.directs.find(actor, "@robot"), "beep")
         await house.blocks.block(actor, olga)
+        await _with_mail(house, actor)
         await Inbox(store, house.policies).notify(actor, made.room, "all", True)
         await store.run(_mention(actor.id, made.room))
         ticket = (await Tickets(store, clock, CountedIds(9000), house.identities).make(actor)).secret
@@ -121,6 +124,15 @@ async def furnish(place: str, clock: HandClock) -> Secrets:
         await store.close()
         house.passwords.close()
     return Secrets(session, token, ticket, guest)
+
+
+async def _with_mail(house: House, actor: Actor) -> None:
+    """An e-mail address, another one that waits for its link, mail that waits to be sent, and a sign-in provider."""
+    await house.emails.ask(actor, "alice@example.org")
+    for mail in await house.store.query(MAILS_DUE(house.clock.ms, 10)):
+        await house.emails.verify(actor, house.mails.secret_of(mail.id))
+    await house.emails.ask(actor, "other@example.org")
+    await house.elsewhere.link(actor, Stranger("https://id.example.org", "s-1", "Company"))
 
 
 def _mention(account: str, room: str) -> Transaction[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import cast
 
 from parlour.api.accounts import AccountsResource
@@ -121,7 +122,7 @@ class AccountPage(AccountsResource):
         try:
             renewed = await with_password(self.context.people, request, form)
         except Refusal as refusal:
-            return ask_password(request, "/account", form, refusal)
+            return ask_password(request, "/account", form, refusal, self.ways)
         try:
             if form["do"] == "delete":
                 return await self._delete(request, form)
@@ -133,7 +134,7 @@ class AccountPage(AccountsResource):
             fields = (*renewed, *fields)
         except Refusal as refusal:
             if refusal.code == "reauthentication_required":
-                return ask_password(request, "/account", form, refusal)
+                return ask_password(request, "/account", form, refusal, self.ways)
             return await self._page(request, refusal=refusal, form=form, fields=renewed)
         return await self._page(request, done=done, fields=fields, made_bot=form["bot"] if form["do"] == "bot" else "")
 
@@ -164,6 +165,9 @@ class AccountPage(AccountsResource):
         if form["do"] == "email":
             address = await people.emails.ask(actor, form["email"])
             return f"A link is on its way to {address}.", ()
+        if form["do"] == "unlink":
+            await people.elsewhere.unlink(actor, form["id"])
+            return "The link is ended.", ()
         if form["do"] == "no_email":
             await people.emails.remove(actor)
             return "Your account has no e-mail address.", ()
@@ -173,6 +177,21 @@ class AccountPage(AccountsResource):
             done = "The password is changed, and you are signed out everywhere else."
             return done, renewed_fields(request, secret)
         raise Refusal("bad_form", "The page has no such form.", field="do")
+
+    async def _ways(self, account: Account, zone: tzinfo) -> dict[str, object]:
+        """What is linked to an account, and the providers that could be; and whether it has a password."""
+        providers = {client.provider.issuer: client.provider for client in self.context.providers.values()}
+        links = await self.context.people.elsewhere.links_of(account)
+        ways = [
+            {
+                "name": providers[link.issuer].name if link.issuer in providers else link.issuer,
+                "issuer": link.issuer,
+                "made": shown_time(link.made_ms, zone),
+            }
+            for link in links
+        ]
+        linked = {link.issuer for link in links}
+        return {"ways": ways, "providers": [each for each in providers.values() if each.issuer not in linked]}
 
     async def _end_bot(self, request: Request, form: dict[str, str]) -> str:
         """Disable or delete a bot of one's own: the sentence that says so."""
@@ -253,6 +272,7 @@ class AccountPage(AccountsResource):
             all_bots=all_bots,
             made_bot=getattr(people.identities.named(made_bot), "name", ""),
             tokens=[row for row in shown if row["kind"] == "token"],
+            **await self._ways(account, zone),
             has_mail=people.mails.is_on,
             email=await people.emails.of(account),
             sessions=[row for row in shown if row["kind"] == "session"],

@@ -99,12 +99,12 @@ class AdminPage(Resource):
         try:
             fields = await with_password(self.context.people, request, form)
         except Refusal as refusal:
-            return ask_password(request, "/admin", form, refusal)
+            return ask_password(request, "/admin", form, refusal, self.ways)
         try:
             done, made = await self._do(request, form)
         except Refusal as refusal:
             if refusal.code == "reauthentication_required":
-                return ask_password(request, "/admin", form, refusal)
+                return ask_password(request, "/admin", form, refusal, self.ways)
             return await self._page(
                 request, refusal=refusal, form=form, find=form["find"], find_room=form["find_room"], fields=fields
             )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from parlour.api.shown_once import ShownOnce
 from parlour.chat.audit import Audit
@@ -26,6 +27,9 @@ from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 
+if TYPE_CHECKING:
+    from parlour.oidc.client import ProviderClient  # loaded where there are providers
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -46,6 +50,8 @@ class Context:
     inbox: Inbox
     directs: Directs
     shown_once: ShownOnce
+    providers: Mapping[str, ProviderClient]
+    """The sign-in providers, by their ids, in the order in which people are shown them."""
     rooms: Rooms
     members: Members
     audit: Audit

@@ -70,12 +70,12 @@ class FactorsPage(Resource):
         try:
             fields = await with_password(self.context.people, request, form)
         except Refusal as refusal:
-            return ask_password(request, PATH, form, refusal)
+            return ask_password(request, PATH, form, refusal, self.ways)
         try:
             return await self._do(request, form, fields)
         except Refusal as refusal:
             if refusal.code == "reauthentication_required":
-                return ask_password(request, PATH, form, refusal)
+                return ask_password(request, PATH, form, refusal, self.ways)
             begun = None
             if form["do"] == "add" and refusal.field == "code":
                 begun = self.context.people.factors.begun_app(request.actor, form["setup"])

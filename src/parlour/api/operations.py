@@ -36,6 +36,7 @@ from parlour.api.messages import MessagesResource
 from parlour.api.operation import Operation, rows
 from parlour.api.pages import Pages
 from parlour.api.people_pages import PeoplePages
+from parlour.api.provider_pages import ProviderPages
 from parlour.api.resource import Resource
 from parlour.api.restrictions import RestrictionsResource
 from parlour.api.room_page import RoomSettingsPage
@@ -78,6 +79,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     FrontResource,
     SignInPages,
     EmailPages,
+    ProviderPages,
     AccountPage,
     FactorsPage,
     AdminPage,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from parlour.api.forms import PASSWORD_AGAIN, page
 from parlour.api.people import own_account
 from parlour.api.sign_ins import reauthenticate
 from parlour.chat.people import People
 from parlour.core.errors import Refusal
+from parlour.core.providers import Provider
 from parlour.http.fields import Fields
 from parlour.http.request import Request
 from parlour.http.response import Response
@@ -23,8 +24,13 @@ async def with_password(people: People, request: Request, form: Mapping[str, str
     return await reauthenticate(people, request, password, form[CODE_AGAIN]) if password else ()
 
 
-def ask_password(request: Request, path: str, form: Mapping[str, str], refusal: Refusal) -> Response:
-    """The page, in answer to a form for `path` that was refused; what is in it is sent again with the password."""
+def ask_password(
+    request: Request, path: str, form: Mapping[str, str], refusal: Refusal, ways: Sequence[Provider]
+) -> Response:
+    """The page, in answer to a form for `path` that was refused; what is in it is sent again with the password.
+
+    `ways` are the providers with which somebody can sign in once more instead.
+    """
     errors = {}
     if form[PASSWORD_AGAIN]:
         wrong = "This is not your password."
@@ -40,5 +46,6 @@ def ask_password(request: Request, path: str, form: Mapping[str, str], refusal: 
         path=path,
         kept=kept,
         name=own_account(request).name,
+        ways=ways,
         has_factor=own_account(request).factors > 0,
     )

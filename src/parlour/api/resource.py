@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parlour.api.context import Context
@@ -9,6 +10,7 @@ from parlour.api.guard import Guard
 from parlour.api.operation import Operation
 from parlour.api.pages import Pages
 from parlour.api.streams import Streams
+from parlour.core.providers import Provider
 
 
 @dataclass
@@ -20,3 +22,8 @@ class Resource:
     pages: Pages
     streams: Streams
     operations: tuple[Operation, ...]
+
+    @property
+    def ways(self) -> Sequence[Provider]:
+        """The sign-in providers there are, in the order in which people are shown them."""
+        return [client.provider for client in self.context.providers.values()]

@@ -253,6 +253,7 @@ class SignInPages(GuestDoor):
             is_open=is_open,
             is_reset=is_reset,
             has_mail=self.context.people.mails.is_on,
+            providers=self.ways,
         )
 
     def _register(self, request: Request, form: dict[str, str], refusal: Refusal | None = None) -> Response:

@@ -207,6 +207,18 @@ async def begin_first_session(people: People, request: Request, account: Account
     return await _session_fields(people, request, await people.sign_ins.begin(account, _user_agent(request)))
 
 
+async def begin_elsewhere(
+    people: People, request: Request, account: Account, authenticated_ms: int, *, is_new: bool = False
+) -> Fields:
+    """Sign somebody in who was asked elsewhere who they are: the header fields of the answer. Raises Refusal."""
+    cookie = request.cookie(device_cookie(request.peer))
+    is_known = is_new or (cookie is not None and people.identities.devices.device_of(account.id, cookie) is not None)
+    begun = await people.sign_ins.begin(
+        account, _user_agent(request), is_new_device=not is_known, authenticated_ms=authenticated_ms
+    )
+    return await _session_fields(people, request, begun)
+
+
 def _user_agent(request: Request) -> str:
     return (request.field(b"user-agent") or b"").decode("latin-1")
 

@@ -98,11 +98,24 @@ class Accounts:
 
     def _new(self, name: str, display: str, password: str, role: Role) -> Account:
         """An account as it is wanted. What is refused here costs no hash, and is counted for no rate."""
+        account = self._named(name, display, role)
+        check_password(password, account.name, account.display)
+        return account
+
+    def _named(self, name: str, display: str, role: Role) -> Account:
         name = account_name(name)
         display = account_display(display) if display else display_name(name)
-        check_password(password, name, display)
         self._require_unlike(name, display, "")
         return Account(f"u_{self._ids.token()}", name, display, "member", role, None, "active")
+
+    def wanted(self, name: str, display: str) -> Account:
+        """An account of a member without a password, as it is wanted. Raises Refusal("name_taken"), ("bad_name"), …"""
+        return self._named(name, display, "member")
+
+    def add_without_password(self, account: Account) -> Transaction[None]:
+        """Add an account that its owner signs in to from elsewhere. Raises Refusal("registration_closed"), …"""
+        require_registration(_registration((yield SETTING("registration"))), "invitation")
+        yield from self._add(OPERATOR, account, None)
 
     async def register(self, secret: str, name: str, display: str, password: str, address: str = "") -> Account:
         """Make an account by an invitation. Raises Refusal("link_gone"), ("name_taken"), ("weak_password"), …"""

@@ -31,6 +31,7 @@ from parlour.chat.tables.emails import DROP_EMAIL, END_EMAIL_LINKS_OF
 from parlour.chat.tables.inbox import DROP_INBOX_SETTINGS, DROP_MENTIONS_OF, DROP_MY_ROOMS
 from parlour.chat.tables.invitations import END_INVITATIONS_OF
 from parlour.chat.tables.mails import END_MAILS_OF
+from parlour.chat.tables.provider_links import END_LINKS_OF
 from parlour.chat.tables.sign_ins import END_SIGN_INS_OF
 from parlour.chat.transactions import Append, DropBefore, Erase, Erased, FindLog, Redact, Transaction
 from parlour.core.accounts import DELETED_NAME, Account, DeletionRule, KeptMessages, erased_name, skeleton
@@ -75,7 +76,7 @@ class Deletions:
         return rule
 
     async def delete_own(self, actor: Actor, password: str, messages: KeptMessages | None) -> KeptMessages:
-        """Delete one's own account, which needs its password: what becomes of its messages.
+        """Delete one's own account, which needs its password, if it has one: what becomes of its messages.
 
         Raises Refusal("bad_credentials"), ("forbidden"), …"""
         account = actor.account
@@ -83,7 +84,11 @@ class Deletions:
             raise Refusal("login_required", "Sign in first.")
         messages = self.allowed(messages)
         address = actor.address or ""
-        hashed = await self._identities.password_is(account, password, account.name, address, actor.sign_in)
+        hashed = None
+        if await self._store.query(PASSWORD_OF(account.id)) == [None]:  # they sign in from elsewhere
+            self._identities.require_recent(actor)
+        else:
+            hashed = await self._identities.password_is(account, password, account.name, address, actor.sign_in)
         await self._delete(actor, account, messages, hashed)
         return messages
 
@@ -143,6 +148,7 @@ def _end(author: Author, account: Account, messages: KeptMessages) -> Transactio
     yield from forget_factors(account.id)
     yield from end_invitations(author, END_INVITATIONS_OF(account.id))
     yield DROP_EMAIL(account.id)
+    yield END_LINKS_OF(account.id)
     yield END_EMAIL_LINKS_OF(account.id)
     yield END_MAILS_OF(account.id)
     yield from end_guest_links_by(author, account.id)

@@ -17,7 +17,16 @@ from parlour.chat.transactions import Transaction
 from parlour.core.errors import Refusal
 
 MailKind: TypeAlias = Literal[
-    "forgotten", "reset", "verify", "email_taken", "email_changed", "signed_in", "password", "invitation", "test"
+    "forgotten",
+    "reset",
+    "verify",
+    "email_taken",
+    "email_changed",
+    "signed_in",
+    "password",
+    "linked",
+    "invitation",
+    "test",
 ]
 """What a mail is about (`ui/letters.py`). `forgotten` is none yet: who has forgotten a password has to be found out."""
 

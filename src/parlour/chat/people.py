@@ -9,6 +9,7 @@ from parlour.chat.blocks import Blocks
 from parlour.chat.deletions import Deletions
 from parlour.chat.directory import Directory
 from parlour.chat.directs import Directs
+from parlour.chat.elsewhere import Elsewhere
 from parlour.chat.emails import Emails
 from parlour.chat.factors import Factors
 from parlour.chat.guest_links import GuestLinks
@@ -46,6 +47,7 @@ class People(NamedTuple):
     passes: Passes
     known_passes: KnownPasses
     directory: Directory
+    elsewhere: Elsewhere
 
     async def load(self) -> None:
         """Read who has an account and who takes no messages of whom. Raises Refusal."""
@@ -76,12 +78,13 @@ def people_of(
     settings = LiveSettings(store, policies, identities)
     blocks = Blocks(store, clock, policies, identities)
     directs = Directs(store.secret, identities, policies, blocks, settings)
+    accounts = Accounts(store, clock, ids, policies, identities, invitations, passwords, rates, mails)
     return People(
         passwords,
         identities,
         SignIns(store, clock, ids, identities, mails, directs),
         invitations,
-        Accounts(store, clock, ids, policies, identities, invitations, passwords, rates, mails),
+        accounts,
         settings,
         Deletions(store, policies, identities, lambda: settings.now.deletion),
         Factors(store, clock, ids, policies, identities),
@@ -94,4 +97,5 @@ def people_of(
         Passes(store, clock, ids, policies, identities.is_taken, pass_rates),
         KnownPasses(store, clock),
         Directory(policies, identities, settings),
+        Elsewhere(store, clock, policies, identities, accounts, mails),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from parlour.chat.account_steps import account_now
 from parlour.chat.codes import Proof
 from parlour.chat.directs import Directs
@@ -143,15 +145,24 @@ class SignIns:
         return account, now[0] or ""
 
     async def begin(
-        self, account: Account, user_agent: str, hashed: str | None = None, *, is_new_device: bool = False
+        self,
+        account: Account,
+        user_agent: str,
+        hashed: str | None = None,
+        *,
+        is_new_device: bool = False,
+        authenticated_ms: int | None = None,
     ) -> NewSignIn:
         """Begin a session for somebody who has shown who they are, with a password that has this hash.
 
+        `authenticated_ms` is when they have shown that, if not now.
         They are told of it by mail where `is_new_device`, which has never signed in with this account before.
         Raises Refusal("bad_credentials") if the account has been disabled, or has another password, meanwhile;
         ("code_required") if it has got a second factor.
         """
         secret, row = self._new_session(account, user_agent)
+        if authenticated_ms is not None:
+            row = replace(row, authenticated_ms=authenticated_ms)
         await self._store.run(self._begin(account, row, secret, hashed, None, is_new_device=is_new_device))
         self._mails.on_new()
         return NewSignIn(row, account, secret)

@@ -246,6 +246,15 @@ class PassChanged(Payload, frozen=True, gc=False):
     state: PassState
 
 
+class ProviderLinkChanged(Payload, frozen=True, gc=False):
+    """An account was linked to one of a sign-in provider, or is no more; in the log of the server."""
+
+    type: ClassVar[str] = "provider_link"
+    what: Literal["linked", "unlinked"]
+    account: str
+    issuer: str
+
+
 class ServerChanged(Payload, frozen=True, gc=False):
     """A setting of the server has been changed; in its log."""
 
@@ -341,6 +350,7 @@ _PAYLOADS = (
     BlockChanged,
     GuestLinkChanged,
     PassChanged,
+    ProviderLinkChanged,
     ServerChanged,
     Rewritten,
     AccountDeleted,

@@ -90,6 +90,14 @@ LETTERS: Mapping[str, Words] = {
         ("If this was you, there is nothing to do.", _NOT_YOU),
         _YOURS,
     ),
+    "linked": Words(
+        "{provider} opens your account at {site} now",
+        ("Your account {name} at {site} can be signed in to with {provider} from now on, besides the ways before.",),
+        "See what opens your account",
+        "/account#ways",
+        ("If this was you, there is nothing to do.", _NOT_YOU),
+        _YOURS,
+    ),
     "invitation": Words(
         "{by} invites you to {site}",
         ("{by} invites you to {site}, a place for people to talk. It needs nothing but a browser.",),
@@ -122,7 +130,8 @@ def letter(kind: str, details: Mapping[str, str], base_url: str, secret: str) ->
     """What a mail of a kind says. `base_url` is where people reach the server, without a slash at the end."""
     words = LETTERS[kind]
     site = base_url.partition("://")[2]
-    values = {"name": "", "device": "", "by": "", "days": "", **details, "site": site, "account": f"{base_url}/account"}
+    empty = dict.fromkeys(("name", "device", "by", "days", "provider"), "")
+    values = {**empty, **details, "site": site, "account": f"{base_url}/account"}
 
     def said(text: str) -> str:
         return text.format_map(values)

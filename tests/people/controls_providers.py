@@ -1,0 +1,135 @@
+"""The controls of sign-in providers."""
+
+from __future__ import annotations
+
+from tests.people.control import Control
+
+CLIENT = "tests/oidc/test_client.py::"
+PEOPLE = "tests/people/test_providers.py::"
+SAYS = f"{CLIENT}test_a_token_that_says_something_else_does_not_count"
+FORGED = f"{CLIENT}test_a_token_that_the_issuer_has_not_signed_does_not_count"
+
+PROVIDER_CONTROLS = (
+    Control(
+        "an e-mail address counts if the provider has verified it",
+        "oidc/flow.py",
+        'claims.get("email_verified") is True',
+        'claims.get("email_verified") is not None',
+        f"{PEOPLE}test_an_address_that_the_provider_has_not_verified_takes_nothing_over",
+    ),
+    Control(
+        "and if it was verified here",
+        "chat/elsewhere.py",
+        "holders: list[str] = [] if email is None else (yield ACCOUNT_WITH(email.folded))",
+        "named = None if email is None else self._identities.named(email.address.partition('@')[0])\n"
+        "        holders: list[str] = [] if named is None else [named.id]",
+        f"{PEOPLE}test_an_account_that_is_there_is_theirs_by_an_address_that_both_have_verified",
+    ),
+    Control(
+        "an answer comes back to the browser in which it began",
+        "api/provider_pages.py",
+        " or not _is(options.state, begun.state):",
+        ":",
+        f"{PEOPLE}test_a_callback_counts_once_in_the_browser_in_which_it_began",
+    ),
+    Control(
+        "to the provider that was asked",
+        "api/provider_pages.py",
+        "if begun is None or begun.provider != options.provider or not _is",
+        "if begun is None or not _is",
+        f"{PEOPLE}test_an_answer_for_one_provider_does_not_count_at_another",
+    ),
+    Control(
+        "an answer of the issuer that was asked",
+        "oidc/client.py",
+        "if issuer != self.provider.issuer and (issuer is not None or metadata.says_issuer):",
+        "if issuer == '':",
+        f"{CLIENT}test_an_answer_of_another_issuer_does_not_count",
+    ),
+    Control("a token of the issuer", "oidc/id_token.py", 'if claims.get("iss") != issuer:', "if not issuer:", SAYS),
+    Control("a token for us", "oidc/id_token.py", "if client_id not in audiences:", "if not audiences:", SAYS),
+    Control(
+        "a token that was given to us",
+        "oidc/id_token.py",
+        'if claims.get("azp", client_id) != client_id or (len(audiences) > 1 and "azp" not in claims):',
+        "if not client_id:",
+        SAYS,
+    ),
+    Control(
+        "a token that is not over",
+        "oidc/id_token.py",
+        "if expires is None or expires + SKEW_S <= now_s:",
+        "if expires == 0:",
+        SAYS,
+    ),
+    Control(
+        "a token of now",
+        "oidc/id_token.py",
+        "if issued is None or not now_s - MAX_AGE_S - SKEW_S <= issued <= now_s + SKEW_S:",
+        "if issued == 0:",
+        SAYS,
+    ),
+    Control(
+        "a token that was asked for here",
+        "oidc/id_token.py",
+        "if not isinstance(found, str) or not compare_digest(found.encode(), nonce.encode()):",
+        "if found == '':",
+        SAYS,
+    ),
+    Control(
+        "algorithms with a pair of keys",
+        "oidc/id_token.py",
+        'ALGORITHMS = ("RS256",',
+        'ALGORITHMS = ("none", "HS256", "RS256",',
+        FORGED,
+    ),
+    Control(
+        "public keys alone",
+        "oidc/id_token.py",
+        'KEY_TYPES = frozenset({"RSA", "EC", "OKP"})',
+        'KEY_TYPES = frozenset({"RSA", "EC", "OKP", "oct"})\nSECRET_KEYS = True',
+        f"{CLIENT}test_a_secret_key_in_the_key_set_signs_nothing",
+    ),
+    Control(
+        "no redirect of a provider is followed",
+        "oidc/client.py",
+        "follow_redirects=False",
+        "follow_redirects=True",
+        f"{CLIENT}test_answers_of_any_other_kind_count_for_nothing",
+    ),
+    Control(
+        "after a sign-in comes a page of this server",
+        "api/provider_pages.py",
+        "local_path(options.next)",
+        "options.next",
+        f"{PEOPLE}test_the_way_there_leads_to_no_other_site",
+    ),
+    Control(
+        "an account of a provider opens one account",
+        "chat/elsewhere.py",
+        "        if linked:\n            raise Refusal",
+        "        if linked == []:\n            raise Refusal",
+        f"{PEOPLE}test_who_is_signed_in_links_and_unlinks_an_account",
+    ),
+    Control(
+        "a sign-in that asked nobody stands for no password",
+        "api/provider_pages.py",
+        "at_ms = now_ms - RECENT_MS - 1 if token.auth_time is None else min(now_ms, token.auth_time * 1000)",
+        "at_ms = now_ms",
+        f"{PEOPLE}test_signing_in_again_at_the_provider_stands_for_the_password",
+    ),
+    Control(
+        "who is asked again was asked",
+        "oidc/id_token.py",
+        "if fresh_since_s is not None and (auth_time is None or auth_time + SKEW_S < fresh_since_s):",
+        "if fresh_since_s == 0:",
+        f"{CLIENT}test_asking_again_has_to_have_happened",
+    ),
+    Control(
+        "the only way into an account stays",
+        "chat/elsewhere.py",
+        "if len(links) == 1 and (yield PASSWORD_OF(account.id)) == [None]:",
+        "if not links:",
+        f"{PEOPLE}test_the_only_way_into_an_account_stays",
+    ),
+)
