@@ -36,6 +36,9 @@ MANAGERS = ("olga", "ada", "bob")
 FIRST_MEMBERS: dict[str, RoomRole] = {"bob": "moderator", "cyd": "member"}
 
 PAUSE_S = 0.05
+ALONE = 0.2
+"""The part of what people say that is for one other alone."""
+
 SCOPES: frozenset[Scope] = frozenset({"admin"})
 
 
@@ -167,19 +170,21 @@ class People:
         random = Random(f"{self._random.random()} {name}")
         acts: list[Callable[[str, Random], Coroutine[Any, Any, None]]] = [
             self._put_member, self._put_member, self._put_member, self._remove, self._remove, self._leave,
-            self._invite, self._change, self._end_sign_in, self._set_state,
+            self._invite, self._change, self._end_sign_in, self._set_state, self._block, self._block,
         ]  # fmt: skip
         while True:
             await asyncio.sleep(random.expovariate(1 / PAUSE_S))
             await random.choice(acts)(name, random)
 
     async def talk(self, name: str) -> None:
-        """Say something, in any room, until cancelled."""
+        """Say something, in any room or to somebody alone, until cancelled."""
         random = Random(f"{self._random.random()} talks {name}")
         while True:
             await asyncio.sleep(random.expovariate(1 / PAUSE_S))
             self._said += 1
-            room, text = random.choice(self.rooms), f"{name} {self._said} " + "." * random.choice(self._sizes)
+            alone = [f"@{other}" for other in NAMES if other != name]
+            room = random.choice(alone if random.random() < ALONE else self.rooms)
+            text = f"{name} {self._said} " + "." * random.choice(self._sizes)
             sign_in, sent_at = self.sign_ins[name], self.world.now
             status, body = await self.ask(sign_in, "POST", f"/api/v1/rooms/{room}/messages", {"text": text})
             seq = json.loads(body)["seq"] if status == 201 else 0
@@ -197,7 +202,7 @@ class People:
         try:
             async with self.shared.connected() as (reader, writer):
                 writer.write(head)
-                if method == "DELETE":
+                if method == "DELETE" or (method == "PUT" and body is None):  # 204: without a body
                     got = await reader.readuntil(b"\r\n\r\n")
                     return int(got[9:12]), b""
                 status, _, found = await answer(reader)
@@ -256,6 +261,10 @@ class People:
         await asyncio.sleep(random.expovariate(1 / PAUSE_S))
         await self._do("olga", "enable", "PATCH", f"/api/v1/accounts/{whom}", {"state": "active"})
         await self._back(whom)
+
+    async def _block(self, name: str, random: Random) -> None:
+        whom = random.choice([other for other in NAMES if other != name])
+        await self._do(name, "block", random.choice(("PUT", "DELETE")), f"/api/v1/me/blocks/{whom}")
 
     async def _back(self, name: str) -> None:
         """Sign in again, if the account may."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from parlour.chat import policies
+from parlour.chat import direct_messages, policies
 from parlour.chat.identities import Identities
 from parlour.chat.policies import Policies
+from parlour.chat.transactions import Transaction
 from parlour.core.payloads import MemberChanged, Payload, Settings
 from parlour.core.policy import Policy
 from parlour.hub import reader
@@ -76,6 +77,16 @@ def let_streams_go_on() -> Replaced:
     return [(Identities, "_end", lambda _identities, _account, _is_over, _why: None)]
 
 
+def let_who_is_blocked_write() -> Replaced:
+    """A block is not looked at when a message is stored."""
+
+    def nobody(_account: Any, _by: Any) -> Transaction[bool]:
+        return False
+        yield
+
+    return [(direct_messages, "is_blocked_now", nobody)]
+
+
 BUGS: dict[Bug, Trial] = {
     judge_at_the_request_only: Trial("read_only", 15),
     go_on_showing_live: Trial("is shown"),
@@ -85,4 +96,5 @@ BUGS: dict[Bug, Trial] = {
     forget_a_removal_in_the_table: Trial("are not the fold of their logs"),
     stay_signed_in: Trial("on a stream of", 2),
     let_streams_go_on: Trial("on a stream of", 2),
+    let_who_is_blocked_write: Trial("who has blocked them"),
 }

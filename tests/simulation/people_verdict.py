@@ -8,7 +8,15 @@ from math import inf
 from typing import NamedTuple
 
 from parlour.core.accounts import Role
-from parlour.core.payloads import SERVER_LOG, AccountChanged, MemberChanged, Message, Payload, SignInChanged
+from parlour.core.payloads import (
+    SERVER_LOG,
+    AccountChanged,
+    BlockChanged,
+    MemberChanged,
+    Message,
+    Payload,
+    SignInChanged,
+)
 from parlour.core.permissions import Who, first_seq, rule
 from parlour.core.policy import NO_POLICY, NO_ROOM, Policy
 from tests.simulation.people import Notes, Said, Shown
@@ -44,6 +52,7 @@ class Verdict:
     def wrong(self) -> Iterator[str]:
         """Every violation, in words."""
         yield from self._wrong_posts()
+        yield from self._wrong_blocked()
         yield from self._wrong_owners()
         yield from self._wrong_joins()
         for said in self._notes.said:
@@ -89,6 +98,33 @@ class Verdict:
                 if refusal is not None:
                     yield f"{event.by} posts {event.seq} in {event.room}: {refusal.code}"
 
+    def _wrong_blocked(self) -> Iterator[str]:
+        """Direct messages by somebody whom the other one had blocked before, and not yet unblocked."""
+        blocks: list[tuple[str, str, float, float]] = []  # who, whom, from when until when
+        for event in self._log:
+            if isinstance(event.payload, BlockChanged):
+                who, whom, at = event.payload.account, event.payload.blocked, self._time(event.room, event.seq, inf)
+                if event.payload.what == "made":
+                    blocks.append((who, whom, at, inf))
+                else:
+                    index = max(i for i, each in enumerate(blocks) if each[:2] == (who, whom))
+                    blocks[index] = (who, whom, blocks[index][2], self._time(event.room, event.seq, 0.0))
+        for event in self._log:
+            policy = self._at(event.room, event.seq)
+            if isinstance(event.payload, Message) and policy.access == "direct":
+                at = self._time(event.room, event.seq, 0.0)
+                for who, whom, begins, ends in blocks:
+                    if whom == event.by and who in policy.members and begins < at < ends:
+                        yield f"{event.by} writes {event.seq} to {who}, who has blocked them"
+
+    def _room(self, account: str, room: str) -> str:
+        """The canonical name of a room that an account has named: of a direct one by its people."""
+        if not room.startswith("@"):
+            return room
+        people = {account, f"u_{room[1:]}"}
+        found = [each for each, policies in self._policies.items() if policies and policies[-1].access == "direct"]
+        return next((each for each in found if self._policies[each][-1].members.keys() == people), room)
+
     def _wrong_owners(self) -> Iterator[str]:
         for room, policies in self._policies.items():
             for before, after in pairwise(policies):
@@ -115,7 +151,8 @@ class Verdict:
         """What was acknowledged is there; nobody is answered with what has ended."""
         if said.status != 201:
             return
-        found = [event for event in self._log if (event.room, event.seq) == (said.room, said.seq)]
+        place = (self._room(said.account, said.room), said.seq)
+        found = [event for event in self._log if (event.room, event.seq) == place]
         if not found or not isinstance(found[0].payload, Message) or found[0].payload.text.strip() != said.text.strip():
             yield f"{said} is not in the log"
         if said.sent_at > self._ended.get(said.sign_in, inf):
