@@ -116,6 +116,11 @@ MARKS = {
     "GET /account/second-factor": "Location: /login?next=/account/second-factor\n",
     "POST /account/second-factor": "The secret for your app: ",
     "POST /login/code": "Location: /\n",
+    "POST /api/v1/passkeys/options": '"rpId":"localhost"',
+    "POST /api/v1/session/passkey": '"kind":"member"',
+    "POST /api/v1/me/factors/passkeys": '"recovery_codes":["',
+    "DELETE /api/v1/me/factors/passkeys/{id}": "HTTP/1.1 204 ",
+    "POST /login/passkey": "Location: /\n",
     "GET /api/v1/invitations": '"invitations":[',
     "POST /api/v1/invitations": '"uses_left":10',
     "DELETE /api/v1/invitations/{id}": "HTTP/1.1 204 ",
@@ -218,7 +223,7 @@ def server(
 ) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("api")
     file = providers_file(folder, ("company", provider.url, True))
-    with with_mail(ServerProcess(folder / "data", "--sign-in-providers", str(file)), mail.port) as running:
+    with with_mail(ServerProcess(folder / "data", "--sign-in-providers", str(file)), mail.port, "localhost") as running:
         yield running
 
 

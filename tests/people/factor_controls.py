@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.people.control import Control
 
 FACTORS = "tests/people/test_second_factor.py::"
+PASSKEYS = "tests/people/test_passkeys.py::"
 
 FACTOR_CONTROLS = (
     Control(
@@ -111,5 +112,68 @@ FACTOR_CONTROLS = (
         'ended: list[str] = yield END_SESSIONS_BUT(id_, "")',
         "ended: list[str] = []",
         f"{FACTORS}test_who_has_lost_everything_is_helped_by_an_owner_and_signed_out",
+    ),
+    Control(
+        "a challenge is for one purpose and one account",
+        "chat/passkeys.py",
+        "if found[:2] != [purpose, account]:",
+        'if found == [""]:',
+        f"{PASSKEYS}test_a_challenge_is_for_one_purpose_and_one_account",
+    ),
+    Control(
+        "a challenge counts once",
+        "chat/passkeys.py",
+        "used: list[str] = yield USE_CHALLENGE(hash_, now_ms + CHALLENGE_MS)",
+        "used = [hash_]",
+        f"{PASSKEYS}test_a_challenge_counts_once_and_for_five_minutes",
+    ),
+    Control(
+        "what was signed at a false page opens nothing",
+        "chat/passkeys.py",
+        "expected_origin=place.origin,\n                credential_public_key",
+        'expected_origin=json.loads(answer.client_data)["origin"],\n                credential_public_key',
+        f"{PASSKEYS}test_what_was_signed_elsewhere_or_otherwise_opens_nothing",
+    ),
+    Control(
+        "a passkey is for the host that it was made for",
+        "chat/passkeys.py",
+        "if not rows or rows[0].rp != place.rp or",
+        "if not rows or",
+        f"{PASSKEYS}test_a_passkey_of_another_name_of_this_server_opens_nothing_here",
+    ),
+    Control(
+        "a passkey alone has to know its holder",
+        "chat/passkeys.py",
+        'require_user_verification=purpose != "second_step"',
+        "require_user_verification=False",
+        f"{PASSKEYS}test_a_passkey_alone_has_to_know_its_holder",
+    ),
+    Control(
+        "a counter that goes back is a copy",
+        "chat/passkeys.py",
+        "if counter <= row.counter and (counter, row.counter) != (0, 0):",
+        "if counter < 0:",
+        f"{PASSKEYS}test_a_copy_of_a_key_is_refused_and_told_to_its_owner",
+    ),
+    Control(
+        "a passkey is of the account in it",
+        "chat/passkeys.py",
+        "answer.user != row.account.encode()",
+        'answer.user == b""',
+        f"{PASSKEYS}test_what_was_signed_elsewhere_or_otherwise_opens_nothing",
+    ),
+    Control(
+        "a second step takes the passkeys of its account",
+        "chat/passkeys.py",
+        "(account and rows[0].account != account)",
+        '(account == "nobody")',
+        f"{PASSKEYS}test_a_challenge_is_for_one_purpose_and_one_account",
+    ),
+    Control(
+        "passkeys are taken away together with their account's id",
+        "chat/tables/passkeys.py",
+        "DELETE FROM passkeys WHERE id = ?1 AND account = ?2 RETURNING id",
+        "DELETE FROM passkeys WHERE id = ?1 AND ?2 <> '' RETURNING id",
+        f"{PASSKEYS}test_a_passkey_is_taken_away_by_its_owner_alone_and_with_the_account",
     ),
 )

@@ -50,6 +50,7 @@ class House:
         self.accounts, self.settings, self.deletions = people.accounts, people.settings, people.deletions
         self.factors = people.factors
         self.mails, self.emails = people.mails, people.emails
+        self.passkeys = people.passkeys
         self.elsewhere = people.elsewhere
         self.blocks, self.directs = people.blocks, people.directs
         self.guest_links, self.passes, self.known_passes = people.guest_links, people.passes, people.known_passes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -30,6 +31,12 @@ class Town:
     def url(self) -> str:
         return self.server.url
 
+    @property
+    def public_url(self) -> str:
+        """What links begin with."""
+        given = dict(pairwise(self.server.options))
+        return str(given.get("--public-url", self.url))
+
     def operator(self, method: str, path: str, body: object = None) -> Any:
         """Ask as whoever may open the operator's socket."""
         with self.server.operator() as http:
@@ -48,8 +55,8 @@ class Town:
     def invitation(self, role: str = "member", uses: int = 1) -> str:
         """The path of a link."""
         made = self.operator("POST", "/api/v1/invitations", {"role": role, "uses": uses})
-        assert made["url"].startswith(f"{self.url}/join/")
-        return str(made["url"]).removeprefix(self.url)
+        assert made["url"].startswith(f"{self.public_url}/join/")
+        return str(made["url"]).removeprefix(self.public_url)
 
     def join(self, name: str, role: str = "member") -> httpx.Client:
         """Somebody who has made an account in a browser, and is signed in."""

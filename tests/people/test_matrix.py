@@ -59,6 +59,7 @@ BESIDES: dict[str, Right] = {
     "DELETE /api/v1/invitations/{id}": "administer",
     "DELETE /api/v1/rooms/{room}/messages/{item}": "read",
     "DELETE /{room}/{item}": "read",
+    "POST /api/v1/session/confirm": "account",
     "POST /{room}/{item}/delete": "read",
     "GET /rooms/{room}/guests": "moderate",
     "GET /rooms/{room}/guests/{id}": "moderate",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
@@ -14,10 +15,14 @@ from parlour.chat.identities import RECENT_MS, Credentials
 from parlour.chat.sign_in_throttle import FREE
 from parlour.chat.sign_ins import HALF_MS, HalfSignIn, NewSignIn
 from parlour.chat.tables.accounts import PASSWORD_OF
+from parlour.chat.tables.emails import SET_EMAIL
 from parlour.chat.tables.factors import APP_OF, CODES_OF
+from parlour.chat.tables.mails import MAILS_DUE
+from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import OPERATOR, Actor, guest
 from parlour.core.errors import Refusal
+from parlour.core.factor_changes import FACTOR_CHANGES
 from parlour.core.payloads import FactorChanged, SignInChanged
 from parlour.core.permissions import RIGHTS
 from parlour.core.totp import STEP_MS
@@ -302,3 +307,19 @@ async def test_what_is_open_ends_when_a_factor_is_demanded_that_is_not_there(hou
         house.identities.watch(await house.signed_in(account), ended[name].append)
     await _demand(house, "everybody")
     assert [(name, len(refusals)) for name, refusals in ended.items()] == [("alice", 0), ("bob", 1)]
+
+
+async def test_what_changes_is_told_by_mail_once(house: House) -> None:
+    actor = await house.signed_in(await house.person("alice"))
+    assert actor.account is not None
+    await house.store.run(_has_email(actor.account.id))
+    phone = await set_up(house, actor)
+    await house.sign_ins.sign_in("alice", PASSWORD, "Firefox", ADDRESS, None, phone.recovery[0])
+    await house.factors.remove_app(actor)
+    mails = await house.store.query(MAILS_DUE(house.clock.ms + 1, 20))
+    said = [json.loads(mail.details)["change"] for mail in mails if mail.kind == "factors"]
+    assert said == [FACTOR_CHANGES[each] for each in ("app_added", "code_used", "app_removed")]
+
+
+def _has_email(account: str) -> Transaction[None]:
+    yield SET_EMAIL(account, "alice@example.org", "alice@example.org", 1)

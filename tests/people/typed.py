@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import time
 
 import httpx
 
+from parlour.core.passkeys import Place
 from tests.people.house import PASSWORD
+from tests.people.keys import Key, assertion_json, attestation_json
 from tests.people.phones import code_of
 from tests.people.server import Town
 from tests.support.bad_provider import BadProvider
@@ -36,14 +39,18 @@ class Typed:
 
     def command(self, shown: str) -> str:
         """A command as it is shown, with what differs on this server."""
-        if "carol" in shown and "MTc2…" not in shown:  # who is deleted cannot be named again
+        return self._with_passkey(shown) if "passkey" in shown else self._typed(self._with_factor(shown))
+
+    def _with_factor(self, shown: str) -> str:
+        if "-u dora" in shown or "/dora/" in shown:
+            return self._with_app(shown)
+        return self._half_way(shown) if "MTc2…" in shown else shown
+
+    def _typed(self, shown: str) -> str:
+        if "carol" in shown:  # who is deleted cannot be named again
             name = f"carol{next(self._numbers)}"
             self._town.join(name)
             shown = shown.replace("-u carol", f"-u '{name}:{PASSWORD}'").replace("carol?", f"{name}?")
-        if "-u dora" in shown or "/dora/" in shown:
-            shown = self._with_app(shown)
-        if "MTc2…" in shown:
-            shown = self._half_way(shown)
         typed = re.sub("-u alice(?= )", f"-u 'alice:{PASSWORD}'", shown)
         if "-X DELETE" in typed and typed.endswith("/members/bob"):
             self._bob_is_in(typed.split("/")[-3])
@@ -84,6 +91,18 @@ class Typed:
         assert answer.status_code == 200, answer.text
         shown = shown.replace("-u dora", f"-u '{name}:{PASSWORD}'").replace("/dora/", f"/{name}/")
         return shown.replace("123456", answer.json()["recovery_codes"][0])
+
+    def _with_passkey(self, shown: str) -> str:
+        """The command of a browser, at the name of this machine: what an authenticator says there stands in it."""
+        url = self._town.url.replace("127.0.0.1", "localhost")
+        shown = shown.replace(self._town.url, url)
+        if "…" not in shown and "k_" not in shown:
+            return shown
+        name = f"fred{next(self._numbers)}"
+        self._town.join(name)
+        shown = shown.replace("-u carol", f"-u '{name}:{PASSWORD}'")
+        with httpx.Client(base_url=url, auth=(name, PASSWORD)) as me:
+            return _as_browser(shown, me, Key(b"", Place(url, "localhost")))
 
     def _half_way(self, shown: str) -> str:
         """The command of somebody who is setting up an app, or has given the right password of an account with one."""
@@ -152,3 +171,18 @@ class Typed:
 
     def _an_invitation(self) -> str:
         return str(self._town.operator("POST", "/api/v1/invitations", {})["id"])
+
+
+def _as_browser(shown: str, me: httpx.Client, key: Key) -> str:
+    """A command about a passkey of somebody who asks with name and password."""
+    key.user = me.get("/api/v1/me").json()["account"]["id"].encode()
+    options = str(me.base_url.join("/api/v1/passkeys/options"))
+    made = attestation_json(key.made(me.post(options, json={"for": "add"}).json()["challenge"]))
+    if "attestationObject" in shown:
+        return re.sub(r'\{"id".*\}\}(?=\})', lambda _: json.dumps(made), shown)
+    codes = me.post("/api/v1/me/factors/passkeys", json={"label": "key", "passkey": made}).json()["recovery_codes"]
+    if "k_53vdn63huduuored" in shown:
+        has = me.get("/api/v1/me/factors", headers={"Parlour-Code": codes[0]}).json()["passkeys"]
+        return shown.replace("k_53vdn63huduuored", has[0]["id"]).replace("123456", codes[1])
+    said = assertion_json(key.shown(httpx.post(options, json={"for": "sign_in"}).json()["challenge"]))
+    return re.sub(r'\{"id".*?\}\}(?=\}|\')', lambda _: json.dumps(said), shown)

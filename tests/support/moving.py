@@ -32,6 +32,7 @@ from parlour.store.moving.move import Moved, move
 from parlour.store.moving.places import open_source, open_target
 from parlour.work.retention import Retention
 from tests.people.house import ADDRESS, House
+from tests.people.keys import add_key
 from tests.people.phones import set_up
 from tests.support.stores import CountedIds, HandClock, append, draft, open_postgres, open_sqlite, redact
 
@@ -85,7 +86,9 @@ async def furnish(place: str, clock: HandClock) -> Secrets:
         await retention.round()
         olga, alice = await house.person("olga", "owner"), await house.person("alice-a")
         session = (await house.sign_ins.begin(alice, "Firefox")).secret
-        await set_up(house, await house.signed_in(olga))
+        owner = await house.signed_in(olga)
+        await set_up(house, owner)
+        await add_key(house, owner)
         actor = await house.identities.identify(Credentials("session", session), ADDRESS)
         assert actor is not None
         await house.accounts.change(

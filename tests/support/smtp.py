@@ -100,10 +100,10 @@ def mail_server(directory: Path, *options: str) -> Iterator[MailServer]:
             process.wait(TIMEOUT_S)
 
 
-def with_mail(server: ServerProcess, mail_port: int) -> ServerProcess:
+def with_mail(server: ServerProcess, mail_port: int, host: str = "127.0.0.1") -> ServerProcess:
     """The same server, before its start, with a mail server at that port and a public URL, which mail needs."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         server.port = free.getsockname()[1]
     mail = ("--mail", f"smtp://127.0.0.1:{mail_port}", "--mail-from", "Example Chat <chat@example.org>")
-    server.options = (*server.options, *mail, "--public-url", server.url)
+    server.options = (*server.options, *mail, "--public-url", f"http://{host}:{server.port}")
     return server

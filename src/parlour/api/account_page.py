@@ -7,11 +7,11 @@ from datetime import tzinfo
 from typing import cast
 
 from parlour.api.accounts import AccountsResource
-from parlour.api.forms import PASSWORD_AGAIN, Form, checked, errors_of, form_fields, kept_messages, page, see_other
+from parlour.api.forms import Form, checked, errors_of, form_fields, kept_messages, page, see_other
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.parameters import OnlyJson, Parameters
-from parlour.api.password_again import CODE_AGAIN, ask_password, with_password
+from parlour.api.password_again import AGAIN, ask_password, with_password
 from parlour.api.people import own_account, own_or_bot, shown_time
 from parlour.api.shown_once import NewSecret
 from parlour.api.sign_ins import DISK, no_session, renewed_fields, require_safe_line
@@ -45,8 +45,7 @@ _FIELDS = (
     "current",
     "messages",
     "email",
-    PASSWORD_AGAIN,
-    CODE_AGAIN,
+    *AGAIN,
 )
 
 _TAGS = """
@@ -122,7 +121,7 @@ class AccountPage(AccountsResource):
         try:
             renewed = await with_password(self.context.people, request, form)
         except Refusal as refusal:
-            return ask_password(request, "/account", form, refusal, self.ways)
+            return await ask_password(self.context.people, request, "/account", form, refusal, self.ways)
         try:
             if form["do"] == "delete":
                 return await self._delete(request, form)
@@ -134,7 +133,7 @@ class AccountPage(AccountsResource):
             fields = (*renewed, *fields)
         except Refusal as refusal:
             if refusal.code == "reauthentication_required":
-                return ask_password(request, "/account", form, refusal, self.ways)
+                return await ask_password(self.context.people, request, "/account", form, refusal, self.ways)
             return await self._page(request, refusal=refusal, form=form, fields=renewed)
         return await self._page(request, done=done, fields=fields, made_bot=form["bot"] if form["do"] == "bot" else "")
 

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from parlour.api.emails import mail_info
 from parlour.api.forms import (
-    PASSWORD_AGAIN,
     Form,
     errors_of,
     form_fields,
@@ -19,7 +18,7 @@ from parlour.api.forms import (
 from parlour.api.governed_rooms import governed_rooms, set_right
 from parlour.api.invitations import link, opens_here_alone
 from parlour.api.operation import Operation
-from parlour.api.password_again import CODE_AGAIN, ask_password, with_password
+from parlour.api.password_again import AGAIN, ask_password, with_password
 from parlour.api.people import named_account, own_account, shown_time, zone_of
 from parlour.api.resource import Resource
 from parlour.api.server_settings import setting_rows
@@ -47,8 +46,7 @@ _FIELDS = (
     "find_room",
     "email",
     *_SETTINGS,
-    PASSWORD_AGAIN,
-    CODE_AGAIN,
+    *AGAIN,
 )
 
 SHOWN_PEOPLE = 100
@@ -99,12 +97,12 @@ class AdminPage(Resource):
         try:
             fields = await with_password(self.context.people, request, form)
         except Refusal as refusal:
-            return ask_password(request, "/admin", form, refusal, self.ways)
+            return await ask_password(self.context.people, request, "/admin", form, refusal, self.ways)
         try:
             done, made = await self._do(request, form)
         except Refusal as refusal:
             if refusal.code == "reauthentication_required":
-                return ask_password(request, "/admin", form, refusal, self.ways)
+                return await ask_password(self.context.people, request, "/admin", form, refusal, self.ways)
             return await self._page(
                 request, refusal=refusal, form=form, find=form["find"], find_room=form["find_room"], fields=fields
             )

@@ -17,7 +17,7 @@ from parlour.http.request import Request
 from parlour.http.response import JSON, Response
 from parlour.schema.event_json import at_text
 from parlour.schema.json_line import encode
-from parlour.schema.people import AddAppBody, AppInfo, AppSetupInfo, FactorsInfo, RecoveryCodes
+from parlour.schema.people import AddAppBody, AppInfo, AppSetupInfo, FactorsInfo, PasskeyInfo, RecoveryCodes
 
 _CHANGES = ("forbidden", "reauthentication_required", *DISK)
 
@@ -45,8 +45,12 @@ class FactorsResource(Resource):
         app = None
         if found.app is not None:
             app = AppInfo(at_text(found.app.made_ms), at_text(found.app.used_ms) if found.app.used_ms else None)
+        passkeys = [
+            PasskeyInfo(row.id, row.label, row.rp, at_text(row.made_ms), at_text(row.used_ms) if row.used_ms else None)
+            for row in found.passkeys
+        ]
         is_demanded = self.context.policies.demands_factor(own_account(request))
-        return Response(body=encode(FactorsInfo(app, found.codes, is_demanded)), content_type=JSON)
+        return Response(body=encode(FactorsInfo(app, found.codes, is_demanded, passkeys)), content_type=JSON)
 
     @Operation(
         "POST",

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 from parlour.api.factors import address_of
-from parlour.api.forms import PASSWORD_AGAIN, Form, errors_of, form_fields, local_path, page, see_other
+from parlour.api.forms import Form, errors_of, form_fields, local_path, page, see_other
+from parlour.api.login_page import has_name, login_page
 from parlour.api.operation import Operation
-from parlour.api.password_again import CODE_AGAIN, ask_password, with_password
+from parlour.api.passkey_answers import assertion, attestation, of_form
+from parlour.api.password_again import AGAIN, ask_password, with_password
 from parlour.api.people import shown_time, zone_of
 from parlour.api.resource import Resource
 from parlour.api.shown_once import NewSecret
-from parlour.api.sign_ins import DISK, finish_session, require_safe_line
+from parlour.api.sign_ins import DISK, begin_by_passkey, finish_session, require_safe_line
 from parlour.chat.factors import AppSetup
+from parlour.chat.people import People
 from parlour.chat.sign_ins import HalfSignIn
 from parlour.core.errors import Refusal
+from parlour.core.factor_changes import FACTOR_CHANGES
+from parlour.core.passkeys import place_of
 from parlour.core.totp import shown_secret
 from parlour.http.fields import Fields
 from parlour.http.request import Request
 from parlour.http.response import Response
+from parlour.schema.people import AssertionBody, AttestationBody
 from parlour.ui.qr import qr_svg
 
 PATH = "/account/second-factor"
 
-_FIELDS = ("do", "setup", "code", PASSWORD_AGAIN, CODE_AGAIN)
-
-_CHANGES = {
-    "app_added": "An authenticator app was set up.",
-    "app_removed": "The authenticator app was taken away.",
-    "codes_added": "Recovery codes were made.",
-    "code_used": "A recovery code was used.",
-    "all_removed": "All second factors were taken away by those who run this server.",
-}
-"""What is said of the changes of how somebody signs in."""
+_FIELDS = ("do", "setup", "code", "label", "passkey", "id", *AGAIN)
 
 
 class FactorsPage(Resource):
@@ -70,12 +67,12 @@ class FactorsPage(Resource):
         try:
             fields = await with_password(self.context.people, request, form)
         except Refusal as refusal:
-            return ask_password(request, PATH, form, refusal, self.ways)
+            return await ask_password(self.context.people, request, PATH, form, refusal, self.ways)
         try:
             return await self._do(request, form, fields)
         except Refusal as refusal:
             if refusal.code == "reauthentication_required":
-                return ask_password(request, PATH, form, refusal, self.ways)
+                return await ask_password(self.context.people, request, PATH, form, refusal, self.ways)
             begun = None
             if form["do"] == "add" and refusal.field == "code":
                 begun = self.context.people.factors.begun_app(request.actor, form["setup"])
@@ -88,7 +85,17 @@ class FactorsPage(Resource):
         if form["do"] == "remove":
             await factors.remove_app(actor)
             return await self._page(request, done="The authenticator app is taken away.", fields=fields)
-        if form["do"] == "add":
+        if form["do"] == "remove_passkey":
+            await factors.remove_passkey(actor, form["id"])
+            return await self._page(request, done="The passkey is taken away.", fields=fields)
+        if form["do"] == "passkey" and not form["passkey"]:  # its script was told to have the password asked for
+            self.context.people.identities.require_recent(actor)
+            return await self._page(request, done="It is you. Now set up the passkey.", fields=fields)
+        if form["do"] == "passkey":
+            answer = attestation(of_form(form["passkey"], AttestationBody))
+            codes = await factors.add_passkey(actor, form["label"], answer, place_of(request.origin))
+            done = "Your passkey is set up."
+        elif form["do"] == "add":
             codes, done = await factors.add_app(actor, form["setup"], form["code"]), "Your app is set up."
         elif form["do"] == "codes":
             codes, done = await factors.new_codes(actor), "New recovery codes are made. Those before do not work now."
@@ -141,9 +148,22 @@ class FactorsPage(Resource):
             app_made="" if found.app is None else shown_time(found.app.made_ms, zone),
             app_used="" if found.app is None or not found.app.used_ms else shown_time(found.app.used_ms, zone),
             codes=found.codes,
+            passkeys=[
+                {
+                    "id": row.id,
+                    "label": row.label,
+                    "host": row.rp,
+                    "made": shown_time(row.made_ms, zone),
+                    "used": shown_time(row.used_ms, zone) if row.used_ms else "",
+                }
+                for row in found.passkeys
+            ],
+            may_have_passkey=has_name(request),
             is_demanded=self.context.policies.demands_factor(account),
             has_factor=account.factors > 0,
-            changes=[(shown_time(each.at_ms, zone), _CHANGES.get(each.what, each.what)) for each in found.changes],
+            changes=[
+                (shown_time(each.at_ms, zone), FACTOR_CHANGES.get(each.what, each.what)) for each in found.changes
+            ],
         )
 
     @Operation(
@@ -163,15 +183,55 @@ class FactorsPage(Resource):
         form = form_fields(request, "half", "code", "next")
         after, half = local_path(form["next"]), HalfSignIn(form["half"])
         try:
-            _, fields = await finish_session(self.context.people, request, half, form["code"])
+            begun = await finish_session(self.context.people, request, half, form["code"])
         except Refusal as refusal:
-            return second_step(request, half, after, refusal)
-        return see_other(request, after, fields)
+            return await second_step(self.context.people, request, half, after, refusal)
+        return see_other(request, after, begun.fields)
+
+    @Operation(
+        "POST",
+        "/login/passkey",
+        "Sign in with a passkey, which the script of a page has put into its form",
+        right=None,
+        rate="reading",
+        body=Form,
+        refusals=(
+            *("bad_form", "unsupported_media_type", "bad_passkey", "login_required", "forbidden", "rate_limited"),
+            *DISK,
+        ),
+        example='--data-urlencode \'passkey={"id":"LFdo…","response":{"clientDataJSON":"eyJ0…",'
+        '"authenticatorData":"SZYN…","signature":"MEUC…"}}\' {url}/login/passkey',
+    )
+    async def submit_passkey(self, request: Request) -> Response:
+        """A passkey alone, or for the session whose password was right."""
+        form, people = form_fields(request, "passkey", "half", "next"), self.context.people
+        after = local_path(form["next"])
+        half = HalfSignIn(form["half"]) if form["half"] else None
+        try:
+            answer = assertion(of_form(form["passkey"], AssertionBody))
+            begun = await begin_by_passkey(people, request, answer, half)
+        except Refusal as refusal:
+            if half is not None:
+                return await second_step(people, request, half, after, refusal)
+            return login_page(people, request, "", after, self.ways, refusal)
+        return see_other(request, after, begun.fields)
 
 
-def second_step(request: Request, half: HalfSignIn, after: str, refusal: Refusal | None = None) -> Response:
+async def second_step(
+    people: People, request: Request, half: HalfSignIn, after: str, refusal: Refusal | None = None
+) -> Response:
     """The page that asks for the second factor of somebody whose password was right."""
     require_safe_line(request)
+    has_passkey = has_app = False
+    is_over = refusal is not None and refusal.code == "login_required"
+    if not is_over:
+        try:
+            account, _ = await people.sign_ins.half_of(half)
+        except Refusal as over:
+            refusal, is_over = over, True
+        else:
+            has_passkey = await people.factors.has_passkey(account) and has_name(request)
+            has_app = await people.factors.has_app(account)
     return page(
         request,
         "second_step.html",
@@ -180,5 +240,7 @@ def second_step(request: Request, half: HalfSignIn, after: str, refusal: Refusal
         errors={} if refusal is None else errors_of(refusal, "code"),
         half=half.signed,
         next=after,
-        is_over=refusal is not None and refusal.code == "login_required",
+        is_over=is_over,
+        has_passkey=has_passkey,
+        has_app=has_app,
     )

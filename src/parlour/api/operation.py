@@ -30,6 +30,7 @@ _TAGS = {
     **dict.fromkeys(("session", "sign-ins", "tickets", "tokens"), "sign-ins"),
     **dict.fromkeys(("me", "bots", "password"), "accounts"),
     "factors": "sign-ins",
+    "passkeys": "sign-ins",
     "settings": "server",
     "mail": "server",
     "join": "members",

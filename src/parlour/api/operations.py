@@ -35,6 +35,7 @@ from parlour.api.members import MembersResource
 from parlour.api.messages import MessagesResource
 from parlour.api.operation import Operation, rows
 from parlour.api.pages import Pages
+from parlour.api.passkeys import PasskeysResource
 from parlour.api.people_pages import PeoplePages
 from parlour.api.provider_pages import ProviderPages
 from parlour.api.resource import Resource
@@ -68,6 +69,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     FactorsResource,
     InboxResource,
     EmailsResource,
+    PasskeysResource,
     BlocksResource,
     DirectoryResource,
     InvitationsResource,

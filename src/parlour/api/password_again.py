@@ -5,38 +5,52 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from parlour.api.forms import PASSWORD_AGAIN, page
+from parlour.api.passkey_answers import assertion, of_form
 from parlour.api.people import own_account
-from parlour.api.sign_ins import reauthenticate
+from parlour.api.sign_ins import reauthenticate, reauthenticate_by_passkey
 from parlour.chat.people import People
 from parlour.core.errors import Refusal
 from parlour.core.providers import Provider
 from parlour.http.fields import Fields
 from parlour.http.request import Request
 from parlour.http.response import Response
+from parlour.schema.people import AssertionBody
 
-CODE_AGAIN = "confirm_code"
-"""The field of the page for a code of a second factor."""
+CODE_AGAIN, PASSKEY_AGAIN = "confirm_code", "confirm_passkey"
+"""The fields of the page for a code of a second factor, and for a passkey in place of both."""
+
+AGAIN = (PASSWORD_AGAIN, CODE_AGAIN, PASSKEY_AGAIN)
+"""All fields of the page."""
 
 
 async def with_password(people: People, request: Request, form: Mapping[str, str]) -> Fields:
-    """Check the password in a form that has come from this page: the header fields of the answer. Raises Refusal."""
+    """Check what is in a form that has come from this page: the header fields of the answer. Raises Refusal."""
+    if form[PASSKEY_AGAIN]:
+        answer = assertion(of_form(form[PASSKEY_AGAIN], AssertionBody))
+        return await reauthenticate_by_passkey(people, request, answer)
     password = form[PASSWORD_AGAIN]
     return await reauthenticate(people, request, password, form[CODE_AGAIN]) if password else ()
 
 
-def ask_password(
-    request: Request, path: str, form: Mapping[str, str], refusal: Refusal, ways: Sequence[Provider]
+async def ask_password(
+    people: People,
+    request: Request,
+    path: str,
+    form: Mapping[str, str],
+    refusal: Refusal,
+    ways: Sequence[Provider],
 ) -> Response:
     """The page, in answer to a form for `path` that was refused; what is in it is sent again with the password.
 
     `ways` are the providers with which somebody can sign in once more instead.
     """
+    account = own_account(request)
     errors = {}
-    if form[PASSWORD_AGAIN]:
+    if form[PASSWORD_AGAIN] or form[PASSKEY_AGAIN]:
         wrong = "This is not your password."
-        field = CODE_AGAIN if refusal.field == "code" else PASSWORD_AGAIN
+        field = CODE_AGAIN if refusal.field == "code" else "" if form[PASSKEY_AGAIN] else PASSWORD_AGAIN
         errors = {field: wrong if refusal.code == "bad_credentials" else refusal.detail}
-    kept = {name: value for name, value in form.items() if value and name not in (PASSWORD_AGAIN, CODE_AGAIN)}
+    kept = {name: value for name, value in form.items() if value and name not in AGAIN}
     return page(
         request,
         "confirm.html",
@@ -45,7 +59,8 @@ def ask_password(
         errors=errors,
         path=path,
         kept=kept,
-        name=own_account(request).name,
+        name=account.name,
         ways=ways,
-        has_factor=own_account(request).factors > 0,
+        has_factor=account.factors > 0,
+        has_passkey=bool(account.factors) and await people.factors.has_passkey(account),
     )

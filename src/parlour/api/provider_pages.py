@@ -11,10 +11,10 @@ from urllib.parse import quote
 from msgspec import DecodeError, Struct, json
 
 from parlour.api.credentials import may_have_session, session_cookie
-from parlour.api.forms import PASSWORD_AGAIN, Form, errors_of, form_fields, local_path, page, see_other
+from parlour.api.forms import Form, errors_of, form_fields, local_path, page, see_other
 from parlour.api.operation import Operation
 from parlour.api.parameters import FLAG, TEXT
-from parlour.api.password_again import CODE_AGAIN, ask_password, with_password
+from parlour.api.password_again import AGAIN, ask_password, with_password
 from parlour.api.people import own_account
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK, begin_elsewhere, require_safe_line
@@ -245,7 +245,7 @@ class ProviderPages(Resource):
         """One more way into an account, with the password given lately."""
         account = own_account(request)
         client, people = self._client(request, options.provider), self.context.people
-        form = form_fields(request, "do", PASSWORD_AGAIN, CODE_AGAIN)
+        form = form_fields(request, "do", *AGAIN)
         path = f"/auth/{quote(options.provider)}/link"
         found = self._read(request, _FOUND, _Found)
         if found is None or found.provider != options.provider or found.link_to != account.id:
@@ -255,8 +255,9 @@ class ProviderPages(Resource):
             stranger = Stranger(client.provider.issuer, found.subject, client.provider.name, found.email)
             await people.elsewhere.link(request.actor, stranger)
         except Refusal as refusal:
-            if refusal.code in ("reauthentication_required", "bad_credentials", "code_required", "bad_code"):
-                return ask_password(request, path, form, refusal, self.ways)
+            asked = ("reauthentication_required", "bad_credentials", "code_required", "bad_code", "bad_passkey")
+            if refusal.code in asked:
+                return await ask_password(people, request, path, form, refusal, self.ways)
             return self._link_page(request, client, found, (), refusal)
         return see_other(request, "/account#ways", (*renewed, *self._end(request, _FOUND)))
 

@@ -11,6 +11,7 @@ from parlour.api.credentials import set_pass_cookie
 from parlour.api.factors_page import PATH, second_step
 from parlour.api.forms import Form, errors_of, form_fields, local_path, page, see_other, wants_html
 from parlour.api.guest_door import GuestDoor
+from parlour.api.login_page import login_page
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.parameters import TEXT
@@ -75,7 +76,8 @@ class SignInPages(GuestDoor):
     def login(self, request: Request) -> Response:
         """The form; `next` is where to go afterwards, `reset` whose new password was just set by a link."""
         name = _account_name(request.query.get("reset", [""])[0])
-        return self._login(request, name, local_path(request.query.get("next", ["/"])[0]), is_reset=name != "")
+        after = local_path(request.query.get("next", ["/"])[0])
+        return login_page(self.context.people, request, name, after, self.ways, is_reset=name != "")
 
     @Operation(
         "POST",
@@ -92,9 +94,9 @@ class SignInPages(GuestDoor):
         try:
             begun = await begin_by_steps(self.context.people, request, form["name"], form["password"])
         except Refusal as refusal:
-            return self._login(request, form["name"], local_path(form["next"]), refusal)
+            return login_page(self.context.people, request, form["name"], local_path(form["next"]), self.ways, refusal)
         if isinstance(begun, HalfSignIn):
-            return second_step(request, begun, local_path(form["next"]))
+            return await second_step(self.context.people, request, begun, local_path(form["next"]))
         return see_other(request, self._after(begun.account, local_path(form["next"])), begun.fields)
 
     @Operation("POST", "/logout", "Sign out", right=None, body=Form, refusals=DISK, example="-X POST {url}/logout")
@@ -231,30 +233,6 @@ class SignInPages(GuestDoor):
     def _after(self, account: Account, path: str) -> str:
         """Where to go after signing in: to set up a second factor first, where one is demanded and there is none."""
         return PATH if not account.factors and self.context.policies.demands_factor(account) else path
-
-    def _login(
-        self, request: Request, name: str, next_: str, refusal: Refusal | None = None, *, is_reset: bool = False
-    ) -> Response:
-        require_safe_line(request)  # before anybody types a password
-        errors = {}
-        is_open = self.context.people.settings.now.registration == "open"
-        if refusal is not None:
-            errors = errors_of(refusal)
-            if refusal.code == "bad_credentials":
-                errors = {"password": "This name and this password do not belong together."}
-        return page(
-            request,
-            "login.html",
-            "Sign in",
-            refusal=refusal,
-            errors=errors,
-            name=name,
-            next=next_,
-            is_open=is_open,
-            is_reset=is_reset,
-            has_mail=self.context.people.mails.is_on,
-            providers=self.ways,
-        )
 
     def _register(self, request: Request, form: dict[str, str], refusal: Refusal | None = None) -> Response:
         require_safe_line(request)

@@ -11,6 +11,7 @@ from parlour.api.credentials import device_cookie, may_have_session, set_cookie,
 from parlour.api.guard import require_own_page
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import TEXT, OnlyJson
+from parlour.api.passkey_answers import assertion
 from parlour.api.people import account_info, own_account, own_or_bot, sign_in_info
 from parlour.api.resource import Resource
 from parlour.chat.identities import SESSION_MS
@@ -18,6 +19,7 @@ from parlour.chat.people import People
 from parlour.chat.sign_ins import HalfSignIn, NewSignIn
 from parlour.core.accounts import Account
 from parlour.core.errors import Refusal
+from parlour.core.passkeys import Assertion, place_of
 from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
@@ -73,20 +75,37 @@ class SignInsResource(Resource):
         "Give your password again",
         id="confirmSession",
         help="For what is refused with `reauthentication_required`: it is done for 15 minutes after this. The session "
-        "gets another secret. With a second factor it needs a `code` too. Requests with a token or a password never "
-        "need it, and are told whether it is right.",
-        right="account",
+        "gets another secret. With a second factor it needs a `code` too; a passkey is enough. Requests with a token "
+        "or a password never need it, and are told whether it is right.",
+        right=None,
         parameters=OnlyJson,
         body=PasswordBody,
         answers=(Success(200, "It is you.", Me, sometimes=("Set-Cookie",)),),
-        refusals=(*JSON_BODY, "bad_credentials", "code_required", "bad_code", "rate_limited", *DISK),
+        refusals=(
+            *JSON_BODY,
+            "bad_parameter",
+            "login_required",
+            "bad_passkey",
+            "bad_credentials",
+            "code_required",
+            "bad_code",
+            "rate_limited",
+            *DISK,
+        ),
         example='-u alice --json \'{"password":"correct horse battery staple"}\' {url}/api/v1/session/confirm',
     )
     async def confirm(self, request: Request, _: OnlyJson) -> Response:
         """The password of the session that asks."""
         account = own_account(request)
+        if request.actor.scopes is not None:  # whoever lacks a factor gives the password to set one up
+            self.context.policies.require(request.actor, "account", None)
         body = read_json(request, PasswordBody)
-        fields = await reauthenticate(self.context.people, request, body.password, body.code)
+        if body.passkey is not None:
+            fields = await reauthenticate_by_passkey(self.context.people, request, assertion(body.passkey))
+        elif not body.password:
+            raise Refusal("bad_parameter", "Send your password, or a passkey.", field="password")
+        else:
+            fields = await reauthenticate(self.context.people, request, body.password, body.code)
         return Response(200, encode(Me(account.kind, account_info(account))), JSON, fields)
 
     @Operation(
@@ -192,6 +211,24 @@ async def begin_by_steps(people: People, request: Request, name: str, password: 
     if isinstance(begun, HalfSignIn):
         return begun
     return NewSession(begun.account, await _session_fields(people, request, begun))
+
+
+async def begin_by_passkey(
+    people: People, request: Request, answer: Assertion, half: HalfSignIn | None = None
+) -> NewSession:
+    """Sign somebody in by a passkey, alone or for the half that they have. Raises Refusal."""
+    require_safe_line(request)
+    cookie = request.cookie(device_cookie(request.peer))
+    made = await people.sign_ins.by_passkey(answer, place_of(request.origin), _user_agent(request), half, cookie)
+    return NewSession(made.account, await _session_fields(people, request, made))
+
+
+async def reauthenticate_by_passkey(people: People, request: Request, answer: Assertion) -> Fields:
+    """Check a passkey in place of the password, as `reauthenticate`: the header fields. Raises Refusal."""
+    require_safe_line(request)
+    renewed = await people.sign_ins.reauthenticate_by_passkey(request.actor, answer, place_of(request.origin))
+    request.actor = renewed.actor
+    return renewed_fields(request, renewed.secret)
 
 
 async def finish_session(people: People, request: Request, half: HalfSignIn, code: str) -> NewSession:

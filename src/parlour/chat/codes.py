@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from parlour.chat.factor_steps import note_change
 from parlour.chat.guests import author_of
+from parlour.chat.mails import Mails
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.sealing import Sealing
 from parlour.chat.server_log import append_to_log
@@ -31,7 +32,8 @@ Proof = Transaction[None]
 class Codes:
     """Checks the codes of accounts. The counts of wrong ones are those of `throttle`."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, throttle: SignInThrottle) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: Ids, throttle: SignInThrottle, mails: Mails) -> None:
+        self._mails = mails
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -60,6 +62,7 @@ class Codes:
                 self._throttle.failed(counted, address, device)
             raise
         self._throttle.succeeded(counted, address, device)
+        self._mails.on_new()
         return done
 
     async def _proof(self, account: Account, code: str) -> Proof:
@@ -73,19 +76,18 @@ class Codes:
                 if step is not None:
                     return _use_app(account.id, row.secret, step, now_ms)
         elif recovery := canonical(code):
-            return _use_recovery(account, code_digest(account.id, recovery), f"c_{self._ids.token()}", now_ms)
+            return self._use_recovery(account, code_digest(account.id, recovery), now_ms)
         raise Refusal("bad_code", _WRONG, field="code")
+
+    def _use_recovery(self, account: Account, hashed: str, now_ms: int) -> Proof:
+        used: list[str] = yield USE_CODE(hashed, account.id)
+        if not used:
+            raise Refusal("bad_code", _WRONG, field="code")
+        yield append_to_log(author_of(account), FactorChanged("used", account.id, "code"))
+        yield from note_change(self._mails, account.id, f"c_{self._ids.token()}", now_ms, "code_used")
 
 
 def _use_app(account: str, sealed: str, step: int, now_ms: int) -> Proof:
     used: list[str] = yield USE_STEP(account, sealed, step, now_ms)
     if not used:
         raise Refusal("bad_code", _USED, field="code")
-
-
-def _use_recovery(account: Account, hashed: str, change: str, now_ms: int) -> Proof:
-    used: list[str] = yield USE_CODE(hashed, account.id)
-    if not used:
-        raise Refusal("bad_code", _WRONG, field="code")
-    yield append_to_log(author_of(account), FactorChanged("used", account.id, "code"))
-    yield from note_change(account.id, change, now_ms, "code_used")

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from parlour.chat.codes import Codes, Proof
 from parlour.chat.known_credentials import Known, KnownCredentials
 from parlour.chat.known_devices import KnownDevices
+from parlour.chat.mails import Mails
 from parlour.chat.passwords import Passwords
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.sign_in_throttle import SignInThrottle
@@ -75,12 +76,12 @@ def lifetime_ms(account: Account) -> tuple[int, int]:
 class Identities:
     """All accounts, and the credentials that were used last. All methods are called on the event loop."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, passwords: Passwords) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: Ids, passwords: Passwords, mails: Mails) -> None:
         self._store = store
         self._clock = clock
         self._passwords = passwords
         self._throttle = SignInThrottle(clock.monotonic)
-        self.codes = Codes(store, clock, ids, self._throttle)
+        self.codes = Codes(store, clock, ids, self._throttle, mails)
         self.devices = KnownDevices(store.secret)
         self._accounts: dict[str, Account] = {}
         self._names: dict[str, str] = {}  # also those that an account has had, to its id

@@ -25,6 +25,7 @@ MailKind: TypeAlias = Literal[
     "signed_in",
     "password",
     "linked",
+    "factors",
     "invitation",
     "test",
 ]

@@ -19,6 +19,7 @@ from parlour.chat.invitations import Invitations
 from parlour.chat.known_passes import KnownPasses
 from parlour.chat.mails import Mails
 from parlour.chat.passes import Passes, PassRates
+from parlour.chat.passkeys import Passkeys
 from parlour.chat.passwords import Passwords
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
@@ -40,6 +41,7 @@ class People(NamedTuple):
     factors: Factors
     mails: Mails
     emails: Emails
+    passkeys: Passkeys
     blocks: Blocks
     directs: Directs
     inbox_settings: InboxSettings
@@ -73,8 +75,9 @@ def people_of(
     None limits nobody. `has_mail` says that mail is sent.
     """
     mails = Mails(store, clock, ids, is_on=has_mail)
-    identities = Identities(store, clock, ids, passwords)
+    identities = Identities(store, clock, ids, passwords, mails)
     invitations = Invitations(store, clock, ids, policies, identities, mails)
+    passkeys = Passkeys(store, clock, ids, mails)
     settings = LiveSettings(store, policies, identities)
     blocks = Blocks(store, clock, policies, identities)
     directs = Directs(store.secret, identities, policies, blocks, settings)
@@ -82,14 +85,15 @@ def people_of(
     return People(
         passwords,
         identities,
-        SignIns(store, clock, ids, identities, mails, directs),
+        SignIns(store, clock, ids, identities, passkeys, mails, directs),
         invitations,
         accounts,
         settings,
         Deletions(store, policies, identities, lambda: settings.now.deletion),
-        Factors(store, clock, ids, policies, identities),
+        Factors(store, clock, ids, policies, identities, passkeys, mails),
         mails,
         Emails(store, clock, ids, policies, identities, mails, limits=rates is not None),
+        passkeys,
         blocks,
         directs,
         InboxSettings(store, clock),

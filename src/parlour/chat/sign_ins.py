@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -12,11 +13,13 @@ from parlour.chat.directs import Directs
 from parlour.chat.guests import author_of
 from parlour.chat.identities import DAY_MS, Identities, lifetime_ms
 from parlour.chat.mails import Mails
+from parlour.chat.passkeys import Passkeys
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.recheck import require_unchanged
 from parlour.chat.server_log import append_to_log, by
 from parlour.chat.signed_values import SignedValues
 from parlour.chat.tables.accounts import ACCOUNT, PASSWORD_OF
+from parlour.chat.tables.passkeys import PASSKEYS_OF, PasskeyRow
 from parlour.chat.tables.sign_ins import (
     ADD_SIGN_IN,
     END_SESSIONS_BUT,
@@ -32,9 +35,10 @@ from parlour.core.devices import device
 from parlour.core.direct import is_direct
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
+from parlour.core.passkeys import Assertion, Place
 from parlour.core.payloads import SignInChanged
 from parlour.core.secret import api_token, digest
-from parlour.core.sign_outs import SIGNED_OUT
+from parlour.core.sign_outs import DISABLED, SIGNED_OUT
 from parlour.core.text import visible
 
 MAX_SESSIONS = 20
@@ -74,8 +78,16 @@ class SignIns:
     """Begins and ends sessions and tokens."""
 
     def __init__(
-        self, store: Store, clock: Clock, ids: Ids, identities: Identities, mails: Mails, directs: Directs
+        self,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        identities: Identities,
+        passkeys: Passkeys,
+        mails: Mails,
+        directs: Directs,
     ) -> None:
+        self._passkeys = passkeys
         self._directs = directs
         self._store = store
         self._clock = clock
@@ -135,6 +147,65 @@ class SignIns:
         )
         self._mails.on_new()
         return NewSignIn(row, account, secret)
+
+    async def passkey_challenge(self, half: HalfSignIn | None) -> tuple[str, Sequence[PasskeyRow]]:
+        """A challenge for signing in, and the passkeys that may answer it: none named without the half of a sign-in.
+
+        Raises Refusal("login_required") for a half that is over.
+        """
+        if half is None:
+            return self._passkeys.challenge("sign_in"), ()
+        account, _ = await self.half_of(half)
+        return self._passkeys.challenge("second_step", account.id), await self._store.query(PASSKEYS_OF(account.id))
+
+    async def by_passkey(
+        self,
+        answer: Assertion,
+        place: Place,
+        user_agent: str,
+        half: HalfSignIn | None = None,
+        cookie: str | None = None,
+    ) -> NewSignIn:
+        """Begin a session by a passkey alone, or the one whose half somebody has; `cookie` as for `first_step`.
+
+        Raises Refusal("bad_passkey"), ("login_required") for a half that is over, ("forbidden") for a disabled account.
+        """
+        if half is None:
+            hashed = None
+            shown = await self._passkeys.shown(answer, "sign_in", "", place)
+        else:
+            own, hashed = await self.half_of(half)
+            shown = await self._passkeys.shown(answer, "second_step", own.id, place)
+        account = self._identities.account(shown.account)
+        if account is None:  # another node has just made it
+            await self._store.catch_up()
+            account = self._identities.account(shown.account)
+        if account is None or account.state != "active":
+            raise Refusal("forbidden", DISABLED)
+        secret, row = self._new_session(account, user_agent)
+        is_new = cookie is None or self._identities.devices.device_of(account.id, cookie) is None
+        await self._store.run(self._begin(account, row, secret, hashed, shown.proof, is_new_device=is_new))
+        self._mails.on_new()
+        return NewSignIn(row, account, secret)
+
+    async def confirm_challenge(self, actor: Actor) -> tuple[str, Sequence[PasskeyRow]]:
+        """A challenge for a passkey in place of the password, and one's passkeys. Raises Refusal("login_required")."""
+        if actor.account is None or actor.sign_in is None:
+            raise Refusal("login_required", "Sign in first.")
+        rows = await self._store.query(PASSKEYS_OF(actor.account.id))
+        return self._passkeys.challenge("confirm", actor.account.id), rows
+
+    async def reauthenticate_by_passkey(self, actor: Actor, answer: Assertion, place: Place) -> NewSecret:
+        """Show a passkey in place of password and code; else as `reauthenticate`. Raises Refusal("bad_passkey")."""
+        account = actor.account
+        if account is None:
+            raise Refusal("login_required", "Sign in first.")
+        shown = await self._passkeys.shown(answer, "confirm", account.id, place)
+        secret, now_ms = self._ids.secret(), self._clock.now_ms()
+        if actor.credential != "session" or actor.sign_in is None:
+            raise Refusal("forbidden", "A passkey is shown in a browser that is signed in.")
+        await self._store.run(_reauthenticate(actor, account, actor.sign_in, secret, now_ms, None, shown.proof))
+        return NewSecret(secret, actor._replace(authenticated_ms=now_ms))
 
     async def half_of(self, half: HalfSignIn) -> tuple[Account, str]:
         """Whose half it is, and the hash of their password. Raises Refusal("login_required")."""
@@ -353,14 +424,14 @@ def _make_token(actor: Actor, account: Account, row: SignIn, secret: str) -> Tra
 
 
 def _reauthenticate(
-    actor: Actor, account: Account, id_: str, secret: str, now_ms: int, hashed: str, proof: Proof | None
+    actor: Actor, account: Account, id_: str, secret: str, now_ms: int, hashed: str | None, proof: Proof | None
 ) -> Transaction[None]:
     yield from require_unchanged(actor)
     if proof is not None:
         yield from proof
     elif (yield from account_now(account.id)).factors:
         raise Refusal("code_required", _CODE_TOO, field="code")
-    if (yield PASSWORD_OF(account.id)) != [hashed]:
+    if hashed is not None and (yield PASSWORD_OF(account.id)) != [hashed]:
         raise Refusal("bad_credentials")
     yield from renew(account, id_, secret, now_ms)
 

@@ -44,6 +44,7 @@ _TABLE = (
     ErrorKind("bad_credentials", 401, "The name, the password or the token is wrong"),
     ErrorKind("code_required", 401, "The password alone is not enough"),
     ErrorKind("bad_code", 401, "The code is wrong, or was used before"),
+    ErrorKind("bad_passkey", 401, "The passkey was not accepted"),
     ErrorKind("forbidden", 403, "You may not do this"),
     ErrorKind("reauthentication_required", 403, "Give your password again"),
     ErrorKind("second_factor_required", 403, "Set up a second factor first"),

@@ -173,15 +173,15 @@ class SignInChanged(Payload, frozen=True, gc=False):
 
 
 class FactorChanged(Payload, frozen=True, gc=False):
-    """A second factor of an account was added, used up or removed; in the log of the server.
+    """A second factor of an account was added, used up, removed, or refused as a copy; in the log of the server.
 
     `app` is an authenticator app, `codes` are all recovery codes, `code` is one of them, `all` is everything.
     """
 
     type: ClassVar[str] = "factor"
-    what: Literal["added", "used", "removed"]
+    what: Literal["added", "used", "removed", "refused"]
     account: str
-    factor: Literal["app", "codes", "code", "all"]
+    factor: Literal["app", "codes", "code", "passkey", "all"]
 
 
 class InvitationChanged(Payload, frozen=True, gc=False):

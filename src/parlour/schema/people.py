@@ -184,12 +184,23 @@ class AppInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     used: Time | None = None
 
 
+class PasskeyInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A passkey: what its owner calls it, the host that it is for, since when, and when it was used last."""
+
+    id: str
+    label: str
+    host: str
+    made: Time
+    used: Time | None = None
+
+
 class FactorsInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     """One's second factors. `recovery_codes` is how many are left; `is_demanded`: the server demands one."""
 
     app: AppInfo | None
     recovery_codes: int
     is_demanded: bool
+    passkeys: Sequence[PasskeyInfo] = ()
 
 
 class AppSetupInfo(msgspec.Struct, frozen=True):
@@ -202,6 +213,87 @@ class AppSetupInfo(msgspec.Struct, frozen=True):
     address: str
     setup: str
     expires: Time
+
+
+class RelyingParty(msgspec.Struct, frozen=True):
+    """Whom a passkey is for: the name of the host."""
+
+    id: str
+    name: str
+
+
+class PasskeyUser(msgspec.Struct, frozen=True):
+    """Whose passkey it is to be; `id` is in base64url."""
+
+    id: str
+    name: str
+    display_name: Annotated[str, Meta(description="How they are shown.")] = msgspec.field(name="displayName")
+
+
+class PasskeyKind(msgspec.Struct, frozen=True):
+    """An algorithm, by its number in COSE."""
+
+    alg: int
+    type: Literal["public-key"] = "public-key"
+
+
+class PasskeyName(msgspec.Struct, frozen=True):
+    """A passkey, by the id that its authenticator gave it."""
+
+    id: str
+    type: Literal["public-key"] = "public-key"
+
+
+class PasskeyChoice(msgspec.Struct, frozen=True):
+    """Which authenticators may make a passkey."""
+
+    resident_key: Literal["preferred"] = msgspec.field(name="residentKey", default="preferred")
+    user_verification: Literal["preferred"] = msgspec.field(name="userVerification", default="preferred")
+
+
+class PasskeyOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a browser is asked: `PublicKeyCredentialCreationOptionsJSON`, or that for requests (WebAuthn §5.4, §5.5)."""
+
+    challenge: str
+    timeout: int
+    rp: RelyingParty | None = None
+    user: PasskeyUser | None = None
+    kinds: Sequence[PasskeyKind] = msgspec.field(name="pubKeyCredParams", default=())
+    exclude: Sequence[PasskeyName] = msgspec.field(name="excludeCredentials", default=())
+    choice: PasskeyChoice | None = msgspec.field(name="authenticatorSelection", default=None)
+    rp_id: str | None = msgspec.field(name="rpId", default=None)
+    allow: Sequence[PasskeyName] = msgspec.field(name="allowCredentials", default=())
+    user_verification: Literal["required", "discouraged"] | None = msgspec.field(name="userVerification", default=None)
+
+
+class AssertionResponse(msgspec.Struct, frozen=True):
+    """What an authenticator has signed, in base64url (WebAuthn, `AuthenticatorAssertionResponseJSON`)."""
+
+    client_data: Plain = msgspec.field(name="clientDataJSON")
+    authenticator_data: Plain = msgspec.field(name="authenticatorData")
+    signature: Plain
+    user_handle: Plain | None = msgspec.field(name="userHandle", default=None)
+
+
+class AssertionBody(msgspec.Struct, frozen=True):
+    """A passkey that was shown, as `toJSON` of a browser gives it; other members are ignored."""
+
+    id: Plain
+    response: AssertionResponse
+
+
+class AttestationResponse(msgspec.Struct, frozen=True):
+    """What an authenticator says of a new passkey, in base64url."""
+
+    client_data: Plain = msgspec.field(name="clientDataJSON")
+    attestation: Plain = msgspec.field(name="attestationObject")
+
+
+class AttestationBody(msgspec.Struct, frozen=True):
+    """A new passkey, as `toJSON` of a browser gives it; other members are ignored."""
+
+    id: Plain
+    response: AttestationResponse
 
 
 class RecoveryCodes(msgspec.Struct, frozen=True):
@@ -235,10 +327,31 @@ class RegisterBody(_Body, frozen=True):
 
 
 class PasswordBody(_Body, frozen=True):
-    """The password of one's account once more, and a code where it has a second factor."""
+    """The password of one's account once more, and a code where it has a second factor; or a passkey in their place."""
 
-    password: Plain
+    password: Plain = ""
     code: Plain = ""
+    passkey: AssertionBody | None = None
+
+
+class PasskeyOptionsBody(_Body, frozen=True, rename={"for_": "for"}):
+    """What a passkey is asked for; `half` is that of a sign-in, for its second step."""
+
+    for_: Literal["sign_in", "second_step", "confirm", "add"]
+    half: Plain = ""
+
+
+class PasskeySignInBody(_Body, frozen=True):
+    """A passkey for a new session."""
+
+    passkey: AssertionBody
+
+
+class AddPasskeyBody(_Body, frozen=True):
+    """A new passkey, and what to call it."""
+
+    label: Plain
+    passkey: AttestationBody
 
 
 class AddAppBody(_Body, frozen=True):

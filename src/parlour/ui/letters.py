@@ -98,6 +98,14 @@ LETTERS: Mapping[str, Words] = {
         ("If this was you, there is nothing to do.", _NOT_YOU),
         _YOURS,
     ),
+    "factors": Words(
+        "How you sign in at {site} has changed",
+        ("Your account {name} at {site}: {change}",),
+        "Look at your second factor",
+        "/account/second-factor",
+        ("If this was you, there is nothing to do.", _NOT_YOU),
+        _YOURS,
+    ),
     "invitation": Words(
         "{by} invites you to {site}",
         ("{by} invites you to {site}, a place for people to talk. It needs nothing but a browser.",),
@@ -130,7 +138,7 @@ def letter(kind: str, details: Mapping[str, str], base_url: str, secret: str) ->
     """What a mail of a kind says. `base_url` is where people reach the server, without a slash at the end."""
     words = LETTERS[kind]
     site = base_url.partition("://")[2]
-    empty = dict.fromkeys(("name", "device", "by", "days", "provider"), "")
+    empty = dict.fromkeys(("name", "device", "by", "days", "provider", "change"), "")
     values = {**empty, **details, "site": site, "account": f"{base_url}/account"}
 
     def said(text: str) -> str:

@@ -1,5 +1,7 @@
 // What the pages of settings gain by a script: what is shown once can be copied, saved or printed with one press.
 
+import { offerPasskeys } from "./passkeys.js";
+
 for (const text of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) break; // over plain HTTP from elsewhere there is none
   const button = document.createElement("button");
@@ -33,3 +35,5 @@ for (const text of document.querySelectorAll("[data-save]")) {
   });
   offer(text, "Print", () => window.print());
 }
+
+offerPasskeys();
