@@ -50,6 +50,7 @@ from parlour.http.throttle import Throttle
 from parlour.hub.account_logs import AccountLogs
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
+from parlour.hub.inbox_feed import InboxFeed
 from parlour.hub.resources import Tuning
 from parlour.hub.server_log import ServerLog
 from parlour.log import event
@@ -135,6 +136,7 @@ class App:
         sizes = {
             **self.server.sizes(),
             **context.hub.sizes(),
+            **context.inbox_feed.sizes(),
             **context.new_rooms.sizes(),
             **context.people.identities.sizes(),
             **context.people.emails.sizes(),
@@ -188,6 +190,7 @@ async def start(
         parts.callback(app.context.people.inbox_settings.close)
         for provider in app.context.providers.values():
             parts.push_async_callback(provider.close)
+        parts.push_async_callback(app.context.inbox_feed.close)
         await _load_people(app.context, settings)
         relay.start(store.secret)
         store.follow()
@@ -311,6 +314,12 @@ def _build(
     store.on_commit(AccountLogs(people.inbox_settings.changed).committed)
     store.on_commit(door.committed)
     store.on_commit(hub.deliver)
+    inbox = Inbox(store, policies)
+    feed = InboxFeed(store, policies, inbox, people.directs.address)
+    store.on_commit(feed.committed)
+    store.on_redact(feed.redacted)
+    store.on_trim(feed.trimmed)
+    store.on_head(feed.head_moved)
     store.on_policy(policies.learn)
     store.on_head(hub.head_moved)
     store.on_head(people.inbox_settings.head_moved)
@@ -339,7 +348,8 @@ def _build(
         policies=policies,
         people=people,
         tickets=tickets,
-        inbox=Inbox(store, policies),
+        inbox=inbox,
+        inbox_feed=feed,
         directs=people.directs,
         providers=_providers(settings),
         shown_once=ShownOnce(clock, ids, store.is_shared),

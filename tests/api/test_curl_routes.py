@@ -180,6 +180,7 @@ MARKS = {
 INSTEAD = {
     "send": "POST /{room}",
     "ping": "GET /healthz",
+    "me": "GET /me",
     "read": "PATCH /api/v1/me/rooms/{room}",
     "subscribe": "GET /api/v1/stream",
     "unsubscribe": "GET /api/v1/stream",

@@ -26,6 +26,7 @@ from parlour.core.limits import Limits
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
+from parlour.hub.inbox_feed import InboxFeed
 
 if TYPE_CHECKING:
     from parlour.oidc.client import ProviderClient  # loaded where there are providers
@@ -48,6 +49,7 @@ class Context:
     people: People
     tickets: Tickets
     inbox: Inbox
+    inbox_feed: InboxFeed
     directs: Directs
     shown_once: ShownOnce
     providers: Mapping[str, ProviderClient]

@@ -5,33 +5,52 @@ from __future__ import annotations
 from typing import Annotated, cast, get_args
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from parlour.api.direct import shown
 from parlour.api.forms import Form, form_fields, page, see_other, wants_html
 from parlour.api.inbox import InboxResource
 from parlour.api.operation import Operation
-from parlour.api.parameters import Format, OnlyJson, formats
+from parlour.api.parameters import CURSOR, FLAG, TEXT, Format, OnlyJson, Ticket, formats
 from parlour.api.people import zone_of
 from parlour.api.sign_ins import DISK
 from parlour.chat.ports import Unread
-from parlour.core.cursor import MAX_SEQ
+from parlour.core.cursor import MAX_SEQ, Cursor, parse_cursor
 from parlour.core.errors import Refusal
-from parlour.core.payloads import Level
+from parlour.core.payloads import Level, log_of_account
 from parlour.core.policy import Policy
 from parlour.core.text import visible
 from parlour.http.fields import FieldName
 from parlour.http.request import Request
-from parlour.http.response import Response
+from parlour.http.response import Reply, Response
 from parlour.schema.inbox import ChangeInbox, ChangeMyRoom
+from parlour.schema.notices import unread_words
+from parlour.stream.live import Start
 
 _DEFAULT = "default"
 _FIELDS = ("do", "room", "seq", "level", "favourite", "keywords", "quiet_hours")
 
 
 class MeOptions(Struct, frozen=True, kw_only=True):
-    """How the list is wanted."""
+    """How the list is wanted, or that it is to be followed."""
 
-    format: Annotated[Format, formats("text", "html", "json"), "The format, instead of `Accept`."] = "text"
+    format: Annotated[Format, formats(*get_args(Format)), "The format, instead of `Accept`."] = "text"
+    follow: Annotated[bool, FLAG, "1: go on with what comes, as text, NDJSON or server-sent events."] = False
+    since: Annotated[Cursor | None, CURSOR, "Events of your own log after this cursor; without it, from now on."] = None
+    last_event_id: Annotated[str | None, TEXT, "With server-sent events, in place of `since`.", "Last-Event-ID"] = None
+    ticket: Ticket = None
+
+    def __post_init__(self) -> None:
+        """Raises Refusal (bad_parameter, bad_cursor)."""
+        if self.format == "sse" and self.last_event_id:
+            force_setattr(self, "since", parse_cursor(self.last_event_id, "Last-Event-ID"))
+        is_stream = self.follow or self.format == "sse"
+        if self.follow and self.format not in ("text", "ndjson", "sse"):
+            raise Refusal("bad_parameter", "follow=1 goes with text, ndjson and sse.", field="follow")
+        if not is_stream and self.format == "ndjson":
+            raise Refusal("bad_parameter", "ndjson goes with follow=1.", field="format")
+        if not is_stream and (self.since is not None or self.ticket is not None):
+            raise Refusal("bad_parameter", "since and ticket go with follow=1.", field="since")
 
 
 class InboxPage(InboxResource):
@@ -44,15 +63,19 @@ class InboxPage(InboxResource):
         right=None,
         page_for="inbox",
         parameters=MeOptions,
-        refusals=("rate_limited", "storage_unavailable", "login_required", "forbidden"),
+        refusals=("rate_limited", "storage_unavailable", "login_required", "forbidden", "too_many_connections"),
         example="-u alice {url}/me",
     )
-    async def show(self, request: Request, options: MeOptions) -> Response:
+    async def show(self, request: Request, options: MeOptions) -> Reply:
         """The list, to which a browser of a guest is led by signing in."""
         if request.actor.account is None and options.format == "html":
             return see_other(request, "/login?next=/me")
         self.guard.limit_reading(request)
-        self.context.inbox.account(request.actor)
+        account = self.context.inbox.account(request.actor)
+        if options.follow or options.format == "sse":
+            with self.guard.place(request) as place:
+                channel = await self.context.door.open(request.actor, log_of_account(account.id), "read")
+                return self.streams.one(request, channel, options.format, Start(options.since), place)
         if options.format == "json":
             return await self.rooms(request, OnlyJson())
         if options.format == "html":
@@ -138,10 +161,8 @@ def _line(row: Unread, policy: Policy) -> str:
 
 
 def _words(row: Unread) -> list[str]:
-    mentions = "1 mention" if row.mentions == 1 else f"{row.mentions} mentions"
     words = {
-        mentions: row.mentions > 0,
-        f"{row.unread} unread": row.unread > 0,
+        unread_words(row.unread, row.mentions): row.unread > 0,
         "muted": row.level == "nothing",
         "every message": row.level == "all",
         "favourite": row.is_favourite,

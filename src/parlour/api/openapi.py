@@ -16,7 +16,7 @@ from parlour.core.permissions import may
 from parlour.core.secret import SESSION_COOKIE
 from parlour.schema import fields
 from parlour.schema.commands import Ack, Marked, Op, OpError, PongReply, Subscribed, Unsubscribed
-from parlour.schema.events import Bye, CaughtUp, Event, Heartbeat, Reset, Typing
+from parlour.schema.events import Bye, CaughtUp, Event, Heartbeat, Reset, RoomUnread, Typing
 from parlour.schema.problems import CursorGone, Problem
 
 ABOUT = """\
@@ -44,6 +44,7 @@ _SENT_BY_SERVER = (
     CaughtUp,
     Reset,
     Heartbeat,
+    RoomUnread,
     Bye,
     Typing,
     Ack,

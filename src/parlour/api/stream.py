@@ -9,13 +9,14 @@ from msgspec import Struct
 
 from parlour.api.direct import shown
 from parlour.api.operation import Operation, Success
-from parlour.api.parameters import ROOM, TEXT, Ticket, one_of
+from parlour.api.parameters import FLAG, ROOM, TEXT, Ticket, one_of
 from parlour.api.resource import Resource
 from parlour.chat.reading import REQUEST_S
 from parlour.core.actor import Actor
 from parlour.core.cursor import MAX_SEQ, Cursor
 from parlour.core.direct import is_direct
 from parlour.core.errors import Refusal
+from parlour.core.payloads import log_of_account
 from parlour.http.request import Request
 from parlour.http.response import OpenResponse, Upgrade
 from parlour.http.router import WEBSOCKET
@@ -32,7 +33,8 @@ MAX_ID_BYTES = 7168
 class StreamOptions(Struct, frozen=True, kw_only=True):
     """The rooms of a stream, and where it continues."""
 
-    room: Annotated[list[str], ROOM, "A room to follow; 1 to 32 of them."]
+    room: Annotated[list[str], ROOM, "A room to follow; 1 to 32 of them, or none with `me`."]
+    me: Annotated[bool, FLAG, "1: also the log of your account, and what is unread in the rooms of your list."] = False
     since: Annotated[str | None, TEXT, "Where to continue, as the `id` of an event; without it, from now on."] = None
     last_event_id: Annotated[str | None, TEXT, "The same, and wins over `since`.", "Last-Event-ID"] = None
     format: Annotated[str, one_of("sse"), "May say what is answered anyway."] = "sse"
@@ -51,7 +53,8 @@ FOLLOW_ROOMS = Operation(
     "Follow many rooms on one connection",
     id="followRooms",
     help="As server-sent events: name the rooms; each event's `id` holds the cursors of all of them, and "
-    "`Last-Event-ID` continues there. As WebSocket (`Upgrade: websocket`): subscribe with operations; see "
+    "`Last-Event-ID` continues there. With `me=1` also what "
+    "happens to the list of your rooms. As WebSocket (`Upgrade: websocket`): subscribe with operations; see "
     "`x-websocket`. Either way nothing is skipped or repeated; what cannot be continued begins with a `reset`.",
     right="read",
     rate="reading",
@@ -73,8 +76,10 @@ class StreamResource(Resource):
         """Server-sent events of the rooms that the address names."""
         rooms = list(dict.fromkeys(options.room))
         most = min(MAX_SSE_ROOMS, self.context.limits.stream_rooms)
-        if not 1 <= len(rooms) <= most:
+        if not (0 if options.me else 1) <= len(rooms) <= most:
             raise Refusal("bad_parameter", f"Name 1 to {most} rooms with room=.", field="room")
+        if options.me:
+            rooms.append(log_of_account(self.context.inbox.account(request.actor).id))
         names = [shown(self.context, request, room) for room in rooms]
         if len(encode_cursors(self.context.store.epoch, dict.fromkeys(names, MAX_SEQ))) > MAX_ID_BYTES:
             raise Refusal("bad_parameter", "The names of these rooms are too long for one stream.", field="room")

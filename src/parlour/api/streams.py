@@ -49,7 +49,8 @@ class Streams:
 
     def many(self, request: Request, starts: Starts, place: Place) -> OpenResponse:
         """Many rooms as server-sent events."""
-        encoder = many_rooms(self._context.store.epoch, starts, self._names(request, starts))
+        address = self._context.directs.address
+        encoder = many_rooms(self._context.store.epoch, starts, self._names(request, starts), address)
         return self._follow(request, encoder, SSE, starts, place)
 
     def _follow(self, request: Request, encoder: Encoder, type_: bytes, starts: Starts, place: Place) -> OpenResponse:
@@ -81,7 +82,8 @@ class Streams:
     def _client(self, request: Request, place: Place, starts: Starts) -> Client:
         rule = self._context.policies.lasting_rule(request.actor, "read")
         who, names = self._context.policies.who(request.actor), self._names(request, starts)
-        return Client(request.actor, self._guard.bill(request), place.keep(), who, rule, names)
+        feed = self._context.inbox_feed
+        return Client(request.actor, self._guard.bill(request), place.keep(), who, rule, names, feed)
 
     def _names(self, request: Request, starts: Starts) -> Mapping[str, str]:
         """What the client calls those of the rooms that have another name for it."""

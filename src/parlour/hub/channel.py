@@ -56,7 +56,8 @@ class Channel:
         self.first_seq = 1
         self.head = 0
         self.policy = NO_POLICY
-        self.ring = Ring(resources.tuning.ring_events, resources.tuning.ring_bytes)
+        tuning, is_own = resources.tuning, room[0] == "."  # the log of an account has a few readers, and there are many
+        self.ring = Ring(tuning.ring_events, tuning.own_ring_bytes if is_own else tuning.ring_bytes)
         self.uses = 0
         self._resources = resources
         self._on_unused = on_unused
@@ -383,7 +384,8 @@ class Channel:
         extent: Log = await store.log(self.room)
         recent: Sequence[Stored] = ()
         try:
-            recent = await store.before(self.room, extent.head_seq + 1, tuning.page_events, tuning.ring_bytes)
+            if self.room[0] != ".":
+                recent = await store.before(self.room, extent.head_seq + 1, tuning.page_events, tuning.ring_bytes)
         except Refusal as refusal:
             if refusal.code != "storage_unavailable":
                 raise

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from parlour.core.event import Stored
-from parlour.schema.event_json import under_name
+from parlour.schema.event_json import of_under_name, under_name
 from parlour.schema.events import Control, item_under_name
 
 
@@ -23,6 +23,16 @@ class Encoder:
     """False where the bytes belong to one connection and encoding them changes its state."""
     is_costly: bool = False
     """Whether encoding can take longer than writing, so that its bytes have to be counted."""
+
+
+@lru_cache(maxsize=4096)
+def of_account(encoder: Encoder, account: str, address: Callable[[str | None, str], str]) -> Encoder:
+    """The same transport for the log of an account, which calls rooms as `address` says: for all its devices."""
+
+    def events(room: str, epoch: str, events: Sequence[Stored]) -> bytes:
+        return encoder.events(room, epoch, [of_under_name(event, partial(address, account)) for event in events])
+
+    return Encoder(events, encoder.control, encoder.is_shared, encoder.is_costly)
 
 
 @lru_cache(maxsize=4096)

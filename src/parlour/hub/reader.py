@@ -173,7 +173,7 @@ class Reader(ABC):
     chunk. While the reader is paused every position is a cursor. All methods are called on the event loop.
     """
 
-    __slots__ = ("_positions", "bill", "encoder", "hub", "is_paused", "names", "rule", "sink", "who")
+    __slots__ = ("_positions", "bill", "encoder", "hub", "is_paused", "names", "own", "rule", "sink", "who")
 
     def __init__(self, hub: Hub, encoder: Encoder, bill: Bill, who: Who, rule: Rule) -> None:
         """`rule` judges by the policy of a room whether it may be read."""
@@ -186,10 +186,13 @@ class Reader(ABC):
         self.is_paused = False
         self.names: Mapping[str, str] = NO_NAMES
         """What the peer calls rooms that have another name for it."""
+        self.own: Encoder | None = None  # of the log of the peer's account
         self._positions: tuple[Position, ...] = ()  # in the order of the names of their rooms
 
     def encoder_of(self, room: str) -> Encoder:
         """See `Member.encoder_of`. An encoder of one connection knows its names."""
+        if room[0] == "." and self.own is not None:
+            return self.own
         name = self.names.get(room)
         return self.encoder if name is None or not self.encoder.is_shared else renamed(self.encoder, room, name)
 

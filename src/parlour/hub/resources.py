@@ -34,6 +34,9 @@ class Tuning:
     ring_bytes: int = 262144
     """Also what one read of the store brings, to open a room and to fill gaps."""
 
+    own_ring_bytes: int = 4096
+    """Of the log of an account: one for each person who is there, so they are small."""
+
     idle_channels: int = 1000
     idle_bytes: int = 33554432
     """Channels that nobody reads are kept for newest pages, up to this many and this many bytes of events."""

@@ -65,13 +65,19 @@ class SubscribeOp(_Op, tag="subscribe"):
     since: CursorText | int | None = None
 
 
+class MeOp(_Op, tag="me"):
+    """Follow the log of one's account, after the cursor `since` or from now on, and what is unread in one's rooms."""
+
+    since: CursorText | int | None = None
+
+
 class UnsubscribeOp(_Op, tag="unsubscribe"):
     """Stop following a room."""
 
     room: RoomName
 
 
-Op = SendOp | TypingOp | ReadOp | PingOp | SubscribeOp | UnsubscribeOp
+Op = SendOp | TypingOp | ReadOp | PingOp | SubscribeOp | UnsubscribeOp | MeOp
 
 
 def decode_op(data: bytes | str) -> Op:
@@ -81,7 +87,7 @@ def decode_op(data: bytes | str) -> Op:
         return decode(data, cast("type[Op]", Op), instead=INSTEAD)
     except Refusal as refusal:
         if refusal.code == "bad_json" and refusal.field == "op":
-            known = "send, typing, read, ping, subscribe and unsubscribe"
+            known = "send, typing, read, ping, subscribe, unsubscribe and me"
             raise Refusal("bad_op", f"The operations are {known}.", field="op") from None
         raise
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
@@ -69,6 +69,14 @@ def json_under_name(json: bytes, room: str, name: str) -> bytes:
     begins = b'{"room":' + encode(room)
     assert json.startswith(begins)
     return b'{"room":' + encode(name) + json[len(begins) :]
+
+
+def of_under_name(event: Stored, name_of: Callable[[str], str]) -> Stored:
+    """An event of an account's log as the account sees it: it may know the room that it is about by another name."""
+    if b'"of":"~' not in event.json:
+        return event
+    room = msgspec.json.decode(event.json)["of"]
+    return event._replace(json=event.json.replace(b'"of":' + encode(room), b'"of":' + encode(name_of(room)), 1))
 
 
 def payload_of(event: Stored) -> Payload:

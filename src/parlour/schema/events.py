@@ -107,6 +107,16 @@ class Typing(msgspec.Struct, frozen=True, tag="typing"):
     by: Author
 
 
+class RoomUnread(msgspec.Struct, frozen=True, tag="unread"):
+    """What is unread in a room of one's list, for those who follow their own log; it stands in no log."""
+
+    room: RoomName
+    head_seq: HeadSeq
+    read_seq: HeadSeq
+    unread: int
+    mentions: int
+
+
 class Closed(msgspec.Struct, frozen=True, tag="closed"):
     """The reader may not read the room any more: nothing after this comes from it."""
 
@@ -115,7 +125,7 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
     detail: str
 
 
-Control = CaughtUp | Reset | Heartbeat | Bye | Typing | Closed
+Control = CaughtUp | Reset | Heartbeat | Bye | Typing | Closed | RoomUnread
 """The items that carry no seq."""
 
 

@@ -52,6 +52,12 @@ _MADE: Mapping[str, str] = {
 """The words for the access where the event is the first: with it the room came into being."""
 
 
+def unread_words(unread: int, mentions: int) -> str:
+    """`2 mentions, 5 unread`; empty where nothing is."""
+    what = {"1 mention" if mentions == 1 else f"{mentions} mentions": mentions, f"{unread} unread": unread}
+    return ", ".join(words for words, count in what.items() if count)
+
+
 def notice(event: Any) -> str | None:
     """The words for an event (`schema.events.Event`); None for a type that people are not told of."""
     if event.type == "settings":

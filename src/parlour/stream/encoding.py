@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from parlour.core.event import Stored, shown_name
 from parlour.core.text import notice_line, text_line
 from parlour.hub.encoder import Encoder
-from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, Reset, decode_event
+from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, Reset, RoomUnread, decode_event
 from parlour.schema.json_line import encode
+from parlour.schema.notices import unread_words
 from parlour.wire import sse
 from parlour.wire.chunked import chunk
 from parlour.wire.websocket import text_frame
@@ -67,6 +68,8 @@ def _text_control(item: Control) -> bytes:
         return f"-- {item.reason}: the log has {item.first_seq} to {item.head_seq}; continuing at its end\n".encode()
     if isinstance(item, Closed):
         return f"-- closed: {item.detail}\n".encode()
+    if isinstance(item, RoomUnread):
+        return f"{item.room}  {unread_words(item.unread, item.mentions) or 'nothing new'}\n".encode()
     if isinstance(item, Bye):
         return f"-- this stream ends here; come back in {-(-item.reconnect_after_ms // 1000)} s\n".encode()
     return b""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from urllib.parse import quote, unquote
 
 from parlour.core.cursor import Cursor, parse_cursor
@@ -15,7 +15,7 @@ from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
 from parlour.hub.hub import Hub
 from parlour.hub.reader import NO_NAMES
-from parlour.schema.event_json import under_name
+from parlour.schema.event_json import of_under_name, under_name
 from parlour.schema.events import Control, item_under_name
 from parlour.stream.encoding import chunked, sse_control
 from parlour.stream.live import Client, LiveSession, Starts, Timing
@@ -54,10 +54,15 @@ class FollowSession(LiveSession):
             super().finish()
 
 
-def many_rooms(epoch: str, starts: Starts, names: Mapping[str, str] = NO_NAMES) -> Encoder:
+def many_rooms(
+    epoch: str,
+    starts: Starts,
+    names: Mapping[str, str] = NO_NAMES,
+    address: Callable[[str | None, str], str] | None = None,
+) -> Encoder:
     """SSE over many rooms, for one connection: every `id:` carries all cursors, and `Last-Event-ID` resumes all.
 
-    `names` are those of rooms that the peer calls otherwise.
+    `names` are those of rooms that the peer calls otherwise, `address` tells what it calls those in its account's log.
     """
     positions = {names.get(channel.room, channel.room): _position(channel, start.cursor) for channel, start in starts}
 
@@ -66,6 +71,8 @@ def many_rooms(epoch: str, starts: Starts, names: Mapping[str, str] = NO_NAMES) 
         return encode_cursors(epoch, positions).encode()
 
     def events(room: str, _epoch: str, events: Sequence[Stored]) -> bytes:
+        if address is not None and room[0] == ".":
+            events = [of_under_name(event, partial(address, room[1:])) for event in events]
         if (name := names.get(room)) is not None:
             events, room = [under_name(event, room, name) for event in events], name
         return b"".join([b"id: %b\ndata: %b\n\n" % (event_id(room, seq), json) for seq, json, _, _ in events])

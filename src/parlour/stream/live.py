@@ -15,10 +15,11 @@ from parlour.core.permissions import Rule, Who
 from parlour.core.policy import NO_POLICY
 from parlour.http.session import Sink
 from parlour.hub.channel import Channel
-from parlour.hub.encoder import Encoder
+from parlour.hub.encoder import Encoder, of_account
 from parlour.hub.hub import Hub
+from parlour.hub.inbox_feed import InboxFeed, item_of
 from parlour.hub.reader import NO_NAMES, Reader
-from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, Reset
+from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, Reset, RoomUnread
 
 CHECKS = 2
 """How often a slow peer is checked within the time in which it may take nothing; more would tell better when it did."""
@@ -47,6 +48,8 @@ class Client(NamedTuple):
     rule: Rule
     names: Mapping[str, str] = NO_NAMES
     """What the peer calls rooms that have another name for it."""
+    feed: InboxFeed | None = None
+    """What tells those who follow the log of their account what is unread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class LiveSession(Reader):
     `starts` are opened channels (`Hub.open`); the session releases them, and gives back the place of its address.
     """
 
-    __slots__ = ("_buffered_then", "_checks", "_place", "_starts", "actor", "forget", "timing")
+    __slots__ = ("_buffered_then", "_checks", "_feed", "_missed", "_place", "_starts", "actor", "forget", "timing")
 
     sink: Sink | None
 
@@ -80,6 +83,8 @@ class LiveSession(Reader):
         self._place = client.place
         self.forget: Callable[[], None] | None = None  # who is signed in is watched for the end of that
         self._starts = starts
+        self._feed = client.feed
+        self._missed: dict[str, None] | None = None  # rooms of which a slow peer was not told what is unread
         self._buffered_then = self._checks = 0  # of a peer that is slow
 
     def started(self, sink: Sink) -> None:
@@ -93,7 +98,44 @@ class LiveSession(Reader):
         sink.wake_in(self.timing.heartbeat_s * (0.25 + 0.75 * self.timing.fraction()))
         while self._starts:  # `closed` releases those that are left, if the first writes end the session
             (channel, start), *self._starts = self._starts
-            self.begin(channel, start)
+            if channel.room[0] == ".":
+                self.hub.resources.spawn(self.follow_own(channel, start))
+            else:
+                self.begin(channel, start)
+
+    async def follow_own(self, channel: Channel, start: Start, first: bytes = b"") -> None:
+        """Tell the peer what is unread in its rooms, now and from now on, and what happens in the log of its account.
+
+        That is begun behind what is unread now: a room of which nothing was said before `caught_up` has nothing new.
+        """
+        feed, account = self._feed, self.actor.account
+        assert feed is not None
+        assert account is not None
+        try:
+            rows = await feed.join(self)
+        except Refusal:
+            channel.release()
+            feed.leave(self)
+            self.failed()
+            return
+        if self.sink is None:  # gone meanwhile
+            channel.release()
+            feed.leave(self)
+            return
+        self.own = of_account(self.encoder, account.id, feed.address)
+        if first:
+            self.write(first)
+        for row in rows:
+            if row.unread:
+                self.show(item_of(row, feed.address(account.id, row.room)))
+        self.begin(channel, start)
+
+    def show_unread(self, room: str, item: RoomUnread) -> None:
+        """See `Follower.show_unread`. A slow peer is told once it has read what came before."""
+        if not self.is_paused:
+            self.show(item)
+        else:
+            self._missed = {**(self._missed or {}), room: None}
 
     def received(self, data: bytes) -> None:
         """A stream's peer has nothing to say."""
@@ -114,6 +156,9 @@ class LiveSession(Reader):
         if self.sink is not None:
             self.sink.wake_in(self.timing.heartbeat_s)
         self.resume()
+        missed, self._missed = self._missed, None
+        if missed and self._feed is not None:
+            self._feed.missed(self, missed)
 
     def wake(self) -> None:
         """Time for a heartbeat, or to check whether a slow peer has taken anything."""
@@ -175,6 +220,8 @@ class LiveSession(Reader):
         """The connection is gone."""
         self.sink = None
         self._place.leave()
+        if self._feed is not None:
+            self._feed.leave(self)
         if self.forget is not None:
             self.forget()
         for channel, _ in self._starts:

@@ -16,6 +16,7 @@ from parlour.core.cursor import parse_cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer
 from parlour.core.limits import Buckets, Limits
+from parlour.core.payloads import log_of_account
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
@@ -158,6 +159,8 @@ class WebSocketSession(LiveSession):
             self._answer_with(commands.PongReply())
         elif isinstance(op, commands.SubscribeOp):
             self._subscribe(op)
+        elif isinstance(op, commands.MeOp):
+            self._follow_me(op)
         elif isinstance(op, commands.UnsubscribeOp):
             room = self._named(op.room)
             if self._room is not None or not (self._stop_opening(room) or self.leave(room)):
@@ -255,6 +258,18 @@ class WebSocketSession(LiveSession):
         self._opening = {**self._opening, room: start}
         self.hub.resources.spawn(self._open(room, start))
 
+    def _follow_me(self, op: commands.MeOp) -> None:
+        room = log_of_account(self._common.inbox.account(self.actor).id)
+        if self._room is not None:
+            raise Refusal("bad_op", "This connection is for one room; /api/v1/stream takes many.", field="op")
+        if room in self._opening or self.position(room) is not None:
+            raise Refusal("bad_op", "This connection follows your account already.", field="op")
+        self.bill.check()
+        self.bill.add(REQUEST_S)
+        start = Start(None if op.since is None else parse_cursor(str(op.since)))
+        self._opening = {**self._opening, room: start}
+        self.hub.resources.spawn(self._open(room, start))
+
     def _stop_opening(self, room: str) -> bool:
         """Forget a room whose channel is being opened; False if there is none."""
         if room not in self._opening:
@@ -272,6 +287,10 @@ class WebSocketSession(LiveSession):
             return
         if self.sink is None or self._opening.get(room) is not start:  # gone, or unsubscribed meanwhile
             channel.release()
+            return
+        if room[0] == ".":
+            await self.follow_own(channel, start, text_frame(encode(commands.Subscribed(room, channel.cursor))))
+            self._stop_opening(room)
             return
         self._stop_opening(room)
         if (name := self._shown(room)) != room:

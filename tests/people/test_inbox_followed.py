@@ -1,0 +1,136 @@
+"""What needs somebody, followed: by a stream, by a WebSocket, and by three devices at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from tests.people.server import Town
+from tests.people.test_inbox import change, made, say
+from tests.support.server import ServerProcess
+from tests.support.timeout import TIMEOUT_S
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with ServerProcess(tmp_path_factory.mktemp("followed") / "data", "--rate-limits", "off") as server:
+        town = Town(server)
+        yield town
+        town.close()
+
+
+@pytest.fixture(scope="module")
+def ada(town: Town) -> httpx.Client:
+    return town.join("ada")
+
+
+@pytest.fixture(scope="module")
+def bob(town: Town) -> httpx.Client:
+    return town.join("bob")
+
+
+@contextmanager
+def device(town: Town, who: httpx.Client) -> Iterator[ClientConnection]:
+    """A WebSocket that follows somebody's own log."""
+    fields = {"Authorization": f"Bearer {town.token(who, 'read', 'post')}"}
+    address = town.url.replace("http", "ws") + "/api/v1/stream"
+    with connect(address, additional_headers=fields, open_timeout=TIMEOUT_S, close_timeout=1) as socket:
+        socket.send('{"op":"me"}')
+        yield socket
+
+
+def until(socket: ClientConnection, found: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The first item that is meant."""
+    while True:
+        item = json.loads(socket.recv(timeout=TIMEOUT_S))
+        if found(item):
+            return dict(item)
+
+
+def shows(room: str, **expected: object) -> Callable[[dict[str, Any]], bool]:
+    """An item that says this of a room."""
+    wanted = {"type": "unread", "room": room, **expected}
+    return lambda item: wanted.items() <= item.items()
+
+
+def caught_up(item: dict[str, Any]) -> bool:
+    return bool(item["type"] == "caught_up")
+
+
+def test_three_devices_see_what_is_unread_and_that_one_of_them_has_read(
+    town: Town, ada: httpx.Client, bob: httpx.Client
+) -> None:
+    made(bob, "crew", "ada")
+    say(bob, "crew", "before")
+    with device(town, ada) as one, device(town, ada) as two, device(town, ada) as three, device(town, bob) as other:
+        devices = (one, two, three)
+        for each in devices:
+            until(each, shows("crew", unread=1))  # what is unread when they come
+            until(each, caught_up)
+        until(other, caught_up)
+        say(bob, "crew", "look @ada", "and more")
+        for each in devices:
+            until(each, shows("crew", unread=3, mentions=1))
+        one.send('{"op":"read","room":"crew","seq":5}')
+        until(one, lambda item: item["type"] == "marked")
+        for each in devices:
+            until(each, shows("crew", read_seq=5, unread=1, mentions=0))
+        bob.delete("/api/v1/rooms/crew/messages/6")
+        for each in devices:
+            until(each, shows("crew", unread=0))
+        say(ada, "crew", "hello all")
+        until(other, shows("crew", unread=1))
+        other.send('{"op":"ping"}')
+        seen: list[dict[str, Any]] = []
+        until(other, lambda item: seen.append(item) or item["type"] == "pong")  # type: ignore[func-returns-value]
+    own = f".{ada.get('/api/v1/me').json()['account']['id']}"
+    assert all(item.get("room") != own and item.get("mentions") != 1 for item in seen)
+
+
+def test_a_stream_tells_it_as_text_and_goes_on_where_it_was(town: Town, ada: httpx.Client, bob: httpx.Client) -> None:
+    made(bob, "told", "ada")
+    cursor = ada.get("/api/v1/me/rooms").json()["cursor"]
+    change(ada, "told", level="all")
+    with ada.stream("GET", "/me?follow=1", headers={"Accept": "text/plain"}) as stream:
+        lines = stream.iter_lines()
+        say(bob, "told", "hello")
+        assert "told  1 unread" in lines
+    with ada.stream("GET", f"/me?follow=1&format=ndjson&since={cursor}") as stream:
+        items = (json.loads(line) for line in stream.iter_lines())
+        seen = []
+        for item in items:
+            seen.append(item)
+            if item["type"] == "caught_up":
+                break
+    assert [item["type"] for item in seen if item.get("room") != "crew"] == ["unread", "notify", "caught_up"]
+    assert (seen[-2]["of"], seen[-2]["level"]) == ("told", "all")
+
+
+def test_one_stream_has_rooms_and_the_own_log(town: Town, ada: httpx.Client, bob: httpx.Client) -> None:
+    made(bob, "beside", "ada")
+    accept = {"Accept": "text/event-stream"}
+    with ada.stream("GET", "/api/v1/stream?room=beside&me=1", headers=accept) as stream:
+        lines = stream.iter_lines()
+        say(bob, "beside", "@ada")
+        data = (json.loads(line[6:]) for line in lines if line.startswith("data: "))
+        types: set[str] = set()
+        while not {"message", "mention", "unread"} <= types:
+            types.add(next(data)["type"])
+
+
+def test_nobody_follows_what_is_not_theirs(town: Town, ada: httpx.Client, bob: httpx.Client) -> None:
+    id_ = ada.get("/api/v1/me").json()["account"]["id"]
+    with device(town, bob) as socket:
+        socket.send(json.dumps({"op": "subscribe", "room": f".{id_}"}))
+        assert until(socket, lambda item: item["type"] == "error")["code"] == "bad_room_name"
+        socket.send('{"op":"me"}')
+        assert until(socket, lambda item: item["type"] == "error")["code"] == "bad_op"
+    guest = httpx.get(f"{town.url}/me?follow=1")
+    assert guest.status_code == 401
+    assert httpx.get(f"{town.url}/api/v1/stream?me=1").status_code == 401
