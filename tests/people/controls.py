@@ -7,6 +7,7 @@ from tests.people.controls_mail import MAIL_CONTROLS
 from tests.people.controls_providers import PROVIDER_CONTROLS
 from tests.people.direct_controls import DIRECT_CONTROLS
 from tests.people.factor_controls import FACTOR_CONTROLS
+from tests.people.guest_controls import GUEST_CONTROLS
 
 T = "tests/people/"
 THROTTLE = f"{T}test_throttle.py::"
@@ -132,8 +133,8 @@ CONTROLS = (
     Control(
         "no page that may ask acts by a password that the browser adds",
         "api/guard.py",
-        'actor.credential in ("session", "password")',
-        'actor.credential in ("session",)',
+        'actor.credential in ("session", "password", "pass")',
+        'actor.credential in ("session", "pass")',
         f"{ATTACKS}test_a_site_that_may_ask_does_not_ask_as_its_visitor",
     ),
     Control(
@@ -161,8 +162,8 @@ CONTROLS = (
     Control(
         "no session over plain HTTP from elsewhere",
         "api/credentials.py",
-        'if request.field(b"cookie") is None or not may_have_session(request.peer):',
-        'if request.field(b"cookie") is None:',
+        "secret = request.cookie(session_cookie(request.peer)) if may_have_session(request.peer) else None",
+        "secret = request.cookie(session_cookie(request.peer))",
         f"{SIGN_IN}test_nobody_signs_in_over_plain_http_from_elsewhere",
     ),
     Control(
@@ -496,4 +497,5 @@ CONTROLS = (
     *MAIL_CONTROLS,
     *PROVIDER_CONTROLS,
     *DIRECT_CONTROLS,
+    *GUEST_CONTROLS,
 )

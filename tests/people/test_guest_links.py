@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from parlour.chat.guest_links import Terms
+from parlour.chat.passes import NewPass
+from parlour.chat.posting import Posting
+from parlour.core.actor import OPERATOR, Actor
+from parlour.core.actor import guest as visitor
+from parlour.core.payloads import GuestLinkChanged
+from parlour.work.expiry import Expiry
+from tests.people.house import ADDRESS, House, refused
 from tests.people.server import Town, bearer
 from tests.support import raw
 from tests.support.server import ServerProcess
@@ -17,7 +27,8 @@ from tests.support.talk import Client
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with ServerProcess(tmp_path_factory.mktemp("guests") / "data", "--access", "members") as running:
+    data = tmp_path_factory.mktemp("guests") / "data"
+    with ServerProcess(data, "--access", "members", rate_limits=True) as running:
         town = Town(running)
         yield town
         town.close()
@@ -316,3 +327,128 @@ def test_terms_that_no_link_has_are_refused(host: httpx.Client, room: str) -> No
     ):
         assert host.post(f"/api/v1/rooms/{room}/guest-links", json=terms).status_code in (400, 403), terms
     assert host.get(f"/api/v1/rooms/{room}/guest-links").json() == {"guest_links": []}
+
+
+def test_a_class_behind_one_address_comes_in_at_the_bell(town: Town, host: httpx.Client, room: str) -> None:
+    """With the rates of a server that nobody has set up: all thirty are in, and say hello."""
+    found = link(host, room, people=30)
+    for number in range(30):
+        pupil, answer = come_in(town, found, f"Pupil {number}")
+        assert answer.status_code == 303, answer.text
+        assert pupil.get(f"/{room}").status_code == 200
+        assert say(pupil, room, "Good morning").status_code == 201
+    assert sorted(guests(host, room).values()) == ["in"] * 30
+
+
+def test_codes_are_not_tried_out_without_end(tmp_path: Path) -> None:
+    limits = ("--address-wrong-codes-burst", "3", "--address-wrong-codes-per-s", "0.01")
+    with ServerProcess(tmp_path / "data", *limits, rate_limits=True) as server, server.client() as guesser:
+        answers = [guesser.get(f"/join/aaaa-aaa{last}").status_code for last in "bcdef"]
+        assert answers == [410, 410, 410, 429, 429]
+
+
+def test_a_muted_guest_reads_and_does_not_write(town: Town, host: httpx.Client, room: str) -> None:
+    guest, _ = come_in(town, link(host, room), "Lena")
+    path = f"/api/v1/rooms/{room}/guests/{id_of(host, room, 'Lena')}"
+    assert host.patch(path, json={"muted": True}).status_code == 200
+    assert code(say(guest, room, "hi")) == (403, "muted")
+    assert guest.get(f"/{room}").status_code == 200
+    assert host.get(f"/api/v1/rooms/{room}/guests").json()["guests"][0]["muted"] is True
+    assert host.patch(path, json={"muted": False}).status_code == 200
+    assert say(guest, room, "hi").status_code == 201
+
+
+def test_who_was_banned_does_not_come_back_by_a_private_window(town: Town, host: httpx.Client, room: str) -> None:
+    found = link(host, room)
+    guest, _ = come_in(town, found, "Lena")
+    seq = made(say(guest, room, "nonsense"))["seq"]
+    banned = host.post(f"/api/v1/rooms/{room}/restrictions", json={"what": "ban", "seq": seq})
+    assert banned.status_code == 200, banned.text
+    assert code(say(guest, room, "more nonsense")) == (403, "banned")
+    come_in(town, found, "Somebody else")
+    assert guests(host, room)["Somebody else"] == "waiting"
+
+
+def test_a_page_of_another_site_does_nothing_as_a_guest(tmp_path: Path) -> None:
+    """Not even one that may ask (`allowed_origins`): that asks as a guest of its own."""
+    elsewhere = "https://elsewhere.example"
+    with ServerProcess(tmp_path / "data", "--allowed-origins", elsewhere) as server:
+        town = Town(server)
+        made_link = town.operator("POST", "/api/v1/rooms/class/guest-links", {})
+        guest = town.browser()
+        assert guest.post(way_of(made_link), data={"name": "Lena"}).status_code == 303
+        for origin, status in ((server.url, 201), (elsewhere, 403), ("https://evil.example", 403)):
+            answer = guest.post("/class", content="hi", headers={"Origin": origin, "Content-Type": "text/plain"})
+            assert answer.status_code == status, origin
+        body = {"link": made_link["code"], "name": "Ken"}
+        with server.client(headers={"Origin": elsewhere}) as page:
+            assert page.post("/api/v1/guests", json=body).status_code == 403
+        town.close()
+
+
+async def posted(posting: Posting, room: str, name: str) -> None:
+    """Somebody without a pass says something."""
+    await posting.posted(visitor("x", ADDRESS), room, "hi", name=name)
+
+
+async def test_nobody_else_in_an_open_room_takes_the_name_of_a_guest(house: House) -> None:
+    made_link = await house.guest_links.make(OPERATOR, ["class"], Terms())
+    lena = (await house.passes.come_in(visitor(None, ADDRESS), made_link.code, "Lena", ADDRESS)).guest
+    await learn(house)
+    posting = house.posting()
+    for name in ("lena", "L\u0435na"):
+        await refused("reserved_name", posted(posting, "class", name))
+        await posted(posting, "elsewhere", name)
+    actor = Actor("guest", lena.id, "pass", ADDRESS, guest_pass=lena)
+    assert b'"name":"Lena"' in (await posting.posted(actor, "class", "hi")).json
+
+
+async def test_a_link_ends_when_its_time_is_over(house: House) -> None:
+    short = await house.guest_links.make(OPERATOR, ["class", "handouts"], Terms(minutes=5))
+    await house.guest_links.make(OPERATOR, ["class"], Terms(minutes=60))
+    came = await house.passes.come_in(visitor(None, ADDRESS), short.code, "Lena", ADDRESS)
+    assert await house.known_passes.identify(came.secret, ADDRESS) is not None
+    expiry = Expiry(house.store, house.identities, house.clock)
+    assert await expiry.round() == 300.0
+    await learn(house)
+    assert house.policies.of("class").guests.keys() == {came.guest.id}
+    house.clock.ms += 300_000
+    assert await house.known_passes.identify(came.secret, ADDRESS) is None, "at the moment itself"
+    assert await expiry.round() == 0.0
+    await learn(house)
+    assert not house.policies.of("class").guests
+    assert not house.policies.of("handouts").guests
+    assert house.log[-1] == GuestLinkChanged("ended", short.id)
+    await refused("link_gone", house.passes.come_in(visitor(None, ADDRESS), short.code, "Ken", ADDRESS))
+
+
+async def learn(house: House) -> None:
+    """Know the policies of rooms as they are stored."""
+    house.policies.load(await house.store.policies())
+
+
+async def coming(house: House, terms: Terms, *names: str) -> int:
+    """How many come in of those who open a link at the same time."""
+    made_link = await house.guest_links.make(OPERATOR, ["class"], terms)
+    all_ = [house.passes.come_in(visitor(None, ADDRESS), made_link.code, name, ADDRESS) for name in names]
+    found = await asyncio.gather(*all_, return_exceptions=True)
+    return [type(each) is NewPass for each in found].count(True)
+
+
+async def test_the_last_place_of_a_link_is_for_one(house: House) -> None:
+    assert await coming(house, Terms(people=1), "Lena", "Ken") == 1
+    await learn(house)
+    assert len(house.policies.of("class").guests) == 1
+
+
+async def test_two_at_once_do_not_get_one_name(house: House) -> None:
+    assert await coming(house, Terms(), "Lena", "lena") == 1
+
+
+async def test_who_leaves_and_comes_again_is_somebody_else(house: House) -> None:
+    made_link = await house.guest_links.make(OPERATOR, ["class"], Terms())
+    first = await house.passes.come_in(visitor(None, ADDRESS), made_link.code, "Lena", ADDRESS)
+    await house.passes.leave(first.guest)
+    assert await house.known_passes.identify(first.secret, ADDRESS) is None
+    second = await house.passes.come_in(visitor(None, ADDRESS), made_link.code, "Lena", ADDRESS)
+    assert second.guest.id != first.guest.id

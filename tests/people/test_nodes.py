@@ -99,6 +99,29 @@ def test_what_ends_on_one_node_ends_streams_of_the_other(town: Town, stream: str
                 other.read_until(b"never said")
 
 
+def test_a_guest_is_the_same_one_on_every_node_until_the_host_of_another_says_otherwise(town: Town) -> None:
+    first, second = nodes(town)
+    room = str(town.owner.post("/api/v1/rooms", json={"title": "Class", "access": "private"}).json()["room"])
+    with first.client(cookies=dict(town.owner.cookies), headers={"Origin": town.url}) as host:
+        link = host.post(f"/api/v1/rooms/{room}/guest-links", json={}).json()
+        with second.client() as there:
+            came = there.post("/api/v1/guests", json={"link": link["code"], "name": "Lena"}).json()
+        guest = bearer(came["token"])
+        path = f"/api/v1/rooms/{room}/guests/{came['id']}"
+        for server in (first, second):
+            with server.client(headers=guest) as here:
+                assert here.post(f"/{room}", content="hi").status_code == 201
+        assert host.patch(path, json={"name": "Ben"}).status_code == 200
+        with second.client(headers=guest) as there, Client.to(second.port) as stream:
+            wait_until(lambda: there.get("/api/v1/me").json()["guest"]["name"] == "Ben")
+            stream.send(raw.head("GET", f"/{room}?follow=1", f"Authorization: {guest['Authorization']}"))
+            assert stream.head().status == 200
+            assert host.delete(path).status_code == 204
+            stream.rest()
+            assert there.post(f"/{room}", content="hi").status_code == 404
+            wait_until(lambda: there.get("/api/v1/me").json()["guest"]["state"] == "removed")
+
+
 def test_who_is_typing_is_shown_on_every_node(town: Town) -> None:
     first, second = nodes(town)
 

@@ -15,7 +15,9 @@ from parlour.api.people import code_of, pass_info
 from parlour.api.resource import Resource
 from parlour.api.sign_ins import DISK, JSON_BODY
 from parlour.chat.guest_links import Terms, TermsChange
+from parlour.chat.guests import author_of_pass
 from parlour.chat.passes import NewPass
+from parlour.chat.restrictions import Wanted
 from parlour.chat.tables.guest_links import GuestLink
 from parlour.chat.tables.passes import PassRow
 from parlour.core.errors import Refusal
@@ -89,6 +91,24 @@ class GuestLinksOfRooms(Resource):
         links = await people.guest_links.into(request.actor, room)
         rows = [(link, row) for link in links for row in await people.passes.all(link)]
         return sorted(rows, key=lambda each: (STATES.index(each[1].state), each[1].made_ms))
+
+    def is_muted(self, room: str, id_: str) -> bool:
+        """Whether a guest may not write in a room now."""
+        found, now_ms = self.context.policies.of(room).restrictions.get(id_), self.context.clock.now_ms()
+        return found is not None and found.what == "muted" and (found.until_ms is None or found.until_ms > now_ms)
+
+    async def mute(self, request: Request, room: str, id_: str, *, is_muted: bool) -> GuestPass:
+        """Let a guest of a room write no more until that is lifted, or again. Raises Refusal("not_found"), …"""
+        row = next((row for _, row in await self.guests(request, room) if row.id == id_), None)
+        if row is None:
+            raise Refusal("not_found", "There is no such guest.")
+        restrictions = self.context.restrictions
+        if is_muted:
+            wanted = Wanted("muted", None, newcomers=False)
+            await restrictions.restrict(request.actor, room, author_of_pass(row.guest), wanted)
+        elif self.is_muted(room, id_):
+            await restrictions.lift(request.actor, room, id_)
+        return row.guest
 
     def pass_fields(self, request: Request, made: NewPass) -> Fields:
         """The header fields that give a browser its pass, for as long as the link lasts."""
@@ -194,7 +214,10 @@ class GuestLinksResource(GuestLinksOfRooms):
         """Who is there."""
         is_here = self.context.people.known_passes.is_here
         rows = [
-            GuestInfo(row.id, row.name, row.state, row.link, at_text(row.made_ms), is_here(row.id))
+            GuestInfo(
+                *(row.id, row.name, row.state, row.link, at_text(row.made_ms), is_here(row.id)),
+                self.is_muted(options.room, row.id),
+            )
             for _, row in await self.guests(request, options.room)
         ]
         return Response(body=encode(GuestList(rows)), content_type=JSON)
@@ -202,7 +225,7 @@ class GuestLinksResource(GuestLinksOfRooms):
     @Operation(
         "PATCH",
         "/api/v1/rooms/{room}/guests/{id}",
-        "Rename a guest, or let one in",
+        "Rename, mute or let in a guest",
         id="changeGuest",
         help="For moderators of the room. What a guest has said keeps the name that they had then.",
         right="moderate",
@@ -216,7 +239,7 @@ class GuestLinksResource(GuestLinksOfRooms):
         example='-u alice -X PATCH --json \'{"name":"Lena B."}\' {url}/api/v1/rooms/lobby/guests/g_7kq2m5x3wz4abcde',
     )
     async def change_guest(self, request: Request, options: GuestOptions) -> Response:
-        """Another name, or in."""
+        """Another name, in, or muted."""
         body, passes, actor = read_json(request, ChangeGuest), self.context.people.passes, request.actor
         self.context.policies.require(actor, "moderate", options.room)
         guest: GuestPass | None = None
@@ -224,8 +247,10 @@ class GuestLinksResource(GuestLinksOfRooms):
             guest = await passes.rename(actor, options.room, options.id, body.name)
         if body.state is not None:
             guest = await passes.let_in(actor, options.room, options.id)
+        if body.muted is not None:
+            guest = await self.mute(request, options.room, options.id, is_muted=body.muted)
         if guest is None:
-            raise Refusal("bad_parameter", 'Give a name, or the state "in".', field="name")
+            raise Refusal("bad_parameter", 'Give a name, the state "in", or muted.', field="name")
         return Response(body=encode(pass_info(self.context.policies, guest)), content_type=JSON)
 
     @Operation(

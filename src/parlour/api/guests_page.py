@@ -179,6 +179,7 @@ class GuestsPage(GuestLinksOfRooms):
                     "state": row.state,
                     "since": shown_time(row.made_ms, zone),
                     "is_here": people.known_passes.is_here(row.id),
+                    "is_muted": self.is_muted(room, row.id),
                     "hue": hue(row.id),
                     "initial": initial(row.name),
                 }
@@ -222,7 +223,8 @@ class GuestsPage(GuestLinksOfRooms):
         ]
         is_here = self.context.people.known_passes.is_here
         for _, row in await self.guests(request, room):
-            there = "here" if row.state == "in" and is_here(row.id) else row.state
+            there = "here" if row.state == "in" and is_here(row.id) else str(row.state)
+            there += ", muted" if self.is_muted(room, row.id) else ""
             lines.append(f"{row.id}  {row.name}  {there}  since {shown_time(row.made_ms, zone)}")
         return "".join(f"{line}\n" for line in lines) or "No guest links lead into this room.\n"
 
@@ -272,6 +274,12 @@ async def _remove(here: GuestsPage, request: Request, room: str, form: Mapping[s
     return f"{guest.name} is out."
 
 
+async def _mute(here: GuestsPage, request: Request, room: str, form: Mapping[str, str]) -> str:
+    is_muted = form["do"] == "mute"
+    guest = await here.mute(request, room, form["id"], is_muted=is_muted)
+    return f"{guest.name} reads, and does not write." if is_muted else f"{guest.name} writes again."
+
+
 async def _rename(here: GuestsPage, request: Request, room: str, form: Mapping[str, str]) -> str:
     guest = await here.context.people.passes.rename(request.actor, room, form["id"], form["name"])
     return f"They are called {guest.name} now."
@@ -283,6 +291,8 @@ _FORMS: Mapping[str, _Form] = {
     "longer": _longer,
     "let_in": _let_in,
     "let_all_in": _let_all_in,
+    "mute": _mute,
+    "unmute": _mute,
     "remove": _remove,
     "rename": _rename,
 }

@@ -20,8 +20,8 @@ from parlour.chat.tables.passes import (
     ADD_PASS,
     COUNT_PASSES,
     END_PASS,
-    NEWEST_REMOVAL,
     PASS_BY_ID,
+    PASSES_FROM,
     PASSES_OF,
     SET_PASS_NAME,
     SET_PASS_STATE,
@@ -39,6 +39,7 @@ from parlour.core.limits import Limits
 from parlour.core.names import display_name
 from parlour.core.payloads import GuestChanged, PassChanged
 from parlour.core.permissions import Rule
+from parlour.core.policy import Policy
 from parlour.core.secret import digest
 
 TAKEN = "Somebody here is called that, or almost: choose another name."
@@ -196,9 +197,7 @@ class Passes:
         counts: list[int] = yield COUNT_PASSES(link.id)
         if counts[0] >= link.people:
             raise Refusal("forbidden", f"This link is for {link.people} people, and as many are here: ask the host.")
-        removals: list[int] = yield NEWEST_REMOVAL(link.id, row.address)
-        removed_ms = max(removals, default=0)
-        wait_ms = removed_ms + link.wait_minutes * MINUTE_MS - row.made_ms if removed_ms else 0
+        wait_ms = yield from self._wait_ms(link, row)
         if wait_ms > 0 and link.newcomers == "wait_after_removal":
             raise Refusal(
                 "rate_limited",
@@ -215,6 +214,17 @@ class Passes:
         if state == "in":
             yield from _enter(author, link, guest)
         return guest
+
+    def _wait_ms(self, link: GuestLink, row: PassRow) -> Transaction[int]:
+        """For how long somebody waits because of others from the same address: one was removed, or is banned."""
+        others: list[PassRow] = yield PASSES_FROM(link.id, row.address)
+        removed_ms = max((other.removed_ms for other in others), default=0)
+        if others:
+            for room in link.rooms:
+                log: Log = yield FindLog(room)
+                if any(is_banned(log.policy, other.id, row.made_ms) for other in others):
+                    removed_ms = row.made_ms
+        return removed_ms + link.wait_minutes * MINUTE_MS - row.made_ms if removed_ms else 0
 
     def _leave(self, id_: str) -> Transaction[None]:
         rows: list[PassRow] = yield PASS_BY_ID(id_)
@@ -272,6 +282,12 @@ def _changed(
         raise Refusal("not_found", "There is no such guest.")
     link = yield from link_now(rows[0].link, room)
     return (yield from change(by(actor), link, rows[0]))
+
+
+def is_banned(policy: Policy, id_: str, now_ms: int) -> bool:
+    """Whether a guest is banned from a room at a time."""
+    found = policy.restrictions.get(id_)
+    return found is not None and found.what == "banned" and (found.until_ms is None or found.until_ms > now_ms)
 
 
 def _require_free(link: GuestLink, guest: GuestPass) -> Transaction[None]:

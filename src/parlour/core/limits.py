@@ -108,10 +108,10 @@ class Limits:
     address_guests_per_s: float = _setting(2.0, 0.01, 100_000, "Guests from one address who come by links, on average.")
     address_guests_burst: int = _setting(300, 1, 100_000, "Guests from one address at once: classes share one.")
     address_wrong_codes_per_s: float = _setting(
-        0.5, 0.01, 100_000, "Codes of guest links from one address that are none."
+        5.0, 0.01, 100_000, "Codes of guest links from one address that are none."
     )
     address_wrong_codes_burst: int = _setting(
-        100, 1, 100_000, "The same at once: thirty people who make typing errors."
+        200, 1, 100_000, "The same at once: thirty people who make typing errors."
     )
     typing_per_s: float = _setting(1.0, 0.01, 100_000, "Signs of typing of one sender in one room, on average.")
     address_typing_per_s: float = _setting(5.0, 0.01, 100_000, "Signs of typing from one address, on average.")

@@ -51,7 +51,8 @@ class GuestLinkList(msgspec.Struct, frozen=True):
 class GuestInfo(msgspec.Struct, frozen=True):
     """A guest who came by a link: `id` is that of the author of their messages.
 
-    `since` is when they opened the link, `present` whether they have something open now.
+    `since` is when they opened the link, `present` whether they have something open now, `muted` whether they may not
+    write in this room.
     """
 
     id: str
@@ -60,6 +61,7 @@ class GuestInfo(msgspec.Struct, frozen=True):
     link: str
     since: Time
     present: bool
+    muted: bool
 
 
 class GuestList(msgspec.Struct, frozen=True):
@@ -92,10 +94,11 @@ class ChangeGuestLink(_Body, frozen=True):
 
 
 class ChangeGuest(_Body, frozen=True):
-    """Another name for a guest; or `in`, which lets in one who waits or was removed."""
+    """Another name for a guest; `in`, which lets in one who waits or was removed; or whether they are muted here."""
 
     name: DisplayName | None = None
     state: Literal["in"] | None = None
+    muted: bool | None = None
 
 
 class ComeInBody(_Body, frozen=True):

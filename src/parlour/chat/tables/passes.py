@@ -47,10 +47,10 @@ PASS_BY_ID = Statement(PassRow, f"SELECT {_COLUMNS} FROM passes WHERE id = ?1")
 PASSES_OF = Statement(PassRow, f"SELECT {_COLUMNS} FROM passes WHERE link = ?1 ORDER BY made_ms, id")
 COUNT_PASSES = Statement(int, "SELECT COUNT(*) FROM passes WHERE link = ?1 AND state <> 'removed'")
 WAITING_NAMES = Statement(str, "SELECT name FROM passes WHERE link = ?1 AND state = 'waiting' AND id <> ?2")
-NEWEST_REMOVAL = Statement(
-    int, "SELECT removed_ms FROM passes WHERE link = ?1 AND address = ?2 ORDER BY removed_ms DESC LIMIT 1"
+PASSES_FROM = Statement(
+    PassRow, f"SELECT {_COLUMNS} FROM passes WHERE link = ?1 AND address = ?2 ORDER BY removed_ms DESC, id"
 )
-"""When somebody from an address was removed last; 0 or no row if nobody was."""
+"""Those from an address; who was removed last comes first."""
 SET_PASS_STATE = Statement(no_row, "UPDATE passes SET state = ?2, removed_ms = ?3 WHERE id = ?1")
 SET_PASS_NAME = Statement(no_row, "UPDATE passes SET name = ?2 WHERE id = ?1")
 END_PASS = Statement(no_row, "DELETE FROM passes WHERE id = ?1")
