@@ -7,7 +7,6 @@ from tests.people.controls_mail import MAIL_CONTROLS
 from tests.people.controls_providers import PROVIDER_CONTROLS
 from tests.people.direct_controls import DIRECT_CONTROLS
 from tests.people.factor_controls import FACTOR_CONTROLS
-from tests.people.guest_controls import GUEST_CONTROLS
 
 T = "tests/people/"
 THROTTLE = f"{T}test_throttle.py::"
@@ -497,5 +496,4 @@ CONTROLS = (
     *MAIL_CONTROLS,
     *PROVIDER_CONTROLS,
     *DIRECT_CONTROLS,
-    *GUEST_CONTROLS,
 )

@@ -138,6 +138,8 @@ ASKED: dict[str, Asked | tuple[Asked, ...]] = {
     "DELETE /api/v1/rooms/{room}/restrictions/{who}": Asked(
         ("restrict",), lambda room, fields: _delete(f"/api/v1/rooms/{quote(room)}/restrictions/nobody", fields), 404
     ),
+    "GET /api/v1/rooms/{room}/export": Asked(("read",), _get("/api/v1/rooms/{room}/export?format=ndjson")),
+    "GET /rooms/{room}/export": Asked(("read",), _get("/rooms/{room}/export?format=ndjson")),
     "GET /api/v1/rooms/{room}/guest-links": Asked(("moderate",), _get("/api/v1/rooms/{room}/guest-links")),
     "POST /api/v1/rooms/{room}/guest-links": Asked(
         ("moderate",), _body("POST", "/api/v1/rooms/{room}/guest-links", b"{}"), 201, lets_in=True

@@ -13,11 +13,12 @@ import pytest
 
 from tests.people.control import Control
 from tests.people.controls import CONTROLS as PEOPLE_CONTROLS
+from tests.people.guest_controls import GUEST_CONTROLS
 from tests.people.order_controls import ORDER_CONTROLS
 from tests.support.server import ROOT
 
 DEADLINE_S = 300.0
-CONTROLS = (*PEOPLE_CONTROLS, *ORDER_CONTROLS)
+CONTROLS = (*PEOPLE_CONTROLS, *ORDER_CONTROLS, *GUEST_CONTROLS)
 
 
 def names(control: Control) -> str:

@@ -20,6 +20,7 @@ from parlour.api.directory import DirectoryResource
 from parlour.api.email_pages import EmailPages
 from parlour.api.emails import EmailsResource
 from parlour.api.events import EventsResource
+from parlour.api.exports import ExportsResource
 from parlour.api.factors import FactorsResource
 from parlour.api.factors_page import FactorsPage
 from parlour.api.front import FrontResource
@@ -57,6 +58,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     MessagesResource,
     HistoryResource,
     EventsResource,
+    ExportsResource,
     RoomsResource,
     AuthorsResource,
     RoomQrResource,

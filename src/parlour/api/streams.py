@@ -15,6 +15,7 @@ from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder
 from parlour.hub.reader import NO_NAMES
 from parlour.stream.encoding import STREAMS
+from parlour.stream.export import ExportSession
 from parlour.stream.follow import FollowSession, many_rooms
 from parlour.stream.live import Client, LiveSession, Start, Starts, Timing
 from parlour.stream.websocket import Common, WebSocketSession
@@ -60,6 +61,23 @@ class Streams:
         session = FollowSession(self._context.hub, encoder, starts, client, self._timing, in_chunks, first)
         self._watch(request, session)
         return OpenResponse(session, type_, in_chunks)
+
+    def export(
+        self,
+        request: Request,
+        channel: Channel,
+        encoder: Encoder,
+        start: Start,
+        place: Place,
+        first: bytes,
+        last: bytes,
+    ) -> OpenResponse:
+        """A room as a file between `first` and `last`."""
+        in_chunks, starts = request.head.minor >= 1, [(channel, start)]
+        client = self._client(request, place, starts)
+        session = ExportSession(self._context.hub, encoder, starts, client, self._timing, in_chunks, first, last)
+        self._watch(request, session)
+        return OpenResponse(session, NDJSON, in_chunks)
 
     def _retry(self) -> bytes:
         """Have an EventSource that is cut off come back at its own random moment."""

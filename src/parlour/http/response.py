@@ -53,6 +53,7 @@ class OpenResponse:
     session: Session
     content_type: bytes
     chunked: bool
+    fields: Fields = ()
 
 
 @dataclass(slots=True)
@@ -140,7 +141,7 @@ def encode_open(response: OpenResponse, *, date: bytes) -> bytes:
     """The head of an open-ended response. It asks proxies to pass on every byte at once."""
     start = _start(200, date, response.content_type, b"no-store, no-transform", None, b"Connection: close\r\n")
     framing = b"Transfer-Encoding: chunked\r\n" if response.chunked else b""
-    return b"%bX-Accel-Buffering: no\r\n%b\r\n" % (start, framing)
+    return b"%bX-Accel-Buffering: no\r\n%b%b\r\n" % (start, framing, encode_fields(response.fields))
 
 
 def _page_fields(policy: bytes) -> bytes:
