@@ -302,11 +302,14 @@ def _build(
     registrations = RegistrationRates(limits) if settings.rate_limits else None
     pass_rates = PassRates(limits) if settings.rate_limits else None
     has_mail = settings.mail is not None
-    people = people_of(store, clock, ids, policies, passwords, registrations, pass_rates, has_mail=has_mail)
+    people = people_of(
+        store, clock, ids, policies, passwords, registrations, pass_rates, has_mail=has_mail, marks=marks
+    )
     tickets = Tickets(store, clock, ids, people.identities)
     erasing = Erasing(store, people.deletions)
     expiry = Expiry(store, people.identities, clock)
     listeners_of_log = [
+        people.bans.changed,
         *(people.identities.changed, people.known_passes.changed, people.blocks.changed),
         *(erasing.changed, expiry.changed),
     ]
@@ -370,7 +373,7 @@ def _build(
     )
     compressor = Compressor()
     server = _server(settings, context, wheel, drain, fan_out, compressor)
-    people.settings.on_access = lambda: _access_changed(drain, hub)
+    people.settings.on_access = people.bans.on_change = lambda: _access_changed(drain, hub)
     return App(settings, context, server, rates, compressor, erasing, expiry, tls, listeners)
 
 

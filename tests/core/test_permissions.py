@@ -33,10 +33,10 @@ def test_a_guest_runs_nothing_and_has_no_account(kind: AuthorKind, right: Right,
 @pytest.mark.parametrize(("role", "right"), list(product(ROLES, get_args(Right))))
 def test_a_role_below_admin_runs_nothing(role: Role, right: Right) -> None:
     refusal = rule(Who("member", "u", role), right, "members")(Policy(7, "members"))
-    least = {"restrict": "moderator", "audit": "owner"}.get(right, "admin")
-    needed = right in ("restrict", "moderate", "govern", "administer", "audit") and ROLES.index(role) < ROLES.index(
-        least
-    )
+    least = {"restrict": "moderator", "order": "moderator", "audit": "owner"}.get(right, "admin")
+    needed = right in ("restrict", "moderate", "govern", "administer", "audit", "order") and ROLES.index(
+        role
+    ) < ROLES.index(least)
     assert (None if refusal is None else refusal.code) == ("forbidden" if needed else None)
 
 

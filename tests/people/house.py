@@ -53,8 +53,10 @@ class House:
         self.passkeys = people.passkeys
         self.elsewhere = people.elsewhere
         self.blocks, self.directs = people.blocks, people.directs
+        self.bans = people.bans
         self.guest_links, self.passes, self.known_passes = people.guest_links, people.passes, people.known_passes
-        listeners = [self.identities.changed, self.known_passes.changed, self.blocks.changed, self.log.append]
+        people_changed = [self.identities.changed, self.known_passes.changed, self.blocks.changed, self.bans.changed]
+        listeners = [*people_changed, self.log.append]
         log = ServerLog(listeners, self.settings.changed)
         self.store.on_commit(log.committed)
 

@@ -7,6 +7,7 @@ from tests.people.control import Control
 T = "tests/people/"
 RESTRICTIONS = f"{T}test_restrictions.py::"
 AUDIT = f"{T}test_audit.py::"
+BANS = f"{T}test_bans.py::"
 RULES = f"{T}test_room_rules.py::"
 
 ORDER_CONTROLS = (
@@ -111,8 +112,50 @@ ORDER_CONTROLS = (
     Control(
         "owners alone read the log of the server",
         "core/permissions.py",
-        '"audit": "owner"}',
-        '"audit": "admin"}',
+        '"audit": "owner", "order"',
+        '"audit": "admin", "order"',
         f"{AUDIT}test_owners_alone_read_it_and_the_page_shows_it",
+    ),
+    Control(
+        "who is kept out of the server does not have the right",
+        "chat/policies.py",
+        "        refusal = rule(policy)\n        if refusal is None and self._kept_out is not None:",
+        "        refusal = rule(policy)\n        if refusal is None and self._kept_out is None:",
+        f"{BANS}test_a_banned_account_can_sign_in_and_see_why_and_nothing_else",
+    ),
+    Control(
+        "what is open ends with a ban",
+        "chat/bans.py",
+        'if payload.what == "made":\n            self.on_change()',
+        'if payload.what == "lifted":\n            self.on_change()',
+        f"{BANS}test_a_banned_account_can_sign_in_and_see_why_and_nothing_else",
+    ),
+    Control(
+        "nobody makes an account from a banned address",
+        "chat/people.py",
+        "accounts.refused_address = bans.address_kept_out",
+        "bans.address_kept_out",
+        f"{BANS}test_a_banned_address_has_no_guests_and_makes_no_accounts",
+    ),
+    Control(
+        "in a raid no new guests come in",
+        "chat/bans.py",
+        "came is None or came > since_ms",
+        "came == since_ms",
+        f"{BANS}test_in_a_raid_no_new_guests_come_and_all_rooms_are_slow",
+    ),
+    Control(
+        "heads of guests are looked at again after a ban",
+        "api/guard.py",
+        "admission.passed_at != self._policies.gate_seq",
+        "admission.passed_at < 0",
+        f"{BANS}test_in_a_raid_no_new_guests_come_and_all_rooms_are_slow",
+    ),
+    Control(
+        "a new account waits where that is set",
+        "chat/accounts.py",
+        "if rows and rows[0].value in rules:",
+        "if not rows:",
+        f"{BANS}test_a_new_account_waits_until_it_is_approved",
     ),
 )

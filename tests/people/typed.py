@@ -79,7 +79,11 @@ class Typed:
             name = f"bob{next(self._numbers)}"
             typed, whose = typed.replace("/bob/", f"/{name}/"), self._town.join(name)
         typed = re.sub("t_53vdn63huduuored", lambda _: self._a_token(whose), typed)
+        typed = re.sub("n_53vdn63huduuored", lambda _: self._a_ban(), typed)
         return re.sub("i_53vdn63huduuored", lambda _: self._an_invitation(), typed)
+
+    def _a_ban(self) -> str:
+        return str(self._alice.post("/api/v1/bans", json={"address": "203.0.113.7"}).json()["id"])
 
     def _with_app(self, shown: str) -> str:
         """The command of somebody who has an authenticator app, with a code that it shows."""

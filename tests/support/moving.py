@@ -120,6 +120,7 @@ async def furnish(place: str, clock: HandClock) -> Secrets:
         await house.posting().posted(actor, house.directs.find(actor, "@robot"), "beep")
         await house.blocks.block(actor, olga)
         await _with_mail(house, actor)
+        await house.bans.ban_address(OPERATOR, "203.0.113.7", "spam", 60)
         await Inbox(store, house.policies).notify(actor, made.room, "all", True)
         await store.run(_mention(actor.id, made.room))
         ticket = (await Tickets(store, clock, CountedIds(9000), house.identities).make(actor)).secret

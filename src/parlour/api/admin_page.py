@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from parlour.api.bans import ban_infos
 from parlour.api.emails import mail_info
 from parlour.api.forms import (
     Form,
@@ -130,11 +131,18 @@ class AdminPage(Resource):
                 actor, _role(form), number_field(form, "uses"), number_field(form, "days")
             )
             return "", NewSecret(link(self.context, request, "join", made.secret), "New invitation")
+        if form["do"] in ("approve", "raid_on", "raid_off"):
+            return await self._order(actor, form), None
         if form["do"] == "uninvite":
             await people.invitations.end(actor, form["id"])
             return "The link is ended: nobody can use it now.", None
         if form["do"] in ("archive", "unarchive", "own"):
             return await set_right(self.context, actor, form), None
+        return await self._do_to_account(request, form)
+
+    async def _do_to_account(self, request: Request, form: dict[str, str]) -> tuple[str, NewSecret | None]:
+        """Carry out a form about an account."""
+        people, actor = self.context.people, request.actor
         account = named_account(people.identities, form["name"])
         if form["do"] == "role":
             await people.accounts.set_role(actor, account, _role(form))
@@ -154,6 +162,16 @@ class AdminPage(Resource):
             await people.deletions.delete(actor, account, kept_messages(form))
             return f"The account of {account.display} is deleted.", None
         raise Refusal("bad_form", "The page has no such form.", field="do")
+
+    async def _order(self, actor: Actor, form: dict[str, str]) -> str:
+        """Approve an account, or use the raid switch: the sentence that says so."""
+        people = self.context.people
+        if form["do"] == "approve":
+            await people.bans.lift(actor, form["id"])
+            return "Approved."
+        is_on = form["do"] == "raid_on"
+        await people.settings.set_raid(actor, is_on)
+        return f"The raid switch is {'on' if is_on else 'off'}."
 
     async def _mail(self, actor: Actor, do: str) -> str:
         """Send again what was given up, or a mail to whoever asks: the sentence that says so."""
@@ -221,6 +239,8 @@ class AdminPage(Resource):
             form_room="" if form is None else form["room"],
             me=account.id,
             is_owner=account.role == "owner",
+            waiting=[each for each in ban_infos(self.context, request.actor) if each.kind == "waiting"],
+            raid=people.settings.now.raid,
             deletion=people.deletions.rule(),
             role_meanings=ROLE_MEANINGS,
             mail=None if mail is None else mail_info(people, mail),

@@ -69,7 +69,9 @@ def page(
             raise refusal
         if any(said):
             return Response(200, "".join(f"{line}\n" for line in said if line).encode(), fields=fields)
-    body = template(name).render(title=title, prefix=request.peer.prefix, **values)
+    account = request.actor.account
+    keeps_order = account is not None and account.has_role("moderator")
+    body = template(name).render(title=title, prefix=request.peer.prefix, keeps_order=keeps_order, **values)
     status = 200 if refusal is None else refusal.kind.status
     more: Fields = () if refusal is None else refusal_fields(refusal)
     more = tuple(field for field in more if field[0] is not FieldName.WWW_AUTHENTICATE)

@@ -109,7 +109,7 @@ class Guard:
         """
         admission = request.admission
         # No rule looks at anything else than head, route, peer and the access of the server.
-        if admission.passed != request.peer or admission.passed_at != self._policies.server_seq:
+        if admission.passed != request.peer or admission.passed_at != self._policies.gate_seq:
             self._check_name(request)
             ticket = ticket_of(request) if admission.takes_ticket else None
             if ticket is not None:
@@ -166,7 +166,7 @@ class Guard:
     def _let_in(self, request: Request, actor: Actor) -> None:
         admission = request.admission
         self._judge(request, actor)
-        admission.actor, admission.passed, admission.passed_at = actor, request.peer, self._policies.server_seq
+        admission.actor, admission.passed, admission.passed_at = actor, request.peer, self._policies.gate_seq
 
     def _judge(self, request: Request, actor: Actor) -> None:
         right = request.admission.right

@@ -13,6 +13,7 @@ from parlour.api.admin_page import AdminPage
 from parlour.api.assets import AssetsResource
 from parlour.api.audit import AuditResource
 from parlour.api.authors import AuthorsResource
+from parlour.api.bans import BansResource
 from parlour.api.blocks import BlocksResource
 from parlour.api.context import Context
 from parlour.api.direct import in_direct_room, names_people
@@ -80,6 +81,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     ServerResource,
     ServerSettingsResource,
     AuditResource,
+    BansResource,
     FrontResource,
     SignInPages,
     EmailPages,

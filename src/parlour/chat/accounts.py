@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from parlour.chat.account_steps import account_now, free_look, keep_an_owner, set_password
+from parlour.chat.bans import wait_for_approval
 from parlour.chat.guest_link_steps import end_guest_links_by
 from parlour.chat.guests import SYSTEM
 from parlour.chat.identities import Identities
@@ -71,6 +72,8 @@ class Accounts:
     ) -> None:
         """`rates` limits those who make accounts without an invitation; None limits nobody."""
         self._rates = rates
+        self.refused_address: Callable[[str], Refusal | None] = _refused_nowhere
+        """Why nobody makes an account from an address."""
         self._mails = mails
         self._store = store
         self._clock = clock
@@ -86,6 +89,8 @@ class Accounts:
         Raises Refusal("registration_closed"), ("name_taken"), ("rate_limited"), …
         """
         require_registration(_registration(await self._store.query(SETTING("registration"))))
+        if (refusal := self.refused_address(address)) is not None:
+            raise refusal
         account = self._new(name, display, password, "member")
         if self._rates is not None:
             self._rates.take(address, self._clock.monotonic())
@@ -94,7 +99,15 @@ class Accounts:
 
     def _register_openly(self, account: Account, hashed: str) -> Transaction[Account]:
         require_registration(_registration((yield SETTING("registration"))))
-        return (yield from self._add(OPERATOR, account, hashed))
+        yield from self._add(OPERATOR, account, hashed)
+        yield from self._wait(account, ("open", "everybody"))
+        return account
+
+    def _wait(self, account: Account, rules: tuple[str, ...]) -> Transaction[None]:
+        """Have an account wait until somebody approves it, where the setting is one of these."""
+        rows: list[SettingRow] = yield SETTING("approval")
+        if rows and rows[0].value in rules:
+            yield from wait_for_approval(account, f"n_{self._ids.token()}", self._clock.now_ms())
 
     def _new(self, name: str, display: str, password: str, role: Role) -> Account:
         """An account as it is wanted. What is refused here costs no hash, and is counted for no rate."""
@@ -116,6 +129,7 @@ class Accounts:
         """Add an account that its owner signs in to from elsewhere. Raises Refusal("registration_closed"), …"""
         require_registration(_registration((yield SETTING("registration"))), "invitation")
         yield from self._add(OPERATOR, account, None)
+        yield from self._wait(account, ("open", "everybody"))
 
     async def register(self, secret: str, name: str, display: str, password: str, address: str = "") -> Account:
         """Make an account by an invitation. Raises Refusal("link_gone"), ("name_taken"), ("weak_password"), …"""
@@ -126,6 +140,8 @@ class Accounts:
             raise Refusal("forbidden", "This link is for those who have an account: sign in.")
         if invitation.role != "owner":
             require_registration(_registration(await self._store.query(SETTING("registration"))), "invitation")
+        if (refusal := self.refused_address(address)) is not None and invitation.role != "owner":
+            raise refusal
         account = self._new(name, display, password, invitation.role)
         hashed = await self._passwords.hash(password, address)
         return await self._store.run(self._register(invitation.id, digest(secret), account, hashed))
@@ -139,6 +155,8 @@ class Accounts:
             require_registration(_registration((yield SETTING("registration"))), "invitation")
         used = yield from use_invitation(invitation, self._clock.now_ms(), SYSTEM)
         yield from self._add(OPERATOR, account, hashed)
+        if account.role != "owner":
+            yield from self._wait(account, ("everybody",))
         room = used.room
         if room is not None:
             log: Log = yield FindLog(room)
@@ -324,3 +342,8 @@ def _spare_owners(actor: Actor, id_: str) -> Transaction[None]:
         return
     if (yield from account_now(id_)).role == "owner":
         raise Refusal("forbidden", "Only an owner may do this to an owner.")
+
+
+def _refused_nowhere(_: str) -> Refusal | None:
+    """No address is banned."""
+    return None

@@ -130,6 +130,9 @@ class Passes:
             if actor.guest_pass.state == "removed":
                 raise Refusal("forbidden", "The host has removed you: ask them to let you back in.")
             raise Refusal("forbidden", f"You are here already, as {actor.guest_pass.name}.")
+        refusal = self._policies.refused_newcomer(address)
+        if refusal is not None:
+            raise refusal
         name = self._checked(name)
         if self._rates is not None:
             self._rates.take(address, self._clock.monotonic())

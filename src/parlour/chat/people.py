@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from parlour.chat.accounts import Accounts
+from parlour.chat.bans import Bans
 from parlour.chat.blocks import Blocks
 from parlour.chat.deletions import Deletions
 from parlour.chat.directory import Directory
@@ -13,6 +14,7 @@ from parlour.chat.elsewhere import Elsewhere
 from parlour.chat.emails import Emails
 from parlour.chat.factors import Factors
 from parlour.chat.guest_links import GuestLinks
+from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.identities import Identities
 from parlour.chat.inbox_settings import InboxSettings
 from parlour.chat.invitations import Invitations
@@ -50,12 +52,14 @@ class People(NamedTuple):
     known_passes: KnownPasses
     directory: Directory
     elsewhere: Elsewhere
+    bans: Bans
 
     async def load(self) -> None:
         """Read who has an account and who takes no messages of whom. Raises Refusal."""
         await self.identities.load()
         await self.blocks.load()
         await self.inbox_settings.load()
+        await self.bans.load()
 
 
 def people_of(
@@ -68,6 +72,7 @@ def people_of(
     pass_rates: PassRates | None = None,
     *,
     has_mail: bool = False,
+    marks: GuestMarks | None = None,
 ) -> People:
     """The verbs of people over a store; `load` and `settings.load` come before anybody asks.
 
@@ -81,7 +86,10 @@ def people_of(
     settings = LiveSettings(store, policies, identities)
     blocks = Blocks(store, clock, policies, identities)
     directs = Directs(store.secret, identities, policies, blocks, settings)
+    bans = Bans(store, clock, ids, policies, identities, GuestMarks(store.secret) if marks is None else marks)
+    settings.on_raid = bans.set_raid
     accounts = Accounts(store, clock, ids, policies, identities, invitations, passwords, rates, mails)
+    accounts.refused_address = bans.address_kept_out
     return People(
         passwords,
         identities,
@@ -102,4 +110,5 @@ def people_of(
         KnownPasses(store, clock),
         Directory(policies, identities, settings),
         Elsewhere(store, clock, policies, identities, accounts, mails),
+        bans,
     )

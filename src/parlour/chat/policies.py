@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.ports import Store
 from parlour.core.accounts import Account, readings
-from parlour.core.actor import Actor
+from parlour.core.actor import Actor, guest
 from parlour.core.errors import Refusal
 from parlour.core.names import PRIVATE
 from parlour.core.payloads import Payload
@@ -55,6 +55,9 @@ class Policies:
         self.on_learn: Callable[[str, Policy], None] = _nothing
         """Called with a room and its policy when that is a newer one than was known."""
         self.room_makers: RoomMakers = "members"
+        self.gate_seq = 0
+        """Another number with every change of who is kept out of the server, its access included."""
+        self._kept_out: Callable[[Actor, Right], Refusal | None] | None = None
         self.least_slow_s = 0
         """Slow mode in all rooms, in seconds."""
         self.second_factor: FactorRule = "nobody"
@@ -67,9 +70,15 @@ class Policies:
     def set_access(self, access: ServerAccess) -> None:
         """Who may take part in the server from here on; `server_seq` is the seq of the event that says so."""
         self.server_seq, self.server = access
+        self.gate_seq += 1
         server = access.access
         self._rules = {right: {kind: rule(Who(kind), right, server) for kind in row} for right, row in RIGHTS.items()}
         self._rule = lru_cache(maxsize=4096)(lambda who, right: rule(who, right, server))
+
+    def set_gate(self, kept_out: Callable[[Actor, Right], Refusal | None] | None) -> None:
+        """What says from here on why an actor is kept out of the whole server; None: nobody is."""
+        self._kept_out = kept_out
+        self.gate_seq += 1
 
     def load(self, rooms: Mapping[str, Policy]) -> None:
         """Take the policies that the store has (`Store.policies`)."""
@@ -150,6 +159,8 @@ class Policies:
         refusal = rule(policy)
         if refusal is None and policy.restrictions:
             refusal = self._held(actor, right, policy)
+        if refusal is None and self._kept_out is not None:
+            refusal = self._kept_out(actor, right)
         if refusal is not None:
             raise refusal
         return policy, partial(self._judge_at_once, rule, actor, right)
@@ -175,6 +186,8 @@ class Policies:
     def _judge(self, rule: Rule, actor: Actor, right: Right, policy: Policy) -> Refusal | None:
         """What the rule says, and whether the room is closed to just this actor. On any thread."""
         refusal = rule(policy)
+        if refusal is None and self._kept_out is not None:
+            refusal = self._kept_out(actor, right)
         return self._held(actor, right, policy) if refusal is None and policy.restrictions else refusal
 
     def _judge_at_once(self, rule: Rule, actor: Actor, right: Right, policy: Policy) -> Refusal | None:
@@ -216,6 +229,14 @@ class Policies:
         """Whether an actor has a right in a room, by its canonical name."""
         return (actor.rooms is None or room in actor.rooms) and self.rule(actor, right)(self.of(room)) is None
 
+    def refused_newcomer(self, address: str) -> Refusal | None:
+        """Why a guest who comes for the first time may not; None if no ban and no raid keeps them out."""
+        return None if self._kept_out is None else self._kept_out(guest(None, address), "read")
+
+    def may_everywhere(self, actor: Actor, right: Right) -> bool:
+        """Whether an actor has a right on the server as a whole."""
+        return refused_everywhere(self.who(actor), right, self.server) is None
+
     def account_may(self, account: Account, right: Right, room: str) -> bool:
         """The same of an account, with whatever it may be signed in."""
         return self._rule(Who(account.kind, account.id, account.role), right)(self.of(room)) is None
@@ -238,6 +259,8 @@ class Policies:
         if room is None:
             is_elsewhere = actor.rooms is not None and right not in _IN_ROOMS
             refusal = refused_everywhere(self.who(actor), right, self.server)
+            if refusal is None and self._kept_out is not None:
+                refusal = self._kept_out(actor, right)
         else:
             is_elsewhere = actor.rooms is not None and room not in actor.rooms
             refusal = self.rule(actor, right)(self.of(room))

@@ -23,6 +23,10 @@ from parlour.core.sign_outs import FACTOR_DEMANDED
 _NO_OWNER = "Nobody could sign in: this server has no owner yet. `parlour admin owner` prints a link that makes one."
 
 
+RAID_SLOW_S = 10
+"""Slow mode in all rooms during a raid, in seconds."""
+
+
 class LiveSettings:
     """The settings in force. All methods are called on the event loop."""
 
@@ -35,6 +39,8 @@ class LiveSettings:
         """The settings with their present values."""
         self.set_at: dict[str, int] = {}
         """The settings that somebody has set, each with the seq of the event in the log of the server."""
+        self.on_raid: Callable[[bool], None] = _nobody
+        """Called with whether the server is being raided, whenever a setting is learnt."""
         self.on_access: Callable[[], None] = _nothing
         """Called when the access of the server has become another one, in the turn of the loop that learns of it."""
 
@@ -67,6 +73,8 @@ class LiveSettings:
             self.set_at[name] = seq
             self._policies.room_makers = self.now.rooms
             self._policies.second_factor = self.now.second_factor
+            self._policies.least_slow_s = RAID_SLOW_S if self.now.raid == "on" else 0
+            self.on_raid(self.now.raid == "on")
 
     async def change(self, actor: Actor, values: Mapping[str, str]) -> ServerSettings:
         """Set settings; all of them, or none if one is refused. Everything holds from the commit on.
@@ -81,6 +89,14 @@ class LiveSettings:
         await self._store.run(set_settings(actor, values))
         return self.now
 
+    async def set_raid(self, actor: Actor, is_on: bool) -> None:
+        """Say that the server is being raided, or not any more: for moderators too, and without a password.
+
+        Raises Refusal.
+        """
+        self._policies.require(actor, "order", None)
+        await self._store.run(set_settings(actor, {"raid": "on" if is_on else "off"}))
+
 
 def set_settings(actor: Actor, values: Mapping[str, str]) -> Transaction[None]:
     """Set what is not set like that already. Raises Refusal as `LiveSettings.change` does."""
@@ -93,6 +109,10 @@ def set_settings(actor: Actor, values: Mapping[str, str]) -> Transaction[None]:
             raise Refusal("bad_parameter", _NO_OWNER, field=name)
         stored: Appended = yield append_to_log(by(actor), ServerChanged(name, value))
         yield SET_SETTING(name, value, stored.seq)
+
+
+def _nobody(is_on: bool) -> None:
+    """Nobody was told."""
 
 
 def _nothing() -> None:

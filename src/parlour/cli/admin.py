@@ -19,6 +19,7 @@ from parlour.client.account import is_on_this_machine
 from parlour.core.accounts import ROLE_MEANINGS, ROLES, KeptMessages
 from parlour.core.errors import Refusal
 from parlour.core.guest_links import MAX_MINUTES, MAX_PEOPLE, MIN_MINUTES
+from parlour.core.ranges import address_range
 from parlour.core.server_settings import SERVER_SETTINGS, check_setting
 from parlour.core.text import visible
 
@@ -219,6 +220,49 @@ def _room_line(room: Any) -> str:
 
 
 _MARKS = {"announcements": "read_only", "archived": "archived"}
+
+
+@admin.command("raid", epilog=_EXIT_CODES)
+@click.argument("state", type=click.Choice(["on", "off"]))
+@data_option()
+def raid(directory: Path, state: str) -> int:
+    """Take no new guests, and have slow mode in all rooms; or end that."""
+    return _run(directory, "PATCH", "/api/v1/settings", {"raid": state}, lambda _: f"the raid switch is {state}")
+
+
+@admin.command("bans", epilog=_EXIT_CODES)
+@click.option("--lift", "id_", metavar="ID", help="Lift this one, or approve that account.")
+@data_option()
+def bans(directory: Path, id_: str | None) -> int:
+    """List who is kept out of the server, or lift a ban."""
+    if id_ is not None:
+        return _run(directory, "DELETE", f"/api/v1/bans/{quote(id_, safe='')}", None, lambda _: f"lifted {id_}")
+    return _run(directory, "GET", "/api/v1/bans", None, lambda found: "\n".join(map(_ban_line, found["bans"])))
+
+
+def _ban_line(ban: dict[str, Any]) -> str:
+    until = f"until {ban['until']}" if "until" in ban else "until it is lifted"
+    return "  ".join((ban["id"], ban["kind"], visible(ban["subject"]), until, visible(ban.get("reason", "")))).rstrip()
+
+
+@admin.command("ban", epilog=_EXIT_CODES)
+@click.argument("whom")
+@click.option("--minutes", type=click.IntRange(1, 527_040), help="For how long; without it, until it is lifted.")
+@click.option("--reason", default="", help="Why: they are told.")
+@data_option()
+def ban(directory: Path, whom: str, minutes: int | None, reason: str) -> int:
+    """Keep WHOM out of the server: the name of an account, or an address or range."""
+    kind = "account" if _is_no_range(whom) else "address"
+    body = {kind: whom, "reason": reason, "minutes": minutes}
+    return _run(directory, "POST", "/api/v1/bans", body, lambda made: f"banned {made['subject']}  {made['id']}")
+
+
+def _is_no_range(text: str) -> bool:
+    try:
+        address_range(text)
+    except Refusal:
+        return True
+    return False
 
 
 @admin.command("audit", epilog=_EXIT_CODES)

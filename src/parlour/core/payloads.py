@@ -263,6 +263,27 @@ class ServerChanged(Payload, frozen=True, gc=False):
     value: str
 
 
+class BanChanged(Payload, frozen=True, gc=False):
+    """Somebody is kept out of the whole server (`made`), or not any more (`lifted`); in its log.
+
+    The fields are those of `chat.tables.bans.Ban`; what is `lifted` has only the first ones.
+    """
+
+    type: ClassVar[str] = "ban"
+    what: Literal["made", "lifted"]
+    ban: str
+    kind: Literal["account", "address", "guest", "waiting"]
+    subject: str
+    name: str
+    reason: str = ""
+    until_ms: int | None = None
+    made_ms: int = 0
+    made_by: str = ""
+    mark: str | None = None
+    address: str | None = None
+    since_ms: int | None = None
+
+
 class Rewritten(Payload, frozen=True, gc=False):
     """Events of the server's log were replaced, because an account was deleted: their seqs, and the SHA-256 of each.
 
@@ -352,6 +373,7 @@ _PAYLOADS = (
     PassChanged,
     ProviderLinkChanged,
     ServerChanged,
+    BanChanged,
     Rewritten,
     AccountDeleted,
     ReadMoved,

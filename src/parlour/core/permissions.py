@@ -30,6 +30,7 @@ Right = Literal[
     "factor",
     "administer",
     "audit",
+    "order",
 ]
 
 MEANINGS: Mapping[Right, str] = {
@@ -46,6 +47,7 @@ MEANINGS: Mapping[Right, str] = {
     "account": "one's own account, its bots, and what both are signed in with",
     "factor": "one's own second factors, by a session or a password: no token changes them",
     "administer": "accounts, invitations and settings of the server",
+    "order": "bans of guests and addresses, what was reported, and the switch against raids",
     "audit": "read and export the log of the server, and verify it",
 }
 """What each right is for."""
@@ -77,10 +79,11 @@ RIGHTS: Mapping[Right, Mapping[AuthorKind, frozenset[Access]]] = {
     "factor": _WITH_ACCOUNT,
     "administer": _WITH_ACCOUNT,
     "audit": _WITH_ACCOUNT,
+    "order": _WITH_ACCOUNT,
 }
 """Right, kind of actor, and the accesses under which this kind has the right, if its roles and its scopes allow it."""
 
-LEAST_ROLES: Mapping[Right, Role] = {"administer": "admin", "audit": "owner"}
+LEAST_ROLES: Mapping[Right, Role] = {"administer": "admin", "audit": "owner", "order": "moderator"}
 """The role on the server that an account needs for a right; none is needed for the others."""
 
 ROOM_ROLES: tuple[RoomRole, ...] = get_args(RoomRole)
@@ -108,6 +111,7 @@ SCOPES_FOR: Mapping[Right, Scope] = {
     "account": "admin",
     "factor": "admin",
     "audit": "admin",
+    "order": "admin",
     "administer": "admin",
 }
 """The scope that a token needs for a right."""
@@ -137,6 +141,7 @@ _DETAILS: Mapping[Right, str] = {
     "factor": "Sign in first.",
     "administer": "Only those who run the server may do this.",
     "audit": "Only the owners of the server may do this.",
+    "order": "Only the moderators of the server may do this.",
 }
 
 

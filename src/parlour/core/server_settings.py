@@ -17,6 +17,8 @@ Registration = Literal["open", "invitation", "closed"]
 RoomMakers = Literal["members", "admins"]
 Deletion = Literal["choose", "keep", "remove"]
 PeopleRule = Literal["members", "admins"]
+Approval = Literal["nobody", "open", "everybody"]
+Raid = Literal["off", "on"]
 FactorRule = Literal["nobody", "admins", "everybody"]
 
 
@@ -30,6 +32,8 @@ class ServerSettings(NamedTuple):
     second_factor: FactorRule = "nobody"
     direct: DirectRule = "members"
     people: PeopleRule = "members"
+    approval: Approval = "nobody"
+    raid: Raid = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,20 @@ SERVER_SETTINGS = (
         "people",
         "Who may look through the list of people",
         {"members": "everybody with an account", "admins": "those who run the server; others find people in rooms"},
+    ),
+    ServerSetting(
+        "approval",
+        "Whose account waits until somebody approves it",
+        {
+            "nobody": "nobody's",
+            "open": "of those who make it at /register, without a link",
+            "everybody": "everybody's, but that of an owner",
+        },
+    ),
+    ServerSetting(
+        "raid",
+        "Whether the server is being raided",
+        {"off": "no", "on": "yes: no new guests come in, and everybody writes one message in 10 seconds"},
     ),
 )
 """The table, in the order in which people are shown it."""

@@ -8,7 +8,7 @@ import msgspec
 
 from parlour.core.direct import DirectRule
 from parlour.core.payloads import Access
-from parlour.core.server_settings import Deletion, FactorRule, PeopleRule, Registration, RoomMakers
+from parlour.core.server_settings import Approval, Deletion, FactorRule, PeopleRule, Raid, Registration, RoomMakers
 
 
 class SettingInfo(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -41,3 +41,5 @@ class ChangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     second_factor: FactorRule | None = None
     direct: DirectRule | None = None
     people: PeopleRule | None = None
+    approval: Approval | None = None
+    raid: Raid | None = None

@@ -1,0 +1,171 @@
+"""Who is kept out of the whole server: banned accounts, addresses and guests, newcomers in a raid, and who waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from parlour.core.errors import Refusal
+from parlour.core.ranges import address_range, is_in_range
+from tests.cli.test_admin import admin as command
+from tests.people.house import PASSWORD
+from tests.people.server import Town
+from tests.people.test_restrictions import guest, say_as, seq_of
+from tests.people.test_rooms import code, join, say
+from tests.support import raw
+from tests.support.server import ServerProcess
+from tests.support.talk import Client
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    data = tmp_path_factory.mktemp("bans") / "data"
+    with ServerProcess(data, "--rate-limits", "off", "--trusted-proxies", "127.0.0.1") as running:
+        town = Town(running)
+        town.owner.headers["Accept"] = "application/json"
+        yield town
+        town.close()
+
+
+@pytest.fixture(scope="module")
+def moss(town: Town) -> httpx.Client:
+    """A moderator of the server."""
+    browser = town.join("moss", "moderator")
+    browser.headers["Accept"] = "application/json"
+    return browser
+
+
+def ban(browser: httpx.Client, **whom: Any) -> str:
+    answer = browser.post("/api/v1/bans", json=whom)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def lift(browser: httpx.Client, id_: str) -> None:
+    assert browser.delete(f"/api/v1/bans/{id_}").status_code == 204
+
+
+def test_a_banned_account_can_sign_in_and_see_why_and_nothing_else(town: Town, moss: httpx.Client) -> None:
+    bob = join(town, "bob")
+    assert code(moss.post("/api/v1/bans", json={"account": "bob"})) == (403, "forbidden")
+    with Client.to(town.server.port) as reader:
+        cookie = "; ".join(f"{name}={value}" for name, value in bob.cookies.items())
+        reader.send(raw.head("GET", "/lobby?follow=1&format=ndjson&since=0", f"Cookie: {cookie}")).head()
+        id_ = ban(town.owner, account="bob", reason="Spam", minutes=60)
+        assert b'"code":"banned"' in reader.rest()  # it ends without waiting for anything
+    refused = say(bob, "lobby", "hello?")
+    assert code(refused) == (403, "banned")
+    assert refused.json()["detail"].endswith(": Spam")
+    assert code(bob.get("/api/v1/rooms/lobby/messages")) == (403, "banned")
+    assert bob.get("/api/v1/me").json()["account"]["name"] == "bob"
+    again = town.browser().post("/api/v1/session", json={"name": "bob", "password": PASSWORD})
+    assert again.status_code == 201
+    assert [each["subject"] for each in town.owner.get("/api/v1/bans").json()["bans"]] == ["bob"]
+    assert moss.get("/api/v1/bans").json() == {"bans": []}
+    assert code(moss.delete(f"/api/v1/bans/{id_}")) == (403, "forbidden")
+    lift(town.owner, id_)
+    assert say(bob, "lobby", "thanks").status_code == 201
+    assert code(town.owner.post("/api/v1/bans", json={"account": "olga"})) == (400, "bad_parameter")
+
+
+def test_a_banned_address_has_no_guests_and_makes_no_accounts(town: Town, moss: httpx.Client) -> None:
+    here, there = guest(town, "198.51.100.7"), guest(town, "198.51.100.200")
+    link = town.invitation(uses=2)
+    id_ = ban(moss, address="198.51.100.0/25", reason="Flood")
+    assert code(say_as(here, "lobby", "hello")) == (403, "banned")
+    assert here.get("/lobby", headers={"Accept": "text/html"}).status_code == 403
+    assert say_as(there, "lobby", "hello").status_code == 201
+    form = {"name": "newbie", "display": "", "password": PASSWORD}
+    assert here.post(link, data=form).status_code == 403
+    token = town.token(join(town, "bea"), "post")
+    here.headers["Authorization"] = f"Bearer {token}"
+    assert say(here, "lobby", "I have an account").status_code == 201
+    del here.headers["Authorization"]
+    lift(moss, id_)
+    assert say_as(here, "lobby", "hello").status_code == 201
+
+
+def test_a_banned_guest_is_out_of_all_rooms_with_newcomers(town: Town, moss: httpx.Client) -> None:
+    mallory, earlier = guest(town, "192.0.2.50"), guest(town, "192.0.2.50")
+    seq = seq_of(say_as(mallory, "lobby", "bah", "Mallory"))
+    id_ = ban(moss, room="lobby", seq=seq, minutes=60)
+    for room in ("lobby", "another"):
+        assert code(say_as(mallory, room, "bah", "Other")) == (403, "banned")
+    assert code(say_as(guest(town, "192.0.2.50", has_cookie=False), "lobby", "bah")) == (403, "banned")
+    assert say_as(earlier, "lobby", "I was here before").status_code == 201
+    lift(moss, id_)
+    assert say_as(mallory, "lobby", "sorry", "Mallory").status_code == 201
+
+
+def test_in_a_raid_no_new_guests_come_and_all_rooms_are_slow(town: Town, moss: httpx.Client) -> None:
+    known, bob = guest(town, "192.0.2.60"), join(town, "slowpoke")
+    page = moss.post("/admin/bans", data={"do": "raid", "raid": "on"}, headers={"Accept": "*/*"})
+    assert page.text == "The switch is on.\n"
+    stranger = town.browser()
+    stranger.headers["X-Forwarded-For"] = "192.0.2.61"
+    refused = stranger.get("/lobby", headers={"Accept": "text/html"})
+    assert refused.status_code == 403
+    assert "takes no new guests at the moment" in refused.text
+    assert say_as(known, "lobby", "one").status_code == 201
+    assert code(say_as(known, "lobby", "two")) == (429, "slow_mode")
+    assert [say(bob, "lobby", text).status_code for text in ("one", "two")] == [201, 429]
+    assert command(town.server.data, "raid", "off") == (0, "the raid switch is off")
+    assert stranger.get("/lobby", headers={"Accept": "text/html"}).status_code == 200
+    assert say_as(known, "lobby", "three").status_code == 201
+    assert code(bob.post("/admin/bans", data={"do": "raid", "raid": "on"})) == (403, "forbidden")
+
+
+def test_a_new_account_waits_until_it_is_approved(town: Town) -> None:
+    command(town.server.data, "set", "approval", "everybody")
+    nina = join(town, "nina")
+    assert code(say(nina, "lobby", "hello")) == (403, "waiting")
+    assert nina.get("/account", headers={"Accept": "text/html"}).status_code == 200
+    assert "waits for somebody who runs this server" in nina.get("/lobby", headers={"Accept": "text/html"}).text
+    html = {"Accept": "text/html"}
+    assert "Waiting to be approved" in town.owner.get("/admin", headers=html).text
+    row = town.owner.get("/api/v1/bans").json()["bans"][0]
+    assert (row["kind"], row["subject"]) == ("waiting", "nina")
+    assert "Approved." in town.owner.post("/admin", data={"do": "approve", "id": row["id"]}, headers=html).text
+    assert say(nina, "lobby", "hello").status_code == 201
+    command(town.server.data, "set", "approval", "nobody")
+    assert say(join(town, "nora"), "lobby", "hello").status_code == 201
+
+
+def test_bans_are_in_force_after_a_restart(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with ServerProcess(data) as running:
+        assert command(running.data, "ban", "127.0.0.0/8", "--minutes", "5", "--reason", "test")[1].startswith(
+            "banned 127"
+        )
+    with ServerProcess(data) as running, running.client() as http:
+        assert http.get("/lobby").status_code == 403
+        _, listed = command(data, "bans")
+        assert command(data, "bans", "--lift", listed.partition(" ")[0])[0] == 0
+        assert http.get("/lobby").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("203.0.113.7", "203.0.113.7/32"), ("203.0.113.7/24", "203.0.113.0/24"), ("2001:db8::7", "2001:db8::/64"),
+        ("2001:db8:1::/48", "2001:db8:1::/48"), ("0.0.0.0/0", None), ("::/0", None), ("example.org", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_range_is_one_address_or_what_one_subscriber_has_or_more(text: str, kept: str | None) -> None:
+    if kept is None:
+        with pytest.raises(Refusal, match="bad_parameter"):
+            address_range(text)
+    else:
+        assert address_range(text) == kept
+
+
+def test_an_address_is_in_its_ranges_alone() -> None:
+    assert is_in_range("203.0.113.7", "203.0.113.0/24")
+    assert is_in_range("2001:db8::/64", "2001:db8::/48")
+    for key in ("203.0.114.7", "2001:db9::/64", "unix:", "operator"):
+        assert not is_in_range(key, "203.0.113.0/24")
+        assert not is_in_range(key, "2001:db8::/48")
