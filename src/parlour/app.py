@@ -51,6 +51,7 @@ from parlour.hub.account_logs import AccountLogs
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.hub.inbox_feed import InboxFeed
+from parlour.hub.presence import Attendance
 from parlour.hub.resources import Tuning
 from parlour.hub.server_log import ServerLog
 from parlour.log import event
@@ -137,6 +138,7 @@ class App:
             **self.server.sizes(),
             **context.hub.sizes(),
             **context.inbox_feed.sizes(),
+            **context.attendance.sizes(),
             **context.new_rooms.sizes(),
             **context.people.identities.sizes(),
             **context.people.emails.sizes(),
@@ -338,6 +340,8 @@ def _build(
     mentions = Mentions(people.identities, policies, people.inbox_settings, people.blocks.is_blocked)
     posting = Posting(store, guests, clock, policies, rates, new_rooms, people.directs, marks, mentions)
     restrictions = Restrictions(store, clock, ids, policies, marks)
+    elsewhere = relay if store.is_shared else None
+    attendance = Attendance(hub, guests, clock, people.identities.current, ids.token(), elsewhere)
     context = Context(
         store=store,
         hub=hub,
@@ -360,6 +364,7 @@ def _build(
         members=Members(store, policies),
         audit=Audit(store, policies),
         restrictions=restrictions,
+        attendance=attendance,
         new_rooms=new_rooms,
         reads=reads,
         places=places,

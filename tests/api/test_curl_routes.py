@@ -45,6 +45,7 @@ MARKS = {
     "GET /api/v1/rooms": '"room":"lobby"',
     "GET /api/v1/rooms/{room}": '"head_seq":',
     "POST /api/v1/rooms": '"title":"Leads"',
+    "GET /api/v1/rooms/{room}/presence": '"count":',
     "GET /rooms/{room}/qr": "<svg ",
     "GET /api/v1/rooms/{room}/author": '"name":"Maya"',
     "GET /api/v1/rooms/{room}/members": '"members":[',
@@ -194,8 +195,8 @@ INSTEAD = {
 }
 """The operation of HTTP that does without a WebSocket what an operation does with one."""
 
-WEBSOCKET_ALONE = {"typing"}
-"""A sign of typing passes with the moment."""
+WEBSOCKET_ALONE = {"typing", "presence"}
+"""A sign of typing passes with the moment, and how one is there is so while the connection is."""
 
 
 def curl(arguments: str, stop_at: str = "") -> str:

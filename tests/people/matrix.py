@@ -116,6 +116,7 @@ ASKED: dict[str, Asked | tuple[Asked, ...]] = {
     "GET /{room}/{item}": Asked(("read",), _get("/{room}/1")),
     "GET /api/v1/rooms/{room}": Asked(("read",), _get("/api/v1/rooms/{room}")),
     "PATCH /api/v1/rooms/{room}": Asked(("restrict",), _body("PATCH", "/api/v1/rooms/{room}", b"{}")),
+    "GET /api/v1/rooms/{room}/presence": Asked(("read",), _get("/api/v1/rooms/{room}/presence")),
     "GET /rooms/{room}/qr": Asked(("read",), _get("/rooms/{room}/qr")),
     "GET /api/v1/rooms/{room}/author": Asked(("post",), _get("/api/v1/rooms/{room}/author")),
     "GET /api/v1/rooms/{room}/members": Asked(("moderate", "read"), _get("/api/v1/rooms/{room}/members")),

@@ -108,3 +108,19 @@ def test_who_is_writing_is_shown_to_the_others_until_it_is_said(visit: Visit, ro
     expect(line).to_have_text("Alice is writing…")
     bob.page.clock.run_for(8000)
     expect(line).to_be_empty()
+
+
+def test_page_shows_who_is_here_and_a_card_for_each(visit: Visit, room: str) -> None:
+    alice, bob = visit(f"/{room}"), visit(f"/{room}")
+    alice.call("Alice")
+    bob.call("Bob")
+    here = alice.page.get_by_role("button", name="2 people are here")
+    here.click()
+    rows = alice.page.get_by_role("dialog", name="Who is here").get_by_role("listitem")
+    expect(rows.locator("bdi")).to_have_text(["Alice", "Bob"])
+    expect(rows.locator("small")).to_have_text(["you", "guest"])
+    rows.nth(1).get_by_role("button").click()
+    expect(alice.page.locator(".menu-sheet .person")).to_contain_text("Guest")
+    alice.page.keyboard.press("Escape")
+    bob.context.close()
+    expect(alice.page.get_by_role("button", name="1 person is here")).to_be_visible()

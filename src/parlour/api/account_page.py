@@ -28,7 +28,7 @@ from parlour.http.request import Request
 from parlour.http.response import Response
 
 _OF_JSON = Parameters(OnlyJson, "/account")
-_PROFILE = ("display", "name", "status", "time_zone", "language", "hue")
+_PROFILE = ("display", "name", "status", "time_zone", "language", "hue", "hidden")
 _FIELDS = (
     "do",
     *_PROFILE,
@@ -310,6 +310,7 @@ def _profile(form: Mapping[str, str]) -> ProfileChange:
         form["time_zone"],
         form["language"],
         "chance" if hue is None else hue,
+        form["hidden"] != "",
     )
 
 

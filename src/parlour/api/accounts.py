@@ -134,7 +134,7 @@ class AccountsResource(Resource):
         hue: int | Literal["chance", "kept"] = (
             "kept" if body.hue is UNSET else "chance" if body.hue is None else body.hue
         )
-        change = ProfileChange(body.name, body.display, body.status, body.time_zone, body.language, hue)
+        change = ProfileChange(body.name, body.display, body.status, body.time_zone, body.language, hue, body.hidden)
         account = await accounts.change(request.actor, change, password)
         return Response(body=encode(account_info(account)), content_type=JSON, fields=fields)
 

@@ -27,6 +27,7 @@ from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.hub.inbox_feed import InboxFeed
+from parlour.hub.presence import Attendance
 
 if TYPE_CHECKING:
     from parlour.oidc.client import ProviderClient  # loaded where there are providers
@@ -58,6 +59,7 @@ class Context:
     members: Members
     audit: Audit
     restrictions: Restrictions
+    attendance: Attendance
     new_rooms: NewRooms
     reads: AddressBuckets | None
     """The milliseconds that reading may take for each address; None without limits."""

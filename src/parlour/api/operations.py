@@ -39,6 +39,7 @@ from parlour.api.operation import Operation, rows
 from parlour.api.pages import Pages
 from parlour.api.passkeys import PasskeysResource
 from parlour.api.people_pages import PeoplePages
+from parlour.api.presence import PresenceResource
 from parlour.api.provider_pages import ProviderPages
 from parlour.api.resource import Resource
 from parlour.api.restrictions import RestrictionsResource
@@ -63,6 +64,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     RoomsResource,
     AuthorsResource,
     RoomQrResource,
+    PresenceResource,
     MembersResource,
     RestrictionsResource,
     StreamResource,

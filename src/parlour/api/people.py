@@ -75,6 +75,7 @@ def account_info(account: Account) -> AccountInfo:
         account.language,
         account.hue,
         account.factors > 0,
+        account.hidden > 0,
     )
 
 

@@ -36,6 +36,7 @@ class Streams:
             door=context.door,
             directs=context.directs,
             posting=context.posting,
+            attendance=context.attendance,
             inbox=context.inbox,
             limits=context.limits,
             clock=context.clock,

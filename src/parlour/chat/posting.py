@@ -121,7 +121,7 @@ class Posting:
     def author(self, actor: Actor, room: str, name: str | None) -> Author:
         """Whom a message would be by, without sending one. Raises Refusal as a message under this name would."""
         self._policies.require(actor, "post", room)
-        return self._author(actor, room, name)
+        return self.author_in(actor, room, name)
 
     def typing(self, actor: Actor, room: str, name: str | None) -> Author | None:
         """Who is typing, to be shown in a room; None when it has been shown often enough. Raises Refusal."""
@@ -166,7 +166,7 @@ class Posting:
                 raise
             self._post_when_known(actor, room, text, done, key, name)
             return
-        author = self._author(actor, room, name)
+        author = self.author_in(actor, room, name)
         text = check_text(text)
         named = None if self._mentions is None else self._mentions.resolve(author, room, text)
         payload = Message(text) if named is None else Message(text, named.names, named.everyone)
@@ -240,7 +240,7 @@ class Posting:
                 done = new_rooms.count(draft, address, done, now, directs.first_seq(room))
         directs.post(actor, draft, named, done)
 
-    def _author(self, actor: Actor, room: str, name: str | None) -> Author:
+    def author_in(self, actor: Actor, room: str, name: str | None) -> Author:
         """Who an actor is in a room. Raises Refusal("bad_name"), ("reserved_name") for that of a guest of the room."""
         guest = actor.guest_pass
         if guest is not None:
@@ -255,7 +255,7 @@ class Posting:
         self, actor: Actor, room: str, text: str, done: OnAnswer, key: str | None, name: str | None
     ) -> None:
         """Post once the newest policy of the room is known. It counts now: else whoever is refused would cost much."""
-        author, address = self._author(actor, room, name), actor.address
+        author, address = self.author_in(actor, room, name), actor.address
         if self._rates is not None and address is not None:
             self._rates.take(author, address, room, self._clock.monotonic())
         post = partial(self.post, actor, room, text, done, key, name, is_newest=True)

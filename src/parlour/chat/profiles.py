@@ -37,6 +37,7 @@ class ProfileChange(NamedTuple):
     time_zone: str | None = None
     language: str | None = None
     hue: int | Literal["chance", "kept"] = "kept"
+    hidden: bool | None = None
 
     def checked(self) -> ProfileChange:
         """The same as it is kept. Raises Refusal("bad_name"), ("reserved_name"), ("bad_text"), ("bad_parameter")."""
@@ -49,6 +50,7 @@ class ProfileChange(NamedTuple):
             time_zone=None if self.time_zone is None else time_zone_name(self.time_zone),
             language=None if self.language is None else language_tag(self.language),
             hue=self.hue,
+            hidden=self.hidden,
         )
 
 
@@ -80,9 +82,10 @@ def change_account(
     wanted = (change.display, change.status, change.time_zone, change.language)
     texts = [old if new is None else new for old, new in zip(now, wanted, strict=True)]
     hue = change.hue if isinstance(change.hue, int) else None if change.hue == "chance" else account.hue
-    if (*texts, hue) != (*now, account.hue):
+    hidden = account.hidden if change.hidden is None else int(change.hidden)
+    if (*texts, hue, hidden) != (*now, account.hue, account.hidden):
         look = yield from free_look(texts[0], id_, "display")
-        yield SET_PROFILE(id_, texts[0], look, *texts[1:], hue)
+        yield SET_PROFILE(id_, texts[0], look, *texts[1:], hue, hidden)
         account = yield from account_now(id_)
         yield append_to_log(by(actor), AccountChanged("profile", account))
     return account

@@ -77,7 +77,8 @@ class Account(Struct, frozen=True, omit_defaults=True):
 
     `kind` is `member`, or `bot` for one that `owner` (the id of an account) has made. `status` is a line about oneself,
     `time_zone` an IANA name, `language` a tag of BCP 47, each empty for none; `hue` is the colour that was chosen, one
-    of HUES (None: that of the id, see `ui/timeline.py`). `factors` is how many second factors it has.
+    of HUES (None: that of the id, see `ui/timeline.py`). `factors` is how many second factors it has;
+    with `hidden` 1 nobody is shown when it is there.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Account(Struct, frozen=True, omit_defaults=True):
     language: str = ""
     hue: int | None = None
     factors: int = 0
+    hidden: int = 0
 
     def has_role(self, least: Role) -> bool:
         """Whether its role is `least` or a greater one."""

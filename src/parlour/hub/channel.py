@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -32,6 +32,10 @@ ReadResult = Sequence[Stored] | DamagedEvents | None
 
 class Behind(Protocol):
     """A position of a reader that is not live."""
+
+    @property
+    def reader(self) -> object | None:
+        """Whose position it is; None once it is given up."""
 
     def policy_changed(self) -> None:
         """Remember where the room was closed to the reader: the event that has done it is the head."""
@@ -214,6 +218,21 @@ class Channel:
             chunks.append(chunk)
         chunk.join(member)
         return chunk
+
+    @property
+    def readers(self) -> int:
+        """How many connections read the room."""
+        live = sum(len(chunk.members) for chunks in self._chunks.values() for chunk in chunks)
+        return live + len(self._behind or ())
+
+    def each_reader(self) -> Iterator[object]:
+        """The connections that read the room; nobody may come or go meanwhile."""
+        for chunks in self._chunks.values():
+            for chunk in chunks:
+                yield from chunk.members
+        for position in self._behind or ():
+            if position.reader is not None:
+                yield position.reader
 
     def fell_behind(self, position: Behind) -> None:
         """Tell a position of every change of the room, until it is `live_or_gone`."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any, Protocol
 
 from parlour.chat.ports import Commit, Relay, Store
 from parlour.core.event import Author, Stored
@@ -20,6 +21,16 @@ log = logging.getLogger("parlour.hub")
 
 TYPING = "typing"
 """The kind of the notices."""
+
+
+class Attendance(Protocol):
+    """Knows who is in which room (hub/presence.py)."""
+
+    def changed(self, room: str) -> None:
+        """Somebody has come into a room, or has left it."""
+
+    def gone(self, reader: Any) -> None:
+        """A connection has ended."""
 
 
 class Hub:
@@ -38,6 +49,8 @@ class Hub:
         if relay is not None:
             relay.listen(TYPING, self._typing_elsewhere)
         self.resources = Resources(store, make_write, tuning or Tuning())
+        self.attendance: Attendance | None = None
+        """Who is told when somebody comes into a room or leaves it."""
         self._channels: dict[str, Channel] = {}
         self._loading: dict[str, asyncio.Task[None]] = {}
         self._missed: dict[str, list[Callable[[Channel], None]]] = {}  # what to do with rooms that are being loaded
@@ -141,6 +154,10 @@ class Hub:
     def channel(self, room: str) -> Channel:
         """The channel of a room that is in use."""
         return self._channels[room]
+
+    def known_channel(self, room: str) -> Channel | None:
+        """The channel of a room, if it is in memory."""
+        return self._channels.get(room)
 
     def _keep_idle(self, channel: Channel) -> None:
         """Nobody uses a channel: keep it within the bounds; the least recently used go first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 
 import msgspec
 
@@ -47,6 +47,13 @@ class TypingOp(_Op, tag="typing"):
     name: DisplayName | None = None
 
 
+class PresenceOp(_Op, tag="presence"):
+    """Say how somebody is here by this connection, and be shown who is, in every room of it."""
+
+    name: DisplayName | None = None
+    state: Literal["online", "away"] = "online"
+
+
 class ReadOp(_Op, tag="read"):
     """Everything up to `seq` has been read; answered by Marked. One's position only goes forward."""
 
@@ -77,7 +84,7 @@ class UnsubscribeOp(_Op, tag="unsubscribe"):
     room: RoomName
 
 
-Op = SendOp | TypingOp | ReadOp | PingOp | SubscribeOp | UnsubscribeOp | MeOp
+Op = SendOp | TypingOp | PresenceOp | ReadOp | PingOp | SubscribeOp | UnsubscribeOp | MeOp
 
 
 def decode_op(data: bytes | str) -> Op:
@@ -87,7 +94,7 @@ def decode_op(data: bytes | str) -> Op:
         return decode(data, cast("type[Op]", Op), instead=INSTEAD)
     except Refusal as refusal:
         if refusal.code == "bad_json" and refusal.field == "op":
-            known = "send, typing, read, ping, subscribe, unsubscribe and me"
+            known = "send, typing, presence, read, ping, subscribe, unsubscribe and me"
             raise Refusal("bad_op", f"The operations are {known}.", field="op") from None
         raise
 

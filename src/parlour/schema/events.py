@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from parlour.core.event import Author
 from parlour.core.payloads import Everyone, History, LinkRule, MemberChange, RoomAccess, RoomRole
 from parlour.schema.fields import CursorText, Epoch, HeadSeq, Key, RoomName, Seq, Text, Time
 from parlour.schema.notices import notice
+from parlour.schema.presence import PersonHere
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -117,6 +119,14 @@ class RoomUnread(msgspec.Struct, frozen=True, tag="unread"):
     mentions: int
 
 
+class Presence(msgspec.Struct, frozen=True, tag="presence"):
+    """How many are in the room now, and some of them; shown to connections that say how they are here."""
+
+    room: RoomName
+    count: int
+    people: Sequence[PersonHere]
+
+
 class Closed(msgspec.Struct, frozen=True, tag="closed"):
     """The reader may not read the room any more: nothing after this comes from it."""
 
@@ -125,7 +135,7 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
     detail: str
 
 
-Control = CaughtUp | Reset | Heartbeat | Bye | Typing | Closed | RoomUnread
+Control = CaughtUp | Reset | Heartbeat | Bye | Typing | Presence | Closed | RoomUnread
 """The items that carry no seq."""
 
 

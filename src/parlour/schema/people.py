@@ -49,7 +49,8 @@ def from_to(least: int, most: int) -> Meta:
 
 
 class AccountInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An account. `owner` is the id of the one whose bot it is; `second_factor`: its password alone lets nobody in."""
+    """An account. `owner` is the id of the one whose bot it is; `second_factor`: its password alone lets nobody in;
+    `hidden`: nobody is shown when it is there."""
 
     id: str
     name: str
@@ -63,6 +64,7 @@ class AccountInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     language: Language = ""
     hue: Hue | None = None
     second_factor: bool = False
+    hidden: bool = False
 
 
 class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -371,7 +373,8 @@ class ResetBody(_Body, frozen=True):
 class ChangeMe(_Body, frozen=True):
     """Changes of one's own account: all of them, or none if one is refused.
 
-    The `hue` null is the colour that comes from the id. A new `password` needs the `old_password`.
+    The `hue` null is the colour that comes from the id; with `hidden` nobody is shown when you are there. A new
+    `password` needs the `old_password`.
     """
 
     name: AccountName | None = None
@@ -380,6 +383,7 @@ class ChangeMe(_Body, frozen=True):
     time_zone: TimeZone | None = None
     language: Language | None = None
     hue: Hue | msgspec.UnsetType | None = msgspec.UNSET
+    hidden: bool | None = None
     password: NewPassword | None = None
     old_password: Plain | None = None
 

@@ -20,6 +20,7 @@ from parlour.core.payloads import log_of_account
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
+from parlour.hub.presence import Attendance
 from parlour.schema import commands
 from parlour.schema.events import Bye, Closed, Heartbeat
 from parlour.schema.json_line import encode
@@ -53,6 +54,7 @@ class Common:
     door: Door
     directs: Directs
     posting: Posting
+    attendance: Attendance
     inbox: Inbox
     limits: Limits
     clock: Clock
@@ -155,6 +157,8 @@ class WebSocketSession(LiveSession):
     def _run(self, op: commands.Op) -> None:
         if isinstance(op, commands.TypingOp):
             self._typing(op)
+        elif isinstance(op, commands.PresenceOp):
+            self._announce(op)
         elif isinstance(op, commands.PingOp):
             self._answer_with(commands.PongReply())
         elif isinstance(op, commands.SubscribeOp):
@@ -219,6 +223,13 @@ class WebSocketSession(LiveSession):
         self._is_throttled = False
         if self.sink is not None and self._unanswered < MAX_UNANSWERED:
             self.sink.pause_reading(False)
+
+    def _announce(self, op: commands.PresenceOp) -> None:
+        rooms = self.rooms_read()
+        if not rooms:
+            raise Refusal("bad_op", "Subscribe to a room first.", field="op")
+        author = self._common.posting.author_in(self.actor, rooms[0], op.name)
+        self._common.attendance.announce(self, author, is_away=op.state == "away")
 
     def _typing(self, op: commands.TypingOp) -> None:
         room = self._meant(op.room)

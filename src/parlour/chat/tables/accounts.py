@@ -7,7 +7,7 @@ from typing import NamedTuple
 from parlour.chat.statements import Statement, no_row
 from parlour.core.accounts import Account
 
-_COLUMNS = "id, name, display, kind, role, owner, state, status, time_zone, language, hue, factors"
+_COLUMNS = "id, name, display, kind, role, owner, state, status, time_zone, language, hue, factors, hidden"
 
 
 class FormerName(NamedTuple):
@@ -46,7 +46,8 @@ SET_ROLE = Statement(no_row, "UPDATE accounts SET role = ?2 WHERE id = ?1")
 SET_STATE = Statement(no_row, "UPDATE accounts SET state = ?2 WHERE id = ?1")
 SET_PROFILE = Statement(
     no_row,
-    "UPDATE accounts SET display = ?2, look = ?3, status = ?4, time_zone = ?5, language = ?6, hue = ?7 WHERE id = ?1",
+    "UPDATE accounts SET display = ?2, look = ?3, status = ?4, time_zone = ?5, language = ?6, hue = ?7,"
+    " hidden = ?8 WHERE id = ?1",
 )
 SET_NAME = Statement(no_row, "UPDATE accounts SET name = ?2, skeleton = ?3 WHERE id = ?1")
 BOTS_OF = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE owner = ?1 AND state = 'active' ORDER BY id")
@@ -64,5 +65,6 @@ BOTS_NOT_DELETED = Statement(
 CLEAR_ACCOUNT = Statement(
     no_row,
     "UPDATE accounts SET name = ?2, skeleton = ?2, display = ?3, look = ?2, role = 'member', password = NULL,"
-    " state = 'deleted', status = '', time_zone = '', language = '', hue = NULL, factors = 0 WHERE id = ?1",
+    " state = 'deleted', status = '', time_zone = '', language = '', hue = NULL, factors = 0,"
+    " hidden = 0 WHERE id = ?1",
 )

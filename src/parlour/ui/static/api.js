@@ -106,6 +106,16 @@ export async function makeToken(room, label) {
   }
 }
 
+/** Who is in a room now: {count, people}, or null. */
+export async function peopleHere(room) {
+  return get(`${prefix()}/api/v1/rooms/${encodeURIComponent(room)}/presence`).catch(() => null);
+}
+
+/** What somebody with an account says about themselves, by the name that they are shown by; or null. */
+export async function profileOf(name) {
+  return get(`${prefix()}/api/v1/accounts/${encodeURIComponent(name)}`).catch(() => null);
+}
+
 /** Delete a message: whether it is gone. */
 export async function remove(room, seq) {
   try {

@@ -16,6 +16,7 @@ import { Name } from "./name.js";
 import { showPast } from "./past.js";
 import { RoomList } from "./rooms.js";
 import { waitingIn } from "./outbox.js";
+import { Presence } from "./presence.js";
 import { Sender } from "./sender.js";
 import * as shapes from "./shapes.js";
 import { makeSheets } from "./sheets.js";
@@ -78,6 +79,8 @@ function goLive() {
     onItem: (item) => {
       if (item.type === "typing") typing.heard(item.by);
       if (item.type === "message") typing.done(item.by.id);
+      if (item.type === "presence") presence.heard(item);
+      if (item.type === "caught_up") queueMicrotask(() => presence.announce());
       const action = actionOf(item);
       if (action) dispatch(action);
     },
@@ -123,14 +126,14 @@ function goLive() {
     if (view.isNearStart && !view.isAtEnd) past.loadOlder();
   };
 
-  const typing = new Typing({
-    isOwn: (id) => id === account || state.mine.includes(id),
-    send: () => name.isKnown && state.line === "live" && live.send({ op: "typing", ...(name.value ? { name: name.value } : {}) }),
-  });
+  const isOwn = (id) => id === account || state.mine.includes(id);
+  const tell = (operation) => state.line === "live" && live.send({ ...operation, ...(name.value ? { name: name.value } : {}) });
+  const typing = new Typing({ isOwn, send: () => name.isKnown && tell({ op: "typing" }) });
   let composer = null;
   const name = new Name(room, document.getElementById("composer"), (called, id) => {
     dispatch({ type: "rename", name: called });
     if (id !== null) dispatch({ type: "named", id });
+    presence.announce();
   });
   const compose = (form) => new Composer(form, room, Number(limit), name, {
     onSend: (message) => {
@@ -148,6 +151,7 @@ function goLive() {
   });
 
   const page = haveAtHand(view, room, () => state, (lines) => composer?.quote(lines));
+  const presence = new Presence(room, { send: (how) => tell({ op: "presence", state: how }), isOwn, onPerson: page.showPerson });
 
   hear();
   view.render(state);

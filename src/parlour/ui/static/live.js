@@ -66,9 +66,9 @@ export class Live {
     this.#connect();
   }
 
-  /** Send an operation; false if there is no line. */
+  /** Send an operation; false if there is no line, or it only listens and the operation is not worth a request. */
   send(operation) {
-    if (!this.#isHeard) return false;
+    if (!this.#isHeard || (operation.op !== "send" && this.#choice.next !== "socket")) return false;
     this.#line.send(operation);
     return true;
   }

@@ -9,6 +9,7 @@ const EDGE_PX = 8;
 export class Menu {
   #node = element("div", { class: "menu-sheet", role: "menu", tabindex: "-1" });
   #from = null;
+  #opened = 0;
 
   constructor() {
     this.#node.popover = "auto";
@@ -23,15 +24,22 @@ export class Menu {
     return this.#node.matches(":popover-open");
   }
 
+  /** Whether it is still open as it was by the call of `open` that gave this. */
+  isOpenAs(opened) {
+    return this.isOpen && this.#opened === opened;
+  }
+
   /** Open with a head (a node, or null), and rows {words, mark, isDangerous, run()}, beside the node `at`; then the focus goes back to `from`. */
   open(label, head, rows, { at, from }) {
     this.#from = from;
     this.#node.setAttribute("aria-label", label);
     const items = rows.map((row) => this.#item(row));
     this.#node.replaceChildren(...(head ? [head] : []), ...items);
-    this.#node.showPopover();
+    if (!this.isOpen) this.#node.showPopover();
     this.#place(at.getBoundingClientRect());
     (items[0] ?? this.#node).focus({ preventScroll: true });
+    this.#opened += 1;
+    return this.#opened;
   }
 
   close() {

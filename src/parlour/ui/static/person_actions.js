@@ -7,7 +7,7 @@ const isAccount = (kind) => kind === "member" || kind === "bot";
 /**
  * The rows, in their order: {name, words, mark, isDangerous, isFor(person, reader), and run(person, page) or href(person)}.
  *
- * A person is {id, name, kind, hue}, as the author of an event; reader and page are those of actions.js.
+ * A person is {id, name, kind, hue}, as the author of an event, with `account`, the name of their account, once that is known; reader and page are those of actions.js.
  */
 export const PERSON_ACTIONS = [
   {

@@ -9,7 +9,6 @@ const MAX_WAIT_MS = 30000;
 export function sendingBy(room, onItem) {
   let failures = 0; // in a row
   return async (operation) => {
-    if (operation.op !== "send") return; // a sign of typing is not worth a request
     let item;
     try {
       item = (await isStillSignedIn()) ? await post(room, operation) : { type: "signed_out" };
