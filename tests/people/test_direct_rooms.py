@@ -209,6 +209,15 @@ def test_what_is_unread_in_a_conversation_is_in_the_list_of_what_needs_one(two: 
     assert "~" not in two.curl("carl", f"{two.town.url}/me")
 
 
+def test_a_conversation_is_a_file_that_is_called_by_its_people(two: Two) -> None:
+    for format_ in ("html", "text", "ndjson"):
+        file = two.api("bob", "GET", f"/api/v1/rooms/@alice/export?format={format_}")
+        assert file.headers["Content-Disposition"].startswith("attachment; filename*=UTF-8''alice.")
+        assert "Hello Bob" in file.text
+        assert "~" not in file.text
+        assert ("<title>alice</title>" in file.text) is (format_ == "html")
+
+
 def test_a_token_is_bound_to_a_conversation_by_its_people(two: Two) -> None:
     body = {"label": "one", "scopes": ["read", "post"], "days": 9, "rooms": ["@alice"]}
     made = two.api("bob", "POST", "/api/v1/tokens", json=body).json()

@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from parlour.api.direct import shown
+from parlour.api.messages import room_path
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import ROOM, Format, formats
 from parlour.api.resource import Resource
@@ -62,13 +64,14 @@ class ExportsResource(Resource):
             channel = await self.context.door.open(request.actor, options.room, "read")
             type_, ending = _TYPES[options.format]
             first, last = b"", b""
+            room, account = shown(self.context, request, options.room), request.actor.account
             if options.format == "html":
-                title = self.context.policies.of(options.room).title or options.room
-                address = f"{request.base_url}/{quote(options.room, safe='')}"
+                policy = self.context.directs.policy(None if account is None else account.id, options.room)
+                title, address = policy.title or room, request.origin + room_path(request.peer.prefix, room).decode()
                 first, last = html_begin(title, address), HTML_END
             start = Start(Cursor(None, self.context.door.first_seq(request.actor, channel) - 1))
             reply = self.streams.export(request, channel, EXPORTS[options.format], start, place, first, last)
-            name = quote(f"{options.room.strip('~')}.{ending}", safe="")
+            name = quote(f"{room.strip('~@')}.{ending}", safe="")
             said = f"attachment; filename*=UTF-8''{name}".encode()
             reply.content_type = type_
             reply.fields = (

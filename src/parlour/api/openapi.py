@@ -59,6 +59,7 @@ HEADERS: Mapping[str, tuple[Any, str]] = {
     "Location": (str, "The permanent link of the event, as a path."),
     "Idempotent-Replay": (Literal["true"], "The message had been stored by an earlier request with this key."),
     "Link": (str, 'The pages beside this one: rel="next" and, unless the log begins here, rel="prev" (RFC 8288).'),
+    "Content-Disposition": (str, "That the answer is a file, and what it is called (RFC 6266)."),
     "ETag": (str, "Changes when the document does."),
     "Retry-After": (Annotated[int, Meta(ge=1)], "Seconds to wait before the request may be repeated."),
     "Set-Cookie": (str, "The cookie of the session: begun, or ended (RFC 6265)."),
