@@ -305,7 +305,10 @@ def _build(
     pass_rates = PassRates(limits) if settings.rate_limits else None
     has_mail = settings.mail is not None
     people = people_of(
-        store, clock, ids, policies, passwords, registrations, pass_rates, has_mail=has_mail, marks=marks
+        *(store, clock, ids, policies, passwords, registrations, pass_rates),
+        has_mail=has_mail,
+        marks=marks,
+        proxy_makes_accounts=settings.trusted_user_accounts,
     )
     tickets = Tickets(store, clock, ids, people.identities)
     erasing = Erasing(store, people.deletions)
@@ -434,6 +437,7 @@ def _server(
         throttle=context.throttle,
         large=LargeAnswers() if settings.rate_limits else LargeAnswers(of_client=ALL_BYTES),
         site=site,
+        user_field=None if settings.trusted_user_header is None else settings.trusted_user_header.lower().encode(),
     )
 
 

@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple
 from parlour.config_kinds import (
     Kind,
     choice,
+    field_name,
     integer,
     items,
     mail_from_kind,
@@ -115,6 +116,15 @@ class Settings:
     tls_key: Path | None = _row(_FILE, None, "Private key of the certificate, in PEM form.")
     trusted_proxies: tuple[str, ...] = _row(
         _PROXIES, (), "Peers whose X-Forwarded-* is believed; `unix` means those on the Unix socket."
+    )
+    trusted_user_header: str | None = _row(
+        field_name,
+        None,
+        "The header field in which a trusted proxy says who asks, such as `X-Remote-User`: the name of their account."
+        " It counts from `trusted-proxies` alone, which have to take it away from what others send.",
+    )
+    trusted_user_accounts: bool = _row(
+        switch, False, "Whom a trusted proxy names for the first time gets an account of that name."
     )
     public_url: str | None = _row(
         public_url,
@@ -341,6 +351,8 @@ def _check_together(settings: Settings, sources: Mapping[str, str]) -> None:
             f"{sources['processes']}: {settings.processes} processes need a PostgreSQL database (--store"
             f" postgresql://…); store = {settings.store} belongs to one process."
         )
+    if settings.trusted_user_header is not None and not settings.trusted_proxies:
+        raise ConfigError(f"{sources['trusted_user_header']}: it counts from --trusted-proxies, and there are none.")
     if settings.mail is not None:
         for name in ("mail_from", "public_url"):
             if getattr(settings, name) is None:

@@ -116,6 +116,20 @@ def parse_mail_from(value: str) -> str:
 mail_from_kind = Kind("ADDRESS", "an e-mail address such as chat@example.org", parse_mail_from)
 
 
+def _parse_field_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{1,63}", value, re.ASCII) or value.lower() in _OWN_FIELDS:
+        raise ValueError
+    return value
+
+
+_OWN_FIELDS = frozenset(
+    ("host", "cookie", "authorization", "origin", "referer", "accept", "connection", "content-length", "content-type")
+)
+"""Fields that mean something else."""
+
+field_name = Kind("FIELD", "the name of a header field such as X-Remote-User", _parse_field_name)
+
+
 def path(what: str) -> Kind:
     """A file system path; `what` (FILE, DIR, PATH) is how `--help` names it. A leading `~` is the home directory."""
     return Kind(what, "a path", _parse_path)

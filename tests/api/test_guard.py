@@ -39,7 +39,10 @@ def test_the_public_addresses_tell_nothing_that_was_said() -> None:
         "/api/v1/sign-ins/{id}", "/api/v1/guests", "/api/v1/me/pass",
         "/api/v1/accounts", "/api/v1/me", "/api/v1/password", "/api/v1/session", "/join/{code}",
         "/login",
-        "/register", "/logout", "/reset/{code}",
+        "/register", "/logout", "/reset/{code}", "/reset", "/account/email/{code}", "/api/v1/password/forgotten",
+        "/auth/{provider}", "/auth/{provider}/callback", "/auth/{provider}/new",
+        "/account/second-factor", "/admin/bans", "/admin/log", "/login/code", "/login/passkey", "/me", "/people",
+        "/people/{name}", "/api/v1/passkeys/options", "/api/v1/session/confirm", "/api/v1/session/passkey",
     }  # fmt: skip
 
 

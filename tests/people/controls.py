@@ -132,7 +132,7 @@ CONTROLS = (
     Control(
         "no page that may ask acts by a password that the browser adds",
         "api/guard.py",
-        'actor.credential in ("session", "password", "pass")',
+        'actor.credential in ("session", "password", "pass", "proxy")',
         'actor.credential in ("session", "pass")',
         f"{ATTACKS}test_a_site_that_may_ask_does_not_ask_as_its_visitor",
     ),

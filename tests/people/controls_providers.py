@@ -6,6 +6,7 @@ from tests.people.control import Control
 
 CLIENT = "tests/oidc/test_client.py::"
 PEOPLE = "tests/people/test_providers.py::"
+PROXIED = "tests/people/test_proxied.py::"
 SAYS = f"{CLIENT}test_a_token_that_says_something_else_does_not_count"
 FORGED = f"{CLIENT}test_a_token_that_the_issuer_has_not_signed_does_not_count"
 
@@ -131,5 +132,33 @@ PROVIDER_CONTROLS = (
         "if len(links) == 1 and (yield PASSWORD_OF(account.id)) == [None]:",
         "if not links:",
         f"{PEOPLE}test_the_only_way_into_an_account_stays",
+    ),
+    Control(
+        "a name counts from a trusted proxy",
+        "net/proxies.py",
+        "if not value or not self.trusts(peer):",
+        "if not value:",
+        f"{PROXIED}test_others_than_the_proxy_name_nobody_and_it_stands_in_the_log",
+    ),
+    Control(
+        "whom a proxy names is looked up each time",
+        "api/guard.py",
+        "if user is not None or admission.passed != request.peer or",
+        "if admission.passed != request.peer or",
+        f"{PROXIED}test_an_account_that_is_disabled_is_out_at_once_streams_too",
+    ),
+    Control(
+        "a page of another site does nothing for whom a proxy names",
+        "api/guard.py",
+        'if actor.credential in ("session", "proxy"):',
+        'if actor.credential == "session":',
+        f"{PROXIED}test_a_page_of_another_site_does_nothing_in_their_name",
+    ),
+    Control(
+        "the name that an account has now",
+        "chat/proxied.py",
+        "account is not None and account.name == wanted and",
+        "account is not None and",
+        f"{PROXIED}test_a_name_that_somebody_has_had_leads_to_nobody",
     ),
 )

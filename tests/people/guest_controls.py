@@ -115,8 +115,8 @@ GUEST_CONTROLS = (
     Control(
         "no page that may ask acts by the pass of its visitor",
         "api/guard.py",
-        'actor.credential in ("session", "password", "pass")',
-        'actor.credential in ("session", "password")',
+        'actor.credential in ("session", "password", "pass", "proxy")',
+        'actor.credential in ("session", "password", "proxy")',
         f"{GUESTS}test_a_page_of_another_site_does_nothing_as_a_guest",
     ),
     Control(

@@ -109,12 +109,16 @@ class Guard:
         """
         admission = request.admission
         # No rule looks at anything else than head, route, peer and the access of the server.
-        if admission.passed != request.peer or admission.passed_at != self._policies.gate_seq:
+        # Whom a proxy names is looked up each time: their account may have ended, and the head is the same.
+        user = request.peer.user
+        if user is not None or admission.passed != request.peer or admission.passed_at != self._policies.gate_seq:
             self._check_name(request)
             ticket = ticket_of(request) if admission.takes_ticket else None
             if ticket is not None:
                 return Credentials("ticket", ticket)
             credentials = credentials_of(request)
+            if user is not None and (credentials is None or credentials.kind in ("session", "pass")):
+                credentials = Credentials("proxy", user)
             actor = None
             if credentials is not None:
                 actor = self._known(credentials, request.peer.key)
@@ -137,6 +141,8 @@ class Guard:
     def _known(self, credentials: Credentials, key: str) -> Actor | None:
         """Who asks with credentials that are in memory."""
         people = self._context.people
+        if credentials.kind == "proxy":
+            return people.proxied.actor(credentials.secret, key)
         if credentials.kind == "pass":
             return people.known_passes.actor(credentials.secret, key)
         actor = people.identities.actor(credentials, key)
@@ -147,6 +153,8 @@ class Guard:
     async def _identified(self, request: Request, credentials: Credentials) -> Actor | None:
         """Who asks, None for a guest without a pass: a session or a pass that has ended is no error. Raises Refusal."""
         people, key = self._context.people, request.peer.key
+        if credentials.kind == "proxy":
+            return await people.proxied.identify(credentials.secret, key)
         if credentials.kind == "pass":
             return await people.known_passes.identify(credentials.secret, key)
         try:
@@ -188,15 +196,16 @@ class Guard:
     def _check_origin(self, request: Request, actor: Actor) -> None:
         """Refuse what a page of another site sends in the name of its visitor (CSRF, WebSocket hijacking).
 
-        Who has a session must show where a request comes from: browsers in a terminal send a Referer only. Other sites
-        that may ask (`allowed_origins`) ask as guests, or with a token: browsers add passwords by themselves, too.
+        Who has a session, or is named by a proxy, must show where a request comes from: browsers in a terminal send a
+        Referer only. Other sites that may ask (`allowed_origins`) ask as guests, or with a token: browsers add
+        passwords by themselves, too.
         """
         origin = request.field(b"origin")
-        if actor.credential == "session":
+        if actor.credential in ("session", "proxy"):
             origin = _origin_of(request)
             if origin is None and request.field(b"sec-fetch-site") is None:
                 raise Refusal("cross_origin", "The request does not say which page it comes from: use a token instead.")
-        is_added = actor.credential in ("session", "password", "pass")
+        is_added = actor.credential in ("session", "password", "pass", "proxy")
         if not is_added and origin is not None and origin.decode("latin-1") in self._context.allowed_origins:
             return
         _require_own_page(request, origin)

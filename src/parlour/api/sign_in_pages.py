@@ -99,14 +99,25 @@ class SignInPages(GuestDoor):
             return await second_step(self.context.people, request, begun, local_path(form["next"]))
         return see_other(request, self._after(begun.account, local_path(form["next"])), begun.fields)
 
-    @Operation("POST", "/logout", "Sign out", right=None, body=Form, refusals=DISK, example="-X POST {url}/logout")
+    @Operation(
+        "POST",
+        "/logout",
+        "Sign out",
+        right=None,
+        body=Form,
+        refusals=("forbidden", *DISK),
+        example="-X POST {url}/logout",
+    )
     async def logout(self, request: Request) -> Response:
         """The end of the session that asks, or of the pass of a guest."""
         guest = request.actor.guest_pass
         if guest is not None:
             await self.context.people.passes.leave(guest)
             return see_other(request, "/", ((FieldName.SET_COOKIE, set_pass_cookie(request.peer, "", 0)),))
-        return see_other(request, "/", await end_session(self.context.people, request))
+        fields = await end_session(self.context.people, request)
+        if request.actor.credential == "proxy":
+            raise Refusal("forbidden", "The proxy in front of this server signs you in: sign out there.")
+        return see_other(request, "/", fields)
 
     @Operation(
         "GET",

@@ -56,7 +56,7 @@ ENDED_KEPT = 20_000
 class Credentials(NamedTuple):
     """What a request says of who asks: the secret of a session, a token, or the password of the account `name`."""
 
-    kind: Literal["session", "token", "password", "ticket", "pass"]
+    kind: Literal["session", "token", "password", "ticket", "pass", "proxy"]
     secret: str
     name: str = ""
     code: str = ""

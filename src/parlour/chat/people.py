@@ -25,6 +25,7 @@ from parlour.chat.passkeys import Passkeys
 from parlour.chat.passwords import Passwords
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
+from parlour.chat.proxied import Proxied
 from parlour.chat.registrations import RegistrationRates
 from parlour.chat.server_settings import LiveSettings
 from parlour.chat.sign_ins import SignIns
@@ -53,6 +54,7 @@ class People(NamedTuple):
     directory: Directory
     elsewhere: Elsewhere
     bans: Bans
+    proxied: Proxied
 
     async def load(self) -> None:
         """Read who has an account and who takes no messages of whom. Raises Refusal."""
@@ -73,6 +75,7 @@ def people_of(
     *,
     has_mail: bool = False,
     marks: GuestMarks | None = None,
+    proxy_makes_accounts: bool = False,
 ) -> People:
     """The verbs of people over a store; `load` and `settings.load` come before anybody asks.
 
@@ -111,4 +114,5 @@ def people_of(
         Directory(policies, identities, settings),
         Elsewhere(store, clock, policies, identities, accounts, mails),
         bans,
+        Proxied(store, identities, accounts, makes_accounts=proxy_makes_accounts),
     )

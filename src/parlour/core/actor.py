@@ -9,10 +9,12 @@ from parlour.core.accounts import Account, Scope
 from parlour.core.event import AuthorKind
 from parlour.core.guest_links import GuestPass
 
-Credential = Literal["cookie", "address", "program", "operator", "session", "token", "password", "ticket", "pass"]
+Credential = Literal[
+    "cookie", "address", "program", "operator", "session", "token", "password", "ticket", "proxy", "pass"
+]
 """With what somebody asks: the cookie of a guest, nothing but an address, as the program that embeds the server,
 through the operator's socket; or, signed in, with a session, an API token, a password, or a ticket made by these; or
-with the pass of a guest who came by a link."""
+with the pass of a guest who came by a link; or by the word of a trusted proxy, which has asked who they are."""
 
 
 class Actor(NamedTuple):

@@ -42,6 +42,8 @@ class Peer(NamedTuple):
     """The path under which the client sees this server, such as `/chat`; every address it is given starts with it."""
     site: Site | None = None
     """Where the server is by its settings; None if it is what the client asked for."""
+    user: str | None = None
+    """The name of who asks, by the word of a trusted proxy (`--trusted-user-header`); None if none says one."""
 
 
 @dataclass(slots=True, eq=False)

@@ -89,6 +89,17 @@ class TrustedProxies:
         except ValueError:
             return ""
 
+    def user(self, peer: str, head: RequestHead, field: bytes) -> str | None:
+        """Who asks, as a trusted proxy says in a field of its own; None where it says nothing.
+
+        Several values are one text with a comma, which is nobody's name: a proxy that adds its own to that of a client
+        names nobody.
+        """
+        value = head.get(field)
+        if not value or not self.trusts(peer):
+            return None
+        return value.decode("utf-8", "replace")
+
     def _client(self, peer: str, lines: Sequence[bytes]) -> str:
         """The rightmost untrusted address: a machine we trust wrote it. If all are trusted, the leftmost."""
         chain = [hop.strip().decode("ascii", "replace") for line in lines for hop in line.split(b",")]

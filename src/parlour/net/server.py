@@ -38,6 +38,9 @@ The seconds are those from the last byte of the request on; 0 for one that did n
 be read at all, method and path are `-`.
 """
 
+IGNORED_EVERY_S = 60.0
+"""How often the log says that somebody who is no trusted proxy says who asks."""
+
 
 @dataclass(kw_only=True, eq=False)
 class Server:
@@ -55,6 +58,8 @@ class Server:
     large: LargeAnswers
     on_answer: OnAnswer | None = None
     site: Site | None = None
+    user_field: bytes | None = None
+    """The field in which a trusted proxy says who asks, in lower case; None if none does."""
     lingering: int = LINGERING
 
     def __post_init__(self) -> None:
@@ -71,6 +76,7 @@ class Server:
         self._open = AddressCounts(limits.address_connections)
         self._new = AddressBuckets(limits.address_new_per_10_s / 10, limits.address_new_per_10_s)
         self._date = b""
+        self._quiet_until = 0.0
         self._date_second = -1
 
     def opened(self, connection: Drainable, address: str) -> None:
@@ -165,9 +171,23 @@ class Server:
     def peer(self, address: str, head: RequestHead, tls: bool) -> Peer:
         """The client of a request: the peer, or the one that a trusted proxy names."""
         prefix = self.prefix(address, head)
+        direct = address
         address, scheme, host = self.proxies.resolve(address, head)
         scheme = scheme or ("https" if tls else "http")
-        return Peer(address, address_key(address), scheme, host, prefix, self.site)
+        user = None if self.user_field is None else self._user(direct, head, self.user_field)
+        return Peer(address, address_key(address), scheme, host, prefix, self.site, user)
+
+    def _user(self, address: str, head: RequestHead, field: bytes) -> str | None:
+        """Who asks by the word of a trusted proxy. From others it counts for nothing, and stands in the log."""
+        user = self.proxies.user(address, head, field)
+        if user is None and head.get(field) and address != OPERATOR_ADDRESS:
+            now = self.loop.time()
+            if now >= self._quiet_until:
+                self._quiet_until = now + IGNORED_EVERY_S
+                event(
+                    log, "user_header_ignored", WARNING, meaning="it does not come from a trusted proxy", peer=address
+                )
+        return user
 
     def prefix(self, address: str, head: RequestHead | None) -> str:
         """The path below which a peer sees this server: the configured one, or what a trusted proxy says."""
