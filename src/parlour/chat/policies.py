@@ -279,8 +279,9 @@ class Policies:
         account = actor.account
         if account is None:
             return Who(actor.kind, guest=None if actor.guest_pass is None else actor.guest_pass.id)
-        lacks_factor = not account.factors and self.second_factor != "nobody" and self.demands_factor(account)
-        return Who(account.kind, account.id, account.role, actor.scopes, lacks_factor)
+        if self.second_factor == "nobody" or account.factors:
+            return Who(account.kind, account.id, account.role, actor.scopes)
+        return Who(account.kind, account.id, account.role, actor.scopes, self.demands_factor(account))
 
     def own_account(self, actor: Actor) -> Account:
         """The account of an actor who may change it. Raises Refusal("login_required"), ("forbidden")."""
