@@ -21,6 +21,9 @@ NEEDS_MORE_THAN_A_SCHEMA = {
     "name_taken",  # who has an account, and what it is signed in with
     "weak_password",
     "bad_credentials",
+    "bad_code",
+    "code_required",
+    "bad_passkey",
     "rate_limited",  # too many wrong passwords
     "link_gone",
     "forbidden",
@@ -29,7 +32,7 @@ NEEDS_MORE_THAN_A_SCHEMA = {
     "registration_closed",  # what the server is set to
     "bad_text",  # what cannot be seen in a title
 }
-OF_THE_MOMENT = {"before", "key", "name", "access", "history", "language", "time_zone", "old_password"}
+OF_THE_MOMENT = {"before", "key", "name", "access", "history", "language", "time_zone", "old_password", "password"}
 """What may not be given together with something else, is for some accounts or some rooms only, or is in a registry."""
 
 NO_WHOLE_NUMBER = "Expected a whole number, not a decimal number."

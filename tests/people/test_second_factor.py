@@ -228,6 +228,7 @@ async def test_who_has_lost_everything_is_helped_by_an_owner_and_signed_out(hous
     house.identities.watch(browser, ended.append)
     await refused("forbidden", house.factors.remove_all(member, account))
     await refused("forbidden", house.factors.remove_all(admin, boss))
+    await refused("forbidden", house.factors.remove_all(await house.signed_in(boss), boss))
     house.log.clear()
     await house.factors.remove_all(admin, account)
     assert house.log[0] == FactorChanged("removed", account.id, "all")

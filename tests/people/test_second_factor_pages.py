@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import time
 from pathlib import Path
 
-import httpx
-
 from tests.people.house import PASSWORD
-from tests.people.phones import code_of
+from tests.people.phones import code, hidden, set_up_page
 from tests.people.server import Town, page_after, session_of
 from tests.support.machine import Machine
 
 PATH = "/account/second-factor"
 
 
-def code(secret: str, later: int = 0) -> str:
-    return code_of(secret, time.time_ns() // 1_000_000, later)
-
-
-def hidden(page: httpx.Response, name: str) -> str:
-    found = re.search(f'name="{name}" value="([^"]*)"', page.text)
-    assert found is not None, page.text
-    return found[1]
-
-
-def set_up(browser: httpx.Client) -> tuple[str, list[str]]:
-    """Set up an app on its page, with a code of the step before: the next is free. The secret and the codes."""
-    page = browser.post(PATH, data={"do": "begin"})
-    assert '<svg role="img"' in page.text
-    found = re.search(r'<pre class="secret" data-copy>([A-Z2-7 ]+)</pre>', page.text)
-    assert found is not None
-    form = {"do": "add", "setup": hidden(page, "setup"), "code": code(found[1], -1)}
-    wrong = browser.post(PATH, data={**form, "code": "000000"})
-    assert (wrong.status_code, hidden(wrong, "setup"), found[1] in wrong.text) == (401, form["setup"], True)
-    shown = page_after(browser, PATH, form)
-    codes = re.search(r"<pre[^>]*data-save[^>]*>([^<]+)</pre>", shown.text)
-    assert codes is not None, shown.text
-    assert len(codes[1].split()) == 10
-    return found[1], codes[1].split()
-
-
 def test_a_person_sets_up_an_app_and_signs_in_with_it(town: Town) -> None:
     browser = town.join("ada")
-    secret, codes = set_up(browser)
+    secret, codes = set_up_page(browser)
     again = browser.get(PATH)
     assert codes[0] not in again.text, "they are shown once"
     assert "Recovery codes were made." in again.text
@@ -70,7 +40,7 @@ def test_a_person_sets_up_an_app_and_signs_in_with_it(town: Town) -> None:
 
 
 def test_a_program_needs_a_token_or_sends_a_code_along(town: Town) -> None:
-    secret, codes = set_up(town.join("bea"))
+    secret, codes = set_up_page(town.join("bea"))
     with town.server.client(auth=("bea", PASSWORD)) as curl:
         refused = curl.get("/api/v1/me")
         assert (refused.status_code, refused.json()["code"]) == (401, "code_required")
@@ -90,7 +60,7 @@ def test_a_program_needs_a_token_or_sends_a_code_along(town: Town) -> None:
 
 
 def test_the_command_login_asks_for_the_code(town: Town, tmp_path: Path) -> None:
-    _, codes = set_up(town.join("cleo"))
+    _, codes = set_up_page(town.join("cleo"))
     machine = Machine(tmp_path)
     none = machine.run("login", town.url, typed=f"cleo\n{PASSWORD}\n")
     assert (none.returncode, "second factor" in none.stderr) == (1, True)
@@ -107,7 +77,7 @@ def test_the_command_login_asks_for_the_code(town: Town, tmp_path: Path) -> None
 def test_what_is_dangerous_asks_for_the_code_too(town: Town) -> None:
     """The page of second factors itself is asked here: it needs a password that was given lately, as others do."""
     browser = town.join("dora")
-    _, codes = set_up(browser)
+    _, codes = set_up_page(browser)
     before = session_of(browser)
     asked = browser.post("/api/v1/session/confirm", json={"password": PASSWORD}, headers={"Accept": "application/json"})
     assert asked.json()["code"] == "code_required"
@@ -133,7 +103,7 @@ def test_who_lacks_a_factor_is_led_to_it_after_signing_in(town: Town) -> None:
         with_none.headers["Accept"] = "application/json"
         answer = with_none.post("/lobby", json={"text": "hello"})
         assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_required")
-        set_up(browser)
+        set_up_page(browser)
         assert browser.get("/lobby").status_code == 200
         assert with_none.post("/lobby", json={"text": "hello"}).status_code == 201
     finally:

@@ -130,6 +130,7 @@ class Operation:
         """The codes that not every request can meet, in the order of the error table."""
         codes = {*self.refusals, *(() if self.parser is None else self.parser.refusals)}
         codes |= {"login_required", "forbidden"} if self.right is not None else set()
+        codes |= {"second_factor_required"} if self.right not in (None, "factor") else set()
         codes |= {"rate_limited"} if self.rate is not None else set()
         codes |= {"cross_origin"} if self.method in ("POST", "PUT", "PATCH", "DELETE", WEBSOCKET) else set()
         return [code for code in ERRORS if code in codes]

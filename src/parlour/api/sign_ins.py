@@ -84,6 +84,7 @@ class SignInsResource(Resource):
         refusals=(
             *JSON_BODY,
             "bad_parameter",
+            "forbidden",
             "login_required",
             "bad_passkey",
             "bad_credentials",

@@ -225,6 +225,8 @@ class Factors:
         self._policies.require(actor, "administer", None)
         self._identities.require_recent(actor)
         _require_above(actor, account)
+        if actor.account is not None and actor.account.id == account.id:  # also by a token, which may not
+            raise Refusal("forbidden", "Take away your own second factors on their page.")
         await self._run(self._remove_all(actor, account.id))
 
     def _remove_all(self, actor: Actor, id_: str) -> Transaction[None]:

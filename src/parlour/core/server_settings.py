@@ -84,7 +84,7 @@ SERVER_SETTINGS = (
         {
             "nobody": "nobody: whoever wants one sets it up",
             "admins": "admins and owners",
-            "everybody": "everybody with a password",
+            "everybody": "everybody but bots",
         },
     ),
     ServerSetting("direct", "Who may write direct messages", DIRECT_RULES),
