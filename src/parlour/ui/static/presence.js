@@ -34,7 +34,7 @@ export class Presence {
       const row = target.closest("button");
       if (row) onPerson(JSON.parse(row.dataset.person), row);
     });
-    document.querySelector(".bar .invite").before(this.#button);
+    document.getElementById("connection").after(this.#button); // a direct conversation has no other
     document.addEventListener("visibilitychange", () => this.#looked());
     setInterval(() => this.#isTold || document.hidden || this.#ask(), ASK_MS);
     this.#button.hidden = true;
