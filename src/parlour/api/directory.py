@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from msgspec import Meta
+
 from parlour.api.operation import Operation, Success
-from parlour.api.parameters import DEFAULT_LIMIT, TEXT, Limit, OnlyJson
+from parlour.api.parameters import DEFAULT_LIMIT, Limit, OnlyJson, ParameterKind
 from parlour.api.people import profile
 from parlour.api.resource import Resource
+from parlour.core.names import MAX_NAME_CHARS
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
 from parlour.schema.json_line import encode
 from parlour.schema.people import ProfileList
 
+_BEGINNING = ParameterKind(
+    Annotated[str, Meta(extra_json_schema={"maxLength": MAX_NAME_CHARS})], lambda text, _: text, ("bad_parameter",)
+)
+
 
 class DirectoryOptions(OnlyJson, frozen=True, kw_only=True):
     """Who is looked for."""
 
-    q: Annotated[str, TEXT, "How a name begins, or a word of how somebody is shown; everybody without it."] = ""
+    q: Annotated[str, _BEGINNING, "How a name begins, or a word of how somebody is shown; everybody without it."] = ""
     limit: Limit = None
 
 

@@ -36,6 +36,9 @@ def _schema(description: str, example: object, **keywords: object) -> Meta:
 
 _PART = f"[^_.{_NOT_IN_ROOMS}-][^{_NOT_IN_ROOMS}]"
 
+_PUBLIC, _PRIVATE = f"{_PART}{{0,{MAX_NAME_CHARS - 1}}}", f"~{_PART}{{0,{MAX_NAME_CHARS - 2}}}"
+_DIRECT = f"@{_PART}*([+]{_PART}*){{0,{MAX_PEOPLE - 1}}}"
+
 RoomName = Annotated[
     str,
     _schema(
@@ -46,7 +49,7 @@ RoomName = Annotated[
         "lobby",
         minLength=1,
         maxLength=MAX_PEOPLE * (MAX_ACCOUNT_CHARS + 1),
-        pattern=f"^({_PART}{{0,{MAX_NAME_CHARS - 1}}}|~{_PART}{{0,{MAX_NAME_CHARS - 2}}}|@{_PART}*([+]{_PART}*)*)$",
+        pattern=f"^({_PUBLIC}|{_PRIVATE}|{_DIRECT})$",
         **{"not": {"enum": sorted(RESERVED)}},
     ),
 ]
