@@ -320,3 +320,25 @@ def test_lists_on_a_phone_have_round_avatars_and_two_lines_of_a_topic(
     avatar = page.locator(".people .avatar").first.bounding_box()
     assert avatar is not None
     assert avatar["width"] == avatar["height"]
+
+
+def test_moderator_mutes_a_guest_by_the_card_and_nobody_else_can(
+    ada: httpx.Client, bob: httpx.Client, open_as: Callable[..., Person]
+) -> None:
+    room = made(ada, access="open", room="calm")
+    guest, member, owner = open_as(None, f"/{room}"), open_as(bob, f"/{room}"), open_as(ada, f"/{room}")
+    for person in (guest, member, owner):
+        person.wait_for_line("live")
+    guest.write("spam", name="Eve")
+    for person in (member, owner):
+        person.see("spam")
+        person.page.click("#messages .message .name")
+        mute = person.page.get_by_role("menuitem", name="Mute for 10 minutes")
+        expect(mute).to_have_count(1 if person is owner else 0)
+    owner.page.get_by_role("menuitem", name="Mute for 10 minutes").click()
+    expect(owner.page.locator("#said")).to_have_text("Eve cannot write here for 10 minutes.")
+    guest.write("more spam")
+    guest.page.wait_for_selector("#outbox .failed, #closed")
+    assert [
+        event["text"] for event in ask(ada, "GET", f"/api/v1/rooms/{room}/messages")["events"] if "text" in event
+    ] == ["spam"]

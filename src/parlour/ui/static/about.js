@@ -30,7 +30,7 @@ export function aboutOf(about, info) {
 /** Who looks, as the tables of actions have it (actions.js). */
 export function readerOf({ mine, account, about, trouble }) {
   const { role, isAdmin } = about;
-  const moderates = isAdmin || role === "moderator" || role === "owner";
+  const moderates = about.access !== "direct" && (isAdmin || role === "moderator" || role === "owner");
   return { mine, account, role, isAdmin, moderates, mayWrite: mayWrite(about) && trouble !== "not_found" };
 }
 

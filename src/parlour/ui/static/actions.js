@@ -9,8 +9,9 @@ import { deleteMessage } from "./delete.js";
  *
  * `words` are on the button, `mark` is one of pages/marks.html; what is dangerous is red and comes last. `isFor` says
  * whether the action is there for a message of state.js and a reader {mine, account, role, isAdmin, moderates, mayWrite}.
- * `page` is {room, reply(event), show(event, node), say(words)}: it quotes a message in the composer, shows the card of
- * its author beside its row, and says one sentence to everybody who looks or listens.
+ * `page` is {room, reply(event), show(event), say(words), lastOf(id)}: it quotes a message in the composer, shows the card
+ * of its author beside its row, says one sentence to everybody who looks or listens, and knows the seq of what somebody
+ * has said last, or null.
  */
 export const ACTIONS = [
   { name: "reply", words: "Reply", mark: "reply", isFor: (event, { mayWrite }) => mayWrite, run: (event, page) => page.reply(event) },

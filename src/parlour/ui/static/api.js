@@ -106,6 +106,21 @@ export async function makeToken(room, label) {
   }
 }
 
+/** Mute or ban somebody in a room ({name or seq, what, minutes}): null, or why not, in words. */
+export async function restrictPerson(room, body) {
+  try {
+    const response = await fetch(`${prefix()}/api/v1/rooms/${encodeURIComponent(room)}/restrictions`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    return response.ok ? null : (await refusalOf(response)).detail;
+  } catch {
+    return "The server does not answer. Try again.";
+  }
+}
+
 /** Who is in a room now: {count, people}, or null. */
 export async function peopleHere(room) {
   return get(`${prefix()}/api/v1/rooms/${encodeURIComponent(room)}/presence`).catch(() => null);

@@ -18,6 +18,7 @@ export function haveAtHand(view, room, state, quote) {
   const reader = () => readerOf(state());
   const page = {
     room, say,
+    lastOf: (id) => state().messages.findLast(({ by, type }) => by.id === id && type === "message")?.seq ?? null,
     reply: (event) => quote(quoteOf(event, selectedIn(event.seq))),
     show: (event) => {
       const row = document.getElementById(`m${event.seq}`);

@@ -68,13 +68,12 @@ export class Menu {
   }
 
   /** Below what it is about, or above where there is no place; a narrow screen has it at the bottom (actions.css). */
-  #place({ top, bottom, right, left }) {
+  #place({ top, bottom, left, right }) {
     const { style } = this.#node;
     style.top = style.left = "";
     if (window.matchMedia("(max-width: 40rem)").matches) return;
     const { width, height } = this.#node.getBoundingClientRect();
-    const isRtl = document.dir === "rtl";
-    const x = isRtl ? left : right - width;
+    const x = left + right < window.innerWidth ? left : right - width; // at the edge that is nearer to the window's
     const y = bottom + height + EDGE_PX > window.innerHeight ? top - height : bottom;
     style.left = `${Math.min(Math.max(EDGE_PX, x), window.innerWidth - width - EDGE_PX)}px`;
     style.top = `${Math.max(EDGE_PX, y)}px`;
