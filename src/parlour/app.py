@@ -32,6 +32,7 @@ from parlour.chat.ports import Relay, Store
 from parlour.chat.posting import Posting, Rates
 from parlour.chat.redactions import Redactions
 from parlour.chat.registrations import RegistrationRates
+from parlour.chat.reports import Reports
 from parlour.chat.restrictions import Restrictions
 from parlour.chat.rooms import Rooms
 from parlour.chat.tickets import Tickets
@@ -366,6 +367,7 @@ def _build(
         rooms=Rooms(store, ids, policies),
         members=Members(store, policies),
         audit=Audit(store, policies),
+        reports=Reports(store, clock, ids, policies, guests),
         restrictions=restrictions,
         attendance=attendance,
         new_rooms=new_rooms,

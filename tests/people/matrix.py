@@ -158,6 +158,13 @@ ASKED: dict[str, Asked | tuple[Asked, ...]] = {
     ),
     "GET /rooms/{room}/guests/{id}": Asked(("moderate",), _get("/rooms/{room}/guests/l_nothing"), 404),
     "GET /rooms/{room}/guests/{id}/qr.svg": Asked(("moderate",), _get("/rooms/{room}/guests/l_nothing/qr.svg"), 404),
+    "POST /api/v1/rooms/{room}/messages/{item}/report": Asked(
+        ("read",), _body("POST", "/api/v1/rooms/{room}/messages/99999/report", b'{"reason":"spam"}'), 404
+    ),
+    "GET /{room}/{item}/report": Asked(("read",), _get("/{room}/99999/report"), 404),
+    "POST /{room}/{item}/report": Asked(
+        ("read",), _body("POST", "/{room}/99999/report", b"reason=spam", "application/x-www-form-urlencoded"), 404
+    ),
     "GET /rooms/{room}": Asked(("moderate", "read"), _get("/rooms/{room}")),
     "POST /rooms/{room}": Asked(
         ("moderate", "read"), _body("POST", "/rooms/{room}", b"do=nothing", "application/x-www-form-urlencoded"), 400

@@ -8,6 +8,7 @@ T = "tests/people/"
 RESTRICTIONS = f"{T}test_restrictions.py::"
 AUDIT = f"{T}test_audit.py::"
 BANS = f"{T}test_bans.py::"
+REPORTS = f"{T}test_reports.py::"
 RULES = f"{T}test_room_rules.py::"
 
 ORDER_CONTROLS = (
@@ -157,5 +158,26 @@ ORDER_CONTROLS = (
         "if rows and rows[0].value in rules:",
         "if not rows:",
         f"{BANS}test_a_new_account_waits_until_it_is_approved",
+    ),
+    Control(
+        "reports are seen by who moderates",
+        "chat/reports.py",
+        "if self.may_see(actor, each)",
+        "if each.id",
+        f"{REPORTS}test_a_report_has_its_message_until_that_is_deleted",
+    ),
+    Control(
+        "nobody changes a report of a room that they do not moderate",
+        "chat/reports.py",
+        "if not found or not self.may_see(actor, found[0]):",
+        "if not found:",
+        f"{REPORTS}test_who_moderates_nothing_there_finds_no_report",
+    ),
+    Control(
+        "one person fills no queue",
+        "chat/reports.py",
+        "if len(own) >= MAX_OWN or",
+        "if",
+        f"{REPORTS}test_one_person_fills_no_queue",
     ),
 )

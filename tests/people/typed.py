@@ -79,8 +79,14 @@ class Typed:
             name = f"bob{next(self._numbers)}"
             typed, whose = typed.replace("/bob/", f"/{name}/"), self._town.join(name)
         typed = re.sub("t_53vdn63huduuored", lambda _: self._a_token(whose), typed)
+        typed = re.sub("r_53vdn63huduuored", lambda _: self._a_report(), typed)
         typed = re.sub("n_53vdn63huduuored", lambda _: self._a_ban(), typed)
         return re.sub("i_53vdn63huduuored", lambda _: self._an_invitation(), typed)
+
+    def _a_report(self) -> str:
+        message = self._alice.post("/api/v1/rooms/lobby/messages", json={"text": "hello"}).json()
+        path = f"/api/v1/rooms/lobby/messages/{message['seq']}/report"
+        return str(self._alice.post(path, json={"reason": "spam"}).json()["id"])
 
     def _a_ban(self) -> str:
         return str(self._alice.post("/api/v1/bans", json={"address": "203.0.113.7"}).json()["id"])

@@ -11,16 +11,18 @@ import asyncpg
 
 from parlour.chat.elsewhere import Stranger
 from parlour.chat.guest_links import Terms
-from parlour.chat.guests import author_of
+from parlour.chat.guests import Guests, author_of
 from parlour.chat.identities import Credentials
 from parlour.chat.inbox import Inbox
 from parlour.chat.members import Members
 from parlour.chat.ports import Store
 from parlour.chat.profiles import ProfileChange
+from parlour.chat.reports import Reports
 from parlour.chat.rooms import Rooms
 from parlour.chat.slow_mode import post_slowly
 from parlour.chat.tables.inbox import ADD_MENTION, ADD_ROOM_MENTION, SET_INBOX_SETTING
 from parlour.chat.tables.mails import MAILS_DUE
+from parlour.chat.tables.reports import ADD_NOTE
 from parlour.chat.tickets import Tickets
 from parlour.chat.transactions import Transaction
 from parlour.core.actor import OPERATOR, Actor
@@ -120,6 +122,7 @@ async def furnish(place: str, clock: HandClock) -> Secrets:
         await house.posting().posted(actor, house.directs.find(actor, "@robot"), "beep")
         await house.blocks.block(actor, olga)
         await _with_mail(house, actor)
+        await _reported(house, actor)
         await house.bans.ban_address(OPERATOR, "203.0.113.7", "spam", 60)
         await Inbox(store, house.policies).notify(actor, made.room, "all", True)
         await store.run(_mention(actor.id, made.room))
@@ -193,3 +196,14 @@ async def _postgres_tables(url: str) -> dict[str, list[dict[str, Any]]]:
     for room in found["rooms"]:
         del room["head"], room["at_ms"]
     return found
+
+
+async def _reported(house: House, actor: Actor) -> None:
+    """A message that somebody has reported, with a note."""
+    reports = Reports(house.store, house.clock, CountedIds(9700), house.policies, Guests(b"secret"))
+    made = await reports.report(actor, "größe", 3, "message", "spam")
+
+    def noted() -> Transaction[None]:
+        yield ADD_NOTE("o_1", made.id, actor.id, 0, "seen")
+
+    await house.store.run(noted())

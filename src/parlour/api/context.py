@@ -18,6 +18,7 @@ from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.posting import Posting
 from parlour.chat.redactions import Redactions
+from parlour.chat.reports import Reports
 from parlour.chat.restrictions import Restrictions
 from parlour.chat.rooms import Rooms
 from parlour.chat.tickets import Tickets
@@ -58,6 +59,7 @@ class Context:
     rooms: Rooms
     members: Members
     audit: Audit
+    reports: Reports
     restrictions: Restrictions
     attendance: Attendance
     new_rooms: NewRooms

@@ -33,23 +33,23 @@ def _event_number(text: str, _: str) -> int:
 
 
 _NUMBER = re.compile("[1-9][0-9]{0,10}", re.ASCII)
-_EVENT = ParameterKind(Annotated[int, Meta(ge=1, le=MAX_SEQ)], _event_number, ("not_found",))
+EVENT = ParameterKind(Annotated[int, Meta(ge=1, le=MAX_SEQ)], _event_number, ("not_found",))
 
 
 class EventOptions(JsonOfRoom, frozen=True, kw_only=True):
     """Which event is wanted."""
 
-    item: Annotated[int, _EVENT, "The number of the event, its `seq`."]
+    item: Annotated[int, EVENT, "The number of the event, its `seq`."]
 
 
 class ShortEventOptions(RoomOptions, frozen=True, kw_only=True):
     """The same at the short address; those of the room are allowed too, and mean nothing."""
 
-    item: Annotated[int, _EVENT, "The number of the event, its `seq`."]
+    item: Annotated[int, EVENT, "The number of the event, its `seq`."]
     format: Annotated[Format, formats("text", "html", "json"), "The format, instead of `Accept`."] = "text"
 
 
-GET_EVENT = Operation(
+GETEVENT = Operation(
     "GET",
     "/api/v1/rooms/{room}/messages/{item}",
     "One event",
@@ -132,8 +132,8 @@ class EventsResource(Resource):
             raise Refusal("not_found", f"There is no event {seq} yet: {_newest(channel)}.")
         return await self.context.door.event(request.actor, channel, seq)
 
-    @GET_EVENT
-    @GET_EVENT.short(
+    @GETEVENT
+    @GETEVENT.short(
         "GET", "/{room}/{item}", "The permanent link of an event", parameters=ShortEventOptions, example="{url}/lobby/1"
     )
     async def event(self, request: Request, options: EventOptions | ShortEventOptions) -> Response:

@@ -41,6 +41,7 @@ from parlour.api.passkeys import PasskeysResource
 from parlour.api.people_pages import PeoplePages
 from parlour.api.presence import PresenceResource
 from parlour.api.provider_pages import ProviderPages
+from parlour.api.reports import ReportsResource
 from parlour.api.resource import Resource
 from parlour.api.restrictions import RestrictionsResource
 from parlour.api.room_page import RoomSettingsPage
@@ -84,6 +85,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     ServerSettingsResource,
     AuditResource,
     BansResource,
+    ReportsResource,
     FrontResource,
     SignInPages,
     EmailPages,

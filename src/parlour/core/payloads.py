@@ -284,6 +284,16 @@ class BanChanged(Payload, frozen=True, gc=False):
     since_ms: int | None = None
 
 
+class ReportChanged(Payload, frozen=True, gc=False):
+    """The event `message` of the room `into` was reported, or something was done about that; in the server's log."""
+
+    type: ClassVar[str] = "report"
+    what: Literal["made", "noted", "open", "closed"]
+    report: str
+    into: str
+    message: int
+
+
 class Rewritten(Payload, frozen=True, gc=False):
     """Events of the server's log were replaced, because an account was deleted: their seqs, and the SHA-256 of each.
 
@@ -374,6 +384,7 @@ _PAYLOADS = (
     ProviderLinkChanged,
     ServerChanged,
     BanChanged,
+    ReportChanged,
     Rewritten,
     AccountDeleted,
     ReadMoved,

@@ -1,6 +1,6 @@
 // What can be done with a message: one table, from which the bar on hover, the sheet on touch and the keys come.
 
-import { eventPath } from "./api.js";
+import { eventPath, settingsPath } from "./api.js";
 import { copyText } from "./copy.js";
 import { deleteMessage } from "./delete.js";
 
@@ -24,6 +24,16 @@ export const ACTIONS = [
     run: ({ room, seq }, page) => copy(new URL(eventPath(room, seq), window.location.href).href, page),
   },
   { name: "person", words: "Who is this?", mark: "person", isFor: ({ by }) => by.kind !== "system", run: (event, page) => page.show(event) },
+  {
+    name: "report", words: "Report…", mark: "flag",
+    isFor: ({ by }, { mine, account }) => by.kind !== "system" && !mine.includes(by.id) && by.id !== account,
+    run: ({ room, seq }) => window.location.assign(`${eventPath(room, seq)}/report`),
+  },
+  {
+    name: "restrict", words: "Mute or ban…", mark: "mute", isDangerous: true,
+    isFor: ({ by }, { mine, account, moderates }) => moderates && by.kind !== "system" && !mine.includes(by.id) && by.id !== account,
+    run: ({ room, seq }) => window.location.assign(`${settingsPath(room)}?whom=${seq}#order`),
+  },
   {
     name: "delete", words: "Delete", mark: "trash", isDangerous: true,
     isFor: ({ by }, { mine, account, moderates }) => mine.includes(by.id) || by.id === account || moderates,

@@ -1,0 +1,119 @@
+"""The verbs of reports: a reader says that a message is against the rules, and moderators look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from parlour.chat.guests import Guests
+from parlour.chat.policies import Policies
+from parlour.chat.ports import Clock, Ids, Store
+from parlour.chat.recheck import require_unchanged
+from parlour.chat.server_log import append_to_log, by
+from parlour.chat.tables.reports import (
+    ADD_NOTE,
+    ADD_REPORT,
+    COUNT_OPEN,
+    NOTES_OF,
+    OWN_OPEN_REPORTS,
+    REPORT,
+    REPORTS,
+    SET_REPORT_STATE,
+    Note,
+    Report,
+    ReportState,
+)
+from parlour.chat.transactions import Transaction
+from parlour.core.actor import Actor
+from parlour.core.errors import Refusal
+from parlour.core.event import Author
+from parlour.core.names import line
+from parlour.core.payloads import Message, ReportChanged
+
+MAX_REASON_CHARS, MAX_NOTE_CHARS = 300, 1000
+
+MAX_OWN, MAX_OPEN = 20, 1000
+"""Open reports of one person, and of all: further ones wait until some are closed."""
+
+SHOWN = 100
+
+
+class Reports:
+    """Makes reports, and shows them to those who may do something about them. All is on disk when it returns."""
+
+    def __init__(self, store: Store, clock: Clock, ids: Ids, policies: Policies, guests: Guests) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._policies = policies
+        self._guests = guests
+
+    async def report(self, actor: Actor, room: str, seq: int, type_: str, reason: str) -> Report:
+        """Report a message of a room that the actor may read: its seq and type. A repeat is the report from before.
+
+        Raises Refusal("bad_text"), ("forbidden") for what is no message, ("rate_limited") for too many.
+        """
+        self._policies.require(actor, "read", room)
+        if type_ != Message.type:
+            raise Refusal("forbidden", "Only messages are reported, and this is none, or not any more.")
+        reason = line(reason, MAX_REASON_CHARS, "reason")
+        if not reason:
+            raise Refusal("bad_text", "Say why, in a few words.", field="reason")
+        author = by(actor) if actor.account is not None else self._guests.author(actor, None)
+        name = "" if actor.account is not None else author.name
+        made = Report(f"r_{self._ids.token()}", room, seq, reason, author.id, name, self._clock.now_ms(), "open")
+        return await self._store.run(_report(actor, author, made))
+
+    async def all(self, actor: Actor, state: ReportState) -> Sequence[Report]:
+        """The newest reports that an actor may look at. Raises Refusal for who has no account."""
+        self._policies.own_account(actor)
+        return [each for each in await self._store.query(REPORTS(state, SHOWN)) if self.may_see(actor, each)]
+
+    async def notes(self, report: Report) -> Sequence[Note]:
+        """What has been noted about a report, the oldest first. Raises Refusal."""
+        return await self._store.query(NOTES_OF(report.id))
+
+    def may_see(self, actor: Actor, report: Report) -> bool:
+        """Whether somebody moderates the server, or the room that a report is from."""
+        return self._policies.may_everywhere(actor, "order") or self._policies.may(actor, "restrict", report.room)
+
+    async def change(self, actor: Actor, id_: str, state: ReportState | None, note: str) -> Report:
+        """Close or open a report, and note something. Raises Refusal("not_found"), ("bad_text"), …"""
+        self._policies.own_account(actor)
+        found = await self._store.query(REPORT(id_))
+        if not found or not self.may_see(actor, found[0]):
+            raise Refusal("not_found", "There is no such report.")
+        note = line(note, MAX_NOTE_CHARS, "note")
+        return await self._store.run(_change(actor, id_, state, note, f"o_{self._ids.token()}", self._clock.now_ms()))
+
+
+def _report(actor: Actor, author: Author, made: Report) -> Transaction[Report]:
+    yield from require_unchanged(actor)
+    own: list[Report] = yield OWN_OPEN_REPORTS(made.made_by)
+    for each in own:
+        if (each.room, each.seq) == (made.room, made.seq):
+            return each
+    count: list[int] = yield COUNT_OPEN()
+    if len(own) >= MAX_OWN or count[0] >= MAX_OPEN:
+        raise Refusal("rate_limited", "The moderators have not looked at so many reports yet.", retry_after=3600)
+    yield ADD_REPORT(*made)
+    yield append_to_log(author, ReportChanged("made", made.id, made.room, made.seq))
+    return made
+
+
+def _change(
+    actor: Actor, id_: str, state: ReportState | None, note: str, note_id: str, now_ms: int
+) -> Transaction[Report]:
+    yield from require_unchanged(actor)
+    found: list[Report] = yield REPORT(id_)
+    if not found:
+        raise Refusal("not_found", "There is no such report.")
+    report = found[0]
+    if note:
+        yield ADD_NOTE(note_id, id_, by(actor).id, now_ms, note)
+        yield append_to_log(by(actor), ReportChanged("noted", id_, report.room, report.seq))
+    if state is not None and state != report.state:
+        yield SET_REPORT_STATE(id_, state)
+        what: ReportState = state
+        yield append_to_log(by(actor), ReportChanged(what, id_, report.room, report.seq))
+        report = report._replace(state=state)
+    return report

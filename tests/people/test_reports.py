@@ -1,0 +1,124 @@
+"""A reader reports a message; moderators see it with what it says, as long as it says something, and act beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.people.server import Town
+from tests.people.test_restrictions import guest, say_as, seq_of
+from tests.people.test_rooms import add, code, join, make, say
+from tests.support.server import ServerProcess
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    data = tmp_path_factory.mktemp("reports") / "data"
+    with ServerProcess(data, "--rate-limits", "off", "--trusted-proxies", "127.0.0.1") as running:
+        town = Town(running)
+        yield town
+        town.close()
+
+
+@pytest.fixture(scope="module")
+def ada(town: Town) -> httpx.Client:
+    return join(town, "ada")
+
+
+@pytest.fixture(scope="module")
+def bob(town: Town) -> httpx.Client:
+    return join(town, "bob")
+
+
+@pytest.fixture(scope="module")
+def moss(town: Town) -> httpx.Client:
+    """A moderator of the server."""
+    browser = town.join("moss", "moderator")
+    browser.headers["Accept"] = "application/json"
+    return browser
+
+
+def report(browser: httpx.Client, room: str, seq: int, reason: str) -> httpx.Response:
+    return browser.post(f"/api/v1/rooms/{room}/messages/{seq}/report", json={"reason": reason})
+
+
+def queue(browser: httpx.Client, state: str = "open") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = browser.get("/api/v1/reports", params={"state": state}).json()["reports"]
+    return found
+
+
+def test_a_report_has_its_message_until_that_is_deleted(
+    town: Town, ada: httpx.Client, bob: httpx.Client, moss: httpx.Client
+) -> None:
+    room = make(ada, room="square")
+    say(bob, room, "before")
+    seq = seq_of(say_as(guest(town), room, "buy pills", "Mallory"))
+    made = report(bob, room, seq, "Spam, again")
+    assert made.status_code == 201
+    assert report(bob, room, seq, "Once more").json()["id"] == made.json()["id"]
+    assert report(guest(town), room, seq, "Me too").status_code == 201
+    first = queue(moss)[-1]
+    assert (first["reason"], first["by"], first["message"]["text"]) == ("Spam, again", "bob", "buy pills")
+    assert "before" in [event.get("text") for event in first["context"]]
+    assert [each["reason"] for each in queue(ada)] == ["Me too", "Spam, again"]  # who moderates the room
+    assert queue(bob) == []
+    assert moss.delete(f"/api/v1/rooms/{room}/messages/{seq}").status_code == 204
+    assert "buy pills" not in moss.get("/api/v1/reports").text
+    assert "buy pills" not in moss.get("/admin/reports", headers={"Accept": "text/html"}).text
+    assert "This message was deleted." in moss.get("/admin/reports", headers={"Accept": "text/html"}).text
+    for each in queue(moss):
+        closed = moss.patch(f"/api/v1/reports/{each['id']}", json={"state": "closed", "note": "deleted it"})
+        assert [note["text"] for note in closed.json()["notes"]] == ["deleted it"]
+    assert queue(moss) == []
+    assert len(queue(moss, "closed")) == 2
+
+
+def test_the_page_has_the_actions_beside_the_message(town: Town, ada: httpx.Client, moss: httpx.Client) -> None:
+    room = make(ada, room="market")
+    mallory = guest(town)
+    seq = seq_of(say_as(mallory, room, "bah", "Mallory"))
+    html = {"Accept": "text/html"}
+    page = ada.get(f"/{room}/{seq}/report", headers=html).text
+    assert "<bdi>Mallory</bdi></b>: <bdi>bah</bdi>" in page
+    assert "Say why, in a few words." in ada.post(f"/{room}/{seq}/report", data={"reason": " "}, headers=html).text
+    done = ada.post(f"/{room}/{seq}/report", data={"reason": "rude"}, headers={"Accept": "*/*"})
+    assert done.text.startswith("Reported.")
+    id_ = queue(moss)[0]["id"]
+
+    def act(do: str, **fields: str) -> str:
+        return moss.post("/admin/reports", data={"do": do, "id": id_, **fields}, headers={"Accept": "*/*"}).text
+
+    assert act("note", note="third time") == "Noted.\n"
+    assert act("mute") == "Mallory is muted for an hour in this room.\n"
+    assert code(say_as(mallory, room, "bah", "M")) == (403, "muted")
+    assert act("delete") == "The message is deleted.\n"
+    assert act("close") == "Closed.\n"
+    assert queue(moss) == []
+    assert act("shout").startswith("error: ")
+
+
+def test_who_moderates_nothing_there_finds_no_report(
+    town: Town, ada: httpx.Client, bob: httpx.Client, moss: httpx.Client
+) -> None:
+    room = make(ada, title="Ours", access="private")
+    add(ada, room, "bob")
+    seq = seq_of(say(ada, room, "a secret"))
+    id_ = report(bob, room, seq, "Not nice").json()["id"]
+    assert code(report(moss, room, seq, "I know of it")) == (404, "not_found")
+    (seen,) = [each for each in queue(moss) if each["id"] == id_]
+    assert "message" not in seen  # a private room stays one
+    assert "a secret" not in moss.get("/api/v1/reports").text
+    assert code(bob.patch(f"/api/v1/reports/{id_}", json={"state": "closed"})) == (404, "not_found")
+    assert code(guest(town).get("/api/v1/reports")) == (401, "login_required")
+    assert code(report(bob, room, 1, "What is this")) == (403, "forbidden")
+    assert code(report(bob, room, seq + 99, "None")) == (404, "not_found")
+
+
+def test_one_person_fills_no_queue(ada: httpx.Client, bob: httpx.Client) -> None:
+    room = make(ada, room="flood")
+    seqs = [seq_of(say(ada, room, f"message {number}")) for number in range(21)]
+    answers = [report(bob, room, seq, "No") for seq in seqs]
+    assert code(answers[-1]) == (429, "rate_limited")
