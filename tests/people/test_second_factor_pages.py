@@ -36,6 +36,8 @@ def test_a_person_sets_up_an_app_and_signs_in_with_it(town: Town) -> None:
     assert (over.status_code, "Sign in again" in over.text) == (401, True)
     town.owner.post("/admin", data={"do": "factors", "name": "ada"})
     assert fresh.get("/api/v1/me").json() == {"kind": "guest"}
+    log = town.owner.get("/admin/log").text
+    assert all(each in log for each in (": authenticator app added", ": recovery codes added", ": everything removed"))
     assert town.browser().post("/login", data=form).status_code == 303
 
 

@@ -171,6 +171,10 @@ def _row(entry: Entry) -> dict[str, Any]:
     }
 
 
+FACTORS = {"app": "authenticator app", "codes": "recovery codes", "code": "recovery code", "all": "everything"}
+"""The words for what of a second factor an event is about; others are said as they are."""
+
+
 def words_for(event: dict[str, Any]) -> str:
     """What an event of the server's log says, in a line: of a type without words of its own, its members."""
     what = event.get("what", "")
@@ -183,6 +187,8 @@ def words_for(event: dict[str, Any]) -> str:
         case "sign_in":
             label = event.get("label")
             return f"sign-in of {event['account']}: {what}{f' ({label})' if label else ''}"
+        case "factor":
+            return f"second factor of {event['account']}: {FACTORS.get(event['factor'], event['factor'])} {what}"
         case "invitation":
             into = f" into {event['into']}" if event.get("into") else ""
             role = event.get("role")
