@@ -11,12 +11,12 @@ from parlour.api.guard import Guard
 from parlour.api.people import zone_of
 from parlour.api.refusals import refusal_fields, retry_after_s
 from parlour.chat.new_rooms import LOOKED_AT
-from parlour.chat.ports import RoomSummary
+from parlour.chat.ports import RoomSummary, Unread
 from parlour.chat.reading import Bill
 from parlour.core.actor import Actor
 from parlour.core.direct import is_direct, room_or_people
 from parlour.core.errors import Refusal
-from parlour.core.event import Author, AuthorKind, Stored
+from parlour.core.event import Author, AuthorKind, Log, Stored
 from parlour.core.names import PRIVATE
 from parlour.core.policy import Policy
 from parlour.http.fields import FieldName, Fields
@@ -75,6 +75,7 @@ class Pages:
         if policy.access == "direct" and account is not None and why_not is None:
             why_not = unrestricted = directs.why_not(account, channel.room)
         is_said = why_not is not None and (why_not.code in ("read_only", "muted") or policy.access == "direct")
+        mine = await self._needs(actor)
         page = RoomPage(
             room=directs.address(own_id, channel.room),
             events=[decode_event(event.json) for event in events],
@@ -97,7 +98,8 @@ class Pages:
             name=(refused.message.name or "") if refused is not None else self._guard.last_name(request),
             older=first if first > first_seq else None,
             newer=last if last < channel.head else None,
-            rooms=await self._active_rooms(actor),
+            rooms=await self._active_rooms(actor, mine),
+            read_seq=next((row.read_seq for row in mine if row.room == channel.room and row.unread), None),
             account=actor.account,
             guest_pass=actor.guest_pass,
             is_open=policies.server == "open" and policy.access == "open" and actor.guest_pass is None,
@@ -121,7 +123,16 @@ class Pages:
             fields += ((FieldName.STRICT_TRANSPORT_SECURITY, b"max-age=%d" % self._context.hsts_seconds),)
         return fields if refused is None else fields + refusal_fields(refused.refusal)
 
-    async def _active_rooms(self, actor: Actor) -> Sequence[ListedRoom]:
+    async def _needs(self, actor: Actor) -> Sequence[Unread]:
+        """What needs whoever is signed in; nothing for others, and while that cannot be read."""
+        if actor.account is None:
+            return ()
+        try:
+            return await self._context.inbox.rooms(actor)
+        except Refusal:
+            return ()
+
+    async def _active_rooms(self, actor: Actor, mine: Sequence[Unread]) -> Sequence[ListedRoom]:
         """The rooms for the list at the side, the archived ones not among them; public ones may be a little late."""
         context, now = self._context, self._context.clock.monotonic()
         if now >= self._rooms_until:
@@ -143,9 +154,30 @@ class Pages:
         may, of = context.policies.may, context.policies.of
         shown = [(each, of(each.room)) for each in rooms if may(actor, "read", each.room)]
         current = [(each, policy) for each, policy in shown if not policy.is_archived][:SHOWN_ROOMS]
-        return [self._listed(actor, each, policy) for each, policy in current]
+        listed, needs = {each.room for each, _ in current}, {row.room: row for row in mine}
+        more = [row for row in mine if row.room not in listed and (row.is_favourite or self._calls(row))][:SHOWN_ROOMS]
+        more = [row for row in more if not of(row.room).is_archived]
+        beside = [
+            (RoomSummary(row.room, Log(row.first_seq, row.head_seq), row.active_at), of(row.room)) for row in more
+        ]
+        return [self._listed(actor, each, policy, needs.get(each.room)) for each, policy in [*current, *beside]]
 
-    def _listed(self, actor: Actor, each: RoomSummary, policy: Policy) -> ListedRoom:
+    def _calls(self, row: Unread) -> int:
+        return self._context.inbox.badge([row])
+
+    def _listed(self, actor: Actor, each: RoomSummary, policy: Policy, own: Unread | None) -> ListedRoom:
+        room = self._named(actor, each, policy)
+        if own is None:
+            return room
+        is_muted = own.level == "nothing"
+        return room._replace(
+            section="favourites" if own.is_favourite else room.section,
+            is_unread=own.unread > 0 and not is_muted,
+            mentions=self._calls(own),
+            is_muted=is_muted,
+        )
+
+    def _named(self, actor: Actor, each: RoomSummary, policy: Policy) -> ListedRoom:
         if policy.access != "direct":
             return ListedRoom(each.room, each.active_at, policy.title, policy.access == "private")
         directs, own_id = self._context.directs, None if actor.account is None else actor.account.id

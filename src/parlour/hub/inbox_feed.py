@@ -193,7 +193,12 @@ class InboxFeed:
     def _tell(self, row: Unread) -> None:
         for follower in list(self._followers.get(row.account, ())):
             if self._policies.may(follower.actor, "read", row.room):
-                follower.show_unread(row.room, item_of(row, self.address(row.account, row.room)))
+                follower.show_unread(row.room, self.item_of(row))
+
+    def item_of(self, row: Unread) -> RoomUnread:
+        """What is unread in a room, as its account sees it."""
+        name, level = self.address(row.account, row.room), self._inbox.level(row.room, row.level)
+        return RoomUnread(name, row.head_seq, row.read_seq, row.unread, row.mentions, level, row.is_favourite)
 
     async def close(self) -> None:
         """Tell nobody any more."""
@@ -205,8 +210,3 @@ class InboxFeed:
     def sizes(self) -> dict[str, int]:
         """How many accounts follow their logs, and how many rooms are kept for them."""
         return {"followers_of_own_log": len(self._followers), "noted_rooms": len(self._noted)}
-
-
-def item_of(row: Unread, name: str) -> RoomUnread:
-    """What is unread in a room, for a follower who calls it so."""
-    return RoomUnread(name, row.head_seq, row.read_seq, row.unread, row.mentions)

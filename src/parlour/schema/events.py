@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from parlour.core.accounts import KeptMessages
 from parlour.core.event import Author
-from parlour.core.payloads import Everyone, History, LinkRule, MemberChange, RoomAccess, RoomRole
+from parlour.core.payloads import Everyone, History, Level, LinkRule, MemberChange, RoomAccess, RoomRole
 from parlour.schema.fields import CursorText, Epoch, HeadSeq, Key, RoomName, Seq, Text, Time
 from parlour.schema.notices import notice
 from parlour.schema.presence import PersonHere
@@ -117,6 +117,8 @@ class RoomUnread(msgspec.Struct, frozen=True, tag="unread"):
     read_seq: HeadSeq
     unread: int
     mentions: int
+    level: Level
+    favourite: bool
 
 
 class Presence(msgspec.Struct, frozen=True, tag="presence"):

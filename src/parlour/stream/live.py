@@ -17,7 +17,7 @@ from parlour.http.session import Sink
 from parlour.hub.channel import Channel
 from parlour.hub.encoder import Encoder, of_account
 from parlour.hub.hub import Hub
-from parlour.hub.inbox_feed import InboxFeed, item_of
+from parlour.hub.inbox_feed import InboxFeed
 from parlour.hub.reader import NO_NAMES, Reader
 from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, Reset, RoomUnread
 
@@ -127,7 +127,7 @@ class LiveSession(Reader):
             self.write(first)
         for row in rows:
             if row.unread:
-                self.show(item_of(row, feed.address(account.id, row.room)))
+                self.show(feed.item_of(row))
         self.begin(channel, start)
 
     def show_unread(self, room: str, item: RoomUnread) -> None:

@@ -271,8 +271,6 @@ class WebSocketSession(LiveSession):
 
     def _follow_me(self, op: commands.MeOp) -> None:
         room = log_of_account(self._common.inbox.account(self.actor).id)
-        if self._room is not None:
-            raise Refusal("bad_op", "This connection is for one room; /api/v1/stream takes many.", field="op")
         if room in self._opening or self.position(room) is not None:
             raise Refusal("bad_op", "This connection follows your account already.", field="op")
         self.bill.check()

@@ -146,6 +146,8 @@ class RoomPage:
     """Whether one could write here if the room took what is written."""
     account: Account | None = None
     """Who is signed in."""
+    read_seq: int | None = None
+    """How far they have read, where something is unread."""
     guest_pass: GuestPass | None = None
     """The guest who came by a link."""
     is_open: bool = True

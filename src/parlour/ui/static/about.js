@@ -31,7 +31,8 @@ export function aboutOf(about, info) {
 export function readerOf({ mine, account, about, trouble }) {
   const { role, isAdmin } = about;
   const moderates = about.access !== "direct" && (isAdmin || role === "moderator" || role === "owner");
-  return { mine, account, role, isAdmin, moderates, mayWrite: mayWrite(about) && trouble !== "not_found" };
+  const hasInbox = document.body.dataset.inbox === "yes";
+  return { mine, account, role, isAdmin, moderates, hasInbox, mayWrite: mayWrite(about) && trouble !== "not_found" };
 }
 
 /** Whether the reader may write in the room. */

@@ -8,10 +8,10 @@ import { deleteMessage } from "./delete.js";
  * The rows, in their order: {name, words, mark, isDangerous, isFor(event, reader), run(event, page)}.
  *
  * `words` are on the button, `mark` is one of pages/marks.html; what is dangerous is red and comes last. `isFor` says
- * whether the action is there for a message of state.js and a reader {mine, account, role, isAdmin, moderates, mayWrite}.
- * `page` is {room, reply(event), show(event), say(words), lastOf(id)}: it quotes a message in the composer, shows the card
- * of its author beside its row, says one sentence to everybody who looks or listens, and knows the seq of what somebody
- * has said last, or null.
+ * whether the action is there for a message of state.js and a reader {mine, account, role, isAdmin, moderates, mayWrite,
+ * hasInbox}. `page` is {room, reply(event), show(event), say(words), lastOf(id), unreadFrom(event)}: it quotes a message in
+ * the composer, shows the card of its author beside its row, says one sentence to everybody who looks or listens, knows the
+ * seq of what somebody has said last, or null, and has a message and all after it unread.
  */
 export const ACTIONS = [
   { name: "reply", words: "Reply", mark: "reply", isFor: (event, { mayWrite }) => mayWrite, run: (event, page) => page.reply(event) },
@@ -24,6 +24,10 @@ export const ACTIONS = [
     run: ({ room, seq }, page) => copy(new URL(eventPath(room, seq), window.location.href).href, page),
   },
   { name: "person", words: "Who is this?", mark: "person", isFor: ({ by }) => by.kind !== "system", run: (event, page) => page.show(event) },
+  {
+    name: "unread", words: "Mark unread from here", mark: "unread", isFor: (event, { hasInbox }) => hasInbox,
+    run: (event, page) => page.unreadFrom(event),
+  },
   {
     name: "report", words: "Report…", mark: "flag",
     isFor: ({ by }, { mine, account }) => by.kind !== "system" && !mine.includes(by.id) && by.id !== account,

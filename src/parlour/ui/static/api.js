@@ -131,6 +131,19 @@ export async function profileOf(name) {
   return get(`${prefix()}/api/v1/accounts/${encodeURIComponent(name)}`).catch(() => null);
 }
 
+/** Change what is read of a room, {read} or {unread_from}; whether that is done. */
+export async function markRead(room, change) {
+  const address = `${prefix()}/api/v1/me/rooms/${segment(room)}`;
+  const headers = { "Content-Type": "application/json" };
+  try {
+    const body = JSON.stringify(change);
+    const response = await fetch(address, { method: "PATCH", headers, body, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return response.ok;
+  } catch {
+    return false; // the next look marks it
+  }
+}
+
 /** Delete a message: whether it is gone. */
 export async function remove(room, seq) {
   try {

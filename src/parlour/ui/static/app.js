@@ -8,6 +8,7 @@ import { Connection } from "./connection.js";
 import { renderHeading } from "./heading.js";
 import { Keep, newKey } from "./keep.js";
 import { History } from "./history.js";
+import { openInbox } from "./inbox.js";
 import { listenToKeys } from "./keys.js";
 import { askBeforeLeaving } from "./leave.js";
 import { Live } from "./live.js";
@@ -50,6 +51,7 @@ function goLive() {
     if (state.about !== old.about || state.trouble !== old.trouble) writing.render(state);
     if (state.line !== old.line || state.trouble !== old.trouble) connection.render(state.line, state.trouble);
     showWaiting();
+    inbox?.looked(state.attentive && state.line === "live", state.lastSeq);
     if (state.gap && !old.gap) live.reconnect();
     if (state.reset && !old.reset) past.startOver().then(() => live.reconnect());
     sender.pump(state);
@@ -77,6 +79,7 @@ function goLive() {
     place: () => ({ room, epoch: state.epoch, lastSeq: state.lastSeq }),
     memory: passing,
     onItem: (item) => {
+      if (inbox?.heard(item)) return;
       if (item.type === "typing") typing.heard(item.by);
       if (item.type === "message") typing.done(item.by.id);
       if (item.type === "presence") presence.heard(item);
@@ -89,6 +92,7 @@ function goLive() {
       dispatch({ type: "line", line, trouble: isSignedOut ? "signed_out" : trouble, why });
     },
   });
+  const inbox = openInbox(state.lastSeq, (operation) => live.send(operation), roomList, dispatch);
   const sender = new Sender({ live, dispatch });
   const connection = new Connection();
   const keep = new Keep({
@@ -152,6 +156,7 @@ function goLive() {
 
   const page = haveAtHand(view, room, () => state, (lines) => composer?.quote(lines));
   const presence = new Presence(room, { send: (how) => tell({ op: "presence", state: how }), isOwn, onPerson: page.showPerson });
+  page.onUnread = (seq) => inbox?.holdBack(seq);
 
   hear();
   view.render(state);

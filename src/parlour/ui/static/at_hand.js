@@ -2,6 +2,7 @@
 
 import { readerOf } from "./about.js";
 import { ActionBar } from "./action_bar.js";
+import { markRead } from "./api.js";
 import { Menu } from "./menu.js";
 import { element } from "./message.js";
 import { showPerson } from "./people.js";
@@ -11,7 +12,7 @@ const SHOWN_MS = 2500;
 
 /**
  * Have it at hand for a view: `state()` is that of state.js now, `quote(lines)` begins a reply.
- * Gives what the rows of the tables get as `page`, with `showPerson(person, node)`.
+ * Gives what the rows of the tables get as `page`, with `showPerson(person, node)`, and calls its `onUnread(seq)`, if there is one.
  */
 export function haveAtHand(view, room, state, quote) {
   const menu = new Menu();
@@ -23,6 +24,14 @@ export function haveAtHand(view, room, state, quote) {
     show: (event) => {
       const row = document.getElementById(`m${event.seq}`);
       page.showPerson(event.by, row.querySelector(".name"), row);
+    },
+    unreadFrom: async ({ seq }) => {
+      if (await markRead(room, { unread_from: seq })) {
+        page.onUnread?.(seq);
+        say("Unread from here.");
+      } else {
+        say("The server did not take that. Try again.");
+      }
     },
     showPerson: (person, at, from = at) => showPerson(menu, person, reader(), page, { at, from }),
   };

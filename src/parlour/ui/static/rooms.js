@@ -40,6 +40,7 @@ export class RoomList {
   #place = document.querySelector(".list");
   #here;
   #nodes = new Map();
+  #needs = new Map(); // room to what it needs of the reader, as the line has told last
   #roving;
   #rooms = [];
   #opened;
@@ -57,8 +58,10 @@ export class RoomList {
       this.#rooms.push({
         room, at: node.querySelector("time").dateTime || null, title: name === room ? "" : name,
         isPrivate: node.querySelector(".is") !== null, section: node.closest("section").dataset.section,
-        isUnread: node.classList.contains("unread"), isMuted: node.classList.contains("muted"),
-        count: Number.parseInt(node.querySelector(".count")?.textContent ?? "0", 10),
+      });
+      this.#needs.set(room, {
+        section: node.closest("section").dataset.section, isUnread: node.classList.contains("unread"),
+        isMuted: node.classList.contains("muted"), count: Number.parseInt(node.querySelector(".count")?.textContent ?? "0", 10),
       });
     }
     const opened = lasting.get("rooms", shapes.rooms).filter(({ room }) => room !== here);
@@ -81,6 +84,17 @@ export class RoomList {
   update(rooms) {
     this.#asked = performance.now();
     this.#rooms = rooms;
+    this.#render();
+  }
+
+  /** A room needs this of the reader: {isUnread, count, isMuted, section}. One that is not in the list comes into it. */
+  needs(room, needs) {
+    this.#needs.set(room, needs);
+    const isKnown = room === this.#here.room || this.#rooms.some((each) => each.room === room);
+    if (!isKnown && (needs.count > 0 || needs.section === "favourites")) {
+      this.#rooms = [...this.#rooms, { room, at: null, title: "", isPrivate: room.startsWith("~") }];
+      this.#asked = -FRESH_MS; // its title is asked for at the next look
+    }
     this.#render();
   }
 
@@ -111,7 +125,8 @@ export class RoomList {
   }
 
   #render() {
-    const rooms = listed(this.#rooms, this.#here, this.#opened.map((each) => ({ ...each, at: null, isPrivate: false })));
+    const opened = this.#opened.map((each) => ({ ...each, at: null, isPrivate: false }));
+    const rooms = listed(this.#rooms, this.#here, opened).map((each) => ({ ...each, ...this.#needs.get(each.room) }));
     // Nothing moves under the pointer or the focus.
     if (!this.#place.matches(":hover, :focus-within")) this.#arrange(rooms);
     for (const each of rooms) {

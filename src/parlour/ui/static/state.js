@@ -20,12 +20,12 @@ const HOLD_MS = 3000;
  * the newest page of history first, for `reason`; `missed` is {reason, after} of the last time that something may be
  * missing, with the seq it stands after, or null. What an earlier life of the page had acknowledged or shows already is not waiting.
  */
-export function begin({ room, epoch, firstSeq, lastSeq, messages = [], outbox = [], mine = [], about = NOTHING, account }) {
+export function begin({ room, epoch, firstSeq, lastSeq, messages = [], outbox = [], mine = [], about = NOTHING, account, newFrom = null }) {
   const waiting = outbox.filter((item) => item.status !== "stored");
   return messages.reduce(settle, {
     room, epoch, firstSeq, lastSeq, messages, mine, about, account, outbox: waiting,
     line: "connecting", trouble: null, why: "", gap: false, reset: false, reason: null, missed: null,
-    unread: 0, newFrom: null, attentive: true, refusedName: null,
+    unread: 0, calls: 0, newFrom, attentive: true, refusedName: null,
   });
 }
 
@@ -89,6 +89,12 @@ const reducers = {
     if (attentive === state.attentive) return state;
     return { ...state, attentive, unread: attentive ? 0 : state.unread, newFrom: attentive ? state.newFrom : null };
   },
+
+  /** Messages in other rooms are for the reader. */
+  calls: (state, { calls }) => (calls === state.calls ? state : { ...state, calls }),
+
+  /** The reader wants to have this message and all after it unread. */
+  unreadFrom: (state, { seq }) => ({ ...state, newFrom: seq }),
 
   compose: (state, { key, text, name, at }) => {
     const status = state.refusedName?.name === name ? "nameless" : "pending";

@@ -32,7 +32,7 @@ export class View {
   /** The state that the server rendered. Its days are those of UTC, so they go: the reader has days of their own. */
   read({ mine }) {
     for (const day of this.#parts.messages.querySelectorAll(".day")) day.remove();
-    const { room, epoch, first, last, about, account } = document.body.dataset;
+    const { room, epoch, first, last, about, account, read } = document.body.dataset;
     const own = new Set(mine);
     const messages = [...this.#parts.messages.querySelectorAll("li[data-seq]")].map((node) => {
       node.dataset.row = `m${node.dataset.seq}`;
@@ -42,7 +42,10 @@ export class View {
       actions?.remove();
       return readMessage(node, room);
     });
-    return begin({ room, epoch, firstSeq: Number(first), lastSeq: Number(last), messages, mine: [...own], about: JSON.parse(about), account });
+    return begin({
+      room, epoch, firstSeq: Number(first), lastSeq: Number(last), messages, mine: [...own], about: JSON.parse(about), account,
+      newFrom: read === undefined ? null : Number(read) + 1,
+    });
   }
 
   /** What the reader does: `onPlace()` after scrolling, `onAct(act, key)` for a button of a message on its way. */
@@ -114,7 +117,8 @@ export class View {
     else this.#parts.scroller.scrollTop += place.node.getBoundingClientRect().top - place.top;
     this.renderPlace();
     const title = `${state.about.title || state.room} · Parlour`; // without "Not sent"
-    document.title = state.unread ? `(${state.unread}) ${title}` : title;
+    const calls = state.unread + state.calls; // here, and what is for the reader elsewhere
+    document.title = calls ? `(${calls}) ${title}` : title;
   }
 
   /** What depends on where the reader is. */

@@ -1,0 +1,81 @@
+// What needs the reader: what is unread in which room, and how far this one has been read.
+
+import { markRead } from "./api.js";
+
+const SEEN_MS = 1000; // a glance is no reading
+
+/**
+ * For whoever is signed in, else null. What rooms need goes to `roomList`; `lastSeq` is the newest event of the page, if all
+ * of it is read.
+ */
+export function openInbox(lastSeq, send, roomList, dispatch) {
+  const { room, inbox, read = lastSeq } = document.body.dataset;
+  return inbox === undefined ? null : new Inbox(room, Number(read), send, roomList, dispatch);
+}
+
+class Inbox {
+  #room;
+  #send;
+  #roomList;
+  #dispatch;
+  #counts = new Map(); // room to the messages for the reader
+  #read; // the seq up to which the server knows that this room is read
+  #timer = 0;
+  #isHeldBack = false; // the reader wants to have it unread
+
+  constructor(room, read, send, roomList, dispatch) {
+    this.#room = room;
+    this.#read = read;
+    this.#send = send;
+    this.#roomList = roomList;
+    this.#dispatch = dispatch;
+  }
+
+  /** Whether an item is about the reader's own log and not about the room; then it is done with. */
+  heard(item) {
+    if (item.type === "caught_up" && item.room === this.#room) this.#send({ op: "me" });
+    if (item.type !== "unread") return item.room?.startsWith(".") ?? false;
+    const { room, unread, mentions, level, favourite } = item;
+    const isMuted = level === "nothing";
+    const count = isMuted ? 0 : level === "all" ? unread : mentions;
+    const section = favourite ? "favourites" : room.startsWith("@") ? "direct" : "rooms";
+    this.#roomList.needs(room, { isUnread: unread > 0 && !isMuted, count, isMuted, section });
+    this.#counts.set(room, room === this.#room ? 0 : count);
+    const calls = [...this.#counts.values()].reduce((sum, each) => sum + each, 0);
+    this.#dispatch({ type: "calls", calls });
+    showBadge(calls);
+    return true;
+  }
+
+  /** The reader looks at the newest messages, or does not; `seq` is that of the newest event. */
+  looked(isAttentive, seq) {
+    if (!isAttentive) {
+      clearTimeout(this.#timer);
+      this.#timer = 0;
+      this.#isHeldBack = false;
+    } else if (seq > this.#read && !this.#timer && !this.#isHeldBack) {
+      this.#timer = setTimeout(() => this.#mark(seq), SEEN_MS);
+    }
+  }
+
+  /** Nothing is read until the reader comes back. */
+  holdBack(seq) {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#isHeldBack = true;
+    this.#read = Math.min(this.#read, seq - 1);
+    this.#dispatch({ type: "unreadFrom", seq });
+  }
+
+  #mark(seq) {
+    this.#timer = 0;
+    this.#read = seq;
+    markRead(this.#room, { read: seq });
+  }
+}
+
+/** The number on the icon of an installed page. */
+function showBadge(count) {
+  if (!("setAppBadge" in navigator)) return;
+  (count > 0 ? navigator.setAppBadge(count) : navigator.clearAppBadge()).catch(() => {}); // not installed
+}

@@ -1,0 +1,64 @@
+"""The list of rooms shows what needs the reader, on all their devices, and what they have read is read there, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.people.server import Town
+from tests.people.test_inbox import change, made, say
+from tests.support.server import ServerProcess
+from tests.ui.test_direct import signed_in
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with ServerProcess(tmp_path_factory.mktemp("inbox") / "data", "--rate-limits", "off") as running:
+        made = Town(running)
+        yield made
+        made.close()
+
+
+def test_the_list_says_what_needs_the_reader_until_it_is_read(browser: Browser, town: Town) -> None:
+    ada, bob = town.join("ada"), town.join("bob")
+    for room in ("here", "crew", "quiet", "liked"):
+        made(bob, room, "ada")
+        say(bob, room, "hello")
+    change(ada, "here", read=99)
+    change(ada, "quiet", level="nothing")
+    change(ada, "liked", favourite=True)
+    person = signed_in(browser, town, ada)
+    page = person.page
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/here")
+    person.wait_for_line("live")
+    crew, quiet = page.locator('[data-room="crew"]'), page.locator('[data-room="quiet"]')
+    expect(crew).to_have_class("unread")
+    expect(quiet).to_have_class("muted")
+    expect(page.locator('[data-section="favourites"] [data-room="liked"]')).to_be_visible()
+    say(bob, "crew", "look @ada")
+    expect(crew.locator(".count")).to_have_text("1 for you")
+    expect(page).to_have_title("(1) here · Parlour")
+    change(ada, "crew", read=99)  # another device
+    expect(crew).to_have_class("")
+    expect(page).to_have_title("here · Parlour")
+
+    say(bob, "here", "one", "two")
+    expect(page.locator(".message")).to_have_count(3)
+    page.wait_for_function(
+        "fetch('/api/v1/me/rooms').then((answer) => answer.json())"
+        ".then(({ rooms }) => rooms.find(({ room }) => room === 'here').unread === 0)"
+    )
+    page.locator(".message", has_text="two").hover()
+    page.locator(".message", has_text="two").get_by_role("button", name="More actions").click()
+    page.get_by_role("menuitem", name="Mark unread from here").click()
+    expect(page.locator("li.new + .message")).to_contain_text("two")
+    expect(page.locator('li[data-room="here"]')).to_have_class("unread")
+    page.goto("/crew")
+    person.wait_for_line("live")
+    page.goto("/here")
+    expect(page.locator("li.new + .message")).to_contain_text("two")
+    assert person.complaints == []
+    person.context.close()
