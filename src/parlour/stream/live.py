@@ -111,6 +111,8 @@ class LiveSession(Reader):
         feed, account = self._feed, self.actor.account
         assert feed is not None
         assert account is not None
+        if start.cursor is None:  # from now on, which is before what has to be read
+            start = Start(Cursor(channel.epoch, channel.head))
         try:
             rows = await feed.join(self)
         except Refusal:
