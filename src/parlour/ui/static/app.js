@@ -8,7 +8,7 @@ import { Connection } from "./connection.js";
 import { renderHeading } from "./heading.js";
 import { Keep, newKey } from "./keep.js";
 import { History } from "./history.js";
-import { openInbox } from "./inbox.js";
+import { isLookedAt, openInbox } from "./inbox.js";
 import { listenToKeys } from "./keys.js";
 import { askBeforeLeaving } from "./leave.js";
 import { Live } from "./live.js";
@@ -184,11 +184,6 @@ function goLive() {
   composer?.focus();
   keep.start();
   live.start();
-}
-
-/** A window in sight is not looked at while somebody works in another one. */
-function isLookedAt() {
-  return document.visibilityState === "visible" && document.hasFocus();
 }
 
 document.documentElement.classList.add("scripted");

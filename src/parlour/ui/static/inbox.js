@@ -79,3 +79,8 @@ function showBadge(count) {
   if (!("setAppBadge" in navigator)) return;
   (count > 0 ? navigator.setAppBadge(count) : navigator.clearAppBadge()).catch(() => {}); // not installed
 }
+
+/** A window in sight is not looked at while somebody works in another one. */
+export function isLookedAt() {
+  return document.visibilityState === "visible" && document.hasFocus();
+}
