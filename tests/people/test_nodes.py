@@ -224,3 +224,23 @@ def test_a_guest_of_one_node_is_banned_on_another_with_newcomers_from_its_addres
         assert olga.post("/api/v1/rooms/order/restrictions", json=body).status_code == 200
         wait_until(lambda: mallory.get("/api/v1/rooms/order/messages").status_code == 403)
         wait_until(lambda: newcomer.get("/api/v1/rooms/order/messages").status_code == 403)
+
+
+def test_a_conversation_is_one_on_all_nodes_and_a_block_counts_there_at_once(town: Town) -> None:
+    first, second = nodes(town)
+    ann, ben = town.join("ann"), town.join("ben")
+    fields = {"Origin": town.url, "Accept": "application/json"}
+    with (
+        first.client(cookies=dict(ann.cookies), headers=fields) as here,
+        second.client(cookies=dict(ben.cookies), headers=fields) as there,
+        Client.to(second.port) as stream,
+    ):
+        stream.send(raw.head("GET", "/@ann?follow=1&format=ndjson", f"Cookie: parlour_session={session_of(ben)}"))
+        assert stream.head().status == 200
+        assert here.post("/@ben", json={"text": "one"}).json()["room"] == "@ben"
+        assert b'"room":"@ann"' in stream.read_until(b'"text":"one"')
+        assert there.post("/@ann", json={"text": "two"}).json()["seq"] == 5
+        assert [each.get("text") for each in here.get("/@ben").json()["events"]][-2:] == ["one", "two"]
+        assert here.put("/api/v1/me/blocks/ben").status_code == 204
+        refused = there.post("/@ann", json={"text": "three"})
+        assert (refused.status_code, refused.json()["detail"]) == (403, "ann does not take messages from you.")

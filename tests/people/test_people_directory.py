@@ -85,6 +85,8 @@ def test_somebody_is_blocked_and_unblocked_on_their_card(zoe: httpx.Client, town
     assert "yann is blocked" not in zoe.get("/people/yann").text
     done = zoe.post("/people/yann", data={"do": "block"})
     assert (done.status_code, "Yann le Brun is blocked: they write to you no more." in done.text) == (200, True)
+    assert "Nobody but you sees this list" in zoe.get("/people").text
+    assert "Nobody but you sees this list" not in town.owner.get("/people").text
     card = zoe.get("/people/yann").text
     assert 'value="unblock"' in card
     assert "You have blocked Yann le Brun" in card

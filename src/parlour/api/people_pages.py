@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import quote
@@ -72,7 +73,16 @@ class PeoplePages(DirectoryResource):
             people=found.people,
             is_more=found.is_more,
             me=own.id,
+            blocked=await self._blocked(request) if not options.q else (),
         )
+
+    async def _blocked(self, request: Request) -> Sequence[Account]:
+        """Whom somebody has blocked, the last one first; none for a token that may not know."""
+        people, actor = self.context.people, request.actor
+        if not self.context.policies.may(actor, "account", "lobby"):
+            return ()
+        found = [people.identities.account(block.blocked) for block in await people.blocks.all(actor)]
+        return [account for account in found if account is not None]
 
     @Operation(
         "GET",
