@@ -82,7 +82,7 @@ SERVER_SETTINGS = (
         "second_factor",
         "Who needs a second factor",
         {
-            "nobody": "nobody: whoever wants one sets it up",
+            "nobody": "whoever wants one sets it up",
             "admins": "admins and owners",
             "everybody": "everybody but bots",
         },
