@@ -78,7 +78,7 @@ def test_a_report_has_its_message_until_that_is_deleted(
 
 def test_the_page_has_the_actions_beside_the_message(town: Town, ada: httpx.Client, moss: httpx.Client) -> None:
     room = make(ada, room="market")
-    mallory = guest(town)
+    mallory = guest(town, "192.0.2.77")
     seq = seq_of(say_as(mallory, room, "bah", "Mallory"))
     html = {"Accept": "text/html"}
     page = ada.get(f"/{room}/{seq}/report", headers=html).text
@@ -94,6 +94,8 @@ def test_the_page_has_the_actions_beside_the_message(town: Town, ada: httpx.Clie
     assert act("note", note="third time") == "Noted.\n"
     assert act("mute") == "Mallory is muted for an hour in this room.\n"
     assert code(say_as(mallory, room, "bah", "M")) == (403, "muted")
+    assert act("ban_server") == "Mallory is banned from this server for a day.\n"
+    assert code(say_as(mallory, "lobby", "bah", "M")) == (403, "banned")
     assert act("delete") == "The message is deleted.\n"
     assert act("close") == "Closed.\n"
     assert queue(moss) == []

@@ -14,7 +14,6 @@ from parlour.api.parameters import TEXT, OnlyJson, number
 from parlour.api.people import zone_of
 from parlour.api.resource import Resource
 from parlour.chat.audit import PRIVATE_TYPES, Entry
-from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
 from parlour.http.fields import FieldName
 from parlour.http.request import Request
@@ -33,7 +32,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 class AuditOptions(OnlyJson, frozen=True, kw_only=True):
     """Which part of the log."""
 
-    after: Annotated[int, number(0, MAX_SEQ), "Entries behind this number."] = 0
+    after: Annotated[int, number(0, 999_999_999), "Entries behind this number."] = 0
     limit: Annotated[int, number(1, MAX_ENTRIES), "How many at most."] = MAX_ENTRIES
 
 
@@ -195,6 +194,11 @@ def words_for(event: dict[str, Any]) -> str:
             return f"invitation {what}{f' as {role}' if role else ''}{into}"
         case "server":
             return f"setting {event['setting']}: {event['value']}"
+        case "ban":
+            reason = event.get("reason")
+            return f"ban {what}: {event['kind']} {event['subject']}{f' ({reason})' if reason else ''}"
+        case "report":
+            return f"report {what}: /{event['into']}/{event['message']}"
         case "rewritten":
             return f"{len(event['seqs'])} entries lost a deleted account"
     hidden = {"room", "seq", "type", "at", "by", "key", "ref", "what"}

@@ -195,7 +195,7 @@ class BansResource(Resource):
             raid=context.people.settings.now.raid,
             done=done,
             said=(done,),
-            values=dict.fromkeys(_FIELDS, "") if form is None else form,
+            values={**dict.fromkeys(_FIELDS, ""), "minutes": "1440"} if form is None else form,
             errors={}
             if refusal is None
             else errors_of(refusal, "account", "address", "room", "seq", "minutes", "reason"),

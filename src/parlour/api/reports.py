@@ -241,6 +241,10 @@ class ReportsResource(Resource):
             wanted = Wanted("muted", 60) if do == "mute" else Wanted("banned", 1440)
             await context.restrictions.restrict(actor, report.room, whom, wanted)
             return f"{whom.name} is {'muted for an hour' if do == 'mute' else 'banned for a day'} in this room."
+        if do == "ban_server":
+            whom = await author_meant(context, request, report.room, report.seq, None)
+            await context.people.bans.ban_guest(actor, whom, report.reason, 1440, newcomers=True)
+            return f"{whom.name} is banned from this server for a day."
         if do == "note" or state is not None:
             return {"closed": "Closed.", "open": "Open again."}.get(state or "", "Noted.")
         raise Refusal("bad_form", "The page has no such form.", field="do")
@@ -300,6 +304,7 @@ class ReportsResource(Resource):
             is_admin=self.context.policies.may_everywhere(request.actor, "administer"),
             zone=zone_of(request.actor),
             reports=[(each, may(request.actor, "restrict", each.room)) for each in reports],
+            may_ban=self.context.policies.may_everywhere(request.actor, "order"),
             paths={each.room: room_path(request.peer.prefix, each.room).decode() for each in reports},
             state=state,
             done=done,

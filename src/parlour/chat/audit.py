@@ -75,8 +75,10 @@ class Audit:
     async def after(self, actor: Actor, seq: int, limit: int) -> Sequence[Entry]:
         """Entries behind a seq, oldest first. Raises Refusal."""
         self._policies.require(actor, "audit", None)
-        first = (await self._store.log(SERVER_LOG)).first_seq
-        return await self._entries(await self._store.after(SERVER_LOG, max(seq, first - 1), limit))
+        log = await self._store.log(SERVER_LOG)
+        if seq >= log.head_seq:
+            return ()
+        return await self._entries(await self._store.after(SERVER_LOG, max(seq, log.first_seq - 1), limit))
 
     async def _entries(self, events: Sequence[Stored]) -> Sequence[Entry]:
         if not events:

@@ -95,11 +95,11 @@ SERVER_SETTINGS = (
     ),
     ServerSetting(
         "approval",
-        "Whose account waits until somebody approves it",
+        "Which new accounts wait until somebody approves them",
         {
-            "nobody": "nobody's",
-            "open": "of those who make it at /register, without a link",
-            "everybody": "everybody's, but that of an owner",
+            "nobody": "none: everybody writes at once",
+            "open": "those made at /register, without a link",
+            "everybody": "all, but that of an owner",
         },
     ),
     ServerSetting(

@@ -194,6 +194,7 @@ class RoomPage:
             "members": len(policy.members),
             "role": self.role,
             "isAdmin": self.account is not None and self.account.has_role("admin"),
+            "isKeeper": self.account is not None and self.account.has_role("moderator"),
             "isWriter": self.is_writer,
             "whyNot": "" if self.is_writer else self.why_not,
             "display": self.display,

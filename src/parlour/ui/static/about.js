@@ -1,8 +1,8 @@
 // What a room is, as its events change it: its name and topic, who may write, and what the reader is in it.
 
-/** Before anything is known: {title, topic, access, archived, readOnly, history, members, role, isAdmin, isWriter, whyNot}. */
+/** Before anything is known: {title, topic, access, archived, readOnly, history, members, role, isAdmin, isKeeper, isWriter, whyNot}; a keeper has the role moderator on the server, or a greater one. */
 export const NOTHING = {
-  title: "", topic: "", access: "open", archived: false, readOnly: false, history: "all", members: 0, role: null, isAdmin: false,
+  title: "", topic: "", access: "open", archived: false, readOnly: false, history: "all", members: 0, role: null, isAdmin: false, isKeeper: false,
   isWriter: true, whyNot: "",
 };
 
@@ -29,8 +29,9 @@ export function aboutOf(about, info) {
 
 /** Who looks, as the tables of actions have it (actions.js). */
 export function readerOf({ mine, account, about, trouble }) {
-  const { role, isAdmin } = about;
-  const moderates = about.access !== "direct" && (isAdmin || role === "moderator" || role === "owner");
+  const { role, isAdmin, isKeeper } = about;
+  const isAbove = isAdmin || (isKeeper && about.access !== "private");
+  const moderates = about.access !== "direct" && (isAbove || role === "moderator" || role === "owner");
   const hasInbox = document.body.dataset.inbox === "yes";
   return { mine, account, role, isAdmin, moderates, hasInbox, mayWrite: mayWrite(about) && trouble !== "not_found" };
 }
