@@ -15,10 +15,11 @@ from tests.people.control import Control
 from tests.people.controls import CONTROLS as PEOPLE_CONTROLS
 from tests.people.guest_controls import GUEST_CONTROLS
 from tests.people.order_controls import ORDER_CONTROLS
+from tests.people.presence_controls import PRESENCE_CONTROLS
 from tests.support.server import ROOT
 
 DEADLINE_S = 300.0
-CONTROLS = (*PEOPLE_CONTROLS, *ORDER_CONTROLS, *GUEST_CONTROLS)
+CONTROLS = (*PEOPLE_CONTROLS, *ORDER_CONTROLS, *GUEST_CONTROLS, *PRESENCE_CONTROLS)
 
 
 def names(control: Control) -> str:
