@@ -99,13 +99,6 @@ GUEST_CONTROLS = (
         f"{GUESTS}test_a_link_ends_with_the_right_of_who_made_it",
     ),
     Control(
-        "whoever makes a guest link moderates each of its rooms",
-        "chat/guest_links.py",
-        '        for room in names:\n            self._policies.require(actor, "moderate", room)',
-        '        for room in names[:1]:\n            self._policies.require(actor, "moderate", room)',
-        f"{GUESTS}test_who_does_not_moderate_the_room_makes_no_link_and_sees_none",
-    ),
-    Control(
         "codes of guest links are counted",
         "chat/passes.py",
         "self._wrong.spend(address, now)",
