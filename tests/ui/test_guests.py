@@ -64,6 +64,10 @@ def test_guest_comes_in_by_a_name_talks_and_is_out_when_the_host_says_so(town: T
     page.click("main button.primary")
     expect(page.get_by_role("heading", name="Wait a moment")).to_be_visible()
     found["waiting"] = violations_in_both_schemes(phone)
+    waiting = host.get(f"/api/v1/rooms/{room}/guests").json()["guests"][0]
+    assert host.patch(f"/api/v1/rooms/{room}/guests/{waiting['id']}", json={"state": "in"}).status_code == 200
+    page.wait_for_url(f"**/{room}")
+    phone.wait_for_line("live")
     page.context.clear_cookies()
     page.context.add_cookies([{"name": "parlour_session", "value": session_of(host), "url": town.url}])
     for path in (f"/rooms/{room}/guests", link["sheet"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import quote
 
@@ -21,7 +22,7 @@ from parlour.chat.restrictions import Wanted
 from parlour.chat.tables.guest_links import GuestLink
 from parlour.chat.tables.passes import PassRow
 from parlour.core.errors import Refusal
-from parlour.core.guest_links import GuestPass, link_code, shown_code
+from parlour.core.guest_links import MAX_ROOMS, GuestPass, link_code, shown_code
 from parlour.core.secret import api_token
 from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
@@ -92,6 +93,13 @@ class GuestLinksOfRooms(Resource):
         rows = [(link, row) for link in links for row in await people.passes.all(link)]
         return sorted(rows, key=lambda each: (STATES.index(each[1].state), each[1].made_ms))
 
+    async def present(self, room: str) -> Callable[[str], bool]:
+        """Tells whether a guest has something open, here or, in the room, on another node."""
+        await self.context.attendance.ask_others(room)
+        elsewhere = {person.id for person in self.context.attendance.here(room).people}
+        is_here = self.context.people.known_passes.is_here
+        return lambda id_: id_ in elsewhere or is_here(id_)
+
     def is_muted(self, room: str, id_: str) -> bool:
         """Whether a guest may not write in a room now."""
         found, now_ms = self.context.policies.of(room).restrictions.get(id_), self.context.clock.now_ms()
@@ -154,6 +162,8 @@ class GuestLinksResource(GuestLinksOfRooms):
     async def make(self, request: Request, options: JsonOfRoom) -> Response:
         """A new link."""
         body = read_json(request, GuestLinkBody)
+        if len(body.rooms) >= MAX_ROOMS:
+            raise Refusal("bad_parameter", f"A guest link opens 1 to {MAX_ROOMS} rooms.", field="rooms")
         terms = Terms(body.people, body.minutes, body.newcomers, body.wait_minutes)
         link = await self.context.people.guest_links.make(request.actor, (options.room, *body.rooms), terms)
         return Response(201, encode(await self.info(request, options.room, link)), JSON)
@@ -212,7 +222,7 @@ class GuestLinksResource(GuestLinksOfRooms):
     )
     async def list_guests(self, request: Request, options: JsonOfRoom) -> Response:
         """Who is there."""
-        is_here = self.context.people.known_passes.is_here
+        is_here = await self.present(options.room)
         rows = [
             GuestInfo(
                 *(row.id, row.name, row.state, row.link, at_text(row.made_ms), is_here(row.id)),

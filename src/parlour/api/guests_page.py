@@ -151,7 +151,7 @@ class GuestsPage(GuestLinksOfRooms):
     ) -> Response:
         context, actor, people = self.context, request.actor, self.context.people
         links = await people.guest_links.into(actor, room)
-        rows = await self.guests(request, room)
+        rows, is_here = await self.guests(request, room), await self.present(room)
         zone = zone_of(actor)
         policy = context.policies.of(room)
         values = {"people": "50", "minutes": "90", "newcomers": "ask_after_removal", "wait_minutes": "60", "rooms": ""}
@@ -178,7 +178,7 @@ class GuestsPage(GuestLinksOfRooms):
                     "name": row.name,
                     "state": row.state,
                     "since": shown_time(row.made_ms, zone),
-                    "is_here": people.known_passes.is_here(row.id),
+                    "is_here": is_here(row.id),
                     "is_muted": self.is_muted(room, row.id),
                     "hue": hue(row.id),
                     "initial": initial(row.name),
@@ -221,7 +221,7 @@ class GuestsPage(GuestLinksOfRooms):
             f"{self.address(request, link)}  {link.id}  for {link.people}, until {shown_time(link.expires_ms, zone)}"
             for link in links
         ]
-        is_here = self.context.people.known_passes.is_here
+        is_here = await self.present(room)
         for _, row in await self.guests(request, room):
             there = "here" if row.state == "in" and is_here(row.id) else str(row.state)
             there += ", muted" if self.is_muted(room, row.id) else ""

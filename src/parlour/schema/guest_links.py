@@ -77,7 +77,7 @@ class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class GuestLinkBody(_Body, frozen=True):
     """A new guest link into the room of the address, and into more `rooms`."""
 
-    rooms: Annotated[Sequence[RoomName], Meta(extra_json_schema={"maxItems": MAX_ROOMS})] = ()
+    rooms: Annotated[Sequence[RoomName], Meta(extra_json_schema={"maxItems": MAX_ROOMS - 1})] = ()
     people: People = 50
     minutes: Minutes = 120
     newcomers: Newcomers = "ask_after_removal"

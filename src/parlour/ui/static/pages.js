@@ -1,6 +1,9 @@
 // What the pages of settings gain by a script: what is shown once can be copied, saved or printed with one press.
 
 import { offerPasskeys } from "./passkeys.js";
+import { goOnOnceIn } from "./waiting.js";
+
+goOnOnceIn();
 
 for (const text of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) break; // over plain HTTP from elsewhere there is none
