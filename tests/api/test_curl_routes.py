@@ -56,7 +56,7 @@ MARKS = {
     "DELETE /api/v1/rooms/{room}/restrictions/{who}": "HTTP/1.1 204 ",
     "GET /api/v1/rooms/{room}/invitations": '"invitations":[',
     "POST /api/v1/rooms/{room}/invitations": '"uses_left":10',
-    "GET /api/v1/rooms/{room}/export": "curl: message 1\n",
+    "GET /api/v1/rooms/{room}/export": '"text":"message 1"',
     "GET /rooms/{room}/export": ': <span dir="auto">message 1</span></p>',
     "GET /api/v1/rooms/{room}/guest-links": '"guest_links":[',
     "POST /api/v1/rooms/{room}/guest-links": '"people":30',

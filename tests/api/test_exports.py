@@ -23,7 +23,7 @@ def room(server: ServerProcess) -> str:
 
 def export(server: ServerProcess, room: str, format_: str) -> httpx.Response:
     with server.client() as http:
-        answer = http.get(f"/api/v1/rooms/{room}/export", params={"format": format_})
+        answer = http.get(f"/rooms/{room}/export", params={"format": format_})
     assert answer.status_code == 200, answer.text
     return answer
 

@@ -211,7 +211,7 @@ def test_what_is_unread_in_a_conversation_is_in_the_list_of_what_needs_one(two: 
 
 def test_a_conversation_is_a_file_that_is_called_by_its_people(two: Two) -> None:
     for format_ in ("html", "text", "ndjson"):
-        file = two.api("bob", "GET", f"/api/v1/rooms/@alice/export?format={format_}")
+        file = two.api("bob", "GET", f"/rooms/@alice/export?format={format_}")
         assert file.headers["Content-Disposition"].startswith("attachment; filename*=UTF-8''alice.")
         assert "Hello Bob" in file.text
         assert "~" not in file.text

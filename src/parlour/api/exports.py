@@ -26,10 +26,17 @@ _POLICY = b"sandbox; default-src 'none'; style-src 'unsafe-inline'"
 
 
 class ExportOptions(Struct, frozen=True, kw_only=True):
-    """What of which room."""
+    """Which room, as JSON lines."""
 
     room: Annotated[str, ROOM, "The room."]
-    format: Annotated[Format, formats("ndjson", "text", "html"), "The format, instead of `Accept`."] = "ndjson"
+    format: Annotated[Format, formats("ndjson"), "May say what is answered anyway, instead of `Accept`."] = "ndjson"
+
+
+class FileOptions(Struct, frozen=True, kw_only=True):
+    """The same in every format."""
+
+    room: Annotated[str, ROOM, "The room."]
+    format: Annotated[Format, formats("text", "html", "ndjson"), "The format, instead of `Accept`."] = "text"
 
 
 EXPORT = Operation(
@@ -37,14 +44,14 @@ EXPORT = Operation(
     "/api/v1/rooms/{room}/export",
     "A whole room as a file",
     id="exportRoom",
-    help="Everything that you may read of it, from the first event to the newest, written as you take it: text, HTML, "
-    "or the events as JSON lines. A file that could not be written to its end is cut off.",
+    help="Every event that you may read, from the first to the newest, as JSON lines, written as you take them. A file "
+    "that could not be written to its end is cut off.",
     right="read",
     rate="reading",
     parameters=ExportOptions,
     answers=(Success(200, "The file.", str, "application/x-ndjson", always=("Content-Disposition",)),),
     refusals=("not_found", "storage_unavailable"),
-    example="-u alice '{url}/api/v1/rooms/lobby/export?format=text'",
+    example="-u alice {url}/api/v1/rooms/lobby/export",
 )
 
 
@@ -54,11 +61,12 @@ class ExportsResource(Resource):
     @EXPORT.short(
         "GET",
         "/rooms/{room}/export",
-        "The same for links of pages",
+        "The same as text, HTML or JSON lines",
+        parameters=FileOptions,
         example="-u alice '{url}/rooms/lobby/export?format=html'",
     )
     @EXPORT
-    async def export(self, request: Request, options: ExportOptions) -> OpenResponse:
+    async def export(self, request: Request, options: ExportOptions | FileOptions) -> OpenResponse:
         """The file, as it is made."""
         with self.guard.place(request) as place:
             channel = await self.context.door.open(request.actor, options.room, "read")
