@@ -124,6 +124,8 @@ def test_owners_alone_read_it_and_the_page_shows_it(tmp_path: Path) -> None:
             hash_ = hashlib.sha256(f"{hash_}\n{line['seq']}\n{line['digest']}".encode()).hexdigest()
             assert line["hash"] == hash_
         assert {line["event"]["type"] for line in lines} >= {"account", "invitation", "sign_in"}
+        assert town.owner.get("/admin/log.jsonl", params={"after": 2**36 - 1}).text == ""
+        assert code(town.owner.get("/api/v1/audit", params={"after": 2**36})) == (400, "bad_parameter")
         page = town.owner.get("/admin/log", headers={"Accept": "text/html"}).text
         assert "account adam: made" in page
         verdict = town.owner.get("/api/v1/audit/verification").json()

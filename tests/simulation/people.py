@@ -170,7 +170,7 @@ class People:
         random = Random(f"{self._random.random()} {name}")
         acts: list[Callable[[str, Random], Coroutine[Any, Any, None]]] = [
             self._put_member, self._put_member, self._put_member, self._remove, self._remove, self._leave,
-            self._invite, self._change, self._end_sign_in, self._set_state, self._block, self._block,
+            self._invite, self._restrict, self._change, self._end_sign_in, self._set_state, self._block, self._block,
         ]  # fmt: skip
         while True:
             await asyncio.sleep(random.expovariate(1 / PAUSE_S))
@@ -240,6 +240,15 @@ class People:
                 await asyncio.sleep(random.expovariate(1 / PAUSE_S))
             secret = json.loads(made)["url"].rpartition("/")[2]
             await self._do(whom, "join", "POST", "/api/v1/join", {"invitation": secret})
+
+    async def _restrict(self, name: str, random: Random) -> None:
+        """Mute or ban somebody, and lift it a little later."""
+        whom, room = random.choice(list(NAMES)), random.choice(self.rooms)
+        path = f"/api/v1/rooms/{room}/restrictions"
+        made = await self._do(name, "restrict", "POST", path, {"what": random.choice(("mute", "ban")), "name": whom})
+        if made:
+            await asyncio.sleep(random.expovariate(0.5 / PAUSE_S))
+            await self._do(name, "lift", "DELETE", f"{path}/{whom}")
 
     async def _change(self, name: str, random: Random) -> None:
         room = random.choice(self.rooms)

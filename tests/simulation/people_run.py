@@ -11,7 +11,7 @@ import apsw
 import msgspec
 
 from parlour.app import App
-from parlour.core.payloads import MemberChanged, Settings
+from parlour.core.payloads import MemberChanged, Restricted, Settings
 from parlour.core.policy import NO_POLICY, Policy
 from tests.fault.client import Shared
 from tests.simulation.disk import Disk
@@ -94,7 +94,7 @@ class PeopleRun(Run):
             await asyncio.sleep(0.05)
         policies: dict[str, Policy] = {}
         for event in _log_of(self.disk):
-            if isinstance(event.payload, MemberChanged | Settings):
+            if isinstance(event.payload, MemberChanged | Restricted | Settings):
                 policies[event.room] = policies.get(event.room, NO_POLICY).after(event.seq, event.payload)
         if believed.pop("rooms") != policies:
             self.wrong.append("the rooms in memory are not the fold of their logs")

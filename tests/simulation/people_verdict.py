@@ -8,6 +8,7 @@ from math import inf
 from typing import NamedTuple
 
 from parlour.core.accounts import Role
+from parlour.core.errors import Refusal
 from parlour.core.payloads import (
     SERVER_LOG,
     AccountChanged,
@@ -17,7 +18,7 @@ from parlour.core.payloads import (
     Payload,
     SignInChanged,
 )
-from parlour.core.permissions import Who, first_seq, rule
+from parlour.core.permissions import Right, Who, first_seq, held, is_exempt, rule
 from parlour.core.policy import NO_POLICY, NO_ROOM, Policy
 from tests.simulation.people import Notes, Said, Shown
 
@@ -94,7 +95,7 @@ class Verdict:
         """Messages in the log that the policy before them does not allow."""
         for event in self._log:
             if isinstance(event.payload, Message):
-                refusal = rule(self._who(event.by), "post", "open")(self._at(event.room, event.seq))
+                refusal = self._judge(event.by, "post", self._at(event.room, event.seq))
                 if refusal is not None:
                     yield f"{event.by} posts {event.seq} in {event.room}: {refusal.code}"
 
@@ -124,6 +125,13 @@ class Verdict:
         people = {account, f"u_{room[1:]}"}
         found = [each for each, policies in self._policies.items() if policies and policies[-1].access == "direct"]
         return next((each for each in found if self._policies[each][-1].members.keys() == people), room)
+
+    def _judge(self, account: str, right: Right, policy: Policy) -> Refusal | None:
+        """What the rules say, and a restriction of the account: those of this world end when they are lifted."""
+        who = self._who(account)
+        refusal = rule(who, right, "open")(policy)
+        restriction = None if is_exempt(who, policy) else policy.restrictions.get(account)
+        return refusal if refusal is not None or restriction is None else held(restriction, right, 0)
 
     def _wrong_owners(self) -> Iterator[str]:
         for room, policies in self._policies.items():
@@ -171,14 +179,13 @@ class Verdict:
     def _allows(self, index: int, shown: Shown) -> bool:
         """Whether a policy that was in force between the asking and the showing let somebody see an event."""
         policies, who = self._policies[shown.room], self._who(shown.account)
-        judge = rule(who, "read", "open")
         policy = policies[index]
-        if judge(policy) is not None or first_seq(who, policy) > shown.seq:
+        if self._judge(shown.account, "read", policy) is not None or first_seq(who, policy) > shown.seq:
             return False
         if self._time(shown.room, policy.seq, 0.0) > shown.at:
             return False
         for later in policies[index + 1 :]:
-            if judge(later) is not None:  # this event is the last that they are shown
+            if self._judge(shown.account, "read", later) is not None:  # this event is the last that they are shown
                 return shown.seq <= later.seq and shown.opened_at <= self._time(shown.room, later.seq, inf)
             if first_seq(who, later) > shown.seq:
                 return shown.opened_at <= self._time(shown.room, later.seq, inf)

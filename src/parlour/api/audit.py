@@ -6,14 +6,15 @@ import re
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from parlour.api.forms import page, see_other
 from parlour.api.operation import Operation, Success
-from parlour.api.parameters import TEXT, OnlyJson, number
+from parlour.api.parameters import TEXT, OnlyJson, ParameterKind, number
 from parlour.api.people import zone_of
 from parlour.api.resource import Resource
 from parlour.chat.audit import PRIVATE_TYPES, Entry
+from parlour.core.cursor import MAX_SEQ
 from parlour.core.errors import Refusal
 from parlour.http.fields import FieldName
 from parlour.http.request import Request
@@ -29,10 +30,19 @@ _HEAD = re.compile(r"([0-9]{1,11}):([0-9a-f]{64})")
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
+def _event_number(text: str, name: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 11 and int(text) <= MAX_SEQ):
+        raise Refusal("bad_parameter", f"{name} is the number of an event.", field=name)
+    return int(text)
+
+
+_AFTER = ParameterKind(Annotated[int, Meta(ge=0, le=MAX_SEQ)], _event_number)
+
+
 class AuditOptions(OnlyJson, frozen=True, kw_only=True):
     """Which part of the log."""
 
-    after: Annotated[int, number(0, 999_999_999), "Entries behind this number."] = 0
+    after: Annotated[int, _AFTER, "Entries behind this number."] = 0
     limit: Annotated[int, number(1, MAX_ENTRIES), "How many at most."] = MAX_ENTRIES
 
 
