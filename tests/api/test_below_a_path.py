@@ -63,7 +63,7 @@ def test_page_names_nothing_outside(http: httpx.Client) -> None:
         assert [address for address in found if not address.startswith("/chat/")] == [], path
     page = http.get("/lobby", headers=BROWSER).text
     assert 'data-prefix="/chat"' in page
-    assert "curl -d hello <bdi>https://example.org/chat/lobby</bdi>" in page
+    assert "-d hello <bdi>https://example.org/chat/lobby</bdi>" in page
     assert "/chat/lobby/1" in _addresses(page)
 
 

@@ -355,7 +355,7 @@ def test_a_body_in_chunks_is_a_body(http: httpx.Client, room: str) -> None:
 
 def test_the_name_that_the_first_page_shows_is_the_one_its_form_sends_under(http: httpx.Client) -> None:
     with httpx.Client(base_url=http.base_url, headers={"Accept": "text/html"}, timeout=TIMEOUT_S) as browser:
-        shown = re.search(r'<input id="name"[^>]*placeholder="([^"]+)"', browser.get("/first-visit").text)
+        shown = re.search(r'<input [^>]*id="name"[^>]*placeholder="([^"]+)"', browser.get("/first-visit").text)
         browser.post("/first-visit", data={"message": "hello"})
         assert shown is not None
         assert shown[1] == browser.get("/first-visit?format=json").json()["events"][0]["by"]["name"]

@@ -171,7 +171,7 @@ def a_log_torn_at_frame_42(database: Path) -> bytes:
 async def test_what_was_refused_on_a_full_disk_does_not_come_back(history: History) -> None:
     """Half of it is in the log's file, and a power cut may leave any part of that half."""
     crowd = Crowd(history.server, Random(8))
-    history.server.start(fault="pwrite64:error=ENOSPC:when=200+13")  # by thread: the writer, not a start
+    history.server.start(fault="pwrite64:error=ENOSPC:when=400+13")  # by thread: the writer, not a start
     crowd.talk_until_refused(4)
     history.server.end(signal.SIGKILL)
     record = await history.end(crowd)

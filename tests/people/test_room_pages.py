@@ -451,7 +451,7 @@ def test_browser_in_a_terminal_shows_what_a_room_is_and_who_is_in_it(
 
     page = shown(f"/{room}")
     for sentence in ("Terminals private announcements", "No pictures", "2 members", "ada added bob", "All rooms",
-                     "Settings and members", "Only the moderators of this room write in it."):  # fmt: skip
+                     "Members of this room", "Only the moderators of this room write in it."):  # fmt: skip
         assert sentence in page
     assert "Write a message" not in page
     settings = shown(f"/rooms/{room}")

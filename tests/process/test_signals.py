@@ -18,11 +18,12 @@ from tests.support.talk import Client
 from tests.support.timeout import wait_until
 
 SIZES = {
-    "accounts", "accounts_with_something_open", "credentials_known", "rooms_with_policy", "shown_once",
+    "accounts", "accounts_with_something_open", "credentials_known", "rooms_with_policy", "shown_once", "blocks",
+    "passes_known", "followers_of_own_log", "noted_rooms",
     "connections", "addresses", "channels", "idle_channels", "ring_bytes", "subscriptions", "waiters", "reads",
     "catching_up", "chunks_behind", "repaired", "rates_of_connecting", "rates_of_senders", "rates_of_addresses",
     "rates_of_rooms", "rates_of_reading", "rates_of_typing", "rates_of_typing_rooms", "rates_of_typing_addresses",
-    "rates_of_making_rooms", "rooms_known", "places", "large_answers_bytes", "memory_bytes",
+    "rates_of_making_rooms", "rates_of_mail", "rooms_known", "places", "large_answers_bytes", "memory_bytes",
     "descriptors", "gc_objects", "gc_frozen", "gc_full_collections", "gc_uncollectable",
 }  # fmt: skip
 

@@ -97,10 +97,10 @@ class SignInsResource(Resource):
     )
     async def confirm(self, request: Request, _: OnlyJson) -> Response:
         """The password of the session that asks."""
+        body = read_json(request, PasswordBody)
         account = own_account(request)
         if request.actor.scopes is not None:  # whoever lacks a factor gives the password to set one up
             self.context.policies.require(request.actor, "account", None)
-        body = read_json(request, PasswordBody)
         if body.passkey is not None:
             fields = await reauthenticate_by_passkey(self.context.people, request, assertion(body.passkey))
         elif not body.password:

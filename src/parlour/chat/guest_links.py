@@ -76,9 +76,10 @@ class GuestLinks:
 
         Raises Refusal("bad_parameter"), ("read_only") for an archived room, ("forbidden"), ("not_found"), …
         """
-        names = tuple(dict.fromkeys(map(room_name, rooms)))
-        if not 1 <= len(names) <= MAX_ROOMS:
-            raise Refusal("bad_parameter", f"A guest link opens 1 to {MAX_ROOMS} rooms.", field="rooms")
+        asked = tuple(rooms)
+        if not 1 <= len(asked) <= MAX_ROOMS + 1:  # that of the address, and more
+            raise Refusal("bad_parameter", f"A guest link opens a room and at most {MAX_ROOMS} more.", field="rooms")
+        names = tuple(dict.fromkeys(map(room_name, asked)))
         for room in names:
             self._policies.require(actor, "moderate", room)
         _check(terms)

@@ -1,4 +1,4 @@
-"""Brings the schema forward: numbered SQL files, each once, each in its own transaction, never back."""
+"""Brings the schema forward: numbered SQL files, each once, all that are missing in one transaction, never back."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def check_applied(connection: apsw.Connection) -> list[Migration]:
 
 def migrate(connection: apsw.Connection) -> None:
     """Apply what is missing. Raises StoreError, apsw.Error."""
-    for migration in check_applied(connection):
-        with connection:
+    with connection:
+        for migration in check_applied(connection):
             if migration.number == 1:
                 connection.execute(
                     "CREATE TABLE migrations"
