@@ -33,9 +33,11 @@ NEEDS_MORE_THAN_A_SCHEMA = {
     "bad_text",  # what cannot be seen in a title
 }
 OF_THE_MOMENT = {
-    "before", "key", "name", "access", "history", "language", "time_zone", "old_password", "seq", "keywords",
-}  # fmt: skip
-"""What may not be given together with something else, or is needed if that is not there, is for some accounts or some rooms only, or is in a registry."""
+    *("before", "key", "name", "access", "history", "language", "time_zone", "old_password"),
+    *("account", "address", "password", "seq", "keywords"),
+}
+"""What may not be given together with something else, or has to be where that is not; is for some accounts or rooms only;
+or is in a registry, or written in a way that the schema cannot tell."""
 
 NO_WHOLE_NUMBER = "Expected a whole number, not a decimal number."
 """Of `7.0`, which JSON Schema takes for one."""

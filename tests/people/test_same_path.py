@@ -99,6 +99,10 @@ def called(functions: list[str]) -> Iterator[None]:
         sys.setprofile(None)
 
 
+OWN_LIST = "DELETE /api/v1/me/rooms/{room}"
+"""It looks in the list of whoever asks, where a room stays that is not there any more."""
+
+
 def ways() -> Iterator[tuple[str, Asked]]:
     for name, asked in ASKED.items():
         for number, how in enumerate(asked if isinstance(asked, tuple) else (asked,)):
@@ -111,7 +115,12 @@ async def paths(house: House, request: Callable[[str], bytes], room: str) -> set
     for _ in range(TRIES):
         calls = list[str]()
         with closing(await Line.to(house.server)) as line, called(calls):
-            assert await line.ask(request(room)) in (204, 303, 401, 404)  # 303: to signing in; 204: what is not in a list is taken out of it
+            assert await line.ask(request(room)) in (
+                204,
+                303,
+                401,
+                404,
+            )  # 303: to signing in; 204: what is not in a list is taken out of it
         found.add(tuple(calls))
     return found
 
@@ -128,7 +137,8 @@ def test_a_request_takes_the_same_path_whether_there_is_a_room_or_not(tmp_path: 
                 ]
                 assert there & not_there, difference(name, there, not_there)
                 quiet = min(there, key=len)  # the first use of a token is written down
-                assert not any("store" in call for call in quiet), f"{name} asks the disk"
+                asks_the_disk = any("store" in call for call in quiet)
+                assert not asks_the_disk or name.startswith(OWN_LIST), f"{name} asks the disk"
 
     asyncio.run(scenario())
 

@@ -123,6 +123,8 @@ def test_no_module_of_the_server_can_call_anybody() -> None:
         "parlour.relay.notify": ["asyncpg.connect"],
         # The NATS servers that its owner names.
         "parlour.relay.nats": ["client.connect"],
+        # The mail server that its owner names.
+        "parlour.work.smtp": ["client.connect"],
     }
 
 

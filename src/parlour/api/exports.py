@@ -49,7 +49,13 @@ EXPORT = Operation(
     right="read",
     rate="reading",
     parameters=ExportOptions,
-    answers=(Success(200, "The file.", str, "application/x-ndjson", always=("Content-Disposition",)),),
+    answers=(
+        Success(
+            *(200, "The file.", str, "application/x-ndjson"),
+            also=("text/plain", "text/html"),
+            always=("Content-Disposition",),
+        ),
+    ),
     refusals=("not_found", "storage_unavailable"),
     example="-u alice {url}/api/v1/rooms/lobby/export",
 )

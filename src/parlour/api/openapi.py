@@ -205,7 +205,7 @@ def _answer(answer: Success) -> dict[str, Any]:
     if answer.always or answer.sometimes:
         described["headers"] = _headers(answer.always, required=True) | _headers(answer.sometimes, required=False)
     if answer.type is not None:
-        described["content"] = {answer.media: {"schema": _schema(answer.type)}}
+        described["content"] = {media: {"schema": _schema(answer.type)} for media in (answer.media, *answer.also)}
     if answer.links:
         described["links"] = {
             name: {"operationId": name, "parameters": dict(parameters)} for name, parameters in answer.links.items()

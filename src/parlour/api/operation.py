@@ -49,6 +49,8 @@ class Success:
     help: str
     type: Any = None
     media: str = "application/json"
+    also: tuple[str, ...] = ()
+    """Other media types that it can have."""
     always: tuple[str, ...] = ()
     sometimes: tuple[str, ...] = ()
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

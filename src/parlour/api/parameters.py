@@ -31,7 +31,7 @@ Format: TypeAlias = Literal["text", "html", "json", "ndjson", "sse"]
 
 P = TypeVar("P", bound=Struct)
 
-_NUMBER = re.compile(r"[0-9]{1,5}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,11}", re.ASCII)
 
 
 class ParameterKind(NamedTuple):

@@ -87,6 +87,7 @@ class SignInsResource(Resource):
             "forbidden",
             "login_required",
             "bad_passkey",
+            "forbidden",
             "bad_credentials",
             "code_required",
             "bad_code",
