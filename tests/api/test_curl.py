@@ -108,25 +108,6 @@ def test_every_command_of_the_help_does_what_it_says(
             assert mark in run(command, shell), command
 
 
-def test_every_command_of_the_api_page_does_what_it_says(
-    server: ServerProcess, http: httpx.Client, lobby: str, typed: Typed, shell: dict[str, str]
-) -> None:
-    asked = commands(http.get("/api").text)
-    assert len(asked) >= 6
-    for command in map(typed.command, asked):
-        assert server.url in command, command
-        if any(mark in command for mark in LIVE):
-            until(command, "retry:", shell)
-        else:
-            command = command.replace("parlour-data/", f"{server.data}/")
-            said = run(command, shell)
-            says_nothing = any(
-                part in command for part in ("members", "invit", "guest", "author", "restrictions", "export", "DELETE")
-            )
-            is_about_lobby = "/rooms/lobby" in command and not says_nothing
-            assert '"room":"lobby"' in said or not is_about_lobby, command
-
-
 def test_a_file_is_a_message(server: ServerProcess, http: httpx.Client, tmp_path: Path, shell: dict[str, str]) -> None:
     (tmp_path / "notes.txt").write_text("one\ntwo\n")
     for number, arguments in enumerate(

@@ -36,8 +36,8 @@ OF_THE_MOMENT = {
     *("before", "key", "name", "access", "history", "language", "time_zone", "old_password"),
     *("account", "address", "password", "seq", "keywords"),
 }
-"""What may not be given together with something else, or has to be where that is not; is for some accounts or rooms only;
-or is in a registry, or written in a way that the schema cannot tell."""
+"""What may not be given together with something else, or has to be where that is not; is for some accounts or rooms
+only; or is in a registry, or written in a way that the schema cannot tell."""
 
 NO_WHOLE_NUMBER = "Expected a whole number, not a decimal number."
 """Of `7.0`, which JSON Schema takes for one."""

@@ -50,7 +50,8 @@ def test_a_module_opens_with_one_sentence_that_says_why_it_exists(module: Path) 
 
 
 def test_no_file_is_longer_than_500_lines() -> None:
-    written = {path: text for path, text in TEXTS.items() if path != Path("docs/api.md")}  # made, a row an operation
+    made = {Path("docs/api.md"), Path("docs/modules.md")}  # a row an operation, and a module
+    written = {path: text for path, text in TEXTS.items() if path not in made}
     long = {str(path): lines for path, text in written.items() if (lines := text.count("\n")) > MAX_LINES}
     assert long == {}
 

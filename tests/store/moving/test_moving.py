@@ -222,10 +222,12 @@ async def test_a_server_whose_line_was_lost_does_not_come_back_while_it_is_moved
         await append(store, draft("one"))
         opening = open_source(database, CountedIds(50))
         waiting = asyncio.create_task(opening.__aenter__())
-        query = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted"
-        while not (pids := await control.fetch(query)) or not await control.fetchval(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        ):
+        # Of this database alone: others of the cluster are those of other tests.
+        here = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = $1"
+        oid = await control.fetchval("SELECT oid FROM pg_database WHERE datname = current_database()")
+        while not (
+            pids := await control.fetch(f"{here} AND mode = 'ShareLock' AND granted", oid)
+        ) or not await control.fetch(f"{here} AND NOT granted", oid):
             await asyncio.sleep(0.01)
         await control.execute("SELECT pg_terminate_backend($1)", pids[0][0])
         source = await waiting

@@ -44,7 +44,7 @@ OWN_OPEN_REPORTS = Statement(
     Report,
     f"SELECT {_COLUMNS} FROM reports WHERE made_by = ?1 AND state = 'open'",
 )
-COUNT_OPEN = Statement(int, "SELECT count(*) FROM reports WHERE state = 'open'")
+COUNT_OPEN = Statement(int, "SELECT COUNT(*) FROM reports WHERE state = 'open'")
 ADD_REPORT = Statement(
     no_row,
     f"INSERT INTO reports ({_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
