@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import apsw
+import msgspec
 
 from parlour.chat.ports import Unread
 from parlour.core.payloads import Level
@@ -29,7 +28,8 @@ WITH
       coalesce((SELECT id FROM events WHERE {_OWN} AND id > own_after AND id <= newest
         AND type IN ('message', 'redacted') ORDER BY id DESC LIMIT 1), 0)) AS position
     FROM marked WHERE newest NOTNULL)
-SELECT account, name, first_seq, newest - base, (SELECT at_ms FROM events WHERE id = newest), position - base,
+SELECT json_group_array(json_array(account, name, first_seq, newest - base,
+  (SELECT at_ms FROM events WHERE id = newest), position - base,
   newest - position
     - iif(newest = position, 0, (
       SELECT count(*) FROM events WHERE type <> 'message' AND type <> 'commit' AND id > position AND id <= newest))
@@ -44,19 +44,21 @@ SELECT account, name, first_seq, newest - base, (SELECT at_ms FROM events WHERE 
         SELECT 1 FROM blocks WHERE blocker = placed.account AND blocked = every.author) AND NOT EXISTS (
         SELECT 1 FROM mentions AS own
         WHERE own.account = placed.account AND own.room = name AND own.seq = every.seq)))),
-  level, coalesce(favourite, 0)
-FROM placed ORDER BY place
+  level, coalesce(favourite, 0))) FROM (SELECT * FROM placed ORDER BY place) AS placed
 """  # noqa: S608 (no value inside)
-"""Of a JSON array of pairs (account, room). The position is the greatest of what the account has marked, its newest own
-message behind that, the end of what retention has dropped and of what it may not see."""
+"""Of a JSON array of pairs (account, room), as one value: each step of SQLite gives the GIL away.
+
+The position is the greatest of what the account has marked, its newest own message behind that, the end of what
+retention has dropped and of what it may not see.
+"""
+
+
+_decode = msgspec.json.Decoder(list[tuple[str, str, int, int, int, int, int, int, Level | None, int]]).decode
 
 
 def unread(connection: apsw.Connection, pairs: str) -> list[Unread]:
     """See `Store.unread`; `pairs` is a JSON array."""
-    rows = cast(
-        "list[tuple[str, str, int, int, int, int, int, int, Level | None, int]]",
-        connection.execute(UNREAD, (pairs,)).fetchall(),
-    )
+    rows = _decode(connection.execute(UNREAD, (pairs,)).get)
     return [
         Unread(account, room, first, head, at_text(at_ms), position, count, mentions, level, bool(favourite))
         for account, room, first, head, at_ms, position, count, mentions, level, favourite in rows
