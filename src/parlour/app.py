@@ -18,6 +18,7 @@ from parlour.api.application import Api
 from parlour.api.context import Context
 from parlour.api.shown_once import ShownOnce
 from parlour.chat.audit import Audit
+from parlour.chat.digests import Digests
 from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.guests import Guests
 from parlour.chat.inbox import Inbox
@@ -236,7 +237,9 @@ def _send_mail(settings: Settings, context: Context, parts: AsyncExitStack) -> N
     except OSError as error:  # ssl.SSLError is one
         raise StoreError(f"The certificates for the mail server cannot be read: {error}.") from error
     people, sender = context.people, From.read(settings.mail_from)
-    mailing = Mailing(context.store, SystemClock(), people.mails, people.emails, post, settings.public_url, sender)
+    mailing = Mailing(
+        context.store, SystemClock(), people.mails, people.emails, context.digests, post, settings.public_url, sender
+    )
     parts.callback(asyncio.get_running_loop().create_task(mailing.run()).cancel)
 
 
@@ -324,6 +327,7 @@ def _build(
     store.on_commit(door.committed)
     store.on_commit(hub.deliver)
     inbox = Inbox(store, policies)
+    digests = Digests(store, clock, policies, people.identities, people.directs, inbox, people.mails)
     feed = InboxFeed(store, policies, inbox, people.directs.address)
     store.on_commit(feed.committed)
     store.on_redact(feed.redacted)
@@ -360,6 +364,7 @@ def _build(
         people=people,
         tickets=tickets,
         inbox=inbox,
+        digests=digests,
         inbox_feed=feed,
         directs=people.directs,
         providers=_providers(settings),

@@ -35,7 +35,8 @@ def test_the_public_addresses_tell_nothing_that_was_said() -> None:
         "/api", "/api/v1", "/api/v1/limits", "/api/v1/openapi.json", "/favicon.ico", "/healthz", "/help", "/limits",
         "/manifest.webmanifest", "/readyz", "/robots.txt", "/static/{file}",
         # Signing in and out, and what a link is for; the pages of members lead a guest to signing in.
-        "/account", "/account/email/{code}", "/account/second-factor", "/admin", "/admin/bans", "/admin/log",
+        "/account", "/account/digest/{code}", "/account/email/{code}", "/account/second-factor",
+        "/admin", "/admin/bans", "/admin/log",
         "/admin/reports", "/me", "/people", "/people/{name}", "/rooms/{room}",
         "/rooms/{room}/guests", "/rooms/{room}/guests/{id}",
         "/api/v1/accounts", "/api/v1/guests", "/api/v1/me", "/api/v1/me/pass", "/api/v1/passkeys/options",

@@ -15,6 +15,7 @@ from parlour.store.memory import MemoryStore
 from parlour.work.mailing import From, Mailing, Undelivered
 from parlour.work.smtp import Smtp
 from tests.people.house import House
+from tests.people.test_digests import digests
 from tests.support.certificates import make_certificate
 from tests.support.smtp import MailServer, mail_server
 from tests.support.stores import CountedIds, HandClock
@@ -42,7 +43,8 @@ async def house() -> AsyncIterator[House]:
 
 def mailing(house: House, address: str) -> Mailing:
     post = Smtp(parse_mail_server(address), "chat.example.org")
-    return Mailing(house.store, house.clock, house.mails, house.emails, post, URL, SENDER, retry_s=(60, 300))
+    of = digests(house)
+    return Mailing(house.store, house.clock, house.mails, house.emails, of, post, URL, SENDER, retry_s=(60, 300))
 
 
 async def ada(house: House) -> Actor:

@@ -221,6 +221,14 @@ async def test_answers_of_any_other_kind_count_for_nothing(
         await client.finish(STARTED, "code", None)
 
 
+async def test_no_redirect_is_followed(provider: BadProvider, client: ProviderClient) -> None:
+    provider.answers["/elsewhere"] = provider.answer("/keys", b"")
+    provider.answers["/keys"] = (302, {"Location": f"{provider.url}/elsewhere"}, b"")
+    with pytest.raises(ProviderFailed):
+        await client.finish(STARTED, "code", None)
+    assert "/elsewhere" not in provider.asked
+
+
 ROW = {"id": "company", "name": "Company", "issuer": "https://id.example.org", "client_id": "parlour"}
 
 

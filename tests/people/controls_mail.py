@@ -109,4 +109,20 @@ MAIL_CONTROLS = (
         "        if is_new_device and hashed is None:\n            details",
         f"{EMAILS}test_people_are_told_of_new_devices_and_of_a_new_password",
     ),
+    Control(
+        "the link that ends a digest is signed",
+        "chat/digests.py",
+        'account = self._identities.account(self._links.read(secret, self._clock.now_ms()) or "")',
+        "account = next(iter(self._identities.accounts()), None)",
+        "tests/people/test_digests.py::test_a_digest_has_a_link_that_ends_it_without_signing_in",
+    ),
+    Control(
+        "a GET of it changes nothing",
+        "api/email_pages.py",
+        "        account = self.context.digests.account_of(options.code)\n        if not wants_html(request):",
+        "        account = self.context.digests.account_of(options.code)\n"
+        "        __import__('asyncio').ensure_future(self.context.digests.end(options.code))\n"
+        "        if not wants_html(request):",
+        f"{PAGES}test_a_mailbox_that_unsubscribes_needs_no_session_and_a_get_changes_nothing",
+    ),
 )

@@ -85,18 +85,11 @@ PROVIDER_CONTROLS = (
         FORGED,
     ),
     Control(
-        "public keys alone",
-        "oidc/id_token.py",
-        'KEY_TYPES = frozenset({"RSA", "EC", "OKP"})',
-        'KEY_TYPES = frozenset({"RSA", "EC", "OKP", "oct"})\nSECRET_KEYS = True',
-        f"{CLIENT}test_a_secret_key_in_the_key_set_signs_nothing",
-    ),
-    Control(
         "no redirect of a provider is followed",
         "oidc/client.py",
         "follow_redirects=False",
         "follow_redirects=True",
-        f"{CLIENT}test_answers_of_any_other_kind_count_for_nothing",
+        f"{CLIENT}test_no_redirect_is_followed",
     ),
     Control(
         "after a sign-in comes a page of this server",

@@ -9,6 +9,7 @@ import pytest
 
 from tests.people.house import PASSWORD
 from tests.people.server import Town
+from tests.people.typed import end_of_digest
 from tests.support.server import ServerProcess
 from tests.support.smtp import MailServer, mail_server, with_mail
 from tests.support.timeout import wait_until
@@ -103,11 +104,19 @@ def test_a_link_that_verifies_an_address_leads_who_is_not_signed_in_to_sign_in_f
     assert eve.get(path).status_code == 410
     assert eve.post(path, data={"do": "yes"}).status_code == 410
     browser.get(path)
-    assert browser.get("/api/v1/me/email").json() == {"email": None, "waiting": "amy@example.org"}, "a GET does nothing"
+    assert browser.get("/api/v1/me/email").json() == {
+        "email": None,
+        "waiting": "amy@example.org",
+        "digest": "none",
+    }, "a GET does nothing"
     cross_site = browser.post(path, data={"do": "yes"}, headers={"Origin": "https://evil.example"})
     assert cross_site.status_code == 403
     assert browser.post(path, data={"do": "yes"}).status_code == 303
-    assert browser.get("/api/v1/me/email").json() == {"email": "amy@example.org", "waiting": None}
+    assert browser.get("/api/v1/me/email").json() == {
+        "email": "amy@example.org",
+        "waiting": None,
+        "digest": "none",
+    }
 
 
 def test_nobody_else_is_shown_an_address(town: Town, mail: MailServer) -> None:
@@ -140,6 +149,21 @@ def test_a_new_device_is_told_of(town: Town, mail: MailServer) -> None:
     town.owner.post("/api/v1/invitations", json={"email": "after@example.org"}).raise_for_status()
     mail.next("after@example.org")
     assert [each for each in mail.taken() if each.to == "ann@example.org"] == [], "the second time it is known"
+
+
+def test_a_mailbox_that_unsubscribes_needs_no_session_and_a_get_changes_nothing(town: Town, mail: MailServer) -> None:
+    browser = with_address(town, mail, "abby")
+    said = browser.post("/account", data={"do": "digest"})
+    assert "Once a day you are sent" in said.text
+    path = f"/account/digest/{end_of_digest(town, browser)}"
+    with town.server.client() as mailbox:
+        assert mailbox.get(path).status_code == 200
+        assert browser.get("/api/v1/me/email", headers=JSON).json()["digest"] == "daily"
+        done = mailbox.post(path, data={"List-Unsubscribe": "One-Click"})
+        assert (done.status_code, done.text) == (200, "No more digests come.\n")
+        assert mailbox.post(f"{path[:-1]}_", data={}).status_code in (410, 415)
+    assert browser.get("/api/v1/me/email", headers=JSON).json()["digest"] == "none"
+    assert path.rpartition("/")[2] not in town.server.log
 
 
 def test_whoever_runs_it_sees_that_mail_does_not_get_out(town: Town, mail: MailServer) -> None:

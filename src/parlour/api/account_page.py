@@ -167,6 +167,9 @@ class AccountPage(AccountsResource):
         if form["do"] == "unlink":
             await people.elsewhere.unlink(actor, form["id"])
             return "The link is ended.", ()
+        if form["do"] in ("digest", "no_digest"):
+            await self.context.digests.want(actor, "daily" if form["do"] == "digest" else "none")
+            return "Once a day you are sent what is unread." if form["do"] == "digest" else "No more digests come.", ()
         if form["do"] == "no_email":
             await people.emails.remove(actor)
             return "Your account has no e-mail address.", ()
@@ -274,6 +277,7 @@ class AccountPage(AccountsResource):
             **await self._ways(account, zone),
             has_mail=people.mails.is_on,
             email=await people.emails.of(account),
+            digest=await self.context.digests.of(account),
             sessions=[row for row in shown if row["kind"] == "session"],
         )
 

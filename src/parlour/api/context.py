@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from parlour.api.shown_once import ShownOnce
 from parlour.chat.audit import Audit
+from parlour.chat.digests import Digests
 from parlour.chat.directs import Directs
 from parlour.chat.guests import Guests
 from parlour.chat.inbox import Inbox
@@ -51,6 +52,7 @@ class Context:
     people: People
     tickets: Tickets
     inbox: Inbox
+    digests: Digests
     inbox_feed: InboxFeed
     directs: Directs
     shown_once: ShownOnce

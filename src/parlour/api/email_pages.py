@@ -21,6 +21,39 @@ class EmailPages(Resource):
 
     @Operation(
         "GET",
+        "/account/digest/{code}",
+        "The page of the link that ends the digest",
+        right=None,
+        parameters=LinkOptions,
+        refusals=("link_gone",),
+        example="{url}/account/digest/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
+    )
+    def digest(self, request: Request, options: LinkOptions) -> Response:
+        """One button: opening a link changes nothing."""
+        account = self.context.digests.account_of(options.code)
+        if not wants_html(request):
+            path = f"{request.base_url}/account/digest/{options.code}"
+            return Response(200, f"To have no more digests, {account.name}:\n\n    curl -X POST {path}\n".encode())
+        return page(request, "digest.html", "The digest", code=options.code, me=account, done="")
+
+    @Operation(
+        "POST",
+        "/account/digest/{code}",
+        "End the digest by its link",
+        right=None,
+        parameters=LinkOptions,
+        body=Form,
+        refusals=("unsupported_media_type", "link_gone", *DISK),
+        example="-d List-Unsubscribe=One-Click {url}/account/digest/GzNtSFW6H2MB0FGUVsYdYk2a3WQZbVtJgS8kdFqPq0c",
+    )
+    async def submit_digest(self, request: Request, options: LinkOptions) -> Response:
+        """No more of it, for programs that do it for people too (RFC 8058)."""
+        await self.context.digests.end(options.code)
+        account, done = self.context.digests.account_of(options.code), "No more digests come."
+        return page(request, "digest.html", "The digest", said=(done,), code=options.code, me=account, done=done)
+
+    @Operation(
+        "GET",
         "/reset",
         "The page for a forgotten password",
         right=None,

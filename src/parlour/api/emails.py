@@ -13,7 +13,7 @@ from parlour.chat.people import People
 from parlour.chat.tables.mails import Mail
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
-from parlour.schema.emails import EmailBody, EmailInfo, FailedMail, ForgottenBody, MailInfo
+from parlour.schema.emails import DigestBody, EmailBody, EmailInfo, FailedMail, ForgottenBody, MailInfo
 from parlour.schema.event_json import at_text
 from parlour.schema.json_line import encode
 
@@ -36,8 +36,30 @@ class EmailsResource(Resource):
     )
     async def show(self, request: Request, _: OnlyJson) -> Response:
         """The address of the account that asks."""
-        state = await self.context.people.emails.of(own_account(request))
-        return Response(body=encode(EmailInfo(*state)), content_type=JSON)
+        return Response(body=encode(await self._info(request)), content_type=JSON)
+
+    async def _info(self, request: Request) -> EmailInfo:
+        account = own_account(request)
+        state = await self.context.people.emails.of(account)
+        return EmailInfo(*state, await self.context.digests.of(account))
+
+    @Operation(
+        "PATCH",
+        "/api/v1/me/email",
+        "Have what is unread sent to you once a day, or not",
+        id="setDigest",
+        help="Off by default; it comes only if there is something new. Every such mail has a link that ends it.",
+        right="account",
+        parameters=OnlyJson,
+        body=DigestBody,
+        answers=(Success(200, "The address, and what comes there.", EmailInfo),),
+        refusals=(*JSON_BODY, "bad_email", "not_found", *DISK),
+        example='-u alice -X PATCH --json \'{"digest":"none"}\' {url}/api/v1/me/email',
+    )
+    async def digest(self, request: Request, _: OnlyJson) -> Response:
+        """On or off."""
+        await self.context.digests.want(request.actor, read_json(request, DigestBody).digest)
+        return Response(body=encode(await self._info(request)), content_type=JSON)
 
     @Operation(
         "PUT",
@@ -55,9 +77,8 @@ class EmailsResource(Resource):
     )
     async def ask(self, request: Request, _: OnlyJson) -> Response:
         """A link to an address."""
-        emails = self.context.people.emails
-        await emails.ask(request.actor, read_json(request, EmailBody).email)
-        return Response(202, encode(EmailInfo(*await emails.of(own_account(request)))), JSON)
+        await self.context.people.emails.ask(request.actor, read_json(request, EmailBody).email)
+        return Response(202, encode(await self._info(request)), JSON)
 
     @Operation(
         "DELETE",

@@ -27,6 +27,7 @@ MailKind: TypeAlias = Literal[
     "linked",
     "factors",
     "invitation",
+    "digest",
     "test",
 ]
 """What a mail is about (`ui/letters.py`). `forgotten` is none yet: who has forgotten a password has to be found out."""

@@ -15,7 +15,7 @@ SESSION_COOKIE = "parlour_session"
 PASS_COOKIE = "parlour_pass"  # noqa: S105 (no secret)
 """The same of the cookie that the pass of a guest is in."""
 
-SECRET_PATHS = ("/join/", "/reset/", "/account/email/")
+SECRET_PATHS = ("/join/", "/reset/", "/account/email/", "/account/digest/")
 """After which a secret stands in an address."""
 
 _TOKEN = re.compile(rf"{TOKEN_PREFIX}([A-Za-z0-9_-]{{43}})([0-9a-z]{{7}})", re.ASCII)

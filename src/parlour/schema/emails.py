@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -23,10 +23,20 @@ Email = Annotated[
 
 
 class EmailInfo(msgspec.Struct, frozen=True):
-    """The e-mail address of an account, and one that waits for the link that was sent to it; null for none."""
+    """The e-mail address of an account, and one that waits for the link that was sent to it; null for none.
+
+    `digest` is whether what is unread comes by mail.
+    """
 
     email: str | None
     waiting: str | None
+    digest: Literal["none", "daily"]
+
+
+class DigestBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether what is unread shall come by mail once a day."""
+
+    digest: Literal["none", "daily"]
 
 
 class EmailBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

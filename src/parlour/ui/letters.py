@@ -114,6 +114,15 @@ LETTERS: Mapping[str, Words] = {
         ("The link works once, for {days}.",),
         "You get this mail because {by} has given this address. Nobody else at {site} knows it; no more mail comes.",
     ),
+    "digest": Words(
+        "What you have not read at {site}",
+        ("{name}, this is unread in your rooms at {site}:", "{lines}"),
+        "Read it",
+        "/me",
+        (),
+        "You get this mail once a day because you have asked for it; it comes only if there is something new. To have"
+        " no more of it: {end}",
+    ),
     "test": Words(
         "Mail from {site} arrives",
         ("You have asked for this mail in Administration: what {site} sends arrives here.",),
@@ -138,7 +147,7 @@ def letter(kind: str, details: Mapping[str, str], base_url: str, secret: str) ->
     """What a mail of a kind says. `base_url` is where people reach the server, without a slash at the end."""
     words = LETTERS[kind]
     site = base_url.partition("://")[2]
-    empty = dict.fromkeys(("name", "device", "by", "days", "provider", "change"), "")
+    empty = dict.fromkeys(("name", "device", "by", "days", "provider", "change", "lines", "end"), "")
     values = {**empty, **details, "site": site, "account": f"{base_url}/account"}
 
     def said(text: str) -> str:
@@ -155,4 +164,6 @@ def letter(kind: str, details: Mapping[str, str], base_url: str, secret: str) ->
 
 
 def _wrapped(paragraph: str) -> str:
+    if "\n" in paragraph:
+        return paragraph
     return fill(paragraph, 72, break_long_words=False, break_on_hyphens=False)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from msgspec import json
 
+from parlour.chat.digests import Digests
 from parlour.chat.emails import Emails
 from parlour.chat.mails import Mails
 from parlour.chat.ports import Clock, Store
@@ -97,6 +98,7 @@ class Mailing:
         clock: Clock,
         mails: Mails,
         emails: Emails,
+        digests: Digests,
         post: Post,
         base_url: str,
         sender: From,
@@ -109,6 +111,7 @@ class Mailing:
         self._clock = clock
         self._mails = mails
         self._emails = emails
+        self._digests = digests
         self._post = post
         self._base_url = base_url
         self._sender = sender
@@ -123,6 +126,8 @@ class Mailing:
             self._is_new.clear()
             try:
                 await self._store.lead("mail")
+                while await self._digests.make_due():
+                    pass
                 while await self.round():
                     pass
             except Refusal as refusal:
@@ -194,6 +199,9 @@ class Mailing:
         details = _details(mail)
         if mail.kind == "reset" and mail.account is not None:
             details["name"] = self._emails.name_of(mail.account)
+        end = ""
+        if mail.kind == "digest" and mail.account is not None:
+            details["end"] = end = f"{self._base_url}/account/digest/{self._digests.secret_of(mail.account)}"
         words = letter(mail.kind, details, self._base_url, self._mails.secret_of(mail.id))
         message = EmailMessage(policy=SMTP)
         message["Subject"] = words.subject
@@ -202,6 +210,9 @@ class Mailing:
         message["Date"] = format_datetime(datetime.fromtimestamp(mail.made_ms // 1000, UTC))
         host = urlsplit(self._base_url).hostname
         message["Message-ID"] = f"<{self._mails.message_id_of(mail.id)}@{host}>"
+        if end:
+            message["List-Unsubscribe"] = f"<{end}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: nobody's holiday answers it
         message.set_content(words.text)
         message.add_alternative(words.html, subtype="html")

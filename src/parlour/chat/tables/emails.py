@@ -33,3 +33,7 @@ ADD_EMAIL_LINK = Statement(
 )
 END_EMAIL_LINKS_OF = Statement(str, "DELETE FROM email_links WHERE account = ?1 RETURNING address")
 END_EMAIL_LINKS_UNTIL = Statement(no_row, "DELETE FROM email_links WHERE expires_ms <= ?1")
+
+DIGEST_OF = Statement(str, "SELECT account FROM emails WHERE account = ?1 AND digest_ms IS NOT NULL")
+SET_DIGEST = Statement(str, "UPDATE emails SET digest_ms = ?2 WHERE account = ?1 RETURNING account")
+DIGESTS_DUE = Statement(str, "SELECT account FROM emails WHERE digest_ms <= ?1 ORDER BY digest_ms, account LIMIT ?2")
