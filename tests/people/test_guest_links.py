@@ -347,6 +347,27 @@ def test_codes_are_not_tried_out_without_end(tmp_path: Path) -> None:
         assert answers == [410, 410, 410, 429, 429]
 
 
+def test_a_guest_deletes_what_they_have_said_and_nothing_else(town: Town, host: httpx.Client, room: str) -> None:
+    found = link(host, room)
+    (lena, _), (ken, _) = come_in(town, found, "Lena"), come_in(town, found, "Ken")
+    lena.headers["Accept"] = ken.headers["Accept"] = "application/json"
+    seq = made(say(lena, room, "oops"))["seq"]
+    path = f"/api/v1/rooms/{room}/messages/{seq}"
+    assert code(ken.delete(path)) == (401, "login_required")
+    assert lena.delete(path).status_code == 204
+    assert "oops" not in host.get(f"/{room}?format=text").text
+
+
+def test_a_guest_who_waits_for_news_is_shown_none_after_the_removal(town: Town, host: httpx.Client, room: str) -> None:
+    guest, _ = come_in(town, link(host, room), "Lena")
+    cookie, head = f"Cookie: parlour_pass={guest.cookies['parlour_pass']}", host.get(f"/api/v1/rooms/{room}").json()
+    with Client.to(town.server.port) as waiting:
+        waiting.send(raw.head("GET", f"/{room}?format=json&since={head['head_seq']}&wait=30", cookie))
+        assert host.get(f"/api/v1/rooms/{room}/guests").status_code == 200
+        assert host.delete(f"/api/v1/rooms/{room}/guests/{id_of(host, room, 'Lena')}").status_code == 204
+        assert waiting.head().status == 404
+
+
 def test_a_muted_guest_reads_and_does_not_write(town: Town, host: httpx.Client, room: str) -> None:
     guest, _ = come_in(town, link(host, room), "Lena")
     path = f"/api/v1/rooms/{room}/guests/{id_of(host, room, 'Lena')}"
