@@ -38,8 +38,15 @@ def bob(town: Town) -> httpx.Client:
 @contextmanager
 def device(town: Town, who: httpx.Client) -> Iterator[ClientConnection]:
     """A WebSocket that follows somebody's own log."""
-    fields = {"Authorization": f"Bearer {town.token(who, 'read', 'post')}"}
-    address = town.url.replace("http", "ws") + "/api/v1/stream"
+    with device_at(town.url, town.token(who, "read", "post")) as socket:
+        yield socket
+
+
+@contextmanager
+def device_at(url: str, token: str) -> Iterator[ClientConnection]:
+    """The same at an address, with a token."""
+    fields = {"Authorization": f"Bearer {token}"}
+    address = url.replace("http", "ws") + "/api/v1/stream"
     with connect(address, additional_headers=fields, open_timeout=TIMEOUT_S, close_timeout=1) as socket:
         socket.send('{"op":"me"}')
         yield socket

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.people.house import PASSWORD
 from tests.people.server import Town, bearer, session_of
+from tests.people.test_inbox import made, say
+from tests.people.test_inbox_followed import caught_up, device_at, shows, until
 from tests.support import raw
 from tests.support.nats import NatsProcess
 from tests.support.node_changes import CHANGES
@@ -244,3 +248,30 @@ def test_a_conversation_is_one_on_all_nodes_and_a_block_counts_there_at_once(tow
         assert here.put("/api/v1/me/blocks/ben").status_code == 204
         refused = there.post("/@ann", json={"text": "three"})
         assert (refused.status_code, refused.json()["detail"]) == (403, "ann does not take messages from you.")
+
+
+def test_devices_on_two_nodes_show_what_is_unread_and_what_one_of_them_has_read(town: Town) -> None:
+    first, second = nodes(town)
+    ada, bob = town.join("ada-two"), town.join("bob-two")
+    room, token = made(bob, "on-two-nodes", "ada-two"), town.token(ada, "read", "post")
+    with device_at(first.url, token) as one, device_at(second.url, token) as two:
+        for device in (one, two):
+            until(device, caught_up)
+        say(bob, room, "look, @ada-two")  # by one of the nodes
+        for device in (one, two):
+            until(device, shows(room, unread=1, mentions=1))
+        two.send(json.dumps({"op": "read", "room": room, "seq": 4}))
+        for device in (one, two):
+            until(device, shows(room, read_seq=4, unread=0))
+    for node, word in ((first, "fire"), (second, "water")):
+        with node.client(headers={"Authorization": f"Bearer {token}"}) as client:
+            assert client.patch("/api/v1/me/inbox", json={"keywords": [word]}).status_code == 200
+        with (second if node is first else first).client() as other:
+            wait_until(partial(_is_told_of, other, room, word, token))
+
+
+def _is_told_of(client: httpx.Client, room: str, word: str, token: str) -> bool:
+    """Whether a message with a word, by this node, is for whoever has the token."""
+    assert client.post(f"/{room}", content=word).status_code == 201
+    listed = client.get("/api/v1/me/mentions", headers={"Authorization": f"Bearer {token}"}).json()["mentions"]
+    return bool(listed and listed[0]["event"]["text"] == word)
