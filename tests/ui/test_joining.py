@@ -18,6 +18,8 @@ def test_guest_is_asked_for_a_name_before_the_first_message_and_never_again(visi
         field.press("Enter")
         expect(page.locator("#name-refused")).not_to_be_empty()
         expect(field).to_have_attribute("aria-invalid", "true")
+        if refused == "admin":
+            expect(page.locator("#name-refused")).to_contain_text("kept for the people who run this place")
     page.keyboard.press("Escape")
     expect(page.locator("#message")).to_be_focused()
     expect(page.locator("#message")).to_have_value("Hello")  # whoever does not answer has lost nothing

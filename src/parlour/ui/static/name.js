@@ -9,8 +9,12 @@ import { hue, initial } from "./rows.js";
 import * as shapes from "./shapes.js";
 import { opener, sheet } from "./sheets.js";
 
-/** What the server says of a name, in words for whoever is asked for one. */
-const WORDS = { reserved_name: "Somebody here has that name already, or one that looks like it. Try another one." };
+/** Why a name is not to be had, in words that everybody knows; the server's own where it says more. */
+function wordsFor({ code, detail }) {
+  if (code !== "reserved_name") return detail;
+  if (/a member|who is here/.test(detail)) return "Somebody here has that name, or one that looks like it. Try another one.";
+  return /staff/.test(detail) ? "That name is kept for the people who run this place. Try another one." : detail;
+}
 
 export class Name {
   #room;
@@ -107,7 +111,7 @@ export class Name {
     const name = this.#input.value.trim();
     let { by, refusal } = name === "" ? {} : await authorAs(this.#room, name);
     if (refusal) {
-      this.#say(WORDS[refusal.code] && /member/.test(refusal.detail) ? WORDS[refusal.code] : refusal.detail);
+      this.#say(wordsFor(refusal));
       this.#input.focus();
       return;
     }
