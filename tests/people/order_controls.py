@@ -146,13 +146,6 @@ ORDER_CONTROLS = (
         f"{BANS}test_in_a_raid_no_new_guests_come_and_all_rooms_are_slow",
     ),
     Control(
-        "heads of guests are looked at again after a ban",
-        "api/guard.py",
-        "admission.passed_at != self._policies.gate_seq",
-        "admission.passed_at < 0",
-        f"{BANS}test_in_a_raid_no_new_guests_come_and_all_rooms_are_slow",
-    ),
-    Control(
         "a new account waits where that is set",
         "chat/accounts.py",
         "if rows and rows[0].value in rules:",

@@ -79,8 +79,9 @@ def test_a_banned_address_has_no_guests_and_makes_no_accounts(town: Town, moss: 
     assert code(say_as(here, "lobby", "hello")) == (403, "banned")
     assert here.get("/lobby", headers={"Accept": "text/html"}).status_code == 403
     assert say_as(there, "lobby", "hello").status_code == 201
-    form = {"name": "newbie", "display": "", "password": PASSWORD}
-    assert here.post(link, data=form).status_code == 403
+    new = {"invitation": link.rpartition("/")[2], "name": "newbie", "password": PASSWORD}
+    with town.server.client(headers={"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https"}) as program:
+        assert code(program.post("/api/v1/accounts", json=new)) == (403, "banned")
     token = town.token(join(town, "bea"), "post")
     here.headers["Authorization"] = f"Bearer {token}"
     assert say(here, "lobby", "I have an account").status_code == 201
