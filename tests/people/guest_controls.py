@@ -66,9 +66,16 @@ GUEST_CONTROLS = (
     Control(
         "and after a ban",
         "chat/passes.py",
-        "if any(is_banned(log.policy, other.id, row.made_ms) for other in others):",
+        "if any(is_held(log.policy, other.id, row.made_ms) for other in others):",
         "if others == []:",
         f"{GUESTS}test_who_was_banned_does_not_come_back_by_a_private_window",
+    ),
+    Control(
+        "also if they leave",
+        "chat/passes.py",
+        "        if is_kept:",
+        '        if id_ == "":',
+        f"{GUESTS}test_who_was_banned_does_not_come_back_by_leaving",
     ),
     Control(
         "a pass that has changed is read again",

@@ -390,6 +390,18 @@ def test_who_was_banned_does_not_come_back_by_a_private_window(town: Town, host:
     assert guests(host, room)["Somebody else"] == "waiting"
 
 
+@pytest.mark.parametrize("what", ["mute", "ban"])
+def test_who_was_banned_does_not_come_back_by_leaving(town: Town, host: httpx.Client, room: str, what: str) -> None:
+    """Nor who was muted together with newcomers of that address."""
+    found = link(host, room)
+    guest, _ = come_in(town, found, "Lena")
+    seq = made(say(guest, room, "nonsense"))["seq"]
+    assert host.post(f"/api/v1/rooms/{room}/restrictions", json={"what": what, "seq": seq}).status_code == 200
+    assert guest.delete("/api/v1/me/pass").status_code == 204
+    come_in(town, found, "Somebody else")
+    assert guests(host, room) == {"Lena": "removed", "Somebody else": "waiting"}
+
+
 def test_a_page_of_another_site_does_nothing_as_a_guest(tmp_path: Path) -> None:
     """Not even one that may ask (`allowed_origins`): that asks as a guest of its own."""
     elsewhere = "https://elsewhere.example"

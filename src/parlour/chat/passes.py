@@ -143,7 +143,10 @@ class Passes:
         return NewPass(made, secret, link)
 
     async def leave(self, guest: GuestPass) -> None:
-        """Leave the rooms for good. The pass of somebody who was removed stays: it keeps its browser out."""
+        """Leave the rooms for good. The pass of somebody who was removed stays: it keeps its browser out.
+
+        So does that of who is banned, as if they had been removed: else others of their address would not wait.
+        """
         if guest.state != "removed":
             await self._store.run(self._leave(guest.id))
 
@@ -225,7 +228,7 @@ class Passes:
         if others:
             for room in link.rooms:
                 log: Log = yield FindLog(room)
-                if any(is_banned(log.policy, other.id, row.made_ms) for other in others):
+                if any(is_held(log.policy, other.id, row.made_ms) for other in others):
                     removed_ms = row.made_ms
         return removed_ms + link.wait_minutes * MINUTE_MS - row.made_ms if removed_ms else 0
 
@@ -236,7 +239,15 @@ class Passes:
         guest = rows[0].guest
         author = author_of_pass(guest)
         link = yield from link_now(guest.link)
+        now_ms, is_kept = self._clock.now_ms(), False
+        for room in link.rooms:
+            log: Log = yield FindLog(room)
+            is_kept = is_kept or is_held(log.policy, id_, now_ms)
         yield from _out(author, link, guest, GuestChanged("left", guest.id, guest.name))
+        if is_kept:
+            yield SET_PASS_STATE(id_, "removed", now_ms)
+            yield append_to_log(author, PassChanged("removed", id_, guest.link, guest.name, "removed"))
+            return
         yield END_PASS(id_)
         yield append_to_log(author, PassChanged("left", id_, guest.link, guest.name, guest.state))
 
@@ -287,10 +298,12 @@ def _changed(
     return (yield from change(by(actor), link, rows[0]))
 
 
-def is_banned(policy: Policy, id_: str, now_ms: int) -> bool:
-    """Whether a guest is banned from a room at a time."""
+def is_held(policy: Policy, id_: str, now_ms: int) -> bool:
+    """Whether a guest is banned from a room at a time, or muted there together with newcomers of the same address."""
     found = policy.restrictions.get(id_)
-    return found is not None and found.what == "banned" and (found.until_ms is None or found.until_ms > now_ms)
+    if found is None or (found.what == "muted" and found.since_ms is None):
+        return False
+    return found.until_ms is None or found.until_ms > now_ms
 
 
 def _require_free(link: GuestLink, guest: GuestPass) -> Transaction[None]:
