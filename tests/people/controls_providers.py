@@ -27,6 +27,13 @@ PROVIDER_CONTROLS = (
         f"{PEOPLE}test_an_account_that_is_there_is_theirs_by_an_address_that_both_have_verified",
     ),
     Control(
+        "but opens no account with a second factor",
+        "chat/elsewhere.py",
+        "            if account.factors:",
+        "            if account.factors > 9:",
+        "tests/people/test_second_factor.py::test_a_mailbox_opens_no_account_that_has_a_second_factor",
+    ),
+    Control(
         "an answer comes back to the browser in which it began",
         "api/provider_pages.py",
         " or not _is(options.state, begun.state):",

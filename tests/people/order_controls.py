@@ -13,6 +13,13 @@ RULES = f"{T}test_room_rules.py::"
 
 ORDER_CONTROLS = (
     Control(
+        "a ban from the server ends what a role on it gives",
+        "chat/policies.py",
+        "return refusal is None and (self._kept_out is None or self._kept_out(actor, right) is None)",
+        "return refusal is None",
+        "tests/people/test_reports.py::test_a_moderator_who_is_banned_from_the_server_sees_no_reports",
+    ),
+    Control(
         "who is muted or banned does not have the right",
         "chat/policies.py",
         "refusal is None and policy.restrictions else refusal",

@@ -124,3 +124,14 @@ def test_one_person_fills_no_queue(ada: httpx.Client, bob: httpx.Client) -> None
     seqs = [seq_of(say(ada, room, f"message {number}")) for number in range(21)]
     answers = [report(bob, room, seq, "No") for seq in seqs]
     assert code(answers[-1]) == (429, "rate_limited")
+
+
+def test_a_moderator_who_is_banned_from_the_server_sees_no_reports(town: Town, ada: httpx.Client) -> None:
+    molly = town.join("molly", "moderator")
+    molly.headers["Accept"] = "application/json"
+    made = report(ada, make(ada, room="alley"), seq_of(say(ada, "alley", "hm")), "Not nice").json()
+    assert made["id"] in {each["id"] for each in queue(molly)}
+    ban = town.operator("POST", "/api/v1/bans", {"account": "molly"})
+    assert queue(molly) == []
+    assert code(molly.patch(f"/api/v1/reports/{made['id']}", json={"state": "closed"})) == (404, "not_found")
+    town.operator("DELETE", f"/api/v1/bans/{ban['id']}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from parlour.chat.elsewhere import Stranger
 from parlour.chat.factors import SETUP_MS
 from parlour.chat.identities import RECENT_MS, Credentials
 from parlour.chat.sign_in_throttle import FREE
@@ -69,6 +70,16 @@ async def test_no_way_in_is_open_to_a_password_alone(house: House, way: str) -> 
     await refused("code_required", WAYS[way](house, account, ""))
     await refused("bad_code", WAYS[way](house, account, "000000" if phone.code() != "000000" else "111111"))
     assert await WAYS[way](house, account, phone.code())
+
+
+async def test_a_mailbox_opens_no_account_that_has_a_second_factor(house: House) -> None:
+    """A provider that says whose mailbox it is stands for the password at most; a link made here stands for both."""
+    account, _ = await person_with_app(house, "alice")
+    await house.store.run(_has_email(account.id))
+    stranger = Stranger("https://id.example.org", "1", "Company", "alice@example.org")
+    await refused("forbidden", house.elsewhere.account_of(stranger))
+    await house.elsewhere.link(await house.signed_in(account), stranger)
+    assert await house.elsewhere.account_of(stranger) == account
 
 
 @pytest.mark.parametrize(("first", "second"), list(pairwise([*WAYS, next(iter(WAYS))])))

@@ -25,6 +25,8 @@ from parlour.core.errors import Refusal
 from parlour.core.payloads import ProviderLinkChanged
 from parlour.core.sign_outs import DISABLED
 
+_LINK_FIRST = "Your account here has a second factor: sign in with your password, and link both on Account."
+
 
 class Stranger(NamedTuple):
     """Who has signed in at a provider: their subject there, and an e-mail address that the provider has verified.
@@ -56,7 +58,7 @@ class Elsewhere:
 
         An account whose owner has verified the same e-mail address as the provider becomes theirs, unless another
         subject of that provider has it already: mailboxes are given to somebody new. Raises Refusal("forbidden") for
-        an account that is disabled.
+        an account that is disabled, and for one with a second factor that is not linked so far: a mailbox is none.
         """
         account = await self._store.run(self._account_of(stranger))
         self._mails.on_new()
@@ -77,6 +79,8 @@ class Elsewhere:
         if any(link.issuer == stranger.issuer for link in links):
             return None
         if account.state == "active":
+            if account.factors:
+                raise Refusal("forbidden", _LINK_FIRST)
             yield from self._link(account, stranger)
         return account
 

@@ -235,7 +235,8 @@ class Policies:
 
     def may_everywhere(self, actor: Actor, right: Right) -> bool:
         """Whether an actor has a right on the server as a whole."""
-        return refused_everywhere(self.who(actor), right, self.server) is None
+        refusal = refused_everywhere(self.who(actor), right, self.server)
+        return refusal is None and (self._kept_out is None or self._kept_out(actor, right) is None)
 
     def account_may(self, account: Account, right: Right, room: str) -> bool:
         """The same of an account, with whatever it may be signed in."""
