@@ -145,6 +145,19 @@ async def test_the_link_of_a_forgotten_password_works_for_an_hour(house: House) 
     await refused("link_gone", house.accounts.reset_password(house.mails.secret_of(mail.id), NEW))
 
 
+@pytest.mark.parametrize("now", ["", "other@example.org"])
+async def test_a_link_for_a_new_password_ends_with_the_address_that_it_was_sent_to(house: House, now: str) -> None:
+    actor = await with_email(house, "ada", ADA)
+    mail = await found(house, "ada")
+    assert mail is not None
+    if now:
+        await house.emails.ask(actor, now)
+        await house.emails.verify(actor, await secret(house))
+    else:
+        await house.emails.remove(actor)
+    await refused("link_gone", house.accounts.reset_password(house.mails.secret_of(mail.id), NEW))
+
+
 @pytest.mark.parametrize("who", ["nobody", "eve", "gone", "eve@example.org", "a\nb", "", "x" * 5000])
 async def test_who_has_no_address_here_gets_the_same_answer_and_no_mail(house: House, who: str) -> None:
     """What is put down at the answer is one row, whoever it is: the answer comes before anybody is looked for."""

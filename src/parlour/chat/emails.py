@@ -12,7 +12,7 @@ from parlour.chat.mails import Mails
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.recheck import require_unchanged
-from parlour.chat.server_log import append_to_log
+from parlour.chat.server_log import append_to_log, end_invitations
 from parlour.chat.tables.emails import (
     ACCOUNT_WITH,
     ADD_EMAIL_LINK,
@@ -25,7 +25,7 @@ from parlour.chat.tables.emails import (
     SET_EMAIL,
     EmailLink,
 )
-from parlour.chat.tables.invitations import ADD_INVITATION, RESETS_ASKED_FOR
+from parlour.chat.tables.invitations import ADD_INVITATION, END_RESETS_ASKED_FOR, RESETS_ASKED_FOR
 from parlour.chat.tables.mails import ADDRESS_MAIL, END_MAIL, Mail
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
@@ -156,9 +156,10 @@ class Emails:
             yield append_to_log(author_of(account), EmailChanged("removed", account.id))
 
     def _tell_before(self, account: Account, now: str) -> Transaction[None]:
-        """Tell the address that an account has had that it is so no more."""
+        """Tell the address that an account has had that it is so no more; links that were sent there end."""
         before: list[str] = yield EMAIL_OF(account.id)
         if before and before[0] != now:
+            yield from end_invitations(author_of(account), END_RESETS_ASKED_FOR(account.id))
             yield from self._mails.notice(account.id, "email_changed", {"name": account.name}, before[0])
 
     async def forgotten(self, who: str, address: str) -> None:

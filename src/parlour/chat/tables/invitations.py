@@ -54,6 +54,8 @@ RESETS_ASKED_FOR = Statement(
     str, "SELECT id FROM invitations WHERE account = ?1 AND maker = ?1 AND made_ms > ?2 LIMIT 1"
 )
 """Links for a new password that somebody has asked for by mail since then: nobody else makes one for themselves."""
+END_RESETS_ASKED_FOR = Statement(str, "DELETE FROM invitations WHERE account = ?1 AND maker = ?1 RETURNING id")
+"""Those links: of an address that is no more that of the account."""
 END_RESETS_OF = Statement(str, "DELETE FROM invitations WHERE account = ?1 RETURNING id")
 INVITATION_UNTIL = Statement(str, "SELECT id FROM invitations WHERE expires_ms <= ?1 LIMIT 1")
 """One that has expired by then, if there is any."""
