@@ -6,7 +6,7 @@ import pytest
 
 from parlour.core.errors import Refusal
 from parlour.core.inbox_settings import is_quiet, keywords, quiet_hours
-from parlour.core.mentions import MAX_NAMES, addressed, word_of, words_of
+from parlour.core.mentions import MAX_NAMES, MAX_RUN_CHARS, addressed, word_of, words_of
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,10 @@ def test_quiet_hours_may_go_over_midnight() -> None:
     for wrong in ("22-7", "24:00-07:00", "22:00", "22:00-07:60"):
         with pytest.raises(Refusal):
             quiet_hours(wrong)
+
+
+def test_what_is_looked_at_is_bounded_where_one_sign_stands_for_several() -> None:
+    """U+3300 is read as four letters, each of which begins seven words."""
+    last = "\u6f22\u5b57"
+    assert last in words_of("\u3300" * (MAX_RUN_CHARS // 4) + last)
+    assert last not in words_of("\u3300" * 5461 + last)

@@ -124,6 +124,15 @@ def test_a_name_brings_a_room_into_the_list_until_it_is_forgotten(ada: httpx.Cli
     assert "public" not in rooms(ada)
 
 
+def test_who_is_blocked_does_not_see_that_in_what_they_say(ada: httpx.Client, bob: httpx.Client) -> None:
+    before = say(bob, "square", "hello @ada")
+    assert ada.put("/api/v1/me/blocks/bob").status_code == 204
+    after = say(bob, "square", "hello again, @ada")
+    told = rooms(ada)["square"]["mentions"]
+    assert ada.delete("/api/v1/me/blocks/bob").status_code == 204
+    assert (after["mentions"], told) == (before["mentions"], 1)
+
+
 def test_who_is_not_in_a_private_room_is_not_called_there(ada: httpx.Client, bob: httpx.Client) -> None:
     room = bob.post("/api/v1/rooms", json={"title": "Ours", "access": "private"}).json()["room"]
     assert "mentions" not in say(bob, room, "nobody tells @ada")

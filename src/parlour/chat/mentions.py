@@ -67,8 +67,8 @@ class Mentions:
     def resolve(self, author: Author, room: str, text: str) -> Named | None:
         """Whom a message is for; None: for nobody in particular, as nearly all are.
 
-        Guests call people by their names, and not everybody at once. Who may not read the room, has blocked the author,
-        or is the author, is not meant.
+        Guests call people by their names, and not everybody at once. Who may not read the room, or is the author, is
+        not meant; who has blocked the author is called by name, and not told.
         """
         has_sign, is_watched = "@" in text, self._settings.is_watched
         if not has_sign and not is_watched:
@@ -80,17 +80,18 @@ class Mentions:
         if has_sign:
             to = addressed(text)
             found = [self._identities.named(name) for name in to.names]
-            names = tuple(
-                dict.fromkeys(each.id for each in found if each is not None and self._is_for(each, author, room))
-            )
-            accounts.update(dict.fromkeys(names[:MAX_FOR], "name"))
+            named = {each.id: each for each in found if each is not None and self._may_be_meant(each, author, room)}
+            # Also who has blocked the author, who must not see that: they are not told.
+            names = tuple(named)
+            told = [id_ for id_, each in named.items() if self._is_for(each, author, room)]
+            accounts.update(dict.fromkeys(told[:MAX_FOR], "name"))
             if members and author.kind != "guest":
                 everyone = "room" if to.is_for_room else "here" if to.is_for_here else None
         if everyone == "here":
             self._add(accounts, (each for each in members if self._identities.is_connected(each)), "here", author, room)
         if is_watched and members and (watching := self._settings.watching(words_of(text))):
             self._add(accounts, (each for each in watching if each in members), "keyword", author, room)
-        if not accounts and everyone is None:
+        if not accounts and not names and everyone is None:
             return None
         return Named(accounts, names or None, everyone)
 
@@ -109,13 +110,13 @@ class Mentions:
             if id_ not in accounts and account is not None and self._is_for(account, author, room):
                 accounts[id_] = why
 
-    def _is_for(self, account: Account, author: Author, room: str) -> bool:
+    def _may_be_meant(self, account: Account, author: Author, room: str) -> bool:
         return (
-            account.state == "active"
-            and account.id != author.id
-            and self._policies.account_may(account, "read", room)
-            and not self._is_blocked(author.id, by=account.id)
+            account.state == "active" and account.id != author.id and self._policies.account_may(account, "read", room)
         )
+
+    def _is_for(self, account: Account, author: Author, room: str) -> bool:
+        return self._may_be_meant(account, author, room) and not self._is_blocked(author.id, by=account.id)
 
 
 def post(draft: Draft, named: Named, steps: Transaction[Appended] | None = None) -> Transaction[Appended]:

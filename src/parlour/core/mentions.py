@@ -30,7 +30,10 @@ _RUN = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\
 """Letters of scripts that are written without spaces: a word is any part of a run of them."""
 
 MAX_RUN_WORD_CHARS = 8
-"""Of such a word; with the greatest text that is 8 parts for each letter."""
+"""Of such a word; that is 7 parts for each letter."""
+
+MAX_RUN_CHARS = 5462
+"""Letters of these scripts that are looked at: the greatest text has no more, but where one sign stands for several."""
 
 
 class Addressed(NamedTuple):
@@ -64,9 +67,10 @@ def word_of(text: str) -> str | None:
 def words_of(text: str) -> frozenset[str]:
     """The words of a text, as they are compared."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    words = set(_WORD.findall(folded))
+    words, left = set(_WORD.findall(folded)), MAX_RUN_CHARS
     for match in _RUN.finditer(folded):
-        words.update(_parts(match[0]))
+        words.update(_parts(match[0][:left]))
+        left -= min(left, len(match[0]))
     return frozenset(words)
 
 
