@@ -96,6 +96,26 @@ def test_finger_that_rests_on_a_message_opens_the_sheet_and_one_that_moves_does_
     assert alice.page.evaluate("innerHeight") - menu.bounding_box()["y"] < 400  # type: ignore[index]
 
 
+def test_sheet_is_still_there_when_the_finger_is_lifted_which_chooses_nothing(
+    visit: Visit, say: Say, room: str
+) -> None:
+    for number in range(30):
+        say(room, f"touch {number}", "Jonas")
+    alice = visit(f"/{room}", has_clock=True, has_touch=True, is_mobile=True, viewport={"width": 360, "height": 640})
+    box = alice.page.locator("#m30 .text").bounding_box()  # where the sheet will be
+    assert box is not None
+    place = {"x": box["x"] + 9, "y": box["y"] + 9}
+    tools, menu = alice.context.new_cdp_session(alice.page), alice.page.get_by_role("menu")
+    tools.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [place]})
+    alice.page.clock.run_for(500)
+    expect(menu).to_be_visible()
+    tools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(menu).to_be_visible()
+    menu.get_by_role("menuitem", name="Reply").tap()
+    expect(menu).to_be_hidden()
+    expect(alice.page.locator("#message")).to_have_value("> Jonas: touch 29\n")
+
+
 def test_who_is_writing_is_shown_to_the_others_until_it_is_said(visit: Visit, room: str) -> None:
     alice, bob = visit(f"/{room}"), visit(f"/{room}", has_clock=True)
     alice.call("Alice")

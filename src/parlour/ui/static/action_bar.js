@@ -17,6 +17,7 @@ export class ActionBar {
   #bar = element("div", { class: "act-bar", role: "group", "aria-label": "Actions" });
   #at = null;
   #press = null;
+  #opened = null; // the row whose sheet the finger has opened that is still down
 
   /** For the rows of a list: `eventOf(node)` is the message of a row, `reader()` who looks, `page` as actions.js has it. */
   constructor(list, menu, { eventOf, reader, page }) {
@@ -67,11 +68,13 @@ export class ActionBar {
     };
     this.#list.addEventListener("pointerdown", ({ target, pointerType, clientX: x, clientY: y }) => {
       stop();
+      this.#opened = null;
       const row = target.closest(".message");
       if (pointerType !== "touch" || row === null || this.#eventOf(row) === null) return;
       row.classList.add("pressed");
       const timer = setTimeout(() => {
         stop();
+        this.#opened = row;
         this.open(row);
       }, PRESS_MS);
       this.#press = { row, timer, x, y };
@@ -80,6 +83,13 @@ export class ActionBar {
       if (this.#press && Math.hypot(clientX - this.#press.x, clientY - this.#press.y) > MOVED_PX) stop();
     });
     for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, stop);
+    // To lift the finger is a click beside the sheet, which closes it, or a click on what the sheet has put below it.
+    this.#list.addEventListener("touchend", (event) => {
+      if (this.#opened === null) return;
+      event.preventDefault();
+      if (!this.#menu.isOpen) this.open(this.#opened);
+      this.#opened = null;
+    });
     // The browser's own menu of a finger that rests would come over the sheet; a link keeps it.
     this.#list.addEventListener("contextmenu", (event) => {
       if (event.pointerType === "touch" && !event.target.closest("a")) event.preventDefault();
