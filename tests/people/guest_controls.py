@@ -17,7 +17,7 @@ GUEST_CONTROLS = (
     Control(
         "names of guests are compared by what they look like",
         "chat/passes.py",
-        "if any(not own.isdisjoint(readings(name)) for name in names):",
+        "if any(not own.isdisjoint(likenesses(name)) for name in names):",
         "if guest.name in names:",
         f"{GUESTS}test_no_name_can_be_mistaken_for_that_of_a_member_or_another_guest",
     ),

@@ -153,7 +153,10 @@ def test_a_pass_opens_the_rooms_of_its_link_and_nothing_else(town: Town, host: h
     assert guest.patch(f"/api/v1/rooms/{room}", json={"title": "Mine"}).status_code == 401
 
 
-@pytest.mark.parametrize("name", ["Lena", "lena", "L\u0435na", "1ena", "Teacher", "te\u0430cher", "admin", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["Lena", "lena", "L\u0435na", "1ena", "Teacher", "te\u0430cher", "@teacher", "L e n a", "Lena!", "admin", ""],
+)
 def test_no_name_can_be_mistaken_for_that_of_a_member_or_another_guest(
     town: Town, host: httpx.Client, room: str, name: str
 ) -> None:
@@ -377,6 +380,11 @@ def test_a_muted_guest_reads_and_does_not_write(town: Town, host: httpx.Client, 
     assert host.get(f"/api/v1/rooms/{room}/guests").json()["guests"][0]["muted"] is True
     assert host.patch(path, json={"muted": False}).status_code == 200
     assert say(guest, room, "hi").status_code == 201
+    form = {"do": "mute", "id": id_of(host, room, "Lena")}
+    answer = host.post(f"/rooms/{room}/guests", data=form, headers={"Accept": "text/html"})
+    place = f"/rooms/{room}/guests#{form['id']}"
+    assert answer.headers["Location"] == place, "the page goes on at the guest in the list, not at its top"
+    assert f'<li id="{form["id"]}">' in host.get(place, headers={"Accept": "text/html"}).text
 
 
 def test_who_was_banned_does_not_come_back_by_a_private_window(town: Town, host: httpx.Client, room: str) -> None:

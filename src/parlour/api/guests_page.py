@@ -94,7 +94,7 @@ class GuestsPage(GuestLinksOfRooms):
         except Refusal as refusal:
             return await self._page(request, options.room, refusal=refusal, form=form)
         if wants_html(request):
-            return see_other(request, f"/rooms{_way(options.room)}/guests")
+            return see_other(request, f"/rooms{_way(options.room)}/guests{_place(form)}")
         return Response(body=f"{said}\n".encode())
 
     @Operation(
@@ -254,7 +254,7 @@ async def _end(here: GuestsPage, request: Request, _: str, form: Mapping[str, st
 async def _longer(here: GuestsPage, request: Request, _: str, form: Mapping[str, str]) -> str:
     change = TermsChange(minutes=number_field(form, "minutes"))
     await here.context.people.guest_links.change(request.actor, form["id"], change)
-    return "The link lasts longer."
+    return f"The link works {form['minutes']} minutes from now."
 
 
 async def _let_in(here: GuestsPage, request: Request, room: str, form: Mapping[str, str]) -> str:
@@ -306,6 +306,11 @@ def _newcomers(form: Mapping[str, str]) -> Newcomers | None:
     if form["newcomers"]:
         raise Refusal("bad_form", f"newcomers is one of {', '.join(NEWCOMERS_MEANINGS)}.", field="newcomers")
     return None
+
+
+def _place(form: Mapping[str, str]) -> str:
+    """Where on the page the guest is whom a form was about: a class is a long list."""
+    return f"#{form['id']}" if form["do"] in ("let_in", "mute", "unmute", "remove", "rename") else ""
 
 
 def _grouped(links: list[GuestLink], rows: list[tuple[GuestLink, PassRow]]) -> list[tuple[GuestLink, list[str]]]:

@@ -19,7 +19,7 @@ from parlour.chat.sign_in_throttle import SignInThrottle
 from parlour.chat.tables.accounts import ALL_ACCOUNTS, FORMER_NAMES, PASSWORD_OF, REPLACE_PASSWORD
 from parlour.chat.tables.sign_ins import SIGN_IN, USE_SIGN_IN, SignIn
 from parlour.chat.transactions import Transaction
-from parlour.core.accounts import Account, Scope, readings
+from parlour.core.accounts import Account, Scope, likenesses, readings
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.names import display_name, room_name
@@ -87,7 +87,7 @@ class Identities:
         self._names: dict[str, str] = {}  # also those that an account has had, to its id
         self._readings: dict[str, str] = {}  # all that these can be read as
         self._shown: dict[str, str] = {}  # how accounts are shown, case folded, to their ids
-        self._displays: Counter[str] = Counter()  # what can be read in how accounts are shown
+        self._likenesses: Counter[str] = Counter()  # of names, and of how accounts are shown
         self._owners: set[str] = set()  # ids of the active ones
         self._bots: dict[str, set[str]] = {}  # ids of all, by that of their owner
         self._known = KnownCredentials()
@@ -149,7 +149,7 @@ class Identities:
         """
         if not self._readings:
             return False
-        return any(each in self._readings or each in self._displays for each in readings(name))
+        return any(each in self._readings or each in self._likenesses for each in likenesses(name))
 
     def require_unlike(self, name: str, but: str, field: str) -> None:
         """Raises Refusal("name_taken") for a name that can be read as that of another account than `but`."""
@@ -406,10 +406,10 @@ class Identities:
     def _learn(self, account: Account) -> None:
         before = self._accounts.get(account.id)
         if before is not None and before.state != "deleted":
-            for each in readings(before.display):
-                self._displays[each] -= 1
-                if not self._displays[each]:
-                    del self._displays[each]
+            for each in _likenesses(before):
+                self._likenesses[each] -= 1
+                if not self._likenesses[each]:
+                    del self._likenesses[each]
             if self._shown.get(before.display.casefold()) == before.id:
                 del self._shown[before.display.casefold()]
         self._accounts[account.id] = account
@@ -420,7 +420,7 @@ class Identities:
         if account.owner is not None:
             self._bots.setdefault(account.owner, set()).add(account.id)
         if account.state != "deleted":
-            self._displays.update(readings(account.display))
+            self._likenesses.update(_likenesses(account))
             self._shown[account.display.casefold()] = account.id
             self._keep_name(account.name, account.id)
         elif before is not None:  # events may still say how it was shown
@@ -461,6 +461,10 @@ def _canonical(name: str) -> str:
         return room_name(name)
     except Refusal:
         return ""
+
+
+def _likenesses(account: Account) -> frozenset[str]:
+    return likenesses(account.name) | likenesses(account.display)
 
 
 def _as_shown(name: str) -> str:

@@ -29,7 +29,7 @@ from parlour.chat.tables.passes import (
     PassRow,
 )
 from parlour.chat.transactions import Append, FindLog, Transaction
-from parlour.core.accounts import readings
+from parlour.core.accounts import likenesses
 from parlour.core.actor import Actor
 from parlour.core.addresses import AddressBuckets, site_of
 from parlour.core.errors import Refusal
@@ -313,8 +313,8 @@ def _require_free(link: GuestLink, guest: GuestPass) -> Transaction[None]:
     for room in link.rooms:
         log: Log = yield FindLog(room)
         names += [other.name for id_, other in log.policy.guests.items() if id_ != guest.id]
-    own = readings(guest.name)
-    if any(not own.isdisjoint(readings(name)) for name in names):
+    own = likenesses(guest.name)
+    if any(not own.isdisjoint(likenesses(name)) for name in names):
         raise Refusal("name_taken", TAKEN, field="name")
 
 

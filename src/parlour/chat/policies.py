@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 
 from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.ports import Store
-from parlour.core.accounts import Account, readings
+from parlour.core.accounts import Account, likenesses
 from parlour.core.actor import Actor, guest
 from parlour.core.errors import Refusal
 from parlour.core.names import PRIVATE
@@ -132,11 +132,11 @@ class Policies:
     def is_name_of_guest(self, room: str, name: str) -> bool:
         """Whether a name is, or looks like, that of somebody who is in a room by a pass."""
         names = self._guest_names.get(room)
-        return names is not None and not names.isdisjoint(readings(name))
+        return names is not None and not names.isdisjoint(likenesses(name))
 
     def _learn_guests(self, room: str, policy: Policy) -> None:
         if policy.guests:
-            self._guest_names[room] = frozenset().union(*(readings(guest.name) for guest in policy.guests.values()))
+            self._guest_names[room] = frozenset().union(*(likenesses(guest.name) for guest in policy.guests.values()))
         else:
             self._guest_names.pop(room, None)
 

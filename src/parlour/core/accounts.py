@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from parlour.core.bidi import has_one_order
 from parlour.core.errors import Refusal
-from parlour.core.impersonation import impersonated, skeletons
+from parlour.core.impersonation import impersonated, letters, skeletons
 from parlour.core.names import PRIVATE, room_name
 
 Role: TypeAlias = Literal["member", "moderator", "admin", "owner"]
@@ -144,6 +144,16 @@ def readings(name: str) -> frozenset[str]:
     Most have one. A few characters look like two others: a small capital I like `i` and like `l`.
     """
     return skeletons(name.casefold())
+
+
+@lru_cache(maxsize=4096)
+def likenesses(name: str) -> frozenset[str]:
+    """The readings of a name, with and without spaces and signs: `MsHolt` and `@Ms Holt` have one of `Ms Holt`.
+
+    Guests are told apart by these: they type any name, and nobody has approved it.
+    """
+    plain = readings(name)
+    return plain | {letters(each) for each in plain if letters(each)}
 
 
 def check_password(password: str, *words: str) -> str:

@@ -97,14 +97,15 @@ def impersonated(name: str) -> Literal["staff", "guest"] | None:
     """
     for skeleton in skeletons(name):
         plain = skeleton.translate(_WRITTEN)
-        if _letters(plain) in _RESERVED or _letters(plain.translate(_SIGNS)) in _RESERVED:
+        if letters(plain) in _RESERVED or letters(plain.translate(_SIGNS)) in _RESERVED:
             return "staff"
         if plain[0:1] == "g" and _GUEST.fullmatch("".join(map(_dash, plain))):
             return "guest"
     return None
 
 
-def _letters(text: str) -> str:
+def letters(text: str) -> str:
+    """A text without spaces, punctuation and other signs; may be empty."""
     return text if text.isalnum() else "".join(filter(str.isalnum, text))
 
 
