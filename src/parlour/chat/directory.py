@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from heapq import nsmallest
 from typing import NamedTuple
 
 from parlour.chat.identities import Identities
@@ -46,8 +47,8 @@ class Directory:
             raise Refusal("bad_parameter", f"A name has at most {MAX_NAME_CHARS} characters.", field="q")
         wanted = text.strip().removeprefix("@").casefold()
         found = [each for each in self._identities.accounts() if each.state == "active" and _begins(each, wanted)]
-        found.sort(key=lambda each: (each.display.casefold(), each.name))
-        return FoundPeople(found[:limit], len(found) > limit)
+        first = nsmallest(limit, found, key=lambda each: (each.display.casefold(), each.name))
+        return FoundPeople(first, len(found) > limit)
 
     def one(self, actor: Actor, name: str) -> Account:
         """The account of a name, or of an id, that is not deleted. Raises Refusal("not_found"), ("login_required")."""
@@ -62,4 +63,4 @@ def _begins(account: Account, wanted: str) -> bool:
     display = account.display.casefold()
     if account.name.startswith(wanted) or display.startswith(wanted):
         return True
-    return any(word.startswith(wanted) for word in _WORDS.split(display))
+    return wanted in display and any(word.startswith(wanted) for word in _WORDS.split(display))
