@@ -13,6 +13,20 @@ RULES = f"{T}test_room_rules.py::"
 
 ORDER_CONTROLS = (
     Control(
+        "no link brings back who is banned from its room",
+        "chat/invitations.py",
+        "        self._require_not_banned(account, log.policy)\n",
+        "",
+        "tests/people/test_restrictions.py::test_no_link_brings_back_who_is_banned",
+    ),
+    Control(
+        "nor who is banned from the server",
+        "chat/invitations.py",
+        '        self._policies.require(actor, "read", None)\n',
+        "",
+        "tests/people/test_restrictions.py::test_no_link_brings_back_who_is_banned",
+    ),
+    Control(
         "a ban from the server ends what a role on it gives",
         "chat/policies.py",
         "return refusal is None and (self._kept_out is None or self._kept_out(actor, right) is None)",

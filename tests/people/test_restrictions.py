@@ -110,6 +110,21 @@ def test_who_is_banned_is_out_at_that_event_and_is_no_member_any_more(
     assert [each["name"] for each in members] == ["ada"]
 
 
+def test_no_link_brings_back_who_is_banned(town: Town, ada: httpx.Client) -> None:
+    """From the room, or from the whole server."""
+    room = make(ada, title="Ours", access="private")
+    link = ada.post(f"/api/v1/rooms/{room}/invitations", json={"uses": 5}).json()["url"].rpartition("/")[2]
+    carl = join(town, "carl")
+    assert restrict(ada, room, "ban", name="carl").status_code == 200
+    assert code(carl.post("/api/v1/join", json={"invitation": link})) == (403, "banned")
+    assert ada.delete(f"/api/v1/rooms/{room}/restrictions/carl").status_code == 204
+    ban = town.operator("POST", "/api/v1/bans", {"account": "carl"})
+    assert code(carl.post("/api/v1/join", json={"invitation": link})) == (403, "banned")
+    town.operator("DELETE", f"/api/v1/bans/{ban['id']}")
+    assert [each["name"] for each in ada.get(f"/api/v1/rooms/{room}/members").json()["members"]] == ["ada"]
+    assert carl.post("/api/v1/join", json={"invitation": link}).status_code == 200
+
+
 def test_a_guest_is_known_under_another_name_and_behind_the_same_address(town: Town, ada: httpx.Client) -> None:
     room = make(ada, room="class")
     mallory, earlier = guest(town), guest(town)

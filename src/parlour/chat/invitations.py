@@ -33,7 +33,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Author, Log
 from parlour.core.names import room_name
 from parlour.core.payloads import InvitationChanged
-from parlour.core.permissions import Rule
+from parlour.core.permissions import Rule, held
 from parlour.core.policy import Policy
 from parlour.core.secret import digest
 
@@ -171,10 +171,11 @@ class Invitations:
     async def accept(self, actor: Actor, secret: str) -> str:
         """Join the room that a link leads to, with the account that one has. Returns the room.
 
-        Raises Refusal("link_gone"), ("read_only") for a room that was archived, ("login_required").
+        Raises Refusal("link_gone"), ("read_only") for a room that was archived, ("login_required"), ("banned").
         """
         if actor.account is None:
             raise Refusal("login_required", "Sign in first.")
+        self._policies.require(actor, "read", None)
         invitation = await self.find(secret)
         if invitation.room is None:
             raise Refusal("link_gone", LINK_GONE)
@@ -195,8 +196,17 @@ class Invitations:
         log: Log = yield FindLog(room)
         if account.id in log.policy.members:
             return log.policy
+        self._require_not_banned(account, log.policy)
         yield from use_invitation(hashed, self._clock.now_ms(), author_of(account))
         return (yield from come_in(account, room, log.policy))
+
+    def _require_not_banned(self, account: Account, policy: Policy) -> None:
+        """A link lets nobody come back who was banned from its room. Raises Refusal("banned")."""
+        for id_ in (account.id, account.owner):
+            found = None if id_ is None else policy.restrictions.get(id_)
+            refusal = None if found is None else held(found, "read", self._clock.now_ms())
+            if refusal is not None:
+                raise refusal
 
     async def end(self, actor: Actor, id_: str) -> None:
         """End one at once; one to a room by its moderators too. Raises Refusal("not_found") if there is none."""
