@@ -128,6 +128,8 @@ def test_owners_alone_read_it_and_the_page_shows_it(tmp_path: Path) -> None:
         assert code(town.owner.get("/api/v1/audit", params={"after": 2**36})) == (400, "bad_parameter")
         page = town.owner.get("/admin/log", headers={"Accept": "text/html"}).text
         assert "account adam: made" in page
+        assert "sign-in of adam: begun" in page
+        assert "link for a new password" not in page
         verdict = town.owner.get("/api/v1/audit/verification").json()
         assert (verdict["wrong"], verdict["head"]["seq"]) == ([], lines[-1]["seq"])
         wrong = town.owner.get("/api/v1/audit/verification", params={"head": f"2:{'0' * 64}"}).json()["wrong"]
@@ -138,4 +140,7 @@ def test_owners_alone_read_it_and_the_page_shows_it(tmp_path: Path) -> None:
         assert (status, said.startswith(f"{len(lines)} events, head {len(lines)}:")) == (0, True)
         assert json.loads(command(running.data, "audit")[1].splitlines()[0])["hash"] == lines[0]["hash"]
         assert command(running.data, "audit", "--verify", "--head", f"1:{'0' * 64}")[0] == 1
+        assert admin.post("/api/v1/accounts/adam/reset").status_code == 201
+        page = town.owner.get("/admin/log", headers={"Accept": "text/html"}).text
+        assert "link for a new password of adam: made" in page
         town.close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from parlour.api.audit_words import words_for
 from parlour.api.forms import page, see_other
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import TEXT, OnlyJson, ParameterKind, number
@@ -134,7 +136,7 @@ class AuditResource(Resource):
         text = options.before
         before = int(text) if text.isascii() and text.isdigit() and len(text) <= 11 else None
         found = await self.context.audit.newest(request.actor, before, SHOWN)
-        rows = [_row(entry) for entry in reversed(found)]
+        rows = [_row(entry, self._named) for entry in reversed(found)]
         lines = "\n".join(f"{row['seq']}  {row['at'][:19]}Z  {row['by']}  {row['words']}" for row in reversed(rows))
         return page(
             request,
@@ -166,51 +168,19 @@ class AuditResource(Resource):
         disposition = (FieldName.CONTENT_DISPOSITION, b'attachment; filename="log.jsonl"')
         return Response(body=body, content_type=b"application/x-ndjson", fields=(disposition,))
 
+    def _named(self, id_: str) -> str:
+        account = self.context.people.identities.account(id_)
+        return id_ if account is None or account.state == "deleted" else account.name
 
-def _row(entry: Entry) -> dict[str, Any]:
-    """An entry as the page shows it."""
+
+def _row(entry: Entry, named: Callable[[str], str]) -> dict[str, Any]:
+    """An entry as the page shows it; `named` says what the account with an id is called."""
     event = _decode(entry.event.json)
     is_private = entry.event.type in PRIVATE_TYPES
     return {
         "seq": entry.event.seq,
         "at": event["at"],
         "by": "" if is_private else event["by"]["name"],
-        "words": "somebody has changed whom they have blocked" if is_private else words_for(event),
+        "words": "somebody has changed whom they have blocked" if is_private else words_for(event, named),
         "hash": "" if entry.link is None else entry.link.hash[:12],
     }
-
-
-FACTORS = {"app": "authenticator app", "codes": "recovery codes", "code": "recovery code", "all": "everything"}
-"""The words for what of a second factor an event is about; others are said as they are."""
-
-
-def words_for(event: dict[str, Any]) -> str:
-    """What an event of the server's log says, in a line: of a type without words of its own, its members."""
-    what = event.get("what", "")
-    match event["type"]:
-        case "account":
-            account = event["account"]
-            name = account.get("name", account["id"])
-            value = {"role": account.get("role"), "state": account.get("state")}.get(what, "")
-            return f"account {name}: {what}{f' {value}' if value else ''}"
-        case "sign_in":
-            label = event.get("label")
-            return f"sign-in of {event['account']}: {what}{f' ({label})' if label else ''}"
-        case "factor":
-            return f"second factor of {event['account']}: {FACTORS.get(event['factor'], event['factor'])} {what}"
-        case "invitation":
-            into = f" into {event['into']}" if event.get("into") else ""
-            role = event.get("role")
-            return f"invitation {what}{f' as {role}' if role else ''}{into}"
-        case "server":
-            return f"setting {event['setting']}: {event['value']}"
-        case "ban":
-            reason = event.get("reason")
-            return f"ban {what}: {event['kind']} {event['subject']}{f' ({reason})' if reason else ''}"
-        case "report":
-            return f"report {what}: /{event['into']}/{event['message']}"
-        case "rewritten":
-            return f"{len(event['seqs'])} entries lost a deleted account"
-    hidden = {"room", "seq", "type", "at", "by", "key", "ref", "what"}
-    more = " ".join(f"{name}={value}" for name, value in event.items() if name not in hidden)
-    return f"{event['type']} {what} {more}".replace("  ", " ").strip()

@@ -196,7 +196,7 @@ class Emails:
             return None
         secret, id_ = digest(self._mails.secret_of(mail.id)), f"i_{self._ids.token()}"
         yield ADD_INVITATION(secret, id_, found.id, found.id, found.role, 1, now_ms, now_ms + RESET_MS, None)
-        yield append_to_log(SYSTEM, InvitationChanged("made", id_, found.role))
+        yield append_to_log(SYSTEM, InvitationChanged("made", id_, found.role, account=found.id))
         yield ADDRESS_MAIL(mail.id, "reset", found.id, sent_to[0])
         return mail._replace(kind="reset", account=found.id, address=sent_to[0])
 

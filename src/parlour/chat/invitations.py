@@ -234,7 +234,7 @@ class Invitations:
         maker = None if actor.account is None else actor.account.id
         made = Invitation(id_, maker, account, role, uses, now_ms, now_ms + lasts_ms, room)
         yield ADD_INVITATION(digest(secret), id_, maker, account, role, uses, now_ms, made.expires_ms, room)
-        yield append_to_log(by(actor), InvitationChanged("made", id_, role, room))
+        yield append_to_log(by(actor), InvitationChanged("made", id_, role, room, account))
         return NewInvitation(made, secret)
 
     def _for_owner(self, actor: Actor) -> Transaction[NewInvitation]:
@@ -251,8 +251,9 @@ def use_invitation(hashed: str, now_ms: int, by: Author) -> Transaction[Invitati
     used: list[Invitation] = yield USE_INVITATION(hashed, now_ms)
     if not used:
         raise Refusal("link_gone", LINK_GONE)
-    yield append_to_log(by, InvitationChanged("used", used[0].id, used[0].role, used[0].room))
-    return used[0]
+    link = used[0]
+    yield append_to_log(by, InvitationChanged("used", link.id, link.role, link.room, link.account))
+    return link
 
 
 def _require_owner(actor: Actor) -> None:

@@ -187,7 +187,7 @@ class FactorChanged(Payload, frozen=True, gc=False):
 class InvitationChanged(Payload, frozen=True, gc=False):
     """An invitation was made, used or ended; `role` is what it gives, `into` the room that it leads to.
 
-    In the log of the server.
+    `account` is whose password it sets, where it makes no account. In the log of the server.
     """
 
     type: ClassVar[str] = "invitation"
@@ -195,6 +195,7 @@ class InvitationChanged(Payload, frozen=True, gc=False):
     invitation: str
     role: str
     into: str | None = None
+    account: str | None = None
 
 
 class EmailChanged(Payload, frozen=True, gc=False):
