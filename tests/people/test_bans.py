@@ -106,6 +106,8 @@ def test_in_a_raid_no_new_guests_come_and_all_rooms_are_slow(town: Town, moss: h
     known, bob = guest(town, "192.0.2.60"), join(town, "slowpoke")
     page = moss.post("/admin/bans", data={"do": "raid", "raid": "on"}, headers={"Accept": "*/*"})
     assert page.text == "The switch is on.\n"
+    empty = moss.post("/admin/bans", data={"do": "ban"}, headers={"Accept": "text/html"})
+    assert "Say whom: the name of an account, or else an address." in empty.text
     stranger = town.browser()
     stranger.headers["X-Forwarded-For"] = "192.0.2.61"
     refused = stranger.get("/lobby", headers={"Accept": "text/html"})

@@ -65,7 +65,9 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
 
 def test_somebody_new_chooses_a_name_and_is_in_and_comes_back_with_one_click(company: Company) -> None:
     browser = company.town.browser()
-    assert 'href="/auth/company?next=%2Fstaff"' in browser.get("/login?next=/staff").text
+    login = browser.get("/login?next=/staff").text
+    assert 'href="/auth/company?next=%2Fstaff"' in login
+    assert "New here? Sign in with Company, or open an invitation link" in login
     page = company.go(browser, "ada", query="?next=/staff")
     assert (page.status_code, 'value="ada"' in page.text) == (200, True)
     assert "account" not in browser.get("/api/v1/me", headers={"Accept": "application/json"}).json(), "not yet"

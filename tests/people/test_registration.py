@@ -67,6 +67,7 @@ def test_closed_stops_invitations_too_but_an_owners(town: Town) -> None:
     set_(town, "closed")
     for answer in (town.browser().get(link), town.browser().post(link, data=FORM), town.browser().get("/register")):
         assert (answer.status_code, "Nobody makes an account here now." in answer.text) == (403, True)
+    assert "Nobody makes an account here now." in town.browser().get("/login").text
     assert town.browser().post(owners, data={**FORM, "name": "otto", "display": "Otto"}).status_code == 303
     set_(town, "invitation")
     assert town.browser().post(link, data=FORM).status_code == 303, "it was not used up"

@@ -41,9 +41,11 @@ def test_the_list_says_what_needs_the_reader_until_it_is_read(browser: Browser, 
     say(bob, "crew", "look @ada")
     expect(crew.locator(".count")).to_have_text("1 for you")
     expect(page).to_have_title("(1) here · Parlour")
+    expect(page.locator(".bar .menu")).to_have_attribute("data-calls", "1")
     change(ada, "crew", read=99)  # another device
     expect(crew).to_have_class("")
     expect(page).to_have_title("here · Parlour")
+    expect(page.locator(".bar .menu[data-calls]")).to_have_count(0)
 
     say(bob, "here", "one", "two")
     expect(page.locator(".message")).to_have_count(3)

@@ -161,6 +161,8 @@ class BansResource(Resource):
             return "The switch is on." if form["raid"] == "on" else "The switch is off."
         if form["do"] != "ban":
             raise Refusal("bad_form", "The page has no such form.", field="do")
+        if sum(bool(form[name]) for name in ("account", "address", "room")) != 1:
+            raise Refusal("bad_parameter", "Say whom: the name of an account, or else an address.", field="address")
         numbers = {name: _number(form[name], name) for name in ("minutes", "seq")}
         await make_ban(
             self.context,

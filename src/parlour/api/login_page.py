@@ -40,6 +40,7 @@ def login_page(
         name=name,
         next=next_,
         is_open=people.settings.now.registration == "open",
+        is_closed=people.settings.now.registration == "closed",
         is_reset=is_reset,
         has_mail=people.mails.is_on,
         providers=ways,

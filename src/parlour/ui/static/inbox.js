@@ -74,8 +74,11 @@ class Inbox {
   }
 }
 
-/** The number on the icon of an installed page. */
+/** The number at the button that opens the list of rooms, where a page is narrow, and on the icon of an installed page. */
 function showBadge(count) {
+  const menu = document.querySelector(".bar .menu");
+  if (count > 0) menu?.setAttribute("data-calls", count);
+  else menu?.removeAttribute("data-calls");
   if (!("setAppBadge" in navigator)) return;
   (count > 0 ? navigator.setAppBadge(count) : navigator.clearAppBadge()).catch(() => {}); // not installed
 }
