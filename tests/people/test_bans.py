@@ -9,15 +9,20 @@ from typing import Any
 import httpx
 import pytest
 
+from parlour.core.accounts import Account
+from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
-from parlour.core.ranges import address_range, is_in_range
+from parlour.core.payloads import BanChanged
+from parlour.core.ranges import Ranges, address_range
+from parlour.store.memory import MemoryStore
 from tests.cli.test_admin import admin as command
-from tests.people.house import PASSWORD
+from tests.people.house import PASSWORD, House
 from tests.people.server import Town
 from tests.people.test_restrictions import guest, say_as, seq_of
 from tests.people.test_rooms import code, join, say
 from tests.support import raw
 from tests.support.server import ServerProcess
+from tests.support.stores import CountedIds, HandClock
 from tests.support.talk import Client
 
 
@@ -167,8 +172,27 @@ def test_a_range_is_one_address_or_what_one_subscriber_has_or_more(text: str, ke
 
 
 def test_an_address_is_in_its_ranges_alone() -> None:
-    assert is_in_range("203.0.113.7", "203.0.113.0/24")
-    assert is_in_range("2001:db8::/64", "2001:db8::/48")
-    for key in ("203.0.114.7", "2001:db9::/64", "unix:", "operator"):
-        assert not is_in_range(key, "203.0.113.0/24")
-        assert not is_in_range(key, "2001:db8::/48")
+    ranges = Ranges((text, text) for text in ("203.0.113.0/24", "203.0.0.0/16", "203.0.113.7/32", "2001:db8::/48"))
+    assert ranges.of("203.0.113.7") == ["203.0.113.0/24", "203.0.0.0/16", "203.0.113.7/32"]
+    assert ranges.of("203.0.113.8") == ["203.0.113.0/24", "203.0.0.0/16"]
+    assert ranges.of("2001:db8::/64") == ["2001:db8::/48"]
+    for key in ("203.1.113.7", "2001:db9::/64", "2001:db8::/32", "unix:", "operator"):
+        assert ranges.of(key) == []
+
+
+async def test_who_waits_to_be_approved_waits_on_after_a_ban_is_over() -> None:
+    house = House(MemoryStore(HandClock(), CountedIds()))
+    eve = Account("u_eve", "eve", "eve", "member", "member", None, "active")
+    actor = Actor("member", eve.id, "password", None, eve)
+
+    def code_now() -> str:
+        refusal = house.bans.kept_out(actor, "post")
+        return "" if refusal is None else refusal.code
+
+    house.bans.changed(BanChanged("made", "n_1", "waiting", eve.id, ""))
+    house.bans.changed(BanChanged("made", "n_2", "account", eve.id, "", until_ms=house.clock.now_ms() + 1000))
+    house.clock.ms += 1000
+    assert code_now() == "waiting"
+    house.bans.changed(BanChanged("lifted", "n_1", "waiting", eve.id, ""))
+    assert code_now() == ""
+    await house.store.close()

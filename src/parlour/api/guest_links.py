@@ -103,7 +103,7 @@ class GuestLinksOfRooms(Resource):
     def is_muted(self, room: str, id_: str) -> bool:
         """Whether a guest may not write in a room now."""
         found, now_ms = self.context.policies.of(room).restrictions.get(id_), self.context.clock.now_ms()
-        return found is not None and found.what == "muted" and (found.until_ms is None or found.until_ms > now_ms)
+        return found is not None and found.what == "muted" and not found.is_over(now_ms)
 
     async def mute(self, request: Request, room: str, id_: str, *, is_muted: bool) -> GuestPass:
         """Let a guest of a room write no more until that is lifted, or again. Raises Refusal("not_found"), …"""

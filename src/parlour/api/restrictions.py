@@ -51,7 +51,7 @@ def restrictions_of(context: Context, policy: Policy) -> list[RestrictionInfo]:
     now_ms, identities = context.clock.now_ms(), context.people.identities
     found = []
     for id_, each in policy.restrictions.items():
-        if each.until_ms is not None and each.until_ms <= now_ms:
+        if each.is_over(now_ms):
             continue
         account = None if id_.startswith(GUEST_ID) else identities.account(id_)
         if account is not None and account.state == "deleted":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.identities import Identities
@@ -12,7 +12,7 @@ from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.recheck import require_unchanged
 from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.accounts import ACCOUNT
-from parlour.chat.tables.bans import ADD_BAN, BAN, BANS, DROP_BAN, DROP_OTHER_BANS, DROP_OVER, Ban
+from parlour.chat.tables.bans import ADD_BAN, BAN, BANS, DROP_BAN, DROP_OTHER_BANS, DROP_OVER, Ban, BanKind
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor, came_ms
@@ -21,12 +21,13 @@ from parlour.core.event import Author
 from parlour.core.names import line
 from parlour.core.payloads import BanChanged, Payload
 from parlour.core.permissions import Right
-from parlour.core.policy import Restriction
-from parlour.core.ranges import address_range, is_in_range
+from parlour.core.policy import MAX_MINUTES, Restriction, end_in_words
+from parlour.core.ranges import Ranges, address_range
 
 MAX_BANS = 5000
+"""Of all kinds but `waiting`: how many accounts wait is not for moderators to say."""
+
 MAX_REASON_CHARS = 300
-MAX_MINUTES = 527_040
 
 _SALT = "server"
 """Of the digests of guests: a room has one of its own."""
@@ -48,9 +49,11 @@ class Bans:
         self._identities = identities
         self._marks = marks
         self._bans: dict[str, Ban] = {}
-        self._accounts: dict[str, Ban] = {}
-        self._addresses: tuple[Ban, ...] = ()
-        self._guests: dict[str, Ban] = {}
+        self._accounts: Mapping[str, Sequence[Ban]] = {}  # one can be banned while it waits
+        self._addresses: Ranges[Ban] = Ranges()
+        self._guests: Mapping[str, Sequence[Ban]] = {}
+        self._marked: Mapping[str, Sequence[Ban]] = {}  # by the digests of the guest and the address
+        self._unmarked: Sequence[Ban] = ()  # of guests whom nobody remembered
         self._raid_since_ms: int | None = None
         self.on_change: Callable[[], None] = _nothing
         """Called when somebody more is kept out, in the turn of the loop that learns of it."""
@@ -85,9 +88,12 @@ class Bans:
 
     def _index(self) -> None:
         every = self._bans.values()
-        self._accounts = {ban.subject: ban for ban in every if ban.kind in ("account", "waiting")}
-        self._addresses = tuple(ban for ban in every if ban.kind == "address")
-        self._guests = {ban.subject: ban for ban in every if ban.kind == "guest"}
+        guests = [ban for ban in every if ban.kind == "guest"]
+        self._accounts = _by_key((ban.subject, ban) for ban in every if ban.kind in ("account", "waiting"))
+        self._addresses = Ranges((ban.subject, ban) for ban in every if ban.kind == "address")
+        self._guests = _by_key((ban.subject, ban) for ban in guests)
+        self._marked = _by_key((key, ban) for ban in guests for key in (ban.mark, ban.address) if key is not None)
+        self._unmarked = [ban for ban in guests if ban.mark is None]
         is_needed = bool(self._bans) or self._raid_since_ms is not None
         self._policies.set_gate(self.kept_out if is_needed else None)
 
@@ -97,29 +103,38 @@ class Bans:
         if account is not None:
             if right == "account" or account.has_role("admin"):  # who is banned can see that, sign out, and go
                 return None
-            return self._refusal([self._accounts.get(id_) for id_ in (account.id, account.owner) if id_ is not None])
+            of_owner = () if account.owner is None else self._accounts.get(account.owner, ())
+            return self._refusal([*self._accounts.get(account.id, ()), *of_owner])
         if actor.guest_pass is not None:
-            return self._refusal([self._guests.get(actor.guest_pass.id)])
+            return self._refusal(self._guests.get(actor.guest_pass.id, ()))
         if actor.kind != "guest" or actor.credential not in ("cookie", "address"):
             return None
         since_ms, came = self._raid_since_ms, came_ms(actor)
         if since_ms is not None and (came is None or came > since_ms):
             return Refusal("no_new_guests", _NO_NEW_GUESTS)
-        address = actor.address
-        found: list[Ban | None] = [ban for ban in self._addresses if address and is_in_range(address, ban.subject)]
-        found += [
-            ban for ban in self._guests.values() if self._marks.means(_as_restriction(ban), ban.subject, _SALT, actor)
-        ]
+        found = [] if actor.address is None else self._addresses.of(actor.address)
+        found += [ban for ban in self._could_mean(actor) if self._means(ban, actor)]
         return self._refusal(found)
+
+    def _could_mean(self, actor: Actor) -> Sequence[Ban]:
+        """The bans of guests that have something of an actor, so that not every one is compared with everybody."""
+        if not self._guests:
+            return ()
+        mark, address = self._marks.of(_SALT, actor.id, actor.address)
+        of_address = () if address is None else self._marked.get(address, ())
+        return [*self._unmarked, *self._marked.get(mark, ()), *of_address]
+
+    def _means(self, ban: Ban, actor: Actor) -> bool:
+        return self._marks.means(_as_restriction(ban), ban.subject, _SALT, actor)
 
     def address_kept_out(self, address: str) -> Refusal | None:
         """Why nobody makes an account from an address; None if it is not banned."""
-        return self._refusal([ban for ban in self._addresses if is_in_range(address, ban.subject)])
+        return self._refusal(self._addresses.of(address))
 
-    def _refusal(self, found: Sequence[Ban | None]) -> Refusal | None:
-        now_ms = self._clock.now_ms()
+    def _refusal(self, found: Sequence[Ban]) -> Refusal | None:
+        now_ms = self._clock.now_ms() if found else 0
         for ban in found:
-            if ban is not None and (ban.until_ms is None or ban.until_ms > now_ms):
+            if ban.until_ms is None or ban.until_ms > now_ms:
                 return _refusal_of(ban)
         return None
 
@@ -205,7 +220,7 @@ def _make(actor: Actor, ban: Ban) -> Transaction[None]:
             raise Refusal("forbidden", f"{accounts[0].display} runs this server: give them another role first.")
     yield DROP_OVER(ban.made_ms)
     every: list[Ban] = yield BANS()
-    if len(every) >= MAX_BANS:
+    if sum(each.kind != "waiting" for each in every) >= MAX_BANS:
         raise Refusal("forbidden", f"There are {MAX_BANS} bans, and no more can be made: lift some first.")
     ended: list[str] = yield DROP_OTHER_BANS(ban.kind, ban.subject)
     for id_ in ended:
@@ -222,6 +237,15 @@ def _add(author: Author, ban: Ban) -> Transaction[None]:
     yield append_to_log(author, made)
 
 
+def end_bans_of(author: Author, account: str) -> Transaction[None]:
+    """End the bans of an account that is deleted: they keep nobody out any more."""
+    kinds: tuple[BanKind, ...] = ("account", "waiting")
+    for kind in kinds:
+        ended: list[str] = yield DROP_OTHER_BANS(kind, account)
+        for id_ in ended:
+            yield append_to_log(author, BanChanged("lifted", id_, kind, account, ""))
+
+
 def _lift(actor: Actor, ban: Ban) -> Transaction[None]:
     yield from require_unchanged(actor)
     found: list[Ban] = yield BAN(ban.id)
@@ -234,10 +258,15 @@ def _refusal_of(ban: Ban) -> Refusal:
     if ban.kind == "waiting":
         return Refusal("waiting", _WAITING)
     who = "Your address may" if ban.kind == "address" else "You may"
-    until = "somebody lifts this"
-    if ban.until_ms is not None:
-        until = f"{datetime.fromtimestamp(ban.until_ms // 1000, UTC):%Y-%m-%d %H:%M} UTC"
+    until = "somebody lifts this" if ban.until_ms is None else end_in_words(ban.until_ms)
     return Refusal("banned", f"{who} not use this server until {until}{f': {ban.reason}' if ban.reason else '.'}")
+
+
+def _by_key(bans: Iterable[tuple[str, Ban]]) -> Mapping[str, Sequence[Ban]]:
+    found = defaultdict(list)
+    for key, ban in bans:
+        found[key].append(ban)
+    return dict(found)
 
 
 def _as_restriction(ban: Ban) -> Restriction:

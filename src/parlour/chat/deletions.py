@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from parlour.chat.account_steps import account_now, keep_an_owner
+from parlour.chat.bans import end_bans_of
 from parlour.chat.factor_steps import forget_factors
 from parlour.chat.guest_link_steps import end_guest_links_by
 from parlour.chat.guests import SYSTEM
@@ -146,6 +147,7 @@ def _end(author: Author, account: Account, messages: KeptMessages) -> Transactio
     """End what an account has but its memberships; its names stay taken until no event says them any more."""
     yield END_SIGN_INS_OF(account.id)
     yield from forget_factors(account.id)
+    yield from end_bans_of(author, account.id)
     yield from end_invitations(author, END_INVITATIONS_OF(account.id))
     yield DROP_EMAIL(account.id)
     yield END_LINKS_OF(account.id)

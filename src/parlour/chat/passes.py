@@ -303,7 +303,7 @@ def is_held(policy: Policy, id_: str, now_ms: int) -> bool:
     found = policy.restrictions.get(id_)
     if found is None or (found.what == "muted" and found.since_ms is None):
         return False
-    return found.until_ms is None or found.until_ms > now_ms
+    return not found.is_over(now_ms)
 
 
 def _require_free(link: GuestLink, guest: GuestPass) -> Transaction[None]:

@@ -23,13 +23,10 @@ from parlour.core.event import Author, Log
 from parlour.core.names import room_name
 from parlour.core.payloads import Restricted
 from parlour.core.permissions import Rule
-from parlour.core.policy import GUEST_ID, Policy
+from parlour.core.policy import GUEST_ID, MAX_MINUTES, Policy
 
 MAX_RESTRICTIONS = 200
 """Of one room; those whose time is over make place for new ones."""
-
-MAX_MINUTES = 527_040
-"""Of a restriction that ends by itself: a leap year."""
 
 _log = logging.getLogger("parlour.chat")
 
@@ -172,7 +169,7 @@ def _ready(actor: Actor, room: str, whom: str, rule: Rule, now_ms: int) -> Trans
     if whom in policy.restrictions or len(policy.restrictions) < MAX_RESTRICTIONS:
         return policy
     for each, restriction in policy.restrictions.items():
-        if restriction.until_ms is not None and restriction.until_ms <= now_ms:
+        if restriction.is_over(now_ms):
             return (yield from change(SYSTEM, room, policy, Restricted("lifted", each, restriction.name)))
     raise Refusal("forbidden", f"A room has at most {MAX_RESTRICTIONS} who are muted or banned: lift some first.")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Literal, NamedTuple, get_args
 
 from parlour.core.accounts import ROLES, Role, Scope
@@ -12,7 +11,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import AuthorKind
 from parlour.core.payloads import Access as Access
 from parlour.core.payloads import RoomRole
-from parlour.core.policy import NO_POLICY, Policy, Restriction
+from parlour.core.policy import NO_POLICY, Policy, Restriction, end_in_words
 from parlour.core.server_settings import RoomMakers
 
 Right = Literal[
@@ -258,14 +257,9 @@ def held(restriction: Restriction, right: Right, now_ms: int) -> Refusal | None:
 
     Refusal("banned") for every right in the room, ("muted") for posting.
     """
-    until_ms = restriction.until_ms
-    if (until_ms is not None and until_ms <= now_ms) or (restriction.what == "muted" and right != "post"):
+    if restriction.is_over(now_ms) or (restriction.what == "muted" and right != "post"):
         return None
-    until = (
-        "a moderator lifts this"
-        if until_ms is None
-        else f"{datetime.fromtimestamp(until_ms // 1000, UTC):%Y-%m-%d %H:%M} UTC"
-    )
+    until = "a moderator lifts this" if restriction.until_ms is None else end_in_words(restriction.until_ms)
     if restriction.what == "muted":
         return Refusal("muted", f"You can read this room, and not write in it until {until}.")
     return Refusal("banned", f"You may not use this room until {until}.")

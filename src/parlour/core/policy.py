@@ -6,6 +6,7 @@ docs/decisions/0022-rooms.md says why.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -46,6 +47,19 @@ class Restriction(NamedTuple):
     mark: str | None = None
     address: str | None = None
     since_ms: int | None = None
+
+    def is_over(self, now_ms: int) -> bool:
+        """Whether its time is over: it holds nobody any more."""
+        return self.until_ms is not None and self.until_ms <= now_ms
+
+
+MAX_MINUTES = 527_040
+"""Of a restriction or a ban that ends by itself: a leap year."""
+
+
+def end_in_words(until_ms: int) -> str:
+    """The end of a restriction or a ban, for whom it holds: `2026-11-22 06:41 UTC`."""
+    return f"{datetime.fromtimestamp(until_ms // 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 class RoomGuest(NamedTuple):

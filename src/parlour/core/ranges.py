@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Generic, TypeVar
 
 from parlour.core.errors import Refusal
+
+T = TypeVar("T")
 
 SUBSCRIBER_BITS = 64
 WIDEST_BITS = {4: 8, 6: 19}
@@ -27,13 +31,34 @@ def address_range(text: str) -> str:
     return str(network)
 
 
-@lru_cache(maxsize=8192)
-def is_in_range(key: str, network: str) -> bool:
-    """Whether what counts for an address (`net.proxies.address_key`) is in a range; what is no address is in none."""
-    own, other = _network(key), _network(network)
-    if isinstance(own, IPv4Network) and isinstance(other, IPv4Network):
-        return own.subnet_of(other)
-    return isinstance(own, IPv6Network) and isinstance(other, IPv6Network) and own.subnet_of(other)
+class Ranges(Generic[T]):
+    """What belongs to ranges of addresses, found in as many steps as they have lengths, however many there are."""
+
+    def __init__(self, entries: Iterable[tuple[str, T]] = ()) -> None:
+        """`entries` are ranges as `address_range` gives them, each with what belongs to it."""
+        self._by_length: dict[tuple[int, int], dict[int, list[T]]] = {}
+        for text, value in entries:
+            network = ip_network(text)
+            of_length = self._by_length.setdefault((network.version, network.prefixlen), {})
+            of_length.setdefault(_beginning(network, network.prefixlen), []).append(value)
+
+    def of(self, key: str) -> list[T]:
+        """What belongs to the ranges around what counts for an address (`net.proxies.address_key`).
+
+        What is no address is in none.
+        """
+        own = _network(key)
+        found: list[T] = []
+        if own is not None:
+            for (version, length), there in self._by_length.items():
+                if version == own.version and length <= own.prefixlen:
+                    found += there.get(_beginning(own, length), ())
+        return found
+
+
+def _beginning(network: IPv4Network | IPv6Network, length: int) -> int:
+    """The first bits of an address, so many, as a number."""
+    return int(network.network_address) >> (network.max_prefixlen - length)
 
 
 @lru_cache(maxsize=8192)
