@@ -145,6 +145,7 @@ class App:
             **context.people.identities.sizes(),
             **context.people.emails.sizes(),
             "blocks": context.people.blocks.count(),
+            "bans": len(context.people.bans),
             "passes_known": len(context.people.known_passes),
             "shown_once": len(context.shown_once),
             "rooms_with_policy": len(context.policies.all()),
@@ -191,6 +192,7 @@ async def start(
         app = _build(settings, store, relay, passwords, tls, listeners, tuning)
         parts.callback(app.compressor.close)
         parts.push_async_callback(app.context.hub.close)
+        parts.callback(app.context.attendance.close)
         parts.callback(app.context.people.inbox_settings.close)
         for provider in app.context.providers.values():
             parts.push_async_callback(provider.close)

@@ -8,10 +8,20 @@ from typing import Any
 import httpx
 import pytest
 
+from parlour.chat.guests import Guests
+from parlour.chat.policies import Policies
+from parlour.chat.reports import SHOWN, Reports
+from parlour.chat.tables.reports import ADD_REPORT
+from parlour.chat.transactions import Transaction
+from parlour.core.accounts import Account
+from parlour.core.actor import Actor
+from parlour.core.policy import Membership, Policy
+from parlour.store.memory import MemoryStore
 from tests.people.server import Town
 from tests.people.test_restrictions import guest, say_as, seq_of
 from tests.people.test_rooms import add, code, join, make, say
 from tests.support.server import ServerProcess
+from tests.support.stores import CountedIds, HandClock
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +145,20 @@ def test_a_moderator_who_is_banned_from_the_server_sees_no_reports(town: Town, a
     assert queue(molly) == []
     assert code(molly.patch(f"/api/v1/reports/{made['id']}", json={"state": "closed"})) == (404, "not_found")
     town.operator("DELETE", f"/api/v1/bans/{ban['id']}")
+
+
+async def test_who_moderates_one_room_finds_its_reports_among_many_others() -> None:
+    store, policies = MemoryStore(HandClock(), CountedIds()), Policies("open")
+    policies.learn("market", Policy(1, "open", members={"u_mo": Membership("moderator", 1)}))
+    reports = Reports(store, HandClock(), CountedIds(), policies, Guests(store.secret))
+    await store.run(_many_reports())
+    moderator = Account("u_mo", "mo", "mo", "member", "member", None, "active")
+    found = await reports.all(Actor("member", moderator.id, "password", None, moderator), "open")
+    assert [report.room for report in found] == ["market"]
+    await store.close()
+
+
+def _many_reports() -> Transaction[None]:
+    for number in range(SHOWN + 1):
+        room = "lobby" if number else "market"
+        yield ADD_REPORT(f"r_{number}", room, 1, "spam", "u_bob", "", number, "open")

@@ -77,8 +77,8 @@ class ReportsResource(Resource):
     )
     async def report(self, request: Request, options: EventOptions) -> Response:
         """One more report."""
-        await self._seen(request, options)
-        made = await self._report(request, options, read_json(request, ReportBody).reason)
+        event, body = await self._seen(request, options), read_json(request, ReportBody)
+        made = await self.context.reports.report(request.actor, options.room, event.seq, event.type, body.reason)
         return Response(201, encode(ReportMade(made.id, made.room, made.seq, made.state)), JSON)
 
     @Operation(
@@ -110,7 +110,7 @@ class ReportsResource(Resource):
         event = await self._seen(request, options)
         form = form_fields(request, *_FIELDS)
         try:
-            await self._report(request, options, form["reason"])
+            await self.context.reports.report(request.actor, options.room, event.seq, event.type, form["reason"])
         except Refusal as refusal:
             return self._ask(request, options, event, refusal=refusal, reason=form["reason"])
         return self._ask(
@@ -126,10 +126,6 @@ class ReportsResource(Resource):
             return decode_event((await self.context.door.event(request.actor, channel, options.item)).json)
         finally:
             channel.release()
-
-    async def _report(self, request: Request, options: EventOptions | ReportPageOptions, reason: str) -> Report:
-        event = await self._seen(request, options)
-        return await self.context.reports.report(request.actor, options.room, event.seq, event.type, reason)
 
     def _ask(
         self,

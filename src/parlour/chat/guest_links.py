@@ -15,7 +15,6 @@ from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.guest_links import (
     ADD_GUEST_LINK,
     CHANGE_GUEST_LINK,
-    GUEST_LINK,
     GUEST_LINK_BY_ID,
     GUEST_LINKS,
     GuestLink,
@@ -98,11 +97,6 @@ class GuestLinks:
                 return link
         raise Refusal("not_found", "There is no such guest link, or it has ended.")
 
-    async def by_code(self, code: str) -> GuestLink | None:
-        """The link of a code; None if there is none, or not any more."""
-        rows = await self._store.query(GUEST_LINK(code, self._clock.now_ms()))
-        return rows[0] if rows else None
-
     async def change(self, actor: Actor, id_: str, change: TermsChange) -> GuestLink:
         """Give a link other terms. Raises Refusal("not_found"), ("bad_parameter"), …"""
         room = await self._room_of(actor, id_)
@@ -124,9 +118,9 @@ class GuestLinks:
 
     def _make(self, actor: Actor, rooms: Sequence[str], terms: Terms, rule: Rule) -> Transaction[GuestLink]:
         now_ms = self._clock.now_ms()
+        others: list[GuestLink] = yield GUEST_LINKS(now_ms)
         for room in rooms:
             require_open_to_new_members((yield from allowed_policy(actor, room, rule)))
-            others: list[GuestLink] = yield GUEST_LINKS(now_ms)
             if sum(room in link.rooms for link in others) >= LINKS_OF_A_ROOM:
                 raise Refusal("forbidden", f"{LINKS_OF_A_ROOM} guest links lead into this room: end one of them first.")
         maker = None if actor.account is None else actor.account.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -15,11 +16,14 @@ from parlour.chat.time_zones import time_zone
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
+from parlour.core.errors import Refusal
 from parlour.core.inbox_settings import InboxSetting, is_quiet
-from parlour.core.payloads import InboxChanged
+from parlour.core.payloads import SERVER_LOG, InboxChanged
 
 READ_AGAIN_S = 1.0
 """Until what another node has changed is read: many changes are read at once."""
+
+_log = logging.getLogger("parlour.chat")
 
 
 class InboxSettings:
@@ -33,10 +37,16 @@ class InboxSettings:
         self._set: dict[str, dict[str, str]] = {}
         self._watching: dict[str, set[str]] = {}
         self._reading: asyncio.Task[None] | None = None
+        self._changes = 0  # of which this node knows; what was read before one of them may be older
+        self._is_stale = False  # another node has added something since it was read last
 
     async def load(self) -> None:
         """Read what is set. Raises Refusal."""
-        rows: list[table.InboxSetting] = await self._store.query(ALL_INBOX_SETTINGS())
+        changes = -1
+        rows: list[table.InboxSetting] = []
+        while changes != self._changes:
+            changes = self._changes
+            rows = await self._store.query(ALL_INBOX_SETTINGS())
         self._set, self._watching = {}, {}
         for account, name, value in rows:
             self._learn(account, name, value)
@@ -53,16 +63,26 @@ class InboxSettings:
 
     def changed(self, account: str, change: InboxChanged) -> None:
         """Learn what an event of the log of an account sets."""
+        self._changes += 1
         self._learn(account, change.setting, change.value)
 
     def head_moved(self, room: str, _: int) -> None:
         """Another node has added something to a log: if it is that of an account, read the settings again soon."""
-        if room[0] == "." and (self._reading is None or self._reading.done()):
+        if room[0] != "." or room == SERVER_LOG:
+            return
+        self._is_stale = True
+        if self._reading is None or self._reading.done():
             self._reading = asyncio.get_running_loop().create_task(self._read_again())
 
     async def _read_again(self) -> None:
-        await asyncio.sleep(self._read_again_s)
-        await self.load()
+        while self._is_stale:
+            await asyncio.sleep(self._read_again_s)
+            self._is_stale = False
+            try:
+                await self.load()
+            except Refusal as refusal:  # the database is away: the next time
+                self._is_stale = True
+                _log.warning("the settings of inboxes have to wait: %s", refusal)
 
     def close(self) -> None:
         """Read no more."""

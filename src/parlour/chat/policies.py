@@ -239,7 +239,7 @@ class Policies:
         return refusal is None and (self._kept_out is None or self._kept_out(actor, right) is None)
 
     def account_may(self, account: Account, right: Right, room: str) -> bool:
-        """The same of an account, with whatever it may be signed in."""
+        """Whether an account can have a right in a room, with whatever it is signed in, if nobody has restricted it."""
         return self._rule(Who(account.kind, account.id, account.role), right)(self.of(room)) is None
 
     def could_allow(self, actor: Actor, right: Right, room: str) -> bool:

@@ -66,7 +66,8 @@ class Reports:
     async def all(self, actor: Actor, state: ReportState) -> Sequence[Report]:
         """The newest reports that an actor may look at. Raises Refusal for who has no account."""
         self._policies.own_account(actor)
-        return [each for each in await self._store.query(REPORTS(state, SHOWN)) if self.may_see(actor, each)]
+        found = await self._store.query(REPORTS(state, MAX_OPEN))  # who moderates one room looks for few among many
+        return [each for each in found if self.may_see(actor, each)][:SHOWN]
 
     async def notes(self, report: Report) -> Sequence[Note]:
         """What has been noted about a report, the oldest first. Raises Refusal."""

@@ -43,6 +43,8 @@ EXPIRES_S = 75.0
 """… and forgotten after so long, and so is that it wanted to know: a node may die without a word."""
 
 MAX_REMOTE = 10_000
+"""Rooms of which it is kept what other nodes have said, and what they want to know."""
+
 MAX_NODES = 64
 MAX_TEXT_BYTES = 4000  # of a notice (chat/ports.py)
 TOLD_PEOPLE = 20
@@ -164,6 +166,7 @@ class Attendance:
             "presence_announced": len(self._announced),
             "presence_rooms_told": len(self._told),
             "presence_rooms_elsewhere": len(self._remote),
+            "presence_rooms_asked": len(self._asked),
             "presence_rooms_wanted": len(self._wanted),
         }
 
@@ -232,15 +235,22 @@ class Attendance:
         if self._relay is None or now - self._asked.get(room, -FRESH_S) < FRESH_S:
             return False
         if len(self._asked) >= MAX_REMOTE:
-            self._asked.clear()
+            self._asked = {room: at for room, at in self._asked.items() if now - at < FRESH_S}
+        if len(self._asked) >= MAX_REMOTE:
+            return False
         self._asked[room] = now
         self._relay.publish(WANTED, room, self._node)
         return not self._elsewhere(room)
 
     def _wanted_elsewhere(self, room: str, text: str) -> None:
-        if text == self._node or self._hub.known_channel(room) is None or len(self._wanted) >= MAX_REMOTE:
+        if text == self._node or self._hub.known_channel(room) is None:
             return
-        self._wanted[room] = self._clock.monotonic() + EXPIRES_S
+        now = self._clock.monotonic()
+        if room not in self._wanted and len(self._wanted) >= MAX_REMOTE:
+            self._wanted = {each: until for each, until in self._wanted.items() if until > now}
+            if len(self._wanted) >= MAX_REMOTE:
+                return
+        self._wanted[room] = now + EXPIRES_S
         self._tell_others(room)
 
     def _tell_others(self, room: str) -> None:
@@ -260,8 +270,13 @@ class Attendance:
         is_plausible = told.node != self._node and 0 <= told.count <= 1_000_000 and len(told.people) <= TOLD_PEOPLE
         if not is_plausible or self._hub.known_channel(room) is None:
             return
+        if room not in self._remote and len(self._remote) >= MAX_REMOTE:
+            for each in list(self._remote):
+                self._elsewhere(each)  # forgets what has expired
+            if len(self._remote) >= MAX_REMOTE:
+                return
         nodes = self._remote.setdefault(room, {})
-        if (told.node not in nodes and len(nodes) >= MAX_NODES) or len(self._remote) > MAX_REMOTE:
+        if told.node not in nodes and len(nodes) >= MAX_NODES:
             return
         nodes[told.node] = (self._clock.monotonic() + EXPIRES_S, told)
         self.changed(room)

@@ -24,7 +24,6 @@ def _text(value: str | None) -> str | None:
 
 ALL_ACCOUNTS = Statement(Account, f"SELECT {_COLUMNS} FROM accounts ORDER BY id")
 ACCOUNT = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE id = ?1")
-ACCOUNT_NAMED = Statement(Account, f"SELECT {_COLUMNS} FROM accounts WHERE name = ?1")
 WHO_HAS_HAD = Statement(
     str,
     "SELECT id FROM accounts WHERE skeleton = ?1 OR look = ?1"

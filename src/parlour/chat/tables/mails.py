@@ -42,7 +42,6 @@ MAILS_DUE = Statement(
     f"SELECT {_COLUMNS} FROM mails WHERE failed_ms IS NULL AND due_ms <= ?1 ORDER BY due_ms, id LIMIT ?2",
 )
 NEXT_DUE = Statement(int, "SELECT due_ms FROM mails WHERE failed_ms IS NULL ORDER BY due_ms LIMIT 1")
-MAIL_BY_ID = Statement(Mail, f"SELECT {_COLUMNS} FROM mails WHERE id = ?1")
 ADDRESS_MAIL = Statement(no_row, "UPDATE mails SET kind = ?2, account = ?3, address = ?4 WHERE id = ?1")
 END_MAIL = Statement(no_row, "DELETE FROM mails WHERE id = ?1")
 DELAY_MAIL = Statement(no_row, "UPDATE mails SET tries = ?2, due_ms = ?3, error = ?4 WHERE id = ?1")
