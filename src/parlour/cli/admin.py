@@ -273,7 +273,7 @@ def audit(directory: Path, verify: bool, head: str | None) -> int:
     """Print the log of the server, an entry a line, as JSON; or verify it.
 
     What --verify prints as the head is worth noting elsewhere: it shows a log whose end was cut off, or that was made
-    anew by somebody who could write to the database.
+    again by somebody who could write to the database.
     """
     if head is not None and not verify:
         raise click.UsageError("--head goes with --verify.")

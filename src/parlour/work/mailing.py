@@ -40,7 +40,7 @@ AT_ONCE = 20
 """Mails that are sent over one connection."""
 
 RETRY_S = (60, 300, 900, 1800, 3600, 7200, 14400, 28800)
-"""Between the tries of a mail, of which there is one more: it is given up after some 15 hours."""
+"""Before each retry of a mail: it is given up after some 15 hours."""
 
 LOOK_EVERY_S = 5.0
 """How often what other nodes put into the outbox is looked for."""
@@ -121,7 +121,7 @@ class Mailing:
         mails.on_new = self._is_new.set
 
     async def run(self) -> None:
-        """Go on until cancelled. What a full disk refuses is tried again."""
+        """Go on until cancelled. What a full disk refuses is sent later."""
         while True:
             self._is_new.clear()
             try:
