@@ -33,9 +33,35 @@ def skeletons(text: str) -> frozenset[str]:
     return frozenset(_fold("".join(letters)) for readings in apart for letters in zip(*readings, strict=True))
 
 
+def text_skeletons(text: str) -> frozenset[str]:
+    """What a long text can be read as, as `skeletons`: each of its characters is looked at once, wherever it stands."""
+    if text.isascii():
+        return frozenset((_fold(text),))
+    looks = [(ord(char), _looks(char)) for char in set(text)]
+    tables: list[dict[int, str]] = [{code: look[way] for code, look in looks} for way in range(4)]
+    return frozenset(map(_small, {text.translate(table) for table in tables}))
+
+
+@lru_cache(maxsize=8192)
+def _looks(char: str) -> list[str]:
+    """A character as it is and in its other case, each by what it looks like and by what it is called."""
+    shown = unicodedata.normalize("NFKC", char)
+    shapes = (shown, unicodedata.normalize("NFKC", shown.casefold()))
+    apart = (map(_readings, unicodedata.normalize("NFD", shape)) for shape in shapes)
+    return [_without_marks("".join(letters)) for readings in apart for letters in zip(*readings, strict=True)]
+
+
 def _fold(text: str) -> str:
-    if not text.isascii():
-        text = "".join(char for char in unicodedata.normalize("NFD", text) if unicodedata.category(char)[0] not in "MC")
+    return _small(_without_marks(text))
+
+
+def _without_marks(text: str) -> str:
+    if text.isascii():
+        return text
+    return "".join(char for char in unicodedata.normalize("NFD", text) if unicodedata.category(char)[0] not in "MC")
+
+
+def _small(text: str) -> str:
     if not text.isupper():  # among small letters it looks like `l`; in ALI it is an `i`
         text = text.replace("I", "l")
     return text.casefold().translate(_ASCII)
@@ -48,7 +74,8 @@ def _readings(char: str) -> tuple[str, str]:
         return char, char
     table = _table()
     like = table.get(char) or table.get(char.upper()) or table.get(char.lower())
-    called = _VARIETY.fullmatch(unicodedata.name(char, ""))
+    name = unicodedata.name(char, "")
+    called = _VARIETY.fullmatch(name) if " LETTER" in name else None  # the expression is slow for what has none
     variety = None if called is None else called[1]
     return like or variety or char, variety or like or char
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from parlour.core.errors import Refusal
-from parlour.core.impersonation import skeletons
+from parlour.core.impersonation import skeletons, text_skeletons
 from parlour.core.payloads import LinkRule
 
 MAX_WORDS, MAX_WORD_CHARS = 200, 64
@@ -38,7 +38,7 @@ def refused_text(text: str, words: tuple[str, ...], links: LinkRule, *, is_guest
         return Refusal("refused_text", f"{who} write links in this room.", field="text")
     if words:
         wanted = _readings(words)
-        for reading in skeletons(text) | skeletons(text.casefold()):
+        for reading in text_skeletons(text) | text_skeletons(text.casefold()):
             if not wanted.isdisjoint(_WORD.findall(reading)):
                 return Refusal("refused_text", "A word in this is not allowed in this room.", field="text")
     return None
