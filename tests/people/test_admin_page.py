@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from parlour.api.admin_page import SHOWN_PEOPLE, SHOWN_ROOMS, people_shown
 from parlour.api.invitations import opens_here_alone
 from parlour.core.accounts import Account
@@ -69,6 +71,15 @@ def test_what_a_role_is_for_is_said_where_it_is_chosen(town: Town) -> None:
     closed = town.owner.post("/admin", data={"do": "settings", "registration": "closed"}).text
     assert "Registration is closed: nobody makes an account by a link" in closed
     assert town.owner.post("/admin", data={"do": "settings", "registration": "invitation"}).status_code == 200
+
+
+def test_the_log_has_the_settings_that_a_form_has_changed_alone(town: Town) -> None:
+    form = {"do": "settings", "registration": "invitation", "rooms": "admins", "people": "members", "direct": "members"}
+    before = town.owner.get("/api/v1/audit/verification").json()["head"]["seq"]
+    assert town.owner.post("/admin", data=form).status_code == 200
+    lines = town.owner.get("/admin/log.jsonl", params={"after": before}).text.splitlines()
+    assert [json.loads(line)["event"]["setting"] for line in lines] == ["rooms"]
+    assert town.owner.post("/admin", data={**form, "rooms": "members"}).status_code == 200
 
 
 def test_bots_are_ended_by_whom_they_belong_to_alone(town: Town) -> None:

@@ -167,6 +167,15 @@ def test_signing_out_ends_the_session(town: Town) -> None:
         assert thief.get("/api/v1/me").json() == {"kind": "guest"}
 
 
+def test_signing_out_leads_to_what_is_open_to_guests(town: Town) -> None:
+    browser = town.join("lou")
+    assert browser.post("/logout").headers["location"] == "/"
+    browser = town.join("luc")
+    town.operator("PATCH", "/api/v1/settings", {"access": "members"})
+    assert browser.post("/logout").headers["location"] == "/login"
+    town.operator("PATCH", "/api/v1/settings", {"access": "open"})
+
+
 def test_nobody_signs_in_over_plain_http_from_elsewhere(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", "--trusted-proxies", "127.0.0.1") as server:
         town = Town(server)

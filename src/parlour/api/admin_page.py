@@ -28,7 +28,7 @@ from parlour.api.sign_ins import DISK
 from parlour.core.accounts import ROLE_MEANINGS, ROLES, Account, Role
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
-from parlour.core.server_settings import SERVER_SETTINGS
+from parlour.core.server_settings import SERVER_SETTINGS, ServerSettings
 from parlour.http.fields import Fields
 from parlour.http.request import Request
 from parlour.http.response import Response
@@ -119,7 +119,7 @@ class AdminPage(Resource):
         """Carry out a form: the sentence that says so, or a new link with its title."""
         people, actor = self.context.people, request.actor
         if form["do"] == "settings":
-            await people.settings.change(actor, {name: form[name] for name in _SETTINGS if form[name]})
+            await people.settings.change(actor, _changed(form, people.settings.now))
             return "Saved. It is in force.", None
         if form["do"] == "invite" and form["email"]:
             await people.invitations.send(actor, _role(form), number_field(form, "days"), form["email"])
@@ -268,3 +268,9 @@ def _role(form: dict[str, str]) -> Role:
     if form["role"] not in ROLES:
         raise Refusal("bad_form", f"A role is one of {', '.join(ROLES)}.", field="role")
     return form["role"]
+
+
+def _changed(form: dict[str, str], now: ServerSettings) -> dict[str, str]:
+    """The settings that the form changes; `access` also where it is in force already, by an option of the start."""
+    given = {name: form[name] for name in _SETTINGS if form[name]}
+    return {name: value for name, value in given.items() if name == "access" or value != getattr(now, name)}

@@ -117,7 +117,7 @@ class SignInPages(GuestDoor):
         fields = await end_session(self.context.people, request)
         if request.actor.credential == "proxy":
             raise Refusal("forbidden", "The proxy in front of this server signs you in: sign out there.")
-        return see_other(request, "/", fields)
+        return see_other(request, "/" if self.context.policies.server == "open" else "/login", fields)
 
     @Operation(
         "GET",
