@@ -78,6 +78,13 @@ GUEST_CONTROLS = (
         f"{GUESTS}test_who_was_banned_does_not_come_back_by_leaving",
     ),
     Control(
+        "and no link lets in who is banned without a pass",
+        "chat/passes.py",
+        "refusal = refusal or self._policies.refused_guest(browser, room)",
+        "refusal = refusal or None",
+        "tests/people/test_bans.py::test_no_link_lets_in_who_is_banned_from_its_open_room",
+    ),
+    Control(
         "a pass that has changed is read again",
         "chat/known_passes.py",
         "self._forget(payload.link, payload.guest)",

@@ -143,6 +143,21 @@ def test_a_new_account_waits_until_it_is_approved(town: Town) -> None:
     assert say(join(town, "nora"), "lobby", "hello").status_code == 201
 
 
+def test_no_link_lets_in_who_is_banned_from_its_open_room(tmp_path: Path) -> None:
+    """Others of that address wait for the host; without its cookie the browser is one of them."""
+    with ServerProcess(tmp_path / "data") as server:
+        town = Town(server)
+        way = "/join/" + town.operator("POST", "/api/v1/rooms/class/guest-links", {})["url"].rpartition("/")[2]
+        visitor_, later = town.browser(), town.browser()
+        visitor_.get("/class")
+        seq = seq_of(say(visitor_, "class", "nonsense"))
+        town.operator("POST", "/api/v1/rooms/class/restrictions", {"what": "ban", "seq": seq})
+        refused = visitor_.post(way, data={"name": "Lena"}, headers={"Accept": "application/json"})
+        assert (refused.status_code, "may not use this room" in refused.text) == (403, True)
+        assert later.post(way, data={"name": "Ken"}).headers["Location"] == way
+        town.close()
+
+
 def test_bans_are_in_force_after_a_restart(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with ServerProcess(data) as running:

@@ -120,7 +120,7 @@ class Passes:
         """Come into the rooms of a link under a name; or wait for the host to be let in, if the link says so.
 
         Raises Refusal("link_gone"), ("bad_name"), ("reserved_name"), ("name_taken"), ("forbidden") where as many are
-        there as may be, ("read_only") for an archived room, ("rate_limited").
+        there as may be, ("read_only") for an archived room, ("rate_limited"), ("banned") for a browser that is banned.
         """
         link = await self.link(code, address)
         if actor.account is not None:
@@ -131,6 +131,9 @@ class Passes:
                 raise Refusal("forbidden", "The host has removed you: ask them to let you back in.")
             raise Refusal("forbidden", f"You are here already, as {actor.guest_pass.name}.")
         refusal = self._policies.refused_newcomer(address)
+        browser = actor._replace(address=None)  # by its cookie alone: others of the address may be a whole class
+        for room in link.rooms:
+            refusal = refusal or self._policies.refused_guest(browser, room)
         if refusal is not None:
             raise refusal
         name = self._checked(name)
@@ -139,7 +142,8 @@ class Passes:
         secret, random = self._ids.secret(), self._ids.secret()
         id_ = "g_" + b32encode(hashlib.sha256(random.encode()).digest()[:10]).decode().lower()
         row = PassRow(id_, link.id, name, "in", self._hashed(address), self._clock.now_ms(), 0)
-        made = await self._store.run(self._come_in(link.code, digest(secret), row))
+        is_held = any(self._policies.refused_guest(actor, room) for room in link.rooms)
+        made = await self._store.run(self._come_in(link.code, digest(secret), row, is_held=is_held))
         return NewPass(made, secret, link)
 
     async def leave(self, guest: GuestPass) -> None:
@@ -195,7 +199,8 @@ class Passes:
         key = site_of(address) or address
         return hmac.digest(self._store.secret, f"address of a guest\0{key}".encode(), hashlib.sha256).hex()[:32]
 
-    def _come_in(self, code: str, hashed: str, row: PassRow) -> Transaction[GuestPass]:
+    def _come_in(self, code: str, hashed: str, row: PassRow, *, is_held: bool) -> Transaction[GuestPass]:
+        """`is_held`: somebody without a pass is banned from one of the rooms with those of that address."""
         links: list[GuestLink] = yield GUEST_LINK(code, row.made_ms)
         if not links:
             raise Refusal("link_gone", LINK_ENDED)
@@ -203,7 +208,7 @@ class Passes:
         counts: list[int] = yield COUNT_PASSES(link.id)
         if counts[0] >= link.people:
             raise Refusal("forbidden", f"This link is for {link.people} people, and as many are here: ask the host.")
-        wait_ms = yield from self._wait_ms(link, row)
+        wait_ms = link.wait_minutes * MINUTE_MS if is_held else (yield from self._wait_ms(link, row))
         if wait_ms > 0 and link.newcomers == "wait_after_removal":
             raise Refusal(
                 "rate_limited",

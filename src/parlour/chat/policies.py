@@ -233,6 +233,15 @@ class Policies:
         """Why a guest who comes for the first time may not; None if no ban and no raid keeps them out."""
         return None if self._kept_out is None else self._kept_out(guest(None, address), "read")
 
+    def refused_guest(self, actor: Actor, room: str) -> Refusal | None:
+        """Why a guest who asks without a pass may not be in a room, by what they are known by; None if nothing is so.
+
+        Whether the room is closed to guests is another matter.
+        """
+        refusal = None if self._kept_out is None else self._kept_out(actor, "read")
+        policy = self.of(room)
+        return self._held(actor, "read", policy) if refusal is None and policy.restrictions else refusal
+
     def may_everywhere(self, actor: Actor, right: Right) -> bool:
         """Whether an actor has a right on the server as a whole."""
         refusal = refused_everywhere(self.who(actor), right, self.server)
