@@ -10,11 +10,14 @@ import pytest
 
 from parlour.chat.guests import Guests
 from parlour.chat.policies import Policies
-from parlour.chat.reports import SHOWN, Reports
+from parlour.chat.reports import REPORTS_BURST, SHOWN, Reports
 from parlour.chat.tables.reports import ADD_REPORT
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
+from parlour.core.actor import guest as visitor
+from parlour.core.errors import Refusal
+from parlour.core.payloads import Message
 from parlour.core.policy import Membership, Policy
 from parlour.store.memory import MemoryStore
 from tests.people.server import Town
@@ -134,6 +137,17 @@ def test_one_person_fills_no_queue(ada: httpx.Client, bob: httpx.Client) -> None
     seqs = [seq_of(say(ada, room, f"message {number}")) for number in range(21)]
     answers = [report(bob, room, seq, "No") for seq in seqs]
     assert code(answers[-1]) == (429, "rate_limited")
+
+
+async def test_no_guest_fills_the_queue_with_one_cookie_after_another() -> None:
+    store, policies = MemoryStore(HandClock(), CountedIds()), Policies("open")
+    reports = Reports(store, HandClock(), CountedIds(), policies, Guests(store.secret), limits=True)
+    for number in range(REPORTS_BURST):
+        await reports.report(visitor(f"cookie {number}", "192.0.2.7"), "lobby", 1, Message.type, "No")
+    with pytest.raises(Refusal, match="rate_limited"):
+        await reports.report(visitor("one more", "192.0.2.7"), "lobby", 1, Message.type, "No")
+    assert await reports.report(visitor("elsewhere", "192.0.2.8"), "lobby", 1, Message.type, "No")
+    await store.close()
 
 
 def test_a_moderator_who_is_banned_from_the_server_sees_no_reports(town: Town, ada: httpx.Client) -> None:

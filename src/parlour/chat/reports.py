@@ -24,6 +24,7 @@ from parlour.chat.tables.reports import (
 )
 from parlour.chat.transactions import Transaction
 from parlour.core.actor import Actor
+from parlour.core.addresses import AddressBuckets
 from parlour.core.errors import Refusal
 from parlour.core.event import Author
 from parlour.core.names import line
@@ -34,18 +35,25 @@ MAX_REASON_CHARS, MAX_NOTE_CHARS = 300, 1000
 MAX_OWN, MAX_OPEN = 20, 1000
 """Open reports of one person, and of all: further ones wait until some are closed."""
 
+REPORTS_PER_H, REPORTS_BURST = 60, 30
+"""Of guests, from one address (one /48 of IPv6): another cookie is another person, and costs nothing."""
+
 SHOWN = 100
 
 
 class Reports:
     """Makes reports, and shows them to those who may do something about them. All is on disk when it returns."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, policies: Policies, guests: Guests) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, ids: Ids, policies: Policies, guests: Guests, *, limits: bool = False
+    ) -> None:
+        """`limits`: guests report at a rate."""
         self._store = store
         self._clock = clock
         self._ids = ids
         self._policies = policies
         self._guests = guests
+        self._rates = AddressBuckets(REPORTS_PER_H / 3600, REPORTS_BURST) if limits else None
 
     async def report(self, actor: Actor, room: str, seq: int, type_: str, reason: str) -> Report:
         """Report a message of a room that the actor may read: its seq and type. A repeat is the report from before.
@@ -60,6 +68,10 @@ class Reports:
             raise Refusal("bad_text", "Say why, in a few words.", field="reason")
         author = by(actor) if actor.account is not None else self._guests.author(actor, None)
         name = "" if actor.account is not None else author.name
+        if actor.account is None and self._rates is not None:
+            wait_s = self._rates.take(actor.address or "", self._clock.monotonic())
+            if wait_s > 0.0:
+                raise Refusal("rate_limited", "From your address come many reports: wait.", retry_after=wait_s)
         made = Report(f"r_{self._ids.token()}", room, seq, reason, author.id, name, self._clock.now_ms(), "open")
         return await self._store.run(_report(actor, author, made))
 
@@ -68,6 +80,10 @@ class Reports:
         self._policies.own_account(actor)
         found = await self._store.query(REPORTS(state, MAX_OPEN))  # who moderates one room looks for few among many
         return [each for each in found if self.may_see(actor, each)][:SHOWN]
+
+    def sizes(self) -> dict[str, int]:
+        """How much there is of what can grow."""
+        return {"rates_of_reports": 0 if self._rates is None else len(self._rates)}
 
     async def notes(self, report: Report) -> Sequence[Note]:
         """What has been noted about a report, the oldest first. Raises Refusal."""
