@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -60,6 +61,10 @@ def test_the_list_says_what_needs_the_reader_until_it_is_read(browser: Browser, 
     expect(page.locator('li[data-room="here"]')).to_have_class("unread")
     page.goto("/crew")
     person.wait_for_line("live")
+    expect(page.locator(".for-me")).to_have_text(re.compile("look @ada"))
+    say(bob, "crew", "and @ada again", "not for you")
+    expect(page.locator(".message")).to_have_count(4)
+    expect(page.locator(".for-me")).to_have_count(2)
     page.goto("/here")
     expect(page.locator("li.new + .message")).to_contain_text("two")
     assert person.complaints == []

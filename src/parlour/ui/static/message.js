@@ -25,19 +25,25 @@ export function rowNode(row, reader) {
 
 /**
  * Bring a node up to date with its row: who it is by, its neighbours, the reader's clock and who the reader is, by the
- * ids `mine`.
+ * ids `mine` and the id of their account, if they have one.
  */
-export function updateRow(node, row, { mine }) {
+export function updateRow(node, row, { mine, account }) {
   if (row.kind === "day") updateDay(node);
   if (row.kind !== "message" && row.kind !== "notice") return;
   showAuthor(node, row);
   if (row.kind === "message") {
     node.classList.toggle("cont", row.continues);
     node.classList.toggle("mine", mine.includes(row.event.by.id));
+    node.classList.toggle("for-me", isFor(account, row.event));
   }
   const time = node.querySelector("time");
   setText(time, clockTime(row.at));
   if (time.title !== fullTime(row.at)) time.title = fullTime(row.at);
+}
+
+/** Whether a message is for an account: another one has named it, or called everybody. */
+function isFor(account, { by, mentions, everyone }) {
+  return account !== undefined && account !== by.id && (Boolean(everyone) || (mentions ?? []).includes(account));
 }
 
 /** A message is by another name once its account is deleted, and a notice is about another one. */
@@ -61,12 +67,12 @@ export function updateDay(node) {
 
 /** The event that a server-rendered message or notice shows. */
 export function readMessage(node, room) {
-  const { seq, author, kind, key, hue: chosen } = node.dataset;
+  const { seq, author, kind, key, hue: chosen, mentions, everyone } = node.dataset;
   const notice = node.querySelector(".what");
   return {
     room, seq: Number(seq), type: notice ? "notice" : "message", at: node.querySelector("time").dateTime,
     by: { id: author, name: node.querySelector(".name").textContent, kind, hue: chosen === undefined ? undefined : Number(chosen) },
-    text: notice ? notice.textContent : readText(node.querySelector(".text")), key,
+    text: notice ? notice.textContent : readText(node.querySelector(".text")), key, mentions: mentions?.split(" "), everyone,
   };
 }
 

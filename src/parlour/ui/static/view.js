@@ -148,7 +148,7 @@ export class View {
 
   #renderMessages(state) {
     const { messages, scroller } = this.#parts;
-    const reader = { mine: state.mine };
+    const reader = { mine: state.mine, account: state.account };
     const nodes = new Map([...messages.children].map((node) => [node.dataset.row, node]));
     let next = messages.firstElementChild;
     for (const row of rows(state.messages, state.newFrom, dayOf, state.missed)) {
