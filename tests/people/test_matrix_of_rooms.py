@@ -178,6 +178,8 @@ OPERATIONS_OF_A_WEBSOCKET: dict[str, tuple[str, str]] = {
     "subscribe": ("read", "subscribed"),
     "unsubscribe": ("read", "unsubscribed"),
     "read": ("", "error"),
+    "me": ("inbox", "subscribed"),
+    "presence": ("", "presence"),
     "ping": ("", "pong"),
 }
 """The right that each needs in the room, and the type of its answer; a sign of typing has none."""
@@ -198,6 +200,9 @@ def test_a_websocket_gives_what_the_table_says_in_every_room(everybody: Everybod
                 assert status == refused.kind.status, name
                 continue
             assert status == 101, name
+            may_follow = everybody.refusal(asker, "inbox", (), "")
+            if is_other := told(client, {"op": "me"}, "subscribed", may_follow):
+                wrong.append(f"me, by {name}: {is_other}")
             for state, room in everybody.states():
                 wrong += [f"{state}, by {name}: {each}" for each in over_websocket(everybody, client, asker, room)]
     assert not wrong, "\n".join(wrong)
