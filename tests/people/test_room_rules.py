@@ -10,13 +10,15 @@ import httpx
 import pytest
 
 from parlour import start_server_async
+from parlour.chat.room_steps import change as change_room
 from parlour.chat.slow_mode import post_slowly
 from parlour.core.actor import OPERATOR, guest
 from parlour.core.errors import Refusal
 from parlour.core.event import Draft
 from parlour.core.payloads import Message, Settings
+from parlour.core.policy import Policy
 from parlour.core.text_rules import check_words, refused_text
-from tests.people.house import House
+from tests.people.house import House, refused
 from tests.people.server import Town
 from tests.people.test_restrictions import guest as guest_of
 from tests.people.test_restrictions import say_as
@@ -151,3 +153,14 @@ def test_the_page_of_a_room_sets_its_rules(ada: httpx.Client) -> None:
 )  # fmt: skip
 def test_a_word_is_compared_whole_and_by_what_it_looks_like(text: str, is_refused: bool) -> None:
     assert (refused_text(text, check_words(["Fool"]), "all", is_guest=True) is not None) is is_refused
+
+
+async def test_words_are_refused_from_the_moment_in_which_the_rule_is_stored(house: House) -> None:
+    """Also what another node has let through, which has not heard of it."""
+    bob = await house.signed_in(await house.person("bob"))
+    posting = house.posting()
+    await posting.posted(bob, "lobby", "a bad day")
+    await house.store.run(change_room(ALICE, "lobby", Policy(0, "open"), Settings(words=("bad",))))
+    assert house.policies.of("lobby").words == ()
+    await refused("refused_text", posting.posted(bob, "lobby", "another bad day"))
+    await posting.posted(bob, "lobby", "a good one")

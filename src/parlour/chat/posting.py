@@ -26,6 +26,7 @@ from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.core.limits import Buckets, Limits
 from parlour.core.names import DEFAULT_ROOM, PRIVATE, check_key, room_name
 from parlour.core.payloads import Message
+from parlour.core.permissions import Rule
 from parlour.core.policy import Policy
 from parlour.core.text import check_text
 from parlour.core.text_rules import refused_text
@@ -176,10 +177,11 @@ class Posting:
         self._check_rules(actor, policy, text)
         policies = self._policies  # names of the fields would cost a tenth of a post
         server_at = policies.server_seq if actor.guest_pass is None else MAX_SEQ  # a pass is for whatever server
+        judge = partial(self._judge_text, judge, actor, text)
         draft = Draft(room, author, payload, checked, None, policy.seq, judge, server_at)
         steps: Transaction[Appended] | None = None  # where it takes more than to append it
         if policy.slow_s or policies.least_slow_s:
-            steps = self._slow_steps(actor, policy, draft)
+            steps = self._slow_steps(actor, policy, draft, text)
         steps = steps if named is None else post(draft, named, steps)
         if policies.room_makers != "members" and room != DEFAULT_ROOM:
             draft.if_first = policies.refused_new_room(actor)
@@ -199,17 +201,27 @@ class Posting:
                 return
         self._append(draft, steps, done)
 
+    def _judge_text(self, judge: Rule, actor: Actor, text: str, policy: Policy) -> Refusal | None:
+        """What the store is told under a newer policy, which may have other words. On any thread."""
+        refusal = judge(policy)
+        if refusal is None:
+            try:
+                self._check_rules(actor, policy, text)
+            except Refusal as refused:
+                return refused
+        return refusal
+
     def _check_rules(self, actor: Actor, policy: Policy, text: str) -> None:
         if (policy.words or policy.links != "all") and not self._policies.is_exempt(actor, policy):
             refusal = refused_text(text, policy.words, policy.links, is_guest=actor.account is None)
             if refusal is not None:
                 raise refusal
 
-    def _slow_steps(self, actor: Actor, policy: Policy, draft: Draft) -> Transaction[Appended] | None:
+    def _slow_steps(self, actor: Actor, policy: Policy, draft: Draft, text: str) -> Transaction[Appended] | None:
         """How a message is appended in slow mode: it is looked up when the author has written last, under any name."""
         if self._policies.is_exempt(actor, policy):
             return None
-        draft.judge = self._policies.rule(actor, "post")
+        draft.judge = partial(self._judge_text, self._policies.rule(actor, "post"), actor, text)
         who = self._marks.of(draft.room, actor.id, None)[0] if actor.account is None else actor.account.id
         return post_slowly(draft, who, self._policies.least_slow_s, self._clock.now_ms())
 
