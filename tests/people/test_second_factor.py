@@ -281,6 +281,17 @@ async def _demand(house: House, value: str) -> None:
     await house.settings.change(OPERATOR, {"second_factor": value})
 
 
+async def test_whoever_demands_one_has_one(house: House) -> None:
+    """Or they would be kept out by their own setting."""
+    owner = await house.signed_in(await house.person("olga", "owner"))
+    for value in ("admins", "everybody"):
+        await refused("bad_parameter", house.settings.change(owner, {"second_factor": value}))
+    await set_up(house, owner)
+    now = house.identities.current(owner)
+    await house.settings.change(now, {"second_factor": "admins"})
+    assert house.policies.why_not(now, "administer", "lobby") is None
+
+
 @pytest.mark.parametrize(("value", "lacking"), [("nobody", []), ("admins", ["adam"]), ("everybody", ["adam", "mia"])])
 async def test_who_lacks_a_factor_that_is_demanded_may_set_it_up_and_nothing_else(
     house: House, value: str, lacking: list[str]

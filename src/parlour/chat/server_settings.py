@@ -27,6 +27,9 @@ RAID_SLOW_S = 10
 """Slow mode in all rooms during a raid, in seconds."""
 
 
+_NO_FACTOR = "Set up a second factor of your own first: with this setting you could do nothing else here until then."
+
+
 class LiveSettings:
     """The settings in force. All methods are called on the event loop."""
 
@@ -107,6 +110,8 @@ def set_settings(actor: Actor, values: Mapping[str, str]) -> Transaction[None]:
             continue
         if (name, value) == ("access", "members") and not (yield OWNERS()):
             raise Refusal("bad_parameter", _NO_OWNER, field=name)
+        if name == "second_factor" and value != "nobody" and actor.account is not None and not actor.account.factors:
+            raise Refusal("bad_parameter", _NO_FACTOR, field=name)
         stored: Appended = yield append_to_log(by(actor), ServerChanged(name, value))
         yield SET_SETTING(name, value, stored.seq)
 
