@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from parlour.chat.elsewhere import Stranger
+from parlour.chat.proxied import Proxied
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
@@ -16,7 +18,7 @@ from parlour.core.payloads import BanChanged
 from parlour.core.ranges import Ranges, address_range
 from parlour.store.memory import MemoryStore
 from tests.cli.test_admin import admin as command
-from tests.people.house import PASSWORD, House
+from tests.people.house import PASSWORD, House, refused
 from tests.people.server import Town
 from tests.people.test_restrictions import guest, say_as, seq_of
 from tests.people.test_rooms import code, join, say
@@ -141,6 +143,18 @@ def test_a_new_account_waits_until_it_is_approved(town: Town) -> None:
     assert say(nina, "lobby", "hello").status_code == 201
     command(town.server.data, "set", "approval", "nobody")
     assert say(join(town, "nora"), "lobby", "hello").status_code == 201
+
+
+async def test_who_comes_from_elsewhere_makes_no_account_at_a_banned_address(house: House) -> None:
+    """Neither by a sign-in provider nor by the word of a proxy."""
+    owner = await house.signed_in(await house.person("olga", "owner"))
+    await house.bans.ban_address(owner, "198.51.100.0/25", "Flood", None)
+    stranger = Stranger("https://id.example.org", "1", "Company")
+    proxied = Proxied(house.store, house.identities, house.accounts, makes_accounts=True)
+    await refused("banned", house.elsewhere.make(stranger, "ada", "", "198.51.100.7"))
+    await refused("banned", proxied.identify("bea", "198.51.100.7"))
+    assert await house.elsewhere.make(stranger, "ada", "", "198.51.100.200")
+    assert await proxied.identify("bea", "198.51.100.200")
 
 
 def test_no_link_lets_in_who_is_banned_from_its_open_room(tmp_path: Path) -> None:

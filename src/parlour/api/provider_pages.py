@@ -220,7 +220,7 @@ class ProviderPages(Resource):
         if not client.provider.makes_accounts:
             raise Refusal("registration_closed", f"Who comes from {client.provider.name} makes no account here.")
         try:
-            account = await people.elsewhere.make(stranger, form["name"], form["display"])
+            account = await people.elsewhere.make(stranger, form["name"], form["display"], request.peer.key)
         except Refusal as refusal:
             if refusal.code == "registration_closed":
                 raise

@@ -129,11 +129,14 @@ class Elsewhere:
         """What an account is linked to, the oldest first. Raises Refusal."""
         return await self._store.query(LINKS_OF(account.id))
 
-    async def make(self, stranger: Stranger, name: str, display: str) -> Account:
+    async def make(self, stranger: Stranger, name: str, display: str, address: str) -> Account:
         """Make an account for who has none, without a password; with their e-mail address, if nobody has that.
 
-        Raises Refusal("registration_closed"), ("name_taken"), …, ("forbidden") if they have one by now.
+        Raises Refusal("registration_closed"), ("name_taken"), …, ("forbidden") if they have one by now, ("banned") for
+        an address from which nobody makes one.
         """
+        if (refusal := self._accounts.refused_address(address)) is not None:
+            raise refusal
         account = self._accounts.wanted(name, display)
         return await self._store.run(self._make(stranger, account))
 

@@ -38,14 +38,16 @@ class Proxied:
         """
         account = self._named(name)
         if account is None and self._makes_accounts:
-            account = await self._make(name)
+            account = await self._make(name, address)
         if account is None:
             raise Refusal("forbidden", f"{_WHO} who has no account here.")
         if account.state != "active":
             raise Refusal("forbidden", DISABLED)
         return Actor(account.kind, account.id, "proxy", address, account)
 
-    async def _make(self, name: str) -> Account | None:
+    async def _make(self, name: str, address: str) -> Account | None:
+        if (refused := self._accounts.refused_address(address)) is not None:
+            raise refused
         try:
             account = self._accounts.wanted(name, "")
             await self._store.run(self._accounts.add_without_password(account))
