@@ -34,6 +34,20 @@ test("who may write follows from the room and from the role", () => {
   assert.match(whyNot({ ...NOTHING, readOnly: true }), /moderators/);
 });
 
+test("who is muted does not write until that is over or lifted", () => {
+  const restriction = (what, whom, until) => ({ type: "restriction", what, whom, name: "Bob", ...(until ? { until_ms: until } : {}) });
+  const muted = (...events) => after(NOTHING, ...events);
+  const later = Date.now() + 3_600_000;
+  for (const about of [muted(restriction("muted", "u_b")), muted(restriction("muted", "u_b", later))]) {
+    assert.ok(!mayWrite(about));
+    assert.match(whyNot(about), /not write in it until/);
+    assert.ok(mayWrite(aboutAfter(about, restriction("lifted", "u_b"), "u_b")));
+  }
+  assert.ok(mayWrite(muted(restriction("muted", "u_b", Date.now() - 1))));
+  assert.ok(mayWrite(muted(restriction("muted", "u_a"))), "somebody else");
+  assert.ok(!mayWrite(aboutAfter(NOTHING, restriction("muted", "g_b"), undefined, ["g_a", "g_b"])), "a guest");
+});
+
 test("what the API says takes the place of what was known, but for who the reader is", () => {
   const about = aboutOf({ ...NOTHING, title: "Old", isAdmin: true }, { access: "private", members: 3, role: "member" });
   assert.deepEqual([about.title, about.access, about.members, about.role, about.isAdmin], ["", "private", 3, "member", true]);

@@ -1,13 +1,13 @@
 // What a room is, as its events change it: its name and topic, who may write, and what the reader is in it.
 
-/** Before anything is known: {title, topic, access, archived, readOnly, history, members, role, isAdmin, isKeeper, isWriter, whyNot}; a keeper has the role moderator on the server, or a greater one. */
+/** Before anything is known: {title, topic, access, archived, readOnly, history, members, role, isAdmin, isKeeper, isWriter, whyNot, mutedUntil}; a keeper has the role moderator on the server, or a greater one. */
 export const NOTHING = {
   title: "", topic: "", access: "open", archived: false, readOnly: false, history: "all", members: 0, role: null, isAdmin: false, isKeeper: false,
-  isWriter: true, whyNot: "",
+  isWriter: true, whyNot: "", mutedUntil: 0, // milliseconds since 1970
 };
 
-/** What a room is from an event on; `account` is the id of the reader, undefined for a guest. */
-export function aboutAfter(about, event, account) {
+/** What a room is from an event on; `account` is the id of the reader, undefined for a guest; `mine` are those they wrote as. */
+export function aboutAfter(about, event, account, mine = []) {
   if (event.type === "settings") {
     const { title, topic, access, archived, read_only: readOnly, history } = event;
     const changed = Object.entries({ title, topic, access, archived, readOnly, history }).filter(([, value]) => value != null);
@@ -17,6 +17,10 @@ export function aboutAfter(about, event, account) {
     const step = { joined: 1, added: 1, left: -1, removed: -1 }[event.what] ?? 0;
     const role = event.account === account ? event.role ?? null : about.role;
     return { ...about, members: Math.max(0, about.members + step), role };
+  }
+  if (event.type === "restriction" && (event.whom === account || mine.includes(event.whom))) {
+    if (event.what === "muted") return { ...about, mutedUntil: event.until_ms ?? Infinity };
+    if (event.what === "lifted") return { ...about, mutedUntil: 0, isWriter: true, whyNot: "" };
   }
   return about;
 }
@@ -39,12 +43,17 @@ export function readerOf({ mine, account, about, trouble }) {
 /** Whether the reader may write in the room. */
 export function mayWrite(about) {
   const isTaken = !about.archived && (!about.readOnly || about.isAdmin || ["moderator", "owner"].includes(about.role));
-  return about.isWriter && isTaken;
+  return about.isWriter && isTaken && about.mutedUntil <= Date.now();
 }
 
 /** Why not, as core/permissions.py says it. */
 export function whyNot(about) {
   if (!about.isWriter) return about.whyNot || "You can read this room, but only members may write in it.";
+  if (about.mutedUntil > Date.now()) {
+    const hour = { hour: "2-digit", minute: "2-digit" };
+    const until = about.mutedUntil === Infinity ? "a moderator lifts this" : new Date(about.mutedUntil).toLocaleTimeString(undefined, hour);
+    return `You can read this room, and not write in it until ${until}.`;
+  }
   return about.archived
     ? "This room is archived: it can be read, and nothing is added to it."
     : "Only the moderators of this room write in it.";

@@ -177,7 +177,7 @@ function goLive() {
   document.addEventListener("visibilitychange", lookAround);
   for (const name of ["online", "offline"]) window.addEventListener(name, showWaiting);
   for (const change of ["focus", "blur"]) window.addEventListener(change, lookAround);
-  setInterval(() => view.renderDays(), MINUTE_MS);
+  setInterval(() => (view.renderDays(), writing.render(state)), MINUTE_MS); // whoever was muted may write again
   findPlace();
   keepPlace(room, view);
   lookAround();

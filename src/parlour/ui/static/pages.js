@@ -1,9 +1,11 @@
 // What the pages of settings gain by a script: what is shown once can be copied, saved or printed with one press.
 
+import { showHere } from "./clock.js";
 import { offerPasskeys } from "./passkeys.js";
 import { goOnOnceIn } from "./waiting.js";
 
 goOnOnceIn();
+showHere();
 
 for (const text of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) break; // over plain HTTP from elsewhere there is none

@@ -48,7 +48,7 @@ const reducers = {
   event: (state, { event }) => {
     if (state.reset || event.seq <= state.lastSeq) return state;
     if (event.seq !== state.lastSeq + 1) return { ...state, gap: true };
-    const about = aboutAfter(state.about, event, state.account);
+    const about = aboutAfter(state.about, event, state.account, state.mine);
     return trim(settle(notice(erase({ ...state, about, lastSeq: event.seq }, event), shown(event)), event));
   },
 

@@ -1,0 +1,19 @@
+// Times of pages in UTC, said as it is where the browser is.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { here } from "../../../src/parlour/ui/static/clock.js";
+
+process.env.TZ = "America/New_York";
+
+test("a time in UTC is said as it is here", () => {
+  const now = new Date("2026-11-30T17:00Z");
+  assert.match(here("2026-11-30 17:28 UTC", now), /^12:28/);
+  assert.match(here(" 2026-12-01 03:00 UTC ", now), /^10:00/);
+  assert.match(here("2026-12-02 17:28 UTC", now), /Dec.*12:28/);
+});
+
+test("another text stays as it is", () => {
+  for (const text of ["2026-11-30 17:28 CET", "17:28", "until 2026-11-30 17:28 UTC", ""]) assert.equal(here(text), null);
+});
