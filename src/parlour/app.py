@@ -53,7 +53,7 @@ from parlour.hub.account_logs import AccountLogs
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.hub.inbox_feed import InboxFeed
-from parlour.hub.presence import Attendance
+from parlour.hub.presence import Presences
 from parlour.hub.resources import Tuning
 from parlour.hub.server_log import ServerLog
 from parlour.log import event
@@ -140,7 +140,7 @@ class App:
             **self.server.sizes(),
             **context.hub.sizes(),
             **context.inbox_feed.sizes(),
-            **context.attendance.sizes(),
+            **context.presences.sizes(),
             **context.new_rooms.sizes(),
             **context.people.identities.sizes(),
             **context.people.emails.sizes(),
@@ -193,7 +193,7 @@ async def start(
         app = _build(settings, store, relay, passwords, tls, listeners, tuning)
         parts.callback(app.compressor.close)
         parts.push_async_callback(app.context.hub.close)
-        parts.callback(app.context.attendance.close)
+        parts.callback(app.context.presences.close)
         parts.callback(app.context.people.inbox_settings.close)
         for provider in app.context.providers.values():
             parts.push_async_callback(provider.close)
@@ -352,7 +352,7 @@ def _build(
     posting = Posting(store, guests, clock, policies, rates, new_rooms, people.directs, marks, mentions)
     restrictions = Restrictions(store, clock, ids, policies, marks)
     elsewhere = relay if store.is_shared else None
-    attendance = Attendance(hub, guests, clock, people.identities.current, ids.token(), elsewhere)
+    presences = Presences(hub, guests, clock, people.identities.current, ids.token(), elsewhere)
     context = Context(
         store=store,
         hub=hub,
@@ -377,7 +377,7 @@ def _build(
         audit=Audit(store, policies),
         reports=Reports(store, clock, ids, policies, guests, limits=settings.rate_limits),
         restrictions=restrictions,
-        attendance=attendance,
+        presences=presences,
         new_rooms=new_rooms,
         reads=reads,
         places=places,

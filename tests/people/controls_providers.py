@@ -20,7 +20,7 @@ PROVIDER_CONTROLS = (
     ),
     Control(
         "and if it was verified here",
-        "chat/elsewhere.py",
+        "chat/provider_links.py",
         "holders: list[str] = [] if email is None else (yield ACCOUNT_WITH(email.folded))",
         "named = None if email is None else self._identities.named(email.address.partition('@')[0])\n"
         "        holders: list[str] = [] if named is None else [named.id]",
@@ -28,7 +28,7 @@ PROVIDER_CONTROLS = (
     ),
     Control(
         "but opens no account with a second factor",
-        "chat/elsewhere.py",
+        "chat/provider_links.py",
         "            if account.factors:",
         "            if account.factors > 9:",
         "tests/people/test_second_factor.py::test_a_mailbox_opens_no_account_that_has_a_second_factor",
@@ -107,7 +107,7 @@ PROVIDER_CONTROLS = (
     ),
     Control(
         "an account of a provider opens one account",
-        "chat/elsewhere.py",
+        "chat/provider_links.py",
         "        if linked:\n            raise Refusal",
         "        if linked == []:\n            raise Refusal",
         f"{PEOPLE}test_who_is_signed_in_links_and_unlinks_an_account",
@@ -128,7 +128,7 @@ PROVIDER_CONTROLS = (
     ),
     Control(
         "the only way into an account stays",
-        "chat/elsewhere.py",
+        "chat/provider_links.py",
         "if len(links) == 1 and (yield PASSWORD_OF(account.id)) == [None]:",
         "if not links:",
         f"{PEOPLE}test_the_only_way_into_an_account_stays",

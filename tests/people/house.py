@@ -51,7 +51,7 @@ class House:
         self.factors = people.factors
         self.mails, self.emails = people.mails, people.emails
         self.passkeys = people.passkeys
-        self.elsewhere = people.elsewhere
+        self.provider_links = people.provider_links
         self.blocks, self.directs = people.blocks, people.directs
         self.bans = people.bans
         self.guest_links, self.passes, self.known_passes = people.guest_links, people.passes, people.known_passes

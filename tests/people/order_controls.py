@@ -14,7 +14,7 @@ RULES = f"{T}test_room_rules.py::"
 ORDER_CONTROLS = (
     Control(
         "a banned address makes no account by a sign-in provider",
-        "chat/elsewhere.py",
+        "chat/provider_links.py",
         "if (refusal := self._accounts.refused_address(address)) is not None:",
         'if (refusal := self._accounts.refused_address("")) is not None:',
         "tests/people/test_bans.py::test_who_comes_from_elsewhere_makes_no_account_at_a_banned_address",

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from parlour.chat.elsewhere import Stranger
+from parlour.chat.provider_links import Stranger
 from parlour.chat.proxied import Proxied
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
@@ -151,9 +151,9 @@ async def test_who_comes_from_elsewhere_makes_no_account_at_a_banned_address(hou
     await house.bans.ban_address(owner, "198.51.100.0/25", "Flood", None)
     stranger = Stranger("https://id.example.org", "1", "Company")
     proxied = Proxied(house.store, house.identities, house.accounts, makes_accounts=True)
-    await refused("banned", house.elsewhere.make(stranger, "ada", "", "198.51.100.7"))
+    await refused("banned", house.provider_links.make(stranger, "ada", "", "198.51.100.7"))
     await refused("banned", proxied.identify("bea", "198.51.100.7"))
-    assert await house.elsewhere.make(stranger, "ada", "", "198.51.100.200")
+    assert await house.provider_links.make(stranger, "ada", "", "198.51.100.200")
     assert await proxied.identify("bea", "198.51.100.200")
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from parlour.chat.elsewhere import Stranger
 from parlour.chat.factors import SETUP_MS
 from parlour.chat.identities import RECENT_MS, Credentials
+from parlour.chat.provider_links import Stranger
 from parlour.chat.sign_in_throttle import FREE
 from parlour.chat.sign_ins import HALF_MS, HalfSignIn, NewSignIn
 from parlour.chat.tables.accounts import PASSWORD_OF
@@ -77,9 +77,9 @@ async def test_a_mailbox_opens_no_account_that_has_a_second_factor(house: House)
     account, _ = await person_with_app(house, "alice")
     await house.store.run(_has_email(account.id))
     stranger = Stranger("https://id.example.org", "1", "Company", "alice@example.org")
-    await refused("forbidden", house.elsewhere.account_of(stranger))
-    await house.elsewhere.link(await house.signed_in(account), stranger)
-    assert await house.elsewhere.account_of(stranger) == account
+    await refused("forbidden", house.provider_links.account_of(stranger))
+    await house.provider_links.link(await house.signed_in(account), stranger)
+    assert await house.provider_links.account_of(stranger) == account
 
 
 @pytest.mark.parametrize(("first", "second"), list(pairwise([*WAYS, next(iter(WAYS))])))

@@ -15,7 +15,7 @@ from parlour.core.limits import Limits
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
-from parlour.hub.presence import Attendance
+from parlour.hub.presence import Presences
 from parlour.store.memory import MemoryStore
 from parlour.stream.live import Start, Timing
 from parlour.stream.websocket import Common, WebSocketSession
@@ -80,7 +80,7 @@ class Rooms:
                 door=Door(self.hub, policies),
                 directs=directs,
                 posting=posting,
-                attendance=Attendance(self.hub, Guests(b"secret"), clock, lambda actor: actor, "node"),
+                presences=Presences(self.hub, Guests(b"secret"), clock, lambda actor: actor, "node"),
                 inbox=Inbox(self.hub.store, policies),
                 limits=Limits(),
                 clock=clock,

@@ -14,7 +14,7 @@ from parlour.core.limits import Limits
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
-from parlour.hub.presence import Attendance
+from parlour.hub.presence import Presences
 from parlour.net.deadlines import Wheel
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite.store import SqliteStore
@@ -59,7 +59,7 @@ class Line:
                 door=Door(hub, policies),
                 directs=directs,
                 posting=posting,
-                attendance=Attendance(hub, Guests(b"secret"), self.clock, lambda actor: actor, "node"),
+                presences=Presences(hub, Guests(b"secret"), self.clock, lambda actor: actor, "node"),
                 inbox=Inbox(store, policies),
                 limits=LIMITS,
                 clock=self.clock,

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import apsw
 import asyncpg
 
-from parlour.chat.elsewhere import Stranger
 from parlour.chat.guest_links import Terms
 from parlour.chat.guests import Guests, author_of
 from parlour.chat.identities import Credentials
@@ -17,6 +16,7 @@ from parlour.chat.inbox import Inbox
 from parlour.chat.members import Members
 from parlour.chat.ports import Store
 from parlour.chat.profiles import ProfileChange
+from parlour.chat.provider_links import Stranger
 from parlour.chat.reports import Reports
 from parlour.chat.rooms import Rooms
 from parlour.chat.slow_mode import post_slowly
@@ -139,7 +139,7 @@ async def _with_mail(house: House, actor: Actor) -> None:
     for mail in await house.store.query(MAILS_DUE(house.clock.ms, 10)):
         await house.emails.verify(actor, house.mails.secret_of(mail.id))
     await house.emails.ask(actor, "other@example.org")
-    await house.elsewhere.link(actor, Stranger("https://id.example.org", "s-1", "Company"))
+    await house.provider_links.link(actor, Stranger("https://id.example.org", "s-1", "Company"))
 
 
 def _mention(account: str, room: str) -> Transaction[None]:

@@ -165,7 +165,7 @@ class AccountPage(AccountsResource):
             address = await people.emails.ask(actor, form["email"])
             return f"A link is on its way to {address}.", ()
         if form["do"] == "unlink":
-            await people.elsewhere.unlink(actor, form["id"])
+            await people.provider_links.unlink(actor, form["id"])
             return "The link is ended.", ()
         if form["do"] in ("digest", "no_digest"):
             await self.context.digests.want(actor, "daily" if form["do"] == "digest" else "none")
@@ -183,7 +183,7 @@ class AccountPage(AccountsResource):
     async def _ways(self, account: Account, zone: tzinfo) -> dict[str, object]:
         """What is linked to an account, and the providers that could be; and whether it has a password."""
         providers = {client.provider.issuer: client.provider for client in self.context.providers.values()}
-        links = await self.context.people.elsewhere.links_of(account)
+        links = await self.context.people.provider_links.links_of(account)
         ways = [
             {
                 "name": providers[link.issuer].name if link.issuer in providers else link.issuer,

@@ -29,7 +29,7 @@ from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.hub.inbox_feed import InboxFeed
-from parlour.hub.presence import Attendance
+from parlour.hub.presence import Presences
 
 if TYPE_CHECKING:
     from parlour.oidc.client import ProviderClient  # loaded where there are providers
@@ -63,7 +63,7 @@ class Context:
     audit: Audit
     reports: Reports
     restrictions: Restrictions
-    attendance: Attendance
+    presences: Presences
     new_rooms: NewRooms
     reads: AddressBuckets | None
     """The milliseconds that reading may take for each address; None without limits."""

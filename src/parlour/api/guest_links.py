@@ -95,8 +95,8 @@ class GuestLinksOfRooms(Resource):
 
     async def present(self, room: str) -> Callable[[str], bool]:
         """Tells whether a guest has something open, here or, in the room, on another node."""
-        await self.context.attendance.ask_others(room)
-        elsewhere = {person.id for person in self.context.attendance.here(room).people}
+        await self.context.presences.ask_others(room)
+        elsewhere = {person.id for person in self.context.presences.here(room).people}
         is_here = self.context.people.known_passes.is_here
         return lambda id_: id_ in elsewhere or is_here(id_)
 

@@ -32,10 +32,10 @@ class PresenceResource(Resource):
     async def here(self, request: Request, options: JsonOfRoom) -> Response:
         """The people with a connection to the room."""
         await self.context.door.extent(request.actor, options.room, "read")
-        await self.context.attendance.ask_others(options.room)
+        await self.context.presences.ask_others(options.room)
         bill = self.guard.bill(request)
         began = bill.began()
-        roll = self.context.attendance.here(options.room)
+        roll = self.context.presences.here(options.room)
         body = encode(PeopleHere(shown(self.context, request, options.room), roll.number, roll.people))
         bill.charge(began, len(body))
         return Response(body=body, content_type=JSON)

@@ -17,9 +17,9 @@ from parlour.api.parameters import FLAG, TEXT
 from parlour.api.password_again import AGAIN, ask_password, with_password
 from parlour.api.people import own_account
 from parlour.api.resource import Resource
-from parlour.api.sign_ins import DISK, begin_elsewhere, require_safe_line
-from parlour.chat.elsewhere import Stranger
+from parlour.api.sign_ins import DISK, begin_by_provider, require_safe_line
 from parlour.chat.identities import RECENT_MS
+from parlour.chat.provider_links import Stranger
 from parlour.chat.signed_values import SignedValues
 from parlour.core.accounts import MAX_NAME_CHARS
 from parlour.core.errors import Refusal
@@ -178,11 +178,11 @@ class ProviderPages(Resource):
             found = _found(provider.id, stranger, token.claims, "/account", account.id)
             keep = self._set(request, _FOUND, found, FOUND_MS)
             return self._link_page(request, client, found, (*over, *keep))
-        here = await people.elsewhere.account_of(stranger)
+        here = await people.provider_links.account_of(stranger)
         if here is not None:
             now_ms = self.context.clock.now_ms()
             at_ms = now_ms - RECENT_MS - 1 if token.auth_time is None else min(now_ms, token.auth_time * 1000)
-            fields = await begin_elsewhere(people, request, here, at_ms)
+            fields = await begin_by_provider(people, request, here, at_ms)
             return see_other(request, begun.next, (*over, *fields))
         if not provider.makes_accounts or people.settings.now.registration == "closed":
             what = (
@@ -220,12 +220,12 @@ class ProviderPages(Resource):
         if not client.provider.makes_accounts:
             raise Refusal("registration_closed", f"Who comes from {client.provider.name} makes no account here.")
         try:
-            account = await people.elsewhere.make(stranger, form["name"], form["display"], request.peer.key)
+            account = await people.provider_links.make(stranger, form["name"], form["display"], request.peer.key)
         except Refusal as refusal:
             if refusal.code == "registration_closed":
                 raise
             return self._name_page(request, client, form, (), refusal)
-        fields = await begin_elsewhere(people, request, account, self.context.clock.now_ms(), is_new=True)
+        fields = await begin_by_provider(people, request, account, self.context.clock.now_ms(), is_new=True)
         return see_other(request, found.next, (*self._end(request, _FOUND), *fields))
 
     @Operation(
@@ -253,7 +253,7 @@ class ProviderPages(Resource):
         try:
             renewed = await with_password(people, request, form)
             stranger = Stranger(client.provider.issuer, found.subject, client.provider.name, found.email)
-            await people.elsewhere.link(request.actor, stranger)
+            await people.provider_links.link(request.actor, stranger)
         except Refusal as refusal:
             asked = ("reauthentication_required", "bad_credentials", "code_required", "bad_code", "bad_passkey")
             if refusal.code in asked:

@@ -246,7 +246,7 @@ async def begin_first_session(people: People, request: Request, account: Account
     return await _session_fields(people, request, await people.sign_ins.begin(account, _user_agent(request)))
 
 
-async def begin_elsewhere(
+async def begin_by_provider(
     people: People, request: Request, account: Account, authenticated_ms: int, *, is_new: bool = False
 ) -> Fields:
     """Sign somebody in who was asked elsewhere who they are: the header fields of the answer. Raises Refusal."""

@@ -36,7 +36,7 @@ class Streams:
             door=context.door,
             directs=context.directs,
             posting=context.posting,
-            attendance=context.attendance,
+            presences=context.presences,
             inbox=context.inbox,
             limits=context.limits,
             clock=context.clock,

@@ -10,7 +10,6 @@ from parlour.chat.blocks import Blocks
 from parlour.chat.deletions import Deletions
 from parlour.chat.directory import Directory
 from parlour.chat.directs import Directs
-from parlour.chat.elsewhere import Elsewhere
 from parlour.chat.emails import Emails
 from parlour.chat.factors import Factors
 from parlour.chat.guest_links import GuestLinks
@@ -25,6 +24,7 @@ from parlour.chat.passkeys import Passkeys
 from parlour.chat.passwords import Passwords
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
+from parlour.chat.provider_links import ProviderLinks
 from parlour.chat.proxied import Proxied
 from parlour.chat.registrations import RegistrationRates
 from parlour.chat.server_settings import LiveSettings
@@ -52,7 +52,7 @@ class People(NamedTuple):
     passes: Passes
     known_passes: KnownPasses
     directory: Directory
-    elsewhere: Elsewhere
+    provider_links: ProviderLinks
     bans: Bans
     proxied: Proxied
 
@@ -112,7 +112,7 @@ def people_of(
         Passes(store, clock, ids, policies, identities.is_taken, pass_rates),
         KnownPasses(store, clock),
         Directory(policies, identities, settings),
-        Elsewhere(store, clock, policies, identities, accounts, mails),
+        ProviderLinks(store, clock, policies, identities, accounts, mails),
         bans,
         Proxied(store, identities, accounts, makes_accounts=proxy_makes_accounts),
     )

@@ -23,7 +23,7 @@ TYPING = "typing"
 """The kind of the notices."""
 
 
-class Attendance(Protocol):
+class Presences(Protocol):
     """Knows who is in which room (hub/presence.py)."""
 
     def changed(self, room: str) -> None:
@@ -49,7 +49,7 @@ class Hub:
         if relay is not None:
             relay.listen(TYPING, self._typing_elsewhere)
         self.resources = Resources(store, make_write, tuning or Tuning())
-        self.attendance: Attendance | None = None
+        self.presences: Presences | None = None
         """Who is told when somebody comes into a room or leaves it."""
         self._channels: dict[str, Channel] = {}
         self._loading: dict[str, asyncio.Task[None]] = {}

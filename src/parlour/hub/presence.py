@@ -81,7 +81,7 @@ class Roll(NamedTuple):
 _NOBODY = Roll(0, ())
 
 
-class Attendance:
+class Presences:
     """Knows who is in each room. All methods are called on the event loop."""
 
     def __init__(
@@ -109,7 +109,7 @@ class Attendance:
         self._remote: dict[str, dict[str, tuple[float, NodePresence]]] = {}
         self._asked: dict[str, float] = {}
         self._wanted: dict[str, float] = {}  # until when other nodes want to know of a room
-        hub.attendance = self
+        hub.presences = self
         if relay is not None:
             relay.listen(PRESENCE, self._told_elsewhere)
             relay.listen(WANTED, self._wanted_elsewhere)

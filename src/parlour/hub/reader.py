@@ -210,8 +210,8 @@ class Reader(ABC):
         position = CatchUp(self, channel)
         index = self._index(channel.room)
         self._positions = (*self._positions[:index], position, *self._positions[index:])
-        if self.hub.attendance is not None:
-            self.hub.attendance.changed(channel.room)
+        if self.hub.presences is not None:
+            self.hub.presences.changed(channel.room)
         return position
 
     def leave(self, room: str) -> bool:
@@ -222,21 +222,21 @@ class Reader(ABC):
         self._positions = tuple([other for other in self._positions if other is not position])
         position.leave(self)
         self.hub.channel(room).release()
-        if self.hub.attendance is not None:
-            self.hub.attendance.changed(room)
+        if self.hub.presences is not None:
+            self.hub.presences.changed(room)
         return True
 
     def close(self) -> None:
         """Give up every position; nothing is written any more."""
         positions, self._positions = self._positions, ()
-        attendance = self.hub.attendance
-        if attendance is not None:
-            attendance.gone(self)
+        presences = self.hub.presences
+        if presences is not None:
+            presences.gone(self)
         for position in positions:
             position.leave(self)
             self.hub.channel(position.room).release()
-            if attendance is not None:
-                attendance.changed(position.room)
+            if presences is not None:
+                presences.changed(position.room)
 
     def first_seq(self, channel: Channel) -> int:
         """The first event of a room that the reader is shown."""

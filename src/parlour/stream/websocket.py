@@ -20,7 +20,7 @@ from parlour.core.payloads import log_of_account
 from parlour.http.throttle import Throttle
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
-from parlour.hub.presence import Attendance
+from parlour.hub.presence import Presences
 from parlour.schema import commands
 from parlour.schema.events import Bye, Closed, Heartbeat
 from parlour.schema.json_line import encode
@@ -54,7 +54,7 @@ class Common:
     door: Door
     directs: Directs
     posting: Posting
-    attendance: Attendance
+    presences: Presences
     inbox: Inbox
     limits: Limits
     clock: Clock
@@ -229,7 +229,7 @@ class WebSocketSession(LiveSession):
         if not rooms:
             raise Refusal("bad_op", "Subscribe to a room first.", field="op")
         author = self._common.posting.author_in(self.actor, rooms[0], op.name)
-        self._common.attendance.announce(self, author, is_away=op.state == "away")
+        self._common.presences.announce(self, author, is_away=op.state == "away")
 
     def _typing(self, op: commands.TypingOp) -> None:
         room = self._meant(op.room)

@@ -1,4 +1,4 @@
-"""The verbs of signing in from elsewhere: whose account here it is, linking, and a new account."""
+"""The verbs of sign-in providers: whose account here it is, linking, and a new account."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Stranger(NamedTuple):
     email: str | None = None
 
 
-class Elsewhere:
+class ProviderLinks:
     """Finds, links and makes accounts. The provider has been asked, and its answer counts, before any of this."""
 
     def __init__(
