@@ -43,8 +43,8 @@ ORDER_CONTROLS = (
     Control(
         "who is muted or banned does not have the right",
         "chat/policies.py",
-        "refusal is None and policy.restrictions else refusal",
-        "refusal is None and policy is None else refusal",
+        "self._held(actor, right, policy) if refusal is None and policy.restrictions else refusal",
+        "self._held(actor, right, policy) if refusal is None and policy is None else refusal",
         f"{RESTRICTIONS}test_who_is_banned_is_out_at_that_event_and_is_no_member_any_more",
     ),
     Control(
@@ -120,7 +120,7 @@ ORDER_CONTROLS = (
     Control(
         "words are compared by what they look like",
         "core/text_rules.py",
-        "for reading in skeletons(text) | skeletons(text.casefold()):",
+        "for reading in text_skeletons(text) | text_skeletons(text.casefold()):",
         "for reading in {text.casefold()}:",
         f"{RULES}test_a_word_is_compared_whole_and_by_what_it_looks_like",
     ),
