@@ -129,18 +129,23 @@ def test_in_a_raid_no_new_guests_come_and_all_rooms_are_slow(town: Town, moss: h
     assert code(bob.post("/admin/bans", data={"do": "raid", "raid": "on"})) == (403, "forbidden")
 
 
-def test_a_new_account_waits_until_it_is_approved(town: Town) -> None:
+def test_a_new_account_waits_until_it_is_approved(town: Town, moss: httpx.Client) -> None:
+    def are_found(browser: httpx.Client) -> list[str]:
+        return [each["name"] for each in browser.get("/api/v1/people", params={"q": "nina"}).json()["people"]]
+
     command(town.server.data, "set", "approval", "everybody")
     nina = join(town, "nina")
     assert code(say(nina, "lobby", "hello")) == (403, "waiting")
     assert nina.get("/account", headers={"Accept": "text/html"}).status_code == 200
     assert "waits for somebody who runs this server" in nina.get("/lobby", headers={"Accept": "text/html"}).text
+    assert (are_found(moss), are_found(town.owner)) == ([], ["nina"]), "what somebody calls themselves reaches nobody"
     html = {"Accept": "text/html"}
     assert "Waiting to be approved" in town.owner.get("/admin", headers=html).text
     row = town.owner.get("/api/v1/bans").json()["bans"][0]
     assert (row["kind"], row["subject"]) == ("waiting", "nina")
     assert "Approved." in town.owner.post("/admin", data={"do": "approve", "id": row["id"]}, headers=html).text
     assert say(nina, "lobby", "hello").status_code == 201
+    assert are_found(moss) == ["nina"]
     command(town.server.data, "set", "approval", "nobody")
     assert say(join(town, "nora"), "lobby", "hello").status_code == 201
 

@@ -127,6 +127,10 @@ class Bans:
     def _means(self, ban: Ban, actor: Actor) -> bool:
         return self._marks.means(_as_restriction(ban), ban.subject, _SALT, actor)
 
+    def is_kept_out(self, account: Account) -> bool:
+        """Whether an account is banned, or waits to be let in."""
+        return self._refusal(self._accounts.get(account.id, ())) is not None
+
     def address_kept_out(self, address: str) -> Refusal | None:
         """Why nobody makes an account from an address; None if it is not banned."""
         return self._refusal(self._addresses.of(address))

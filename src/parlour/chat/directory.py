@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from heapq import nsmallest
 from typing import NamedTuple
 
@@ -28,7 +28,15 @@ class FoundPeople(NamedTuple):
 class Directory:
     """Finds people. Its methods are called on the event loop."""
 
-    def __init__(self, policies: Policies, identities: Identities, settings: LiveSettings) -> None:
+    def __init__(
+        self,
+        policies: Policies,
+        identities: Identities,
+        settings: LiveSettings,
+        is_kept_out: Callable[[Account], bool] = lambda _: False,
+    ) -> None:
+        """`is_kept_out` says who is banned from the server, or waits to be let in."""
+        self._is_kept_out = is_kept_out
         self._policies = policies
         self._identities = identities
         self._settings = settings
@@ -36,6 +44,7 @@ class Directory:
     def find(self, actor: Actor, text: str, limit: int) -> FoundPeople:
         """Active accounts of which the name, or a word of how they are shown, begins with a text; all for none.
 
+        Those who are kept out of the server are found by admins alone: what they call themselves reaches nobody.
         Raises Refusal("login_required"), ("forbidden") where those who run the server alone may look,
         ("bad_parameter") for a text that is longer than any name.
         """
@@ -47,6 +56,8 @@ class Directory:
             raise Refusal("bad_parameter", f"A name has at most {MAX_NAME_CHARS} characters.", field="q")
         wanted = text.strip().removeprefix("@").casefold()
         found = [each for each in self._identities.accounts() if each.state == "active" and _begins(each, wanted)]
+        if not (account is None or account.has_role("admin")):
+            found = [each for each in found if not self._is_kept_out(each)]
         first = nsmallest(limit, found, key=lambda each: (each.display.casefold(), each.name))
         return FoundPeople(first, len(found) > limit)
 

@@ -111,7 +111,7 @@ def people_of(
         GuestLinks(store, clock, ids, policies),
         Passes(store, clock, ids, policies, identities.is_taken, pass_rates),
         KnownPasses(store, clock),
-        Directory(policies, identities, settings),
+        Directory(policies, identities, settings, bans.is_kept_out),
         ProviderLinks(store, clock, policies, identities, accounts, mails),
         bans,
         Proxied(store, identities, accounts, makes_accounts=proxy_makes_accounts),
