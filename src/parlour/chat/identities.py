@@ -118,7 +118,9 @@ class Identities:
         written = _canonical(name)
         account = self._accounts.get(self._names.get(written, ""))
         if account is None or account.state == "deleted":
-            account = self._accounts.get(self._shown.get(_as_shown(name), ""))
+            # Plain letters are looked for as they are, since a message with an `@` may cost little.
+            shown = name.casefold() if name.isascii() and " " not in name else _as_shown(name)
+            account = self._accounts.get(self._shown.get(shown, ""))
         return account
 
     def is_connected(self, account: str) -> bool:
