@@ -20,10 +20,10 @@ static int behind;               /* subscribers who are not */
 
 enum { SECOND = 1000000000, QUIET_S = 10, TIMEOUT_S = 60 }; /* QUIET_S: machines stand still for seconds */
 
-/* Text `@publisher.number.due_ns@` somewhere in a message of a marker. */
+/* Text `~publisher.number.due_ns~` somewhere in a message of a marker. */
 static void read_stamp(struct conn *c, const char *text, size_t n)
 {
-    const char *at = memchr(text, '@', n);
+    const char *at = memchr(text, '~', n);
     char *next;
     if (!at)
         die("a message without a stamp: %.*s", (int)n, text);

@@ -31,10 +31,10 @@ size_t write_handshake(char *out, size_t size, const struct conn *c)
                             target, port_of(c), extra);
 }
 
-/* `@publisher.number.due_ns@` and padding: who sent it, which one it is, when it was to be sent. */
+/* `~publisher.number.due_ns~` and padding: who sent it, which one it is, when it was to be sent. */
 size_t write_text(char *out, size_t size, const struct conn *c)
 {
-    int used = snprintf(out, size, "@%u.%llu.%llu@", c->index, (unsigned long long)c->sent,
+    int used = snprintf(out, size, "~%u.%llu.%llu~", c->index, (unsigned long long)c->sent,
                         (unsigned long long)c->due_ns);
     if (used > opt.payload || (size_t)opt.payload > size)
         die("a payload of %d bytes cannot hold the stamp", opt.payload);

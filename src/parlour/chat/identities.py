@@ -115,12 +115,10 @@ class Identities:
 
         Where no account has the name: the one that is shown under it, which people take for its name.
         """
-        written = _canonical(name)
-        account = self._accounts.get(self._names.get(written, ""))
+        is_plain = name.isascii() and " " not in name  # a message with an `@` may cost little
+        account = self._accounts.get(self._names.get(name.casefold() if is_plain else _canonical(name), ""))
         if account is None or account.state == "deleted":
-            # Plain letters are looked for as they are, since a message with an `@` may cost little.
-            shown = name.casefold() if name.isascii() and " " not in name else _as_shown(name)
-            account = self._accounts.get(self._shown.get(shown, ""))
+            account = self._accounts.get(self._shown.get(name.casefold() if is_plain else _as_shown(name), ""))
         return account
 
     def is_connected(self, account: str) -> bool:
