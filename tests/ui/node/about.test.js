@@ -45,6 +45,8 @@ test("who is muted does not write until that is over or lifted", () => {
   }
   assert.ok(mayWrite(muted(restriction("muted", "u_b", Date.now() - 1))));
   assert.ok(mayWrite(muted(restriction("muted", "u_a"))), "somebody else");
+  const { mutedUntil: _, ...asItCame } = NOTHING;
+  assert.ok(mayWrite(asItCame), "the page says nothing of it");
   assert.ok(!mayWrite(aboutAfter(NOTHING, restriction("muted", "g_b"), undefined, ["g_a", "g_b"])), "a guest");
 });
 

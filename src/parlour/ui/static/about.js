@@ -40,16 +40,19 @@ export function readerOf({ mine, account, about, trouble }) {
   return { mine, account, role, isAdmin, moderates, hasInbox, mayWrite: mayWrite(about) && trouble !== "not_found" };
 }
 
+/** Whether the reader was muted while the page was open: what came with it knows nothing of that. */
+const isMuted = ({ mutedUntil = 0 }) => mutedUntil > Date.now();
+
 /** Whether the reader may write in the room. */
 export function mayWrite(about) {
   const isTaken = !about.archived && (!about.readOnly || about.isAdmin || ["moderator", "owner"].includes(about.role));
-  return about.isWriter && isTaken && about.mutedUntil <= Date.now();
+  return about.isWriter && isTaken && !isMuted(about);
 }
 
 /** Why not, as core/permissions.py says it. */
 export function whyNot(about) {
   if (!about.isWriter) return about.whyNot || "You can read this room, but only members may write in it.";
-  if (about.mutedUntil > Date.now()) {
+  if (isMuted(about)) {
     const hour = { hour: "2-digit", minute: "2-digit" };
     const until = about.mutedUntil === Infinity ? "a moderator lifts this" : new Date(about.mutedUntil).toLocaleTimeString(undefined, hour);
     return `You can read this room, and not write in it until ${until}.`;
