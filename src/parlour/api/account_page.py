@@ -181,7 +181,7 @@ class AccountPage(AccountsResource):
         raise Refusal("bad_form", "The page has no such form.", field="do")
 
     async def _ways(self, account: Account, zone: tzinfo) -> dict[str, object]:
-        """What is linked to an account, and the providers that could be; and whether it has a password."""
+        """The providers that an account is linked to, the others, and whether it has a password."""
         providers = {client.provider.issuer: client.provider for client in self.context.providers.values()}
         links = await self.context.people.provider_links.links_of(account)
         ways = [

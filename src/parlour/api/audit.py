@@ -49,7 +49,7 @@ class AuditOptions(OnlyJson, frozen=True, kw_only=True):
 
 
 class VerifyOptions(OnlyJson, frozen=True, kw_only=True):
-    """What is compared with the log."""
+    """A link of the chain that was noted elsewhere, to compare the log with."""
 
     head: Annotated[str, TEXT, "A link that was noted before, `seq:hash`."] = ""
 

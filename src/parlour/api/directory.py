@@ -22,7 +22,7 @@ _BEGINNING = ParameterKind(
 
 
 class DirectoryOptions(OnlyJson, frozen=True, kw_only=True):
-    """Who is looked for."""
+    """The beginning of a name."""
 
     q: Annotated[str, _BEGINNING, "How a name begins, or a word of how somebody is shown; everybody without it."] = ""
     limit: Limit = None

@@ -221,7 +221,7 @@ class GuestLinksResource(GuestLinksOfRooms):
         example="-u alice {url}/api/v1/rooms/lobby/guests",
     )
     async def list_guests(self, request: Request, options: JsonOfRoom) -> Response:
-        """Who is there."""
+        """The guests of a room."""
         is_here = await self.present(options.room)
         rows = [
             GuestInfo(

@@ -59,7 +59,7 @@ class GuestsPage(GuestLinksOfRooms):
         example="-u alice {url}/rooms/lobby/guests",
     )
     async def show(self, request: Request, options: GuestsOptions) -> Response:
-        """Who is there, and the links; who is not signed in is led to that."""
+        """The guests of a room and its links; somebody who is not signed in is led to signing in."""
         if request.actor.account is None:
             return see_other(request, f"/login?next=/rooms{_way(options.room).replace('%', '%25')}/guests")
         self.context.policies.require(request.actor, "account", None)

@@ -27,7 +27,7 @@ SHOWN = 200
 
 
 class PeopleOptions(Struct, frozen=True, kw_only=True):
-    """Who is looked for, and how the answer is wanted."""
+    """The beginning of a name, and the format of the answer."""
 
     q: Annotated[str, TEXT, "How a name begins."] = ""
     format: Annotated[Format, formats("text", "html", "json"), "The format, instead of `Accept`."] = "text"

@@ -1,4 +1,4 @@
-"""Who is in a room now."""
+"""The people who have a room open now."""
 
 from __future__ import annotations
 
