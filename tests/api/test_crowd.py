@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -25,13 +25,19 @@ LIMITS = Limits()
 PAGE = "GET /class?limit=1000 HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path / "data", rate_limits=True) as server:
+@contextmanager
+def running(tmp_path: Path, *options: str) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path / "data", *options, rate_limits=True) as server:
         with server.client() as client:
             for number in range(50):
                 name = f"?name=guest{number // 5}"
                 assert client.post(f"/class{name}", content=b"What was said before. " * 5).status_code == 201
+        yield server
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    with running(tmp_path) as server:
         yield server
 
 
@@ -101,15 +107,17 @@ def test_a_class_gets_in_beside_one_at_the_same_address_who_holds_half_of_its_co
     asyncio.run(run())
 
 
-def test_one_address_has_its_share_of_connections_and_others_the_rest(server: ServerProcess) -> None:
-    async def run() -> None:
+def test_one_address_has_its_share_of_connections_and_others_the_rest(tmp_path: Path) -> None:
+    async def run(server: ServerProcess) -> None:
         async with visitors(server, 1) as (hostile,), visitors(server, 5, NEIGHBOUR) as others:
             held = [await hostile.line() for _ in range(LIMITS.address_connections)]
             assert (await held[-1].ask("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")).status in (200, 429)
             assert (await (await hostile.line()).ask(PAGE)).status == 429
             await come_in(others)
 
-    asyncio.run(run())
+    # A machine that opens them in a moment is not to be stopped by the rate of new ones before.
+    with running(tmp_path, "--address-new-per-10-s", "100000") as server:
+        asyncio.run(run(server))
 
 
 def test_a_class_may_speak_at_once_and_go_on(server: ServerProcess) -> None:
