@@ -50,8 +50,8 @@ ORDER_CONTROLS = (
     Control(
         "a message on its way is judged by the restriction before it",
         "chat/policies.py",
-        "refusal = self._judge(rule, actor, right, policy)\n",
-        "refusal = rule(policy)\n",
+        "refusal = self.judge(actor, right, policy)\n",
+        "refusal = self._rule_of(actor, right)(policy)\n",
         f"{RESTRICTIONS}test_no_message_is_stored_after_the_event_that_mutes_its_author",
     ),
     Control(
@@ -112,9 +112,9 @@ ORDER_CONTROLS = (
     ),
     Control(
         "no message slips past slow mode while it is switched on",
-        "chat/policies.py",
-        "return policy, partial(self._judge_at_once, rule, actor, right)",
-        "return policy, partial(self._judge, rule, actor, right)",
+        "chat/posting.py",
+        "self._judge_at_once = policies.judge_at_once",
+        "self._judge_at_once = policies.judge",
         f"{RULES}test_no_message_slips_past_slow_mode_while_it_is_switched_on",
     ),
     Control(

@@ -60,13 +60,13 @@ async def test_those_of_a_sender_keep_their_order_and_nobody_else_waits_for_them
     alice = Sender("alice", newest)
     alice.post("one")
     alice.post("two")
-    assert newest.is_waited_for("alice", "lobby")
-    assert not newest.is_waited_for("bob", "lobby")
-    assert not newest.is_waited_for("alice", "den")
+    assert ("alice", "lobby") in newest.waiting
+    assert ("bob", "lobby") not in newest.waiting
+    assert ("alice", "den") not in newest.waiting
     store.go_on.set()
     await until_answered(alice, count=2)
     assert alice.heard == ["one", "two"]
-    assert not newest.is_waited_for("alice", "lobby")
+    assert ("alice", "lobby") not in newest.waiting
 
 
 @pytest.mark.parametrize("error", [Refusal("storage_unavailable"), RuntimeError("on purpose")])

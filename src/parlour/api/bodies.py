@@ -10,9 +10,9 @@ from typing import Annotated, NamedTuple, TypeVar
 from msgspec import Struct
 
 from parlour.api.parameters import DISPLAY_NAME, KEY
+from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.names import DEFAULT_ROOM as DEFAULT_ROOM
-from parlour.core.names import room_name
 from parlour.core.text import decode_text
 from parlour.http.negotiate import accepted, choose, wants_json
 from parlour.http.request import Request
@@ -88,18 +88,18 @@ def read_message(
     format_: BodyFormat,
     options: SendOptions,
     room: str | None,
-    room_of: Callable[[str], str] = room_name,
+    room_of: Callable[[Actor, str], str],
 ) -> SendMessage:
     """The message of a request: JSON, a form, or a raw body which is the text itself. Raises Refusal.
 
-    `room_of` gives the canonical name of a room that is named.
+    `room_of` gives the canonical name of the room that somebody means, such as `Directs.room`.
 
     `room` is that of the address; where there is none (`/send`) the body may name it. Values in the body and outside it
     must not contradict each other.
     """
     message = format_.read(request)
     if message.room is not None:
-        message.room = room_of(message.room)
+        message.room = room_of(request.actor, message.room)
         if room is not None and room != message.room:
             raise Refusal("bad_parameter", "The body names another room than the address.", field="room")
     else:

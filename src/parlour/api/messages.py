@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -124,7 +124,9 @@ class MessagesResource(Resource):
     def post_json(self, request: Request, options: RoomSendOptions) -> Receipt:
         """JSON in, JSON out."""
         format_ = request.cached(json_body_format)
-        return self._post(request, format_, self._read(request, format_, options, options.room))
+        return self._post(
+            request, format_, read_message(request, format_, options, options.room, self.context.directs.room)
+        )
 
     @PUT_MESSAGE
     def put_json(self, request: Request, options: PutOptions) -> Receipt:
@@ -138,7 +140,9 @@ class MessagesResource(Resource):
         format_ = request.cached(body_format)
         if format_.is_browser_form:
             return self._form(request, format_, options, options.room)
-        return self._post(request, format_, self._read(request, format_, options, options.room))
+        return self._post(
+            request, format_, read_message(request, format_, options, options.room, self.context.directs.room)
+        )
 
     @POST_MESSAGE.short(
         "POST",
@@ -152,7 +156,7 @@ class MessagesResource(Resource):
         format_ = request.cached(body_format)
         if format_.is_browser_form:
             return self._form(request, format_, options, None)
-        return self._post(request, format_, self._read(request, format_, options, None))
+        return self._post(request, format_, read_message(request, format_, options, None, self.context.directs.room))
 
     @PUT_MESSAGE.short(
         "PUT",
@@ -169,15 +173,11 @@ class MessagesResource(Resource):
         return self._put(request, request.cached(body_format), options)
 
     def _put(self, request: Request, format_: BodyFormat, options: PutOptions) -> Receipt:
-        message = self._read(request, format_, options, options.room)
+        message = read_message(request, format_, options, options.room, self.context.directs.room)
         if message.key is not None and message.key != options.item:
             raise Refusal("bad_parameter", "The request names another key than the address.", field="key")
         message.key = options.item
         return self._post(request, format_, message)
-
-    def _read(self, request: Request, format_: BodyFormat, options: SendOptions, room: str | None) -> SendMessage:
-        """The message of a request, whose room may be called by people. Raises Refusal."""
-        return read_message(request, format_, options, room, partial(self.context.directs.room, request.actor))
 
     def _post(self, request: Request, format_: BodyFormat, message: SendMessage) -> Receipt:
         room = message.room or DEFAULT_ROOM
@@ -192,7 +192,7 @@ class MessagesResource(Resource):
         """Answer the form of a browser without scripts: with a page in every case."""
         message = None
         try:
-            message = self._read(request, format_, options, room)
+            message = read_message(request, format_, options, room, self.context.directs.room)
             to = message.room or DEFAULT_ROOM
             await self.context.posting.posted(request.actor, to, message.text, key=message.key, name=message.name)
         except Refusal as refusal:

@@ -35,7 +35,8 @@ class InboxSettings:
         self._clock = clock
         self._read_again_s = read_again_s
         self._set: dict[str, dict[str, str]] = {}
-        self._watching: dict[str, set[str]] = {}
+        self.watched: dict[str, set[str]] = {}
+        """The accounts that watch for a word, by the word; the same object for as long as this lives."""
         self._reading: asyncio.Task[None] | None = None
         self._changes = 0  # of which this node knows; what was read before one of them may be older
         self._is_stale = False  # another node has added something since it was read last
@@ -47,18 +48,19 @@ class InboxSettings:
         while changes != self._changes:
             changes = self._changes
             rows = await self._store.query(ALL_INBOX_SETTINGS())
-        self._set, self._watching = {}, {}
+        self._set = {}
+        self.watched.clear()
         for account, name, value in rows:
             self._learn(account, name, value)
 
     def _learn(self, account: str, name: str, value: str) -> None:
         if name == "keywords":
             for word in self.of(account, "keywords").split():
-                self._watching[word].discard(account)
-                if not self._watching[word]:
-                    del self._watching[word]
+                self.watched[word].discard(account)
+                if not self.watched[word]:
+                    del self.watched[word]
             for word in value.split():
-                self._watching.setdefault(word, set()).add(account)
+                self.watched.setdefault(word, set()).add(account)
         self._set.setdefault(account, {})[name] = value
 
     def changed(self, account: str, change: InboxChanged) -> None:
@@ -89,14 +91,9 @@ class InboxSettings:
         if self._reading is not None:
             self._reading.cancel()
 
-    @property
-    def is_watched(self) -> bool:
-        """Whether anybody watches for a word."""
-        return bool(self._watching)
-
     def watching(self, words: Iterable[str]) -> set[str]:
         """The accounts that watch for one of these words."""
-        return {account for word in self._watching.keys() & words for account in self._watching[word]}
+        return {account for word in self.watched.keys() & words for account in self.watched[word]}
 
     def of(self, account: str, name: InboxSetting) -> str:
         """What an account has set; empty for nothing."""

@@ -62,6 +62,8 @@ class Mentions:
         self._identities = identities
         self._policies = policies
         self._settings = settings
+        self.watched = settings.watched
+        """The words that somebody watches for: a message without one of them and without an `@` is for nobody."""
         self._is_blocked = is_blocked
 
     def resolve(self, author: Author, room: str, text: str) -> Named | None:
@@ -70,8 +72,8 @@ class Mentions:
         Guests call people by their names, and not everybody at once. Who may not read the room, or is the author, is
         not meant; who has blocked the author is called by name, and not told.
         """
-        has_sign, is_watched = "@" in text, self._settings.is_watched
-        if not has_sign and not is_watched:
+        has_sign = "@" in text
+        if not has_sign and not self.watched:
             return None
         members = self._policies.of(room).members
         accounts: dict[str, MentionReason] = {}
@@ -89,7 +91,7 @@ class Mentions:
                 everyone = "room" if to.is_for_room else "here" if to.is_for_here else None
         if everyone == "here":
             self._add(accounts, (each for each in members if self._identities.is_connected(each)), "here", author, room)
-        if is_watched and members and (watching := self._settings.watching(words_of(text))):
+        if self.watched and members and (watching := self._settings.watching(words_of(text))):
             self._add(accounts, (each for each in watching if each in members), "keyword", author, room)
         if not accounts and not names and everyone is None:
             return None

@@ -33,12 +33,9 @@ class NewestPolicies:
         self._store = store
         self._policies = policies
         self._bytes_free = most_bytes
-        self._waiting: dict[tuple[str, str], list[_Waiting]] = {}  # by sender and room
+        self.waiting: dict[tuple[str, str], list[_Waiting]] = {}
+        """The posts that wait, by their sender and room."""
         self._tasks: set[Task[None]] = set()
-
-    def is_waited_for(self, sender: str, room: str) -> bool:
-        """Whether an earlier post of the sender to the room waits."""
-        return bool(self._waiting) and (sender, room) in self._waiting
 
     def wait(self, sender: str, room: str, size: int, post: Callable[[], None], done: OnAnswer) -> None:
         """Call `post` once the policy is known; what it raises, or why that cannot be known, goes to `done`.
@@ -49,7 +46,7 @@ class NewestPolicies:
         if size > self._bytes_free:
             raise Refusal("overloaded", "Too many messages wait for the database.", retry_after=1)
         self._bytes_free -= size
-        waiting = self._waiting.setdefault((sender, room), [])
+        waiting = self.waiting.setdefault((sender, room), [])
         waiting.append(_Waiting(post, done, size))
         if len(waiting) == 1:
             task = asyncio.get_running_loop().create_task(self._learn(sender, room))
@@ -66,7 +63,7 @@ class NewestPolicies:
         except Exception:
             _log.exception("the policy of a room could not be read")
         finally:
-            for waiting in self._waiting.pop((sender, room)):  # in the order in which they were sent
+            for waiting in self.waiting.pop((sender, room)):  # in the order in which they were sent
                 self._bytes_free += waiting.size
                 _finish(waiting, refusal)
 

@@ -54,18 +54,22 @@ class Policies:
         self._now_ms = now_ms
         self.on_learn: Callable[[str, Policy], None] = _nothing
         """Called with a room and its policy when that is a newer one than was known."""
-        self.room_makers: RoomMakers = "members"
+        self.set_rules("members", 0)
         self.gate_seq = 0
         """Another number with every change of who is kept out of the server, its access included."""
         self._kept_out: Callable[[Actor, Right], Refusal | None] | None = None
-        self.least_slow_s = 0
-        """Slow mode in all rooms, in seconds."""
         self.second_factor: FactorRule = "nobody"
         self.set_access(ServerAccess(0, server))
         self._rooms: dict[str, Policy] = {}
         self._expected: dict[str, Policy] = {}  # of direct rooms in which nothing has been said yet, oldest first
         self._guest_names: dict[str, frozenset[str]] = {}  # all that the names of guests can be read as, by room
         self._of_account: defaultdict[str, set[str]] = defaultdict(set)  # accounts and passes to the rooms they are in
+
+    def set_rules(self, room_makers: RoomMakers, least_slow_s: int) -> None:
+        """Who may make rooms from here on, and the slow mode of all rooms, in seconds."""
+        self.room_makers = room_makers
+        self.least_slow_s = least_slow_s
+        self.has_rules = least_slow_s > 0 or room_makers != "members"  # messages go by one of these
 
     def set_access(self, access: ServerAccess) -> None:
         """Who may take part in the server from here on; `server_seq` is the seq of the event that says so."""
@@ -149,10 +153,13 @@ class Policies:
     def _known(self, room: str) -> Policy:
         return self._rooms.get(room, NO_ROOM if room[0] == PRIVATE else NO_POLICY)
 
-    def judged(self, actor: Actor, right: Right, room: str) -> tuple[Policy, Rule]:
-        """Judge a right in a room: the policy, and the rule for a draft that is stored at once. Raises Refusal."""
-        rule = self._rule_of(actor, right)
-        # As in `of`.
+    def judged(self, actor: Actor, right: Right, room: str) -> Policy:
+        """Judge a right in a room by its policy, which is returned. Raises Refusal as the rule says."""
+        # As in `_rule_of` and `of`: every message takes this way.
+        if actor.account is None and actor.guest_pass is None:
+            rule = self._rules[right][actor.kind]
+        else:
+            rule = self._rule(self.who(actor), right)
         policy = self._rooms.get(room, self._expected.get(room, NO_ROOM) if room[0] == PRIVATE else NO_POLICY)
         if actor.rooms is not None and room not in actor.rooms:
             raise Refusal("forbidden", WRONG_ROOM)
@@ -163,7 +170,7 @@ class Policies:
             refusal = self._kept_out(actor, right)
         if refusal is not None:
             raise refusal
-        return policy, partial(self._judge_at_once, rule, actor, right)
+        return policy
 
     def rule(self, actor: Actor, right: Right) -> Rule:
         """What judges a right of an actor by the policy of any room that its credential is for."""
@@ -172,7 +179,7 @@ class Policies:
     def lasting_rule(self, actor: Actor, right: Right) -> Rule:
         """The same for what goes on for long: it judges a guest by the access that the server has then."""
         if actor.account is None and actor.guest_pass is None:
-            return partial(self._judge_guest, actor, right)
+            return partial(self.judge, actor, right)
         return self.rule(actor, right)
 
     def _rule_of(self, actor: Actor, right: Right) -> Rule:
@@ -180,8 +187,16 @@ class Policies:
             return self._rules[right][actor.kind]
         return self._rule(self.who(actor), right)
 
-    def _judge_guest(self, actor: Actor, right: Right, policy: Policy) -> Refusal | None:
-        return self._judge(self._rules[right][actor.kind], actor, right, policy)
+    def judge(self, actor: Actor, right: Right, policy: Policy) -> Refusal | None:
+        """Why an actor does not have a right under a policy, by what the server allows now. On any thread."""
+        return self._judge(self._rule_of(actor, right), actor, right, policy)
+
+    def judge_at_once(self, actor: Actor, right: Right, policy: Policy) -> Refusal | None:
+        """The same for what is stored without a look at when its author has written last."""
+        refusal = self.judge(actor, right, policy)
+        if refusal is None and policy.slow_s and not self.is_exempt(actor, policy):
+            return Refusal("slow_mode", "Slow mode has just been switched on here: send it again.", retry_after=1)
+        return refusal
 
     def _judge(self, rule: Rule, actor: Actor, right: Right, policy: Policy) -> Refusal | None:
         """What the rule says, and whether the room is closed to just this actor. On any thread."""
@@ -189,13 +204,6 @@ class Policies:
         if refusal is None and self._kept_out is not None:
             refusal = self._kept_out(actor, right)
         return self._held(actor, right, policy) if refusal is None and policy.restrictions else refusal
-
-    def _judge_at_once(self, rule: Rule, actor: Actor, right: Right, policy: Policy) -> Refusal | None:
-        """The same for what is stored without a look at when its author has written last."""
-        refusal = self._judge(rule, actor, right, policy)
-        if refusal is None and policy.slow_s and not self.is_exempt(actor, policy):
-            return Refusal("slow_mode", "Slow mode has just been switched on here: send it again.", retry_after=1)
-        return refusal
 
     def is_exempt(self, actor: Actor, policy: Policy) -> bool:
         """Whether what keeps order in a room does not hold for an actor."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
+from collections.abc import Callable
 from functools import partial
 from sys import getsizeof
+from typing import TypeAlias
 
 from parlour.chat.direct_messages import DirectMessages
 from parlour.chat.directs import Directs
 from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.guests import Guests
-from parlour.chat.mentions import Mentions, post
+from parlour.chat.mentions import Mentions, Named, post
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.newest_policy import NewestPolicies
 from parlour.chat.policies import Policies
@@ -26,10 +28,13 @@ from parlour.core.event import Answer, Appended, Author, Draft
 from parlour.core.limits import Buckets, Limits
 from parlour.core.names import DEFAULT_ROOM, PRIVATE, check_key, room_name
 from parlour.core.payloads import Message
-from parlour.core.permissions import Rule
-from parlour.core.policy import Policy
+from parlour.core.permissions import Right
+from parlour.core.policy import NO_POLICY, Policy
 from parlour.core.text import check_text
 from parlour.core.text_rules import refused_text
+
+_Append: TypeAlias = Callable[[Draft, OnAnswer], None]
+_Judge: TypeAlias = Callable[[Actor, Right, Policy], Refusal | None]
 
 
 class Rates:
@@ -113,6 +118,7 @@ class Posting:
         self._guests = guests
         self._clock = clock
         self._policies = policies
+        self._judge_at_once = policies.judge_at_once
         self._rates = rates
         self._new_rooms = new_rooms
         self._newest = NewestPolicies(store, policies)
@@ -157,60 +163,71 @@ class Posting:
         if room[0] == PRIVATE and self._directs.directs.is_direct(room):
             self._post_direct(actor, room, text, done, key, name)
             return
-        if not is_newest and self._newest.is_waited_for(actor.id, room):
+        if not is_newest and (waiting := self._newest.waiting) and (actor.id, room) in waiting:
             self._post_when_known(actor, room, text, done, key, name)
             return
+        policies = self._policies
         try:
-            policy, judge = self._policies.judged(actor, "post", room)
+            policy = policies.judged(actor, "post", room)
         except Refusal:
-            if is_newest or not self._store.is_shared or not self._policies.could_allow(actor, "post", room):
+            if is_newest or not self._store.is_shared or not policies.could_allow(actor, "post", room):
                 raise
             self._post_when_known(actor, room, text, done, key, name)
             return
         is_plain = name is None and actor.guest_pass is None  # each call less is a hundredth of a post
         author = self._guests.author(actor, name) if is_plain else self.author_in(actor, room, name)
         text = check_text(text)
-        named = None if self._mentions is None else self._mentions.resolve(author, room, text)
+        named, mentions = None, self._mentions
+        if mentions is not None and ("@" in text or mentions.watched):
+            named = mentions.resolve(author, room, text)
         payload = Message(text) if named is None else Message(text, named.names, named.everyone)
         checked = None if key is None else check_key(key)
         if actor.account is None:
             self._marks.saw(author.id, actor)
-        if policy.words or policy.links != "all":
-            self._check_rules(actor, policy, text)
-        policies = self._policies  # names of the fields would cost a tenth of a post
         server_at = policies.server_seq if actor.guest_pass is None else MAX_SEQ  # a pass is for whatever server
-        judge = partial(self._judge_text, judge, actor, text)
-        draft = Draft(room, author, payload, checked, None, policy.seq, judge, server_at)
-        steps: Transaction[Appended] | None = None  # where it takes more than to append it
-        if policy.slow_s or policies.least_slow_s:
-            steps = self._slow_steps(actor, policy, draft, text)
-        steps = steps if named is None else post(draft, named, steps)
-        if policies.room_makers != "members" and room != DEFAULT_ROOM:
-            draft.if_first = policies.refused_new_room(actor)
+        judge = partial(self._judge_text, self._judge_at_once, actor, text)
+        draft = Draft(room, author, payload, checked, None, policy.seq, judge, server_at)  # names would cost a tenth
+        append: _Append = self._store.append
+        if policy is not NO_POLICY or named is not None or policies.has_rules:
+            append = self._append_by_rules(actor, policy, draft, text, named)
         address = actor.address
         if self._rates is not None and address is not None:
             now = self._clock.monotonic()
             if not is_newest:  # else it was counted before it waited
                 self._rates.take(author, address, draft.room, now)
             if room not in self._new_rooms.known and draft.if_first is None:
-                self._append_first(draft, steps, done, address, now)
+                self._append_first(append, draft, done, address, now)
                 return
-        self._append(draft, steps, done)
+        append(draft, done)
 
-    def _append_first(
-        self, draft: Draft, steps: Transaction[Appended] | None, done: OnAnswer, address: str, now: float
-    ) -> None:
+    def _append_first(self, append: _Append, draft: Draft, done: OnAnswer, address: str, now: float) -> None:
         """Append what may make a room, which is counted for an address."""
         done = self._new_rooms.count(draft, address, done, now)
         try:
-            self._append(draft, steps, done)
+            append(draft, done)
         except Refusal:
             self._new_rooms.not_queued(draft, address, now)
             raise
 
-    def _judge_text(self, judge: Rule, actor: Actor, text: str, policy: Policy) -> Refusal | None:
+    def _append_by_rules(self, actor: Actor, policy: Policy, draft: Draft, text: str, named: Named | None) -> _Append:
+        """How a message is appended where a room or the server has rules, or where it is for somebody. Raises Refusal.
+
+        Where that takes more than the append, it is a transaction.
+        """
+        policies = self._policies
+        self._check_rules(actor, policy, text)
+        if policies.room_makers != "members" and draft.room != DEFAULT_ROOM:
+            draft.if_first = policies.refused_new_room(actor)
+        steps: Transaction[Appended] | None = None
+        if policy.slow_s or policies.least_slow_s:
+            steps = self._slow_steps(actor, policy, draft, text)
+        if named is not None:
+            steps = post(draft, named, steps)
+        return self._store.append if steps is None else partial(self._run, steps)
+
+    def _judge_text(self, judge: _Judge, actor: Actor, text: str, policy: Policy) -> Refusal | None:
         """What the store is told under a newer policy, which may have other words. On any thread."""
-        refusal = judge(policy)
+        refusal = judge(actor, "post", policy)
         if refusal is None:
             try:
                 self._check_rules(actor, policy, text)
@@ -228,15 +245,12 @@ class Posting:
         """How a message is appended in slow mode: it is looked up when the author has written last, under any name."""
         if self._policies.is_exempt(actor, policy):
             return None
-        draft.judge = partial(self._judge_text, self._policies.rule(actor, "post"), actor, text)
+        draft.judge = partial(self._judge_text, self._policies.judge, actor, text)
         who = self._marks.of(draft.room, actor.id, None)[0] if actor.account is None else actor.account.id
         return post_slowly(draft, who, self._policies.least_slow_s, self._clock.now_ms())
 
-    def _append(self, draft: Draft, steps: Transaction[Appended] | None, done: OnAnswer) -> None:
-        """Queue a message, in a transaction if it takes one. Raises Refusal as `Store.append`."""
-        if steps is None:
-            self._store.append(draft, done)
-            return
+    def _run(self, steps: Transaction[Appended], draft: Draft, done: OnAnswer) -> None:
+        """Queue a message whose append is a transaction. Raises Refusal as `Store.append`."""
         stored = self._store.run(steps, draft.payload.size())
         if stored.done() and isinstance(error := stored.exception(), Refusal):  # it was not even queued
             raise error

@@ -74,9 +74,8 @@ class LiveSettings:
         if name in ServerSettings._fields:  # others are those of a newer version
             self.now = self.now._replace(**{name: value})  # type: ignore[arg-type]  # checked when it was set
             self.set_at[name] = seq
-            self._policies.room_makers = self.now.rooms
             self._policies.second_factor = self.now.second_factor
-            self._policies.least_slow_s = RAID_SLOW_S if self.now.raid == "on" else 0
+            self._policies.set_rules(self.now.rooms, RAID_SLOW_S if self.now.raid == "on" else 0)
             self.on_raid(self.now.raid == "on")
 
     async def change(self, actor: Actor, values: Mapping[str, str]) -> ServerSettings:

@@ -242,7 +242,9 @@ class MemoryStore(CommitQueue):
 
     def _changed(self, name: str) -> _Room:
         """A room that is about to be changed; made if it is not there."""
-        room = self._rooms.setdefault(name, _Room())
+        room = self._rooms.get(name)
+        if room is None:
+            room = self._rooms[name] = _Room()
         if self._copied is not None and name not in self._copied:
             self._copied.add(name)
             self._rooms[name] = room = room.copy()
