@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.people.control import Control
 
 GUESTS = "tests/people/test_guest_links.py::"
+PASSES = "tests/people/test_passes.py::"
 
 GUEST_CONTROLS = (
     Control(
@@ -33,21 +34,21 @@ GUEST_CONTROLS = (
         "chat/posting.py",
         "elif name is not None and actor.account is None and self._policies.is_name_of_guest(room, name):",
         'elif name == "":',
-        f"{GUESTS}test_nobody_else_in_an_open_room_takes_the_name_of_a_guest",
+        f"{PASSES}test_nobody_else_in_an_open_room_takes_the_name_of_a_guest",
     ),
     Control(
         "two guests at once do not get one name",
         "chat/passes.py",
         "        yield from _require_free(link, guest)\n        yield ADD_PASS(",
         "        yield ADD_PASS(",
-        f"{GUESTS}test_two_at_once_do_not_get_one_name",
+        f"{PASSES}test_two_at_once_do_not_get_one_name",
     ),
     Control(
         "a guest link counts its people",
         "chat/passes.py",
         "if counts[0] >= link.people:",
         "if counts[0] > 1000 * link.people:",
-        f"{GUESTS}test_the_last_place_of_a_link_is_for_one",
+        f"{PASSES}test_the_last_place_of_a_link_is_for_one",
     ),
     Control(
         "a removed guest does not come back by the same browser",
@@ -96,7 +97,7 @@ GUEST_CONTROLS = (
         "chat/known_passes.py",
         "if known is None or known.guest is None or known.expires_ms <= self._clock.now_ms():\n            return None",
         "if known is None or known.guest is None:\n            return None",
-        f"{GUESTS}test_a_link_ends_when_its_time_is_over",
+        f"{PASSES}test_a_link_ends_when_its_time_is_over",
     ),
     Control(
         "a link is looked at without using it up",

@@ -17,7 +17,7 @@ from parlour.chat.tables.accounts import ALL_ACCOUNTS
 from parlour.core.accounts import Scope
 from parlour.core.actor import Actor, guest
 from parlour.core.errors import Refusal
-from parlour.core.guest_links import GuestPass
+from parlour.core.guest_links import EndedPass, GuestPass, PassState
 from parlour.core.payloads import Access
 from parlour.core.permissions import Right
 from parlour.core.policy import Membership, Policy
@@ -210,7 +210,7 @@ class Everybody:
             assert added.status_code == 200, added.text
         begun = browsers["member"].post("/@mona", json={"text": "secret"})
         assert begun.status_code == 201, begun.text
-        guests = self._guests(own)
+        guests, of_link = self._guests(own), tuple(self.rooms.values())
         own.patch(f"/api/v1/rooms/{self.rooms['archived']}", json={"archived": True})
         own.patch(f"/api/v1/rooms/{self.rooms['private, archived']}", json={"archived": True})
         made["token for another room"] = self._token(own, ["read", "post"], rooms=["elsewhere"])
@@ -221,6 +221,7 @@ class Everybody:
             accounts = {account.name: account for account in run_query(database, ALL_ACCOUNTS())}
             self.policies = Policies(access)
             self.policies.load({str(name): policy_of(columns) for name, *columns in database.execute(sql.POLICIES)})
+            ((ended_ms,),) = database.execute("SELECT ended_ms FROM ended_passes")
         self.sam = accounts["sam"].id
         (self.direct,) = [room for room, policy in self.policies.all().items() if policy.access == "direct"]
         self.rooms["direct, of two"] = self.direct  # by the name that nobody is told
@@ -234,6 +235,9 @@ class Everybody:
         }
         self.askers["anonymous"] = Asker((), guest(None, ""))
         self.askers.update(guests)
+        ended = guests["guest of a link that has ended"]
+        actor = ended.actor._replace(ended_pass=EndedPass(of_link, int(str(ended_ms))))
+        self.askers["guest of a link that has ended"] = Asker(ended.fields, actor)
         if access == "open":
             self.askers["guest with a cookie"] = Asker(
                 (f"Cookie: parlour_guest={raw.guest_cookie(self.port)}",), guest("x", "")
@@ -256,12 +260,17 @@ class Everybody:
             return actor.guest_pass.id in policy.guests
         return is_in and (actor.rooms is None or room in actor.rooms)
 
-    def refusal(self, asker: Asker, right: Right | None, needs: tuple[Right, ...], room: str) -> Refusal | None:
-        """Why the table does not let somebody do something in a room that needs one of these rights."""
+    def refusal(
+        self, asker: Asker, right: Right | None, needs: tuple[Right, ...], room: str, path: str = "{room}"
+    ) -> Refusal | None:
+        """Why the table does not let somebody do something in a room that needs one of these rights.
+
+        What is judged before the room is known (`right`) knows of the one in the path of the operation.
+        """
         refusal = None
         try:
             if right is not None:
-                self.policies.require(asker.actor, right, None)
+                self._require(asker.actor, right, room if "{room}" in path else "")
             if room == "@sam":
                 room = self._with_sam(asker.actor)
             for need in needs:
@@ -274,6 +283,12 @@ class Everybody:
         except Refusal as refused:
             return refused
         return refusal
+
+    def _require(self, actor: Actor, right: Right, room: str) -> None:
+        try:
+            self.policies.require(actor, right, None)
+        except Refusal as refusal:
+            raise self.policies.told(refusal, actor, right, room) from None
 
     def _with_sam(self, actor: Actor) -> str:
         """A name for the conversation of somebody with `sam`. Raises Refusal for who has none."""
@@ -311,7 +326,8 @@ class Everybody:
             if name == "guest of a link that has ended":
                 fields = (f"Cookie: parlour_pass={came['token'][8:51]}",)
             else:
-                pass_ = GuestPass(came["id"], link["id"], came["name"], came["state"])
+                state: PassState = "removed" if name == "guest who was removed" else came["state"]
+                pass_ = GuestPass(came["id"], link["id"], came["name"], state, tuple(body["rooms"]))
                 actor = Actor("guest", came["id"], "pass", "", guest_pass=pass_)
             found[name] = Asker(fields, actor)
         return found

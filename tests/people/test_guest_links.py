@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from parlour.chat.guest_links import Terms
-from parlour.chat.passes import NewPass
-from parlour.chat.posting import Posting
-from parlour.core.actor import OPERATOR, Actor
-from parlour.core.actor import guest as visitor
-from parlour.core.payloads import GuestLinkChanged
-from parlour.work.expiry import Expiry
-from tests.people.house import ADDRESS, House, refused
+from parlour.core.secret import api_token
 from tests.people.server import Town, bearer
 from tests.support import raw
 from tests.support.server import ServerProcess
@@ -192,11 +184,15 @@ def test_who_was_removed_is_out_and_does_not_come_back_by_reloading(town: Town, 
         assert host.get(f"/api/v1/rooms/{room}/guests").json()["guests"][0]["present"] is True
         assert host.delete(f"/api/v1/rooms/{room}/guests/{removed}").status_code == 204
         rest = stream.rest()
-    assert b'"removed"' not in rest.partition(b'"closed"')[2]
-    assert b'"closed"' in rest
-    assert code(say(guest, room, "still here")) == (404, "not_found")
-    guest.headers["Accept"] = "text/html"
-    assert guest.get(f"/{room}").status_code == 404
+    assert b'"what":"removed"' in rest.partition(b'"closed"')[0]
+    assert b'"code":"removed","detail":"You were removed from this room' in rest
+    assert code(say(guest, room, "still here")) == (403, "removed")
+    for accept in ("text/plain", "text/html"):
+        guest.headers["Accept"] = accept
+        refused = guest.get(f"/{room}")
+        assert (refused.status_code, "You were removed from this room" in refused.text) == (403, True)
+        assert "href" not in refused.text.partition("<main")[2], "no other room is open to them"
+    assert code(say(guest, "~not-there-abc234", "hi")) == (404, "not_found"), "they learn of no other room"
     assert "The host has removed you" in guest.get(way_of(found)).text
     assert guest.post(way_of(found), data={"name": "Lena"}).status_code == 403
     assert guests(host, room) == {"Lena": "removed"}
@@ -245,9 +241,18 @@ def test_the_end_of_a_link_is_the_end_of_its_guests(town: Town, host: httpx.Clie
         stream.send(raw.head("GET", f"/{room}?follow=1", cookie))
         assert stream.head().status == 200
         assert host.delete(f"/api/v1/guest-links/{found['id']}").status_code == 204
-        stream.rest()
+        rest = stream.rest()
+    assert "ended a guest link" in rest.decode()
+    ended = "The link by which you came to this room ended at 20"
     guest.headers["Accept"] = "application/json"
-    assert say(guest, room, "hi").status_code == 401, "a guest like any other, on a server for members"
+    assert code(say(guest, room, "hi")) == (410, "link_gone")
+    assert ended in guest.get(f"/{room}", headers={"Accept": "text/html"}).text
+    assert code(guest.get(f"/api/v1/rooms/{room}/members")) == (401, "login_required"), "a guest like any other"
+    assert code(say(guest, "lobby", "hi")) == (401, "login_required")
+    token = bearer(api_token(guest.cookies["parlour_pass"]))
+    with town.server.client(headers={**token, "Accept": "application/json"}) as program:
+        answer = program.get(f"/{room}")
+        assert (code(answer), "ended at 20" in answer.text) == ((401, "bad_credentials"), True)
     assert guest.get(way_of(found)).status_code == 410
     assert say(stays, room, "hi").status_code == 201
     assert "ended a guest link: 1 guest is gone" in host.get(f"/{room}?format=text").text
@@ -296,7 +301,7 @@ def test_a_link_ends_with_the_right_of_who_made_it(town: Town, host: httpx.Clien
     guest, _ = come_in(town, link(assistant, room), "Lena")
     assert say(guest, room, "hi").status_code == 201
     host.put(f"/api/v1/rooms/{room}/members/assistant-{room[-6:]}", json={"role": "member"})
-    assert say(guest, room, "hi").status_code == 401
+    assert say(guest, room, "hi").status_code == 410
     assert guests(host, room) == {}
 
 
@@ -368,7 +373,8 @@ def test_a_guest_who_waits_for_news_is_shown_none_after_the_removal(town: Town, 
         waiting.send(raw.head("GET", f"/{room}?format=json&since={head['head_seq']}&wait=30", cookie))
         assert host.get(f"/api/v1/rooms/{room}/guests").status_code == 200
         assert host.delete(f"/api/v1/rooms/{room}/guests/{id_of(host, room, 'Lena')}").status_code == 204
-        assert waiting.head().status == 404
+        answer = waiting.answer()
+        assert (answer.status, b'"code":"removed"' in answer.body) == (403, True)
 
 
 def test_a_muted_guest_reads_and_does_not_write(town: Town, host: httpx.Client, room: str) -> None:
@@ -425,71 +431,3 @@ def test_a_page_of_another_site_does_nothing_as_a_guest(tmp_path: Path) -> None:
         with server.client(headers={"Origin": elsewhere}) as page:
             assert page.post("/api/v1/guests", json=body).status_code == 403
         town.close()
-
-
-async def posted(posting: Posting, room: str, name: str) -> None:
-    """Somebody without a pass says something."""
-    await posting.posted(visitor("x", ADDRESS), room, "hi", name=name)
-
-
-async def test_nobody_else_in_an_open_room_takes_the_name_of_a_guest(house: House) -> None:
-    made_link = await house.guest_links.make(OPERATOR, ["class"], Terms())
-    lena = (await house.passes.come_in(visitor(None, ADDRESS), made_link.code, "Lena", ADDRESS)).guest
-    await learn(house)
-    posting = house.posting()
-    for name in ("lena", "L\u0435na"):
-        await refused("reserved_name", posted(posting, "class", name))
-        await posted(posting, "elsewhere", name)
-    actor = Actor("guest", lena.id, "pass", ADDRESS, guest_pass=lena)
-    assert b'"name":"Lena"' in (await posting.posted(actor, "class", "hi")).json
-
-
-async def test_a_link_ends_when_its_time_is_over(house: House) -> None:
-    short = await house.guest_links.make(OPERATOR, ["class", "handouts"], Terms(minutes=5))
-    await house.guest_links.make(OPERATOR, ["class"], Terms(minutes=60))
-    came = await house.passes.come_in(visitor(None, ADDRESS), short.code, "Lena", ADDRESS)
-    assert await house.known_passes.identify(came.secret, ADDRESS) is not None
-    expiry = Expiry(house.store, house.identities, house.clock)
-    assert await expiry.round() == 300.0
-    await learn(house)
-    assert house.policies.of("class").guests.keys() == {came.guest.id}
-    house.clock.ms += 300_000
-    assert await house.known_passes.identify(came.secret, ADDRESS) is None, "at the moment itself"
-    assert await expiry.round() == 0.0
-    await learn(house)
-    assert not house.policies.of("class").guests
-    assert not house.policies.of("handouts").guests
-    assert house.log[-1] == GuestLinkChanged("ended", short.id)
-    await refused("link_gone", house.passes.come_in(visitor(None, ADDRESS), short.code, "Ken", ADDRESS))
-
-
-async def learn(house: House) -> None:
-    """Know the policies of rooms as they are stored."""
-    house.policies.load(await house.store.policies())
-
-
-async def coming(house: House, terms: Terms, *names: str) -> int:
-    """How many come in of those who open a link at the same time."""
-    made_link = await house.guest_links.make(OPERATOR, ["class"], terms)
-    all_ = [house.passes.come_in(visitor(None, ADDRESS), made_link.code, name, ADDRESS) for name in names]
-    found = await asyncio.gather(*all_, return_exceptions=True)
-    return [type(each) is NewPass for each in found].count(True)
-
-
-async def test_the_last_place_of_a_link_is_for_one(house: House) -> None:
-    assert await coming(house, Terms(people=1), "Lena", "Ken") == 1
-    await learn(house)
-    assert len(house.policies.of("class").guests) == 1
-
-
-async def test_two_at_once_do_not_get_one_name(house: House) -> None:
-    assert await coming(house, Terms(), "Lena", "lena") == 1
-
-
-async def test_who_leaves_and_comes_again_is_somebody_else(house: House) -> None:
-    made_link = await house.guest_links.make(OPERATOR, ["class"], Terms())
-    first = await house.passes.come_in(visitor(None, ADDRESS), made_link.code, "Lena", ADDRESS)
-    await house.passes.leave(first.guest)
-    assert await house.known_passes.identify(first.secret, ADDRESS) is None
-    second = await house.passes.come_in(visitor(None, ADDRESS), made_link.code, "Lena", ADDRESS)
-    assert second.guest.id != first.guest.id

@@ -105,6 +105,9 @@ async def furnish(place: str, clock: HandClock) -> Secrets:
         await Members(store, house.policies).add(actor, made.room, olga, "member")
         link = await house.guest_links.make(actor, [made.room], Terms())
         guest = (await house.passes.come_in(guest_of_address(None, ADDRESS), link.code, "Léna", ADDRESS)).secret
+        over = await house.guest_links.make(actor, [made.room], Terms())
+        await house.passes.come_in(guest_of_address(None, ADDRESS), over.code, "Ken", ADDRESS)
+        await house.guest_links.end(actor, over.id)
         await house.settings.change(OPERATOR, {"access": "members"})
         await house.invitations.make(OPERATOR, "member", 3, 7)
         bob = await house.person("bob")

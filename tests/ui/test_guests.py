@@ -55,6 +55,11 @@ def test_guest_comes_in_by_a_name_talks_and_is_out_when_the_host_says_so(town: T
     assert guest["present"] is True
     assert host.delete(f"/api/v1/rooms/{room}/guests/{guest['id']}").status_code == 204
     expect(page.locator("#connection .words")).to_have_text("Closed")
+    expect(page.locator("#closed")).to_contain_text("You were removed from this room")
+    found["out"] = violations_in_both_schemes(phone)
+    page.goto(f"/{room}")
+    expect(page.get_by_role("heading", name="You were removed from this room")).to_be_visible()
+    found["out, reloaded"] = violations_in_both_schemes(phone)
     page.goto(f"/join/{link['code']}")
     expect(page.get_by_text("The host has removed you")).to_be_visible()
     found["removed"] = violations_in_both_schemes(phone)

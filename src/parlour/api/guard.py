@@ -15,6 +15,9 @@ from parlour.chat.identities import Credentials
 from parlour.chat.reading import REQUEST_S, Bill, Place
 from parlour.core.actor import OPERATOR, Actor, guest, guest_token
 from parlour.core.errors import Refusal
+from parlour.core.gone_guests import pass_ended
+from parlour.core.names import room_name
+from parlour.core.permissions import Right
 from parlour.core.secret import secret_in
 from parlour.http.request import OPERATOR_ADDRESS, Peer, Request
 
@@ -94,6 +97,14 @@ def require_own_page(request: Request) -> None:
     _require_own_page(request, _origin_of(request))
 
 
+def _room_of(request: Request) -> str:
+    """The canonical name of the room in the address of a request; empty if there is none."""
+    try:
+        return room_name(request.params.get("room", ""))
+    except Refusal:
+        return ""
+
+
 class Guard:
     """Checks every request against the one set of rules."""
 
@@ -135,7 +146,7 @@ class Guard:
             self._judge(request, request.actor)
             return
         actor = await self._identified(request, credentials)
-        self._let_in(request, actor or self._guest(request))
+        self._let_in(request, actor or self._guest_again(request))
         request.actor = request.admission.actor
 
     def _known(self, credentials: Credentials, key: str) -> Actor | None:
@@ -165,7 +176,8 @@ class Guard:
                 raise
             actor = await people.known_passes.identify(secret, key)
             if actor is None:
-                raise
+                ended = people.known_passes.ended(secret)
+                raise refusal if ended is None else pass_ended(ended) from None
             return actor
         if actor is None and (secret := pass_of(request)) is not None:
             return await people.known_passes.identify(secret, key)
@@ -179,9 +191,17 @@ class Guard:
     def _judge(self, request: Request, actor: Actor) -> None:
         right = request.admission.right
         if right is not None:
-            self._context.policies.require(actor, right, None)
+            self._require(request, actor, right)
         if request.method not in SAFE_METHODS or request.head.upgrade is not None:
             self._check_origin(request, actor)
+
+    def _require(self, request: Request, actor: Actor, right: Right) -> None:
+        try:
+            self._policies.require(actor, right, None)
+        except Refusal as refusal:
+            if actor.ended_pass is None:
+                raise
+            raise self._policies.told(refusal, actor, right, _room_of(request)) from None
 
     def _check_name(self, request: Request) -> None:
         """Answer to our own names alone; the name that a proxy was called by must be one too, not instead of Host."""
@@ -252,6 +272,12 @@ class Guard:
         if request.peer.address == OPERATOR_ADDRESS:
             return OPERATOR
         return guest(self._token(request), request.peer.key)
+
+    def _guest_again(self, request: Request) -> Actor:
+        """The same of a guest whose pass opens nothing any more."""
+        actor, secret = self._guest(request), pass_of(request)
+        ended = None if secret is None else self._context.people.known_passes.ended(secret)
+        return actor if ended is None else actor._replace(ended_pass=ended)
 
     def page_actor(self, request: Request) -> tuple[Actor, bytes | None]:
         """Who will send the forms of a page, with a Set-Cookie value where that is a new guest."""

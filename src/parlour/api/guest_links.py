@@ -22,7 +22,7 @@ from parlour.chat.restrictions import Wanted
 from parlour.chat.tables.guest_links import GuestLink
 from parlour.chat.tables.passes import PassRow
 from parlour.core.errors import Refusal
-from parlour.core.guest_links import MAX_ROOMS, GuestPass, link_code, shown_code
+from parlour.core.guest_links import ENDED_KEPT_DAYS, MAX_ROOMS, GuestPass, link_code, shown_code
 from parlour.core.secret import api_token
 from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Request
@@ -119,8 +119,8 @@ class GuestLinksOfRooms(Resource):
         return row.guest
 
     def pass_fields(self, request: Request, made: NewPass) -> Fields:
-        """The header fields that give a browser its pass, for as long as the link lasts."""
-        lasts_s = max(1, (made.link.expires_ms - self.context.clock.now_ms()) // 1000)
+        """The header fields that give a browser its pass, for as long as it says something after the link has ended."""
+        lasts_s = max(1, (made.link.expires_ms - self.context.clock.now_ms()) // 1000) + ENDED_KEPT_DAYS * 86_400
         return ((FieldName.SET_COOKIE, set_pass_cookie(request.peer, made.secret, lasts_s)),)
 
 

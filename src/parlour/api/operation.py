@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from parlour.api.parameters import TICKET, Parameter, Parameters
 from parlour.core.errors import ERRORS
-from parlour.core.permissions import Right
+from parlour.core.permissions import BY_PASS, Right
 from parlour.http.router import WEBSOCKET
 
 ANY_REQUEST = (
@@ -132,6 +132,7 @@ class Operation:
         """The codes that not every request can meet, in the order of the error table."""
         codes = {*self.refusals, *(() if self.parser is None else self.parser.refusals)}
         codes |= {"login_required", "forbidden"} if self.right is not None else set()
+        codes |= {"removed", "link_gone"} if self.right in BY_PASS and "{room}" in self.path else set()
         codes |= {"second_factor_required"} if self.right not in (None, "factor") else set()
         codes |= {"rate_limited"} if self.rate is not None else set()
         codes |= {"cross_origin"} if self.method in ("POST", "PUT", "PATCH", "DELETE", WEBSOCKET) else set()

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.json import Decoder
 
 from parlour.chat.server_log import append_to_log
 from parlour.chat.tables.guest_links import END_GUEST_LINK, GUEST_LINKS_BY, GuestLink
-from parlour.chat.tables.passes import END_PASSES_OF
+from parlour.chat.tables.passes import END_PASSES_OF, KEEP_ENDED_PASSES
 from parlour.chat.transactions import Append, FindLog, Transaction
-from parlour.core.event import Author, Draft, Log
+from parlour.core.event import Appended, Author, Draft, Log
 from parlour.core.payloads import GuestChanged, GuestLinkChanged
+
+
+class _Timed(Struct):
+    at: datetime
+
+
+_TIMED = Decoder(_Timed)
 
 
 def end_guest_links(by: Author, links: Iterable[GuestLink]) -> Transaction[None]:
@@ -20,12 +31,18 @@ def end_guest_links(by: Author, links: Iterable[GuestLink]) -> Transaction[None]
             count = sum(guest.link == link.id for guest in log.policy.guests.values())
             if count:
                 yield Append(Draft(room, by, GuestChanged("ended", link=link.id, count=count)))
+        ended: Appended = yield append_to_log(by, GuestLinkChanged("ended", link.id))
+        yield KEEP_ENDED_PASSES(link.id, min(link.expires_ms, _at_ms(ended)))
         yield END_PASSES_OF(link.id)
         yield END_GUEST_LINK(link.id)
-        yield append_to_log(by, GuestLinkChanged("ended", link.id))
 
 
 def end_guest_links_by(by: Author, maker: str, room: str | None = None) -> Transaction[None]:
     """End those that an account has made, all of them or those into one room: it lets nobody in any more."""
     links: list[GuestLink] = yield GUEST_LINKS_BY(maker)
     yield from end_guest_links(by, [link for link in links if room is None or room in link.rooms])
+
+
+def _at_ms(stored: Appended) -> int:
+    """The time of an event, in milliseconds since 1970."""
+    return round(_TIMED.decode(stored.json).at.timestamp() * 1000)

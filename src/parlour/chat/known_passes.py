@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from parlour.chat.ports import Clock, Store
-from parlour.chat.tables.passes import FIND_PASS, FoundPass
+from parlour.chat.tables.passes import FIND_ENDED_PASS, FIND_PASS, EndedRow, FoundPass
 from parlour.core.actor import Actor
-from parlour.core.guest_links import GuestPass
+from parlour.core.guest_links import EndedPass, GuestPass
 from parlour.core.payloads import GuestLinkChanged, PassChanged, Payload
 from parlour.core.secret import digest
 
@@ -21,6 +21,7 @@ class _Known(NamedTuple):
     guest: GuestPass | None  # None: there is no such pass
     expires_ms: int
     actor: Actor | None = None
+    ended: EndedPass | None = None  # of a link that has ended
 
 
 class KnownPasses:
@@ -57,6 +58,13 @@ class KnownPasses:
             await self._find(key)
         return self.actor(secret, address)
 
+    def ended(self, secret: str) -> EndedPass | None:
+        """What is known of a pass that `identify` has just found nobody with: None, or that its link has ended."""
+        known = self._known.get(digest(secret))
+        if known is None or known.guest is None:
+            return None if known is None else known.ended
+        return EndedPass(known.guest.rooms, known.expires_ms)  # its time is over, and nobody has cleared up yet
+
     def opened(self, guest: str) -> Callable[[], None]:
         """Count a stream or WebSocket of a guest; call what is returned once when it has ended."""
         self._here[guest] += 1
@@ -83,18 +91,20 @@ class KnownPasses:
         """Read a pass, again if something has changed meanwhile."""
         changes = -1
         found: list[FoundPass] = []
+        ended: list[EndedRow] = []
         while changes != self._changes:
             changes = self._changes
             found = await self._store.query(FIND_PASS(key))
+            ended = [] if found else await self._store.query(FIND_ENDED_PASS(key))
         while len(self._known) >= KEPT:
             oldest = next(iter(self._known))
             self._drop(oldest)
         self._drop(key)
         if not found:
-            self._known[key] = _Known(None, 0)
+            self._known[key] = _Known(None, 0, ended=ended[0].ended if ended else None)
             return
         row = found[0]
-        self._known[key] = _Known(GuestPass(row.id, row.link, row.name, row.state), row.expires_ms)
+        self._known[key] = _Known(row.guest, row.expires_ms)
         self._of_link.setdefault(row.link, set()).add(key)
 
     def _forget(self, link: str, guest: str | None = None) -> None:

@@ -11,9 +11,11 @@ from parlour.chat.ports import Store
 from parlour.core.accounts import Account, likenesses
 from parlour.core.actor import Actor, guest
 from parlour.core.errors import Refusal
+from parlour.core.gone_guests import told
 from parlour.core.names import PRIVATE
 from parlour.core.payloads import Payload
 from parlour.core.permissions import (
+    BY_PASS,
     RIGHTS,
     Access,
     Right,
@@ -169,7 +171,7 @@ class Policies:
         if refusal is None and self._kept_out is not None:
             refusal = self._kept_out(actor, right)
         if refusal is not None:
-            raise refusal
+            raise self.told(refusal, actor, right, room)
         return policy
 
     def rule(self, actor: Actor, right: Right) -> Rule:
@@ -285,7 +287,11 @@ class Policies:
         if is_elsewhere:
             raise Refusal("forbidden", WRONG_ROOM)
         if refusal is not None:
-            raise refusal
+            raise refusal if room is None else self.told(refusal, actor, right, room)
+
+    def told(self, refusal: Refusal, actor: Actor, right: Right, room: str) -> Refusal:
+        """What an actor is told to whom a room, by its canonical name, is closed: a guest who was in it, why."""
+        return told(refusal, actor, room) if right in BY_PASS else refusal
 
     def demands_factor(self, account: Account) -> bool:
         """Whether the server demands a second factor of an account, which may have one or not; of bots never."""

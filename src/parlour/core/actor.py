@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from parlour.core.accounts import Account, Scope
 from parlour.core.event import AuthorKind
-from parlour.core.guest_links import GuestPass
+from parlour.core.guest_links import EndedPass, GuestPass
 
 Credential = Literal[
     "cookie", "address", "program", "operator", "session", "token", "password", "ticket", "proxy", "pass"
@@ -39,6 +39,8 @@ class Actor(NamedTuple):
     """Of a session: when the password was given last, in milliseconds since 1970."""
     guest_pass: GuestPass | None = None
     """Of a guest who came by a link; its id is that of the author of what they say."""
+    ended_pass: EndedPass | None = None
+    """Of a guest like any other whose browser was here by a link that has ended: they may be told so."""
 
 
 @lru_cache(maxsize=4096)

@@ -51,6 +51,7 @@ _TABLE = (
     ErrorKind("registration_closed", 403, "Not everybody makes an account here"),
     ErrorKind("muted", 403, "You may read this room, and not write in it"),
     ErrorKind("banned", 403, "You may not use this room"),
+    ErrorKind("removed", 403, "You were removed from this room"),
     ErrorKind("waiting", 403, "The account waits to be approved"),
     ErrorKind("no_new_guests", 403, "No new guests are taken at the moment"),
     ErrorKind("refused_text", 403, "A rule of this room refuses this text"),

@@ -43,13 +43,28 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _DROPPED = str.maketrans("", "", "- ")
 
 
+ENDED_KEPT_DAYS = 30
+"""So long it is known of the passes of a link that has ended that they were there: who comes back is told why not."""
+
+
 class GuestPass(NamedTuple):
-    """A guest who came by a link. `id` is that of the author of what they say; `name` is theirs alone in the rooms."""
+    """A guest who came by a link. `id` is that of the author of what they say; `name` is theirs alone in the rooms.
+
+    `rooms` are those of the link, for who asks with the pass.
+    """
 
     id: str
     link: str
     name: str
     state: PassState
+    rooms: tuple[str, ...] = ()
+
+
+class EndedPass(NamedTuple):
+    """What is left of a pass whose link has ended: the rooms that it opened, and the end, in ms since 1970."""
+
+    rooms: tuple[str, ...]
+    ended_ms: int
 
 
 def new_code(secret: str) -> str:

@@ -12,13 +12,14 @@ from parlour.chat.ports import DamagedEvents
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
-from parlour.core.payloads import POLICY_TYPES
+from parlour.core.gone_guests import why_gone
+from parlour.core.payloads import POLICY_TYPES, GuestChanged
 from parlour.core.policy import NO_POLICY, Policy
 from parlour.hub.chunk import Chunk, Member
 from parlour.hub.encoder import Delivery, Encoder
 from parlour.hub.resources import Resources
 from parlour.hub.ring import Ring
-from parlour.schema.event_json import payload_of, sets_policy
+from parlour.schema.event_json import at_ms, payload_of, sets_policy
 from parlour.schema.events import Control, Reset
 
 log = logging.getLogger("parlour.hub")
@@ -51,7 +52,7 @@ class Channel:
     __slots__ = (
         "_announced", "_behind", "_chunks", "_is_repairing", "_on_unused", "_reads", "_redacted",
         "_replays", "_resources", "epoch",
-        "first_seq", "head", "policy", "ring", "room", "uses", "waiters",
+        "first_seq", "head", "policy", "ring", "room", "uses", "waiters", "why_gone",
     )  # fmt: skip
 
     def __init__(self, room: str, epoch: str, resources: Resources, on_unused: Callable[[Channel], None]) -> None:
@@ -60,6 +61,8 @@ class Channel:
         self.first_seq = 1
         self.head = 0
         self.policy = NO_POLICY
+        self.why_gone: Refusal | None = None
+        """What those are told whom the newest policy event has taken out of the room, if it is more than that."""
         tuning, is_own = resources.tuning, room[0] == "."  # the log of an account has a few readers, and there are many
         self.ring = Ring(tuning.ring_events, tuning.own_ring_bytes if is_own else tuning.ring_bytes)
         self.uses = 0
@@ -124,7 +127,10 @@ class Channel:
         while count := _up_to_policy(events):
             self._hand_out(events[:count])
             if self.head > self.policy.seq:
-                self._set_policy(self.policy.after(self.head, payload_of(events[count - 1])))
+                event = events[count - 1]
+                payload = payload_of(event)
+                self.why_gone = why_gone(payload, at_ms(event)) if payload.type == GuestChanged.type else None
+                self._set_policy(self.policy.after(self.head, payload))
             events = events[count:]
         if events:
             self._hand_out(events)

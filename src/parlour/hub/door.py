@@ -169,7 +169,13 @@ class Door:
         return [summary for summary in rooms if may(actor, "read", summary.room)]
 
     def _require(self, actor: Actor, right: Right, channel: Channel) -> None:
-        self._require_room(actor, right, channel.room)
+        try:
+            self._require_room(actor, right, channel.room)
+        except Refusal as refusal:  # to a guest who was in the room when they asked, the event says why they are not
+            guest = actor.guest_pass
+            was_in = guest is not None and guest.state == "in" and channel.room in guest.rooms
+            why = channel.why_gone if was_in and refusal.code in ("not_found", "forbidden") else None
+            raise refusal if why is None else Refusal(why.code, why.detail) from None
 
     def _require_room(self, actor: Actor, right: Right, room: str) -> None:
         if room.startswith("."):  # a log that is no room: nobody reads one but the account whose it is

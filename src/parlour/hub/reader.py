@@ -26,12 +26,13 @@ class CatchUp:
     Only one page at a time is read, and none is kept: while the reader is paused the position is just a cursor.
     """
 
-    __slots__ = ("_closed_at", "_is_announced", "_is_waiting", "_reader", "channel", "seq")
+    __slots__ = ("_closed_at", "_is_announced", "_is_waiting", "_reader", "_why", "channel", "seq")
 
     def __init__(self, reader: Reader, channel: Channel, seq: int = 0, *, is_announced: bool = False) -> None:
         self.channel = channel
         self.seq = seq
         self._closed_at: int | None = None  # the event that has closed the room to the reader since it is here
+        self._why: Refusal | None = None  # what that event says of it
         channel.fell_behind(self)
         self._reader: Reader | None = reader
         self._is_announced = is_announced  # whether `caught_up` has been called
@@ -71,9 +72,9 @@ class CatchUp:
     def policy_changed(self) -> None:
         """See `Behind.policy_changed`. Whom the room is open to again may read what was said meanwhile."""
         if self._reader is None or self._reader.rule(self.channel.policy) is None:
-            self._closed_at = None
+            self._closed_at = self._why = None
         elif self._closed_at is None:
-            self._closed_at = self.channel.policy.seq
+            self._closed_at, self._why = self.channel.policy.seq, self.channel.why_gone
 
     def _queue(self, reader: Reader, delay_s: float = 0.0) -> None:
         self._is_waiting = True
@@ -94,7 +95,7 @@ class CatchUp:
             return 0
         refusal = reader.rule(channel.policy)
         if refusal is not None and (self._closed_at is None or self.seq >= self._closed_at):  # None: before it came
-            reader.end_room(self.room, refusal)
+            reader.end_room(self.room, refusal, self._why)
             return 0
         first = first_seq(reader.who, channel.policy)
         if refusal is None and self.seq < first - 1 and first > channel.first_seq:  # away, and back, meanwhile
@@ -320,20 +321,23 @@ class Reader(ABC):
             if not self.is_paused:
                 position.resume()
 
-    def end_room(self, room: str, refusal: Refusal) -> None:
-        """A position has come to the event that has closed its room to this reader."""
+    def end_room(self, room: str, refusal: Refusal, why_gone: Refusal | None) -> None:
+        """A position has come to the event that has closed its room to this reader; see `Channel.why_gone`."""
         self.leave(room)
+        if self.who.guest is not None and why_gone is not None and refusal.code in ("not_found", "forbidden"):
+            refusal = why_gone
         if refusal.code == "not_found":  # who was in it may be told so
             refusal = Refusal("not_found", "You are not in this room any more.")
         self.room_closed(room, refusal)
 
     def policy_changed(self, room: str) -> None:
         """See `Member.policy_changed`. A reader whose buffer is full goes on to that event when it has drained."""
-        refusal = self.rule(self.hub.channel(room).policy)
+        channel = self.hub.channel(room)
+        refusal = self.rule(channel.policy)
         if refusal is not None:
             self.flush(room)
             if isinstance(self.position(room), Chunk):
-                self.end_room(room, refusal)
+                self.end_room(room, refusal, channel.why_gone)
 
     def moved(self, position: Position, other: Position) -> None:
         """The position in a room is another one from now on."""

@@ -17,9 +17,11 @@ from parlour.chat.ports import Clock, Store
 from parlour.chat.server_log import append_to_log, end_invitations
 from parlour.chat.tables.guest_links import GUEST_LINKS_UNTIL, GuestLink
 from parlour.chat.tables.invitations import END_INVITATIONS_UNTIL, INVITATION_UNTIL
+from parlour.chat.tables.passes import DROP_ENDED_PASSES, OLD_ENDED_PASS
 from parlour.chat.tables.sign_ins import END_EXPIRED, SIGN_INS_UNTIL, USE_SIGN_IN, SignIn
 from parlour.chat.transactions import Transaction
 from parlour.core.errors import Refusal
+from parlour.core.guest_links import ENDED_KEPT_DAYS
 from parlour.core.payloads import GuestLinkChanged, Payload, SignInChanged
 from parlour.core.sign_outs import SignOut
 
@@ -31,6 +33,8 @@ LOOK_EVERY_S = 1800.0
 
 AGAIN_S = 60.0
 """After a refusal, as on a full disk."""
+
+_ENDED_KEPT_MS = ENDED_KEPT_DAYS * 86_400_000
 
 _log = logging.getLogger("parlour.people")
 
@@ -70,7 +74,8 @@ class Expiry:
         in_use = [row for row in rows if now_ms < row.expires_ms < self._identities.open_until(row, now_ms)]
         is_invitation_due = await self._store.query(INVITATION_UNTIL(now_ms))
         links = await self._store.query(GUEST_LINKS_UNTIL(now_ms + int(LOOK_EVERY_S * 1000), 1))
-        if due or in_use or is_invitation_due or (links and links[0].expires_ms <= now_ms):
+        is_old = await self._store.query(OLD_ENDED_PASS(now_ms - _ENDED_KEPT_MS))
+        if due or in_use or is_invitation_due or is_old or (links and links[0].expires_ms <= now_ms):
             await self._store.run(self._end([*due, *in_use], now_ms))
             return 0.0
         next_ms = [*(row.expires_ms for row in rows[:1]), *(link.expires_ms for link in links)]
@@ -87,3 +92,4 @@ class Expiry:
         yield from end_invitations(SYSTEM, END_INVITATIONS_UNTIL(now_ms, AT_ONCE))
         over: list[GuestLink] = yield GUEST_LINKS_UNTIL(now_ms, AT_ONCE)
         yield from end_guest_links(SYSTEM, over)
+        yield DROP_ENDED_PASSES(now_ms - _ENDED_KEPT_MS, AT_ONCE)

@@ -18,6 +18,7 @@ test("it says what is wrong", () => {
   assert.equal(words({ trouble: "signed_out" }), "You are signed out.");
   assert.equal(words({ trouble: "signed_out", why: "You were signed out: you have another role now." }),
     "You were signed out: you have another role now.");
+  assert.equal(words({ trouble: "removed", why: "You were removed." }), "You were removed.");
   assert.equal(words({ trouble: "draining", why: "A sentence." }), "The server is restarting.");
 });
 

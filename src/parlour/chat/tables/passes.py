@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from parlour.chat.statements import Statement, no_row
-from parlour.core.guest_links import GuestPass, PassState
+from parlour.core.guest_links import EndedPass, GuestPass, PassState
 
 
 class PassRow(NamedTuple):
@@ -33,6 +33,25 @@ class FoundPass(NamedTuple):
     name: str
     state: PassState
     expires_ms: int
+    names: str
+    """The names of the rooms that the link opens, with spaces between them."""
+
+    @property
+    def guest(self) -> GuestPass:
+        """The pass itself."""
+        return GuestPass(self.id, self.link, self.name, self.state, tuple(self.names.split()))
+
+
+class EndedRow(NamedTuple):
+    """What is kept of a pass whose link has ended: the names of its rooms, with spaces between them, and when."""
+
+    names: str
+    ended_ms: int
+
+    @property
+    def ended(self) -> EndedPass:
+        """The pass itself."""
+        return EndedPass(tuple(self.names.split()), self.ended_ms)
 
 
 _COLUMNS = "id, link, name, state, address, made_ms, removed_ms"
@@ -40,8 +59,8 @@ _COLUMNS = "id, link, name, state, address, made_ms, removed_ms"
 ADD_PASS = Statement(no_row, f"INSERT INTO passes (hash, {_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)")
 FIND_PASS = Statement(
     FoundPass,
-    "SELECT p.id, p.link, p.name, p.state, l.expires_ms FROM passes AS p JOIN guest_links AS l ON l.id = p.link"
-    " WHERE p.hash = ?1",
+    "SELECT p.id, p.link, p.name, p.state, l.expires_ms, l.rooms FROM passes AS p"
+    " JOIN guest_links AS l ON l.id = p.link WHERE p.hash = ?1",
 )
 PASS_BY_ID = Statement(PassRow, f"SELECT {_COLUMNS} FROM passes WHERE id = ?1")
 PASSES_OF = Statement(PassRow, f"SELECT {_COLUMNS} FROM passes WHERE link = ?1 ORDER BY made_ms, id")
@@ -55,3 +74,16 @@ SET_PASS_STATE = Statement(no_row, "UPDATE passes SET state = ?2, removed_ms = ?
 SET_PASS_NAME = Statement(no_row, "UPDATE passes SET name = ?2 WHERE id = ?1")
 END_PASS = Statement(no_row, "DELETE FROM passes WHERE id = ?1")
 END_PASSES_OF = Statement(no_row, "DELETE FROM passes WHERE link = ?1")
+
+FIND_ENDED_PASS = Statement(EndedRow, "SELECT rooms, ended_ms FROM ended_passes WHERE hash = ?1")
+KEEP_ENDED_PASSES = Statement(
+    no_row,
+    "INSERT INTO ended_passes (hash, rooms, ended_ms)"
+    " SELECT p.hash, l.rooms, ?2 FROM passes AS p JOIN guest_links AS l ON l.id = p.link WHERE p.link = ?1",
+)
+"""Remember of the passes of a link, which are all there still, that the link ended at a time."""
+OLD_ENDED_PASS = Statement(str, "SELECT hash FROM ended_passes WHERE ended_ms <= ?1 LIMIT 1")
+DROP_ENDED_PASSES = Statement(
+    no_row,
+    "DELETE FROM ended_passes WHERE hash IN (SELECT hash FROM ended_passes WHERE ended_ms <= ?1 LIMIT ?2)",
+)

@@ -31,13 +31,16 @@ export function aboutOf(about, info) {
   return { ...about, title, topic, access, archived, readOnly, history, members, role };
 }
 
+/** Whether a trouble of the line is that the reader is out of the room: the server says why. */
+export const isOut = (trouble) => ["not_found", "removed", "link_gone", "banned"].includes(trouble);
+
 /** Who looks, as the tables of actions have it (actions.js). */
 export function readerOf({ mine, account, about, trouble }) {
   const { role, isAdmin, isKeeper } = about;
   const isAbove = isAdmin || (isKeeper && about.access !== "private");
   const moderates = about.access !== "direct" && (isAbove || role === "moderator" || role === "owner");
   const hasInbox = document.body.dataset.inbox === "yes";
-  return { mine, account, role, isAdmin, moderates, hasInbox, mayWrite: mayWrite(about) && trouble !== "not_found" };
+  return { mine, account, role, isAdmin, moderates, hasInbox, mayWrite: mayWrite(about) && !isOut(trouble) };
 }
 
 /** Whether the reader was muted while the page was open: what came with it knows nothing of that. */

@@ -1,5 +1,7 @@
 // The word at the top that says how the line is. A break that is mended within a second is not worth a word.
 
+import { isOut } from "./about.js";
+
 const GRACE_MS = 1000;
 const WORDS = {
   connecting: "Connecting…", live: "Live", asking: "Checking…", retrying: "Reconnecting…", offline: "Offline",
@@ -23,7 +25,7 @@ export class Connection {
     this.#trouble = trouble;
     if (!navigator.onLine) this.#show("offline");
     else if (line === "live" || line === "asking") this.#show(line);
-    else if (trouble === "login_required" || trouble === "not_found") this.#show("closed");
+    else if (trouble === "login_required" || isOut(trouble)) this.#show("closed");
     else if (trouble === "signed_out") this.#show("out");
     else this.#timer ||= setTimeout(() => this.#show(this.#word), GRACE_MS); // attempts that fail meanwhile change nothing
   }

@@ -1,5 +1,6 @@
 // The line to the room: it comes back by itself, from the last event seen, by whatever transport passes.
 
+import { isOut } from "./about.js";
 import { whileSignedIn } from "./account.js";
 import { begin, failed, patience, rest, restart, worked } from "./choice.js";
 import { openPoll } from "./poll.js";
@@ -17,8 +18,8 @@ const DOUBT_MS = 1000; // and after this long it is said that nothing is known
 const CLOSED_MS = 30000; // before it is asked again whether a closed room has been opened
 const FRESH_MS = 1000; // what was heard so recently need not be asked
 
-const CLOSED = ["login_required", "not_found"]; // the room is closed to the reader, or not open to them any more
-const LASTING = ["draining", ...CLOSED]; // troubles that the end of a line does not explain away
+const isClosed = (code) => code === "login_required" || isOut(code);
+const isLasting = (code) => code === "draining" || isClosed(code); // troubles that the end of a line does not explain away
 
 const OPEN = { socket: openSocket, stream: openStream, poll: openPoll };
 
@@ -149,8 +150,8 @@ export class Live {
       this.#connect();
       return;
     }
-    this.#trouble = end.code ?? (LASTING.includes(this.#trouble) ? this.#trouble : null);
-    if (CLOSED.includes(this.#trouble)) this.#notBefore = performance.now() + CLOSED_MS;
+    this.#trouble = end.code ?? (isLasting(this.#trouble) ? this.#trouble : null);
+    if (isClosed(this.#trouble)) this.#notBefore = performance.now() + CLOSED_MS;
     if (end.waitMs) this.#notBefore = performance.now() + end.waitMs;
     if (end.code) this.#why ||= end.detail ?? "";
     this.#onLine("retrying", this.#trouble, this.#why);

@@ -1,6 +1,7 @@
 // The one place that says what is wrong with the line and what waits for it: after five seconds (at once, if the
 // reader has to sign in, since that does not pass by itself), and until it is well.
 
+import { isOut } from "./about.js";
 import { waitingIn } from "./outbox.js";
 
 const AFTER_MS = 5000;
@@ -27,7 +28,7 @@ export function stripWords({ line, trouble, why, outbox }, isOnline, isKept) {
   const waiting = waitingIn(outbox);
   const isLive = line === "live" || line === "asking";
   const code = isLive ? waiting.find((item) => item.status === "held")?.code : trouble;
-  const words = code === "signed_out" && why ? why : WORDS[code];
+  const words = (code === "signed_out" && why) || WORDS[code] || (isOut(code) && why) || undefined;
   const wrong = isOnline ? words ?? (isLive ? SLOW : AWAY) : WORDS.offline;
   if (waiting.length === 0) return wrong;
   const waits = waiting.length === 1 ? "1 message waits" : `${waiting.length} messages wait`;
@@ -66,7 +67,7 @@ export class Strip {
     this.#lineBroke = isWell ? null : this.#lineBroke ?? now;
     this.#waitBegan = waits ? this.#waitBegan ?? now : null;
     const [since] = [this.#lineBroke, this.#waitBegan].filter((at) => at !== null).sort((a, b) => a - b);
-    const isSaid = state.trouble === "not_found" && waits === 0; // by writing.js
+    const isSaid = isOut(state.trouble) && waits === 0; // by writing.js
     if (since === undefined || isSaid) {
       this.#hide();
     } else if (now - since < AFTER_MS && !BY_SIGNING_IN.includes(state.trouble)) {

@@ -1,6 +1,6 @@
 // The foot of the page: where one writes, or in one sentence why not, as the room and the reader's role are by now.
 
-import { mayWrite, whyNot } from "./about.js";
+import { isOut, mayWrite, whyNot } from "./about.js";
 import { roomsPath } from "./api.js";
 import { element } from "./message.js";
 
@@ -19,17 +19,17 @@ export class Writing {
   }
 
   /** Agree with the state. Who has been taken out of a private room is told so, and where the others are. */
-  render({ about, trouble }) {
-    const isOut = trouble === "not_found";
-    const can = !isOut && mayWrite(about);
+  render({ about, trouble, why }) {
+    const isGone = isOut(trouble);
+    const can = !isGone && mayWrite(about);
     if (can && !this.#form) this.#make(about);
     if (this.#form) this.#set(can);
-    const words = can ? "" : isOut ? OUT : whyNot(about);
+    const words = can ? "" : isGone ? (trouble !== "not_found" && why) || OUT : whyNot(about);
     if ((this.#closed?.dataset.words ?? this.#closed?.textContent ?? "") === words) return;
     const hadFocus = this.#foot.contains(document.activeElement);
     this.#closed?.remove();
     this.#closed = can ? null : element("p", { class: "closed", id: "closed", tabindex: "-1", "data-words": words },
-      words, ...(isOut ? [" ", element("a", { href: roomsPath() }, "See your rooms")] : []));
+      words, ...(isGone && !about.isByPass ? [" ", element("a", { href: roomsPath() }, "See your rooms")] : []));
     if (this.#closed) this.#foot.append(this.#closed);
     document.getElementById("said").textContent = can ? "You can write in this room now." : words;
     if (hadFocus) (this.#closed ?? document.getElementById("message")).focus();
