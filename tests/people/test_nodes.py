@@ -136,7 +136,7 @@ def test_who_is_typing_is_shown_on_every_node(town: Town) -> None:
         for client in (here, there):
             client.send(raw.head("GET", "/typed-in", *raw.UPGRADE))
             assert client.head().status == 101
-        there.sock.settimeout(0.1)
+        there.timeout_s = 0.1
         is_shown = False
         while not is_shown:  # the first notices may come before the other node is subscribed
             here.send(op(TYPIST))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -23,12 +24,17 @@ class Answer:
 
 
 class Client:
-    """One connection. As a context manager it closes."""
+    """One connection. As a context manager it closes.
+
+    A read takes `timeout_s` in all, whatever comes meanwhile: a stream that goes on says so every few seconds, and whoever
+    waits for its end would wait for ever. Then it raises TimeoutError with what has come.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         sock.settimeout(TIMEOUT_S)
         self.sock = sock
         self.buffer = b""
+        self.timeout_s: float = TIMEOUT_S
 
     @classmethod
     def to(cls, port: int, tls: ssl.SSLContext | None = None, source: str = "") -> Client:
@@ -62,16 +68,18 @@ class Client:
 
     def read_until(self, mark: bytes, times: int = 1) -> bytes:
         """Take everything up to and including the n-th mark. Raises EOFError, with what came, if it never does."""
+        deadline = time.monotonic() + self.timeout_s
         while self.buffer.count(mark) < times:
-            self._more()
+            self._more(deadline)
         received = self.buffer
         self.buffer = received.split(mark, times)[-1]
         return received[: len(received) - len(self.buffer)]
 
     def read(self, size: int) -> bytes:
         """Take so many bytes. Raises EOFError if there are fewer."""
+        deadline = time.monotonic() + self.timeout_s
         while len(self.buffer) < size:
-            self._more()
+            self._more(deadline)
         data, self.buffer = self.buffer[:size], self.buffer[size:]
         return data
 
@@ -93,15 +101,22 @@ class Client:
 
     def rest(self) -> bytes:
         """Read until the server closes; gives what came before. A reset is an error."""
+        deadline = time.monotonic() + self.timeout_s
         try:
             while True:
-                self._more()
+                self._more(deadline)
         except EOFError:
             data, self.buffer = self.buffer, b""
             return data
 
-    def _more(self) -> None:
-        piece = self.sock.recv(262144)
+    def _more(self, deadline: float) -> None:
+        self.sock.settimeout(max(deadline - time.monotonic(), 0.001))  # 0 would be: do not wait at all
+        try:
+            piece = self.sock.recv(262144)
+        except TimeoutError as error:
+            raise TimeoutError(f"not within {self.timeout_s} s; what came: {self.buffer[-1000:]!r}") from error
+        finally:
+            self.sock.settimeout(TIMEOUT_S)
         if not piece:
             raise EOFError(self.buffer)
         self.buffer += piece
