@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, unquote_plus, urlsplit
 
 import pytest
 from joserfc.jwk import OctKey, RSAKey
@@ -53,6 +53,19 @@ async def test_what_is_right_counts(provider: BadProvider, client: ProviderClien
     assert (form["code_verifier"], form["redirect_uri"]) == ([STARTED.verifier], [BACK])
     await client.finish(STARTED, "code", None)
     assert provider.asked.count("/keys") == 1
+
+
+@pytest.mark.parametrize("read", [unquote, unquote_plus])
+async def test_every_provider_reads_the_secret_as_it_is(provider: BadProvider, read: Callable[[str], str]) -> None:
+    """Some read it as a form does, as RFC 6749 §2.3.1 says, and some leave a + as it is."""
+    secret = "s:e cr+et%20\u00e9"  # noqa: S105
+    client = ProviderClient(
+        Provider("company", "Company", provider.url, "parlour", secret, False), BACK, time.time, lambda: Hand.now
+    )
+    await client.finish(STARTED, "code", None)
+    (pair,) = provider.pairs
+    assert [read(part) for part in pair.split(":")] == ["parlour", secret]
+    await client.close()
 
 
 async def test_the_way_there_has_a_proof_key_and_goes_back_to_our_address_alone(client: ProviderClient) -> None:

@@ -210,7 +210,7 @@ def test_nobody_makes_an_account_where_registration_is_closed(company: Company) 
 def test_signing_in_again_at_the_provider_stands_for_the_password(company: Company) -> None:
     browser = company.new("kim")
     there = httpx.URL(browser.get("/auth/company?again=1&next=/account").headers["Location"])
-    assert (there.params["prompt"], there.params["max_age"]) == ("login", "0")
+    assert (there.params["prompt"], there.params["max_age"]) == ("login", "60"), "0 would be over when it is answered"
     own = httpx.Client(timeout=TIMEOUT_S)
     back = at_the_provider(str(there), "kim", own)
     assert browser.get(back).headers["Location"] == "/account"

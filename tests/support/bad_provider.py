@@ -27,7 +27,7 @@ class BadProvider:
     """Says what it is by `metadata`, signs `claims` with `key` under `kid`, or answers as `answers` says for a path.
 
     `token` makes an ID token of its own of the claims. `asked` are the paths that were asked for; `forms` what came
-    to the token endpoint.
+    to the token endpoint, `pairs` with which id and secret.
     """
 
     def __init__(self, url: str) -> None:
@@ -48,6 +48,7 @@ class BadProvider:
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
         self.forms: list[dict[str, list[str]]] = []
+        self.pairs: list[str] = []
 
     def right_claims(self, nonce: str) -> dict[str, Any]:
         """What an ID token has to say."""
@@ -103,6 +104,8 @@ def bad_provider() -> Iterator[BadProvider]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if (pair := self.headers.get("Authorization", "")).startswith("Basic "):
+                provider.pairs.append(base64.b64decode(pair[6:]).decode())
             status, fields, answer = provider.answer(self.path, body)
             self.send_response(status)
             for name, value in {**fields, "Content-Length": str(len(answer))}.items():

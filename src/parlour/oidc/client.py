@@ -6,7 +6,7 @@ import hashlib
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 from joserfc.jwk import KeySet
@@ -14,7 +14,7 @@ from msgspec import DecodeError, json
 
 from parlour.core.providers import Provider, is_safe_address
 from parlour.oidc.flow import IdToken, ProviderFailed, Started
-from parlour.oidc.id_token import BadToken, UnknownKey, key_set, read_id_token
+from parlour.oidc.id_token import SKEW_S, BadToken, UnknownKey, key_set, read_id_token
 
 TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 262_144
@@ -67,7 +67,8 @@ class ProviderClient:
             "code_challenge_method": "S256",
         }
         if asks_again:
-            values |= {"prompt": "login", "max_age": "0"}
+            # With max_age=0 a provider may ask for ever: the answer to its question is older than that at once.
+            values |= {"prompt": "login", "max_age": str(SKEW_S)}
         return f"{metadata.authorization}{'&' if '?' in metadata.authorization else '?'}{urlencode(values)}"
 
     async def require_issuer(self, issuer: str | None) -> None:
@@ -103,8 +104,9 @@ class ProviderClient:
             "code_verifier": started.verifier,
         }
         fields = {"Content-Type": "application/x-www-form-urlencoded"}
-        if provider.client_secret is not None and metadata.takes_basic:  # RFC 6749 §2.3.1
-            pair = f"{quote_plus(provider.client_id)}:{quote_plus(provider.client_secret)}"
+        if provider.client_secret is not None and metadata.takes_basic:
+            # RFC 6749 §2.3.1, with %20 for a space: a form has + as well, which some providers leave as it is.
+            pair = f"{quote(provider.client_id, safe='')}:{quote(provider.client_secret, safe='')}"
             fields["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
         else:
             form["client_id"] = provider.client_id
