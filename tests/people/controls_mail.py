@@ -125,4 +125,29 @@ MAIL_CONTROLS = (
         "        if not wants_html(request):",
         f"{PAGES}test_a_mailbox_that_unsubscribes_needs_no_session_and_a_get_changes_nothing",
     ),
+    Control(
+        "a GET of a link for a new password does not use it up",
+        "api/sign_in_pages.py",
+        "        return await self._reset(request, options.code)\n",
+        "        answer = await self._reset(request, options.code)\n"
+        '        await self.context.people.accounts.reset_password(options.code, "it looks at links", "")\n'
+        "        return answer\n",
+        f"{PAGES}test_who_has_forgotten_a_password_comes_back_by_mail",
+    ),
+    Control(
+        "nor one of an invitation",
+        "api/sign_in_pages.py",
+        '        return await self._join(request, options.code, {"name": "", "display": ""})\n',
+        '        answer = await self._join(request, options.code, {"name": "", "display": ""})\n'
+        '        await self.context.people.accounts.register(options.code, "program", "", "it looks at links", "")\n'
+        "        return answer\n",
+        f"{T}test_sign_in.py::test_an_invitation_makes_an_account_once_and_signs_in",
+    ),
+    Control(
+        "a link for a new password ends with the address that it was sent to",
+        "chat/emails.py",
+        "            yield from end_invitations(author_of(account), END_RESETS_ASKED_FOR(account.id))\n",
+        "",
+        f"{EMAILS}test_a_link_for_a_new_password_ends_with_the_address_that_it_was_sent_to",
+    ),
 )

@@ -161,4 +161,25 @@ PROVIDER_CONTROLS = (
         "account is not None and",
         f"{PROXIED}test_a_name_that_somebody_has_had_leads_to_nobody",
     ),
+    Control(
+        "a sign-in is over with the first answer",
+        "api/provider_pages.py",
+        "over = self._end(request, _STARTED)",
+        "over: Fields = ()",
+        f"{PEOPLE}test_a_callback_counts_once_in_the_browser_in_which_it_began",
+    ),
+    Control(
+        "a provider is asked encrypted, or on this machine",
+        "oidc/client.py",
+        "if not isinstance(place, str) or not is_safe_address(place):",
+        "if not isinstance(place, str):",
+        f"{CLIENT}test_a_provider_that_says_something_strange_of_itself_is_not_used",
+    ),
+    Control(
+        "two names are nobody's",
+        "net/proxies.py",
+        "value = head.get(field)",
+        "value = next(iter(head.get_all(field)), None)",
+        f"{PROXIED}test_a_token_says_more_than_the_proxy",
+    ),
 )

@@ -77,4 +77,11 @@ DIRECT_CONTROLS = (
         "            if actor.rooms is None:\n                raise Refusal",
         f"{DIRECT}test_a_token_for_some_rooms_reaches_no_other_conversation",
     ),
+    Control(
+        "new conversations are counted as new rooms",
+        "chat/new_rooms.py",
+        "if wait > 0.0:",
+        "if wait > 1e9:",
+        f"{DIRECT}test_a_conversation_has_at_most_twenty_people_and_new_ones_have_a_rate",
+    ),
 )

@@ -176,4 +176,25 @@ FACTOR_CONTROLS = (
         "DELETE FROM passkeys WHERE id = ?1 AND ?2 <> '' RETURNING id",
         f"{PASSKEYS}test_a_passkey_is_taken_away_by_its_owner_alone_and_with_the_account",
     ),
+    Control(
+        "a passkey signs with the key that was set up",
+        "chat/passkeys.py",
+        "counter, now_ms = await _verified(verify), self._clock.now_ms()",
+        "counter, now_ms = row.counter + 1, self._clock.now_ms()",
+        f"{PASSKEYS}test_a_key_that_is_not_the_one_that_was_set_up_opens_nothing",
+    ),
+    Control(
+        "recovery codes are hashed",
+        "core/recovery.py",
+        'return sha256(f"recovery\\0{account}\\0{code}".encode()).hexdigest()',
+        'return f"{account} {code}"',
+        f"{FACTORS}test_no_secret_of_an_app_is_in_the_database",
+    ),
+    Control(
+        "whoever demands a second factor has one",
+        "chat/server_settings.py",
+        'if name == "second_factor" and value != "nobody" and',
+        'if name == "second_factor" and value == "nobody" and',
+        f"{FACTORS}test_whoever_demands_one_has_one",
+    ),
 )

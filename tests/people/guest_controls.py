@@ -65,7 +65,7 @@ GUEST_CONTROLS = (
         f"{GUESTS}test_after_a_removal_newcomers_of_that_address_wait_for_the_host",
     ),
     Control(
-        "and after a ban",
+        "and after a mute together with newcomers",
         "chat/passes.py",
         "if any(is_held(log.policy, other.id, row.made_ms) for other in others):",
         "if others == []:",
@@ -133,5 +133,19 @@ GUEST_CONTROLS = (
         "        require_own_page(request)\n",
         "",
         f"{GUESTS}test_a_page_of_another_site_does_nothing_as_a_guest",
+    ),
+    Control(
+        "spaces and signs make no other name of a guest",
+        "core/accounts.py",
+        "return plain | {letters(each) for each in plain if letters(each)}",
+        "return plain",
+        f"{GUESTS}test_no_name_can_be_mistaken_for_that_of_a_member_or_another_guest",
+    ),
+    Control(
+        "the cookie of a guest is one that the server has made",
+        "chat/guests.py",
+        "return token if cookie.isascii() and hmac.compare_digest(seal, self._seal(token)) else None",
+        "return token",
+        "tests/api/test_guard.py::test_only_a_cookie_that_the_server_made_makes_a_guest",
     ),
 )

@@ -393,13 +393,17 @@ def test_a_muted_guest_reads_and_does_not_write(town: Town, host: httpx.Client, 
     assert f'<li id="{form["id"]}">' in host.get(place, headers={"Accept": "text/html"}).text
 
 
-def test_who_was_banned_does_not_come_back_by_a_private_window(town: Town, host: httpx.Client, room: str) -> None:
+@pytest.mark.parametrize(("what", "held"), [("mute", "muted"), ("ban", "banned")])
+def test_who_was_banned_does_not_come_back_by_a_private_window(
+    town: Town, host: httpx.Client, room: str, what: str, held: str
+) -> None:
+    """Nor who was muted together with newcomers of that address."""
     found = link(host, room)
     guest, _ = come_in(town, found, "Lena")
     seq = made(say(guest, room, "nonsense"))["seq"]
-    banned = host.post(f"/api/v1/rooms/{room}/restrictions", json={"what": "ban", "seq": seq})
-    assert banned.status_code == 200, banned.text
-    assert code(say(guest, room, "more nonsense")) == (403, "banned")
+    answer = host.post(f"/api/v1/rooms/{room}/restrictions", json={"what": what, "seq": seq})
+    assert answer.status_code == 200, answer.text
+    assert code(say(guest, room, "more nonsense")) == (403, held)
     come_in(town, found, "Somebody else")
     assert guests(host, room)["Somebody else"] == "waiting"
 

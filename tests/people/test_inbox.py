@@ -9,9 +9,21 @@ import apsw
 import httpx
 import pytest
 
-from tests.people.house import PASSWORD
+from parlour.chat.mentions import Named, post
+from parlour.chat.policies import Policies
+from parlour.chat.rooms import Rooms
+from parlour.chat.tables.inbox import MENTIONS
+from parlour.core.accounts import Account
+from parlour.core.actor import OPERATOR, Actor, guest
+from parlour.core.event import Author, Draft
+from parlour.core.payloads import Message, Settings, log_of_account
+from parlour.hub.door import Door
+from parlour.hub.hub import Hub
+from parlour.store.memory import MemoryStore
+from tests.people.house import PASSWORD, House, refused
 from tests.people.server import Town
 from tests.support.server import ServerProcess
+from tests.support.stores import CountedIds, HandClock
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +80,7 @@ def test_a_position_goes_forward_and_back_only_when_told(town: Town, ada: httpx.
     assert rooms(ada)["forward"]["unread"] == 0, "whoever answers has read"
     assert rooms(bob)["forward"]["unread"] == 1
     assert change(ada, "forward", read=10**9)["read_seq"] == 7
+    assert rooms(bob)["forward"]["unread"] == 1, "what somebody has read, nobody else has"
     assert ada.patch("/api/v1/me/rooms/forward", json={"read": 1, "unread_from": 2}).status_code == 400
 
 
@@ -120,8 +133,10 @@ def test_words_are_watched_for_in_rooms_one_is_in_and_told_to_nobody(ada: httpx.
 def test_a_name_brings_a_room_into_the_list_until_it_is_forgotten(ada: httpx.Client, bob: httpx.Client) -> None:
     say(bob, "public", "long ago", "@ada, look here")
     assert (rooms(ada)["public"]["unread"], rooms(ada)["public"]["mentions"]) == (1, 1)
+    change(bob, "public", favourite=True)
     assert ada.delete("/api/v1/me/rooms/public").status_code == 204
     assert "public" not in rooms(ada)
+    assert rooms(bob)["public"]["favourite"] is True
 
 
 def test_who_is_blocked_does_not_see_that_in_what_they_say(ada: httpx.Client, bob: httpx.Client) -> None:
@@ -138,6 +153,52 @@ def test_who_is_not_in_a_private_room_is_not_called_there(ada: httpx.Client, bob
     assert "mentions" not in say(bob, room, "nobody tells @ada")
     assert room not in rooms(ada)
     assert ada.patch(f"/api/v1/me/rooms/{room}", json={"favourite": True}).status_code == 404
+
+
+def test_what_was_for_somebody_is_shown_to_who_may_read_it_now(ada: httpx.Client, bob: httpx.Client) -> None:
+    """In a room that is shown from when one came in, that is not what was said before one came back."""
+    settings = {"title": "Since", "access": "private", "history": "joined"}
+    room = bob.post("/api/v1/rooms", json=settings).json()["room"]
+
+    def listed() -> list[str]:
+        found = ada.get("/api/v1/me/mentions").json()["mentions"]
+        return [each["event"]["text"] for each in found if each["event"]["room"] == room]
+
+    bob.put(f"/api/v1/rooms/{room}/members/ada", json={}).raise_for_status()
+    say(bob, room, "@ada one")
+    assert listed() == ["@ada one"]
+    assert bob.delete(f"/api/v1/rooms/{room}/members/ada").status_code == 204
+    assert (listed(), room in rooms(ada)) == ([], False)
+    bob.put(f"/api/v1/rooms/{room}/members/ada", json={}).raise_for_status()
+    say(bob, room, "@ada two")
+    assert listed() == ["@ada two"]
+
+
+async def test_who_is_removed_is_not_told_of_what_is_on_its_way() -> None:
+    house = House(MemoryStore(HandClock(), CountedIds()))
+    ada, bob = await house.person("ada"), await house.person("bob")
+    owner = await house.signed_in(bob)
+    room = (
+        await Rooms(house.store, CountedIds(), house.policies).create(owner, None, Settings("private", "Ours"))
+    ).room
+    author, found = Author(bob.id, bob.display, "member"), Named({ada.id: "name", bob.id: "name"}, None, None)
+    await house.store.run(post(Draft(room, author, Message("@ada")), found))
+    told = [await house.store.query(MENTIONS(account.id, 10)) for account in (ada, bob)]
+    assert [len(each) for each in told] == [0, 1], "she was found while she was in the room"
+    await house.store.close()
+
+
+async def test_the_log_of_an_account_opens_to_nobody_else() -> None:
+    store, policies = MemoryStore(HandClock(), CountedIds()), Policies("open")
+    hub = Hub(store)
+    people = {name: Account(f"u_{name}", name, name, "member", "owner", None, "active") for name in ("ada", "bob")}
+    ada, bob = [Actor("member", each.id, "session", None, each) for each in people.values()]
+    log = log_of_account("u_ada")
+    for actor in (bob, guest("cookie", None), OPERATOR):
+        await refused("not_found", Door(hub, policies).open(actor, log, "read"))
+    (await Door(hub, policies).open(ada, log, "read")).release()
+    await hub.close()
+    await store.close()
 
 
 def test_a_token_for_some_rooms_sees_no_list(town: Town, ada: httpx.Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -53,9 +54,10 @@ def device_at(url: str, token: str) -> Iterator[ClientConnection]:
 
 
 def until(socket: ClientConnection, found: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The first item that is meant."""
+    """The first item that is meant, among heartbeats and others. Raises TimeoutError if none comes."""
+    deadline = time.monotonic() + TIMEOUT_S
     while True:
-        item = json.loads(socket.recv(timeout=TIMEOUT_S))
+        item = json.loads(socket.recv(timeout=max(0.0, deadline - time.monotonic())))
         if found(item):
             return dict(item)
 

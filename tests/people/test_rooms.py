@@ -169,7 +169,10 @@ def test_whoever_is_removed_is_shown_nothing_more_and_posts_nothing_more(
         say(ada, room, "before")
         remove(ada, room, "bob")
         say(ada, room, "after")
-        rest = [json.loads(line) for line in lines]
+        rest = []
+        for line in lines:
+            rest.append(json.loads(line))
+            assert rest[-1].get("text") != "after", "the stream goes on"
     assert [item.get("text") or item.get("what") or item["type"] for item in rest] == ["before", "removed", "closed"]
     assert rest[-1]["detail"] == "You are not in this room any more."
     assert code(say(bob, room, "still here")) == (404, "not_found")

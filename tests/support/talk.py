@@ -26,7 +26,7 @@ class Answer:
 class Client:
     """One connection. As a context manager it closes.
 
-    A read takes `timeout_s` in all, whatever comes meanwhile: a stream that goes on says so every few seconds, and whoever
+    A read takes `timeout_s` in all, whatever comes meanwhile: a stream that goes on says so every few seconds, and who
     waits for its end would wait for ever. Then it raises TimeoutError with what has come.
     """
 
