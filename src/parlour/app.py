@@ -348,11 +348,12 @@ def _build(
     reads = AddressBuckets(limits.history_ms_per_s, limits.history_burst_ms) if settings.rate_limits else None
     places = AddressCounts(limits.address_streams) if settings.rate_limits else None
     new_rooms = NewRooms(limits)
-    mentions = Mentions(people.identities, policies, people.inbox_settings, people.blocks.is_blocked)
-    posting = Posting(store, guests, clock, policies, rates, new_rooms, people.directs, marks, mentions)
-    restrictions = Restrictions(store, clock, ids, policies, marks)
     elsewhere = relay if store.is_shared else None
     presences = Presences(hub, guests, clock, people.identities.current, ids.token(), elsewhere)
+    is_blocked = people.blocks.is_blocked
+    mentions = Mentions(people.identities, policies, people.inbox_settings, is_blocked, presences.elsewhere)
+    posting = Posting(store, guests, clock, policies, rates, new_rooms, people.directs, marks, mentions)
+    restrictions = Restrictions(store, clock, ids, policies, marks)
     context = Context(
         store=store,
         hub=hub,

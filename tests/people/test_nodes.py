@@ -10,11 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.sync.client import connect
 
 from tests.people.house import PASSWORD
 from tests.people.server import Town, bearer, session_of
 from tests.people.test_inbox import made, say
 from tests.people.test_inbox_followed import caught_up, device_at, shows, until
+from tests.stream.test_websocket import Socket
 from tests.support import raw
 from tests.support.nats import NatsProcess
 from tests.support.node_changes import CHANGES
@@ -268,6 +270,27 @@ def test_devices_on_two_nodes_show_what_is_unread_and_what_one_of_them_has_read(
             assert client.patch("/api/v1/me/inbox", json={"keywords": [word]}).status_code == 200
         with (second if node is first else first).client() as other:
             wait_until(partial(_is_told_of, other, room, word, token))
+
+
+def test_here_is_also_who_has_the_room_open_on_another_node(town: Town) -> None:
+    first, second = nodes(town)
+    ada, bob = town.join("ada-here"), town.join("bob-here")
+    room = made(bob, "here-on-nodes", "ada-here")
+    tokens = [bearer(town.token(each, "read", "post")) for each in (ada, bob)]
+    with (
+        connect(f"{second.url.replace('http', 'ws')}/{room}", additional_headers=tokens[0]),
+        connect(f"{first.url.replace('http', 'ws')}/{room}", additional_headers=tokens[1]) as open_here,
+        first.client(headers=tokens[1]) as here,
+        second.client(headers=tokens[0]) as there,
+    ):
+        watcher = Socket(open_here)
+        watcher.next("caught_up")
+        watcher.send(op="presence")
+        while watcher.next("presence")["count"] != 2:
+            pass
+        assert here.post(f"/{room}", content="@here look").status_code == 201
+        listed = there.get("/api/v1/me/mentions").json()["mentions"]
+    assert [each["event"]["text"] for each in listed] == ["@here look"]
 
 
 def _is_told_of(client: httpx.Client, room: str, word: str, token: str) -> bool:

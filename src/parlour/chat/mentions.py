@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import NamedTuple
 
 from parlour.chat.guests import SYSTEM
@@ -57,14 +57,19 @@ class Mentions:
         policies: Policies,
         settings: InboxSettings,
         is_blocked: Callable[..., bool] = nobody,
+        elsewhere: Callable[[str], Set[str]] = lambda _: frozenset(),
     ) -> None:
-        """`is_blocked` says of an author whether an account (`by`) has blocked them, both by their ids."""
+        """`is_blocked` says of an author whether an account (`by`) has blocked them, both by their ids.
+
+        `elsewhere` gives the ids of accounts that have a room open on another node.
+        """
         self._identities = identities
         self._policies = policies
         self._settings = settings
         self.watched = settings.watched
         """The words that somebody watches for: a message without one of them and without an `@` is for nobody."""
         self._is_blocked = is_blocked
+        self._elsewhere = elsewhere
 
     def resolve(self, author: Author, room: str, text: str) -> Named | None:
         """Whom a message is for; None: for nobody in particular, as nearly all are.
@@ -90,7 +95,9 @@ class Mentions:
             if members and author.kind != "guest":
                 everyone = "room" if to.is_for_room else "here" if to.is_for_here else None
         if everyone == "here":
-            self._add(accounts, (each for each in members if self._identities.is_connected(each)), "here", author, room)
+            elsewhere, is_here = self._elsewhere(room), self._identities.is_connected
+            there = (each for each in members if is_here(each) or each in elsewhere)
+            self._add(accounts, there, "here", author, room)
         if self.watched and members and (watching := self._settings.watching(words_of(text))):
             self._add(accounts, (each for each in watching if each in members), "keyword", author, room)
         if not accounts and not names and everyone is None:

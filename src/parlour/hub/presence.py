@@ -150,6 +150,10 @@ class Presences:
                     people[person.id] = person
         return Roll(count - twice, _in_order(people.values()))
 
+    def elsewhere(self, room: str) -> frozenset[str]:
+        """The ids of those who are in a room by other nodes, as far as these have said it."""
+        return frozenset(person.id for told in self._elsewhere(room) for person in told.people)
+
     async def ask_others(self, room: str) -> None:
         """Give other nodes, where there can be some, a moment to say who is there with them."""
         if self._ask(room):
