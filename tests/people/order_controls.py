@@ -209,6 +209,20 @@ ORDER_CONTROLS = (
         f"{BANS}test_who_comes_from_elsewhere_makes_no_account_at_a_banned_address",
     ),
     Control(
+        "members are held in a room with their bots",
+        "chat/policies.py",
+        "found = [policy.restrictions.get(id_) for id_ in (account.id, account.owner) if id_ is not None]",
+        "found = [policy.restrictions.get(account.id)]",
+        f"{BANS}test_nobody_goes_on_by_a_bot_of_theirs",
+    ),
+    Control(
+        "and banned from the server with them",
+        "chat/bans.py",
+        "of_owner = () if account.owner is None else self._accounts.get(account.owner, ())",
+        "of_owner = ()",
+        f"{BANS}test_nobody_goes_on_by_a_bot_of_theirs",
+    ),
+    Control(
         "who waits to be approved waits on after a ban",
         "chat/bans.py",
         'self._accounts = _by_key((ban.subject, ban) for ban in every if ban.kind in ("account", "waiting"))',
@@ -225,8 +239,8 @@ ORDER_CONTROLS = (
     Control(
         "no message slips past words that were just refused",
         "chat/posting.py",
-        "        judge = partial(self._judge_text, judge, actor, text)\n",
-        "",
+        "                self._check_rules(actor, policy, text)\n            except Refusal",
+        "                pass\n            except Refusal",
         f"{RULES}test_words_are_refused_from_the_moment_in_which_the_rule_is_stored",
     ),
     Control(
@@ -239,7 +253,7 @@ ORDER_CONTROLS = (
     Control(
         "who is removed from a room is shown nothing after that event",
         "hub/reader.py",
-        "                self.end_room(room, refusal)\n",
+        "                self.end_room(room, refusal, channel.why_gone)\n",
         "                pass\n",
         f"{T}test_rooms.py::test_whoever_is_removed_is_shown_nothing_more_and_posts_nothing_more",
     ),

@@ -15,6 +15,7 @@ from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.payloads import BanChanged
+from parlour.core.policy import Policy, Restriction
 from parlour.core.ranges import Ranges, address_range
 from parlour.store.memory import MemoryStore
 from tests.cli.test_admin import admin as command
@@ -148,6 +149,20 @@ def test_a_new_account_waits_until_it_is_approved(town: Town, moss: httpx.Client
     assert are_found(moss) == ["nina"]
     command(town.server.data, "set", "approval", "nobody")
     assert say(join(town, "nora"), "lobby", "hello").status_code == 201
+
+
+async def test_nobody_goes_on_by_a_bot_of_theirs() -> None:
+    """Neither in the room nor on the server that they are banned from."""
+    house = House(MemoryStore(HandClock(), CountedIds()))
+    bot = Account("u_bot", "bot", "bot", "bot", "member", "u_eve", "active")
+    actor = Actor("bot", bot.id, "token", None, bot)
+    house.policies.learn("lobby", Policy(1, "open", restrictions={"u_eve": Restriction("banned")}))
+    assert [house.policies.may(actor, "post", room) for room in ("lobby", "another")] == [False, True]
+    house.bans.changed(BanChanged("made", "n_1", "account", "u_eve", ""))
+    assert not house.policies.may(actor, "post", "another")
+    house.bans.changed(BanChanged("lifted", "n_1", "account", "u_eve", ""))
+    assert house.policies.may(actor, "post", "another")
+    await house.store.close()
 
 
 async def test_who_comes_from_elsewhere_makes_no_account_at_a_banned_address(house: House) -> None:
