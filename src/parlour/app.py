@@ -25,6 +25,7 @@ from parlour.chat.inbox import Inbox
 from parlour.chat.members import Members
 from parlour.chat.mentions import Mentions
 from parlour.chat.new_rooms import NewRooms
+from parlour.chat.open_reports import OpenReports
 from parlour.chat.passes import PassRates
 from parlour.chat.passwords import HASHES_BURST, HASHES_PER_S, Passwords
 from parlour.chat.people import people_of
@@ -145,6 +146,7 @@ class App:
             **context.people.identities.sizes(),
             **context.people.emails.sizes(),
             **context.reports.sizes(),
+            "open_reports": len(context.open_reports),
             "blocks": context.people.blocks.count(),
             "bans": len(context.people.bans),
             "passes_known": len(context.people.known_passes),
@@ -281,6 +283,7 @@ async def _load_people(context: Context, settings: Settings) -> None:
     what = "accounts"
     try:
         await context.people.load()
+        await context.open_reports.load()
         what = "members of rooms"
         context.policies.load(await context.store.policies())
         what = "settings"
@@ -320,8 +323,9 @@ def _build(
     tickets = Tickets(store, clock, ids, people.identities)
     erasing = Erasing(store, people.deletions)
     expiry = Expiry(store, people.identities, clock)
+    open_reports = OpenReports(store, policies)
     listeners_of_log = [
-        people.bans.changed,
+        *(people.bans.changed, open_reports.changed),
         *(people.identities.changed, people.known_passes.changed, people.blocks.changed),
         *(erasing.changed, expiry.changed),
     ]
@@ -376,6 +380,7 @@ def _build(
         rooms=Rooms(store, ids, policies),
         members=Members(store, policies),
         audit=Audit(store, policies),
+        open_reports=open_reports,
         reports=Reports(store, clock, ids, policies, guests, limits=settings.rate_limits),
         restrictions=restrictions,
         presences=presences,

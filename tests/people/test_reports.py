@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,9 +10,10 @@ import httpx
 import pytest
 
 from parlour.chat.guests import Guests
+from parlour.chat.open_reports import OpenReports
 from parlour.chat.policies import Policies
-from parlour.chat.reports import REPORTS_BURST, SHOWN, Reports
-from parlour.chat.tables.reports import ADD_REPORT
+from parlour.chat.reports import KEPT_DAYS, REPORTS_BURST, SHOWN, Reports
+from parlour.chat.tables.reports import ADD_REPORT, NOTES_OF, REPORT
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
@@ -20,6 +22,8 @@ from parlour.core.errors import Refusal
 from parlour.core.payloads import Message
 from parlour.core.policy import Membership, Policy
 from parlour.store.memory import MemoryStore
+from parlour.work.expiry import Expiry
+from tests.people.house import ADDRESS, House
 from tests.people.server import Town
 from tests.people.test_restrictions import guest, say_as, seq_of
 from tests.people.test_rooms import add, code, join, make, say
@@ -159,6 +163,63 @@ def test_a_moderator_who_is_banned_from_the_server_sees_no_reports(town: Town, a
     assert queue(molly) == []
     assert code(molly.patch(f"/api/v1/reports/{made['id']}", json={"state": "closed"})) == (404, "not_found")
     town.operator("DELETE", f"/api/v1/bans/{ban['id']}")
+
+
+def numbers(browser: httpx.Client, *paths: str) -> list[int]:
+    """The numbers beside the links to the reports, on each of these pages; 0 for a link without one, -1 for no link."""
+    found = []
+    for path in paths:
+        page = browser.get(path, headers={"Accept": "text/html"}).text
+        links = re.findall(r'href="/admin/reports".*?>(?:[^<]|<svg.*?</svg>)*(?:<b class="pill">(\d+)<.*?)?</a>', page)
+        found.append(max((int(number or 0) for number in links), default=-1))
+    return found
+
+
+def test_who_may_read_reports_sees_how_many_wait(
+    town: Town, ada: httpx.Client, bob: httpx.Client, moss: httpx.Client
+) -> None:
+    room, pages = make(ada, room="harbour"), ("/me", "/harbour", "/rooms/harbour")
+    for each in queue(moss):
+        moss.patch(f"/api/v1/reports/{each['id']}", json={"state": "closed"})
+    assert (numbers(moss, *pages), numbers(ada, *pages)) == ([0, 0, 0], [-1, -1, 0])
+    first, second = (report(bob, room, seq_of(say(ada, room, text)), "No").json()["id"] for text in ("a", "b"))
+    elsewhere = make(join(town, "eva"), room="inland")
+    report(ada, elsewhere, seq_of(say(bob, elsewhere, "hm")), "No")
+    assert (numbers(moss, *pages), numbers(ada, *pages)) == ([3, 3, 3], [2, 2, 2])
+    assert numbers(bob, "/me", "/harbour") == [-1, -1]
+    moss.patch(f"/api/v1/reports/{first}", json={"state": "closed"})
+    assert numbers(ada, "/me") == [1]
+    moss.patch(f"/api/v1/reports/{first}", json={"state": "open"})
+    moss.patch(f"/api/v1/reports/{second}", json={"note": "hm"})
+    assert numbers(ada, "/me") == [2]
+
+
+async def test_how_many_wait_is_known_after_a_restart() -> None:
+    store, policies = MemoryStore(HandClock(), CountedIds()), Policies("open")
+    await store.run(_many_reports())
+    waiting = OpenReports(store, policies)
+    await waiting.load()
+    moderator = Account("u_mo", "mo", "mo", "member", "moderator", None, "active")
+    assert waiting.count(Actor("member", moderator.id, "password", None, moderator)) == SHOWN + 1
+    await store.close()
+
+
+async def test_a_closed_report_is_dropped_with_its_notes_after_some_days(house: House) -> None:
+    reports = Reports(house.store, house.clock, house.ids, house.policies, Guests(b"secret"))
+    moss = await house.signed_in(await house.person("moss", "moderator"))
+    made = [await reports.report(visitor(str(n), ADDRESS), "lobby", n, Message.type, "No") for n in range(3)]
+    expiry = Expiry(house.store, house.identities, house.clock)
+    for each in made[:2]:
+        await reports.change(moss, each.id, "closed", "seen")
+    await reports.change(moss, made[1].id, "open", "")
+    house.clock.ms += KEPT_DAYS * 86_400_000 - 1
+    await expiry.round()
+    assert await house.store.query(REPORT(made[0].id))
+    house.clock.ms += 1
+    while await expiry.round() == 0.0:
+        pass
+    assert [bool(await house.store.query(REPORT(each.id))) for each in made] == [False, True, True]
+    assert [bool(await house.store.query(NOTES_OF(each.id))) for each in made] == [False, True, False]
 
 
 async def test_who_moderates_one_room_finds_its_reports_among_many_others() -> None:

@@ -247,7 +247,7 @@ class AccountPage(AccountsResource):
             }
             for whose, row in rows
         ]
-        return page(
+        return self.framed(
             request,
             "account.html",
             "Your account",

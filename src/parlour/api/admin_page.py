@@ -13,7 +13,6 @@ from parlour.api.forms import (
     form_fields,
     kept_messages,
     number_field,
-    page,
     see_other,
 )
 from parlour.api.governed_rooms import governed_rooms, set_right
@@ -212,7 +211,7 @@ class AdminPage(Resource):
         mail = await people.mails.state() if people.mails.is_on else None
         shown, found = people_shown(people.identities.accounts(), find)
         rooms = governed_rooms(self.context, find_room)
-        return page(
+        return self.framed(
             request,
             "admin.html",
             "Administration",

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from parlour.api.audit_words import words_for
-from parlour.api.forms import page, see_other
+from parlour.api.forms import see_other
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import TEXT, OnlyJson, ParameterKind, number
 from parlour.api.people import zone_of
@@ -138,7 +138,7 @@ class AuditResource(Resource):
         found = await self.context.audit.newest(request.actor, before, SHOWN)
         rows = [_row(entry, self._named) for entry in reversed(found)]
         lines = "\n".join(f"{row['seq']}  {row['at'][:19]}Z  {row['by']}  {row['words']}" for row in reversed(rows))
-        return page(
+        return self.framed(
             request,
             "log.html",
             "Log of the server",

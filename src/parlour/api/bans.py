@@ -7,7 +7,7 @@ from typing import Annotated
 
 from parlour.api.bodies import read_json
 from parlour.api.context import Context
-from parlour.api.forms import Form, errors_of, form_fields, page, see_other
+from parlour.api.forms import Form, errors_of, form_fields, see_other
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import TEXT, OnlyJson
 from parlour.api.people import named_account, shown_time, zone_of
@@ -186,7 +186,7 @@ class BansResource(Resource):
             for ban in context.people.bans.all(actor)
         }
         rows: Sequence[BanInfo] = ban_infos(context, actor)
-        return page(
+        return self.framed(
             request,
             "bans.html",
             "Bans",

@@ -14,6 +14,7 @@ from parlour.chat.guests import Guests
 from parlour.chat.inbox import Inbox
 from parlour.chat.members import Members
 from parlour.chat.new_rooms import NewRooms
+from parlour.chat.open_reports import OpenReports
 from parlour.chat.people import People
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
@@ -62,6 +63,7 @@ class Context:
     members: Members
     audit: Audit
     reports: Reports
+    open_reports: OpenReports
     restrictions: Restrictions
     presences: Presences
     new_rooms: NewRooms

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from parlour.api.direct import shown
-from parlour.api.forms import Form, form_fields, page, see_other, wants_html
+from parlour.api.forms import Form, form_fields, see_other, wants_html
 from parlour.api.inbox import InboxResource
 from parlour.api.operation import Operation
 from parlour.api.parameters import CURSOR, FLAG, TEXT, Format, OnlyJson, Ticket, formats
@@ -124,7 +124,7 @@ class InboxPage(InboxResource):
     async def _page(self, request: Request, refusal: Refusal | None = None) -> Response:
         rows = [] if refusal is not None and not wants_html(request) else await self.context.inbox.rooms(request.actor)
         account = request.actor.account
-        return page(
+        return self.framed(
             request,
             "me.html",
             "What needs you",

@@ -103,6 +103,7 @@ class Pages:
             account=actor.account,
             guest_pass=actor.guest_pass,
             is_open=policies.server == "open" and policy.access == "open" and actor.guest_pass is None,
+            open_reports=self._context.open_reports.count(actor),
             zone=zone_of(actor),
             has_accounts=self._context.people.identities.has_owner(),
         )

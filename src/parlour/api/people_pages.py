@@ -10,7 +10,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from parlour.api.directory import DirectoryOptions, DirectoryResource
-from parlour.api.forms import Form, errors_of, form_fields, page, see_other
+from parlour.api.forms import Form, errors_of, form_fields, see_other
 from parlour.api.operation import Operation
 from parlour.api.parameters import ACCOUNT_NAME, TEXT, Format, formats
 from parlour.api.people import own_account
@@ -62,7 +62,7 @@ class PeoplePages(DirectoryResource):
             return self.list(request, DirectoryOptions(q=options.q))
         found = self.context.people.directory.find(actor, options.q, SHOWN)
         own = own_account(request)
-        return page(
+        return self.framed(
             request,
             "people.html",
             "People",
@@ -142,7 +142,7 @@ class PeoplePages(DirectoryResource):
         if account.time_zone:
             now = datetime.fromtimestamp(self.context.clock.now_ms() / 1000, time_zone(account.time_zone))
             local = f"{now:%H:%M}"
-        return page(
+        return self.framed(
             request,
             "person.html",
             account.display,

@@ -291,7 +291,7 @@ class ReportsResource(Resource):
         reports = await self._infos(request, state)
         may = self.context.policies.may
         words = "".join(f"{each.id}  {each.room}/{each.seq}  {each.state}  {each.reason}\n" for each in reports)
-        return page(
+        return self.framed(
             request,
             "reports.html",
             "Reports",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from parlour.api.context import Context
+from parlour.api.forms import page
 from parlour.api.guard import Guard
 from parlour.api.operation import Operation
 from parlour.api.pages import Pages
 from parlour.api.streams import Streams
 from parlour.core.providers import Provider
+from parlour.http.request import Request
+from parlour.http.response import Response
 
 
 @dataclass
@@ -22,6 +26,11 @@ class Resource:
     pages: Pages
     streams: Streams
     operations: tuple[Operation, ...]
+
+    def framed(self, request: Request, name: str, title: str, /, **values: Any) -> Response:
+        """A page in the frame of those with several sections; see `api.forms.page`."""
+        values["open_reports"] = self.context.open_reports.count(request.actor)
+        return page(request, name, title, **values)
 
     @property
     def ways(self) -> Sequence[Provider]:

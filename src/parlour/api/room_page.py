@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from parlour.api.forms import Form, errors_of, form_fields, page, see_other
+from parlour.api.forms import Form, errors_of, form_fields, see_other
 from parlour.api.invitations import opens_here_alone
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
@@ -157,7 +157,7 @@ class RoomSettingsPage(Resource):
             values |= {name: form[name] for name in _FIELDS_OF[form["do"]]}
         at = options.at if _is_number(options.at) else ""
         own_path = f"{request.peer.prefix}/rooms{room_path('', room).decode()}"
-        return page(
+        return self.framed(
             request,
             "room_settings.html",
             policy.title or room,
@@ -232,7 +232,7 @@ class RoomSettingsPage(Resource):
         context, own = self.context, own_account(request)
         others = context.directs.others(own.id, room)
         path = room_path(request.peer.prefix, context.directs.address(own.id, room)).decode()
-        return page(
+        return self.framed(
             request,
             "direct_settings.html",
             context.directs.title(own.id, room),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
-from parlour.api.forms import Form, errors_of, form_fields, page, see_other
+from parlour.api.forms import Form, errors_of, form_fields, see_other
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.parameters import Parameters
@@ -107,7 +107,7 @@ class RoomsPage(RoomsResource):
         mine, direct = _split(joined)
         archived = [row for row in (*mine, *others) if row.policy.is_archived]
         errors = {} if refusal is None else errors_of(_at_its_field(refusal), "title", "address", "topic", "access")
-        return page(
+        return self.framed(
             request,
             "rooms.html",
             "Rooms",

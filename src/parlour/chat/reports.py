@@ -40,6 +40,9 @@ REPORTS_PER_H, REPORTS_BURST = 60, 30
 
 SHOWN = 100
 
+KEPT_DAYS = 90
+"""A closed report, with its notes: so long it can be opened again."""
+
 
 class Reports:
     """Makes reports, and shows them to those who may do something about them. All is on disk when it returns."""
@@ -129,7 +132,7 @@ def _change(
         yield ADD_NOTE(note_id, id_, by(actor).id, now_ms, note)
         yield append_to_log(by(actor), ReportChanged("noted", id_, report.room, report.seq))
     if state is not None and state != report.state:
-        yield SET_REPORT_STATE(id_, state)
+        yield SET_REPORT_STATE(id_, state, now_ms if state == "closed" else 0)
         what: ReportState = state
         yield append_to_log(by(actor), ReportChanged(what, id_, report.room, report.seq))
         report = report._replace(state=state)

@@ -152,6 +152,8 @@ class RoomPage:
     """The guest who came by a link."""
     is_open: bool = True
     """Whether guests may read the room: then the command that reads it does not say who one is."""
+    open_reports: int = 0
+    """How many reports wait for who looks."""
     has_accounts: bool = False
     """Whether one can sign in here."""
     zone: tzinfo = UTC

@@ -1,4 +1,4 @@
-"""Ends sessions, tokens, invitations and guest links when their time is over, as if somebody had ended them.
+"""Ends sessions, tokens, invitations and guest links when their time is over, and forgets what was over for long.
 
 What is open by a session or token ends with it. Nobody can use an invitation that is over: it only takes up space.
 """
@@ -14,10 +14,12 @@ from parlour.chat.guest_link_steps import end_guest_links
 from parlour.chat.guests import SYSTEM
 from parlour.chat.identities import Identities
 from parlour.chat.ports import Clock, Store
+from parlour.chat.reports import KEPT_DAYS
 from parlour.chat.server_log import append_to_log, end_invitations
 from parlour.chat.tables.guest_links import GUEST_LINKS_UNTIL, GuestLink
 from parlour.chat.tables.invitations import END_INVITATIONS_UNTIL, INVITATION_UNTIL
 from parlour.chat.tables.passes import DROP_ENDED_PASSES, OLD_ENDED_PASS
+from parlour.chat.tables.reports import DROP_NOTES, DROP_OLD_REPORTS, OLD_REPORT
 from parlour.chat.tables.sign_ins import END_EXPIRED, SIGN_INS_UNTIL, USE_SIGN_IN, SignIn
 from parlour.chat.transactions import Transaction
 from parlour.core.errors import Refusal
@@ -34,7 +36,7 @@ LOOK_EVERY_S = 1800.0
 AGAIN_S = 60.0
 """After a refusal, as on a full disk."""
 
-_ENDED_KEPT_MS = ENDED_KEPT_DAYS * 86_400_000
+_ENDED_KEPT_MS, _REPORTS_KEPT_MS = ENDED_KEPT_DAYS * 86_400_000, KEPT_DAYS * 86_400_000
 
 _log = logging.getLogger("parlour.people")
 
@@ -75,6 +77,7 @@ class Expiry:
         is_invitation_due = await self._store.query(INVITATION_UNTIL(now_ms))
         links = await self._store.query(GUEST_LINKS_UNTIL(now_ms + int(LOOK_EVERY_S * 1000), 1))
         is_old = await self._store.query(OLD_ENDED_PASS(now_ms - _ENDED_KEPT_MS))
+        is_old += await self._store.query(OLD_REPORT(now_ms - _REPORTS_KEPT_MS))
         if due or in_use or is_invitation_due or is_old or (links and links[0].expires_ms <= now_ms):
             await self._store.run(self._end([*due, *in_use], now_ms))
             return 0.0
@@ -93,3 +96,6 @@ class Expiry:
         over: list[GuestLink] = yield GUEST_LINKS_UNTIL(now_ms, AT_ONCE)
         yield from end_guest_links(SYSTEM, over)
         yield DROP_ENDED_PASSES(now_ms - _ENDED_KEPT_MS, AT_ONCE)
+        dropped: list[str] = yield DROP_OLD_REPORTS(now_ms - _REPORTS_KEPT_MS, AT_ONCE)
+        for report in dropped:
+            yield DROP_NOTES(report)

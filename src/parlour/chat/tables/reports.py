@@ -36,6 +36,13 @@ class Note(NamedTuple):
     text: str
 
 
+class OpenReport(NamedTuple):
+    """Which report waits for somebody, and the room that it is from."""
+
+    id: str
+    room: str
+
+
 _COLUMNS = "id, room, seq, reason, made_by, name, made_ms, state"
 
 REPORTS = Statement(Report, f"SELECT {_COLUMNS} FROM reports WHERE state = ?1 ORDER BY made_ms DESC, id LIMIT ?2")
@@ -44,12 +51,21 @@ OWN_OPEN_REPORTS = Statement(
     Report,
     f"SELECT {_COLUMNS} FROM reports WHERE made_by = ?1 AND state = 'open'",
 )
+OPEN_REPORTS = Statement(OpenReport, "SELECT id, room FROM reports WHERE state = 'open'")
 COUNT_OPEN = Statement(int, "SELECT COUNT(*) FROM reports WHERE state = 'open'")
 ADD_REPORT = Statement(
     no_row,
     f"INSERT INTO reports ({_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 )
-SET_REPORT_STATE = Statement(no_row, "UPDATE reports SET state = ?2 WHERE id = ?1")
+SET_REPORT_STATE = Statement(no_row, "UPDATE reports SET state = ?2, closed_ms = ?3 WHERE id = ?1")
+"""With when it was closed, in milliseconds since 1970; 0 for one that is open."""
+OLD_REPORT = Statement(str, "SELECT id FROM reports WHERE state = 'closed' AND closed_ms <= ?1 LIMIT 1")
+DROP_OLD_REPORTS = Statement(
+    str,
+    "DELETE FROM reports WHERE id IN (SELECT id FROM reports WHERE state = 'closed' AND closed_ms <= ?1 LIMIT ?2)"
+    " RETURNING id",
+)
+DROP_NOTES = Statement(no_row, "DELETE FROM report_notes WHERE report = ?1")
 NOTES_OF = Statement(
     Note, "SELECT id, report, made_by, made_ms, text FROM report_notes WHERE report = ?1 ORDER BY made_ms, id"
 )
