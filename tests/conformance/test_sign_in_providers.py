@@ -19,7 +19,7 @@ from tests.support.sign_in_provider import CLIENT, PUBLIC, at_the_provider, prov
 from tests.support.smtp import mail_server, with_mail
 from tests.support.timeout import TIMEOUT_S
 
-pytestmark = pytest.mark.long  # they are installed first
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # they are installed first
 
 WHICH: tuple[Literal["canaille", "toolkit"], ...] = ("canaille", "toolkit")
 
