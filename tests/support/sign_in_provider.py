@@ -24,8 +24,8 @@ CLIENT, SECRET = "parlour", "a secret of: the client"
 PUBLIC = "parlour-public"
 """A client that has no secret; only the providers in Python know it."""
 
-ANSWERS = {"login": "{name}", "username": "{name}", "password": "any", "answer": "accept"}
-"""What is typed or pressed in the forms of providers, by the names of their fields."""
+NAMES, ANSWERS = ("login", "username"), {"password": "any", "answer": "accept"}
+"""Fields in forms of providers: those for a name, and what is typed or pressed at others."""
 
 
 def _install(lock: Path, stamp: Path, install: Callable[[], None]) -> None:
@@ -99,7 +99,7 @@ class _Form(HTMLParser):
             self.action, self.fields = given.get("action", ""), {}
         elif tag in ("input", "button") and "name" in given:
             field, is_button = given["name"], tag == "button" or given.get("type") == "submit"
-            answer = ANSWERS.get(field, given.get("value", "")).format(name=self._name)
+            answer = self._name if field in NAMES else ANSWERS.get(field, given.get("value", ""))
             if not is_button or field == "allow" or given.get("value") == answer:
                 self.fields[field] = answer
 
