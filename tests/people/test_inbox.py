@@ -105,6 +105,26 @@ def test_what_is_for_somebody(town: Town, ada: httpx.Client, bob: httpx.Client) 
     assert rooms(ada)["calls"]["mentions"] == 2, "a message that was deleted is for nobody"
 
 
+def test_everybody_in_an_open_room_is_whoever_has_it_in_the_list(
+    town: Town, ada: httpx.Client, bob: httpx.Client
+) -> None:
+    """A room that nobody has joined has no members; whoever reads it has it in the list."""
+    cy = town.join("cy")
+    say(bob, "plaza", "hello", "@room too early")
+    change(ada, "plaza", read=1)
+    assert say(bob, "plaza", "@room lunch")["everyone"] == "room"
+    assert (rooms(ada)["plaza"]["unread"], rooms(ada)["plaza"]["mentions"]) == (2, 2), "all that is not read yet"
+    change(cy, "plaza", read=3)
+    assert rooms(cy)["plaza"]["mentions"] == 0
+    say(bob, "plaza", "@room once more", "and nothing")
+    assert (rooms(ada)["plaza"]["mentions"], rooms(cy)["plaza"]["mentions"]) == (3, 1)
+    change(cy, "plaza", level="nothing")
+    assert rooms(cy)["plaza"]["mentions"] == 0
+    assert ada.delete("/api/v1/me/rooms/plaza").status_code == 204
+    say(bob, "plaza", "@room last call")
+    assert "plaza" not in rooms(ada)
+
+
 def test_a_muted_room_tells_nobody_and_calls_for_nobody(town: Town, ada: httpx.Client, bob: httpx.Client) -> None:
     made(bob, "muted", "ada")
     assert change(ada, "muted", level="nothing")["level"] == "nothing"

@@ -109,7 +109,8 @@ class Device:
         position = max([marked, kept.first_seq - 1, lower, *own])
         new = {seq for seq in kept.messages if seq > position and kept.by[seq] != self._account}
         for_me = self._mentions.get(room, set())
-        if member is not None:
+        is_listed = room in self._mine and kept.policy.access in ("open", "members")
+        if member is not None or is_listed:
             for_me = for_me | {seq for seq in kept.for_all if seq > since}
         count = 0 if mine.level == "nothing" else len(new & for_me)
         return Shown(position, len(new), count, mine.level, mine.is_favourite)

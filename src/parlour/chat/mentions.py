@@ -92,8 +92,8 @@ class Mentions:
             names = tuple(named)
             told = [id_ for id_, each in named.items() if self._is_for(each, author, room)]
             accounts.update(dict.fromkeys(told[:MAX_FOR], "name"))
-            if members and author.kind != "guest":
-                everyone = "room" if to.is_for_room else "here" if to.is_for_here else None
+            if author.kind != "guest":
+                everyone = "room" if to.is_for_room else "here" if to.is_for_here and members else None
         if everyone == "here":
             elsewhere, is_here = self._elsewhere(room), self._identities.is_connected
             there = (each for each in members if is_here(each) or each in elsewhere)

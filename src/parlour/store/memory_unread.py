@@ -42,7 +42,8 @@ def unread(run: Callable[[Query[Any]], list[Any]], account: str, room: str, kept
     messages = {event.seq for event in kept.events if event.type == Message.type and event.seq > position}
     count = len(messages - set(_own(kept.events, account, 0, (Message.type,))))
     named = {mention.seq for mention in run(MENTIONS_IN(account, room))}
-    if member is not None:
+    is_listed = mine is not None and policy.access in ("open", "members")
+    if member is not None or is_listed:
         silent = {account, *(block.blocked for block in run(BLOCKS_BY(account)))}
         named |= {seq for seq, by in run(ROOM_MENTIONS(room)) if seq > since and by not in silent}
     level = None if mine is None else mine.level

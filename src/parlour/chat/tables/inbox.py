@@ -31,7 +31,7 @@ class Mention(NamedTuple):
 
 
 class RoomMention(NamedTuple):
-    """The message `seq` of a room is for all its members; `author` is the id of who has written it."""
+    """The message `seq` of a room, by the author with this id, is for all who have the room in their list."""
 
     seq: int
     author: str

@@ -16,11 +16,14 @@ _OWN = "author = account AND author >= 'u_' AND author < 'u`'"
 UNREAD = f"""
 WITH
   wanted AS MATERIALIZED (
-    SELECT place, pair.account, name, room_no, first_seq, history, room_no::bigint << 36 AS base, head, at_ms
+    SELECT place, pair.account, name, room_no, first_seq, history, access, room_no::bigint << 36 AS base,
+      head, at_ms
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS pair (account, room, place)
     JOIN rooms ON name = pair.room COLLATE "C"),
   marked AS MATERIALIZED (
     SELECT wanted.*, since, level, favourite, coalesce(read_seq, since, 0) AS marked,
+      coalesce(since, CASE WHEN my_rooms.account IS NOT NULL AND access IN ('open', 'members') THEN 0 END)
+        AS called_after,
       base + coalesce(own_after, since, 0) AS own_after
     FROM wanted LEFT JOIN my_rooms ON my_rooms.account = wanted.account AND my_rooms.room = wanted.name
       LEFT JOIN members ON members.room_no = wanted.room_no AND members.account = wanted.account),
@@ -37,10 +40,10 @@ SELECT account, name, first_seq, head, at_ms, position - base,
   CASE level WHEN 'nothing' THEN 0 ELSE
     (SELECT count(*) FROM mentions JOIN events ON id = base + seq AND type = 'message'
       WHERE mentions.account = placed.account AND room = name AND seq > position - base)
-    + CASE WHEN since IS NULL THEN 0 ELSE (
+    + CASE WHEN called_after IS NULL THEN 0 ELSE (
       SELECT count(*) FROM room_mentions AS every JOIN events ON id = base + seq AND type = 'message'
-      WHERE room = name AND seq > greatest(position - base, since) AND every.author <> placed.account AND NOT EXISTS (
-        SELECT 1 FROM blocks WHERE blocker = placed.account AND blocked = every.author) AND NOT EXISTS (
+      WHERE room = name AND seq > greatest(position - base, called_after) AND every.author <> placed.account
+        AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocker = placed.account AND blocked = every.author) AND NOT EXISTS (
         SELECT 1 FROM mentions AS own WHERE own.account = placed.account AND own.room = name AND own.seq = every.seq))
     END END,
   level, coalesce(favourite, 0)

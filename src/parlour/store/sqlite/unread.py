@@ -15,11 +15,13 @@ _OWN = "author = account AND author >= 'u_' AND author < 'u`'"
 UNREAD = f"""
 WITH
   wanted AS MATERIALIZED (
-    SELECT pair.key AS place, pair.value ->> 0 AS account, name, room_no, first_seq, history, room_no << 36 AS base,
+    SELECT pair.key AS place, pair.value ->> 0 AS account, name, room_no, first_seq, history, access,
+      room_no << 36 AS base,
       (SELECT max(id) FROM events WHERE id BETWEEN room_no << 36 AND ((room_no + 1) << 36) - 1) AS newest
     FROM json_each(?1) AS pair JOIN rooms ON name = pair.value ->> 1),
   marked AS MATERIALIZED (
     SELECT wanted.*, since, level, favourite, coalesce(read_seq, since, 0) AS marked,
+      coalesce(since, iif(my_rooms.account NOTNULL AND access IN ('open', 'members'), 0, NULL)) AS called_after,
       base + coalesce(own_after, since, 0) AS own_after
     FROM wanted LEFT JOIN my_rooms ON my_rooms.account = wanted.account AND my_rooms.room = wanted.name
       LEFT JOIN members ON members.room_no = wanted.room_no AND members.account = wanted.account),
@@ -38,9 +40,9 @@ SELECT json_group_array(json_array(account, name, first_seq, newest - base,
   iif(level IS 'nothing' OR newest = position, 0,
     (SELECT count(*) FROM mentions JOIN events ON id = base + seq AND type = 'message'
       WHERE mentions.account = placed.account AND room = name AND seq > position - base)
-    + iif(since IS NULL, 0, (
+    + iif(called_after IS NULL, 0, (
       SELECT count(*) FROM room_mentions AS every JOIN events ON id = base + seq AND type = 'message'
-      WHERE room = name AND seq > max(position - base, since) AND every.author <> placed.account AND NOT EXISTS (
+      WHERE room = name AND seq > max(position - base, called_after) AND every.author <> placed.account AND NOT EXISTS (
         SELECT 1 FROM blocks WHERE blocker = placed.account AND blocked = every.author) AND NOT EXISTS (
         SELECT 1 FROM mentions AS own
         WHERE own.account = placed.account AND own.room = name AND own.seq = every.seq)))),
@@ -49,7 +51,8 @@ SELECT json_group_array(json_array(account, name, first_seq, newest - base,
 """Of a JSON array of pairs (account, room), as one value: each step of SQLite gives the GIL away.
 
 The position is the greatest of what the account has marked, its newest own message behind that, the end of what
-retention has dropped and of what it may not see.
+retention has dropped and of what it may not see. `called_after` is the seq behind which `@room` means the account; NULL
+for who is no member and does not have the room, a public one, in the list.
 """
 
 
