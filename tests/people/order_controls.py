@@ -55,6 +55,20 @@ ORDER_CONTROLS = (
         f"{RESTRICTIONS}test_no_message_is_stored_after_the_event_that_mutes_its_author",
     ),
     Control(
+        "a ban of a guest with a pass is one of the browser",
+        "chat/guest_marks.py",
+        "return self.of(salt, guest.browser or guest.id, guest.address)",
+        "return self.of(salt, guest.id, guest.address)",
+        f"{BANS}test_who_was_banned_as_a_guest_by_a_link_does_not_go_on_with_an_older_cookie",
+    ),
+    Control(
+        "and a ban of the browser one of its pass",
+        "chat/bans.py",
+        "*self._of_browser(actor.browser)]",
+        "]",
+        f"{BANS}test_who_was_banned_under_a_cookie_does_not_go_on_by_a_pass",
+    ),
+    Control(
         "a guest is held under any name",
         "chat/guest_marks.py",
         "elif restriction.mark == mark:",

@@ -12,14 +12,15 @@ import pytest
 from parlour.chat.provider_links import Stranger
 from parlour.chat.proxied import Proxied
 from parlour.core.accounts import Account
-from parlour.core.actor import Actor
+from parlour.core.actor import Actor, guest_token
+from parlour.core.actor import guest as visitor
 from parlour.core.errors import Refusal
 from parlour.core.payloads import BanChanged
 from parlour.core.policy import Policy, Restriction
 from parlour.core.ranges import Ranges, address_range
 from parlour.store.memory import MemoryStore
 from tests.cli.test_admin import admin as command
-from tests.people.house import PASSWORD, House, refused
+from tests.people.house import ADDRESS, PASSWORD, House, refused
 from tests.people.server import Town
 from tests.people.test_restrictions import guest, say_as, seq_of
 from tests.people.test_rooms import code, join, say
@@ -190,6 +191,58 @@ def test_no_link_lets_in_who_is_banned_from_its_open_room(tmp_path: Path) -> Non
         assert (refused.status_code, "may not use this room" in refused.text) == (403, True)
         assert later.post(way, data={"name": "Ken"}).headers["Location"] == way
         town.close()
+
+
+@pytest.mark.parametrize("where", ["room", "server"])
+def test_who_was_banned_as_a_guest_by_a_link_does_not_go_on_with_an_older_cookie(
+    town: Town, moss: httpx.Client, where: str
+) -> None:
+    """The browser was here before as an ordinary guest, and gives its pass up: the room is open to such."""
+    room = f"open-day-{where}"
+    lena, earlier = guest(town, "192.0.2.80"), guest(town, "192.0.2.80")
+    say_as(lena, room, "I am here", "Visitor")
+    way = "/join/" + town.operator("POST", f"/api/v1/rooms/{room}/guest-links", {})["url"].rpartition("/")[2]
+    assert lena.post(way, data={"name": "Lena"}).status_code == 200
+    seq = seq_of(say(lena, room, "bah"))
+    if where == "room":
+        town.operator("POST", f"/api/v1/rooms/{room}/restrictions", {"what": "ban", "seq": seq})
+    else:
+        ban(moss, room=room, seq=seq)
+    assert code(say(lena, room, "bah")) == (403, "banned")
+    lena.cookies.delete("parlour_pass")
+    assert code(say_as(lena, room, "bah", "Visitor")) == (403, "banned")
+    assert say_as(earlier, room, "I was here before").status_code == 201
+
+
+@pytest.mark.parametrize("where", ["room", "server"])
+def test_who_was_banned_under_a_cookie_does_not_go_on_by_a_pass(town: Town, moss: httpx.Client, where: str) -> None:
+    """The browser had put its pass aside, as somebody without one."""
+    room, lena = f"open-eve-{where}", guest(town, "192.0.2.81")
+    seq = seq_of(say_as(lena, room, "bah", "Visitor"))
+    way = "/join/" + town.operator("POST", f"/api/v1/rooms/{room}/guest-links", {})["url"].rpartition("/")[2]
+    assert lena.post(way, data={"name": "Lena"}).status_code == 200
+    assert say(lena, room, "I am here").status_code == 201
+    if where == "room":
+        town.operator("POST", f"/api/v1/rooms/{room}/restrictions", {"what": "ban", "seq": seq})
+    else:
+        ban(moss, room=room, seq=seq)
+    assert code(say(lena, room, "bah")) == (403, "banned")
+
+
+async def test_a_raid_begins_when_it_was_switched_on(house: House) -> None:
+    """Also for a server that has been restarted since."""
+    owner = await house.signed_in(await house.person("olga", "owner"))
+    await house.settings.set_raid(owner, True)
+    house.clock.ms += 60_000
+    since = visitor(guest_token("x" * 22, house.clock.ms), ADDRESS)
+    before = visitor(guest_token("y" * 22, house.clock.ms - 120_000), ADDRESS)
+    again = House(house.store, clock=house.clock, passwords=house.passwords)
+    await again.settings.load()
+    for bans in (house.bans, again.bans):
+        refusal = bans.kept_out(since, "read")
+        assert refusal is not None
+        assert refusal.code == "no_new_guests"
+        assert bans.kept_out(before, "read") is None
 
 
 def test_bans_are_in_force_after_a_restart(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from parlour.chat.guest_links import Terms, TermsChange
 from parlour.chat.passes import NewPass
-from parlour.chat.tables.guest_links import GUEST_LINKS, GuestLink
+from parlour.chat.tables.guest_links import GUEST_LINKS_INTO, GuestLink
 from parlour.chat.tables.passes import PASSES_OF
 from parlour.core.accounts import readings
 from parlour.core.actor import OPERATOR, guest
@@ -77,7 +77,9 @@ async def check(house: House) -> None:
         for event in await house.store.after(room, 0, 10_000, 1 << 30):
             fold.add(room, event.seq, payload_of(event))
     assert await house.store.policies() == fold.policies
-    links = await house.store.query(GUEST_LINKS(0))
+    found = [link for room in ROOMS for link in await house.store.query(GUEST_LINKS_INTO(room, 0))]
+    links = {link.id: link for link in found}.values()
+    assert len(found) == sum(len(link.rooms) for link in links), "each is found for every room that it leads into"
     assert {link.id: link.rooms for link in links} == fold.guest_links
     rows = [row for link in links for row in await house.store.query(PASSES_OF(link.id))]
     assert {row.id: (row.link, row.name, row.state) for row in rows} == fold.passes

@@ -185,6 +185,8 @@ class Guard:
 
     def _let_in(self, request: Request, actor: Actor) -> None:
         admission = request.admission
+        if actor.guest_pass is not None and (token := self._token(request)) is not None:
+            actor = actor._replace(browser=guest(token, request.peer.key).id)
         self._judge(request, actor)
         admission.actor, admission.passed, admission.passed_at = actor, request.peer, self._policies.gate_seq
 

@@ -77,11 +77,11 @@ class Bans:
         if payload.what == "made":
             self.on_change()
 
-    def set_raid(self, is_on: bool) -> None:
-        """Take no new guests from here on, or take them again."""
+    def set_raid(self, is_on: bool, at_ms: int) -> None:
+        """Take no guests who are new since a time, in milliseconds since 1970, or take them again."""
         was_on = self._raid_since_ms is not None
         if is_on is not was_on:
-            self._raid_since_ms = self._clock.now_ms() if is_on else None
+            self._raid_since_ms = at_ms if is_on else None
             self._index()
             if is_on:
                 self.on_change()
@@ -106,7 +106,7 @@ class Bans:
             of_owner = () if account.owner is None else self._accounts.get(account.owner, ())
             return self._refusal([*self._accounts.get(account.id, ()), *of_owner])
         if actor.guest_pass is not None:
-            return self._refusal(self._guests.get(actor.guest_pass.id, ()))
+            return self._refusal([*self._guests.get(actor.guest_pass.id, ()), *self._of_browser(actor.browser)])
         if actor.kind != "guest" or actor.credential not in ("cookie", "address"):
             return None
         since_ms, came = self._raid_since_ms, came_ms(actor)
@@ -115,6 +115,12 @@ class Bans:
         found = [] if actor.address is None else self._addresses.of(actor.address)
         found += [ban for ban in self._could_mean(actor) if self._means(ban, actor)]
         return self._refusal(found)
+
+    def _of_browser(self, browser: str | None) -> Sequence[Ban]:
+        """The bans of who has a pass now, from when the same browser asked without it."""
+        if browser is None or not self._guests:
+            return ()
+        return self._marked.get(self._marks.of(_SALT, browser, None)[0], ())
 
     def _could_mean(self, actor: Actor) -> Sequence[Ban]:
         """The bans of guests that have something of an actor, so that not every one is compared with everybody."""
@@ -172,7 +178,7 @@ class Bans:
         if whom.kind != "guest":
             raise Refusal("bad_parameter", "This was written by no guest: ban the account.", field="seq")
         guest = self._marks.seen(whom.id)
-        mark, address = (None, None) if guest is None else self._marks.of(_SALT, guest.id, guest.address)
+        mark, address = (None, None) if guest is None else self._marks.by_which(_SALT, guest)
         since_ms = self._clock.now_ms() if newcomers and address is not None else None
         ban = Ban("", "guest", whom.id, whom.name, reason, None, 0, "", mark, address if newcomers else None, since_ms)
         return await self._make(actor, ban, minutes)

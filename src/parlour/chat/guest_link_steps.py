@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-
-from msgspec import Struct
-from msgspec.json import Decoder
 
 from parlour.chat.server_log import append_to_log
-from parlour.chat.tables.guest_links import END_GUEST_LINK, GUEST_LINKS_BY, GuestLink
+from parlour.chat.tables.guest_links import END_GUEST_LINK, END_ROOMS_OF_LINK, GUEST_LINKS_BY, GuestLink
 from parlour.chat.tables.passes import END_PASSES_OF, KEEP_ENDED_PASSES
 from parlour.chat.transactions import Append, FindLog, Transaction
-from parlour.core.event import Appended, Author, Draft, Log
+from parlour.core.event import Appended, Author, Draft, Log, at_ms
 from parlour.core.payloads import GuestChanged, GuestLinkChanged
-
-
-class _Timed(Struct):
-    at: datetime
-
-
-_TIMED = Decoder(_Timed)
 
 
 def end_guest_links(by: Author, links: Iterable[GuestLink]) -> Transaction[None]:
@@ -32,8 +21,9 @@ def end_guest_links(by: Author, links: Iterable[GuestLink]) -> Transaction[None]
             if count:
                 yield Append(Draft(room, by, GuestChanged("ended", link=link.id, count=count)))
         ended: Appended = yield append_to_log(by, GuestLinkChanged("ended", link.id))
-        yield KEEP_ENDED_PASSES(link.id, min(link.expires_ms, _at_ms(ended)))
+        yield KEEP_ENDED_PASSES(link.id, min(link.expires_ms, at_ms(ended.json)))
         yield END_PASSES_OF(link.id)
+        yield END_ROOMS_OF_LINK(link.id)
         yield END_GUEST_LINK(link.id)
 
 
@@ -41,8 +31,3 @@ def end_guest_links_by(by: Author, maker: str, room: str | None = None) -> Trans
     """End those that an account has made, all of them or those into one room: it lets nobody in any more."""
     links: list[GuestLink] = yield GUEST_LINKS_BY(maker)
     yield from end_guest_links(by, [link for link in links if room is None or room in link.rooms])
-
-
-def _at_ms(stored: Appended) -> int:
-    """The time of an event, in milliseconds since 1970."""
-    return round(_TIMED.decode(stored.json).at.timestamp() * 1000)

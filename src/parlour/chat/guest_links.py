@@ -14,9 +14,10 @@ from parlour.chat.room_steps import allowed_policy
 from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.guest_links import (
     ADD_GUEST_LINK,
+    ADD_ROOM_OF_LINK,
     CHANGE_GUEST_LINK,
     GUEST_LINK_BY_ID,
-    GUEST_LINKS,
+    GUEST_LINKS_INTO,
     GuestLink,
 )
 from parlour.chat.transactions import Transaction
@@ -87,8 +88,7 @@ class GuestLinks:
     async def into(self, actor: Actor, room: str) -> list[GuestLink]:
         """Those into a room, the newest first. Raises Refusal for who does not moderate it."""
         self._policies.require(actor, "moderate", room)
-        rows = await self._store.query(GUEST_LINKS(self._clock.now_ms()))
-        return [link for link in rows if room in link.rooms]
+        return await self._store.query(GUEST_LINKS_INTO(room, self._clock.now_ms()))
 
     async def one_into(self, actor: Actor, room: str, id_: str) -> GuestLink:
         """One of these. Raises Refusal("not_found") if there is none with this id."""
@@ -118,10 +118,10 @@ class GuestLinks:
 
     def _make(self, actor: Actor, rooms: Sequence[str], terms: Terms, rule: Rule) -> Transaction[GuestLink]:
         now_ms = self._clock.now_ms()
-        others: list[GuestLink] = yield GUEST_LINKS(now_ms)
         for room in rooms:
             require_open_to_new_members((yield from allowed_policy(actor, room, rule)))
-            if sum(room in link.rooms for link in others) >= LINKS_OF_A_ROOM:
+            others: list[GuestLink] = yield GUEST_LINKS_INTO(room, now_ms)
+            if len(others) >= LINKS_OF_A_ROOM:
                 raise Refusal("forbidden", f"{LINKS_OF_A_ROOM} guest links lead into this room: end one of them first.")
         maker = None if actor.account is None else actor.account.id
         link = GuestLink(
@@ -139,6 +139,8 @@ class GuestLinks:
             *(link.id, link.code, maker, link.names, link.people, link.newcomers, link.wait_minutes),
             *(link.made_ms, link.expires_ms),
         )
+        for room in rooms:
+            yield ADD_ROOM_OF_LINK(room, link.id)
         yield append_to_log(by(actor), GuestLinkChanged("made", link.id, tuple(rooms)))
         return link
 

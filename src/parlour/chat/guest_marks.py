@@ -46,6 +46,10 @@ class GuestMarks:
         """Who has written as this author; None where that is not remembered."""
         return self._seen.get(author)
 
+    def by_which(self, salt: str, guest: Actor) -> tuple[str, str | None]:
+        """The digests by which a guest is known who has written: with a pass, those of the browser without it."""
+        return self.of(salt, guest.browser or guest.id, guest.address)
+
     def means(self, restriction: Restriction, author: str, salt: str, actor: Actor) -> bool:
         """Whether the restriction of a guest, by its id as an author, holds an actor; `salt` is that of the room."""
         mark, address = self.of(salt, actor.id, actor.address)

@@ -28,7 +28,7 @@ from parlour.core.permissions import (
     refused_new_room,
     rule,
 )
-from parlour.core.policy import GUEST_ID, NO_POLICY, NO_ROOM, Policy, ServerAccess
+from parlour.core.policy import GUEST_ID, NO_POLICY, NO_ROOM, Policy, Restriction, ServerAccess
 from parlour.core.server_settings import FactorRule, RoomMakers
 
 WRONG_ROOM = "This token is for another room."
@@ -219,7 +219,7 @@ class Policies:
                 return None
             found = [policy.restrictions.get(id_) for id_ in (account.id, account.owner) if id_ is not None]
         elif actor.guest_pass is not None:
-            found = [policy.restrictions.get(actor.guest_pass.id)]
+            found = [policy.restrictions.get(actor.guest_pass.id), *self._of_browser(actor.browser, policy)]
         elif actor.credential in ("cookie", "address") and self._marks is not None:
             means, salt = self._marks.means, policy.salt
             found = [
@@ -230,6 +230,13 @@ class Policies:
         now_ms = self._now_ms()
         refusals = [held(restriction, right, now_ms) for restriction in found if restriction is not None]
         return max(filter(None, refusals), key=_is_ban, default=None)
+
+    def _of_browser(self, browser: str | None, policy: Policy) -> list[Restriction]:
+        """The restrictions of who has a pass now, from when the same browser asked without it."""
+        if browser is None or self._marks is None:
+            return []
+        mark = self._marks.of(policy.salt, browser, None)[0]
+        return [restriction for restriction in policy.restrictions.values() if restriction.mark == mark]
 
     def refused_new_room(self, actor: Actor) -> Refusal | None:
         """Why an actor makes no room here; None if it may, or if nobody has said otherwise."""

@@ -14,8 +14,8 @@ from parlour.chat.tables.server_settings import SET_SETTING, SETTING, SETTINGS, 
 from parlour.chat.transactions import Transaction
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
-from parlour.core.event import Appended
-from parlour.core.payloads import ServerChanged
+from parlour.core.event import Appended, at_ms
+from parlour.core.payloads import SERVER_LOG, ServerChanged
 from parlour.core.policy import ServerAccess
 from parlour.core.server_settings import ServerSettings, check_setting
 from parlour.core.sign_outs import FACTOR_DEMANDED
@@ -42,8 +42,8 @@ class LiveSettings:
         """The settings with their present values."""
         self.set_at: dict[str, int] = {}
         """The settings that somebody has set, each with the seq of the event in the log of the server."""
-        self.on_raid: Callable[[bool], None] = _nobody
-        """Called with whether the server is being raided, whenever a setting is learnt."""
+        self.on_raid: Callable[[bool, int], None] = _nobody
+        """Called with whether the server is being raided, and when that was set, whenever a setting is learnt."""
         self.on_access: Callable[[], None] = _nothing
         """Called when the access of the server has become another one, in the turn of the loop that learns of it."""
 
@@ -51,16 +51,23 @@ class LiveSettings:
         """Read what has been set. Raises Refusal."""
         rows = await self._store.query(SETTINGS())
         for row in rows:
-            self._learn(row.seq, row.name, row.value)
+            is_raid = (row.name, row.value) == ("raid", "on")
+            self._learn(row.seq, row.name, row.value, await self._time_of(row.seq) if is_raid else 0)
         access = server_access(rows)
         if access.seq:
             self._policies.set_access(access)
 
-    def changed(self, seq: int, payload: ServerChanged) -> None:
-        """Learn what the event `seq` of the log of the server says; an older one says nothing new."""
+    async def _time_of(self, seq: int) -> int:
+        """When the event `seq` of the log of the server happened; where it is not kept, when the oldest did that is."""
+        log = await self._store.log(SERVER_LOG)
+        found = await self._store.after(SERVER_LOG, max(seq, log.first_seq) - 1, 1)
+        return at_ms(found[0].json) if found else 0
+
+    def changed(self, seq: int, payload: ServerChanged, at_ms: int) -> None:
+        """Learn what the event `seq` of the log of the server says, of that time; an older one says nothing new."""
         if seq <= self.set_at.get(payload.setting, 0):
             return
-        self._learn(seq, payload.setting, payload.value)
+        self._learn(seq, payload.setting, payload.value, at_ms)
         if payload.setting == "access":
             before = self._policies.server
             self._policies.set_access(ServerAccess().after(seq, payload))
@@ -70,13 +77,13 @@ class LiveSettings:
             lacks = self._policies.demands_factor
             self._identities.end_open(lambda account: not account.factors and lacks(account), FACTOR_DEMANDED)
 
-    def _learn(self, seq: int, name: str, value: str) -> None:
+    def _learn(self, seq: int, name: str, value: str, at_ms: int) -> None:
         if name in ServerSettings._fields:  # others are those of a newer version
             self.now = self.now._replace(**{name: value})  # type: ignore[arg-type]  # checked when it was set
             self.set_at[name] = seq
             self._policies.second_factor = self.now.second_factor
             self._policies.set_rules(self.now.rooms, RAID_SLOW_S if self.now.raid == "on" else 0)
-            self.on_raid(self.now.raid == "on")
+            self.on_raid(self.now.raid == "on", at_ms)
 
     async def change(self, actor: Actor, values: Mapping[str, str]) -> ServerSettings:
         """Set settings; all of them, or none if one is refused. Everything holds from the commit on.
@@ -115,7 +122,7 @@ def set_settings(actor: Actor, values: Mapping[str, str]) -> Transaction[None]:
         yield SET_SETTING(name, value, stored.seq)
 
 
-def _nobody(is_on: bool) -> None:
+def _nobody(is_on: bool, at_ms: int) -> None:
     """Nobody was told."""
 
 

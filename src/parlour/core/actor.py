@@ -39,6 +39,8 @@ class Actor(NamedTuple):
     """Of a session: when the password was given last, in milliseconds since 1970."""
     guest_pass: GuestPass | None = None
     """Of a guest who came by a link; its id is that of the author of what they say."""
+    browser: str | None = None
+    """Of a guest with a pass: the `id` that the same browser has without it, if it has the cookie of a guest too."""
     ended_pass: EndedPass | None = None
     """Of a guest like any other whose browser was here by a link that has ended: they may be told so."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
+from msgspec.json import Decoder
 
 from parlour.core.errors import Refusal
 from parlour.core.payloads import Payload
@@ -77,6 +79,18 @@ class Stored(NamedTuple):
     json: bytes
     type: str
     ref: int | None = None
+
+
+class _Timed(Struct):
+    at: datetime
+
+
+_TIMED = Decoder(_Timed)
+
+
+def at_ms(json: bytes) -> int:
+    """When an event happened, as its JSON says, in milliseconds since 1970."""
+    return round(_TIMED.decode(json).at.timestamp() * 1000)
 
 
 class Appended(Struct, frozen=True, gc=False):

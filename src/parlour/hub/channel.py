@@ -11,7 +11,7 @@ from typing import Protocol
 from parlour.chat.ports import DamagedEvents
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
-from parlour.core.event import Log, Stored
+from parlour.core.event import Log, Stored, at_ms
 from parlour.core.gone_guests import why_gone
 from parlour.core.payloads import POLICY_TYPES, GuestChanged
 from parlour.core.policy import NO_POLICY, Policy
@@ -19,7 +19,7 @@ from parlour.hub.chunk import Chunk, Member
 from parlour.hub.encoder import Delivery, Encoder
 from parlour.hub.resources import Resources
 from parlour.hub.ring import Ring
-from parlour.schema.event_json import at_ms, payload_of, sets_policy
+from parlour.schema.event_json import payload_of, sets_policy
 from parlour.schema.events import Control, Reset
 
 log = logging.getLogger("parlour.hub")
@@ -129,7 +129,7 @@ class Channel:
             if self.head > self.policy.seq:
                 event = events[count - 1]
                 payload = payload_of(event)
-                self.why_gone = why_gone(payload, at_ms(event)) if payload.type == GuestChanged.type else None
+                self.why_gone = why_gone(payload, at_ms(event.json)) if payload.type == GuestChanged.type else None
                 self._set_policy(self.policy.after(self.head, payload))
             events = events[count:]
         if events:

@@ -22,11 +22,6 @@ def at_text(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
 
 
-def at_ms(event: Stored) -> int:
-    """When an event happened, in milliseconds since 1970."""
-    return round(datetime.fromisoformat(decode_event(event.json).at).timestamp() * 1000)
-
-
 def _event_class(payload: type[Payload]) -> Any:
     """The class of a whole event with this payload: a flat object is encoded in one go."""
     place: list[Any] = [

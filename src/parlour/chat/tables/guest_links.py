@@ -36,10 +36,14 @@ _COLUMNS = "id, code, maker, rooms, people, newcomers, wait_minutes, made_ms, ex
 ADD_GUEST_LINK = Statement(no_row, f"INSERT INTO guest_links ({_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
 GUEST_LINK = Statement(GuestLink, f"SELECT {_COLUMNS} FROM guest_links WHERE code = ?1 AND expires_ms > ?2")
 GUEST_LINK_BY_ID = Statement(GuestLink, f"SELECT {_COLUMNS} FROM guest_links WHERE id = ?1")
-GUEST_LINKS = Statement(
-    GuestLink, f"SELECT {_COLUMNS} FROM guest_links WHERE expires_ms > ?1 ORDER BY made_ms DESC, id"
+ADD_ROOM_OF_LINK = Statement(no_row, "INSERT INTO guest_link_rooms (room, link) VALUES (?1, ?2)")
+END_ROOMS_OF_LINK = Statement(no_row, "DELETE FROM guest_link_rooms WHERE link = ?1")
+GUEST_LINKS_INTO = Statement(
+    GuestLink,
+    f"SELECT {_COLUMNS} FROM guest_links WHERE id IN (SELECT link FROM guest_link_rooms WHERE room = ?1)"
+    " AND expires_ms > ?2 ORDER BY made_ms DESC, id",
 )
-"""All that work, the newest first."""
+"""Those into a room that work, the newest first."""
 GUEST_LINKS_BY = Statement(GuestLink, f"SELECT {_COLUMNS} FROM guest_links WHERE maker = ?1 ORDER BY id")
 GUEST_LINKS_UNTIL = Statement(
     GuestLink, f"SELECT {_COLUMNS} FROM guest_links WHERE expires_ms <= ?1 ORDER BY expires_ms, id LIMIT ?2"
