@@ -41,7 +41,9 @@ def test_people_are_found_by_how_a_name_or_a_word_of_it_begins(zoe: httpx.Client
 def test_the_directory_is_for_who_has_an_account_and_for_no_token_of_one_room(town: Town, zoe: httpx.Client) -> None:
     with town.server.client(headers={"Accept": "application/json"}) as guest:
         assert guest.get("/api/v1/people").json()["code"] == "login_required"
-        assert guest.get("/people").headers["Location"] == "/login?next=/people"
+        answer = guest.get("/people?q=y%20z")
+        assert answer.headers["Location"] == "/login?next=/people"
+        assert answer.text.endswith(f"with your name curl asks for the password: curl -u NAME {town.url}/people\n")
         assert guest.get("/people/yann").headers["Location"] == "/login?next=/people/yann"
     body = {"label": "x", "scopes": ["read"]}
     reading = zoe.post("/api/v1/tokens", json=body).json()["secret"]

@@ -7,7 +7,7 @@ from datetime import tzinfo
 from typing import cast
 
 from parlour.api.accounts import AccountsResource
-from parlour.api.forms import Form, checked, errors_of, form_fields, kept_messages, page, see_other
+from parlour.api.forms import Form, checked, errors_of, form_fields, kept_messages, page, sign_in_first
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.parameters import OnlyJson, Parameters
@@ -73,7 +73,7 @@ class AccountPage(AccountsResource):
         chosen = choose(accepted(request.head), ("text", "html", "json"))
         account = request.actor.account
         if account is None and chosen == "html":
-            return see_other(request, "/login?next=/account")
+            return sign_in_first(request, "/account")
         if account is not None:
             self.context.policies.require(request.actor, "account", None)
         if chosen == "html":

@@ -13,7 +13,7 @@ from parlour.api.forms import (
     form_fields,
     kept_messages,
     number_field,
-    see_other,
+    sign_in_first,
 )
 from parlour.api.governed_rooms import governed_rooms, set_right
 from parlour.api.invitations import link, opens_here_alone
@@ -63,7 +63,7 @@ class AdminPage(Resource):
     async def show(self, request: Request) -> Response:
         """The page; a guest is led to signing in."""
         if request.actor.account is None:
-            return see_other(request, "/login?next=/admin")
+            return sign_in_first(request, "/admin")
         return await self._page(
             request,
             made=self.context.shown_once.take(request),

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from parlour.api.audit_words import words_for
-from parlour.api.forms import see_other
+from parlour.api.forms import sign_in_first
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import TEXT, OnlyJson, ParameterKind, number
 from parlour.api.people import zone_of
@@ -132,7 +132,7 @@ class AuditResource(Resource):
     async def show(self, request: Request, options: LogPageOptions) -> Response:
         """The newest entries, or older ones; a guest is led to signing in."""
         if request.actor.account is None:
-            return see_other(request, "/login?next=/admin/log")
+            return sign_in_first(request, "/admin/log")
         text = options.before
         before = int(text) if text.isascii() and text.isdigit() and len(text) <= 11 else None
         found = await self.context.audit.newest(request.actor, before, SHOWN)

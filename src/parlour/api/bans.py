@@ -7,7 +7,7 @@ from typing import Annotated
 
 from parlour.api.bodies import read_json
 from parlour.api.context import Context
-from parlour.api.forms import Form, errors_of, form_fields, see_other
+from parlour.api.forms import Form, errors_of, form_fields, sign_in_first
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import TEXT, OnlyJson
 from parlour.api.people import named_account, shown_time, zone_of
@@ -132,7 +132,7 @@ class BansResource(Resource):
     def show(self, request: Request) -> Response:
         """The page; a guest is led to signing in."""
         if request.actor.account is None:
-            return see_other(request, "/login?next=/admin/bans")
+            return sign_in_first(request, "/admin/bans")
         return self._page(request)
 
     @Operation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from parlour.api.forms import Form, errors_of, form_fields, page, see_other, wants_html
+from parlour.api.forms import Form, errors_of, form_fields, page, see_other, sign_in_first, wants_html
 from parlour.api.operation import Operation
 from parlour.api.resource import Resource
 from parlour.api.sign_in_pages import LinkOptions
@@ -107,7 +107,7 @@ class EmailPages(Resource):
         """One button: programs that open links in mail to look at them change nothing."""
         account = request.actor.account
         if account is None:
-            return see_other(request, f"/login?next=/account/email/{quote(quote(options.code, safe=''), safe='')}")
+            return sign_in_first(request, f"/account/email/{quote(quote(options.code, safe=''), safe='')}")
         link = await self.context.people.emails.find(request.actor, options.code)
         if not wants_html(request):
             path = f"{request.base_url}/account/email/{options.code}"

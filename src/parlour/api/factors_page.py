@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parlour.api.factors import address_of
-from parlour.api.forms import Form, errors_of, form_fields, local_path, page, see_other
+from parlour.api.forms import Form, errors_of, form_fields, local_path, page, see_other, sign_in_first
 from parlour.api.login_page import has_name, login_page
 from parlour.api.operation import Operation
 from parlour.api.passkey_answers import assertion, attestation, of_form
@@ -45,7 +45,7 @@ class FactorsPage(Resource):
     async def show(self, request: Request) -> Response:
         """The page, to which a guest is led by signing in."""
         if request.actor.account is None:
-            return see_other(request, f"/login?next={PATH}")
+            return sign_in_first(request, PATH)
         self.context.policies.require(request.actor, "factor", None)
         return await self._page(request, made=self.context.shown_once.take(request))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import cast, get_args
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -84,6 +85,19 @@ def see_other(request: Request, path: str, fields: Fields = ()) -> Response:
     place = (request.peer.prefix + path).encode()
     body = b"" if wants_html(request) else place + b"\n"
     return Response(303, body, fields=((FieldName.LOCATION, place), *fields))
+
+
+def sign_in_first(request: Request, path: str) -> Response:
+    """The way to signing in, for a page that nobody sees without: from there it goes on to `path`, quoted for a query.
+
+    A client in a terminal is told how it signs in.
+    """
+    answer = see_other(request, f"/login?next={path}")
+    if wants_html(request):
+        return answer
+    place = request.base_url + unquote(path)
+    told = f"This page is for people with an account; with your name curl asks for the password: curl -u NAME {place}\n"
+    return Response(answer.status, told.encode(), fields=answer.fields)
 
 
 def wants_html(request: Request) -> bool:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from parlour.api.direct import shown
-from parlour.api.forms import Form, form_fields, see_other, wants_html
+from parlour.api.forms import Form, form_fields, see_other, sign_in_first, wants_html
 from parlour.api.inbox import InboxResource
 from parlour.api.operation import Operation
 from parlour.api.parameters import CURSOR, FLAG, TEXT, Format, OnlyJson, Ticket, formats
@@ -69,7 +69,7 @@ class InboxPage(InboxResource):
     async def show(self, request: Request, options: MeOptions) -> Reply:
         """The list, to which a browser of a guest is led by signing in."""
         if request.actor.account is None and options.format == "html":
-            return see_other(request, "/login?next=/me")
+            return sign_in_first(request, "/me")
         self.guard.limit_reading(request)
         account = self.context.inbox.account(request.actor)
         if options.follow or options.format == "sse":

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from parlour.api.directory import DirectoryOptions, DirectoryResource
-from parlour.api.forms import Form, errors_of, form_fields, see_other
+from parlour.api.forms import Form, errors_of, form_fields, sign_in_first
 from parlour.api.operation import Operation
 from parlour.api.parameters import ACCOUNT_NAME, TEXT, Format, formats
 from parlour.api.people import own_account
@@ -56,7 +56,7 @@ class PeoplePages(DirectoryResource):
         """Everybody, or those whose names begin like that; a guest is led to signing in."""
         actor = request.actor
         if actor.account is None:
-            return see_other(request, "/login?next=/people")
+            return sign_in_first(request, "/people")
         self.guard.limit_reading(request)
         if options.format == "json":
             return self.list(request, DirectoryOptions(q=options.q))
@@ -97,7 +97,7 @@ class PeoplePages(DirectoryResource):
     async def card(self, request: Request, options: CardOptions) -> Response:
         """Who somebody is; a guest is led to signing in."""
         if request.actor.account is None:
-            return see_other(request, f"/login?next=/people/{quote(quote(options.name, safe=''))}")
+            return sign_in_first(request, f"/people/{quote(quote(options.name, safe=''))}")
         self.guard.limit_reading(request)
         return self._card(request, self.context.people.directory.one(request.actor, options.name))
 

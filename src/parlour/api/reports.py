@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from parlour.api.bodies import read_json
 from parlour.api.events import EVENT, EventOptions
-from parlour.api.forms import Form, errors_of, form_fields, page, see_other
+from parlour.api.forms import Form, errors_of, form_fields, page, sign_in_first
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import ROOM, TEXT, OnlyJson, one_of
@@ -199,7 +199,7 @@ class ReportsResource(Resource):
     async def show(self, request: Request, options: QueuePageOptions) -> Response:
         """The queue; a guest is led to signing in."""
         if request.actor.account is None:
-            return see_other(request, "/login?next=/admin/reports")
+            return sign_in_first(request, "/admin/reports")
         return await self._page(request, options.state)
 
     @Operation(

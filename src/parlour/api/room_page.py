@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from parlour.api.forms import Form, errors_of, form_fields, see_other
+from parlour.api.forms import Form, errors_of, form_fields, see_other, sign_in_first
 from parlour.api.invitations import opens_here_alone
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
@@ -83,7 +83,7 @@ class RoomSettingsPage(Resource):
         """The page; a guest is led to signing in."""
         if request.actor.account is None:
             path = quote(room_path("", options.room).decode(), safe="/@")
-            return see_other(request, f"/login?next=/rooms{path}")
+            return sign_in_first(request, f"/rooms{path}")
         self.context.policies.require(request.actor, "account", None)
         made = self.context.shown_once.take(request)
         done = NOTHING if made is None else Done(address=made.secret, link_id=made.about)
