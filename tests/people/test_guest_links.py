@@ -173,6 +173,18 @@ def test_the_host_renames_a_guest_who_goes_on_with_the_new_name(town: Town, host
     assert "* teacher renamed Boss to Ben" in log
 
 
+def test_the_guests_who_are_there_now_come_first(town: Town, host: httpx.Client, room: str) -> None:
+    found = link(host, room)
+    come_in(town, found, "Paul")
+    guest, _ = come_in(town, found, "Lena")
+    cookie = f"Cookie: parlour_pass={guest.cookies['parlour_pass']}"
+    with Client.to(town.server.port) as stream:
+        stream.send(raw.head("GET", f"/{room}?follow=1&format=ndjson", cookie))
+        assert stream.head().status == 200
+        seen = host.get(f"/api/v1/rooms/{room}/guests").json()["guests"]
+        assert [(each["name"], each["present"]) for each in seen] == [("Lena", True), ("Paul", False)]
+
+
 def test_who_was_removed_is_out_and_does_not_come_back_by_reloading(town: Town, host: httpx.Client, room: str) -> None:
     found = link(host, room)
     guest, _ = come_in(town, found, "Lena")

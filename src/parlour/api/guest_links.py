@@ -93,6 +93,15 @@ class GuestLinksOfRooms(Resource):
         rows = [(link, row) for link in links for row in await people.passes.all(link)]
         return sorted(rows, key=lambda each: (STATES.index(each[1].state), each[1].made_ms))
 
+    async def guests_as_seen(self, request: Request, room: str) -> list[tuple[PassRow, bool]]:
+        """The guests of a room, each with whether they are there now: who waits comes first, then who is there.
+
+        Raises Refusal.
+        """
+        rows, is_here = await self.guests(request, room), await self.present(room)
+        seen = [(row, row.state == "in" and is_here(row.id)) for _, row in rows]
+        return sorted(seen, key=lambda each: (STATES.index(each[0].state), not each[1]))
+
     async def present(self, room: str) -> Callable[[str], bool]:
         """Tells whether a guest has something open, here or, in the room, on another node."""
         await self.context.presences.ask_others(room)
@@ -216,19 +225,18 @@ class GuestLinksResource(GuestLinksOfRooms):
         right="moderate",
         rate="reading",
         parameters=JsonOfRoom,
-        answers=(Success(200, "Guests, those who wait first.", GuestList),),
+        answers=(Success(200, "Guests: those who wait first, then those who are there now.", GuestList),),
         refusals=("not_found", "storage_unavailable"),
         example="-u alice {url}/api/v1/rooms/lobby/guests",
     )
     async def list_guests(self, request: Request, options: JsonOfRoom) -> Response:
         """The guests of a room."""
-        is_here = await self.present(options.room)
         rows = [
             GuestInfo(
-                *(row.id, row.name, row.state, row.link, at_text(row.made_ms), is_here(row.id)),
+                *(row.id, row.name, row.state, row.link, at_text(row.made_ms), is_here),
                 self.is_muted(options.room, row.id),
             )
-            for _, row in await self.guests(request, options.room)
+            for row, is_here in await self.guests_as_seen(request, options.room)
         ]
         return Response(body=encode(GuestList(rows)), content_type=JSON)
 

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Struct
 
-from parlour.api.forms import Form, errors_of, form_fields, number_field, page, see_other, wants_html
+from parlour.api.forms import Form, errors_of, form_fields, number_field, page, see_other, sign_in_first, wants_html
 from parlour.api.guest_links import GuestLinksOfRooms
 from parlour.api.invitations import opens_here_alone
 from parlour.api.messages import room_path
@@ -61,7 +61,7 @@ class GuestsPage(GuestLinksOfRooms):
     async def show(self, request: Request, options: GuestsOptions) -> Response:
         """The guests of a room and its links; somebody who is not signed in is led to signing in."""
         if request.actor.account is None:
-            return see_other(request, f"/login?next=/rooms{_way(options.room).replace('%', '%25')}/guests")
+            return sign_in_first(request, f"/rooms{_way(options.room).replace('%', '%25')}/guests")
         self.context.policies.require(request.actor, "account", None)
         self.context.policies.require(request.actor, "moderate", options.room)
         if not wants_html(request):
@@ -110,7 +110,7 @@ class GuestsPage(GuestLinksOfRooms):
     async def sheet(self, request: Request, options: SheetOptions) -> Response:
         """The sheet, which is projected or printed; a terminal gets it in characters."""
         if request.actor.account is None:
-            return see_other(request, f"/login?next=/rooms{_way(options.room).replace('%', '%25')}/guests")
+            return sign_in_first(request, f"/rooms{_way(options.room).replace('%', '%25')}/guests")
         self.context.policies.require(request.actor, "account", None)
         link = await self.context.people.guest_links.one_into(request.actor, options.room, options.id)
         url = self.address(request, link)
@@ -151,7 +151,7 @@ class GuestsPage(GuestLinksOfRooms):
     ) -> Response:
         context, actor, people = self.context, request.actor, self.context.people
         links = await people.guest_links.into(actor, room)
-        rows, is_here = await self.guests(request, room), await self.present(room)
+        rows = await self.guests_as_seen(request, room)
         zone = zone_of(actor)
         policy = context.policies.of(room)
         values = {"people": "50", "minutes": "90", "newcomers": "ask_after_removal", "wait_minutes": "60", "rooms": ""}
@@ -178,12 +178,12 @@ class GuestsPage(GuestLinksOfRooms):
                     "name": row.name,
                     "state": row.state,
                     "since": shown_time(row.made_ms, zone),
-                    "is_here": is_here(row.id),
+                    "is_here": is_here,
                     "is_muted": self.is_muted(room, row.id),
                     "hue": hue(row.id),
                     "initial": initial(row.name),
                 }
-                for _, row in rows
+                for row, is_here in rows
             ],
             newcomers=NEWCOMERS_MEANINGS,
             minutes=MINUTES,
@@ -221,9 +221,8 @@ class GuestsPage(GuestLinksOfRooms):
             f"{self.address(request, link)}  {link.id}  for {link.people}, until {shown_time(link.expires_ms, zone)}"
             for link in links
         ]
-        is_here = await self.present(room)
-        for _, row in await self.guests(request, room):
-            there = "here" if row.state == "in" and is_here(row.id) else str(row.state)
+        for row, is_here in await self.guests_as_seen(request, room):
+            there = "here" if is_here else str(row.state)
             there += ", muted" if self.is_muted(room, row.id) else ""
             lines.append(f"{row.id}  {row.name}  {there}  since {shown_time(row.made_ms, zone)}")
         return "".join(f"{line}\n" for line in lines) or "No guest links lead into this room.\n"
@@ -313,9 +312,9 @@ def _place(form: Mapping[str, str]) -> str:
     return f"#{form['id']}" if form["do"] in ("let_in", "mute", "unmute", "remove", "rename") else ""
 
 
-def _grouped(links: list[GuestLink], rows: list[tuple[GuestLink, PassRow]]) -> list[tuple[GuestLink, list[str]]]:
+def _grouped(links: list[GuestLink], rows: list[tuple[PassRow, bool]]) -> list[tuple[GuestLink, list[str]]]:
     """Each link with the states of its passes."""
-    return [(link, [row.state for of, row in rows if of.id == link.id]) for link in links]
+    return [(link, [row.state for row, _ in rows if row.link == link.id]) for link in links]
 
 
 def _way(room: str) -> str:
