@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -20,6 +22,13 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         made = Town(running)
         yield made
         made.close()
+
+
+def _quiet_now(who: httpx.Client, is_so: bool) -> None:
+    """From an hour ago to an hour ahead, or not at all."""
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    hours = f"{now - hour:%H:%M}-{now + hour:%H:%M}" if is_so else ""
+    assert who.patch("/api/v1/me/inbox", json={"quiet_hours": hours}).status_code == 200
 
 
 def test_the_list_says_what_needs_the_reader_until_it_is_read(browser: Browser, town: Town) -> None:
@@ -43,6 +52,11 @@ def test_the_list_says_what_needs_the_reader_until_it_is_read(browser: Browser, 
     expect(crew.locator(".count")).to_have_text("1 for you")
     expect(page).to_have_title("(1) here · Parlour")
     expect(page.locator(".bar .menu")).to_have_attribute("data-calls", "1")
+    _quiet_now(ada, True)
+    expect(page).to_have_title("here · Parlour")
+    expect(page.locator(".bar .menu")).to_have_attribute("data-calls", "1")
+    _quiet_now(ada, False)
+    expect(page).to_have_title("(1) here · Parlour")
     change(ada, "crew", read=99)  # another device
     expect(crew).to_have_class("")
     expect(page).to_have_title("here · Parlour")
@@ -67,5 +81,24 @@ def test_the_list_says_what_needs_the_reader_until_it_is_read(browser: Browser, 
     expect(page.locator(".for-me")).to_have_count(2)
     page.goto("/here")
     expect(page.locator("li.new + .message")).to_contain_text("two")
+    assert person.complaints == []
+    person.context.close()
+
+
+def test_a_page_without_a_websocket_is_told_what_needs_the_reader_too(browser: Browser, town: Town) -> None:
+    eve, fay = town.join("eve"), town.join("fay")
+    for room in ("near", "far"):
+        made(fay, room, "eve")
+    person = signed_in(browser, town, eve)
+    person.context.add_init_script("sessionStorage.setItem('parlour:transport', '\"stream\"')")
+    page = person.page
+    page.goto("/near")
+    person.wait_for_line("live")
+    say(fay, "far", "look @eve")
+    expect(page.locator(".bar .menu")).to_have_attribute("data-calls", "1")
+    say(fay, "near", "and here")
+    person.see("and here")
+    change(eve, "far", read=99)
+    expect(page.locator(".bar .menu[data-calls]")).to_have_count(0)
     assert person.complaints == []
     person.context.close()

@@ -148,6 +148,8 @@ class RoomPage:
     """Who is signed in."""
     read_seq: int | None = None
     """How far they have read, where something is unread."""
+    quiet_hours: str = ""
+    """When nothing is to disturb them (`core.inbox_settings`)."""
     guest_pass: GuestPass | None = None
     """The guest who came by a link."""
     is_open: bool = True

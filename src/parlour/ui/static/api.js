@@ -37,6 +37,14 @@ export function liveAddress({ room, epoch, lastSeq }, parameters = {}) {
   return address;
 }
 
+/** Where server-sent events of a room come from, after a cursor; for whoever is signed in, with what needs them elsewhere. */
+export function streamAddress(place) {
+  if (document.body.dataset.inbox === undefined) return liveAddress(place, { format: "sse" });
+  const { room, epoch, lastSeq } = place;
+  const query = new URLSearchParams({ room, me: 1, since: `${epoch};${encodeURIComponent(room)}=${lastSeq}` });
+  return new URL(`${prefix()}/api/v1/stream?${query}`, window.location.href);
+}
+
 /** A page of history, the newest or the one before a seq; rejects when there is none to be had. */
 export async function history(room, before = null) {
   const query = new URLSearchParams({ limit: PAGE });

@@ -7,9 +7,10 @@ export function here(text, now = new Date()) {
   const found = IN_UTC.exec(text.trim());
   if (!found) return null;
   const at = new Date(`${found[1]}T${found[2]}Z`);
-  const hour = { hour: "2-digit", minute: "2-digit" };
+  const hour = { hour: "numeric", minute: "2-digit" };
   const isToday = at.toDateString() === now.toDateString();
-  return at.toLocaleString(undefined, isToday ? hour : { day: "numeric", month: "short", ...hour });
+  const year = at.getFullYear() === now.getFullYear() ? {} : { year: "numeric" };
+  return at.toLocaleString(undefined, isToday ? hour : { day: "numeric", month: "short", ...year, ...hour });
 }
 
 /** Show them so. */

@@ -1,16 +1,18 @@
 // What needs the reader: what is unread in which room, and how far this one has been read.
 
 import { markRead } from "./api.js";
+import { isQuiet, minuteOfDay } from "./quiet.js";
 
 const SEEN_MS = 1000; // a glance is no reading
+const MINUTE_MS = 60_000;
 
 /**
  * For whoever is signed in, else null. What rooms need goes to `roomList`; `lastSeq` is the newest event of the page, if all
  * of it is read.
  */
 export function openInbox(lastSeq, send, roomList, dispatch) {
-  const { room, inbox, read = lastSeq } = document.body.dataset;
-  return inbox === undefined ? null : new Inbox(room, Number(read), send, roomList, dispatch);
+  const { room, inbox, read = lastSeq, quiet = "" } = document.body.dataset;
+  return inbox === undefined ? null : new Inbox(room, Number(read), quiet, send, roomList, dispatch);
 }
 
 class Inbox {
@@ -19,21 +21,31 @@ class Inbox {
   #roomList;
   #dispatch;
   #counts = new Map(); // room to the messages for the reader
+  #quietHours;
   #read; // the seq up to which the server knows that this room is read
   #timer = 0;
   #isHeldBack = false; // the reader wants to have it unread
 
-  constructor(room, read, send, roomList, dispatch) {
+  constructor(room, read, quietHours, send, roomList, dispatch) {
     this.#room = room;
     this.#read = read;
+    this.#quietHours = quietHours;
     this.#send = send;
     this.#roomList = roomList;
     this.#dispatch = dispatch;
+    setInterval(() => this.#call(), MINUTE_MS);
   }
 
   /** Whether an item is about the reader's own log and not about the room; then it is done with. */
   heard(item) {
-    if (item.type === "caught_up" && item.room === this.#room) this.#send({ op: "me" });
+    if (item.type === "caught_up" && item.room === this.#room) {
+      this.#send({ op: "me" });
+      this.#call();
+    }
+    if (item.type === "inbox" && item.setting === "quiet_hours") {
+      this.#quietHours = item.value;
+      this.#call();
+    }
     if (item.type !== "unread") return item.room?.startsWith(".") ?? false;
     const { room, unread, mentions, level, favourite } = item;
     const isMuted = level === "nothing";
@@ -41,10 +53,19 @@ class Inbox {
     const section = favourite ? "favourites" : room.startsWith("@") ? "direct" : "rooms";
     this.#roomList.needs(room, { isUnread: unread > 0 && !isMuted, count, isMuted, section });
     this.#counts.set(room, room === this.#room ? 0 : count);
-    const calls = [...this.#counts.values()].reduce((sum, each) => sum + each, 0);
-    this.#dispatch({ type: "calls", calls });
-    showBadge(calls);
+    this.#call();
     return true;
+  }
+
+  /** What is for the reader is counted in the page all the time, in its title and on its icon outside of quiet hours. */
+  #call() {
+    const calls = [...this.#counts.values()].reduce((sum, each) => sum + each, 0);
+    const isQuietNow = isQuiet(this.#quietHours, minuteOfDay(new Date(), document.body.dataset.zone));
+    this.#dispatch({ type: "calls", calls, isQuiet: isQuietNow });
+    const menu = document.querySelector(".bar .menu");
+    if (calls > 0) menu?.setAttribute("data-calls", calls);
+    else menu?.removeAttribute("data-calls");
+    showOnIcon(isQuietNow ? 0 : calls);
   }
 
   /** The reader looks at the newest messages, or does not; `seq` is that of the newest event. */
@@ -74,11 +95,8 @@ class Inbox {
   }
 }
 
-/** The number at the button that opens the list of rooms, where a page is narrow, and on the icon of an installed page. */
-function showBadge(count) {
-  const menu = document.querySelector(".bar .menu");
-  if (count > 0) menu?.setAttribute("data-calls", count);
-  else menu?.removeAttribute("data-calls");
+/** The number on the icon of an installed page. */
+function showOnIcon(count) {
   if (!("setAppBadge" in navigator)) return;
   (count > 0 ? navigator.setAppBadge(count) : navigator.clearAppBadge()).catch(() => {}); // not installed
 }

@@ -25,7 +25,7 @@ export function begin({ room, epoch, firstSeq, lastSeq, messages = [], outbox = 
   return messages.reduce(settle, {
     room, epoch, firstSeq, lastSeq, messages, mine, about, account, outbox: waiting,
     line: "connecting", trouble: null, why: "", gap: false, reset: false, reason: null, missed: null,
-    unread: 0, calls: 0, newFrom, attentive: true, refusedName: null,
+    unread: 0, calls: 0, isQuiet: false, newFrom, attentive: true, refusedName: null,
   });
 }
 
@@ -90,8 +90,8 @@ const reducers = {
     return { ...state, attentive, unread: attentive ? 0 : state.unread, newFrom: attentive ? state.newFrom : null };
   },
 
-  /** Messages in other rooms are for the reader. */
-  calls: (state, { calls }) => (calls === state.calls ? state : { ...state, calls }),
+  /** Messages in other rooms are for the reader, who has quiet hours or not. */
+  calls: (state, { calls, isQuiet }) => (calls === state.calls && isQuiet === state.isQuiet ? state : { ...state, calls, isQuiet }),
 
   /** The reader wants to have this message and all after it unread. */
   unreadFrom: (state, { seq }) => ({ ...state, newFrom: seq }),

@@ -1,17 +1,20 @@
 // A line of server-sent events, and POST to send, for where a WebSocket does not pass.
 
-import { liveAddress, refusalOf } from "./api.js";
+import { refusalOf, streamAddress } from "./api.js";
 import { sendingBy } from "./posted.js";
 
 /** Open a line after a cursor; what it has is said in socket.js. Read by fetch, which tells why it was refused. */
 export function openStream(place, { onItem, onEnd }) {
   const aborter = new AbortController();
-  const say = (item) => aborter.signal.aborted || onItem(item);
-  follow(liveAddress(place, { format: "sse" }), aborter.signal, say)
+  const say = (item) => aborter.signal.aborted || isOfOtherLog(item, place.room) || onItem(item);
+  follow(streamAddress(place), aborter.signal, say)
     .catch((error) => ({ isRefused: error instanceof TypeError })) // there is nobody at the other end
     .then((end) => aborter.signal.aborted || onEnd(end));
   return { send: sendingBy(place.room, say), ask: () => false, close: () => aborter.abort() };
 }
+
+/** The log of the reader's own account is caught up at another time than the room. */
+const isOfOtherLog = ({ type, room }, own) => type === "caught_up" && room !== own;
 
 async function follow(address, signal, onItem) {
   const response = await fetch(address, { headers: { Accept: "text/event-stream" }, cache: "no-store", signal });

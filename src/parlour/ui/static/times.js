@@ -1,7 +1,7 @@
 // Times as the reader's language shows them, in the time zone of their account, else in that of their own clock.
 
 const format = (options, locale) => new Intl.DateTimeFormat(locale, { ...options, timeZone: zone() });
-const clock = format({ hour: "2-digit", minute: "2-digit" });
+const clock = format({ hour: "numeric", minute: "2-digit" });
 const full = format({ dateStyle: "full", timeStyle: "medium" });
 const date = { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" }; // of a day that was counted already
 const weekday = new Intl.DateTimeFormat(undefined, date);

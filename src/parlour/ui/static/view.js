@@ -117,7 +117,7 @@ export class View {
     else this.#parts.scroller.scrollTop += place.node.getBoundingClientRect().top - place.top;
     this.renderPlace();
     const title = `${state.about.title || state.room} · Parlour`; // without "Not sent"
-    const calls = state.unread + state.calls; // here, and what is for the reader elsewhere
+    const calls = state.isQuiet ? 0 : state.unread + state.calls; // here, and what is for the reader elsewhere
     document.title = calls ? `(${calls}) ${title}` : title;
   }
 
