@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 
@@ -64,6 +66,25 @@ def test_a_page_and_lines_show_the_same_people(town: Town, zoe: httpx.Client) ->
     assert lines == "yann  Yann le Brun  At the fair\nyara  Yara  At the fair\nyeti  bot\n"
     assert zoe.get("/people?q=nobody", headers={"Accept": "text/plain"}).text == "Nobody here is called like that.\n"
     assert zoe.get("/people?q=yara", headers={"Accept": "application/json"}).json()["people"][0]["display"] == "Yara"
+
+
+def test_whoever_is_ticked_is_written_to_alone_or_in_a_group(zoe: httpx.Client) -> None:
+    """One form, which also looks for others: those who were ticked before stay so."""
+    page = zoe.get("/people?q=yara&to=yann").text
+    for name, is_ticked in (("yann", True), ("yara", False)):
+        box = re.search(rf'<input type="checkbox" name="to" value="{name}"[^>]*>', page)
+        assert box is not None
+        assert ("checked" in box[0]) == is_ticked
+    assert 'value="zoe"' not in zoe.get("/people").text, "nobody ticks themselves"
+    assert zoe.get("/people?to=yara&to=yann&q=x&write=1").headers["Location"] == "/@yann+yara"
+    assert zoe.get("/people?to=yann&write=1").headers["Location"] == "/@yann"
+    nobody = zoe.get("/people?write=1")
+    assert (nobody.status_code, "Tick whom you want to write to" in nobody.text) == (400, True)
+    assert zoe.get("/people?to=nobody-at-all&write=1").status_code == 404
+    zoe.put("/api/v1/me/blocks/yann")
+    refused = zoe.get("/people?to=yann&write=1")
+    zoe.delete("/api/v1/me/blocks/yann")
+    assert (refused.status_code, "You have blocked" in refused.text) == (403, True)
 
 
 def test_a_card_says_who_somebody_is_and_leads_to_them(town: Town, zoe: httpx.Client) -> None:

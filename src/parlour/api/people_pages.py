@@ -10,9 +10,9 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from parlour.api.directory import DirectoryOptions, DirectoryResource
-from parlour.api.forms import Form, errors_of, form_fields, sign_in_first
+from parlour.api.forms import Form, errors_of, form_fields, see_other, sign_in_first
 from parlour.api.operation import Operation
-from parlour.api.parameters import ACCOUNT_NAME, TEXT, Format, formats
+from parlour.api.parameters import ACCOUNT_NAME, FLAG, TEXT, Format, formats
 from parlour.api.people import own_account
 from parlour.api.sign_ins import DISK
 from parlour.chat.time_zones import time_zone
@@ -27,8 +27,10 @@ SHOWN = 200
 
 
 class PeopleOptions(Struct, frozen=True, kw_only=True):
-    """The beginning of a name, and the format of the answer."""
+    """The beginning of a name, whom one has chosen to write to, and the format of the answer."""
 
+    to: Annotated[list[str], ACCOUNT_NAME, "Somebody to write to, by name or id; several for a group."]
+    write: Annotated[bool, FLAG, "1: go to the conversation with those in `to`."] = False
     q: Annotated[str, TEXT, "How a name begins."] = ""
     format: Annotated[Format, formats("text", "html", "json"), "The format, instead of `Accept`."] = "text"
 
@@ -49,32 +51,57 @@ class PeoplePages(DirectoryResource):
         right=None,
         page_for="people",
         parameters=PeopleOptions,
-        refusals=("forbidden", "bad_parameter", "rate_limited"),
+        refusals=("forbidden", "bad_parameter", "bad_room_name", "not_found", "rate_limited"),
         example="-u alice '{url}/people?q=bo'",
     )
     async def all(self, request: Request, options: PeopleOptions) -> Response:
-        """Everybody, or those whose names begin like that; a guest is led to signing in."""
+        """Everybody, or those whose names begin like that, and the way to a conversation with those who are chosen.
+
+        A guest is led to signing in.
+        """
         actor = request.actor
         if actor.account is None:
             return sign_in_first(request, "/people")
         self.guard.limit_reading(request)
         if options.format == "json":
             return self.list(request, DirectoryOptions(q=options.q))
-        found = self.context.people.directory.find(actor, options.q, SHOWN)
-        own = own_account(request)
+        directory, own = self.context.people.directory, own_account(request)
+        found = directory.find(actor, options.q, SHOWN)
+        chosen = {each.id: each for each in (directory.one(actor, name) for name in options.to)}
+        refusal = None
+        if options.write:
+            try:
+                return see_other(request, self._conversation(own, [each.name for each in chosen.values()]))
+            except Refusal as refused:
+                refusal = refused
         return self.framed(
             request,
             "people.html",
             "People",
+            refusal=refusal,
             said=[_line(account) for account in found.people] or ["Nobody here is called like that."],
             here="people",
             is_admin=own.has_role("admin"),
             q=options.q,
-            people=found.people,
+            people=[*(each for each in chosen.values() if each not in found.people), *found.people],
+            chosen=chosen,
             is_more=found.is_more,
+            errors={} if refusal is None else errors_of(refusal),
             me=own.id,
             blocked=await self._blocked(request) if not options.q else (),
         )
+
+    def _conversation(self, own: Account, names: Sequence[str]) -> str:
+        """The path of the conversation of an account with others. Raises Refusal where they cannot be written to."""
+        if not names:
+            raise Refusal(
+                "bad_parameter", "Tick whom you want to write to: one person, or several for a group.", field="to"
+            )
+        address = direct_address(names)
+        why_not = self.context.people.directs.why_not(own, self.context.people.directs.room_of(own, address))
+        if why_not is not None:
+            raise why_not
+        return "/" + quote(address, safe="@+")
 
     async def _blocked(self, request: Request) -> Sequence[Account]:
         """Whom somebody has blocked, the last one first; none for a token that may not know."""
