@@ -133,7 +133,7 @@ def test_parts_of_an_error_page_stand_apart(tab: AnyTab, server: ServerProcess, 
     for width, height in SIZES:
         tab.resize(width, height)
         boxes = tab.evaluate(
-            """() => [...document.querySelectorAll(".card > *:not(.status, h1), .card label, .joined")]
+            """() => [...document.querySelectorAll(".card > *:not(.emblem, .status, h1), .card label, .joined")]
                 .map((node) => node.getBoundingClientRect()).map(({ top, bottom }) => ({ top, bottom }))"""
         )
         words, form, label, field, way = boxes

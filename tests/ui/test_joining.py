@@ -114,6 +114,9 @@ def test_sheet_is_still_there_when_the_finger_is_lifted_which_chooses_nothing(
     menu.get_by_role("menuitem", name="Reply").tap()
     expect(menu).to_be_hidden()
     expect(alice.page.locator("#message")).to_have_value("> Jonas: touch 29\n")
+    say(room, "and one that came later", "Jonas")
+    alice.page.locator("#m31").get_by_role("button", name="Actions").tap()  # who knows of no press sees a mark
+    expect(menu).to_be_visible()
 
 
 def test_who_is_writing_is_shown_to_the_others_until_it_is_said(visit: Visit, room: str) -> None:

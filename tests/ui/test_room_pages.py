@@ -290,7 +290,7 @@ def test_head_on_a_phone_leaves_the_name_its_place_however_the_line_is(
     ada: httpx.Client, open_as: Callable[..., Person]
 ) -> None:
     page = open_as(ada, f"/{made(ada, title='Plans for the summer')}", viewport={"width": 360, "height": 640}).page
-    page.locator("#connection[data-state=live]").wait_for()
+    page.locator("#connection[data-state=live]").wait_for(state="attached")
     for state, word in [("retrying", "Reconnecting…"), ("out", "Signed out"), ("closed", "Closed")]:
         page.evaluate(
             """([state, word]) => {

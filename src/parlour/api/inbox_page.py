@@ -134,7 +134,7 @@ class InboxPage(InboxResource):
             is_admin=account is not None and account.has_role("admin"),
             info=self._info(request),
             trouble_text="" if refusal is None else refusal.detail,
-            rows=[(*self.named(request.actor, row), _words(row)) for row in rows],
+            rows=[(*self.named(request.actor, row), _words(row), self.context.inbox.badge([row])) for row in rows],
         )
 
 

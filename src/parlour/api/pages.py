@@ -101,6 +101,7 @@ class Pages:
             rooms=await self._active_rooms(actor, mine),
             read_seq=next((row.read_seq for row in mine if row.room == channel.room and row.unread), None),
             account=account,
+            calls=self._context.inbox.badge(mine),
             quiet_hours="" if account is None else self._context.people.inbox_settings.of(account.id, "quiet_hours"),
             guest_pass=actor.guest_pass,
             is_open=policies.server == "open" and policy.access == "open" and actor.guest_pass is None,

@@ -148,6 +148,8 @@ class RoomPage:
     """Who is signed in."""
     read_seq: int | None = None
     """How far they have read, where something is unread."""
+    calls: int = 0
+    """The messages for them in all their rooms."""
     quiet_hours: str = ""
     """When nothing is to disturb them (`core.inbox_settings`)."""
     guest_pass: GuestPass | None = None

@@ -1,4 +1,5 @@
-// The actions of a message (actions.js) at hand: a bar at the one that is pointed at or has the focus, a sheet for a finger that rests on it.
+// The actions of a message (actions.js) at hand: a bar at the one that is pointed at or has the focus; for fingers a sheet, which
+// opens from a mark at the message, or under a finger that rests on it.
 
 import { actionsFor } from "./actions.js";
 import { iconNode } from "./marks.js";
@@ -36,6 +37,7 @@ export class ActionBar {
     });
     list.addEventListener("focusout", ({ relatedTarget }) => list.contains(relatedTarget) || this.#menu.isOpen || list.matches(":hover") || this.#show(null));
     this.#listenToFingers();
+    if (window.matchMedia("(hover: none)").matches) this.#showMarks();
   }
 
   /** All that can be done with the message of a row. */
@@ -58,6 +60,22 @@ export class ActionBar {
     more.setAttribute("aria-haspopup", "menu");
     this.#bar.replaceChildren(...buttons, more);
     row.append(this.#bar);
+  }
+
+  /** Where nothing can be pointed at, a quiet mark at each message says that there is something to open. */
+  #showMarks() {
+    const show = (node) => {
+      if (!node.matches?.(".message") || node.querySelector(".open-acts")) return;
+      node.append(element("button", { class: "open-acts", type: "button", tabindex: "-1", "aria-label": "Actions", "aria-haspopup": "menu" }, iconNode("more")));
+    };
+    for (const node of this.#list.children) show(node);
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) for (const node of addedNodes) show(node);
+    }).observe(this.#list, { childList: true });
+    this.#list.addEventListener("click", ({ target }) => {
+      const mark = target.closest(".open-acts");
+      if (mark) this.open(mark.closest(".message"), mark);
+    });
   }
 
   #listenToFingers() {

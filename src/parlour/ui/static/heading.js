@@ -17,7 +17,7 @@ export function renderHeading(room, { title, topic, access, readOnly, archived, 
   heading.replaceChildren(line, ...(topic ? [element("p", { class: "topic" }, element("bdi", {}, topic))] : []));
   const number = document.querySelector(".members .number");
   if (number) {
-    number.textContent = members;
-    number.nextElementSibling.textContent = members === 1 ? " member" : " members";
+    number.textContent = members || "";
+    number.nextElementSibling.textContent = members === 0 ? "About this room" : members === 1 ? " member" : " members";
   }
 }

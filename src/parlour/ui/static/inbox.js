@@ -62,7 +62,8 @@ class Inbox {
     const calls = [...this.#counts.values()].reduce((sum, each) => sum + each, 0);
     const isQuietNow = isQuiet(this.#quietHours, minuteOfDay(new Date(), document.body.dataset.zone));
     this.#dispatch({ type: "calls", calls, isQuiet: isQuietNow });
-    const menu = document.querySelector(".bar .menu");
+    const [menu, total] = [".bar .menu", ".for-you .count"].map((selector) => document.querySelector(selector));
+    if (total) total.textContent = calls || "";
     if (calls > 0) menu?.setAttribute("data-calls", calls);
     else menu?.removeAttribute("data-calls");
     showOnIcon(isQuietNow ? 0 : calls);

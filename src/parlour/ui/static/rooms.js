@@ -6,7 +6,7 @@ import { lasting } from "./memory.js";
 import { element } from "./message.js";
 import { hold, Roving } from "./roving.js";
 import * as shapes from "./shapes.js";
-import { ago, fullTime } from "./times.js";
+import { fullTime, shortAgo } from "./times.js";
 
 const LOOK_MS = 20000;
 const FRESH_MS = 60000;
@@ -183,7 +183,7 @@ function show(node, { room, title, at, isUnread = false, count = 0, isMuted = fa
   const date = new Date(at);
   time.dateTime = at;
   time.title = fullTime(date);
-  setText(time, ago(date));
+  setText(time, shortAgo(date));
 }
 
 const isSame = (some, others) => some.length === others.length && some.every((node, index) => node === others[index]);

@@ -7,7 +7,7 @@ import { sendingBy } from "./posted.js";
 export function openStream(place, { onItem, onEnd }) {
   const aborter = new AbortController();
   const say = (item) => aborter.signal.aborted || isOfOtherLog(item, place.room) || onItem(item);
-  follow(streamAddress(place), aborter.signal, say)
+  follow(streamAddress(place), place.room, aborter.signal, say)
     .catch((error) => ({ isRefused: error instanceof TypeError })) // there is nobody at the other end
     .then((end) => aborter.signal.aborted || onEnd(end));
   return { send: sendingBy(place.room, say), ask: () => false, close: () => aborter.abort() };
@@ -16,7 +16,7 @@ export function openStream(place, { onItem, onEnd }) {
 /** The log of the reader's own account is caught up at another time than the room. */
 const isOfOtherLog = ({ type, room }, own) => type === "caught_up" && room !== own;
 
-async function follow(address, signal, onItem) {
+async function follow(address, room, signal, onItem) {
   const response = await fetch(address, { headers: { Accept: "text/event-stream" }, cache: "no-store", signal });
   if (!response.ok) {
     const refusal = await refusalOf(response);
@@ -30,7 +30,13 @@ async function follow(address, signal, onItem) {
     const whole = (rest + value).split("\n");
     rest = whole.pop();
     for (const line of whole) {
-      if (line.startsWith("data:")) onItem(JSON.parse(line.slice("data:".length)));
+      if (!line.startsWith("data:")) continue;
+      const item = JSON.parse(line.slice("data:".length));
+      onItem(item);
+      if (item.type === "closed" && item.room === room) {
+        lines.cancel(); // with the log of the reader's account it would go on
+        return {};
+      }
     }
   }
 }

@@ -1,13 +1,17 @@
 // Times as the reader's language shows them, in the time zone of their account, else in that of their own clock.
 
 const format = (options, locale) => new Intl.DateTimeFormat(locale, { ...options, timeZone: zone() });
-const clock = format({ hour: "numeric", minute: "2-digit" });
+const { hourCycle } = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions();
+/** `7:38 PM`, but `07:38` where a day has 24 hours. */
+export const HOUR = { hour: hourCycle === "h12" || hourCycle === "h11" ? "numeric" : "2-digit", minute: "2-digit" };
+const clock = format(HOUR);
 const full = format({ dateStyle: "full", timeStyle: "medium" });
 const date = { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" }; // of a day that was counted already
 const weekday = new Intl.DateTimeFormat(undefined, date);
 const weekdayYear = new Intl.DateTimeFormat(undefined, { ...date, year: "numeric" });
 const numbers = format({ year: "numeric", month: "2-digit", day: "2-digit" }, "en-u-ca-gregory-nu-latn");
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const narrow = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "narrow" });
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -16,7 +20,7 @@ export const clockTime = (at) => clock.format(at);
 export const fullTime = (at) => full.format(at);
 
 /** The time zone of the account, where it has one that this browser knows; undefined is that of the clock. */
-function zone() {
+export function zone() {
   const name = globalThis.document?.body?.dataset?.zone;
   try {
     return name && new Intl.DateTimeFormat("en", { timeZone: name }) ? name : undefined;
@@ -43,10 +47,15 @@ export function dayLabel(day, now = new Date()) {
 }
 
 /** How long ago, in the largest unit that fits. */
-export function ago(at, now = new Date()) {
+export const ago = (at, now = new Date()) => since(relative, at, now);
+
+/** The same where there is little place: `5m ago`. */
+export const shortAgo = (at, now = new Date()) => since(narrow, at, now);
+
+function since(words, at, now) {
   const minutes = Math.round((at - now) / 60000);
-  if (minutes >= 0) return relative.format(0, "second");
-  if (minutes > -60) return relative.format(minutes, "minute");
-  if (minutes > -24 * 60) return relative.format(Math.round(minutes / 60), "hour");
-  return relative.format(Math.round(minutes / (24 * 60)), "day");
+  if (minutes >= 0) return words.format(0, "second");
+  if (minutes > -60) return words.format(minutes, "minute");
+  if (minutes > -24 * 60) return words.format(Math.round(minutes / 60), "hour");
+  return words.format(Math.round(minutes / (24 * 60)), "day");
 }

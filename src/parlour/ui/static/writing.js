@@ -2,6 +2,7 @@
 
 import { isOut, mayWrite, whyNot } from "./about.js";
 import { roomsPath } from "./api.js";
+import { hereIn } from "./clock.js";
 import { element } from "./message.js";
 
 const OUT = "You are not in this room any more.";
@@ -25,13 +26,18 @@ export class Writing {
     if (can && !this.#form) this.#make(about);
     if (this.#form) this.#set(can);
     const words = can ? "" : isGone ? (trouble !== "not_found" && why) || OUT : whyNot(about);
-    if ((this.#closed?.dataset.words ?? this.#closed?.textContent ?? "") === words) return;
+    if ((this.#closed?.dataset.words ?? "") === words) return;
+    if (this.#closed?.textContent === words) { // as the page came
+      this.#closed.dataset.words = words;
+      this.#closed.textContent = hereIn(words);
+      return;
+    }
     const hadFocus = this.#foot.contains(document.activeElement);
     this.#closed?.remove();
     this.#closed = can ? null : element("p", { class: "closed", id: "closed", tabindex: "-1", "data-words": words },
-      words, ...(isGone && !about.isByPass ? [" ", element("a", { href: roomsPath() }, "See your rooms")] : []));
+      hereIn(words), ...(isGone && !about.isByPass ? [" ", element("a", { href: roomsPath() }, "See your rooms")] : []));
     if (this.#closed) this.#foot.append(this.#closed);
-    document.getElementById("said").textContent = can ? "You can write in this room now." : words;
+    document.getElementById("said").textContent = can ? "You can write in this room now." : hereIn(words);
     if (hadFocus) (this.#closed ?? document.getElementById("message")).focus();
   }
 
