@@ -24,7 +24,8 @@ def _bundle(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_page_when_rendered_names_only_assets_that_exist_at_their_version() -> None:
-    settings = template("settings.html").render(title="Settings", prefix="", here="", is_admin=False, keeps_order=False)
+    values = {"here": "", "is_admin": False, "keeps_order": False, "open_reports": 0}
+    settings = template("settings.html").render(title="Settings", prefix="", **values)
     found = _ADDRESS.findall(sample_page() + settings)
     assert {name for name, _ in found} == set(ASSETS)
     for name, version in found:
