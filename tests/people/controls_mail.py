@@ -119,10 +119,10 @@ MAIL_CONTROLS = (
     Control(
         "a GET of it changes nothing",
         "api/email_pages.py",
-        "        account = self.context.digests.account_of(options.code)\n        if not wants_html(request):",
-        "        account = self.context.digests.account_of(options.code)\n"
-        "        __import__('asyncio').ensure_future(self.context.digests.end(options.code))\n"
-        "        if not wants_html(request):",
+        "    def digest(self, request: Request, options: LinkOptions) -> Response:\n"
+        '        """One button: opening a link changes nothing."""\n',
+        "    async def digest(self, request: Request, options: LinkOptions) -> Response:\n"
+        "        await self.context.digests.end(options.code)\n",
         f"{PAGES}test_a_mailbox_that_unsubscribes_needs_no_session_and_a_get_changes_nothing",
     ),
     Control(
