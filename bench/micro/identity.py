@@ -69,14 +69,14 @@ async def main() -> None:
     for number in range(1000):  # a server with people, rooms and members in it
         link = await people.invitations.make(OPERATOR, "member", 1, 7)
         await people.accounts.register(link.secret, f"person{number}", "", PASSWORD)
-    account = people.identities.accounts()[0]
+    account = people.identities.accounts.all()[0]
     session = await people.sign_ins.begin(account, "Firefox")
     cookie = request(cookie=f"theme=dark; parlour_session={session.secret}".encode())
     browser = await people.identities.identify(cast("Any", credentials_of(cookie)), PEER.key)
     assert browser is not None
     made = await Rooms(store, ids, policies).create(browser, None, Settings(access="private", title="Leads"))
     members = Members(store, policies)
-    for other in people.identities.accounts()[1:50]:
+    for other in people.identities.accounts.all()[1:50]:
         await members.add(browser, made.room, other, "member")
     scopes = frozenset(("read", "post"))
     token = await people.sign_ins.make_token(browser, account, "cron", cast("Any", scopes), 90)

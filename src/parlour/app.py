@@ -347,7 +347,7 @@ def _build(
     store.on_redact(hub.redact)
     wheel = Wheel(clock.monotonic)
     drain = Drain(ids.fraction, limits.reconnect_spread_s)
-    guests = Guests(store.secret, people.identities.is_taken)
+    guests = Guests(store.secret, people.identities.accounts.is_taken)
     rates = Rates(limits) if settings.rate_limits else None
     reads = AddressBuckets(limits.history_ms_per_s, limits.history_burst_ms) if settings.rate_limits else None
     places = AddressCounts(limits.address_streams) if settings.rate_limits else None

@@ -148,7 +148,7 @@ def _banner(app: App, node: Node | None) -> list[str]:
     """Where and how, for the person who started it; the first line on standard output is for scripts."""
     lines = [f"Listening on {url}" for url in app.urls]
     people = app.context.people
-    if not people.identities.has_owner() and all(listener.is_loopback for listener in app.listeners):
+    if not people.identities.accounts.has_owner() and all(listener.is_loopback for listener in app.listeners):
         secret = people.invitations.first_owner(None if node is None else node.given.first_owner)
         link = f"{app.settings.public_url or app.context.own_url}/join/{secret}"
         lines.append(f"To make this server yours, open {link} (once, within an hour)")
@@ -216,7 +216,7 @@ def _say_who_may_come(app: App) -> None:
     hosts = ",".join(public)
     if app.context.people.settings.now.access == "open":
         meaning = "whoever reaches this port may read and write every room; --access members closes it to guests"
-        if app.context.people.identities.has_owner():
+        if app.context.people.identities.accounts.has_owner():
             meaning = "whoever reaches this port may read and write every room; see `parlour admin set access members`"
         event(_log, "open_to_the_network", WARNING, hosts=hosts, meaning=meaning)
     if settings.tls_cert is None and not settings.trusted_proxies:

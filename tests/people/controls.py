@@ -60,16 +60,16 @@ CONTROLS = (
     ),
     Control(
         "a name nobody has is counted by its canonical form",
-        "chat/identities.py",
+        "chat/known_accounts.py",
         "return written or _as_shown(name)",
         "return name",
         f"{THROTTLE}test_a_name_nobody_has_is_counted_like_one_that_somebody_has",
     ),
     Control(
         "what can be no name is counted together",
-        "chat/identities.py",
-        'return ""\n\n\ndef _use',
-        "return name\n\n\ndef _use",
+        "chat/known_accounts.py",
+        'return ""\n\n\ndef _place',
+        "return name\n\n\ndef _place",
         f"{THROTTLE}test_what_can_be_no_name_takes_no_memory",
     ),
     Control(

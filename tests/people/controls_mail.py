@@ -63,7 +63,8 @@ MAIL_CONTROLS = (
         "who it is that has forgotten a password is found out behind the answer",
         "chat/emails.py",
         '        typed = "".join',
-        '        if self._identities.named(who) is None:\n            raise Refusal("gone")\n        typed = "".join',
+        "        if not self._identities.accounts.named(who):\n"
+        '            raise Refusal("gone")\n        typed = "".join',
         f"{PAGES}test_the_answer_is_the_same_bytes_for_whoever_it_is",
     ),
     Control(
@@ -112,8 +113,8 @@ MAIL_CONTROLS = (
     Control(
         "the link that ends a digest is signed",
         "chat/digests.py",
-        'account = self._identities.account(self._links.read(secret, self._clock.now_ms()) or "")',
-        "account = next(iter(self._identities.accounts()), None)",
+        'account = self._identities.accounts.get(self._links.read(secret, self._clock.now_ms()) or "")',
+        "account = next(iter(self._identities.accounts.all()), None)",
         "tests/people/test_digests.py::test_a_digest_has_a_link_that_ends_it_without_signing_in",
     ),
     Control(

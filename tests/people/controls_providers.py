@@ -22,7 +22,7 @@ PROVIDER_CONTROLS = (
         "and if it was verified here",
         "chat/provider_links.py",
         "holders: list[str] = [] if email is None else (yield ACCOUNT_WITH(email.folded))",
-        "named = None if email is None else self._identities.named(email.address.partition('@')[0])\n"
+        "named = None if email is None else self._identities.accounts.named(email.address.partition('@')[0])\n"
         "        holders: list[str] = [] if named is None else [named.id]",
         f"{PEOPLE}test_an_account_that_is_there_is_theirs_by_an_address_that_both_have_verified",
     ),

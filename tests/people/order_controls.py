@@ -246,8 +246,8 @@ ORDER_CONTROLS = (
     Control(
         "what those who are kept out call themselves reaches nobody",
         "chat/directory.py",
-        'if not (account is None or account.has_role("admin")):',
-        "if account is None:",
+        'sees_all = account is None or account.has_role("admin")',
+        "sees_all = True",
         f"{BANS}test_a_new_account_waits_until_it_is_approved",
     ),
     Control(

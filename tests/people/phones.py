@@ -51,7 +51,7 @@ async def person_with_app(house: House, name: str, role: str = "member") -> tupl
     """Somebody who has an app."""
     actor = await house.signed_in(await house.person(name, role))  # type: ignore[arg-type]
     phone = await set_up(house, actor)
-    account = house.identities.account(actor.account.id if actor.account else "")
+    account = house.identities.accounts.get(actor.account.id if actor.account else "")
     assert account is not None
     return account, phone
 

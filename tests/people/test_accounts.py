@@ -19,10 +19,10 @@ async def test_the_first_owner_is_made_by_a_link_of_one_use_and_one_hour(house: 
     first = await house.invitations.for_owner(OPERATOR)
     second = await house.invitations.for_owner(OPERATOR)
     await refused("link_gone", house.accounts.register(first.secret, "alice", "", PASSWORD))
-    assert not house.identities.has_owner()
+    assert not house.identities.accounts.has_owner()
     alice = await house.accounts.register(second.secret, "Alice", "Alice A.", PASSWORD)
     assert (alice.name, alice.display, alice.role) == ("alice", "Alice A.", "owner")
-    assert house.identities.has_owner()
+    assert house.identities.accounts.has_owner()
     await refused("link_gone", house.accounts.register(second.secret, "mallory", "", PASSWORD))
     third = await house.invitations.for_owner(OPERATOR)
     house.clock.ms += 3_600_001
@@ -35,7 +35,7 @@ async def test_names_that_look_alike_are_one_name(house: House) -> None:
     for name, other in names.items():
         invitation = await house.invitations.make(OPERATOR, "member", 1, 7)
         await refused("name_taken", house.accounts.register(invitation.secret, name, "", PASSWORD))
-        assert house.identities.is_taken(name)
+        assert house.identities.accounts.is_taken(name)
         await house.accounts.register(invitation.secret, other, "", PASSWORD)  # it was not used up
 
 
@@ -173,7 +173,9 @@ async def test_the_last_owner_stays(house: House) -> None:
     await refused("forbidden", house.accounts.set_active(actor, alice, is_active=False))
     bob = await house.person("bob", "owner")
     await house.accounts.set_role(actor, alice, "member")
-    assert house.identities.account(alice.id) == Account(alice.id, "alice", "alice", "member", "member", None, "active")
+    assert house.identities.accounts.get(alice.id) == Account(
+        alice.id, "alice", "alice", "member", "member", None, "active"
+    )
     await refused("forbidden", house.accounts.set_role(await house.signed_in(bob), bob, "admin"))
 
 
@@ -255,7 +257,7 @@ async def test_the_bots_of_a_disabled_account_are_disabled_with_it(house: House)
     await refused("bad_credentials", house.identities.identify(credentials, ADDRESS))
     await house.accounts.set_active(OPERATOR, alice, is_active=True)
     await refused("bad_credentials", house.identities.identify(credentials, ADDRESS))
-    assert [each.state for each in house.identities.accounts() if each.name == "deploy"] == ["disabled"]
+    assert [each.state for each in house.identities.accounts.all() if each.name == "deploy"] == ["disabled"]
 
 
 async def asked_until(over: asyncio.Task[object], house: House, credentials: Credentials) -> None:

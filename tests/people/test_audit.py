@@ -47,7 +47,7 @@ async def test_every_event_has_a_link_and_the_log_of_a_deleted_account_still_fit
     assert before.wrong == []
     head = (await house.store.log(".server")).head_seq
     assert (before.events, before.head and before.head.seq) == (head, head)
-    bob = house.identities.named("bob")
+    bob = house.identities.accounts.named("bob")
     assert bob is not None
     await house.deletions.delete(OPERATOR, bob, "remove")
     while await house.store.run(erase_some()):

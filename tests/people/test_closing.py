@@ -88,7 +88,7 @@ async def say(server: RunningServer, text: str) -> None:
 async def token(server: RunningServer) -> str:
     """The field with a token of the owner."""
     people = server.app.context.people
-    account = people.identities.named("olga")
+    account = people.identities.accounts.named("olga")
     assert account is not None
     made = await people.sign_ins.make_token(
         OPERATOR._replace(account=account), account, "cron", frozenset({"read", "post"}), 1

@@ -127,8 +127,8 @@ async def test_all_that_an_account_had_ends_with_it(house: House, rooms: Rooms) 
         await refused("bad_credentials", house.identities.identify(credentials, ADDRESS))
     await refused("link_gone", house.accounts.register(invitation.secret, "mallory", "", PASSWORD))
     assert not house.policies.of(room).members, "nobody is left"
-    assert house.identities.accounts() == [olga]
-    assert house.identities.named("alice") is None
+    assert house.identities.accounts.all() == [olga]
+    assert house.identities.accounts.named("alice") is None
     await refused("not_found", house.deletions.delete(OPERATOR, alice, None))
 
 
@@ -141,11 +141,11 @@ async def test_a_name_is_free_once_no_event_has_it(house: House) -> None:
     for name in ("alice", "anna"):
         link = await house.invitations.make(OPERATOR, "member", 1, 7)
         await refused("name_taken", house.accounts.register(link.secret, name, "", PASSWORD))
-        assert house.identities.is_taken(name)
+        assert house.identities.accounts.is_taken(name)
     await carry_through(house)
     again = await house.person("alice")
     assert again.id != alice.id
-    assert not house.identities.is_taken("anna")
+    assert not house.identities.accounts.is_taken("anna")
 
 
 async def test_the_member_who_came_first_owns_a_room_whose_last_owner_is_deleted(house: House, rooms: Rooms) -> None:
@@ -180,7 +180,7 @@ async def test_who_may_delete_whom(house: House) -> None:
     await refused("forbidden", house.deletions.delete_own(owner, PASSWORD, None))
     await refused("forbidden", house.deletions.delete(OPERATOR, olga, None))
     await refused("bad_credentials", house.deletions.delete_own(member, "not this one at all", None))
-    assert house.identities.account(mia.id) == mia
+    assert house.identities.accounts.get(mia.id) == mia
     await house.deletions.delete(admin, mia, None)
     await house.person("otto", "owner")
     await house.deletions.delete_own(owner, PASSWORD, None)

@@ -170,7 +170,7 @@ async def test_a_name_that_can_be_read_in_two_ways_is_like_both(house: House, na
     await house.person(like)
     link = await house.invitations.make(OPERATOR, "member", 9, 7)
     await refused("name_taken", house.accounts.register(link.secret, name, "", PASSWORD))
-    assert house.identities.is_taken(name)
+    assert house.identities.accounts.is_taken(name)
     other = await house.accounts.register(link.secret, "other", "", PASSWORD)
     await refused("name_taken", house.accounts.change(await house.signed_in(other), ProfileChange(name=name)))
 
@@ -184,5 +184,7 @@ async def test_nobody_is_shown_under_the_name_of_another_account(house: House) -
     await refused("name_taken", house.accounts.change(actor, ProfileChange(display="\u041elga")))
     await refused("name_taken", house.accounts.make_bot(actor, "deploy", "olga"))
     await house.accounts.change(actor, ProfileChange(display="Mallory"))
-    assert house.identities.is_taken("Ma11ory"), "neither does a guest take a name that a member is shown under"
-    assert not house.identities.is_taken("Mallory M."), "it is shown under that no more"
+    assert house.identities.accounts.is_taken("Ma11ory"), (
+        "neither does a guest take a name that a member is shown under"
+    )
+    assert not house.identities.accounts.is_taken("Mallory M."), "it is shown under that no more"

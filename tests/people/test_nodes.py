@@ -124,7 +124,7 @@ def test_a_guest_is_the_same_one_on_every_node_until_the_host_of_another_says_ot
             assert stream.head().status == 200
             assert host.delete(path).status_code == 204
             stream.rest()
-            assert there.post(f"/{room}", content="hi").status_code == 404
+            assert there.post(f"/{room}", content="hi").status_code == 403
             wait_until(lambda: there.get("/api/v1/me").json()["guest"]["state"] == "removed")
 
 

@@ -129,7 +129,7 @@ async def rebuilt(house: House, hasher: PasswordHasher) -> House:
 
 
 async def hash_of(house: House, name: str) -> str:
-    account = house.identities.named(name)
+    account = house.identities.accounts.named(name)
     assert account is not None
     (stored,) = await house.store.query(PASSWORD_OF(account.id))
     assert stored is not None

@@ -199,11 +199,11 @@ async def test_names_stay_with_whoever_had_them(house: House) -> None:
     assert again == alice
     assert await house.accounts.former_names(again) == ["anna"]
     for named in ("alice", "anna", "ANNA"):
-        assert house.identities.named(named) == alice
+        assert house.identities.accounts.named(named) == alice
     fresh = House(house.store, clock=house.clock)  # as after a restart
     await fresh.identities.load()
-    assert fresh.identities.named("anna") == alice
-    assert fresh.identities.is_taken("anna")
+    assert fresh.identities.accounts.named("anna") == alice
+    assert fresh.identities.accounts.is_taken("anna")
     fresh.passwords.close()
 
 
@@ -228,4 +228,4 @@ async def test_an_account_that_was_disabled_comes_back_with_nothing_that_it_was_
     again = await house.signed_in(alice)
     assert [row.id for row in await house.sign_ins.of(again, alice)] == [again.sign_in]
     assert await house.sign_ins.of(again, bot) == []
-    assert house.identities.account(bot.id) != bot, "bots are enabled one by one"
+    assert house.identities.accounts.get(bot.id) != bot, "bots are enabled one by one"

@@ -124,4 +124,4 @@ async def test_what_closes_while_a_password_is_hashed_makes_no_account(house: Ho
 
     house.passwords.hash = closing  # type: ignore[method-assign]
     await refused("registration_closed", house.accounts.register_openly("rita", "", PASSWORD, ADDRESS))
-    assert house.identities.named("rita") is None
+    assert house.identities.accounts.named("rita") is None

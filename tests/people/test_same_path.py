@@ -46,7 +46,7 @@ class House:
         for name in ("oona", "eve"):
             account = Account(f"u_{name}", name, name, "member", "member", None, "active")
             await context.store.run(context.people.accounts._add(OPERATOR, account, None))
-        oona, eve = (context.people.identities.account(f"u_{name}") for name in ("oona", "eve"))
+        oona, eve = (context.people.identities.accounts.get(f"u_{name}") for name in ("oona", "eve"))
         assert oona is not None
         assert eve is not None
         actor = Actor("member", oona.id, "password", None, oona)

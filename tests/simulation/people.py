@@ -111,13 +111,13 @@ class People:
                 new = Account(f"u_{name}", name, name, "member", role, None, "active")
                 # Without a password: to hash one takes longer than all the rest.
                 await app.context.store.run(app.context.people.accounts._add(OPERATOR, new, None))
-            ada = Actor("member", "u_ada", "session", None, app.context.people.identities.account("u_ada"))
+            ada = Actor("member", "u_ada", "session", None, app.context.people.identities.accounts.get("u_ada"))
             rooms = app.context.rooms
             hidden = await rooms.create(ada, None, Settings("private", "Leads"))
             since = await rooms.create(ada, None, Settings("private", "Board", history="joined"))
             kitchen = await rooms.create(ada, "kitchen", Settings("members", "Kitchen"))
             for room, (name, role) in product((hidden.room, since.room), FIRST_MEMBERS.items()):
-                account = app.context.people.identities.account(f"u_{name}")
+                account = app.context.people.identities.accounts.get(f"u_{name}")
                 assert account is not None
                 await app.context.members.add(ada, room, account, role)
             return hidden.room, since.room, kitchen.room
@@ -145,7 +145,7 @@ class People:
 
         async def begin(app: App) -> tuple[str, str]:
             people = app.context.people
-            account = people.identities.account(f"u_{name}")
+            account = people.identities.accounts.get(f"u_{name}")
             assert account is not None
             if is_session:
                 made = await people.sign_ins.begin(account, "Firefox")
@@ -313,7 +313,7 @@ class People:
 
 
 async def _enable(app: App, id_: str) -> bool:
-    account = app.context.people.identities.account(id_)
+    account = app.context.people.identities.accounts.get(id_)
     assert account is not None
     if account.state != "active":
         await app.context.people.accounts.set_active(OPERATOR, account, True)

@@ -88,7 +88,7 @@ def let_who_is_blocked_write() -> Replaced:
 
 
 BUGS: dict[Bug, Trial] = {
-    judge_at_the_request_only: Trial("read_only", 103),
+    judge_at_the_request_only: Trial("read_only", 278),
     go_on_showing_live: Trial("is shown", 8),
     show_what_was_said_before: Trial("is shown", 2),
     let_the_last_owner_go: Trial("has no owner", 5),

@@ -85,7 +85,7 @@ class AccountPage(AccountsResource):
         return Response(200, f"{line}\n".encode(), fields=((FieldName.VARY, b"Accept, Cookie, Authorization"),))
 
     def _how_to_sign_in(self, request: Request) -> str:
-        if not self.context.people.identities.has_owner():
+        if not self.context.people.identities.accounts.has_owner():
             return "You are not signed in: nobody has an account here yet."
         return (
             f"You are not signed in; with your name curl asks for the password: curl -u NAME {request.base_url}/account"
@@ -224,12 +224,12 @@ class AccountPage(AccountsResource):
     ) -> Response:
         """`made_bot` is the name of a bot that was made just now: a token is offered for it."""
         people, actor = self.context.people, request.actor
-        account = people.identities.account(own_account(request).id)
+        account = people.identities.accounts.get(own_account(request).id)
         assert account is not None
         token, room = ("", "") if made is None else made
         typed = None if form is None or form["do"] != "profile" else {**form, "hue": _hue(form)}
         zone = time_zone(account.time_zone)
-        all_bots = [each for each in people.identities.bots_of(account) if each.state != "deleted"]
+        all_bots = [each for each in people.identities.accounts.bots_of(account) if each.state != "deleted"]
         bots = [each for each in all_bots if each.state == "active"]
         rows = [(whose, row) for whose in (account, *bots) for row in await people.sign_ins.of(actor, whose)]
         shown = [
@@ -262,7 +262,7 @@ class AccountPage(AccountsResource):
             languages=_LANGUAGES,
             hues=range(HUES),
             deletion=people.deletions.rule(),
-            is_only_owner=people.identities.is_only_owner(account),
+            is_only_owner=people.identities.accounts.is_only_owner(account),
             errors={} if refusal is None or form is None else _errors(refusal, form["do"]),
             values=dict.fromkeys(_FIELDS, "") if form is None else form,
             said=(done, token),
@@ -272,7 +272,7 @@ class AccountPage(AccountsResource):
             token_room=room,
             bots=bots,
             all_bots=all_bots,
-            made_bot=getattr(people.identities.named(made_bot), "name", ""),
+            made_bot=getattr(people.identities.accounts.named(made_bot), "name", ""),
             tokens=[row for row in shown if row["kind"] == "token"],
             **await self._ways(account, zone),
             has_mail=people.mails.is_on,

@@ -228,7 +228,7 @@ class AccountsResource(Resource):
     )
     def list(self, request: Request, _: OnlyJson) -> Response:
         """All accounts, for those who run the server."""
-        rows = [account_info(account) for account in self.context.people.identities.accounts()]
+        rows = [account_info(account) for account in self.context.people.identities.accounts.all()]
         return Response(body=encode(AccountList(rows)), content_type=JSON)
 
     @Operation(

@@ -203,13 +203,13 @@ class AdminPage(Resource):
                 "room": "" if row.room is None else self.context.policies.of(row.room).title or f"/{row.room}",
                 "uses_left": row.uses_left,
                 "expires": shown_time(row.expires_ms, zone_of(request.actor)),
-                "whose": "" if row.account is None else getattr(people.identities.account(row.account), "name", ""),
+                "whose": getattr(people.identities.accounts.get(row.account or ""), "name", ""),
             }
             for row in await people.invitations.all(request.actor)
         ]
         account = own_account(request)
         mail = await people.mails.state() if people.mails.is_on else None
-        shown, found = people_shown(people.identities.accounts(), find)
+        shown, found = people_shown(people.identities.accounts.all(), find)
         rooms = governed_rooms(self.context, find_room)
         return self.framed(
             request,

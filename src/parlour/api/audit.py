@@ -169,7 +169,7 @@ class AuditResource(Resource):
         return Response(body=body, content_type=b"application/x-ndjson", fields=(disposition,))
 
     def _named(self, id_: str) -> str:
-        account = self.context.people.identities.account(id_)
+        account = self.context.people.identities.accounts.get(id_)
         return id_ if account is None or account.state == "deleted" else account.name
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from parlour.api.bodies import read_json
 from parlour.api.context import Context
-from parlour.api.forms import Form, errors_of, form_fields, sign_in_first
+from parlour.api.forms import Form, errors_of, form_fields, optional_number, sign_in_first
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import TEXT, OnlyJson
 from parlour.api.people import named_account, shown_time, zone_of
@@ -39,7 +39,7 @@ def ban_infos(context: Context, actor: Actor) -> list[BanInfo]:
 
 
 def _info(context: Context, ban: Ban) -> BanInfo | None:
-    account = context.people.identities.account
+    account = context.people.identities.accounts.get
     subject, name = ban.subject, ban.name
     if ban.kind in ("account", "waiting"):
         found = account(ban.subject)
@@ -163,7 +163,7 @@ class BansResource(Resource):
             raise Refusal("bad_form", "The page has no such form.", field="do")
         if sum(bool(form[name]) for name in ("account", "address", "room")) != 1:
             raise Refusal("bad_parameter", "Say whom: the name of an account, or else an address.", field="address")
-        numbers = {name: _number(form[name], name) for name in ("minutes", "seq")}
+        numbers = {name: optional_number(form, name) for name in ("minutes", "seq")}
         await make_ban(
             self.context,
             request,
@@ -202,9 +202,3 @@ class BansResource(Resource):
             if refusal is None
             else errors_of(refusal, "account", "address", "room", "seq", "minutes", "reason"),
         )
-
-
-def _number(text: str, field: str) -> int | None:
-    if text and not (text.isascii() and text.isdigit() and len(text) <= 11):
-        raise Refusal("bad_form", "Write a whole number here, in digits.", field=field)
-    return int(text) if text else None

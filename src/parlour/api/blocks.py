@@ -36,7 +36,7 @@ class BlocksResource(Resource):
         people = self.context.people
         rows = []
         for block in await people.blocks.all(request.actor):
-            account = people.identities.account(block.blocked)
+            account = people.identities.accounts.get(block.blocked)
             if account is not None:
                 rows.append(BlockInfo(account.id, account.name, account.display, account.kind, at_text(block.made_ms)))
         return Response(body=encode(BlockList(rows)), content_type=JSON)

@@ -145,7 +145,7 @@ def mail_info(people: People, state: MailState) -> MailInfo:
 
 
 def _failed(people: People, mail: Mail) -> FailedMail:
-    account = None if mail.account is None else people.identities.account(mail.account)
+    account = None if mail.account is None else people.identities.accounts.get(mail.account)
     domain = (mail.address or "").rpartition("@")[2]
     name = None if account is None else account.name
     return FailedMail(mail.kind, at_text(mail.failed_ms or 0), mail.tries, mail.error, domain, name)

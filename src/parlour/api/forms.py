@@ -135,3 +135,11 @@ def number_field(fields: Mapping[str, str], name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6):
         raise Refusal("bad_form", "Write a whole number here, in digits.", field=name)
     return int(text)
+
+
+def optional_number(fields: Mapping[str, str], name: str) -> int | None:
+    """The same of a field that may be empty: None; up to 11 digits."""
+    text = fields[name]
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 11):
+        raise Refusal("bad_form", "Write a whole number here, in digits.", field=name)
+    return int(text) if text else None

@@ -45,7 +45,7 @@ def governed_rooms(context: Context, find: str = "") -> Sequence[GovernedRoom]:
 
     Rooms without an owner who can sign in are first, then they are by name.
     """
-    found, account = [], context.people.identities.account
+    found, account = [], context.people.identities.accounts.get
     find = find.strip().removeprefix("/").casefold()
     for room, policy in context.policies.all().items():
         if policy.access == "direct":  # those of its people alone, who see to it themselves

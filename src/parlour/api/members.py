@@ -150,7 +150,7 @@ class MembersResource(Resource):
 
     def _answer(self, policy: Policy) -> Response:
         identities = self.context.people.identities
-        found = [(identities.account(account), member) for account, member in policy.members.items()]
+        found = [(identities.accounts.get(account), member) for account, member in policy.members.items()]
         rows = [
             MemberInfo(account.id, account.name, account.display, account.kind, member.role, member.since)
             for account, member in found

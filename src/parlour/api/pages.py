@@ -107,7 +107,7 @@ class Pages:
             is_open=policies.server == "open" and policy.access == "open" and actor.guest_pass is None,
             open_reports=self._context.open_reports.count(actor),
             zone=zone_of(actor),
-            has_accounts=self._context.people.identities.has_owner(),
+            has_accounts=self._context.people.identities.accounts.has_owner(),
         )
         body = await in_slices(render_room(page), events, bill, self._context.hub)
         status = 200 if refused is None else refused.refusal.kind.status

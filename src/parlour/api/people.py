@@ -38,7 +38,7 @@ def own_or_bot(identities: Identities, request: Request, name: str | None) -> Ac
     account = own_account(request)
     if name is None:
         return account
-    named = identities.named(name)
+    named = identities.accounts.named(name)
     if named is None or (named.id != account.id and named.owner != account.id):
         raise Refusal("not_found", "You have no such bot.")
     return named
@@ -46,7 +46,7 @@ def own_or_bot(identities: Identities, request: Request, name: str | None) -> Ac
 
 def named_account(identities: Identities, name: str) -> Account:
     """The account of a name. Raises Refusal("not_found")."""
-    account = identities.named(name)
+    account = identities.accounts.named(name)
     if account is None:
         raise Refusal("not_found", "There is no such account.")
     return account
@@ -54,7 +54,7 @@ def named_account(identities: Identities, name: str) -> Account:
 
 def known_account(identities: Identities, name: str) -> Account:
     """The account of a name, or of an id, that is not deleted. Raises Refusal("not_found")."""
-    account = identities.account(name) or identities.named(name)
+    account = identities.accounts.get(name) or identities.accounts.named(name)
     if account is None or account.state == "deleted":
         raise Refusal("not_found", "There is no such account.")
     return account
@@ -81,7 +81,7 @@ def account_info(account: Account) -> AccountInfo:
 
 def profile(identities: Identities, account: Account) -> Profile:
     """What those who have signed in may know of an account, as JSON."""
-    owner = None if account.owner is None else identities.account(account.owner)
+    owner = None if account.owner is None else identities.accounts.get(account.owner)
     return Profile(
         account.id,
         account.name,

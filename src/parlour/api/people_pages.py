@@ -108,7 +108,7 @@ class PeoplePages(DirectoryResource):
         people, actor = self.context.people, request.actor
         if not self.context.policies.may(actor, "account", "lobby"):
             return ()
-        found = [people.identities.account(block.blocked) for block in await people.blocks.all(actor)]
+        found = [people.identities.accounts.get(block.blocked) for block in await people.blocks.all(actor)]
         return [account for account in found if account is not None]
 
     @Operation(
@@ -159,7 +159,7 @@ class PeoplePages(DirectoryResource):
 
     def _card(self, request: Request, account: Account, *, done: str = "", refusal: Refusal | None = None) -> Response:
         people, own = self.context.people, own_account(request)
-        owner = None if account.owner is None else people.identities.account(account.owner)
+        owner = None if account.owner is None else people.identities.accounts.get(account.owner)
         is_self, is_own_bot = account.id == own.id, account.owner == own.id
         address = direct_address([] if is_self else [account.name])
         why_not = None

@@ -250,7 +250,7 @@ class ReportsResource(Resource):
 
     async def _info(self, request: Request, report: Report) -> ReportInfo:
         """A report with its message, where who asks may read that."""
-        account = self.context.people.identities.account
+        account = self.context.people.identities.accounts.get
         events = await self._events(request, report)
         by = account(report.made_by)
         notes = [

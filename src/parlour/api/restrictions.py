@@ -53,7 +53,7 @@ def restrictions_of(context: Context, policy: Policy) -> list[RestrictionInfo]:
     for id_, each in policy.restrictions.items():
         if each.is_over(now_ms):
             continue
-        account = None if id_.startswith(GUEST_ID) else identities.account(id_)
+        account = None if id_.startswith(GUEST_ID) else identities.accounts.get(id_)
         if account is not None and account.state == "deleted":
             continue
         name = each.name if account is None else account.display

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 
 from parlour.api.context import Context
-from parlour.api.forms import number_field
+from parlour.api.forms import number_field, optional_number
 from parlour.api.invitations import link
 from parlour.api.people import named_account, own_account
 from parlour.api.restrictions import author_meant
@@ -88,7 +88,7 @@ async def _rules(asked: Asked) -> Done:
     if form["links"] not in ("", *get_args(LinkRule)):
         raise Refusal("bad_form", f"links is one of {', '.join(get_args(LinkRule))}.", field="links")
     settings = Settings(
-        slow_s=_number(asked, "slow_s"),
+        slow_s=optional_number(asked.form, "slow_s"),
         links=cast("LinkRule | None", form["links"] or None),
         # Who may not change it has no such field: a form without it leaves the words as they are.
         words=tuple(form["words"].split()) if form["links"] else None,
@@ -152,7 +152,7 @@ async def _restrict(asked: Asked) -> Done:
     form, context = asked.form, asked.context
     if form["what"] not in _KEPT_FROM:
         raise Refusal("bad_form", f"what is one of {', '.join(_KEPT_FROM)}.", field="what")
-    minutes, seq = _number(asked, "minutes"), _number(asked, "seq")
+    minutes, seq = optional_number(asked.form, "minutes"), optional_number(asked.form, "seq")
     if seq is None:
         whom = author_of(_named(asked, "whom", is_active=False))
     else:
@@ -161,14 +161,6 @@ async def _restrict(asked: Asked) -> Done:
     wanted = Wanted(what, minutes, bool(form["newcomers"]))
     await context.restrictions.restrict(asked.request.actor, asked.room, whom, wanted)
     return Done(f"{whom.name} {words}.")
-
-
-def _number(asked: Asked, field: str) -> int | None:
-    """A number in a field that may be empty. Raises Refusal("bad_form")."""
-    text = asked.form[field]
-    if text and not (text.isascii() and text.isdigit() and len(text) <= 11):
-        raise Refusal("bad_form", "Write a whole number here, in digits.", field=field)
-    return int(text) if text else None
 
 
 async def _lift(asked: Asked) -> Done:

@@ -249,7 +249,7 @@ class RoomSettingsPage(Resource):
 
     def _sorted(self, policy: Policy) -> Sequence[tuple[Account, RoomRole, int]]:
         """The members, owners first, then by name."""
-        found = [(self.context.people.identities.account(id_), *member) for id_, member in policy.members.items()]
+        found = [(self.context.people.identities.accounts.get(id_), *member) for id_, member in policy.members.items()]
         rows = [(account, role, since) for account, role, since in found if account is not None]
         return sorted(rows, key=lambda row: (-ROOM_ROLES.index(row[1]), row[0].display.casefold(), row[0].name))
 

@@ -116,7 +116,7 @@ class RoomsPage(RoomsResource):
             zone=zone_of(actor),
             is_admin=actor.account is not None and actor.account.has_role("admin"),
             is_signed_in=actor.account is not None,
-            has_accounts=context.people.identities.has_owner(),
+            has_accounts=context.people.identities.accounts.has_owner(),
             can_create=context.policies.may(actor, "create", "lobby"),
             errors=errors,
             takes_guests=context.policies.server == "open",

@@ -307,7 +307,7 @@ class SignInPages(GuestDoor):
         require_safe_line(request)
         people = self.context.people
         invitation = await people.invitations.find(code)
-        account = None if invitation.account is None else people.identities.account(invitation.account)
+        account = None if invitation.account is None else people.identities.accounts.get(invitation.account)
         if account is None:
             raise Refusal("link_gone", LINK_GONE)
         errors = {} if refusal is None else errors_of(refusal, "password")

@@ -242,7 +242,7 @@ class Accounts:
     async def reset_password(self, secret: str, new: str, address: str = "") -> Account:
         """Set a new password by a link; all sessions end. Raises Refusal("link_gone"), ("weak_password"), …"""
         invitation = await self._invitations.find(secret)
-        account = None if invitation.account is None else self._identities.account(invitation.account)
+        account = None if invitation.account is None else self._identities.accounts.get(invitation.account)
         if account is None or account.state != "active":
             raise Refusal("link_gone", LINK_GONE)
         check_password(new, account.name, account.display)
@@ -287,8 +287,8 @@ class Accounts:
             raise Refusal("forbidden", "Only an owner may do this to an owner.")
 
     def _require_unlike(self, name: str, display: str, but: str) -> None:
-        self._identities.require_unlike(name, but, "name")
-        self._identities.require_unlike(display, but, "display")
+        self._identities.accounts.require_unlike(name, but, "name")
+        self._identities.accounts.require_unlike(display, but, "display")
 
 
 def _registration(rows: Sequence[SettingRow]) -> str:

@@ -64,7 +64,7 @@ class Blocks:
         return other in self._blocked.get(account, ())
 
     def _people(self, id_: str) -> frozenset[str]:
-        account = self._identities.account(id_)
+        account = self._identities.accounts.get(id_)
         return frozenset({id_}) if account is None else people_of(account)
 
     def count(self) -> int:

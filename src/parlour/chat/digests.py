@@ -73,7 +73,7 @@ class Digests:
 
     def account_of(self, secret: str) -> Account:
         """Whose digest a link ends. Raises Refusal("link_gone")."""
-        account = self._identities.account(self._links.read(secret, self._clock.now_ms()) or "")
+        account = self._identities.accounts.get(self._links.read(secret, self._clock.now_ms()) or "")
         if account is None or account.state == "deleted":
             raise Refusal("link_gone", "It is not whole: copy all of it.")
         return account
@@ -87,7 +87,7 @@ class Digests:
         now_ms = self._clock.now_ms()
         due: list[str] = await self._store.query(DIGESTS_DUE(now_ms, AT_ONCE))
         for id_ in due:
-            account = self._identities.account(id_)
+            account = self._identities.accounts.get(id_)
             lines = [] if account is None or account.state != "active" else await self._lines(account, now_ms)
             await self._store.run(self._make(id_, "" if account is None else account.name, lines, now_ms))
         return len(due) == AT_ONCE

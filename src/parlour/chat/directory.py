@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from heapq import nsmallest
+from itertools import islice
 from typing import NamedTuple
 
 from parlour.chat.identities import Identities
@@ -14,8 +13,6 @@ from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.names import MAX_NAME_CHARS
-
-_WORDS = re.compile(r"[\s._-]+")
 
 
 class FoundPeople(NamedTuple):
@@ -55,23 +52,19 @@ class Directory:
         if len(text) > MAX_NAME_CHARS:
             raise Refusal("bad_parameter", f"A name has at most {MAX_NAME_CHARS} characters.", field="q")
         wanted = text.strip().removeprefix("@").casefold()
-        found = [each for each in self._identities.accounts() if each.state == "active" and _begins(each, wanted)]
-        if not (account is None or account.has_role("admin")):
-            found = [each for each in found if not self._is_kept_out(each)]
-        first = nsmallest(limit, found, key=lambda each: (each.display.casefold(), each.name))
-        return FoundPeople(first, len(found) > limit)
+        sees_all = account is None or account.has_role("admin")
+        found = (
+            each
+            for each in self._identities.accounts.beginning(wanted)
+            if each.state == "active" and (sees_all or not self._is_kept_out(each))
+        )
+        first = list(islice(found, limit + 1))
+        return FoundPeople(first[:limit], len(first) > limit)
 
     def one(self, actor: Actor, name: str) -> Account:
         """The account of a name, or of an id, that is not deleted. Raises Refusal("not_found"), ("login_required")."""
         self._policies.require(actor, "people", None)
-        account = self._identities.account(name) or self._identities.named(name)
+        account = self._identities.accounts.get(name) or self._identities.accounts.named(name)
         if account is None or account.state == "deleted":
             raise Refusal("not_found", "There is no such account.")
         return account
-
-
-def _begins(account: Account, wanted: str) -> bool:
-    display = account.display.casefold()
-    if account.name.startswith(wanted) or display.startswith(wanted):
-        return True
-    return wanted in display and any(word.startswith(wanted) for word in _WORDS.split(display))

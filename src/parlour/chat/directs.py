@@ -85,7 +85,8 @@ class Directs:
 
     def _named(self, account: Account, names: Sequence[str]) -> Iterable[Account]:
         for name in names:
-            found = account if name == ME else self._identities.account(name) or self._identities.named(name)
+            accounts = self._identities.accounts
+            found = account if name == ME else accounts.get(name) or accounts.named(name)
             if found is None:
                 raise _nobody()
             yield found
@@ -113,7 +114,7 @@ class Directs:
 
     def others(self, account: str | None, room: str) -> list[Account]:
         """Who is in a direct room beside an account, by name."""
-        found = [self._identities.account(id_) for id_ in self._policies.of(room).members if id_ != account]
+        found = [self._identities.accounts.get(id_) for id_ in self._policies.of(room).members if id_ != account]
         return sorted([each for each in found if each is not None], key=lambda each: each.name)
 
     def title(self, account: str | None, room: str) -> str:

@@ -178,7 +178,7 @@ class Emails:
 
     def find_out(self, mail: Mail, who: str) -> Transaction[Mail | None]:
         """Make a link for a new password for whoever this is, and the mail that brings it; None if it is nobody."""
-        account = self._identities.named(who)
+        account = self._identities.accounts.named(who)
         holders: list[str] = [] if account is None else [account.id]
         if "@" in who:
             try:
@@ -210,7 +210,7 @@ class Emails:
 
     def name_of(self, account: str) -> str:
         """The name of an account, for a mail to it."""
-        found = self._identities.account(account)
+        found = self._identities.accounts.get(account)
         return "" if found is None else found.name
 
     def _own(self, actor: Actor) -> Account:

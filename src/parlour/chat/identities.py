@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from asyncio import Future, get_running_loop
-from collections import Counter
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
 from parlour.chat.codes import Codes, Proof
+from parlour.chat.known_accounts import KnownAccounts
 from parlour.chat.known_credentials import Known, KnownCredentials
 from parlour.chat.known_devices import KnownDevices
 from parlour.chat.mails import Mails
 from parlour.chat.passwords import Passwords
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.sign_in_throttle import SignInThrottle
-from parlour.chat.tables.accounts import ALL_ACCOUNTS, FORMER_NAMES, PASSWORD_OF, REPLACE_PASSWORD
+from parlour.chat.tables.accounts import PASSWORD_OF, REPLACE_PASSWORD
 from parlour.chat.tables.sign_ins import SIGN_IN, USE_SIGN_IN, SignIn
 from parlour.chat.transactions import Transaction
-from parlour.core.accounts import Account, Scope, likenesses, readings
+from parlour.core.accounts import Account, Scope
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
-from parlour.core.names import display_name, room_name
 from parlour.core.payloads import AccountChanged, Payload, SignInChanged
 from parlour.core.secret import digest, is_api_token
 from parlour.core.sign_outs import DELETED, DISABLED, SIGNED_OUT, SignOut
@@ -74,22 +73,17 @@ def lifetime_ms(account: Account) -> tuple[int, int]:
 
 
 class Identities:
-    """All accounts, and the credentials that were used last. All methods are called on the event loop."""
+    """The accounts, and the credentials that were used last. All methods are called on the event loop."""
 
     def __init__(self, store: Store, clock: Clock, ids: Ids, passwords: Passwords, mails: Mails) -> None:
         self._store = store
         self._clock = clock
         self._passwords = passwords
+        self.accounts = KnownAccounts()
+        """Those that there are; what the log of the server says is learnt here."""
         self._throttle = SignInThrottle(clock.monotonic)
         self.codes = Codes(store, clock, ids, self._throttle, mails)
         self.devices = KnownDevices(store.secret)
-        self._accounts: dict[str, Account] = {}
-        self._names: dict[str, str] = {}  # also those that an account has had, to its id
-        self._readings: dict[str, str] = {}  # all that these can be read as
-        self._shown: dict[str, str] = {}  # how accounts are shown, case folded, to their ids
-        self._likenesses: Counter[str] = Counter()  # of names, and of how accounts are shown
-        self._owners: set[str] = set()  # ids of the active ones
-        self._bots: dict[str, set[str]] = {}  # ids of all, by that of their owner
         self._known = KnownCredentials()
         self._ended: dict[str, SignOut] = {}  # ids of what has ended not long ago, and why
         self._renewals = 0  # sessions that have been given another secret, since the start
@@ -98,68 +92,16 @@ class Identities:
 
     async def load(self) -> None:
         """Read all accounts, and the names that they have had. Raises Refusal."""
-        for former in await self._store.query(FORMER_NAMES()):
-            self._keep_name(former.name, former.account)
-            self._readings[former.skeleton] = former.account
-        for account in await self._store.query(ALL_ACCOUNTS()):
-            self._learn(account)
-
-    # --- accounts ---
-
-    def account(self, id_: str) -> Account | None:
-        """The account with an id."""
-        return self._accounts.get(id_)
-
-    def named(self, name: str) -> Account | None:
-        """The account of a name as somebody has written it; also of one that the account has had.
-
-        Where no account has the name: the one that is shown under it, which people take for its name.
-        """
-        is_plain = name.isascii() and " " not in name  # a message with an `@` may cost little
-        account = self._accounts.get(self._names.get(name.casefold() if is_plain else _canonical(name), ""))
-        if account is None or account.state == "deleted":
-            account = self._accounts.get(self._shown.get(name.casefold() if is_plain else _as_shown(name), ""))
-        return account
+        await self.accounts.load(self._store)
 
     def is_connected(self, account: str) -> bool:
         """Whether an account has a stream or a WebSocket open, or waits for news, on this node."""
         return account in self._watchers
 
-    def accounts(self) -> list[Account]:
-        """All accounts that are not deleted, by name."""
-        found = [account for account in self._accounts.values() if account.state != "deleted"]
-        return sorted(found, key=lambda account: account.name)
-
-    def has_owner(self) -> bool:
-        """Whether somebody is the owner."""
-        return bool(self._owners)
-
-    def is_only_owner(self, account: Account) -> bool:
-        """Whether nobody but this account owns the server: it stays."""
-        return self._owners == {account.id}
-
-    def bots_of(self, account: Account) -> list[Account]:
-        """The bots of an account, by name."""
-        return sorted([self._accounts[id_] for id_ in self._bots.get(account.id, ())], key=lambda bot: bot.name)
-
-    def is_taken(self, name: str) -> bool:
-        """Whether a name looks like that of an account, or like one that an account is shown under.
-
-        A guest cannot have it.
-        """
-        if not self._readings:
-            return False
-        return any(each in self._readings or each in self._likenesses for each in likenesses(name))
-
-    def require_unlike(self, name: str, but: str, field: str) -> None:
-        """Raises Refusal("name_taken") for a name that can be read as that of another account than `but`."""
-        if any(self._readings.get(each, but) != but for each in readings(name)):
-            raise Refusal("name_taken", field=field)
-
     def sizes(self) -> dict[str, int]:
         """How much there is of what can grow."""
         return {
-            "accounts": len(self._accounts),
+            "accounts": len(self.accounts),
             "credentials_known": len(self._known),
             "accounts_with_something_open": len(self._watchers),
         }
@@ -177,7 +119,7 @@ class Identities:
             return None
         if now_ms - known.used_ms > USED_EVERY_MS and known.sign_in is not None:
             self._used(credentials.key, known, now_ms)
-        account, actor = self._accounts[known.account], known.actor
+        account, actor = self.accounts[known.account], known.actor
         if actor is None or actor.account is not account or actor.address != address:
             actor = known.actor = Actor(
                 *(account.kind, account.id, known.kind, address, account),
@@ -231,14 +173,14 @@ class Identities:
         `name` is how somebody has written it, `device` one that has signed in with this account before. The account may
         get another password as soon as this has returned.
         """
-        name = self._counted_as(account, name)
+        name = self.accounts.counted_as(account, name)
         self._throttle.check(name, address, device)
         before = None if account is None else self._passwords_set.get(account.id)
         rows = await self._store.query(PASSWORD_OF("" if account is None else account.id))
         if not await self._passwords.verify(rows[0] if rows else None, password, address):
             self._throttle.failed(name, address, device)
             raise Refusal("bad_credentials")
-        now = None if account is None else self._accounts[account.id]
+        now = None if account is None else self.accounts[account.id]
         if now is None or self._passwords_set.get(now.id) != before or now.state == "deleted":
             raise Refusal("bad_credentials")  # it has ended while it was hashed
         if now.state == "disabled":
@@ -264,7 +206,7 @@ class Identities:
             return weak
 
     async def _password_of(self, credentials: Credentials, address: str) -> Account:
-        account = self.named(credentials.name)
+        account = self.accounts.named(credentials.name)
         try:
             await self.password_is(account, credentials.secret, credentials.name, address)
         except Refusal as refusal:
@@ -272,7 +214,7 @@ class Identities:
                 raise
             raise Refusal("bad_credentials", refusal.detail) from None
         assert account is not None  # else it is refused
-        return self._accounts[account.id]
+        return self.accounts[account.id]
 
     async def _with_code(self, account: Account, code: str, address: str) -> Actor:
         """Who asks with a password and a code; nothing of it is kept."""
@@ -286,7 +228,7 @@ class Identities:
         if not rows or rows[0].kind != credentials.kind or rows[0].expires_ms <= self._clock.now_ms():
             return None
         found: SignIn = rows[0]
-        if found.account not in self._accounts:  # another node has just made it
+        if found.account not in self.accounts:  # another node has just made it
             await self._store.catch_up()
         if found.id in self._ended or not self._is_active(found.account):  # while it was read
             return None
@@ -299,22 +241,15 @@ class Identities:
             found.authenticated_ms,
         )
 
-    def _counted_as(self, account: Account | None, name: str) -> str:
-        """What failures with a name count for: what is shown counts apart, or it would tell whose name is whose."""
-        written = _canonical(name)
-        if account is not None and self._names.get(written) == account.id:
-            return account.name
-        return written or _as_shown(name)
-
     def _is_active(self, id_: str) -> bool:
-        account = self._accounts.get(id_)
+        account = self.accounts.get(id_)
         return account is not None and account.state == "active"
 
     def _used(self, key: str, known: Known, now_ms: int) -> None:
         """Remember that it is used; a session lives longer for it, a token does not."""
         expires_ms = known.expires_ms
         if known.kind == "session":
-            longest_ms, idle_ms = lifetime_ms(self._accounts[known.account])
+            longest_ms, idle_ms = lifetime_ms(self.accounts[known.account])
             expires_ms = min(known.made_ms + longest_ms, now_ms + idle_ms)
         self._known.keep(key, replace(known, used_ms=now_ms, expires_ms=expires_ms, actor=None))
         assert known.sign_in is not None
@@ -325,7 +260,7 @@ class Identities:
         account = actor.account
         if account is None:
             return actor
-        now = self._accounts[account.id]
+        now = self.accounts[account.id]
         return actor if now is account else actor._replace(account=now)
 
     # --- what ends ---
@@ -350,7 +285,7 @@ class Identities:
 
     def _why(self, account: str, sign_in: str | None) -> str:
         """The sentence for somebody whose sign-in has ended. They were signed in with it, so they may know."""
-        now = self._accounts.get(account)
+        now = self.accounts.get(account)
         if now is None or now.state == "deleted":
             return DELETED
         if now.state == "disabled":
@@ -361,7 +296,7 @@ class Identities:
         """Whether what ends at its time would have gone on, had it been used."""
         if row.kind != "session":
             return False
-        account = self._accounts.get(row.account)
+        account = self.accounts.get(row.account)
         return row.expires_ms < row.made_ms + (SESSION_MS if account is None else lifetime_ms(account)[0])
 
     def open_until(self, row: SignIn, now_ms: int) -> int:
@@ -373,7 +308,7 @@ class Identities:
 
     def end_open(self, is_over: Callable[[Account], bool], why: str) -> None:
         """End what is open for accounts; what they are signed in with stays. `why` is for people."""
-        for id_ in [id_ for id_ in self._watchers if is_over(self._accounts[id_])]:
+        for id_ in [id_ for id_ in self._watchers if is_over(self.accounts[id_])]:
             self._end(id_, lambda _: True, why)
 
     def changed(self, payload: Payload) -> None:
@@ -387,9 +322,9 @@ class Identities:
             self._known.forget_of(payload.account, lambda known: known.sign_in == payload.sign_in)
 
     def _account_changed(self, change: AccountChanged) -> None:
-        self._learn(change.account)
+        self.accounts.learn(change.account)
         if change.what == "erased":
-            self._forget_names(change.account.id)
+            self.accounts.forget_names(change.account.id)
         if change.account.state != "active":
             self._known.forget_of(change.account.id, lambda _: True)
         elif change.what in ("state", "password", "profile", "factors"):
@@ -402,39 +337,6 @@ class Identities:
             self._end(change.account.id, lambda sign_in: sign_in is None, SIGNED_OUT["password"])
         elif change.what == "factors":
             self._end(change.account.id, lambda sign_in: sign_in is None, SIGNED_OUT["factors"])
-
-    def _learn(self, account: Account) -> None:
-        before = self._accounts.get(account.id)
-        if before is not None and before.state != "deleted":
-            for each in _likenesses(before):
-                self._likenesses[each] -= 1
-                if not self._likenesses[each]:
-                    del self._likenesses[each]
-            if self._shown.get(before.display.casefold()) == before.id:
-                del self._shown[before.display.casefold()]
-        self._accounts[account.id] = account
-        if account.role == "owner" and account.state == "active":
-            self._owners.add(account.id)
-        else:
-            self._owners.discard(account.id)
-        if account.owner is not None:
-            self._bots.setdefault(account.owner, set()).add(account.id)
-        if account.state != "deleted":
-            self._likenesses.update(_likenesses(account))
-            self._shown[account.display.casefold()] = account.id
-            self._keep_name(account.name, account.id)
-        elif before is not None:  # events may still say how it was shown
-            for each in readings(before.display):
-                self._readings.setdefault(each, account.id)
-
-    def _keep_name(self, name: str, account: str) -> None:
-        self._names[name] = account
-        self._readings.update(dict.fromkeys(readings(name), account))
-
-    def _forget_names(self, account: str) -> None:
-        for names in (self._names, self._readings):
-            for name in [name for name, each in names.items() if each == account]:
-                del names[name]
 
     def _sign_in_ended(self, account: str, sign_in: str, why: SignOut) -> None:
         self._ended[sign_in] = why
@@ -450,29 +352,6 @@ class Identities:
             if end in watchers:  # one that ends may take another with it
                 del watchers[end]
                 end(Refusal("login_required", why))
-
-
-def _canonical(name: str) -> str:
-    """The canonical form of a name that nobody has, as it is of one that somebody has: both are counted alike.
-
-    What no account can have counts together: it would fill the memory.
-    """
-    try:
-        return room_name(name)
-    except Refusal:
-        return ""
-
-
-def _likenesses(account: Account) -> frozenset[str]:
-    return likenesses(account.name) | likenesses(account.display)
-
-
-def _as_shown(name: str) -> str:
-    """How somebody is shown whose name has been written like that, case folded; empty for what nobody can be called."""
-    try:
-        return display_name(name).casefold()
-    except Refusal:
-        return ""
 
 
 def _use(sign_in: str, now_ms: int, expires_ms: int) -> Transaction[None]:

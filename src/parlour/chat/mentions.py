@@ -86,7 +86,7 @@ class Mentions:
         everyone: Everyone | None = None
         if has_sign:
             to = addressed(text)
-            found = [self._identities.named(name) for name in to.names]
+            found = [self._identities.accounts.named(name) for name in to.names]
             named = {each.id: each for each in found if each is not None and self._may_be_meant(each, author, room)}
             # Also who has blocked the author, who must not see that: they are not told.
             names = tuple(named)
@@ -115,7 +115,7 @@ class Mentions:
         for id_ in more:
             if len(accounts) >= MAX_FOR:
                 return
-            account = self._identities.account(id_)
+            account = self._identities.accounts.get(id_)
             if id_ not in accounts and account is not None and self._is_for(account, author, room):
                 accounts[id_] = why
 

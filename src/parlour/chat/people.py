@@ -109,7 +109,7 @@ def people_of(
         directs,
         InboxSettings(store, clock),
         GuestLinks(store, clock, ids, policies),
-        Passes(store, clock, ids, policies, identities.is_taken, pass_rates),
+        Passes(store, clock, ids, policies, identities.accounts.is_taken, pass_rates),
         KnownPasses(store, clock),
         Directory(policies, identities, settings, bans.is_kept_out),
         ProviderLinks(store, clock, policies, identities, accounts, mails),

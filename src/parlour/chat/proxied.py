@@ -57,7 +57,7 @@ class Proxied:
             if refusal.code in ("bad_name", "reserved_name", "name_taken", "registration_closed"):
                 raise Refusal("forbidden", f"{_WHO} who can have no account here: {refusal.detail}") from refusal
             raise
-        return self._identities.account(account.id) or account
+        return self._identities.accounts.get(account.id) or account
 
     def _named(self, name: str) -> Account | None:
         """The account of exactly this name, in the canonical form; not one that has had it, nor is shown so."""
@@ -65,5 +65,5 @@ class Proxied:
             wanted = account_name(name)
         except Refusal:
             return None
-        account = self._identities.named(wanted)
+        account = self._identities.accounts.named(wanted)
         return account if account is not None and account.name == wanted and account.kind == "member" else None

@@ -117,12 +117,12 @@ class SignIns:
 
         Raises Refusal("bad_credentials"), ("rate_limited"), ("overloaded").
         """
-        account, device = self._identities.named(name), None
+        account, device = self._identities.accounts.named(name), None
         if account is not None and cookie is not None:
             device = self._identities.devices.device_of(account.id, cookie)
         hashed = await self._identities.password_is(account, password, name, address, device)
         assert account is not None  # else it is refused
-        now = self._identities.account(account.id)
+        now = self._identities.accounts.get(account.id)
         if now is not None and now.factors:
             return HalfSignIn(self._halves.sign(f"{account.id} {digest(hashed)}", self._clock.now_ms() + HALF_MS))
         return await self.begin(account, user_agent, hashed, is_new_device=device is None)
@@ -176,10 +176,10 @@ class SignIns:
         else:
             own, hashed = await self.half_of(half)
             shown = await self._passkeys.shown(answer, "second_step", own.id, place)
-        account = self._identities.account(shown.account)
+        account = self._identities.accounts.get(shown.account)
         if account is None:  # another node has just made it
             await self._store.catch_up()
-            account = self._identities.account(shown.account)
+            account = self._identities.accounts.get(shown.account)
         if account is None or account.state != "active":
             raise Refusal("forbidden", DISABLED)
         secret, row = self._new_session(account, user_agent)
@@ -210,7 +210,7 @@ class SignIns:
     async def half_of(self, half: HalfSignIn) -> tuple[Account, str]:
         """Whose half it is, and the hash of their password. Raises Refusal("login_required")."""
         id_, _, hashed = (self._halves.read(half.signed, self._clock.now_ms()) or "").partition(" ")
-        account, now = self._identities.account(id_), await self._store.query(PASSWORD_OF(id_))
+        account, now = self._identities.accounts.get(id_), await self._store.query(PASSWORD_OF(id_))
         if account is None or account.state != "active" or not now or digest(now[0] or "") != hashed:
             raise Refusal("login_required", "This took too long: sign in again.")
         return account, now[0] or ""
@@ -357,7 +357,7 @@ class SignIns:
             return await self._store.run(_end(actor, mine.id, id_))
         if actor.scopes is not None and "admin" not in actor.scopes:
             raise Refusal("not_found", "There is no such session or token, or this token may not end it.")
-        for account in (mine, *self._identities.bots_of(mine)):
+        for account in (mine, *self._identities.accounts.bots_of(mine)):
             try:
                 return await self.end(actor, account, id_)
             except Refusal as refusal:

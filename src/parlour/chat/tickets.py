@@ -54,9 +54,9 @@ class Tickets:
         row, key, now_ms = None, digest(secret), self._clock.now_ms()
         if await self._store.query(TICKET(key, now_ms)):  # what is made up costs a look, and no transaction
             row = await self._store.run(_use(key, now_ms))
-        if row is not None and self._identities.account(row.account) is None:  # another node has just made it
+        if row is not None and self._identities.accounts.get(row.account) is None:  # another node has just made it
             await self._store.catch_up()
-        account = None if row is None else self._identities.account(row.account)
+        account = None if row is None else self._identities.accounts.get(row.account)
         if row is None or account is None or account.state != "active":
             raise Refusal("bad_credentials", "This ticket was used, has ended, or is none: make another one.")
         scopes = None if row.scopes is None else frozenset(row.scopes.split())
