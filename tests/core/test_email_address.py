@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlour.core.email_address import email_address
+from parlour.core.email_address import email_address, masked
 from parlour.core.errors import Refusal
 
 HOSTILE = (
@@ -86,3 +86,14 @@ def test_whatever_is_taken_is_one_address_in_a_header(typed: str) -> None:
         "Content-Type",
         "Content-Transfer-Encoding",
     ]
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("andrea@example.org", "an…a@example.org"), ("alice@example.org", "al…e@example.org"),
+        ("anna@example.org", "a…@example.org"), ("a@example.org", "a…@example.org"),
+    ],
+)  # fmt: skip
+def test_a_mask_of_an_address_tells_it_from_others(address: str, shown: str) -> None:
+    assert masked(address) == shown

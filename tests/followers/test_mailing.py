@@ -98,7 +98,7 @@ async def test_what_is_refused_for_now_comes_later_and_ends(house: House, plain:
     assert plain.taken() == []
     state = await house.mails.state()
     assert state.waiting.mails == 0
-    assert [(mail.kind, mail.tries, mail.error) for mail in state.failed] == [
+    assert [(mail.kind, mail.attempts, mail.error) for mail in state.failed] == [
         ("verify", 3, "the mail server does not take the mail (451)")
     ]
     assert await house.mails.repeat_failed() == 1
@@ -117,7 +117,7 @@ async def test_what_is_refused_for_good_is_given_up_and_holds_up_nothing(house: 
     await sending.round()
     plain.next("bob@example.org")
     failed = (await house.mails.state()).failed
-    assert [(mail.tries, mail.error) for mail in failed] == [(1, "the mail server does not take the address (550)")]
+    assert [(mail.attempts, mail.error) for mail in failed] == [(1, "the mail server does not take the address (550)")]
     assert "nobody@" not in failed[0].error
 
 

@@ -218,3 +218,12 @@ async def test_no_secret_of_a_link_is_in_the_outbox(house: House) -> None:
     await house.emails.ask(actor, ADA)
     (mail,) = await mails(house)
     assert await secret(house) not in " ".join(map(str, mail))
+
+
+async def test_nobody_is_told_of_a_test_mail_that_is_not_sent(house: House) -> None:
+    await refused("bad_email", house.emails.send_test(await house.signed_in(await house.person("eve"))))
+    actor = await with_email(house, "ada", ADA)
+    await house.emails.send_test(actor)
+    assert (await mails(house))[-1].kind == "test"
+    house.mails.is_on = False
+    await refused("not_found", house.emails.send_test(actor))

@@ -130,6 +130,9 @@ def test_an_owner_invites_by_mail(town: Town, mail: MailServer) -> None:
     page = town.owner.post("/admin", data=form)
     assert "The invitation is on its way by mail." in page.text
     assert "/join/" not in page.text
+    assert "sent to <bdi>b…@example.org</bdi>" in page.text, "whoever typed the address knows which one it is"
+    sent = town.owner.get("/api/v1/invitations", headers=JSON).json()["invitations"]
+    assert [each["sent_to"] for each in sent if "sent_to" in each] == ["b…@example.org"]
     letter = mail.next("bea@example.org", "olga invites you")
     browser = town.browser()
     path = httpx.URL(letter.link).path
@@ -180,7 +183,7 @@ def test_whoever_runs_it_sees_that_mail_does_not_get_out(town: Town, mail: MailS
     assert [(each["kind"], each["domain"], each["account"]) for each in failed()] == [
         ("verify", "elsewhere.example", "art")
     ]
-    wait_until(lambda: "mail_given_up kind=verify tries=1" in town.server.log)
+    wait_until(lambda: "mail_given_up kind=verify attempts=1" in town.server.log)
     page = town.owner.get("/admin").text
     assert "the mail server does not take the address (550)" in page
     assert "1 mail is sent again." in town.owner.post("/admin", data={"do": "mail_again"}).text

@@ -201,6 +201,7 @@ class AdminPage(Resource):
                 "id": row.id,
                 "role": row.role,
                 "room": "" if row.room is None else self.context.policies.of(row.room).title or f"/{row.room}",
+                "sent_to": row.sent_to,
                 "uses_left": row.uses_left,
                 "expires": shown_time(row.expires_ms, zone_of(request.actor)),
                 "whose": getattr(people.identities.accounts.get(row.account or ""), "name", ""),

@@ -148,4 +148,4 @@ def _failed(people: People, mail: Mail) -> FailedMail:
     account = None if mail.account is None else people.identities.accounts.get(mail.account)
     domain = (mail.address or "").rpartition("@")[2]
     name = None if account is None else account.name
-    return FailedMail(mail.kind, at_text(mail.failed_ms or 0), mail.tries, mail.error, domain, name)
+    return FailedMail(mail.kind, at_text(mail.failed_ms or 0), mail.attempts, mail.error, domain, name)

@@ -123,7 +123,8 @@ def shown_time(at_ms: int, zone: tzinfo = UTC) -> str:
 
 def invitation_info(row: Invitation, url: str | None = None) -> InvitationInfo:
     """An invitation as JSON."""
-    return InvitationInfo(row.id, row.role, row.uses_left, at_text(row.made_ms), at_text(row.expires_ms), row.room, url)
+    made, expires = at_text(row.made_ms), at_text(row.expires_ms)
+    return InvitationInfo(row.id, row.role, row.uses_left, made, expires, row.room, url, row.sent_to)
 
 
 def pass_info(policies: Policies, guest: GuestPass, token: str | None = None) -> PassInfo:

@@ -195,17 +195,22 @@ class Emails:
             yield END_MAIL(mail.id)
             return None
         secret, id_ = digest(self._mails.secret_of(mail.id)), f"i_{self._ids.token()}"
-        yield ADD_INVITATION(secret, id_, found.id, found.id, found.role, 1, now_ms, now_ms + RESET_MS, None)
+        yield ADD_INVITATION(secret, id_, found.id, found.id, found.role, 1, now_ms, now_ms + RESET_MS, None, "")
         yield append_to_log(SYSTEM, InvitationChanged("made", id_, found.role, account=found.id))
         yield ADDRESS_MAIL(mail.id, "reset", found.id, sent_to[0])
         return mail._replace(kind="reset", account=found.id, address=sent_to[0])
 
     async def send_test(self, actor: Actor) -> None:
-        """Send a mail to the address of whoever asks. Raises Refusal("bad_email") without one."""
+        """Send a mail to the address of whoever asks.
+
+        Raises Refusal("bad_email") without one, ("not_found") without a mail server, ("overloaded").
+        """
         account = self._own(actor)
-        if (await self.of(account)).address is None:
+        self._mails.require()
+        address = (await self.of(account)).address
+        if address is None:
             raise Refusal("bad_email", "Give yourself an e-mail address first, on Account: that sends a mail too.")
-        await self._store.run(self._mails.notice(account.id, "test", {}))
+        await self._store.run(self._mails.put(self._mails.new_id(), "test", account.id, address, {}))
         self._mails.on_new()
 
     def name_of(self, account: str) -> str:

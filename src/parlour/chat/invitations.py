@@ -28,7 +28,7 @@ from parlour.chat.tables.invitations import (
 from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import MAX_INVITATION_DAYS, MAX_INVITATION_USES, Account, Role
 from parlour.core.actor import Actor
-from parlour.core.email_address import EmailAddress, email_address
+from parlour.core.email_address import EmailAddress, email_address, masked
 from parlour.core.errors import Refusal
 from parlour.core.event import Author, Log
 from parlour.core.names import room_name
@@ -126,7 +126,8 @@ class Invitations:
 
     def _send(self, actor: Actor, role: Role, days: int, address: EmailAddress) -> Transaction[Invitation]:
         id_ = self._mails.new_id()
-        made = yield from self._make(actor, role, None, 1, days * DAY_MS, secret=self._mails.secret_of(id_))
+        secret, sent_to = self._mails.secret_of(id_), masked(address.address)
+        made = yield from self._make(actor, role, None, 1, days * DAY_MS, secret=secret, sent_to=sent_to)
         by_whom = "Somebody who runs it" if actor.account is None else actor.account.display
         details = {"by": by_whom, "days": "a day" if days == 1 else f"{days} days"}
         yield from self._mails.put(id_, "invitation", None, address.address, details)
@@ -226,14 +227,15 @@ class Invitations:
         room: str | None = None,
         rule: Rule | None = None,
         secret: str | None = None,
+        sent_to: str = "",
     ) -> Transaction[NewInvitation]:
         yield from require_unchanged(actor)
         if room is not None and rule is not None:
             require_open_to_new_members((yield from allowed_policy(actor, room, rule)))
         secret, id_, now_ms = secret or self._ids.secret(), f"i_{self._ids.token()}", self._clock.now_ms()
         maker = None if actor.account is None else actor.account.id
-        made = Invitation(id_, maker, account, role, uses, now_ms, now_ms + lasts_ms, room)
-        yield ADD_INVITATION(digest(secret), id_, maker, account, role, uses, now_ms, made.expires_ms, room)
+        made = Invitation(id_, maker, account, role, uses, now_ms, now_ms + lasts_ms, room, sent_to)
+        yield ADD_INVITATION(digest(secret), id_, maker, account, role, uses, now_ms, made.expires_ms, room, sent_to)
         yield append_to_log(by(actor), InvitationChanged("made", id_, role, room, account))
         return NewInvitation(made, secret)
 

@@ -20,6 +20,10 @@ _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]
 """Names with at least one dot, the last no number: an address in brackets, or `localhost`, is nobody's mailbox."""
 
 
+MASKED_CHARS = 4
+"""Of a name before the `@` that has no more, a mask shows one letter, else three."""
+
+
 class EmailAddress(NamedTuple):
     """`address` is as it is sent to: the domain in lower case, with A-labels (RFC 5890) for other letters than ASCII.
 
@@ -67,3 +71,10 @@ def _ascii(domain: str) -> str:
 
 def _bad(detail: str) -> Refusal:
     return Refusal("bad_email", detail, field="email")
+
+
+def masked(address: str) -> str:
+    """Enough of an address to tell it from others, for who knows it: `an…a@example.org`."""
+    name, _, domain = address.rpartition("@")
+    shown = f"{name[:2]}…{name[-1]}" if len(name) > MASKED_CHARS else f"{name[:1]}…"
+    return f"{shown}@{domain}"

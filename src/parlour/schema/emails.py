@@ -56,7 +56,7 @@ class FailedMail(msgspec.Struct, frozen=True, omit_defaults=True):
 
     kind: str
     failed: Time
-    tries: int
+    attempts: int
     why: str
     domain: str
     account: str | None = None

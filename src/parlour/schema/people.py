@@ -161,7 +161,8 @@ class TicketInfo(msgspec.Struct, frozen=True):
 class InvitationInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     """An invitation. `url` is its link; it is there once, in the answer to the request that made it.
 
-    `role` is that of the accounts that it makes, `none` where it makes none; `room` is where it leads.
+    `role` is that of the accounts that it makes, `none` where it makes none; `room` is where it leads. `sent_to` is a
+    part of the address to which it was sent by mail.
     """
 
     id: str
@@ -171,6 +172,7 @@ class InvitationInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     expires: Time
     room: str | None = None
     url: str | None = None
+    sent_to: str = ""
 
 
 class InvitationList(msgspec.Struct, frozen=True):

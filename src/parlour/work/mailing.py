@@ -220,15 +220,15 @@ class Mailing:
 
     async def _undelivered(self, mail: Mail, undelivered: Undelivered) -> None:
         """Put a mail off, or give it up, and say so."""
-        now_ms, tries = self._clock.now_ms(), mail.tries + 1
-        is_over = undelivered.is_for_good or tries > len(self._retry_s)
+        now_ms, attempts = self._clock.now_ms(), mail.attempts + 1
+        is_over = undelivered.is_for_good or attempts > len(self._retry_s)
         if is_over:
-            await self._store.run(_fail(mail.id, tries, now_ms, str(undelivered)))
+            await self._store.run(_fail(mail.id, attempts, now_ms, str(undelivered)))
         else:
-            due_ms = now_ms + self._retry_s[tries - 1] * 1000
-            await self._store.run(_delay(mail.id, tries, due_ms, str(undelivered)))
+            due_ms = now_ms + self._retry_s[attempts - 1] * 1000
+            await self._store.run(_delay(mail.id, attempts, due_ms, str(undelivered)))
         what = "mail_given_up" if is_over else "mail_delayed"
-        event(_log, what, logging.WARNING, kind=mail.kind, tries=tries, why=str(undelivered))
+        event(_log, what, logging.WARNING, kind=mail.kind, attempts=attempts, why=str(undelivered))
 
 
 def _details(mail: Mail) -> dict[str, str]:
@@ -240,12 +240,12 @@ def _end(id_: str) -> Transaction[None]:
     yield END_MAIL(id_)
 
 
-def _fail(id_: str, tries: int, now_ms: int, why: str) -> Transaction[None]:
-    yield FAIL_MAIL(id_, tries, now_ms, why)
+def _fail(id_: str, attempts: int, now_ms: int, why: str) -> Transaction[None]:
+    yield FAIL_MAIL(id_, attempts, now_ms, why)
 
 
-def _delay(id_: str, tries: int, due_ms: int, why: str) -> Transaction[None]:
-    yield DELAY_MAIL(id_, tries, due_ms, why)
+def _delay(id_: str, attempts: int, due_ms: int, why: str) -> Transaction[None]:
+    yield DELAY_MAIL(id_, attempts, due_ms, why)
 
 
 def _forget(until_ms: int) -> Transaction[None]:

@@ -26,9 +26,11 @@ class Invitation(Struct, frozen=True):
     made_ms: int
     expires_ms: int
     room: str | None = None
+    sent_to: str = ""
+    """A part of the address that it was sent to by mail (`core.email_address.masked`); empty if it was not."""
 
 
-_COLUMNS = "id, maker, account, role, uses_left, made_ms, expires_ms, room"
+_COLUMNS = "id, maker, account, role, uses_left, made_ms, expires_ms, room, sent_to"
 
 INVITATION = Statement(Invitation, f"SELECT {_COLUMNS} FROM invitations WHERE hash = ?1")
 INVITATIONS = Statement(
@@ -36,7 +38,7 @@ INVITATIONS = Statement(
 )
 ADD_INVITATION = Statement(
     no_row,
-    f"INSERT INTO invitations (hash, {_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    f"INSERT INTO invitations (hash, {_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 )
 USE_INVITATION = Statement(
     Invitation,

@@ -19,7 +19,7 @@ class Mail(NamedTuple):
     details: str
     made_ms: int
     due_ms: int
-    tries: int
+    attempts: int
     failed_ms: int | None
     error: str
 
@@ -31,7 +31,7 @@ class Waiting(NamedTuple):
     oldest_ms: int | None
 
 
-_COLUMNS = "id, kind, account, address, details, made_ms, due_ms, tries, failed_ms, error"
+_COLUMNS = "id, kind, account, address, details, made_ms, due_ms, attempts, failed_ms, error"
 
 ADD_MAIL = Statement(
     no_row,
@@ -44,11 +44,11 @@ MAILS_DUE = Statement(
 NEXT_DUE = Statement(int, "SELECT due_ms FROM mails WHERE failed_ms IS NULL ORDER BY due_ms LIMIT 1")
 ADDRESS_MAIL = Statement(no_row, "UPDATE mails SET kind = ?2, account = ?3, address = ?4 WHERE id = ?1")
 END_MAIL = Statement(no_row, "DELETE FROM mails WHERE id = ?1")
-DELAY_MAIL = Statement(no_row, "UPDATE mails SET tries = ?2, due_ms = ?3, error = ?4 WHERE id = ?1")
-FAIL_MAIL = Statement(no_row, "UPDATE mails SET tries = ?2, failed_ms = ?3, error = ?4 WHERE id = ?1")
+DELAY_MAIL = Statement(no_row, "UPDATE mails SET attempts = ?2, due_ms = ?3, error = ?4 WHERE id = ?1")
+FAIL_MAIL = Statement(no_row, "UPDATE mails SET attempts = ?2, failed_ms = ?3, error = ?4 WHERE id = ?1")
 REPEAT_FAILED = Statement(
     str,
-    "UPDATE mails SET tries = 0, failed_ms = NULL, due_ms = ?1, error = '' WHERE failed_ms IS NOT NULL RETURNING id",
+    "UPDATE mails SET attempts = 0, failed_ms = NULL, due_ms = ?1, error = '' WHERE failed_ms IS NOT NULL RETURNING id",
 )
 FORGET_FAILED = Statement(no_row, "DELETE FROM mails WHERE failed_ms <= ?1")
 END_MAILS_OF = Statement(no_row, "DELETE FROM mails WHERE account = ?1")
