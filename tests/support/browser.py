@@ -13,6 +13,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from tests.support.timeout import TIMEOUT_S
 
+_PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The first one that is there runs: it has the same engine and no windows around it, and costs a third less."""
+
 _WITHOUT = [
     # Chromium heeds the last list of these only, so that those which Playwright names are here again.
     "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync",
@@ -61,7 +64,7 @@ _running: list[Browser] = []
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A running browser; nested calls share it. Raises AssertionError if the machine has none."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    path = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     assert path is not None, "these tests need Chromium"
     if _running:
         yield _running[0]
