@@ -36,7 +36,14 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
 
 @pytest.fixture
 def database(postgres: Databases) -> Iterator[str]:
-    """The address of a new database."""
+    """The address of a new database, with the tables of a store."""
+    with postgres.with_tables() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database(postgres: Databases) -> Iterator[str]:
+    """The address of a new database in which no store ever was."""
     with postgres.new() as url:
         yield url
 

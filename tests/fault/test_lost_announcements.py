@@ -49,7 +49,10 @@ def nodes(request: pytest.FixtureRequest, postgres: Databases, tmp_path: Path) -
         relay = ("--relay", f"nats://127.0.0.1:{nobody.getsockname()[1]}") if is_gone else ()
         changes = (f"{CHANGES}:announce_nothing",) if request.param == "silent" else ()
         options = ("--rate-limits", "off", *relay)
-        with postgres.new() as url, Nodes(tmp_path / "node", url, *options, count=3, changes=changes) as running:
+        with (
+            postgres.with_tables() as url,
+            Nodes(tmp_path / "node", url, *options, count=3, changes=changes) as running,
+        ):
             yield running
 
 

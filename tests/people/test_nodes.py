@@ -45,7 +45,7 @@ def town(
         options = ["--rate-limits", "off"]
         if request.param == "nats":
             options += ["--relay", stack.enter_context(NatsProcess(directory)).url]
-        url = stack.enter_context(postgres.new())
+        url = stack.enter_context(postgres.with_tables())
         running = stack.enter_context(Nodes(directory / "node", url, *options))
         town = Town(running)
         yield town
@@ -183,7 +183,7 @@ def test_a_server_that_is_closed_on_one_node_is_closed_on_all(town: Town) -> Non
 def test_who_is_refused_again_and_again_is_slowed_down(postgres: Databases, tmp_path: Path) -> None:
     """Each refusal costs a look at the database."""
     with (
-        postgres.new() as url,
+        postgres.with_tables() as url,
         ServerProcess(tmp_path / "data", "--store", url, rate_limits=True) as server,
         server.client() as stranger,
     ):
@@ -194,7 +194,10 @@ def test_who_is_refused_again_and_again_is_slowed_down(postgres: Databases, tmp_
 def test_who_may_post_since_a_moment_ago_may_on_any_node(postgres: Databases, tmp_path: Path) -> None:
     """In a room that another node has made, also where nobody has told of it yet; several messages keep their order."""
     silent = (f"{CHANGES}:announce_nothing",)
-    with postgres.new() as url, Nodes(tmp_path / "node", url, "--rate-limits", "off", changes=silent) as running:
+    with (
+        postgres.with_tables() as url,
+        Nodes(tmp_path / "node", url, "--rate-limits", "off", changes=silent) as running,
+    ):
         town = Town(running)
         first, second = nodes(town)
         owner = {"cookies": dict(town.owner.cookies), "headers": {"Origin": town.url}}

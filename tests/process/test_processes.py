@@ -58,8 +58,10 @@ def read_to(reader: Client, seq: int) -> list[tuple[int, str]]:
     return [(item["seq"], item["text"]) for item in lines if item["type"] == "message"]
 
 
-def test_what_is_posted_over_any_connection_is_read_on_all_nodes_in_one_order(tmp_path: Path, database: str) -> None:
-    with Processes(tmp_path / "data", database, count=3) as server, ExitStack() as stack:
+def test_what_is_posted_over_any_connection_is_read_on_all_nodes_in_one_order(
+    tmp_path: Path, empty_database: str
+) -> None:
+    with Processes(tmp_path / "data", empty_database, count=3) as server, ExitStack() as stack:
         readers = server.on_each(stack)
         writers = server.on_each(stack, GET, b"ok")
         for number in range(10):

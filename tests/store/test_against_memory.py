@@ -102,5 +102,5 @@ def test_random_histories_agree(history: list[object]) -> None:
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(steps, min_size=1, max_size=25))
 def test_random_histories_agree_in_postgres(postgres: Databases, history: list[object]) -> None:
-    with postgres.new() as url:
+    with postgres.with_tables() as url:
         asyncio.run(play(lambda clock: open_postgres(url, clock=clock), history))

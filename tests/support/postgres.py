@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import pwd
@@ -18,9 +19,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
+from parlour.store.postgres.migrate import migrate
+from tests.support.loops import no_loop_running
 from tests.support.timeout import TIMEOUT_S
 
 IN_MEMORY = "/dev/shm"  # noqa: S108 (a new directory in it)
+
+_WITHOUT_UPKEEP = [
+    part
+    for setting in ("autovacuum=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0")
+    for part in ("-c", setting)
+]
+"""For databases that live for seconds and are copied or dropped all the time. Commits are as by default."""
 
 _USER = "nobody"
 """Who runs it where the tests run as root, which PostgreSQL refuses to."""
@@ -161,14 +173,38 @@ class Databases:
         return address(self._directory, database)
 
     @contextmanager
+    def with_tables(self) -> Iterator[str]:
+        """The address of a new database which a store finds with its tables, and with nothing in them."""
+        with self.new(f"TEMPLATE {WITH_TABLES}") as url:
+            yield url
+
+    @contextmanager
     def new(self, options: str = "") -> Iterator[str]:
-        """The address of a new database, made with such options, which is gone afterwards."""
+        """The address of a new database, made with such options, which is gone afterwards. It is empty without them."""
         name = f"t{secrets.token_hex(6)}"
-        run_sql(self._directory, f"CREATE DATABASE {name} {options}")
+        # Files are copied, as nothing here has to outlast a crash: a log of all their pages costs twice as much.
+        run_sql(self._directory, f"CREATE DATABASE {name} STRATEGY FILE_COPY {options}")
         try:
             yield address(self._directory, name)
         finally:
             run_sql(self._directory, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+WITH_TABLES = "with_tables"
+"""A database that others are copied from: to make all tables costs more than most tests."""
+
+
+def _make_tables(directory: Path) -> None:
+    """Make the database that others are copied from."""
+
+    async def bring_forward() -> None:
+        connection = await asyncpg.connect(address(directory, WITH_TABLES))
+        await migrate(connection)
+        await connection.close()
+
+    run_sql(directory, f"CREATE DATABASE {WITH_TABLES}")
+    with no_loop_running():
+        asyncio.run(bring_forward())
 
 
 def address(directory: Path, database: str) -> str:
@@ -203,7 +239,9 @@ def shared_postgres(place: Path) -> Iterator[Path]:
         try:
             if not users.exists() or users.read_text() == "0":
                 made = PostgresProcess(at=_new_directory(IN_MEMORY if os.path.isdir(IN_MEMORY) else None))
-                made.control("start", "-l", str(made.directory / "log"), "-o", shlex.join(made.options))
+                options = shlex.join([*made.options, *_WITHOUT_UPKEEP])
+                made.control("start", "-l", str(made.directory / "log"), "-o", options)
+                _make_tables(made.directory)
                 (place / "server").write_text(str(made.directory))
                 users.write_text("0")
             users.write_text(str(int(users.read_text()) + 1))

@@ -78,12 +78,12 @@ def check_new_epoch(data: Path, url: str, epoch: str) -> None:
     assert "new_epoch" in server.log
 
 
-def test_a_dump_in_another_cluster(original: PostgresProcess, database: str, tmp_path: Path) -> None:
+def test_a_dump_in_another_cluster(original: PostgresProcess, empty_database: str, tmp_path: Path) -> None:
     epoch = say_before(tmp_path / "one", original.url())
     dump = subprocess.run([program("pg_dump"), original.url()], capture_output=True, check=True).stdout
     say_after(tmp_path / "one", original.url())
-    subprocess.run([program("psql"), "-qX", "-v", "ON_ERROR_STOP=1", database], input=dump, check=True)
-    check_new_epoch(tmp_path / "two", database, epoch)
+    subprocess.run([program("psql"), "-qX", "-v", "ON_ERROR_STOP=1", empty_database], input=dump, check=True)
+    check_new_epoch(tmp_path / "two", empty_database, epoch)
 
 
 @pytest.mark.long

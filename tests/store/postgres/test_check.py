@@ -125,13 +125,13 @@ def test_the_command_checks_a_database_beside_its_server(tmp_path: Path, databas
         assert (report["database"], report["rooms"], report["events"], report["problems"]) == (database, 1, 3, [])
 
 
-def test_the_command_says_why_it_cannot_check(database: str, tmp_path: Path) -> None:
+def test_the_command_says_why_it_cannot_check(empty_database: str, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONUTF8": "1"}
     for store, said in (
         ("postgresql://u:s3cret@127.0.0.1/x", "everybody on this machine can read the password"),
         ("memory", "expected postgresql://"),
         ("postgresql://u@127.0.0.1:1/x", "cannot be reached"),
-        (database, "nothing of Parlour"),
+        (empty_database, "nothing of Parlour"),
     ):
         done = run_text(("check", "--store", store), environment=environment)
         assert done.returncode == 2
