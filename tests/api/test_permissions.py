@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
 import pytest
 
@@ -33,6 +34,7 @@ def guest_by_address(server: ServerProcess) -> list[str]:
     return []
 
 
+@cache
 def guest_with_a_cookie(server: ServerProcess) -> list[str]:
     """The cookie that a page gave; a server for members gives none, and takes none."""
     with server.client(headers={"Accept": "text/html"}) as http:
@@ -40,7 +42,10 @@ def guest_with_a_cookie(server: ServerProcess) -> list[str]:
     return [f"Cookie: {cookie.partition(';')[0]}"]
 
 
-WAYS_IN = {"address": guest_by_address, "cookie": guest_with_a_cookie}
+WAYS_IN: Mapping[str, Callable[[ServerProcess], list[str]]] = {
+    "address": guest_by_address,
+    "cookie": guest_with_a_cookie,
+}
 """All are guests; those who are signed in have tests/people/test_matrix.py."""
 
 VALUES = {

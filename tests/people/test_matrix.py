@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from parlour.http.router import WEBSOCKET
 from tests.people.server import Town
 from tests.support import raw
 from tests.support.server import ServerProcess
-from tests.support.talk import Client
+from tests.support.talk import Line
 
 
 @dataclass(frozen=True)
@@ -118,11 +119,9 @@ def asked(operation: Operation, *fields: str) -> bytes:
 def test_everybody_gets_what_the_table_says(asking: tuple[Access, Asking]) -> None:
     access, town = asking
     wrong = []
-    for operation in OPERATIONS:
-        for name, person in PEOPLE.items():
-            with Client.to(town.server.port) as client:
-                client.send(asked(operation, f"Authorization: Bearer {town.tokens[name]}"))
-                status = client.head().status
+    with Line(town.server.port) as line:
+        for operation, (name, person) in itertools.product(OPERATIONS, PEOPLE.items()):
+            status = line.ask(asked(operation, f"Authorization: Bearer {town.tokens[name]}")).status
             refusal = None
             who = Who(person.kind, "u", person.role, person.scopes)
             in_room = "{room}" in operation.path
@@ -137,10 +136,9 @@ def test_everybody_gets_what_the_table_says(asking: tuple[Access, Asking]) -> No
 def test_who_has_been_disabled_gets_nothing_at_all(asking: tuple[Access, Asking]) -> None:
     _, town = asking
     wrong = []
-    for operation in OPERATIONS:
-        with Client.to(town.server.port) as client:
-            client.send(asked(operation, f"Authorization: Bearer {town.ended}"))
-            answer = client.head()
-            if answer.status != 401:
-                wrong.append(f"{operation.name}: {answer.status}")
+    with Line(town.server.port) as line:
+        for operation in OPERATIONS:
+            status = line.ask(asked(operation, f"Authorization: Bearer {town.ended}")).status
+            if status != 401:
+                wrong.append(f"{operation.name}: {status}")
     assert not wrong, "\n".join(wrong)

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from random import Random
 from typing import Any, get_args
 from urllib.parse import quote
 
@@ -24,7 +25,7 @@ from tests.people.matrix import ASKED, JSON, Asked, Asker, Everybody, code_of
 from tests.people.server import Town
 from tests.support import raw
 from tests.support.server import ServerProcess
-from tests.support.talk import Client
+from tests.support.talk import Client, Line
 
 IN_ROOMS = [
     operation
@@ -43,12 +44,11 @@ def everybody(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         town.close()
 
 
-def ask(port: int, request: bytes, *, whole: bool) -> tuple[int, bytes]:
-    """The status, and the body where the answer is a `whole` one: a stream that begins goes on."""
-    with Client.to(port) as client:
-        found = client.send(request).head()
-        length = found.fields.get("content-length")
-        return found.status, client.read(int(length)) if whole and length else b""
+@pytest.fixture
+def line(everybody: Everybody) -> Iterator[Line]:
+    """Everybody asks over it, one after the other."""
+    with Line(everybody.port) as made:
+        yield made
 
 
 def asked(operation: Operation) -> tuple[Asked, ...]:
@@ -62,23 +62,24 @@ def test_every_operation_in_a_room_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("operation", IN_ROOMS, ids=[operation.name for operation in IN_ROOMS])
-def test_everybody_gets_what_the_table_says_in_every_room(everybody: Everybody, operation: Operation) -> None:
+def test_everybody_gets_what_the_table_says_in_every_room(
+    everybody: Everybody, line: Line, operation: Operation
+) -> None:
     wrong = []
     for (name, asker), how in itertools.product(everybody.askers.items(), asked(operation)):
         for state, room in everybody.states():
             refusal = everybody.refusal(asker, operation.right or operation.page_for, how.needs, room, operation.path)
             if operation.page_for and asker.actor.account is None:
-                status, _ = ask(everybody.port, how.request(room, asker.fields), whole=True)
-                assert status == LED_TO_SIGNING_IN, state
+                assert line.ask(how.request(room, asker.fields)).status == LED_TO_SIGNING_IN, state
                 continue
             if how.waits and state == "not there" and refusal is None:
                 continue
             if refusal is None and how.lets_in and everybody.policies.of(room).is_archived:
                 refusal = Refusal("read_only", "This room is archived: nobody joins it any more.")
-            status, body = ask(everybody.port, how.request(room, asker.fields), whole=True)
-            if not fits(refusal, status, body, how.status):
+            found = line.ask(how.request(room, asker.fields))
+            if not fits(refusal, found.status, found.body, how.status):
                 expected = how.status if refusal is None else f"{refusal.kind.status} {refusal.code}: {refusal.detail}"
-                wrong.append(f"{state}, by {name}: {status} {body[:200]!r}, and not {expected}")
+                wrong.append(f"{state}, by {name}: {found.status} {found.body[:200]!r}, and not {expected}")
     assert not wrong, "\n".join(wrong)
 
 
@@ -97,11 +98,10 @@ OTHERWISE = {(200, ""), (410, "gone"), (410, "cursor_gone"), (404, "not_found")}
 """What somebody may be told who has the right: of a repeated key, a history that begins later, an event to come."""
 
 
-def test_who_has_been_disabled_is_nobody_in_every_room(everybody: Everybody) -> None:
+def test_who_has_been_disabled_is_nobody_in_every_room(everybody: Everybody, line: Line) -> None:
     for operation, room in itertools.product(IN_ROOMS, everybody.rooms.values()):
         for how in asked(operation):
-            status, _ = ask(everybody.port, how.request(room, everybody.ended), whole=True)
-            assert status == 401, (operation.name, room)
+            assert line.ask(how.request(room, everybody.ended)).status == 401, (operation.name, room)
 
 
 # --- what may not be seen ---
@@ -121,47 +121,53 @@ def seen(answer: bytes, room: str) -> bytes:
     return re.sub(rb"(parlour_guest=|key\" value=\")[A-Za-z0-9_.-]+", b"", told)
 
 
+FORMS = (None, "Accept: text/html", "Accept: text/plain")
+"""What is asked for: as the operation is usually asked for, a page, a line."""
+
+
+@pytest.mark.parametrize(
+    "forms_each", [1, pytest.param(len(FORMS), marks=pytest.mark.long)], ids=["in a form", "in every form"]
+)
 @pytest.mark.parametrize("operation", IN_ROOMS, ids=[operation.name for operation in IN_ROOMS])
 def test_what_may_not_be_seen_answers_to_the_byte_like_what_is_not_there(
-    everybody: Everybody, operation: Operation
+    everybody: Everybody, line: Line, operation: Operation, forms_each: int
 ) -> None:
-    tried = 0
+    """The forms are drawn: an operation meets each of them in some rooms and by some askers."""
+    random, tried = Random(operation.name), 0
     for who, room, asker in unseen(everybody):
         refusal = everybody.refusal(asker, operation.right, asked(operation)[0].needs, room)
         if refusal is None or refusal.code in ("removed", "link_gone"):
             continue  # those who run the server moderate and govern what they do not read; guests were there
         nothing = f"{room[:-6]}zzzzzz"
-        for how, accept in itertools.product(asked(operation), (None, "Accept: text/html", "Accept: text/plain")):
-            found = []
-            for name in (room, nothing):
-                request = how.request(name, asker.fields)
-                if accept is not None:
-                    request = re.sub(rb"Accept: .*\r\n", accept.encode() + b"\r\n", request)
-                with Client.to(everybody.port) as client:
-                    answer = client.send(request).answer()
-                found.append(seen(answer.head + answer.body, name))
-            assert found[0] == found[1], who
-            tried += 1
+        for how in asked(operation):
+            for form in random.sample(FORMS, forms_each):
+                found = []
+                for name in (room, nothing):
+                    request = how.request(name, asker.fields)
+                    if form is not None:
+                        request = re.sub(rb"Accept: .*\r\n", form.encode() + b"\r\n", request)
+                    answer = line.ask(request)
+                    found.append(seen(answer.head + answer.body, name))
+                assert found[0] == found[1], who
+                tried += 1
     assert tried
 
 
-def test_lists_and_counts_have_what_one_may_see_and_nothing_else(everybody: Everybody) -> None:
+def test_lists_and_counts_have_what_one_may_see_and_nothing_else(everybody: Everybody, line: Line) -> None:
     for name, asker in everybody.askers.items():
         refusal = everybody.refusal(asker, "read", (), "")
-        status, body = ask(everybody.port, raw.head("GET", "/api/v1/rooms?limit=1000", JSON, *asker.fields), whole=True)
-        if status != 200:
+        found = line.ask(raw.head("GET", "/api/v1/rooms?limit=1000", JSON, *asker.fields))
+        if found.status != 200:
             assert refusal is not None, name
-            assert status == refusal.kind.status, name
+            assert found.status == refusal.kind.status, name
             continue
-        listed = {named(room["room"], everybody): room for room in json.loads(body)["rooms"]}
+        listed = {named(room["room"], everybody): room for room in json.loads(found.body)["rooms"]}
         may = {room for room in everybody.rooms.values() if everybody.refusal(asker, "read", ("read",), room) is None}
         assert listed.keys() & set(everybody.rooms.values()) == may, name
         for room, info in listed.items():
-            status, body = ask(
-                everybody.port, raw.head("GET", f"/api/v1/rooms/{room}", JSON, *asker.fields), whole=True
-            )
-            assert status == 200
-            described = json.loads(body)
+            found = line.ask(raw.head("GET", f"/api/v1/rooms/{room}", JSON, *asker.fields))
+            assert found.status == 200
+            described = json.loads(found.body)
             for member in ("head_seq", "first_seq", "members", "role", "access"):
                 assert described.get(member) == info.get(member), (name, room, member)
 

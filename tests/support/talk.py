@@ -120,3 +120,39 @@ class Client:
         if not piece:
             raise EOFError(self.buffer)
         self.buffer += piece
+
+
+class Line:
+    """Asks one thing after the other, over one connection for as long as the server keeps it. It is closed at the end.
+
+    Nothing is left of a request in its connection: who asks next over it may be somebody else.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._client: Client | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._hang_up()
+
+    def ask(self, request: bytes) -> Answer:
+        """The answer to a request other than HEAD; of a stream that begins, its head."""
+        if self._client is None:
+            self._client = Client.to(self._port)
+        found = self._client.send(request).head()
+        length = found.fields.get("content-length")
+        if length is not None:
+            found = Answer(found.status, found.fields, self._client.read(int(length)), found.head)
+        if found.fields.get("connection") == "close" or (length is None and found.status not in (204, 304)):
+            self._hang_up()
+        return found
+
+    def _hang_up(self) -> None:
+        if self._client is not None:
+            self._client.sock.close()
+            self._client = None
