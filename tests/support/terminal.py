@@ -115,6 +115,8 @@ class Terminal:
 
     def wait_for_end(self) -> int:
         """Read until the program has ended; gives its exit code."""
+        if self.master < 0:
+            return self.process.wait(TIMEOUT_S)
         self.wait_for(lambda: self.process.poll() is not None)
         while self._read(0.0):
             pass
