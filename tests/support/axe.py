@@ -8,11 +8,14 @@ from typing import Any
 from tests.conformance.npm_packages import NPM, install
 from tests.support.browser import Person
 
-_NAMES = """async (options) => (await axe.run(document, options)).violations.flatMap(
-    ({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} at ${target}: ${failureSummary}`))"""
-
-_AT_REST = "document.getAnimations().filter(({ effect }) => effect.getTiming().iterations === 1).map((a) => a.finish())"
-"""What fades in is judged when it is there."""
+_FOUND = """async (options) => {
+    if (!("axe" in window)) return null;
+    for (const each of document.getAnimations()) if (each.effect.getTiming().iterations === 1) each.finish();
+    const { violations } = await axe.run(document, { resultTypes: ["violations"], ...options });
+    return violations.flatMap(
+        ({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} at ${target}: ${failureSummary}`));
+}"""
+"""In a page: null as long as axe is not there. What fades in is judged when it is there."""
 
 
 @cache
@@ -27,16 +30,17 @@ _COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
 
 def violations(person: Person, **options: Any) -> list[str]:
     """The rules that the page of a person breaks, with the place; `options` are those of `axe.run`."""
-    if not person.page.evaluate("'axe' in window"):
+    found: list[str] | None = person.page.evaluate(_FOUND, options)
+    if found is None:
         person.page.evaluate(_source())
-    person.page.evaluate(_AT_REST)
-    found: list[str] = person.page.evaluate(_NAMES, options)
+        person.context.add_init_script(_source())  # in the pages that come after this one
+        found = person.page.evaluate(_FOUND, options)
+        assert found is not None
     return found
 
 
 def violations_in_both_schemes(person: Person) -> list[str]:
-    """The same with light and with dark colours, which the other rules do not look at; light ones are left."""
-    person.page.emulate_media(color_scheme="light")
+    """The same with light colours, as a page begins, and with dark ones, which the other rules do not look at."""
     found = violations(person)
     person.page.emulate_media(color_scheme="dark")
     found += [f"{what} (dark)" for what in violations(person, **_COLOURS)]

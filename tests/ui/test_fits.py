@@ -11,6 +11,13 @@ from tests.ui.conftest import AnyTab, Say, Visit
 SIZES = [(320, 568), (360, 640), (768, 1024), (1440, 900), (320, 256), (640, 180)]
 """320 px is also a window of 1280 px at 400 % (WCAG 2.2 §1.4.10); 640 by 180 a phone on its side with its keyboard."""
 
+WIDTHS = [(320, 568), (768, 1024), (1440, 900)]
+"""For what looks at the width alone: one on each side of the two widths at which a page changes."""
+
+EACH_WIDTH_OR_SIZE = pytest.mark.parametrize(
+    "sizes", [WIDTHS, pytest.param(SIZES, marks=pytest.mark.long)], ids=["widths", "sizes"]
+)
+
 LONG = "r" * 64
 OUTSIDE = """() => {
     const clips = (node) => {

@@ -18,7 +18,7 @@ from tests.people.server import Town, session_of
 from tests.support.axe import violations_in_both_schemes
 from tests.support.browser import Person
 from tests.support.server import ServerProcess
-from tests.ui.test_fits import OUTSIDE, SIZES
+from tests.ui.test_fits import EACH_WIDTH_OR_SIZE, OUTSIDE, SIZES
 
 LONG = "an-extraordinarily-long-name-WWW"
 
@@ -55,14 +55,17 @@ def _sign_in(person: Person, name: str, path: str = "/") -> None:
     person.page.wait_for_url(f"**{path}")
 
 
-def test_page_of_people_in_every_state_has_nothing_that_axe_finds_and_fits(town: Town, person: Person) -> None:
+@EACH_WIDTH_OR_SIZE
+def test_page_of_people_in_every_state_has_nothing_that_axe_finds_and_fits(
+    town: Town, person: Person, sizes: list[tuple[int, int]]
+) -> None:
     page = person.page
     found: dict[str, list[str]] = {}
 
     def judge(state: str) -> None:
         page.set_viewport_size({"width": 360, "height": 700})
         found[state] = violations_in_both_schemes(person)
-        for width, height in SIZES:
+        for width, height in sizes:
             page.set_viewport_size({"width": width, "height": height})
             found[state] += [f"{what} at {width} × {height}" for what in page.evaluate(OUTSIDE)]
 

@@ -14,7 +14,7 @@ from tests.people.server import Town
 from tests.support.axe import violations, violations_in_both_schemes
 from tests.support.browser import Person
 from tests.support.server import ServerProcess
-from tests.ui.test_fits import OUTSIDE, SIZES
+from tests.ui.test_fits import EACH_WIDTH_OR_SIZE, OUTSIDE
 
 LONG = "an-extraordinarily-long-name-WWW"
 
@@ -69,8 +69,9 @@ def open_as(browser: Browser, town: Town) -> Iterator[Callable[..., Person]]:
     assert [words for words in complaints if "status of 4" not in words] == []
 
 
+@EACH_WIDTH_OR_SIZE
 def test_page_of_rooms_in_every_state_has_nothing_that_axe_finds_and_fits(
-    town: Town, ada: httpx.Client, bob: httpx.Client, open_as: Callable[..., Person]
+    town: Town, ada: httpx.Client, bob: httpx.Client, open_as: Callable[..., Person], sizes: list[tuple[int, int]]
 ) -> None:
     town.join(LONG)
     room = made(ada, title="T" * 40 + " and more " + "t" * 30, topic="What " * 50 + "x" * 40)
@@ -85,7 +86,7 @@ def test_page_of_rooms_in_every_state_has_nothing_that_axe_finds_and_fits(
     def judge(state: str, person: Person) -> None:
         person.page.set_viewport_size({"width": 360, "height": 700})
         found[state] = violations_in_both_schemes(person)
-        for width, height in SIZES:
+        for width, height in sizes:
             person.page.set_viewport_size({"width": width, "height": height})
             found[state] += [f"{what} at {width} × {height}" for what in person.page.evaluate(OUTSIDE)]
 
