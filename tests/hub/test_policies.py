@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 
+import pytest
+
 from parlour.core.event import Answer, Draft
-from parlour.core.payloads import Message, Settings
+from parlour.core.payloads import GuestChanged, Message, Payload, Settings
 from parlour.core.permissions import Who, rule
 from tests.support.memory_hub import MemoryHub, until
 from tests.support.recorder import Recorder
@@ -33,7 +35,16 @@ async def happen(room: MemoryHub, *events: str) -> None:
     await room.at_rest()
 
 
-_POLICIES = {"closed": Settings("members"), "opened": Settings("open"), "renamed": Settings(title="Another")}
+_POLICIES: dict[str, Payload] = {
+    "closed": Settings("members"),
+    "opened": Settings("open"),
+    "renamed": Settings(title="Another"),
+    "private": Settings("private"),
+    "joined": GuestChanged("joined", "g_lena", "Lena", link="l_1"),
+    "left": GuestChanged("left", "g_lena", "Lena"),
+    "removed": GuestChanged("removed", "g_lena", "Lena"),
+    "ended": GuestChanged("ended", link="l_1", count=1),
+}
 
 
 def run(scenario: Callable[[MemoryHub], Coroutine[None, None, None]]) -> None:
@@ -127,5 +138,24 @@ def test_an_event_that_is_lost_changes_nothing() -> None:
         await happen(room, "c")
         await until(lambda: len(guest.notes) == 2)
         assert (guest.seqs, guest.notes) == ([1, 2], ["caught_up 0", "closed lobby"])
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("event", "why"), [("removed", "removed"), ("ended", "link_gone"), ("left", "not_found")], ids=str
+)
+def test_a_guest_by_a_link_is_told_what_has_ended_their_place_however_far_they_are(event: str, why: str) -> None:
+    async def scenario(room: MemoryHub) -> None:
+        await happen(room, "private", "joined")
+        live, slow = [await follow(room, takes=takes, is_guest=False) for takes in (1_000_000, 1)]
+        for reader in (live, slow):
+            reader.who = Who("guest", guest="g_lena")
+            reader.rule = rule(reader.who, "read", "open")
+        await happen(room, "a")
+        await happen(room, event, "renamed", "b")
+        slow.drained(1_000_000)
+        await room.at_rest()
+        assert [(reader.seqs, reader.why) for reader in (live, slow)] == [([1, 2, 3, 4], why)] * 2
 
     run(scenario)

@@ -29,6 +29,7 @@ class Recorder(Reader):
         self.sink = self
         self.seqs: list[int] = []
         self.notes: list[str] = []
+        self.why = ""  # the code with which a room was closed
         self.takes = takes
         self._breaks_at = breaks_at
 
@@ -59,6 +60,7 @@ class Recorder(Reader):
 
     def room_closed(self, room: str, refusal: Refusal) -> None:
         self.notes.append(f"closed {room}")
+        self.why = refusal.code
 
     def failed(self) -> None:
         self.notes.append("failed")
