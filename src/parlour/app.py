@@ -335,7 +335,8 @@ def _build(
     store.on_commit(hub.deliver)
     inbox = Inbox(store, policies)
     digests = Digests(store, clock, policies, people.identities, people.directs, inbox, people.mails)
-    feed = InboxFeed(store, policies, inbox, people.directs.address)
+    feed = InboxFeed(store, policies, inbox, people.directs.address, open_reports.count)
+    open_reports.on_change = feed.reports_changed
     store.on_commit(feed.committed)
     store.on_redact(feed.redacted)
     store.on_trim(feed.trimmed)

@@ -72,6 +72,31 @@ def caught_up(item: dict[str, Any]) -> bool:
     return bool(item["type"] == "caught_up")
 
 
+def reports(open_: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda item: item == {"type": "reports", "open": open_}
+
+
+def test_who_may_look_at_reports_sees_how_many_wait(town: Town, ada: httpx.Client, bob: httpx.Client) -> None:
+    made(bob, "market")
+    seq = say(ada, "market", "buy pills")["seq"]
+    with device_at(town.url, town.token(bob, "admin")) as owner, device(town, ada) as other:
+        for socket in (owner, other):
+            until(socket, caught_up)
+        path = f"/api/v1/rooms/market/messages/{seq}/report"
+        id_ = ada.post(path, json={"reason": "spam"}).json()["id"]
+        until(owner, reports(1))
+        with device_at(town.url, town.token(bob, "admin")) as late:
+            until(late, reports(1))  # also where it was made before
+        bob.patch(f"/api/v1/reports/{id_}", json={"state": "closed"}).raise_for_status()
+        until(owner, reports(0))
+        say(bob, "market", "@ada gone")
+        for item in iter(lambda: json.loads(other.recv(TIMEOUT_S)), None):
+            assert item["type"] != "reports", "whoever moderates nothing is told nothing"
+            if shows("market", mentions=1)(item):
+                break
+    change(ada, "market", read=99)
+
+
 def test_three_devices_see_what_is_unread_and_that_one_of_them_has_read(
     town: Town, ada: httpx.Client, bob: httpx.Client
 ) -> None:

@@ -48,6 +48,14 @@ def test_the_list_says_what_needs_the_reader_until_it_is_read(browser: Browser, 
     expect(crew).to_have_class("unread")
     expect(quiet).to_have_class("muted")
     expect(page.locator('[data-section="favourites"] [data-room="liked"]')).to_be_visible()
+    expect(page.locator(".ways .reports")).to_have_count(0)
+    made(ada, "mine")
+    seq = say(bob, "mine", "pills")["seq"]
+    report = bob.post(f"/api/v1/rooms/mine/messages/{seq}/report", json={"reason": "spam"}).json()["id"]
+    expect(page.locator(".ways .reports")).to_have_text("Reports1 open")
+    ada.patch(f"/api/v1/reports/{report}", json={"state": "closed"})
+    expect(page.locator(".ways .reports")).to_have_text("Reports")
+    change(ada, "mine", read=99)
     say(bob, "crew", "look @ada")
     expect(crew.locator(".count")).to_have_text("1 for you")
     expect(page).to_have_title("(1) here · Parlour")

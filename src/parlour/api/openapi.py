@@ -16,7 +16,7 @@ from parlour.core.permissions import may
 from parlour.core.secret import SESSION_COOKIE
 from parlour.schema import fields
 from parlour.schema.commands import Ack, Marked, Op, OpError, PongReply, Subscribed, Unsubscribed
-from parlour.schema.events import Bye, CaughtUp, Event, Heartbeat, Reset, RoomUnread, Typing
+from parlour.schema.events import Bye, CaughtUp, Event, Heartbeat, ReportsWaiting, Reset, RoomUnread, Typing
 from parlour.schema.problems import CursorGone, Problem
 
 ABOUT = """\
@@ -45,6 +45,7 @@ _SENT_BY_SERVER = (
     Reset,
     Heartbeat,
     RoomUnread,
+    ReportsWaiting,
     Bye,
     Typing,
     Ack,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Store
@@ -18,6 +19,8 @@ class OpenReports:
         self._store = store
         self._policies = policies
         self._rooms: dict[str, str] = {}  # the id of a report to its room
+        self.on_change: Callable[[], None] = _nothing
+        """Called when there is one more, or one less."""
 
     async def load(self) -> None:
         """Read all. Raises Refusal."""
@@ -30,6 +33,8 @@ class OpenReports:
                 self._rooms[payload.report] = payload.into
             elif payload.what == "closed":
                 self._rooms.pop(payload.report, None)
+            if payload.what != "noted":
+                self.on_change()
 
     def count(self, actor: Actor) -> int:
         """How many of them somebody may look at: those from everywhere, or from rooms that they moderate."""
@@ -42,3 +47,7 @@ class OpenReports:
 
     def __len__(self) -> int:
         return len(self._rooms)
+
+
+def _nothing() -> None:
+    """Nobody was told."""

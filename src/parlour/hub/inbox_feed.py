@@ -15,7 +15,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.core.payloads import SERVER_LOG, Mentioned, NotifyChanged, ReadMoved
 from parlour.schema.event_json import payload_of
-from parlour.schema.events import RoomUnread
+from parlour.schema.events import ReportsWaiting, RoomUnread
 
 log = logging.getLogger("parlour.hub")
 
@@ -26,14 +26,18 @@ AT_ONCE = 500
 """Pairs of an account and a room that one look counts: some milliseconds of a thread that reads."""
 
 
+REPORTS = ""
+"""In the place of a room: how many reports wait for somebody."""
+
+
 class Follower(Protocol):
     """A session that follows the log of its account."""
 
     actor: Actor
     is_paused: bool
 
-    def show_unread(self, room: str, item: RoomUnread) -> None:
-        """Write what is unread in a room, which the item calls as the peer does."""
+    def show_unread(self, room: str, item: RoomUnread | ReportsWaiting) -> None:
+        """Write what is unread in a room, which the item calls as the peer does; or, of `REPORTS`, how many wait."""
 
 
 class InboxFeed:
@@ -48,13 +52,16 @@ class InboxFeed:
         policies: Policies,
         inbox: Inbox,
         address: Callable[[str | None, str], str],
+        reports: Callable[[Actor], int] = lambda _: 0,
         gather_s: float = GATHER_S,
     ) -> None:
-        """`address` is what an account, by its id, calls a room."""
+        """`address` is what an account, by its id, calls a room; `reports` how many reports wait for somebody."""
         self._store = store
         self._policies = policies
         self._inbox = inbox
         self.address = address
+        self._reports = reports
+        self._waiting: dict[Follower, int] = {}  # reports, as they were told last; none for whom none wait
         self._gather_s = gather_s
         self._followers: dict[str, list[Follower]] = {}
         self._noted: dict[str, set[str]] = {}  # room to the accounts that have it in their list and are no members
@@ -82,6 +89,7 @@ class InboxFeed:
         if account is None or follower not in (followers := self._followers.get(account.id, [])):
             return
         followers.remove(follower)
+        self._waiting.pop(follower, None)
         if not followers:
             del self._followers[account.id]
             self._read_to.pop(account.id, None)
@@ -129,8 +137,24 @@ class InboxFeed:
     def missed(self, follower: Follower, rooms: Iterable[str]) -> None:
         """A follower was too slow to be told of these rooms: tell it what is so now."""
         assert follower.actor.account is not None
-        self._pairs.update((follower.actor.account.id, room) for room in rooms)
+        if REPORTS in rooms:
+            count = self._waiting[follower] = self._reports(follower.actor)
+            follower.show_unread(REPORTS, ReportsWaiting(count))
+        self._pairs.update((follower.actor.account.id, room) for room in rooms if room != REPORTS)
         self._soon()
+
+    def reports_changed(self) -> None:
+        """A report was made, closed or opened again."""
+        for followers in list(self._followers.values()):
+            for follower in list(followers):
+                self.tell_reports(follower)
+
+    def tell_reports(self, follower: Follower) -> None:
+        """Tell a follower how many reports wait, where that is another number; at first, if there are any."""
+        count = self._reports(follower.actor)
+        if count != self._waiting.get(follower, 0):
+            self._waiting[follower] = count
+            follower.show_unread(REPORTS, ReportsWaiting(count))
 
     def _changed(self, room: str) -> None:
         self._rooms.add(room)

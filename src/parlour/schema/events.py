@@ -121,6 +121,12 @@ class RoomUnread(msgspec.Struct, frozen=True, tag="unread"):
     favourite: bool
 
 
+class ReportsWaiting(msgspec.Struct, frozen=True, tag="reports"):
+    """How many reports wait for who follows their own log and may look at them; it stands in no log."""
+
+    open: int
+
+
 class Presence(msgspec.Struct, frozen=True, tag="presence"):
     """How many are in the room now, and some of them; shown to connections that say how they are here."""
 
@@ -137,13 +143,13 @@ class Closed(msgspec.Struct, frozen=True, tag="closed"):
     detail: str
 
 
-Control = CaughtUp | Reset | Heartbeat | Bye | Typing | Presence | Closed | RoomUnread
+Control = CaughtUp | Reset | Heartbeat | Bye | Typing | Presence | Closed | RoomUnread | ReportsWaiting
 """The items that carry no seq."""
 
 
 def item_under_name(item: Control, room: str, name: str) -> Control:
     """The item as those see it who know a room by another name."""
-    if isinstance(item, Heartbeat | Bye) or item.room != room:
+    if isinstance(item, Heartbeat | Bye | ReportsWaiting) or item.room != room:
         return item
     return replace(item, room=name)
 

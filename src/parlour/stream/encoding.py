@@ -10,7 +10,17 @@ from collections.abc import Callable, Sequence
 from parlour.core.event import Stored, shown_name
 from parlour.core.text import notice_line, text_line
 from parlour.hub.encoder import Encoder
-from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, Reset, RoomUnread, decode_event
+from parlour.schema.events import (
+    Bye,
+    CaughtUp,
+    Closed,
+    Control,
+    Heartbeat,
+    ReportsWaiting,
+    Reset,
+    RoomUnread,
+    decode_event,
+)
 from parlour.schema.json_line import encode
 from parlour.schema.notices import unread_words
 from parlour.wire import sse
@@ -70,6 +80,8 @@ def _text_control(item: Control) -> bytes:
         return f"-- closed: {item.detail}\n".encode()
     if isinstance(item, RoomUnread):
         return f"{item.room}  {unread_words(item.unread, item.mentions) or 'nothing new'}\n".encode()
+    if isinstance(item, ReportsWaiting):
+        return f"{item.open} open {'report' if item.open == 1 else 'reports'}\n".encode()
     if isinstance(item, Bye):
         return f"-- this stream ends here; come back in {-(-item.reconnect_after_ms // 1000)} s\n".encode()
     return b""

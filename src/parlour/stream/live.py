@@ -19,7 +19,7 @@ from parlour.hub.encoder import Encoder, of_account
 from parlour.hub.hub import Hub
 from parlour.hub.inbox_feed import InboxFeed
 from parlour.hub.reader import NO_NAMES, Reader
-from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, Reset, RoomUnread
+from parlour.schema.events import Bye, CaughtUp, Closed, Control, Heartbeat, ReportsWaiting, Reset, RoomUnread
 
 CHECKS = 2
 """How often a slow peer is checked within the time in which it may take nothing; more would tell better when it did."""
@@ -130,9 +130,10 @@ class LiveSession(Reader):
         for row in rows:
             if row.unread:
                 self.show(feed.item_of(row))
+        feed.tell_reports(self)
         self.begin(channel, start)
 
-    def show_unread(self, room: str, item: RoomUnread) -> None:
+    def show_unread(self, room: str, item: RoomUnread | ReportsWaiting) -> None:
         """See `Follower.show_unread`. A slow peer is told once it has read what came before."""
         if not self.is_paused:
             self.show(item)

@@ -23,6 +23,9 @@ export const accountPath = () => `${prefix()}/account`;
 /** The card of an account, by its id or name. */
 export const personPath = (id) => `${prefix()}/people/${encodeURIComponent(id)}`;
 
+/** The page of what was reported. */
+export const reportsPath = () => `${prefix()}/admin/reports`;
+
 /** The page with the list of rooms. */
 export const roomsPath = () => `${prefix()}/rooms`;
 

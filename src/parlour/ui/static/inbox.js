@@ -1,6 +1,7 @@
 // What needs the reader: what is unread in which room, and how far this one has been read.
 
 import { markRead } from "./api.js";
+import { showReports } from "./reports.js";
 import { isQuiet, minuteOfDay } from "./quiet.js";
 
 const SEEN_MS = 1000; // a glance is no reading
@@ -45,6 +46,10 @@ class Inbox {
     if (item.type === "inbox" && item.setting === "quiet_hours") {
       this.#quietHours = item.value;
       this.#call();
+    }
+    if (item.type === "reports") {
+      showReports(item.open);
+      return true;
     }
     if (item.type !== "unread") return item.room?.startsWith(".") ?? false;
     const { room, unread, mentions, level, favourite } = item;
