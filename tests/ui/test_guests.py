@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -49,6 +50,11 @@ def test_guest_comes_in_by_a_name_talks_and_is_out_when_the_host_says_so(town: T
     phone.write("Good morning")
     phone.see("Good morning")
     expect(page.locator("#messages .message .name")).to_have_text("Lena")
+    with town.server.client() as another:
+        assert another.post("/api/v1/guests", json={"link": link["code"], "name": "Paul"}).status_code == 201
+    came = [re.compile(f"{name} (joined|came in)") for name in ("olga", "Lena", "Paul")]
+    expect(page.locator(".notice.passing")).to_have_text(came)
+    expect(page.locator(".passing .when:visible")).to_have_count(2)  # before the message, and after it
     assert not page.evaluate(OUTSIDE)
     found["room"] = violations_in_both_schemes(phone)
     guest = host.get(f"/api/v1/rooms/{room}/guests").json()["guests"][0]

@@ -14,6 +14,9 @@ from parlour.ui.links import Piece, pieces
 HUE_NAMES = ("rose", "orange", "amber", "olive", "green", "jade", "teal", "sky", "blue", "violet", "purple", "magenta")
 """What people call them; screen readers and browsers in a terminal show nothing else."""
 
+PASSING = ("came in", "joined", "left")
+"""Notices of those who come and go, who may be many: they follow each other on a line."""
+
 GROUP_GAP = timedelta(minutes=5)
 """Messages of one sender that follow each other faster share one heading."""
 
