@@ -84,7 +84,7 @@ def test_page_of_people_in_every_state_has_nothing_that_axe_finds_and_fits(
     judge("signed in, long name")
     page.goto("/account")
     judge("account, long name")
-    for path in ("/people", "/people/olga", "/@olga", "/rooms/@olga"):
+    for path in ("/me", "/people", "/people/olga", "/@olga", "/rooms/@olga"):
         page.goto(path)
         judge(path)
     page.click("text=Sign out")
