@@ -58,6 +58,20 @@ GUEST_CONTROLS = (
         f"{GUESTS}test_who_was_removed_is_out_and_does_not_come_back_by_reloading",
     ),
     Control(
+        "whoever came by a link that has ended is told so of its rooms alone",
+        "core/gone_guests.py",
+        "if ended is not None and room in ended.rooms:",
+        "if ended is not None:",
+        f"{GUESTS}test_the_end_of_a_link_is_the_end_of_its_guests",
+    ),
+    Control(
+        "and whoever was removed of the rooms of their link",
+        "core/gone_guests.py",
+        'guest.state == "removed" and room in guest.rooms:',
+        'guest.state == "removed":',
+        f"{GUESTS}test_who_was_removed_is_out_and_does_not_come_back_by_reloading",
+    ),
+    Control(
         "after a removal others of the address wait",
         "chat/passes.py",
         'waits = link.newcomers == "ask" or (wait_ms > 0 and link.newcomers == "ask_after_removal")',
