@@ -356,7 +356,7 @@ def _build(
     elsewhere = relay if store.is_shared else None
     presences = Presences(hub, guests, clock, people.identities.current, ids.token(), elsewhere)
     is_blocked = people.blocks.is_blocked
-    mentions = Mentions(people.identities, policies, people.inbox_settings, is_blocked, presences.elsewhere)
+    mentions = Mentions(people.identities, policies, people.inbox_settings, is_blocked, presences.accounts_in)
     posting = Posting(store, guests, clock, policies, rates, new_rooms, people.directs, marks, mentions)
     restrictions = Restrictions(store, clock, ids, policies, marks)
     context = Context(

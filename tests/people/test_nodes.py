@@ -275,25 +275,27 @@ def test_devices_on_two_nodes_show_what_is_unread_and_what_one_of_them_has_read(
             wait_until(partial(_is_told_of, other, room, word, token))
 
 
-def test_here_is_also_who_has_the_room_open_on_another_node(town: Town) -> None:
+def test_here_is_whoever_has_the_room_open_on_any_node(town: Town) -> None:
+    """Also in a room that nobody has joined."""
     first, second = nodes(town)
-    ada, bob = town.join("ada-here"), town.join("bob-here")
-    room = made(bob, "here-on-nodes", "ada-here")
-    tokens = [bearer(town.token(each, "read", "post")) for each in (ada, bob)]
+    names = ("ada-here", "bob-here", "cy-here")
+    ada, bob, cy = [bearer(town.token(town.join(name), "read", "post")) for name in names]
     with (
-        connect(f"{second.url.replace('http', 'ws')}/{room}", additional_headers=tokens[0]),
-        connect(f"{first.url.replace('http', 'ws')}/{room}", additional_headers=tokens[1]) as open_here,
-        first.client(headers=tokens[1]) as here,
-        second.client(headers=tokens[0]) as there,
+        connect(f"{second.url.replace('http', 'ws')}/plaza", additional_headers=ada),
+        connect(f"{first.url.replace('http', 'ws')}/plaza", additional_headers=cy),
+        connect(f"{first.url.replace('http', 'ws')}/plaza", additional_headers=bob) as open_here,
+        first.client(headers=bob) as here,
+        second.client() as there,
     ):
         watcher = Socket(open_here)
         watcher.next("caught_up")
         watcher.send(op="presence")
-        while watcher.next("presence")["count"] != 2:
+        while watcher.next("presence")["count"] != 3:
             pass
-        assert here.post(f"/{room}", content="@here look").status_code == 201
-        listed = there.get("/api/v1/me/mentions").json()["mentions"]
-    assert [each["event"]["text"] for each in listed] == ["@here look"]
+        assert here.post("/plaza", content="@here look").status_code == 201
+        for each, texts in ((ada, ["@here look"]), (cy, ["@here look"]), (bob, [])):
+            listed = there.get("/api/v1/me/mentions", headers=each).json()["mentions"]
+            assert [mention["event"]["text"] for mention in listed] == texts
 
 
 def _is_told_of(client: httpx.Client, room: str, word: str, token: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
+from itertools import chain
 from typing import NamedTuple
 
 from parlour.chat.guests import SYSTEM
@@ -57,11 +58,11 @@ class Mentions:
         policies: Policies,
         settings: InboxSettings,
         is_blocked: Callable[..., bool] = nobody,
-        elsewhere: Callable[[str], Set[str]] = lambda _: frozenset(),
+        accounts_in: Callable[[str], Set[str]] = lambda _: frozenset(),
     ) -> None:
         """`is_blocked` says of an author whether an account (`by`) has blocked them, both by their ids.
 
-        `elsewhere` gives the ids of accounts that have a room open on another node.
+        `accounts_in` gives the ids of accounts that have a room open, on any node.
         """
         self._identities = identities
         self._policies = policies
@@ -69,7 +70,7 @@ class Mentions:
         self.watched = settings.watched
         """The words that somebody watches for: a message without one of them and without an `@` is for nobody."""
         self._is_blocked = is_blocked
-        self._elsewhere = elsewhere
+        self._accounts_in = accounts_in
 
     def resolve(self, author: Author, room: str, text: str) -> Named | None:
         """Whom a message is for; None: for nobody in particular, as nearly all are.
@@ -93,11 +94,10 @@ class Mentions:
             told = [id_ for id_, each in named.items() if self._is_for(each, author, room)]
             accounts.update(dict.fromkeys(told[:MAX_FOR], "name"))
             if author.kind != "guest":
-                everyone = "room" if to.is_for_room else "here" if to.is_for_here and members else None
+                everyone = "room" if to.is_for_room else "here" if to.is_for_here else None
         if everyone == "here":
-            elsewhere, is_here = self._elsewhere(room), self._identities.is_connected
-            there = (each for each in members if is_here(each) or each in elsewhere)
-            self._add(accounts, there, "here", author, room)
+            connected = filter(self._identities.is_connected, members)
+            self._add(accounts, chain(connected, self._accounts_in(room)), "here", author, room)
         if self.watched and members and (watching := self._settings.watching(words_of(text))):
             self._add(accounts, (each for each in watching if each in members), "keyword", author, room)
         if not accounts and not names and everyone is None:

@@ -150,9 +150,16 @@ class Presences:
                     people[person.id] = person
         return Roll(count - twice, _in_order(people.values()))
 
-    def elsewhere(self, room: str) -> frozenset[str]:
-        """The ids of those who are in a room by other nodes, as far as these have said it."""
-        return frozenset(person.id for told in self._elsewhere(room) for person in told.people)
+    def accounts_in(self, room: str) -> set[str]:
+        """The ids of accounts that have a room open, also of those who are not shown there: some hundreds at most.
+
+        Those of other nodes are among them as far as these have said it.
+        """
+        channel = self._hub.known_channel(room)
+        readers = () if channel is None else islice(channel.each_reader(), FOLDED)
+        actors = (cast("Watcher", reader).actor for reader in readers)
+        found = {actor.account.id for actor in actors if actor.account is not None}
+        return found.union(person.id for told in self._elsewhere(room) for person in told.people)
 
     async def ask_others(self, room: str) -> None:
         """Give other nodes, where there can be some, a moment to say who is there with them."""
