@@ -1,10 +1,11 @@
 """A process that has imported the program and becomes it by a fork: a start then costs a fifth of the time.
 
 Each process of the tests has one. What is started is a process like any other, with the arguments, the environment and
-the standard descriptors that it is given; it waits for its threads and its last lines before it ends. Three things
-differ from a start by exec: modules are there already, memory is shared with others until it is written to, and
-passwords are hashed at next to no cost. Tests of these start the program themselves, or with `fresh`
-(tests/support/server.py). Others change the program before it starts, so that it has short time-outs, or a bug.
+the standard descriptors that it is given; it waits for its threads and its last lines before it ends. Four things
+differ from a start by exec: modules are there already; so are templates and what else the code alone decides; memory is
+shared with others until it is written to; and passwords are hashed at next to no cost. Tests of these start the program
+themselves, or with `fresh` (tests/support/server.py). Others change the program before it starts, so that it has short
+time-outs, or a bug.
 """
 
 from __future__ import annotations
@@ -27,7 +28,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
+from parlour.api.operations import OPERATIONS
+from parlour.chat.time_zones import time_zone_name
 from parlour.cli.main import _COMMANDS
+from parlour.core.impersonation import skeletons
+from parlour.core.marks import limit_marks
+from parlour.ui.page import TEMPLATE_NAMES, template
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -149,6 +155,7 @@ def serve(line_descriptor: int) -> None:
     for module in MODULES:
         import_module(module)
     import_module("parlour.chat.passwords").PARAMETERS = 1, 8, 1  # type: ignore[attr-defined]
+    _derive()
     gc.collect()
     gc.freeze()  # or the collector would write to what is shared
     line = socket.socket(fileno=line_descriptor)
@@ -164,6 +171,17 @@ def serve(line_descriptor: int) -> None:
             return
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _derive() -> None:
+    """What a server makes of its own tables and templates when it needs it first: more than all else of a start."""
+    for operation in OPERATIONS:
+        assert operation.takes_ticket in (True, False)
+    for name in TEMPLATE_NAMES:
+        template(name)
+    skeletons("\u043e")
+    limit_marks("")
+    time_zone_name("UTC")
 
 
 def _forget_keepers() -> None:
