@@ -1,4 +1,4 @@
-"""Set-up of all tests: default signals, event loops beside a running browser, and hypothesis without deadlines."""
+"""Set-up of all tests: default signals, event loops beside a running browser, and how many examples are tried."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tests.support.loops import no_loop_running
+from tests.support.many import load_profile
 from tests.support.postgres import Databases, shared_postgres
 
 # Started in the background by a shell, the tests inherit that SIGINT is ignored, and so would every program they start
@@ -20,10 +20,9 @@ from tests.support.postgres import Databases, shared_postgres
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes, and how fast examples are made, says how busy the machine is: a process that gets no turn
-# for a fifth of a second would fail a property that holds.
-settings.register_profile("parlour", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("parlour")
+
+def pytest_configure(config: pytest.Config) -> None:
+    load_profile(is_long=config.option.markexpr != "not long")
 
 
 @pytest.fixture(scope="session")

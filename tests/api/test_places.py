@@ -16,6 +16,7 @@ from parlour.config import Settings
 from parlour.core.limits import Limits
 from parlour.net.connection import Connection
 from tests.support.inprocess import InProcess, Setup
+from tests.support.many import many
 from tests.support.raw import UPGRADE, head, post, ws_frame
 from tests.support.talk import Client
 
@@ -133,7 +134,7 @@ ENDS: dict[str, Callable[[InProcess, Client], None]] = {
 }
 
 
-@settings(max_examples=25)
+@settings(max_examples=many(25))
 @given(lives=st.lists(st.tuples(st.sampled_from(list(KINDS)), st.sampled_from(list(ENDS))), min_size=1, max_size=MOST))
 def test_a_place_is_given_back_however_it_ends(server: InProcess, lives: list[tuple[str, str]]) -> None:
     with ExitStack() as stack:

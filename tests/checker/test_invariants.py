@@ -14,12 +14,13 @@ from tests.checker.history import CaughtUp, Entry, History, Opened, Received, Re
 from tests.checker.invariants import violations
 from tests.checker.mutations import MUTATIONS, Mutation
 from tests.checker.simulation import clean_history
+from tests.support.many import many
 
 TRIALS = 40
 ENOUGH = 5
 
 
-@settings(max_examples=60)
+@settings(max_examples=many(60))
 @given(st.integers(0, 2**32), st.integers(1, 6), st.integers(0, 6), st.integers(0, 400))
 def test_a_history_that_keeps_the_contract_is_accepted(seed: int, senders: int, readers: int, steps: int) -> None:
     assert violations(clean_history(seed, senders, readers, steps)) == []

@@ -16,6 +16,7 @@ from parlour.core.event import Author, Draft
 from parlour.core.payloads import Message, Settings
 from parlour.core.policy import Policy
 from parlour.store.memory import MemoryStore
+from tests.support.many import many
 from tests.support.memory import directory_in_memory
 from tests.support.postgres import Databases
 from tests.support.stores import ALICE, BOB, CountedIds, HandClock, append, open_postgres, open_sqlite
@@ -92,14 +93,14 @@ def comparable(answer: object) -> object:
     return (answer.code, answer.detail, answer.field, answer.extra) if isinstance(answer, Refusal) else answer
 
 
-@settings(max_examples=30)
+@settings(max_examples=many(30))
 @given(st.lists(steps, min_size=1, max_size=25))
 def test_random_histories_agree(history: list[object]) -> None:
     with directory_in_memory() as directory:
         asyncio.run(play(lambda clock: open_sqlite(Path(directory), clock=clock), history))
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=many(10), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(steps, min_size=1, max_size=25))
 def test_random_histories_agree_in_postgres(postgres: Databases, history: list[object]) -> None:
     with postgres.with_tables() as url:

@@ -16,6 +16,7 @@ from parlour.core.errors import Refusal
 from parlour.core.event import Author
 from parlour.schema.events import Event
 from parlour.ui.page import CSP, ListedRoom, RoomPage, render_error, render_room
+from tests.support.many import many
 from tests.support.ui import SAMPLE, parse, sample_page, text_of
 
 HOSTILE = [
@@ -76,7 +77,7 @@ def _shape(document: str) -> list[tuple[str, list[str]]]:
 
 
 @given(_TEXT)
-@settings(max_examples=150)
+@settings(max_examples=many(150))
 def test_page_when_any_text_is_in_every_field_has_the_elements_of_a_harmless_one(text: str) -> None:
     document = "".join(render_room(_page(text)))
     harmless = "".join(render_room(_page("harmless")))
@@ -98,7 +99,7 @@ def test_page_when_a_text_is_hostile_shows_it_as_it_was_written(text: str) -> No
 
 
 @given(_TEXT, _TEXT)
-@settings(max_examples=50)
+@settings(max_examples=many(50))
 def test_error_page_when_any_text_is_in_it_has_its_elements_only(room: str, detail: str) -> None:
     document = render_error(Refusal("bad_request", detail), room=room, typed=detail).decode("utf-8")
     assert _shape(document) == _shape(render_error(Refusal("bad_request"), typed="d").decode("utf-8"))

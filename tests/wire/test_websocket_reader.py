@@ -28,6 +28,7 @@ from parlour.wire.websocket import (
     Text,
     close_frame,
 )
+from tests.support.many import many
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
@@ -410,7 +411,7 @@ CLOSES = st.builds(
 CLOSE_FREE = ANY_FRAMES.filter(lambda data: data[0] & 0x0F != CLOSE)
 
 
-@settings(max_examples=300)
+@settings(max_examples=many(300))
 @given(st.lists(GOOD_TEXTS | CLOSE_FREE, max_size=12), CLOSES | st.just(frame(CLOSE)) | st.just(b""))
 def test_another_implementation_reads_the_same(frames: list[bytes], last: bytes) -> None:
     """Except that a close inside a fragmented message is an error to `websockets`, and a close to us (§5.4)."""

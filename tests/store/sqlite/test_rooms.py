@@ -14,6 +14,7 @@ from parlour.core.event import Log
 from parlour.store.memory import MemoryStore
 from parlour.store.sqlite.store import SqliteStore
 from parlour.work.retention import Retention
+from tests.support.many import many
 from tests.support.memory import directory_in_memory
 from tests.support.stores import CountedIds, HandClock, append, draft, open_sqlite
 
@@ -95,7 +96,7 @@ async def play(directory: Path, history: list[object]) -> None:
     await oracle.close()
 
 
-@settings(max_examples=30)
+@settings(max_examples=many(30))
 @given(steps)
 def test_rooms_that_are_not_kept_in_memory_come_back_when_they_are_active(history: list[object]) -> None:
     with directory_in_memory() as directory:
