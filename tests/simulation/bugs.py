@@ -173,6 +173,6 @@ BUGS: dict[Bug, Trial] = {
     replay_from_the_next: Trial("'I7'"),
     forget_what_a_slow_reader_missed: Trial("'I7'", 6),
     show_what_is_newer_than_the_head: Trial("Task exception was never retrieved", 79),
-    go_on_after_a_failed_sync: Trial("'I2'", 75, ("sync fails",) * 6),
+    go_on_after_a_failed_sync: Trial("'I2'", 30, ("sync fails",) * 6),
 }
 """The names of invariants are those of `tests/checker/invariants.py`."""

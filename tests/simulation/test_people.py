@@ -15,7 +15,7 @@ from tests.simulation.people_bugs import BUGS, Bug
 from tests.simulation.people_run import ACTS, simulate_people
 from tests.simulation.simulation import Result
 
-SEEDS, PARTS = 20, 2
+SEEDS, PARTS = 12, 1
 LONG_SEEDS = int(os.environ.get("PARLOUR_TEST_PEOPLE_SEEDS", "10000"))
 LONG_FIRST = int(os.environ.get("PARLOUR_TEST_FIRST_SEED", "1000"))
 LONG_PARTS = 100
