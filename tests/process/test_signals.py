@@ -21,7 +21,7 @@ SIZES = {
     "accounts", "accounts_with_something_open", "credentials_known", "rooms_with_policy", "shown_once", "blocks",
     "passes_known", "followers_of_own_log", "noted_rooms",
     "presence_announced", "presence_rooms_asked", "presence_rooms_elsewhere", "presence_rooms_told",
-    "presence_rooms_wanted", "bans",
+    "presence_rooms_wanted", "bans", "open_reports",
     "connections", "addresses", "channels", "idle_channels", "ring_bytes", "subscriptions", "waiters", "reads",
     "catching_up", "chunks_behind", "repaired", "rates_of_connecting", "rates_of_senders", "rates_of_addresses",
     "rates_of_rooms", "rates_of_reading", "rates_of_typing", "rates_of_typing_rooms", "rates_of_typing_addresses",
