@@ -81,6 +81,7 @@ def test_whoever_is_ticked_is_written_to_alone_or_in_a_group(zoe: httpx.Client) 
     nobody = zoe.get("/people?write=1")
     assert (nobody.status_code, "Tick whom you want to write to" in nobody.text) == (400, True)
     assert zoe.get("/people?to=nobody-at-all&write=1").status_code == 404
+    assert zoe.get("/people?to=yann&format=json").status_code == 400, "programs post to the address itself"
     zoe.put("/api/v1/me/blocks/yann")
     refused = zoe.get("/people?to=yann&write=1")
     zoe.delete("/api/v1/me/blocks/yann")

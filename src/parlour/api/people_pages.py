@@ -64,9 +64,10 @@ class PeoplePages(DirectoryResource):
             return sign_in_first(request, "/people")
         self.guard.limit_reading(request)
         if options.format == "json":
+            if options.to or options.write:
+                raise Refusal("bad_parameter", "Programs post to the address itself, such as /@ada+bob.", field="to")
             return self.list(request, DirectoryOptions(q=options.q))
         directory, own = self.context.people.directory, own_account(request)
-        found = directory.find(actor, options.q, SHOWN)
         chosen = {each.id: each for each in (directory.one(actor, name) for name in options.to)}
         refusal = None
         if options.write:
@@ -74,6 +75,10 @@ class PeoplePages(DirectoryResource):
                 return see_other(request, self._conversation(own, [each.name for each in chosen.values()]))
             except Refusal as refused:
                 refusal = refused
+        bill = self.guard.bill(request)
+        began = bill.began()
+        found = directory.find(actor, options.q, SHOWN)
+        bill.charge(began, 0)
         return self.framed(
             request,
             "people.html",

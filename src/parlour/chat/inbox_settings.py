@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from datetime import UTC, datetime
 
 from parlour.chat.own_log import append_own
@@ -35,7 +35,8 @@ class InboxSettings:
         self._clock = clock
         self._read_again_s = read_again_s
         self._set: dict[str, dict[str, str]] = {}
-        self.watched: dict[str, set[str]] = {}
+        self._watched: dict[str, set[str]] = {}
+        self.watched: Mapping[str, Set[str]] = self._watched
         """The accounts that watch for a word, by the word; the same object for as long as this lives."""
         self._reading: asyncio.Task[None] | None = None
         self._changes = 0  # of which this node knows; what was read before one of them may be older
@@ -49,18 +50,18 @@ class InboxSettings:
             changes = self._changes
             rows = await self._store.query(ALL_INBOX_SETTINGS())
         self._set = {}
-        self.watched.clear()
+        self._watched.clear()
         for account, name, value in rows:
             self._learn(account, name, value)
 
     def _learn(self, account: str, name: str, value: str) -> None:
         if name == "keywords":
             for word in self.of(account, "keywords").split():
-                self.watched[word].discard(account)
-                if not self.watched[word]:
-                    del self.watched[word]
+                self._watched[word].discard(account)
+                if not self._watched[word]:
+                    del self._watched[word]
             for word in value.split():
-                self.watched.setdefault(word, set()).add(account)
+                self._watched.setdefault(word, set()).add(account)
         self._set.setdefault(account, {})[name] = value
 
     def changed(self, account: str, change: InboxChanged) -> None:

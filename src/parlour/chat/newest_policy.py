@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import Task
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from parlour.chat.policies import Policies, learn_newest
@@ -33,8 +33,9 @@ class NewestPolicies:
         self._store = store
         self._policies = policies
         self._bytes_free = most_bytes
-        self.waiting: dict[tuple[str, str], list[_Waiting]] = {}
-        """The posts that wait, by their sender and room."""
+        self._waiting: dict[tuple[str, str], list[_Waiting]] = {}
+        self.waiting: Mapping[tuple[str, str], Sequence[object]] = self._waiting
+        """The posts that wait, by their sender and room; a call less for every post than a method."""
         self._tasks: set[Task[None]] = set()
 
     def wait(self, sender: str, room: str, size: int, post: Callable[[], None], done: OnAnswer) -> None:
@@ -46,7 +47,7 @@ class NewestPolicies:
         if size > self._bytes_free:
             raise Refusal("overloaded", "Too many messages wait for the database.", retry_after=1)
         self._bytes_free -= size
-        waiting = self.waiting.setdefault((sender, room), [])
+        waiting = self._waiting.setdefault((sender, room), [])
         waiting.append(_Waiting(post, done, size))
         if len(waiting) == 1:
             task = asyncio.get_running_loop().create_task(self._learn(sender, room))
@@ -63,7 +64,7 @@ class NewestPolicies:
         except Exception:
             _log.exception("the policy of a room could not be read")
         finally:
-            for waiting in self.waiting.pop((sender, room)):  # in the order in which they were sent
+            for waiting in self._waiting.pop((sender, room)):  # in the order in which they were sent
                 self._bytes_free += waiting.size
                 _finish(waiting, refusal)
 

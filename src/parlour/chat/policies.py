@@ -41,7 +41,9 @@ _IN_ROOMS = frozenset({"read", "post", "members", "ticket"})
 
 
 class Policies:
-    """The policies of all rooms that have one. All methods are called on the event loop.
+    """The policies of all rooms that have one. All methods but two are called on the event loop.
+
+    `judge` and `judge_at_once` may be called on any thread: what they read is replaced as a whole, and never changed.
 
     The store judges every draft again by the newest policy of its room (`core.event.Draft`).
     """

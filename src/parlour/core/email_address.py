@@ -21,7 +21,7 @@ _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]
 
 
 MASKED_CHARS = 4
-"""Of a name before the `@` that has no more, a mask shows one letter, else three."""
+"""Of a name before the `@` with at most so many characters a mask shows one letter, of a longer one three."""
 
 
 class EmailAddress(NamedTuple):

@@ -23,7 +23,7 @@ from parlour.core.text import MAX_TEXT_BYTES
 from parlour.schema.events import Event
 from parlour.schema.json_line import encode
 from parlour.ui.assets import asset_url
-from parlour.ui.timeline import HUE_NAMES, PASSING, hue, initial, timeline
+from parlour.ui.timeline import HUE_NAMES, hue, initial, timeline
 
 _FILES = {item.name: item.read_text("utf-8") for item in (files(__package__) / "pages").iterdir()}
 _LOADER = _FILES.pop("loader.js")
@@ -49,7 +49,6 @@ _ENVIRONMENT.globals.update(
     hue=hue,
     hue_names=HUE_NAMES,
     initial=initial,
-    passing=PASSING,
 )
 _ENVIRONMENT.filters["moment"] = lambda text, zone: datetime.fromisoformat(text).astimezone(zone)
 _ENVIRONMENT.filters["segment"] = lambda text: quote(text, safe="@")  # a + would be a space behind `next=`

@@ -14,9 +14,6 @@ from parlour.ui.links import Piece, pieces
 HUE_NAMES = ("rose", "orange", "amber", "olive", "green", "jade", "teal", "sky", "blue", "violet", "purple", "magenta")
 """What people call them; screen readers and browsers in a terminal show nothing else."""
 
-PASSING = ("came in", "joined", "left")
-"""Notices of those who come and go, who may be many: they follow each other on a line."""
-
 GROUP_GAP = timedelta(minutes=5)
 """Messages of one sender that follow each other faster share one heading."""
 
@@ -29,6 +26,8 @@ class Row(NamedTuple):
     begins_day: bool
     notice: str | None
     """What is said of an event that is no message, without who did it; a message has none."""
+    is_passing: bool
+    """It is a notice of somebody who comes or goes: they may be many, and follow each other on a line."""
     is_continued: bool
     """It shares the heading of the message before."""
     hue: int
@@ -48,9 +47,10 @@ def timeline(events: Iterable[Event], zone: tzinfo = UTC) -> Iterator[Row]:
         begins_day = previous is None or at.date() != before.date()
         follows = previous is not None and previous.text is not None and previous.by == event.by
         is_continued = notice is None and follows and at - before < GROUP_GAP and not begins_day
-        parts = text_parts(event.text or "")
+        is_passing = notice is not None and event.what in ("joined", "left")
         yield Row(
-            event, at, begins_day, notice, is_continued, hue(event.by.id, event.by.hue), initial(event.by.name), parts
+            *(event, at, begins_day, notice, is_passing, is_continued),
+            *(hue(event.by.id, event.by.hue), initial(event.by.name), text_parts(event.text or "")),
         )
         previous, before = event, at
 

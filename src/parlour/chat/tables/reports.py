@@ -59,11 +59,11 @@ ADD_REPORT = Statement(
 )
 SET_REPORT_STATE = Statement(no_row, "UPDATE reports SET state = ?2, closed_ms = ?3 WHERE id = ?1")
 """With when it was closed, in milliseconds since 1970; 0 for one that is open."""
-OLD_REPORT = Statement(str, "SELECT id FROM reports WHERE state = 'closed' AND closed_ms <= ?1 LIMIT 1")
+OLD_REPORT = Statement(str, "SELECT id FROM reports WHERE state = 'closed' AND closed_ms BETWEEN 1 AND ?1 LIMIT 1")
 DROP_OLD_REPORTS = Statement(
     str,
-    "DELETE FROM reports WHERE id IN (SELECT id FROM reports WHERE state = 'closed' AND closed_ms <= ?1 LIMIT ?2)"
-    " RETURNING id",
+    "DELETE FROM reports WHERE id IN"
+    " (SELECT id FROM reports WHERE state = 'closed' AND closed_ms BETWEEN 1 AND ?1 LIMIT ?2) RETURNING id",
 )
 DROP_NOTES = Statement(no_row, "DELETE FROM report_notes WHERE report = ?1")
 NOTES_OF = Statement(

@@ -102,13 +102,14 @@ export function outgoingNode(item, isLive) {
       element("button", { type: "button", "data-act": "discard" }, "Discard")) : null);
 }
 
-const PASSING = new Set(["came in", "joined", "left"]); // who comes and goes may be many: the twin of that in timeline.py
+/** Whether a notice is of somebody who comes or goes: they may be many, and follow each other on a line (ui/timeline.py). */
+const isPassing = ({ what }) => what === "joined" || what === "left";
 
 const makers = {
   day: ({ day }) => element("li", { class: "day" }, element("time", { datetime: day })),
   new: () => element("li", { class: "new" }, element("span", {}, "New")),
   missed: ({ reason }) => element("li", { class: "missed" }, missedWords(reason)),
-  notice: ({ event, at }) => element("li", { class: `notice${PASSING.has(event.text) ? " passing" : ""}`, id: `m${event.seq}`, "data-seq": event.seq },
+  notice: ({ event, at }) => element("li", { class: `notice${isPassing(event) ? " passing" : ""}`, id: `m${event.seq}`, "data-seq": event.seq },
     nameNode(event), badgeNode(event), " ", element("span", { class: "what", dir: "auto" }, event.text), " ", whenNode(event, at)),
   message: ({ event, at }) => element("li",
     { class: `message hue-${hue(event.by.id, event.by.hue)}`, id: `m${event.seq}`, "data-seq": event.seq },
