@@ -14,6 +14,13 @@ SIZES = [(320, 568), (360, 640), (768, 1024), (1440, 900), (320, 256), (640, 180
 WIDTHS = [(320, 568), (768, 1024), (1440, 900)]
 """For what looks at the width alone: one on each side of the two widths at which a page changes."""
 
+NARROWEST = [*WIDTHS, (320, 256)]
+"""For the page of a room, which changes at a height too: of the sizes that change it alike, the narrowest."""
+
+EACH_SHAPE_OR_SIZE = pytest.mark.parametrize(
+    "sizes", [NARROWEST, pytest.param(SIZES, marks=pytest.mark.long)], ids=["shapes", "sizes"]
+)
+
 EACH_WIDTH_OR_SIZE = pytest.mark.parametrize(
     "sizes", [WIDTHS, pytest.param(SIZES, marks=pytest.mark.long)], ids=["widths", "sizes"]
 )
@@ -72,31 +79,35 @@ def paths(server: ServerProcess) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _outside(tab: AnyTab, state: str) -> list[str]:
+def _outside(tab: AnyTab, state: str, sizes: list[tuple[int, int]]) -> list[str]:
     found: list[str] = []
-    for width, height in SIZES:
+    for width, height in sizes:
         tab.resize(width, height)
         found += [f"{state} at {width} × {height}: {what}" for what in tab.evaluate(OUTSIDE)]
     return found
 
 
-def test_page_in_every_state_and_size_fits(tab: AnyTab, server: ServerProcess, paths: dict[str, str]) -> None:
+@EACH_SHAPE_OR_SIZE
+def test_page_in_every_state_and_size_fits(
+    tab: AnyTab, server: ServerProcess, paths: dict[str, str], sizes: list[tuple[int, int]]
+) -> None:
     found: list[str] = []
     for state, path in paths.items():
         tab.goto(server.url + path)
-        found += _outside(tab, state)
+        found += _outside(tab, state, sizes)
     tab.complaints[:] = [words for words in tab.complaints if "status of 4" not in words]
     assert found == []
 
 
+@EACH_SHAPE_OR_SIZE
 @pytest.mark.parametrize("scripts", [True, False], ids=["live", "without scripts"])
 def test_page_at_every_size_shows_the_name_the_messages_the_composer_and_the_panel(
-    visit: Visit, paths: dict[str, str], *, scripts: bool
+    visit: Visit, paths: dict[str, str], sizes: list[tuple[int, int]], *, scripts: bool
 ) -> None:
     person = visit(paths["live"], java_script_enabled=scripts)
     for state in ("live", "past", "deep link", "long name, past"):
         person.page.goto(paths[state])
-        for width, height in SIZES:
+        for width, height in sizes:
             person.page.set_viewport_size({"width": width, "height": height})
             shape = person.page.evaluate(SHAPE)
             what = f"{state} at {width} × {height}: {shape}"
