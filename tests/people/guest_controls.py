@@ -67,9 +67,23 @@ GUEST_CONTROLS = (
     Control(
         "and whoever was removed of the rooms of their link",
         "core/gone_guests.py",
-        'guest.state == "removed" and room in guest.rooms:',
-        'guest.state == "removed":',
+        'guest.state == "removed" and guest.was_in and room in guest.rooms:',
+        'guest.state == "removed" and guest.was_in:',
         f"{GUESTS}test_who_was_removed_is_out_and_does_not_come_back_by_reloading",
+    ),
+    Control(
+        "who was never in a room is not told of it when they are refused",
+        "core/gone_guests.py",
+        "guest.was_in and ",
+        "",
+        f"{PASSES}test_who_only_waited_is_told_nothing_of_the_rooms",
+    ),
+    Control(
+        "nor when the link to it has ended",
+        "chat/tables/passes.py",
+        " AND p.was_in = 1",
+        "",
+        f"{PASSES}test_who_only_waited_is_told_nothing_of_the_rooms",
     ),
     Control(
         "after a removal others of the address wait",

@@ -327,7 +327,7 @@ class Everybody:
                 fields = (f"Cookie: parlour_pass={came['token'][8:51]}",)
             else:
                 state: PassState = "removed" if name == "guest who was removed" else came["state"]
-                pass_ = GuestPass(came["id"], link["id"], came["name"], state, tuple(body["rooms"]))
+                pass_ = GuestPass(came["id"], link["id"], came["name"], state, tuple(body["rooms"]), state != "waiting")
                 actor = Actor("guest", came["id"], "pass", "", guest_pass=pass_)
             found[name] = Asker(fields, actor)
         return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from parlour.chat.guest_links import Terms
 from parlour.chat.passes import NewPass
 from parlour.chat.posting import Posting
@@ -59,6 +61,37 @@ async def test_a_link_ends_when_its_time_is_over(house: House) -> None:
     while await expiry.round() == 0.0:
         pass
     assert await house.store.query(FIND_ENDED_PASS(digest(came.secret))) == []
+
+
+@pytest.mark.parametrize("how", ["refused", "ended", "over"])
+async def test_who_only_waited_is_told_nothing_of_the_rooms(house: House, how: str) -> None:
+    """Neither that they were removed from one, nor that the link to it has ended: they were in none."""
+    made_link = await house.guest_links.make(OPERATOR, ["class"], Terms(minutes=5, newcomers="ask"))
+    waits = await house.passes.come_in(visitor(None, ADDRESS), made_link.code, "Lena", ADDRESS)
+    was_in = await house.passes.come_in(visitor(None, ADDRESS), made_link.code, "Ken", ADDRESS)
+    await house.passes.let_in(OPERATOR, "class", was_in.guest.id)
+    if how == "refused":
+        for each in (waits, was_in):
+            await house.passes.remove(OPERATOR, "class", each.guest.id)
+        await learn(house)
+        codes = [await code_of(house, each) for each in (waits, was_in)]
+        assert codes == ["forbidden", "removed"], "as to whoever has no pass for this room; as to who was there"
+        return
+    if how == "ended":
+        await house.guest_links.end(OPERATOR, made_link.id)
+    else:
+        house.clock.ms += 300_000
+    assert [await house.known_passes.identify(each.secret, ADDRESS) for each in (waits, was_in)] == [None, None]
+    assert house.known_passes.ended(waits.secret) is None
+    assert house.known_passes.ended(was_in.secret) == EndedPass(("class",), house.clock.ms)
+
+
+async def code_of(house: House, came: NewPass) -> str:
+    """What somebody with a pass is told who wants to read the room."""
+    actor = await house.known_passes.identify(came.secret, ADDRESS)
+    assert actor is not None
+    refusal = house.policies.why_not(actor, "read", "class")
+    return "" if refusal is None else refusal.code
 
 
 async def learn(house: House) -> None:

@@ -59,10 +59,15 @@ class KnownPasses:
         return self.actor(secret, address)
 
     def ended(self, secret: str) -> EndedPass | None:
-        """What is known of a pass that `identify` has just found nobody with: None, or that its link has ended."""
+        """What is known of a pass that `identify` has just found nobody with: None, or that its link has ended.
+
+        None also for somebody who was never let in: they learn nothing of the rooms.
+        """
         known = self._known.get(digest(secret))
         if known is None or known.guest is None:
             return None if known is None else known.ended
+        if not known.guest.was_in:
+            return None
         return EndedPass(known.guest.rooms, known.expires_ms)  # its time is over, and nobody has cleared up yet
 
     def opened(self, guest: str) -> Callable[[], None]:

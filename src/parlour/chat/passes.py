@@ -20,11 +20,12 @@ from parlour.chat.tables.passes import (
     ADD_PASS,
     COUNT_PASSES,
     END_PASS,
+    LET_PASS_IN,
     PASS_BY_ID,
     PASSES_FROM,
     PASSES_OF,
+    REMOVE_PASS,
     SET_PASS_NAME,
-    SET_PASS_STATE,
     WAITING_NAMES,
     PassRow,
 )
@@ -141,7 +142,7 @@ class Passes:
             self._rates.take(address, self._clock.monotonic())
         secret, random = self._ids.secret(), self._ids.secret()
         id_ = "g_" + b32encode(hashlib.sha256(random.encode()).digest()[:10]).decode().lower()
-        row = PassRow(id_, link.id, name, "in", self._hashed(address), self._clock.now_ms(), 0)
+        row = PassRow(id_, link.id, name, "in", self._hashed(address), self._clock.now_ms(), 0, 1)
         is_held = any(self._policies.refused_guest(actor, room) for room in link.rooms)
         made = await self._store.run(self._come_in(link.code, digest(secret), row, is_held=is_held))
         return NewPass(made, secret, link)
@@ -217,9 +218,9 @@ class Passes:
             )
         waits = link.newcomers == "ask" or (wait_ms > 0 and link.newcomers == "ask_after_removal")
         state: PassState = "waiting" if waits else "in"
-        guest = row.guest._replace(state=state)
+        guest = row.guest._replace(state=state, was_in=not waits)
         yield from _require_free(link, guest)
-        yield ADD_PASS(hashed, row.id, row.link, row.name, state, row.address, row.made_ms)
+        yield ADD_PASS(hashed, row.id, row.link, row.name, state, row.address, row.made_ms, int(not waits))
         author = author_of_pass(guest)
         yield append_to_log(author, PassChanged("made", guest.id, guest.link, guest.name, state))
         if state == "in":
@@ -250,7 +251,7 @@ class Passes:
             is_kept = is_kept or is_held(log.policy, id_, now_ms)
         yield from _out(author, link, guest, GuestChanged("left", guest.id, guest.name))
         if is_kept:
-            yield SET_PASS_STATE(id_, "removed", now_ms)
+            yield REMOVE_PASS(id_, now_ms)
             yield append_to_log(author, PassChanged("removed", id_, guest.link, guest.name, "removed"))
             return
         yield END_PASS(id_)
@@ -259,9 +260,9 @@ class Passes:
     def _let_in(self, author: Author, link: GuestLink, row: PassRow) -> Transaction[GuestPass]:
         if row.state == "in":
             return row.guest
-        guest = row.guest._replace(state="in")
+        guest = row.guest._replace(state="in", was_in=True)
         yield from _require_free(link, guest)
-        yield SET_PASS_STATE(row.id, "in", 0)
+        yield LET_PASS_IN(row.id)
         yield append_to_log(author, PassChanged("let_in", row.id, row.link, row.name, "in"))
         yield from _enter(author_of_pass(guest), link, guest)
         return guest
@@ -269,7 +270,7 @@ class Passes:
     def _remove(self, author: Author, link: GuestLink, row: PassRow) -> Transaction[GuestPass]:
         if row.state == "removed":
             return row.guest
-        yield SET_PASS_STATE(row.id, "removed", self._clock.now_ms())
+        yield REMOVE_PASS(row.id, self._clock.now_ms())
         yield append_to_log(author, PassChanged("removed", row.id, row.link, row.name, "removed"))
         yield from _out(author, link, row.guest, GuestChanged("removed", row.id, row.name))
         return row.guest._replace(state="removed")

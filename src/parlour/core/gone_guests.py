@@ -31,7 +31,7 @@ def told(refusal: Refusal, actor: Actor, room: str) -> Refusal:
         return refusal
     if ended is not None and room in ended.rooms:
         return _link_ended(ended.ended_ms)
-    if guest is not None and guest.state == "removed" and room in guest.rooms:
+    if guest is not None and guest.state == "removed" and guest.was_in and room in guest.rooms:
         return _removed()
     return refusal
 

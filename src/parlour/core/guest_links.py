@@ -50,7 +50,7 @@ ENDED_KEPT_DAYS = 30
 class GuestPass(NamedTuple):
     """A guest who came by a link. `id` is that of the author of what they say; `name` is theirs alone in the rooms.
 
-    `rooms` are those of the link, for who asks with the pass.
+    `rooms` are those of the link, for who asks with the pass; `was_in` whether they were ever let into them.
     """
 
     id: str
@@ -58,10 +58,11 @@ class GuestPass(NamedTuple):
     name: str
     state: PassState
     rooms: tuple[str, ...] = ()
+    was_in: bool = False
 
 
 class EndedPass(NamedTuple):
-    """What is left of a pass whose link has ended: the rooms that it opened, and the end, in ms since 1970."""
+    """What is left of a pass whose link has ended: the rooms that its guest was in, and the end, in ms since 1970."""
 
     rooms: tuple[str, ...]
     ended_ms: int

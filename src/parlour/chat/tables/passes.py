@@ -9,7 +9,10 @@ from parlour.core.guest_links import EndedPass, GuestPass, PassState
 
 
 class PassRow(NamedTuple):
-    """A pass as it is stored. `address` is a keyed hash; times in milliseconds since 1970, `removed_ms` 0 for none."""
+    """A pass as it is stored. `address` is a keyed hash; times in milliseconds since 1970, `removed_ms` 0 for none.
+
+    `was_in` is 1 for somebody who was ever let in, else 0.
+    """
 
     id: str
     link: str
@@ -18,11 +21,12 @@ class PassRow(NamedTuple):
     address: str
     made_ms: int
     removed_ms: int
+    was_in: int
 
     @property
     def guest(self) -> GuestPass:
         """The pass itself."""
-        return GuestPass(self.id, self.link, self.name, self.state)
+        return GuestPass(self.id, self.link, self.name, self.state, was_in=bool(self.was_in))
 
 
 class FoundPass(NamedTuple):
@@ -32,6 +36,7 @@ class FoundPass(NamedTuple):
     link: str
     name: str
     state: PassState
+    was_in: int
     expires_ms: int
     names: str
     """The names of the rooms that the link opens, with spaces between them."""
@@ -39,7 +44,7 @@ class FoundPass(NamedTuple):
     @property
     def guest(self) -> GuestPass:
         """The pass itself."""
-        return GuestPass(self.id, self.link, self.name, self.state, tuple(self.names.split()))
+        return GuestPass(self.id, self.link, self.name, self.state, tuple(self.names.split()), bool(self.was_in))
 
 
 class EndedRow(NamedTuple):
@@ -54,12 +59,12 @@ class EndedRow(NamedTuple):
         return EndedPass(tuple(self.names.split()), self.ended_ms)
 
 
-_COLUMNS = "id, link, name, state, address, made_ms, removed_ms"
+_COLUMNS = "id, link, name, state, address, made_ms, removed_ms, was_in"
 
-ADD_PASS = Statement(no_row, f"INSERT INTO passes (hash, {_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)")
+ADD_PASS = Statement(no_row, f"INSERT INTO passes (hash, {_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)")
 FIND_PASS = Statement(
     FoundPass,
-    "SELECT p.id, p.link, p.name, p.state, l.expires_ms, l.rooms FROM passes AS p"
+    "SELECT p.id, p.link, p.name, p.state, p.was_in, l.expires_ms, l.rooms FROM passes AS p"
     " JOIN guest_links AS l ON l.id = p.link WHERE p.hash = ?1",
 )
 PASS_BY_ID = Statement(PassRow, f"SELECT {_COLUMNS} FROM passes WHERE id = ?1")
@@ -70,7 +75,8 @@ PASSES_FROM = Statement(
     PassRow, f"SELECT {_COLUMNS} FROM passes WHERE link = ?1 AND address = ?2 ORDER BY removed_ms DESC, id"
 )
 """Those from an address; who was removed last comes first."""
-SET_PASS_STATE = Statement(no_row, "UPDATE passes SET state = ?2, removed_ms = ?3 WHERE id = ?1")
+LET_PASS_IN = Statement(no_row, "UPDATE passes SET state = 'in', removed_ms = 0, was_in = 1 WHERE id = ?1")
+REMOVE_PASS = Statement(no_row, "UPDATE passes SET state = 'removed', removed_ms = ?2 WHERE id = ?1")
 SET_PASS_NAME = Statement(no_row, "UPDATE passes SET name = ?2 WHERE id = ?1")
 END_PASS = Statement(no_row, "DELETE FROM passes WHERE id = ?1")
 END_PASSES_OF = Statement(no_row, "DELETE FROM passes WHERE link = ?1")
@@ -79,9 +85,10 @@ FIND_ENDED_PASS = Statement(EndedRow, "SELECT rooms, ended_ms FROM ended_passes 
 KEEP_ENDED_PASSES = Statement(
     no_row,
     "INSERT INTO ended_passes (hash, rooms, ended_ms)"
-    " SELECT p.hash, l.rooms, ?2 FROM passes AS p JOIN guest_links AS l ON l.id = p.link WHERE p.link = ?1",
+    " SELECT p.hash, l.rooms, ?2 FROM passes AS p JOIN guest_links AS l ON l.id = p.link"
+    " WHERE p.link = ?1 AND p.was_in = 1",
 )
-"""Remember of the passes of a link, which are all there still, that the link ended at a time."""
+"""Remember of the passes of a link, which are all there still, that the link ended: of those who were ever let in."""
 OLD_ENDED_PASS = Statement(str, "SELECT hash FROM ended_passes WHERE ended_ms <= ?1 LIMIT 1")
 DROP_ENDED_PASSES = Statement(
     no_row,
