@@ -16,6 +16,7 @@ from pathlib import Path
 
 from parlour.chat.guests import author_of
 from parlour.chat.inbox import Inbox
+from parlour.chat.open_reports import OpenReports
 from parlour.chat.ports import Store
 from parlour.chat.reading import Bill, Place
 from parlour.chat.tables.accounts import ADD_ACCOUNT
@@ -27,6 +28,7 @@ from parlour.core.payloads import MemberChanged, Message, Settings, log_of_accou
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.hub.inbox_feed import InboxFeed
+from parlour.hub.reports_feed import ReportsFeed
 from parlour.store.memory import MemoryStore
 from parlour.stream.encoding import WEBSOCKET
 from parlour.stream.live import Client, LiveSession, Start, Timing
@@ -95,7 +97,8 @@ async def memory_of_followers() -> float:
     house, hub = House(store), Hub(store)
     await house.identities.load()
     house.policies.load(await store.policies())
-    feed = InboxFeed(store, house.policies, Inbox(store, house.policies), house.directs.address)
+    reports = ReportsFeed(OpenReports(store, house.policies, house.identities.accounts))
+    feed = InboxFeed(store, house.policies, Inbox(store, house.policies), house.directs.address, reports)
     door, sessions = Door(hub, house.policies), []
     for each in people:
         actor = Actor("member", each.id, "password", None, each)

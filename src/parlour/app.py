@@ -55,6 +55,7 @@ from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.hub.inbox_feed import InboxFeed
 from parlour.hub.presence import Presences
+from parlour.hub.reports_feed import ReportsFeed
 from parlour.hub.resources import Tuning
 from parlour.hub.server_log import ServerLog
 from parlour.log import event
@@ -323,7 +324,7 @@ def _build(
     tickets = Tickets(store, clock, ids, people.identities)
     erasing = Erasing(store, people.deletions)
     expiry = Expiry(store, people.identities, clock)
-    open_reports = OpenReports(store, policies)
+    open_reports = OpenReports(store, policies, people.identities.accounts)
     listeners_of_log = [
         *(people.bans.changed, open_reports.changed),
         *(people.identities.changed, people.known_passes.changed, people.blocks.changed),
@@ -335,8 +336,8 @@ def _build(
     store.on_commit(hub.deliver)
     inbox = Inbox(store, policies)
     digests = Digests(store, clock, policies, people.identities, people.directs, inbox, people.mails)
-    feed = InboxFeed(store, policies, inbox, people.directs.address, open_reports.count)
-    open_reports.on_change = feed.reports_changed
+    reports_feed = ReportsFeed(open_reports, people.identities.current)
+    feed = InboxFeed(store, policies, inbox, people.directs.address, reports_feed)
     store.on_commit(feed.committed)
     store.on_redact(feed.redacted)
     store.on_trim(feed.trimmed)

@@ -197,14 +197,14 @@ ORDER_CONTROLS = (
     Control(
         "reports are seen by who moderates",
         "chat/reports.py",
-        "if self.may_see(actor, each)",
+        "if sees(each.room)",
         "if each.id",
         f"{REPORTS}test_a_report_has_its_message_until_that_is_deleted",
     ),
     Control(
         "nobody changes a report of a room that they do not moderate",
         "chat/reports.py",
-        "if not found or not self.may_see(actor, found[0]):",
+        "if not found or not reports_seen(self._policies, actor)(found[0].room):",
         "if not found:",
         f"{REPORTS}test_who_moderates_nothing_there_finds_no_report",
     ),

@@ -97,6 +97,28 @@ def test_who_may_look_at_reports_sees_how_many_wait(town: Town, ada: httpx.Clien
     change(ada, "market", read=99)
 
 
+def test_who_gets_or_loses_a_role_is_told_how_many_reports_they_may_look_at(town: Town, bob: httpx.Client) -> None:
+    mo = town.join("mo")
+    made(bob, "bazaar", "mo")
+    path = f"/api/v1/rooms/bazaar/messages/{say(mo, 'bazaar', 'buy pills')['seq']}/report"
+    id_ = mo.post(path, json={"reason": "spam"}).json()["id"]
+
+    def in_room(role: str) -> None:
+        bob.put("/api/v1/rooms/bazaar/members/mo", json={"role": role}).raise_for_status()
+
+    def on_server(role: str) -> None:
+        town.operator("PATCH", "/api/v1/accounts/mo", {"role": role})
+
+    with device_at(town.url, town.token(mo, "admin")) as socket:
+        until(socket, caught_up)
+        for give in (in_room, on_server):
+            give("moderator")
+            until(socket, reports(1))
+            give("member")
+            until(socket, reports(0))
+    bob.patch(f"/api/v1/reports/{id_}", json={"state": "closed"}).raise_for_status()
+
+
 def test_three_devices_see_what_is_unread_and_that_one_of_them_has_read(
     town: Town, ada: httpx.Client, bob: httpx.Client
 ) -> None:
@@ -144,6 +166,20 @@ def test_a_stream_tells_it_as_text_and_goes_on_where_it_was(town: Town, ada: htt
                 break
     assert [item["type"] for item in seen if item.get("room") != "crew"] == ["unread", "notify", "caught_up"]
     assert (seen[-2]["of"], seen[-2]["level"]) == ("told", "all")
+
+
+def test_who_moderates_reads_as_text_how_many_reports_wait(town: Town, ada: httpx.Client) -> None:
+    cy = town.join("cy")
+    made(cy, "fair")
+    paths = [f"/api/v1/rooms/fair/messages/{say(ada, 'fair', text)['seq']}/report" for text in ("pills", "more")]
+    ids = [ada.post(paths[0], json={"reason": "spam"}).json()["id"]]
+    with cy.stream("GET", "/me?follow=1", headers={"Accept": "text/plain"}) as stream:
+        lines = stream.iter_lines()
+        assert "1 open report" in lines
+        ids.append(ada.post(paths[1], json={"reason": "spam"}).json()["id"])
+        assert "2 open reports" in lines
+    for id_ in ids:
+        cy.patch(f"/api/v1/reports/{id_}", json={"state": "closed"}).raise_for_status()
 
 
 def test_one_stream_has_rooms_and_the_own_log(town: Town, ada: httpx.Client, bob: httpx.Client) -> None:

@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 from tests.people.house import PASSWORD
 from tests.people.server import Town, bearer, session_of
 from tests.people.test_inbox import made, say
-from tests.people.test_inbox_followed import caught_up, device_at, shows, until
+from tests.people.test_inbox_followed import caught_up, device_at, reports, shows, until
 from tests.stream.test_websocket import Socket
 from tests.support import raw
 from tests.support.nats import NatsProcess
@@ -273,6 +273,22 @@ def test_devices_on_two_nodes_show_what_is_unread_and_what_one_of_them_has_read(
             assert client.patch("/api/v1/me/inbox", json={"keywords": [word]}).status_code == 200
         with (second if node is first else first).client() as other:
             wait_until(partial(_is_told_of, other, room, word, token))
+
+
+def test_who_may_look_at_a_report_is_told_of_it_on_every_node(town: Town) -> None:
+    first, second = nodes(town)
+    ann, ben = town.join("ann-looks"), town.join("ben-reports")
+    room, token = made(ann, "looked-at"), town.token(ann, "admin")
+    seq = say(ben, room, "buy pills")["seq"]
+    with device_at(first.url, token) as one, device_at(second.url, token) as two:
+        for device in (one, two):
+            until(device, caught_up)
+        made_ = ben.post(f"/api/v1/rooms/{room}/messages/{seq}/report", json={"reason": "spam"}).json()
+        for device in (one, two):
+            until(device, reports(1))
+        ann.patch(f"/api/v1/reports/{made_['id']}", json={"state": "closed"}).raise_for_status()
+        for device in (one, two):
+            until(device, reports(0))
 
 
 def test_here_is_whoever_has_the_room_open_on_any_node(town: Town) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from parlour.chat.guests import Guests
+from parlour.chat.known_accounts import KnownAccounts
 from parlour.chat.open_reports import OpenReports
 from parlour.chat.policies import Policies
 from parlour.chat.reports import KEPT_DAYS, REPORTS_BURST, SHOWN, Reports
@@ -197,7 +198,7 @@ def test_who_may_read_reports_sees_how_many_wait(
 async def test_how_many_wait_is_known_after_a_restart() -> None:
     store, policies = MemoryStore(HandClock(), CountedIds()), Policies("open")
     await store.run(_many_reports())
-    waiting = OpenReports(store, policies)
+    waiting = OpenReports(store, policies, KnownAccounts())
     await waiting.load()
     moderator = Account("u_mo", "mo", "mo", "member", "moderator", None, "active")
     assert waiting.count(Actor("member", moderator.id, "password", None, moderator)) == SHOWN + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from parlour.chat.ports import Store
 from parlour.chat.tables.accounts import ALL_ACCOUNTS, FORMER_NAMES
@@ -26,6 +26,7 @@ class KnownAccounts:
         self._shown: dict[str, str] = {}  # how accounts are shown, case folded, to their ids
         self._likenesses: Counter[str] = Counter()  # of names, and of how accounts are shown
         self._owners: set[str] = set()  # ids of the active ones
+        self._with_roles: set[str] = set()  # ids of the active ones that are more than members
         self._bots: dict[str, set[str]] = {}  # ids of all, by that of their owner
         self._order: list[tuple[str, str, str]] = []  # how accounts are shown, case folded, with their names and ids
 
@@ -78,6 +79,10 @@ class KnownAccounts:
         """Whether nobody but this account owns the server: it stays."""
         return self._owners == {account.id}
 
+    def with_roles(self) -> Set[str]:
+        """The ids of those who moderate or run the server."""
+        return self._with_roles
+
     def bots_of(self, account: Account) -> list[Account]:
         """The bots of an account, by name."""
         return sorted([self._accounts[id_] for id_ in self._bots.get(account.id, ())], key=lambda bot: bot.name)
@@ -115,10 +120,10 @@ class KnownAccounts:
                 del self._shown[before.display.casefold()]
             del self._order[bisect_left(self._order, _place(before))]
         self._accounts[account.id] = account
-        if account.role == "owner" and account.state == "active":
-            self._owners.add(account.id)
-        else:
-            self._owners.discard(account.id)
+        is_active = account.state == "active"
+        (self._owners.add if is_active and account.role == "owner" else self._owners.discard)(account.id)
+        has_role = is_active and account.has_role("moderator")
+        (self._with_roles.add if has_role else self._with_roles.discard)(account.id)
         if account.owner is not None:
             self._bots.setdefault(account.owner, set()).add(account.id)
         if account.state != "deleted":

@@ -56,8 +56,7 @@ class Policies:
         """
         self._marks = marks
         self._now_ms = now_ms
-        self.on_learn: Callable[[str, Policy], None] = _nothing
-        """Called with a room and its policy when that is a newer one than was known."""
+        self._on_learn: list[Callable[[str, Policy, Policy], None]] = []
         self.set_rules("members", 0)
         self.gate_seq = 0
         """Another number with every change of who is kept out of the server, its access included."""
@@ -87,6 +86,10 @@ class Policies:
         """What says from here on why an actor is kept out of the whole server; None: nobody is."""
         self._kept_out = kept_out
         self.gate_seq += 1
+
+    def on_learn(self, listener: Callable[[str, Policy, Policy], None]) -> None:
+        """Call it with a room, its policy as it was known and the newer one, whenever there is one."""
+        self._on_learn.append(listener)
 
     def load(self, rooms: Mapping[str, Policy]) -> None:
         """Take the policies that the store has (`Store.policies`)."""
@@ -133,9 +136,10 @@ class Policies:
             rooms.discard(room)
             if not rooms:
                 del self._of_account[account]
-        self.on_learn(room, policy)
         for account in are - were:
             self._of_account[account].add(room)
+        for listener in self._on_learn:
+            listener(room, before, policy)
 
     def is_name_of_guest(self, room: str, name: str) -> bool:
         """Whether a name is, or looks like, that of somebody who is in a room by a pass."""
@@ -336,10 +340,6 @@ class Policies:
 
 def _is_ban(refusal: Refusal) -> bool:
     return refusal.code == "banned"
-
-
-def _nothing(room: str, policy: Policy) -> None:
-    """Nobody was told."""
 
 
 async def learn_newest(store: Store, policies: Policies, room: str) -> int:

@@ -8,6 +8,7 @@ from parlour.chat.guests import Guests
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, Ids, Store
 from parlour.chat.recheck import require_unchanged
+from parlour.chat.report_rights import reports_seen
 from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.reports import (
     ADD_NOTE,
@@ -79,10 +80,11 @@ class Reports:
         return await self._store.run(_report(actor, author, made))
 
     async def all(self, actor: Actor, state: ReportState) -> Sequence[Report]:
-        """The newest reports that an actor may look at. Raises Refusal for who has no account."""
+        """The newest reports that an actor may look at, `SHOWN` at most. Raises Refusal for who has no account."""
         self._policies.own_account(actor)
         found = await self._store.query(REPORTS(state, MAX_OPEN))  # who moderates one room looks for few among many
-        return [each for each in found if self.may_see(actor, each)][:SHOWN]
+        sees = reports_seen(self._policies, actor)
+        return [each for each in found if sees(each.room)][:SHOWN]
 
     def sizes(self) -> dict[str, int]:
         """How much there is of what can grow."""
@@ -92,15 +94,11 @@ class Reports:
         """What has been noted about a report, the oldest first. Raises Refusal."""
         return await self._store.query(NOTES_OF(report.id))
 
-    def may_see(self, actor: Actor, report: Report) -> bool:
-        """Whether somebody moderates the server, or the room that a report is from."""
-        return self._policies.may_everywhere(actor, "order") or self._policies.may(actor, "restrict", report.room)
-
     async def change(self, actor: Actor, id_: str, state: ReportState | None, note: str) -> Report:
         """Close or open a report, and note something. Raises Refusal("not_found"), ("bad_text"), …"""
         self._policies.own_account(actor)
         found = await self._store.query(REPORT(id_))
-        if not found or not self.may_see(actor, found[0]):
+        if not found or not reports_seen(self._policies, actor)(found[0].room):
             raise Refusal("not_found", "There is no such report.")
         note = line(note, MAX_NOTE_CHARS, "note")
         return await self._store.run(_change(actor, id_, state, note, f"o_{self._ids.token()}", self._clock.now_ms()))

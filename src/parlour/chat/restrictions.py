@@ -52,7 +52,7 @@ class Restrictions:
         self._policies = policies
         self._marks = marks
         self._tasks: set[Task[None]] = set()
-        policies.on_learn = self._learned
+        policies.on_learn(self._learned)
 
     def seen_by(self, actor: Actor, room: str) -> Policy:
         """The policy of a room, with its restrictions, for its moderators. Raises Refusal."""
@@ -97,7 +97,7 @@ class Restrictions:
         self._policies.learn(room, policy)
         return policy
 
-    def _learned(self, room: str, policy: Policy) -> None:
+    def _learned(self, room: str, _: Policy, policy: Policy) -> None:
         """Another node may have restricted a guest that only this one remembers: say who that is."""
         if not self._store.is_shared or not policy.restrictions:
             return

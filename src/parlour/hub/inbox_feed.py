@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from parlour.chat.inbox import Inbox
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Commit, Store, Unread
-from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import Stored
 from parlour.core.payloads import SERVER_LOG, Mentioned, NotifyChanged, ReadMoved
+from parlour.hub.gathering import GATHER_S, Gathering
+from parlour.hub.reports_feed import Follower as ReportsFollower
+from parlour.hub.reports_feed import ReportsFeed
 from parlour.schema.event_json import payload_of
-from parlour.schema.events import ReportsWaiting, RoomUnread
+from parlour.schema.events import RoomUnread
 
 log = logging.getLogger("parlour.hub")
-
-GATHER_S = 0.3
-"""Between two looks at what has changed: a busy room is told of three times a second, and a thousand together."""
 
 AT_ONCE = 500
 """Pairs of an account and a room that one look counts: some milliseconds of a thread that reads."""
 
 
-REPORTS = ""
-"""In the place of a room: how many reports wait for somebody."""
-
-
-class Follower(Protocol):
+class Follower(ReportsFollower, Protocol):
     """A session that follows the log of its account."""
 
-    actor: Actor
     is_paused: bool
 
-    def show_unread(self, room: str, item: RoomUnread | ReportsWaiting) -> None:
-        """Write what is unread in a room, which the item calls as the peer does; or, of `REPORTS`, how many wait."""
+    def show_unread(self, room: str, item: RoomUnread) -> None:
+        """Write what is unread in a room, which the item calls as the peer does."""
 
 
 class InboxFeed:
@@ -52,25 +45,22 @@ class InboxFeed:
         policies: Policies,
         inbox: Inbox,
         address: Callable[[str | None, str], str],
-        reports: Callable[[Actor], int] = lambda _: 0,
+        reports: ReportsFeed,
         gather_s: float = GATHER_S,
     ) -> None:
-        """`address` is what an account, by its id, calls a room; `reports` how many reports wait for somebody."""
+        """`address` is what an account, by its id, calls a room; `reports` tells the same followers of these."""
         self._store = store
         self._policies = policies
         self._inbox = inbox
         self.address = address
-        self._reports = reports
-        self._waiting: dict[Follower, int] = {}  # reports, as they were told last; none for whom none wait
-        self._gather_s = gather_s
+        self.reports = reports
         self._followers: dict[str, list[Follower]] = {}
         self._noted: dict[str, set[str]] = {}  # room to the accounts that have it in their list and are no members
         self._rooms: set[str] = set()  # whose unread messages have changed
         self._pairs: set[tuple[str, str]] = set()  # of an account and a room: what it has read, or is told of
         self._read_to: dict[str, int] = {}  # account to the seq of its log that has been looked at
         self._behind: set[str] = set()  # accounts in whose logs other nodes have written
-        self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._gathering = Gathering(self._tell_all, gather_s)
 
     async def join(self, follower: Follower) -> list[Unread]:
         """Tell a follower of every change from now on; what is in its list now. `leave` ends it. Raises Refusal."""
@@ -89,7 +79,7 @@ class InboxFeed:
         if account is None or follower not in (followers := self._followers.get(account.id, [])):
             return
         followers.remove(follower)
-        self._waiting.pop(follower, None)
+        self.reports.leave(follower)
         if not followers:
             del self._followers[account.id]
             self._read_to.pop(account.id, None)
@@ -134,27 +124,11 @@ class InboxFeed:
             self._behind.add(room[1:])
             self._soon()
 
-    def missed(self, follower: Follower, rooms: Iterable[str]) -> None:
+    def missed(self, follower: Follower, rooms: Collection[str]) -> None:
         """A follower was too slow to be told of these rooms: tell it what is so now."""
         assert follower.actor.account is not None
-        if REPORTS in rooms:
-            count = self._waiting[follower] = self._reports(follower.actor)
-            follower.show_unread(REPORTS, ReportsWaiting(count))
-        self._pairs.update((follower.actor.account.id, room) for room in rooms if room != REPORTS)
+        self._pairs.update((follower.actor.account.id, room) for room in rooms)
         self._soon()
-
-    def reports_changed(self) -> None:
-        """A report was made, closed or opened again."""
-        for followers in list(self._followers.values()):
-            for follower in list(followers):
-                self.tell_reports(follower)
-
-    def tell_reports(self, follower: Follower) -> None:
-        """Tell a follower how many reports wait, where that is another number; at first, if there are any."""
-        count = self._reports(follower.actor)
-        if count != self._waiting.get(follower, 0):
-            self._waiting[follower] = count
-            follower.show_unread(REPORTS, ReportsWaiting(count))
 
     def _changed(self, room: str) -> None:
         self._rooms.add(room)
@@ -176,15 +150,10 @@ class InboxFeed:
         self._soon()
 
     def _soon(self) -> None:
-        if self._timer is None and self._task is None:
-            self._timer = asyncio.get_running_loop().call_later(self._gather_s / 10, self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        self._task = asyncio.get_running_loop().create_task(self._tell_all())
+        self._gathering.soon()
 
     async def _tell_all(self) -> None:
-        """Tell of all that has changed; then of what changes meanwhile, after a pause."""
+        """Tell of all that has changed."""
         try:
             await self._read_behind()
             pairs = [*self._take()]
@@ -193,10 +162,6 @@ class InboxFeed:
                     self._tell(row)
         except Refusal as refusal:  # a failing disk: the next change, or the list, says what is so
             log.warning("unread_refused %s", refusal.code)
-        finally:
-            self._task = None
-        if self._rooms or self._pairs or self._behind:
-            self._timer = asyncio.get_running_loop().call_later(self._gather_s, self._look)
 
     def _take(self) -> set[tuple[str, str]]:
         """What is to be counted: each room that has changed, for each follower who has it in the list."""
@@ -226,10 +191,8 @@ class InboxFeed:
 
     async def close(self) -> None:
         """Tell nobody any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
+        self._gathering.close()
+        self.reports.close()
 
     def sizes(self) -> dict[str, int]:
         """How many accounts follow their logs, and how many rooms are kept for them."""

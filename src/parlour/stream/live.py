@@ -71,7 +71,10 @@ class LiveSession(Reader):
     `starts` are opened channels (`Hub.open`); the session releases them, and gives back the place of its address.
     """
 
-    __slots__ = ("_buffered_then", "_checks", "_feed", "_missed", "_place", "_starts", "actor", "forget", "timing")
+    __slots__ = (
+        "_buffered_then", "_checks", "_feed", "_missed", "_missed_reports", "_place", "_starts",
+        "actor", "forget", "timing",
+    )  # fmt: skip
 
     sink: Sink | None
 
@@ -85,6 +88,7 @@ class LiveSession(Reader):
         self._starts = starts
         self._feed = client.feed
         self._missed: dict[str, None] | None = None  # rooms of which a slow peer was not told what is unread
+        self._missed_reports = False  # nor how many reports wait
         self._buffered_then = self._checks = 0  # of a peer that is slow
 
     def started(self, sink: Sink) -> None:
@@ -130,15 +134,22 @@ class LiveSession(Reader):
         for row in rows:
             if row.unread:
                 self.show(feed.item_of(row))
-        feed.tell_reports(self)
+        feed.reports.join(self)
         self.begin(channel, start)
 
-    def show_unread(self, room: str, item: RoomUnread | ReportsWaiting) -> None:
+    def show_unread(self, room: str, item: RoomUnread) -> None:
         """See `Follower.show_unread`. A slow peer is told once it has read what came before."""
         if not self.is_paused:
             self.show(item)
         else:
             self._missed = {**(self._missed or {}), room: None}
+
+    def show_reports(self, count: int) -> None:
+        """See `Follower.show_reports`. A slow peer is told as of what is unread."""
+        if not self.is_paused:
+            self.show(ReportsWaiting(count))
+        else:
+            self._missed_reports = True
 
     def received(self, data: bytes) -> None:
         """A stream's peer has nothing to say."""
@@ -160,8 +171,13 @@ class LiveSession(Reader):
             self.sink.wake_in(self.timing.heartbeat_s)
         self.resume()
         missed, self._missed = self._missed, None
-        if missed and self._feed is not None:
+        if self._feed is None:
+            return
+        if missed:
             self._feed.missed(self, missed)
+        if self._missed_reports:
+            self._missed_reports = False
+            self._feed.reports.missed(self)
 
     def wake(self) -> None:
         """Time for a heartbeat, or to check whether a slow peer has taken anything."""
