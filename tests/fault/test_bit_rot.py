@@ -69,7 +69,9 @@ def judge(found: Found) -> None:
     assert not found.refused or DATABASE in found.refused, found
     if found.file == WAL:
         assert found.outcome in ("refused", "harmless"), found
-    assert found.outcome != "unnoticed", found
+    # Indexes have no checksum: a repeat may be stored again, and only the check tells (the last test here).
+    is_index_of_keys = found.doubled and found.check and not (found.hidden or found.renamed)
+    assert found.outcome != "unnoticed" or is_index_of_keys, found
 
 
 @pytest.mark.timeout(120)

@@ -94,7 +94,7 @@ def test_list_has_ones_own_rooms_first_then_the_others_and_archived_ones_behind_
     ada.patch("/api/v1/rooms/attic", json={"archived": True})
     page = ada.get("/rooms")
     assert sections(page)[:2] == ["Yours", "/kitchen"]
-    assert sections(page)[2:6] == [f"/{private}", "Other rooms", "/workshop", "/attic"]
+    assert sections(page)[2:7] == [f"/{private}", "Direct", "Other rooms", "/workshop", "/attic"]
     assert "Archived (1)" in words(page)
     assert "Secret plans private /~secret-plans" in words(page)
     assert "workshop announcements" in words(page)
