@@ -64,7 +64,7 @@ ORDER_CONTROLS = (
     Control(
         "and a ban of the browser one of its pass",
         "chat/bans.py",
-        "*self._of_browser(actor.browser)]",
+        "*self._bans_of(actor.browser)]",
         "]",
         f"{BANS}test_who_was_banned_under_a_cookie_does_not_go_on_by_a_pass",
     ),

@@ -106,7 +106,7 @@ class Bans:
             of_owner = () if account.owner is None else self._accounts.get(account.owner, ())
             return self._refusal([*self._accounts.get(account.id, ()), *of_owner])
         if actor.guest_pass is not None:
-            return self._refusal([*self._guests.get(actor.guest_pass.id, ()), *self._of_browser(actor.browser)])
+            return self._refusal([*self._guests.get(actor.guest_pass.id, ()), *self._bans_of(actor.browser)])
         if actor.kind != "guest" or actor.credential not in ("cookie", "address"):
             return None
         since_ms, came = self._raid_since_ms, came_ms(actor)
@@ -116,7 +116,7 @@ class Bans:
         found += [ban for ban in self._could_mean(actor) if self._means(ban, actor)]
         return self._refusal(found)
 
-    def _of_browser(self, browser: str | None) -> Sequence[Ban]:
+    def _bans_of(self, browser: str | None) -> Sequence[Ban]:
         """The bans of who has a pass now, from when the same browser asked without it."""
         if browser is None or not self._guests:
             return ()
@@ -178,7 +178,7 @@ class Bans:
         if whom.kind != "guest":
             raise Refusal("bad_parameter", "This was written by no guest: ban the account.", field="seq")
         guest = self._marks.seen(whom.id)
-        mark, address = (None, None) if guest is None else self._marks.by_which(_SALT, guest)
+        mark, address = (None, None) if guest is None else self._marks.marks_of_writer(_SALT, guest)
         since_ms = self._clock.now_ms() if newcomers and address is not None else None
         ban = Ban("", "guest", whom.id, whom.name, reason, None, 0, "", mark, address if newcomers else None, since_ms)
         return await self._make(actor, ban, minutes)

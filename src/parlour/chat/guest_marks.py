@@ -46,7 +46,7 @@ class GuestMarks:
         """Who has written as this author; None where that is not remembered."""
         return self._seen.get(author)
 
-    def by_which(self, salt: str, guest: Actor) -> tuple[str, str | None]:
+    def marks_of_writer(self, salt: str, guest: Actor) -> tuple[str, str | None]:
         """The digests by which a guest is known who has written: with a pass, those of the browser without it."""
         return self.of(salt, guest.browser or guest.id, guest.address)
 

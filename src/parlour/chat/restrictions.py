@@ -128,7 +128,7 @@ def _restrict_guest(
     policy = yield from _ready(actor, room, payload.whom, rule, now_ms)
     is_new = not policy.salt
     guest = marks.seen(payload.whom)
-    mark, address = (None, None) if guest is None else marks.by_which(policy.salt or salt, guest)
+    mark, address = (None, None) if guest is None else marks.marks_of_writer(policy.salt or salt, guest)
     known = Restricted(
         payload.what, payload.whom, payload.name, payload.until_ms,
         mark, None if since_ms is None else address, since_ms, salt if is_new else None,
@@ -191,7 +191,7 @@ def _known(room: str, whom: str, marks: GuestMarks, guest: Actor) -> Transaction
     restriction = policy.restrictions.get(whom)
     if restriction is None or restriction.mark is not None:
         return
-    mark, address = marks.by_which(policy.salt, guest)
+    mark, address = marks.marks_of_writer(policy.salt, guest)
     known = Restricted(
         "known",
         whom,
