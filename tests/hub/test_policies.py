@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 
 import pytest
 
+from parlour.chat.policies import Policies
+from parlour.chat.ports import Commit
+from parlour.core.actor import Actor
+from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Draft
+from parlour.core.guest_links import GuestPass
 from parlour.core.payloads import GuestChanged, Message, Payload, Settings
 from parlour.core.permissions import Who, rule
+from parlour.hub.door import Door
 from tests.support.memory_hub import MemoryHub, until
 from tests.support.recorder import Recorder
 from tests.support.stores import ALICE
@@ -44,6 +50,8 @@ _POLICIES: dict[str, Payload] = {
     "left": GuestChanged("left", "g_lena", "Lena"),
     "removed": GuestChanged("removed", "g_lena", "Lena"),
     "ended": GuestChanged("ended", link="l_1", count=1),
+    "another joined": GuestChanged("joined", "g_ken", "Ken", link="l_1"),
+    "another removed": GuestChanged("removed", "g_ken", "Ken"),
 }
 
 
@@ -157,5 +165,40 @@ def test_a_guest_by_a_link_is_told_what_has_ended_their_place_however_far_they_a
         slow.drained(1_000_000)
         await room.at_rest()
         assert [(reader.seqs, reader.why) for reader in (live, slow)] == [([1, 2, 3, 4], why)] * 2
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("events", "why"),
+    [
+        ("removed, another joined", "removed"),
+        ("ended, renamed", "link_gone"),
+        ("left, another joined, another removed", "not_found"),
+        ("left, ended", "not_found"),
+        ("removed, joined, left", "not_found"),
+    ],
+)
+def test_a_guest_by_a_link_who_waits_is_told_what_has_ended_their_own_place(events: str, why: str) -> None:
+    async def scenario(room: MemoryHub) -> None:
+        door = Door(room.hub, Policies("open"))
+
+        def learn(commits: Sequence[Commit]) -> Sequence[Commit]:
+            door.committed(commits)
+            return commits
+
+        room.losing = learn
+        await happen(room, "private", "joined")
+        guest = GuestPass("g_lena", "l_1", "Lena", "in", ("lobby",), was_in=True)
+        lena = Actor("guest", "g_lena", "pass", "", guest_pass=guest)
+        channel = await door.open(lena, "lobby", "read")
+        since = channel.head
+        waiting = asyncio.create_task(channel.wait_for_news(since, 60.0))
+        await happen(room, *events.split(", "))
+        assert await waiting
+        with pytest.raises(Refusal) as caught:
+            await door.after(lena, channel, since, 100)
+        channel.release()
+        assert caught.value.code == why
 
     run(scenario)

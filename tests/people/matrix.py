@@ -288,7 +288,7 @@ class Everybody:
         try:
             self.policies.require(actor, right, None)
         except Refusal as refusal:
-            raise self.policies.told(refusal, actor, right, room) from None
+            raise self.policies.with_reason(refusal, actor, right, room) from None
 
     def _with_sam(self, actor: Actor) -> str:
         """A name for the conversation of somebody with `sam`. Raises Refusal for who has none."""

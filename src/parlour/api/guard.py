@@ -97,7 +97,7 @@ def require_own_page(request: Request) -> None:
     _require_own_page(request, _origin_of(request))
 
 
-def _room_of(request: Request) -> str:
+def _room_in_path(request: Request) -> str:
     """The canonical name of the room in the address of a request; empty if there is none."""
     try:
         return room_name(request.params.get("room", ""))
@@ -203,7 +203,7 @@ class Guard:
         except Refusal as refusal:
             if actor.ended_pass is None:
                 raise
-            raise self._policies.told(refusal, actor, right, _room_of(request)) from None
+            raise self._policies.with_reason(refusal, actor, right, _room_in_path(request)) from None
 
     def _check_name(self, request: Request) -> None:
         """Answer to our own names alone; the name that a proxy was called by must be one too, not instead of Host."""

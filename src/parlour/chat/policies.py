@@ -11,7 +11,7 @@ from parlour.chat.ports import Store
 from parlour.core.accounts import Account, likenesses
 from parlour.core.actor import Actor, guest
 from parlour.core.errors import Refusal
-from parlour.core.gone_guests import told
+from parlour.core.gone_guests import why_closed, with_reason
 from parlour.core.names import PRIVATE
 from parlour.core.payloads import Payload
 from parlour.core.permissions import (
@@ -177,7 +177,7 @@ class Policies:
         if refusal is None and self._kept_out is not None:
             refusal = self._kept_out(actor, right)
         if refusal is not None:
-            raise self.told(refusal, actor, right, room)
+            raise self.with_reason(refusal, actor, right, room)
         return policy
 
     def rule(self, actor: Actor, right: Right) -> Rule:
@@ -225,7 +225,7 @@ class Policies:
                 return None
             found = [policy.restrictions.get(id_) for id_ in (account.id, account.owner) if id_ is not None]
         elif actor.guest_pass is not None:
-            found = [policy.restrictions.get(actor.guest_pass.id), *self._of_browser(actor.browser, policy)]
+            found = [policy.restrictions.get(actor.guest_pass.id), *self._restrictions_of(actor.browser, policy)]
         elif actor.credential in ("cookie", "address") and self._marks is not None:
             means, salt = self._marks.means, policy.salt
             found = [
@@ -237,7 +237,7 @@ class Policies:
         refusals = [held(restriction, right, now_ms) for restriction in found if restriction is not None]
         return max(filter(None, refusals), key=_is_ban, default=None)
 
-    def _of_browser(self, browser: str | None, policy: Policy) -> list[Restriction]:
+    def _restrictions_of(self, browser: str | None, policy: Policy) -> list[Restriction]:
         """The restrictions of who has a pass now, from when the same browser asked without it."""
         if browser is None or self._marks is None:
             return []
@@ -300,11 +300,11 @@ class Policies:
         if is_elsewhere:
             raise Refusal("forbidden", WRONG_ROOM)
         if refusal is not None:
-            raise refusal if room is None else self.told(refusal, actor, right, room)
+            raise refusal if room is None else self.with_reason(refusal, actor, right, room)
 
-    def told(self, refusal: Refusal, actor: Actor, right: Right, room: str) -> Refusal:
+    def with_reason(self, refusal: Refusal, actor: Actor, right: Right, room: str) -> Refusal:
         """What an actor is told to whom a room, by its canonical name, is closed: a guest who was in it, why."""
-        return told(refusal, actor, room) if right in BY_PASS else refusal
+        return with_reason(refusal, why_closed(actor, room)) if right in BY_PASS else refusal
 
     def demands_factor(self, account: Account) -> bool:
         """Whether the server demands a second factor of an account, which may have one or not; of bots never."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
-from parlour.core.guest_links import EndedPass
+from parlour.core.guest_links import EndedPass, GuestPass
 from parlour.core.payloads import GuestChanged, Payload
 from parlour.core.policy import end_in_words
 
@@ -24,16 +26,36 @@ def why_gone(payload: Payload, at_ms: int) -> Refusal | None:
     return _link_ended(at_ms) if payload.what == "ended" else None
 
 
-def told(refusal: Refusal, actor: Actor, room: str) -> Refusal:
-    """Why a room is closed to somebody whose link opened it, in place of what everybody else is told of it."""
+def why_out(events: Iterable[tuple[Payload, int]], guest: GuestPass) -> Refusal | None:
+    """What a guest is told who was in a room before some of these events of it, and is not after them.
+
+    None if they are in it, or have left. Each event comes with when it happened, in milliseconds since 1970.
+    """
+    why, is_in = None, True
+    for payload, at_ms in events:
+        if not isinstance(payload, GuestChanged):
+            continue
+        is_theirs = payload.guest == guest.id
+        if is_theirs and payload.what == "joined":
+            why, is_in = None, True
+        elif is_in and (is_theirs or payload.link == guest.link) and payload.what in ("left", "removed", "ended"):
+            why, is_in = why_gone(payload, at_ms), False
+    return why
+
+
+def with_reason(refusal: Refusal, reason: Refusal | None) -> Refusal:
+    """What a guest is told whom a room refuses: if it is closed to them, the reason in place of what all are told."""
+    return refusal if reason is None or refusal.code not in _CLOSED else reason
+
+
+def why_closed(actor: Actor, room: str) -> Refusal | None:
+    """Why a room is closed that the link of somebody opened, as far as their pass says so."""
     guest, ended = actor.guest_pass, actor.ended_pass
-    if refusal.code not in _CLOSED:
-        return refusal
     if ended is not None and room in ended.rooms:
         return _link_ended(ended.ended_ms)
     if guest is not None and guest.state == "removed" and guest.was_in and room in guest.rooms:
         return _removed()
-    return refusal
+    return None
 
 
 def pass_ended(ended: EndedPass) -> Refusal:

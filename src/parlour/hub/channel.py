@@ -12,7 +12,8 @@ from parlour.chat.ports import DamagedEvents
 from parlour.core.cursor import Cursor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored, at_ms
-from parlour.core.gone_guests import why_gone
+from parlour.core.gone_guests import why_gone, why_out
+from parlour.core.guest_links import GuestPass
 from parlour.core.payloads import POLICY_TYPES, GuestChanged
 from parlour.core.policy import NO_POLICY, Policy
 from parlour.hub.chunk import Chunk, Member
@@ -129,7 +130,7 @@ class Channel:
             if self.head > self.policy.seq:
                 event = events[count - 1]
                 payload = payload_of(event)
-                self.why_gone = why_gone(payload, at_ms(event.json)) if payload.type == GuestChanged.type else None
+                self.why_gone = why_gone(payload, at_ms(event.json))
                 self._set_policy(self.policy.after(self.head, payload))
             events = events[count:]
         if events:
@@ -224,6 +225,11 @@ class Channel:
             chunks.append(chunk)
         chunk.join(member)
         return chunk
+
+    def why_out(self, guest: GuestPass) -> Refusal | None:
+        """What a guest is told who was in the room, if one of the events in the ring has taken them out of it."""
+        events = [event for event in self.ring.events if event.type == GuestChanged.type]
+        return why_out(((payload_of(event), at_ms(event.json)) for event in events), guest)
 
     @property
     def readers(self) -> int:

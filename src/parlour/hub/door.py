@@ -12,6 +12,7 @@ from parlour.chat.ports import Commit, DamagedEvents, RoomSummary
 from parlour.core.actor import Actor
 from parlour.core.errors import Refusal
 from parlour.core.event import Log, Stored
+from parlour.core.gone_guests import with_reason
 from parlour.core.names import PRIVATE
 from parlour.core.payloads import POLICY_TYPES, log_of_account
 from parlour.core.permissions import Right
@@ -173,9 +174,9 @@ class Door:
             self._require_room(actor, right, channel.room)
         except Refusal as refusal:  # to a guest who was in the room when they asked, the event says why they are not
             guest = actor.guest_pass
-            was_in = guest is not None and guest.state == "in" and channel.room in guest.rooms
-            why = channel.why_gone if was_in and refusal.code in ("not_found", "forbidden") else None
-            raise refusal if why is None else Refusal(why.code, why.detail) from None
+            if guest is None or guest.state != "in" or channel.room not in guest.rooms:
+                raise
+            raise with_reason(refusal, channel.why_out(guest)) from None
 
     def _require_room(self, actor: Actor, right: Right, room: str) -> None:
         if room.startswith("."):  # a log that is no room: nobody reads one but the account whose it is

@@ -11,6 +11,7 @@ from operator import attrgetter
 from parlour.chat.ports import DamagedEvents
 from parlour.chat.reading import Bill
 from parlour.core.errors import Refusal
+from parlour.core.gone_guests import with_reason
 from parlour.core.permissions import Rule, Who, first_seq
 from parlour.hub.channel import Channel, ReadResult
 from parlour.hub.chunk import Chunk
@@ -324,8 +325,8 @@ class Reader(ABC):
     def end_room(self, room: str, refusal: Refusal, why_gone: Refusal | None) -> None:
         """A position has come to the event that has closed its room to this reader; see `Channel.why_gone`."""
         self.leave(room)
-        if self.who.guest is not None and why_gone is not None and refusal.code in ("not_found", "forbidden"):
-            refusal = why_gone
+        if self.who.guest is not None:
+            refusal = with_reason(refusal, why_gone)
         if refusal.code == "not_found":  # who was in it may be told so
             refusal = Refusal("not_found", "You are not in this room any more.")
         self.room_closed(room, refusal)
