@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
+from parlour.chat.guest_link_steps import end_guest_links
 from parlour.chat.guest_links import Terms
+from parlour.chat.guests import SYSTEM
 from parlour.chat.passes import NewPass
 from parlour.chat.posting import Posting
 from parlour.chat.tables.passes import FIND_ENDED_PASS
@@ -92,6 +94,17 @@ async def code_of(house: House, came: NewPass) -> str:
     assert actor is not None
     refusal = house.policies.why_not(actor, "read", "class")
     return "" if refusal is None else refusal.code
+
+
+async def test_the_passes_of_links_that_ended_first_are_forgotten_first(house: House) -> None:
+    came = []
+    for name in ("Lena", "Ken"):
+        link = await house.guest_links.make(OPERATOR, ["class"], Terms())
+        came.append(await house.passes.come_in(visitor(None, ADDRESS), link.code, name, ADDRESS))
+        await house.store.run(end_guest_links(SYSTEM, [link], most_ended=1))
+        house.clock.ms += 1000
+    assert [await house.known_passes.identify(each.secret, ADDRESS) for each in came] == [None, None]
+    assert [house.known_passes.ended(each.secret) is not None for each in came] == [False, True]
 
 
 async def learn(house: House) -> None:

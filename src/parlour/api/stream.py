@@ -63,7 +63,10 @@ FOLLOW_ROOMS = Operation(
         Success(200, "Server-sent events without an end.", str, "text/event-stream"),
         Success(101, "From here on WebSocket."),
     ),
-    refusals=("bad_cursor", "bad_upgrade", "cross_origin", "upgrade_required", "storage_unavailable"),
+    refusals=(
+        *("bad_cursor", "bad_upgrade", "cross_origin", "upgrade_required", "storage_unavailable"),
+        *("removed", "link_gone"),
+    ),
     example="-N '{url}/api/v1/stream?room=lobby&since={epoch};lobby=0'",
 )
 

@@ -42,9 +42,11 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 _DROPPED = str.maketrans("", "", "- ")
 
-
 ENDED_KEPT_DAYS = 30
 """So long it is known of the passes of a link that has ended that they were there: who comes back is told why not."""
+
+MAX_ENDED = 100_000
+"""So many passes of links that have ended are known at most: the oldest go."""
 
 
 class GuestPass(NamedTuple):

@@ -89,6 +89,12 @@ KEEP_ENDED_PASSES = Statement(
     " WHERE p.link = ?1 AND p.was_in = 1",
 )
 """Remember of the passes of a link, which are all there still, that the link ended: of those who were ever let in."""
+DROP_ENDED_BEYOND = Statement(
+    no_row,
+    "DELETE FROM ended_passes WHERE ended_ms <="
+    " (SELECT ended_ms FROM ended_passes ORDER BY ended_ms DESC LIMIT 1 OFFSET ?1)",
+)
+"""Forget the oldest beyond so many, with all that ended at the same time as the newest of these."""
 OLD_ENDED_PASS = Statement(str, "SELECT hash FROM ended_passes WHERE ended_ms <= ?1 LIMIT 1")
 DROP_ENDED_PASSES = Statement(
     no_row,
