@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -76,6 +77,11 @@ def page_after(browser: httpx.Client, path: str, form: dict[str, str]) -> httpx.
     """The page that a form leads to in a browser."""
     answer = browser.post(path, data=form)
     return browser.get(answer.headers["Location"]) if answer.status_code == 303 else answer
+
+
+def ways_on(browser: httpx.Client, path: str) -> list[str]:
+    """Where the links of a page lead that is a refusal."""
+    return re.findall(r'href="([^"]*)"', browser.get(path, headers={"Accept": "text/html"}).text.partition("<main")[2])
 
 
 def bearer(token: str) -> dict[str, str]:

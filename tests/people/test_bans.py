@@ -21,7 +21,7 @@ from parlour.core.ranges import Ranges, address_range
 from parlour.store.memory import MemoryStore
 from tests.cli.test_admin import admin as command
 from tests.people.house import ADDRESS, PASSWORD, House, refused
-from tests.people.server import Town
+from tests.people.server import Town, ways_on
 from tests.people.test_restrictions import guest, say_as, seq_of
 from tests.people.test_rooms import code, join, say
 from tests.support import raw
@@ -69,6 +69,7 @@ def test_a_banned_account_can_sign_in_and_see_why_and_nothing_else(town: Town, m
     refused = say(bob, "lobby", "hello?")
     assert code(refused) == (403, "banned")
     assert refused.json()["detail"].endswith(": Spam")
+    assert ways_on(bob, "/lobby") == []
     assert code(bob.get("/api/v1/rooms/lobby/messages")) == (403, "banned")
     assert bob.get("/api/v1/me").json()["account"]["name"] == "bob"
     again = town.browser().post("/api/v1/session", json={"name": "bob", "password": PASSWORD})

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from parlour.core.secret import api_token
-from tests.people.server import Town, bearer
+from tests.people.server import Town, bearer, ways_on
 from tests.support import raw
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
@@ -416,6 +416,8 @@ def test_who_was_banned_does_not_come_back_by_a_private_window(
     answer = host.post(f"/api/v1/rooms/{room}/restrictions", json={"what": what, "seq": seq})
     assert answer.status_code == 200, answer.text
     assert code(say(guest, room, "more nonsense")) == (403, held)
+    if what == "ban":
+        assert ways_on(guest, f"/{room}") == [], "no other room is open to them"
     come_in(town, found, "Somebody else")
     assert guests(host, room)["Somebody else"] == "waiting"
 

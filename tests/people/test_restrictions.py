@@ -17,7 +17,7 @@ from parlour.chat.restrictions import Wanted
 from parlour.core.actor import OPERATOR, guest_token
 from parlour.core.actor import guest as guest_actor
 from parlour.core.errors import Refusal
-from tests.people.server import Town
+from tests.people.server import Town, ways_on
 from tests.people.test_rooms import add, code, join, make, say, texts
 from tests.support import raw
 from tests.support.server import ServerProcess
@@ -104,6 +104,7 @@ def test_who_is_banned_is_out_at_that_event_and_is_no_member_any_more(
     assert "he is gone" not in shown
     assert code(bob.get(f"/api/v1/rooms/{room}/messages")) == (403, "banned")
     assert code(say(bob, room, "let me in")) == (403, "banned")
+    assert ways_on(bob, f"/{room}") == ["/rooms"], "other rooms are open to them"
     assert code(add(bob, room, "bob")) == (403, "banned")
     assert code(add(ada, room, "bob")) == (403, "forbidden")
     members = ada.get(f"/api/v1/rooms/{room}/members").json()["members"]
@@ -133,6 +134,7 @@ def test_a_guest_is_known_under_another_name_and_behind_the_same_address(town: T
     assert code(say_as(mallory, room, "bah", "Mallory")) == (403, "banned")
     assert code(say_as(mallory, room, "bah", "Somebody else")) == (403, "banned")
     assert code(mallory.get(f"/api/v1/rooms/{room}/messages")) == (403, "banned")
+    assert ways_on(mallory, f"/{room}") == ["/"]
     for newcomer in (guest(town), guest(town, has_cookie=False)):  # a private window, and curl
         assert code(say_as(newcomer, room, "bah", "New")) == (403, "banned")
     assert say_as(earlier, room, "I was here before", "Earlier").status_code == 201

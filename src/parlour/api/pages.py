@@ -205,7 +205,7 @@ class Pages:
         if is_read and refusal.kind.retry == "after":  # those refused in the same second do not come back in one
             again_s = retry_after_s(refusal) + int(self._context.ids.fraction() * AGAIN_WITHIN_S)
         here = _private_path(path) if refusal.code == "not_found" else None
-        room = None if refusal.code == "link_gone" else _room_to_go_to(first)
+        room = None if refusal.code in ("link_gone", "banned") else _room_to_go_to(first)
         if room is not None and is_direct(room) and refusal.code != "login_required":
             room = None  # it may lead nowhere
         body = render_error(refusal, prefix=prefix, room=room, again_s=again_s, typed=typed, here=here)

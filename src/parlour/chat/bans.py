@@ -269,7 +269,9 @@ def _refusal_of(ban: Ban) -> Refusal:
         return Refusal("waiting", _WAITING)
     who = "Your address may" if ban.kind == "address" else "You may"
     until = "somebody lifts this" if ban.until_ms is None else end_in_words(ban.until_ms)
-    return Refusal("banned", f"{who} not use this server until {until}{f': {ban.reason}' if ban.reason else '.'}")
+    refusal = Refusal("banned", f"{who} not use this server until {until}{f': {ban.reason}' if ban.reason else '.'}")
+    refusal.is_everywhere = True
+    return refusal
 
 
 def _by_key(bans: Iterable[tuple[str, Ban]]) -> Mapping[str, Sequence[Ban]]:

@@ -99,10 +99,11 @@ class Refusal(Exception):
     `detail` says what was wrong and what was expected, in one sentence for a person; it never contains a secret
     nor raw bytes of a peer. `field` names the offending field (`text`, `by.name`), `retry_after` is in seconds,
     `extra` holds further members of the problem document (RFC 9457 §3.2). `is_to_account` says that whoever is refused
-    has signed in: a page then does not tell them to.
+    has signed in: a page then does not tell them to. `is_everywhere`: no other room would let them in either, so a page
+    leads to none.
     """
 
-    __slots__ = ("detail", "extra", "field", "is_to_account", "kind", "retry_after")
+    __slots__ = ("detail", "extra", "field", "is_everywhere", "is_to_account", "kind", "retry_after")
 
     def __init__(
         self,
@@ -119,6 +120,7 @@ class Refusal(Exception):
         self.retry_after = retry_after
         self.extra = extra
         self.is_to_account = False
+        self.is_everywhere = False
         super().__init__(f"{code}: {self.detail}")
 
     @property

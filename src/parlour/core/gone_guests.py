@@ -64,7 +64,9 @@ def pass_ended(ended: EndedPass) -> Refusal:
 
 
 def _removed() -> Refusal:
-    return Refusal("removed", "You were removed from this room: only its moderators can let you back in.")
+    refusal = Refusal("removed", "You were removed from this room: only its moderators can let you back in.")
+    refusal.is_everywhere = True  # in every room of the link, and the pass opens no other one
+    return refusal
 
 
 def _link_ended(ended_ms: int) -> Refusal:
