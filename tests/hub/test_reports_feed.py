@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
+from msgspec.structs import replace
 
 from parlour.chat.inbox import Inbox
 from parlour.chat.known_accounts import KnownAccounts
@@ -15,7 +16,7 @@ from parlour.chat.reading import Bill
 from parlour.chat.reading import Place as ReadingPlace
 from parlour.core.accounts import Account, Role
 from parlour.core.actor import Actor
-from parlour.core.payloads import ReportChanged, RoomRole
+from parlour.core.payloads import AccountChanged, ReportChanged, RoomRole, ServerChanged
 from parlour.core.policy import Membership, Policy
 from parlour.hub.hub import Hub
 from parlour.hub.inbox_feed import InboxFeed
@@ -84,7 +85,10 @@ class Place:
         self.accounts = KnownAccounts()
         self.reports = Asked(self.store, self.policies, self.accounts)
         self.reports.asked = []
-        self.feed = ReportsFeed(self.reports, gather_s=0.0)
+        self.feed = ReportsFeed(self.reports, self._current, gather_s=0.0)
+
+    def _current(self, actor: Actor) -> Actor:
+        return actor._replace(account=self.accounts[actor.id])
 
     def come(self, *devices: Device) -> None:
         for device in devices:
@@ -151,6 +155,19 @@ async def test_who_gets_another_role_in_a_room_with_reports_is_asked_alone(place
     place.furnish("square", {"ann": "member", "ben": "owner"})
     await until_told(ann, 1, 0)
     assert place.reports.asked == ["u_ann", "u_ann"]
+
+
+async def test_who_needs_a_second_factor_sees_no_reports_until_they_have_one(place: Place) -> None:
+    ann = Device("ann", "moderator")
+    place.report("square")
+    place.come(ann)
+    place.policies.second_factor = "everybody"
+    place.reports.changed(ServerChanged("second_factor", "everybody"))
+    await until_told(ann, 1, 0)
+    account = replace(place.accounts["u_ann"], factors=1)
+    place.accounts.learn(account)
+    place.reports.changed(AccountChanged("factors", account))
+    await until_told(ann, 1, 0, 1)
 
 
 async def test_a_slow_peer_is_told_how_many_there_are_once_it_has_read_what_came_before(place: Place) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from parlour.api.reports import newest_of
 from parlour.chat.guests import Guests
 from parlour.chat.known_accounts import KnownAccounts
 from parlour.chat.open_reports import OpenReports
@@ -193,6 +194,14 @@ def test_who_may_read_reports_sees_how_many_wait(
     moss.patch(f"/api/v1/reports/{first}", json={"state": "open"})
     moss.patch(f"/api/v1/reports/{second}", json={"note": "hm"})
     assert numbers(ada, "/me") == [2]
+
+
+@pytest.mark.parametrize(
+    ("shown", "waiting", "words"),
+    [(3, 3, ""), (SHOWN, SHOWN, ""), (SHOWN, 250, "The newest 100 of 250."), (SHOWN, None, "The newest 100.")],
+)
+def test_a_list_that_may_not_be_all_says_so(shown: int, waiting: int | None, words: str) -> None:
+    assert newest_of(shown, waiting) == words
 
 
 async def test_how_many_wait_is_known_after_a_restart() -> None:

@@ -17,6 +17,7 @@ from parlour.api.people import zone_of
 from parlour.api.resource import Resource
 from parlour.api.restrictions import author_meant
 from parlour.api.sign_ins import DISK, JSON_BODY
+from parlour.chat.reports import SHOWN
 from parlour.chat.restrictions import Wanted
 from parlour.chat.tables.reports import Report, ReportState
 from parlour.core.errors import Refusal
@@ -290,7 +291,10 @@ class ReportsResource(Resource):
     ) -> Response:
         reports = await self._infos(request, state)
         may = self.context.policies.may
-        words = "".join(f"{each.id}  {each.room}/{each.seq}  {each.state}  {each.reason}\n" for each in reports)
+        newest = newest_of(len(reports), self.context.open_reports.count(request.actor) if state == "open" else None)
+        words = (
+            "".join(f"{each.id}  {each.room}/{each.seq}  {each.state}  {each.reason}\n" for each in reports) + newest
+        )
         return self.framed(
             request,
             "reports.html",
@@ -303,7 +307,15 @@ class ReportsResource(Resource):
             may_ban=self.context.policies.may_everywhere(request.actor, "order"),
             paths={each.room: room_path(request.peer.prefix, each.room).decode() for each in reports},
             state=state,
+            newest=newest,
             done=done,
             said=(done or words.rstrip() or "no reports",),
             errors={} if refusal is None else errors_of(refusal),
         )
+
+
+def newest_of(shown: int, waiting: int | None) -> str:
+    """What is said above a list of reports that may not be all; `waiting` is how many are open, None of closed ones."""
+    if shown < SHOWN or (waiting is not None and waiting <= shown):
+        return ""
+    return f"The newest {shown}." if waiting is None else f"The newest {shown} of {waiting}."
