@@ -177,7 +177,7 @@ class GuestsPage(GuestLinksOfRooms):
                     "id": row.id,
                     "name": row.name,
                     "state": row.state,
-                    "since": shown_time(row.made_ms, zone),
+                    "since": shown_time(_since_ms(row), zone),
                     "is_here": is_here,
                     "is_muted": self.is_muted(room, row.id),
                     "hue": hue(row.id),
@@ -224,7 +224,7 @@ class GuestsPage(GuestLinksOfRooms):
         for row, is_here in await self.guests_as_seen(request, room):
             there = "here" if is_here else str(row.state)
             there += ", muted" if self.is_muted(room, row.id) else ""
-            lines.append(f"{row.id}  {row.name}  {there}  since {shown_time(row.made_ms, zone)}")
+            lines.append(f"{row.id}  {row.name}  {there}  since {shown_time(_since_ms(row), zone)}")
         return "".join(f"{line}\n" for line in lines) or "No guest links lead into this room.\n"
 
 
@@ -319,3 +319,8 @@ def _grouped(links: list[GuestLink], rows: list[tuple[PassRow, bool]]) -> list[t
 
 def _way(room: str) -> str:
     return room_path("", room).decode()
+
+
+def _since_ms(row: PassRow) -> int:
+    """Since when somebody is what they are, in milliseconds since 1970."""
+    return row.removed_ms if row.state == "removed" else row.made_ms

@@ -99,7 +99,8 @@ class RoomsPage(RoomsResource):
             made = await self.context.rooms.create(request.actor, form["address"] or None, new_settings(form))
         except Refusal as refusal:
             return await self._page(request, form, refusal)
-        return see_other(request, room_path("", made.room).decode())
+        # With a part of its own: browsers carry that of the form over to an address without one (RFC 9110 §10.2.2).
+        return see_other(request, room_path("", made.room).decode() + "#latest")
 
     async def _page(self, request: Request, form: dict[str, str], refusal: Refusal | None = None) -> Response:
         context, actor = self.context, request.actor

@@ -1,5 +1,7 @@
 // What a room is, as its events change it: its name and topic, who may write, and what the reader is in it.
 
+import { clockTime } from "./times.js";
+
 /** Before anything is known: {title, topic, access, archived, readOnly, history, members, role, isAdmin, isKeeper, isWriter, whyNot, mutedUntil}; a keeper has the role moderator on the server, or a greater one. */
 export const NOTHING = {
   title: "", topic: "", access: "open", archived: false, readOnly: false, history: "all", members: 0, role: null, isAdmin: false, isKeeper: false,
@@ -56,8 +58,7 @@ export function mayWrite(about) {
 export function whyNot(about) {
   if (!about.isWriter) return about.whyNot || "You can read this room, but only members may write in it.";
   if (isMuted(about)) {
-    const hour = { hour: "2-digit", minute: "2-digit" };
-    const until = about.mutedUntil === Infinity ? "a moderator lifts this" : new Date(about.mutedUntil).toLocaleTimeString(undefined, hour);
+    const until = about.mutedUntil === Infinity ? "a moderator lifts this" : clockTime(about.mutedUntil);
     return `You can read this room, and not write in it until ${until}.`;
   }
   return about.archived
