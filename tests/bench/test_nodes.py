@@ -36,7 +36,7 @@ def test_nodes_when_they_are_posted_to_then_everyone_gets_everything(server: Ser
     plan = server.plan
     parts = ["node", "generator", *(["postgresql"] if plan else []), *(["relay"] if plan and plan.relay else [])]
     assert all(figures[f"{part}_us_per_post"] > 0 for part in parts)
-    assert figures["all_us_per_post"] == pytest.approx(sum(figures[f"{part}_us_per_post"] for part in parts), rel=0.01)
+    assert figures["all_us_per_post"] == pytest.approx(sum(figures[f"{part}_us_per_post"] for part in parts), rel=0.1)
     assert figures["node_rss_mib"] > figures["node_uss_mib"] > 0
     assert figures.get("postgresql_mib", 1.0) > 0
 

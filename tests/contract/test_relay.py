@@ -143,9 +143,11 @@ async def test_other_deployments_hear_nothing(make: Make) -> None:
     async with nodes(make, SECRET, SECRET, OTHER) as (first, second, other):
         other.relay.subscribe(ROOM)
         await subscribed(second, first, ROOM)
-        first.relay.publish("news", "", "all")
-        first.relay.publish("news", ROOM, "room")
-        await second.hears(("news", "", "all"), ("news", ROOM, "room"))
+        async with asyncio.timeout(TIMEOUT_S):
+            while not {("news", "", "all"), ("news", ROOM, "room")} <= set(second.heard):  # a relay may lose one
+                first.relay.publish("news", "", "all")
+                first.relay.publish("news", ROOM, "room")
+                await asyncio.sleep(0.01)
         assert other.heard == []
 
 
