@@ -171,7 +171,7 @@ GUEST_CONTROLS = (
     ),
     Control(
         "the cookie of a guest is one that the server has made",
-        "chat/guests.py",
+        "chat/guest_cookies.py",
         "return token if cookie.isascii() and hmac.compare_digest(seal, self._seal(token)) else None",
         "return token",
         "tests/api/test_guard.py::test_only_a_cookie_that_the_server_made_makes_a_guest",

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from parlour.chat.guest_cookies import GuestCookies
 from parlour.chat.guest_link_steps import end_guest_links
 from parlour.chat.guest_links import Terms
 from parlour.chat.guests import SYSTEM
@@ -105,6 +106,25 @@ async def test_the_passes_of_links_that_ended_first_are_forgotten_first(house: H
         house.clock.ms += 1000
     assert [await house.known_passes.identify(each.secret, ADDRESS) for each in came] == [None, None]
     assert [house.known_passes.ended(each.secret) is not None for each in came] == [False, True]
+
+
+async def test_who_asks_again_in_the_same_way_is_the_same_actor(house: House) -> None:
+    """So that it costs no look at the cookies, and what is remembered of who has written last is not written again."""
+    made_link = await house.guest_links.make(OPERATOR, ["class"], Terms())
+    came = await house.passes.come_in(visitor(None, ADDRESS), made_link.code, "Lena", ADDRESS)
+    sealed = GuestCookies(house.store.secret).sealed
+    for cookie, browser in (
+        (sealed("one"), visitor("one", ADDRESS).id),
+        (sealed("two"), visitor("two", ADDRESS).id),
+        ("one.made-up", None),
+        (None, None),
+    ):
+        actor = await house.known_passes.identify(came.secret, ADDRESS, cookie)
+        assert actor is not None
+        assert actor.browser == browser
+        again = house.known_passes.actor(came.secret, ADDRESS, cookie)
+        assert again == actor
+        assert again is actor or cookie == "one.made-up", "nothing of others' making is kept"
 
 
 async def learn(house: House) -> None:

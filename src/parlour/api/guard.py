@@ -132,7 +132,7 @@ class Guard:
                 credentials = Credentials("proxy", user)
             actor = None
             if credentials is not None:
-                actor = self._known(credentials, request.peer.key)
+                actor = self._known(request, credentials)
                 if actor is None:
                     return credentials
             self._let_in(request, actor or self._guest(request))
@@ -149,16 +149,16 @@ class Guard:
         self._let_in(request, actor or self._guest_again(request))
         request.actor = request.admission.actor
 
-    def _known(self, credentials: Credentials, key: str) -> Actor | None:
+    def _known(self, request: Request, credentials: Credentials) -> Actor | None:
         """Who asks with credentials that are in memory."""
-        people = self._context.people
+        people, key = self._context.people, request.peer.key
         if credentials.kind == "proxy":
             return people.proxied.actor(credentials.secret, key)
         if credentials.kind == "pass":
-            return people.known_passes.actor(credentials.secret, key)
+            return people.known_passes.actor(credentials.secret, key, self._cookie(request))
         actor = people.identities.actor(credentials, key)
         if actor is None and credentials.kind == "token" and (secret := secret_in(credentials.secret)) is not None:
-            return people.known_passes.actor(secret, key)
+            return people.known_passes.actor(secret, key, self._cookie(request))
         return actor
 
     async def _identified(self, request: Request, credentials: Credentials) -> Actor | None:
@@ -167,26 +167,24 @@ class Guard:
         if credentials.kind == "proxy":
             return await people.proxied.identify(credentials.secret, key)
         if credentials.kind == "pass":
-            return await people.known_passes.identify(credentials.secret, key)
+            return await people.known_passes.identify(credentials.secret, key, self._cookie(request))
         try:
             actor = await people.identities.identify(credentials, key)
         except Refusal as refusal:
             secret = secret_in(credentials.secret) if credentials.kind == "token" else None
             if refusal.code != "bad_credentials" or secret is None:
                 raise
-            actor = await people.known_passes.identify(secret, key)
+            actor = await people.known_passes.identify(secret, key, self._cookie(request))
             if actor is None:
                 ended = people.known_passes.ended(secret)
                 raise refusal if ended is None else pass_ended(ended) from None
             return actor
         if actor is None and (secret := pass_of(request)) is not None:
-            return await people.known_passes.identify(secret, key)
+            return await people.known_passes.identify(secret, key, self._cookie(request))
         return actor
 
     def _let_in(self, request: Request, actor: Actor) -> None:
         admission = request.admission
-        if actor.guest_pass is not None and (token := self._token(request)) is not None:
-            actor = actor._replace(browser=guest(token, request.peer.key).id)
         self._judge(request, actor)
         admission.actor, admission.passed, admission.passed_at = actor, request.peer, self._policies.gate_seq
 
@@ -287,7 +285,7 @@ class Guard:
         if actor.account is not None or actor.guest_pass is not None or self._token(request) is not None:
             return request.actor, None
         token = guest_token(self._context.ids.token(), self._context.clock.now_ms())
-        cookie = set_cookie(request.peer, _cookie_name(request.peer), self._context.guests.sealed(token))
+        cookie = set_cookie(request.peer, _cookie_name(request.peer), self._context.people.guest_cookies.sealed(token))
         secure = b"; Secure" if request.peer.scheme == "https" else b""
         return guest(token, request.peer.key), cookie + secure
 
@@ -297,7 +295,9 @@ class Guard:
 
     def _token(self, request: Request) -> str | None:
         """The token in the cookie of a guest, if this server has sealed it."""
-        if request.field(b"cookie") is None:
-            return None
-        cookie = request.cookie(_cookie_name(request.peer))
-        return None if cookie is None else self._context.guests.token_of(cookie)
+        cookie = self._cookie(request)
+        return None if cookie is None else self._context.people.guest_cookies.token_of(cookie)
+
+    def _cookie(self, request: Request) -> str | None:
+        """The cookie of a guest, whoever made it."""
+        return None if request.field(b"cookie") is None else request.cookie(_cookie_name(request.peer))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from base64 import b32encode, urlsafe_b64encode
+from base64 import b32encode
 from collections.abc import Callable
 from functools import lru_cache, partial
 
@@ -56,24 +56,7 @@ class Guests:
     def __init__(self, secret: bytes, is_taken: Callable[[str], bool] = lambda _: False) -> None:
         """`is_taken` says whether a name is, or looks like, that of an account."""
         self._is_taken = is_taken
-        self._seal_key = hmac.digest(secret, b"the seal of a guest's cookie", hashlib.sha256)
         self._remembered = lru_cache(maxsize=4096)(partial(guest_author, secret))
-
-    def sealed(self, token: str) -> str:
-        """The value of a guest's cookie: the token, a dot, and a seal that shows that this server made it."""
-        return f"{token}.{self._seal(token)}"
-
-    def token_of(self, cookie: str) -> str | None:
-        """The token of a cookie that this server has sealed; None for one that somebody made up.
-
-        It stands for a guest and nothing more: no account is ever known by it.
-        """
-        token, _, seal = cookie.partition(".")
-        return token if cookie.isascii() and hmac.compare_digest(seal, self._seal(token)) else None
-
-    def _seal(self, token: str) -> str:
-        digest = hmac.digest(self._seal_key, token.encode(), hashlib.sha256)
-        return urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()  # 128 bits
 
     def author(self, actor: Actor, name: str | None) -> Author:
         """The author an actor posts as, under a chosen display name or a made-up one. Raises Refusal("bad_name")."""

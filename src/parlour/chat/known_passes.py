@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
+from parlour.chat.guest_cookies import GuestCookies
 from parlour.chat.ports import Clock, Store
 from parlour.chat.tables.passes import FIND_ENDED_PASS, FIND_PASS, EndedRow, FoundPass
 from parlour.core.actor import Actor
@@ -20,16 +21,18 @@ KEPT = 20_000
 class _Known(NamedTuple):
     guest: GuestPass | None  # None: there is no such pass
     expires_ms: int
-    actor: Actor | None = None
+    actor: Actor | None = None  # who has asked last with it
+    cookie: str | None = None  # that of a guest, which came with it then
     ended: EndedPass | None = None  # of a link that has ended
 
 
 class KnownPasses:
     """Finds passes. All methods are called on the event loop."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, cookies: GuestCookies) -> None:
         self._store = store
         self._clock = clock
+        self._cookies = cookies
         self._known: dict[str, _Known] = {}  # by the digest of the secret
         self._of_link: dict[str, set[str]] = {}  # keys of `_known`
         self._changes = 0
@@ -38,25 +41,31 @@ class KnownPasses:
     def __len__(self) -> int:
         return len(self._known)
 
-    def actor(self, secret: str, address: str) -> Actor | None:
-        """Who asks with a pass that is in memory; None: `identify` has to be asked."""
+    def actor(self, secret: str, address: str, cookie: str | None = None) -> Actor | None:
+        """Who asks with a pass that is in memory; None: `identify` has to be asked.
+
+        `cookie` is that of a guest, by which the same browser is known without the pass. Who asks again in the same way
+        is the same `Actor`.
+        """
         key = digest(secret)
         known = self._known.get(key)
         if known is None or known.guest is None or known.expires_ms <= self._clock.now_ms():
             return None
         actor = known.actor
-        if actor is None or actor.address != address:
-            actor = Actor("guest", known.guest.id, "pass", address, guest_pass=known.guest)
-            self._known[key] = known._replace(actor=actor)
+        if actor is None or actor.address != address or known.cookie != cookie:
+            browser = self._cookies.guest_id(cookie, address)
+            actor = Actor("guest", known.guest.id, "pass", address, guest_pass=known.guest, browser=browser)
+            # Only cookies of this server are kept: others may be long.
+            self._known[key] = known._replace(actor=actor, cookie=None if browser is None else cookie)
         return actor
 
-    async def identify(self, secret: str, address: str) -> Actor | None:
+    async def identify(self, secret: str, address: str, cookie: str | None = None) -> Actor | None:
         """Who asks; None for what is no pass, or not any more. Raises Refusal("storage_unavailable")."""
         key = digest(secret)
         known = self._known.get(key)
         if known is None or (known.guest is not None and known.expires_ms <= self._clock.now_ms()):
             await self._find(key)
-        return self.actor(secret, address)
+        return self.actor(secret, address, cookie)
 
     def ended(self, secret: str) -> EndedPass | None:
         """What is known of a pass that `identify` has just found nobody with: None, or that its link has ended.

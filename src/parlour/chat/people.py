@@ -12,6 +12,7 @@ from parlour.chat.directory import Directory
 from parlour.chat.directs import Directs
 from parlour.chat.emails import Emails
 from parlour.chat.factors import Factors
+from parlour.chat.guest_cookies import GuestCookies
 from parlour.chat.guest_links import GuestLinks
 from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.identities import Identities
@@ -55,6 +56,7 @@ class People(NamedTuple):
     provider_links: ProviderLinks
     bans: Bans
     proxied: Proxied
+    guest_cookies: GuestCookies
 
     async def load(self) -> None:
         """Read who has an account and who takes no messages of whom. Raises Refusal."""
@@ -87,6 +89,7 @@ def people_of(
     invitations = Invitations(store, clock, ids, policies, identities, mails)
     passkeys = Passkeys(store, clock, ids, mails)
     settings = LiveSettings(store, policies, identities)
+    cookies = GuestCookies(store.secret)
     blocks = Blocks(store, clock, policies, identities)
     directs = Directs(store.secret, identities, policies, blocks, settings)
     bans = Bans(store, clock, ids, policies, identities, GuestMarks(store.secret) if marks is None else marks)
@@ -110,9 +113,10 @@ def people_of(
         InboxSettings(store, clock),
         GuestLinks(store, clock, ids, policies),
         Passes(store, clock, ids, policies, identities.accounts.is_taken, pass_rates),
-        KnownPasses(store, clock),
+        KnownPasses(store, clock, cookies),
         Directory(policies, identities, settings, bans.is_kept_out),
         ProviderLinks(store, clock, policies, identities, accounts, mails),
         bans,
         Proxied(store, identities, accounts, makes_accounts=proxy_makes_accounts),
+        cookies,
     )
