@@ -120,8 +120,8 @@ ORDER_CONTROLS = (
     Control(
         "a guest under another name is the same author in slow mode",
         "chat/posting.py",
-        "self._marks.of(draft.room, actor.id, None)[0] if actor.account is None",
-        "draft.author.id if actor.account is None",
+        "self._marks.of(draft.room, actor.id, None)[0] if account is None",
+        "draft.author.id if account is None",
         f"{RULES}test_slow_mode_holds_an_author_under_any_name_and_no_moderator",
     ),
     Control(

@@ -19,7 +19,7 @@ from parlour.core.payloads import Message, Settings
 from parlour.core.policy import Policy
 from parlour.core.text_rules import check_words, refused_text
 from tests.people.house import House, refused
-from tests.people.server import Town
+from tests.people.server import Town, bearer
 from tests.people.test_restrictions import guest as guest_of
 from tests.people.test_restrictions import say_as
 from tests.people.test_rooms import add, code, join, make, say
@@ -61,6 +61,10 @@ def test_slow_mode_holds_an_author_under_any_name_and_no_moderator(
     assert 590 <= int(refused.headers["Retry-After"]) <= 600
     assert "one message in 600 seconds" in refused.json()["detail"]
     assert [say(ada, room, text).status_code for text in ("three", "four")] == [201, 201]
+    assert bob.post("/api/v1/bots", json={"name": "bobs-bot"}).status_code == 201
+    made = bob.post("/api/v1/tokens", json={"label": "cron", "scopes": ["post"], "account": "bobs-bot"}).json()
+    with town.server.client(headers=bearer(made["secret"])) as bot:
+        assert bot.post(f"/{room}", content="and my bot").status_code == 429
     someone = guest_of(town)
     assert say_as(someone, room, "five", "Ann").status_code == 201
     assert code(say_as(someone, room, "six", "Ben")) == (429, "slow_mode")

@@ -246,7 +246,8 @@ class Posting:
         if self._policies.is_exempt(actor, policy):
             return None
         draft.judge = partial(self._judge_text, self._policies.judge, actor, text)
-        who = self._marks.of(draft.room, actor.id, None)[0] if actor.account is None else actor.account.id
+        account = actor.account
+        who = self._marks.of(draft.room, actor.id, None)[0] if account is None else account.owner or account.id
         return post_slowly(draft, who, self._policies.least_slow_s, self._clock.now_ms())
 
     def _run(self, steps: Transaction[Appended], draft: Draft, done: OnAnswer) -> None:
