@@ -143,8 +143,8 @@ PROVIDER_CONTROLS = (
     Control(
         "whom a proxy names is looked up each time",
         "api/guard.py",
-        "if user is not None or admission.passed != request.peer or",
-        "if admission.passed != request.peer or",
+        "passed = request.peer if request.peer.user is None else None",
+        "passed = request.peer",
         f"{PROXIED}test_an_account_that_is_disabled_is_out_at_once_streams_too",
     ),
     Control(

@@ -127,8 +127,8 @@ ORDER_CONTROLS = (
     Control(
         "no message slips past slow mode while it is switched on",
         "chat/posting.py",
-        "self._judge_at_once = policies.judge_at_once",
-        "self._judge_at_once = policies.judge",
+        "self._judge_at_once = partial(self._judge_text, policies.judge_at_once)",
+        "self._judge_at_once = partial(self._judge_text, policies.judge)",
         f"{RULES}test_no_message_slips_past_slow_mode_while_it_is_switched_on",
     ),
     Control(

@@ -120,14 +120,12 @@ class Guard:
         """
         admission = request.admission
         # No rule looks at anything else than head, route, peer and the access of the server.
-        # Whom a proxy names is looked up each time: their account may have ended, and the head is the same.
-        user = request.peer.user
-        if user is not None or admission.passed != request.peer or admission.passed_at != self._policies.gate_seq:
+        if admission.passed != request.peer or admission.passed_at != self._policies.gate_seq:
             self._check_name(request)
             ticket = ticket_of(request) if admission.takes_ticket else None
             if ticket is not None:
                 return Credentials("ticket", ticket)
-            credentials = credentials_of(request)
+            credentials, user = credentials_of(request), request.peer.user
             if user is not None and (credentials is None or credentials.kind in ("session", "pass")):
                 credentials = Credentials("proxy", user)
             actor = None
@@ -186,7 +184,9 @@ class Guard:
     def _let_in(self, request: Request, actor: Actor) -> None:
         admission = request.admission
         self._judge(request, actor)
-        admission.actor, admission.passed, admission.passed_at = actor, request.peer, self._policies.gate_seq
+        # Whom a proxy names is looked up each time: their account may have ended, and the head is the same.
+        passed = request.peer if request.peer.user is None else None
+        admission.actor, admission.passed, admission.passed_at = actor, passed, self._policies.gate_seq
 
     def _judge(self, request: Request, actor: Actor) -> None:
         right = request.admission.right

@@ -118,7 +118,7 @@ class Posting:
         self._guests = guests
         self._clock = clock
         self._policies = policies
-        self._judge_at_once = policies.judge_at_once
+        self._judge_at_once = partial(self._judge_text, policies.judge_at_once)
         self._rates = rates
         self._new_rooms = new_rooms
         self._newest = NewestPolicies(store, policies)
@@ -185,7 +185,7 @@ class Posting:
         if actor.account is None:
             self._marks.saw(author.id, actor)
         server_at = policies.server_seq if actor.guest_pass is None else MAX_SEQ  # a pass is for whatever server
-        judge = partial(self._judge_text, self._judge_at_once, actor, text)
+        judge = partial(self._judge_at_once, actor, text)
         draft = Draft(room, author, payload, checked, None, policy.seq, judge, server_at)  # names would cost a tenth
         append: _Append = self._store.append
         if policy is not NO_POLICY or named is not None or policies.has_rules:

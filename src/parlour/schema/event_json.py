@@ -46,8 +46,9 @@ def event_json(draft: Draft, seq: int, at: str) -> bytes:
     """The event that a draft becomes, as JSON bytes without a newline inside."""
     payload = draft.payload
     if payload.__class__ is Message:  # nearly all are, and need not be taken apart
-        said = (payload.text, payload.mentions, payload.everyone)
-        return encode(_WHOLE_MESSAGE(draft.room, seq, "message", at, draft.author, draft.ref, *said, draft.key))
+        text, names, everyone = payload.text, payload.mentions, payload.everyone
+        author, ref, key = draft.author, draft.ref, draft.key
+        return encode(_WHOLE_MESSAGE(draft.room, seq, "message", at, author, ref, text, names, everyone, key))
     make = _CLASSES[payload.__class__]
     return encode(make(draft.room, seq, payload.type, at, draft.author, draft.ref, *astuple(payload), draft.key))
 
