@@ -175,7 +175,8 @@ _TYPED: Mapping[bytes, Callable[[Request], SendMessage]] = {
 
 
 def _from_raw(request: Request) -> SendMessage:
-    return SendMessage(decode_text(_without_final_break(request.body)))
+    body = request.body
+    return SendMessage(decode_text(_without_final_break(body) if body[-1:] == b"\n" else body))
 
 
 def _without_final_break(body: bytes) -> bytes:

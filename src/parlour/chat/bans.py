@@ -177,7 +177,7 @@ class Bans:
         self._policies.require(actor, "order", None)
         if whom.kind != "guest":
             raise Refusal("bad_parameter", "This was written by no guest: ban the account.", field="seq")
-        guest = self._marks.seen(whom.id)
+        guest = self._marks.latest.get(whom.id)
         mark, address = (None, None) if guest is None else self._marks.marks_of_writer(_SALT, guest)
         since_ms = self._clock.now_ms() if newcomers and address is not None else None
         ban = Ban("", "guest", whom.id, whom.name, reason, None, 0, "", mark, address if newcomers else None, since_ms)

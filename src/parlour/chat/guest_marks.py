@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import b32encode
+from collections.abc import Mapping
 from functools import lru_cache
 
 from parlour.chat.guests import guest_author
@@ -17,7 +18,7 @@ SEEN = 20_000
 
 
 class GuestMarks:
-    """Tells whether a guest is the one that a restriction means. `saw` and `seen` are for the event loop alone.
+    """Tells whether a guest is the one that a restriction means. `saw` and `latest` are for the event loop alone.
 
     The name is part of the id of a guest as an author, so that id does not say who they are under another name. What
     they ask with does: it is remembered for those who have written last, and a restriction keeps a digest of it. While
@@ -29,6 +30,8 @@ class GuestMarks:
         self._secret = secret
         self._key = hmac.digest(secret, b"the marks of restricted guests", hashlib.sha256)
         self._seen: dict[str, Actor] = {}
+        self.latest: Mapping[str, Actor] = self._seen
+        """Who has written as which author: those that have written last. Read by every post, so not by a method."""
         self.of = lru_cache(maxsize=8192)(self._of)
         self._is_author = lru_cache(maxsize=8192)(self._is_author_of)
 
@@ -41,10 +44,6 @@ class GuestMarks:
         seen[author] = actor
         if len(seen) > SEEN:
             del seen[next(iter(seen))]
-
-    def seen(self, author: str) -> Actor | None:
-        """Who has written as this author; None where that is not remembered."""
-        return self._seen.get(author)
 
     def marks_of_writer(self, salt: str, guest: Actor) -> tuple[str, str | None]:
         """The digests by which a guest is known who has written: with a pass, those of the browser without it."""

@@ -56,7 +56,8 @@ class Guests:
     def __init__(self, secret: bytes, is_taken: Callable[[str], bool] = lambda _: False) -> None:
         """`is_taken` says whether a name is, or looks like, that of an account."""
         self._is_taken = is_taken
-        self._remembered = lru_cache(maxsize=4096)(partial(guest_author, secret))
+        self.remembered = lru_cache(maxsize=4096)(partial(guest_author, secret))
+        """`guest_author`, by the id of an actor and a name."""
 
     def author(self, actor: Actor, name: str | None) -> Author:
         """The author an actor posts as, under a chosen display name or a made-up one. Raises Refusal("bad_name")."""
@@ -71,7 +72,7 @@ class Guests:
             if name is not None and display_name(name) != actor.guest_pass.name:
                 raise Refusal("bad_name", f"You are here as {actor.guest_pass.name}: leave the name out.", field="name")
             return author_of_pass(actor.guest_pass)
-        author = self._remembered(actor.id, name)
+        author = self.remembered(actor.id, name)
         if name is not None and self._is_taken(author.name):
             raise Refusal("reserved_name", "This is the name of a member, or looks like one.", field="name")
         return author

@@ -102,7 +102,7 @@ class Restrictions:
         if not self._store.is_shared or not policy.restrictions:
             return
         for whom, restriction in policy.restrictions.items():
-            actor = None if restriction.mark is not None else self._marks.seen(whom)
+            actor = None if restriction.mark is not None else self._marks.latest.get(whom)
             if actor is not None and whom.startswith(GUEST_ID):
                 task = asyncio.get_running_loop().create_task(self._say_known(room, whom, policy, actor))
                 self._tasks.add(task)
@@ -127,7 +127,7 @@ def _restrict_guest(
 ) -> Transaction[Policy]:
     policy = yield from _ready(actor, room, payload.whom, rule, now_ms)
     is_new = not policy.salt
-    guest = marks.seen(payload.whom)
+    guest = marks.latest.get(payload.whom)
     mark, address = (None, None) if guest is None else marks.marks_of_writer(policy.salt or salt, guest)
     known = Restricted(
         payload.what, payload.whom, payload.name, payload.until_ms,
