@@ -21,7 +21,9 @@ def scenario(*arguments: str, kind: str = "load", budgets: tuple[Budget, ...] = 
     return Scenario("brief", "A brief one", (PARLOUR, FLOOR), arguments, ("deliveries_per_s",), budgets, kind)
 
 
-@pytest.mark.parametrize("server", [FLOOR, PARLOUR], ids=lambda server: server.name)
+@pytest.mark.parametrize(
+    "server", [pytest.param(FLOOR, marks=pytest.mark.long), PARLOUR], ids=lambda server: server.name
+)
 @pytest.mark.parametrize("load", [(), ("--rooms", "5"), ("--rate", "100")], ids=["closed", "rooms", "on schedule"])
 def test_fan_out_when_nothing_is_lost_then_every_delivery_is_counted(server: Server, load: tuple[str, ...]) -> None:
     figures = run_once(scenario(*FAN_OUT, *load), server, BRIEF)

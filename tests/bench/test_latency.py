@@ -37,6 +37,7 @@ def test_steps_when_nothing_is_delivered_then_there_is_no_share_to_ask_for() -> 
         dict(steps(lambda _: {"acks_per_s": 10.0, "deliveries_per_s": 0.0}, subscribers=10))
 
 
+@pytest.mark.long
 def test_latency_when_servers_are_measured_then_each_step_has_a_row_for_each() -> None:
     broken = Server("broken", "nothing", lambda _folder, _port: ["false"], lambda: "0")
     servers = [PARLOUR, FLOOR, broken]

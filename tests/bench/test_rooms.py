@@ -22,8 +22,12 @@ def _chance(share: float, posts: float) -> float:
     return 4 * math.sqrt(share * (1 - share) / posts) + 16 / posts
 
 
-@pytest.mark.parametrize("server", [FLOOR, PARLOUR], ids=lambda server: server.name)
-@pytest.mark.parametrize(("how", "share"), [((), IN_TURN), (("--zipf",), ZIPF)], ids=["in turn", "zipf"])
+@pytest.mark.parametrize(
+    "server", [pytest.param(FLOOR, marks=pytest.mark.long), PARLOUR], ids=lambda server: server.name
+)
+@pytest.mark.parametrize(
+    ("how", "share"), [((), IN_TURN), pytest.param(("--zipf",), ZIPF, marks=pytest.mark.long)], ids=["in turn", "zipf"]
+)
 def test_rooms_when_all_are_posted_to_then_each_gets_its_share(
     server: Server, how: tuple[str, ...], share: float
 ) -> None:

@@ -25,7 +25,9 @@ def measured(server: Server, *arguments: str) -> dict[str, float]:
     return figures
 
 
-@pytest.mark.parametrize("rate", [(), ("--slow-rate", "1024")], ids=["nothing", "a trickle"])
+@pytest.mark.parametrize(
+    "rate", [(), pytest.param(("--slow-rate", "1024"), marks=pytest.mark.long)], ids=["nothing", "a trickle"]
+)
 def test_slow_readers_when_they_read_on_then_nothing_is_missing(rate: tuple[str, ...]) -> None:
     figures = measured(PARLOUR, "20", "--stall", "1", *rate)
     assert (figures["slow_complete"], figures["slow_missed"], figures["slow_closed"]) == (20, 0, 0)

@@ -19,6 +19,7 @@ OWN = ("--check-seq", "--mixed", "--readers", "2", "--reader-rate", "20", "--pol
 SVG = "{http://www.w3.org/2000/svg}"
 
 
+@pytest.mark.long
 def test_soak_when_clients_come_and_go_then_nothing_is_lost_and_everything_is_closed() -> None:
     broken = Server("broken", "nothing", lambda _folder, _port: ["false"], lambda: "0")
     brief = Scenario(
