@@ -220,6 +220,7 @@ async def test_a_bot_belongs_to_its_owner(house: House) -> None:
     assert (as_bot.kind, as_bot.account) == ("bot", bot)
     await refused("not_found", house.sign_ins.make_token(other, bot, "cron", frozenset({"post"}), 30))
     await refused("bad_credentials", house.sign_ins.sign_in("deploy", PASSWORD, "", ADDRESS))
+    await refused("bad_name", house.accounts.make_bot(actor, "deploy", "\x9b"))  # before that its name is taken
 
 
 async def test_no_secret_is_in_the_log_of_the_server(house: House) -> None:

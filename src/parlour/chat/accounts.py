@@ -170,8 +170,8 @@ class Accounts:
         if owner.kind == "bot":
             raise Refusal("forbidden", "A bot has no bots.")
         name = account_name(name)
-        self._require_unlike(name, display or name, "")
         shown = account_display(display) if display else display_name(name)
+        self._require_unlike(name, display or name, "")
         bot = Account(f"b_{self._ids.token()}", name, shown, "bot", "member", owner.id, "active")
         return await self._store.run(self._add(actor, bot, None))
 
