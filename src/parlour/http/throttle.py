@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 STEP_S = 0.004
-"""Each peer that is delayed already adds this much to the delay of the next one."""
+"""A peer is resumed this long after the one that was delayed before it."""
 
 LONGEST_S = 1.0
 """No delay is longer than the time after which the refusal says to try again."""
@@ -15,21 +16,34 @@ LONGEST_S = 1.0
 
 @dataclass(slots=True)
 class Throttle:
-    """Counts the delayed peers of a server: WebSockets that were told `overloaded`, connections that were answered 503.
+    """The delayed peers of a server: WebSockets that were told `overloaded`, connections that were answered 503.
 
     Refusing a message costs the loop nearly as much as storing it: peers that send on without reading would keep it
-    busy with refusals, and the disk gets one batch per iteration, however long that is.
+    busy with refusals, and the disk gets one batch per iteration, however long that is. They resume in the order in
+    which they were delayed, which one timer each would not promise: a loop counts each from a moment of its own.
     """
 
     step_s: float = STEP_S
     longest_s: float = LONGEST_S
-    _count: int = 0
+    _last_at_s: float = 0.0
+    """When the peer that was delayed last resumes, by the clock of the loop."""
+    _delayed: deque[tuple[float, Callable[[], None]]] = field(default_factory=deque)
 
     def delay(self, resume: Callable[[], None]) -> None:
         """Call `resume` once, when this peer may be read from again."""
-        self._count += 1
-        asyncio.get_running_loop().call_later(min(self.longest_s, self._count * self.step_s), self._end, resume)
+        now_s = asyncio.get_running_loop().time()
+        self._last_at_s = min(now_s + self.longest_s, max(now_s, self._last_at_s) + self.step_s)
+        self._delayed.append((self._last_at_s, resume))
+        if len(self._delayed) == 1:
+            self._wait()
 
-    def _end(self, resume: Callable[[], None]) -> None:
-        self._count -= 1
-        resume()
+    def _wait(self) -> None:
+        asyncio.get_running_loop().call_at(self._delayed[0][0], self._resume_due)
+
+    def _resume_due(self) -> None:
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        while self._delayed and self._delayed[0][0] <= now_s:
+            loop.call_soon(self._delayed.popleft()[1])
+        if self._delayed:
+            self._wait()
