@@ -53,9 +53,23 @@ GUEST_CONTROLS = (
     Control(
         "a removed guest does not come back by the same browser",
         "chat/passes.py",
-        "if actor.guest_pass is not None and actor.guest_pass.link == link.id:",
-        'if actor.guest_pass is not None and actor.guest_pass.link == "":',
+        "if actor.removed_pass is not None and actor.removed_pass.link == link.id:",
+        'if actor.removed_pass is not None and actor.removed_pass.link == "":',
         f"{GUESTS}test_who_was_removed_is_out_and_does_not_come_back_by_reloading",
+    ),
+    Control(
+        "nor into an open room of the link, as every other visitor",
+        "chat/policies.py",
+        "            refusal = shut_out(actor.removed_pass, room)",
+        "            refusal = None",
+        f"{GUESTS}test_who_was_removed_is_a_visitor_like_any_other_outside_of_the_rooms_of_the_link",
+    ),
+    Control(
+        "and a ban of the guest from the server holds for them",
+        "chat/bans.py",
+        "found += self._guests.get(actor.removed_pass.id, ())",
+        "found += ()",
+        f"{GUESTS}test_who_was_removed_is_a_visitor_like_any_other_outside_of_the_rooms_of_the_link",
     ),
     Control(
         "whoever came by a link that has ended is told so of its rooms alone",
@@ -67,14 +81,14 @@ GUEST_CONTROLS = (
     Control(
         "and whoever was removed of the rooms of their link",
         "core/gone_guests.py",
-        'guest.state == "removed" and guest.was_in and room in guest.rooms:',
-        'guest.state == "removed" and guest.was_in:',
+        "removed.was_in and room in removed.rooms:",
+        "removed.was_in:",
         f"{GUESTS}test_who_was_removed_is_out_and_does_not_come_back_by_reloading",
     ),
     Control(
         "who was never in a room is not told of it when they are refused",
         "core/gone_guests.py",
-        "guest.was_in and ",
+        "removed.was_in and ",
         "",
         f"{PASSES}test_who_only_waited_is_told_nothing_of_the_rooms",
     ),

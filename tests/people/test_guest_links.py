@@ -16,11 +16,22 @@ from tests.support import raw
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
 
+ELSEWHERE = "https://elsewhere.example"
+
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     data = tmp_path_factory.mktemp("guests") / "data"
     with ServerProcess(data, "--access", "members", rate_limits=True) as running:
+        town = Town(running)
+        yield town
+        town.close()
+
+
+@pytest.fixture(scope="module")
+def open_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A server that takes guests, and requests from pages of another site."""
+    with ServerProcess(tmp_path_factory.mktemp("open") / "data", "--allowed-origins", ELSEWHERE) as running:
         town = Town(running)
         yield town
         town.close()
@@ -203,8 +214,13 @@ def test_who_was_removed_is_out_and_does_not_come_back_by_reloading(town: Town, 
         guest.headers["Accept"] = accept
         refused = guest.get(f"/{room}")
         assert (refused.status_code, "You were removed from this room" in refused.text) == (403, True)
-        assert "href" not in refused.text.partition("<main")[2], "no other room is open to them"
-    assert code(say(guest, "~not-there-abc234", "hi")) == (404, "not_found"), "they learn of no other room"
+    assert ways_on(guest, f"/{room}") == [f"/login?next=/{room}"], "who has an account signs in; no room is open here"
+    guest.headers["Accept"] = "application/json"
+    assert code(say(guest, "~not-there-abc234", "hi")) == (401, "login_required"), "they learn of no other room"
+    assert code(guest.delete("/api/v1/me/pass")) == (404, "not_found")
+    assert guest.post("/logout").status_code == 303
+    assert code(say(guest, room, "still here")) == (403, "removed"), "leaving is no way out of it"
+    guest.headers["Accept"] = "text/html"
     assert "The host has removed you" in guest.get(way_of(found)).text
     assert guest.post(way_of(found), data={"name": "Lena"}).status_code == 403
     assert guests(host, room) == {"Lena": "removed"}
@@ -417,7 +433,7 @@ def test_who_was_banned_does_not_come_back_by_a_private_window(
     assert answer.status_code == 200, answer.text
     assert code(say(guest, room, "more nonsense")) == (403, held)
     if what == "ban":
-        assert ways_on(guest, f"/{room}") == [], "no other room is open to them"
+        assert ways_on(guest, f"/{room}") == [f"/login?next=/{room}"], "no other room is open to them"
     come_in(town, found, "Somebody else")
     assert guests(host, room)["Somebody else"] == "waiting"
 
@@ -430,22 +446,49 @@ def test_who_was_banned_does_not_come_back_by_leaving(town: Town, host: httpx.Cl
     seq = made(say(guest, room, "nonsense"))["seq"]
     assert host.post(f"/api/v1/rooms/{room}/restrictions", json={"what": what, "seq": seq}).status_code == 200
     assert guest.delete("/api/v1/me/pass").status_code == 204
+    assert code(say(guest, room, "still here")) == (403, "removed"), "the browser keeps what it is known by"
     come_in(town, found, "Somebody else")
     assert guests(host, room) == {"Lena": "removed", "Somebody else": "waiting"}
 
 
-def test_a_page_of_another_site_does_nothing_as_a_guest(tmp_path: Path) -> None:
+def test_who_was_removed_is_a_visitor_like_any_other_outside_of_the_rooms_of_the_link(open_town: Town) -> None:
+    """In an open room of it they are out, too, though all others may use it; a ban of the guest holds everywhere."""
+    host = open_town.owner
+    host.headers["Accept"] = "application/json"
+    for room in ("lessons", "lobby", "elsewhere"):
+        assert say(host, room, "hello").status_code == 201
+    found = link(host, "lessons", rooms=["lobby"], newcomers="ask")
+    guest, _ = come_in(open_town, found, "Lena")
+    never_in, _ = come_in(open_town, found, "Ken")
+    lena, ken = [f"/api/v1/rooms/lessons/guests/{id_of(host, 'lessons', name)}" for name in ("Lena", "Ken")]
+    assert host.patch(lena, json={"state": "in"}).status_code == 200
+    seq = made(say(guest, "lessons", "nonsense"))["seq"]
+    assert code(say(guest, "elsewhere", "hi")) == (403, "forbidden"), "who is in is nowhere else"
+    for somebody, path, why in ((guest, lena, "removed"), (never_in, ken, "forbidden")):
+        assert host.delete(path).status_code == 204
+        for room in ("lessons", "lobby"):
+            assert code(say(somebody, room, "hi")) == (403, why)
+        assert say(somebody, "elsewhere", "hi").status_code == 201
+        listed = somebody.get("/api/v1/rooms", headers={"Accept": "application/json"}).json()["rooms"]
+        assert [each["room"] for each in listed] == ["elsewhere"]
+    assert ways_on(guest, "/") == ["/rooms", "/login"]
+    assert ways_on(guest, "/lessons") == ["/rooms", "/login?next=/lessons"]
+    assert "/elsewhere" in guest.get("/rooms", headers={"Accept": "text/html"}).text
+    made(host.post("/api/v1/bans", json={"room": "lessons", "seq": seq, "newcomers": False}))
+    assert code(say(guest, "elsewhere", "hi")) == (403, "banned")
+    assert host.patch(lena, json={"state": "in"}).status_code == 200
+    assert guest.get("/api/v1/me").json()["guest"]["state"] == "in"
+
+
+def test_a_page_of_another_site_does_nothing_as_a_guest(open_town: Town) -> None:
     """Not even one that may ask (`allowed_origins`): that asks as a guest of its own."""
-    elsewhere = "https://elsewhere.example"
-    with ServerProcess(tmp_path / "data", "--allowed-origins", elsewhere) as server:
-        town = Town(server)
-        made_link = town.operator("POST", "/api/v1/rooms/class/guest-links", {})
-        guest = town.browser()
-        assert guest.post(way_of(made_link), data={"name": "Lena"}).status_code == 303
-        for origin, status in ((server.url, 201), (elsewhere, 403), ("https://evil.example", 403)):
-            answer = guest.post("/class", content="hi", headers={"Origin": origin, "Content-Type": "text/plain"})
-            assert answer.status_code == status, origin
-        body = {"link": made_link["code"], "name": "Ken"}
-        with server.client(headers={"Origin": elsewhere}) as page:
-            assert page.post("/api/v1/guests", json=body).status_code == 403
-        town.close()
+    server = open_town.server
+    made_link = open_town.operator("POST", "/api/v1/rooms/class/guest-links", {})
+    guest = open_town.browser()
+    assert guest.post(way_of(made_link), data={"name": "Lena"}).status_code == 303
+    for origin, status in ((server.url, 201), (ELSEWHERE, 403), ("https://evil.example", 403)):
+        answer = guest.post("/class", content="hi", headers={"Origin": origin, "Content-Type": "text/plain"})
+        assert answer.status_code == status, origin
+    body = {"link": made_link["code"], "name": "Ken"}
+    with server.client(headers={"Origin": ELSEWHERE}) as page:
+        assert page.post("/api/v1/guests", json=body).status_code == 403

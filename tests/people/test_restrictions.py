@@ -134,7 +134,7 @@ def test_a_guest_is_known_under_another_name_and_behind_the_same_address(town: T
     assert code(say_as(mallory, room, "bah", "Mallory")) == (403, "banned")
     assert code(say_as(mallory, room, "bah", "Somebody else")) == (403, "banned")
     assert code(mallory.get(f"/api/v1/rooms/{room}/messages")) == (403, "banned")
-    assert ways_on(mallory, f"/{room}") == ["/"]
+    assert ways_on(mallory, f"/{room}") == ["/rooms", f"/login?next=/{room}"]
     for newcomer in (guest(town), guest(town, has_cookie=False)):  # a private window, and curl
         assert code(say_as(newcomer, room, "bah", "New")) == (403, "banned")
     assert say_as(earlier, room, "I was here before", "Earlier").status_code == 201

@@ -98,7 +98,8 @@ class AccountsResource(Resource):
         sign_in = None if row is None else sign_in_info(self.context.directs, row, row.id)
         account = None if actor.account is None else account_info(actor.account)
         scopes = None if actor.scopes is None else sorted(actor.scopes)
-        guest = None if actor.guest_pass is None else pass_info(self.context.policies, actor.guest_pass)
+        own_pass = actor.guest_pass or actor.removed_pass
+        guest = None if own_pass is None else pass_info(self.context.policies, own_pass)
         return Response(body=encode(Me(actor.kind, account, scopes, sign_in, guest)), content_type=JSON)
 
     @Operation(

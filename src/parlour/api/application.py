@@ -139,7 +139,7 @@ def _address(refusal: Refusal, request: Request) -> None:
     actor: Actor | None = getattr(request, "actor", None)  # not yet found out where the guard refuses
     refusal.is_to_account = actor is not None and actor.account is not None
     if actor is not None and actor.guest_pass is not None and refusal.code == "banned":
-        refusal.is_everywhere = True  # a pass opens the rooms of its link and no other ones
+        refusal.is_everywhere = True  # the pass opens the rooms of its link and no other ones
 
 
 def _with_help(refusal: Refusal, prefix: str) -> Refusal:

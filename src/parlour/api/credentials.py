@@ -11,6 +11,7 @@ from parlour.api.parameters import TICKET
 from parlour.chat.identities import Credentials
 from parlour.core.errors import Refusal
 from parlour.core.secret import PASS_COOKIE, SESSION_COOKIE, TOKEN_PREFIX
+from parlour.http.fields import FieldName, Fields
 from parlour.http.request import Peer, Request
 
 SECRET_CHARS = 43
@@ -74,8 +75,13 @@ def pass_cookie(peer: Peer) -> str:
 
 
 def set_pass_cookie(peer: Peer, secret: str, max_age_s: int) -> bytes:
-    """The value of the Set-Cookie field that gives a guest a pass; an empty secret with `max_age_s` 0 takes it away."""
+    """The value of the Set-Cookie field that gives a guest a pass; with `max_age_s` 0 it is taken away."""
     return set_cookie(peer, secret, max_age_s).replace(SESSION_COOKIE.encode(), PASS_COOKIE.encode(), 1)
+
+
+def without_pass(peer: Peer) -> Fields:
+    """The header fields that take the pass of a guest from a browser."""
+    return ((FieldName.SET_COOKIE, set_pass_cookie(peer, "", 0)),)
 
 
 def may_have_session(peer: Peer) -> bool:

@@ -199,7 +199,8 @@ class Guard:
         try:
             self._policies.require(actor, right, None)
         except Refusal as refusal:
-            if actor.ended_pass is None:
+            refusal.is_to_account = actor.account is not None
+            if actor.ended_pass is None and actor.removed_pass is None:
                 raise
             raise self._policies.with_reason(refusal, actor, right, _room_in_path(request)) from None
 

@@ -22,7 +22,7 @@ class GuestDoor(GuestLinksOfRooms):
         self, request: Request, code: str, name: str = "", refusal: Refusal | None = None
     ) -> Response:
         """The question for the name; for who has given it the way in, or that the host has yet to let them in."""
-        context, guest = self.context, request.actor.guest_pass
+        context, guest = self.context, request.actor.guest_pass or request.actor.removed_pass
         link = await context.people.passes.link(code, request.peer.key)
         state = guest.state if guest is not None and guest.link == link.id else ""
         if state == "in":

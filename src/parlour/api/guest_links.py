@@ -7,7 +7,7 @@ from typing import Annotated
 from urllib.parse import quote
 
 from parlour.api.bodies import read_json
-from parlour.api.credentials import set_pass_cookie
+from parlour.api.credentials import set_pass_cookie, without_pass
 from parlour.api.guard import require_own_page
 from parlour.api.invitations import link as address_of
 from parlour.api.operation import Operation, Success
@@ -320,7 +320,7 @@ class GuestLinksResource(GuestLinksOfRooms):
         "/api/v1/me/pass",
         "Leave the rooms that you came into as a guest",
         id="leaveAsGuest",
-        help="For whoever asks with the pass of a guest: it ends.",
+        help="For whoever asks with the pass of a guest: it ends. Whoever is banned counts as removed from then on.",
         right=None,
         parameters=OnlyJson,
         answers=(Success(204, "You are out.", sometimes=("Set-Cookie",)),),
@@ -331,6 +331,6 @@ class GuestLinksResource(GuestLinksOfRooms):
         """A guest less."""
         guest = request.actor.guest_pass
         if guest is None:
-            raise Refusal("not_found", "You have not come in as a guest by a link.")
-        await self.context.people.passes.leave(guest)
-        return Response(204, fields=((FieldName.SET_COOKIE, set_pass_cookie(request.peer, "", 0)),))
+            raise Refusal("not_found", "You are not here as a guest by a link.")
+        has_ended = await self.context.people.passes.leave(guest)
+        return Response(204, fields=without_pass(request.peer) if has_ended else ())

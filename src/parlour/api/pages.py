@@ -27,7 +27,10 @@ from parlour.hub.door import newest_first
 from parlour.hub.hub import Hub
 from parlour.schema.commands import SendMessage
 from parlour.schema.events import decode_event
-from parlour.ui.page import CANNOT_POST, CSP, ListedRoom, RoomPage, early, render_error, render_room
+from parlour.ui.page import CANNOT_POST, CSP, ListedRoom, RoomPage, WaysOut, early, render_error, render_room
+
+_OUT = frozenset({"link_gone", "removed", "banned", "no_new_guests"})
+"""Refusals that have nobody go back to where they were asked."""
 
 SHOWN_ROOMS = 20
 FEW_ROOMS, ROOMS_FRESH_S = 100, 2.0
@@ -205,10 +208,16 @@ class Pages:
         if is_read and refusal.kind.retry == "after":  # those refused in the same second do not come back in one
             again_s = retry_after_s(refusal) + int(self._context.ids.fraction() * AGAIN_WITHIN_S)
         here = _private_path(path) if refusal.code == "not_found" else None
-        room = None if refusal.code in ("link_gone", "banned") else _room_to_go_to(first)
+        is_out, there = refusal.code in _OUT, _room_to_go_to(first)
+        room = None if is_out else there
         if room is not None and is_direct(room) and refusal.code != "login_required":
             room = None  # it may lead nowhere
-        body = render_error(refusal, prefix=prefix, room=room, again_s=again_s, typed=typed, here=here)
+        out = None
+        if is_out:
+            has_rooms = not refusal.is_everywhere and (refusal.is_to_account or self._context.policies.server == "open")
+            has_accounts = self._context.people.identities.accounts.has_owner()
+            out = WaysOut(has_rooms, has_accounts and not refusal.is_to_account, there or "")
+        body = render_error(refusal, prefix=prefix, room=room, again_s=again_s, typed=typed, here=here, out=out)
         return Response(refusal.kind.status, body, HTML, refusal_fields(refusal), policy=CSP.encode())
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from parlour.api.credentials import set_pass_cookie
+from parlour.api.credentials import without_pass
 from parlour.api.factors_page import PATH, second_step
 from parlour.api.forms import Form, errors_of, form_fields, local_path, page, see_other, wants_html
 from parlour.api.guest_door import GuestDoor
@@ -29,7 +29,6 @@ from parlour.chat.sign_ins import HalfSignIn
 from parlour.core.accounts import Account, account_name
 from parlour.core.errors import Refusal
 from parlour.core.guest_links import link_code
-from parlour.http.fields import FieldName
 from parlour.http.request import Request
 from parlour.http.response import Response
 
@@ -112,8 +111,8 @@ class SignInPages(GuestDoor):
         """The end of the session that asks, or of the pass of a guest."""
         guest = request.actor.guest_pass
         if guest is not None:
-            await self.context.people.passes.leave(guest)
-            return see_other(request, "/", ((FieldName.SET_COOKIE, set_pass_cookie(request.peer, "", 0)),))
+            has_ended = await self.context.people.passes.leave(guest)
+            return see_other(request, "/", without_pass(request.peer) if has_ended else ())
         fields = await end_session(self.context.people, request)
         if request.actor.credential == "proxy":
             raise Refusal("forbidden", "The proxy in front of this server signs you in: sign out there.")

@@ -113,6 +113,8 @@ class Bans:
         if since_ms is not None and (came is None or came > since_ms):
             return Refusal("no_new_guests", _NO_NEW_GUESTS)
         found = [] if actor.address is None else self._addresses.of(actor.address)
+        if actor.removed_pass is not None:
+            found += self._guests.get(actor.removed_pass.id, ())
         found += [ban for ban in self._could_mean(actor) if self._means(ban, actor)]
         return self._refusal(found)
 

@@ -10,6 +10,7 @@ from parlour.chat.guest_cookies import GuestCookies
 from parlour.chat.ports import Clock, Store
 from parlour.chat.tables.passes import FIND_ENDED_PASS, FIND_PASS, EndedRow, FoundPass
 from parlour.core.actor import Actor
+from parlour.core.actor import guest as visitor
 from parlour.core.guest_links import EndedPass, GuestPass
 from parlour.core.payloads import GuestLinkChanged, PassChanged, Payload
 from parlour.core.secret import digest
@@ -45,7 +46,7 @@ class KnownPasses:
         """Who asks with a pass that is in memory; None: `identify` has to be asked.
 
         `cookie` is that of a guest, by which the same browser is known without the pass. Who asks again in the same way
-        is the same `Actor`.
+        is the same `Actor`. A guest who was removed asks as any other visitor, with the note that they were.
         """
         key = digest(secret)
         known = self._known.get(key)
@@ -55,6 +56,9 @@ class KnownPasses:
         if actor is None or actor.address != address or known.cookie != cookie:
             browser = self._cookies.guest_id(cookie, address)
             actor = Actor("guest", known.guest.id, "pass", address, guest_pass=known.guest, browser=browser)
+            if known.guest.state == "removed":
+                token = None if cookie is None else self._cookies.token_of(cookie)
+                actor = visitor(token, address)._replace(removed_pass=known.guest)
             # Only cookies of this server are kept: others may be long.
             self._known[key] = known._replace(actor=actor, cookie=None if browser is None else cookie)
         return actor

@@ -127,9 +127,9 @@ class Passes:
         if actor.account is not None:
             detail = f"You are signed in as {actor.account.display}: this link is for guests, who have no account."
             raise Refusal("forbidden", detail)
+        if actor.removed_pass is not None and actor.removed_pass.link == link.id:
+            raise Refusal("forbidden", "The host has removed you: ask them to let you back in.")
         if actor.guest_pass is not None and actor.guest_pass.link == link.id:
-            if actor.guest_pass.state == "removed":
-                raise Refusal("forbidden", "The host has removed you: ask them to let you back in.")
             raise Refusal("forbidden", f"You are here already, as {actor.guest_pass.name}.")
         refusal = self._policies.refused_newcomer(address)
         browser = actor._replace(address=None)  # by its cookie alone: others of the address may be a whole class
@@ -147,13 +147,13 @@ class Passes:
         made = await self._store.run(self._come_in(link.code, digest(secret), row, is_held=is_held))
         return NewPass(made, secret, link)
 
-    async def leave(self, guest: GuestPass) -> None:
-        """Leave the rooms for good. The pass of somebody who was removed stays: it keeps its browser out.
+    async def leave(self, guest: GuestPass) -> bool:
+        """Leave the rooms for good, and say whether the pass has ended with that.
 
-        So does that of who is banned, as if they had been removed: else others of their address would not wait.
+        That of somebody who was removed stays: it keeps its browser out. So does that of who is banned, as if they had
+        been removed: else others of their address would not wait.
         """
-        if guest.state != "removed":
-            await self._store.run(self._leave(guest.id))
+        return await self._store.run(self._leave(guest.id))
 
     async def all(self, link: GuestLink) -> list[PassRow]:
         """The passes that were made by a link, the oldest first."""
@@ -238,10 +238,10 @@ class Passes:
                     removed_ms = row.made_ms
         return removed_ms + link.wait_minutes * MINUTE_MS - row.made_ms if removed_ms else 0
 
-    def _leave(self, id_: str) -> Transaction[None]:
+    def _leave(self, id_: str) -> Transaction[bool]:
         rows: list[PassRow] = yield PASS_BY_ID(id_)
         if not rows or rows[0].state == "removed":
-            return
+            return not rows
         guest = rows[0].guest
         author = author_of_pass(guest)
         link = yield from link_now(guest.link)
@@ -253,9 +253,10 @@ class Passes:
         if is_kept:
             yield REMOVE_PASS(id_, now_ms)
             yield append_to_log(author, PassChanged("removed", id_, guest.link, guest.name, "removed"))
-            return
+            return False
         yield END_PASS(id_)
         yield append_to_log(author, PassChanged("left", id_, guest.link, guest.name, guest.state))
+        return True
 
     def _let_in(self, author: Author, link: GuestLink, row: PassRow) -> Transaction[GuestPass]:
         if row.state == "in":

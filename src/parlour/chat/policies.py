@@ -11,7 +11,7 @@ from parlour.chat.ports import Store
 from parlour.core.accounts import Account, likenesses
 from parlour.core.actor import Actor, guest
 from parlour.core.errors import Refusal
-from parlour.core.gone_guests import why_closed, with_reason
+from parlour.core.gone_guests import shut_out, why_closed, with_reason
 from parlour.core.names import PRIVATE
 from parlour.core.payloads import Payload
 from parlour.core.permissions import (
@@ -176,6 +176,8 @@ class Policies:
             refusal = self._held(actor, right, policy)
         if refusal is None and self._kept_out is not None:
             refusal = self._kept_out(actor, right)
+        if refusal is None and actor.removed_pass is not None:
+            refusal = shut_out(actor.removed_pass, room)
         if refusal is not None:
             raise self.with_reason(refusal, actor, right, room)
         return policy
@@ -250,7 +252,16 @@ class Policies:
 
     def may(self, actor: Actor, right: Right, room: str) -> bool:
         """Whether an actor has a right in a room, by its canonical name."""
-        return (actor.rooms is None or room in actor.rooms) and self.rule(actor, right)(self.of(room)) is None
+        if actor.rooms is not None and room not in actor.rooms:
+            return False
+        return self._refused(actor, right, room) is None
+
+    def _refused(self, actor: Actor, right: Right, room: str) -> Refusal | None:
+        """Why an actor does not have a right in a room; the rooms of its token are another matter."""
+        refusal = self.rule(actor, right)(self.of(room))
+        if refusal is None and actor.removed_pass is not None:
+            return shut_out(actor.removed_pass, room)
+        return refusal
 
     def refused_newcomer(self, address: str) -> Refusal | None:
         """Why a guest who comes for the first time may not; None if no ban and no raid keeps them out."""
@@ -296,7 +307,7 @@ class Policies:
                 refusal = self._kept_out(actor, right)
         else:
             is_elsewhere = actor.rooms is not None and room not in actor.rooms
-            refusal = self.rule(actor, right)(self.of(room))
+            refusal = self._refused(actor, right, room)
         if is_elsewhere:
             raise Refusal("forbidden", WRONG_ROOM)
         if refusal is not None:

@@ -43,6 +43,8 @@ class Actor(NamedTuple):
     """Of a guest with a pass: the `id` that the same browser has without it, if it has the cookie of a guest too."""
     ended_pass: EndedPass | None = None
     """Of a guest like any other whose browser was here by a link that has ended: they may be told so."""
+    removed_pass: GuestPass | None = None
+    """Of a guest like any other whose browser was removed by the host of a link: its rooms stay closed to them."""
 
 
 @lru_cache(maxsize=4096)

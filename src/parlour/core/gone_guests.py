@@ -50,12 +50,19 @@ def with_reason(refusal: Refusal, reason: Refusal | None) -> Refusal:
 
 def why_closed(actor: Actor, room: str) -> Refusal | None:
     """Why a room is closed that the link of somebody opened, as far as their pass says so."""
-    guest, ended = actor.guest_pass, actor.ended_pass
+    removed, ended = actor.removed_pass, actor.ended_pass
     if ended is not None and room in ended.rooms:
         return _link_ended(ended.ended_ms)
-    if guest is not None and guest.state == "removed" and guest.was_in and room in guest.rooms:
+    if removed is not None and removed.was_in and room in removed.rooms:
         return _removed()
     return None
+
+
+def shut_out(removed: GuestPass, room: str) -> Refusal | None:
+    """Why a room is closed to a guest who was removed, whoever else may use it; None for a room not of their link."""
+    if room not in removed.rooms:
+        return None
+    return _removed() if removed.was_in else Refusal("forbidden", "The host has not let you into this room.")
 
 
 def pass_ended(ended: EndedPass) -> Refusal:
@@ -64,9 +71,7 @@ def pass_ended(ended: EndedPass) -> Refusal:
 
 
 def _removed() -> Refusal:
-    refusal = Refusal("removed", "You were removed from this room: only its moderators can let you back in.")
-    refusal.is_everywhere = True  # in every room of the link, and the pass opens no other one
-    return refusal
+    return Refusal("removed", "You were removed from this room: only its moderators can let you back in.")
 
 
 def _link_ended(ended_ms: int) -> Refusal:

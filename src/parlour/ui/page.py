@@ -243,6 +243,14 @@ def _sections(rooms: Sequence[ListedRoom]) -> Sequence[Section]:
     return [section for section in found if section.rooms]
 
 
+class WaysOut(NamedTuple):
+    """What is open to somebody whom a room or the server keeps out: the list of rooms, and to sign in for `room`."""
+
+    has_rooms: bool
+    has_sign_in: bool
+    room: str
+
+
 def render_error(
     refusal: Refusal,
     *,
@@ -251,15 +259,17 @@ def render_error(
     again_s: int | None = None,
     typed: str | None = None,
     here: str | None = None,
+    out: WaysOut | None = None,
 ) -> bytes:
     """The HTML document of a refusal; its link leads to a room. The browser loads it again after `again_s` seconds.
 
     `typed` is what was asked for where a room is chosen, to be mended. `here` is the path of what may be open to
-    somebody who signs in; then the links lead there by signing in, and to the list of rooms.
+    somebody who signs in; then the links lead there by signing in, and to the list of rooms. `out` is in place of the
+    link to a room for those who are kept out of it.
     """
     title = "For members only" if refusal.code == "login_required" else refusal.kind.title
     values = {"title": title, "refusal": refusal, "prefix": prefix, "room": room, "again_s": again_s, "typed": typed}
-    return template("error.html").render(values, here=here).encode()
+    return template("error.html").render(values, here=here, out=out).encode()
 
 
 def early(prefix: str) -> bytes:
