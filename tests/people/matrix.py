@@ -328,7 +328,10 @@ class Everybody:
             else:
                 state: PassState = "removed" if name == "guest who was removed" else came["state"]
                 pass_ = GuestPass(came["id"], link["id"], came["name"], state, tuple(body["rooms"]), state != "waiting")
-                actor = Actor("guest", came["id"], "pass", "", guest_pass=pass_)
+                if state == "removed":
+                    actor = actor._replace(removed_pass=pass_)
+                else:
+                    actor = Actor("guest", came["id"], "pass", "", guest_pass=pass_)
             found[name] = Asker(fields, actor)
         return found
 
