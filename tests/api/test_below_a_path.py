@@ -99,6 +99,7 @@ def test_ways_on_stay_inside(http: httpx.Client) -> None:
     form = http.post("/ways", data={"message": "Hi", "name": "alice"}, headers=BROWSER)
     assert (form.status_code, form.headers["location"]) == (303, "/chat/ways#latest")
     assert "Path=/chat;" in form.headers["set-cookie"]
+    assert http.get("/people?q=a", headers=BROWSER).headers["location"] == "/chat/login?next=/people%3Fq%3Da"
     manifest = http.get("/manifest.webmanifest")
     assert manifest.headers["location"].startswith("/chat/static/manifest.webmanifest?v=")
     with_dot = http.put("/ways/notes.txt", content="x")

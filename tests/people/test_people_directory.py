@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import httpx
 import pytest
 
-from tests.people.server import Town, bearer
+from tests.people.server import PASSWORD, Town, bearer
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_the_directory_is_for_who_has_an_account_and_for_no_token_of_one_room(to
     with town.server.client(headers={"Accept": "application/json"}) as guest:
         assert guest.get("/api/v1/people").json()["code"] == "login_required"
         answer = guest.get("/people?q=y%20z")
-        assert answer.headers["Location"] == "/login?next=/people"
+        assert answer.headers["Location"] == "/login?next=/people%3Fq%3Dy%2520z"
         assert answer.text.endswith(f"with your name curl asks for the password: curl -u NAME {town.url}/people\n")
         assert guest.get("/people/yann").headers["Location"] == "/login?next=/people/yann"
     body = {"label": "x", "scopes": ["read"]}
@@ -55,6 +56,20 @@ def test_the_directory_is_for_who_has_an_account_and_for_no_token_of_one_room(to
     with town.server.client(headers=bearer(bound)) as http:
         assert http.get("/api/v1/people").status_code == 403
         assert http.get("/people/yann").status_code == 403
+
+
+def test_whom_somebody_chose_to_write_to_is_still_chosen_once_they_have_signed_in(
+    town: Town, zoe: httpx.Client
+) -> None:
+    guest = town.browser()
+    sign_in = guest.get("/people?to=yann&to=yara&write=1").headers["Location"]
+    (after,) = re.findall(r'name="next" value="([^"]*)"', guest.get(sign_in).text)
+    form = {"name": "zoe", "password": PASSWORD, "next": html.unescape(after)}
+    back = guest.post("/login", data=form).headers["Location"]
+    assert back == "/people?to=yann&to=yara&write=1"
+    assert guest.get(back).headers["Location"] == "/@yann+yara"
+    for elsewhere in ("//evil.example/people", "https://evil.example", "/\\evil.example"):
+        assert guest.post("/login", data=form | {"next": elsewhere}).headers["Location"] == "/"
 
 
 def test_a_page_and_lines_show_the_same_people(town: Town, zoe: httpx.Client) -> None:

@@ -73,7 +73,7 @@ class AccountPage(AccountsResource):
         chosen = choose(accepted(request.head), ("text", "html", "json"))
         account = request.actor.account
         if account is None and chosen == "html":
-            return sign_in_first(request, "/account")
+            return sign_in_first(request)
         if account is not None:
             self.context.policies.require(request.actor, "account", None)
         if chosen == "html":

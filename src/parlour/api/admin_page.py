@@ -63,7 +63,7 @@ class AdminPage(Resource):
     async def show(self, request: Request) -> Response:
         """The page; a guest is led to signing in."""
         if request.actor.account is None:
-            return sign_in_first(request, "/admin")
+            return sign_in_first(request)
         return await self._page(
             request,
             made=self.context.shown_once.take(request),

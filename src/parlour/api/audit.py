@@ -132,7 +132,7 @@ class AuditResource(Resource):
     async def show(self, request: Request, options: LogPageOptions) -> Response:
         """The newest entries, or older ones; a guest is led to signing in."""
         if request.actor.account is None:
-            return sign_in_first(request, "/admin/log")
+            return sign_in_first(request)
         text = options.before
         before = int(text) if text.isascii() and text.isdigit() and len(text) <= 11 else None
         found = await self.context.audit.newest(request.actor, before, SHOWN)

@@ -132,7 +132,7 @@ class BansResource(Resource):
     def show(self, request: Request) -> Response:
         """The page; a guest is led to signing in."""
         if request.actor.account is None:
-            return sign_in_first(request, "/admin/bans")
+            return sign_in_first(request)
         return self._page(request)
 
     @Operation(

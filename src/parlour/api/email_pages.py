@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from parlour.api.forms import Form, errors_of, form_fields, page, see_other, sign_in_first, wants_html
 from parlour.api.operation import Operation
 from parlour.api.resource import Resource
@@ -107,7 +105,7 @@ class EmailPages(Resource):
         """One button: programs that open links in mail to look at them change nothing."""
         account = request.actor.account
         if account is None:
-            return sign_in_first(request, f"/account/email/{quote(quote(options.code, safe=''), safe='')}")
+            return sign_in_first(request)
         link = await self.context.people.emails.find(request.actor, options.code)
         if not wants_html(request):
             path = f"{request.base_url}/account/email/{options.code}"

@@ -45,7 +45,7 @@ class FactorsPage(Resource):
     async def show(self, request: Request) -> Response:
         """The page, to which a guest is led by signing in."""
         if request.actor.account is None:
-            return sign_in_first(request, PATH)
+            return sign_in_first(request)
         self.context.policies.require(request.actor, "factor", None)
         return await self._page(request, made=self.context.shown_once.take(request))
 

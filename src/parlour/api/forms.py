@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import cast, get_args
-from urllib.parse import unquote
+from urllib.parse import quote
 
 from msgspec import Struct
 
 from parlour.api.refusals import refusal_fields
 from parlour.core.accounts import KeptMessages
+from parlour.core.base_path import inside
 from parlour.core.errors import Refusal
 from parlour.http.fields import FieldName, Fields
 from parlour.http.negotiate import accepted, choose
@@ -87,15 +88,19 @@ def see_other(request: Request, path: str, fields: Fields = ()) -> Response:
     return Response(303, body, fields=((FieldName.LOCATION, place), *fields))
 
 
-def sign_in_first(request: Request, path: str) -> Response:
-    """The way to signing in, for a page that nobody sees without: from there it goes on to `path`, quoted for a query.
+def sign_in_first(request: Request) -> Response:
+    """The way to signing in, for a page that nobody sees without: from there it goes on to what was asked for.
 
     A client in a terminal is told how it signs in.
     """
-    answer = see_other(request, f"/login?next={path}")
+    path, mark, query = request.head.target.partition(b"?")
+    if request.field(b"x-forwarded-prefix") is None:  # else the proxy has taken the prefix away
+        path = inside(request.peer.prefix, path)
+    asked = path + mark + query
+    answer = see_other(request, f"/login?next={quote(asked, safe='/@')}")
     if wants_html(request):
         return answer
-    place = request.base_url + unquote(path)
+    place = request.base_url + path.decode("latin-1")
     told = f"This page is for people with an account; with your name curl asks for the password: curl -u NAME {place}\n"
     return Response(answer.status, told.encode(), fields=answer.fields)
 

@@ -61,7 +61,7 @@ class GuestsPage(GuestLinksOfRooms):
     async def show(self, request: Request, options: GuestsOptions) -> Response:
         """The guests of a room and its links; somebody who is not signed in is led to signing in."""
         if request.actor.account is None:
-            return sign_in_first(request, f"/rooms{_way(options.room).replace('%', '%25')}/guests")
+            return sign_in_first(request)
         self.context.policies.require(request.actor, "account", None)
         self.context.policies.require(request.actor, "moderate", options.room)
         if not wants_html(request):
@@ -110,7 +110,7 @@ class GuestsPage(GuestLinksOfRooms):
     async def sheet(self, request: Request, options: SheetOptions) -> Response:
         """The sheet, which is projected or printed; a terminal gets it in characters."""
         if request.actor.account is None:
-            return sign_in_first(request, f"/rooms{_way(options.room).replace('%', '%25')}/guests")
+            return sign_in_first(request)
         self.context.policies.require(request.actor, "account", None)
         link = await self.context.people.guest_links.one_into(request.actor, options.room, options.id)
         url = self.address(request, link)

@@ -69,7 +69,7 @@ class InboxPage(InboxResource):
     async def show(self, request: Request, options: MeOptions) -> Reply:
         """The list, to which a browser of a guest is led by signing in."""
         if request.actor.account is None and options.format == "html":
-            return sign_in_first(request, "/me")
+            return sign_in_first(request)
         self.guard.limit_reading(request)
         account = self.context.inbox.account(request.actor)
         if options.follow or options.format == "sse":

@@ -61,7 +61,7 @@ class PeoplePages(DirectoryResource):
         """
         actor = request.actor
         if actor.account is None:
-            return sign_in_first(request, "/people")
+            return sign_in_first(request)
         self.guard.limit_reading(request)
         if options.format == "json":
             if options.to or options.write:
@@ -129,7 +129,7 @@ class PeoplePages(DirectoryResource):
     async def card(self, request: Request, options: CardOptions) -> Response:
         """Who somebody is; a guest is led to signing in."""
         if request.actor.account is None:
-            return sign_in_first(request, f"/people/{quote(quote(options.name, safe=''))}")
+            return sign_in_first(request)
         self.guard.limit_reading(request)
         return self._card(request, self.context.people.directory.one(request.actor, options.name))
 

@@ -200,7 +200,7 @@ class ReportsResource(Resource):
     async def show(self, request: Request, options: QueuePageOptions) -> Response:
         """The queue; a guest is led to signing in."""
         if request.actor.account is None:
-            return sign_in_first(request, "/admin/reports")
+            return sign_in_first(request)
         return await self._page(request, options.state)
 
     @Operation(

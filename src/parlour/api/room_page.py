@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
-from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -82,8 +81,7 @@ class RoomSettingsPage(Resource):
     async def show(self, request: Request, options: RoomPageOptions) -> Response:
         """The page; a guest is led to signing in."""
         if request.actor.account is None:
-            path = quote(room_path("", options.room).decode(), safe="/@")
-            return sign_in_first(request, f"/rooms{path}")
+            return sign_in_first(request)
         self.context.policies.require(request.actor, "account", None)
         made = self.context.shown_once.take(request)
         done = NOTHING if made is None else Done(address=made.secret, link_id=made.about)
