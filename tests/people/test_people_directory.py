@@ -8,7 +8,8 @@ import re
 import httpx
 import pytest
 
-from tests.people.server import PASSWORD, Town, bearer
+from tests.people.house import PASSWORD
+from tests.people.server import Town, bearer
 
 
 @pytest.fixture(scope="module")

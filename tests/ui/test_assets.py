@@ -24,7 +24,7 @@ def _bundle(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_page_when_rendered_names_only_assets_that_exist_at_their_version() -> None:
-    values = {"here": "", "is_admin": False, "keeps_order": False, "open_reports": 0}
+    values = {"here": "", "is_admin": False, "keeps_order": False, "open_reports": 0, "calls": 0, "is_quiet": False}
     settings = template("settings.html").render(title="Settings", prefix="", **values)
     found = _ADDRESS.findall(sample_page() + settings)
     assert {name for name, _ in found} == set(ASSETS)

@@ -31,6 +31,12 @@ def _quiet_now(who: httpx.Client, is_so: bool) -> None:
     assert who.patch("/api/v1/me/inbox", json={"quiet_hours": hours}).status_code == 200
 
 
+def _titles(who: httpx.Client, *paths: str) -> list[str]:
+    """The titles of pages."""
+    pages = [who.get(path, headers={"Accept": "text/html"}).text for path in paths]
+    return [page.partition("<title>")[2].partition("</title>")[0] for page in pages]
+
+
 def test_the_list_says_what_needs_the_reader_until_it_is_read(browser: Browser, town: Town) -> None:
     ada, bob = town.join("ada"), town.join("bob")
     for room in ("here", "crew", "quiet", "liked"):
@@ -60,7 +66,9 @@ def test_the_list_says_what_needs_the_reader_until_it_is_read(browser: Browser, 
     expect(crew.locator(".count")).to_have_text("1 for you")
     expect(page).to_have_title("(1) here · Parlour")
     expect(page.locator(".bar .menu")).to_have_attribute("data-calls", "1")
+    assert _titles(ada, "/me", "/people") == ["(1) For you · Parlour", "(1) People · Parlour"]
     _quiet_now(ada, True)
+    assert _titles(ada, "/me", "/people") == ["For you · Parlour", "People · Parlour"]
     expect(page).to_have_title("here · Parlour")
     expect(page.locator(".bar .menu")).to_have_attribute("data-calls", "1")
     _quiet_now(ada, False)

@@ -247,7 +247,7 @@ class AccountPage(AccountsResource):
             }
             for whose, row in rows
         ]
-        return self.framed(
+        return await self.framed(
             request,
             "account.html",
             "Your account",

@@ -212,7 +212,7 @@ class AdminPage(Resource):
         mail = await people.mails.state() if people.mails.is_on else None
         shown, found = people_shown(people.identities.accounts.all(), find)
         rooms = governed_rooms(self.context, find_room)
-        return self.framed(
+        return await self.framed(
             request,
             "admin.html",
             "Administration",

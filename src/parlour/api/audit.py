@@ -138,7 +138,7 @@ class AuditResource(Resource):
         found = await self.context.audit.newest(request.actor, before, SHOWN)
         rows = [_row(entry, self._named) for entry in reversed(found)]
         lines = "\n".join(f"{row['seq']}  {row['at'][:19]}Z  {row['by']}  {row['words']}" for row in reversed(rows))
-        return self.framed(
+        return await self.framed(
             request,
             "log.html",
             "Log of the server",

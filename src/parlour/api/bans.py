@@ -129,11 +129,11 @@ class BansResource(Resource):
     @Operation(
         "GET", "/admin/bans", "The page of bans", right=None, page_for="order", example="-u alice {url}/admin/bans"
     )
-    def show(self, request: Request) -> Response:
+    async def show(self, request: Request) -> Response:
         """The page; a guest is led to signing in."""
         if request.actor.account is None:
             return sign_in_first(request)
-        return self._page(request)
+        return await self._page(request)
 
     @Operation(
         "POST",
@@ -148,9 +148,9 @@ class BansResource(Resource):
         """One of the forms; the page again, with what came of it."""
         form = form_fields(request, *_FIELDS)
         try:
-            return self._page(request, done=await self._do(request, form))
+            return await self._page(request, done=await self._do(request, form))
         except Refusal as refusal:
-            return self._page(request, refusal=refusal, form=form)
+            return await self._page(request, refusal=refusal, form=form)
 
     async def _do(self, request: Request, form: dict[str, str]) -> str:
         if form["do"] == "lift":
@@ -174,7 +174,7 @@ class BansResource(Resource):
         )  # fmt: skip
         return "Banned."
 
-    def _page(
+    async def _page(
         self, request: Request, *, done: str = "", refusal: Refusal | None = None, form: dict[str, str] | None = None
     ) -> Response:
         context, actor = self.context, request.actor
@@ -186,7 +186,7 @@ class BansResource(Resource):
             for ban in context.people.bans.all(actor)
         }
         rows: Sequence[BanInfo] = ban_infos(context, actor)
-        return self.framed(
+        return await self.framed(
             request,
             "bans.html",
             "Bans",

@@ -125,7 +125,7 @@ class FactorsPage(Resource):
         codes = "" if made is None else made.secret
         secret = "" if begun is None else shown_secret(begun.secret)
         done = done or ("" if made is None else made.about)
-        return self.framed(
+        return await self.framed(
             request,
             "second_factor.html",
             "Second factor",

@@ -158,7 +158,7 @@ class GuestsPage(GuestLinksOfRooms):
         if form is not None and form["do"] == "link":
             values |= {name: form[name] for name in values}
         renamed = form["id"] if form is not None and form["do"] == "rename" else ""
-        return self.framed(
+        return await self.framed(
             request,
             "guests.html",
             f"Guests of {policy.title or room}",

@@ -39,7 +39,7 @@ class InboxResource(Resource):
     @Operation(
         "GET",
         "/api/v1/me/rooms",
-        "What needs you: your rooms, with what is unread",
+        "For you: your rooms, with what is unread",
         id="getMyRooms",
         help="The rooms that you are a member of, and those that you have read or set a level for; what needs you most "
         "first. `unread` counts messages after your read position that are not your own, `mentions` those of them that "

@@ -59,7 +59,7 @@ class InboxPage(InboxResource):
     @Operation(
         "GET",
         "/me",
-        "What needs you: a page for browsers, a line for each room to curl, JSON for programs",
+        "For you: a page for browsers, a line for each room to curl, JSON for programs",
         right=None,
         page_for="inbox",
         parameters=MeOptions,
@@ -124,10 +124,10 @@ class InboxPage(InboxResource):
     async def _page(self, request: Request, refusal: Refusal | None = None) -> Response:
         rows = [] if refusal is not None and not wants_html(request) else await self.context.inbox.rooms(request.actor)
         account = request.actor.account
-        return self.framed(
+        return await self.framed(
             request,
             "me.html",
-            "What needs you",
+            "For you",
             refusal=refusal,
             here="me",
             zone=zone_of(request.actor),

@@ -78,7 +78,7 @@ class Pages:
         if policy.access == "direct" and account is not None and why_not is None:
             why_not = unrestricted = directs.why_not(account, channel.room)
         is_said = why_not is not None and (why_not.code in ("read_only", "muted") or policy.access == "direct")
-        mine = await self._needs(actor)
+        mine = await self.needs(actor)
         page = RoomPage(
             room=directs.address(own_id, channel.room),
             events=[decode_event(event.json) for event in events],
@@ -129,7 +129,7 @@ class Pages:
             fields += ((FieldName.STRICT_TRANSPORT_SECURITY, b"max-age=%d" % self._context.hsts_seconds),)
         return fields if refused is None else fields + refusal_fields(refused.refusal)
 
-    async def _needs(self, actor: Actor) -> Sequence[Unread]:
+    async def needs(self, actor: Actor) -> Sequence[Unread]:
         """What needs whoever is signed in; nothing for others, and while that cannot be read."""
         if actor.account is None:
             return ()

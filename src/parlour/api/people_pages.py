@@ -79,7 +79,7 @@ class PeoplePages(DirectoryResource):
         began = bill.began()
         found = directory.find(actor, options.q, SHOWN)
         bill.charge(began, 0)
-        return self.framed(
+        return await self.framed(
             request,
             "people.html",
             "People",
@@ -131,7 +131,7 @@ class PeoplePages(DirectoryResource):
         if request.actor.account is None:
             return sign_in_first(request)
         self.guard.limit_reading(request)
-        return self._card(request, self.context.people.directory.one(request.actor, options.name))
+        return await self._card(request, self.context.people.directory.one(request.actor, options.name))
 
     @Operation(
         "POST",
@@ -159,10 +159,12 @@ class PeoplePages(DirectoryResource):
             else:
                 raise Refusal("bad_form", "The page has no such form.", field="do")
         except Refusal as refusal:
-            return self._card(request, account, refusal=refusal)
-        return self._card(request, account, done=done)
+            return await self._card(request, account, refusal=refusal)
+        return await self._card(request, account, done=done)
 
-    def _card(self, request: Request, account: Account, *, done: str = "", refusal: Refusal | None = None) -> Response:
+    async def _card(
+        self, request: Request, account: Account, *, done: str = "", refusal: Refusal | None = None
+    ) -> Response:
         people, own = self.context.people, own_account(request)
         owner = None if account.owner is None else people.identities.accounts.get(account.owner)
         is_self, is_own_bot = account.id == own.id, account.owner == own.id
@@ -174,7 +176,7 @@ class PeoplePages(DirectoryResource):
         if account.time_zone:
             now = datetime.fromtimestamp(self.context.clock.now_ms() / 1000, time_zone(account.time_zone))
             local = f"{now:%H:%M}"
-        return self.framed(
+        return await self.framed(
             request,
             "person.html",
             account.display,

@@ -295,7 +295,7 @@ class ReportsResource(Resource):
         words = (
             "".join(f"{each.id}  {each.room}/{each.seq}  {each.state}  {each.reason}\n" for each in reports) + newest
         )
-        return self.framed(
+        return await self.framed(
             request,
             "reports.html",
             "Reports",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parlour.api.context import Context
-from parlour.api.forms import page
+from parlour.api.forms import page, wants_html
 from parlour.api.guard import Guard
 from parlour.api.operation import Operation
 from parlour.api.pages import Pages
@@ -27,9 +27,14 @@ class Resource:
     streams: Streams
     operations: tuple[Operation, ...]
 
-    def framed(self, request: Request, name: str, title: str, /, **values: Any) -> Response:
+    async def framed(self, request: Request, name: str, title: str, /, **values: Any) -> Response:
         """A page in the frame of those with several sections; see `api.forms.page`."""
-        values["open_reports"] = self.context.open_reports.count(request.actor)
+        actor, context = request.actor, self.context
+        calls, account = 0, actor.account
+        if account is not None and wants_html(request):
+            calls = context.inbox.badge(await self.pages.needs(actor))
+        is_quiet = account is not None and context.people.inbox_settings.is_quiet(account)
+        values |= {"open_reports": context.open_reports.count(actor), "calls": calls, "is_quiet": is_quiet}
         return page(request, name, title, **values)
 
     @property

@@ -138,7 +138,7 @@ class RoomSettingsPage(Resource):
         context, actor, room = self.context, request.actor, options.room
         policy = context.members.seen_by(actor, room)
         if policy.access == "direct":
-            return self._direct_page(request, room, refusal)
+            return await self._direct_page(request, room, refusal)
         own, may = own_account(request), context.policies.may
         can_moderate, can_read = may(actor, "moderate", room), may(actor, "read", room)
         can_restrict = may(actor, "restrict", room)
@@ -155,7 +155,7 @@ class RoomSettingsPage(Resource):
             values |= {name: form[name] for name in _FIELDS_OF[form["do"]]}
         at = options.at if _is_number(options.at) else ""
         own_path = f"{request.peer.prefix}/rooms{room_path('', room).decode()}"
-        return self.framed(
+        return await self.framed(
             request,
             "room_settings.html",
             policy.title or room,
@@ -226,11 +226,11 @@ class RoomSettingsPage(Resource):
         except Refusal:
             return None
 
-    def _direct_page(self, request: Request, room: str, refusal: Refusal | None) -> Response:
+    async def _direct_page(self, request: Request, room: str, refusal: Refusal | None) -> Response:
         context, own = self.context, own_account(request)
         others = context.directs.others(own.id, room)
         path = room_path(request.peer.prefix, context.directs.address(own.id, room)).decode()
-        return self.framed(
+        return await self.framed(
             request,
             "direct_settings.html",
             context.directs.title(own.id, room),

@@ -108,7 +108,7 @@ class RoomsPage(RoomsResource):
         mine, direct = _split(joined)
         archived = [row for row in (*mine, *others) if row.policy.is_archived]
         errors = {} if refusal is None else errors_of(_at_its_field(refusal), "title", "address", "topic", "access")
-        return self.framed(
+        return await self.framed(
             request,
             "rooms.html",
             "Rooms",

@@ -1,6 +1,7 @@
 // What needs the reader: what is unread in which room, and how far this one has been read.
 
 import { markRead } from "./api.js";
+import { showOnIcon } from "./icon_count.js";
 import { showReports } from "./reports.js";
 import { isQuiet, minuteOfDay } from "./quiet.js";
 
@@ -99,12 +100,6 @@ class Inbox {
     this.#read = seq;
     markRead(this.#room, { read: seq });
   }
-}
-
-/** The number on the icon of an installed page. */
-function showOnIcon(count) {
-  if (!("setAppBadge" in navigator)) return;
-  (count > 0 ? navigator.setAppBadge(count) : navigator.clearAppBadge()).catch(() => {}); // not installed
 }
 
 /** A window in sight is not looked at while somebody works in another one. */

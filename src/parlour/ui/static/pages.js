@@ -1,11 +1,13 @@
 // What the pages of settings gain by a script: what is shown once can be copied, saved or printed with one press.
 
 import { showHere } from "./clock.js";
+import { showOnIcon } from "./icon_count.js";
 import { offerPasskeys } from "./passkeys.js";
 import { goOnOnceIn } from "./waiting.js";
 
 goOnOnceIn();
 showHere();
+if (document.body.dataset.calls) showOnIcon(Number(document.body.dataset.calls));
 
 for (const text of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) break; // over plain HTTP from elsewhere there is none
