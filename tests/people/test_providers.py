@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -175,6 +176,21 @@ def test_who_says_no_at_the_provider_is_told_so(company: Company) -> None:
         params={"error": "access_denied", "error_description": "<script>alert(1)</script>", "state": state},
     )
     assert (said.status_code, "nobody has signed in" in said.text, "<script>alert" in said.text) == (403, True, False)
+
+
+def test_who_turns_back_is_led_on_to_what_they_wanted(company: Company) -> None:
+    def ways(browser: httpx.Client, query: str, path: str = "/auth/company") -> list[str]:
+        there = browser.get(f"{path}{query}")
+        if there.status_code == 303:
+            state = httpx.URL(there.headers["Location"]).params["state"]
+            there = browser.get("/auth/company/callback", params={"error": "access_denied", "state": state})
+        return re.findall('href="([^"]*)"', there.text.partition("<main")[2])
+
+    browser, member = company.town.browser(), company.town.join("uta")
+    assert ways(browser, "?next=/staff") == ["/auth/company?next=%2Fstaff", "/login"]
+    assert ways(browser, "?next=/staff", "/auth/silent") == ["/auth/silent?next=%2Fstaff", "/login"]
+    assert ways(browser, "?link=1") == ["/login?next=/account"]
+    assert ways(member, "?link=1") == ["/auth/company?link=1", "/account#ways"]
 
 
 def test_a_provider_that_does_not_answer_holds_up_nothing(company: Company) -> None:

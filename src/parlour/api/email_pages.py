@@ -106,7 +106,11 @@ class EmailPages(Resource):
         account = request.actor.account
         if account is None:
             return sign_in_first(request)
-        link = await self.context.people.emails.find(request.actor, options.code)
+        try:
+            link = await self.context.people.emails.find(request.actor, options.code)
+        except Refusal as refusal:
+            ways, title = (("/account#email-title", "Go to your account"),), refusal.kind.title
+            return page(request, "sorry.html", title, refusal=refusal, what=refusal.detail, ways=ways)
         if not wants_html(request):
             path = f"{request.base_url}/account/email/{options.code}"
             return Response(200, f"Is {link.address} yours?\n\n    curl -u {account.name} -d do=yes {path}\n".encode())

@@ -125,7 +125,9 @@ class ProviderPages(Resource):
         try:
             address = await client.address(started, asks_again=options.again)
         except ProviderFailed as failed:
-            raise self._failed(client, failed) from failed
+            what = f"{client.provider.name} does not answer as it should: try later."
+            failure = self._failed(client, failed, what)
+            return self._sorry(request, client, failure, (), options.next, is_link=options.link)
         begun = _Begun(
             options.provider,
             *started,
@@ -153,17 +155,19 @@ class ProviderPages(Resource):
         over = self._end(request, _STARTED)
         begun = self._read(request, _STARTED, _Begun)
         if begun is None or begun.provider != options.provider or not _is(options.state, begun.state):
-            return self._sorry(request, client, "This sign-in did not begin in this browser, or took too long.", over)
+            late = Refusal("forbidden", "This sign-in did not begin in this browser, or took too long.")
+            return self._sorry(request, client, late, over)
         if options.error is not None or options.code is None:
-            return self._sorry(request, client, f"{client.provider.name} says that nobody has signed in.", over)
+            nobody = Refusal("forbidden", f"{client.provider.name} says that nobody has signed in.")
+            return self._sorry(request, client, nobody, over, begun.next, is_link=begun.is_link)
         started = Started(begun.state, begun.nonce, begun.verifier)
         try:
             await client.require_issuer(options.iss)
             token = await client.finish(started, options.code, begun.at_ms / 1000 if begun.asks_again else None)
         except ProviderFailed as failed:
-            self._failed(client, failed)
             what = f"What {client.provider.name} says of you cannot be believed, or it does not answer."
-            return self._sorry(request, client, what, over)
+            failure = self._failed(client, failed, what, "forbidden")
+            return self._sorry(request, client, failure, over, begun.next, is_link=begun.is_link)
         return await self._welcome(request, client, begun, token, over)
 
     async def _welcome(
@@ -174,7 +178,7 @@ class ProviderPages(Resource):
         stranger = Stranger(provider.issuer, token.subject, provider.name, verified_email(token.claims))
         if begun.is_link:
             if account is None:
-                return self._sorry(request, client, _SIGNED_OUT, over)
+                return self._sorry(request, client, Refusal("forbidden", _SIGNED_OUT), over, is_link=True)
             found = _found(provider.id, stranger, token.claims, "/account", account.id)
             keep = self._set(request, _FOUND, found, FOUND_MS)
             return self._link_page(request, client, found, (*over, *keep))
@@ -189,7 +193,7 @@ class ProviderPages(Resource):
                 f"No account here belongs to the one of {provider.name} that you have. If you have an account, sign in"
                 " with your password, and link both on Account."
             )
-            return self._sorry(request, client, what, over)
+            return self._sorry(request, client, Refusal("forbidden", what), over, begun.next)
         found = _found(provider.id, stranger, token.claims, begun.next, "")
         keep = self._set(request, _FOUND, found, FOUND_MS)
         values = {"name": found.name, "display": found.display}
@@ -249,7 +253,8 @@ class ProviderPages(Resource):
         path = f"/auth/{quote(options.provider)}/link"
         found = self._read(request, _FOUND, _Found)
         if found is None or found.provider != options.provider or found.link_to != account.id:
-            raise Refusal("not_found", "This took too long: link both again, on Account.")
+            late = Refusal("not_found", "This took too long: begin again.")
+            return self._sorry(request, client, late, is_link=True)
         try:
             renewed = await with_password(people, request, form)
             stranger = Stranger(client.provider.issuer, found.subject, client.provider.name, found.email)
@@ -270,25 +275,35 @@ class ProviderPages(Resource):
             raise Refusal("forbidden", "Sign in over HTTPS: over plain HTTP a session can be read on its way here.")
         return client
 
-    def _failed(self, client: ProviderClient, failed: ProviderFailed) -> Refusal:
-        """The refusal where a provider is of no use now; why stands in the log."""
+    def _failed(
+        self, client: ProviderClient, failed: ProviderFailed, what: str, code: str = "provider_failed"
+    ) -> Refusal:
+        """The refusal where a provider does not do what it should; why stands in the log."""
         event(_log, "sign_in_provider_failed", logging.WARNING, provider=client.provider.id, why=str(failed))
-        return Refusal("provider_failed", f"{client.provider.name} does not answer as it should: try later.")
+        return Refusal(code, what)
 
-    def _sorry(self, request: Request, client: ProviderClient, what: str, fields: Fields) -> Response:
-        """The page where nobody was signed in."""
-        refusal = Refusal("forbidden", what)
-        path = f"/auth/{quote(client.provider.id)}"
-        return page(
-            request,
-            "sorry.html",
-            "Nobody is signed in",
-            refusal=refusal,
-            fields=fields,
-            what=what,
-            path=path,
-            name=client.provider.name,
-        )
+    def _sorry(
+        self,
+        request: Request,
+        client: ProviderClient,
+        refusal: Refusal,
+        fields: Fields = (),
+        following: str = "/",
+        *,
+        is_link: bool = False,
+    ) -> Response:
+        """The page where nobody was signed in, or nothing linked, with the ways on; `following` is where to go then."""
+        name, path, following = client.provider.name, f"/auth/{quote(client.provider.id)}", local_path(following)
+        ways: tuple[tuple[str, str], ...]
+        title = "Nothing is linked" if is_link else "This sign-in did not work"
+        if not is_link:
+            again = path if following == "/" else f"{path}?next={quote(following, safe='')}"
+            ways = ((again, f"Try again with {name}"), ("/login", "Sign in in another way"))
+        elif request.actor.account is None:
+            ways = (("/login?next=/account", "Sign in"),)
+        else:
+            ways = ((f"{path}?link=1", f"Try again with {name}"), ("/account#ways", "Back to your account"))
+        return page(request, "sorry.html", title, refusal=refusal, fields=fields, what=refusal.detail, ways=ways)
 
     def _name_page(
         self,

@@ -85,7 +85,7 @@ _TABLE = (
     ErrorKind("overloaded", 503, "The server is busy", retry="after"),
     ErrorKind("draining", 503, "The server is restarting", retry="after"),
     ErrorKind("storage_unavailable", 503, "The storage is not available", retry="after"),
-    ErrorKind("provider_failed", 502, "The sign-in provider is of no use now", retry="after"),
+    ErrorKind("provider_failed", 502, "The sign-in provider does not answer as it should", retry="after"),
     ErrorKind("http_version", 505, "Only HTTP/1.0 and HTTP/1.1 are spoken here"),
     ErrorKind("storage_full", 507, "The disk is full", retry="after"),
 )
