@@ -102,6 +102,7 @@ def test_the_page_has_the_actions_beside_the_message(town: Town, ada: httpx.Clie
     html = {"Accept": "text/html"}
     page = ada.get(f"/{room}/{seq}/report", headers=html).text
     assert "<bdi>Mallory</bdi></b>: <bdi>bah</bdi>" in page
+    assert "Only messages are reported" in ada.get(f"/{room}/1/report", headers=html).text
     assert "Say why, in a few words." in ada.post(f"/{room}/{seq}/report", data={"reason": " "}, headers=html).text
     done = ada.post(f"/{room}/{seq}/report", data={"reason": "rude"}, headers={"Accept": "*/*"})
     assert done.text.startswith("Reported.")

@@ -25,13 +25,14 @@ def words_for(event: dict[str, Any], named: Callable[[str], str]) -> str:
             return f"account {name}: {_ACCOUNT.get(what, what)}{f' {value}' if value else ''}"
         case "invitation":
             into = f" into {event['into']}" if event.get("into") else ""
-            role = event.get("role")
-            return f"invitation {what}{f' as {role}' if role else ''}{into}"
+            role = event.get("role", "none")
+            return f"invitation {what}{f' as {role}' if role != 'none' else ''}{into}"
         case "server":
             return f"setting {event['setting']}: {event['value']}"
         case "ban":
-            reason = event.get("reason")
-            return f"ban {what}: {event['kind']} {event['name'] or event['subject']}{f' ({reason})' if reason else ''}"
+            reason, subject = event.get("reason"), event["subject"]
+            whom = event["name"] or (named(subject) if event["kind"] == "account" else subject)
+            return f"ban {what}: {event['kind']} {whom}{f' ({reason})' if reason else ''}"
         case "report":
             return f"report {what}: /{event['into']}/{event['message']}"
         case "guest_link":

@@ -17,7 +17,7 @@ from parlour.api.people import zone_of
 from parlour.api.resource import Resource
 from parlour.api.restrictions import author_meant
 from parlour.api.sign_ins import DISK, JSON_BODY
-from parlour.chat.reports import SHOWN
+from parlour.chat.reports import SHOWN, require_message
 from parlour.chat.restrictions import Wanted
 from parlour.chat.tables.reports import Report, ReportState
 from parlour.core.errors import Refusal
@@ -94,7 +94,9 @@ class ReportsResource(Resource):
     )
     async def ask(self, request: Request, options: ReportPageOptions) -> Response:
         """A field for the reason, beside the message."""
-        return self._ask(request, options, await self._seen(request, options))
+        event = await self._seen(request, options)
+        require_message(event.type)
+        return self._ask(request, options, event)
 
     @Operation(
         "POST",

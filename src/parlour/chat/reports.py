@@ -45,6 +45,12 @@ KEPT_DAYS = 90
 """A closed report, with its notes: so long it can be opened again."""
 
 
+def require_message(type_: str) -> None:
+    """Raise Refusal("forbidden") for an event of another type, which nobody reports."""
+    if type_ != Message.type:
+        raise Refusal("forbidden", "Only messages are reported, and this is none, or not any more.")
+
+
 class Reports:
     """Makes reports, and shows them to those who may do something about them. All is on disk when it returns."""
 
@@ -65,8 +71,7 @@ class Reports:
         Raises Refusal("bad_text"), ("forbidden") for what is no message, ("rate_limited") for too many.
         """
         self._policies.require(actor, "read", room)
-        if type_ != Message.type:
-            raise Refusal("forbidden", "Only messages are reported, and this is none, or not any more.")
+        require_message(type_)
         reason = line(reason, MAX_REASON_CHARS, "reason")
         if not reason:
             raise Refusal("bad_text", "Say why, in a few words.", field="reason")
