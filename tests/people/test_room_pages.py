@@ -366,7 +366,7 @@ def test_link_into_a_room_that_makes_accounts_lands_in_the_room(town: Town, ada:
 
 def test_invitation_to_the_server_tells_who_is_signed_in_that_it_is_for_others(town: Town, ada: httpx.Client) -> None:
     page = ada.get(town.invitation())
-    assert "You are signed in as ada: this link is for people without an account." in words(page)
+    assert "You are signed in as ada. This link is for people without an account" in words(page)
     assert forms_of(page) == set()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parlour.api.forms import Form, errors_of, form_fields, page, see_other, sign_in_first, wants_html
+from parlour.api.forms import Form, errors_of, form_fields, link_gone, page, see_other, sign_in_first, wants_html
 from parlour.api.operation import Operation
 from parlour.api.resource import Resource
 from parlour.api.sign_in_pages import LinkOptions
@@ -108,9 +108,8 @@ class EmailPages(Resource):
             return sign_in_first(request)
         try:
             link = await self.context.people.emails.find(request.actor, options.code)
-        except Refusal as refusal:
-            ways, title = (("/account#email-title", "Go to your account"),), refusal.kind.title
-            return page(request, "sorry.html", title, refusal=refusal, what=refusal.detail, ways=ways)
+        except Refusal as gone:
+            return link_gone(request, gone, ("/account#email-title", "Go to your account"))
         if not wants_html(request):
             path = f"{request.base_url}/account/email/{options.code}"
             return Response(200, f"Is {link.address} yours?\n\n    curl -u {account.name} -d do=yes {path}\n".encode())

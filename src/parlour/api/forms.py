@@ -110,6 +110,16 @@ def wants_html(request: Request) -> bool:
     return choose(accepted(request.head), ("text", "html")) == "html"
 
 
+def link_gone(request: Request, refusal: Refusal, way: tuple[str, str]) -> Response:
+    """The page of a link that does not work any more, with the way to another one: a path and its words.
+
+    Raises another refusal.
+    """
+    if refusal.code != "link_gone":
+        raise refusal
+    return page(request, "sorry.html", refusal.kind.title, refusal=refusal, what=refusal.detail, ways=(way,))
+
+
 def local_path(text: str) -> str:
     """A path of this server that somebody has sent, such as where to go after signing in; `/` for anything else."""
     is_local = text.startswith("/") and not text.startswith(("//", "/\\"))

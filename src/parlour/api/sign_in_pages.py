@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from parlour.api.credentials import without_pass
 from parlour.api.factors_page import PATH, second_step
-from parlour.api.forms import Form, errors_of, form_fields, local_path, page, see_other, wants_html
+from parlour.api.forms import Form, errors_of, form_fields, link_gone, local_path, page, see_other, wants_html
 from parlour.api.guest_door import GuestDoor
 from parlour.api.login_page import login_page
 from parlour.api.messages import room_path
@@ -305,10 +305,15 @@ class SignInPages(GuestDoor):
     async def _reset(self, request: Request, code: str, refusal: Refusal | None = None) -> Response:
         require_safe_line(request)
         people = self.context.people
-        invitation = await people.invitations.find(code)
-        account = None if invitation.account is None else people.identities.accounts.get(invitation.account)
-        if account is None:
-            raise Refusal("link_gone", LINK_GONE)
+        try:
+            invitation = await people.invitations.find(code)
+            account = None if invitation.account is None else people.identities.accounts.get(invitation.account)
+            if account is None:
+                raise Refusal("link_gone", LINK_GONE)
+        except Refusal as gone:
+            return link_gone(
+                request, gone, ("/reset", "Ask for another link") if people.mails.is_on else ("/login", "Sign in")
+            )
         errors = {} if refusal is None else errors_of(refusal, "password")
         return page(
             request, "reset.html", "A new password", refusal=refusal, errors=errors, code=code, name=account.name

@@ -268,6 +268,8 @@ def render_error(
     link to a room for those who are kept out of it.
     """
     title = "For members only" if refusal.code == "login_required" else refusal.kind.title
+    if refusal.code == "banned" and refusal.is_everywhere:
+        title = "You may not use this server"
     values = {"title": title, "refusal": refusal, "prefix": prefix, "room": room, "again_s": again_s, "typed": typed}
     return template("error.html").render(values, here=here, out=out).encode()
 
