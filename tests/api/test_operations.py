@@ -50,6 +50,12 @@ def test_a_row_is_whole(operation: Operation) -> None:
         assert operation.long_for in {each.name for each in OPERATIONS if each.id}
 
 
+def test_rows_that_name_a_room_say_that_guests_may_be_in_it_no_more() -> None:
+    found = {each.name for each in OPERATIONS if {"removed", "link_gone"} <= set(each.specific_refusals())}
+    in_path = {each.name for each in OPERATIONS if each.right in ("read", "post") and "{room}" in each.path}
+    assert found == in_path | {"GET /", "POST /send", "GET /api/v1/stream", "WEBSOCKET /api/v1/stream"}
+
+
 class Options(Struct, frozen=True, kw_only=True):
     name: Annotated[str | None, TEXT, "A text."] = None
     since: Annotated[Cursor | None, CURSOR, "A cursor."] = None

@@ -468,6 +468,8 @@ def test_who_was_removed_is_a_visitor_like_any_other_outside_of_the_rooms_of_the
         assert host.delete(path).status_code == 204
         for room in ("lessons", "lobby"):
             assert code(say(somebody, room, "hi")) == (403, why)
+            sent = somebody.post("/send", json={"text": "hi", "room": room}, headers={"Accept": "application/json"})
+            assert code(sent) == (403, why)
         assert say(somebody, "elsewhere", "hi").status_code == 201
         listed = somebody.get("/api/v1/rooms", headers={"Accept": "application/json"}).json()["rooms"]
         assert [each["room"] for each in listed] == ["elsewhere"]

@@ -119,6 +119,14 @@ def test_the_page_has_the_actions_beside_the_message(town: Town, ada: httpx.Clie
     assert act("delete") == "The message is deleted.\n"
     assert act("close") == "Closed.\n"
     assert queue(moss) == []
+    (closed,) = [each for each in queue(moss, "closed") if each["id"] == id_]
+    noted = [(note["by"], re.sub(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC", "…", note["text"])) for note in closed["notes"]]
+    assert noted == [
+        ("moss", "third time"),
+        ("moss", "Muted Mallory in this room until …."),
+        ("moss", "Banned Mallory from this server until …."),
+        ("moss", "Deleted the message."),
+    ]
     assert act("shout").startswith("error: ")
 
 
@@ -198,11 +206,10 @@ def test_who_may_read_reports_sees_how_many_wait(
 
 
 @pytest.mark.parametrize(
-    ("shown", "waiting", "words"),
-    [(3, 3, ""), (SHOWN, SHOWN, ""), (SHOWN, 250, "The newest 100 of 250."), (SHOWN, None, "The newest 100.")],
+    ("shown", "total", "words"), [(3, 3, ""), (SHOWN, SHOWN, ""), (SHOWN, 250, "The newest 100 of 250.")]
 )
-def test_a_list_that_may_not_be_all_says_so(shown: int, waiting: int | None, words: str) -> None:
-    assert newest_of(shown, waiting) == words
+def test_a_list_that_is_not_all_says_so(shown: int, total: int, words: str) -> None:
+    assert newest_of(shown, total) == words
 
 
 async def test_how_many_wait_is_known_after_a_restart() -> None:
@@ -239,8 +246,14 @@ async def test_who_moderates_one_room_finds_its_reports_among_many_others() -> N
     reports = Reports(store, HandClock(), CountedIds(), policies, Guests(store.secret))
     await store.run(_many_reports())
     moderator = Account("u_mo", "mo", "mo", "member", "member", None, "active")
-    found = await reports.all(Actor("member", moderator.id, "password", None, moderator), "open")
-    assert [report.room for report in found] == ["market"]
+    actor = Actor("member", moderator.id, "password", None, moderator)
+    assert [report.room for report in await reports.all(actor, "open")] == ["market"]
+    assert await reports.count(actor, "open") == 1
+    above = Actor(
+        "member", "u_ann", "password", None, Account("u_ann", "ann", "ann", "member", "admin", None, "active")
+    )
+    assert (len(await reports.all(above, "open")), await reports.count(above, "open")) == (SHOWN, SHOWN + 1)
+    assert await reports.count(above, "closed") == 0
     await store.close()
 
 

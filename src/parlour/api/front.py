@@ -5,7 +5,7 @@ from __future__ import annotations
 from parlour.api.forms import see_other
 from parlour.api.history import HistoryResource, RoomOptions
 from parlour.api.messages import room_path
-from parlour.api.operation import Operation
+from parlour.api.operation import GONE, Operation
 from parlour.api.parameters import OnlyJson, Parameters
 from parlour.api.server import ServerResource
 from parlour.core.errors import Refusal
@@ -27,7 +27,7 @@ class FrontResource(HistoryResource, ServerResource):
         "/",
         "The lobby for browsers, help for curl, the server for programs; with `?room=` the way to a room",
         right="read",
-        refusals=("bad_parameter", "not_acceptable", "bad_room_name", "rate_limited"),
+        refusals=("bad_parameter", "not_acceptable", "bad_room_name", "rate_limited", *GONE),
         example="{url}/",
     )
     async def home(self, request: Request) -> Reply:

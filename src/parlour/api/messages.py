@@ -11,7 +11,7 @@ from urllib.parse import quote
 from parlour.api.bodies import DEFAULT_ROOM, BodyFormat, SendOptions, body_format, json_body_format, read_message
 from parlour.api.direct import shown, shown_events
 from parlour.api.guard import NAME_COOKIE, set_cookie
-from parlour.api.operation import Operation, Success
+from parlour.api.operation import GONE, Operation, Success
 from parlour.api.pages import Refused
 from parlour.api.parameters import DEFAULT_LIMIT, KEY, ROOM
 from parlour.api.resource import Resource
@@ -149,6 +149,7 @@ class MessagesResource(Resource):
         "/send",
         "Say something, in the room that the body names",
         parameters=SendOptions,
+        refusals=(*POST_MESSAGE.refusals, *GONE),
         example="-d message=Hello {url}/send",
     )
     def send(self, request: Request, options: SendOptions) -> Receipt | Coroutine[Any, Any, Response]:

@@ -25,6 +25,9 @@ ANY_REQUEST = (
 )  # fmt: skip
 """The refusals that every request can meet, before its handler: wrong passwords in `Authorization` have a rate."""
 
+GONE = ("removed", "link_gone")
+"""What guests by a link are told who are in the room no more. Rows with `{room}` in the path have these anyway."""
+
 _TAGS = {
     **{part: part for part in ("messages", "rooms", "members", "stream", "accounts", "invitations")},
     **dict.fromkeys(("session", "sign-ins", "tickets", "tokens"), "sign-ins"),
@@ -132,7 +135,7 @@ class Operation:
         """The codes that not every request can meet, in the order of the error table."""
         codes = {*self.refusals, *(() if self.parser is None else self.parser.refusals)}
         codes |= {"login_required", "forbidden"} if self.right is not None else set()
-        codes |= {"removed", "link_gone"} if self.right in BY_PASS and "{room}" in self.path else set()
+        codes |= {*GONE} if self.right in BY_PASS and "{room}" in self.path else set()
         codes |= {"second_factor_required"} if self.right not in (None, "factor") else set()
         codes |= {"rate_limited"} if self.rate is not None else set()
         codes |= {"cross_origin"} if self.method in ("POST", "PUT", "PATCH", "DELETE", WEBSOCKET) else set()

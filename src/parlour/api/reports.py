@@ -17,10 +17,11 @@ from parlour.api.people import zone_of
 from parlour.api.resource import Resource
 from parlour.api.restrictions import author_meant
 from parlour.api.sign_ins import DISK, JSON_BODY
-from parlour.chat.reports import SHOWN, require_message
+from parlour.chat.reports import require_message
 from parlour.chat.restrictions import Wanted
 from parlour.chat.tables.reports import Report, ReportState
 from parlour.core.errors import Refusal
+from parlour.core.policy import end_in_words
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
 from parlour.schema.event_json import at_text
@@ -32,6 +33,9 @@ AROUND = 2
 """Events before a reported message, and behind it, that are shown with it."""
 
 _FIELDS = ("do", "id", "note", "reason")
+
+_DONE_ABOUT_IT = frozenset({"delete", "mute", "ban", "ban_server"})
+"""The forms of the page that do something about the message, which is noted with the report."""
 _REFUSALS = ("not_found", "gone", "forbidden", "bad_text", "rate_limited", *DISK)
 
 
@@ -170,7 +174,9 @@ class ReportsResource(Resource):
     )
     async def list(self, request: Request, options: ReportsOptions) -> Response:
         """The queue."""
-        return Response(body=encode(ReportList(await self._infos(request, options.state))), content_type=JSON)
+        infos = await self._infos(request, options.state)
+        total = await self.context.reports.count(request.actor, options.state)
+        return Response(body=encode(ReportList(infos, total)), content_type=JSON)
 
     @Operation(
         "PATCH",
@@ -227,6 +233,17 @@ class ReportsResource(Resource):
         context, actor, do = self.context, request.actor, form["do"]
         state = {"close": "closed", "open": "open"}.get(do)
         report = await context.reports.change(actor, form["id"], cast("ReportState | None", state), form["note"])
+        if do in _DONE_ABOUT_IT:
+            said, note = await self._act(request, report, do)
+            await context.reports.change(actor, report.id, None, note)
+            return said
+        if do == "note" or state is not None:
+            return {"closed": "Closed.", "open": "Open again."}.get(state or "", "Noted.")
+        raise Refusal("bad_form", "The page has no such form.", field="do")
+
+    async def _act(self, request: Request, report: Report, do: str) -> tuple[str, str]:
+        """Do something about a reported message: the sentence that says so, and what is noted of it. Raises Refusal."""
+        context, actor = self.context, request.actor
         if do == "delete":
             channel = await context.door.open(actor, report.room, "read")
             try:
@@ -234,19 +251,19 @@ class ReportsResource(Resource):
             finally:
                 channel.release()
             await context.redactions.redact(actor, report.room, event.seq, event.type, decode_event(event.json).by)
-            return "The message is deleted."
-        if do in ("mute", "ban"):
-            whom = await author_meant(context, request, report.room, report.seq, None)
-            wanted = Wanted("muted", 60) if do == "mute" else Wanted("banned", 1440)
-            await context.restrictions.restrict(actor, report.room, whom, wanted)
-            return f"{whom.name} is {'muted for an hour' if do == 'mute' else 'banned for a day'} in this room."
+            return "The message is deleted.", "Deleted the message."
+        whom = await author_meant(context, request, report.room, report.seq, None)
         if do == "ban_server":
-            whom = await author_meant(context, request, report.room, report.seq, None)
-            await context.people.bans.ban_guest(actor, whom, report.reason, 1440, newcomers=True)
-            return f"{whom.name} is banned from this server for a day."
-        if do == "note" or state is not None:
-            return {"closed": "Closed.", "open": "Open again."}.get(state or "", "Noted.")
-        raise Refusal("bad_form", "The page has no such form.", field="do")
+            ban = await context.people.bans.ban_guest(actor, whom, report.reason, 1440, newcomers=True)
+            noted = f"Banned {whom.name} from this server until {_end(ban.until_ms)}."
+            return f"{whom.name} is banned from this server for a day.", noted
+        wanted = Wanted("muted", 60) if do == "mute" else Wanted("banned", 1440)
+        policy = await context.restrictions.restrict(actor, report.room, whom, wanted)
+        noted = (
+            f"{wanted.what.capitalize()} {whom.name} in this room until {_end(policy.restrictions[whom.id].until_ms)}."
+        )
+        how_long = "muted for an hour" if do == "mute" else "banned for a day"
+        return f"{whom.name} is {how_long} in this room.", noted
 
     async def _infos(self, request: Request, state: ReportState) -> Sequence[ReportInfo]:
         return [await self._info(request, each) for each in await self.context.reports.all(request.actor, state)]
@@ -293,7 +310,7 @@ class ReportsResource(Resource):
     ) -> Response:
         reports = await self._infos(request, state)
         may = self.context.policies.may
-        newest = newest_of(len(reports), self.context.open_reports.count(request.actor) if state == "open" else None)
+        newest = newest_of(len(reports), await self.context.reports.count(request.actor, state))
         words = (
             "".join(f"{each.id}  {each.room}/{each.seq}  {each.state}  {each.reason}\n" for each in reports) + newest
         )
@@ -316,8 +333,11 @@ class ReportsResource(Resource):
         )
 
 
-def newest_of(shown: int, waiting: int | None) -> str:
-    """What is said above a list of reports that may not be all; `waiting` is how many are open, None of closed ones."""
-    if shown < SHOWN or (waiting is not None and waiting <= shown):
-        return ""
-    return f"The newest {shown}." if waiting is None else f"The newest {shown} of {waiting}."
+def _end(until_ms: int | None) -> str:
+    """When something ends that ends by itself."""
+    return "" if until_ms is None else end_in_words(until_ms)
+
+
+def newest_of(shown: int, total: int) -> str:
+    """What is said above a list of reports that are not all."""
+    return f"The newest {shown} of {total}." if total > shown else ""

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from parlour.api.direct import shown
-from parlour.api.operation import Operation, Success
+from parlour.api.operation import GONE, Operation, Success
 from parlour.api.parameters import FLAG, ROOM, TEXT, Ticket, one_of
 from parlour.api.resource import Resource
 from parlour.chat.reading import REQUEST_S
@@ -65,7 +65,7 @@ FOLLOW_ROOMS = Operation(
     ),
     refusals=(
         *("bad_cursor", "bad_upgrade", "cross_origin", "upgrade_required", "storage_unavailable"),
-        *("removed", "link_gone"),
+        *GONE,
     ),
     example="-N '{url}/api/v1/stream?room=lobby&since={epoch};lobby=0'",
 )

@@ -13,6 +13,7 @@ from parlour.chat.server_log import append_to_log, by
 from parlour.chat.tables.reports import (
     ADD_NOTE,
     ADD_REPORT,
+    COUNT_BY_ROOM,
     COUNT_OPEN,
     NOTES_OF,
     OWN_OPEN_REPORTS,
@@ -90,6 +91,12 @@ class Reports:
         found = await self._store.query(REPORTS(state, MAX_OPEN))  # who moderates one room looks for few among many
         sees = reports_seen(self._policies, actor)
         return [each for each in found if sees(each.room)][:SHOWN]
+
+    async def count(self, actor: Actor, state: ReportState) -> int:
+        """How many reports an actor may look at. Raises Refusal for who has no account."""
+        self._policies.own_account(actor)
+        sees = reports_seen(self._policies, actor)
+        return sum(each.reports for each in await self._store.query(COUNT_BY_ROOM(state)) if sees(each.room))
 
     def sizes(self) -> dict[str, int]:
         """How much there is of what can grow."""

@@ -55,9 +55,10 @@ class ReportInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ReportList(msgspec.Struct, frozen=True):
-    """Reports, the newest first."""
+    """Reports, the newest first; `total` is how many there are in that state of those that who asks may look at."""
 
     reports: Sequence[ReportInfo]
+    total: int
 
 
 class ChangeReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -43,6 +43,13 @@ class OpenReport(NamedTuple):
     room: str
 
 
+class ReportsOfRoom(NamedTuple):
+    """How many reports are from a room."""
+
+    room: str
+    reports: int
+
+
 _COLUMNS = "id, room, seq, reason, made_by, name, made_ms, state"
 
 REPORTS = Statement(Report, f"SELECT {_COLUMNS} FROM reports WHERE state = ?1 ORDER BY made_ms DESC, id LIMIT ?2")
@@ -52,6 +59,7 @@ OWN_OPEN_REPORTS = Statement(
     f"SELECT {_COLUMNS} FROM reports WHERE made_by = ?1 AND state = 'open'",
 )
 OPEN_REPORTS = Statement(OpenReport, "SELECT id, room FROM reports WHERE state = 'open'")
+COUNT_BY_ROOM = Statement(ReportsOfRoom, "SELECT room, COUNT(*) FROM reports WHERE state = ?1 GROUP BY room")
 COUNT_OPEN = Statement(int, "SELECT COUNT(*) FROM reports WHERE state = 'open'")
 ADD_REPORT = Statement(
     no_row,
