@@ -41,6 +41,13 @@ def database(postgres: Databases) -> Iterator[str]:
 
 
 @pytest.fixture
+def emptied_database(postgres: Databases) -> Iterator[str]:
+    """The same, for tests that work with a store alone: it may have been that of others, and has nothing of theirs."""
+    with postgres.emptied() as url:
+        yield url
+
+
+@pytest.fixture
 def empty_database(postgres: Databases) -> Iterator[str]:
     """The address of a new database in which no store ever was."""
     with postgres.new() as url:

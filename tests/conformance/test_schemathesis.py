@@ -40,6 +40,9 @@ top where there is time."""
 TIMEOUT_S = 300.0
 """Six seconds of processor are a hundred on a machine that is busy with other things."""
 
+ONE_OF = 3
+"""By default one of so many operations for people with an account is tried; all of them are in the long run."""
+
 RANDOM = pytest.mark.parametrize(
     ("phases", "examples"),
     [(PHASES, 1), pytest.param((*PHASES, "fuzzing"), 50, marks=pytest.mark.long)],
@@ -66,11 +69,12 @@ def test_what_guests_may_not_do_keeps_to_the_document_for_an_owner(
         town = Town(server)
         set_up_page(town.owner)  # one of the operations has a second factor demanded
         authorization = bearer(town.token(town.owner, "admin"))["Authorization"]
-        options = ("--header", f"Authorization: {authorization}", *named("include", NOT_FOR_GUESTS))
+        operations = NOT_FOR_GUESTS if "fuzzing" in phases else NOT_FOR_GUESTS[::ONE_OF]
+        options = ("--header", f"Authorization: {authorization}", *named("include", operations))
         output = tried(server, examples, phases, *options)
         town.close()
-    assert f"{len(NOT_FOR_GUESTS)} selected" in output, output
-    assert passed(output) > 20 * len(NOT_FOR_GUESTS)
+    assert f"{len(operations)} selected" in output, output
+    assert passed(output) > 20 * len(operations)
 
 
 def named(verb: str, operations: Sequence[str]) -> Iterator[str]:

@@ -26,7 +26,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
     elif request.param == "sqlite":
         made = await open_sqlite(tmp_path / "data", clock=clock)
     else:
-        url = request.getfixturevalue("database")
+        url = request.getfixturevalue("emptied_database")
         made = await open_postgres(url, clock=clock)
     yield made
     await made.close()

@@ -22,7 +22,7 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     elif request.param == "sqlite":
         store = await open_sqlite(tmp_path, clock=clock)
     else:
-        store = await open_postgres(request.getfixturevalue("database"), clock=clock)
+        store = await open_postgres(request.getfixturevalue("emptied_database"), clock=clock)
     made = House(store, clock=clock)
     yield made
     await store.close()

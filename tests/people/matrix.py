@@ -183,6 +183,7 @@ class Everybody:
 
     def __init__(self, town: Town, access: Access) -> None:
         self.town = town
+        self.access = access
         self._numbers = itertools.count(1)
         self.port = town.server.port
         own = self._join("oona")

@@ -28,7 +28,7 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
         return await open_sqlite(tmp_path / f"data-{next(numbers)}")
 
     if request.param == "postgres":
-        url = request.getfixturevalue("database")
+        url = request.getfixturevalue("emptied_database")
 
         async def postgres() -> Store:
             return await open_postgres(url)

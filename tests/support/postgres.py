@@ -167,6 +167,7 @@ class Databases:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._empty: list[str] = []
 
     def address(self, database: str) -> str:
         """The address of a database."""
@@ -179,16 +180,45 @@ class Databases:
             yield url
 
     @contextmanager
+    def emptied(self) -> Iterator[str]:
+        """The same for tests that work with a store alone: what another one was in may be used again.
+
+        To empty a database takes a third of what it takes to make one.
+        """
+        name = self._empty.pop() if self._empty else self._made(f"TEMPLATE {WITH_TABLES}")
+        yield address(self._directory, name)
+        run_sql(self._directory, EMPTY, name)
+        self._empty.append(name)
+
+    @contextmanager
     def new(self, options: str = "") -> Iterator[str]:
         """The address of a new database, made with such options, which is gone afterwards. It is empty without them."""
-        name = f"t{secrets.token_hex(6)}"
-        # Files are copied, as nothing here has to outlast a crash: a log of all their pages costs twice as much.
-        run_sql(self._directory, f"CREATE DATABASE {name} STRATEGY FILE_COPY {options}")
+        name = self._made(options)
         try:
             yield address(self._directory, name)
         finally:
             run_sql(self._directory, f"DROP DATABASE {name} WITH (FORCE)")
 
+    def _made(self, options: str) -> str:
+        name = f"t{secrets.token_hex(6)}"
+        # Files are copied, as nothing here has to outlast a crash: a log of all their pages costs twice as much.
+        run_sql(self._directory, f"CREATE DATABASE {name} STRATEGY FILE_COPY {options}")
+        return name
+
+
+EMPTY = """
+SET session_replication_role = replica;
+DO $$ DECLARE each TEXT; BEGIN
+  PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid != pg_backend_pid() AND backend_type = 'client backend';
+  FOR each IN SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+    AND relname != 'migrations'
+  LOOP EXECUTE format('DELETE FROM %I', each); END LOOP;
+  FOR each IN SELECT relname FROM pg_class WHERE relkind = 'S'
+  LOOP EXECUTE format('ALTER SEQUENCE %I RESTART', each); END LOOP;
+END $$;
+"""
+"""Takes away every line to a database and all that a store has put there."""
 
 WITH_TABLES = "with_tables"
 """A database that others are copied from: to make all tables costs more than most tests."""
