@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 
 from parlour.chat.guests import Guests
 from parlour.chat.identities import Credentials
+from parlour.chat.mentions import Mentions
 from parlour.chat.new_rooms import NewRooms
 from parlour.chat.passwords import Passwords
 from parlour.chat.people import people_of
@@ -60,10 +61,13 @@ class House:
         log = ServerLog(listeners, self.settings.changed)
         self.store.on_commit(log.committed)
 
-    def posting(self, limits: Limits | None = None) -> Posting:
+    def posting(self, limits: Limits | None = None, mentions: Mentions | None = None) -> Posting:
         """The verb post, by which nobody is slowed down unless there are limits."""
         rates, new_rooms = None if limits is None else Rates(limits), NewRooms(limits or Limits())
-        return Posting(self.store, Guests(b"secret"), self.clock, self.policies, rates, new_rooms, self.directs)
+        return Posting(
+            *(self.store, Guests(b"secret"), self.clock, self.policies, rates, new_rooms, self.directs),
+            mentions=mentions,
+        )
 
     async def person(self, name: str, role: Role = "member") -> Account:
         """Somebody who has taken up an invitation."""

@@ -9,14 +9,18 @@ import apsw
 import httpx
 import pytest
 
-from parlour.chat.mentions import Named, post
+from parlour.chat.inbox_settings import InboxSettings
+from parlour.chat.mentions import Mentions, Named, post
 from parlour.chat.policies import Policies
 from parlour.chat.rooms import Rooms
 from parlour.chat.tables.inbox import MENTIONS
 from parlour.core.accounts import Account
 from parlour.core.actor import OPERATOR, Actor, guest
+from parlour.core.errors import Refusal
 from parlour.core.event import Author, Draft
+from parlour.core.limits import Limits
 from parlour.core.payloads import Message, Settings, log_of_account
+from parlour.core.policy import Membership, Policy
 from parlour.hub.door import Door
 from parlour.hub.hub import Hub
 from parlour.store.memory import MemoryStore
@@ -205,6 +209,37 @@ async def test_who_is_removed_is_not_told_of_what_is_on_its_way() -> None:
     await house.store.run(post(Draft(room, author, Message("@ada")), found))
     told = [await house.store.query(MENTIONS(account.id, 10)) for account in (ada, bob)]
     assert [len(each) for each in told] == [0, 1], "she was found while she was in the room"
+    await house.store.close()
+
+
+async def test_everybody_in_a_room_is_called_by_one_person_at_a_rate() -> None:
+    """A person counts together with their bots, in each room; its moderators do not count."""
+    house = House(MemoryStore(HandClock(), CountedIds()))
+    ada, bob = await house.person("ada"), await house.person("bob")
+    bots = [Account(f"u_b{n}", f"b{n}", "B", "bot", None, bob.id, "active") for n in range(2)]
+    settings = InboxSettings(house.store, house.clock)
+    limits = Limits(room_calls_per_s=0.1, room_calls_burst=3)
+    posting = house.posting(limits, Mentions(house.identities, house.policies, settings))
+
+    async def call(account: Account, text: str, room: str = "plaza") -> str:
+        try:
+            await posting.posted(Actor(account.kind, account.id, "token", "192.0.2.7", account), room, text)
+        except Refusal as refusal:
+            return f"{refusal.code} {refusal.retry_after:.0f}"
+        return ""
+
+    for each, text in ((bots[0], "@room a"), (bots[1], "@here b"), (bots[0], "@room c"), (bots[1], "d")):
+        assert await call(each, text) == ""
+    assert await call(bots[0], "@room e") == "rate_limited 10"
+    assert [await call(bob, "@here"), await call(bob, "@ada"), await call(bob, "@room", "patio")] == [
+        "rate_limited 10",
+        *("", ""),
+    ]
+    assert await call(ada, "@room") == ""
+    house.clock.ms += 10_000
+    assert await call(bob, "@here") == ""
+    house.policies.learn("plaza", Policy(99, "open", members={bob.id: Membership("moderator", 1)}))
+    assert await call(bob, "@here") == ""
     await house.store.close()
 
 

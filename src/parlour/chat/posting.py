@@ -20,6 +20,7 @@ from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, OnAnswer, Store
 from parlour.chat.slow_mode import post_slowly
 from parlour.chat.transactions import Transaction
+from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.addresses import SITE, AddressBuckets, site_of
 from parlour.core.cursor import MAX_SEQ
@@ -45,6 +46,7 @@ class Rates:
         self._address = Buckets(limits.address_sends_per_s, limits.address_sends_burst)
         self._site = Buckets(limits.address_sends_per_s * SITE, limits.address_sends_burst * SITE)
         self._room = Buckets(limits.room_sends_per_s, limits.room_sends_burst)
+        self._calls = Buckets(limits.room_calls_per_s, limits.room_calls_burst)
         # The bursts are small: a notice that somebody is typing says nothing when it comes late.
         self._typing = Buckets(limits.typing_per_s, 3)
         self._address_typing = AddressBuckets(limits.address_typing_per_s, 10)
@@ -68,6 +70,13 @@ class Rates:
         for buckets, key, _ in counted:
             buckets.spend(key, now)
 
+    def take_call(self, account: Account, room: str, now: float) -> None:
+        """Count a message of an account or one of its bots to everybody in a room. Raises Refusal("rate_limited")."""
+        wait = self._calls.take(f"{account.owner or account.id} {room}", now)
+        if wait > 0.0:
+            detail = "You call everybody here more often than the rate allows: send it without @room and @here."
+            raise Refusal("rate_limited", detail, retry_after=wait)
+
     def may_type(self, author: Author, address: str, room: str, now: float) -> bool:
         """Count a typing notice: it goes to everybody in the room, and costs its author nothing."""
         return (
@@ -82,6 +91,7 @@ class Rates:
             "rates_of_senders": len(self._author),
             "rates_of_addresses": len(self._address) + len(self._site),
             "rates_of_rooms": len(self._room),
+            "rates_of_calls": len(self._calls),
             "rates_of_typing": len(self._typing),
             "rates_of_typing_addresses": len(self._address_typing),
             "rates_of_typing_rooms": len(self._room_typing),
@@ -217,6 +227,8 @@ class Posting:
         """
         policies = self._policies
         self._check_rules(actor, policy, text)
+        if named is not None and named.everyone is not None:
+            self._count_call(actor, policy, draft.room)
         if policies.room_makers != "members" and draft.room != DEFAULT_ROOM:
             draft.if_first = policies.refused_new_room(actor)
         steps: Transaction[Appended] | None = None
@@ -241,6 +253,11 @@ class Posting:
             refusal = refused_text(text, policy.words, policy.links, is_guest=actor.account is None)
             if refusal is not None:
                 raise refusal
+
+    def _count_call(self, actor: Actor, policy: Policy, room: str) -> None:
+        account = actor.account
+        if self._rates is not None and account is not None and not self._policies.is_exempt(actor, policy):
+            self._rates.take_call(account, room, self._clock.monotonic())
 
     def _slow_steps(self, actor: Actor, policy: Policy, draft: Draft, text: str) -> Transaction[Appended] | None:
         """How a message is appended in slow mode: it is looked up when the author has written last, under any name."""

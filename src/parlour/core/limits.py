@@ -95,6 +95,10 @@ class Limits:
     address_sends_burst: int = _setting(120, 1, 100_000, "Messages from one address at once.")
     room_sends_per_s: float = _setting(100.0, 0.01, 100_000, "Messages to one room, on average.")
     room_sends_burst: int = _setting(300, 1, 100_000, "Messages to one room at once.")
+    room_calls_per_s: float = _setting(
+        0.05, 0.001, 100_000, "`@room` and `@here` of one account with its bots in one room, on average."
+    )
+    room_calls_burst: int = _setting(5, 1, 100_000, "`@room` and `@here` of one account in one room, at once.")
     address_new_rooms_per_s: float = _setting(0.5, 0.01, 100_000, "New rooms from one address, on average.")
     address_new_rooms_burst: int = _setting(40, 1, 100_000, "New rooms from one address at once.")
     new_rooms_per_s: float = _setting(10.0, 0.01, 100_000, "New rooms from all addresses together, on average.")
