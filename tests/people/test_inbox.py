@@ -216,7 +216,7 @@ async def test_everybody_in_a_room_is_called_by_one_person_at_a_rate() -> None:
     """A person counts together with their bots, in each room; its moderators do not count."""
     house = House(MemoryStore(HandClock(), CountedIds()))
     ada, bob = await house.person("ada"), await house.person("bob")
-    bots = [Account(f"u_b{n}", f"b{n}", "B", "bot", None, bob.id, "active") for n in range(2)]
+    bots = [Account(f"u_b{n}", f"b{n}", "B", "bot", "member", bob.id, "active") for n in range(2)]
     settings = InboxSettings(house.store, house.clock)
     limits = Limits(room_calls_per_s=0.1, room_calls_burst=3)
     posting = house.posting(limits, Mentions(house.identities, house.policies, settings))

@@ -24,7 +24,8 @@ SIZES = {
     "presence_rooms_wanted", "bans", "open_reports",
     "connections", "addresses", "channels", "idle_channels", "ring_bytes", "subscriptions", "waiters", "reads",
     "catching_up", "chunks_behind", "repaired", "rates_of_connecting", "rates_of_senders", "rates_of_addresses",
-    "rates_of_rooms", "rates_of_reading", "rates_of_typing", "rates_of_typing_rooms", "rates_of_typing_addresses", "rates_of_calls",
+    "rates_of_rooms", "rates_of_reading", "rates_of_typing", "rates_of_typing_rooms", "rates_of_typing_addresses",
+    "rates_of_calls",
     "rates_of_making_rooms", "rates_of_mail", "rates_of_reports", "rooms_known", "places", "large_answers_bytes",
     "memory_bytes", "descriptors", "gc_objects", "gc_frozen", "gc_full_collections", "gc_uncollectable",
 }  # fmt: skip
