@@ -57,8 +57,8 @@ ORDER_CONTROLS = (
     Control(
         "a ban of a guest with a pass is one of the browser",
         "chat/guest_marks.py",
-        "return self.of(salt, guest.browser or guest.id, guest.address)",
-        "return self.of(salt, guest.id, guest.address)",
+        "return self.of(salt, guest.browser or self.own(guest.id), guest.address)",
+        "return self.of(salt, self.own(guest.id), guest.address)",
         f"{BANS}test_who_was_banned_as_a_guest_by_a_link_does_not_go_on_with_an_older_cookie",
     ),
     Control(
@@ -66,6 +66,13 @@ ORDER_CONTROLS = (
         "chat/bans.py",
         "*self._bans_of(actor.browser)]",
         "]",
+        f"{BANS}test_who_was_banned_under_a_cookie_does_not_go_on_by_a_pass",
+    ),
+    Control(
+        "also once the cookie of the browser is deleted",
+        "chat/known_passes.py",
+        "browser = known.browser or (",
+        "browser = (",
         f"{BANS}test_who_was_banned_under_a_cookie_does_not_go_on_by_a_pass",
     ),
     Control(
@@ -92,8 +99,8 @@ ORDER_CONTROLS = (
     Control(
         "digests of a guest are salted for the room",
         "chat/guest_marks.py",
-        'self._digest(f"{salt}\\0{id_}")',
-        "self._digest(id_)",
+        'self._digest(f"{salt}\\0{own}")',
+        "self._digest(own)",
         f"{RESTRICTIONS}test_a_digest_of_a_guest_says_nothing_in_another_room",
     ),
     Control(
@@ -197,8 +204,8 @@ ORDER_CONTROLS = (
     Control(
         "reports are seen by who moderates",
         "chat/reports.py",
-        "if sees(each.room)",
-        "if each.id",
+        "for each in found if sees(each.room)",
+        "for each in found if each.id",
         f"{REPORTS}test_a_report_has_its_message_until_that_is_deleted",
     ),
     Control(

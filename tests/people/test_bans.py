@@ -228,6 +228,8 @@ def test_who_was_banned_under_a_cookie_does_not_go_on_by_a_pass(town: Town, moss
     else:
         ban(moss, room=room, seq=seq)
     assert code(say(lena, room, "bah")) == (403, "banned")
+    lena.cookies.delete("parlour_guest")
+    assert code(say(lena, room, "bah")) == (403, "banned"), "the pass knows with which cookie it was got"
 
 
 async def test_a_raid_begins_when_it_was_switched_on(house: House) -> None:

@@ -9,6 +9,7 @@ import pytest
 from parlour.chat.guest_cookies import GuestCookies
 from parlour.chat.guest_link_steps import end_guest_links
 from parlour.chat.guest_links import Terms
+from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.guests import SYSTEM
 from parlour.chat.passes import NewPass
 from parlour.chat.posting import Posting
@@ -112,10 +113,10 @@ async def test_who_asks_again_in_the_same_way_is_the_same_actor(house: House) ->
     """So that it costs no look at the cookies, and what is remembered of who has written last is not written again."""
     made_link = await house.guest_links.make(OPERATOR, ["class"], Terms())
     came = await house.passes.come_in(visitor(None, ADDRESS), made_link.code, "Lena", ADDRESS)
-    sealed = GuestCookies(house.store.secret).sealed
+    sealed, own = GuestCookies(house.store.secret).sealed, GuestMarks(house.store.secret).own
     for cookie, browser in (
-        (sealed("one"), visitor("one", ADDRESS).id),
-        (sealed("two"), visitor("two", ADDRESS).id),
+        (sealed("one"), own(visitor("one", ADDRESS).id)),
+        (sealed("two"), own(visitor("two", ADDRESS).id)),
         ("one.made-up", None),
         (None, None),
     ):

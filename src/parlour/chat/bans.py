@@ -115,6 +115,7 @@ class Bans:
         found = [] if actor.address is None else self._addresses.of(actor.address)
         if actor.removed_pass is not None:
             found += self._guests.get(actor.removed_pass.id, ())
+            found += self._bans_of(actor.browser)
         found += [ban for ban in self._could_mean(actor) if self._means(ban, actor)]
         return self._refusal(found)
 
@@ -128,7 +129,7 @@ class Bans:
         """The bans of guests that have something of an actor, so that not every one is compared with everybody."""
         if not self._guests:
             return ()
-        mark, address = self._marks.of(_SALT, actor.id, actor.address)
+        mark, address = self._marks.of(_SALT, self._marks.own(actor.id), actor.address)
         of_address = () if address is None else self._marked.get(address, ())
         return [*self._unmarked, *self._marked.get(mark, ()), *of_address]
 

@@ -29,7 +29,7 @@ class GuestCookies:
         return token if cookie.isascii() and hmac.compare_digest(seal, self._seal(token)) else None
 
     def guest_id(self, cookie: str | None, address: str) -> str | None:
-        """The `Actor.id` of a guest who asks from an address with a cookie alone; None without one of this server."""
+        """The `Actor.id` of a guest who asks with a cookie alone; None without one of this server."""
         token = None if cookie is None else self.token_of(cookie)
         return None if token is None else guest(token, address).id
 

@@ -33,6 +33,8 @@ class GuestMarks:
         self.latest: Mapping[str, Actor] = self._seen
         """Who has written as which author: those that have written last. Read by every post, so not by a method."""
         self.of = lru_cache(maxsize=8192)(self._of)
+        self.own = lru_cache(maxsize=8192)(self._own)
+        """What a guest is known by in all rooms, which is in no log: of the id by which they ask without a pass."""
         self._is_author = lru_cache(maxsize=8192)(self._is_author_of)
 
     def saw(self, author: str, actor: Actor) -> None:
@@ -47,11 +49,11 @@ class GuestMarks:
 
     def marks_of_writer(self, salt: str, guest: Actor) -> tuple[str, str | None]:
         """The digests by which a guest is known who has written: with a pass, those of the browser without it."""
-        return self.of(salt, guest.browser or guest.id, guest.address)
+        return self.of(salt, guest.browser or self.own(guest.id), guest.address)
 
     def means(self, restriction: Restriction, author: str, salt: str, actor: Actor) -> bool:
         """Whether the restriction of a guest, by its id as an author, holds an actor; `salt` is that of the room."""
-        mark, address = self.of(salt, actor.id, actor.address)
+        mark, address = self.of(salt, self.own(actor.id), actor.address)
         if restriction.mark is None:
             if self._is_author(author, restriction.name, actor.id):
                 return True
@@ -62,9 +64,12 @@ class GuestMarks:
         came = came_ms(actor)
         return came is None or came > (restriction.since_ms or 0)
 
-    def _of(self, salt: str, id_: str, address: str | None) -> tuple[str, str | None]:
-        """The digests of what a guest asks with, and of where from, in a room."""
-        return self._digest(f"{salt}\0{id_}"), None if address is None else self._digest(f"{salt}\0from {address}")
+    def _own(self, id_: str) -> str:
+        return self._digest(f"guest\0{id_}")
+
+    def _of(self, salt: str, own: str, address: str | None) -> tuple[str, str | None]:
+        """The digests of what a guest is known by, and of where from, in a room."""
+        return self._digest(f"{salt}\0{own}"), None if address is None else self._digest(f"{salt}\0from {address}")
 
     def _digest(self, text: str) -> str:
         return b32encode(hmac.digest(self._key, text.encode(), hashlib.sha256)[:10]).decode().lower()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from parlour.chat.guest_cookies import GuestCookies
+from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.ports import Clock, Store
 from parlour.chat.tables.passes import FIND_ENDED_PASS, FIND_PASS, EndedRow, FoundPass
 from parlour.core.actor import Actor
@@ -25,15 +26,17 @@ class _Known(NamedTuple):
     actor: Actor | None = None  # who has asked last with it
     cookie: str | None = None  # that of a guest, which came with it then
     ended: EndedPass | None = None  # of a link that has ended
+    browser: str | None = None  # by what the browser was known that got the pass
 
 
 class KnownPasses:
     """Finds passes. All methods are called on the event loop."""
 
-    def __init__(self, store: Store, clock: Clock, cookies: GuestCookies) -> None:
+    def __init__(self, store: Store, clock: Clock, cookies: GuestCookies, marks: GuestMarks) -> None:
         self._store = store
         self._clock = clock
         self._cookies = cookies
+        self._marks = marks
         self._known: dict[str, _Known] = {}  # by the digest of the secret
         self._of_link: dict[str, set[str]] = {}  # keys of `_known`
         self._changes = 0
@@ -54,13 +57,15 @@ class KnownPasses:
             return None
         actor = known.actor
         if actor is None or actor.address != address or known.cookie != cookie:
-            browser = self._cookies.guest_id(cookie, address)
+            id_ = self._cookies.guest_id(cookie, address)
+            # That with which the pass was got: to delete the cookie is no way out of a ban.
+            browser = known.browser or (None if id_ is None else self._marks.own(id_))
             actor = Actor("guest", known.guest.id, "pass", address, guest_pass=known.guest, browser=browser)
             if known.guest.state == "removed":
                 token = None if cookie is None else self._cookies.token_of(cookie)
-                actor = visitor(token, address)._replace(removed_pass=known.guest)
+                actor = visitor(token, address)._replace(removed_pass=known.guest, browser=browser)
             # Only cookies of this server are kept: others may be long.
-            self._known[key] = known._replace(actor=actor, cookie=None if browser is None else cookie)
+            self._known[key] = known._replace(actor=actor, cookie=None if id_ is None else cookie)
         return actor
 
     async def identify(self, secret: str, address: str, cookie: str | None = None) -> Actor | None:
@@ -122,7 +127,7 @@ class KnownPasses:
             self._known[key] = _Known(None, 0, ended=ended[0].ended if ended else None)
             return
         row = found[0]
-        self._known[key] = _Known(row.guest, row.expires_ms)
+        self._known[key] = _Known(row.guest, row.expires_ms, browser=row.browser or None)
         self._of_link.setdefault(row.link, set()).add(key)
 
     def _forget(self, link: str, guest: str | None = None) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from parlour.chat.guest_links import MINUTE_MS, link_now
+from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.guests import author_of_pass
 from parlour.chat.members import require_open_to_new_members
 from parlour.chat.policies import Policies
@@ -92,6 +93,7 @@ class Passes:
         ids: Ids,
         policies: Policies,
         is_taken: Callable[[str], bool],
+        marks: GuestMarks,
         rates: PassRates | None = None,
     ) -> None:
         """`is_taken` says whether a name is, or looks like, that of an account; `rates` None limits nobody."""
@@ -100,6 +102,7 @@ class Passes:
         self._ids = ids
         self._policies = policies
         self._is_taken = is_taken
+        self._marks = marks
         self._rates = rates
 
     async def link(self, code: str | None, address: str) -> GuestLink:
@@ -142,7 +145,9 @@ class Passes:
             self._rates.take(address, self._clock.monotonic())
         secret, random = self._ids.secret(), self._ids.secret()
         id_ = "g_" + b32encode(hashlib.sha256(random.encode()).digest()[:10]).decode().lower()
-        row = PassRow(id_, link.id, name, "in", self._hashed(address), self._clock.now_ms(), 0, 1)
+        row = PassRow(
+            id_, link.id, name, "in", self._hashed(address), self._clock.now_ms(), 0, 1, self._known_by(actor)
+        )
         is_held = any(self._policies.refused_guest(actor, room) for room in link.rooms)
         made = await self._store.run(self._come_in(link.code, digest(secret), row, is_held=is_held))
         return NewPass(made, secret, link)
@@ -195,6 +200,10 @@ class Passes:
             raise Refusal("name_taken", TAKEN, field="name")
         return name
 
+    def _known_by(self, actor: Actor) -> str:
+        """By what a browser is known that comes in by a link; empty for one without the cookie of a guest."""
+        return actor.browser or (self._marks.own(actor.id) if actor.credential == "cookie" else "")
+
     def _hashed(self, address: str) -> str:
         """What is kept of an address: enough to know it again. Of IPv6 the whole site counts as one."""
         key = site_of(address) or address
@@ -220,7 +229,7 @@ class Passes:
         state: PassState = "waiting" if waits else "in"
         guest = row.guest._replace(state=state, was_in=not waits)
         yield from _require_free(link, guest)
-        yield ADD_PASS(hashed, row.id, row.link, row.name, state, row.address, row.made_ms, int(not waits))
+        yield ADD_PASS(hashed, row.id, row.link, row.name, state, row.address, row.made_ms, int(not waits), row.browser)
         author = author_of_pass(guest)
         yield append_to_log(author, PassChanged("made", guest.id, guest.link, guest.name, state))
         if state == "in":

@@ -92,7 +92,8 @@ def people_of(
     cookies = GuestCookies(store.secret)
     blocks = Blocks(store, clock, policies, identities)
     directs = Directs(store.secret, identities, policies, blocks, settings)
-    bans = Bans(store, clock, ids, policies, identities, GuestMarks(store.secret) if marks is None else marks)
+    marks = GuestMarks(store.secret) if marks is None else marks
+    bans = Bans(store, clock, ids, policies, identities, marks)
     settings.on_raid = bans.set_raid
     accounts = Accounts(store, clock, ids, policies, identities, invitations, passwords, rates, mails)
     accounts.refused_address = bans.address_kept_out
@@ -112,8 +113,8 @@ def people_of(
         directs,
         InboxSettings(store, clock),
         GuestLinks(store, clock, ids, policies),
-        Passes(store, clock, ids, policies, identities.accounts.is_taken, pass_rates),
-        KnownPasses(store, clock, cookies),
+        Passes(store, clock, ids, policies, identities.accounts.is_taken, marks, pass_rates),
+        KnownPasses(store, clock, cookies, marks),
         Directory(policies, identities, settings, bans.is_kept_out),
         ProviderLinks(store, clock, policies, identities, accounts, mails),
         bans,

@@ -235,6 +235,7 @@ class Policies:
                 for author, restriction in policy.restrictions.items()
                 if author.startswith(GUEST_ID) and means(restriction, author, salt, actor)
             ]
+            found += self._restrictions_of(actor.browser, policy)
         now_ms = self._now_ms()
         refusals = [held(restriction, right, now_ms) for restriction in found if restriction is not None]
         return max(filter(None, refusals), key=_is_ban, default=None)

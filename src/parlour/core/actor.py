@@ -40,7 +40,7 @@ class Actor(NamedTuple):
     guest_pass: GuestPass | None = None
     """Of a guest who came by a link; its id is that of the author of what they say."""
     browser: str | None = None
-    """Of a guest with a pass: the `id` that the same browser has without it, if it has the cookie of a guest too."""
+    """Of a guest with a pass: by what the browser is known without it (`GuestMarks.own`), if it is or was known."""
     ended_pass: EndedPass | None = None
     """Of a guest like any other whose browser was here by a link that has ended: they may be told so."""
     removed_pass: GuestPass | None = None

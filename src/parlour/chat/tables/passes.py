@@ -11,7 +11,8 @@ from parlour.core.guest_links import EndedPass, GuestPass, PassState
 class PassRow(NamedTuple):
     """A pass as it is stored. `address` is a keyed hash; times in milliseconds since 1970, `removed_ms` 0 for none.
 
-    `was_in` is 1 for somebody who was ever let in, else 0.
+    `was_in` is 1 for somebody who was ever let in, else 0. `browser` is a digest of that by which the browser was known
+    before (`GuestMarks.own`), empty for none.
     """
 
     id: str
@@ -22,6 +23,7 @@ class PassRow(NamedTuple):
     made_ms: int
     removed_ms: int
     was_in: int
+    browser: str
 
     @property
     def guest(self) -> GuestPass:
@@ -37,6 +39,7 @@ class FoundPass(NamedTuple):
     name: str
     state: PassState
     was_in: int
+    browser: str
     expires_ms: int
     names: str
     """The names of the rooms that the link opens, with spaces between them."""
@@ -59,12 +62,12 @@ class EndedRow(NamedTuple):
         return EndedPass(tuple(self.names.split()), self.ended_ms)
 
 
-_COLUMNS = "id, link, name, state, address, made_ms, removed_ms, was_in"
+_COLUMNS = "id, link, name, state, address, made_ms, removed_ms, was_in, browser"
 
-ADD_PASS = Statement(no_row, f"INSERT INTO passes (hash, {_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)")
+ADD_PASS = Statement(no_row, f"INSERT INTO passes (hash, {_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)")
 FIND_PASS = Statement(
     FoundPass,
-    "SELECT p.id, p.link, p.name, p.state, p.was_in, l.expires_ms, l.rooms FROM passes AS p"
+    "SELECT p.id, p.link, p.name, p.state, p.was_in, p.browser, l.expires_ms, l.rooms FROM passes AS p"
     " JOIN guest_links AS l ON l.id = p.link WHERE p.hash = ?1",
 )
 PASS_BY_ID = Statement(PassRow, f"SELECT {_COLUMNS} FROM passes WHERE id = ?1")
