@@ -338,4 +338,8 @@ def test_moderator_mutes_a_guest_by_the_card_and_nobody_else_can(
         expect(mute).to_have_count(1 if person is owner else 0)
     owner.page.get_by_role("menuitem", name="Mute for 10 minutes").click()
     expect(owner.page.locator("#said")).to_have_text("Eve cannot write here for 10 minutes.")
-    expect(guest.page.locator("#closed")).to_contain_text("You can read this room, and not write in it until")
+    closed = guest.page.locator("#closed")
+    expect(closed).to_contain_text("You can read this room, and not write in it until")
+    guest.page.reload()
+    expect(closed).to_contain_text("You can read this room, and not write in it until")
+    expect(closed).not_to_contain_text("UTC")  # as somebody here says it, from the beginning on

@@ -160,6 +160,7 @@ function goLive() {
 
   hear();
   view.render(state);
+  writing.render(state);
   view.announce();
   view.listen({
     onPlace: lookAround,
