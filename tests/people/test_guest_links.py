@@ -296,7 +296,7 @@ def test_looking_at_a_link_uses_nothing_up(town: Town, host: httpx.Client, room:
     assert answer.status_code == 303
     late, answer = come_in(town, found, "Ken")
     assert answer.status_code == 403
-    assert "for 1 people" in answer.text
+    assert "for one person, and somebody is here" in answer.text
     host.patch(f"/api/v1/guest-links/{found['id']}", json={"people": 2})
     assert late.post(way_of(found), data={"name": "Ken"}).status_code == 303
 

@@ -86,3 +86,10 @@ def test_guest_comes_in_by_a_name_talks_and_is_out_when_the_host_says_so(town: T
         assert not page.evaluate(OUTSIDE), path
         found[path] = violations_in_both_schemes(phone)
     assert {where: what for where, what in found.items() if what} == {}
+    page.clock.install()
+    page.goto(f"/rooms/{room}/guests")
+    with town.server.client() as another:
+        assert another.post("/api/v1/guests", json={"link": link["code"], "name": "Late"}).json()["state"] == "waiting"
+    page.clock.run_for(3000)
+    expect(page.locator("section[aria-labelledby=waiting]")).to_contain_text("Late")
+    expect(page).to_have_title("(1) Guests of Class 7B · Parlour")

@@ -157,11 +157,12 @@ class GuestsPage(GuestLinksOfRooms):
         values = {"people": "50", "minutes": "90", "newcomers": "ask_after_removal", "wait_minutes": "60", "rooms": ""}
         if form is not None and form["do"] == "link":
             values |= {name: form[name] for name in values}
+        waiting = [row.state for row, _ in rows].count("waiting")
         renamed = form["id"] if form is not None and form["do"] == "rename" else ""
         return await self.framed(
             request,
             "guests.html",
-            f"Guests of {policy.title or room}",
+            f"{f'({waiting}) ' if waiting else ''}Guests of {policy.title or room}",
             refusal=refusal,
             here="rooms",
             is_admin=own_account(request).has_role("admin"),

@@ -217,7 +217,8 @@ class Passes:
         link = links[0]
         counts: list[int] = yield COUNT_PASSES(link.id)
         if counts[0] >= link.people:
-            raise Refusal("forbidden", f"This link is for {link.people} people, and as many are here: ask the host.")
+            full = "one person, and somebody is" if link.people == 1 else f"{link.people} people, and as many are"
+            raise Refusal("forbidden", f"This link is for {full} here: ask the host.")
         wait_ms = link.wait_minutes * MINUTE_MS if is_held else (yield from self._wait_ms(link, row))
         if wait_ms > 0 and link.newcomers == "wait_after_removal":
             raise Refusal(

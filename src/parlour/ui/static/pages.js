@@ -3,9 +3,10 @@
 import { showHere } from "./clock.js";
 import { showOnIcon } from "./icon_count.js";
 import { offerPasskeys } from "./passkeys.js";
-import { goOnOnceIn } from "./waiting.js";
+import { goOnOnceIn, keepGuests } from "./waiting.js";
 
 goOnOnceIn();
+keepGuests();
 showHere();
 if (document.body.dataset.calls) showOnIcon(Number(document.body.dataset.calls));
 

@@ -1,4 +1,6 @@
-// The page of a guest who waits for the host to let them in: it goes on by itself.
+// Pages that go on by themselves: that of a guest who waits for the host to let them in, and that of the host.
+
+import { showHere } from "./clock.js";
 
 const ASK_MS = 3000;
 
@@ -7,7 +9,58 @@ export function goOnOnceIn() {
   const place = document.querySelector("[data-waiting]");
   if (place === null) return;
   setInterval(async () => {
-    const answer = await fetch(place.dataset.waiting, { headers: { Accept: "application/json" } }).catch(() => null);
-    if (answer?.ok && (await answer.json()).guest?.state !== "waiting") window.location.reload();
+    const me = await ask(place.dataset.waiting);
+    if (me !== null && me.guest?.state !== "waiting") window.location.reload();
   }, ASK_MS);
+}
+
+/** Keep the parts of the page that show the guests as they are by now, but for one that is in use. */
+export function keepGuests() {
+  const place = document.querySelector("[data-guests]");
+  if (place === null) return;
+  const shown = new Map([...document.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part.innerHTML]));
+  let seen = null;
+  setInterval(async () => {
+    if (document.hidden) return;
+    const guests = JSON.stringify(await ask(place.dataset.guests));
+    if (guests === "null" || guests === seen) return;
+    if (await renew(shown)) seen = guests;
+  }, ASK_MS);
+}
+
+/** Put what has changed in place of what is shown. Gives whether all of it is there now. */
+async function renew(shown) {
+  const fresh = await thisPage();
+  if (fresh === null) return false;
+  let isWhole = true;
+  for (const part of document.querySelectorAll("[data-part]")) {
+    const name = part.dataset.part;
+    const now = fresh.querySelector(`[data-part="${name}"]`);
+    if (now === null || now.innerHTML === shown.get(name)) continue;
+    if (part.contains(document.activeElement) || part.querySelector("details[open]")) {
+      isWhole = false;
+      continue;
+    }
+    shown.set(name, now.innerHTML);
+    part.replaceChildren(...now.childNodes);
+  }
+  document.title = fresh.title;
+  showHere();
+  return isWhole;
+}
+
+/** This page as it is by now; null where it cannot be had. The policy of the page lets no other way make a document. */
+const thisPage = () => new Promise((resolve) => {
+  const request = new XMLHttpRequest();
+  request.open("GET", window.location.pathname);
+  request.setRequestHeader("Accept", "text/html");
+  request.responseType = "document";
+  request.onloadend = () => resolve(request.status === 200 ? request.responseXML : null);
+  request.send();
+});
+
+/** What the API says at an address; null where it says nothing. */
+async function ask(address) {
+  const answer = await fetch(address, { headers: { Accept: "application/json" } }).catch(() => null);
+  return answer?.ok ? answer.json() : null;
 }
