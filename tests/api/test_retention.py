@@ -8,12 +8,12 @@ import httpx
 
 from parlour.clock import SystemClock
 from parlour.config import Settings
+from parlour.core.durations import DAY_MS
 from parlour.work.retention import Retention
 from tests.support import raw
 from tests.support.inprocess import InProcess
 from tests.support.timeout import TIMEOUT_S
 
-DAY_MS = 86_400_000
 JSON = {"Accept": "application/json"}
 
 

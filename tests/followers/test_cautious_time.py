@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parlour.work.retention import DAY_MS as DAY
+from parlour.core.durations import DAY_MS as DAY
 from parlour.work.retention import CautiousTime
 
 

@@ -7,10 +7,11 @@ import asyncio
 import pytest
 
 from parlour.chat.accounts import MAX_BOTS
-from parlour.chat.identities import DAY_MS, Credentials
+from parlour.chat.identities import Credentials
 from parlour.chat.profiles import ProfileChange
 from parlour.core.accounts import Account
 from parlour.core.actor import OPERATOR, Actor
+from parlour.core.durations import DAY_MS
 from parlour.core.errors import Refusal
 from tests.people.house import ADDRESS, PASSWORD, House, nothing, refused
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from email.message import EmailMessage
 
 from parlour.chat.digests import Digests
-from parlour.chat.identities import DAY_MS
 from parlour.chat.inbox import Inbox
 from parlour.core.actor import Actor
+from parlour.core.durations import DAY_MS
 from parlour.work.mailing import From, Mailing
 from tests.people.house import House, refused
 from tests.people.test_emails import mails, with_email

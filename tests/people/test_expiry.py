@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from parlour.chat.identities import DAY_MS, IDLE_MS, SESSION_MS, Credentials
+from parlour.chat.identities import IDLE_MS, SESSION_MS, Credentials
 from parlour.chat.tables.invitations import INVITATION_BY_ID
 from parlour.core.actor import OPERATOR
+from parlour.core.durations import DAY_MS
 from parlour.core.errors import Refusal
 from parlour.core.payloads import InvitationChanged, SignInChanged
 from parlour.work.expiry import LOOK_EVERY_S, Expiry

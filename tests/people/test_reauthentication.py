@@ -10,10 +10,11 @@ import apsw
 import httpx
 import pytest
 
-from parlour.chat.identities import ADMIN_IDLE_MS, ADMIN_SESSION_MS, DAY_MS, RECENT_MS, Credentials
+from parlour.chat.identities import ADMIN_IDLE_MS, ADMIN_SESSION_MS, RECENT_MS, Credentials
 from parlour.chat.profiles import ProfileChange
 from parlour.core.accounts import Account
 from parlour.core.actor import OPERATOR, Actor
+from parlour.core.durations import DAY_MS
 from parlour.core.errors import Refusal
 from tests.people.house import ADDRESS, PASSWORD, House, nothing, refused
 from tests.people.server import Town, bearer, session_of

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from parlour.chat.identities import DAY_MS, IDLE_MS
+from parlour.chat.identities import IDLE_MS
 from parlour.chat.sign_ins import MAX_SESSIONS
 from parlour.core.accounts import Account
 from parlour.core.actor import OPERATOR, Actor
+from parlour.core.durations import DAY_MS
 from parlour.core.errors import Refusal
 from parlour.core.payloads import SignInChanged
 from parlour.core.sign_outs import DELETED, DISABLED, SIGNED_OUT

@@ -46,7 +46,6 @@ TUNING = Tuning(chunk_readers=2, writes_per_slice=1, writes_at_once=3, encoded_a
 """The few readers of a simulation are a large room, more than one iteration writes to, and costly to encode for."""
 
 BEGIN_MS = 1_795_000_000_000
-DAY_MS = 86_400_000
 
 
 class SystemOf:

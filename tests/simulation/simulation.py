@@ -22,6 +22,7 @@ import msgspec
 
 from parlour import app
 from parlour.app import App
+from parlour.core.durations import DAY_MS
 from parlour.core.errors import Refusal
 from parlour.core.limits import Limits
 from parlour.process import EXIT_CANNOT_START
@@ -35,7 +36,7 @@ from tests.fault.readers import WAIT_S
 from tests.simulation.clients import Crowd, read_all
 from tests.simulation.disk import Disk
 from tests.simulation.loop import SimulatedLoop, World
-from tests.simulation.machine import DAY_MS, TUNING, Machine, Replaced
+from tests.simulation.machine import TUNING, Machine, Replaced
 from tests.simulation.network import Network, Weather
 from tests.simulation.owner import CLOSED, Owner, sends_of, wrong_about
 from tests.support.memory import directory_in_memory

@@ -39,6 +39,12 @@ def clean_environment(**more: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT / "src"), "TERM": "xterm-256color", "TZ": "UTC"} | nothing | more
 
 
+def _take_terminal() -> None:
+    """Have the terminal in the child, whose window can be closed also where the tests themselves run under nohup(1)."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Terminal:
     """Runs a command in a new session on a terminal of its own; as a context manager it ends it.
 
@@ -67,7 +73,7 @@ class Terminal:
             stderr=self.device,
             env=clean_environment(**(environment or {})),
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_take_terminal,
         )
 
     def __enter__(self) -> Self:

@@ -16,6 +16,7 @@ from parlour.chat.tables.bans import ADD_BAN, BAN, BANS, DROP_BAN, DROP_OTHER_BA
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor, came_ms
+from parlour.core.durations import MINUTE_MS
 from parlour.core.errors import Refusal
 from parlour.core.event import Author
 from parlour.core.names import line
@@ -193,7 +194,7 @@ class Bans:
         made = ban._replace(
             id=f"n_{self._ids.token()}",
             reason=line(ban.reason, MAX_REASON_CHARS, "reason"),
-            until_ms=None if minutes is None else now_ms + minutes * 60_000,
+            until_ms=None if minutes is None else now_ms + minutes * MINUTE_MS,
             made_ms=now_ms,
             made_by=by(actor).id,
         )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from parlour.chat.directs import Directs
-from parlour.chat.identities import DAY_MS, Identities
+from parlour.chat.identities import Identities
 from parlour.chat.inbox import Inbox
 from parlour.chat.mails import Mails
 from parlour.chat.policies import Policies
@@ -17,7 +16,9 @@ from parlour.chat.tables.emails import DIGEST_OF, DIGESTS_DUE, SET_DIGEST
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
+from parlour.core.durations import DAY_MS
 from parlour.core.errors import Refusal
+from parlour.core.event import text_ms
 
 Wanted = Literal["none", "daily"]
 
@@ -102,7 +103,7 @@ class Digests:
             raise
         unread = [row for row in rows if row.unread and row.level != "nothing"]
         unread = [row for row in unread if not self._policies.of(row.room).is_archived]
-        if not any(_ms(row.active_at) > now_ms - DAY_MS for row in unread):
+        if not any(text_ms(row.active_at) > now_ms - DAY_MS for row in unread):
             return []
         lines = [self._line(account, row) for row in unread[:SHOWN_ROOMS]]
         more = len(unread) - SHOWN_ROOMS
@@ -121,11 +122,6 @@ class Digests:
         if lines:
             details = {"name": name, "lines": "\n".join(lines)}
             yield from self._mails.notice(id_, "digest", details)
-
-
-def _ms(at: str) -> int:
-    """Milliseconds since 1970 of the time of an event."""
-    return int(datetime.fromisoformat(at).timestamp() * 1000) if at else 0
 
 
 def _end(id_: str) -> Transaction[None]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from parlour.chat.account_steps import account_now
 from parlour.chat.guests import SYSTEM, author_of
-from parlour.chat.identities import DAY_MS, Identities
+from parlour.chat.identities import Identities
 from parlour.chat.invitations import LINK_GONE
 from parlour.chat.mails import Mails
 from parlour.chat.policies import Policies
@@ -31,7 +31,7 @@ from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.addresses import site_of
-from parlour.core.durations import duration
+from parlour.core.durations import DAY_MS, HOUR_MS, duration
 from parlour.core.email_address import MAX_ADDRESS_CHARS, EmailAddress, email_address
 from parlour.core.errors import Refusal
 from parlour.core.limits import Buckets
@@ -39,7 +39,7 @@ from parlour.core.payloads import EmailChanged, InvitationChanged
 from parlour.core.secret import digest
 
 VERIFY_MS = DAY_MS
-RESET_MS = 3_600_000
+RESET_MS = HOUR_MS
 """How long the links in mails work."""
 
 RESET_EVERY_MS = 300_000

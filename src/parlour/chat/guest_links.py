@@ -22,6 +22,7 @@ from parlour.chat.tables.guest_links import (
 )
 from parlour.chat.transactions import Transaction
 from parlour.core.actor import Actor
+from parlour.core.durations import MINUTE_MS
 from parlour.core.errors import Refusal
 from parlour.core.guest_links import (
     LINKS_OF_A_ROOM,
@@ -37,8 +38,6 @@ from parlour.core.guest_links import (
 from parlour.core.names import room_name
 from parlour.core.payloads import GuestLinkChanged
 from parlour.core.permissions import Rule
-
-MINUTE_MS = 60_000
 
 
 class Terms(NamedTuple):

@@ -21,12 +21,12 @@ from parlour.chat.tables.sign_ins import SIGN_IN, USE_SIGN_IN, SignIn
 from parlour.chat.transactions import Transaction
 from parlour.core.accounts import Account, Scope
 from parlour.core.actor import Actor
+from parlour.core.durations import DAY_MS
 from parlour.core.errors import Refusal
 from parlour.core.payloads import AccountChanged, Payload, SignInChanged
 from parlour.core.secret import digest, is_api_token
 from parlour.core.sign_outs import DELETED, DISABLED, SIGNED_OUT, SignOut
 
-DAY_MS = 86_400_000
 SESSION_MS, IDLE_MS = 30 * DAY_MS, 14 * DAY_MS
 """How long a session lasts at most, and without being used."""
 

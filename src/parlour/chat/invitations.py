@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from parlour.chat.guests import author_of
-from parlour.chat.identities import DAY_MS, Identities
+from parlour.chat.identities import Identities
 from parlour.chat.mails import Mails
 from parlour.chat.members import come_in, require_open_to_new_members
 from parlour.chat.policies import Policies
@@ -28,6 +28,7 @@ from parlour.chat.tables.invitations import (
 from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import MAX_INVITATION_DAYS, MAX_INVITATION_USES, Account, Role
 from parlour.core.actor import Actor
+from parlour.core.durations import DAY_MS, HOUR_MS
 from parlour.core.email_address import EmailAddress, email_address, masked
 from parlour.core.errors import Refusal
 from parlour.core.event import Author, Log
@@ -37,8 +38,8 @@ from parlour.core.permissions import Rule, held
 from parlour.core.policy import Policy
 from parlour.core.secret import digest
 
-OWNER_MS = 3_600_000
-RESET_MS = 86_400_000
+OWNER_MS = HOUR_MS
+RESET_MS = DAY_MS
 FIRST_OWNER = "i_first_owner"
 """The id of the invitation in the link that the start prints."""
 

@@ -8,7 +8,7 @@ from base64 import b32encode
 from collections.abc import Callable
 from typing import NamedTuple
 
-from parlour.chat.guest_links import MINUTE_MS, link_now
+from parlour.chat.guest_links import link_now
 from parlour.chat.guest_marks import GuestMarks
 from parlour.chat.guests import author_of_pass
 from parlour.chat.members import require_open_to_new_members
@@ -34,6 +34,7 @@ from parlour.chat.transactions import Append, FindLog, Transaction
 from parlour.core.accounts import likenesses
 from parlour.core.actor import Actor
 from parlour.core.addresses import AddressBuckets, site_of
+from parlour.core.durations import MINUTE_MS
 from parlour.core.errors import Refusal
 from parlour.core.event import Author, Draft, Log
 from parlour.core.guest_links import GuestPass, PassState

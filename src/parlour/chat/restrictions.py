@@ -18,6 +18,7 @@ from parlour.chat.tables.accounts import ACCOUNT, ALL_BOTS_OF
 from parlour.chat.transactions import FindLog, Transaction
 from parlour.core.accounts import Account
 from parlour.core.actor import Actor
+from parlour.core.durations import MINUTE_MS
 from parlour.core.errors import Refusal
 from parlour.core.event import Author, Log
 from parlour.core.names import room_name
@@ -75,7 +76,7 @@ class Restrictions:
             raise Refusal("bad_parameter", "This is you.", field="name")
         now_ms = self._clock.now_ms()
         payload = Restricted(
-            wanted.what, whom.id, whom.name, None if wanted.minutes is None else now_ms + wanted.minutes * 60_000
+            wanted.what, whom.id, whom.name, None if wanted.minutes is None else now_ms + wanted.minutes * MINUTE_MS
         )
         rules = self._policies.rule(actor, "restrict"), self._policies.rule(actor, "govern")
         if whom.kind == "guest":

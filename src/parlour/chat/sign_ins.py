@@ -11,7 +11,7 @@ from parlour.chat.account_steps import account_now
 from parlour.chat.codes import Proof
 from parlour.chat.directs import Directs
 from parlour.chat.guests import author_of
-from parlour.chat.identities import DAY_MS, Identities, lifetime_ms
+from parlour.chat.identities import Identities, lifetime_ms
 from parlour.chat.mails import Mails
 from parlour.chat.passkeys import Passkeys
 from parlour.chat.ports import Clock, Ids, Store
@@ -33,6 +33,7 @@ from parlour.core.accounts import MAX_TOKEN_DAYS, SCOPES, Account, Role, Scope
 from parlour.core.actor import Actor
 from parlour.core.devices import device
 from parlour.core.direct import is_direct
+from parlour.core.durations import DAY_MS
 from parlour.core.errors import Refusal
 from parlour.core.names import room_name
 from parlour.core.passkeys import Assertion, Place

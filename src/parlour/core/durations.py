@@ -1,8 +1,10 @@
-"""How long something lasts, in words for people."""
+"""How long something lasts: units in milliseconds, and words for people."""
 
 from __future__ import annotations
 
 from math import ceil
+
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 
 
 def duration(seconds: float) -> str:

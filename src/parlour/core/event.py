@@ -82,7 +82,7 @@ class Stored(NamedTuple):
 
 
 class _Timed(Struct):
-    at: datetime
+    at: str
 
 
 _TIMED = Decoder(_Timed)
@@ -90,7 +90,12 @@ _TIMED = Decoder(_Timed)
 
 def at_ms(json: bytes) -> int:
     """When an event happened, as its JSON says, in milliseconds since 1970."""
-    return round(_TIMED.decode(json).at.timestamp() * 1000)
+    return text_ms(_TIMED.decode(json).at)
+
+
+def text_ms(at: str) -> int:
+    """A time as events have it, `2026-11-22T06:41:23.123Z`, in milliseconds since 1970."""
+    return round(datetime.fromisoformat(at).timestamp() * 1000)
 
 
 class Appended(Struct, frozen=True, gc=False):

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
+
+from parlour.core.durations import MINUTE_MS
+from parlour.core.event import text_ms
 
 
 def _pause(seconds: int) -> str:
@@ -95,7 +97,7 @@ def _restriction(event: Any) -> str | None:
         return None
     if event.until_ms is None:
         return f"{event.what} {event.name}"
-    minutes = max(1, round(event.until_ms / 60_000 - datetime.fromisoformat(event.at).timestamp() / 60))
+    minutes = max(1, round((event.until_ms - text_ms(event.at)) / MINUTE_MS))
     unit, size = next(each for each in _UNITS if minutes % each[1] == 0)
     count = minutes // size
     return f"{event.what} {event.name} for {count} {unit}{'' if count == 1 else 's'}"

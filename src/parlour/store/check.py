@@ -11,7 +11,7 @@ from parlour.core.payloads import PAYLOADS
 from parlour.schema.event_json import at_text, payload_of
 from parlour.schema.events import decode_head
 from parlour.store.checksums import checksum, room_crc
-from parlour.store.rules import HOUR_MS
+from parlour.store.rules import SET_RIGHT_MS
 
 _SEQ_MASK = (1 << 36) - 1
 """Of an event's id, on both engines."""
@@ -80,7 +80,7 @@ class LogCheck:
                 yield Problem("its checksum does not match", self._room, seq)
             elif not _agree(columns, at_ms, body):
                 yield Problem("its columns differ from its text", self._room, seq)
-            elif at_ms < self.newest_ms <= at_ms + HOUR_MS:  # by more: the clock was set right
+            elif at_ms < self.newest_ms <= at_ms + SET_RIGHT_MS:  # by more: the clock was set right
                 yield Problem("its time is before that of the event before it", self._room, seq)
             else:
                 self.newest_ms = at_ms

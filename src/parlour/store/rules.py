@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from parlour.chat.ports import Ids
+from parlour.core.durations import HOUR_MS
 from parlour.core.errors import Refusal
 from parlour.core.event import Answer, Appended, Draft, Stored
 from parlour.core.permissions import Who, refused_everywhere
@@ -15,7 +16,7 @@ from parlour.schema.event_json import is_repeat
 EPOCH_LENGTH = 6
 """36^6 is two thousand million: two epochs of one deployment do not meet by chance."""
 
-HOUR_MS = 3_600_000
+SET_RIGHT_MS = HOUR_MS
 """A clock that is set by no more than this is being set right; by more, it was wrong, before or now."""
 
 ERASE_LOOKS_AT = 2000
@@ -45,7 +46,7 @@ def time_of_next(now_ms: int, newest_ms: int) -> int:
     Time stands still while the clock is behind. But where a clock was ahead by more than an hour and has been set
     right, the time of the room goes back: else new events would carry a future time for as long as it was ahead.
     """
-    if newest_ms <= now_ms or (newest_ms - now_ms > HOUR_MS and now_ms >= WRITTEN_MS):
+    if newest_ms <= now_ms or (newest_ms - now_ms > SET_RIGHT_MS and now_ms >= WRITTEN_MS):
         return now_ms
     return newest_ms
 

@@ -22,6 +22,7 @@ from parlour.chat.tables.passes import DROP_ENDED_PASSES, OLD_ENDED_PASS
 from parlour.chat.tables.reports import DROP_NOTES, DROP_OLD_REPORTS, OLD_REPORT
 from parlour.chat.tables.sign_ins import END_EXPIRED, SIGN_INS_UNTIL, USE_SIGN_IN, SignIn
 from parlour.chat.transactions import Transaction
+from parlour.core.durations import DAY_MS
 from parlour.core.errors import Refusal
 from parlour.core.guest_links import ENDED_KEPT_DAYS
 from parlour.core.payloads import GuestLinkChanged, Payload, SignInChanged
@@ -36,7 +37,7 @@ LOOK_EVERY_S = 1800.0
 AGAIN_S = 60.0
 """After a refusal, as on a full disk."""
 
-_ENDED_KEPT_MS, _REPORTS_KEPT_MS = ENDED_KEPT_DAYS * 86_400_000, KEPT_DAYS * 86_400_000
+_ENDED_KEPT_MS, _REPORTS_KEPT_MS = ENDED_KEPT_DAYS * DAY_MS, KEPT_DAYS * DAY_MS
 
 _log = logging.getLogger("parlour.people")
 

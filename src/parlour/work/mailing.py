@@ -31,6 +31,7 @@ from parlour.chat.tables.mails import (
     Mail,
 )
 from parlour.chat.transactions import Transaction
+from parlour.core.durations import DAY_MS
 from parlour.core.errors import Refusal
 from parlour.core.secret import digest
 from parlour.log import event
@@ -45,7 +46,7 @@ RETRY_S = (60, 300, 900, 1800, 3600, 7200, 14400, 28800)
 LOOK_EVERY_S = 5.0
 """How often what other nodes put into the outbox is looked for."""
 
-KEPT_MS = 7 * 86_400_000
+KEPT_MS = 7 * DAY_MS
 """How long a mail that was given up is kept, for whoever runs the server to see."""
 
 _log = logging.getLogger("parlour.mail")

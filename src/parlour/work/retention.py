@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from parlour.chat.ports import Clock, Store
 from parlour.chat.transactions import Committed, DropExpired, GetCursor, NoteOldest, Position, SetCursor, Transaction
+from parlour.core.durations import DAY_MS
 from parlour.core.errors import Refusal
 from parlour.work.follower import follow
 
@@ -18,7 +19,6 @@ STEP_PAUSE_S = 0.02
 ROUND_PAUSE_S = 60.0
 """Between two steps, and between two rounds."""
 
-DAY_MS = 86_400_000
 JUMP_MS = 60_000
 DOUBT_S = 86_400.0
 """A wall clock that gains this much between two looks is believed after it has kept it for so long."""

@@ -24,7 +24,7 @@ SAID = "a new epoch begins"
 DATABASE = "parlour.db"
 
 
-_starts = itertools.count(0, 1000)
+_starts = itertools.count(1000, 1000)  # the data in the fixtures have ids from 0 on
 
 
 async def opened(directory: Path, clock: HandClock | None = None) -> SqliteStore:

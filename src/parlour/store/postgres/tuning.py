@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from parlour.core.durations import HOUR_MS
+
 
 @dataclass(frozen=True, slots=True)
 class PostgresTuning:
@@ -19,7 +21,7 @@ class PostgresTuning:
     """Rooms with the newest events that are kept for lists: a few more than any list shows."""
     look_s: float = 1.0
     """How often the log of commits is read without being told, and the leadership of a piece of work is asked for."""
-    commits_kept_ms: int = 3_600_000
+    commits_kept_ms: int = HOUR_MS
     """A row of the log of commits is kept for so long at least, for nodes that have not heard of it."""
     drop_every_s: float = 60.0
     """How often older ones are dropped."""
