@@ -15,6 +15,7 @@ from parlour.core.actor import OWNER
 from parlour.core.errors import Refusal
 from parlour.core.policy import Policy
 from tests.support import raw
+from tests.support.connection import Line
 from tests.support.timeout import TIMEOUT_S
 
 CLOSE = b'{"access":"members"}'
@@ -27,35 +28,6 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 async def running(data: Path) -> AsyncIterator[RunningServer]:
     async with asyncio.timeout(TIMEOUT_S), await start_server_async(0, data=data, rate_limits=False) as server:
         yield server
-
-
-class Line:
-    """A guest's connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-        self.seen = b""
-
-    @classmethod
-    async def to(cls, server: RunningServer, *requests: bytes) -> Line:
-        line = cls(*await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2])))
-        line.writer.write(b"".join(requests))
-        return line
-
-    async def until(self, mark: bytes) -> bytes:
-        """Everything that has come, once the mark is in it."""
-        while mark not in self.seen:
-            data = await self.reader.read(65536)
-            assert data, (mark, self.seen)
-            self.seen += data
-        return self.seen
-
-    async def rest(self) -> bytes:
-        """Everything that has come, once the server has closed."""
-        self.seen += await self.reader.read()
-        self.writer.close()
-        return self.seen
 
 
 async def ask(server: RunningServer, request: bytes) -> tuple[int, bytes]:

@@ -3,12 +3,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from parlour.chat.ports import Store
 from parlour.store.memory import MemoryStore
 from tests.people.house import House
-from tests.people.server import Town
+from tests.people.server import Town, join
 from tests.support.server import ServerProcess
 from tests.support.stores import CountedIds, HandClock, open_postgres, open_sqlite
 
@@ -30,8 +31,28 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with ServerProcess(tmp_path_factory.mktemp("town") / "data", "--access-log", "on") as running:
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A server with the `OPTIONS` of the module."""
+    options = getattr(request.module, "OPTIONS", ("--access-log", "on"))
+    with ServerProcess(tmp_path_factory.mktemp("town") / "data", *options) as running:
         town = Town(running)
         yield town
         town.close()
+
+
+@pytest.fixture(scope="module")
+def ada(town: Town) -> httpx.Client:
+    """Somebody who has an account, and asks for JSON."""
+    return join(town, "ada")
+
+
+@pytest.fixture(scope="module")
+def bob(town: Town) -> httpx.Client:
+    """The same."""
+    return join(town, "bob")
+
+
+@pytest.fixture(scope="module")
+def moss(town: Town) -> httpx.Client:
+    """A moderator of the server."""
+    return join(town, "moss", "moderator")

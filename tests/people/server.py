@@ -79,6 +79,13 @@ def page_after(browser: httpx.Client, path: str, form: dict[str, str]) -> httpx.
     return browser.get(answer.headers["Location"]) if answer.status_code == 303 else answer
 
 
+def join(town: Town, name: str, role: str = "member") -> httpx.Client:
+    """Somebody who has an account, and asks for JSON."""
+    browser = town.join(name, role)
+    browser.headers["Accept"] = "application/json"
+    return browser
+
+
 def ways_on(browser: httpx.Client, path: str) -> list[str]:
     """Where the links of a page lead that is a refusal."""
     return re.findall(r'href="([^"]*)"', browser.get(path, headers={"Accept": "text/html"}).text.partition("<main")[2])

@@ -21,9 +21,9 @@ from parlour.core.ranges import Ranges, address_range
 from parlour.store.memory import MemoryStore
 from tests.cli.test_admin import admin as command
 from tests.people.house import ADDRESS, PASSWORD, House, refused
-from tests.people.server import Town, ways_on
+from tests.people.server import Town, join, ways_on
 from tests.people.test_restrictions import guest, say_as, seq_of
-from tests.people.test_rooms import code, join, say
+from tests.people.test_rooms import code, say
 from tests.support import raw
 from tests.support.server import ServerProcess
 from tests.support.stores import CountedIds, HandClock
@@ -38,14 +38,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         town.owner.headers["Accept"] = "application/json"
         yield town
         town.close()
-
-
-@pytest.fixture(scope="module")
-def moss(town: Town) -> httpx.Client:
-    """A moderator of the server."""
-    browser = town.join("moss", "moderator")
-    browser.headers["Accept"] = "application/json"
-    return browser
 
 
 def ban(browser: httpx.Client, **whom: Any) -> str:

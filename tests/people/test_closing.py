@@ -18,6 +18,7 @@ from parlour.core.policy import ServerAccess
 from parlour.hub.channel import Channel
 from tests.people.house import PASSWORD
 from tests.support import raw
+from tests.support.connection import Line
 from tests.support.timeout import TIMEOUT_S
 
 WEBSOCKET = raw.UPGRADE
@@ -30,35 +31,6 @@ STREAMS: dict[str, bytes] = {
 }
 DETAIL = b"This server is for members only: sign in."
 CLOSED = b'{"type":"closed","room":"lobby","code":"login_required","detail":"%b"}' % DETAIL
-
-
-class Line:
-    """Somebody's connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-        self.seen = b""
-
-    @classmethod
-    async def to(cls, server: RunningServer, *requests: bytes) -> Line:
-        line = cls(*await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2])))
-        line.writer.write(b"".join(requests))
-        return line
-
-    async def until(self, mark: bytes) -> bytes:
-        """Everything that has come, once the mark is in it."""
-        while mark not in self.seen:
-            data = await self.reader.read(65536)
-            assert data, (mark, self.seen)
-            self.seen += data
-        return self.seen
-
-    async def rest(self) -> bytes:
-        """Everything that has come, once the server has closed."""
-        self.seen += await self.reader.read()
-        self.writer.close()
-        return self.seen
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -26,38 +25,13 @@ from parlour.core.policy import Membership, Policy
 from parlour.store.memory import MemoryStore
 from parlour.work.expiry import Expiry
 from tests.people.house import ADDRESS, House
-from tests.people.server import Town
+from tests.people.server import Town, join
 from tests.people.test_restrictions import guest, say_as, seq_of
-from tests.people.test_rooms import add, code, join, make, say
-from tests.support.server import ServerProcess
+from tests.people.test_rooms import add, code, make, say
 from tests.support.stores import CountedIds, HandClock
 
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    data = tmp_path_factory.mktemp("reports") / "data"
-    with ServerProcess(data, "--rate-limits", "off", "--trusted-proxies", "127.0.0.1") as running:
-        town = Town(running)
-        yield town
-        town.close()
-
-
-@pytest.fixture(scope="module")
-def ada(town: Town) -> httpx.Client:
-    return join(town, "ada")
-
-
-@pytest.fixture(scope="module")
-def bob(town: Town) -> httpx.Client:
-    return join(town, "bob")
-
-
-@pytest.fixture(scope="module")
-def moss(town: Town) -> httpx.Client:
-    """A moderator of the server."""
-    browser = town.join("moss", "moderator")
-    browser.headers["Accept"] = "application/json"
-    return browser
+OPTIONS = ("--rate-limits", "off", "--trusted-proxies", "127.0.0.1")
+"""Of the server: requests say where they come from."""
 
 
 def report(browser: httpx.Client, room: str, seq: int, reason: str) -> httpx.Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +16,15 @@ from parlour.chat.restrictions import Wanted
 from parlour.core.actor import OPERATOR, guest_token
 from parlour.core.actor import guest as guest_actor
 from parlour.core.errors import Refusal
-from tests.people.server import Town, ways_on
-from tests.people.test_rooms import add, code, join, make, say, texts
+from tests.people.server import Town, join, ways_on
+from tests.people.test_rooms import add, code, make, say, texts
 from tests.support import raw
 from tests.support.server import ServerProcess
 from tests.support.talk import Client
 from tests.support.timeout import TIMEOUT_S
 
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    data = tmp_path_factory.mktemp("order") / "data"
-    with ServerProcess(data, "--rate-limits", "off", "--trusted-proxies", "127.0.0.1") as running:
-        town = Town(running)
-        yield town
-        town.close()
-
-
-@pytest.fixture(scope="module")
-def ada(town: Town) -> httpx.Client:
-    return join(town, "ada")
-
-
-@pytest.fixture(scope="module")
-def bob(town: Town) -> httpx.Client:
-    return join(town, "bob")
+OPTIONS = ("--rate-limits", "off", "--trusted-proxies", "127.0.0.1")
+"""Of the server: requests say where they come from."""
 
 
 def guest(town: Town, address: str = "192.0.2.1", *, has_cookie: bool = True) -> httpx.Client:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -19,32 +18,15 @@ from parlour.core.payloads import Message, Settings
 from parlour.core.policy import Policy
 from parlour.core.text_rules import check_words, refused_text
 from tests.people.house import House, refused
-from tests.people.server import Town, bearer
+from tests.people.server import Town, bearer, join
 from tests.people.test_restrictions import guest as guest_of
 from tests.people.test_restrictions import say_as
-from tests.people.test_rooms import add, code, join, make, say
-from tests.support.server import ServerProcess
+from tests.people.test_rooms import add, code, make, say
 from tests.support.stores import ALICE, BOB
 from tests.support.timeout import TIMEOUT_S
 
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    data = tmp_path_factory.mktemp("rules") / "data"
-    with ServerProcess(data, "--rate-limits", "off", "--trusted-proxies", "127.0.0.1") as running:
-        town = Town(running)
-        yield town
-        town.close()
-
-
-@pytest.fixture(scope="module")
-def ada(town: Town) -> httpx.Client:
-    return join(town, "ada")
-
-
-@pytest.fixture(scope="module")
-def bob(town: Town) -> httpx.Client:
-    return join(town, "bob")
+OPTIONS = ("--rate-limits", "off", "--trusted-proxies", "127.0.0.1")
+"""Of the server: requests say where they come from."""
 
 
 def change(browser: httpx.Client, room: str, **settings: object) -> httpx.Response:

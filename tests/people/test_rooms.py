@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.people.server import Town, bearer
+from tests.people.server import Town, bearer, join
 from tests.support.server import ServerProcess
 from tests.support.timeout import TIMEOUT_S
 
@@ -21,23 +21,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         town = Town(running)
         yield town
         town.close()
-
-
-def join(town: Town, name: str) -> httpx.Client:
-    """Somebody who has an account, and asks for JSON."""
-    browser = town.join(name)
-    browser.headers["Accept"] = "application/json"
-    return browser
-
-
-@pytest.fixture(scope="module")
-def ada(town: Town) -> httpx.Client:
-    return join(town, "ada")
-
-
-@pytest.fixture(scope="module")
-def bob(town: Town) -> httpx.Client:
-    return join(town, "bob")
 
 
 def make(browser: httpx.Client, **settings: Any) -> str:
