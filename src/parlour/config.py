@@ -206,7 +206,7 @@ class Settings:
     """Those that have bounds in its table are rows of `SETTINGS` too."""
 
     def value(self, row: Setting) -> object:
-        """What a row of `SETTINGS` is set to."""
+        """The value of a row of `SETTINGS`."""
         return getattr(self.limits, row.limit) if row.limit else getattr(self, row.name)
 
 

@@ -77,7 +77,7 @@ store_kind = Kind(
 
 
 def parse_relay(value: str) -> str:
-    """What tells the nodes of each other: `notify`, or the addresses of NATS servers."""
+    """Read which relay tells the nodes of each other: `notify`, or the addresses of NATS servers."""
     if value != "notify":
         parse_relay_address(value)
     return value
@@ -96,7 +96,7 @@ mail_kind = Kind("URL", "smtp://USER:PASSWORD@HOST:PORT or smtps://…", parse_m
 
 
 def parse_mail_from(value: str) -> str:
-    """Who mail is from: `Example Chat <chat@example.org>`, or the address alone."""
+    """Read the sender of mail: `Example Chat <chat@example.org>`, or the address alone."""
     from email.errors import HeaderParseError  # here: other commands start faster without
     from email.headerregistry import Address
     from email.utils import parseaddr

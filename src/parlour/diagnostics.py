@@ -1,4 +1,4 @@
-"""What a person at 3 a.m. asks a running server: stacks, connections, sizes.
+"""Answers for a person at 3 a.m. who asks a running server: stacks, connections, sizes.
 
 With `--debug` also who holds the memory, and what holds the event loop and for how long.
 """

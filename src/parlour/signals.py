@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Told(Protocol):
-    """What signals tell: a server, or the supervisor of several. Everything is called on the event loop."""
+    """The receiver of signals: a server, or the supervisor of several. Everything is called on the event loop."""
 
     def stop(self) -> None:
         """Drain and end; the second time hurry."""

@@ -64,7 +64,7 @@ class CannotStart:
 
 
 def read_answer(line: bytes) -> Ready | CannotStart | None:
-    """What a node has said; None if it ended without a word."""
+    """The answer of a node; None if it ended without a word."""
     if not line.endswith(b"\n"):
         return None
     kind, said = json.loads(line)
@@ -72,7 +72,7 @@ def read_answer(line: bytes) -> Ready | CannotStart | None:
 
 
 class Commanded(Told, Protocol):
-    """What a supervisor can tell a node beside what signals can."""
+    """Commands of a supervisor to a node, beside signals."""
 
     def end(self) -> None:
         """Drain and end; nothing happens if it is ending."""
@@ -117,7 +117,7 @@ class Node:
 
 
 def read_given(pipe: BinaryIO) -> Given:
-    """What a supervisor has packed. Blocks until it is there. Raises EOFError if the supervisor is gone."""
+    """Read what a supervisor has packed. Blocks until it is there. Raises EOFError if the supervisor is gone."""
     size = int.from_bytes(_exactly(pipe, _LENGTH_BYTES), "big")
     given = pickle.loads(_exactly(pipe, size))  # noqa: S301 (our parent has made it)
     assert isinstance(given, Given)

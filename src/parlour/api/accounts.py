@@ -65,7 +65,7 @@ class SignInOfOptions(AccountOptions, frozen=True, kw_only=True):
 
 
 class DeleteOptions(AccountOptions, frozen=True, kw_only=True):
-    """What becomes of what an account has said."""
+    """The choice of what happens to the messages of a deleted account."""
 
     messages: Annotated[
         KeptMessages | None,
@@ -92,7 +92,7 @@ class AccountsResource(Resource):
         example="-u alice {url}/api/v1/me",
     )
     async def me(self, request: Request, _: OnlyJson) -> Response:
-        """Who asks."""
+        """The account, session or pass behind the request."""
         actor = request.actor
         row = await self.context.people.sign_ins.asking(actor)
         sign_in = None if row is None else sign_in_info(self.context.directs, row, row.id)

@@ -42,7 +42,7 @@ _AFTER = ParameterKind(Annotated[int, Meta(ge=0, le=MAX_SEQ)], _event_number)
 
 
 class AuditOptions(OnlyJson, frozen=True, kw_only=True):
-    """Which part of the log."""
+    """The range of entries of the log to return."""
 
     after: Annotated[int, _AFTER, "Entries behind this number."] = 0
     limit: Annotated[int, number(1, MAX_ENTRIES), "How many at most."] = MAX_ENTRIES
@@ -55,7 +55,7 @@ class VerifyOptions(OnlyJson, frozen=True, kw_only=True):
 
 
 class LogPageOptions(Struct, frozen=True, kw_only=True):
-    """Which entries the page shows."""
+    """The entries of the log that the page shows."""
 
     before: Annotated[str, TEXT, "Entries before this number."] = ""
 

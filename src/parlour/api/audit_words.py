@@ -1,4 +1,4 @@
-"""What an event of the server's log says, in a line for its owners."""
+"""The words for an event of the server's log, in a line for its owners."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIGN_IN = {"renewed": "renewed, as the password was given"}
 
 
 def words_for(event: dict[str, Any], named: Callable[[str], str]) -> str:
-    """What an event says; of a type without words of its own, its members. `named` says what an account is called."""
+    """The words for an event; for a type without words, its members. `named` gives the name of an account."""
     if isinstance(event.get("account"), str) and (words := _of_account(event, named(event["account"]))):
         return words
     what = event.get("what", "")

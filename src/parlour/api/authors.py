@@ -1,4 +1,4 @@
-"""Who one would write as: a name is checked before anything is written under it."""
+"""The author that a message would have: a name is checked before anything is written under it."""
 
 from __future__ import annotations
 

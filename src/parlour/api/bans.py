@@ -28,7 +28,7 @@ _FIELDS = ("do", "id", "account", "address", "room", "seq", "reason", "minutes",
 
 
 class BanOptions(OnlyJson, frozen=True, kw_only=True):
-    """Which ban."""
+    """The id of one ban."""
 
     id: Annotated[str, TEXT, "The id of a ban."]
 

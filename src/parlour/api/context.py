@@ -1,4 +1,4 @@
-"""What every handler gets as `self.context`: store, door, verbs, limits and the rest; `app` fills it in."""
+"""The `Context` that every handler finds as `self.context`: store, door, verbs, limits; `app` fills it in."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ DEVICE_COOKIE = "parlour_device"
 
 
 def credentials_of(request: Request) -> Credentials | None:
-    """What a request says of who asks; None for a guest.
+    """Read the credentials of a request; None for a guest.
 
     Raises Refusal("bad_credentials") for what cannot be read, ("forbidden") for a password that others could read.
     """

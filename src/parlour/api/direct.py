@@ -56,7 +56,7 @@ def _rename(refusal: Refusal, room: str, name: str) -> None:
 
 
 def shown(context: Context, request: Request, room: str) -> str:
-    """What whoever asks calls a room."""
+    """The name of a room as the person who asks sees it."""
     account = request.actor.account
     return context.directs.address(None if account is None else account.id, room)
 

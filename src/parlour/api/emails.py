@@ -138,7 +138,7 @@ class EmailsResource(Resource):
 
 
 def mail_info(people: People, state: MailState) -> MailInfo:
-    """What waits and what failed, as JSON: no address and nothing of what a mail says."""
+    """Mail that waits and mail that failed, as JSON: without addresses and without any text of a mail."""
     oldest_ms = state.waiting.oldest_ms
     failed = [_failed(people, mail) for mail in state.failed]
     return MailInfo(state.waiting.mails, None if oldest_ms is None else at_text(oldest_ms), failed)

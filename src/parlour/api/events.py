@@ -37,7 +37,7 @@ EVENT = ParameterKind(Annotated[int, Meta(ge=1, le=MAX_SEQ)], _event_number, ("n
 
 
 class EventOptions(JsonOfRoom, frozen=True, kw_only=True):
-    """Which event is wanted."""
+    """The place of one event."""
 
     item: Annotated[int, EVENT, "The number of the event, its `seq`."]
 

@@ -26,7 +26,7 @@ _POLICY = b"sandbox; default-src 'none'; style-src 'unsafe-inline'"
 
 
 class ExportOptions(Struct, frozen=True, kw_only=True):
-    """Which room, as JSON lines."""
+    """The room to export as JSON lines."""
 
     room: Annotated[str, ROOM, "The room."]
     format: Annotated[Format, formats("ndjson"), "May say what is answered anyway, instead of `Accept`."] = "ndjson"

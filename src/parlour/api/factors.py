@@ -39,7 +39,7 @@ class FactorsResource(Resource):
         example="-u alice {url}/api/v1/me/factors",
     )
     async def show(self, request: Request, _: OnlyJson) -> Response:
-        """What there is."""
+        """The second factors that the account has."""
         people, actor = self.context.people, request.actor
         found = await people.factors.of(actor)
         app = None
@@ -148,5 +148,5 @@ class FactorsResource(Resource):
 
 
 def address_of(request: Request, begun: AppSetup) -> str:
-    """What the QR code says: the app shows where the code is for, and whose it is."""
+    """The address inside the QR code: the app shows the name of the site and of the account."""
     return app_address(begun.secret, urlsplit(request.origin).netloc, own_account(request).name)

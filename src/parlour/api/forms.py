@@ -40,7 +40,7 @@ PASSWORD_AGAIN = "confirm"  # noqa: S105 (a name)
 
 
 def errors_of(refusal: Refusal, *fields: str) -> dict[str, str]:
-    """What a page shows of a refusal: at its field if the page has that, else above the form."""
+    """The sentences of a refusal for a page: at the field if the page has it, else above the form."""
     field = refusal.field if refusal.field is not None else ""
     label = _LABELS.get(field, field)
     detail = label + refusal.detail.removeprefix(field) if refusal.detail.startswith(f"{field} ") else refusal.detail
@@ -140,7 +140,7 @@ def kept_messages(fields: Mapping[str, str]) -> KeptMessages | None:
 
 
 def checked(fields: Mapping[str, str], *names: str) -> frozenset[str]:
-    """Which of these boxes were ticked."""
+    """The names of these boxes that were ticked."""
     return frozenset(name for name in names if fields[name])
 
 

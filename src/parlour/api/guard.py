@@ -281,7 +281,7 @@ class Guard:
         return actor if ended is None else actor._replace(ended_pass=ended)
 
     def page_actor(self, request: Request) -> tuple[Actor, bytes | None]:
-        """Who will send the forms of a page, with a Set-Cookie value where that is a new guest."""
+        """The actor that will send the forms of a page, with a Set-Cookie value if that is a new guest."""
         actor = request.actor
         if actor.account is not None or actor.guest_pass is not None or self._token(request) is not None:
             return request.actor, None

@@ -58,7 +58,7 @@ class GuestOptions(JsonOfRoom, frozen=True, kw_only=True):
 
 
 class GuestLinksOfRooms(Resource):
-    """What handlers of guest links share."""
+    """Methods that the handlers of guest links share."""
 
     async def info(self, request: Request, room: str, link: GuestLink) -> GuestLinkInfo:
         """A link as JSON, for who moderates the room."""

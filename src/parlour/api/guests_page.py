@@ -33,7 +33,7 @@ MINUTES = ((45, "45 minutes"), (90, "90 minutes"), (480, "8 hours"), (1440, "a d
 
 
 class GuestsOptions(Struct, frozen=True, kw_only=True):
-    """Whose guests."""
+    """The room whose guests are shown."""
 
     room: Annotated[str, ROOM, "The room."]
 

@@ -68,7 +68,7 @@ _SHOWN_ROOM = ROOM._replace(parse=_shown_room, refusals=("bad_room_name", "not_f
 
 
 class PageOptions(JsonOfRoom, frozen=True, kw_only=True):
-    """Which part of a log is wanted."""
+    """The part of a log to return."""
 
     address: ClassVar[str] = "/api/v1/rooms/{room}/messages"
     since: Annotated[Cursor | None, CURSOR, "Events after this cursor, oldest first."] = None

@@ -1,4 +1,4 @@
-"""What needs somebody: the rooms in their list with what is unread, and changes of that list."""
+"""The list of an account's rooms, with what is unread in each, and changes of that list."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class Pages:
         return fields if refused is None else fields + refusal_fields(refused.refusal)
 
     async def needs(self, actor: Actor) -> Sequence[Unread]:
-        """What needs whoever is signed in; nothing for others, and while that cannot be read."""
+        """The unread counts of the rooms of an account; nothing for others, and while they cannot be read."""
         if actor.account is None:
             return ()
         try:

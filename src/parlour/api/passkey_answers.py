@@ -1,4 +1,4 @@
-"""What a browser answers about a passkey, out of JSON or a field of a form."""
+"""The answer of a browser about a passkey, read from JSON or from a field of a form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the handlers of accounts, sessions and invitations share: their JSON, and whose they are."""
+"""Helpers that the handlers of accounts, sessions and invitations share: JSON, and the account that asks."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def account_info(account: Account) -> AccountInfo:
 
 
 def profile(identities: Identities, account: Account) -> Profile:
-    """What those who have signed in may know of an account, as JSON."""
+    """The public part of an account as JSON, for people who have signed in."""
     owner = None if account.owner is None else identities.accounts.get(account.owner)
     return Profile(
         account.id,
@@ -128,5 +128,5 @@ def invitation_info(row: Invitation, url: str | None = None) -> InvitationInfo:
 
 
 def pass_info(policies: Policies, guest: GuestPass, token: str | None = None) -> PassInfo:
-    """What a guest has who came by a link."""
+    """A guest's pass as JSON."""
     return PassInfo(guest.id, guest.name, guest.state, sorted(policies.rooms_of(guest.id)), token)

@@ -36,7 +36,7 @@ class PeopleOptions(Struct, frozen=True, kw_only=True):
 
 
 class CardOptions(Struct, frozen=True, kw_only=True):
-    """Whose card."""
+    """The account whose card is shown."""
 
     name: Annotated[str, ACCOUNT_NAME, "The name of an account, or its id."]
 
@@ -127,7 +127,7 @@ class PeoplePages(DirectoryResource):
         example="-u alice {url}/people/bob",
     )
     async def card(self, request: Request, options: CardOptions) -> Response:
-        """Who somebody is; a guest is led to signing in."""
+        """The card of an account; a guest is led to signing in."""
         if request.actor.account is None:
             return sign_in_first(request)
         self.guard.limit_reading(request)

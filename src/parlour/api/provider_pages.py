@@ -82,7 +82,7 @@ class ProviderOptions(Struct, frozen=True, kw_only=True):
 
 
 class StartOptions(ProviderOptions, frozen=True, kw_only=True):
-    """What a sign-in is for."""
+    """The purpose of a sign-in at a provider."""
 
     next: Annotated[str, TEXT, "Where to go afterwards: a path of this server."] = "/"
     link: Annotated[bool, FLAG, "Link that account to the one that is signed in."] = False
@@ -90,7 +90,7 @@ class StartOptions(ProviderOptions, frozen=True, kw_only=True):
 
 
 class BackOptions(ProviderOptions, frozen=True, kw_only=True):
-    """What a provider sends a browser back with (RFC 6749 §4.1.2, RFC 9207)."""
+    """The parameters with which a provider sends a browser back (RFC 6749 §4.1.2, RFC 9207)."""
 
     code: Annotated[str | None, TEXT, "What the answer of the provider is fetched with."] = None
     state: Annotated[str | None, TEXT, "What the sign-in began with."] = None

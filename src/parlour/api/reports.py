@@ -40,26 +40,26 @@ _REFUSALS = ("not_found", "gone", "forbidden", "bad_text", "rate_limited", *DISK
 
 
 class ReportsOptions(OnlyJson, frozen=True, kw_only=True):
-    """Which reports."""
+    """The reports to list."""
 
     state: Annotated[Literal["open", "closed"], one_of("open", "closed"), "Those that are open, or closed."] = "open"
 
 
 class ReportPageOptions(Struct, frozen=True, kw_only=True):
-    """Which message is reported, on a page."""
+    """The message to report, on a page."""
 
     room: Annotated[str, ROOM, "The room."]
     item: Annotated[int, EVENT, "The number of the event, its `seq`."]
 
 
 class QueuePageOptions(Struct, frozen=True, kw_only=True):
-    """Which reports a page shows."""
+    """The reports that the page shows."""
 
     state: Annotated[Literal["open", "closed"], one_of("open", "closed"), "Those that are open, or closed."] = "open"
 
 
 class ReportOptions(OnlyJson, frozen=True, kw_only=True):
-    """Which report."""
+    """The id of one report."""
 
     id: Annotated[str, TEXT, "The id of a report."]
 
@@ -339,5 +339,5 @@ def _end(until_ms: int | None) -> str:
 
 
 def newest_of(shown: int, total: int) -> str:
-    """What is said above a list of reports that are not all."""
+    """The line above a list of reports that is cut off; empty for a whole list."""
     return f"The newest {shown} of {total}." if total > shown else ""

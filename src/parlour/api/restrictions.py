@@ -1,4 +1,4 @@
-"""Who may not write in a room, or not use it, for its moderators."""
+"""Mutes and bans in a room, for its moderators."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _WHAT: dict[str, Literal["muted", "banned"]] = {"mute": "muted", "ban": "banned"
 
 
 class RestrictionOptions(JsonOfRoom, frozen=True, kw_only=True):
-    """Whose restriction."""
+    """The person whose mute or ban is lifted."""
 
     who: Annotated[str, TEXT, "The name of an account, or the id of an author (`by.id`)."]
 
 
 async def author_meant(context: Context, request: Request, room: str, seq: int | None, name: str | None) -> Author:
-    """Whom a moderator means: the author of an event, or an account by its name. Raises Refusal."""
+    """The author whom a moderator names: that of an event, or an account by its name. Raises Refusal."""
     if seq is None:
         return author_of(named_account(context.people.identities, name or ""))
     context.policies.require(request.actor, "restrict", room)

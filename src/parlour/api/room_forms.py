@@ -27,7 +27,7 @@ FIELDS = (
 
 
 class Done(NamedTuple):
-    """What came of a form: the sentence that says so, or a new link, with the id of its invitation."""
+    """The result of a form: the sentence that says so, or a new link with the id of its invitation."""
 
     words: str = ""
     address: str = ""

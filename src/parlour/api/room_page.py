@@ -45,7 +45,7 @@ _FIELDS_OF = {
 
 
 class RoomPageOptions(Struct, frozen=True, kw_only=True):
-    """Which room, and from where its page was reached."""
+    """The room, and the message from which its page was reached."""
 
     room: Annotated[str, ROOM, "The room."]
     at: Annotated[str, TEXT, "The number of the message that the link back leads to."] = ""

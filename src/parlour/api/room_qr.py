@@ -18,7 +18,7 @@ _SVG = b"image/svg+xml"
 
 
 class QrOptions(Struct, frozen=True, kw_only=True):
-    """Whose address it is."""
+    """The room whose address the code holds."""
 
     room: Annotated[str, ROOM, "The room."]
 

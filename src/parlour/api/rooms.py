@@ -98,7 +98,7 @@ class RoomsResource(Resource):
         example="{url}/api/v1/rooms/lobby",
     )
     async def describe(self, request: Request, options: JsonOfRoom) -> Response:
-        """What a room is."""
+        """Describe a room."""
         return Response(body=encode(await self._now(request.actor, options.room)), content_type=JSON)
 
     @Operation(
@@ -153,7 +153,7 @@ class RoomsResource(Resource):
 
 
 def settings_of(body: CreateRoom | ChangeRoom, archived: bool | None) -> Settings:
-    """What a body says of a room."""
+    """The settings in the body of a request for a room."""
     return Settings(
         access=body.access,
         title=body.title,

@@ -169,7 +169,7 @@ def _line(row: RoomRow) -> str:
 
 
 def new_settings(form: dict[str, str]) -> Settings:
-    """What the form for a new room says. Raises Refusal."""
+    """The settings in the form for a new room. Raises Refusal."""
     access, history = form["access"] or "open", form["history"] or "all"
     if access not in ("open", "members", "private"):
         raise Refusal("bad_form", "access is one of open, members, private.", field="access")

@@ -159,7 +159,7 @@ class ServerResource(Resource):
 
     @Operation("GET", "/healthz", "The process lives", right=None, example="{url}/healthz")
     async def alive(self, request: Request) -> Response:
-        """That the process lives."""
+        """Answer 200 while the process lives."""
         return Response(body=b"ok\n")
 
     @Operation(
@@ -171,7 +171,7 @@ class ServerResource(Resource):
         example="{url}/readyz",
     )
     async def ready(self, request: Request) -> Response:
-        """That messages can be stored."""
+        """Answer 200 while messages can be stored."""
         if self.context.draining():
             raise Refusal("draining", retry_after=1)
         if not self.context.store.is_ready():
@@ -180,7 +180,7 @@ class ServerResource(Resource):
 
     @Operation("GET", "/robots.txt", "Search engines keep out", right=None, example="{url}/robots.txt")
     async def robots(self, request: Request) -> Response:
-        """That conversations are not for search engines."""
+        """Keep search engines away from conversations."""
         return Response(body=f"User-agent: *\nDisallow: {request.peer.prefix}/\n".encode(), cache=CACHED_FOR_A_DAY)
 
 

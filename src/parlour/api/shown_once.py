@@ -62,7 +62,7 @@ class ShownOnce:
         return see_other(request, f"{path}{'&' if '?' in path else '?'}new={number}", fields)
 
     def take(self, request: Request) -> NewSecret | None:
-        """What the page that is asked for shows this once; None for what is not there, or is of another session."""
+        """Take the secret that the page shows this once; None if there is none, or it belongs to another session."""
         number = request.query.get("new", [""])[0]
         kept = self._kept.get(number)
         if kept is None or request.method != "GET" or kept.session != request.actor.sign_in:

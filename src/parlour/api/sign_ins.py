@@ -33,7 +33,7 @@ JSON_BODY = ("bad_json", "bad_utf8", "unsupported_media_type")
 
 
 class NewSession(NamedTuple):
-    """Who has signed in, and the header fields of the answer."""
+    """A new session, and the header fields of the answer that begins it."""
 
     account: Account
     fields: Fields

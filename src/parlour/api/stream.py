@@ -42,7 +42,7 @@ class StreamOptions(Struct, frozen=True, kw_only=True):
 
 
 class SocketOptions(Struct, frozen=True, kw_only=True):
-    """Who asks for a WebSocket of many rooms."""
+    """The parameters of a WebSocket for many rooms."""
 
     ticket: Ticket = None
 

@@ -1,1 +1,1 @@
-"""What people do in a chat (post, close a room), over the four ports."""
+"""The verbs of a chat (post, close a room), over the four ports."""

@@ -21,7 +21,7 @@ def account_now(id_: str) -> Transaction[Account]:
 
 
 def free_look(name: str, account: str, field: str) -> Transaction[str]:
-    """What confusable names have in common with one that nobody but the account is called or shown by.
+    """The skeleton that names confusable with one of the account share; only the account is called or shown by it.
 
     Raises Refusal("name_taken").
     """

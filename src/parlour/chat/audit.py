@@ -161,7 +161,7 @@ class _Check:
             self._rewritten.update(zip(rewritten.seqs, rewritten.digests, strict=True))
 
     def verdict(self) -> Verdict:
-        """What was found."""
+        """The result of the verification."""
         for seq, digest in self._other.items():
             if self._rewritten.get(seq) != digest:
                 self.wrong.append(f"Event {seq} is not what was stored.")

@@ -1,4 +1,4 @@
-"""Who is kept out of the whole server: banned accounts, addresses and guests, and who waits to be approved."""
+"""Bans of accounts, addresses and guests from the whole server, and accounts that wait for approval."""
 
 from __future__ import annotations
 

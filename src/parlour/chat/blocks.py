@@ -20,7 +20,7 @@ MAX_BLOCKS = 1000
 
 
 class Blocks:
-    """Who takes no messages of whom. All methods are called on the event loop."""
+    """Blocks between accounts: whoever is blocked cannot write to them. All methods are called on the event loop."""
 
     def __init__(self, store: Store, clock: Clock, policies: Policies, identities: Identities) -> None:
         """`load` is to be called before anybody asks."""
@@ -72,7 +72,7 @@ class Blocks:
         return sum(map(len, self._blocked.values()))
 
     async def all(self, actor: Actor) -> list[Block]:
-        """Whom the actor has blocked, the newest first. Raises Refusal."""
+        """The accounts that the actor has blocked, the newest first. Raises Refusal."""
         return await self._store.query(BLOCKS_BY(self._policies.own_account(actor).id))
 
     async def block(self, actor: Actor, account: Account) -> None:

@@ -67,7 +67,7 @@ class Deletions:
         self.rule = rule
 
     def allowed(self, wanted: KeptMessages | None) -> KeptMessages:
-        """What becomes of the messages. Raises Refusal("forbidden") for what the server does not let people choose."""
+        """Check the choice for the messages. Raises Refusal("forbidden") for one that the server does not offer."""
         rule = self.rule()
         if rule == "choose":
             return wanted or "keep"

@@ -73,7 +73,7 @@ class Digests:
         return self._links.sign(account, _FOR_EVER_MS)
 
     def account_of(self, secret: str) -> Account:
-        """Whose digest a link ends. Raises Refusal("link_gone")."""
+        """The account whose digest a link ends. Raises Refusal("link_gone")."""
         account = self._identities.accounts.get(self._links.read(secret, self._clock.now_ms()) or "")
         if account is None or account.state == "deleted":
             raise Refusal("link_gone", "It is not whole: copy all of it.")

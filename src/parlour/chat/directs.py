@@ -104,7 +104,7 @@ class Directs:
         return self._policies.of(room).seq > 0
 
     def address(self, account: str | None, room: str) -> str:
-        """What a room is called for an account, by its id; every room but a direct one by its own name.
+        """The name of a room for an account, by its id; only direct rooms have another than their own.
 
         Who was deleted has no name, and is called by their id.
         """
@@ -113,12 +113,12 @@ class Directs:
         return direct_address(each.name if each.state != "deleted" else each.id for each in self.others(account, room))
 
     def others(self, account: str | None, room: str) -> list[Account]:
-        """Who is in a direct room beside an account, by name."""
+        """The other accounts in a direct room, by name."""
         found = [self._identities.accounts.get(id_) for id_ in self._policies.of(room).members if id_ != account]
         return sorted([each for each in found if each is not None], key=lambda each: each.name)
 
     def title(self, account: str | None, room: str) -> str:
-        """What people call a direct room: who else is in it."""
+        """The title of a direct room: the names of the others in it."""
         return ", ".join(each.display for each in self.others(account, room)) or NOTES
 
     def policy(self, account: str | None, room: str) -> Policy:

@@ -58,7 +58,7 @@ class AppSetup(NamedTuple):
 
 
 class OwnFactors(NamedTuple):
-    """What an account has: app, number of recovery codes, passkeys, and the last changes, the newest first."""
+    """The second factors of an account: app, number of recovery codes, passkeys, and the last changes, newest first."""
 
     app: AppRow | None
     codes: int
@@ -89,7 +89,7 @@ class Factors:
         self._setups = SignedValues(store.secret, "setting up an app")
 
     async def of(self, actor: Actor) -> OwnFactors:
-        """What one has oneself. Raises Refusal("login_required"), ("forbidden") for a token."""
+        """The second factors of the actor's account. Raises Refusal("login_required"), ("forbidden") for a token."""
         account = self._own(actor).id
         apps = await self._store.query(APP_OF(account))
         codes, changes = await self._store.query(CODES_OF(account)), await self._store.query(CHANGES_OF(account))

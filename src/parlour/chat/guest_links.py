@@ -41,7 +41,7 @@ from parlour.core.permissions import Rule
 
 
 class Terms(NamedTuple):
-    """What a guest link says: for how many people and minutes, and what becomes of newcomers.
+    """The terms of a guest link: for how many people and minutes, and how newcomers are treated.
 
     After a removal others of that address wait for `wait_minutes`, where `newcomers` says so.
     """
@@ -53,7 +53,7 @@ class Terms(NamedTuple):
 
 
 class TermsChange(NamedTuple):
-    """What is to be changed of that; None is left as it is. `minutes` count from now."""
+    """A change of these terms; None leaves one as it is. `minutes` count from now."""
 
     people: int | None = None
     minutes: int | None = None

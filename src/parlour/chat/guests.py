@@ -1,4 +1,4 @@
-"""Who an anonymous sender is: stable for a browser session or a client address, and never anybody's secret."""
+"""The author that an anonymous sender is: stable for a browser session or a client address, and no secret."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz"
 
 @lru_cache(maxsize=4096)
 def author_of(account: Account) -> Author:
-    """Whom the events of an account are by."""
+    """The author of the events of an account."""
     return Author(account.id, account.display, account.kind, account.hue)
 
 
 @lru_cache(maxsize=4096)
 def author_of_pass(guest: GuestPass) -> Author:
-    """Whom what a guest says is by who came by a link."""
+    """The author of the messages of a guest who came by a link."""
     return Author(guest.id, guest.name, "guest")
 
 

@@ -89,7 +89,7 @@ class HashingProcesses:
 
 
 def serve(passes: int, kib: int, lanes: int) -> None:
-    """What a child does: answers each line of standard input with one of standard output, until that ends."""
+    """Run as a child: answer each line of standard input with one of standard output, until the input ends."""
     _give_way()
     hasher = PasswordHasher(passes, kib, lanes)
     for line in sys.stdin.buffer:

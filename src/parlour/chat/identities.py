@@ -1,4 +1,4 @@
-"""Who somebody is: finds the account behind a credential, and forgets what the log of the server says has ended."""
+"""Find the account behind a credential, and forget credentials that the log of the server says have ended."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ ENDED_KEPT = 20_000
 
 
 class Credentials(NamedTuple):
-    """What a request says of who asks: the secret of a session, a token, or the password of the account `name`."""
+    """The credentials of a request: the secret of a session or a token, or the password of the account `name`."""
 
     kind: Literal["session", "token", "password", "ticket", "pass", "proxy"]
     secret: str
@@ -109,7 +109,7 @@ class Identities:
     # --- credentials ---
 
     def actor(self, credentials: Credentials, address: str) -> Actor | None:
-        """Who asks with credentials that are in memory; None: `identify` has to be asked."""
+        """The actor of credentials that are in memory; None if `identify` has to be asked."""
         known = self._known.get(credentials.key)
         if known is None or known.kind != credentials.kind:
             return None
@@ -128,7 +128,7 @@ class Identities:
         return actor
 
     async def identify(self, credentials: Credentials, address: str) -> Actor | None:
-        """Who asks; None for a session that has ended.
+        """The actor of these credentials; None for a session that has ended.
 
         Raises Refusal("bad_credentials") for a wrong token or password, ("rate_limited") for too many of those,
         ("code_required") or ("bad_code") for the password of an account with a second factor, whose code counts for one

@@ -1,4 +1,4 @@
-"""What needs somebody: the rooms in their list with what is unread, and the verbs that change that list."""
+"""The list of an account's rooms, with what is unread in each, and the verbs that change that list."""
 
 from __future__ import annotations
 
@@ -76,13 +76,13 @@ class Inbox:
         return sum(row.unread if self.level(row.room, row.level) == "all" else row.mentions for row in rooms)
 
     def level(self, room: str, level: Level | None) -> Level:
-        """What an account is told of a room where it has set this; None: nothing, so of a direct one every message."""
+        """The level of notification for a room, or by default: mentions only, and every message of a direct room."""
         if level is None:
             return "all" if self._policies.of(room).access == "direct" else "mentions"
         return level
 
     async def mentions(self, actor: Actor, limit: int) -> list[tuple[Mention, Stored]]:
-        """What is for an account, the newest first: messages that are there, in rooms that it may read."""
+        """The messages for an account, the newest first: those that still exist, in rooms that it may read."""
         account = self.account(actor)
         found: list[Mention] = await self._store.query(MENTIONS(account.id, limit))
         may = [mention for mention in found if self._policies.may(actor, "read", mention.room)]
@@ -107,7 +107,7 @@ class Inbox:
         await self._positions.move(Mark(actor, account, room, max(seq, 0), rule, is_back))
 
     async def notify(self, actor: Actor, room: str, level: Level | None, favourite: bool) -> None:
-        """What of a room an account is told of (None: the default), and whether it is a favourite."""
+        """Set the level of notification of a room (None: the default), and whether it is a favourite."""
         account = self.account(actor)
         self._policies.require(actor, "read", room)
         await self._store.run(_notify(actor, account, room, level, favourite, self._policies.rule(actor, "read")))

@@ -1,4 +1,4 @@
-"""What accounts set for all their rooms, in memory, and the verb that changes it."""
+"""The settings of accounts for all their rooms, in memory, and the verb that changes them."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class InboxSettings:
         return {account for word in self.watched.keys() & words for account in self.watched[word]}
 
     def of(self, account: str, name: InboxSetting) -> str:
-        """What an account has set; empty for nothing."""
+        """A setting of an account; empty if it has none."""
         return self._set.get(account, {}).get(name, "")
 
     def is_quiet(self, account: Account) -> bool:

@@ -102,7 +102,7 @@ class KnownAccounts:
             raise Refusal("name_taken", field=field)
 
     def counted_as(self, account: Account | None, name: str) -> str:
-        """What failures with a name count for: what is shown counts apart, or it would tell whose name is whose."""
+        """The key that failures with a name count under: shown names count apart, or they would tell their owner."""
         written = _canonical(name)
         if account is not None and self._names.get(written) == account.id:
             return account.name

@@ -15,7 +15,7 @@ KEPT = 20_000
 
 
 class Known(Struct):
-    """Whose a session, a token or a password is (`account`, an id) and what it allows; times as in `SignIn`.
+    """The account (`account`, an id) of a session, token or password, and what it allows; times as in `SignIn`.
 
     `sign_in` is the id of the session or token, None for a password. `actor` is who has asked with it last.
     """

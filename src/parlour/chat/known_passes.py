@@ -1,4 +1,4 @@
-"""Whose a pass is: the passes that were used last, in memory, and forgotten when the server's log says what changed."""
+"""The passes that were used last, in memory; they are forgotten when the server's log says that they changed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class KnownPasses:
         return len(self._known)
 
     def actor(self, secret: str, address: str, cookie: str | None = None) -> Actor | None:
-        """Who asks with a pass that is in memory; None: `identify` has to be asked.
+        """The actor of a pass that is in memory; None if `identify` has to be asked.
 
         `cookie` is that of a guest, by which the same browser is known without the pass. Who asks again in the same way
         is the same `Actor`. A guest who was removed asks as any other visitor, with the note that they were.
@@ -69,7 +69,7 @@ class KnownPasses:
         return actor
 
     async def identify(self, secret: str, address: str, cookie: str | None = None) -> Actor | None:
-        """Who asks; None for what is no pass, or not any more. Raises Refusal("storage_unavailable")."""
+        """The actor of a pass; None if there is no such pass any more. Raises Refusal("storage_unavailable")."""
         key = digest(secret)
         known = self._known.get(key)
         if known is None or (known.guest is not None and known.expires_ms <= self._clock.now_ms()):
@@ -77,7 +77,7 @@ class KnownPasses:
         return self.actor(secret, address, cookie)
 
     def ended(self, secret: str) -> EndedPass | None:
-        """What is known of a pass that `identify` has just found nobody with: None, or that its link has ended.
+        """The link that has ended of a pass that `identify` has just not found; None if nothing is known of it.
 
         None also for somebody who was never let in: they learn nothing of the rooms.
         """

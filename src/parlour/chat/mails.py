@@ -41,14 +41,14 @@ NO_MAIL = "This server sends no mail."
 
 
 class MailState(NamedTuple):
-    """What waits to be sent, and what was given up, the newest first."""
+    """Mail that waits to be sent, and mail that was given up, the newest first."""
 
     waiting: Waiting
     failed: list[Mail]
 
 
 class Mails:
-    """What verbs put into the outbox; where no mail server is configured, nothing."""
+    """The outbox as verbs see it; without a mail server it takes nothing."""
 
     def __init__(self, store: Store, clock: Clock, ids: Ids, *, is_on: bool = False) -> None:
         self._store = store
@@ -107,7 +107,7 @@ class Mails:
             yield ADD_MAIL(self.new_id(), kind, account, address, details_, self._clock.now_ms())
 
     async def state(self) -> MailState:
-        """What waits and what failed. Raises Refusal."""
+        """Mail that waits and mail that failed. Raises Refusal."""
         waiting: list[Waiting] = await self._store.query(MAILS_WAITING())
         return MailState(waiting[0], await self._store.query(MAILS_FAILED(SHOWN_FAILED)))
 

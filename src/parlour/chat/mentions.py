@@ -1,4 +1,4 @@
-"""Whom a message is for: found when it is posted, and stored together with it."""
+"""The people that a message is for: found when it is posted, and stored together with it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MAX_FOR = 100
 
 
 class Named(NamedTuple):
-    """Whom a message is for: accounts by their ids, each with the reason; and everybody in the room or there.
+    """The people that a message is for: accounts by their ids, each with the reason; and everybody in it or there.
 
     `names` are those whose names are in it, which everybody may know.
     """
@@ -73,7 +73,7 @@ class Mentions:
         self._accounts_in = accounts_in
 
     def resolve(self, author: Author, room: str, text: str) -> Named | None:
-        """Whom a message is for; None: for nobody in particular, as nearly all are.
+        """Find the people that a message is for; None for nobody in particular, as with nearly all messages.
 
         Guests call people by their names, and not everybody at once. Who may not read the room, or is the author, is
         not meant; who has blocked the author is called by name, and not told.

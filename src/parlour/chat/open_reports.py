@@ -65,7 +65,7 @@ class OpenReports:
             self.on_rights({account for account, _ in before.members.items() ^ policy.members.items()})
 
     def moderators(self, room: str, among: Set[str]) -> set[str]:
-        """Which of these accounts, by their ids, may be able to look at the reports of a room."""
+        """Those of these accounts, by their ids, that may be able to look at the reports of a room."""
         members = self._policies.of(room).members
         found = {account for account in members.keys() & among if members[account].role != "member"}
         return found | (self._accounts.with_roles() & among)

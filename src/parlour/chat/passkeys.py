@@ -54,7 +54,7 @@ class NewKey(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """Whose passkey was shown, and what uses the challenge up in the transaction that trusts it."""
+    """The account of a passkey that was shown, and the step that uses the challenge up in its transaction."""
 
     account: str
     proof: Proof

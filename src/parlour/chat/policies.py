@@ -1,4 +1,4 @@
-"""What an actor may do in which room: judges on the access of the server and the policies of rooms, in memory."""
+"""The rights of actors in rooms: judged on the access of the server and the policies of rooms, in memory."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ class Policies:
         self._of_account: defaultdict[str, set[str]] = defaultdict(set)  # accounts and passes to the rooms they are in
 
     def set_rules(self, room_makers: RoomMakers, least_slow_s: int) -> None:
-        """Who may make rooms from here on, and the slow mode of all rooms, in seconds."""
+        """Set who may make rooms from here on, and the slow mode of all rooms, in seconds."""
         self.room_makers = room_makers
         self.least_slow_s = least_slow_s
         self.has_rules = least_slow_s > 0 or room_makers != "members"  # messages go by one of these
 
     def set_access(self, access: ServerAccess) -> None:
-        """Who may take part in the server from here on; `server_seq` is the seq of the event that says so."""
+        """Set who may take part in the server from here on; `server_seq` is the seq of the event that says so."""
         self.server_seq, self.server = access
         self.gate_seq += 1
         server = access.access
@@ -83,7 +83,7 @@ class Policies:
         self._rule = lru_cache(maxsize=4096)(lambda who, right: rule(who, right, server))
 
     def set_gate(self, kept_out: Callable[[Actor, Right], Refusal | None] | None) -> None:
-        """What says from here on why an actor is kept out of the whole server; None: nobody is."""
+        """Set the function that says why an actor is kept out of the whole server; None: nobody is."""
         self._kept_out = kept_out
         self.gate_seq += 1
 
@@ -183,7 +183,7 @@ class Policies:
         return policy
 
     def rule(self, actor: Actor, right: Right) -> Rule:
-        """What judges a right of an actor by the policy of any room that its credential is for."""
+        """The function that judges a right of an actor by the policy of any room that its credential is for."""
         return partial(self._judge, self._rule_of(actor, right), actor, right)
 
     def lasting_rule(self, actor: Actor, right: Right) -> Rule:
@@ -315,7 +315,7 @@ class Policies:
             raise refusal if room is None else self.with_reason(refusal, actor, right, room)
 
     def with_reason(self, refusal: Refusal, actor: Actor, right: Right, room: str) -> Refusal:
-        """What an actor is told to whom a room, by its canonical name, is closed: a guest who was in it, why."""
+        """The refusal that an actor is told for a room, by its canonical name: a guest who was in it is told why."""
         return with_reason(refusal, why_closed(actor, room)) if right in BY_PASS else refusal
 
     def demands_factor(self, account: Account) -> bool:
@@ -324,7 +324,7 @@ class Policies:
         return rule != "nobody" and account.kind == "member" and (rule == "everybody" or account.has_role("admin"))
 
     def who(self, actor: Actor) -> Who:
-        """What an actor is to the table of rights."""
+        """The actor as the table of rights knows it."""
         account = actor.account
         if account is None:
             return Who(actor.kind, guest=None if actor.guest_pass is None else actor.guest_pass.id)

@@ -21,7 +21,7 @@ OnAnswer: TypeAlias = Callable[[Answer], None]
 
 
 class Commit(NamedTuple):
-    """What one transaction added to one room: consecutive events, oldest first, never empty."""
+    """The events that one transaction added to one room: consecutive, oldest first, never empty."""
 
     room: str
     events: Sequence[Stored]
@@ -39,7 +39,7 @@ class RoomSummary(NamedTuple):
 
 
 class Unread(NamedTuple):
-    """What an account has yet to read of a room: the fold of the room's log and of its own (`chat/tables/inbox.py`).
+    """The unread messages of an account in a room: the fold of the room's log and of its own (`chat/tables/inbox.py`).
 
     `unread` counts the messages after `read_seq` that are not its own, `mentions` those of them that are for it.
     `active_at` is the time of the newest event. `level` is None where the account has set none.
@@ -205,7 +205,7 @@ class Store(Protocol):
         """Those of these rooms that have events, in no order; also private ones. Raises like `log`."""
 
     async def unread(self, pairs: Sequence[tuple[str, str]]) -> list[Unread]:
-        """What accounts have yet to read of rooms; `pairs` are the id of an account and a room. Raises like `log`.
+        """The unread messages of accounts in rooms; `pairs` are the id of an account and a room. Raises like `log`.
 
         Without those of rooms that have no events. It asks nobody's right.
         """

@@ -136,12 +136,12 @@ class Posting:
         self._directs = DirectMessages(store, policies, directs)
 
     def author(self, actor: Actor, room: str, name: str | None) -> Author:
-        """Whom a message would be by, without sending one. Raises Refusal as a message under this name would."""
+        """The author that a message would have; sends none. Raises Refusal as a message under this name would."""
         self._policies.require(actor, "post", room)
         return self.author_in(actor, room, name)
 
     def typing(self, actor: Actor, room: str, name: str | None) -> Author | None:
-        """Who is typing, to be shown in a room; None when it has been shown often enough. Raises Refusal."""
+        """The author of a sign of typing to show in a room; None if it was shown often enough. Raises Refusal."""
         author = self.author(actor, room, name)
         directs, account = self._directs.directs, actor.account
         if account is not None and directs.is_direct(room) and (refusal := directs.why_not(account, room)) is not None:
@@ -293,7 +293,7 @@ class Posting:
         directs.post(actor, draft, named, done)
 
     def author_in(self, actor: Actor, room: str, name: str | None) -> Author:
-        """Who an actor is in a room. Raises Refusal("bad_name"), ("reserved_name") for that of a guest of the room."""
+        """An actor as an author in a room. Raises Refusal("bad_name"), ("reserved_name") for that of a guest there."""
         guest = actor.guest_pass
         if guest is not None:
             there = self._policies.of(room).guests.get(guest.id)

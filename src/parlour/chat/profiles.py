@@ -1,4 +1,4 @@
-"""What people change about their own accounts: how they are shown, their name, their password."""
+"""Changes that people make to their own accounts: how they are shown, their name, their password."""
 
 from __future__ import annotations
 

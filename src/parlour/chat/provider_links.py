@@ -29,7 +29,7 @@ _LINK_FIRST = "Your account here has a second factor: sign in with your password
 
 
 class Stranger(NamedTuple):
-    """Who has signed in at a provider: their subject there, and an e-mail address that the provider has verified.
+    """Somebody who has signed in at a provider: their subject there, and an e-mail address that it has verified.
 
     `provider` is what people call it.
     """
@@ -126,7 +126,7 @@ class ProviderLinks:
         yield append_to_log(author_of(account), ProviderLinkChanged("unlinked", account.id, issuer))
 
     async def links_of(self, account: Account) -> list[ProviderLink]:
-        """What an account is linked to, the oldest first. Raises Refusal."""
+        """The providers that an account is linked to, the oldest first. Raises Refusal."""
         return await self._store.query(LINKS_OF(account.id))
 
     async def make(self, stranger: Stranger, name: str, display: str, address: str) -> Account:

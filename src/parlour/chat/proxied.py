@@ -1,4 +1,4 @@
-"""Who somebody is by the word of a trusted proxy, which has asked them who they are: an account by its name."""
+"""Accounts by the word of a trusted proxy, which has asked people who they are and sends the name."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Proxied:
         self._makes_accounts = makes_accounts
 
     def actor(self, name: str, address: str) -> Actor | None:
-        """Who asks; None: `identify` has to be asked."""
+        """The actor of that name; None if `identify` has to be asked."""
         account = self._named(name)
         if account is None or account.state != "active":
             return None
         return Actor(account.kind, account.id, "proxy", address, account)
 
     async def identify(self, name: str, address: str) -> Actor:
-        """Who asks, with a new account where that is wanted.
+        """The actor of that name, with a new account where that is wanted.
 
         Raises Refusal("forbidden") for a name that nobody has, can have, or may have any more: the proxy has let
         somebody through who is no guest, so they are not taken for one.

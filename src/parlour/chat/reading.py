@@ -26,7 +26,7 @@ WORST_BYTE_S = 250e-9
 
 
 class Place:
-    """What a stream, a WebSocket or a waiting long-poll takes of those its address may have open.
+    """One of the open streams, WebSockets or waiting long-polls that an address may have.
 
     As a context manager it is given back at the end, unless somebody keeps it and gives it back with `leave`.
     """
@@ -61,7 +61,7 @@ class Place:
 
 
 class Bill:
-    """What one request or stream takes, and its address pays; `rates` are in milliseconds, None pays nothing.
+    """The time that one request or stream costs its address; `rates` are in milliseconds, None costs nothing.
 
     `began` before something is made, and `charge` after it, with nothing awaited in between.
     """

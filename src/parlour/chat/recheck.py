@@ -12,7 +12,7 @@ from parlour.core.sign_outs import SIGNED_OUT
 
 
 def require_unchanged(actor: Actor) -> Transaction[SignIn | None]:
-    """What the actor is signed in with, None where that is a password, or nothing.
+    """The sign-in of the actor as it is now; None for a password, or for nobody.
 
     A request may be under way, or wait for its turn, while its account is disabled or given another role, or its
     session or token ended. Raises Refusal("login_required") or ("forbidden") then.

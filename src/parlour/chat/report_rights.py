@@ -1,4 +1,4 @@
-"""Who may look at what was reported: moderators of the room it is from, and those of the server."""
+"""The right to look at reports: for moderators of the room, and those of the server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from parlour.core.actor import Actor
 
 
 def reports_seen(policies: Policies, actor: Actor) -> Callable[[str], bool]:
-    """What says of a room, by its canonical name, whether an actor may look at its reports, in private rooms as well.
+    """The function that says of a room, by its canonical name, whether an actor may look at its reports.
 
     It is `everywhere` for who moderates the server. Reports are a matter of accounts, whose tokens need the scope
     `admin` and no limit to some rooms.

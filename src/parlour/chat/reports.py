@@ -103,7 +103,7 @@ class Reports:
         return {"rates_of_reports": 0 if self._rates is None else len(self._rates)}
 
     async def notes(self, report: Report) -> Sequence[Note]:
-        """What has been noted about a report, the oldest first. Raises Refusal."""
+        """The notes about a report, the oldest first. Raises Refusal."""
         return await self._store.query(NOTES_OF(report.id))
 
     async def change(self, actor: Actor, id_: str, state: ReportState | None, note: str) -> Report:

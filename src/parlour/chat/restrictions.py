@@ -33,7 +33,7 @@ _log = logging.getLogger("parlour.chat")
 
 
 class Wanted(NamedTuple):
-    """What somebody is to be kept from: for how long (None: until it is lifted), and whether a guest's newcomers too.
+    """A mute or ban to be made: for how many minutes (None: until it is lifted), and whether with a guest's newcomers.
 
     `newcomers`: also guests from the same address who come for the first time afterwards.
     """

@@ -16,7 +16,7 @@ def append_to_log(by: Author, payload: Payload) -> Append:
 
 
 def by(actor: Actor) -> Author:
-    """Whom the server's log names: an account, or the system for the operator and for a link that nobody signed."""
+    """The author in the server's log: an account, or the system for the operator and for a link that nobody signed."""
     return SYSTEM if actor.account is None else author_of(actor.account)
 
 

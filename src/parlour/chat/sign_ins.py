@@ -63,7 +63,7 @@ class NewSignIn(NamedTuple):
 
 
 class HalfSignIn(NamedTuple):
-    """That somebody has given the right password, signed by the server: a second factor makes a session of it."""
+    """A right password, signed by the server: with a second factor it becomes a session."""
 
     signed: str
 
@@ -209,7 +209,7 @@ class SignIns:
         return NewSecret(secret, actor._replace(authenticated_ms=now_ms))
 
     async def half_of(self, half: HalfSignIn) -> tuple[Account, str]:
-        """Whose half it is, and the hash of their password. Raises Refusal("login_required")."""
+        """The account of a half sign-in, and the hash of its password. Raises Refusal("login_required")."""
         id_, _, hashed = (self._halves.read(half.signed, self._clock.now_ms()) or "").partition(" ")
         account, now = self._identities.accounts.get(id_), await self._store.query(PASSWORD_OF(id_))
         if account is None or account.state != "active" or not now or digest(now[0] or "") != hashed:

@@ -1,4 +1,4 @@
-"""What the commands on stored data share: how it is named, exit codes, and how far a copy is."""
+"""Helpers of the commands on stored data: how it is named, exit codes, and how far a copy is."""
 
 from __future__ import annotations
 

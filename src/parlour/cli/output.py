@@ -1,4 +1,4 @@
-"""What the client commands share: exit codes, and how every error becomes one."""
+"""Helpers of the client commands: exit codes, and how every error becomes one."""
 
 from __future__ import annotations
 

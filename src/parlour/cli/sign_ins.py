@@ -1,4 +1,4 @@
-"""What `login`, `logout` and `whoami` share: which server is meant, and how an account and its token are told of."""
+"""Helpers of `login`, `logout` and `whoami`: the server that is meant, and words for an account and its token."""
 
 from __future__ import annotations
 

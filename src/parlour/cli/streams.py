@@ -92,7 +92,7 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def read(descriptor: int) -> bytes:
-    """What there is to read, waiting for it; empty at the end. Raises InputFailed."""
+    """Read the next input, waiting for it; empty at the end. Raises InputFailed."""
     while True:
         try:
             return os.read(descriptor, _READ_BYTES)

@@ -41,7 +41,7 @@ class SignIn(msgspec.Struct, frozen=True):
 
 
 class Me(msgspec.Struct, frozen=True):
-    """Who asks: a guest has no account, a password no `sign_in`."""
+    """The account that asks: a guest has none, and a password no `sign_in`."""
 
     kind: str
     account: Person | None = None
@@ -106,7 +106,7 @@ def find_server(address: str, answer_s: float = 10.0) -> str:
 
 
 class Account:
-    """What one may ask of a server about oneself, with a token or none. Every method asks once, for `answer_s` seconds.
+    """Requests about one's own account, with a token or none. Every method asks once, for `answer_s` seconds.
 
     All raise ClientError; `SignedOut` where the token is accepted no more.
     """
@@ -147,7 +147,7 @@ class Account:
         return self._ask("POST", "/tokens", 201, SignIn, answer_s, headers, body)
 
     def me(self, answer_s: float = 10.0) -> Me:
-        """Who one is there."""
+        """Ask the server for the account of the token."""
         return self._ask("GET", "/me", 200, Me, answer_s)
 
     def end(self, id_: str, answer_s: float = 10.0) -> None:

@@ -1,4 +1,4 @@
-"""What an HTTP answer says about the request: done, refused, busy, or anybody's guess (docs/protocol.md#sending)."""
+"""The meaning of an HTTP answer for the request: done, refused, busy, or unknown (docs/protocol.md#sending)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes down an NDJSON stream: bytes to lines, lines to events and control items."""
+"""Reading an NDJSON stream: bytes to lines, lines to events and control items."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Draft:
 
 
 class Outcome(NamedTuple):
-    """What became of a draft: its receipt, or the error for which it will not be tried again."""
+    """The end of a draft: its receipt, or the error for which it will not be tried again."""
 
     draft: Draft
     result: Sent | ClientError

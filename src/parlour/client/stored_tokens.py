@@ -55,7 +55,7 @@ class StoredTokens:
         self.path = self.directory / FILE
 
     def all(self) -> dict[str, StoredToken]:
-        """What is stored, by the address of the server; the keyring is not asked."""
+        """The stored tokens, by the address of the server; the keyring is not asked."""
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError):

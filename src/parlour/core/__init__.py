@@ -1,1 +1,1 @@
-"""What a chat is: names, events, cursors, permissions, limits and errors; pure, synchronous, stdlib only."""
+"""The rules of a chat: names, events, cursors, permissions, limits and errors; pure, synchronous, stdlib only."""

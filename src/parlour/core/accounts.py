@@ -101,7 +101,7 @@ class Account(Struct, frozen=True, omit_defaults=True):
 
 
 def erased_name(id_: str) -> str:
-    """What a deleted account is called in tables and in the log of the server. Nobody can have such a name."""
+    """The name of a deleted account in tables and in the log of the server. Nobody can have such a name."""
     return f".{id_}"
 
 
@@ -133,7 +133,7 @@ def account_name(raw: str) -> str:
 
 
 def skeleton(name: str) -> str:
-    """What confusable names have in common (UTS #39 §4), as it is stored: two accounts cannot share one."""
+    """The skeleton that confusable names share (UTS #39 §4), as it is stored: no two accounts have the same."""
     return min(readings(name))
 
 

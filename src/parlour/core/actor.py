@@ -1,4 +1,4 @@
-"""Who asks: an `Actor` is made here from every credential, and handed to every verb, session and subscription."""
+"""The `Actor` that asks: made here from every credential, and handed to every verb, session and subscription."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ with the pass of a guest who came by a link; or by the word of a trusted proxy, 
 
 
 class Actor(NamedTuple):
-    """Who asks, with what, and from where.
+    """Somebody who asks: with what credential, and from where.
 
     `id` is what the ids of authors are derived from: nobody else can have it, and it is shown to nobody (that of a
     guest with a cookie contains the secret of the cookie). Rates count by `address`; None has none. Who is signed in

@@ -1,4 +1,4 @@
-"""What counts for an address: of IPv6, where one subscriber may own a whole site, also for the network around it."""
+"""The keys that an address counts under: of IPv6, where one subscriber may own a whole site, its network too."""
 
 from __future__ import annotations
 

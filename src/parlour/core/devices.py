@@ -1,4 +1,4 @@
-"""What to call the program behind a User-Agent in a list of sessions: `Firefox on Linux`, `curl`."""
+"""Names for the program behind a User-Agent in a list of sessions: `Firefox on Linux`, `curl`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ BOT_MARK = " [bot]"
 
 
 class Author(Struct, frozen=True, omit_defaults=True):
-    """Who made an event. `id` never changes hands; `name` is for display.
+    """The author of an event. `id` never changes hands; `name` is for display.
 
     `hue` is the colour that an account has chosen, one of 12 (None: that of its id).
     """
@@ -31,7 +31,7 @@ class Author(Struct, frozen=True, omit_defaults=True):
 
 
 def shown_name(author: Author) -> str:
-    """Who made an event, as a line of text says it: bots are marked, and nobody else can have such a name."""
+    """The author of an event in a line of text: bots are marked, and nobody else can have such a name."""
     return f"{author.name}{BOT_MARK}" if author.kind == "bot" else author.name
 
 

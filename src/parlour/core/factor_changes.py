@@ -1,4 +1,4 @@
-"""What people are told of changes of how they sign in: on a page of their account, and by mail."""
+"""Words for changes of how people sign in: on the page of their account, and in mail."""
 
 from __future__ import annotations
 

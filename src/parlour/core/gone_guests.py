@@ -1,4 +1,4 @@
-"""What guests are told who came by a link and are in its rooms no more."""
+"""Refusals for guests who came by a link and are not in its rooms any more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CLOSED = frozenset({"login_required", "forbidden", "not_found"})
 
 
 def why_gone(payload: Payload, at_ms: int) -> Refusal | None:
-    """What those are told whom an event of a room has taken out of it; None for any other event, and if they left.
+    """The reason for those whom an event of a room has taken out of it; None for any other event, and if they left.
 
     `at_ms` is when it happened, in milliseconds since 1970.
     """
@@ -27,7 +27,7 @@ def why_gone(payload: Payload, at_ms: int) -> Refusal | None:
 
 
 def why_out(events: Iterable[tuple[Payload, int]], guest: GuestPass) -> Refusal | None:
-    """What a guest is told who was in a room before some of these events of it, and is not after them.
+    """The reason for a guest who was in a room before these events, and is not after them.
 
     None if they are in it, or have left. Each event comes with when it happened, in milliseconds since 1970.
     """
@@ -44,7 +44,7 @@ def why_out(events: Iterable[tuple[Payload, int]], guest: GuestPass) -> Refusal 
 
 
 def with_reason(refusal: Refusal, reason: Refusal | None) -> Refusal:
-    """What a guest is told whom a room refuses: if it is closed to them, the reason in place of what all are told."""
+    """The refusal of a room for a guest: if it is closed to them, the reason in place of the general one."""
     return refusal if reason is None or refusal.code not in _CLOSED else reason
 
 
@@ -66,7 +66,7 @@ def shut_out(removed: GuestPass, room: str) -> Refusal | None:
 
 
 def pass_ended(ended: EndedPass) -> Refusal:
-    """What a program is told that asks with a token of a guest whose link has ended."""
+    """The refusal for a program that asks with a token of a guest whose link has ended."""
     return Refusal("bad_credentials", f"The link by which you got this token ended at {end_in_words(ended.ended_ms)}.")
 
 

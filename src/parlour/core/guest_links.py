@@ -64,7 +64,7 @@ class GuestPass(NamedTuple):
 
 
 class EndedPass(NamedTuple):
-    """What is left of a pass whose link has ended: the rooms that its guest was in, and the end, in ms since 1970."""
+    """The remains of a pass whose link has ended: the rooms that its guest was in, and the end, in ms since 1970."""
 
     rooms: tuple[str, ...]
     ended_ms: int

@@ -19,7 +19,7 @@ _VARIETY = re.compile(r".*\b(?:LATIN|SYMBOL)\b.* LETTER(?: [A-Z-]{2,})* ([A-Z])(
 
 
 def skeletons(text: str) -> frozenset[str]:
-    """What a text can be read as; of two texts that look alike, these have one in common.
+    """All skeletons of a text; two texts that look alike have one in common.
 
     Marks and what cannot be seen do not count. A character counts as what Unicode's data have for it, or for its other
     case, or as the Latin letter that it is called a variety of (`ᴀ`, `ɛ`, `🅰`). Where data and name differ, or a
@@ -34,7 +34,7 @@ def skeletons(text: str) -> frozenset[str]:
 
 
 def text_skeletons(text: str) -> frozenset[str]:
-    """What a long text can be read as, as `skeletons`: each of its characters is looked at once, wherever it stands."""
+    """The skeletons of a long text, as `skeletons`: each of its characters is looked at once."""
     if text.isascii():
         return frozenset((_fold(text),))
     looks = [(ord(char), _looks(char)) for char in set(text)]

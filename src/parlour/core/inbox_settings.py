@@ -1,4 +1,4 @@
-"""What an account sets for all its rooms: words that it watches for, and hours in which nothing is to disturb it."""
+"""Settings of an account for all its rooms: words to watch for, and hours in which nothing disturbs it."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ _OF_MANY = (
 
 
 def share_of(limits: Limits, nodes: int) -> Limits:
-    """What each of so many nodes on one port allows, so that together they allow what is set.
+    """The limits of each of so many nodes on one port, so that together they allow what is set.
 
     Rates of one sender or address stay whole: a connection is on one node, and should have there what is set. An
     address with many connections has up to `nodes` times as much.
@@ -207,7 +207,7 @@ class Buckets:
         return wait
 
     def wait(self, key: str, now: float) -> float:
-        """What `take` would return, without taking."""
+        """The seconds that `take` would return, without taking."""
         full_at = self._full_at.get(key)
         if full_at is None:
             return 0.0

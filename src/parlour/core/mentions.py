@@ -1,4 +1,4 @@
-"""Whom a text is for: the names, `@room` and `@here` in it, and its words, for those who watch for some."""
+"""The people that a text is for: names, `@room` and `@here`, and its words, for those who watch for some."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAX_RUN_CHARS = 5462
 
 
 class Addressed(NamedTuple):
-    """Whom a text is for: names as they were written, in order, each once; everybody in the room; whoever is there."""
+    """The people that a text is for: names as written, in order, each once; everybody in the room; whoever is there."""
 
     names: tuple[str, ...]
     is_for_room: bool
@@ -45,7 +45,7 @@ class Addressed(NamedTuple):
 
 
 def addressed(text: str) -> Addressed:
-    """Whom a text is for. `@alice.` at the end of a sentence is `alice`, too."""
+    """Find the people that a text is for. `@alice.` at the end of a sentence is `alice`, too."""
     names: dict[str, None] = {}
     found = {"room": False, "here": False}
     for match in _NAME.finditer(text):

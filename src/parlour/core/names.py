@@ -130,7 +130,7 @@ def _bad_room(detail: str) -> Refusal:
 
 
 def room_word(text: str, most: int) -> str:
-    """What of a text can stand in the name of a room, at most `most` characters: `Class 7B` is `class-7b`.
+    """The part of a text that can stand in the name of a room, at most `most` characters: `Class 7B` is `class-7b`.
 
     May be empty.
     """

@@ -1,4 +1,4 @@
-"""What a browser and its authenticator say of a passkey, and where passkeys can be used (WebAuthn level 3)."""
+"""Statements of a browser and its authenticator about a passkey, and where passkeys work (WebAuthn level 3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Place(NamedTuple):
 
 
 class Assertion(NamedTuple):
-    """What an authenticator has signed (WebAuthn §5.2.2). `user` is the user handle, None where there is none."""
+    """A signature of an authenticator (WebAuthn §5.2.2). `user` is the user handle, None where there is none."""
 
     credential: str
     client_data: bytes
@@ -30,7 +30,7 @@ class Assertion(NamedTuple):
 
 
 class Attestation(NamedTuple):
-    """What an authenticator says of a new passkey (WebAuthn §5.2.1)."""
+    """A new passkey as the authenticator describes it (WebAuthn §5.2.1)."""
 
     credential: str
     client_data: bytes

@@ -1,4 +1,4 @@
-"""What an event says: one class for each type of event, and the one list of them."""
+"""The payloads of events: one class for each type of event, and the one list of them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ History = Literal["all", "joined"]
 
 
 class Payload(Struct, frozen=True, gc=False):
-    """What is particular to a type of event; its fields are members of the event's JSON (`schema.event_json`)."""
+    """The part of an event for its type; its fields are members of the event's JSON (`schema.event_json`)."""
 
     type: ClassVar[str]
 
@@ -74,7 +74,7 @@ class Message(Payload, frozen=True, gc=False):
 
 
 class Settings(Payload, frozen=True, gc=False):
-    """What has been changed of a room, from here on; None: left as it was.
+    """A change of a room's settings, from here on; None: left as it was.
 
     `slow_s` are the seconds between two messages of one author (0: no slow mode), `words` are refused in messages.
     """
@@ -336,7 +336,7 @@ class Mentioned(Payload, frozen=True, gc=False):
 
 
 class NotifyChanged(Payload, frozen=True, gc=False):
-    """What an account is told of the room `of` from here on; in its log.
+    """A change of what an account is told of the room `of` from here on; in its log.
 
     `level` None is the default. Where it is `forgotten`, the account wants to know nothing of the room any more.
     """

@@ -1,4 +1,4 @@
-"""Who may do what: one table, in which every access rule is decided; everything else asks here."""
+"""The table of rights, in which every access rule is decided; everything else asks here."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def may(kind: AuthorKind, right: Right, server: Access, room: Access = "open") -
 
 
 class Who(NamedTuple):
-    """What an actor is to the table: `account` is an id, `role` that on the server; both None without an account.
+    """The actor of a rule: `account` is an id, `role` that on the server; both None without an account.
 
     A token has `scopes`; None allows everything that the account may do. `guest` is the id of a guest's pass.
     """

@@ -1,4 +1,4 @@
-"""What a room is: who may use it, who its members are, and how its events change that.
+"""The policy of a room: who may use it, who its members are, and how its events change that.
 
 docs/decisions/0022-rooms.md says why.
 """
@@ -36,7 +36,7 @@ class Membership(NamedTuple):
 
 
 class Restriction(NamedTuple):
-    """What somebody is kept from in a room; the fields are those of `core.payloads.Restricted`.
+    """A mute or ban in a room; the fields are those of `core.payloads.Restricted`.
 
     `name` is that of a guest, which is part of its id; accounts have none here.
     """
@@ -74,7 +74,7 @@ class RoomGuest(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """What the newest policy event of a room, which has the seq `seq`, and those before it say.
+    """The state of a room after its newest policy event, which has the seq `seq`.
 
     `seq` is 0 where there are none.
     `members` are account ids, `guests` the ids of passes. With the history `joined` somebody who is in the room reads
@@ -166,7 +166,7 @@ def _guests_after(guests: Mapping[str, RoomGuest], seq: int, change: GuestChange
 
 
 class ServerAccess(NamedTuple):
-    """Who may take part in the server, as its newest event that set this says; `seq` is 0 if nobody ever has."""
+    """The access of the server, as its newest event that set this says; `seq` is 0 if nobody ever has."""
 
     seq: int = 0
     access: Access = "open"

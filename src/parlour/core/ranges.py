@@ -32,7 +32,7 @@ def address_range(text: str) -> str:
 
 
 class Ranges(Generic[T]):
-    """What belongs to ranges of addresses, found in as many steps as they have lengths, however many there are."""
+    """Values for ranges of addresses, found in as many steps as the ranges have lengths, however many there are."""
 
     def __init__(self, entries: Iterable[tuple[str, T]] = ()) -> None:
         """`entries` are ranges as `address_range` gives them, each with what belongs to it."""
@@ -43,7 +43,7 @@ class Ranges(Generic[T]):
             of_length.setdefault(_beginning(network, network.prefixlen), []).append(value)
 
     def of(self, key: str) -> list[T]:
-        """What belongs to the ranges around what counts for an address (`net.proxies.address_key`).
+        """The values for the ranges around what counts for an address (`net.proxies.address_key`).
 
         What is no address is in none.
         """

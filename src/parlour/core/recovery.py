@@ -32,5 +32,5 @@ def canonical(code: str) -> str:
 
 
 def code_digest(account: str, code: str) -> str:
-    """What the database knows a code of an account by, in hex; `code` is in the canonical form."""
+    """The digest by which the database knows a recovery code of an account, in hex; `code` is in the canonical form."""
     return sha256(f"recovery\0{account}\0{code}".encode()).hexdigest()

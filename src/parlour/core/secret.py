@@ -23,7 +23,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def digest(secret: str) -> str:
-    """What the database knows a secret by, in hex: 256 random bits need no slow hash."""
+    """The digest by which the database knows a secret, in hex: 256 random bits need no slow hash."""
     return sha256(secret.encode()).hexdigest()
 
 

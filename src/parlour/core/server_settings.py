@@ -1,4 +1,4 @@
-"""What those who run the server can change while it runs: one row each, from which page, command and answers are made.
+"""The settings that can change while the server runs: one row each, from which page, command and answers are made.
 
 What is set at the start only stands in `config.py`.
 """

@@ -34,7 +34,7 @@ def unknown_key(store: str) -> str | None:
 
 
 def without_password(store: str) -> str:
-    """What `--store` is set to, for people and logs; of a text that is no address only that it is one of a kind."""
+    """The value of `--store` for people and logs; of a text that is no address only that it is one of a kind."""
     if "://" not in store and "=" not in store and "@" not in store:
         return store
     match = _ADDRESS.fullmatch(store)

@@ -1,4 +1,4 @@
-"""What a message may contain, and how text from others is shown on a terminal without acting on it."""
+"""The rules for the text of a message, and a way to show others' text on a terminal without acting on it."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class Pictures:
 
     @property
     def rest(self) -> str:
-        """What stands for the characters that were left out, empty if there are none; to be asked for at the end."""
+        """The replacement for the characters that were left out, empty if there are none; to be asked at the end."""
         return f"<+{self._more} hidden character{'s' if self._more > 1 else ''}>" if self._more else ""
 
     def _draw(self, run: str) -> str:

@@ -1,4 +1,4 @@
-"""What may not be written in a room: words that its owners have listed, and links."""
+"""Texts that are refused in a room: words that its owners have listed, and links."""
 
 from __future__ import annotations
 

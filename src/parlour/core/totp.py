@@ -42,7 +42,7 @@ def shown_secret(secret: bytes) -> str:
 
 
 def app_address(secret: bytes, issuer: str, name: str) -> str:
-    """What the QR code for an app says (the Key URI format of Google Authenticator)."""
+    """The address in the QR code for an app (the Key URI format of Google Authenticator)."""
     label = f"{quote(issuer, safe='')}:{quote(name, safe='')}"
     text = b32encode(secret).decode()
     return f"otpauth://totp/{label}?secret={text}&issuer={quote(issuer, safe='')}&digits={DIGITS}&period=30"

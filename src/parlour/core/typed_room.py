@@ -1,4 +1,4 @@
-"""What people type where a room is asked for, as the name that they mean."""
+"""The name of a room from what people type where one is asked for."""
 
 from __future__ import annotations
 

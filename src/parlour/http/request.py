@@ -169,7 +169,7 @@ Handler: TypeAlias = Callable[[Request], Outcome]
 
 
 class Application(Protocol):
-    """What a connection needs from the program above it. Implemented by `api`; called by `net` on the event loop."""
+    """The program above a connection. Implemented by `api`; called by `net` on the event loop."""
 
     def admit(self, head: RequestHead) -> Admission:
         """Find what a request is for, before its body arrives. Raises Refusal: the body is then not wanted."""

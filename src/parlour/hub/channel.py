@@ -37,7 +37,7 @@ class Behind(Protocol):
 
     @property
     def reader(self) -> object | None:
-        """Whose position it is; None once it is given up."""
+        """The reader of this position; None once it is given up."""
 
     def policy_changed(self) -> None:
         """Remember where the room was closed to the reader: the event that has done it is the head."""
@@ -227,7 +227,7 @@ class Channel:
         return chunk
 
     def why_out(self, guest: GuestPass) -> Refusal | None:
-        """What a guest is told who was in the room, if one of the events in the ring has taken them out of it."""
+        """The reason for a guest who was in the room, if an event in the ring has taken them out of it."""
         events = [event for event in self.ring.events if event.type == GuestChanged.type]
         return why_out(((payload_of(event), at_ms(event.json)) for event in events), guest)
 

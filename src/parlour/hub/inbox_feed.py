@@ -185,7 +185,7 @@ class InboxFeed:
                 follower.show_unread(row.room, self.item_of(row))
 
     def item_of(self, row: Unread) -> RoomUnread:
-        """What is unread in a room, as its account sees it."""
+        """The unread messages of a room as the item that its account is sent."""
         name, level = self.address(row.account, row.room), self._inbox.level(row.room, row.level)
         return RoomUnread(name, row.head_seq, row.read_seq, row.unread, row.mentions, level, row.is_favourite)
 

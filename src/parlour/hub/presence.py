@@ -1,4 +1,4 @@
-"""Who is in a room now: the fold of the connections that read it, on every node; nothing of it is kept.
+"""The people in a room now: the fold of the connections that read it, on every node; nothing of it is kept.
 
 Nobody pays for it who does not ask: a connection has nothing of its own here before it says how it is here
 (`announce`), and a room is folded when somebody asks, or when it changes and somebody watches it.
@@ -72,7 +72,7 @@ class Watcher(Protocol):
 
 
 class Roll(NamedTuple):
-    """Who is in a room: how many, and the first of them."""
+    """The people in a room: how many, and the first of them."""
 
     number: int
     people: tuple[PersonHere, ...]
@@ -134,7 +134,7 @@ class Presences:
                 self._timer = asyncio.get_running_loop().call_later(self._tick_s, self._tick)
 
     def here(self, room: str) -> Roll:
-        """Who is in a room, on all nodes."""
+        """The people in a room, on all nodes."""
         local = self._local(room)
         remote = self._elsewhere(room)
         if not remote:

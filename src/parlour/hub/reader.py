@@ -41,7 +41,7 @@ class CatchUp:
 
     @property
     def reader(self) -> Reader | None:
-        """Who reads; None once it has left."""
+        """The reader; None once it has left."""
         return self._reader
 
     @property
@@ -204,7 +204,7 @@ class Reader(ABC):
         return self.encoder if name is None or not self.encoder.is_shared else renamed(self.encoder, room, name)
 
     def name_of(self, room: str) -> str:
-        """What the peer calls a room."""
+        """The name of a room for this peer."""
         return self.names.get(room, room)
 
     def enter(self, channel: Channel) -> CatchUp:

@@ -1,4 +1,4 @@
-"""What all channels share: the store, the queues that spread work over iterations, and how much is kept and done."""
+"""Resources that all channels share: the store, the queues that spread work over iterations, and counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `net` implements for the hub: bytes to one connection, and the same bytes to many."""
+"""The sink that `net` implements for the hub: bytes to one connection, and the same bytes to many."""
 
 from __future__ import annotations
 

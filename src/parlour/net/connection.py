@@ -1,4 +1,4 @@
-"""What the protocol objects of a connection have in common, and the last of them, which closes it."""
+"""The base of a connection's protocol objects, and the last of them, which closes it."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Connection(asyncio.Protocol, ABC):
     @property
     @abstractmethod
     def state(self) -> str:
-        """What the connection is doing, in one word."""
+        """The state of the connection, in one word."""
 
     def describe(self) -> dict[str, object]:
         """A row of the connection table (SIGUSR1)."""

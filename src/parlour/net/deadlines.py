@@ -11,7 +11,7 @@ PAUSE_S = 2.0
 
 
 class Entry(Protocol):
-    """What can have a deadline. Both attributes belong to the wheel and start at 0."""
+    """An object with a deadline. Both attributes belong to the wheel and start at 0."""
 
     due: int
     """The tick at which it expires; 0 when it has no deadline, which the entry may also say itself."""
@@ -45,7 +45,7 @@ class Wheel:
         self.arm(entry, self.ticks(seconds))
 
     def ticks(self, seconds: float) -> int:
-        """What `arm` takes: whole ticks, rounded up, and one more because part of the present one may be over."""
+        """The ticks that `arm` takes: whole ones, rounded up, and one more as part of the present one may be over."""
         return 1 - int(-seconds * self._per_second // 1)
 
     def arm(self, entry: Entry, ticks: int) -> None:

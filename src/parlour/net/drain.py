@@ -18,7 +18,7 @@ _BATCH = 200
 
 
 class Drainable(Protocol):
-    """What a connection offers. Everything is called on the event loop."""
+    """A connection that can be drained. Everything is called on the event loop."""
 
     def drain(self, reconnect_after_ms: int) -> None:
         """End soon: at once when idle, after the answer under way, or by telling the session to say bye."""
@@ -27,7 +27,7 @@ class Drainable(Protocol):
         """End now."""
 
     def describe(self) -> dict[str, object]:
-        """What it is doing: a row of the connection table."""
+        """A row of the connection table: what the connection is doing."""
 
 
 @dataclass(slots=True, eq=False)

@@ -39,7 +39,7 @@ class Line(Writable, Protocol):
 
 
 class FanOut:
-    """What the connections of one process share to be written to at once. All methods are called on the event loop.
+    """Writing to many connections of one process at once. All methods are called on the event loop.
 
     A transport's `write` costs a quarter of what the kernel takes for the same (docs/decisions/0011-fan-out-in-c.md).
     Past a transport a batch may go only while that has nothing to send itself: `busy` marks, by descriptor, to whom

@@ -368,5 +368,5 @@ class HttpConnection(Connection):
 
     @property
     def state(self) -> str:
-        """What the connection is doing."""
+        """The state of the connection, in words."""
         return "idle" if self.answering is None else "busy"

@@ -63,7 +63,7 @@ class Listener:
 
 
 class Opened(NamedTuple):
-    """What a server accepts connections on."""
+    """The sockets that a server accepts connections on."""
 
     listeners: list[Listener]
     operator: Listener | None

@@ -90,7 +90,7 @@ class TrustedProxies:
             return ""
 
     def user(self, peer: str, head: RequestHead, field: bytes) -> str | None:
-        """Who asks, as a trusted proxy says in a field of its own; None where it says nothing.
+        """The person named by a trusted proxy in a field of its own; None if the field is absent.
 
         Several values are one text with a comma, which is nobody's name: a proxy that adds its own to that of a client
         names nobody.
@@ -120,7 +120,7 @@ class TrustedProxies:
 
 @lru_cache(maxsize=4096)
 def address_key(ip: str) -> str:
-    """What an address is counted as: itself for IPv4 (mapped or not), its /64 for IPv6, `unix:` for a Unix peer.
+    """The key that an address counts under: itself for IPv4 (mapped or not), its /64 for IPv6, `unix:` for a Unix peer.
 
     One IPv6 subscriber owns at least a /64 (RFC 6177 §2), so single addresses there identify nobody.
     """

@@ -1,4 +1,4 @@
-"""What all connections of one process share: limits, the application, the wheel, the count of who is connected."""
+"""Resources that all connections of one process share: limits, the application, the wheel, the count of connections."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ IGNORED_EVERY_S = 60.0
 
 @dataclass(kw_only=True, eq=False)
 class Server:
-    """What the connections of one process share, and their registry. Everything runs on the event loop."""
+    """The connections of one process: what they share, and their registry. Everything runs on the event loop."""
 
     application: Application
     wheel: Wheel
@@ -129,7 +129,7 @@ class Server:
         return address_key(address) if is_limited else None
 
     def table(self) -> list[dict[str, object]]:
-        """What every connection is doing (for SIGUSR1)."""
+        """The table of all connections, with what each is doing (for SIGUSR1)."""
         return [connection.describe() for connection in self.drain.connections]
 
     def sizes(self) -> dict[str, int]:
@@ -146,7 +146,7 @@ class Server:
         return RequestDecoder(self.limits, self._parse_head)
 
     def render(self, fault: BaseException, head: RequestHead | None, address: str) -> Response:
-        """What a handler or a decoder raised, as the application shows it; if that fails too, in the plainest words."""
+        """An error of a handler or decoder, as the application shows it; if that fails too, in the plainest words."""
         if not isinstance(fault, Refusal):
             log.error("handler_failed", exc_info=fault)
             fault = Refusal("internal")

@@ -140,7 +140,7 @@ class StreamConnection(Connection):
 
     @property
     def state(self) -> str:
-        """What the connection is doing."""
+        """The state of the connection, in words."""
         return type(self.session).__name__
 
 

@@ -28,7 +28,7 @@ KEYS_AGAIN_S = 30.0
 
 
 class Metadata(NamedTuple):
-    """What a provider says of itself (OpenID Connect Discovery 1.0 §3)."""
+    """The metadata of a provider (OpenID Connect Discovery 1.0 §3)."""
 
     authorization: str
     token: str
@@ -78,7 +78,7 @@ class ProviderClient:
             raise ProviderFailed("the answer is of another issuer")
 
     async def finish(self, started: Started, code: str, fresh_since_s: float | None) -> IdToken:
-        """Who has signed in, with what else the provider says of them."""
+        """Finish a sign-in: the person who has signed in, with what else the provider says of them."""
         metadata = await self._found()
         answer = await self._exchange(metadata, started, code)
         token = await self._token(metadata, answer.get("id_token"), started.nonce, fresh_since_s)

@@ -1,4 +1,4 @@
-"""What a sign-in with a provider is made of; the libraries that it takes are loaded where there is one."""
+"""The parts of a sign-in with a provider; the libraries that it takes are loaded only where one is configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an ID token says, once it is found to be for us, of now, and signed by its issuer.
+"""The claims of an ID token, once it is known to be for us, of now, and signed by its issuer.
 
 The rules are those of OpenID Connect Core 1.0 §3.1.3.7.
 """

@@ -1,4 +1,4 @@
-"""What the relays share that reach other processes: a task that sends, woken when there is something to be sent."""
+"""The base of relays that reach other processes: a task that sends, woken when there is something to be sent."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class BanList(msgspec.Struct, frozen=True):
 
 
 class BanBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom to ban: an `account`, an `address` or range, or the guest who wrote the message `seq` of `room`.
+    """The ban to make: of an `account`, an `address` or range, or the guest who wrote the message `seq` of `room`.
 
     Without `minutes` it holds until it is lifted.
     """

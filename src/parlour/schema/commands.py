@@ -1,4 +1,4 @@
-"""What clients ask for in JSON and what a WebSocket answers (docs/protocol.md#sending)."""
+"""Requests of clients in JSON, and the answers of a WebSocket (docs/protocol.md#sending)."""
 
 from __future__ import annotations
 

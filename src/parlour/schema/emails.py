@@ -46,7 +46,7 @@ class EmailBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ForgottenBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose password is forgotten: a name, or an e-mail address."""
+    """The account whose password is forgotten: by its name, or its e-mail address."""
 
     who: Annotated[str, Meta(extra_json_schema={"pattern": r"^[^\u0000]*$"})]
 

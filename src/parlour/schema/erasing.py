@@ -45,7 +45,7 @@ def without_accounts(event: Stored, erased: Mapping[str, KeptMessages]) -> Store
 
 
 def accounts_in(event: Stored, erased: Mapping[str, KeptMessages]) -> frozenset[str]:
-    """Which of these accounts an event names."""
+    """Those of these accounts that an event names."""
     old = _decode(event.json)
     other = old.get("account", old.get("whom"))
     named = {old["by"]["id"], other["id"] if isinstance(other, dict) else other}

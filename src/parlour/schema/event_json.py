@@ -54,7 +54,7 @@ def event_json(draft: Draft, seq: int, at: str) -> bytes:
 
 
 def tombstone(event: Stored) -> Stored:
-    """What stays of an event when what it says is removed: who, when, and the key, so that a retry still finds it."""
+    """The rest of an event whose text is removed: who, when, and the key, so that a retry still finds it."""
     old = decode_event(event.json)
     json = encode(_CLASSES[Redacted](old.room, old.seq, Redacted.type, old.at, old.by, key=old.key))
     return Stored(event.seq, json, Redacted.type)
@@ -81,7 +81,7 @@ def of_under_name(event: Stored, name_of: Callable[[str], str]) -> Stored:
 
 
 def payload_of(event: Stored) -> Payload:
-    """What a stored event says. Raises msgspec.DecodeError, KeyError for a type that this version does not know."""
+    """The payload of a stored event. Raises msgspec.DecodeError, KeyError for a type unknown to this version."""
     return _DECODERS[event.type].decode(event.json)
 
 

@@ -52,17 +52,17 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def notice(self) -> str | None:
-        """What people are told of an event that is no message, without who did it; None for other types."""
+        """The words for an event that is no message, without who did it; None for other types."""
         return notice(self)
 
     @property
     def shown_text(self) -> str | None:
-        """What people are shown: the text of a message, or a notice; None for other types."""
+        """The text that people are shown for an event: of a message, or a notice; None for other types."""
         return self.notice if self.text is None else self.text
 
 
 class EventHead(msgspec.Struct, frozen=True):
-    """What events of every type have, those of the server's log included."""
+    """The members that events of every type have, those of the server's log included."""
 
     room: str
     seq: int
@@ -110,7 +110,7 @@ class Typing(msgspec.Struct, frozen=True, tag="typing"):
 
 
 class RoomUnread(msgspec.Struct, frozen=True, tag="unread"):
-    """What is unread in a room of one's list, for those who follow their own log; it stands in no log."""
+    """The unread messages of a room in one's list, for those who follow their own log; it stands in no log."""
 
     room: RoomName
     head_seq: HeadSeq

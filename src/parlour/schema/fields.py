@@ -1,4 +1,4 @@
-"""What the values in the API look like: the rules of `core` said in JSON Schema, for documents and generated clients.
+"""The values of the API in JSON Schema: the rules of `core`, for documents and generated clients.
 
 Nothing here refuses anything: `core` does, with an error of its own for each rule. Each schema is exact for ASCII; of
 other characters it lets through what only Unicode tables can judge, which `core` then may refuse. Patterns are of the

@@ -1,4 +1,4 @@
-"""What needs somebody as JSON: the rooms in their list, and what they change there."""
+"""The list of an account's rooms as JSON, and changes of it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class MyRoom(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MyRooms(msgspec.Struct, frozen=True):
-    """What needs an account: its rooms, those first that need it most.
+    """The rooms of an account, those first that need it most.
 
     `badge` is how much calls for it. `cursor` is that of its own log: what follows there has changed since. In its
     quiet hours (`is_quiet`, by its time zone) nothing is to disturb it.
@@ -67,7 +67,7 @@ class ChangeMyRoom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class InboxInfo(msgspec.Struct, frozen=True):
-    """What an account has set for all its rooms: words that a message is for it by, and hours such as `22:00-07:00`."""
+    """The settings of an account for all its rooms: words to watch for, and hours such as `22:00-07:00`."""
 
     keywords: Sequence[str]
     quiet_hours: str
@@ -89,6 +89,6 @@ class MentionInfo(msgspec.Struct, frozen=True):
 
 
 class MentionList(msgspec.Struct, frozen=True):
-    """What is for an account, the newest first; `@room` is not among it: that is said in the room."""
+    """The messages for an account, the newest first; `@room` is not among them: that is said in the room."""
 
     mentions: Sequence[MentionInfo]

@@ -1,4 +1,4 @@
-"""What people are told of an event that is no message: `ada added bob`, without the name of who did it.
+"""Words for an event that is no message: `ada added bob`, without the name of who did it.
 
 `ui/static/notices.js` is its twin.
 """

@@ -1,4 +1,4 @@
-"""What the server answers beside events: pages of history, itself (docs/protocol.md#reading)."""
+"""Answers of the server beside events: pages of history, and itself (docs/protocol.md#reading)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
-    """What the server is, and where the rest is described; `openapi` and `help` are paths."""
+    """The server, and where the rest is described; `openapi` and `help` are paths."""
 
     server: str
     version: str

@@ -11,7 +11,7 @@ from parlour.schema.fields import RoomName
 
 
 class PassInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a guest has who came by a link. `token` is shown once: `Authorization: Bearer` with it asks as this guest.
+    """The pass of a guest. `token` is shown once: `Authorization: Bearer` with it asks as this guest.
 
     `rooms` are those that it opens, none while the guest waits to be let in.
     """

@@ -68,7 +68,7 @@ class AccountInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What everybody who has signed in may know of an account.
+    """The public part of an account, for everybody who has signed in.
 
     `name` is the one that it has now. `owner` is the name of the account whose bot it is. `state` says that nobody
     signs in with it at present.
@@ -103,7 +103,7 @@ class BlockInfo(msgspec.Struct, frozen=True):
 
 
 class BlockList(msgspec.Struct, frozen=True):
-    """Whom one has blocked, the newest first."""
+    """The accounts that one has blocked, the newest first."""
 
     blocks: Sequence[BlockInfo]
 
@@ -133,7 +133,7 @@ class SignInInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Me(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who asks. A guest has no `account`, but a `guest` who came by a link; `scopes` are those of the token that asks.
+    """The account that asks. A guest has none, but a `guest` by a link; `scopes` are those of the token that asks.
 
     `sign_in` is the session or token that asks; a password is none.
     """
@@ -208,7 +208,7 @@ class FactorsInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AppSetupInfo(msgspec.Struct, frozen=True):
-    """What an app needs: `secret` in base32, the same as the `address` that a QR code says.
+    """The secret for an app: `secret` in base32, the same as in the `address` that a QR code holds.
 
     `setup` goes back to the server with the first code, until `expires`.
     """
@@ -220,14 +220,14 @@ class AppSetupInfo(msgspec.Struct, frozen=True):
 
 
 class RelyingParty(msgspec.Struct, frozen=True):
-    """Whom a passkey is for: the name of the host."""
+    """The site that a passkey is for: the name of the host."""
 
     id: str
     name: str
 
 
 class PasskeyUser(msgspec.Struct, frozen=True):
-    """Whose passkey it is to be; `id` is in base64url."""
+    """The account that a new passkey is for; `id` is in base64url."""
 
     id: str
     name: str
@@ -249,14 +249,14 @@ class PasskeyName(msgspec.Struct, frozen=True):
 
 
 class PasskeyChoice(msgspec.Struct, frozen=True):
-    """Which authenticators may make a passkey."""
+    """The authenticators that may make a passkey."""
 
     resident_key: Literal["preferred"] = msgspec.field(name="residentKey", default="preferred")
     user_verification: Literal["preferred"] = msgspec.field(name="userVerification", default="preferred")
 
 
 class PasskeyOptions(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a browser is asked: `PublicKeyCredentialCreationOptionsJSON`, or that for requests (WebAuthn §5.4, §5.5)."""
+    """Options for a browser: `PublicKeyCredentialCreationOptionsJSON`, or that for requests (WebAuthn §5.4, §5.5)."""
 
     challenge: str
     timeout: int
@@ -271,7 +271,7 @@ class PasskeyOptions(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AssertionResponse(msgspec.Struct, frozen=True):
-    """What an authenticator has signed, in base64url (WebAuthn, `AuthenticatorAssertionResponseJSON`)."""
+    """A signature of an authenticator, in base64url (WebAuthn, `AuthenticatorAssertionResponseJSON`)."""
 
     client_data: Plain = msgspec.field(name="clientDataJSON")
     authenticator_data: Plain = msgspec.field(name="authenticatorData")
@@ -287,7 +287,7 @@ class AssertionBody(msgspec.Struct, frozen=True):
 
 
 class AttestationResponse(msgspec.Struct, frozen=True):
-    """What an authenticator says of a new passkey, in base64url."""
+    """A new passkey as the authenticator describes it, in base64url."""
 
     client_data: Plain = msgspec.field(name="clientDataJSON")
     attestation: Plain = msgspec.field(name="attestationObject")
@@ -339,7 +339,7 @@ class PasswordBody(_Body, frozen=True):
 
 
 class PasskeyOptionsBody(_Body, frozen=True, rename={"for_": "for"}):
-    """What a passkey is asked for; `half` is that of a sign-in, for its second step."""
+    """The purpose of a passkey; `half` is that of a sign-in, for its second step."""
 
     for_: Literal["sign_in", "second_step", "confirm", "add"]
     half: Plain = ""

@@ -1,4 +1,4 @@
-"""Who is in a room now, as JSON (docs/protocol-people.md#who-is-here)."""
+"""The people in a room now, as JSON (docs/protocol-people.md#who-is-here)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PeopleHere(msgspec.Struct, frozen=True):
 
 
 class NodePresence(msgspec.Struct, frozen=True):
-    """What one node tells the others: how many are in a room there, and some of them."""
+    """A message between nodes: how many are in a room there, and some of them."""
 
     node: str
     count: int

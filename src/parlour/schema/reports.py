@@ -28,7 +28,7 @@ class ReportMade(msgspec.Struct, frozen=True):
 
 
 class NoteInfo(msgspec.Struct, frozen=True):
-    """What a moderator has noted."""
+    """A moderator's note about a report."""
 
     by: str
     at: Time
@@ -62,7 +62,7 @@ class ReportList(msgspec.Struct, frozen=True):
 
 
 class ChangeReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What becomes of a report, and a note about it."""
+    """A change of a report's state, and a note about it."""
 
     state: Literal["open", "closed"] | None = None
     note: Plain = ""

@@ -131,13 +131,13 @@ class RestrictionInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RestrictionList(msgspec.Struct, frozen=True):
-    """Who is muted or banned in a room, by name."""
+    """The people who are muted or banned in a room, by name."""
 
     restrictions: Sequence[RestrictionInfo]
 
 
 class RestrictBody(_Body, frozen=True):
-    """Whom to mute or ban: the author of the event `seq`, or the account `name`; `minutes` null: until it is lifted."""
+    """A mute or ban: of the author of the event `seq`, or the account `name`; `minutes` null: until it is lifted."""
 
     what: Literal["mute", "ban"]
     seq: Annotated[int, from_to(1, 68_719_476_735)] | None = None

@@ -1,4 +1,4 @@
-"""What an engine is given to carry out (batches of drafts and transactions), and what became of it."""
+"""Work for an engine (batches of drafts and transactions), and its results."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Item: TypeAlias = Draft | Transaction[Any]
 
 
 class Batch(NamedTuple):
-    """What becomes one transaction, in order, and the wall-clock time that its events are given."""
+    """Work for one transaction, in order, and the wall-clock time that its events are given."""
 
     items: Sequence[Item]
     now_ms: int
 
 
 class Outcome(NamedTuple):
-    """What became of a batch: an answer for each item, in order, and what it changed.
+    """The result of a batch: an answer for each item, in order, and what it changed.
 
     The answer to a draft is an `Answer`, that to a transaction what it returned, or a Refusal. `commits` are the new
     events, `heads` how the logs of their rooms end now, `redacted` what has taken the place of events, by rooms,
@@ -46,7 +46,7 @@ class Outcome(NamedTuple):
 
 
 class Changes(Struct):
-    """What a batch, or one transaction of it, changes: the events of each room, redacted ones, beginnings that went."""
+    """The changes of a batch, or of one transaction of it: events of each room, redacted ones, beginnings that went."""
 
     now_ms: int
     added: dict[str, list[Stored]] = {}

@@ -1,4 +1,4 @@
-"""What a check of stored data looks at and reports, whichever engine has it."""
+"""The parts of a check of stored data, and its report, whichever engine has it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class LogCheck:
         self.newest_ms = 0
 
     def problems(self, rows: Iterable[EventRow]) -> Iterator[Problem]:
-        """What is wrong with the next events."""
+        """The problems of the next events."""
         for event_id, at_ms, author, key, body, crc, name, ref in rows:
             seq = event_id & _SEQ_MASK
             yield from self.missing(seq - 1)

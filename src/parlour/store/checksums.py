@@ -1,4 +1,4 @@
-"""What makes a stored row trustworthy: its checksum."""
+"""Checksums, by which a stored row can be trusted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from zlib import crc32
 
 
 def room_crc(seed: str, room: str) -> int:
-    """What the checksums of a room start from; `seed` is that of the database (`identity.py`)."""
+    """The start of the checksums of a room; `seed` is that of the database (`identity.py`)."""
     return crc32(f"{seed}/{room}".encode())
 
 

@@ -1,4 +1,4 @@
-"""What accounts have yet to read, counted event by event: the oracle of the engines."""
+"""Unread messages counted event by event: the oracle of the engines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RoomInMemory(Protocol):
 
 
 def unread(run: Callable[[Query[Any]], list[Any]], account: str, room: str, kept: RoomInMemory) -> Unread | None:
-    """What an account has yet to read of a room; None if that has no events. `run` runs statements on the tables."""
+    """The unread messages of an account in a room; None if that has no events. `run` runs statements on the tables."""
     first_seq, head_seq, policy = kept.log
     if not kept.events:
         return None

@@ -1,4 +1,4 @@
-"""What an engine keeps at hand of a room to number the next event."""
+"""The end of a room, which an engine keeps at hand to number the next event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every engine does alike: times, expiry, the answer to a repeated key, and the identity of new logs."""
+"""Rules of every engine: times, expiry, the answer to a repeated key, and the identity of new logs."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _STYLE = (
 
 
 def html_begin(title: str, address: str) -> bytes:
-    """What an export as HTML begins with: one file that needs no other."""
+    """The beginning of an export as HTML: one file that needs no other."""
     shown = escape(title)
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{shown}</title>\n<style>{_STYLE}</style>\n'

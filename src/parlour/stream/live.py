@@ -1,4 +1,4 @@
-"""What every open stream does: enter rooms, wait while the peer is slow, send heartbeats, say bye."""
+"""The base of every open stream: enter rooms, wait while the peer is slow, send heartbeats, say bye."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ NONE: Mapping[str, Start] = {}
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What all WebSockets of a server have in common."""
+    """Resources that all WebSockets of a server share."""
 
     hub: Hub
     door: Door

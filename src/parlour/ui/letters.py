@@ -1,4 +1,4 @@
-"""What mail says: one row a kind, from which the plain text and a simple HTML form of the same words come."""
+"""The words of mail: one row a kind, from which the plain text and a simple HTML form come."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Letter(NamedTuple):
 
 
 def letter(kind: str, details: Mapping[str, str], base_url: str, secret: str) -> Letter:
-    """What a mail of a kind says. `base_url` is where people reach the server, without a slash at the end."""
+    """A mail of a kind. `base_url` is where people reach the server, without a slash at the end."""
     words = LETTERS[kind]
     site = base_url.partition("://")[2]
     empty = dict.fromkeys(("name", "device", "by", "days", "provider", "change", "lines", "end"), "")

@@ -114,7 +114,7 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RoomPage:
-    """What a room's page shows. Everything is plain text: the template escapes it.
+    """The contents of a room's page. Everything is plain text: the template escapes it.
 
     `events` are consecutive, oldest first; `first_seq` and `head_seq` are the extent of the log. `older` is the
     `before=` of the page before this one, `newer` the `since=` of the page after it: a page with a newer one is a look
@@ -170,7 +170,7 @@ class RoomPage:
 
     @property
     def title(self) -> str:
-        """What people call the room."""
+        """The name of the room for people."""
         return self.policy.title or self.room
 
     @property
@@ -193,7 +193,7 @@ class RoomPage:
 
     @property
     def about(self) -> str:
-        """What the script has to know of the room, as JSON; `static/about.js` goes on from there."""
+        """The facts about the room for the script, as JSON; `static/about.js` goes on from there."""
         policy = self.policy
         about = {
             "title": policy.title,
@@ -244,7 +244,7 @@ def _sections(rooms: Sequence[ListedRoom]) -> Sequence[Section]:
 
 
 class WaysOut(NamedTuple):
-    """What is open to somebody whom a room or the server keeps out: the list of rooms, and to sign in for `room`."""
+    """The ways on for somebody whom a room or the server keeps out: the list of rooms, and to sign in for `room`."""
 
     has_rooms: bool
     has_sign_in: bool
@@ -275,5 +275,5 @@ def render_error(
 
 
 def early(prefix: str) -> bytes:
-    """What the `Link` field of a room's page says: a browser may fetch the script while it reads (RFC 8288 §3)."""
+    """The `Link` field of a room's page: a browser may fetch the script while it reads (RFC 8288 §3)."""
     return f"<{prefix}{asset_url('room.js')}>; rel=modulepreload".encode()

@@ -69,7 +69,7 @@ def text_parts(text: str) -> Iterator[Piece]:
 
 
 def initial(name: str) -> str:
-    """What stands in the circle beside a sender: the first character of the name."""
+    """The letter in the circle beside a sender: the first character of the name."""
     return name[:1].upper()[:1]
 
 

@@ -71,14 +71,14 @@ class Line(Protocol):
 
 
 class Post(Protocol):
-    """What mail is handed to. Implemented by `work/smtp.py`."""
+    """The sender of mail. Implemented by `work/smtp.py`."""
 
     async def open(self) -> Line:
         """Connect. Raises Undelivered."""
 
 
 class From(NamedTuple):
-    """Who mail is from: a name for people, and the address. Raises ValueError in `read` for what is none."""
+    """The sender of mail: a name for people, and the address. Raises ValueError in `read` for what is none."""
 
     name: str
     address: Address

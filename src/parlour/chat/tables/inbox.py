@@ -9,7 +9,7 @@ from parlour.core.payloads import Level, MentionReason
 
 
 class MyRoom(NamedTuple):
-    """What an account has said of a room; None: nothing, so that the default is in force.
+    """The settings of an account for a room; None where the default is in force.
 
     `read_seq` is how far it has read; its own messages after `own_after` move that, too.
     """

@@ -51,7 +51,7 @@ class FoundPass(NamedTuple):
 
 
 class EndedRow(NamedTuple):
-    """What is kept of a pass whose link has ended: the names of its rooms, with spaces between them, and when."""
+    """The remains of a pass whose link has ended: the names of its rooms, with spaces between them, and the end."""
 
     names: str
     ended_ms: int

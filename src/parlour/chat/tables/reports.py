@@ -27,7 +27,7 @@ class Report(NamedTuple):
 
 
 class Note(NamedTuple):
-    """What a moderator has noted about a report."""
+    """A moderator's note about a report."""
 
     id: str
     report: str
@@ -37,7 +37,7 @@ class Note(NamedTuple):
 
 
 class OpenReport(NamedTuple):
-    """Which report waits for somebody, and the room that it is from."""
+    """An open report, and the room that it is from."""
 
     id: str
     room: str

@@ -11,7 +11,7 @@ from parlour.core.policy import ServerAccess
 
 
 class SettingRow(NamedTuple):
-    """What a setting has been set to, by the event `seq` of the server's log."""
+    """The value of a setting, set by the event `seq` of the server's log."""
 
     name: str
     value: str
@@ -28,7 +28,7 @@ SET_SETTING = Statement(
 
 
 def server_access(rows: Sequence[SettingRow]) -> ServerAccess:
-    """What the rows say of the access of the server."""
+    """The access of the server, read from the rows."""
     access = ServerAccess()
     for row in rows:
         access = access.after(row.seq, ServerChanged(row.name, row.value))

@@ -1,4 +1,4 @@
-"""What keys do to the line being typed, where prompt_toolkit's own way would surprise people."""
+"""Keys that act differently on the line being typed than prompt_toolkit has it, where that would surprise people."""
 
 from __future__ import annotations
 

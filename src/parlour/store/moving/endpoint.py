@@ -1,4 +1,4 @@
-"""What a move asks of an engine: to read everything in one order, and to take it in that order."""
+"""The interface of an engine for a move: to read everything in one order, and to take it in that order."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Endpoint(Protocol):
         """All tables, in the order in which they are moved (`tables.py`)."""
 
     async def identity(self) -> Identity:
-        """What the data is known by."""
+        """The identity of the data."""
 
     async def meta(self) -> Mapping[str, object]:
         """The table of that name."""

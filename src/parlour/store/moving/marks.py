@@ -1,4 +1,4 @@
-"""What a move writes into the table `meta` of both places, and what a server that starts there says to it."""
+"""The marks that a move writes into the table `meta` of both places, and what a server that starts there says."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 class Moved(NamedTuple):
-    """What is at the target now: how many rows each table has."""
+    """The rows at the target now, by table."""
 
     epoch: str
     rooms: int

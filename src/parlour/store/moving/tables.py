@@ -1,4 +1,4 @@
-"""Which tables are moved: all that there are. A table or column that a later migration makes is moved, too.
+"""The tables that are moved: all that there are. A table or column that a later migration makes is moved, too.
 
 Most tables are the same on both engines. Rooms, events, the log of commits and the cursors in it are not quite: they
 are moved in the form that is described here.
@@ -63,17 +63,17 @@ CURSORS = Table("cursors", ("follower", "number"), ("follower",))
 
 
 def read_ranges(body: bytes) -> list[tuple[int, int, int]]:
-    """What a commit has changed, from that column, or from a row of SQLite's log of commits."""
+    """The changes of a commit, from that column, or from a row of SQLite's log of commits."""
     return [(room, first, last) for room, first, last in json.loads(body)]
 
 
 def ranges_text(ranges: Iterable[tuple[int, int, int]]) -> bytes:
-    """What a commit has changed, as the column `body` of `COMMITS` says it."""
+    """The changes of a commit as the column `body` of `COMMITS` has them."""
     return encode(list(ranges))
 
 
 def tables_of(schemas: Mapping[str, Schema], extra: Iterable[str] = ()) -> dict[str, Table]:
-    """What there is to move, in the order in which it is moved; `extra` are columns that `rooms` has to get.
+    """The tables to move, in order; `extra` are columns that `rooms` has to get.
 
     Raises StoreError for a table whose rows cannot be told apart.
     """

@@ -25,7 +25,7 @@ backup another timeline, and so has a replica that took over: each may lack what
 
 
 class Kept(NamedTuple):
-    """What a database is known by. `seed` is what the checksums of its events start from: its first epoch.
+    """The identity of a database. `seed` is what the checksums of its events start from: its first epoch.
 
     `offset` is added to the number of a transaction for its position, so that positions grow in a copy too.
     """

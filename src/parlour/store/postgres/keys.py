@@ -1,4 +1,4 @@
-"""Which idempotency keys are stored already, and what is answered to those who send them again."""
+"""Idempotency keys that are stored already, and the answer to those who send them again."""
 
 from __future__ import annotations
 

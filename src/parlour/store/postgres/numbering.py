@@ -40,7 +40,7 @@ def number_drafts(
 
 
 def outcome_of(answers: Sequence[object], changes: Changes, rooms: Mapping[str, RoomEnd]) -> Outcome:
-    """What a batch has become, with the ends of its rooms."""
+    """The result of a batch, with the ends of its rooms."""
     commits, heads = [], []
     for name, events in changes.added.items():
         room = rooms[name]

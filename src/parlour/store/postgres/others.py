@@ -1,4 +1,4 @@
-"""What other nodes commit: they announce the positions of their commits, and the log of commits says what those are.
+"""Commits of other nodes: they announce their positions, and the log of commits says what those are.
 
 Announcements travel by the relay. They may be lost, repeated, late or out of order. So the log is read in any case once
 a second, up to where nothing can be added any more (docs/decisions/0026-nodes.md).
@@ -54,7 +54,7 @@ LOST_AFTER_S = 1800.0
 
 
 class Listener(Protocol):
-    """Who is told; all methods are called on the event loop."""
+    """A listener to other nodes; all methods are called on the event loop."""
 
     def policy_seq(self, room: str) -> int:
         """The seq of the newest policy of a room that was told; 0 if there was none."""

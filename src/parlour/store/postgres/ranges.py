@@ -1,4 +1,4 @@
-"""What a transaction has changed, as its row in the log of commits says it."""
+"""The changes of a transaction, as its row in the log of commits has them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from parlour.store.changes import Changes
 
 
 class Kind(IntEnum):
-    """What has become of events."""
+    """The kinds of changes of events."""
 
     ADDED = 0
     REPLACED = 1

@@ -23,7 +23,7 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Verdict(Enum):
-    """What may be said about a batch after an error, and whether the writer may go on."""
+    """The meaning of an error for a batch, and whether the writer may go on."""
 
     FULL = "nothing stored, no space on the disk; later batches are tried"
     BUSY = "nothing stored, another program held a lock for too long; later batches are tried"

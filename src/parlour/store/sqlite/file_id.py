@@ -32,7 +32,7 @@ class FileId(NamedTuple):
 
     @classmethod
     def of(cls, handle: int) -> FileId:
-        """That of an open file."""
+        """The id of an open file."""
         return cls(os.fstat(handle).st_ino, _generation(handle) or _birth(handle))
 
 

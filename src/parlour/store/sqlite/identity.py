@@ -17,7 +17,7 @@ _CHECKSUM = "identity"
 
 
 class Kept(NamedTuple):
-    """What a database is known by. `seed` is what the checksums of its events start from: its first epoch."""
+    """The identity of a database. `seed` is what the checksums of its events start from: its first epoch."""
 
     epoch: str
     secret: bytes

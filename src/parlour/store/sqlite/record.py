@@ -87,7 +87,7 @@ def pack(number: int, position: Position, itself: FileId) -> bytes:
 
 
 def unpack(slot: bytes) -> tuple[int, Position, FileId] | None:
-    """What `pack` was given; None if it is not whole."""
+    """The value that `pack` was given; None if it is not whole."""
     body = slot[: _SLOT.size]
     if not body.startswith(_MAGIC) or not slot.startswith(body + crc32(body).to_bytes(4, "little")):
         return None
