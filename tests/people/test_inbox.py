@@ -210,6 +210,7 @@ async def test_who_is_removed_is_not_told_of_what_is_on_its_way() -> None:
     told = [await house.store.query(MENTIONS(account.id, 10)) for account in (ada, bob)]
     assert [len(each) for each in told] == [0, 1], "she was found while she was in the room"
     await house.store.close()
+    house.passwords.close()
 
 
 async def test_everybody_in_a_room_is_called_by_one_person_at_a_rate() -> None:
@@ -241,6 +242,7 @@ async def test_everybody_in_a_room_is_called_by_one_person_at_a_rate() -> None:
     house.policies.learn("plaza", Policy(99, "open", members={bob.id: Membership("moderator", 1)}))
     assert await call(bob, "@here") == ""
     await house.store.close()
+    house.passwords.close()
 
 
 async def test_the_log_of_an_account_opens_to_nobody_else() -> None:
