@@ -18,7 +18,7 @@ export function goOnOnceIn() {
 export function keepGuests() {
   const place = document.querySelector("[data-guests]");
   if (place === null) return;
-  const shown = new Map([...document.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part.innerHTML]));
+  const shown = new Map([...document.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part.cloneNode(true)]));
   let seen = null;
   setInterval(async () => {
     if (document.hidden) return;
@@ -36,12 +36,12 @@ async function renew(shown) {
   for (const part of document.querySelectorAll("[data-part]")) {
     const name = part.dataset.part;
     const now = fresh.querySelector(`[data-part="${name}"]`);
-    if (now === null || now.innerHTML === shown.get(name)) continue;
+    if (now === null || now.isEqualNode(shown.get(name))) continue;
     if (part.contains(document.activeElement) || part.querySelector("details[open]")) {
       isWhole = false;
       continue;
     }
-    shown.set(name, now.innerHTML);
+    shown.set(name, now.cloneNode(true));
     part.replaceChildren(...now.childNodes);
   }
   document.title = fresh.title;
