@@ -93,3 +93,10 @@ def test_guest_comes_in_by_a_name_talks_and_is_out_when_the_host_says_so(town: T
     page.clock.run_for(3000)
     expect(page.locator("section[aria-labelledby=waiting]")).to_contain_text("Late")
     expect(page).to_have_title("(1) Guests of Class 7B · Parlour")
+    page.goto(f"/{room}")
+    expect(page.locator("#asking")).to_contain_text("1 guest waits to be let in.")
+    assert not page.evaluate(OUTSIDE)
+    late = host.get(f"/api/v1/rooms/{room}/guests").json()["guests"][0]
+    assert host.patch(f"/api/v1/rooms/{room}/guests/{late['id']}", json={"state": "in"}).status_code == 200
+    page.clock.run_for(5000)
+    expect(page.locator("#asking")).to_have_count(0)

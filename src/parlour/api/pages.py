@@ -111,6 +111,7 @@ class Pages:
             open_reports=self._context.open_reports.count(actor),
             zone=zone_of(actor),
             has_accounts=self._context.people.identities.accounts.has_owner(),
+            waiting=await self._waiting(actor, channel.room),
         )
         body = await in_slices(render_room(page), events, bill, self._context.hub)
         status = 200 if refused is None else refused.refusal.kind.status
@@ -137,6 +138,18 @@ class Pages:
             return await self._context.inbox.rooms(actor)
         except Refusal:
             return ()
+
+    async def _waiting(self, actor: Actor, room: str) -> int | None:
+        """How many guests wait for who lets them in; None for others, and where no link leads into the room."""
+        people = self._context.people
+        if actor.account is None or not self._context.policies.may(actor, "moderate", room):
+            return None
+        try:
+            links = await people.guest_links.into(actor, room)
+            states = [row.state for link in links for row in await people.passes.all(link)]
+        except Refusal:
+            return None
+        return states.count("waiting") if links else None
 
     async def _active_rooms(self, actor: Actor, mine: Sequence[Unread]) -> Sequence[ListedRoom]:
         """The rooms for the list at the side, the archived ones not among them; public ones may be a little late."""

@@ -165,6 +165,8 @@ class RoomPage:
     """How many reports wait for who looks."""
     has_accounts: bool = False
     """Whether one can sign in here."""
+    waiting: int | None = None
+    """How many guests wait for who looks to let them in; None where nobody comes by a link, or others do that."""
     zone: tzinfo = UTC
     """The time zone of days and times."""
 

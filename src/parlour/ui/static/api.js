@@ -56,6 +56,9 @@ export async function history(room, before = null) {
   return { epoch: page.epoch, firstSeq: page.first_seq, headSeq: page.head_seq, events: page.events };
 }
 
+/** The guests of a room who came by links; rejects when they cannot be had. */
+export const guestsOf = async (room) => (await get(`${prefix()}/api/v1/rooms/${encodeURIComponent(room)}/guests`)).guests;
+
 /** What the API says of a room; rejects when it cannot be had. */
 export const describe = (room) => get(`${prefix()}/api/v1/rooms/${encodeURIComponent(room)}`);
 

@@ -1,6 +1,7 @@
 // What needs the reader: what is unread in which room, and how far this one has been read.
 
 import { markRead } from "./api.js";
+import { showWhoWaits } from "./asking.js";
 import { showOnIcon } from "./icon_count.js";
 import { showReports } from "./reports.js";
 import { isQuiet, minuteOfDay } from "./quiet.js";
@@ -36,6 +37,7 @@ class Inbox {
     this.#roomList = roomList;
     this.#dispatch = dispatch;
     setInterval(() => this.#call(), MINUTE_MS);
+    showWhoWaits(room);
   }
 
   /** Whether an item is about the reader's own log and not about the room; then it is done with. */
