@@ -30,9 +30,7 @@ def running() -> Iterator[BadProvider]:
 
 @pytest.fixture
 def provider(running: BadProvider) -> BadProvider:
-    before = running.key
-    running.__init__(running.url)  # type: ignore[misc]  # as it was: keys take long to make
-    running.key = before
+    running.__init__(running.url)  # type: ignore[misc]  # as it was
     running.claims = running.right_claims("nonce")
     return running
 

@@ -30,7 +30,8 @@ def test_a_process_that_was_killed_is_replaced() -> None:
     processes = HashingProcesses(CHEAP)
     stored = processes.hash(PASSWORD)
     (child,) = set(children(os.getpid())) - set(before)
-    assert os.getpriority(os.PRIO_PROCESS, child) == LOWEST_PRIORITY
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, child) == min(own + LOWEST_PRIORITY, 19)
     assert PASSWORD.encode() not in Path(f"/proc/{child}/cmdline").read_bytes()
     os.kill(child, signal.SIGKILL)
     assert processes.is_right(stored, PASSWORD)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
@@ -23,6 +24,12 @@ def part(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
+@cache
+def _key() -> RSAKey:
+    """The first key of every provider: one takes a tenth of a second to make."""
+    return RSAKey.generate_key(2048, {"kid": "first", "use": "sig"})
+
+
 class BadProvider:
     """Says what it is by `metadata`, signs `claims` with `key` under `kid`, or answers as `answers` says for a path.
 
@@ -32,7 +39,7 @@ class BadProvider:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.key = RSAKey.generate_key(2048, {"kid": "first", "use": "sig"})
+        self.key = _key()
         self.metadata: dict[str, Any] = {
             "issuer": url,
             "authorization_endpoint": f"{url}/authorize",

@@ -18,6 +18,12 @@ from tests.support.stores import CountedIds, HandClock
 CHANGES = ("mark", "begin", "add", "finish")
 
 
+ONE_WAY = pytest.mark.parametrize(
+    "places", ["sqlite to postgres", pytest.param("postgres to sqlite", marks=pytest.mark.long)], indirect=True
+)
+"""By default one way, which has both engines in it; the way back is for the long run."""
+
+
 class Killed(BaseException):
     """No `except` of the code that is killed sees it."""
 
@@ -61,6 +67,7 @@ async def attempt(source: str, target: str, at: int, ids: int) -> bool:
     return True
 
 
+@ONE_WAY
 async def test_a_move_that_is_killed_anywhere_goes_on(
     places: tuple[str, str], clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,9 +101,7 @@ async def why_not_moved(source: str) -> str:
     return ""
 
 
-@pytest.mark.parametrize(
-    "places", ["sqlite to postgres", pytest.param("postgres to sqlite", marks=pytest.mark.long)], indirect=True
-)
+@ONE_WAY
 async def test_no_two_places_can_be_served_wherever_it_is_killed(
     places: tuple[str, str], clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
