@@ -250,9 +250,11 @@ def test_a_link_says_what_becomes_of_newcomers(town: Town, host: httpx.Client, r
         ("wait_after_removal", "in", ""),
     ):
         found = link(host, room, newcomers=newcomers)
-        come_in(town, found, "First")
+        first, _ = come_in(town, found, "First")
         assert guests(host, room)["First"] == before
         host.delete(f"/api/v1/rooms/{room}/guests/{id_of(host, room, 'First')}")
+        why = "The host has removed you" if before == "in" else "The host has not let you in"
+        assert why in first.get(way_of(found)).text
         _, answer = come_in(town, found, "Second")
         assert guests(host, room).get("Second", "") == after
         assert (answer.status_code == 429) is (after == "")

@@ -29,11 +29,15 @@ class GuestDoor(GuestLinksOfRooms):
             return see_other(request, self._way_in(link))
         if refusal is None and not wants_html(request):
             return Response(body=self._invited(request, link).encode())
-        account = request.actor.account
+        account, title = request.actor.account, "Come in"
+        if state == "waiting":
+            title = "Wait a moment"
+        elif guest is not None and state == "removed":
+            title = "You are out" if guest.was_in else "The host has not let you in"
         return page(
             request,
             "guest.html",
-            "Come in",
+            title,
             refusal=refusal,
             errors={} if refusal is None else errors_of(refusal, "name"),
             code=shown_code(code),
