@@ -26,6 +26,7 @@ class Inbox {
   #counts = new Map(); // room to the messages for the reader
   #quietHours;
   #read; // the seq up to which the server knows that this room is read
+  #newest = 0; // the seq of the newest event at the last look
   #timer = 0;
   #isHeldBack = false; // the reader wants to have it unread
 
@@ -79,6 +80,7 @@ class Inbox {
 
   /** The reader looks at the newest messages, or does not; `seq` is that of the newest event. */
   looked(isAttentive, seq) {
+    this.#newest = seq;
     if (!isAttentive) {
       clearTimeout(this.#timer);
       this.#timer = 0;
@@ -97,10 +99,12 @@ class Inbox {
     this.#dispatch({ type: "unreadFrom", seq });
   }
 
-  #mark(seq) {
+  async #mark(seq) {
+    const before = this.#read;
     this.#timer = 0;
     this.#read = seq;
-    markRead(this.#room, { read: seq });
+    this.looked(true, this.#newest); // what came meanwhile is looked at as well
+    if (!(await markRead(this.#room, { read: seq }))) this.#read = Math.min(this.#read, before);
   }
 }
 
