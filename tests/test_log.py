@@ -17,11 +17,12 @@ EVIL = 'a\r\nFAKE line\x1b[31m\x00\u2028\u202e\\n"quoted" = é'
 
 @pytest.fixture
 def logger() -> Iterator[logging.Logger]:
-    root = logging.getLogger()
-    handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
+    root, ours = logging.getLogger(), logging.getLogger("parlour")
+    handlers, levels, raising = root.handlers[:], (root.level, ours.level), logging.raiseExceptions
     yield logging.getLogger("parlour.test")
     root.handlers[:], logging.raiseExceptions = handlers, raising
-    root.setLevel(level)
+    for each, level in zip((root, ours), levels, strict=True):
+        each.setLevel(level)
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
@@ -88,3 +89,14 @@ def test_what_is_below_the_level_is_not_written(logger: logging.Logger) -> None:
     log.event(logger, "loud", log.WARNING)
     assert "quiet" not in out.getvalue()
     assert "loud" in out.getvalue()
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_libraries_are_heard_from_warnings_on(logger: logging.Logger, level: str) -> None:
+    out = io.StringIO()
+    log.configure("text", level, out)
+    library = logging.getLogger("httpx")
+    library.info("HTTP Request: GET https://id.example.org/me")
+    library.warning("it is old")
+    log.event(logger, "peer")
+    assert [line.split()[1:] for line in out.getvalue().splitlines()] == [["WARNING", "it", "is", "old"], ["INFO", "peer"]]

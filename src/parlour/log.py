@@ -40,14 +40,16 @@ def configure(
 ) -> None:
     """Send every logger of the process to standard error in this format, or to `stream`. Replaces what was.
 
-    With `node` each line says so in its first field.
+    With `node` each line says so in its first field. Loggers of libraries are heard from warnings on: what they say
+    below that tells addresses and header fields of others, and is no event of the server.
 
     To standard error goes also what Python would write there itself, past the log: warnings and uncaught errors.
     """
     formatter: logging.Formatter = JsonFormatter(node) if log_format == "json" else TextFormatter(node)
     handler = logging.StreamHandler(STDERR if stream is None else stream)
     handler.setFormatter(formatter)
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.basicConfig(handlers=[handler], level=WARNING, force=True)
+    logging.getLogger("parlour").setLevel(level.upper())
     logging.raiseExceptions = False  # a line that cannot be formatted is no reason for a traceback
     if stream is None:
         STDERR.dropped = lambda count: f"{formatter.format(_dropped(count))}\n"
