@@ -131,6 +131,7 @@ class InboxPage(InboxResource):
             refusal=refusal,
             here="me",
             zone=zone_of(request.actor),
+            time_zone="" if account is None else account.time_zone,
             is_admin=account is not None and account.has_role("admin"),
             info=self._info(request),
             trouble_text="" if refusal is None else refusal.detail,
