@@ -99,4 +99,7 @@ def test_libraries_are_heard_from_warnings_on(logger: logging.Logger, level: str
     library.info("HTTP Request: GET https://id.example.org/me")
     library.warning("it is old")
     log.event(logger, "peer")
-    assert [line.split()[1:] for line in out.getvalue().splitlines()] == [["WARNING", "it", "is", "old"], ["INFO", "peer"]]
+    assert [line.split()[1:] for line in out.getvalue().splitlines()] == [
+        ["WARNING", "it", "is", "old"],
+        ["INFO", "peer"],
+    ]

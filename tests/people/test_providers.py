@@ -140,6 +140,26 @@ def test_the_only_way_into_an_account_stays(company: Company) -> None:
             assert program.post("/api/v1/session", json={"name": "flo", "password": password}).status_code == 401
 
 
+def test_who_has_no_password_sets_a_first_one_and_signs_in_by_it_too(company: Company) -> None:
+    browser, words = company.new("mia"), "mia has four easy words"
+    page = browser.get("/account").text
+    assert ('name="old"' in page, 'name="current"' in page, "You have no password" in page) == (False, False, True)
+    token = browser.post("/api/v1/tokens", json={"label": "cron", "scopes": ["read", "post", "admin"]}).json()["secret"]
+    with company.town.server.client() as program:
+        field = {"Authorization": f"Bearer {token}"}
+        stolen = program.patch("/api/v1/me", json={"password": words}, headers=field)
+        assert (stolen.status_code, "A first password" in stolen.text) == (403, True), "a token makes no way in"
+        weak = browser.post("/account", data={"do": "password", "password": "short"})
+        assert (weak.status_code, "At least 15" in weak.text) == (400, True)
+        done = browser.post("/account", data={"do": "password", "password": words})
+        assert (done.status_code, "You have a password now" in done.text) == (200, True)
+        assert 'name="old"' in done.text
+        assert company.me(browser)["name"] == "mia", "this session goes on"
+        assert program.post("/api/v1/session", json={"name": "mia", "password": words}).status_code == 201
+    again = browser.patch("/api/v1/me", json={"password": "mia has other easy words"})
+    assert (again.status_code, "needs the old one" in again.text) == (400, True), "from now on it needs the old one"
+
+
 def test_a_callback_counts_once_in_the_browser_in_which_it_began(company: Company) -> None:
     company.new("gil")
     browser, stranger = company.town.browser(), company.town.browser()

@@ -175,13 +175,15 @@ class AccountPage(AccountsResource):
             return "Your account has no e-mail address.", ()
         if form["do"] == "password":
             require_safe_line(request)
+            had_one = await people.accounts.has_password(own_account(request))
             secret = await people.accounts.change_password(actor, form["old"], form["password"])
-            done = "The password is changed, and you are signed out everywhere else."
-            return done, renewed_fields(request, secret)
+            done = "The password is changed" if had_one else "You have a password now"
+            return f"{done}, and you are signed out everywhere else.", renewed_fields(request, secret)
         raise Refusal("bad_form", "The page has no such form.", field="do")
 
     async def _ways(self, account: Account, zone: tzinfo) -> dict[str, object]:
         """The providers that an account is linked to, the others, and whether it has a password."""
+        has_password = await self.context.people.accounts.has_password(account)
         providers = {client.provider.issuer: client.provider for client in self.context.providers.values()}
         links = await self.context.people.provider_links.links_of(account)
         ways = [
@@ -193,7 +195,8 @@ class AccountPage(AccountsResource):
             for link in links
         ]
         linked = {link.issuer for link in links}
-        return {"ways": ways, "providers": [each for each in providers.values() if each.issuer not in linked]}
+        others = [each for each in providers.values() if each.issuer not in linked]
+        return {"ways": ways, "providers": others, "has_password": has_password}
 
     async def _end_bot(self, request: Request, form: dict[str, str]) -> str:
         """Disable or delete a bot of one's own: the sentence that says so."""

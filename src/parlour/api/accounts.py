@@ -32,7 +32,6 @@ from parlour.api.sign_ins import (
 from parlour.chat.accounts import NewPassword
 from parlour.chat.profiles import ProfileChange
 from parlour.core.accounts import KeptMessages
-from parlour.core.errors import Refusal
 from parlour.http.fields import Fields
 from parlour.http.request import Request
 from parlour.http.response import JSON, Response
@@ -109,6 +108,7 @@ class AccountsResource(Resource):
         id="changeMe",
         help="Your name, how you are shown, a line about yourself, your time zone, language and colour, or the "
         "password: all other sessions end with the old one, and the one that asks gets another secret, in a cookie. "
+        "An account without a password gets its first one without the old one, by a session that was begun lately. "
         "The name that you had leads to you from then on, and nobody else gets it.",
         right="account",
         parameters=OnlyJson,
@@ -116,7 +116,8 @@ class AccountsResource(Resource):
         answers=(Success(200, "Your account as it is now.", AccountInfo, sometimes=("Set-Cookie",)),),
         refusals=(
             *(*JSON_BODY, "forbidden", "bad_name", "reserved_name", "name_taken"),
-            *("bad_text", "bad_parameter", "weak_password", "bad_credentials", "rate_limited", *DISK),
+            *("bad_text", "bad_parameter", "weak_password", "bad_credentials", "reauthentication_required"),
+            *("rate_limited", *DISK),
         ),
         example='-u alice -X PATCH --json \'{"display":"Alice A."}\' {url}/api/v1/me',
     )
@@ -128,8 +129,6 @@ class AccountsResource(Resource):
         fields: Fields = ()
         if body.password is not None:
             require_safe_line(request)
-            if body.old_password is None:
-                raise Refusal("bad_parameter", "A new password needs the old one.", field="old_password")
             password = NewPassword(body.old_password, body.password, accounts.new_secret(request.actor))
             fields = renewed_fields(request, password.secret)
         hue: int | Literal["chance", "kept"] = (

@@ -50,17 +50,19 @@ async def ask_password(
         wrong = "This is not your password."
         field = CODE_AGAIN if refusal.field == "code" else "" if form[PASSKEY_AGAIN] else PASSWORD_AGAIN
         errors = {field: wrong if refusal.code == "bad_credentials" else refusal.detail}
+    has_password = await people.accounts.has_password(account)
     kept = {name: value for name, value in form.items() if value and name not in AGAIN}
     return page(
         request,
         "confirm.html",
-        "Your password, please",
+        "Your password, please" if has_password else "Sign in once more, please",
         refusal=refusal,
         errors=errors,
         path=path,
         kept=kept,
         name=account.name,
         ways=ways,
+        has_password=has_password,
         has_factor=account.factors > 0,
         has_passkey=bool(account.factors) and await people.factors.has_passkey(account),
     )

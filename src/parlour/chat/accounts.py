@@ -27,6 +27,7 @@ from parlour.chat.tables.accounts import (
     BOTS_OF,
     FORMER_NAMES_OF,
     OWNERS,
+    PASSWORD_OF,
     SET_ROLE,
     SET_STATE,
 )
@@ -48,9 +49,12 @@ MAX_BOTS = 20
 
 
 class NewPassword(NamedTuple):
-    """The password that somebody has, and the one that is wanted; `secret` is what the session has from then on."""
+    """The password that somebody has, and the one that is wanted; `secret` is what the session has from then on.
 
-    old: str
+    `old` counts for nothing where the account has no password.
+    """
+
+    old: str | None
     new: str
     secret: str | None = None
 
@@ -199,22 +203,41 @@ class Accounts:
     async def change(self, actor: Actor, change: ProfileChange, password: NewPassword | None = None) -> Account:
         """Change one's own account: all of it, or nothing. With a new password all other sessions end.
 
-        Raises Refusal("name_taken"), ("bad_credentials"), ("weak_password"), …
+        Raises Refusal("name_taken"), ("bad_credentials"), ("weak_password"), … For an account without a password the
+        first one needs a session that was begun lately instead of the old one: ("reauthentication_required").
         """
         account, change = self._policies.own_account(actor), change.checked()
         self._require_unlike(change.name or account.name, change.display or account.name, account.id)
         if password is not None:
             check_password(password.new, change.name or account.name, change.display or account.display)
             address = actor.address or ""
-            before = await self._identities.password_is(account, password.old, account.name, address, actor.sign_in)
+            before = await self._password_before(actor, account, password.old)
             hashed = await self._passwords.hash(password.new, address)
             changed = await self._store.run(self._change(actor, account.id, change, before, hashed, password.secret))
             self._mails.on_new()
             return changed
         return await self._store.run(change_account(actor, account.id, change))
 
+    async def has_password(self, account: Account) -> bool:
+        """Whether an account has a password: one that was made by a sign-in provider or a proxy has none at first."""
+        return await self._store.query(PASSWORD_OF(account.id)) != [None]
+
+    async def _password_before(self, actor: Actor, account: Account, old: str | None) -> str | None:
+        """The hash of the password that a new one replaces; None for the first one of an account."""
+        if await self.has_password(account):
+            if old is None:
+                raise Refusal("bad_parameter", "A new password needs the old one.", field="old_password")
+            return await self._identities.password_is(account, old, account.name, actor.address or "", actor.sign_in)
+        if account.kind == "bot" or actor.credential not in (
+            "session",
+            "proxy",
+        ):  # whoever has got a token makes no way in with it
+            raise Refusal("forbidden", "A first password is set by who is signed in, on the page of the account.")
+        self._identities.require_recent(actor)
+        return None
+
     def _change(
-        self, actor: Actor, id_: str, change: ProfileChange, before: str, hashed: str, secret: str | None
+        self, actor: Actor, id_: str, change: ProfileChange, before: str | None, hashed: str, secret: str | None
     ) -> Transaction[Account]:
         account = yield from change_account(actor, id_, change, before, hashed)
         yield from self._mails.notice(account.id, "password", {"name": account.name})
@@ -222,10 +245,11 @@ class Accounts:
             yield from renew(account, actor.sign_in, secret, self._clock.now_ms())
         return account
 
-    async def change_password(self, actor: Actor, old: str, new: str) -> str | None:
-        """Set a new password; all other sessions end. The secret that the session of the actor has from now on.
+    async def change_password(self, actor: Actor, old: str | None, new: str) -> str | None:
+        """Set a new password, or the first one; all other sessions end.
 
-        None for an actor without a session. Raises Refusal("bad_credentials"), ("weak_password"), …
+        Returns the secret that the session of the actor has from now on; None for an actor without a session.
+        Raises Refusal("bad_credentials"), ("weak_password"), ("reauthentication_required"), …
         """
         secret = self.new_secret(actor)
         await self.change(actor, ProfileChange(), NewPassword(old, new, secret))

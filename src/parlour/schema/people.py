@@ -376,7 +376,7 @@ class ChangeMe(_Body, frozen=True):
     """Changes of one's own account: all of them, or none if one is refused.
 
     The `hue` null is the colour that comes from the id; with `hidden` nobody is shown when you are there. A new
-    `password` needs the `old_password`.
+    `password` needs the `old_password`, but for an account without a password.
     """
 
     name: AccountName | None = None
