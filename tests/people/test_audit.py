@@ -144,6 +144,9 @@ def test_owners_alone_read_it_and_the_page_shows_it(tmp_path: Path) -> None:
         assert json.loads(command(running.data, "audit")[1].splitlines()[0])["hash"] == lines[0]["hash"]
         assert command(running.data, "audit", "--verify", "--head", f"1:{'0' * 64}")[0] == 1
         assert admin.post("/api/v1/accounts/adam/reset").status_code == 201
+        link = town.owner.post("/api/v1/invitations", json={"uses": 1, "days": 1}).json()
+        assert town.owner.delete(f"/api/v1/invitations/{link['id']}").status_code == 204
         page = town.owner.get("/admin/log", headers={"Accept": "text/html"}).text
         assert "link for a new password of adam: made" in page
+        assert ("invitation ended" in page, "invitation ended as" in page) == (True, False)
         town.close()

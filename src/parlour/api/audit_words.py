@@ -26,7 +26,7 @@ def words_for(event: dict[str, Any], named: Callable[[str], str]) -> str:
         case "invitation":
             into = f" into {event['into']}" if event.get("into") else ""
             role = event.get("role", "none")
-            return f"invitation {what}{f' as {role}' if role != 'none' else ''}{into}"
+            return f"invitation {what}{f' as {role}' if role not in ('', 'none') else ''}{into}"
         case "server":
             return f"setting {event['setting']}: {event['value']}"
         case "ban":
