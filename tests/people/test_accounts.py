@@ -67,6 +67,13 @@ async def test_nobody_is_shown_like_somebody_else(house: House, display: str) ->
     await refused("name_taken", house.accounts.register(invitation.secret, "mallory", display, PASSWORD))
 
 
+@pytest.mark.parametrize(("typed", "shown"), [("Bob", "Bob"), ("bob", "bob"), ("Bo-B", "Bo-B"), ("Ｂob", "bob")])
+async def test_who_says_no_other_name_is_shown_as_they_have_typed_it(house: House, typed: str, shown: str) -> None:
+    invitation = await house.invitations.make(OPERATOR, "member", 1, 7)
+    made = await house.accounts.register(invitation.secret, typed, "", PASSWORD)
+    assert (made.name, made.display) == (shown.lower(), shown)
+
+
 @pytest.mark.parametrize("name", ["admin", "\u0430dmin", "guest-abcd", "x", "a b", "a" * 33, "login"])
 async def test_names_that_nobody_can_have(house: House, name: str) -> None:
     invitation = await house.invitations.make(OPERATOR, "member", 1, 7)

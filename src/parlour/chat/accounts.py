@@ -120,8 +120,9 @@ class Accounts:
         return account
 
     def _named(self, name: str, display: str, role: Role) -> Account:
-        name = account_name(name)
-        display = account_display(display) if display else display_name(name)
+        typed, name = name, account_name(name)
+        shown = typed if typed.lower() == name else name  # Bob wants to be called Bob, not bob
+        display = account_display(display) if display else display_name(shown)
         self._require_unlike(name, display, "")
         return Account(f"u_{self._ids.token()}", name, display, "member", role, None, "active")
 
