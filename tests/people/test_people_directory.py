@@ -126,6 +126,8 @@ def test_somebody_is_blocked_and_unblocked_on_their_card(zoe: httpx.Client, town
     done = zoe.post("/people/yann", data={"do": "block"})
     assert (done.status_code, "Yann le Brun is blocked: they write to you no more." in done.text) == (200, True)
     assert "Nobody but you sees this list" in zoe.get("/people").text
+    lines = zoe.get("/people?q=yann", headers={"Accept": "text/plain"}).text.splitlines()
+    assert [line.split("  ")[:3] for line in lines] == [["yann", "Yann le Brun", "blocked"]]
     assert "Nobody but you sees this list" not in town.owner.get("/people").text
     card = zoe.get("/people/yann").text
     assert 'value="unblock"' in card

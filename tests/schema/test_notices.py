@@ -16,6 +16,7 @@ CASES = json.loads((Path(__file__).parents[1] / "fixtures" / "notices.json").rea
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["words"]))
 def test_event_that_is_no_message_is_told_in_these_words(case: dict[str, Any]) -> None:
-    event = Event(room="lobby", at="2026-11-22T06:41:23.123Z", by=Author("u_a", "ada", "member"), **case["event"])
+    usual = {"room": "lobby", "at": "2026-11-22T06:41:23.123Z", "by": Author("u_a", "ada", "member")}
+    event = Event(**usual | case["event"])
     assert event.notice == case["words"]
     assert event.shown_text == case["words"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import quote
@@ -79,12 +79,13 @@ class PeoplePages(DirectoryResource):
         began = bill.began()
         found = directory.find(actor, options.q, SHOWN)
         bill.charge(began, 0)
+        blocked = await self._blocked(request)
         return await self.framed(
             request,
             "people.html",
             "People",
             refusal=refusal,
-            said=[_line(account) for account in found.people] or ["Nobody here is called like that."],
+            said=[_line(account, blocked) for account in found.people] or ["Nobody here is called like that."],
             here="people",
             is_admin=own.has_role("admin"),
             q=options.q,
@@ -93,7 +94,7 @@ class PeoplePages(DirectoryResource):
             is_more=found.is_more,
             errors={} if refusal is None else errors_of(refusal),
             me=own.id,
-            blocked=await self._blocked(request) if not options.q else (),
+            blocked=blocked if not options.q else (),
         )
 
     def _conversation(self, own: Account, names: Sequence[str]) -> str:
@@ -202,9 +203,9 @@ def _is_active(account: Account) -> bool:
     return account.state == "active"
 
 
-def _line(account: Account) -> str:
+def _line(account: Account, blocked: Container[Account] = ()) -> str:
     """`bob  Bob B.  bot  At the fair`: the name, how somebody is shown, what they are, their status."""
-    kinds = {"bot": account.kind == "bot", "disabled": account.state != "active"}
+    kinds = {"bot": account.kind == "bot", "disabled": account.state != "active", "blocked": account in blocked}
     words = ", ".join(word for word, is_so in kinds.items() if is_so)
     parts = (account.name, account.display if account.display != account.name else "", words, account.status)
     return "  ".join(part for part in parts if part)

@@ -45,6 +45,9 @@ _SETTINGS: Mapping[str, Callable[[Any], str | None]] = {
 }
 """A setting that an event has changed, and the words for its new value."""
 
+NOTES = "@me"
+"""How the conversation of somebody with themselves is called in what they are answered."""
+
 _MADE: Mapping[str, str] = {
     "open": "made this room",
     "members": "made this room for members",
@@ -52,6 +55,13 @@ _MADE: Mapping[str, str] = {
     "direct": "began this conversation",
 }
 """The words for the access where the event is the first: with it the room came into being."""
+
+
+def _made(event: Any) -> str | None:
+    """The words for the event with which a room came into being; None for any other."""
+    if event.seq != 1:
+        return None
+    return "began these notes" if event.room == NOTES else _MADE.get(event.access)
 
 
 def unread_words(unread: int, mentions: int) -> str:
@@ -64,7 +74,7 @@ def notice(event: Any) -> str | None:
     """The words for an event (`schema.events.Event`); None for a type that people are not told of."""
     if event.type == "settings":
         said = list(_settings(event))
-        made = _MADE.get(event.access) if event.seq == 1 else None
+        made = _made(event)
         if made is None or not event.title:
             return _list(said) or None
         named, (_, _, *others) = f"{made}, \u201c{event.title}\u201d", said
@@ -119,7 +129,7 @@ def _list(said: Sequence[str]) -> str:
 def _settings(event: Any) -> Iterator[str]:
     for name, words in _SETTINGS.items():
         value = getattr(event, name)
-        made = _MADE.get(value) if name == "access" and event.seq == 1 else None
+        made = _made(event) if name == "access" else None
         said = None if value is None else made or words(value)
         if said is not None:
             yield said

@@ -7,6 +7,12 @@ const MADE = {
   open: "made this room", members: "made this room for members", private: "made this private room", direct: "began this conversation",
 };
 
+/** The words for the event with which a room came into being; undefined for any other. */
+function madeBy({ seq, room, access }) {
+  if (seq !== 1) return undefined;
+  return room === "@me" ? "began these notes" : MADE[access];
+}
+
 function pause(seconds) {
   const [unit, size] = [["hour", 3600], ["minute", 60], ["second", 1]].find(([, each]) => seconds % each === 0);
   return `${seconds / size} ${unit}${seconds === size ? "" : "s"}`;
@@ -51,9 +57,9 @@ function listOf(said) {
 /** The words for an event, or null for a type that people are not told of. */
 export function noticeOf(event) {
   if (event.type === "settings") {
-    const settings = event.seq === 1 ? { ...SETTINGS, access: (access) => MADE[access] } : SETTINGS;
+    const made = madeBy(event);
+    const settings = event.seq === 1 ? { ...SETTINGS, access: () => made } : SETTINGS;
     const said = Object.entries(settings).map(([name, words]) => (event[name] == null ? null : words(event[name]))).filter(Boolean);
-    const made = event.seq === 1 ? MADE[event.access] : undefined;
     if (!made || !event.title) return listOf(said);
     const others = said.slice(2);
     const and = others.length === 1 ? "and " : "";
