@@ -13,7 +13,7 @@ from parlour.chat.policies import Policies
 from parlour.chat.profiles import ProfileChange
 from parlour.chat.rooms import Rooms
 from parlour.chat.tables.blocks import ALL_BLOCKS
-from parlour.core.actor import Actor, guest
+from parlour.core.actor import OPERATOR, Actor, guest
 from parlour.core.direct import FIXED
 from parlour.core.errors import Refusal
 from parlour.core.event import Appended
@@ -85,6 +85,14 @@ async def test_names_that_lead_nowhere_are_not_there_and_guests_sign_in(house: H
             house.directs.find(guest(None, ADDRESS), name)
         assert caught.value.code == "login_required"
     assert house.directs.find(alice, f"@{bob.id}") == house.directs.find(alice, "@bob")
+
+
+async def test_no_conversation_begins_with_an_account_that_is_disabled(house: House) -> None:
+    alice, gone = await house.signed_in(await house.person("alice")), await house.person("gone")
+    await house.accounts.set_active(OPERATOR, gone, False)
+    with pytest.raises(Refusal, match="Nobody signs in with this account") as caught:
+        house.directs.find(alice, "@gone")
+    assert caught.value.code == "not_found"
 
 
 async def test_a_conversation_stays_where_it_is_when_somebody_gets_another_name(house: House) -> None:

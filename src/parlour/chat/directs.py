@@ -77,8 +77,11 @@ class Directs:
             raise Refusal("bad_room_name", f"A direct conversation has at most {MAX_PEOPLE} people.", field="room")
         room = self._room(people)
         if self._policies.of(room).seq == 0:
-            if any(each.state != "active" for each in people.values()):
+            states = {each.state for each in people.values()}
+            if "deleted" in states:
                 raise _nobody()
+            if "disabled" in states:  # as the card of the account says
+                raise Refusal("not_found", "Nobody signs in with this account at present.")
             members = {id_: Membership("member", 1) for id_ in people}
             self._policies.expect(room, Policy(0, "direct", members=members))
         return room
