@@ -53,8 +53,8 @@ GUEST_CONTROLS = (
     Control(
         "a removed guest does not come back by the same browser",
         "chat/passes.py",
-        "if actor.removed_pass is not None and actor.removed_pass.link == link.id:",
-        'if actor.removed_pass is not None and actor.removed_pass.link == "":',
+        "if actor.removed_pass is not None and actor.removed_pass.keeps_out_of(link.rooms):",
+        "if actor.removed_pass is not None and actor.removed_pass.keeps_out_of(()):",
         f"{GUESTS}test_who_was_removed_is_out_and_does_not_come_back_by_reloading",
     ),
     Control(
@@ -104,6 +104,13 @@ GUEST_CONTROLS = (
         "chat/passes.py",
         'waits = link.newcomers == "ask" or (wait_ms > 0 and link.newcomers == "ask_after_removal")',
         'waits = link.newcomers == "ask"',
+        f"{GUESTS}test_after_a_removal_newcomers_of_that_address_wait_for_the_host",
+    ),
+    Control(
+        "at every link into the room",
+        "chat/tables/passes.py",
+        "WHERE link IN (SELECT link FROM guest_link_rooms WHERE room IN",
+        "WHERE link = ?1 AND link IN (SELECT link FROM guest_link_rooms WHERE room IN",
         f"{GUESTS}test_after_a_removal_newcomers_of_that_address_wait_for_the_host",
     ),
     Control(

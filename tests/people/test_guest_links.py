@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from parlour.core.secret import api_token
+from tests.people.guests import code, come_in, guests, id_of, link, made, say, way_of
 from tests.people.server import Town, bearer, ways_on
 from tests.support import raw
 from tests.support.server import ServerProcess
@@ -49,48 +49,6 @@ def host(town: Town) -> httpx.Client:
 def room(host: httpx.Client) -> str:
     """A private room of theirs."""
     return str(made(host.post("/api/v1/rooms", json={"title": "Class 7B", "access": "private"}))["room"])
-
-
-def made(answer: httpx.Response) -> Any:
-    assert answer.status_code == 201, answer.text
-    return answer.json()
-
-
-def link(host: httpx.Client, room: str, **terms: Any) -> dict[str, Any]:
-    found: dict[str, Any] = made(host.post(f"/api/v1/rooms/{room}/guest-links", json=terms))
-    return found
-
-
-def way_of(found: dict[str, Any]) -> str:
-    """The path of a link."""
-    return "/join/" + str(found["url"]).rpartition("/")[2]
-
-
-def come_in(town: Town, found: dict[str, Any], name: str) -> tuple[httpx.Client, httpx.Response]:
-    """A browser that has opened a link and given a name, and what it was answered."""
-    browser = town.browser()
-    return browser, browser.post(way_of(found), data={"name": name})
-
-
-def say(browser: httpx.Client, room: str, text: str, **more: str) -> httpx.Response:
-    return browser.post(
-        f"/api/v1/rooms/{room}/messages", json={"text": text, **more}, headers={"Accept": "application/json"}
-    )
-
-
-def code(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
-
-
-def guests(host: httpx.Client, room: str) -> dict[str, str]:
-    """The names of guests with their states."""
-    rows = host.get(f"/api/v1/rooms/{room}/guests").json()["guests"]
-    return {row["name"]: row["state"] for row in rows}
-
-
-def id_of(host: httpx.Client, room: str, name: str) -> str:
-    rows = host.get(f"/api/v1/rooms/{room}/guests").json()["guests"]
-    return next(str(row["id"]) for row in rows if row["name"] == name)
 
 
 def test_who_opens_the_link_gives_a_name_and_is_in_the_room(town: Town, host: httpx.Client, room: str) -> None:
@@ -221,8 +179,9 @@ def test_who_was_removed_is_out_and_does_not_come_back_by_reloading(town: Town, 
     assert guest.post("/logout").status_code == 303
     assert code(say(guest, room, "still here")) == (403, "removed"), "leaving is no way out of it"
     guest.headers["Accept"] = "text/html"
-    assert "The host has removed you" in guest.get(way_of(found)).text
-    assert guest.post(way_of(found), data={"name": "Lena"}).status_code == 403
+    for way in (way_of(found), way_of(link(host, room))):
+        assert "The host has removed you" in guest.get(way).text, "nor by another link into the room"
+        assert guest.post(way, data={"name": "Lena"}).status_code == 403
     assert guests(host, room) == {"Lena": "removed"}
 
 
@@ -240,6 +199,8 @@ def test_after_a_removal_newcomers_of_that_address_wait_for_the_host(town: Town,
     assert host.patch(f"/api/v1/rooms/{room}/guests/{waiting}", json={"state": "in"}).status_code == 200
     assert private_window.get(way_of(found)).headers["Location"] == f"/{room}"
     assert say(private_window, room, "thanks").status_code == 201
+    come_in(town, link(host, room), "By another link")
+    assert guests(host, room)["By another link"] == "waiting"
 
 
 def test_a_link_says_what_becomes_of_newcomers(town: Town, host: httpx.Client, room: str) -> None:

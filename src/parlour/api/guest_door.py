@@ -24,7 +24,8 @@ class GuestDoor(GuestLinksOfRooms):
         """The question for the name; for who has given it the way in, or that the host has yet to let them in."""
         context, guest = self.context, request.actor.guest_pass or request.actor.removed_pass
         link = await context.people.passes.link(code, request.peer.key)
-        state = guest.state if guest is not None and guest.link == link.id else ""
+        is_known = guest is not None and (guest.link == link.id or guest.keeps_out_of(link.rooms))
+        state = guest.state if guest is not None and is_known else ""
         if state == "in":
             return see_other(request, self._way_in(link))
         if refusal is None and not wants_html(request):

@@ -131,7 +131,7 @@ class Passes:
         if actor.account is not None:
             detail = f"You are signed in as {actor.account.display}: this link is for guests, who have no account."
             raise Refusal("forbidden", detail)
-        if actor.removed_pass is not None and actor.removed_pass.link == link.id:
+        if actor.removed_pass is not None and actor.removed_pass.keeps_out_of(link.rooms):
             raise Refusal("forbidden", "The host has removed you: ask them to let you back in.")
         if actor.guest_pass is not None and actor.guest_pass.link == link.id:
             raise Refusal("forbidden", f"You are here already, as {actor.guest_pass.name}.")

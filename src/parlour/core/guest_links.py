@@ -5,7 +5,7 @@ docs/decisions/0032-guest-links.md says why they are as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 Newcomers: TypeAlias = Literal["ask_after_removal", "wait_after_removal", "ask", "open"]
@@ -61,6 +61,10 @@ class GuestPass(NamedTuple):
     state: PassState
     rooms: tuple[str, ...] = ()
     was_in: bool = False
+
+    def keeps_out_of(self, rooms: Iterable[str]) -> bool:
+        """Whether its guest was removed from one of these rooms, or not let in, whichever link they try."""
+        return self.state == "removed" and not set(rooms).isdisjoint(self.rooms)
 
 
 class EndedPass(NamedTuple):

@@ -75,9 +75,11 @@ PASSES_OF = Statement(PassRow, f"SELECT {_COLUMNS} FROM passes WHERE link = ?1 O
 COUNT_PASSES = Statement(int, "SELECT COUNT(*) FROM passes WHERE link = ?1 AND state <> 'removed'")
 WAITING_NAMES = Statement(str, "SELECT name FROM passes WHERE link = ?1 AND state = 'waiting' AND id <> ?2")
 PASSES_FROM = Statement(
-    PassRow, f"SELECT {_COLUMNS} FROM passes WHERE link = ?1 AND address = ?2 ORDER BY removed_ms DESC, id"
+    PassRow,
+    f"SELECT {_COLUMNS} FROM passes WHERE link IN (SELECT link FROM guest_link_rooms WHERE room IN"
+    " (SELECT room FROM guest_link_rooms WHERE link = ?1)) AND address = ?2 ORDER BY removed_ms DESC, id",
 )
-"""Those from an address; who was removed last comes first."""
+"""Those from an address, by a link or by others into one of its rooms; who was removed last comes first."""
 LET_PASS_IN = Statement(no_row, "UPDATE passes SET state = 'in', removed_ms = 0, was_in = 1 WHERE id = ?1")
 REMOVE_PASS = Statement(no_row, "UPDATE passes SET state = 'removed', removed_ms = ?2 WHERE id = ?1")
 SET_PASS_NAME = Statement(no_row, "UPDATE passes SET name = ?2 WHERE id = ?1")
