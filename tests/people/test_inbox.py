@@ -222,9 +222,9 @@ async def test_everybody_in_a_room_is_called_by_one_person_at_a_rate() -> None:
     limits = Limits(room_calls_per_s=0.1, room_calls_burst=3)
     posting = house.posting(limits, Mentions(house.identities, house.policies, settings))
 
-    async def call(account: Account, text: str, room: str = "plaza") -> str:
+    async def call(account: Account, text: str, room: str = "plaza", key: str | None = None) -> str:
         try:
-            await posting.posted(Actor(account.kind, account.id, "token", "192.0.2.7", account), room, text)
+            await posting.posted(Actor(account.kind, account.id, "token", "192.0.2.7", account), room, text, key)
         except Refusal as refusal:
             return f"{refusal.code} {refusal.retry_after:.0f}"
         return ""
@@ -237,6 +237,7 @@ async def test_everybody_in_a_room_is_called_by_one_person_at_a_rate() -> None:
         *("", ""),
     ]
     assert await call(ada, "@room") == ""
+    assert [await call(ada, "@room", "patio", key="once-only") for _ in range(5)] == [""] * 5, "once each"
     house.clock.ms += 10_000
     assert await call(bob, "@here") == ""
     house.policies.learn("plaza", Policy(99, "open", members={bob.id: Membership("moderator", 1)}))

@@ -18,9 +18,9 @@ from parlour.chat.new_rooms import NewRooms
 from parlour.chat.newest_policy import NewestPolicies
 from parlour.chat.policies import Policies
 from parlour.chat.ports import Clock, OnAnswer, Store
+from parlour.chat.room_calls import Append, RoomCalls
 from parlour.chat.slow_mode import post_slowly
 from parlour.chat.transactions import Transaction
-from parlour.core.accounts import Account
 from parlour.core.actor import Actor
 from parlour.core.addresses import SITE, AddressBuckets, site_of
 from parlour.core.cursor import MAX_SEQ
@@ -34,7 +34,6 @@ from parlour.core.policy import NO_POLICY, Policy
 from parlour.core.text import check_text
 from parlour.core.text_rules import refused_text
 
-_Append: TypeAlias = Callable[[Draft, OnAnswer], None]
 _Judge: TypeAlias = Callable[[Actor, Right, Policy], Refusal | None]
 
 
@@ -46,7 +45,7 @@ class Rates:
         self._address = Buckets(limits.address_sends_per_s, limits.address_sends_burst)
         self._site = Buckets(limits.address_sends_per_s * SITE, limits.address_sends_burst * SITE)
         self._room = Buckets(limits.room_sends_per_s, limits.room_sends_burst)
-        self._calls = Buckets(limits.room_calls_per_s, limits.room_calls_burst)
+        self.calls = RoomCalls(limits)
         # The bursts are small: a notice that somebody is typing says nothing when it comes late.
         self._typing = Buckets(limits.typing_per_s, 3)
         self._address_typing = AddressBuckets(limits.address_typing_per_s, 10)
@@ -70,13 +69,6 @@ class Rates:
         for buckets, key, _ in counted:
             buckets.spend(key, now)
 
-    def take_call(self, account: Account, room: str, now: float) -> None:
-        """Count a message of an account or one of its bots to everybody in a room. Raises Refusal("rate_limited")."""
-        wait = self._calls.take(f"{account.owner or account.id} {room}", now)
-        if wait > 0.0:
-            detail = "You call everybody here more often than the rate allows: send it without @room and @here."
-            raise Refusal("rate_limited", detail, retry_after=wait)
-
     def may_type(self, author: Author, address: str, room: str, now: float) -> bool:
         """Count a typing notice: it goes to everybody in the room, and costs its author nothing."""
         return (
@@ -91,7 +83,7 @@ class Rates:
             "rates_of_senders": len(self._author),
             "rates_of_addresses": len(self._address) + len(self._site),
             "rates_of_rooms": len(self._room),
-            "rates_of_calls": len(self._calls),
+            "rates_of_calls": len(self.calls),
             "rates_of_typing": len(self._typing),
             "rates_of_typing_addresses": len(self._address_typing),
             "rates_of_typing_rooms": len(self._room_typing),
@@ -198,7 +190,7 @@ class Posting:
         server_at = policies.server_seq if actor.guest_pass is None else MAX_SEQ  # a pass is for whatever server
         judge = partial(self._judge_at_once, actor, text)
         draft = Draft(room, author, payload, checked, None, policy.seq, judge, server_at)  # names would cost a tenth
-        append: _Append = self._store.append
+        append: Append = self._store.append
         if policy is not NO_POLICY or named is not None or policies.has_rules:
             append = self._append_by_rules(actor, policy, draft, text, named)
         address = actor.address
@@ -211,7 +203,7 @@ class Posting:
                 return
         append(draft, done)
 
-    def _append_first(self, append: _Append, draft: Draft, done: OnAnswer, address: str, now: float) -> None:
+    def _append_first(self, append: Append, draft: Draft, done: OnAnswer, address: str, now: float) -> None:
         """Append what may make a room, which is counted for an address."""
         done = self._new_rooms.count(draft, address, done, now)
         try:
@@ -220,15 +212,13 @@ class Posting:
             self._new_rooms.not_queued(draft, address, now)
             raise
 
-    def _append_by_rules(self, actor: Actor, policy: Policy, draft: Draft, text: str, named: Named | None) -> _Append:
+    def _append_by_rules(self, actor: Actor, policy: Policy, draft: Draft, text: str, named: Named | None) -> Append:
         """How a message is appended where a room or the server has rules, or where it is for somebody. Raises Refusal.
 
         Where that takes more than the append, it is a transaction.
         """
         policies = self._policies
         self._check_rules(actor, policy, text)
-        if named is not None and named.everyone is not None:
-            self._count_call(actor, policy, draft.room)
         if policies.room_makers != "members" and draft.room != DEFAULT_ROOM:
             draft.if_first = policies.refused_new_room(actor)
         steps: Transaction[Appended] | None = None
@@ -236,7 +226,12 @@ class Posting:
             steps = self._slow_steps(actor, policy, draft, text)
         if named is not None:
             steps = post(draft, named, steps)
-        return self._store.append if steps is None else partial(self._run, steps)
+        append: Append = self._store.append if steps is None else partial(self._run, steps)
+        account = actor.account
+        is_call = named is not None and named.everyone is not None
+        if self._rates is None or account is None or not is_call or policies.is_exempt(actor, policy):
+            return append
+        return self._rates.calls.counted(append, account, draft.room, self._clock.monotonic())
 
     def _judge_text(self, judge: _Judge, actor: Actor, text: str, policy: Policy) -> Refusal | None:
         """What the store is told under a newer policy, which may have other words. On any thread."""
@@ -253,11 +248,6 @@ class Posting:
             refusal = refused_text(text, policy.words, policy.links, is_guest=actor.account is None)
             if refusal is not None:
                 raise refusal
-
-    def _count_call(self, actor: Actor, policy: Policy, room: str) -> None:
-        account = actor.account
-        if self._rates is not None and account is not None and not self._policies.is_exempt(actor, policy):
-            self._rates.take_call(account, room, self._clock.monotonic())
 
     def _slow_steps(self, actor: Actor, policy: Policy, draft: Draft, text: str) -> Transaction[Appended] | None:
         """How a message is appended in slow mode: it is looked up when the author has written last, under any name."""
