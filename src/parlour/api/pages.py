@@ -145,11 +145,10 @@ class Pages:
         if actor.account is None or not self._context.policies.may(actor, "moderate", room):
             return None
         try:
-            links = await people.guest_links.into(actor, room)
-            states = [row.state for link in links for row in await people.passes.all(link)]
+            has_links = await people.guest_links.into(actor, room)
+            return await people.passes.count_waiting(room) if has_links else None
         except Refusal:
             return None
-        return states.count("waiting") if links else None
 
     async def _active_rooms(self, actor: Actor, mine: Sequence[Unread]) -> Sequence[ListedRoom]:
         """The rooms for the list at the side, the archived ones not among them; public ones may be a little late."""

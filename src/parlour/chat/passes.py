@@ -20,6 +20,7 @@ from parlour.chat.tables.guest_links import GUEST_LINK, GuestLink
 from parlour.chat.tables.passes import (
     ADD_PASS,
     COUNT_PASSES,
+    COUNT_WAITING_INTO,
     END_PASS,
     LET_PASS_IN,
     PASS_BY_ID,
@@ -164,6 +165,11 @@ class Passes:
     async def all(self, link: GuestLink) -> list[PassRow]:
         """The passes that were made by a link, the oldest first."""
         return await self._store.query(PASSES_OF(link.id))
+
+    async def count_waiting(self, room: str) -> int:
+        """How many wait to be let into a room."""
+        counts = await self._store.query(COUNT_WAITING_INTO(room, self._clock.now_ms()))
+        return counts[0]
 
     async def let_in(self, actor: Actor, room: str, id_: str) -> GuestPass:
         """Let somebody in who waits, or was removed. Raises Refusal("name_taken") if somebody has the name by now."""

@@ -73,6 +73,12 @@ FIND_PASS = Statement(
 PASS_BY_ID = Statement(PassRow, f"SELECT {_COLUMNS} FROM passes WHERE id = ?1")
 PASSES_OF = Statement(PassRow, f"SELECT {_COLUMNS} FROM passes WHERE link = ?1 ORDER BY made_ms, id")
 COUNT_PASSES = Statement(int, "SELECT COUNT(*) FROM passes WHERE link = ?1 AND state <> 'removed'")
+COUNT_WAITING_INTO = Statement(
+    int,
+    "SELECT COUNT(*) FROM passes WHERE state = 'waiting' AND link IN (SELECT id FROM guest_links WHERE expires_ms > ?2"
+    " AND id IN (SELECT link FROM guest_link_rooms WHERE room = ?1))",
+)
+"""Those who wait at the links into a room that work."""
 WAITING_NAMES = Statement(str, "SELECT name FROM passes WHERE link = ?1 AND state = 'waiting' AND id <> ?2")
 PASSES_FROM = Statement(
     PassRow,
