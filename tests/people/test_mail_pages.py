@@ -189,6 +189,12 @@ def test_whoever_runs_it_sees_that_mail_does_not_get_out(town: Town, mail: MailS
     assert "the mail server does not take the address (550)" in page
     assert "1 mail is sent again." in town.owner.post("/admin", data={"do": "mail_again"}).text
     assert mail.next("art@elsewhere.example")
+    assert town.owner.get("/api/v1/mail").json()["why"] == ""
+    mail.say("recipient", "451 not now")
+    browser.put("/api/v1/me/email", json={"email": "art@later.example"}).raise_for_status()
+    wait_until(lambda: "(451)" in town.owner.get("/api/v1/mail").json()["why"])
+    mail.say("recipient", None)
+    assert "The last attempt failed: the mail server" in town.owner.get("/admin").text
 
 
 def test_a_server_without_mail_says_so_and_offers_none(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -141,7 +141,8 @@ def mail_info(people: People, state: MailState) -> MailInfo:
     """Mail that waits and mail that failed, as JSON: without addresses and without any text of a mail."""
     oldest_ms = state.waiting.oldest_ms
     failed = [_failed(people, mail) for mail in state.failed]
-    return MailInfo(state.waiting.mails, None if oldest_ms is None else at_text(oldest_ms), failed)
+    oldest = None if oldest_ms is None else at_text(oldest_ms)
+    return MailInfo(state.waiting.mails, oldest, failed, state.waiting.error or "")
 
 
 def _failed(people: People, mail: Mail) -> FailedMail:

@@ -63,8 +63,11 @@ class FailedMail(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MailInfo(msgspec.Struct, frozen=True):
-    """The mail that waits to be sent: how many, and since when the oldest does; and what was given up lately."""
+    """The mail that waits to be sent: how many, since when the oldest does, and why the one that was tried last did not
+    get out, or nothing; and what was given up lately.
+    """
 
     waiting: int
     oldest: Time | None
     failed: Sequence[FailedMail]
+    why: str = ""

@@ -25,10 +25,13 @@ class Mail(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """How many mails wait, and since when the oldest does; None where none does."""
+    """How many mails wait, since when the oldest does (None where none does), and why the one of them that was tried
+    last did not get out (None where none of them was tried).
+    """
 
     mails: int
     oldest_ms: int | None
+    error: str | None
 
 
 _COLUMNS = "id, kind, account, address, details, made_ms, due_ms, attempts, failed_ms, error"
@@ -52,7 +55,11 @@ REPEAT_FAILED = Statement(
 )
 FORGET_FAILED = Statement(no_row, "DELETE FROM mails WHERE failed_ms <= ?1")
 END_MAILS_OF = Statement(no_row, "DELETE FROM mails WHERE account = ?1")
-MAILS_WAITING = Statement(Waiting, "SELECT COUNT(*), MIN(made_ms) FROM mails WHERE failed_ms IS NULL")
+MAILS_WAITING = Statement(
+    Waiting,
+    "SELECT COUNT(*), MIN(made_ms), (SELECT error FROM mails WHERE failed_ms IS NULL AND attempts > 0 "
+    "ORDER BY due_ms DESC, id LIMIT 1) FROM mails WHERE failed_ms IS NULL",
+)
 MAILS_FAILED = Statement(
     Mail, f"SELECT {_COLUMNS} FROM mails WHERE failed_ms IS NOT NULL ORDER BY failed_ms DESC, id LIMIT ?1"
 )
