@@ -150,7 +150,7 @@ CONTROLS = (
     Control(
         "after signing in comes a page of this server",
         "api/forms.py",
-        'is_local = text.startswith("/") and not text.startswith(("//", "/\\\\"))',
+        'is_local = text.startswith("/") and not text.startswith(("//", "/\\\\")) and not _UPWARD.search(text)',
         "is_local = True",
         f"{SIGN_IN}test_signing_in_leads_to_no_other_site",
     ),

@@ -38,7 +38,13 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(town: Town) -> No
     assert answer.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("away", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a\r\nX: y"])
+@pytest.mark.parametrize(
+    "away",
+    [
+        *("//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a\r\nX: y"),
+        *("/../other", "/a/.%2E/../other?x", "/a\\..\\..\\other"),  # out of the directory that the server has
+    ],
+)
 def test_signing_in_leads_to_no_other_site(town: Town, away: str) -> None:
     browser = town.browser()
     answer = browser.post("/login", data={"name": "olga", "password": PASSWORD, "next": away})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import cast, get_args
 from urllib.parse import quote
@@ -34,6 +35,9 @@ def form_fields(request: Request, *known: str) -> dict[str, str]:
         raise Refusal("unsupported_media_type", "This address takes a form.")
     return {**dict.fromkeys(known, ""), **known_fields(pairs, frozenset(known))}
 
+
+_UPWARD = re.compile(r"^[^?#]*[/\\](?:\.|%2e){2}(?:[/\\?#]|$)", re.ASCII | re.IGNORECASE)
+"""A path with a segment `..`, as browsers understand it: below a base path it may lead to what is beside the server."""
 
 PASSWORD_AGAIN = "confirm"  # noqa: S105 (a name)
 """The field of the page that asks for the password once more."""
@@ -122,7 +126,7 @@ def link_gone(request: Request, refusal: Refusal, way: tuple[str, str]) -> Respo
 
 def local_path(text: str) -> str:
     """A path of this server that somebody has sent, such as where to go after signing in; `/` for anything else."""
-    is_local = text.startswith("/") and not text.startswith(("//", "/\\"))
+    is_local = text.startswith("/") and not text.startswith(("//", "/\\")) and not _UPWARD.search(text)
     return text if is_local and text.isascii() and text.isprintable() and " " not in text else "/"
 
 
