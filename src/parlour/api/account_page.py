@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import tzinfo
 from typing import cast
 
 from parlour.api.accounts import AccountsResource
@@ -12,7 +11,7 @@ from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.parameters import OnlyJson, Parameters
 from parlour.api.password_again import AGAIN, ask_password, with_password
-from parlour.api.people import own_account, own_or_bot, shown_time
+from parlour.api.people import own_account, own_or_bot
 from parlour.api.shown_once import NewSecret
 from parlour.api.sign_ins import DISK, no_session, renewed_fields, require_safe_line
 from parlour.chat.profiles import ProfileChange
@@ -181,16 +180,17 @@ class AccountPage(AccountsResource):
             return f"{done}, and you are signed out everywhere else.", renewed_fields(request, secret)
         raise Refusal("bad_form", "The page has no such form.", field="do")
 
-    async def _ways(self, account: Account, zone: tzinfo) -> dict[str, object]:
+    async def _ways(self, account: Account) -> dict[str, object]:
         """The providers that an account is linked to, the others, and whether it has a password."""
         has_password = await self.context.people.accounts.has_password(account)
+        when = self.when(time_zone(account.time_zone))
         providers = {client.provider.issuer: client.provider for client in self.context.providers.values()}
         links = await self.context.people.provider_links.links_of(account)
         ways = [
             {
                 "name": providers[link.issuer].name if link.issuer in providers else link.issuer,
                 "issuer": link.issuer,
-                "made": shown_time(link.made_ms, zone),
+                "made": when(link.made_ms),
             }
             for link in links
         ]
@@ -231,7 +231,7 @@ class AccountPage(AccountsResource):
         assert account is not None
         token, room = ("", "") if made is None else made
         typed = None if form is None or form["do"] != "profile" else {**form, "hue": _hue(form)}
-        zone = time_zone(account.time_zone)
+        when = self.when(time_zone(account.time_zone))
         all_bots = [each for each in people.identities.accounts.bots_of(account) if each.state != "deleted"]
         bots = [each for each in all_bots if each.state == "active"]
         rows = [(whose, row) for whose in (account, *bots) for row in await people.sign_ins.of(actor, whose)]
@@ -243,9 +243,9 @@ class AccountPage(AccountsResource):
                 "scopes": row.scopes.replace(" ", ", "),
                 "rooms": [self.context.directs.address(whose.id, room) for room in row.rooms.split()],
                 "whose": "" if whose is account else whose.name,
-                "made": shown_time(row.made_ms, zone),
-                "used": shown_time(row.used_ms, zone) if row.used_ms else "",
-                "expires": shown_time(row.expires_ms, zone),
+                "made": when(row.made_ms),
+                "used": when(row.used_ms) if row.used_ms else "",
+                "expires": when(row.expires_ms),
                 "is_this": row.id == actor.sign_in,
             }
             for whose, row in rows
@@ -277,7 +277,7 @@ class AccountPage(AccountsResource):
             all_bots=all_bots,
             made_bot=getattr(people.identities.accounts.named(made_bot), "name", ""),
             tokens=[row for row in shown if row["kind"] == "token"],
-            **await self._ways(account, zone),
+            **await self._ways(account),
             has_mail=people.mails.is_on,
             email=await people.emails.of(account),
             digest=await self.context.digests.of(account),

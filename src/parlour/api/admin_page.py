@@ -19,7 +19,7 @@ from parlour.api.governed_rooms import governed_rooms, set_right
 from parlour.api.invitations import link, opens_here_alone
 from parlour.api.operation import Operation
 from parlour.api.password_again import AGAIN, ask_password, with_password
-from parlour.api.people import named_account, own_account, shown_time, zone_of
+from parlour.api.people import named_account, own_account, zone_of
 from parlour.api.resource import Resource
 from parlour.api.server_settings import setting_rows
 from parlour.api.shown_once import NewSecret
@@ -194,7 +194,7 @@ class AdminPage(Resource):
         find: str = "",
         find_room: str = "",
     ) -> Response:
-        people = self.context.people
+        people, when = self.context.people, self.when(zone_of(request.actor))
         address, link_title = ("", "") if made is None else made
         invitations = [
             {
@@ -203,7 +203,7 @@ class AdminPage(Resource):
                 "room": "" if row.room is None else self.context.policies.of(row.room).title or f"/{row.room}",
                 "sent_to": row.sent_to,
                 "uses_left": row.uses_left,
-                "expires": shown_time(row.expires_ms, zone_of(request.actor)),
+                "expires": when(row.expires_ms),
                 "whose": getattr(people.identities.accounts.get(row.account or ""), "name", ""),
             }
             for row in await people.invitations.all(request.actor)
@@ -244,7 +244,7 @@ class AdminPage(Resource):
             deletion=people.deletions.rule(),
             role_meanings=ROLE_MEANINGS,
             mail=None if mail is None else mail_info(people, mail),
-            mail_since="" if mail is None else shown_time(mail.waiting.oldest_ms or 0, zone_of(request.actor)),
+            mail_since="" if mail is None else when(mail.waiting.oldest_ms or 0),
             is_closed=people.settings.now.registration == "closed",
             roles=[role for role in ROLES if role != "owner" or account.role == "owner"],
         )

@@ -13,7 +13,6 @@ from parlour.api.audit_words import words_for
 from parlour.api.forms import sign_in_first
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import TEXT, OnlyJson, ParameterKind, number
-from parlour.api.people import zone_of
 from parlour.api.resource import Resource
 from parlour.chat.audit import PRIVATE_TYPES, Entry
 from parlour.core.cursor import MAX_SEQ
@@ -144,7 +143,6 @@ class AuditResource(Resource):
             "Log of the server",
             here="admin",
             is_admin=True,
-            zone=zone_of(request.actor),
             rows=rows,
             older=found[0].event.seq if found and found[0].event.seq > 1 else None,
             said=(lines,),

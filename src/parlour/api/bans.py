@@ -10,7 +10,7 @@ from parlour.api.context import Context
 from parlour.api.forms import Form, errors_of, form_fields, optional_number, sign_in_first
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import TEXT, OnlyJson
-from parlour.api.people import named_account, shown_time, zone_of
+from parlour.api.people import named_account, zone_of
 from parlour.api.resource import Resource
 from parlour.api.restrictions import author_meant
 from parlour.api.sign_ins import DISK, JSON_BODY
@@ -180,10 +180,9 @@ class BansResource(Resource):
         context, actor = self.context, request.actor
         if refusal is not None and refusal.code == "forbidden":
             raise refusal
-        zone = zone_of(actor)
+        when = self.when(zone_of(actor))
         until: dict[str, str] = {
-            ban.id: "" if ban.until_ms is None else shown_time(ban.until_ms, zone)
-            for ban in context.people.bans.all(actor)
+            ban.id: "" if ban.until_ms is None else when(ban.until_ms) for ban in context.people.bans.all(actor)
         }
         rows: Sequence[BanInfo] = ban_infos(context, actor)
         return await self.framed(

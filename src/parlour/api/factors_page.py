@@ -8,7 +8,7 @@ from parlour.api.login_page import has_name, login_page
 from parlour.api.operation import Operation
 from parlour.api.passkey_answers import assertion, attestation, of_form
 from parlour.api.password_again import AGAIN, ask_password, with_password
-from parlour.api.people import shown_time, zone_of
+from parlour.api.people import zone_of
 from parlour.api.resource import Resource
 from parlour.api.shown_once import NewSecret
 from parlour.api.sign_ins import DISK, begin_by_passkey, finish_session, require_safe_line
@@ -120,7 +120,7 @@ class FactorsPage(Resource):
         people, actor = self.context.people, request.actor
         account = people.identities.current(actor).account
         assert account is not None
-        zone = zone_of(actor)
+        when = self.when(zone_of(actor))
         found = await people.factors.of(actor)
         codes = "" if made is None else made.secret
         secret = "" if begun is None else shown_secret(begun.secret)
@@ -145,25 +145,23 @@ class FactorsPage(Resource):
             secret=secret,
             qr="" if begun is None else qr_svg(address_of(request, begun), "The secret for your app as a QR code"),
             has_app=found.app is not None,
-            app_made="" if found.app is None else shown_time(found.app.made_ms, zone),
-            app_used="" if found.app is None or not found.app.used_ms else shown_time(found.app.used_ms, zone),
+            app_made="" if found.app is None else when(found.app.made_ms),
+            app_used="" if found.app is None or not found.app.used_ms else when(found.app.used_ms),
             codes=found.codes,
             passkeys=[
                 {
                     "id": row.id,
                     "label": row.label,
                     "host": row.rp,
-                    "made": shown_time(row.made_ms, zone),
-                    "used": shown_time(row.used_ms, zone) if row.used_ms else "",
+                    "made": when(row.made_ms),
+                    "used": when(row.used_ms) if row.used_ms else "",
                 }
                 for row in found.passkeys
             ],
             may_have_passkey=has_name(request),
             is_demanded=self.context.policies.demands_factor(account),
             has_factor=account.factors > 0,
-            changes=[
-                (shown_time(each.at_ms, zone), FACTOR_CHANGES.get(each.what, each.what)) for each in found.changes
-            ],
+            changes=[(when(each.at_ms), FACTOR_CHANGES.get(each.what, each.what)) for each in found.changes],
         )
 
     @Operation(

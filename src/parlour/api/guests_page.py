@@ -115,8 +115,8 @@ class GuestsPage(GuestLinksOfRooms):
         link = await self.context.people.guest_links.one_into(request.actor, options.room, options.id)
         url = self.address(request, link)
         policy = self.context.policies.of(options.room)
-        until = shown_time(link.expires_ms, zone_of(request.actor))
         if not wants_html(request):
+            until = shown_time(link.expires_ms, zone_of(request.actor))
             return Response(body=f"{policy.title or options.room}\n\n{qr_text(url)}\n{url}\nuntil {until}\n".encode())
         return page(
             request,
@@ -128,7 +128,7 @@ class GuestsPage(GuestLinksOfRooms):
             host=url.partition("://")[2].rpartition("/join/")[0],
             code=shown_code(link.code),
             qr=qr_svg(url, "QR code of the address below"),
-            until=until,
+            until=self.when(zone_of(request.actor))(link.expires_ms),
             back=f"{request.peer.prefix}/rooms{_way(options.room)}/guests",
         )
 
@@ -152,7 +152,7 @@ class GuestsPage(GuestLinksOfRooms):
         context, actor, people = self.context, request.actor, self.context.people
         links = await people.guest_links.into(actor, room)
         rows = await self.guests_as_seen(request, room)
-        zone = zone_of(actor)
+        when = self.when(zone_of(actor))
         policy = context.policies.of(room)
         values = {"people": "50", "minutes": "90", "newcomers": "ask_after_removal", "wait_minutes": "60", "rooms": ""}
         if form is not None and form["do"] == "link":
@@ -178,7 +178,7 @@ class GuestsPage(GuestLinksOfRooms):
                     "id": row.id,
                     "name": row.name,
                     "state": row.state,
-                    "since": shown_time(_since_ms(row), zone),
+                    "since": when(_since_ms(row)),
                     "is_here": is_here,
                     "is_muted": self.is_muted(room, row.id),
                     "hue": hue(row.id),
@@ -205,7 +205,7 @@ class GuestsPage(GuestLinksOfRooms):
             "url": url,
             "shown": url.partition("://")[2],
             "qr": qr_svg(url),
-            "until": shown_time(link.expires_ms, zone_of(request.actor)),
+            "until": self.when(zone_of(request.actor))(link.expires_ms),
             "people": link.people,
             "here": states.count("in"),
             "waiting": states.count("waiting"),

@@ -13,7 +13,6 @@ from parlour.api.forms import Form, errors_of, form_fields, page, sign_in_first
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation, Success
 from parlour.api.parameters import ROOM, TEXT, OnlyJson, one_of
-from parlour.api.people import zone_of
 from parlour.api.resource import Resource
 from parlour.api.restrictions import author_meant
 from parlour.api.sign_ins import DISK, JSON_BODY
@@ -321,7 +320,6 @@ class ReportsResource(Resource):
             refusal=refusal,
             here="reports",
             is_admin=self.context.policies.may_everywhere(request.actor, "administer"),
-            zone=zone_of(request.actor),
             reports=[(each, may(request.actor, "restrict", each.room)) for each in reports],
             may_ban=self.context.policies.may_everywhere(request.actor, "order"),
             paths={each.room: room_path(request.peer.prefix, each.room).decode() for each in reports},

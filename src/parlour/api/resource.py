@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from parlour.api.context import Context
@@ -11,10 +12,12 @@ from parlour.api.forms import page, wants_html
 from parlour.api.guard import Guard
 from parlour.api.operation import Operation
 from parlour.api.pages import Pages
+from parlour.api.people import zone_of
 from parlour.api.streams import Streams
 from parlour.core.providers import Provider
 from parlour.http.request import Request
 from parlour.http.response import Response
+from parlour.ui.times import told_time
 
 
 @dataclass
@@ -35,7 +38,17 @@ class Resource:
             calls = context.inbox.badge(await self.pages.needs(actor))
         is_quiet = account is not None and context.people.inbox_settings.is_quiet(account)
         values |= {"open_reports": context.open_reports.count(actor), "calls": calls, "is_quiet": is_quiet}
-        return page(request, name, title, **values)
+        return page(request, name, title, when=self.when(zone_of(actor)), **values)
+
+    def when(self, zone: tzinfo) -> Callable[[int | str], str]:
+        """How pages say a time in a time zone: the words for one in milliseconds since 1970, or as an event has it."""
+        now = datetime.fromtimestamp(self.context.clock.now_ms() / 1000, UTC)
+
+        def words(at: int | str) -> str:
+            moment = datetime.fromisoformat(at) if isinstance(at, str) else datetime.fromtimestamp(at / 1000, UTC)
+            return told_time(moment, now, zone)
+
+        return words
 
     @property
     def ways(self) -> Sequence[Provider]:

@@ -12,7 +12,7 @@ from parlour.api.invitations import opens_here_alone
 from parlour.api.messages import room_path
 from parlour.api.operation import Operation
 from parlour.api.parameters import ROOM, TEXT
-from parlour.api.people import own_account, shown_time, zone_of
+from parlour.api.people import own_account, zone_of
 from parlour.api.resource import Resource
 from parlour.api.restrictions import author_meant, restrictions_of
 from parlour.api.room_forms import FIELDS, NOTHING, Done, carry_out
@@ -141,7 +141,7 @@ class RoomSettingsPage(Resource):
             return await self._direct_page(request, room, refusal)
         own, may = own_account(request), context.policies.may
         can_moderate, can_read = may(actor, "moderate", room), may(actor, "read", room)
-        can_restrict = may(actor, "restrict", room)
+        can_restrict, when = may(actor, "restrict", room), self.when(zone_of(actor))
         whom = options.whom if form is None else form["seq"] or form["whom"]
         rows = self._sorted(policy)
         number = min(max(int(options.page) if _is_number(options.page) else 1, 1), max(1, -(-len(rows) // MEMBERS)))
@@ -192,7 +192,7 @@ class RoomSettingsPage(Resource):
                 {
                     "id": row.id,
                     "uses_left": row.uses_left,
-                    "expires": shown_time(row.expires_ms, zone_of(actor)),
+                    "expires": when(row.expires_ms),
                     "makes_accounts": row.role != "none",
                 }
                 for row in links
@@ -210,9 +210,9 @@ class RoomSettingsPage(Resource):
 
     def _restrictions(self, request: Request, policy: Policy) -> Sequence[tuple[RestrictionInfo, str]]:
         """Who is muted or banned, with the time until when, as the page says it."""
-        zone = zone_of(request.actor)
+        when = self.when(zone_of(request.actor))
         return [
-            (each, "" if until is None else shown_time(until, zone))
+            (each, "" if until is None else when(until))
             for each in restrictions_of(self.context, policy)
             for until in (policy.restrictions[each.id].until_ms,)
         ]

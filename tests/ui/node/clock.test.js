@@ -10,6 +10,7 @@ test("a time in UTC is said as it is here", () => {
   const now = new Date("2026-11-30T17:00Z");
   assert.match(here("2026-11-30 17:28 UTC", now), /^12:28/);
   assert.match(here(" 2026-12-01 03:00 UTC ", now), /^10:00/);
+  assert.match(here("2026-11-30 04:28 UTC", now), /^yesterday 11:28/);
   assert.match(here("2026-12-02 17:28 UTC", now), /^Dec 2, 12:28/);
   assert.match(here("2027-01-02 17:28 UTC", now), /2027.*12:28/);
 });

@@ -35,11 +35,17 @@ export function dayOf(at) {
   return `${year}-${month}-${day}`;
 }
 
+/** How many days a day such as `2026-11-22` is before today. */
+export const daysAgo = (day, now = new Date()) => (Date.parse(dayOf(now)) - Date.parse(day)) / DAY_MS;
+
+/** A day by its distance from today: `yesterday` of -1. */
+export const inDays = (days) => relative.format(days, "day");
+
 /** A day such as `2026-11-22` in words: today, yesterday, or its date. */
 export function dayLabel(day, now = new Date()) {
-  const days = (Date.parse(day) - Date.parse(dayOf(now))) / DAY_MS;
-  if (days === 0 || days === -1) {
-    const words = relative.format(days, "day");
+  const days = daysAgo(day, now);
+  if (days === 0 || days === 1) {
+    const words = inDays(-days);
     return words.charAt(0).toLocaleUpperCase() + words.slice(1);
   }
   const at = new Date(`${day}T00:00Z`);
