@@ -136,7 +136,21 @@ def test_somebody_is_blocked_and_unblocked_on_their_card(zoe: httpx.Client, town
         "Yann le Brun can write to you again.\n"
     )
     assert zoe.post("/people/zoe", data={"do": "block"}).status_code == 400
+    assert zoe.post("/people/yann", data={"do": "block", "then": "dance"}).status_code == 400
+    assert "You have blocked" not in zoe.get("/people/yann").text, "nothing is stored of what was refused"
     assert zoe.post("/people/yann", data={"do": "hug"}).status_code == 400
+
+
+def test_a_block_ends_where_somebody_would_write_but_for_it(zoe: httpx.Client, town: Town) -> None:
+    def offers() -> bool:
+        return 'value="unblock"' in zoe.get("/@yann", headers={"Accept": "text/html"}).text
+
+    assert not offers()
+    zoe.put("/api/v1/me/blocks/yann")
+    assert offers()
+    done = zoe.post("/people/yann", data={"do": "unblock", "then": "write"})
+    assert (done.status_code, done.headers["Location"]) == (303, "/@yann")
+    assert not offers()
 
 
 def test_those_who_run_the_server_may_keep_the_list_to_themselves(zoe: httpx.Client, town: Town) -> None:

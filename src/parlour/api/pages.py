@@ -75,8 +75,10 @@ class Pages:
         own_id = None if account is None else account.id
         policy, why_not = directs.policy(own_id, channel.room), policies.why_not(actor, "post", channel.room)
         unrestricted = policies.rule(actor, "post")(policy._replace(is_archived=False, is_read_only=False))
+        to_unblock = None
         if policy.access == "direct" and account is not None and why_not is None:
             why_not = unrestricted = directs.why_not(account, channel.room)
+            to_unblock = None if why_not is None else directs.to_unblock(account, channel.room)
         is_said = why_not is not None and (why_not.code in ("read_only", "muted") or policy.access == "direct")
         mine = await self.needs(actor)
         page = RoomPage(
@@ -94,6 +96,7 @@ class Pages:
             prefix=request.peer.prefix,
             can_post=why_not is None,
             why_not=why_not.detail if why_not is not None and is_said else CANNOT_POST,
+            to_unblock=to_unblock,
             is_writer=unrestricted is None,
             policy=policy,
             error=refused.refusal.detail if refused is not None else None,

@@ -145,12 +145,14 @@ class PeoplePages(DirectoryResource):
         example="-u alice -d do=block {url}/people/bob",
     )
     async def submit(self, request: Request, options: CardOptions) -> Response:
-        """Block somebody, or take their messages again; the card as it is then."""
+        """Block somebody, or take their messages again; the card as it is then, or the conversation, to write there."""
         people, actor = self.context.people, request.actor
         own_account(request)
-        form = form_fields(request, "do")
+        form = form_fields(request, "do", "then")
         account = people.directory.one(actor, options.name)
         try:
+            if form["then"] not in ("", "write"):
+                raise Refusal("bad_form", "After this form one can write, or see the card.", field="then")
             if form["do"] == "block":
                 await people.blocks.block(actor, account)
                 done = f"{account.display} is blocked: they write to you no more."
@@ -161,6 +163,8 @@ class PeoplePages(DirectoryResource):
                 raise Refusal("bad_form", "The page has no such form.", field="do")
         except Refusal as refusal:
             return await self._card(request, account, refusal=refusal)
+        if form["then"] == "write":
+            return see_other(request, f"/{quote(direct_address([account.name]), safe='@')}")
         return await self._card(request, account, done=done)
 
     async def _card(

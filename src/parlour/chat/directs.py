@@ -143,6 +143,13 @@ class Directs:
             )
         )
 
+    def to_unblock(self, account: Account, room: str) -> Account | None:
+        """The one whose block by the account is why it may not write in a direct room; None where there is another."""
+        others, blocks = [each for each in self.others(account.id, room) if each.state != "deleted"], self._blocks
+        if len(others) != 1 or blocks.is_blocked(account.id, by=others[0].id):
+            return None
+        return others[0] if blocks.has_blocked(account.id, others[0].id) else None
+
     def rooms_in_common(self, account: Account, others: Iterable[Account]) -> dict[str, list[str]]:
         """The private rooms in which an account is together with each of the others, by the ids of those."""
         of, rooms_of = self._policies.of, self._policies.rooms_of

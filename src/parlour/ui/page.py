@@ -147,6 +147,8 @@ class RoomPage:
     policy: Policy = NO_POLICY
     why_not: str = CANNOT_POST
     """Why one cannot write here, for people, where that is so."""
+    to_unblock: Account | None = None
+    """Whose block, by who looks, is why."""
     is_writer: bool = True
     """Whether one could write here if the room took what is written."""
     account: Account | None = None

@@ -34,6 +34,7 @@ export class Writing {
     }
     const hadFocus = this.#foot.contains(document.activeElement);
     this.#closed?.remove();
+    document.getElementById("unblock")?.remove();
     this.#closed = can ? null : element("p", { class: "closed", id: "closed", tabindex: "-1", "data-words": words },
       hereIn(words), ...(isGone && !about.isByPass ? [" ", element("a", { href: roomsPath() }, "See your rooms")] : []));
     if (this.#closed) this.#foot.append(this.#closed);
