@@ -239,6 +239,7 @@ def test_nobody_makes_an_account_where_registration_is_closed(company: Company) 
     try:
         page = company.go(company.town.browser(), "jo")
         assert (page.status_code, "No account here belongs to" in page.text) == (403, True)
+        assert '<a class="button primary" href="/login?next=/account">' in page.text, "the way to link both comes first"
     finally:
         company.town.owner.patch("/api/v1/settings", json={"registration": "invitation"})
 

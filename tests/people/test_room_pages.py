@@ -329,7 +329,7 @@ def test_link_into_a_room_lets_people_with_an_account_in_with_one_button(
     assert guest.post(path, data={"do": "join"}).headers["Location"].startswith("/login?next=/join/")
     signed_in = guest.post("/login", data={"name": "bob", "password": PASSWORD, "next": path})
     assert signed_in.headers["Location"] == path
-    assert "Join By link" in words(bob.get(path))
+    assert "Join the room" in words(bob.get(path))
     assert bob.post(path, data={"do": "join"}).headers["Location"] == f"/{room}"
     assert "You are in already" in words(bob.get(path))
     assert "1 use left" in words(ada.get(f"/rooms/{room}"))

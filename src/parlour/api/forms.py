@@ -48,7 +48,7 @@ def errors_of(refusal: Refusal, *fields: str) -> dict[str, str]:
     field = refusal.field if refusal.field is not None else ""
     label = _LABELS.get(field, field)
     detail = label + refusal.detail.removeprefix(field) if refusal.detail.startswith(f"{field} ") else refusal.detail
-    return {field if field in fields else "": detail}
+    return {field if field in fields else "": detail if detail.endswith((".", "!", "?")) else f"{detail}."}
 
 
 _LABELS = {"title": "A name", "topic": "A topic", "status": "A status line"}

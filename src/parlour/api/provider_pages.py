@@ -193,7 +193,7 @@ class ProviderPages(Resource):
                 f"No account here belongs to the one of {provider.name} that you have. If you have an account, sign in"
                 " with your password, and link both on Account."
             )
-            return self._sorry(request, client, Refusal("forbidden", what), over, begun.next)
+            return self._sorry(request, client, Refusal("forbidden", what), over, begun.next, is_stranger=True)
         found = _found(provider.id, stranger, token.claims, begun.next, "")
         keep = self._set(request, _FOUND, found, FOUND_MS)
         values = {"name": found.name, "display": found.display}
@@ -291,14 +291,20 @@ class ProviderPages(Resource):
         following: str = "/",
         *,
         is_link: bool = False,
+        is_stranger: bool = False,
     ) -> Response:
-        """The page where nobody was signed in, or nothing linked, with the ways on; `following` is where to go then."""
+        """The page where nobody was signed in, or nothing linked, with the ways on; `following` is where to go then.
+
+        A stranger is somebody of whom the provider has said who they are, and no account here is theirs.
+        """
         name, path, following = client.provider.name, f"/auth/{quote(client.provider.id)}", local_path(following)
         ways: tuple[tuple[str, str], ...]
         title = "Nothing is linked" if is_link else "This sign-in did not work"
         if not is_link:
             again = path if following == "/" else f"{path}?next={quote(following, safe='')}"
             ways = ((again, f"Try again with {name}"), ("/login", "Sign in in another way"))
+            if is_stranger:  # the provider would say the same once more
+                ways = (("/login?next=/account", "Sign in with your password"), (again, f"Try again with {name}"))
         elif request.actor.account is None:
             ways = (("/login?next=/account", "Sign in"),)
         else:
