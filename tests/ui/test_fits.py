@@ -39,7 +39,7 @@ OUTSIDE = """() => {
         let around = node;
         while (around && !clips(around)) around = around.parentElement;
         // Cut with …, or for ears, or a row that is moved by a finger.
-        if (around?.matches(".room-name, .topic, .rooms bdi, .connection, .unseen, .contents")) continue;
+        if (around?.matches(".room-name, .topic, .rooms bdi, .connection, .unseen, .contents, .top nav")) continue;
         found.push(`${node.localName}.${node.className} ${Math.round(left)}–${Math.round(right)}`);
     }
     for (const node of [document.documentElement, document.getElementById("scroller")])

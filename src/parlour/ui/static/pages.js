@@ -2,12 +2,14 @@
 
 import { showHere } from "./clock.js";
 import { showOnIcon } from "./icon_count.js";
+import { showWhichPage } from "./pages_row.js";
 import { offerPasskeys } from "./passkeys.js";
 import { goOnOnceIn, keepGuests } from "./waiting.js";
 
 goOnOnceIn();
 keepGuests();
 showHere();
+showWhichPage();
 if (document.body.dataset.calls) showOnIcon(Number(document.body.dataset.calls));
 
 for (const text of document.querySelectorAll("[data-copy]")) {
