@@ -42,7 +42,7 @@ async def ask_password(
 ) -> Response:
     """The page, in answer to a form for `path` that was refused; what is in it is sent again with the password.
 
-    `ways` are the providers with which somebody can sign in once more instead.
+    `ways` are the providers there are: with those that the account is linked to, one can sign in once more instead.
     """
     account = own_account(request)
     errors = {}
@@ -51,6 +51,7 @@ async def ask_password(
         field = CODE_AGAIN if refusal.field == "code" else "" if form[PASSKEY_AGAIN] else PASSWORD_AGAIN
         errors = {field: wrong if refusal.code == "bad_credentials" else refusal.detail}
     has_password = await people.accounts.has_password(account)
+    linked = {link.issuer for link in await people.provider_links.links_of(account)}
     kept = {name: value for name, value in form.items() if value and name not in AGAIN}
     return page(
         request,
@@ -61,7 +62,7 @@ async def ask_password(
         path=path,
         kept=kept,
         name=account.name,
-        ways=ways,
+        ways=[each for each in ways if each.issuer in linked],
         has_password=has_password,
         has_factor=account.factors > 0,
         has_passkey=bool(account.factors) and await people.factors.has_passkey(account),
