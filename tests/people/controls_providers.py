@@ -34,6 +34,20 @@ PROVIDER_CONTROLS = (
         "tests/people/test_second_factor.py::test_a_mailbox_opens_no_account_that_has_a_second_factor",
     ),
     Control(
+        "a token sets no first password",
+        "chat/accounts.py",
+        ' or actor.credential not in ("session", "proxy"):',
+        ":",
+        f"{PEOPLE}test_who_has_no_password_sets_a_first_one_and_signs_in_by_it_too",
+    ),
+    Control(
+        "nor does a session that was begun long ago",
+        "chat/accounts.py",
+        "        self._identities.require_recent(actor)\n        return None\n",
+        "        return None\n",
+        f"{PEOPLE}test_signing_in_again_at_the_provider_stands_for_the_password",
+    ),
+    Control(
         "an answer comes back to the browser in which it began",
         "api/provider_pages.py",
         " or not _is(options.state, begun.state):",

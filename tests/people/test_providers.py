@@ -259,4 +259,6 @@ def test_signing_in_again_at_the_provider_stands_for_the_password(company: Compa
     assert (asked.status_code, "/auth/company?again=1" in asked.text) == (403, True), "a provider that asks nobody"
     assert 'name="confirm"' not in asked.text, "they have no password to give"
     assert "/auth/public" not in asked.text, "nor an account there"
+    first = browser.post("/account", data={"do": "password", "password": "kim has four easy words"})
+    assert (first.status_code, "Sign in once more, please" in first.text) == (403, True)
     own.close()

@@ -229,10 +229,8 @@ class Accounts:
             if old is None:
                 raise Refusal("bad_parameter", "A new password needs the old one.", field="old_password")
             return await self._identities.password_is(account, old, account.name, actor.address or "", actor.sign_in)
-        if account.kind == "bot" or actor.credential not in (
-            "session",
-            "proxy",
-        ):  # whoever has got a token makes no way in with it
+        # Whoever has got a token makes no way in with it.
+        if account.kind == "bot" or actor.credential not in ("session", "proxy"):
             raise Refusal("forbidden", "A first password is set by who is signed in, on the page of the account.")
         self._identities.require_recent(actor)
         return None
