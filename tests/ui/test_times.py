@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from parlour.ui.times import told_time
+from parlour.ui.times import listed_time, told_time
 
 NOW = datetime(2026, 11, 30, 22, 30, tzinfo=UTC)  # half past eleven in the evening in Prague
 
@@ -31,3 +31,5 @@ def test_a_time_is_told_by_the_day_of_whoever_reads(at: str, words: str) -> None
 def test_whoever_has_no_time_zone_is_told_a_time_in_utc() -> None:
     assert told_time(NOW, NOW, UTC) == "2026-11-30 22:30 UTC"
     assert told_time(NOW, NOW, ZoneInfo("UTC")) == "22:30"
+    assert listed_time(NOW) == "30 Nov, 22:30 UTC"
+    assert listed_time(NOW.astimezone(ZoneInfo("Europe/Prague"))) == "30 Nov, 23:30"

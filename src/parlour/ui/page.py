@@ -24,6 +24,7 @@ from parlour.schema.events import Event
 from parlour.schema.json_line import encode
 from parlour.ui.assets import asset_url
 from parlour.ui.timeline import HUE_NAMES, hue, initial, timeline
+from parlour.ui.times import listed_time
 
 _FILES = {item.name: item.read_text("utf-8") for item in (files(__package__) / "pages").iterdir()}
 _LOADER = _FILES.pop("loader.js")
@@ -51,6 +52,7 @@ _ENVIRONMENT.globals.update(
     initial=initial,
 )
 _ENVIRONMENT.filters["moment"] = lambda text, zone: datetime.fromisoformat(text).astimezone(zone)
+_ENVIRONMENT.filters["in_list"] = listed_time
 _ENVIRONMENT.filters["segment"] = lambda text: quote(text, safe="@")  # a + would be a space behind `next=`
 
 TEMPLATE_NAMES = frozenset(_FILES)

@@ -21,3 +21,8 @@ def told_time(at: datetime, now: datetime, zone: tzinfo) -> str:
         return f"yesterday {at:%H:%M}"
     year = "" if at.year == today.year else f" {at.year}"
     return f"{at.day} {at:%b}{year}, {at:%H:%M}"
+
+
+def listed_time(at: datetime) -> str:
+    """That of a list, where a script says how long ago it was: `28 Nov, 23:07`, of `UTC` itself `28 Nov, 22:07 UTC`."""
+    return f"{at.day} {at:%b, %H:%M}{' UTC' if at.tzinfo is UTC else ''}"

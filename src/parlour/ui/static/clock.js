@@ -28,4 +28,5 @@ export function showHere() {
     node.title = node.textContent.trim();
     node.textContent = words;
   }
+  for (const node of document.querySelectorAll(".card > .until")) node.textContent = hereIn(node.textContent);
 }
