@@ -25,7 +25,7 @@ from tests.support.nats import NatsProcess
 from tests.support.node_changes import CHANGES
 from tests.support.postgres import PostgresProcess
 
-FAULTS = 15
+FAULTS = 10
 ACKS = 8
 """Before each fault."""
 LONG_FAULTS = int(os.environ.get("PARLOUR_TEST_FAULTS", "300"))

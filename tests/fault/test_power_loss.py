@@ -58,7 +58,7 @@ async def test_a_power_cut_at_any_moment_loses_nothing_that_was_told(tmp_path: P
     assert again.opened >= 10
 
 
-@pytest.mark.parametrize("fates", [2, pytest.param(len(FATES), marks=pytest.mark.long)])
+@pytest.mark.parametrize("fates", [1, pytest.param(len(FATES), marks=pytest.mark.long)])
 async def test_a_power_cut_during_a_first_start_leaves_what_the_next_one_takes_up(history: History, fates: int) -> None:
     """Also if the start before was killed between making a directory and syncing its name."""
     assert history.server.begin(fault="fsync:signal=KILL:when=2") == ""
