@@ -79,7 +79,7 @@ MAIL_CONTROLS = (
         "api/email_pages.py",
         "link = await self.context.people.emails.find(request.actor, options.code)",
         "link = await self.context.people.emails.find(request.actor, options.code)\n"
-        "        await self.context.people.emails.verify(request.actor, options.code)",
+        "            await self.context.people.emails.verify(request.actor, options.code)",
         f"{PAGES}test_a_link_that_verifies_an_address_leads_who_is_not_signed_in_to_sign_in_first",
     ),
     Control(
