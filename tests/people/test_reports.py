@@ -97,8 +97,8 @@ def test_the_page_has_the_actions_beside_the_message(town: Town, ada: httpx.Clie
     noted = [(note["by"], re.sub(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC", "…", note["text"])) for note in closed["notes"]]
     assert noted == [
         ("moss", "third time"),
-        ("moss", "Muted Mallory in this room until …."),
-        ("moss", "Banned Mallory from this server until …."),
+        ("moss", "Muted the author in this room until …."),
+        ("moss", "Banned the author from this server until …."),
         ("moss", "Deleted the message."),
     ]
     assert act("shout").startswith("error: ")

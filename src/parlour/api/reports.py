@@ -241,7 +241,10 @@ class ReportsResource(Resource):
         raise Refusal("bad_form", "The page has no such form.", field="do")
 
     async def _act(self, request: Request, report: Report, do: str) -> tuple[str, str]:
-        """Do something about a reported message: the sentence that says so, and what is noted of it. Raises Refusal."""
+        """Do something about a reported message: the sentence that says so, and what is noted of it. Raises Refusal.
+
+        The note is read by moderators of the server who may not read the room, so it names nobody from there.
+        """
         context, actor = self.context, request.actor
         if do == "delete":
             channel = await context.door.open(actor, report.room, "read")
@@ -254,12 +257,12 @@ class ReportsResource(Resource):
         whom = await author_meant(context, request, report.room, report.seq, None)
         if do == "ban_server":
             ban = await context.people.bans.ban_guest(actor, whom, report.reason, 1440, newcomers=True)
-            noted = f"Banned {whom.name} from this server until {_end(ban.until_ms)}."
+            noted = f"Banned the author from this server until {_end(ban.until_ms)}."
             return f"{whom.name} is banned from this server for a day.", noted
         wanted = Wanted("muted", 60) if do == "mute" else Wanted("banned", 1440)
         policy = await context.restrictions.restrict(actor, report.room, whom, wanted)
         noted = (
-            f"{wanted.what.capitalize()} {whom.name} in this room until {_end(policy.restrictions[whom.id].until_ms)}."
+            f"{wanted.what.capitalize()} the author in this room until {_end(policy.restrictions[whom.id].until_ms)}."
         )
         how_long = "muted for an hour" if do == "mute" else "banned for a day"
         return f"{whom.name} is {how_long} in this room.", noted
