@@ -14,6 +14,27 @@ from tests.support.server import ServerProcess
 from tests.support.stores import CountedIds, HandClock, open_postgres, open_sqlite
 
 
+ONE_OF = 3
+"""One of so many tests of a house is tried over PostgreSQL by default: what they ask of it the contract suites ask too,
+and tests/meta/test_sql.py reads every statement as both engines do."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The others are for the long run."""
+    over_postgres = [item for item in items if _engine(item) == "postgres"]
+    for number, item in enumerate(over_postgres):
+        if number % ONE_OF:
+            item.add_marker("long")
+
+
+def _engine(item: pytest.Item) -> str | None:
+    """The engine of the house that a test is in, if it is in one."""
+    callspec = getattr(item, "callspec", None)
+    engine: str | None = None if callspec is None else callspec.params.get("house")
+    return engine
+
+
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
     clock = HandClock()

@@ -83,7 +83,7 @@ def test_page_behind_nginx_that_passes_no_websocket_is_live_and_says_nothing_of_
 
 @pytest.mark.parametrize(
     "upgrades",
-    ["strip", "403", "hang", *[pytest.param(way, marks=pytest.mark.long) for way in ("400", "426", "502", "swallow")]],
+    ["strip", "hang", *[pytest.param(way, marks=pytest.mark.long) for way in ("400", "403", "426", "502", "swallow")]],
 )
 def test_page_when_a_proxy_does_not_pass_its_websocket_is_live_without_and_remembers_it_for_the_visit(
     visitors: Visitors, server: ServerProcess, say: Say, room: str, upgrades: str

@@ -210,7 +210,7 @@ def test_page_without_scripts_when_a_form_far_down_is_refused_shows_its_error(to
     person.context.close()
 
 
-@pytest.mark.parametrize("transport", ["socket", "stream", "poll"])
+@pytest.mark.parametrize("transport", ["socket", pytest.param("stream", marks=pytest.mark.long), "poll"])
 def test_page_when_its_session_ends_says_so_and_sends_nothing_as_a_guest(
     town: Town, person: Person, transport: str
 ) -> None:

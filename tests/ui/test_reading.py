@@ -21,7 +21,7 @@ def long_room(server: ServerProcess) -> str:
     return "/long-talk"
 
 
-@pytest.mark.parametrize("seq", [30, 66, 108])
+@pytest.mark.parametrize("seq", [30, pytest.param(66, marks=pytest.mark.long), 108])
 def test_link_to_a_message_shows_it_in_the_middle_under_its_author(
     tab: AnyTab, server: ServerProcess, long_room: str, seq: int
 ) -> None:

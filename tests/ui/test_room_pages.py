@@ -194,7 +194,7 @@ def test_page_that_came_without_a_place_to_write_gets_one_when_the_room_takes_me
     assert violations(guest) == []
 
 
-@pytest.mark.parametrize("transport", ["socket", "stream", "poll"])
+@pytest.mark.parametrize("transport", ["socket", pytest.param("stream", marks=pytest.mark.long), "poll"])
 def test_page_of_who_is_removed_says_so_and_offers_the_list_of_rooms(
     ada: httpx.Client, bob: httpx.Client, open_as: Callable[..., Person], transport: str
 ) -> None:
