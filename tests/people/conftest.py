@@ -13,7 +13,6 @@ from tests.people.server import Town, join
 from tests.support.server import ServerProcess
 from tests.support.stores import CountedIds, HandClock, open_postgres, open_sqlite
 
-
 ONE_OF = 3
 """One of so many tests of a house is tried over PostgreSQL by default: what they ask of it the contract suites ask too,
 and tests/meta/test_sql.py reads every statement as both engines do."""
