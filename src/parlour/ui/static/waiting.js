@@ -37,7 +37,8 @@ async function renew(shown) {
     const name = part.dataset.part;
     const now = fresh.querySelector(`[data-part="${name}"]`);
     if (now === null || now.isEqualNode(shown.get(name))) continue;
-    if (part.contains(document.activeElement) || part.querySelector("details[open]")) {
+    // Nothing moves away under a hand, or another guest would be in its place.
+    if (part.contains(document.activeElement) || part.querySelector("details[open], button:hover")) {
       isWhole = false;
       continue;
     }
@@ -55,12 +56,16 @@ const thisPage = () => new Promise((resolve) => {
   request.open("GET", window.location.pathname);
   request.setRequestHeader("Accept", "text/html");
   request.responseType = "document";
-  request.onloadend = () => resolve(request.status === 200 ? request.responseXML : null);
+  request.onloadend = () => resolve(isThisPage(request) ? request.responseXML : null);
   request.send();
 });
+
+/** Whether an answer is this page, and not that of a proxy which asks who one is. */
+const isThisPage = ({ status, responseXML }) =>
+  status === 200 && responseXML !== null && responseXML.querySelector("[data-guests]") !== null;
 
 /** What the API says at an address; null where it says nothing. */
 async function ask(address) {
   const answer = await fetch(address, { headers: { Accept: "application/json" } }).catch(() => null);
-  return answer?.ok ? answer.json() : null;
+  return answer?.ok ? answer.json().catch(() => null) : null;
 }
