@@ -107,3 +107,10 @@ def test_nobody_writes_to_an_account_that_was_deleted_but_a_group_goes_on_withou
     gone = person("gone", state="deleted")
     assert "was deleted" in refused(Conversation("members", ANN, [gone]))
     assert refused(Conversation("members", ANN, [gone, BOB])) == ""
+
+
+def test_nobody_writes_to_an_account_that_is_disabled_but_a_group_goes_on_without_it() -> None:
+    away, gone = person("away", state="disabled"), person("gone", state="deleted")
+    assert "is disabled" in refused(Conversation("members", ANN, [away]))
+    assert "is disabled" in refused(Conversation("members", ANN, [away, gone]))
+    assert refused(Conversation("members", ANN, [away, BOB])) == ""

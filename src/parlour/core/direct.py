@@ -108,6 +108,8 @@ def refused_direct(conversation: Conversation) -> Refusal | None:
         return None
     if not others:
         return Refusal("forbidden", "This account was deleted: nobody reads what is written here.")
+    if all(other.state == "disabled" for other in others):
+        return Refusal("forbidden", "This account is disabled: nobody reads what is written here.")
     for other in others:
         if other.id in blocked_by:
             return blocked(other)
