@@ -1,4 +1,4 @@
-"""What is asked for again and again is done after a pause."""
+"""Requests for the same work that follow closely are done together, once, after a pause."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def running() -> Iterator[BadProvider]:
 
 @pytest.fixture
 def provider(running: BadProvider) -> BadProvider:
-    running.__init__(running.url)  # type: ignore[misc]  # as it was
+    running.reset()
     running.claims = running.right_claims("nonce")
     return running
 

@@ -39,6 +39,11 @@ class BadProvider:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.reset()
+
+    def reset(self) -> None:
+        """Behave as a provider should, and forget what was asked."""
+        url = self.url
         self.key = _key()
         self.metadata: dict[str, Any] = {
             "issuer": url,

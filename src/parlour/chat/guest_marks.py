@@ -31,10 +31,10 @@ class GuestMarks:
         self._key = hmac.digest(secret, b"the marks of restricted guests", hashlib.sha256)
         self._seen: dict[str, Actor] = {}
         self.latest: Mapping[str, Actor] = self._seen
-        """Who has written as which author: those that have written last. Read by every post, so not by a method."""
+        """The guests that have posted last, by the id of the author of their messages. Every post reads it directly."""
         self.of = lru_cache(maxsize=8192)(self._of)
         self.own = lru_cache(maxsize=8192)(self._own)
-        """What a guest is known by in all rooms, which is in no log: of the id by which they ask without a pass."""
+        """The mark of a guest in all rooms, which no log has, of the id by which they ask without a pass."""
         self._is_author = lru_cache(maxsize=8192)(self._is_author_of)
 
     def saw(self, author: str, actor: Actor) -> None:

@@ -1,4 +1,4 @@
-"""Does something for all who ask for it within a while at once: so it is done a few times a second at most."""
+"""Runs a piece of work once for the requests that come within a moment: so it runs a few times a second at most."""
 
 from __future__ import annotations
 
