@@ -323,5 +323,5 @@ def _way(room: str) -> str:
 
 
 def _since_ms(row: PassRow) -> int:
-    """Since when somebody is what they are, in milliseconds since 1970."""
+    """The time when a guest was removed, or else came in, in milliseconds since 1970."""
     return row.removed_ms if row.state == "removed" else row.made_ms
